@@ -1,0 +1,57 @@
+# The house's front door. `make run` and `make test` are all that a newcomer needs.
+.PHONY: help run test check bench fuzz soak lock format clean
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -q
+WORKERS ?= 2
+
+help:   ## what each target is for
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+.venv/run.stamp: requirements/run.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/develop.stamp: requirements/develop.txt .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/develop.txt
+	touch $@
+
+.venv/peers.stamp: tests/install_peers.sh
+	bash tests/install_peers.sh
+	touch $@
+
+run: .venv/run.stamp   ## the gateway with the simulated host network beside it
+	$(BIN)/tpo simulate network --with-gateway
+
+test: check .venv/peers.stamp   ## everything: checks, real peers, kills, bad input
+	$(PYTEST) -n $(WORKERS) --dist loadgroup tests/session tests/property tests/interop tests/faults tests/fuzz
+
+check: .venv/develop.stamp   ## lint, types, contracts and unit tests, in under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PYTEST) -n $(WORKERS) tests/unit
+
+bench: .venv/develop.stamp   ## durable charging requests a second, beside an echo in the same run
+	$(BIN)/python -m tests.bench.charging
+
+fuzz: .venv/develop.stamp   ## longer runs of the codec and node under random bytes
+	HYPOTHESIS_PROFILE=long $(PYTEST) tests/fuzz --timeout 3600
+
+soak: .venv/develop.stamp .venv/peers.stamp   ## hundreds of kills under load
+	TPO_KILLS=$${TPO_KILLS:-300} $(PYTEST) tests/faults --timeout 7200
+
+lock:   ## renew requirements/*.txt from pyproject.toml (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml requirements/build.in -o requirements/run.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras --group development pyproject.toml requirements/build.in -o requirements/develop.txt
+
+format: .venv/develop.stamp   ## rewrite the code in the house's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:   ## forget the virtualenv and every cache
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis tests/.work

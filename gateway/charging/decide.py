@@ -1,0 +1,159 @@
+"""The decision on a Credit-Control-Request: `decide(state, request, now) -> answer, entries, usage`. Pure.
+
+Usage is charged before anything is granted; a new grant replaces what was left of the old one (TS 32.299 §6.3.8); a grant
+never takes a wallet below zero, reported usage may. A session that the gateway does not know is rebuilt if its subscriber
+is known and usage is reported: 5002 is only said where nothing was charged.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.charging.case import Case, Quota, UsageRecord
+from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Item
+from gateway.charging.session import Session
+from gateway.charging.tariff import Tariff
+from gateway.ledger.entries import Entry
+from gateway.ledger.wallets import Wallet
+from gateway.subscribers.profiles import Profile
+from protocols.diameter.errors import ResultCode
+
+ACTIVE = "active"
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What became of one item: its Result-Code and, where quota was given, how much."""
+
+    item: Item
+    result_code: int
+    quota: Quota | None = None
+
+
+class Decision(msgspec.Struct):
+    """What to answer and what to book. `session` is None where nothing changed, so that nothing need be remembered."""
+
+    result_code: int
+    message: str = ""
+    results: list[Result] = []
+    session: Session | None = None
+    entries: list[Entry] = []
+    usage: list[UsageRecord] = []
+    alarms: list[str] = []
+
+
+class State(msgspec.Struct):
+    """What a request is decided on: the session if it is known, and the subscriber's wallet and profile if they are."""
+
+    session: Session | None
+    wallet: Wallet | None
+    profile: Profile | None
+
+
+def decide(
+    state: State, request: ChargingRequest, tariff: Tariff, now: int, node: int, take_id: Callable[[], int]
+) -> Decision:
+    """Decide a request that was not answered before; `now` in microseconds, `node` is this gateway's number."""
+    session, wallet, profile = state.session, state.wallet, state.profile
+    if session is None and request.request_type in (UPDATE, TERMINATION) and not request.reports_usage:
+        return Decision(ResultCode.DIAMETER_UNKNOWN_SESSION_ID, "the session is not known, and no usage was reported")
+    if session is not None and session.origin_host != request.origin_host:
+        return Decision(
+            ResultCode.DIAMETER_UNKNOWN_SESSION_ID,
+            "no session of this Origin-Host",
+            alarms=["charging.session.foreign"],
+        )
+    if wallet is None or profile is None:
+        return Decision(ResultCode.DIAMETER_USER_UNKNOWN, "no subscriber has this Subscription-Id")
+    if wallet.status != ACTIVE and session is None and request.request_type in (INITIAL, EVENT):
+        return Decision(ResultCode.DIAMETER_END_USER_SERVICE_DENIED, "the subscriber may not be served now")
+    plan = tariff.plans.get(profile.plan_at(request.as_of) or "")
+    if plan is None or plan.currency != wallet.currency:
+        return Decision(
+            ResultCode.DIAMETER_RATING_FAILED,
+            "the subscriber's plan has no price here",
+            alarms=["charging.plan.unknown"],
+        )
+    if session is None:
+        session = _open(request, wallet, now, node, take_id())
+    return _serve(Case(request, session, wallet, profile, plan, tariff, now, take_id), node)
+
+
+def expire(session: Session, wallet: Wallet, now: int) -> None:
+    """Close a session whose client fell silent and give back what it held (RFC 8506 §7, Tcc)."""
+    allowance = wallet.allowance
+    for group in session.groups.values():
+        for grant in group.grants.values():
+            if grant.covered and allowance is not None and allowance.ends_at == grant.bundle_ends_at:
+                allowance.hold(session.service, -grant.covered)
+        group.grants = {}
+    wallet.hold(-session.reserved)
+    session.reserved = 0
+    session.close(now)
+
+
+def _open(request: ChargingRequest, wallet: Wallet, now: int, node: int, session_key: int) -> Session:
+    return Session(
+        id=session_key,
+        session_id=request.session_id,
+        subscriber_id=wallet.subscriber_id,
+        node=node,
+        peer=request.peer,
+        origin_host=request.origin_host,
+        service=request.service,
+        opened_at=now,
+        updated_at=now,
+        expires_at=0,
+        closed_at=None,
+        reserved=0,
+        groups={},
+        fresh=True,
+        changed=True,
+    )
+
+
+def _serve(case: Case, node: int) -> Decision:
+    request, session = case.request, case.session
+    balance = case.wallet.balance
+    if request.items:
+        case.sell_bundle()
+    for item in request.items:
+        if item.used:
+            case.charge(item)
+            case.release(item)
+    results = [_answer_item(case, item) for item in request.items]
+    session.node, session.peer = node, request.peer
+    session.last_number = max(session.last_number, request.request_number)
+    if request.request_type in (TERMINATION, EVENT):
+        case.release_all()
+        session.terminated = True
+    if session.terminated:
+        session.close(case.now)
+    else:
+        session.touch(case.now, case.now + case.tariff.terms.supervision)
+    alarms = ["charging.wallet.overdrawn"] if case.wallet.balance < 0 <= balance else []
+    return Decision(_command_result(results), "", results, session, case.entries, case.usage, alarms)
+
+
+def _answer_item(case: Case, item: Item) -> Result:
+    if item.requested is None or (case.session.terminated and case.request.request_type != EVENT):
+        return Result(item, _spent(case, item))
+    if case.wallet.status != ACTIVE:
+        return Result(item, ResultCode.DIAMETER_END_USER_SERVICE_DENIED)
+    quota = case.debit(item) if case.request.request_type == EVENT else case.grant(item)
+    if quota is None:
+        return Result(item, ResultCode.DIAMETER_CREDIT_LIMIT_REACHED)
+    return Result(item, ResultCode.DIAMETER_SUCCESS, quota)
+
+
+def _spent(case: Case, item: Item) -> int:
+    """Answer an item that only reports: 4012 tells a client in mid-session that its usage outran the wallet."""
+    overdrawn = bool(item.used) and case.wallet.available < 0 and case.request.request_type == UPDATE
+    return ResultCode.DIAMETER_CREDIT_LIMIT_REACHED if overdrawn else ResultCode.DIAMETER_SUCCESS
+
+
+def _command_result(results: list[Result]) -> int:
+    """Give the command's Result-Code: success while each item speaks for itself, the item's own where there is no MSCC."""
+    for result in results:
+        if result.item.command_level:
+            return result.result_code
+    return ResultCode.DIAMETER_SUCCESS

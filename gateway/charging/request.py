@@ -1,0 +1,212 @@
+"""What a Credit-Control-Request asks for, in the desk's own words: a service, and items of usage and of quota wanted."""
+
+import re
+import zlib
+from collections.abc import Iterable
+
+import msgspec
+
+from protocols.diameter.codec import encode_avp
+from protocols.diameter.errors import DiameterError, ResultCode
+from protocols.diameter.messages import (
+    CreditControlRequest,
+    MultipleServicesCreditControl,
+    RequestedServiceUnit,
+    UsedServiceUnit,
+)
+
+INITIAL, UPDATE, TERMINATION, EVENT = 1, 2, 3, 4
+"""CC-Request-Type (RFC 8506 §8.3)."""
+E164, IMSI = 0, 1
+"""Subscription-Id-Type (RFC 8506 §8.47)."""
+DIRECT_DEBITING = 0
+"""Requested-Action (RFC 8506 §8.41)."""
+DATA, VOICE, SMS = "data", "voice", "sms"
+MICROSECONDS = 1_000_000
+LATE_US = 48 * 3600 * MICROSECONDS
+EARLY_US = 300 * MICROSECONDS
+"""An Event-Timestamp counts if it is at most this much before or after the request's arrival."""
+MAX_REPORT = 1 << 50
+"""The most units that one report may carry (a pebibyte); more is a fault of the client, not usage."""
+_CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$")
+_SERVICES = {"32251": DATA, "32255": DATA, "32260": VOICE, "32276": VOICE, "32274": SMS}
+
+
+class Used(msgspec.Struct, frozen=True, gc=False):
+    """One Used-Service-Unit: octets, seconds and service-specific units."""
+
+    octets: int
+    seconds: int
+    units: int
+
+    def quantity(self, service: str) -> int:
+        """Give the number that the service is rated by."""
+        return self.octets if service == DATA else self.seconds if service == VOICE else self.units
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One MSCC, or the command level of a request without any.
+
+    `requested`: None = no quota wanted, 0 = as much as the server thinks fit, else units of the service.
+    """
+
+    rating_group: int | None
+    service_identifier: tuple[int, ...]
+    used: tuple[Used, ...]
+    requested: int | None
+    command_level: bool = False
+
+    @property
+    def grant_key(self) -> str:
+        """Name the grant of this item within its rating group."""
+        return ",".join(map(str, self.service_identifier))
+
+
+class ChargingRequest(msgspec.Struct):
+    """A request ready to be decided; times in microseconds.
+
+    `as_of` is when the event is held against plans, choices and owners of numbers: the end of its second, since an
+    Event-Timestamp says no more than the second, but not after the arrival.
+    """
+
+    session_id: str
+    origin_host: str
+    peer: str
+    request_type: int
+    request_number: int
+    service: str
+    event_at: int
+    as_of: int
+    imsi: str | None
+    msisdn: str | None
+    items: tuple[Item, ...]
+    digest: int
+    inconsistent: bool
+
+    @property
+    def reports_usage(self) -> bool:
+        """Tell whether any units are reported, be it zero of them."""
+        return any(item.used for item in self.items)
+
+
+def read(ccr: CreditControlRequest, peer: str, now: int) -> ChargingRequest:
+    """Turn a decoded CCR into a charging request; DiameterError names what cannot be taken.
+
+    `now` is the time of arrival in microseconds; an Event-Timestamp close to it decides choice, price and time of the event.
+    """
+    if not INITIAL <= ccr.cc_request_type <= EVENT:
+        raise _invalid(416, ccr.cc_request_type, "CC-Request-Type is none of RFC 8506's four")
+    if ccr.cc_request_type == EVENT and ccr.requested_action not in (None, DIRECT_DEBITING):
+        raise _invalid(436, ccr.requested_action or 0, "only DIRECT_DEBITING is served as an event")
+    if b"\0" in ccr.session_id:
+        raise DiameterError(ResultCode.DIAMETER_INVALID_AVP_VALUE, "a Session-Id holds no NUL")
+    service = _service(ccr)
+    items = tuple(_items(ccr, service))
+    event_at = _event_at(ccr.event_timestamp, now)
+    return ChargingRequest(
+        session_id=ccr.session_id.decode("latin-1"),
+        origin_host=ccr.origin_host,
+        peer=peer,
+        request_type=ccr.cc_request_type,
+        request_number=ccr.cc_request_number,
+        service=service,
+        event_at=event_at,
+        as_of=max(event_at, min(event_at + MICROSECONDS - 1, now)),
+        imsi=_subscription(ccr, IMSI),
+        msisdn=_subscription(ccr, E164),
+        items=items,
+        digest=zlib.crc32(msgspec.msgpack.encode([(item.rating_group, item.used) for item in items if item.used])),
+        inconsistent=any(_disagrees(unit) for unit in _reports(ccr)),
+    )
+
+
+def _items(ccr: CreditControlRequest, service: str) -> Iterable[Item]:
+    for mscc in ccr.multiple_services_credit_control:
+        yield Item(
+            rating_group=mscc.rating_group,
+            service_identifier=mscc.service_identifier,
+            used=tuple(_used(unit) for unit in mscc.used_service_unit),
+            requested=_requested(ccr.cc_request_type, mscc, service),
+        )
+    if ccr.requested_service_unit is not None or ccr.used_service_unit:
+        wanted = None if ccr.requested_service_unit is None else _quantity(ccr.requested_service_unit, service)
+        identifier = () if ccr.service_identifier is None else (ccr.service_identifier,)
+        used = tuple(_used(unit) for unit in ccr.used_service_unit)
+        yield Item(None, identifier, used, wanted if ccr.cc_request_type != TERMINATION else None, command_level=True)
+
+
+def _requested(request_type: int, mscc: MultipleServicesCreditControl, service: str) -> int | None:
+    """Tell how much quota an MSCC wants; at the start, one that says nothing asks for its rating group to be authorised."""
+    if request_type == TERMINATION:
+        return None
+    if mscc.requested_service_unit is not None:
+        return _quantity(mscc.requested_service_unit, service)
+    return 0 if request_type in (INITIAL, EVENT) and not mscc.used_service_unit else None
+
+
+def _quantity(unit: RequestedServiceUnit, service: str) -> int:
+    if service == DATA:
+        value = unit.cc_total_octets or max(unit.cc_input_octets or 0, unit.cc_output_octets or 0)
+    else:
+        value = (unit.cc_time if service == VOICE else unit.cc_service_specific_units) or 0
+    return min(value, MAX_REPORT)
+
+
+def _used(unit: UsedServiceUnit) -> Used:
+    directions = (unit.cc_input_octets or 0) + (unit.cc_output_octets or 0)
+    total = unit.cc_total_octets
+    octets = directions if total is None or _disagrees(unit) else total
+    for code, value in ((421, octets), (417, unit.cc_service_specific_units or 0)):
+        if value > MAX_REPORT:
+            raise DiameterError(
+                ResultCode.DIAMETER_INVALID_AVP_VALUE,
+                f"AVP {code} reports {value} units at once, which no network carries",
+            )
+    return Used(octets=octets, seconds=unit.cc_time or 0, units=unit.cc_service_specific_units or 0)
+
+
+def _disagrees(unit: UsedServiceUnit) -> bool:
+    """Tell a total that is not the sum of both directions, when all three are given."""
+    if unit.cc_total_octets is None or unit.cc_input_octets is None or unit.cc_output_octets is None:
+        return False
+    return unit.cc_total_octets != unit.cc_input_octets + unit.cc_output_octets
+
+
+def _reports(ccr: CreditControlRequest) -> Iterable[UsedServiceUnit]:
+    yield from ccr.used_service_unit
+    for mscc in ccr.multiple_services_credit_control:
+        yield from mscc.used_service_unit
+
+
+def _service(ccr: CreditControlRequest) -> str:
+    match = _CONTEXT.search(ccr.service_context_id)
+    known = _SERVICES.get(match.group(1)) if match else None
+    if known is None:
+        raise DiameterError(
+            ResultCode.DIAMETER_RATING_FAILED,
+            f"Service-Context-Id {ccr.service_context_id[:64]!r} names no service with a price",
+        )
+    return known
+
+
+def _event_at(timestamp: int | None, now: int) -> int:
+    if timestamp is None:
+        return now
+    at = timestamp * MICROSECONDS
+    return at if now - LATE_US <= at <= now + EARLY_US else now
+
+
+def _subscription(ccr: CreditControlRequest, kind: int) -> str | None:
+    """Give the Subscription-Id of a type, wherever it stands among the others; `+` and `00` are not part of a number."""
+    for subscription in ccr.subscription_id:
+        if subscription.subscription_id_type == kind:
+            return subscription.subscription_id_data.lstrip("+")
+    return None
+
+
+def _invalid(code: int, value: int, message: str) -> DiameterError:
+    return DiameterError(
+        ResultCode.DIAMETER_INVALID_AVP_VALUE,
+        message,
+        failed_avp=encode_avp(code, (value & 0xFFFFFFFF).to_bytes(4, "big")),
+    )

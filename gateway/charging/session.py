@@ -1,0 +1,173 @@
+"""A credit-control session as the store keeps it: what each rating group used, was granted and holds."""
+
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.store.batch import Shelf
+from gateway.store.statements import Insert, SelectAmong, Update
+from gateway.store.tables import answers, sessions
+
+EXPIRY_STEP = 60_000_000
+"""Expiry times are rounded up to the minute, so that most updates leave their index alone."""
+
+
+class Grant(msgspec.Struct, array_like=True):
+    """Quota at the client: `paid` units for which `held` micro-units are held, and `covered` units promised by the bundle
+    that ends at `bundle_ends_at` (0 = none)."""
+
+    paid: int
+    held: int
+    covered: int = 0
+    bundle_ends_at: int = 0
+
+
+class Group(msgspec.Struct, array_like=True):
+    """A rating group within a session: units rated on money, units covered by a bundle, grants by Service-Identifier."""
+
+    rated: int = 0
+    covered: int = 0
+    grants: dict[str, Grant] = {}
+
+
+class Session(msgspec.Struct):
+    """A session; times in microseconds, money in micro-units, groups by Rating-Group (`""` without one)."""
+
+    id: int
+    session_id: str
+    subscriber_id: int
+    node: int
+    peer: str
+    origin_host: str
+    service: str
+    opened_at: int
+    updated_at: int
+    expires_at: int
+    closed_at: int | None
+    reserved: int
+    groups: dict[str, Group]
+    last_number: int = -1
+    terminated: bool = False
+    fresh: bool = False
+    changed: bool = False
+
+    def group(self, rating_group: int | None) -> Group:
+        """Give the group of a rating group, made when first used."""
+        key = "" if rating_group is None else str(rating_group)
+        found = self.groups.get(key)
+        if found is None:
+            found = self.groups[key] = Group()
+        return found
+
+    def touch(self, now: int, expires_at: int) -> None:
+        """Note that the session lives, until `expires_at` at least."""
+        self.updated_at = now
+        self.expires_at = -(-expires_at // EXPIRY_STEP) * EXPIRY_STEP
+        self.closed_at = None
+        self.changed = True
+
+    def close(self, now: int) -> None:
+        """Note that the session is over."""
+        self.updated_at = self.closed_at = now
+        self.changed = True
+
+
+class _State(msgspec.Struct, array_like=True):
+    """What the column `groups` holds."""
+
+    last_number: int
+    terminated: bool
+    groups: dict[str, Group]
+
+
+_COLUMNS = (
+    sessions.c.id,
+    sessions.c.session_id,
+    sessions.c.subscriber_id,
+    sessions.c.node,
+    sessions.c.peer,
+    sessions.c.origin_host,
+    sessions.c.service,
+    sessions.c.opened_at,
+    sessions.c.updated_at,
+    sessions.c.expires_at,
+    sessions.c.closed_at,
+    sessions.c.reserved,
+    sessions.c.groups,
+)
+_LOAD = SelectAmong(select(*_COLUMNS), sessions.c.session_id, str)
+_INSERT = Insert(sessions)
+_SAVE = Update(
+    sessions, ["node", "peer", "updated_at", "expires_at", "closed_at", "answers_kept", "reserved", "groups"], ["id"]
+)
+_decode = msgspec.msgpack.Decoder(_State).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class SessionShelf(Shelf[str, Session]):
+    """The sessions that a batch touches, by Session-Id.
+
+    A session changes only under the lock of its subscriber's wallet, so it needs no lock of its own; but on a server it is
+    read again once the wallets are locked, since another gateway may have changed it meanwhile.
+    """
+
+    rank: ClassVar[int] = 15
+
+    def load(self, connection: Connection, keys: set[str]) -> None:
+        """Read these sessions."""
+        for *fields, groups in _LOAD.run(connection, keys):
+            state = _decode(groups)
+            self.rows[fields[1]] = Session(*fields, state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
+
+    def after_locks(self, connection: Connection, keys: set[str]) -> None:
+        """Read again what may have changed before the wallets were locked."""
+        if connection.dialect.name != "sqlite":
+            self.load(connection, keys)
+
+    def add(self, session: Session) -> None:
+        """Put in a session that this batch opened."""
+        self.rows[session.session_id] = session
+
+    def save(self, connection: Connection) -> None:
+        """Write new and changed sessions."""
+        new: list[tuple[Any, ...]] = []
+        old: list[tuple[Any, ...]] = []
+        for s in self.rows.values():
+            if not s.changed:
+                continue
+            groups = _encode(_State(s.last_number, s.terminated, s.groups))
+            if s.fresh:
+                head = (s.id, s.session_id, s.subscriber_id, s.node, s.peer, s.origin_host, s.service, s.opened_at)
+                new.append((*head, s.updated_at, s.expires_at, s.closed_at, 1, s.reserved, groups))
+            else:
+                old.append((s.node, s.peer, s.updated_at, s.expires_at, s.closed_at, 1, s.reserved, groups, s.id))
+        _INSERT.run(connection, new)
+        _SAVE.run(connection, old)
+
+
+class StoredAnswer(msgspec.Struct, frozen=True):
+    """What was answered to a request: the body without its head, and a digest of the usage that the request reported."""
+
+    body: bytes
+    digest: int
+
+
+class AnswerShelf(Shelf[tuple[int, int, int], StoredAnswer]):
+    """The answers given in this batch; older ones are looked up only for a request that may be a repeat."""
+
+    rank: ClassVar[int] = 50
+
+    def find(self, connection: Connection, session: int, request_type: int, request_number: int) -> StoredAnswer | None:
+        """Give the answer to a request of this type and number, from this batch or from the store."""
+        known = self.rows.get((session, request_type, request_number))
+        if known is not None:
+            return known
+        row = connection.execute(
+            select(answers.c.body, answers.c.digest).where(
+                answers.c.session == session,
+                answers.c.request_type == request_type,
+                answers.c.request_number == request_number,
+            )
+        ).one_or_none()
+        return StoredAnswer(row.body, row.digest) if row is not None else None

@@ -1,0 +1,1 @@
+"""The tenth: causes, what customers chose, and what accrues to whom."""

@@ -1,0 +1,8 @@
+"""`python -m gateway.cli` is `tpo`."""
+
+import sys
+
+from gateway.cli.entry import main
+
+if __name__ == "__main__":
+    sys.exit(main())

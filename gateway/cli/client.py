@@ -1,0 +1,89 @@
+"""Ask the running gateway to do something, through its Unix socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway.cli.errors import CommandFailed, ExitCode
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+
+class DaemonUnreachable(CommandFailed):
+    """The gateway doesn't run, doesn't answer, or its socket isn't ours to open."""
+
+    code = "daemon_unreachable"
+    exit_code = ExitCode.UNREACHABLE
+
+
+class ActionRefused(CommandFailed):
+    """The gateway answered no; `problem` is its RFC 9457 body."""
+
+    code = "action_refused"
+
+    def __init__(self, problem: dict[str, Any], *, where: str) -> None:
+        title, detail = problem.get("title") or "the gateway refused", problem.get("detail")
+        super().__init__(f"{title}: {detail}" if detail else str(title), where=where)
+        self.problem = problem
+
+
+def call(settings: Settings, action: str, params: dict[str, Any], *, timeout: float = 30.0) -> dict[str, Any]:
+    """Run `action` in the daemon (POST /v1/actions/ACTION with `params` as a JSON object) and return its answer.
+
+    `timeout` is in seconds. Raises DaemonUnreachable, or ActionRefused where the daemon answers with an error.
+    """
+    path = settings.api.socket
+    connection = _UnixConnection(path, timeout)
+    try:
+        body = json.dumps(params).encode()
+        connection.request("POST", f"/v1/actions/{action}", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        status, content = response.status, response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise _unreachable(path, error) from None
+    finally:
+        connection.close()
+    answer = _object(content)
+    if status < 300 and answer is not None:
+        return answer
+    fallback = {"title": "the gateway answered with something unexpected", "detail": f"HTTP status {status}"}
+    raise ActionRefused(answer or fallback, where=f"{action}, by {path}")
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _unreachable(path: Path, error: Exception) -> DaemonUnreachable:
+    match error:
+        case FileNotFoundError() | ConnectionRefusedError():
+            what, to_do = "the gateway is not running", "start it with `tpo run`, or name its configuration by --config"
+        case PermissionError():
+            what, to_do = "you may not talk to the gateway", "run this as root, as the gateway's user or in its group"
+        case TimeoutError():
+            what, to_do = "the gateway doesn't answer", "look at its log; the action may have been done all the same"
+        case _:
+            what, to_do = f"the gateway can't be reached: {error}", "look at its log"
+    return DaemonUnreachable(what, where=str(path), to_do=to_do)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket; the host name is only for the Host header."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))

@@ -1,0 +1,86 @@
+"""Which module holds which command; each is imported when its command is called, so that `tpo` starts fast.
+
+Other packages add commands by an entry point of the group `tpo.commands`: its name is the command, its value a typer
+app. One that doesn't load is shown as such and leaves the rest alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from gateway.cli.errors import CommandFailed
+
+OWN: Final[dict[str, str]] = {
+    "run": "gateway.cli.run",
+    "status": "gateway.cli.status",
+    "config": "gateway.cli.config",
+    "subscriber": "gateway.cli.subscriber",
+    "usage": "gateway.cli.usage",
+    "ledger": "gateway.cli.ledger",
+    "events": "gateway.cli.events",
+    "db": "gateway.cli.db",
+}
+"""Our commands, in the order of `tpo --help`: the module that has each one's `app`."""
+
+ENTRY_POINTS: Final = "tpo.commands"
+
+
+class LazyGroup(TyperGroup):
+    """The root of `tpo`: finds a command by its name, and only then imports it."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own Context class is private
+        """Return our commands, then those of others."""
+        del ctx
+        return [*OWN, *sorted(set(_others()) - set(OWN))]
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | TyperGroup | None:  # type: ignore[override]  # as above
+        """Import the command `cmd_name`."""
+        del ctx
+        if cmd_name in OWN:
+            return _named(cmd_name, import_module(OWN[cmd_name]).app)
+        entry = _others().get(cmd_name)
+        return None if entry is None else _load(entry)
+
+
+def _others() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def _load(entry: EntryPoint) -> TyperCommand | TyperGroup:
+    try:
+        return _named(entry.name, entry.load())
+    except Exception as error:  # noqa: BLE001  (whatever is wrong with a guest must not end the house)
+        return _named(entry.name, _broken(entry, error))
+
+
+def _named(name: str, app: typer.Typer) -> TyperCommand | TyperGroup:
+    command: Any = get_command(app)
+    command.name = name
+    found: TyperCommand | TyperGroup = command
+    return found
+
+
+def _broken(entry: EntryPoint, error: Exception) -> typer.Typer:
+    reason = f"{type(error).__name__}: {error}"
+    app = typer.Typer(add_completion=False)
+    settings: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    app.command(help=f"(doesn't load: {reason})", context_settings=settings)(_refuse(entry, reason))
+    return app
+
+
+def _refuse(entry: EntryPoint, reason: str) -> Callable[[], None]:
+    def refuse() -> None:
+        raise CommandFailed(
+            f"the command {entry.name} doesn't load: {reason}",
+            where=f"entry point {entry.name} = {entry.value}",
+            to_do="install its package again, or remove it; the other commands are not affected",
+        )
+
+    return refuse

@@ -1,0 +1,84 @@
+"""`tpo ledger`: the books, and the proof that they are right."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gateway.cli import invocation
+from gateway.cli.errors import ExitCode
+from gateway.cli.invocation import AsJson
+from gateway.cli.output import complain, emit
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+
+
+@app.callback()
+def _group() -> None:
+    """The books: check, balances, journal."""
+
+
+@app.command()
+def check(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Prove the books: entries sum to zero, balances equal the journal, holds their sessions, each accrual its policy.
+
+    Exits with 1 if anything does not add up.
+
+    \b
+    Examples:
+      tpo ledger check
+      tpo ledger check --json
+    """
+    from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    with asking(invocation.of(ctx).settings) as ask:
+        report = ask("ledger.check", {})
+    if as_json:
+        emit(report, as_json=True)
+    else:
+        for finding in report["findings"]:
+            complain(f"{finding['check']}: {finding['detail']}")
+        verdict = "the books are right" if report["ok"] else "the books are WRONG"
+        sys.stdout.write(
+            f"{verdict}: {report['entries']} entries, {report['wallets']} wallets, {report['accruals']} accruals recomputed\n"
+        )
+    if not report["ok"]:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def balances(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Show what each account stands at; a wallet's account is wallet:SUBSCRIBER_ID.
+
+    \b
+    Examples:
+      tpo ledger balances
+      tpo ledger balances --json
+    """
+    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+
+    with asking(invocation.of(ctx).settings) as ask:
+        emit(ask("ledger.balances", {})["rows"], as_json=as_json)
+
+
+@app.command()
+def journal(
+    ctx: typer.Context,
+    after: Annotated[int, typer.Option(help="Show entries numbered above this.")] = 0,
+    limit: Annotated[int, typer.Option(help="The most entries to show.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show entries of the journal in the order in which they were booked.
+
+    \b
+    Examples:
+      tpo ledger journal --limit 20
+      tpo ledger journal --after 1099511627790 --json
+    """
+    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+
+    with asking(invocation.of(ctx).settings) as ask:
+        page = ask("ledger.journal", {"after": after, "limit": limit})
+    emit(page if as_json else page["rows"], as_json=as_json)

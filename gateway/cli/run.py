@@ -1,0 +1,64 @@
+"""`tpo run`: the daemon, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from gateway.cli import invocation
+from gateway.cli.errors import CommandFailed, ExitCode
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the gateway in the foreground until SIGTERM or SIGINT; logs go to the standard output.
+
+    \b
+    Examples:
+      tpo run
+      tpo --config /etc/tpo/gateway.yaml run --log-level debug
+    """
+    from gateway import logs  # noqa: PLC0415  (`tpo --help` starts faster without the daemon)
+    from gateway.daemon import Daemon  # noqa: PLC0415  (as above)
+    from gateway.store.errors import SchemaMismatch, StoreLocked  # noqa: PLC0415  (as above)
+
+    settings = invocation.of(ctx).settings
+    if log_level not in logs.LEVELS:
+        raise typer.BadParameter(f"{log_level!r} is none of {', '.join(logs.LEVELS)}")
+    logs.configure(log_level)
+
+    async def serve() -> None:
+        await Daemon(settings).run()
+
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve())
+    except SchemaMismatch as error:
+        raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
+    except StoreLocked as error:
+        raise CommandFailed(
+            str(error), where=settings.store.url, to_do="a gateway runs already; ask it with `tpo status`"
+        ) from None
+    except OSError as error:
+        raise CommandFailed(
+            f"the gateway cannot start: {error}",
+            to_do="see which process has the port or the file",
+            exit_code=ExitCode.FAILED,
+        ) from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed; the gateway works the same without it."""
+    try:
+        import uvloop  # noqa: PLC0415  (optional)
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,235 @@
+"""A connection to the MQTT 5 broker, used once: after any error it is dropped and a new one is made.
+
+aiomqtt does the protocol. Added here is what a forwarder cannot do without: an event that the broker refuses counts as not
+published, its Receive Maximum is kept to (MQTT 5 §3.3.4), and a connection can be dropped without waiting for anybody.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import aiomqtt
+from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.events.waiting import WaitingRow
+from gateway.privacy.masks import Secret
+
+WINDOW: Final = 200
+"""Events on their way at once."""
+KEEPALIVE: Final = 15
+TIMEOUT: Final = 5.0
+"""Seconds within which the broker has to accept a connection, and to acknowledge an event."""
+BATCH: Final = "application/cloudevents-batch+json"
+SINGLE: Final = "application/cloudevents+json"
+
+
+class Address(Protocol):
+    """Where the broker listens."""
+
+    @property
+    def host(self) -> str:
+        """A name or an address."""
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+
+
+class BrokerSettings(Protocol):
+    """How the broker is reached: the section events.mqtt of gateway.yaml."""
+
+    @property
+    def broker(self) -> Address:
+        """Where it listens."""
+
+    @property
+    def topic(self) -> str:
+        """What every topic begins with."""
+
+    @property
+    def username(self) -> str | None:
+        """Our name there, None without one."""
+
+    @property
+    def password(self) -> Secret | None:
+        """Our password there."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+
+    @property
+    def ca(self) -> Path | None:
+        """The authority of its certificate; None = the machine's."""
+
+
+class BrokerError(Exception):
+    """The broker can't be reached, is gone, or doesn't want an event; the text says which."""
+
+
+class Broker:
+    """One connection, from `open` to `close`."""
+
+    def __init__(self, settings: BrokerSettings, client_id: str, *, timeout: float = TIMEOUT) -> None:
+        """Take the settings and the MQTT client identifier; nothing is connected yet."""
+        self._settings, self._client_id, self._timeout = settings, client_id, timeout
+        self._client: _Client | None = None
+        self._lost: asyncio.Future[None] | None = None
+        self._slots = asyncio.Semaphore(WINDOW)
+
+    async def open(self) -> None:
+        """Connect; BrokerError says why it can't be done."""
+        try:
+            self._client = client = await self._make_client()
+            entering = asyncio.ensure_future(client.__aenter__())
+            entering.add_done_callback(client.settle)
+            await asyncio.shield(entering)
+        except (aiomqtt.MqttError, OSError, ValueError) as error:
+            raise BrokerError(_reason(error)) from error
+        self._slots = asyncio.Semaphore(client.window)
+        self._lost = asyncio.ensure_future(_until_lost(client))
+
+    async def publish(self, rows: Sequence[WaitingRow]) -> tuple[list[int], BrokerError | None]:
+        """Publish rows in order, and give those that the broker acknowledged and what kept it from the others."""
+        assert self._lost is not None, "publish comes after open"
+        tasks = [asyncio.ensure_future(self._publish(row)) for row in rows]
+        everything = asyncio.gather(*tasks)
+        try:
+            await asyncio.wait((everything, self._lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            everything.cancel()
+        outcomes = await asyncio.gather(*tasks, everything, return_exceptions=True)
+        acknowledged = [row.id for row, outcome in zip(rows, outcomes, strict=False) if outcome is None]
+        if len(acknowledged) == len(rows):
+            return acknowledged, None
+        if self._lost.done():
+            return acknowledged, self._loss()
+        failed = next((o for o in outcomes if isinstance(o, aiomqtt.MqttError | OSError | ValueError)), None)
+        return acknowledged, BrokerError(_reason(failed) if failed else "the broker doesn't answer")
+
+    async def idle(self, seconds: float) -> None:
+        """Wait for a while; BrokerError at once if the connection is lost meanwhile."""
+        assert self._lost is not None, "idle comes after open"
+        done, _ = await asyncio.wait((self._lost,), timeout=seconds)
+        if done:
+            raise self._loss()
+
+    async def close(self) -> None:
+        """Say goodbye, if the broker listens, and let go of everything."""
+        if self._lost is not None and not self._lost.done() and self._client is not None:
+            await self._client.goodbye()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of everything at once."""
+        if self._lost is not None:
+            self._lost.cancel()
+        if self._client is not None:
+            self._client.abandon()
+
+    def _loss(self) -> BrokerError:
+        assert self._lost is not None
+        error = None if self._lost.cancelled() else self._lost.exception()
+        return BrokerError(_reason(error) if error else "the connection is closed")
+
+    async def _make_client(self) -> "_Client":
+        settings = self._settings
+        context = None
+        if settings.tls:
+            ca = None if settings.ca is None else str(settings.ca)
+            context = await asyncio.to_thread(ssl.create_default_context, cafile=ca)
+        return _Client(
+            hostname=settings.broker.host,
+            port=settings.broker.port,
+            username=settings.username,
+            password=None if settings.password is None else settings.password.reveal(),
+            identifier=self._client_id,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=True,
+            timeout=self._timeout,
+            keepalive=KEEPALIVE,
+            max_inflight_messages=WINDOW,
+            tls_context=context,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+
+    async def _publish(self, row: WaitingRow) -> None:
+        assert self._client is not None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's properties are untyped
+        properties.ContentType = BATCH if row.body.startswith(b"[") else SINGLE
+        properties.PayloadFormatIndicator = 1  # UTF-8 text
+        async with self._slots:
+            topic = f"{self._settings.topic}/v1/{row.topic}"
+            await self._client.publish(topic, row.body, qos=1, properties=properties)
+
+
+class _Client(aiomqtt.Client):
+    """aiomqtt's client with three additions, which need its inner parts; aiomqtt is pinned."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401  (aiomqtt's own options)
+        super().__init__(**options)
+        self.window, self._given_up = WINDOW, False
+        self.pending_calls_threshold = WINDOW
+        self._client.connect_timeout = self.timeout
+
+    def _on_connect(
+        self,
+        client: PahoClient,
+        userdata: Any,  # noqa: ANN401  (paho's, unused)
+        flags: Any,  # noqa: ANN401  (paho's)
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        """Note how many events the broker takes at once."""
+        self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_publish(
+        self,
+        client: PahoClient,
+        userdata: Any,  # noqa: ANN401  (paho's, unused)
+        mid: int,
+        reason_code: ReasonCode,
+        properties: Properties,
+    ) -> None:
+        """Count a refusal (a PUBACK with a reason of 0x80 or more) as a lost connection: the event is not published."""
+        if not reason_code.is_failure:
+            super()._on_publish(client, userdata, mid, reason_code, properties)
+        elif not self._disconnected.done():
+            self._disconnected.set_exception(aiomqtt.MqttError(f"the broker refused an event: {reason_code}"))
+
+    def settle(self, entering: "asyncio.Future[Any]") -> None:
+        """Close what an attempt to connect left open, also one that came through when nobody waited for it any more."""
+        failed = entering.cancelled() or entering.exception() is not None
+        if failed or self._given_up:
+            self.abandon()
+
+    async def goodbye(self) -> None:
+        """Send DISCONNECT, and wait a second at most for it to be written."""
+        try:
+            await asyncio.wait_for(self.__aexit__(None, None, None), 1.0)
+        except (aiomqtt.MqttError, TimeoutError):
+            return  # it went without a word
+
+    def abandon(self) -> None:
+        """Close the socket now, written or not, and forget what waits to be sent."""
+        self._given_up = True
+        self._client._sock_close()  # noqa: SLF001  (paho has no public way to close without writing first)
+        if self._disconnected.done() and not self._disconnected.cancelled():
+            self._disconnected.exception()  # looked at, so that asyncio does not complain that nobody did
+
+
+async def _until_lost(client: _Client) -> None:
+    async for _ in client.messages:  # nothing is subscribed: it only ends, with the connection
+        continue
+
+
+def _reason(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return str(cause) or type(cause).__name__

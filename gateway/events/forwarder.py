@@ -1,0 +1,240 @@
+"""The forwarder: what waits in the outbox goes to the broker, in order, and is marked once the broker has it.
+
+Rows are read in chunks beside the lane, published with QoS 1 and then marked by a unit of the lane. A row is marked only
+after its acknowledgement, so an event may come twice and never not at all; and since a chunk starts at the oldest row that
+is not marked, every first coming is in order (but for an event that the broker refuses and later takes). While the broker is away, rows wait on disk and memory stays as it is.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager, suppress
+from random import Random
+from typing import Any, Final, Protocol
+
+import msgspec
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from gateway.events.broker import TIMEOUT, Broker, BrokerSettings
+from gateway.events.times import MICROSECONDS, rfc3339
+from gateway.events.waiting import MAX_ROWS, Backlog, MarkPublished, WaitingRow, backlog, read_waiting
+from gateway.store.errors import LaneClosed, StoreError
+from gateway.store.lane import Lane
+from gateway.store.nodes import Node
+
+PAUSE: Final = 0.2
+"""Seconds between two looks into the outbox while there is little in it: rows gather, and are marked together."""
+MEASURE_SECONDS: Final = 5.0
+FIRST_DELAY: Final = 0.5
+LAST_DELAY: Final = 30.0
+STOP_SECONDS: Final = 5.0
+
+
+class OpenStore(Protocol):
+    """What the forwarder works on."""
+
+    @property
+    def lane(self) -> Lane:
+        """The lane that marks."""
+
+    @property
+    def node(self) -> Node:
+        """The node whose rows are forwarded."""
+
+    @property
+    def node_name(self) -> str:
+        """Its name, which begins the MQTT client identifier."""
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        """The time in microseconds."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Lend a connection that reads one snapshot; called on another thread."""
+
+
+class ForwarderState(msgspec.Struct, frozen=True):
+    """What the status page shows. `published` counts outbox rows since the start, `oldest_waiting` is in seconds."""
+
+    connected: bool
+    connected_since: str | None
+    waiting: int
+    oldest_waiting: float
+    published: int
+    last_error: str | None
+
+
+class Backoff:
+    """How long to wait before the next attempt: doubling from half a second to half a minute, give or take a half."""
+
+    def __init__(self, random: Random) -> None:
+        """Take the randomness that keeps many gateways from coming back at once."""
+        self._random, self._delay = random, FIRST_DELAY
+
+    def reset(self) -> None:
+        """Begin again with the shortest wait."""
+        self._delay = FIRST_DELAY
+
+    def next(self) -> float:
+        """Give the seconds to wait now."""
+        delay = self._delay * self._random.uniform(0.5, 1.5)
+        self._delay = min(2 * self._delay, LAST_DELAY)
+        return min(delay, LAST_DELAY)
+
+
+class Forwarder:
+    """A task that publishes one node's events for as long as the gateway runs.
+
+    `on_event` is told `events.broker.up` {broker} and `events.broker.down` {broker, error, retry_in}.
+    """
+
+    def __init__(
+        self,
+        store: OpenStore,
+        settings: BrokerSettings,
+        *,
+        on_event: Callable[..., None],
+        random: Random | None = None,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        """Take the open store and the broker's settings; nothing runs before `start`."""
+        self._store, self._settings, self._timeout = store, settings, timeout
+        self._on_event = on_event
+        random = random or Random()  # noqa: S311  (jitter and a name, no secret)
+        self._backoff = Backoff(random)
+        self._client_id = f"tpo-{store.node_name[:40]}-{random.getrandbits(32):08x}"
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._backlog = Backlog()
+        self._connected_at: int | None = None
+        self._published = 0
+        self._last_error: str | None = None
+
+    def start(self) -> None:
+        """Begin; needs a running loop."""
+        self._tasks = [asyncio.create_task(work(), name=work.__name__) for work in (self._forward, self._measure)]
+
+    async def stop(self, within: float = STOP_SECONDS) -> None:
+        """Finish what is under way, for so many seconds at most, then let go."""
+        self._stopping.set()
+        if not self._tasks:
+            return
+        forward, measure = self._tasks
+        measure.cancel()
+        await asyncio.wait((forward,), timeout=within)
+        forward.cancel()
+        for outcome in await asyncio.gather(forward, measure, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    def state(self) -> ForwarderState:
+        """Tell how things stand; the backlog is a few seconds old at most."""
+        oldest, since = self._backlog.oldest_at, self._connected_at
+        return ForwarderState(
+            connected=since is not None,
+            connected_since=None if since is None else rfc3339(since),
+            waiting=self._backlog.waiting,
+            oldest_waiting=0.0 if oldest is None else max(0.0, (self._store.clock() - oldest) / MICROSECONDS),
+            published=self._published,
+            last_error=self._last_error,
+        )
+
+    async def _forward(self) -> None:
+        while not self._stopping.is_set():
+            broker = Broker(self._settings, self._client_id, timeout=self._timeout)
+            try:
+                if await self._unless_stopping(broker.open()):
+                    await self._pump(broker)
+                await broker.close()
+            except Exception as error:  # noqa: BLE001  (whatever it is, events must not pile up for ever because of it)
+                broker.abandon()
+                await self._wait_after(error)
+            finally:
+                broker.abandon()
+                self._connected_at = None
+
+    async def _pump(self, broker: Broker) -> None:
+        """Publish until told to stop; whatever goes wrong is raised."""
+        self._connected_at = self._store.clock()
+        self._on_event("events.broker.up", broker=self._address())
+        while not self._stopping.is_set():
+            rows = await asyncio.to_thread(self._read)
+            acknowledged, error = await broker.publish(rows) if rows else ([], None)
+            if acknowledged:
+                await self._mark(acknowledged)
+                self._published += len(acknowledged)
+                self._backoff.reset()
+            if error is not None:
+                raise error
+            if len(rows) < MAX_ROWS:
+                await self._unless_stopping(broker.idle(PAUSE))
+
+    def _read(self) -> list[WaitingRow]:
+        with self._store.reading() as connection:
+            return read_waiting(connection, self._store.node.id)
+
+    async def _mark(self, rows: Sequence[int]) -> None:
+        """Mark rows, again until it is on disk: reading them once more would publish them once more."""
+        delays = Backoff(Random(0))  # noqa: S311  (nobody else waits for this lane)
+        while True:
+            try:
+                await self._submit(MarkPublished(rows))
+            except LaneClosed:
+                raise
+            except StoreError:
+                await asyncio.sleep(delays.next())
+            else:
+                return
+
+    async def _submit(self, unit: MarkPublished) -> None:
+        loop = asyncio.get_running_loop()
+        finished: asyncio.Future[None] = loop.create_future()
+
+        def settle(error: StoreError | None) -> None:
+            if not finished.done():
+                finished.set_result(None) if error is None else finished.set_exception(error)
+
+        def done(_answer: Any, error: StoreError | None) -> None:  # noqa: ANN401  (the number of rows, known already)
+            with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
+                loop.call_soon_threadsafe(settle, error)
+
+        self._store.lane.post(unit, done)
+        await finished
+
+    async def _wait_after(self, error: Exception) -> None:
+        if self._stopping.is_set():
+            return
+        up_for = 0 if self._connected_at is None else self._store.clock() - self._connected_at
+        if up_for > LAST_DELAY * MICROSECONDS:
+            self._backoff.reset()
+        delay = self._backoff.next()
+        self._connected_at = None
+        self._last_error = str(error) or type(error).__name__
+        self._on_event("events.broker.down", broker=self._address(), error=self._last_error, retry_in=round(delay, 1))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), delay)
+
+    async def _unless_stopping(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do something, or give it up when the forwarder is to stop; False if it was given up."""
+        task, stop = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                await task
+            return task.done()
+        finally:
+            task.cancel()
+            stop.cancel()
+
+    async def _measure(self) -> None:
+        while True:
+            with suppress(DBAPIError):  # the lane tells of a store in trouble
+                self._backlog = await asyncio.to_thread(self._count)
+            await asyncio.sleep(MEASURE_SECONDS)
+
+    def _count(self) -> Backlog:
+        with self._store.reading() as connection:
+            return backlog(connection, self._store.node.id)
+
+    def _address(self) -> str:
+        return f"{self._settings.broker.host}:{self._settings.broker.port}"

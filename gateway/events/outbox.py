@@ -1,0 +1,62 @@
+"""The outbox: events are rows of the same transaction as the change that they tell of (CloudEvents 1.0, JSON).
+
+`usage/rated` is a CloudEvents batch: one row holds up to 500 events of one commit, since a publish for each would cost
+more than the charge itself.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from gateway.store.batch import Batch, Shelf
+from gateway.store.tables import outbox
+
+RATED = "usage/rated"
+MAX_EVENTS = 500
+"""The most events of one CloudEvents batch."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One CloudEvent; `subject` is a pseudonym or absent, times are RFC 3339 in UTC."""
+
+    specversion: str = "1.0"
+    id: str
+    source: str
+    type: str
+    time: str
+    subject: str | UnsetType = UNSET
+    datacontenttype: str = "application/json"
+    data: Any
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class OutboxShelf(Shelf[str, list[Event]]):
+    """The events of this batch that share an outbox row, by topic; nothing is ever loaded."""
+
+    rank = 90
+
+    def collect(self, batch: Batch, topic: str, event: Event) -> None:
+        """Put an event into the topic's batch of this commit."""
+        waiting = self.rows.setdefault(topic, [])
+        waiting.append(event)
+        if len(waiting) == MAX_EVENTS:
+            self._write(batch, topic)
+        else:
+            batch.at_end(("outbox", topic), lambda: self._write(batch, topic))
+
+    def _write(self, batch: Batch, topic: str) -> None:
+        waiting = self.rows.pop(topic, None)
+        if waiting:
+            _add(batch, topic, _encode(waiting))
+
+
+def emit(batch: Batch, topic: str, event: Event) -> None:
+    """Write a single event; it is published in the order of its row."""
+    _add(batch, topic, _encode(event))
+
+
+def _add(batch: Batch, topic: str, body: bytes) -> None:
+    batch.add(outbox, (batch.take_id(), topic, body, batch.now, None))

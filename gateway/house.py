@@ -1,0 +1,124 @@
+"""The house as it stands open: the store with its lane, the books, and the desk's tariff. The daemon and the commands of a
+stopped gateway both open it, under the store's lock."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gateway.charging.rated import RatedEvents
+from gateway.charging.shelves import SHELVES
+from gateway.charging.tariff import Tariff, Terms
+from gateway.charging.unit import Desk
+from gateway.charity.policies import POLICIES
+from gateway.ledger import accounts
+from gateway.ledger.books import Books
+from gateway.privacy.pseudonyms import Pseudonyms, load_key
+from gateway.settings import Settings
+from gateway.store import lock, nodes, schema
+from gateway.store.batch import Unit
+from gateway.store.engine import open_reader, open_writer, reading
+from gateway.store.errors import StoreError
+from gateway.store.lane import Job, Lane
+
+WINDOW = 2048
+"""Units that a bulk command keeps waiting in the lane at once."""
+
+
+def wall_clock() -> int:
+    """Give the time in UTC microseconds."""
+    return time.time_ns() // 1000
+
+
+class House:
+    """What is open while the gateway, or one of its commands, works on the store."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        deliver: Callable[[list[Job]], None] | None = None,
+        alarm: Callable[[str, str], None] = lambda _event, _detail: None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        """Take the store's lock, prepare its tables, enter as a node and start the lane.
+
+        Raises StoreLocked, SchemaMismatch, or the driver's own error where the server cannot be reached.
+        """
+        self.settings, self.clock = settings, clock
+        url = settings.store.connect_url
+        self.node_name = settings.diameter.identity if settings.diameter else "gateway"
+        self._lock = lock.take(url, self.node_name)
+        try:
+            self._writer, self._reader = open_writer(url), open_reader(url)
+            schema.prepare(self._writer)
+            with self._writer.begin() as connection:
+                self.node = nodes.enter(connection, self.node_name, clock())
+            with self._writer.begin() as connection:
+                names = (*accounts.SYSTEM, *map(accounts.cause_account, settings.causes))
+                self.accounts = accounts.ensure(connection, names)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.books = Books(self.accounts)
+        self.pseudonyms = Pseudonyms(load_key(settings.privacy.key, settings.folder / "var" / "tpo.key"))
+        self.lane = Lane(
+            self._writer, self.node, SHELVES, clock=clock, monotonic=time.monotonic, deliver=deliver, alarm=alarm
+        )
+        self.lane.start()
+
+    @property
+    def open_causes(self) -> list[str]:
+        """The causes that may be chosen now."""
+        return [cause.id for cause in self.settings.causes.values() if cause.open]
+
+    def desk(self) -> Desk:
+        """Make what charging requests are decided with."""
+        charging = self.settings.charging
+        terms = Terms(
+            slice_octets=charging.slice,
+            slice_seconds=charging.slice_seconds,
+            slice_units=charging.slice_units,
+            validity=charging.validity,
+            threshold=charging.threshold,
+            quota_holding=charging.quota_holding,
+        )
+        policy = POLICIES[self.settings.charity.policy]
+        tariff = Tariff(self.settings.plans, policy, terms, self.books.account)
+        return Desk(tariff, self.books, RatedEvents(self.node_name, self.pseudonyms))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a connection for reports; it never waits for the lane."""
+        with reading(self._reader) as connection:
+            yield connection
+
+    def run_all(self, units: Iterable[Unit[Any]]) -> list[Any]:
+        """Put many units through the lane and give their answers, or the errors that kept them from being done, in order."""
+        slots = threading.Semaphore(WINDOW)
+        answers: list[Any] = []
+
+        def take(place: int) -> Callable[[Any, StoreError | None], None]:
+            def done(answer: Any, error: StoreError | None) -> None:  # noqa: ANN401  (whatever the unit answers)
+                answers[place] = answer if error is None else error
+                slots.release()
+
+            return done
+
+        for place, unit in enumerate(units):
+            slots.acquire()
+            answers.append(None)
+            self.lane.post(unit, take(place))
+        for _ in range(WINDOW):
+            slots.acquire()
+        return answers
+
+    def close(self) -> None:
+        """Finish what waits in the lane, then let the next writer in."""
+        self.lane.close()
+        self._writer.dispose()
+        self._reader.dispose()
+        self._lock.release()

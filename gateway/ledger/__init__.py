@@ -1,0 +1,1 @@
+"""Double entry: pure entries and wallets, and the books that keep them."""

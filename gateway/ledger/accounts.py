@@ -1,0 +1,41 @@
+"""System accounts by name. A wallet's account number is its subscriber's id; every other account has a row of its own."""
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.tables import accounts
+
+REVENUE = "revenue"
+CASH = "cash"
+OPENING = "opening"
+GIVING = "giving"
+UNASSIGNED = "unassigned"
+WALLET = "wallet:"
+SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED)
+HIGHEST_SYSTEM = 1 << 20
+"""System accounts are numbered below this, subscribers far above."""
+
+
+def cause_account(cause: str) -> str:
+    """Name the account of what is owed to a cause."""
+    return f"cause:{cause}"
+
+
+def ensure(connection: Connection, names: Iterable[str]) -> Mapping[str, int]:
+    """Make sure that these accounts exist, and give the numbers of all system accounts."""
+    known = {name: number for number, name in connection.execute(select(accounts.c.id, accounts.c.name))}
+    missing = [name for name in dict.fromkeys(names) if name not in known]
+    if not missing:
+        return known
+    highest = connection.execute(select(func.max(accounts.c.id))).scalar() or 0
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    rows = [{"id": highest + 1 + i, "name": name} for i, name in enumerate(missing)]
+    connection.execute(insert(accounts).on_conflict_do_nothing(), rows)
+    return ensure(connection, names)
+
+
+def account_name(number: int, names: Mapping[int, str]) -> str:
+    """Give an account's name by its number: a system account's own, else `wallet:<subscriber_id>`."""
+    return names[number] if number < HIGHEST_SYSTEM else f"{WALLET}{number}"

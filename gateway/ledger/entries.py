@@ -1,0 +1,40 @@
+"""Double entry with one row: an entry debits one account and credits another by the same positive amount."""
+
+import msgspec
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One line of the journal, before it has a number. Money in micro-units, times in microseconds.
+
+    An accrual also says what it was computed from: `base`, `policy` and `share` in basis points.
+    """
+
+    kind: str
+    debit: int
+    credit: int
+    amount: int
+    currency: str
+    event_at: int
+    usage_id: int | None = None
+    base: int | None = None
+    policy: str | None = None
+    share: int | None = None
+    reference: str | None = None
+
+    def row(self, entry_id: int, now: int) -> tuple[object, ...]:
+        """Give the row of the table `transfers`, its columns in order."""
+        return (
+            entry_id,
+            now,
+            self.kind,
+            self.debit,
+            self.credit,
+            self.amount,
+            self.currency,
+            self.event_at,
+            self.usage_id,
+            self.base,
+            self.policy,
+            self.share,
+            self.reference,
+        )

@@ -1,0 +1,34 @@
+"""The journal as an auditor reads it: entries in the order in which they were booked."""
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from gateway.ledger.accounts import account_name
+from gateway.ledger.balances import account_names
+from gateway.ledger.money import format_amount
+from gateway.store.tables import transfers
+
+
+def read(connection: Connection, *, after: int, limit: int) -> list[dict[str, Any]]:
+    """Give at most `limit` entries numbered above `after`; amounts in major units, times in microseconds."""
+    names = account_names(connection)
+    rows = connection.execute(select(transfers).where(transfers.c.id > after).order_by(transfers.c.id).limit(limit))
+    return [
+        {
+            "id": row.id,
+            "at": row.at,
+            "kind": row.kind,
+            "debit": account_name(row.debit, names),
+            "credit": account_name(row.credit, names),
+            "amount": format_amount(row.amount, row.currency),
+            "currency": row.currency,
+            "event_at": row.event_at,
+            "record_id": row.usage_id,
+            "base": None if row.base is None else format_amount(row.base, row.currency),
+            "policy": row.policy,
+            "share": row.share,
+            "reference": row.reference,
+        }
+        for row in rows
+    ]

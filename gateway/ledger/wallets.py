@@ -1,0 +1,102 @@
+"""A subscriber's wallet: a balance, what is held of it, and what is left of a bundle. Pure; the shelf keeps it on disk."""
+
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.store.batch import Shelf
+from gateway.store.statements import SelectAmong, Update
+from gateway.store.tables import subscribers, wallets
+
+
+class Allowance(msgspec.Struct):
+    """What is left of a bundle until `ends_at` (microseconds), by service, and how much of that is promised to sessions."""
+
+    plan: str
+    ends_at: int
+    left: dict[str, int]
+    held: dict[str, int] = {}
+
+    def available(self, service: str, now: int) -> int:
+        """Give the units of a service that nobody holds; nothing once the bundle has ended."""
+        if now >= self.ends_at:
+            return 0
+        return max(0, self.left.get(service, 0) - self.held.get(service, 0))
+
+    def hold(self, service: str, units: int) -> None:
+        """Promise units to a session; a negative number gives them back."""
+        self.held[service] = max(0, self.held.get(service, 0) + units)
+
+    def consume(self, service: str, units: int, at: int) -> int:
+        """Take used units from what is left and give how many it covered."""
+        covered = min(units, self.left.get(service, 0)) if at < self.ends_at else 0
+        if covered:
+            self.left[service] -= covered
+        return covered
+
+
+class Wallet(msgspec.Struct):
+    """Money in micro-units. `balance` is the sum of the journal; `reserved` of it is held for open sessions."""
+
+    subscriber_id: int
+    currency: str
+    balance: int
+    reserved: int
+    allowance: Allowance | None
+    status: str
+    changed: bool = False
+
+    @property
+    def available(self) -> int:
+        """What may still be promised; negative when usage was reported beyond the balance."""
+        return self.balance - self.reserved
+
+    def move(self, amount: int) -> None:
+        """Add to the balance, or take from it with a negative amount."""
+        self.balance += amount
+        self.changed = True
+
+    def hold(self, amount: int) -> None:
+        """Hold money for a session; a negative amount gives it back."""
+        self.reserved += amount
+        self.changed = True
+
+
+_LOAD = SelectAmong(
+    select(
+        wallets.c.subscriber_id,
+        wallets.c.currency,
+        wallets.c.balance,
+        wallets.c.reserved,
+        wallets.c.bundle,
+        subscribers.c.status,
+    ).join_from(wallets, subscribers, wallets.c.subscriber_id == subscribers.c.id),
+    wallets.c.subscriber_id,
+    int,
+    lock=wallets,
+)
+_SAVE = Update(wallets, ["balance", "reserved", "bundle"], ["subscriber_id"])
+_decode = msgspec.json.Decoder(Allowance).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class WalletShelf(Shelf[int, Wallet]):
+    """The wallets that a batch touches, by subscriber id; locked in the order of their ids, before any session."""
+
+    rank: ClassVar[int] = 20
+
+    def load(self, connection: Connection, keys: set[int]) -> None:
+        """Read and lock the wallets of these subscribers."""
+        for subscriber_id, currency, balance, reserved, bundle, status in _LOAD.run(connection, sorted(keys)):
+            allowance = _decode(bundle) if bundle else None
+            self.rows[subscriber_id] = Wallet(subscriber_id, currency, balance, reserved, allowance, status)
+
+    def save(self, connection: Connection) -> None:
+        """Write back the wallets that changed."""
+        rows: list[tuple[Any, ...]] = [
+            (w.balance, w.reserved, _encode(w.allowance) if w.allowance else None, w.subscriber_id)
+            for w in self.rows.values()
+            if w.changed
+        ]
+        _SAVE.run(connection, rows)

@@ -1,0 +1,168 @@
+"""Every event that our logs tell of: how bad it is, what it means, what to do. docs/log-events.md is made from it.
+
+`python -m gateway.logs.catalogue` writes that page; a test compares it, and looks for names that are missing here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+PAGE: Final = Path("docs/log-events.md")
+
+
+class LogEvent(NamedTuple):
+    """The level that an event is logged at, one sentence on what it means, and what an operator does about it."""
+
+    level: str
+    meaning: str
+    action: str
+
+
+EVENTS: Final[dict[str, LogEvent]] = {
+    # The process
+    "daemon.starting": LogEvent("info", "The gateway reads its settings and opens its store.", "Nothing."),
+    "daemon.ready": LogEvent("info", "Every listener is open; requests are answered.", "Nothing."),
+    "daemon.stopping": LogEvent(
+        "info", "The gateway was told to stop: it takes no new requests and finishes those it has.", "Nothing."
+    ),
+    "daemon.stopped": LogEvent("info", "All is on disk, all connections are closed.", "Nothing."),
+    "daemon.stop.incomplete": LogEvent(
+        "warning",
+        "Something could not be closed in order; `detail` says what. What was acknowledged is on disk.",
+        "Nothing, unless it is so at every stop: then report it.",
+    ),
+    "daemon.timer.failed": LogEvent(
+        "warning",
+        "Work that is done at intervals failed, and is tried again; `timer` names it.",
+        "If it goes on, look at the store and the broker.",
+    ),
+    "daemon.crashed": LogEvent(
+        "critical",
+        "An error that nobody expected ended a task or the process.",
+        "Keep the lines around it and report it. The store is safe: start the gateway again.",
+    ),
+    "config.warning": LogEvent(
+        "warning", "A setting works, but deserves a look.", "Read `problem`; `tpo config check` prints it too."
+    ),
+    "log.library": LogEvent(
+        "warning", "A library that we use has something to say; its words are in `message`.", "Read `message`."
+    ),
+    # Diameter
+    "diameter.peer.up": LogEvent("info", "A peer has exchanged capabilities and may send requests.", "Nothing."),
+    "diameter.peer.down": LogEvent(
+        "warning",
+        "The connection to a peer is gone; `reason` says why.",
+        "None if it comes back. Else look at the peer, the network and, for TLS, the certificates.",
+    ),
+    "diameter.peer.rejected": LogEvent(
+        "warning",
+        "Somebody who is not a peer of ours, or not from its address, wanted to connect.",
+        "If it should be let in, add it to diameter.peers; else find out who it is.",
+    ),
+    "diameter.peer.unreachable": LogEvent(
+        "warning",
+        "A peer that we dial cannot be reached, or refused us; we try again, more and more rarely.",
+        "Look at `connect` of the peer, at the network, and at what the peer's operator says of `reason`.",
+    ),
+    "diameter.peer.suspected": LogEvent(
+        "warning",
+        "A peer did not answer the watchdog in time (RFC 3539); requests go to another one, if there is one.",
+        "Nothing, if it recovers. Else the connection ends by itself: look at the network and the peer's load.",
+    ),
+    "diameter.peer.recovered": LogEvent("info", "A suspected peer answers the watchdog again.", "Nothing."),
+    "diameter.handler.failed": LogEvent(
+        "error",
+        "A request could not be handled for a fault of ours; it was answered 5012.",
+        "Report it with `error`: this is our fault, not the peer's.",
+    ),
+    "diameter.message.rejected": LogEvent(
+        "warning",
+        "A request was answered with an error; `result_code` and `reason` say which.",
+        "Look up the result code in RFC 6733 §7.1; most of them are settled with the peer's operator.",
+    ),
+    "diameter.message.undecodable": LogEvent(
+        "warning",
+        "A peer sent octets that are no Diameter message; its connection was closed.",
+        "Report it to the peer's operator with a capture.",
+    ),
+    # Charging
+    "charging.answer.mismatch": LogEvent(
+        "error",
+        "A request that was answered before came again with other content; it got the old answer.",
+        "The client reuses CC-Request-Numbers: report it to the host's operator. Nothing was charged twice.",
+    ),
+    "charging.subscriber.mismatch": LogEvent(
+        "warning",
+        "A request names an IMSI and a phone number of two different subscribers; the IMSI was believed.",
+        "Compare the host's records with `tpo subscriber show`; a number was probably moved on one side only.",
+    ),
+    "charging.wallet.overdrawn": LogEvent(
+        "warning",
+        "Usage that was reported cost more than the wallet held; it was charged all the same.",
+        "If it is frequent, make charging.slice smaller.",
+    ),
+    "charging.session.foreign": LogEvent(
+        "warning",
+        "A client used the Session-Id of another client's session; it was refused, and nothing was charged.",
+        "Report it to the host's operator: Session-Ids are to be unique everywhere.",
+    ),
+    "charging.plan.unknown": LogEvent(
+        "warning",
+        "A subscriber's plan is not in plans.yaml, or has another currency than the wallet; the request was refused.",
+        "Put the plan back, or give the subscriber another with `tpo subscriber plan`.",
+    ),
+    "charging.usage.inconsistent": LogEvent(
+        "warning",
+        "A usage report contradicts itself; what was charged stands in the usage record.",
+        "Report it to the host's operator with the Session-Id.",
+    ),
+    "charging.session.expired": LogEvent(
+        "info",
+        "A session ended without a word from the client; its reservation was given back.",
+        "Nothing, unless there are many: then the client loses its final reports.",
+    ),
+    # Events
+    "events.broker.up": LogEvent("info", "The broker is connected; events flow.", "Nothing."),
+    "events.broker.down": LogEvent(
+        "warning",
+        "The broker can't be reached; events wait in the store, charging goes on.",
+        "Look at the broker. Nothing is lost while the disk has room.",
+    ),
+    # The store
+    "store.unit.poisoned": LogEvent(
+        "error",
+        "One unit of work can't be stored; it alone was refused, the others of its batch were done.",
+        "Report it with its `detail`: this is our fault, not the peer's.",
+    ),
+    "store.unavailable": LogEvent(
+        "error",
+        "A batch couldn't be written, and was undone; its requests got no answer or a refusal, and come again.",
+        "Look at the disk (full? read-only?) or the database server.",
+    ),
+    "store.outcome_unknown": LogEvent(
+        "critical",
+        "Nobody knows whether a batch was written; nothing was answered, and the peers repeat their requests.",
+        "Look at the database server and the network to it. No correction is needed.",
+    ),
+}
+"""The table of all log events, in the order in which the page shows them."""
+
+
+def page() -> str:
+    """Return docs/log-events.md."""
+    lines = [
+        "# What the log says, and what to do",
+        "",
+        "Every line is one event: a constant name with fields. Numbers and keys are masked. This page is made from",
+        "`gateway/logs/catalogue.py` by `python -m gateway.logs.catalogue`.",
+        "",
+        "| event | level | what it means | what to do |",
+        "|---|---|---|---|",
+        *(f"| `{name}` | {event.level} | {event.meaning} | {event.action} |" for name, event in EVENTS.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What operators and machines see of the gateway: actions, HTTP, health, metrics."""

@@ -1,0 +1,151 @@
+"""The gateway's HTTP faces: health and metrics on TCP, the commands' actions on a Unix socket (0660, role by uid)."""
+
+import asyncio
+import json
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gateway.house import House
+from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, ROLES
+from gateway.ops.metrics import Metrics
+from gateway.ops.problems import Problem, bad_request, not_found
+from gateway.store.errors import StoreError
+
+MAX_BODY = 8 * 1024 * 1024
+"""Octets of one request's body."""
+Health = Callable[[], dict[str, bool]]
+Status = Callable[[], dict[str, Any]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """Both listeners of one gateway; `ready` and `status` are asked at each request."""
+
+    def __init__(self, house: House, metrics: Metrics, *, live: Health, ready: Health, status: Status) -> None:
+        """Take what is served; nothing is bound before `start`."""
+        self._house, self._metrics = house, metrics
+        self._live, self._ready, self._status = live, ready, status
+        self._runners: list[web.AppRunner] = []
+        self.port = 0
+
+    async def start(self) -> None:
+        """Bind the TCP port and the Unix socket; OSError names what is taken."""
+        api = self._house.settings.api
+        self.port = await self._listen_tcp(api.listen.host, api.listen.port)
+        await self._listen_unix(api.socket)
+
+    async def stop(self) -> None:
+        """Finish the requests at hand and unbind."""
+        for runner in self._runners:
+            await runner.cleanup()
+        self._house.settings.api.socket.unlink(missing_ok=True)
+
+    async def _listen_tcp(self, host: str, port: int) -> int:
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[_problems])
+        app.router.add_get("/livez", self._health(self._live))
+        app.router.add_get("/readyz", self._health(self._ready))
+        app.router.add_get("/metrics", self._get_metrics)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
+        await runner.setup()
+        self._runners.append(runner)
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        return int(runner.addresses[0][1])
+
+    async def _listen_unix(self, path: Path) -> None:
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[_problems])
+        app.router.add_post("/v1/actions/{action}", self._act)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.SockSite(runner, _unix_listener(path)).start()
+
+    def _health(self, checks: Health) -> Handler:
+        async def answer(_request: web.Request) -> web.Response:
+            found = checks()
+            status = 200 if all(found.values()) else 503
+            return web.json_response({"ok": status == 200, "checks": found}, status=status)
+
+        return answer
+
+    async def _get_metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
+    async def _act(self, request: web.Request) -> web.Response:
+        name = request.match_info["action"]
+        role = _role(request)
+        if name == "status":
+            return _json(self._status())
+        action = ACTIONS.get(name)
+        if action is None:
+            raise not_found("action.unknown", f"there is no action {name!r}")
+        if ROLES.index(role) < ROLES.index(action.role):
+            raise Problem(
+                HTTPStatus.FORBIDDEN, "action.forbidden", f"{name} needs the role {action.role}, yours is {role}"
+            )
+        params = await _params(request)
+        return _json(await asyncio.to_thread(action.run, self._house, params))
+
+
+def _unix_listener(path: Path) -> socket.socket:
+    """Bind the socket that only root, our uid and our group may open; the store's lock says that nobody else listens."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o117)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    return listener
+
+
+async def _params(request: web.Request) -> dict[str, Any]:
+    try:
+        params = json.loads(await request.read() or b"{}")
+    except ValueError:
+        raise bad_request("params.json", "the body is no JSON object") from None
+    if not isinstance(params, dict):
+        raise bad_request("params.json", "the body is no JSON object")
+    return params
+
+
+def _role(request: web.Request) -> str:
+    """Root and the gateway's own uid are admin; whoever else may open the socket is in its group: operator."""
+    connection = request.transport.get_extra_info("socket") if request.transport else None
+    if connection is None:
+        return OPERATOR
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return ADMIN if uid in (0, os.geteuid()) else OPERATOR
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+
+
+@web.middleware
+async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn refusals into problem bodies."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        found = problem
+    except StoreError as error:
+        found = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
+    except web.HTTPException as error:
+        found = Problem(HTTPStatus(error.status), f"http.{error.status}", error.reason)
+    except (TypeError, ValueError) as error:
+        found = bad_request("params.invalid", str(error))
+    return web.Response(
+        body=msgspec.json.encode(found.body()), status=int(found.status), content_type="application/problem+json"
+    )

@@ -1,0 +1,78 @@
+"""Hide what identifies a customer or opens a door: numbers in text, secrets in `repr`."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import Final, NoReturn
+
+MASK: Final = "********"
+
+# MSISDN 7-15 digits (E.164), IMSI 14-15, IMEI 15-16, ICCID 18-22: one run of 7 to 22 digits. A longer run is no number
+# that we know, but it may hold one (two joined by a missing separator), so it is masked just the same.
+_NUMBER: Final = re.compile(r"[0-9]{7,}", re.ASCII)
+
+# A key (Ki, OPc) prints as 32 hexadecimal digits or more; shorter runs are ids of traces and events.
+_KEY: Final = re.compile(r"[0-9A-Fa-f]{32,}", re.ASCII)
+
+
+def mask(text: str) -> str:
+    """Return `text` with each phone, subscriber or card number cut to its first two and last two digits.
+
+    `+447700900123` becomes `+44********23`; keys in hexadecimal become `********`. Digits that were masked before stay
+    as they are, so masking twice changes nothing.
+    """
+    if len(text) < 7:
+        return text
+    return _NUMBER.sub(_shorten, _KEY.sub(MASK, text))
+
+
+def _shorten(found: re.Match[str]) -> str:
+    number = found.group()
+    return f"{number[:2]}{MASK}{number[-2:]}"
+
+
+class Secret:
+    """A password, token or key that never prints itself: only `reveal()` gives it away.
+
+    `origin` tells where it came from and may be shown: `env:NAME`, `file:PATH` or `literal`.
+    A secret whose value is None is out of this process's reach.
+    """
+
+    __slots__ = ("_value", "origin")
+
+    def __init__(self, value: str | None, origin: str = "literal") -> None:
+        self._value = value
+        self.origin = origin
+
+    def reveal(self) -> str:
+        """Return the secret itself; the caller must not log or store it. Raises LookupError if out of reach."""
+        if self._value is None:
+            message = f"the secret {self.origin} is out of this process's reach"
+            raise LookupError(message)
+        return self._value
+
+    def matches(self, candidate: str) -> bool:
+        """Tell whether `candidate` is this secret, in a time that doesn't depend on how much of it is right."""
+        return self._value is not None and hmac.compare_digest(self._value.encode(), candidate.encode())
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __format__(self, form: str) -> str:
+        return format(repr(self), form)
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret) or self._value is None or other._value is None:
+            return self is other
+        return self.matches(other._value)
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        # A pickle, or a copy by way of one, would carry the secret in clear.
+        message = "a Secret can't be pickled"
+        raise TypeError(message)

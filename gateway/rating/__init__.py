@@ -1,0 +1,1 @@
+"""Prices: pure arithmetic from usage to micro-units of money."""

@@ -1,0 +1,145 @@
+"""Load a configuration whole: gateway.yaml, plans.yaml and causes.yaml, or every reason why not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+
+from gateway.charity.causes import Cause
+from gateway.rating.plans import Plan
+from gateway.settings.causes_file import CAUSES_FILE, causes_from
+from gateway.settings.explain import Report, explain
+from gateway.settings.plans_file import PLANS_FILE, plans_from
+from gateway.settings.problems import ConfigInvalid, Problem, Severity, did_you_mean
+from gateway.settings.sanity import CHECKS, Found
+from gateway.settings.sections import (
+    FILES,
+    REQUIRED,
+    SECTIONS,
+    Api,
+    Charging,
+    Charity,
+    Diameter,
+    Events,
+    Operator,
+    Privacy,
+    Retention,
+    Store,
+)
+from gateway.settings.values import Reading
+from gateway.settings.yaml_loader import load_file
+
+Entries = TypeVar("Entries")
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """A valid configuration; relative paths in it are resolved from `folder`, the folder of `file`."""
+
+    file: Path
+    folder: Path
+    operator: Operator
+    store: Store
+    api: Api
+    diameter: Diameter | None
+    charging: Charging
+    events: Events
+    charity: Charity
+    privacy: Privacy
+    retention: Retention
+    plans: dict[str, Plan]
+    causes: dict[str, Cause]
+    warnings: list[Problem]
+
+
+def load(path: Path | str, environ: Mapping[str, str] = os.environ, *, for_client: bool = False) -> Settings:
+    """Read and check the configuration at `path`.
+
+    Raises ConfigInvalid with all problems at once. `environ` is where `{env: NAME}` secrets come from.
+    With `for_client` no secret is read, and what only the gateway itself must be able to do isn't checked.
+    """
+    path = Path(path)
+    return _Loading(path, Reading(path.resolve().parent, environ, for_client)).settings()
+
+
+class _Loading:
+    """One load: the main file's report, what was found, and the problems of every file."""
+
+    def __init__(self, path: Path, context: Reading) -> None:
+        self.path = path
+        self.context = context
+        self.report = Report(load_file(path))
+        self.problems: list[Problem] = []
+        value = self.report.document.value
+        self.raw: dict[str, Any] = value if isinstance(value, dict) else {}
+        self.found = Found()
+
+    def settings(self) -> Settings:
+        if not self.report.document.unreadable:
+            self._check()
+        problems = sorted(self.report.problems, key=lambda problem: problem.line) + self.problems
+        if any(problem.severity is Severity.ERROR for problem in problems):
+            raise ConfigInvalid(problems)
+        found = {name: getattr(self.found, name) for name in (*SECTIONS, *FILES)}
+        return Settings(file=self.path, folder=self.context.folder, warnings=problems, **found)
+
+    def _check(self) -> None:
+        value = self.report.document.value
+        if not isinstance(value, dict):
+            self.report.error((), "must be a mapping with the sections operator, store and api")
+            return
+        self._check_keys()
+        for name in SECTIONS:
+            self._section(name)
+        self.found.plans = self._file("plans", PLANS_FILE, plans_from)
+        self.found.causes = self._file("causes", CAUSES_FILE, causes_from)
+        for check in () if self.context.for_client else CHECKS:
+            check(self.found, self.report)
+
+    def _check_keys(self) -> None:
+        known = (*SECTIONS, *FILES)
+        for name in self.raw:
+            if name not in known:
+                self.report.error((name,), f"unknown key{did_you_mean(name, known)}", at_key=True)
+        for name in REQUIRED:
+            if name not in self.raw:
+                self.report.error((name,), "is required")
+
+    def _section(self, name: str) -> None:
+        model, value = SECTIONS[name], self.raw.get(name)
+        if name not in self.raw and (name in REQUIRED or name == "diameter"):
+            return
+        try:
+            section = model.model_validate({} if value is None else value, context=self.context)
+        except ValidationError as error:
+            explain(self.report, model, error, (name,))
+        else:
+            setattr(self.found, name, section)
+
+    def _file(self, name: str, shape: Any, convert: Callable[[Any], Entries]) -> Entries | None:  # noqa: ANN401  (a type expression)
+        value = self.raw.get(name, f"{name}.yaml")
+        if not isinstance(value, str) or not value:
+            self.report.error((name,), "must be the path of a YAML file")
+            return None
+        path = self.path.parent / value
+        if name not in self.raw and not path.exists():
+            self.report.warn((name,), f"there are none: the key is left out, and there is no {path}")
+            return convert({})
+        if not path.is_file():
+            self.report.error((name,), f"there is no file {path}")
+            return None
+        return self._entries(Report(load_file(path)), shape, convert)
+
+    def _entries(self, report: Report, shape: Any, convert: Callable[[Any], Entries]) -> Entries | None:  # noqa: ANN401  (a type expression)
+        entries: Entries | None = None
+        if not report.document.unreadable:
+            try:
+                entries = convert(TypeAdapter(shape).validate_python(report.document.value, context=self.context))
+            except ValidationError as error:
+                explain(report, shape, error)
+        self.problems += sorted(report.problems, key=lambda problem: problem.line)
+        return entries

@@ -1,0 +1,250 @@
+"""Check what no section can know alone; each message names both keys.
+
+A check looks only at sections that are valid in themselves, so that one run tells everything.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from gateway.charity.causes import Cause
+from gateway.privacy.masks import Secret
+from gateway.rating.plans import Plan
+from gateway.settings.explain import Report
+from gateway.settings.problems import KeyPath, did_you_mean, dotted
+from gateway.settings.sections import (
+    Api,
+    Charging,
+    Charity,
+    Diameter,
+    Events,
+    Operator,
+    Privacy,
+    Retention,
+    Section,
+    Store,
+    Tls,
+)
+from gateway.settings.values import Endpoint
+
+MAX_SOCKET_PATH: Final = 107
+"""Octets of a Unix socket's path (`man 7 unix`, sun_path less its final zero)."""
+
+MIN_KEY: Final = 16
+"""Octets of privacy.key: 128 bits, if they are random."""
+
+
+class Found(msgspec.Struct):
+    """The sections that are valid in themselves; the others are None."""
+
+    operator: Operator | None = None
+    store: Store | None = None
+    api: Api | None = None
+    diameter: Diameter | None = None
+    charging: Charging | None = None
+    events: Events | None = None
+    charity: Charity | None = None
+    privacy: Privacy | None = None
+    retention: Retention | None = None
+    plans: dict[str, Plan] | None = None
+    causes: dict[str, Cause] | None = None
+
+
+def check_listeners(found: Found, report: Report) -> None:
+    """Refuse two listeners on one port, and a peer or broker that is ourselves."""
+    ours = list(_listeners(found))
+    for number, (path, endpoint) in enumerate(ours):
+        for other_path, other in ours[:number]:
+            if endpoint.clashes(other):
+                report.error(path, f"{endpoint} is taken by {dotted(other_path)}")
+    for path, remote in _remotes(found):
+        for other_path, endpoint in ours:
+            if remote == endpoint and remote.port:
+                report.error(path, f"{remote} is our own {dotted(other_path)}")
+
+
+def _listeners(found: Found) -> Iterator[tuple[KeyPath, Endpoint]]:
+    if found.api:
+        yield ("api", "listen"), found.api.listen
+    if found.diameter:
+        for number, listener in enumerate(found.diameter.listen):
+            yield ("diameter", "listen", number), listener.address
+
+
+def _remotes(found: Found) -> Iterator[tuple[KeyPath, Endpoint]]:
+    if found.diameter:
+        for number, peer in enumerate(found.diameter.peers):
+            if peer.connect:
+                yield ("diameter", "peers", number, "connect"), peer.connect
+    if found.events and found.events.mqtt:
+        yield ("events", "mqtt", "url"), found.events.mqtt.broker
+
+
+def check_peers(found: Found, report: Report) -> None:
+    """Refuse a peer that is us, one that is given twice, and one that could never reach us."""
+    diameter = found.diameter
+    if diameter is None:
+        return
+    ours = {diameter.identity.lower(): "diameter.identity"}
+    for number, alias in enumerate(diameter.aliases):
+        ours.setdefault(alias.lower(), f"diameter.aliases[{number}]")
+    seen: dict[str, str] = {}
+    for number, peer in enumerate(diameter.peers):
+        path: KeyPath = ("diameter", "peers", number)
+        name = peer.identity.lower()
+        if name in ours:
+            report.error((*path, "identity"), f"{peer.identity} is our own {ours[name]}")
+        if name in seen:
+            report.error((*path, "identity"), f"{peer.identity} is {seen[name]} already")
+        seen.setdefault(name, f"{dotted(path)}.identity")
+        if peer.connect is None and not diameter.listen:
+            report.error(path, "has no connect, so it connects to us, but diameter.listen is empty")
+        if peer.connect is None and peer.tls:
+            report.error((*path, "tls"), "is for connect; a peer that connects to us takes the tls of diameter.listen")
+
+
+def check_reach(found: Found, report: Report) -> None:
+    """Warn of doors that nobody may use, and of one that stands open."""
+    diameter, api = found.diameter, found.api
+    if diameter and diameter.listen and not diameter.peers:
+        report.warn(("diameter", "listen"), "nobody may connect: diameter.peers is empty")
+    if api and not api.listen.is_loopback and not api.tokens:
+        report.warn(("api", "listen"), "can be reached from other machines, but api.tokens is empty: nobody may use it")
+
+
+def check_tokens(found: Found, report: Report) -> None:
+    """Refuse two tokens with one name, or one value under two names."""
+    seen: list[tuple[str, str, Secret]] = []
+    for number, token in enumerate(found.api.tokens if found.api else []):
+        path: KeyPath = ("api", "tokens", number)
+        for other_path, name, secret in seen:
+            if token.name == name:
+                report.error((*path, "name"), f"{token.name} is {other_path}.name already")
+            if token.token == secret:
+                report.error((*path, "token"), f"is the same as {other_path}.token")
+        seen.append((dotted(path), token.name, token.token))
+
+
+def check_grants(found: Found, report: Report) -> None:
+    """Refuse a grant whose threshold the wire can't hold; warn of a timer that can never fire."""
+    charging = found.charging
+    if charging is None:
+        return
+    if charging.slice * charging.threshold // 100 > 0xFFFFFFFF:
+        wire = "Volume-Quota-Threshold holds 4294967295 octets (TS 32.299 §7.2)"
+        report.error(("charging", "slice"), f"{charging.threshold} % of it (charging.threshold) is too much: {wire}")
+    if charging.quota_holding > charging.validity:
+        message = f"never ends: charging.validity ({charging.validity} s) is over before"
+        report.warn(("charging", "quota_holding"), message)
+
+
+def check_causes(found: Found, report: Report) -> None:
+    """Refuse a default cause that isn't one."""
+    causes, charity = found.causes, found.charity
+    if causes is None or charity is None or charity.default_cause is None:
+        return
+    cause = causes.get(charity.default_cause)
+    if cause is None:
+        hint = did_you_mean(charity.default_cause, causes)
+        report.error(("charity", "default_cause"), f"`{charity.default_cause}` is not in causes{hint}")
+    elif not cause.open:
+        report.error(("charity", "default_cause"), f"`{cause.id}` is not open in causes")
+
+
+def check_broker(found: Found, report: Report) -> None:
+    """Refuse broker keys that need one another and don't have it."""
+    mqtt = found.events.mqtt if found.events else None
+    if mqtt is None:
+        return
+    if mqtt.password and mqtt.username is None:
+        report.error(("events", "mqtt", "password"), "needs events.mqtt.username")
+    if mqtt.ca and not mqtt.tls:
+        report.error(("events", "mqtt", "ca"), "is for TLS, but events.mqtt.url is mqtt://, not mqtts://")
+
+
+def check_paths(found: Found, report: Report) -> None:
+    """Refuse a socket whose path the system can't hold, and certificates that don't load."""
+    if found.api and len(str(found.api.socket).encode()) > MAX_SOCKET_PATH:
+        report.error(("api", "socket"), f"is longer than {MAX_SOCKET_PATH} octets: {found.api.socket}")
+    if found.diameter:
+        for path, tls in _tls(found.diameter):
+            _check_certificate(path, tls, report)
+    mqtt = found.events.mqtt if found.events else None
+    if mqtt and mqtt.ca and (message := _authority_fails(mqtt.ca)):
+        report.error(("events", "mqtt", "ca"), message)
+
+
+def _tls(diameter: Diameter) -> Iterator[tuple[KeyPath, Tls]]:
+    for number, listener in enumerate(diameter.listen):
+        if listener.tls:
+            yield ("diameter", "listen", number, "tls"), listener.tls
+    for number, peer in enumerate(diameter.peers):
+        if peer.tls:
+            yield ("diameter", "peers", number, "tls"), peer.tls
+
+
+def _check_certificate(path: KeyPath, tls: Tls, report: Report) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # An empty password keeps OpenSSL from asking at the terminal for that of an encrypted key.
+        context.load_cert_chain(tls.cert, tls.key, password="")
+    except (ssl.SSLError, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        report.error((*path, "cert"), f"doesn't load with its key ({dotted((*path, 'key'))}): {reason}")
+    if message := _authority_fails(tls.ca):
+        report.error((*path, "ca"), message)
+
+
+def _authority_fails(ca: Path) -> str | None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca)
+    except (ssl.SSLError, OSError):
+        return f"holds no certificate in PEM form: {ca}"
+    return None
+
+
+def check_secrets(found: Found, report: Report) -> None:
+    """Warn of secrets that others can read; refuse a key that can be guessed."""
+    for name in ("store", "api", "events", "privacy"):
+        for path, secret in secrets_in(getattr(found, name), (name,)):
+            _check_origin(path, secret, report)
+    if found.privacy and found.privacy.key and len(found.privacy.key.reveal().encode()) < MIN_KEY:
+        report.error(("privacy", "key"), f"must have at least {MIN_KEY} octets")
+
+
+def _check_origin(path: KeyPath, secret: Secret, report: Report) -> None:
+    kind, _, name = secret.origin.partition(":")
+    if kind == "literal":
+        report.warn(path, "a literal secret is read by all who read this file; use {env: NAME} or {file: PATH}")
+    elif kind == "file" and Path(name).stat().st_mode & 0o007:
+        report.warn(path, f"every user of this machine can read {name}; chmod o= would mend it")
+
+
+def secrets_in(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Secret]]:  # noqa: ANN401  (any setting)
+    """Find every secret in a section, with its place."""
+    if isinstance(value, Secret):
+        yield path, value
+    elif isinstance(value, Section):
+        for name in type(value).model_fields:
+            yield from secrets_in(getattr(value, name), (*path, name))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from secrets_in(item, (*path, number))
+
+
+CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
+    check_listeners,
+    check_peers,
+    check_reach,
+    check_tokens,
+    check_grants,
+    check_causes,
+    check_broker,
+    check_paths,
+    check_secrets,
+)

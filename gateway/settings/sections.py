@@ -1,0 +1,288 @@
+"""The sections of gateway.yaml: every key with its kind, its bounds and its default.
+
+All durations are whole seconds once read, all paths absolute. config/gateway.yaml explains each key to the operator.
+"""
+
+import importlib.util
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+
+from gateway.settings.problems import did_you_mean
+from gateway.settings.secrets import SecretValue
+from gateway.settings.values import (
+    AddressOrNetwork,
+    Country,
+    Currency,
+    Duration,
+    Endpoint,
+    FilePath,
+    Id,
+    Identity,
+    Listen,
+    ReadableFile,
+    Remote,
+    Text,
+    reading,
+)
+
+MAX_SLICE: Final = 1_000_000_000_000
+"""Octets in one grant: a terabyte, which is a typing mistake already."""
+
+
+class Section(BaseModel):
+    """A mapping of the file: nothing is converted silently, no unknown key is let in, and it doesn't change."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        known = available_timezones()
+        hint = did_you_mean(value, known) if known else "; this machine has no time zone data (package tzdata)"
+        message = f"there is no time zone `{value}`{hint}"
+        raise ValueError(message) from None
+    return value
+
+
+class Operator(Section):
+    """Who runs this gateway, and the money and clock of its bills."""
+
+    name: Text
+    country: Country = "GB"
+    currency: Currency = "GBP"
+    timezone: Annotated[str, AfterValidator(_timezone)] = "Europe/London"
+
+
+def _take_password_out(section: Any) -> Any:  # noqa: ANN401  (raw YAML in, raw YAML out)
+    """Move a password out of a URL, so that the URL can be shown."""
+    url = section.get("url") if isinstance(section, dict) else None
+    parts = _split(url) if isinstance(url, str) else None
+    if parts is None or parts.password is None:
+        return section
+    if "password" in section:
+        message = "has a password in url and in password; keep the latter"
+        raise ValueError(message)
+    user, _, host = parts.netloc.rpartition("@")
+    bare = parts._replace(netloc=f"{user.partition(':')[0]}@{host}")
+    return {**section, "url": bare.geturl(), "password": unquote(parts.password)}
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read only to learn whether it is a port
+    except ValueError:
+        return None
+    return parts
+
+
+def _store_url(value: str, info: ValidationInfo) -> str:
+    scheme, separator, rest = value.partition(":///")
+    if scheme == "sqlite" and separator:
+        return _sqlite_url(rest, reading(info).folder)
+    parts = _split(value)
+    if (
+        parts is None
+        or parts.scheme != "postgresql"
+        or not parts.hostname
+        or "@" in parts.path
+        or not parts.path.strip("/")
+    ):
+        message = "must be sqlite:///PATH or postgresql://USER@HOST/DATABASE"
+        raise ValueError(message)
+    if any("password" in name.lower() for name, _ in parse_qsl(parts.query)):
+        message = "must not carry a password in its query; use the key password"
+        raise ValueError(message)
+    if importlib.util.find_spec("psycopg") is None:
+        message = "needs the PostgreSQL driver: install tpo-gateway[postgresql]"
+        raise ValueError(message)
+    return value
+
+
+def _sqlite_url(path: str, folder: Path) -> str:
+    if not path or path.startswith(":memory:") or "?" in path:
+        message = "must name a file, like sqlite:///var/tpo.db: what is charged has to survive a restart"
+        raise ValueError(message)
+    return f"sqlite:///{folder / path}"
+
+
+class Store(Section):
+    """Where everything durable is kept."""
+
+    url: Annotated[str, AfterValidator(_store_url)]
+    password: SecretValue | None = None
+
+    _split_url = model_validator(mode="before")(_take_password_out)
+
+    @property
+    def connect_url(self) -> str:
+        """The URL with its password, for the driver only; never log it."""
+        if self.password is None:
+            return self.url
+        scheme, _, rest = self.url.partition("://")
+        user, at, host = rest.rpartition("@")
+        return f"{scheme}://{user}:{quote(self.password.reveal(), safe='')}{at or '@'}{host}"
+
+
+class Token(Section):
+    """One caller of the HTTP interface, and what it may do."""
+
+    name: Text
+    role: Literal["viewer", "operator", "admin"]
+    token: SecretValue
+
+
+class Api(Section):
+    """The HTTP interface, and the Unix socket of the `tpo` command."""
+
+    listen: Listen = Endpoint("127.0.0.1", 8080)
+    socket: FilePath = Field(default=Path("var/tpo.sock"), validate_default=True)
+    tokens: list[Token] = []
+
+
+class Tls(Section):
+    """A certificate and its key in PEM files, and the authority that the other end's certificate must come from."""
+
+    ca: ReadableFile
+    cert: ReadableFile
+    key: ReadableFile
+
+
+def _bare_address(value: object) -> object:
+    return {"address": value} if isinstance(value, str) else value
+
+
+class Listener(Section):
+    """One port that Diameter peers connect to."""
+
+    address: Listen
+    tls: Tls | None = None
+
+
+class DiameterPeer(Section):
+    """A PGW, SMF or routing agent that may talk to us; one without `connect` connects to us."""
+
+    identity: Identity
+    realm: Identity
+    connect: Remote | None = None
+    tls: Tls | None = None
+    addresses: list[AddressOrNetwork] = []
+    relay: bool = False
+    profile: Literal["standard", "lenient"] = "standard"
+
+
+class Diameter(Section):
+    """Our end of the Diameter network (RFC 6733), and who may be at the other end."""
+
+    identity: Identity
+    realm: Identity
+    served_realms: list[Identity] = []
+    aliases: list[Identity] = []
+    listen: list[Annotated[Listener, BeforeValidator(_bare_address)]] = []
+    peers: list[DiameterPeer] = []
+
+
+class Charging(Section):
+    """How much is granted at a time, and for how long."""
+
+    slice: Annotated[int, Field(ge=1, le=MAX_SLICE)] = 10_000_000
+    slice_seconds: Annotated[Duration, Field(ge=1, le=86_400)] = 300
+    slice_units: Annotated[int, Field(ge=1, le=10_000)] = 10
+    validity: Annotated[Duration, Field(ge=1, le=604_800)] = 3600
+    threshold: Annotated[int, Field(ge=0, le=90)] = 20
+    quota_holding: Annotated[Duration, Field(ge=0, le=604_800)] = 600
+    deadline: Annotated[Duration, Field(ge=1, le=60)] = 5
+
+
+def _mqtt_url(value: str) -> str:
+    parts = _split(value)
+    if parts is None or parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or not _only_host(parts):
+        message = "must be mqtt://HOST:PORT, or mqtts:// for TLS"
+        raise ValueError(message)
+    return value
+
+
+def _only_host(parts: SplitResult) -> bool:
+    # A name and a password have keys of their own.
+    return "@" not in parts.netloc and not parts.path.strip("/") and not parts.query and not parts.fragment
+
+
+def _mqtt_topic(value: str) -> str:
+    if not value or value != value.strip("/") or any(character in value for character in "+#$\0"):
+        message = "must be a plain topic, like tpo or mvno/tpo"
+        raise ValueError(message)
+    return value
+
+
+class Mqtt(Section):
+    """The broker that events are published to."""
+
+    url: Annotated[str, AfterValidator(_mqtt_url)]
+    topic: Annotated[str, AfterValidator(_mqtt_topic)] = "tpo"
+    username: Text | None = None
+    password: SecretValue | None = None
+    ca: ReadableFile | None = None
+
+    @property
+    def broker(self) -> Endpoint:
+        """Where the broker listens."""
+        parts = urlsplit(self.url)
+        return Endpoint(parts.hostname or "", parts.port or (8883 if self.tls else 1883))
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.url.startswith("mqtts:")
+
+
+class Events(Section):
+    """What the company hears of; without a broker, events stay readable with `tpo events`."""
+
+    mqtt: Mqtt | None = None
+
+
+class Charity(Section):
+    """The rules of the tenth."""
+
+    policy: Literal["2026-1"] = "2026-1"
+    default_cause: Id | None = None
+
+
+class Privacy(Section):
+    """The key that pseudonyms and sealed secrets come from; without one the daemon makes var/tpo.key once."""
+
+    key: SecretValue | None = None
+
+
+class Retention(Section):
+    """How long each kind of record is kept, from the moment when it is finished with."""
+
+    answers: Annotated[Duration, Field(ge=600)] = 48 * 3600
+    outbox: Annotated[Duration, Field(ge=60)] = 24 * 3600
+    sessions: Annotated[Duration, Field(ge=3600)] = 400 * 86_400
+    usage: Annotated[Duration, Field(ge=86_400)] = 400 * 86_400
+
+
+SECTIONS: Final[dict[str, type[Section]]] = {
+    "operator": Operator,
+    "store": Store,
+    "api": Api,
+    "diameter": Diameter,
+    "charging": Charging,
+    "events": Events,
+    "charity": Charity,
+    "privacy": Privacy,
+    "retention": Retention,
+}
+"""The sections of the file by their keys."""
+
+REQUIRED: Final = ("operator", "store", "api")
+
+FILES: Final = ("plans", "causes")
+"""Keys that name a further file."""

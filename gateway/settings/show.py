@@ -1,0 +1,49 @@
+"""Show the settings in force, secrets masked, in the shape of the file."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.privacy.masks import MASK, Secret
+from gateway.rating.plans import Bundle, Rate
+from gateway.settings.loading import Settings
+from gateway.settings.sections import SECTIONS, Section
+from gateway.settings.values import Endpoint
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """Return every setting with its default filled in, as plain JSON values: durations in seconds, paths absolute."""
+    sections = {name: _shown(getattr(settings, name)) for name in SECTIONS}
+    plans, causes = _shown(settings.plans), _shown(settings.causes)
+    return {"file": str(settings.file), **sections, "plans": plans, "causes": causes}
+
+
+def _shown(value: Any) -> Any:  # noqa: ANN401  (any setting in, JSON out)
+    match value:
+        case Secret():
+            source, _, name = value.origin.partition(":")
+            return {source: name} if name else MASK
+        case Section():
+            return {name: _shown(getattr(value, name)) for name in type(value).model_fields}
+        case Rate() | Bundle():
+            return {**msgspec.structs.asdict(value), "price": _in_major_units(value.price)}
+        case msgspec.Struct():
+            return {name: _shown(item) for name, item in msgspec.structs.asdict(value).items()}
+        case dict():
+            return {str(name): _shown(item) for name, item in value.items()}
+        case list():
+            return [_shown(item) for item in value]
+        case Endpoint() | Path():
+            return str(value)
+        case _:
+            return value
+
+
+def _in_major_units(micro: int) -> str:
+    text = f"{Decimal(micro).scaleb(-6):f}".rstrip("0")
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals:0<2}"

@@ -1,0 +1,196 @@
+"""The kinds of value that a setting may have: durations, addresses, names, files.
+
+Each reads what an operator writes and says in one sentence what it would rather have. The validation context is a
+`Reading`, against whose folder relative paths resolve.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION: Final = re.compile(r"(0|[1-9][0-9]{0,8})([smhd])", re.ASCII)
+_LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
+
+
+class Reading(NamedTuple):
+    """What validation needs to know of the world: the config file's folder, and the environment for `{env: NAME}`.
+
+    A client is a command that only talks to the gateway: the gateway's secrets and keys may be out of its reach.
+    """
+
+    folder: Path
+    environ: Mapping[str, str]
+    for_client: bool = False
+
+
+def reading(info: ValidationInfo) -> Reading:
+    """Return the context that the loader gave to pydantic."""
+    context = info.context
+    if not isinstance(context, Reading):
+        message = "settings are validated with a Reading as context"
+        raise TypeError(message)
+    return context
+
+
+class Endpoint(NamedTuple):
+    """A host and a port, written `host:port` or `[IPv6]:port`; port 0 lets the system choose one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host == "localhost" or (_is_address(self.host) and ipaddress.ip_address(self.host).is_loopback)
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it stands for every address of this machine."""
+        return self.host in {"0.0.0.0", "::"}  # noqa: S104  (recognised here, not bound)
+
+    def clashes(self, other: "Endpoint") -> bool:
+        """Whether two listeners can't both have their port; a wildcard takes it from every address."""
+        same_host = self.host == other.host or self.is_wildcard or other.is_wildcard
+        return same_host and self.port == other.port != 0
+
+
+def is_host_name(text: str) -> bool:
+    """Whether `text` is a DNS name of letters, digits and hyphens (RFC 1123 §2.1; underscores are seen, so allowed)."""
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in text.split("."))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def parse_duration(value: object) -> object:
+    """Turn `30s`, `10m`, `48h` or `7d` into seconds; a whole number is seconds already."""
+    if isinstance(value, int):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        message = "must be a duration: whole seconds, or like 30s, 10m, 48h, 7d"
+        raise ValueError(message)
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def parse_endpoint(value: object) -> Endpoint:
+    """Turn `host:port` or `[IPv6]:port` into its two parts."""
+    wanted = "must be host:port, like 127.0.0.1:3868 or [::1]:3868"
+    if not isinstance(value, str):
+        raise ValueError(wanted)  # noqa: TRY004  (pydantic reports ValueError only)
+    host, colon, port = value.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    if not colon or not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:
+        raise ValueError(wanted)
+    if not (_is_address(host) if bracketed else is_host_name(host)):
+        raise ValueError(wanted)
+    return Endpoint(host, int(port))
+
+
+def parse_remote(value: object) -> Endpoint:
+    """Like `parse_endpoint`, for an address to connect to: it needs a real port."""
+    endpoint = parse_endpoint(value)
+    if endpoint.port == 0:
+        message = "must name a port to connect to, not 0"
+        raise ValueError(message)
+    return endpoint
+
+
+def check_identity(value: str) -> str:
+    """Check a DiameterIdentity: a fully qualified domain name (RFC 6733 §4.3.1)."""
+    if "." not in value or not is_host_name(value):
+        message = "must be a fully qualified name, like ocs.tpo.example"
+        raise ValueError(message)
+    return value
+
+
+def check_address(value: str) -> str:
+    """Check an IP address or network (`192.0.2.7`, `192.0.2.0/24`)."""
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        message = "must be an IP address or a network without host bits, like 192.0.2.7 or 192.0.2.0/24"
+        raise ValueError(message) from None
+    return value
+
+
+def check_id(value: str) -> str:
+    """Check an id that stands in files, commands and account names."""
+    if not _ID.fullmatch(value):
+        message = "must be lower-case letters, digits and hyphens, like payg-gb"
+        raise ValueError(message)
+    return value
+
+
+def check_country(value: str) -> str:
+    """Check an ISO 3166 country code by its form."""
+    if not re.fullmatch(r"[A-Z]{2}", value):
+        message = "must be a country code of two capital letters, like GB"
+        raise ValueError(message)
+    return value
+
+
+def check_currency(value: str) -> str:
+    """Check an ISO 4217 currency code by its form."""
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        message = "must be a currency code of three capital letters, like GBP"
+        raise ValueError(message)
+    return value
+
+
+def check_text(value: str) -> str:
+    """Check a name that is shown to people: not empty, no control characters."""
+    if not value.strip() or not value.isprintable():
+        message = "must not be empty"
+        raise ValueError(message if not value.strip() else "must be printable text on one line")
+    return value
+
+
+def parse_path(value: object, info: ValidationInfo) -> Path:
+    """Resolve a path from the config file's folder."""
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        message = "must be the path of a file"
+        raise ValueError(message)
+    return reading(info).folder / Path(value).expanduser()
+
+
+def parse_readable_file(value: object, info: ValidationInfo) -> Path:
+    """Resolve a path and check that its file can be read."""
+    path = parse_path(value, info)
+    if reading(info).for_client:
+        return path
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        message = f"can't be read: {path}: {error.strerror}"
+        raise ValueError(message) from None
+    return path
+
+
+Duration = Annotated[int, BeforeValidator(parse_duration)]
+Listen = Annotated[Endpoint, PlainValidator(parse_endpoint)]
+Remote = Annotated[Endpoint, PlainValidator(parse_remote)]
+Identity = Annotated[str, AfterValidator(check_identity)]
+AddressOrNetwork = Annotated[str, AfterValidator(check_address)]
+Id = Annotated[str, AfterValidator(check_id)]
+Country = Annotated[str, AfterValidator(check_country)]
+Currency = Annotated[str, AfterValidator(check_currency)]
+Text = Annotated[str, AfterValidator(check_text)]
+FilePath = Annotated[Path, PlainValidator(parse_path)]
+ReadableFile = Annotated[Path, PlainValidator(parse_readable_file)]

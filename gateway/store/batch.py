@@ -1,0 +1,119 @@
+"""One batch of the write lane: what its units share while they are loaded, decided and saved.
+
+A *unit* is one change of state asked for by somebody: a charging request, a top-up, a broker's acknowledgement. A *shelf*
+holds the rows of one kind that the batch touches: it is filled with one set-based query, changed in memory by the units in
+their order of arrival, and written back with an executemany. So a unit costs the disk a share of a few statements.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from sqlalchemy import Connection, Table
+
+from gateway.store.nodes import Node
+from gateway.store.statements import Insert
+from gateway.store.tables import metadata
+
+Key = TypeVar("Key")
+Row = TypeVar("Row")
+AnyShelf = TypeVar("AnyShelf", bound="Shelf")  # type: ignore[type-arg]  # any kind of shelf
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+
+class Unit(Protocol[Answer_co]):
+    """A change of state: it names the rows that it touches, then decides on them with pure functions."""
+
+    alone: ClassVar[bool] = False
+    """True for a unit that works on sets of rows by itself and must not share a batch."""
+
+    def keys(self, shelf: "Shelf[object, object]", batch: "Batch") -> Iterable[object]:
+        """Name the keys that this unit needs of this shelf; lower shelves are already filled."""
+
+    def decide(self, batch: "Batch") -> Answer_co:
+        """Change the rows in memory and give the answer; an exception refuses this unit alone."""
+
+
+class Shelf(Generic[Key, Row]):
+    """The rows of one kind in this batch. A subclass says how they are loaded and saved."""
+
+    rank: ClassVar[int]
+    """Shelves are loaded in this order, everywhere, so that row locks are always taken in one order."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.rows: dict[Key, Row] = {}
+
+    def load(self, connection: Connection, keys: set[Key]) -> None:
+        """Read the rows of these keys, locked if they may change, into `rows`."""
+        raise NotImplementedError
+
+    def after_locks(self, connection: Connection, keys: set[Key]) -> None:
+        """Read again, once every shelf is loaded, what others may have changed before the locks were taken."""
+
+    def save(self, connection: Connection) -> None:
+        """Write back what changed; shelves that are only read have nothing to do."""
+
+    def get(self, key: Key) -> Row | None:
+        """Give the row of a key that a unit named, None if there is none."""
+        return self.rows.get(key)
+
+
+class Batch:
+    """What one transaction works on."""
+
+    def __init__(self, connection: Connection, node: Node, now: int, shelves: Iterable[Shelf]) -> None:  # type: ignore[type-arg]
+        """Take the open transaction, this node, the time in microseconds and fresh shelves in order of rank."""
+        self.connection, self.node, self.now = connection, node, now
+        self._shelves: dict[type, Shelf] = {type(shelf): shelf for shelf in shelves}  # type: ignore[type-arg]
+        self._rows: dict[str, tuple[Table, list[tuple[object, ...]]]] = {}
+        self._endings: dict[object, Callable[[], None]] = {}
+
+    def shelf(self, kind: type[AnyShelf]) -> AnyShelf:
+        """Give this batch's shelf of a kind."""
+        return self._shelves[kind]  # type: ignore[return-value]  # keyed by its own type
+
+    def take_id(self) -> int:
+        """Give a fresh identifier."""
+        return self.node.take_id()
+
+    def add(self, table: Table, row: tuple[object, ...]) -> None:
+        """Append a row, given as a tuple in the order of the table's columns, when the batch is saved."""
+        entry = self._rows.get(table.name)
+        if entry is None:
+            entry = self._rows[table.name] = (table, [])
+        entry[1].append(row)
+
+    def at_end(self, key: object, action: Callable[[], None]) -> None:
+        """Run an action once, after the last unit has decided and before the batch is saved; the first one of a key counts."""
+        self._endings.setdefault(key, action)
+
+    def fill(self, units: Iterable[Unit[object]]) -> None:
+        """Load what the units touch, shelf by shelf."""
+        loaded: list[tuple[Shelf, set[object]]] = []  # type: ignore[type-arg]
+        for shelf in self._shelves.values():
+            wanted = {key for unit in units for key in unit.keys(shelf, self)}
+            if wanted:
+                shelf.load(self.connection, wanted)
+                loaded.append((shelf, wanted))
+        for shelf, wanted in loaded:
+            shelf.after_locks(self.connection, wanted)
+
+    def save(self) -> None:
+        """Write everything: changed rows first, then what was appended."""
+        for action in self._endings.values():
+            action()
+        for shelf in self._shelves.values():
+            shelf.save(self.connection)
+        for table, rows in self._rows.values():
+            inserts[table.name].run(self.connection, rows)
+
+
+class _Inserts(dict[str, Insert]):
+    """Compiled inserts by table name, made at first use."""
+
+    def __missing__(self, name: str) -> Insert:
+        statement = self[name] = Insert(metadata.tables[name])
+        return statement
+
+
+inserts = _Inserts()

@@ -1,0 +1,71 @@
+"""Engines for the two databases that the gateway runs on, set so that a commit is on disk when it returns.
+
+SQLite: WAL, synchronous=FULL, and BEGIN IMMEDIATE, since the driver's own default begins after the first SELECT and would
+silently lose updates. PostgreSQL: READ COMMITTED with row locks, so that what is read after a lock is current.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import NullPool
+
+BUSY_TIMEOUT_S = 30.0
+CHECKPOINT_PAGES = 4000
+"""WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""
+
+
+def open_writer(url: str) -> Engine:
+    """Make the engine of the write lane; its transactions take the write lock when they begin."""
+    return _open(url, begin="BEGIN IMMEDIATE")
+
+
+def open_reader(url: str) -> Engine:
+    """Make the engine for reports; its transactions see one snapshot and never write."""
+    engine = _open(url, begin="BEGIN")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only=ON"))
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Lend a connection whose reads all see one snapshot."""
+    with engine.connect() as connection:
+        yield connection
+        connection.rollback()
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Give the file of an SQLite URL, None for a server."""
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def _open(url: str, *, begin: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            parsed, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+    return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=False)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401  (SQLAlchemy's pool record, unused)
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+        "foreign_keys=ON",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,54 @@
+"""Idempotency keys: what a client's own reference led to, so that asking again does nothing twice."""
+
+import hashlib
+from typing import ClassVar
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.store.batch import Batch, Shelf
+from gateway.store.statements import SelectAmong
+from gateway.store.tables import idempotency_keys
+
+
+class KeyConflict(ValueError):
+    """The reference was used before, for something else."""
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What was asked under a key, as a digest, and what it led to."""
+
+    digest: str
+    result: bytes
+
+
+_LOAD = SelectAmong(
+    select(idempotency_keys.c.scope, idempotency_keys.c.key, idempotency_keys.c.digest, idempotency_keys.c.result),
+    idempotency_keys.c.key,
+    str,
+)
+
+
+class KeyShelf(Shelf[str, dict[str, Kept]]):
+    """The keys that a batch names, by key and then scope."""
+
+    rank: ClassVar[int] = 12
+
+    def load(self, connection: Connection, keys: set[str]) -> None:
+        """Read whatever these keys were used for."""
+        for scope, key, kept_digest, result in _LOAD.run(connection, keys):
+            self.rows.setdefault(key, {})[scope] = Kept(kept_digest, result)
+
+    def find(self, scope: str, key: str) -> Kept | None:
+        """Give what a key led to in its scope, None if it is new."""
+        return self.rows.get(key, {}).get(scope)
+
+    def keep(self, batch: Batch, scope: str, key: str, kept: Kept) -> None:
+        """Note what a key led to, with the batch."""
+        self.rows.setdefault(key, {})[scope] = kept
+        batch.add(idempotency_keys, (scope, key, kept.digest, kept.result, batch.now))
+
+
+def digest(*parts: object) -> str:
+    """Digest what was asked, to tell the same body from another."""
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()

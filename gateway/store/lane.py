@@ -1,0 +1,278 @@
+"""The write lane: the one door to the disk (DESIGN §3).
+
+One thread owns the writing connection. While one batch commits, the next gathers. A batch is one transaction and one
+fsync: load what its units touch, decide each in its order of arrival, save, commit, and only then hand out the answers.
+If a unit fails, the batch is rolled back and its units run one by one, so that the culprit alone is refused. If the
+outcome of a commit is unknown, every unit of it gets OutcomeUnknown: nobody may be answered.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from gateway.store.batch import Batch, Shelf, Unit
+from gateway.store.errors import (
+    LaneClosed,
+    LaneOverloaded,
+    OutcomeUnknown,
+    StoreError,
+    StoreUnavailable,
+    UnitExpired,
+    UnitPoisoned,
+)
+from gateway.store.nodes import BLOCK, Node, extend
+
+MAX_BATCH = 256
+MAX_WAITING = 8192
+IDS_LEFT = BLOCK // 2
+"""A batch never begins with fewer identifiers than this in its node's block."""
+ATTEMPTS = 4
+"""How often a batch runs when the server chose it as a deadlock's victim."""
+
+Done = Callable[[Any, StoreError | None], None]
+"""Called with a unit's answer and None, or with None and what kept it from being done."""
+
+
+class Job(msgspec.Struct):
+    """A unit on its way through the lane; `not_after` is on the lane's monotonic clock."""
+
+    unit: Unit[Any]
+    done: Done
+    not_after: float
+    answer: Any = None
+    error: StoreError | None = None
+
+
+class LaneCounters(msgspec.Struct):
+    """What the lane did since it started."""
+
+    batches: int = 0
+    units: int = 0
+    poisoned: int = 0
+    expired: int = 0
+    failed_batches: int = 0
+
+
+class Lane:
+    """A FIFO of units and the thread that commits them in batches.
+
+    `deliver` gets the finished jobs of a batch, in order, on the lane's thread, and has to call `finish` on each (an event
+    loop does so by one call_soon_threadsafe a batch). `alarm` is told of poisoned units and of a store in trouble.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        node: Node,
+        shelves: Sequence[Callable[[], Shelf[Any, Any]]],
+        *,
+        clock: Callable[[], int],
+        monotonic: Callable[[], float],
+        deliver: Callable[[list[Job]], None] | None = None,
+        alarm: Callable[[str, str], None] = lambda _event, _detail: None,
+        max_batch: int = MAX_BATCH,
+        max_waiting: int = MAX_WAITING,
+    ) -> None:
+        """Take the writing engine, this node and the makers of the shelves; nothing runs before `start`."""
+        self._engine, self._node = engine, node
+        self._shelves = sorted(shelves, key=lambda make: make().rank)
+        self._clock, self._monotonic = clock, monotonic
+        self._deliver = deliver or _finish_all
+        self._alarm = alarm
+        self._max_batch, self._max_waiting = max_batch, max_waiting
+        self._waiting: deque[Job] = deque()
+        self._wake = threading.Condition()
+        self._closing = self._in_trouble = False
+        self._thread = threading.Thread(target=self._run, name="write-lane", daemon=True)
+        self._connection: Connection | None = None
+        self._last_error: Exception = StoreUnavailable("nothing failed yet")
+        self.counters = LaneCounters()
+
+    def start(self) -> None:
+        """Begin to take units."""
+        self._thread.start()
+
+    def post(self, unit: Unit[Any], done: Done, *, not_after: float = float("inf")) -> None:
+        """Queue a unit; `done` gets its outcome. LaneOverloaded or LaneClosed are raised here, at once."""
+        with self._wake:
+            if self._closing:
+                raise LaneClosed("the gateway is stopping")
+            if len(self._waiting) >= self._max_waiting:
+                raise LaneOverloaded(f"{self._max_waiting} units wait already")
+            self._waiting.append(Job(unit, done, not_after))
+            self._wake.notify()
+
+    def run(self, unit: Unit[Any]) -> Any:  # noqa: ANN401  (the unit decides what it answers)
+        """Queue a unit and wait for its answer on a thread of one's own; raises what kept it from being done."""
+        ready = threading.Event()
+        outcome: list[Any] = []
+
+        def done(answer: Any, error: StoreError | None) -> None:  # noqa: ANN401  (as above)
+            outcome.extend((answer, error))
+            ready.set()
+
+        self.post(unit, done)
+        ready.wait()
+        if outcome[1] is not None:
+            raise outcome[1]
+        return outcome[0]
+
+    @property
+    def depth(self) -> int:
+        """How many units wait."""
+        return len(self._waiting)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the lane's thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether the last batch failed for the store's sake."""
+        return self._in_trouble
+
+    def close(self) -> None:
+        """Take no more units, finish those that wait, and return when the last is committed."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while jobs := self._gather():
+            self._commit(jobs)
+            self._deliver(jobs)
+        self._drop_connection()
+
+    def _gather(self) -> list[Job]:
+        with self._wake:
+            while not self._waiting and not self._closing:
+                self._wake.wait()
+            jobs: list[Job] = []
+            while self._waiting and len(jobs) < self._max_batch:
+                if self._waiting[0].unit.alone and jobs:
+                    break
+                jobs.append(self._waiting.popleft())
+                if jobs[-1].unit.alone:
+                    break
+            return jobs
+
+    def _commit(self, jobs: list[Job]) -> None:
+        now = self._monotonic()
+        live = []
+        for job in jobs:
+            if job.not_after < now:
+                job.error = UnitExpired("the unit waited past its deadline")
+                self.counters.expired += 1
+            else:
+                live.append(job)
+        if not live or self._attempt(live):
+            return
+        if len(live) == 1:
+            self._poison(live[0])
+            return
+        for job in live:
+            job.answer = None
+            if not self._attempt([job]):
+                self._poison(job)
+
+    def _attempt(self, jobs: list[Job]) -> bool:
+        """Run jobs as one transaction; False if one of them is at fault, and nothing was committed."""
+        for attempt in range(ATTEMPTS):
+            try:
+                self._transact(jobs)
+            except OutcomeUnknown as error:
+                self._fail(jobs, error, "store.outcome_unknown")
+            except DBAPIError as error:
+                self._rollback()
+                if _is_deadlock(error) and attempt + 1 < ATTEMPTS:
+                    continue
+                if not isinstance(error, (OperationalError, InterfaceError)):
+                    self._last_error = error
+                    return False
+                self._fail(jobs, StoreUnavailable(str(error.orig)), "store.unavailable")
+            except Exception as error:  # noqa: BLE001  (whatever a unit raises refuses that unit, never the lane)
+                self._rollback()
+                self._last_error = error
+                return False
+            else:
+                self._in_trouble = False
+                self.counters.batches += 1
+                self.counters.units += len(jobs)
+            return True
+        return True
+
+    def _transact(self, jobs: list[Job]) -> None:
+        ceiling = self._node.ceiling
+        try:
+            transaction = self._work(jobs)
+            try:
+                transaction.commit()
+            except (OperationalError, InterfaceError) as error:
+                raise OutcomeUnknown(str(error.orig)) from error
+        except BaseException:
+            self._node.ceiling = ceiling  # the block that this batch wrote down may be gone with it
+            raise
+
+    def _work(self, jobs: list[Job]) -> RootTransaction:
+        connection = self._connect()
+        transaction = connection.begin()
+        if self._node.ceiling - self._node.next_id < IDS_LEFT:
+            extend(connection, self._node)
+        batch = Batch(connection, self._node, self._clock(), [make() for make in self._shelves])
+        batch.fill([job.unit for job in jobs])
+        for job in jobs:
+            job.answer = job.unit.decide(batch)
+        batch.save()
+        return transaction
+
+    def _poison(self, job: Job) -> None:
+        error = self._last_error
+        job.answer, job.error = None, UnitPoisoned(f"{type(error).__name__}: {error}")
+        job.error.__cause__ = error
+        self.counters.poisoned += 1
+        self._alarm("store.unit.poisoned", f"{type(job.unit).__name__}: {type(error).__name__}: {error}")
+
+    def _fail(self, jobs: list[Job], error: StoreError, event: str) -> None:
+        for job in jobs:
+            job.answer, job.error = None, error
+        self._in_trouble = True
+        self.counters.failed_batches += 1
+        self._drop_connection()
+        self._alarm(event, str(error))
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _rollback(self) -> None:
+        try:
+            if self._connection is not None:
+                self._connection.rollback()
+        except DBAPIError:
+            self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+
+def _finish_all(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.done(job.answer, job.error)
+
+
+def _is_deadlock(error: DBAPIError) -> bool:
+    """Tell a transaction that the server gave up for another's sake (SQLSTATE class 40)."""
+    state = getattr(error.orig, "sqlstate", None)
+    return isinstance(state, str) and state.startswith("40")

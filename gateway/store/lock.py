@@ -1,0 +1,66 @@
+"""One writer a store: a lock file beside an SQLite file, an advisory lock a node on a server."""
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+from gateway.store.engine import sqlite_path
+from gateway.store.errors import StoreLocked
+
+
+class Lock(Protocol):
+    """Held as long as the process writes."""
+
+    def release(self) -> None:
+        """Let the next writer in."""
+
+
+class FileLock:
+    """`<store>.lock`, locked by the kernel, so that a killed process never leaves it behind."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock of this path now, or raise StoreLocked naming the process that has it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._file)
+            raise StoreLocked(f"{path}: process {holder} has this store open; stop it, or use its commands") from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let the next writer in; the file stays, only its lock goes."""
+        os.close(self._file)
+
+
+class ServerLock:
+    """An advisory lock of this node's name, held by a connection of its own."""
+
+    def __init__(self, url: str, node: str) -> None:
+        """Take the lock now, or raise StoreLocked."""
+        parsed = make_url(url).set(drivername="postgresql+psycopg")
+        self._engine = create_engine(parsed, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._connection: Connection = self._engine.connect()
+        number = int.from_bytes(hashlib.sha256(f"tpo-node:{node}".encode()).digest()[:8], "big", signed=True)
+        if not self._connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
+            self._connection.close()
+            raise StoreLocked(f"another gateway runs as {node!r} on this store; give each its own diameter.identity")
+
+    def release(self) -> None:
+        """Let the next process of this node in."""
+        self._connection.close()
+        self._engine.dispose()
+
+
+def take(url: str, node: str) -> Lock:
+    """Take the lock that this store's kind needs."""
+    path = sqlite_path(url)
+    return FileLock(path.with_name(path.name + ".lock")) if path is not None else ServerLock(url, node)

@@ -1,0 +1,59 @@
+"""The version of the tables: made when the store is empty, refused when it is older, upgraded on request."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+
+from gateway.store.errors import SchemaMismatch
+
+_FOLDER = Path(__file__).parent / "migrations"
+
+
+def prepare(engine: Engine) -> None:
+    """Create the tables of an empty store; raise SchemaMismatch where they are older or newer than this program."""
+    with engine.begin() as connection:
+        if not inspect(connection).get_table_names():
+            _upgrade(connection)
+            return
+        found, wanted = current(connection), head()
+    if found != wanted:
+        raise SchemaMismatch(
+            f"the store is at version {found or 'none'}, this program needs {wanted}; run `tpo db upgrade`"
+        )
+
+
+def upgrade(engine: Engine) -> tuple[str | None, str]:
+    """Bring the tables to this program's version; gives the versions before and after."""
+    with engine.begin() as connection:
+        before = current(connection)
+        _upgrade(connection)
+    return before, head()
+
+
+def current(connection: Connection) -> str | None:
+    """Give the version that the store is at."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """Give the version that this program needs."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    assert found is not None
+    return found
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("path_separator", "os")
+    return config

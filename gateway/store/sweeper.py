@@ -1,0 +1,144 @@
+"""The sweeper: what is past its retention goes, in steps so small that charging does not notice.
+
+A step is a unit of the lane that deletes a bounded number of rows and tells how many; the daemon puts in the next one
+at once while there is more to do. Events and usage are looked for in the order of their identifiers, which is that of
+their making within a node: they need no index of their times, and a step that finds nothing reads a row or two.
+Conditions that a partial index stands on are literal text, since SQLite takes such an index for nothing else.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, Final, Protocol
+
+from sqlalchemy import Connection, Table, delete, func, or_, select, text, tuple_, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from gateway.store.batch import Batch, Shelf
+from gateway.store.nodes import SPAN_BITS
+from gateway.store.tables import answers, idempotency_keys, nodes, outbox, sessions, usage
+
+LIMIT: Final = 1000
+MICROSECONDS: Final = 1_000_000
+
+
+class Retention(Protocol):
+    """How long records are kept, in seconds."""
+
+    @property
+    def answers(self) -> int:
+        """From the end of their session."""
+
+    @property
+    def outbox(self) -> int:
+        """From an event's publication, or from its writing where there is no broker."""
+
+    @property
+    def sessions(self) -> int:
+        """From their end; idempotency keys are kept as long."""
+
+    @property
+    def usage(self) -> int:
+        """From the time of use."""
+
+
+class Sweep:
+    """One step: delete what is past its retention, about `limit` rows at most."""
+
+    alone: ClassVar[bool] = True
+
+    def __init__(self, retention: Retention, *, published_only: bool, limit: int = LIMIT) -> None:
+        """Take the retentions, and whether events wait for a broker and so must not go before it has them."""
+        self._retention, self._published_only, self._limit = retention, published_only, limit
+
+    def keys(self, _shelf: Shelf[Any, Any], _batch: Batch) -> Iterable[object]:
+        """Nothing of the shelves is needed."""
+        return ()
+
+    def decide(self, batch: Batch) -> int:
+        """Give the number of rows that went; 0 when nothing is left to do."""
+        kept, connection = self._retention, batch.connection
+        sent_at = outbox.c.published_at if self._published_only else outbox.c.created_at
+        swept = 0
+        for sweep, seconds in (
+            (sweep_answers, kept.answers),
+            (lambda *step: sweep_oldest(*step, table=outbox, time=sent_at), kept.outbox),
+            (lambda *step: sweep_oldest(*step, table=usage, time=usage.c.event_at), kept.usage),
+            (sweep_sessions, kept.sessions),
+            (sweep_keys, kept.sessions),
+        ):
+            if swept < self._limit:
+                swept += sweep(connection, batch.now - seconds * MICROSECONDS, self._limit - swept)
+        return swept
+
+
+def sweep_answers(connection: Connection, before: int, limit: int) -> int:
+    """Delete the answers of sessions that were closed before a time: of one at least, of more within the limit."""
+    closed = (
+        select(sessions.c.id)
+        .where(text("answers_kept = 1"), sessions.c.closed_at < before)
+        .order_by(sessions.c.closed_at)
+        .limit(-(-limit // 4))
+    )
+    found = connection.scalars(closed.with_for_update(skip_locked=True)).all()
+    counts = (
+        select(answers.c.session, func.count().label("held"))
+        .where(answers.c.session.in_(found))
+        .group_by(answers.c.session)
+    )
+    held = {row.session: row.held for row in connection.execute(counts)} if found else {}
+    chosen: list[int] = []
+    swept = 0
+    for session in found:
+        swept += 1 + held.get(session, 0)
+        if chosen and swept > limit:
+            break
+        chosen.append(session)
+    if chosen:
+        connection.execute(delete(answers).where(answers.c.session.in_(chosen)))
+        connection.execute(update(sessions).where(sessions.c.id.in_(chosen)).values(answers_kept=0))
+    return sum(1 + held.get(session, 0) for session in chosen)
+
+
+def sweep_oldest(connection: Connection, before: int, limit: int, *, table: Table, time: ColumnElement[Any]) -> int:
+    """Delete a node's rows from the oldest on, up to the first that is not due; one without a time never is."""
+    swept = 0
+    for own in _ranges(connection, table):
+        front = select(table.c.id).where(*own).order_by(table.c.id).limit(limit - swept).subquery()
+        last = connection.scalar(select(func.max(front.c.id)))
+        if last is None:
+            continue
+        window = (*own, table.c.id <= last)
+        kept = select(table.c.id).where(*window, or_(time.is_(None), time >= before)).order_by(table.c.id).limit(1)
+        first_kept = connection.scalar(kept)
+        due = window if first_kept is None else (*own, table.c.id < first_kept)
+        swept += connection.execute(delete(table).where(*due)).rowcount
+    return swept
+
+
+def sweep_sessions(connection: Connection, before: int, limit: int) -> int:
+    """Delete sessions that were closed before a time and whose answers are gone."""
+    due = (
+        select(sessions.c.id)
+        .where(text("answers_kept = 0"), sessions.c.closed_at < before)
+        .order_by(sessions.c.closed_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(delete(sessions).where(sessions.c.id.in_(due))).rowcount
+
+
+def sweep_keys(connection: Connection, before: int, limit: int) -> int:
+    """Delete idempotency keys that were used before a time; an import's key stays for ever."""
+    key = (idempotency_keys.c.scope, idempotency_keys.c.key)
+    due = (
+        select(*key)
+        .where(text("scope <> 'import'"), idempotency_keys.c.created_at < before)
+        .order_by(idempotency_keys.c.created_at)
+        .limit(limit)
+    )
+    return connection.execute(delete(idempotency_keys).where(tuple_(*key).in_(due))).rowcount
+
+
+def _ranges(connection: Connection, table: Table) -> Iterator[tuple[ColumnElement[bool], ColumnElement[bool]]]:
+    """Give each node's range of identifiers as a condition."""
+    for node in connection.scalars(select(nodes.c.id).order_by(nodes.c.id)).all():
+        yield table.c.id >= node << SPAN_BITS, table.c.id < (node + 1) << SPAN_BITS

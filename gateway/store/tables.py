@@ -1,0 +1,258 @@
+"""Every table of the gateway, in one dialect-neutral text.
+
+Times are UTC microseconds since 1970. Money is in micro-units, 1/1,000,000 of the currency's major unit. Identifiers come
+from the node's own number range (`nodes.py`), so that a batch needs no round trip to learn them. Each table says by which
+column it is swept.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("next_id", BigInteger, nullable=False),
+    Column("origin_state_id", BigInteger, nullable=False),
+)
+"""One row a gateway process: its number range and its Origin-State-Id (RFC 6733 §8.16). Never swept."""
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("node", Integer, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("value", BigInteger, nullable=False),
+    PrimaryKeyConstraint("node", "name"),
+)
+"""How far a node's background work has come, e.g. the last transfer summed into `charity/accrued`. Never swept."""
+
+held_accruals = Table(
+    "held_accruals",
+    metadata,
+    Column("node", Integer, nullable=False),
+    Column("account", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("from_at", BigInteger, nullable=False),
+    Column("to_at", BigInteger, nullable=False),
+    Column("subscribers", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("node", "account", "currency"),
+)
+"""Accruals summed but not told yet, since fewer than ten subscribers stand behind them; a row goes once it was told."""
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("scope", String(64), nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("result", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("scope", "key"),
+    Index(
+        "ix_idempotency_keys_ending",
+        "created_at",
+        sqlite_where=text("scope <> 'import'"),
+        postgresql_where=text("scope <> 'import'"),
+    ),
+)
+"""What a client's own reference led to: the same body again gets the same result, another body is refused. Swept by
+created_at, but for the scope `import`: an opening balance is booked once for ever."""
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("status", String(16), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""A customer's line as the gateway knows it: an opaque id that is never reused."""
+
+lines = Table(
+    "lines",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(8), nullable=False),
+    Column("value", String(32), nullable=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("valid_to", BigInteger),
+    Index("ix_lines_value", "value"),
+    Index(
+        "uq_lines_current",
+        "kind",
+        "value",
+        unique=True,
+        sqlite_where=text("valid_to IS NULL"),
+        postgresql_where=text("valid_to IS NULL"),
+    ),
+)
+"""Which MSISDN, IMSI and ICCID belonged to whom, and when; `kind` is msisdn, imsi or iccid."""
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("plan", String(64), nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
+)
+"""Which plan a subscriber had from when on."""
+
+choices = Table(
+    "choices",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("cause", String(64), nullable=False),
+    Column("share", Integer, nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
+)
+"""Which causes a subscriber chose from when on; `share` in basis points; the rows of one `valid_from` are one choice."""
+
+wallets = Table(
+    "wallets",
+    metadata,
+    Column("subscriber_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("currency", String(3), nullable=False),
+    Column("balance", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("bundle", LargeBinary),
+)
+"""The only stored balances. `bundle` holds what is left of a bundle sold to this subscriber (ledger.wallets.Allowance)."""
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", String(128), nullable=False, unique=True),
+)
+"""System accounts by name; a wallet's account number is its subscriber's id and has no row here."""
+
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("debit", BigInteger, nullable=False),
+    Column("credit", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("event_at", BigInteger, nullable=False),
+    Column("usage_id", BigInteger),
+    Column("base", BigInteger),
+    Column("policy", String(16)),
+    Column("share", Integer),
+    Column("reference", Text),
+)
+"""The journal, append-only. A row is one double entry: it debits one account and credits another by the same amount, so that
+the whole sums to zero by its shape. An accrual also carries what it was computed from: base, policy and share."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("session_id", Text, nullable=False, unique=True),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("node", Integer, nullable=False),
+    Column("peer", String(255), nullable=False),
+    Column("origin_host", String(255), nullable=False),
+    Column("service", String(8), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("answers_kept", SmallInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("groups", LargeBinary, nullable=False),
+    Index(
+        "ix_sessions_open",
+        "expires_at",
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+    Index(
+        "ix_sessions_closed",
+        "closed_at",
+        sqlite_where=text("answers_kept = 1"),
+        postgresql_where=text("answers_kept = 1"),
+    ),
+    Index(
+        "ix_sessions_finished",
+        "closed_at",
+        sqlite_where=text("answers_kept = 0"),
+        postgresql_where=text("answers_kept = 0"),
+    ),
+)
+"""Credit-control sessions; `groups` is what each rating group used and holds (charging.session.Group). Swept by closed_at."""
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("session", BigInteger, nullable=False),
+    Column("request_type", SmallInteger, nullable=False),
+    Column("request_number", BigInteger, nullable=False),
+    Column("digest", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("session", "request_type", "request_number"),
+    sqlite_with_rowid=False,
+)
+"""The answer given to each request that changed something, so that a repeat gets it again. Swept with its closed session."""
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_at", BigInteger, nullable=False),
+    Column("subscriber_id", BigInteger, nullable=False),
+    Column("session", BigInteger, nullable=False),
+    Column("service", String(8), nullable=False),
+    Column("rating_group", BigInteger),
+    Column("octets", BigInteger, nullable=False),
+    Column("seconds", BigInteger, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("price", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("plan", String(64), nullable=False),
+)
+"""A row for each Used-Service-Unit of each report. Swept by event_at."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("topic", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("published_at", BigInteger),
+    Index(
+        "ix_outbox_waiting",
+        "id",
+        sqlite_where=text("published_at IS NULL"),
+        postgresql_where=text("published_at IS NULL"),
+    ),
+)
+"""Events as committed with what they tell of. Swept by published_at, or by created_at where no broker is configured."""

@@ -1,0 +1,1 @@
+"""Octets to messages to sessions. Knows no business, no clock, no log, no configuration."""

@@ -1,0 +1,143 @@
+"""What two peers tell each other first, and what they have in common (RFC 6733 §5.3)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from protocols.diameter.codec import encode_avp
+from protocols.diameter.errors import DiameterError, ResultCode
+from protocols.diameter.generated import encode
+from protocols.diameter.identity import NodeIdentity
+from protocols.diameter.messages import (
+    RELAY_APPLICATION,
+    CapabilitiesExchangeAnswer,
+    CapabilitiesExchangeRequest,
+    VendorSpecificApplicationId,
+)
+
+NO_INBAND_SECURITY: Final = 0
+"""RFC 6733 §6.10; some peers hang up on a CEA that does not say so."""
+
+_ORIGIN_HOST: Final = 264
+_ORIGIN_REALM: Final = 296
+_RESULT_CODE: Final = 268
+_ERROR_MESSAGE: Final = 281
+_FAILED_AVP: Final = 279
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What a peer said of itself."""
+
+    origin_host: str
+    origin_realm: str
+    product_name: str
+    origin_state_id: int | None
+    applications: frozenset[int]
+
+
+class LocalNode(msgspec.Struct, frozen=True):
+    """Our side of the exchange on one connection.
+
+    Attributes:
+        addresses: the data of our Host-IP-Address AVPs.
+        applications: Application-Id -> Vendor-Id (0: none).
+    """
+
+    identity: NodeIdentity
+    addresses: tuple[bytes, ...]
+    applications: Mapping[int, int]
+
+    def request(self) -> bytes:
+        """The body of our CER."""
+        plain, vendor = self._advertised()
+        identity = self.identity
+        return encode(
+            CapabilitiesExchangeRequest(
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
+                host_ip_address=self.addresses,
+                vendor_id=identity.vendor_id,
+                product_name=identity.product_name,
+                origin_state_id=identity.origin_state_id or None,
+                supported_vendor_id=identity.supported_vendor_ids,
+                auth_application_id=plain,
+                inband_security_id=(NO_INBAND_SECURITY,),
+                vendor_specific_application_id=vendor,
+                firmware_revision=identity.firmware_revision,
+            )
+        )
+
+    def answer(self) -> bytes:
+        """The body of our CEA that accepts."""
+        plain, vendor = self._advertised()
+        identity = self.identity
+        return encode(
+            CapabilitiesExchangeAnswer(
+                result_code=ResultCode.DIAMETER_SUCCESS,
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
+                host_ip_address=self.addresses,
+                vendor_id=identity.vendor_id,
+                product_name=identity.product_name,
+                origin_state_id=identity.origin_state_id or None,
+                supported_vendor_id=identity.supported_vendor_ids,
+                auth_application_id=plain,
+                inband_security_id=(NO_INBAND_SECURITY,),
+                vendor_specific_application_id=vendor,
+                firmware_revision=identity.firmware_revision,
+            )
+        )
+
+    def refusal(self, error: DiameterError) -> bytes:
+        """The body of an answer that refuses: what all answers have in common (RFC 6733 §7.2)."""
+        return error_body(self.identity, error)
+
+    def common(self, capabilities: Capabilities) -> frozenset[int]:
+        """The applications that both sides speak; a relay speaks all."""
+        ours = frozenset(self.applications)
+        return ours if RELAY_APPLICATION in capabilities.applications else ours & capabilities.applications
+
+    def _advertised(self) -> tuple[tuple[int, ...], tuple[VendorSpecificApplicationId, ...]]:
+        plain = tuple(code for code, vendor in self.applications.items() if not vendor)
+        specific = tuple(
+            VendorSpecificApplicationId(vendor_id=vendor, auth_application_id=code)
+            for code, vendor in self.applications.items()
+            if vendor
+        )
+        return plain, specific
+
+
+def capabilities_of(message: CapabilitiesExchangeRequest | CapabilitiesExchangeAnswer) -> Capabilities:
+    """What a CER or CEA says, from whichever AVP it says it in."""
+    applications = {*message.auth_application_id, *message.acct_application_id}
+    for group in message.vendor_specific_application_id:
+        applications |= {group.auth_application_id, group.acct_application_id} - {None}  # type: ignore[arg-type] # None is taken out
+    return Capabilities(
+        message.origin_host,
+        message.origin_realm,
+        message.product_name or "",
+        message.origin_state_id,
+        frozenset(applications),
+    )
+
+
+def check_request(local: LocalNode, cer: CapabilitiesExchangeRequest) -> None:
+    """Raise DiameterError if we have nothing to say to this peer, whoever it is."""
+    if not local.common(capabilities_of(cer)):
+        raise DiameterError(ResultCode.DIAMETER_NO_COMMON_APPLICATION, "no common application")
+    if cer.inband_security_id and NO_INBAND_SECURITY not in cer.inband_security_id:
+        raise DiameterError(ResultCode.DIAMETER_NO_COMMON_SECURITY, "TLS begins before CER here")
+
+
+def error_body(identity: NodeIdentity, error: DiameterError, in_front: bytes = b"") -> bytes:
+    """The AVPs of an answer that refuses; `in_front` takes Session-Id, which comes first."""
+    failed = encode_avp(_FAILED_AVP, error.failed_avp) if error.failed_avp else b""
+    return (
+        in_front
+        + encode_avp(_ORIGIN_HOST, identity.origin_host.encode())
+        + encode_avp(_ORIGIN_REALM, identity.origin_realm.encode())
+        + encode_avp(_RESULT_CODE, int(error.result_code).to_bytes(4, "big"))
+        + encode_avp(_ERROR_MESSAGE, error.message.encode(), flags=0)
+        + failed
+    )

@@ -1,0 +1,66 @@
+"""What a connection to a peer has to tell its owner."""
+
+import msgspec
+
+from protocols.diameter.capabilities import Capabilities
+from protocols.diameter.codec import Header
+from protocols.diameter.transitions import CloseReason, DisconnectCause
+
+
+class CapabilitiesRequested(msgspec.Struct, frozen=True):
+    """A CER has come; call `accept` or `refuse`."""
+
+    capabilities: Capabilities
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """Messages may flow."""
+
+    capabilities: Capabilities
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A whole message that is not of the base protocol's own."""
+
+    header: Header
+    frame: bytes
+
+
+class Suspected(msgspec.Struct, frozen=True):
+    """RFC 3539 Failover(): what is pending should go to another peer."""
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """RFC 3539 Failback(): the peer may be preferred again."""
+
+
+class ProbeAnswered(msgspec.Struct, frozen=True):
+    """The connection that was probed is alive."""
+
+
+class MessageRefused(msgspec.Struct, frozen=True):
+    """A message of the base protocol was answered with an error, or could not be."""
+
+    command_code: int
+    result_code: int
+    reason: str
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """The connection is to be closed once `data_to_send` has been sent; nothing follows this.
+
+    Attributes:
+        detail: for people; an error of the peer, a result code.
+        cause: of the DPR that ended it, theirs or ours.
+        was_open: whether the capabilities had been exchanged.
+        head: the first octets of what could not be read.
+    """
+
+    reason: CloseReason
+    detail: str = ""
+    cause: DisconnectCause | None = None
+    was_open: bool = False
+    head: bytes = b""
+
+
+Event = CapabilitiesRequested | Opened | Received | Suspected | Recovered | ProbeAnswered | MessageRefused | Closed

@@ -1,0 +1,262 @@
+"""Requests that come in: what the node answers by itself, and what a handler gets (RFC 6733 §6.1, §6.2, §7.1)."""
+
+from collections.abc import Callable, Mapping
+from struct import Struct
+from typing import Final, Protocol
+
+import msgspec
+
+from protocols.diameter.capabilities import error_body
+from protocols.diameter.codec import (
+    FLAG_ERROR,
+    FLAG_PROXIABLE,
+    HEADER_SIZE,
+    Header,
+    bad_avp_length,
+    copy_of_avp,
+    encode_message,
+)
+from protocols.diameter.errors import DiameterError, ResultCode
+from protocols.diameter.identity import Application, NodeIdentity, fold
+from protocols.diameter.node_events import HandlerFailed, MessageRejected, NodeEvent
+from protocols.errors import LocalProtocolError
+
+_TWO_WORDS: Final = Struct(">II").unpack_from
+
+_SESSION_ID: Final = 263
+_ORIGIN_HOST: Final = 264
+_ROUTE_RECORD: Final = 282
+_DESTINATION_REALM: Final = 283
+_PROXY_INFO: Final = 284
+_DESTINATION_HOST: Final = 293
+_ROUTING: Final = frozenset(
+    {_SESSION_ID, _ORIGIN_HOST, _ROUTE_RECORD, _DESTINATION_REALM, _PROXY_INFO, _DESTINATION_HOST}
+)
+_CREDIT_CONTROL: Final = 272
+_CREDIT_CONTROL_ECHO: Final = frozenset({258, 415, 416})
+"""Auth-Application-Id, CC-Request-Type and -Number: a CCA has them, and some clients drop one without."""
+_BAD_REQUEST_FLAGS: Final = 0x2F
+"""E and the reserved bits, which no request may set."""
+MAX_ECHO: Final = 16384
+"""Octets that an answer may have to give back (Session-Id, Proxy-Info): it must not outgrow what we send."""
+
+
+class Carrier(Protocol):
+    """The connection that a request came by."""
+
+    identity: str
+    relay: bool
+    outstanding: int
+
+    def send_answer(self, message: bytes, *, rejected: bool) -> None:
+        """Send it, or count it as dropped if the connection is gone."""
+
+    def evict(self) -> None:
+        """End the connection at once, without a word."""
+
+
+class Routing(msgspec.Struct, gc=False):
+    """The AVPs of a request's top level that say where it comes from and goes to."""
+
+    origin_host: bytes = b""
+    destination_host: bytes = b""
+    destination_realm: bytes = b""
+    route_records: tuple[bytes, ...] = ()
+    proxy_info: bytes = b""
+    """Whole AVPs, as they came."""
+    origin_position: int = 0
+
+
+def scan(frame: bytes) -> Routing:
+    """Read the routing AVPs of a whole message in one pass; raises DiameterError for a broken AVP length."""
+    routing = Routing()
+    position, end = HEADER_SIZE, len(frame)
+    while position < end:
+        if position + 8 > end:
+            raise bad_avp_length(frame, position, end)
+        code, word = _TWO_WORDS(frame, position)
+        length = word & 0xFFFFFF
+        following = position + (length + 3 & 0x1FFFFFC)
+        if length < 8 or following > end:
+            raise bad_avp_length(frame, position, end)
+        if code in _ROUTING and word < 0x80000000:
+            _note(routing, frame, code, position, length)
+        position = following
+    return routing
+
+
+def _note(routing: Routing, frame: bytes, code: int, position: int, length: int) -> None:
+    data = frame[position + 8 : position + length]
+    if code == _ORIGIN_HOST:
+        routing.origin_host, routing.origin_position = data, position
+    elif code == _DESTINATION_REALM:
+        routing.destination_realm = data
+    elif code == _DESTINATION_HOST:
+        routing.destination_host = data
+    elif code == _ROUTE_RECORD:
+        routing.route_records += (data,)
+    elif code == _PROXY_INFO:
+        routing.proxy_info += frame[position : position + (length + 3 & ~3)]
+    if length > MAX_ECHO or len(routing.proxy_info) > MAX_ECHO:
+        raise DiameterError(ResultCode.DIAMETER_RESOURCES_EXCEEDED, f"AVP {code} is too long to be given back")
+
+
+class Request:
+    """A request for a handler; answer it once, now or later, with `answer` or `reject`.
+
+    Attributes:
+        frame: the whole message.
+        peer: the identity of the connection that it came by; with a relay, not its Origin-Host.
+        received_at: the node's clock when its last octet came.
+    """
+
+    __slots__ = ("_answered", "_carrier", "_inbound", "_proxy_info", "frame", "header", "peer", "received_at")
+
+    def __init__(self, header: Header, frame: bytes, received_at: float, carrier: Carrier, inbound: "Inbound") -> None:
+        self.header = header
+        self.frame = frame
+        self.peer = carrier.identity
+        self.received_at = received_at
+        self._carrier = carrier
+        self._inbound = inbound
+        self._proxy_info = b""
+        self._answered = False
+
+    def answer(self, body: bytes, error: bool = False) -> None:  # noqa: FBT001, FBT002 - the E bit is a bit
+        """Send these AVPs as the answer, and the request's Proxy-Info behind them (RFC 6733 §6.2)."""
+        self._send(body + self._proxy_info, FLAG_ERROR if error else 0, rejected=error)
+
+    def reject(self, error: DiameterError) -> None:
+        """Answer with an error: 3xxx in the grammar of §7.2 under the E bit, others in the command's own."""
+        protocol_error = error.result_code // 1000 == 3
+        session_id, echo, proxy_info = _given_back(self.frame, self.header.command_code)
+        body = error_body(self._inbound.identity, error, session_id) + (b"" if protocol_error else echo)
+        self._send(body + proxy_info, FLAG_ERROR if protocol_error else 0, rejected=True)
+        self._inbound.tell_rejected(self, error)
+
+    def drop_connection(self) -> None:
+        """End the connection instead of answering: nobody knows what the answer would be, and the peer has to ask again."""
+        self._answered = True
+        self._carrier.evict()
+
+    def _send(self, body: bytes, error_flag: int, *, rejected: bool) -> None:
+        if self._answered:
+            raise LocalProtocolError("this request has been answered", "diameter.request.answered")
+        header = self.header
+        flags = header.flags & FLAG_PROXIABLE | error_flag
+        message = encode_message(
+            flags, header.command_code, header.application_id, header.hop_by_hop, header.end_to_end, body
+        )
+        self._answered = True
+        self._carrier.send_answer(message, rejected=rejected)
+
+    def _hand_over(self, application: Application, proxy_info: bytes) -> None:
+        self._proxy_info = proxy_info
+        try:
+            application.handler(self)
+        except DiameterError as error:
+            self._give_up(error)
+        except Exception as error:  # noqa: BLE001 - one request's fault must not take the connection's others with it
+            self._inbound.on_event(HandlerFailed(self.peer, self.header.command_code, error))
+            self._give_up(DiameterError(ResultCode.DIAMETER_UNABLE_TO_COMPLY, "internal error"))
+
+    def _give_up(self, error: DiameterError) -> None:
+        if not self._answered:
+            self.reject(error)
+
+
+class Inbound:
+    """The node's own answers (RFC 6733 §6.1.4, §7.1.3), and the way to the handlers."""
+
+    def __init__(
+        self,
+        identity: NodeIdentity,
+        applications: Mapping[int, Application],
+        outstanding_limit: int,
+        on_event: Callable[[NodeEvent], None],
+    ) -> None:
+        self.identity = identity
+        self.on_event = on_event
+        self._applications = applications
+        self._outstanding_limit = outstanding_limit
+        self._hosts = frozenset(fold(host).encode() for host in (identity.origin_host, *identity.aliases))
+        self._realms = frozenset(fold(realm).encode() for realm in (identity.origin_realm, *identity.served_realms))
+        self._own_host = fold(identity.origin_host).encode()
+
+    def receive(self, carrier: Carrier, header: Header, frame: bytes, now: float, *, leaving: bool) -> None:
+        """Answer a request or hand it to its application; `leaving`: the connection takes no more of them."""
+        request = Request(header, frame, now, carrier, self)
+        try:
+            application = self._application(header)
+            if leaving or carrier.outstanding > self._outstanding_limit:
+                raise DiameterError(ResultCode.DIAMETER_TOO_BUSY, "too busy")
+            routing = scan(frame)
+            self._check_route(routing, carrier, frame)
+        except DiameterError as error:
+            request.reject(error)
+            return
+        request._hand_over(application, routing.proxy_info)  # noqa: SLF001 - a request is this module's own
+
+    def tell_rejected(self, request: Request, error: DiameterError) -> None:
+        """Tell of a request that was answered with an error."""
+        header = request.header
+        self.on_event(
+            MessageRejected(
+                request.peer, header.command_code, header.application_id, int(error.result_code), error.message
+            )
+        )
+
+    def _application(self, header: Header) -> Application:
+        if header.flags & _BAD_REQUEST_FLAGS:
+            raise DiameterError(ResultCode.DIAMETER_INVALID_HDR_BITS, f"header flags {header.flags:#04x}")
+        application = self._applications.get(header.application_id)
+        if application is None and header.application_id:
+            raise DiameterError(
+                ResultCode.DIAMETER_APPLICATION_UNSUPPORTED, f"application {header.application_id} is not spoken here"
+            )
+        if application is None or header.command_code not in application.commands:
+            raise DiameterError(
+                ResultCode.DIAMETER_COMMAND_UNSUPPORTED,
+                f"command {header.command_code} of application {header.application_id} is not known here",
+            )
+        return application
+
+    def _check_route(self, routing: Routing, carrier: Carrier, frame: bytes) -> None:
+        if routing.route_records and any(_fold(host) == self._own_host for host in routing.route_records):
+            raise DiameterError(ResultCode.DIAMETER_LOOP_DETECTED, "Route-Record names this node")
+        realm, host = routing.destination_realm, routing.destination_host
+        if realm and realm not in self._realms and _fold(realm) not in self._realms:
+            raise DiameterError(ResultCode.DIAMETER_REALM_NOT_SERVED, "Destination-Realm is not served here")
+        if host and host not in self._hosts and _fold(host) not in self._hosts:
+            raise DiameterError(ResultCode.DIAMETER_UNABLE_TO_DELIVER, "Destination-Host is not this node")
+        if not carrier.relay and routing.origin_host and _fold(routing.origin_host) != fold(carrier.identity).encode():
+            failed = copy_of_avp(frame, routing.origin_position)
+            message = "Origin-Host is not the peer, which is no relay"
+            raise DiameterError(ResultCode.DIAMETER_INVALID_AVP_VALUE, message, failed)
+
+
+def _fold(identity: bytes) -> bytes:
+    return identity.lower().rstrip(b".")
+
+
+def _given_back(frame: bytes, command_code: int) -> tuple[bytes, bytes, bytes]:
+    """Session-Id, the AVPs that a CCA repeats, and Proxy-Info: as far as the message can be read."""
+    echoed = _CREDIT_CONTROL_ECHO if command_code == _CREDIT_CONTROL else frozenset()
+    session_id = echo = proxy_info = b""
+    position, end = HEADER_SIZE, len(frame)
+    while position + 8 <= end:
+        code, word = _TWO_WORDS(frame, position)
+        length = word & 0xFFFFFF
+        following = position + (length + 3 & 0x1FFFFFC)
+        if length < 8 or following > end:
+            break
+        if word >= 0x80000000 or length > MAX_ECHO:
+            pass
+        elif code == _SESSION_ID and not session_id:
+            session_id = frame[position:following]
+        elif code == _PROXY_INFO:
+            proxy_info += frame[position:following]
+        elif code in echoed and length == 12:
+            echo += frame[position:following]
+        position = following
+    return session_id, echo[:36], proxy_info if len(proxy_info) <= MAX_ECHO else b""

@@ -1,0 +1,396 @@
+"""A Diameter node on asyncio: listens, dials, and carries messages between its peers and its applications.
+
+The rules live elsewhere: `peer` (one connection), `peer_table` (which connections there may be), `inbound` (what the
+node answers by itself), `outbound` (requests of ours). Here they meet sockets. It never logs: it tells `on_event`.
+"""
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from protocols.diameter.capabilities import LocalNode
+from protocols.diameter.codec import FLAG_REQUEST, Header
+from protocols.diameter.events import (
+    CapabilitiesRequested,
+    Closed,
+    Event,
+    MessageRefused,
+    Opened,
+    ProbeAnswered,
+    Recovered,
+    Suspected,
+)
+from protocols.diameter.identity import Application, Limits, NodeIdentity, PeerConfig, encode_address
+from protocols.diameter.inbound import Inbound, Request
+from protocols.diameter.node_events import (
+    ConnectFailed,
+    MessageRejected,
+    NodeEvent,
+    PeerDown,
+    PeerRecovered,
+    PeerRejected,
+    PeerState,
+    PeerSuspected,
+    PeerUp,
+    Undecodable,
+)
+from protocols.diameter.outbound import Answer, EndToEndIds, Outbound, RequestError
+from protocols.diameter.peer import Peer
+from protocols.diameter.peer_table import Entry, PeerTable
+from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, State
+from protocols.diameter.transport import Connection
+from protocols.errors import LocalProtocolError
+
+__all__ = [
+    "Application",
+    "DisconnectCause",
+    "Limits",
+    "Node",
+    "NodeEvent",
+    "NodeIdentity",
+    "PeerConfig",
+    "PeerState",
+    "Request",
+    "RequestError",
+]
+
+Listen = tuple[str, int, ssl.SSLContext | None]
+
+_WAIT_FOR_THE_LAST = 0.25
+"""Part of `stop`'s deadline that is kept for DPA and the end of the connections."""
+
+
+class Node:
+    """One Diameter node.
+
+    Args:
+        peers: the peers that we know; nobody else may come in.
+        applications: Application-Id -> handler and commands.
+        listen: host, port (0: any) and, for TLS, a context.
+        clock: seconds, monotonic.
+        random: returns a float of [0, 1).
+        on_event: is told of peers and refusals; it must not raise.
+    """
+
+    def __init__(
+        self,
+        identity: NodeIdentity,
+        peers: Sequence[PeerConfig],
+        applications: Mapping[int, Application],
+        listen: Sequence[Listen] = (),
+        limits: Limits | None = None,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[], float],
+        on_event: Callable[[NodeEvent], None],
+    ) -> None:
+        self._identity = identity
+        self._applications = dict(applications)
+        self._vendors = {code: application.vendor_id for code, application in applications.items()}
+        self._listen = listen
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._random = random
+        self._tell = on_event
+        self._table = PeerTable(identity.origin_host, peers, self._limits, random, clock())
+        self._inbound = Inbound(identity, self._applications, self._limits.outstanding_per_peer, on_event)
+        self._end_to_end = EndToEndIds(identity.origin_state_id, random)
+        self._outbound = Outbound(self._table, self._end_to_end, self._flush)
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[Peer, Connection] = {}
+        self._half_open: dict[Connection, None] = {}
+        self._half_open_addresses: Counter[str] = Counter()
+        self._dial_timer: asyncio.TimerHandle | None = None
+        self._stopping = False
+        self._all_gone = asyncio.Event()
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports that we listen on, in the order of `listen`."""
+        return [server.sockets[0].getsockname()[1] for server in self._servers]
+
+    async def start(self) -> None:
+        """Listen, and begin to dial. OSError if a port cannot be had; nothing is left open then."""
+        loop = asyncio.get_running_loop()
+        try:
+            for host, port, tls in self._listen:
+                server = await loop.create_server(lambda tls=tls: self._accept(tls), host, port, backlog=512)  # type: ignore[misc] # mypy cannot type a lambda's default
+                self._servers.append(server)
+        except BaseException:
+            self._close_servers()
+            raise
+        self._dial_due()
+
+    async def stop(self, cause: DisconnectCause, deadline: float) -> None:
+        """Leave all peers in order, within `deadline` seconds: answers that we owe, DPR, DPA, end."""
+        self._stopping = True
+        self._close_servers()
+        if self._dial_timer is not None:
+            self._dial_timer.cancel()
+        now = self._clock()
+        for peer, connection in list(self._connections.items()):
+            if peer.closed:  # its TLS handshake is under way
+                connection.evict()
+                continue
+            peer.disconnect(cause, now, deadline * (1.0 - _WAIT_FOR_THE_LAST))
+            connection.pump(now)
+        if self._connections:
+            self._all_gone.clear()
+            try:
+                async with asyncio.timeout(deadline):
+                    await self._all_gone.wait()
+            except TimeoutError:
+                for connection in list(self._connections.values()):
+                    connection.evict()
+                await asyncio.sleep(0)  # the transports tell of their end in the next tick
+
+    def disconnect(self, identity: str, cause: DisconnectCause) -> None:
+        """Leave one peer in order; it is dialled again unless the cause is DO_NOT_WANT_TO_TALK_TO_YOU."""
+        entry = self._entry(identity)
+        if entry.current is not None:
+            now = self._clock()
+            entry.barred = cause is DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU
+            entry.current.disconnect(cause, now)
+            self._pump(entry.current, now)
+
+    def connect(self, identity: str) -> None:
+        """Dial a peer now that is down, also one that did not want to talk to us."""
+        self._table.dial_now(self._entry(identity), self._clock())
+        self._dial_due()
+
+    async def request(
+        self,
+        peer_identity: str,
+        command_code: int,
+        application_id: int,
+        body: bytes,
+        timeout: float,  # noqa: ASYNC109 - it is Tx of the request, and belongs to it also after a failover
+        *,
+        failover: bool = False,
+    ) -> Answer:
+        """Send a request to a peer and wait for its answer: header and whole message.
+
+        With `failover`, another peer of the same realm takes it if this one is down or is lost meanwhile: with the T
+        flag then, and the same End-to-End Identifier. Raises RequestError.
+        """
+        if self._stopping:
+            raise RequestError("the node is stopping", "diameter.request.no_peer")
+        return await self._outbound.request(
+            peer_identity, command_code, application_id, body, timeout, failover=failover
+        )
+
+    def peers_state(self) -> list[PeerState]:
+        """All peers that we know, as they are now."""
+        return [self._state_of(entry) for entry in self._table]
+
+    # What connections call (`transport.Owner`)
+
+    def made(self, connection: Connection) -> None:
+        """A transport is there: count it as half-open, and make room for it."""
+        peer = connection.peer
+        if self._stopping and peer.role is Role.RESPONDER:
+            connection.evict()
+            return
+        addresses = self._identity.host_ip_addresses or (
+            (connection.local_address,) if connection.local_address else ()
+        )
+        peer.local = LocalNode(self._identity, tuple(map(encode_address, addresses)), self._vendors)
+        self._connections[peer] = connection
+        if peer.role is Role.RESPONDER:
+            self._count_half_open(connection)
+
+    def received(self, connection: Connection, header: Header, frame: bytes, now: float) -> None:
+        """An application's message: the hot path."""
+        if header.flags & FLAG_REQUEST:
+            connection.counters.requests_in += 1
+            connection.outstanding += 1
+            leaving = connection.peer.state is not State.OPEN
+            self._inbound.receive(connection, header, frame, now, leaving=leaving)
+        elif self._outbound.answered(connection.peer, header, frame):
+            connection.counters.answers_in += 1
+        else:
+            connection.counters.dropped += 1
+
+    def happened(self, connection: Connection, event: Event, now: float) -> None:
+        """Anything else that a connection has to tell."""
+        match event:
+            case CapabilitiesRequested():
+                self._pump_all(self._table.admit(connection.peer, connection.access, now), now)
+            case Opened():
+                self._opened(connection, event, now)
+            case Closed():
+                self._closed(connection, event, now)
+            case ProbeAnswered():
+                self._pump_all(self._table.probed(connection.peer, now), now)
+            case Suspected():
+                self._tell(PeerSuspected(connection.identity))
+                self._outbound.suspected(connection.peer)
+            case Recovered():
+                self._tell(PeerRecovered(connection.identity))
+            case MessageRefused():
+                self._tell(MessageRejected(connection.identity, event.command_code, 0, event.result_code, event.reason))
+
+    def gone(self, connection: Connection, detail: str) -> None:
+        """Nothing is left of a connection."""
+        self._connections.pop(connection.peer, None)
+        if connection in self._half_open:  # it never got beyond TLS
+            self._forget_half_open(connection)
+            self._tell(PeerRejected(connection.access.address, "", detail))
+        if not self._connections:
+            self._all_gone.set()
+
+    # Inside
+
+    def _accept(self, tls: ssl.SSLContext | None) -> Connection:
+        return Connection(self, self._new_peer(Role.RESPONDER), self._limits, self._clock, tls)
+
+    def _new_peer(self, role: Role, entry: Entry | None = None) -> Peer:
+        return Peer(
+            role,
+            LocalNode(self._identity, (), self._vendors),
+            self._limits,
+            end_to_end=self._end_to_end,
+            hop_by_hop=int(self._random() * (1 << 32)),
+            expected=entry.config.identity if entry else "",
+            watchdog=entry.watchdog if entry else None,
+        )
+
+    def _count_half_open(self, connection: Connection) -> None:
+        """A flood of silent connections pushes out its own oldest; a peer that sends its CER at once gets through."""
+        address = connection.access.address
+        if self._half_open_addresses[address] >= self._limits.half_open_per_address:
+            self._evict_half_open(next(other for other in self._half_open if other.access.address == address))
+        elif len(self._half_open) >= self._limits.half_open:
+            self._evict_half_open(next(iter(self._half_open)))
+        self._half_open[connection] = None
+        self._half_open_addresses[address] += 1
+
+    def _evict_half_open(self, connection: Connection) -> None:
+        connection.evict()
+        if connection in self._half_open:  # its TLS handshake was under way
+            self._forget_half_open(connection)
+            self._tell(PeerRejected(connection.access.address, "", "too many half-open connections"))
+
+    def _forget_half_open(self, connection: Connection) -> None:
+        if connection in self._half_open:
+            del self._half_open[connection]
+            address = connection.access.address
+            self._half_open_addresses[address] -= 1
+            if not self._half_open_addresses[address]:
+                del self._half_open_addresses[address]
+
+    def _opened(self, connection: Connection, event: Opened, now: float) -> None:
+        self._forget_half_open(connection)
+        entry = self._table.get(event.capabilities.origin_host)
+        assert entry is not None
+        connection.identity = entry.config.identity
+        connection.relay = entry.config.relay
+        connection.counters = entry.counters
+        self._pump_all(self._table.opened(connection.peer, now), now)
+        self._tell(
+            PeerUp(
+                entry.config.identity,
+                event.capabilities.origin_realm,
+                connection.access.address,
+                event.capabilities.product_name,
+                event.capabilities.origin_state_id,
+                connection.peer.role is Role.INITIATOR,
+            )
+        )
+
+    def _closed(self, connection: Connection, event: Closed, now: float) -> None:
+        self._forget_half_open(connection)
+        self._tell_closed(connection, event)
+        self._pump_all(self._table.closed(connection.peer, event.reason, event.cause, now), now)
+        self._outbound.lost(connection.peer)
+        self._plan_dial(now)
+
+    def _tell_closed(self, connection: Connection, event: Closed) -> None:
+        peer, address = connection.peer, connection.access.address
+        claimed = peer.capabilities.origin_host if peer.capabilities else ""
+        if event.reason is CloseReason.FRAMING:
+            self._tell(Undecodable(address, connection.identity or claimed, event.detail, event.head))
+        if event.was_open:
+            self._tell(PeerDown(connection.identity, event.reason, event.detail, event.cause, peer.outstanding))
+        elif peer.role is Role.INITIATOR:
+            self._tell(ConnectFailed(connection.identity, event.reason, event.detail))
+        else:
+            self._tell(PeerRejected(address, claimed, event.detail or event.reason.value))
+
+    def _pump_all(self, peers: Sequence[Peer], now: float) -> None:
+        for peer in peers:
+            self._pump(peer, now)
+
+    def _pump(self, peer: Peer, now: float) -> None:
+        connection = self._connections.get(peer)
+        if connection is not None:
+            connection.pump(now)
+
+    def _flush(self, peer: Peer) -> None:
+        connection = self._connections.get(peer)
+        if connection is not None:
+            connection.flush_soon()
+
+    def _plan_dial(self, now: float) -> None:
+        """Set the timer for the next peer that is due."""
+        if self._dial_timer is not None:
+            self._dial_timer.cancel()
+            self._dial_timer = None
+        deadline = self._table.deadline()
+        if deadline is not None and not self._stopping:
+            delay = max(0.0, deadline - now)
+            self._dial_timer = asyncio.get_running_loop().call_later(delay, self._dial_due)
+
+    def _dial_due(self) -> None:
+        now = self._clock()
+        if self._stopping:
+            return
+        for entry in self._table.due(now):
+            peer = self._new_peer(Role.INITIATOR, entry)
+            connection = Connection(self, peer, self._limits, self._clock)
+            connection.identity = entry.config.identity
+            self._table.dialled(entry, peer)
+            self._connections[peer] = connection
+            connection.dialling = asyncio.get_running_loop().create_task(self._dial(entry.config, connection))
+        self._plan_dial(now)
+
+    async def _dial(self, config: PeerConfig, connection: Connection) -> None:
+        assert config.connect is not None
+        loop = asyncio.get_running_loop()
+        name = config.identity if config.tls else None
+        try:
+            async with asyncio.timeout(self._limits.connect_deadline):
+                await loop.create_connection(lambda: connection, *config.connect, ssl=config.tls, server_hostname=name)
+        except (OSError, TimeoutError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: no host name
+            connection.fail(str(error) or "no answer in time")
+
+    def _close_servers(self) -> None:
+        for server in self._servers:
+            server.close()
+
+    def _entry(self, identity: str) -> Entry:
+        entry = self._table.get(identity)
+        if entry is None:
+            raise LocalProtocolError(f"{identity} is not a peer of this node", "diameter.peer.unknown")
+        return entry
+
+    def _state_of(self, entry: Entry) -> PeerState:
+        peer, counters = entry.current, entry.counters
+        connection = self._connections.get(peer) if peer else None
+        return PeerState(
+            identity=entry.config.identity,
+            realm=entry.config.realm,
+            state=entry.state.value,
+            watchdog=entry.watchdog.state.value,
+            since=entry.since,
+            address=connection.access.address if connection else "",
+            outstanding=peer.outstanding if peer else 0,
+            pending=self._outbound.count(peer) if peer else 0,
+            requests_in=counters.requests_in,
+            answers_out=counters.answers_out,
+            requests_out=counters.requests_out,
+            answers_in=counters.answers_in,
+            rejected=counters.rejected,
+            dropped=counters.dropped,
+        )

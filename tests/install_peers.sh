@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Install the peers that the tests run against, from Debian's own packages; nothing is done where they are there already.
+set -euo pipefail
+declare -A peers=(
+  [freeDiameterd]="freediameter freediameter-extensions"
+  [tshark]="tshark"
+  [mosquitto]="mosquitto"
+  [mosquitto_sub]="mosquitto-clients"
+  [strace]="strace"
+)
+export PATH="$PATH:/usr/sbin:/sbin"
+missing=()
+for program in "${!peers[@]}"; do
+  command -v "$program" >/dev/null || missing+=(${peers[$program]})
+done
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+[ "${#missing[@]}" -eq 0 ] && exit 0
+sudo=""
+[ "$(id -u)" -eq 0 ] || sudo="sudo"
+echo "installing: ${missing[*]}"
+$sudo apt-get update -qq
+DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,280 @@
+"""The write lane on SQLite and on a real PostgreSQL: the same tests on both."""
+
+import threading
+
+import pytest
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import OperationalError
+from support import postgres
+from support.lanes import workplace
+
+from gateway.ledger.wallets import WalletShelf
+from gateway.store import tables
+from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreUnavailable, UnitExpired, UnitPoisoned
+
+pytestmark = pytest.mark.xdist_group("postgres")
+
+
+@pytest.fixture(scope="module")
+def database():
+    if not postgres.BINARIES:
+        pytest.skip("PostgreSQL is not installed (package postgresql)")
+    with postgres.server() as make:
+        yield make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/lane.db"
+    name = f"lane_{abs(hash(request.node.nodeid))}"
+    return request.getfixturevalue("database")(name)
+
+
+class Add:
+    """Add to a wallet's balance; the numbers seen tell the order in which units were decided."""
+
+    alone = False
+
+    def __init__(self, subscriber_id, amount=1, poison=None, seen=None):
+        self.subscriber_id, self.amount, self.poison, self.seen = subscriber_id, amount, poison, seen
+
+    def keys(self, shelf, batch):
+        return (self.subscriber_id,) if isinstance(shelf, WalletShelf) else ()
+
+    def decide(self, batch):
+        wallet = batch.shelf(WalletShelf).get(self.subscriber_id)
+        wallet.move(self.amount)
+        if self.seen is not None:
+            self.seen.append(wallet.balance)
+        if self.poison == "raises":
+            raise ZeroDivisionError("this unit cannot be decided")
+        if self.poison == "constraint":
+            batch.add(tables.wallets, (self.subscriber_id, "GBP", 0, 0, None))
+        if self.poison == "overflow":
+            wallet.balance = 1 << 70
+        return wallet.balance
+
+
+def open_wallets(place, *numbers):
+    with place.writer.begin() as connection:
+        for number in numbers:
+            connection.execute(insert(tables.subscribers).values(id=number, status="active", created_at=0))
+            connection.execute(
+                insert(tables.wallets).values(subscriber_id=number, currency="GBP", balance=0, reserved=0)
+            )
+
+
+def post_all(place, units):
+    """Post units before the lane starts on them, and wait for all: (answer, error) in order."""
+    outcomes, left = [None] * len(units), threading.Semaphore(0)
+
+    def done(place_in_line):
+        def take(answer, error):
+            outcomes[place_in_line] = (answer, error)
+            left.release()
+
+        return take
+
+    for i, unit in enumerate(units):
+        place.lane.post(unit, done(i))
+    for _ in units:
+        assert left.acquire(timeout=30)
+    return outcomes
+
+
+def balance(place, number):
+    return place.read(select(tables.wallets.c.balance).where(tables.wallets.c.subscriber_id == number))[0][0]
+
+
+def test_no_update_is_lost_when_many_threads_post(url):
+    with workplace(url) as place:
+        open_wallets(place, 1, 2)
+
+        def work():
+            for i in range(200):
+                place.lane.run(Add(1 + i % 2))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert balance(place, 1) + balance(place, 2) == 800
+
+
+def test_no_update_is_lost_between_two_gateways_on_one_store(url):
+    if url.startswith("sqlite"):
+        pytest.skip("an SQLite store has one writer; its lock refuses a second gateway")
+    with workplace(url, node="one") as first, workplace(url, node="two") as second:
+        open_wallets(first, *range(1, 9))
+        places = [first, second]
+
+        def work(place):
+            outcomes = post_all(place, [Add(1 + i * 5 % 8) for i in range(400)])
+            assert [error for _, error in outcomes if error] == []
+
+        threads = [threading.Thread(target=work, args=(place,)) for place in places]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        total = first.read(select(func.sum(tables.wallets.c.balance)))[0][0]
+        assert total == 800
+        assert first.node.id != second.node.id
+
+
+def test_units_are_decided_in_their_order_of_arrival(url):
+    with workplace(url) as place:
+        open_wallets(place, 1)
+        seen = []
+        outcomes = post_all(place, [Add(1, seen=seen) for _ in range(700)])
+        assert [answer for answer, _ in outcomes] == list(range(1, 701))
+        assert seen == list(range(1, 701))
+        assert place.lane.counters.batches < 700
+
+
+@pytest.mark.parametrize("poison", ["raises", "constraint", "overflow"])
+def test_a_poisoned_unit_is_refused_alone(url, poison):
+    with workplace(url) as place:
+        open_wallets(place, 1)
+        blocker, begun = threading.Event(), threading.Event()
+
+        class Wait(Add):
+            def decide(self, batch):
+                begun.set()
+                blocker.wait(10)
+                return super().decide(batch)
+
+        place.lane.post(Wait(1), lambda *_: None)
+        assert begun.wait(10)
+        units = [Add(1) for _ in range(20)]
+        units[7] = Add(1, poison=poison)
+        collected = []
+        worker = threading.Thread(target=lambda: collected.extend(post_all(place, units)))
+        worker.start()
+        while place.lane.depth < 20:
+            worker.join(0.01)
+        blocker.set()
+        worker.join()
+        errors = [error for _, error in collected]
+        assert isinstance(errors.pop(7), UnitPoisoned)
+        assert errors == [None] * 19
+        assert balance(place, 1) == 20
+        assert [event for event, _ in place.alarms] == ["store.unit.poisoned"]
+        assert place.lane.run(Add(1)) == 21
+
+
+def test_what_was_answered_is_there_after_reopening(url):
+    with workplace(url) as place:
+        open_wallets(place, 1)
+        for _ in range(5):
+            place.lane.run(Add(1))
+        first_ids = place.node.next_id
+    with workplace(url) as place:
+        assert balance(place, 1) == 5
+        assert place.node.next_id >= first_ids
+        assert place.lane.run(Add(1)) == 6
+
+
+def test_an_unknown_outcome_of_a_commit_is_told_to_every_unit_of_the_batch(url, monkeypatch):
+    with workplace(url) as place:
+        open_wallets(place, 1)
+        original = type(place.writer.dialect).do_commit
+
+        def vanish(self, connection):
+            original(self, connection)
+            raise self.dbapi.OperationalError("the connection went away during COMMIT")
+
+        monkeypatch.setattr(type(place.writer.dialect), "do_commit", vanish)
+        with pytest.raises(OutcomeUnknown):
+            place.lane.run(Add(1))
+        monkeypatch.undo()
+        assert place.lane.in_trouble
+        assert place.lane.run(Add(1)) == 2
+        assert not place.lane.in_trouble
+
+
+def test_a_store_in_trouble_refuses_the_batch_and_comes_back(url, monkeypatch):
+    with workplace(url) as place:
+        open_wallets(place, 1)
+
+        def fail(*_):
+            raise OperationalError("BEGIN", {}, Exception("disk I/O error"))
+
+        monkeypatch.setattr(WalletShelf, "load", fail)
+        with pytest.raises(StoreUnavailable):
+            place.lane.run(Add(1))
+        monkeypatch.undo()
+        assert place.lane.run(Add(1)) == 1
+
+
+def test_a_full_lane_and_a_closed_lane_say_so_at_once(url):
+    with workplace(url, max_waiting=2) as place:
+        open_wallets(place, 1)
+        gate, begun = threading.Event(), threading.Event()
+
+        class Wait(Add):
+            def decide(self, batch):
+                begun.set()
+                gate.wait(10)
+                return super().decide(batch)
+
+        place.lane.post(Wait(1), lambda *_: None)
+        assert begun.wait(10)
+        place.lane.post(Add(1), lambda *_: None)
+        place.lane.post(Add(1), lambda *_: None)
+        with pytest.raises(LaneOverloaded):
+            place.lane.post(Add(1), lambda *_: None)
+        gate.set()
+        place.lane.close()
+        with pytest.raises(LaneClosed):
+            place.lane.post(Add(1), lambda *_: None)
+        assert balance(place, 1) == 3
+
+
+def test_a_unit_past_its_deadline_is_shed_not_run(url):
+    with workplace(url) as place:
+        open_wallets(place, 1)
+        outcomes = []
+        ready = threading.Event()
+        place.lane.post(Add(1), lambda *outcome: (outcomes.append(outcome), ready.set()), not_after=0.0)
+        assert ready.wait(10)
+        assert isinstance(outcomes[0][1], UnitExpired)
+        assert balance(place, 1) == 0
+
+
+def test_a_batch_costs_one_fsync(url, tmp_path):
+    """Count what reaches the disk: WAL syncs of the server, or fsync calls seen by strace on SQLite."""
+    if url.startswith("sqlite"):
+        pytest.skip("counted by strace in tests/faults/test_one_fsync.py")
+    with workplace(url) as place:
+        open_wallets(place, 1)
+        seen = select(func.pg_stat_force_next_flush())
+        place.read(seen)
+        before = _wal_syncs(place)
+        post_all(place, [Add(1) for _ in range(500)])
+        batches = place.lane.counters.batches
+        after = _wal_syncs(place)
+        assert batches < 500
+        assert 1 <= after - before <= batches + 5
+
+
+def _wal_syncs(place):
+    import time
+
+    from sqlalchemy import text
+
+    place.lane.run(Add(1, 0))
+    time.sleep(1.1)  # the server gathers its figures once a second
+    with place.writer.connect() as connection:
+        connection.execute(text("SELECT pg_stat_force_next_flush()"))
+        return connection.execute(text("SELECT wal_sync FROM pg_stat_wal")).scalar()
+
+
+def test_a_wallet_changed_elsewhere_is_read_after_its_lock(url):
+    with workplace(url) as place:
+        open_wallets(place, 1)
+        with place.writer.begin() as connection:
+            connection.execute(update(tables.wallets).values(balance=40))
+        assert place.lane.run(Add(1)) == 41

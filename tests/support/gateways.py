@@ -1,0 +1,156 @@
+"""A gateway as its operators run it: `tpo run` in a process of its own, asked by its commands and its HTTP face."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 30
+
+
+def free_port():
+    """A TCP port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Gateway:
+    """One gateway process over a folder; `kill` and `start` may follow each other as often as a test likes."""
+
+    def __init__(
+        self, folder, *, store=None, identity="ocs.tpo.example", peers=None, extra="", diameter="", charging=""
+    ):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.identity = identity
+        self.http_port, self.diameter_port = free_port(), free_port()
+        self.config = self.folder / "gateway.yaml"
+        self.log = self.folder / "gateway.log"
+        self.process = None
+        known = peers or ["{identity: pgw.host.example, realm: host.example}"]
+        listed = "".join(f"\n    - {peer}" for peer in known)
+        self.config.write_text(
+            f"""operator: {{name: Test operator}}
+store: {{url: "{store or "sqlite:///var/tpo.db"}"}}
+api: {{listen: "127.0.0.1:{self.http_port}", socket: var/tpo.sock}}
+diameter:
+  identity: {identity}
+  realm: tpo.example
+  listen: ["127.0.0.1:{self.diameter_port}"]
+{diameter}
+  peers:{listed}
+charging: {{{charging}}}
+plans: {ROOT}/config/plans.yaml
+causes: {ROOT}/config/causes.yaml
+{extra}
+"""
+        )
+
+    def start(self):
+        """Start the process and wait until it says that it is ready."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gateway.cli", "--config", str(self.config), "run"],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=ROOT,
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"the gateway ended:\n{self.log.read_text()[-3000:]}"
+            if self.get("/readyz")[0] == 200:
+                return self
+            time.sleep(0.05)
+        raise AssertionError(f"the gateway is not ready:\n{self.log.read_text()[-3000:]}")
+
+    def kill(self):
+        """SIGKILL, as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, timeout=20):
+        """SIGTERM, and wait for the orderly end; gives the exit code."""
+        if self.process is None or self.process.poll() is not None:
+            return None if self.process is None else self.process.returncode
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        if self.process is not None and self.process.poll() is None:
+            try:
+                self.stop()
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def get(self, path):
+        """GET from the HTTP face: (status, text); status 0 if nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def tpo(self, *arguments, ok=(0,)):
+        """Run a `tpo` command with this gateway's configuration; gives the finished process."""
+        done = subprocess.run(
+            [sys.executable, "-m", "gateway.cli", "--config", str(self.config), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            cwd=ROOT,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+        assert done.returncode in ok, f"tpo {arguments} -> {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def json(self, *arguments):
+        """Run a `tpo` command with --json and give what it printed."""
+        return json.loads(self.tpo(*arguments, "--json").stdout)
+
+    def enrol(self, rows):
+        """Import rows of (msisdn, imsi, iccid, plan, cause, balance)."""
+        file = self.folder / "subscribers.csv"
+        with file.open("w", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(["msisdn", "imsi", "iccid", "plan", "cause", "balance"])
+            writer.writerows(rows)
+        return self.json("subscriber", "import", str(file))
+
+    def usage(self):
+        """Every usage record, as `tpo usage export` writes them."""
+        return list(csv.DictReader(self.tpo("usage", "export").stdout.splitlines()))
+
+    def balances(self):
+        """Account -> balance, as `tpo ledger balances` tells."""
+        return {row["account"]: row["balance"] for row in self.json("ledger", "balances")}
+
+    def check(self):
+        """`tpo ledger check` finds nothing wrong."""
+        report = self.json("ledger", "check")
+        assert report["ok"], report
+        return report
+
+
+def subscribers(number, plan="payg-gb", cause="wateraid", balance="10.00", first=0):
+    """Rows for `enrol`: numbers of Ofcom's range for drama, IMSIs of a test network."""
+    return [
+        (f"4477009{i:05d}", f"23415{i:010d}", f"894410{i:013d}", plan, cause, balance)
+        for i in range(first, first + number)
+    ]

@@ -1,0 +1,59 @@
+"""A write lane on a store of its own, with the shelves of the gateway."""
+
+import itertools
+import time
+from contextlib import contextmanager
+
+from gateway.charging.shelves import SHELVES
+from gateway.ledger import accounts
+from gateway.ledger.books import Books
+from gateway.store import nodes, schema
+from gateway.store.engine import open_reader, open_writer
+from gateway.store.lane import Lane
+
+CAUSES = ("wateraid", "wwf")
+
+
+class Workplace:
+    """An open store: its engines, its lane, its books; `now` is the clock in microseconds."""
+
+    def __init__(self, url, node="ocs.test.example", **lane_options):
+        self.url = url
+        self.writer, self.reader = open_writer(url), open_reader(url)
+        schema.prepare(self.writer)
+        self.ticks = itertools.count(1_700_000_000_000_000, 1_000)
+        self.alarms = []
+        with self.writer.begin() as connection:
+            self.node = nodes.enter(connection, node, next(self.ticks))
+        with self.writer.begin() as connection:
+            self.accounts = accounts.ensure(connection, [*accounts.SYSTEM, *map(accounts.cause_account, CAUSES)])
+        self.books = Books(self.accounts)
+        self.lane = Lane(
+            self.writer,
+            self.node,
+            SHELVES,
+            clock=lambda: next(self.ticks),
+            monotonic=time.monotonic,
+            alarm=lambda event, detail: self.alarms.append((event, detail)),
+            **lane_options,
+        )
+
+    def read(self, statement):
+        with self.reader.connect() as connection:
+            return connection.execute(statement).all()
+
+    def close(self):
+        self.lane.close()
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+@contextmanager
+def workplace(url, **options):
+    """Open a workplace and start its lane."""
+    place = Workplace(url, **options)
+    place.lane.start()
+    try:
+        yield place
+    finally:
+        place.close()

@@ -1,0 +1,269 @@
+"""What no section can know alone: each check names both keys."""
+
+import datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from gateway.settings import ConfigInvalid, load
+
+BASE = "operator: {name: TPO}\nstore: {url: sqlite:///tpo.db}\n"
+API = "api: {}\n"
+DIAMETER = """\
+diameter:
+  identity: ocs.tpo.example
+  realm: tpo.example
+  aliases: [ocs2.tpo.example]
+  listen: [127.0.0.1:3868]
+  peers:
+    - {identity: pgw.host.example, realm: host.example}
+"""
+
+
+@pytest.fixture
+def problems(tmp_path):
+    (tmp_path / "plans.yaml").write_text("{}")
+    (tmp_path / "causes.yaml").write_text("wwf: {name: W, country: GB}\nold: {name: O, country: GB, open: false}\n")
+
+    def problems_(text, environ=None):
+        path = tmp_path / "gateway.yaml"
+        path.write_text(BASE + text)
+        try:
+            found = load(path, environ or {}).warnings
+        except ConfigInvalid as invalid:
+            found = invalid.problems
+        return [str(problem).split(":", 1)[1] for problem in found]
+
+    return problems_
+
+
+def test_a_plain_configuration_has_no_problem(problems):
+    assert problems(API + DIAMETER) == []
+
+
+def test_a_peer_that_is_us_or_our_alias(problems):
+    text = DIAMETER.replace("pgw.host.example", "OCS.tpo.example") + "    - {identity: ocs2.tpo.example, realm: a.b}\n"
+    assert problems(API + text) == [
+        "10: diameter.peers[0].identity: OCS.tpo.example is our own diameter.identity",
+        "11: diameter.peers[1].identity: ocs2.tpo.example is our own diameter.aliases[0]",
+    ]
+
+
+def test_a_peer_that_is_given_twice(problems):
+    assert problems(API + DIAMETER + "    - {identity: PGW.host.example, realm: host.example}\n") == [
+        "11: diameter.peers[1].identity: PGW.host.example is diameter.peers[0].identity already"
+    ]
+
+
+def test_a_peer_that_could_never_reach_us(problems):
+    assert problems(API + DIAMETER.replace("[127.0.0.1:3868]", "[]")) == [
+        "10: diameter.peers[0]: has no connect, so it connects to us, but diameter.listen is empty"
+    ]
+
+
+def test_a_listener_without_peers_is_a_warning(problems):
+    text = DIAMETER.partition("  peers:")[0]
+    assert problems(API + text) == ["8: diameter.listen: warning: nobody may connect: diameter.peers is empty"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "clash"),
+    [("127.0.0.1:3868", True), ("0.0.0.0:3868", True), ("127.0.0.1:3869", False), ("127.0.0.2:3868", False)],
+)
+def test_two_listeners_on_one_port(problems, listen, clash):
+    found = [line for line in problems(f"api: {{listen: {listen}}}\n{DIAMETER}") if "warning" not in line]
+    assert found == (["8: diameter.listen[0]: 127.0.0.1:3868 is taken by api.listen"] if clash else [])
+
+
+def test_port_0_clashes_with_nothing(problems):
+    text = DIAMETER.replace("[127.0.0.1:3868]", "[127.0.0.1:0, 127.0.0.1:0]")
+    assert problems("api: {listen: 127.0.0.1:0}\n" + text) == []
+
+
+def test_a_peer_or_broker_at_our_own_address(problems):
+    text = DIAMETER.replace("realm: host.example}", "realm: host.example, connect: 127.0.0.1:3868}")
+    assert problems(f"{API}{text}events: {{mqtt: {{url: mqtt://127.0.0.1:8080}}}}\n") == [
+        "10: diameter.peers[0].connect: 127.0.0.1:3868 is our own diameter.listen[0]",
+        "11: events.mqtt.url: 127.0.0.1:8080 is our own api.listen",
+    ]
+
+
+def test_a_threshold_that_the_wire_cannot_hold(problems):
+    [problem] = problems(API + "charging:\n  slice: 30000000000\n")
+    assert problem.startswith("5: charging.slice: 20 % of it (charging.threshold) is too much")
+
+
+def test_a_quota_that_is_never_handed_back(problems):
+    assert problems(API + "charging:\n  quota_holding: 2h\n") == [
+        "5: charging.quota_holding: warning: never ends: charging.validity (3600 s) is over before"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [("wwff", "`wwff` is not in causes; did you mean `wwf`?"), ("old", "`old` is not open in causes")],
+)
+def test_a_default_cause_that_takes_no_gifts(problems, cause, message):
+    assert problems(f"{API}charity: {{default_cause: {cause}}}\n") == [f"4: charity.default_cause: {message}"]
+
+
+def test_an_unknown_policy(problems):
+    assert problems(API + "charity: {policy: 2026-2}\n") == [
+        "4: charity.policy: must be '2026-1'; did you mean `2026-1`?"
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h", "mqtt://", "mqtt://u:canary@h", "mqtt://h/topic", "mqtt://h:99999", "h:1883"]
+)
+def test_broker_urls_that_are_none(problems, url):
+    found = problems(f"{API}events: {{mqtt: {{url: {url}}}}}\n")
+    assert found == ["4: events.mqtt.url: must be mqtt://HOST:PORT, or mqtts:// for TLS"]
+
+
+def test_broker_keys_that_need_one_another(problems, tmp_path):
+    (tmp_path / "ca.pem").write_text("nothing")
+    text = "events:\n  mqtt:\n    url: mqtt://h\n    password: {env: P}\n    ca: ca.pem\n    topic: a/#\n"
+    assert problems(API + text.replace("    topic: a/#\n", ""), {"P": "x"}) == [
+        "7: events.mqtt.password: needs events.mqtt.username",
+        "8: events.mqtt.ca: is for TLS, but events.mqtt.url is mqtt://, not mqtts://",
+        f"8: events.mqtt.ca: holds no certificate in PEM form: {tmp_path}/ca.pem",
+    ]
+    assert problems(API + text, {"P": "x"}) == ["9: events.mqtt.topic: must be a plain topic, like tpo or mvno/tpo"]
+
+
+def test_tokens_that_cannot_be_told_apart(problems):
+    text = """\
+api:
+  tokens:
+    - {name: a, role: viewer, token: {env: A}}
+    - {name: a, role: admin, token: {env: B}}
+    - {name: c, role: operator, token: {env: A}}
+"""
+    assert problems(text, {"A": "canary-1", "B": "canary-2"}) == [
+        "6: api.tokens[1].name: a is api.tokens[0].name already",
+        "7: api.tokens[2].token: is the same as api.tokens[0].token",
+    ]
+
+
+def test_an_interface_that_nobody_may_use(problems):
+    [problem] = problems("api: {listen: 0.0.0.0:8080}\n")
+    assert problem.startswith("3: api.listen: warning: can be reached from other machines, but api.tokens is empty")
+
+
+def test_a_socket_path_that_the_system_cannot_hold(problems):
+    [problem] = problems(f"api: {{socket: {'x' * 108}}}\n")
+    assert problem.startswith("3: api.socket: is longer than 107 octets")
+
+
+def test_an_unknown_role_has_a_suggestion(problems):
+    [problem] = problems("api: {tokens: [{name: a, role: viwer, token: {env: A}}]}\n", {"A": "x"})
+    assert problem == "3: api.tokens[0].role: must be 'viewer', 'operator' or 'admin'; did you mean `viewer`?"
+
+
+def test_secrets_have_one_clear_error_each(problems, tmp_path):
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    tokens = [
+        "{env: ABSENT}",
+        "{env: EMPTY}",
+        "{file: absent}",
+        "{file: empty}",
+        "{file: binary}",
+        "{evn: A}",
+        "7",
+        "''",
+    ]
+    lines = [f"    - {{name: t{number}, role: viewer, token: {token}}}\n" for number, token in enumerate(tokens)]
+    found = problems("api:\n  tokens:\n" + "".join(lines), {"EMPTY": ""})
+    assert [problem.split(": ", 2)[2] for problem in found] == [
+        "the environment variable ABSENT is not set",
+        "the environment variable EMPTY is empty",
+        f"the secret's file can't be read: {tmp_path}/absent: No such file or directory",
+        f"the secret's file is empty: {tmp_path}/empty",
+        f"the secret's file is not UTF-8 text: {tmp_path}/binary",
+        "must be a secret: {env: NAME} or {file: PATH}",
+        "must be a secret: {env: NAME} or {file: PATH}",
+        "must not be empty",
+    ]
+
+
+def test_a_literal_secret_and_one_that_all_can_read_are_warnings(problems, tmp_path):
+    (tmp_path / "key").write_text("0123456789abcdef\n")
+    (tmp_path / "key").chmod(0o644)
+    text = "api: {tokens: [{name: a, role: viewer, token: canary}]}\nprivacy: {key: {file: key}}\n"
+    literal = "a literal secret is read by all who read this file; use {env: NAME} or {file: PATH}"
+    assert problems(text) == [
+        f"3: api.tokens[0].token: warning: {literal}",
+        f"4: privacy.key: warning: every user of this machine can read {tmp_path}/key; chmod o= would mend it",
+    ]
+    (tmp_path / "key").chmod(0o640)
+    assert len(problems(text)) == 1
+
+
+def test_a_privacy_key_that_can_be_guessed(problems):
+    assert problems(API + "privacy: {key: {env: K}}\n", {"K": "short"}) == [
+        "4: privacy.key: must have at least 16 octets"
+    ]
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ocs.tpo.example")])
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    built = x509.CertificateBuilder(name, name, key.public_key(), 7, start, start + datetime.timedelta(days=9000))
+    (tmp_path / "cert.pem").write_bytes(built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    plain = serialization.NoEncryption()
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+    other = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "other.pem").write_bytes(other.private_bytes(serialization.Encoding.PEM, form, plain))
+
+
+@pytest.mark.usefixtures("certificate")
+def test_certificates_are_loaded_once_to_see(problems):
+    tls = "{ca: cert.pem, cert: cert.pem, key: key.pem}"
+    text = DIAMETER.replace("[127.0.0.1:3868]", f"[{{address: 127.0.0.1:3868, tls: {tls}}}]")
+    assert problems(API + text) == []
+    [problem] = problems(API + text.replace("key: key.pem", "key: other.pem"))
+    assert problem.startswith(
+        "8: diameter.listen[0].tls.cert: doesn't load with its key (diameter.listen[0].tls.key): "
+    )
+    [problem] = problems(API + text.replace("ca: cert.pem", "ca: key.pem"))
+    assert "diameter.listen[0].tls.ca: holds no certificate in PEM form" in problem
+    [problem] = problems(API + text.replace("ca: cert.pem", "ca: absent.pem"))
+    assert "diameter.listen[0].tls.ca: can't be read:" in problem
+
+
+@pytest.mark.usefixtures("certificate")
+def test_tls_of_a_peer_that_connects_to_us_belongs_to_the_listener(problems):
+    tls = "tls: {ca: cert.pem, cert: cert.pem, key: key.pem}"
+    assert problems(API + DIAMETER.replace("realm: host.example}", f"realm: host.example, {tls}}}")) == [
+        "10: diameter.peers[0].tls: is for connect; a peer that connects to us takes the tls of diameter.listen"
+    ]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1/8", "host", "256.1.1.1"])
+def test_addresses_that_a_peer_cannot_come_from(problems, address):
+    text = DIAMETER.replace("realm: host.example}", f"realm: host.example, addresses: [{address}]}}")
+    [problem] = problems(API + text)
+    assert problem.startswith("10: diameter.peers[0].addresses[0]: must be an IP address or a network")
+
+
+def test_a_client_needs_no_secret_and_no_certificate(tmp_path):
+    path = tmp_path / "gateway.yaml"
+    path.write_text(
+        BASE
+        + "api: {tokens: [{name: a, role: viewer, token: {env: ABSENT}}]}\nprivacy: {key: {file: absent}}\n"
+        + DIAMETER.replace("[127.0.0.1:3868]", "[{address: 'a:1', tls: {ca: x, cert: y, key: z}}]")
+    )
+    settings = load(path, {}, for_client=True)
+    assert settings.api.tokens[0].token.origin == "env:ABSENT"
+    with pytest.raises(LookupError):
+        settings.privacy.key.reveal()
+    with pytest.raises(ConfigInvalid):
+        load(path, {})
