@@ -1,0 +1,1 @@
+"""The gateway itself: the daemon, its books, its desk for the network, its commands."""

@@ -16,6 +16,7 @@ from gateway.charging.answers import APPLICATION
 from gateway.charging.desk import CREDIT_CONTROL, ChargingDesk
 from gateway.charging.supervision import ExpireSession, overdue
 from gateway.charity.accrued import SumAccruals, Sums, gather
+from gateway.events.forwarder import Forwarder
 from gateway.house import House
 from gateway.logs import get_logger, tell
 from gateway.logs.catalogue import EVENTS
@@ -80,7 +81,7 @@ class Daemon:
         self._loop = asyncio.get_running_loop()
         self._house: House
         self._node: Node | None = None
-        self._forwarder: Any = None
+        self._forwarder: Forwarder | None = None
         self._server: Server
 
     async def run(self, announce: Callable[[str], None] = lambda _line: None) -> None:
@@ -110,7 +111,6 @@ class Daemon:
             self._node = self._make_node(house)
             await self._node.start()
         if settings.events.mqtt is not None:
-            from gateway.events.forwarder import Forwarder
             self._forwarder = Forwarder(house, settings.events.mqtt, on_event=self._on_broker)
             self._forwarder.start()
         self._server = Server(house, self._metrics, live=self._live, ready=self._ready, status=self.status)

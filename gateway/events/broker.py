@@ -99,13 +99,14 @@ class Broker:
         """Publish rows in order, and give those that the broker acknowledged and what kept it from the others."""
         assert self._lost is not None, "publish comes after open"
         tasks = [asyncio.ensure_future(self._publish(row)) for row in rows]
-        everything = asyncio.gather(*tasks)
+        finishing = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
         try:
-            await asyncio.wait((everything, self._lost), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((finishing, self._lost), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            everything.cancel()
-        outcomes = await asyncio.gather(*tasks, everything, return_exceptions=True)
-        acknowledged = [row.id for row, outcome in zip(rows, outcomes, strict=False) if outcome is None]
+            for task in (finishing, *tasks):
+                task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        acknowledged = [row.id for row, outcome in zip(rows, outcomes, strict=True) if outcome is None]
         if len(acknowledged) == len(rows):
             return acknowledged, None
         if self._lost.done():

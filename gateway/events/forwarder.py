@@ -1,8 +1,9 @@
 """The forwarder: what waits in the outbox goes to the broker, in order, and is marked once the broker has it.
 
 Rows are read in chunks beside the lane, published with QoS 1 and then marked by a unit of the lane. A row is marked only
-after its acknowledgement, so an event may come twice and never not at all; and since a chunk starts at the oldest row that
-is not marked, every first coming is in order (but for an event that the broker refuses and later takes). While the broker is away, rows wait on disk and memory stays as it is.
+after its acknowledgement, so an event may come twice and never not at all; and since a chunk starts at the oldest row
+that is not marked, every first coming is in order, but for an event that the broker refuses and takes later. While the
+broker is away, rows wait on disk and memory stays as it is.
 """
 
 import asyncio

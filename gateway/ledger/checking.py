@@ -13,6 +13,8 @@ from gateway.ledger.balances import journal_totals
 from gateway.store.tables import sessions, transfers, usage, wallets
 
 SHOWN = 5
+LEAST = 1000
+"""A charge of fewer micro-units, a tenth of a penny, may be shared among so many causes that each part rounds to nothing."""
 Recompute = Callable[[str, int, int], int | None]
 """Gives an accrual's amount from its policy, base and share; None for a policy that nobody knows."""
 
@@ -42,6 +44,7 @@ def check(connection: Connection, recompute: Recompute) -> Report:
         *_holds_match(connection),
         *_usage_is_charged(connection),
         *_accruals_match(connection, recompute),
+        *_tenth_is_complete(connection),
     ]
 
     def count(statement: object) -> int:
@@ -146,26 +149,19 @@ def _accruals_match(connection: Connection, recompute: Recompute) -> Iterable[Fi
         )
         for (entry,) in connection.execute(orphans):
             yield Finding("accrual", f"entry {entry} accrues on a base that is no {kind} of that amount")
-    yield from _tenth_is_complete(connection, recompute)
 
 
-def _tenth_is_complete(connection: Connection, recompute: Recompute) -> Iterable[Finding]:
-    """Find charges whose tenth is worth a micro-unit and was never booked."""
-    policies = [
-        policy
-        for (policy,) in connection.execute(select(transfers.c.policy).where(transfers.c.kind == "accrual").distinct())
-    ]
-    least = min((amount for amount in range(1, 1000) for p in policies if recompute(p, amount, 10_000)), default=None)
-    if least is None:
-        return
-    accrual, charge = transfers.alias("accrual"), transfers.alias("charge")
-    missing = (
-        select(charge.c.id)
-        .join_from(
-            charge, accrual, and_(accrual.c.kind == "accrual", accrual.c.usage_id == charge.c.usage_id), isouter=True
+def _tenth_is_complete(connection: Connection) -> Iterable[Finding]:
+    """Find charges and sales whose tenth is worth something and was never booked."""
+    for kind in ("charge", "sale"):
+        accrual, charge = transfers.alias("accrual"), transfers.alias("charge")
+        column = "usage_id" if kind == "charge" else "reference"
+        same = and_(accrual.c.kind == "accrual", accrual.c[column] == charge.c[column])
+        missing = (
+            select(charge.c.id)
+            .join_from(charge, accrual, same, isouter=True)
+            .where(charge.c.kind == kind, charge.c.amount >= LEAST, accrual.c.id.is_(None))
+            .limit(SHOWN)
         )
-        .where(charge.c.kind == "charge", charge.c.amount >= 2 * least, accrual.c.id.is_(None))
-        .limit(SHOWN)
-    )
-    for (entry,) in connection.execute(missing):
-        yield Finding("accrual", f"entry {entry} is a charge of which no tenth was booked")
+        for (entry,) in connection.execute(missing):
+            yield Finding("accrual", f"entry {entry} is a {kind} of which no tenth was booked")

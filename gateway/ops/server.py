@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Server:
         self._house.settings.api.socket.unlink(missing_ok=True)
 
     async def _listen_tcp(self, host: str, port: int) -> int:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[_problems])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[_problems, self._let_in])
         app.router.add_get("/livez", self._health(self._live))
         app.router.add_get("/readyz", self._health(self._ready))
         app.router.add_get("/metrics", self._get_metrics)
@@ -67,6 +68,19 @@ class Server:
         await runner.setup()
         self._runners.append(runner)
         await web.SockSite(runner, _unix_listener(path)).start()
+
+    @web.middleware
+    async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Ask who comes from elsewhere than this machine for one of api.tokens."""
+        if ip_address(request.remote or "0.0.0.0").is_loopback:  # noqa: S104  (an address compared, none bound)
+            return await handler(request)
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        tokens = self._house.settings.api.tokens
+        if scheme.lower() != "bearer" or not any(token.token.matches(given) for token in tokens):
+            raise Problem(
+                HTTPStatus.UNAUTHORIZED, "token.missing", "give one of api.tokens as `Authorization: Bearer ...`"
+            )
+        return await handler(request)
 
     def _health(self, checks: Health) -> Handler:
         async def answer(_request: web.Request) -> web.Response:

@@ -16,7 +16,7 @@ from gateway.charity.causes import Cause
 from gateway.privacy.masks import Secret
 from gateway.rating.plans import Plan
 from gateway.settings.explain import Report
-from gateway.settings.problems import KeyPath, did_you_mean, dotted
+from gateway.settings.problems import KeyPath, dotted
 from gateway.settings.sections import (
     Api,
     Charging,
@@ -143,19 +143,6 @@ def check_grants(found: Found, report: Report) -> None:
         report.warn(("charging", "quota_holding"), message)
 
 
-def check_causes(found: Found, report: Report) -> None:
-    """Refuse a default cause that isn't one."""
-    causes, charity = found.causes, found.charity
-    if causes is None or charity is None or charity.default_cause is None:
-        return
-    cause = causes.get(charity.default_cause)
-    if cause is None:
-        hint = did_you_mean(charity.default_cause, causes)
-        report.error(("charity", "default_cause"), f"`{charity.default_cause}` is not in causes{hint}")
-    elif not cause.open:
-        report.error(("charity", "default_cause"), f"`{cause.id}` is not open in causes")
-
-
 def check_broker(found: Found, report: Report) -> None:
     """Refuse broker keys that need one another and don't have it."""
     mqtt = found.events.mqtt if found.events else None
@@ -243,7 +230,6 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_reach,
     check_tokens,
     check_grants,
-    check_causes,
     check_broker,
     check_paths,
     check_secrets,

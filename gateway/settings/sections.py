@@ -20,7 +20,6 @@ from gateway.settings.values import (
     Duration,
     Endpoint,
     FilePath,
-    Id,
     Identity,
     Listen,
     ReadableFile,
@@ -251,7 +250,6 @@ class Charity(Section):
     """The rules of the tenth."""
 
     policy: Literal["2026-1"] = "2026-1"
-    default_cause: Id | None = None
 
 
 class Privacy(Section):

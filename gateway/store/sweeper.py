@@ -16,7 +16,8 @@ from gateway.store.batch import Batch, Shelf
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import answers, idempotency_keys, nodes, outbox, sessions, usage
 
-LIMIT: Final = 1000
+LIMIT: Final = 250
+"""Rows of one step: a few milliseconds of the lane."""
 MICROSECONDS: Final = 1_000_000
 
 

@@ -49,7 +49,7 @@ def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: I
     """Check a CSV row; RowInvalid names the column at fault."""
     text = {name: (row.get(name) or "").strip() for name in COLUMNS}
     try:
-        balance = parse_amount(text["balance"] or "0")
+        balance = _balance(text["balance"] or "0")
         if balance < 0:
             raise RowInvalid("balance: an opening balance is not negative")
         if text["plan"] not in plans:
@@ -64,8 +64,15 @@ def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: I
             cause=text["cause"],
             balance=balance,
         )
-    except (numbers.NumberInvalid, AmountInvalid, charity_choices.ChoiceInvalid) as error:
+    except (numbers.NumberInvalid, charity_choices.ChoiceInvalid) as error:
         raise RowInvalid(str(error)) from None
+
+
+def _balance(text: str) -> int:
+    try:
+        return parse_amount(text)
+    except AmountInvalid as error:
+        raise RowInvalid(f"balance: {error}") from None
 
 
 class Enrol:

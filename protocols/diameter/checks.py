@@ -38,6 +38,9 @@ class Profile(msgspec.Struct, frozen=True):
     grouped: Mapping[int, bool]
     lenient: bool = False
 
+    def __repr__(self) -> str:
+        return f"Profile({len(self.grouped)} AVPs, lenient={self.lenient})"
+
 
 STANDARD: Final = Profile(standard().grouped)
 """The packaged dictionary, and the RFC's rule for the M flag."""

@@ -76,10 +76,13 @@ while position <= last:
             raise bad_avp_length(frame, position, end)
         code |= unpack_vendor(frame, position + 8)[0] << 32
         data = position + 12
+        size = length - 12
     else:
         if length < 8 or following > end:
             raise bad_avp_length(frame, position, end)
-        data = position + 8""".splitlines()
+        data = position + 8
+        size = length - 8""".splitlines()
+"""The header's size follows from the V flag, not from the field: vendor 0 may be written out under the V flag."""
 
 
 def _loop(plan: ClassPlan) -> list[str]:
@@ -109,18 +112,20 @@ def _take(field: FieldPlan) -> list[str]:
     value = f"{name} += ({{}},)" if field.repeated else f"{name} = {{}}"
     match field.form:
         case Form.RAW if field.walked:
-            lines += _guarded("walk(frame, data, position + length, depth + 1, profile)")
-            lines.append(value.format("frame[data:position + length]"))
+            lines += _guarded("walk(frame, data, data + size, depth + 1, profile)")
+            lines.append(value.format("frame[data:data + size]"))
         case Form.RAW:
-            lines.append(value.format("frame[data:position + length]"))
+            lines.append(value.format("frame[data:data + size]"))
         case Form.TEXT:
-            lines.append(value.format('frame[data:position + length].decode("utf-8")'))
+            lines.append(value.format('frame[data:data + size].decode("utf-8")'))
         case Form.GROUP:
-            call = f"decode_{name}(frame, data, position + length, depth + 1, profile)"
+            call = f"decode_{name}(frame, data, data + size, depth + 1, profile)"
             lines += _guarded(value.format(call))
         case form:
-            size = len(_head(field)) + Struct(INTEGER_FORMATS[form]).size
-            lines += [f"if length != {size}:", f"    raise bad_size(frame, position, {field.avp.name!r})"]
+            lines += [
+                f"if size != {Struct(INTEGER_FORMATS[form]).size}:",
+                f"    raise bad_size(frame, position, {field.avp.name!r})",
+            ]
             number = f"unpack_{form.name}(frame, data)[0]"
             lines.append(value.format(f"time_to_unix({number})" if form is Form.TIME else number))
     return lines

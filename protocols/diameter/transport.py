@@ -199,8 +199,9 @@ class Connection(asyncio.Protocol):
             self._drop()
             self._end(f"TLS: {error}")
             return
-        if transport is None or self._gone:
+        if transport is None or self._gone:  # cut off meanwhile; asyncio then returns no transport
             self._drop()
+            self._end("TLS: the handshake was cut off")
             return
         self._adopt(transport)
         self._securing = None

@@ -102,14 +102,6 @@ def test_a_quota_that_is_never_handed_back(problems):
     ]
 
 
-@pytest.mark.parametrize(
-    ("cause", "message"),
-    [("wwff", "`wwff` is not in causes; did you mean `wwf`?"), ("old", "`old` is not open in causes")],
-)
-def test_a_default_cause_that_takes_no_gifts(problems, cause, message):
-    assert problems(f"{API}charity: {{default_cause: {cause}}}\n") == [f"4: charity.default_cause: {message}"]
-
-
 def test_an_unknown_policy(problems):
     assert problems(API + "charity: {policy: 2026-2}\n") == [
         "4: charity.policy: must be '2026-1'; did you mean `2026-1`?"

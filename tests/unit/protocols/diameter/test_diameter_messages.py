@@ -170,6 +170,10 @@ def test_unknown_avp_with_m_in_a_raw_group_is_5001_within_its_groups(codec, oute
     assert error.failed_avp == avp(outer, avp("PS-Information", unknown))
 
 
+def test_a_profile_shows_itself_briefly():
+    assert repr(STANDARD) == f"Profile({len(standard())} AVPs, lenient=False)"
+
+
 def test_a_lenient_profile_keeps_unknown_avps_with_m(codec):
     unknown = encode_avp(99999, b"abc", 12345, 0x40)
     octets = request_with(unknown, avp("Service-Information", avp("PS-Information", unknown)))
@@ -322,6 +326,25 @@ def test_groups_nest_to_the_limit_and_no_deeper(codec):
     leaf = avp("Rating-Group", word(1))
     assert codec.decode(CreditControlRequest, request_with(nested(MAX_DEPTH, leaf))).service_information
     assert refusal(codec, request_with(nested(MAX_DEPTH + 1, leaf))).result_code == 5012
+
+
+def test_groups_of_a_class_count_towards_the_depth(codec):
+    def octets(depth):
+        inside = nested(depth - 2, avp("Rating-Group", word(1)))
+        return request_with(avp("Multiple-Services-Credit-Control", avp("Used-Service-Unit", inside)))
+
+    assert codec.decode(CreditControlRequest, octets(MAX_DEPTH)).multiple_services_credit_control
+    assert refusal(codec, octets(MAX_DEPTH + 1)).result_code == 5012
+
+
+def test_vendor_zero_under_the_v_flag_is_the_same_avp(codec):
+    def written_out(size):
+        return word(439) + b"\xc0" + (12 + size).to_bytes(3, "big") + word(0) + word(7)[4 - size :]
+
+    assert codec.decode(CreditControlRequest, request_with(written_out(4))).service_identifier == 7
+    error = refusal(codec, request_with(written_out(0)))
+    assert error.result_code == 5014
+    assert error.failed_avp == avp("Service-Identifier", b"")
 
 
 def test_a_depth_bomb_ends_at_once(codec):

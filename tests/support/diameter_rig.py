@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import socket
 import ssl
 import time
 from contextlib import asynccontextmanager, suppress
@@ -54,7 +55,7 @@ def identity(host, **changes):
 class Rig:
     """A node on loopback, and what it told."""
 
-    def __init__(self, host=OCS, peers=None, handler=echo, commands=(272,), listen=True, limits=None, tls=None, **who):
+    def __init__(self, host=OCS, peers=None, handler=echo, commands=(272,), listen=(0,), limits=None, tls=None, **who):
         if peers is None:
             peers = [PeerConfig(identity=PGW, realm="host.example", relay=True)]
         self.events = []
@@ -62,7 +63,7 @@ class Rig:
             identity(host, **who),
             peers,
             {4: Application(handler, frozenset(commands))},
-            [("127.0.0.1", 0, tls)] if listen else [],
+            [("127.0.0.1", port, tls) for port in listen],
             limits or Limits(),
             clock=time.monotonic,
             random=lambda: 0.5,
@@ -91,6 +92,13 @@ class Rig:
         await self.node.stop(DisconnectCause.REBOOTING, 1.0)
 
 
+def free_port():
+    """A port that was free a moment ago."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
 async def until(condition):
     """Wait until a condition holds."""
     async with asyncio.timeout(PATIENCE):
@@ -103,7 +111,7 @@ async def two_nodes(server=None, client=None):
     """A node that listens and one that has dialled it; open."""
     async with Rig(**(server or {})) as ocs:
         peer = PeerConfig(identity=OCS, realm="tpo.example", connect=("127.0.0.1", ocs.port))
-        options = {"host": PGW, "peers": [peer], "commands": (258,), "listen": False} | (client or {})
+        options = {"host": PGW, "peers": [peer], "commands": (258,), "listen": ()} | (client or {})
         async with Rig(**options) as pgw:
             await pgw.told(PeerUp)
             await ocs.told(PeerUp)
@@ -142,9 +150,13 @@ class RawPeer:
         return decode_header(frame), frame
 
     async def ask(self, message):
-        """Send a request, read the next message."""
+        """Send a request, read the next message that is no watchdog."""
         self.send(message)
-        return await self.receive()
+        while True:
+            header, frame = await self.receive()
+            if not (header.request and header.command_code == 280):
+                return header, frame
+            self.send(encode_message(0, 280, 0, header.hop_by_hop, header.end_to_end, b""))
 
     async def rest(self):
         """What comes until the other end closes."""

@@ -1,0 +1,1 @@
+"""What the gateway can do: measured, beside an echo in the same run."""

@@ -1,0 +1,97 @@
+"""SIGKILL under load, again and again: nothing that was acknowledged is lost, nothing is charged twice.
+
+TPO_KILLS says how often the gateway is killed (20); TPO_KILL_SEED makes the moments repeatable, as far as a clock can.
+"""
+
+import asyncio
+import os
+import random
+import time
+
+import pytest
+from support import postgres
+from support.gateways import Gateway, subscribers
+from support.reckoning import reckon
+from support.stubborn_pgw import StubbornPgw
+
+KILLS = int(os.environ.get("TPO_KILLS", "20"))
+SEED = int(os.environ.get("TPO_KILL_SEED", "2026"))
+CUSTOMERS = 300
+OPENING = 1000
+RESTARTS_OF_POSTGRES = 4
+
+
+def enrol(gateway):
+    rows = subscribers(CUSTOMERS, balance=f"{OPENING}.00")
+    assert gateway.enrol(rows)["created"] == CUSTOMERS
+    return [(row[0], row[1]) for row in rows]
+
+
+async def under_load(gateway, chance, trouble):
+    """Run `trouble` while the PGW works, then let every session come to its end."""
+    pgw = StubbornPgw(gateway.diameter_port, await asyncio.to_thread(enrol, gateway), chance)
+    load = asyncio.create_task(pgw.run())
+    try:
+        await trouble(pgw)
+    finally:
+        pgw.end()
+    await asyncio.wait_for(load, 30)
+    return pgw
+
+
+def figures(began, pgw, records, **more):
+    told = {
+        "seconds": round(time.monotonic() - began, 1),
+        "sessions": len(pgw.subscriber_of),
+        "requests": pgw.requests,
+        "retransmissions": pgw.retransmissions,
+        "connections": pgw.connections,
+        "busy": pgw.busy,
+        "usage records": records,
+    }
+    print(", ".join(f"{name} {value}" for name, value in {**more, **told}.items()))  # noqa: T201 (shown with -s)
+
+
+@pytest.mark.timeout(120 + 10 * KILLS)
+async def test_a_gateway_killed_at_random_instants_loses_and_doubles_nothing(tmp_path):
+    began, chance = time.monotonic(), random.Random(SEED)
+    with Gateway(tmp_path / "gw") as gateway:
+
+        async def kill_again_and_again(pgw):
+            for _ in range(KILLS):
+                answered = pgw.requests
+                await asyncio.sleep(chance.uniform(0.05, 0.8))
+                while pgw.requests < answered + 64:  # noqa: ASYNC110 (the load is on again)
+                    await asyncio.sleep(0.005)
+                await asyncio.sleep(chance.random() / 20)
+                await asyncio.to_thread(gateway.kill)
+                await asyncio.to_thread(gateway.start)
+
+        pgw = await under_load(gateway, chance, kill_again_and_again)
+        records = reckon(gateway, pgw, f"sqlite:///{gateway.folder}/var/tpo.db", OPENING * 1_000_000)
+    figures(began, pgw, records, kills=KILLS)
+    assert pgw.retransmissions > KILLS
+    assert pgw.connections > KILLS
+
+
+@pytest.mark.xdist_group("postgres")
+@pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed (package postgresql)")
+async def test_a_database_server_that_dies_under_load_loses_and_doubles_nothing(tmp_path):
+    began, chance = time.monotonic(), random.Random(SEED)
+    with postgres.server() as make:
+        url = make("killed")
+        with Gateway(tmp_path / "gw", store=url) as gateway:
+
+            async def restart_the_server(pgw):
+                for _ in range(RESTARTS_OF_POSTGRES):
+                    answered = pgw.requests
+                    while pgw.requests < answered + 500:  # noqa: ASYNC110 (the load is on again)
+                        await asyncio.sleep(0.005)
+                    await asyncio.sleep(chance.uniform(0.05, 0.3))
+                    await asyncio.to_thread(postgres.crash, url)
+
+            pgw = await under_load(gateway, chance, restart_the_server)
+            assert gateway.process.poll() is None
+            records = reckon(gateway, pgw, url, OPENING * 1_000_000)
+    figures(began, pgw, records, restarts=RESTARTS_OF_POSTGRES)
+    assert pgw.retransmissions > RESTARTS_OF_POSTGRES

@@ -1,0 +1,184 @@
+"""A Mosquitto of the tests' own: its port, its configuration, its life; and who writes events for it and hears them."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import aiomqtt
+import msgspec
+from sqlalchemy import func, select
+
+from gateway.events.forwarder import Forwarder
+from gateway.events.outbox import Event, emit
+from gateway.store.engine import reading
+from gateway.store.tables import outbox
+
+PROGRAM = Path("/usr/sbin/mosquitto")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Mosquitto:
+    """A broker that can be killed, stopped and started again on the same port."""
+
+    def __init__(self, folder, *lines):
+        self.port = free_port()
+        self.configuration = folder / "mosquitto.conf"
+        self.log = folder / "mosquitto.log"
+        head = (f"listener {self.port} 127.0.0.1", "persistence false", "max_queued_messages 0", *lines)
+        if os.geteuid() == 0:
+            head = (*head, "user root")
+        self.configuration.write_text("\n".join(head) + "\n")
+        self.process = None
+
+    def start(self):
+        with self.log.open("ab") as log:
+            command = [PROGRAM, "-c", self.configuration]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.01)
+        raise AssertionError("mosquitto did not open its port")
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def hang(self):
+        self.signal(signal.SIGSTOP)
+
+    def wake(self):
+        self.signal(signal.SIGCONT)
+
+
+@contextmanager
+def mosquitto(folder, *lines):
+    """Make a broker, not started yet, that is gone when the block ends."""
+    broker = Mosquitto(folder, *(lines or ("allow_anonymous true",)))
+    try:
+        yield broker
+    finally:
+        if broker.process is not None:
+            broker.kill()
+
+
+class Outlet:
+    """The forwarder's side of a workplace."""
+
+    def __init__(self, place):
+        self.place, self.lane, self.node = place, place.lane, place.node
+        self.node_name = "ocs.test.example"
+        self.clock = lambda: time.time_ns() // 1000
+
+    def reading(self):
+        return reading(self.place.reader)
+
+
+def settings(port, **others):
+    known = {"topic": "tpo", "username": None, "password": None, "tls": False, "ca": None}
+    return SimpleNamespace(broker=SimpleNamespace(host="127.0.0.1", port=port), **(known | others))
+
+
+@contextmanager
+def told():
+    """Collect what a forwarder tells."""
+    heard = []
+    yield heard, lambda name, **fields: heard.append((name, fields))
+
+
+def forwarder(place, port, on_event=lambda *_args, **_fields: None, *, timeout=5.0, **others):
+    return Forwarder(Outlet(place), settings(port, **others), on_event=on_event, timeout=timeout)
+
+
+class Tell:
+    """A unit that writes events with running numbers, each as a row of its own or, with `batch`, as one row."""
+
+    alone = False
+
+    def __init__(self, *numbers, subject="s1:a", batch=False, padding=""):
+        self.events = [
+            Event(id=str(n), source="/t", type="t", time="2026-01-01T00:00:00Z", subject=subject, data=padding)
+            for n in numbers
+        ]
+        self.batch = batch
+
+    def keys(self, _shelf, _batch):
+        return ()
+
+    def decide(self, batch):
+        if self.batch:
+            batch.add(outbox, (batch.take_id(), "usage/rated", msgspec.json.encode(self.events), batch.now, None))
+        for event in () if self.batch else self.events:
+            emit(batch, "charity/accrued", event)
+
+
+class Listener:
+    """A subscriber to everything, which comes back when the broker does; `ids` are the events' ids in order of coming."""
+
+    def __init__(self, port, **options):
+        self.port, self.options = port, options
+        self.messages, self.ids = [], []
+        self.ready = asyncio.Event()
+
+    async def __aenter__(self):
+        self.task = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_):
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def _listen(self):
+        version = aiomqtt.ProtocolVersion.V5
+        while True:
+            try:
+                async with aiomqtt.Client(
+                    "127.0.0.1", self.port, protocol=version, timeout=2, **self.options
+                ) as client:
+                    await client.subscribe("#", qos=0)
+                    self.ready.set()
+                    async for message in client.messages:
+                        self._take(message)
+            except aiomqtt.MqttError:
+                self.ready.clear()
+                await asyncio.sleep(0.02)
+
+    def _take(self, message):
+        self.messages.append(message)
+        content = msgspec.json.decode(message.payload)
+        self.ids += [event["id"] for event in (content if isinstance(content, list) else [content])]
+
+    @property
+    def first_comings(self):
+        return list(dict.fromkeys(self.ids))
+
+
+def waiting(place):
+    """Count the rows that are not marked as published."""
+    return place.read(select(func.count()).select_from(outbox).where(outbox.c.published_at.is_(None)))[0][0]
+
+
+async def until(condition, within=20.0):
+    """Wait until something holds."""
+    end = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < end, "it did not come about in time"
+        await asyncio.sleep(0.01)

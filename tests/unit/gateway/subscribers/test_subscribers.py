@@ -1,0 +1,137 @@
+import pytest
+from sqlalchemy import select
+from support.desks import IMSI, MSISDN, PLANS, charging_place
+from support.lanes import CAUSES
+
+from gateway.charity.choices import Share
+from gateway.ledger.money import parse_amount
+from gateway.store import tables
+from gateway.store.keys import KeyConflict
+from gateway.subscribers import numbers, showing
+from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown, TopUp
+from gateway.subscribers.enrolment import Enrol, RowInvalid, read_row
+from gateway.subscribers.lines import Line, LineShelf
+
+ROW = {
+    "msisdn": "+447700900001",
+    "imsi": IMSI,
+    "iccid": "8944100000000000001F",
+    "plan": "payg-gb",
+    "cause": "wwf",
+    "balance": "5.00",
+}
+
+
+@pytest.fixture
+def place(tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/lines.db") as opened:
+        yield opened
+
+
+def enrol(place, **changes):
+    return place.lane.run(Enrol(read_row(ROW | changes, PLANS, CAUSES), "GBP", place.books))
+
+
+def show(place, subscriber_id):
+    with place.reader.connect() as connection:
+        return showing.show(connection, subscriber_id, next(place.ticks))
+
+
+def test_an_import_books_the_opening_balance_once(place):
+    first = enrol(place)
+    assert (first.outcome, enrol(place).outcome) == ("created", "unchanged")
+    told = show(place, first.subscriber_id)
+    assert (told["balance"], told["msisdn"], told["iccid"]) == ("5.00", MSISDN, "8944100000000000001")
+    assert told["causes"] == [{"cause": "wwf", "percent": 100}]
+    opening = place.read(select(tables.transfers.c.reference).where(tables.transfers.c.kind == "opening"))
+    assert opening == [("import:8944100000000000001",)]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("balance", "6.00"), ("plan", "bundle-gb"), ("cause", ""), ("msisdn", "447700900002")]
+)
+def test_a_row_that_differs_from_the_first_import_is_reported_and_changes_nothing(place, column, value):
+    first = enrol(place)
+    before = show(place, first.subscriber_id)
+    second = enrol(place, **{column: value})
+    assert (second.outcome, second.message.startswith(f"{column}:")) == ("differs", True)
+    assert show(place, first.subscriber_id) == before
+
+
+@pytest.mark.parametrize("column", ["msisdn", "imsi"])
+def test_a_number_that_somebody_has_is_refused(place, column):
+    enrol(place)
+    others = {"msisdn": "447700900009", "imsi": "234150000000009", "iccid": "8944100000000000009"}
+    second = enrol(place, **(others | {column: ROW[column]}))
+    assert (second.outcome, second.message) == ("refused", f"{column}: belongs to another subscriber already")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("msisdn", "07700900001", "country code"),
+        ("msisdn", "44770090000x", "digits"),
+        ("msisdn", "4477", "4 digits"),
+        ("imsi", "12345", "14 or 15"),
+        ("iccid", "1234567890123456789", "89"),
+        ("plan", "payg-uk", "none of bundle-gb, payg-gb"),
+        ("cause", "water", "choose among"),
+        ("balance", "five", "no amount"),
+        ("balance", "-1", "not negative"),
+    ],
+)
+def test_a_row_at_fault_names_its_column_and_never_the_whole_number(column, value, words):
+    with pytest.raises(RowInvalid, match=words) as refused:
+        read_row(ROW | {column: value}, PLANS, CAUSES)
+    assert column.lower() in str(refused.value).lower() or "cause" in str(refused.value)
+    assert len(value) < 8 or value not in str(refused.value)
+
+
+def test_a_top_up_is_booked_once_a_reference(place):
+    sub = enrol(place).subscriber_id
+    first = place.lane.run(TopUp("msisdn", MSISDN, parse_amount("10"), "shop-1", place.books))
+    again = place.lane.run(TopUp("msisdn", MSISDN, parse_amount("10"), "shop-1", place.books))
+    other = place.lane.run(TopUp("msisdn", MSISDN, parse_amount("11"), "shop-1", place.books))
+    assert (first.balance, again.balance, again.repeated) == (15_000_000, 15_000_000, True)
+    assert isinstance(other, KeyConflict)
+    assert show(place, sub)["balance"] == "15.00"
+
+
+def test_the_same_reference_of_two_customers_is_two_top_ups(place):
+    enrol(place)
+    enrol(place, msisdn="447700900002", imsi="234150000000002", iccid="8944100000000000002")
+    results = [
+        place.lane.run(TopUp("msisdn", number, 1_000_000, "cash", place.books)) for number in (MSISDN, "447700900002")
+    ]
+    assert [result.balance for result in results] == [6_000_000, 6_000_000]
+
+
+def test_a_change_to_nobody_changes_nothing(place):
+    shares = (Share("wwf", 10_000),)
+    assert isinstance(place.lane.run(TopUp("msisdn", "447700900777", 1, "x", place.books)), SubscriberUnknown)
+    assert isinstance(place.lane.run(ChooseCauses("msisdn", "447700900777", shares)), SubscriberUnknown)
+
+
+def test_two_choices_in_one_batch_leave_the_later_one(place):
+    sub = enrol(place).subscriber_id
+    place.ticks = iter([next(place.ticks)] * 50)
+    place.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wwf", 10_000),)))
+    place.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wateraid", 6_000), Share("wwf", 4_000))))
+    with place.reader.connect() as connection:
+        told = showing.show(connection, sub, 1 << 60)
+    assert told["causes"] == [{"cause": "wateraid", "percent": 60}, {"cause": "wwf", "percent": 40}]
+
+
+def test_a_number_that_moved_belongs_to_each_owner_in_its_time():
+    shelf = LineShelf()
+    shelf.rows["447700900001"] = [
+        Line("msisdn", "447700900001", 1, 10, 20),
+        Line("msisdn", "447700900001", 2, 30, None),
+    ]
+    owners = [shelf.owner("msisdn", "447700900001", at) for at in (5, 10, 19, 20, 29, 30, 99)]
+    assert owners == [1, 1, 1, None, None, 2, 2]
+
+
+def test_numbers_are_digits_inside_and_may_carry_a_plus_outside():
+    assert numbers.msisdn(" +1 2025550123".replace(" ", "")) == "12025550123"
+    assert numbers.iccid("8944100000000000001f") == "8944100000000000001"
