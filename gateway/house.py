@@ -46,11 +46,12 @@ class House:
     ) -> None:
         """Take the store's lock, prepare its tables, enter as a node and start the lane.
 
-        Raises StoreLocked, SchemaMismatch, or the driver's own error where the server cannot be reached.
+        Raises KeyInvalid, StoreLocked, SchemaMismatch, or the driver's own error where the server cannot be reached.
         """
         self.settings, self.clock = settings, clock
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
+        self.pseudonyms = Pseudonyms(load_key(settings.privacy.key, settings.folder / "var" / "tpo.key"))
         self._lock = lock.take(url, self.node_name)
         try:
             self._writer, self._reader = open_writer(url), open_reader(url)
@@ -64,7 +65,6 @@ class House:
             self._lock.release()
             raise
         self.books = Books(self.accounts)
-        self.pseudonyms = Pseudonyms(load_key(settings.privacy.key, settings.folder / "var" / "tpo.key"))
         self.lane = Lane(
             self._writer, self.node, SHELVES, clock=clock, monotonic=time.monotonic, deliver=deliver, alarm=alarm
         )

@@ -21,7 +21,6 @@ from protocols.diameter.messages import (
     CREDIT_CONTROL_APPLICATION,
     CreditControlAnswer,
     CreditControlRequest,
-    FinalUnitIndication,
     MultipleServicesCreditControl,
     RequestedServiceUnit,
     SubscriptionId,
@@ -147,7 +146,7 @@ class _Group:
         self.granted = granted.cc_total_octets or 0
         self.threshold = answer.volume_quota_threshold or 0
         self.expires_at = now + answer.validity_time if answer.validity_time else inf
-        self.final = isinstance(answer.final_unit_indication, FinalUnitIndication)
+        self.final = answer.final_unit_indication is not None
 
 
 class Session:

@@ -38,11 +38,12 @@ def _own_house(settings: Settings) -> Iterator[Ask]:
     from gateway.house import House  # noqa: PLC0415  (as above)
     from gateway.ops.actions import ACTIONS  # noqa: PLC0415  (as above)
     from gateway.ops.problems import Problem  # noqa: PLC0415  (as above)
+    from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 
     try:
         house = House(settings)
-    except SchemaMismatch as error:
+    except (SchemaMismatch, KeyInvalid) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreLocked as error:
         raise CommandFailed(str(error), to_do="wait for it to end, or ask the gateway that runs") from None

@@ -28,6 +28,7 @@ def run(
     """
     from gateway import logs  # noqa: PLC0415  (`tpo --help` starts faster without the daemon)
     from gateway.daemon import Daemon  # noqa: PLC0415  (as above)
+    from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreLocked  # noqa: PLC0415  (as above)
 
     settings = invocation.of(ctx).settings
@@ -41,7 +42,7 @@ def run(
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
-    except SchemaMismatch as error:
+    except (SchemaMismatch, KeyInvalid) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreLocked as error:
         raise CommandFailed(

@@ -24,45 +24,56 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-type_of_keys = {int: BigInteger, str: Text}
+_TYPES = {int: BigInteger, str: Text}
 
 
-class Insert:
+class _Prepared:
+    """A statement's text by dialect, compiled when it is first needed."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def text(self, dialect: Dialect) -> str:
+        """Give the text for a dialect."""
+        found = self._texts.get(dialect.name)
+        if found is None:
+            found = self._texts[dialect.name] = self._compile(dialect)
+        return found
+
+    def _compile(self, dialect: Dialect) -> str:
+        raise NotImplementedError
+
+
+class _Writing(_Prepared):
+    """A statement that is run once for each of many tuples."""
+
+    def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+        """Run it for all rows with one executemany; none is fine."""
+        if rows:
+            connection.exec_driver_sql(self.text(connection.dialect), list(rows))
+
+
+class Insert(_Writing):
     """Insert rows given as tuples in the order of the table's columns."""
 
     def __init__(self, table: Table) -> None:
         """Take the table; every row gives all its columns."""
+        super().__init__()
         self._table = table
-        self._text: dict[str, str] = {}
-
-    def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-        """Insert all rows with one executemany; none is fine."""
-        if not rows:
-            return
-        name = connection.dialect.name
-        text = self._text.get(name) or self._text.setdefault(name, self._compile(connection.dialect))
-        connection.exec_driver_sql(text, list(rows))
 
     def _compile(self, dialect: Dialect) -> str:
-        compiled = self._table.insert().compile(dialect=dialect, column_keys=[c.name for c in self._table.columns])
-        return _positional(str(compiled), compiled.positiontup, [c.name for c in self._table.columns])
+        names = [column.name for column in self._table.columns]
+        compiled = self._table.insert().compile(dialect=dialect, column_keys=names)
+        return _positional(str(compiled), compiled.positiontup, names)
 
 
-class Update:
+class Update(_Writing):
     """Update rows by key with tuples: the new values first, then the key."""
 
     def __init__(self, table: Table, values: Sequence[str], key: Sequence[str]) -> None:
         """Name the columns that are set and those that find the row."""
+        super().__init__()
         self._table, self._values, self._key = table, tuple(values), tuple(key)
-        self._text: dict[str, str] = {}
-
-    def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-        """Update all rows with one executemany; none is fine."""
-        if not rows:
-            return
-        name = connection.dialect.name
-        text = self._text.get(name) or self._text.setdefault(name, self._compile(connection.dialect))
-        connection.exec_driver_sql(text, list(rows))
 
     def _compile(self, dialect: Dialect) -> str:
         columns = self._table.columns
@@ -73,7 +84,7 @@ class Update:
         return _positional(str(compiled), compiled.positiontup, wanted)
 
 
-class SelectAmong:
+class SelectAmong(_Prepared):
     """Read the rows whose column is among a set of keys, in one statement whose text never changes.
 
     SQLite takes the set as a JSON array, PostgreSQL as an array. With `lock`, the rows are locked in the column's order,
@@ -84,24 +95,22 @@ class SelectAmong:
         self, statement: Select[Any], among: ColumnElement[Any], key_type: type, *, lock: Table | None = None
     ) -> None:
         """Take the select without its condition, the column to match, and the type of the keys (int or str)."""
+        super().__init__()
         self._statement, self._among, self._key_type, self._lock = statement, among, key_type, lock
-        self._text: dict[str, str] = {}
 
     def run(self, connection: Connection, keys: Iterable[int] | Iterable[str]) -> Sequence[tuple[Any, ...]]:
         """Read all rows as plain tuples; no keys, no rows and no round trip."""
         wanted = list(keys)
         if not wanted:
             return ()
-        name = connection.dialect.name
-        text = self._text.get(name) or self._text.setdefault(name, self._compile(connection.dialect))
-        given: object = wanted if name == "postgresql" else msgspec.json.encode(wanted).decode()
-        cursor = connection.exec_driver_sql(text, (given,)).cursor
+        given: object = wanted if connection.dialect.name == "postgresql" else msgspec.json.encode(wanted).decode()
+        cursor = connection.exec_driver_sql(self.text(connection.dialect), (given,)).cursor
         assert cursor is not None
         return cursor.fetchall()
 
     def _compile(self, dialect: Dialect) -> str:
         if dialect.name == "postgresql":
-            keys: ColumnElement[Any] = bindparam("keys", type_=ARRAY(type_of_keys[self._key_type]))
+            keys: ColumnElement[Any] = bindparam("keys", type_=ARRAY(_TYPES[self._key_type]))
             statement = self._statement.where(self._among == func.any(keys)).order_by(self._among)
             if self._lock is not None:
                 statement = statement.with_for_update(of=self._lock)

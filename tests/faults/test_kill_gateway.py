@@ -11,6 +11,7 @@ import time
 import pytest
 from support import postgres
 from support.gateways import Gateway, subscribers
+from support.postgres_crash import crash
 from support.reckoning import reckon
 from support.stubborn_pgw import StubbornPgw
 
@@ -88,7 +89,7 @@ async def test_a_database_server_that_dies_under_load_loses_and_doubles_nothing(
                     while pgw.requests < answered + 500:  # noqa: ASYNC110 (the load is on again)
                         await asyncio.sleep(0.005)
                     await asyncio.sleep(chance.uniform(0.05, 0.3))
-                    await asyncio.to_thread(postgres.crash, url)
+                    await asyncio.to_thread(crash, url)
 
             pgw = await under_load(gateway, chance, restart_the_server)
             assert gateway.process.poll() is None

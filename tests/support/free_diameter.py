@@ -5,8 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from diameter_rig import Authority
 
+from support.diameter_rig import Authority
 from support.gateways import free_port
 
 PROGRAM = shutil.which("freeDiameterd")

@@ -6,7 +6,6 @@ import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SOCKET_PORT = 5432
@@ -33,12 +32,6 @@ def server():
 def _database(folder, name):
     _run("createdb", "-h", folder, "-p", SOCKET_PORT, "-U", "tpo", name)
     return f"postgresql://tpo@localhost/{name}?host={folder}&port={SOCKET_PORT}"
-
-
-def crash(url):
-    """Let the server of a database end as in a power cut, and start again."""
-    folder = Path(parse_qs(urlsplit(url).query)["host"][0])
-    _run("pg_ctl", "-D", folder / "data", "-w", "-m", "immediate", "-l", folder / "log", "restart")
 
 
 def _run(program, *arguments):

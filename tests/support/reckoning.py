@@ -66,7 +66,7 @@ def _check_wallets(gateway, pgw, url, opening, records):
     engine = open_reader(url)
     with reading(engine) as connection:
         owners = dict(connection.execute(select(lines.c.subscriber_id, lines.c.value).where(lines.c.kind == "msisdn")).all())
-        held = connection.execute(select(func.sum(wallets.c.reserved), func.sum(sessions.c.reserved))).one()
+        held = [connection.execute(select(func.sum(t.c.reserved))).scalar_one() for t in (wallets, sessions)]
         left_open = connection.execute(
             select(func.count()).select_from(sessions).where(sessions.c.closed_at.is_(None))
         ).scalar_one()
