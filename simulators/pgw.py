@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final
@@ -21,6 +21,7 @@ from simulators.session import TERMINATION, Demand, Session, State
 TX_SECONDS: Final = 10.0
 """Tx, the time in which an answer is expected (RFC 8506 §13)."""
 ATTEMPTS: Final = 12
+KEPT_LATENCIES: Final = 100_000
 BUSY_SECONDS: Final = 0.2
 """How long to wait before a request that was answered 3004 is sent again."""
 _AGAIN: Final = frozenset({ResultCode.DIAMETER_TOO_BUSY, ResultCode.DIAMETER_UNABLE_TO_DELIVER})
@@ -81,9 +82,10 @@ class Pgw:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.counters = Counters()
-        self.latencies: list[float] = []
-        """Seconds from a request's first octet to its answer."""
-        self._random, self._profile, self._clock, self._wall = random, profile, clock, wall
+        self.latencies: deque[float] = deque(maxlen=KEPT_LATENCIES)
+        """Seconds from a request to its answer, repetitions included, of the latest requests."""
+        self.profile = profile
+        self._random, self._clock, self._wall = random, clock, wall
         self._tx, self._attempts, self._pace = tx, attempts, pace
         self._boot = int(wall()) if boot is None else boot
         self._identity = NodeIdentity(
@@ -94,7 +96,6 @@ class Pgw:
         )
         self._link = Link(gateway, self._identity, clock=clock, random=random.random)
         self._sessions = 0
-        self._started_at = clock()
         self._detach = asyncio.Event()
 
     async def start(self, patience: float = 10.0) -> bool:
@@ -124,7 +125,7 @@ class Pgw:
         """A session with a Session-Id that no other has (RFC 6733 §8.8)."""
         self._sessions += 1
         identifier = f"{self._identity.origin_host};{self._boot};{self._sessions};{self._random.getrandbits(32):x}"
-        return Session(identifier.encode(), customer, self._profile, demands, number=self._sessions)
+        return Session(identifier.encode(), customer, self.profile, demands, number=self._sessions)
 
     async def run(self, session: Session) -> None:
         """Run a session from CCR-I to CCR-T; a request that is never answered ends it, and is counted."""
@@ -140,6 +141,9 @@ class Pgw:
         except GaveUp:
             counters.abandoned += 1
             return
+        except asyncio.CancelledError:
+            counters.abandoned += 1
+            raise
         if session.number == 0:
             counters.refused += 1
         else:
@@ -161,19 +165,18 @@ class Pgw:
 
     async def _ask(self, session: Session, request: CreditControlRequest, now: float) -> None:
         """Send one request until it is answered, and let the session take the answer."""
-        before = self.counters.octets_acknowledged
         octets = _octets(request)
         self.counters.octets_reported += octets
         answer = await self._deliver(request)
         self.counters.results[answer.result_code] += 1
         if answer.result_code // 1000 == 2 or (request.cc_request_type != TERMINATION and _charged(answer)):
-            self.counters.octets_acknowledged = before + octets
+            self.counters.octets_acknowledged += octets
         session.answered(answer, now)
 
     async def _deliver(self, request: CreditControlRequest) -> CreditControlAnswer:
         end_to_end = self._link.new_end_to_end()
         body = b""
-        sent = repeated = False
+        repeated = False
         started = self._clock()
         for _ in range(self._attempts):
             if not await self._link.wait_up(self._tx):
@@ -182,11 +185,10 @@ class Pgw:
                 body = encode(self._addressed(request))
             self.counters.requests += 1
             self.counters.repeated += repeated
-            sent = True
             try:
                 answer = _read(await self._link.request(body, end_to_end, self._tx, repeated=repeated))
             except Unanswered:
-                repeated = sent
+                repeated = True
                 continue
             if answer.result_code in _AGAIN:
                 repeated = False  # it was answered, and nothing was done (RFC 6733 §3: no T after an answer)
@@ -208,7 +210,7 @@ class Pgw:
             origin_realm=self._identity.origin_realm,
             destination_realm=gateway.origin_realm,
             destination_host=gateway.origin_host if request.cc_request_number else None,
-            origin_state_id=self._boot if self._profile.origin_state_id else None,
+            origin_state_id=self._boot if self.profile.origin_state_id else None,
             event_timestamp=int(self._wall()),
         )
 

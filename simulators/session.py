@@ -247,9 +247,7 @@ class Session:
         services = [self._mscc(group, Reason.FINAL, asks=False, now=now) for group in self._groups]
         return self._request(TERMINATION, services, now)
 
-    def _mscc(
-        self, group: _Group, reason: Reason | None, *, asks: bool, now: float
-    ) -> MultipleServicesCreditControl:
+    def _mscc(self, group: _Group, reason: Reason | None, *, asks: bool, now: float) -> MultipleServicesCreditControl:
         wanted = RequestedServiceUnit(cc_total_octets=self._profile.requested_octets) if asks else None
         in_group = () if reason is None or reason is Reason.FINAL else (int(reason),)
         return MultipleServicesCreditControl(

@@ -114,7 +114,8 @@ class Case:
         if covered + paid == 0:
             return None
         self._hold(group, item, Grant(paid, price(rate, ahead + paid) - price(rate, ahead)), covered)
-        return Quota(covered + paid, final=covered + paid < wanted)
+        more = self._cover(rate, 1) or affordable(rate, ahead + paid, 1, self.wallet.available)
+        return Quota(covered + paid, final=covered + paid < wanted or not more)
 
     def debit(self, item: Item) -> Quota | None:
         """Charge a one-time event at once, whole or not at all (RFC 8506 §6.3)."""

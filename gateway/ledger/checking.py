@@ -3,7 +3,7 @@
 Each check is one set-based query; a finding names the first rows at fault. Nothing is repaired here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from sqlalchemy import Connection, and_, func, or_, select
@@ -17,6 +17,9 @@ LEAST = 1000
 """A charge of fewer micro-units, a tenth of a penny, may be shared among so many causes that each part rounds to nothing."""
 Recompute = Callable[[str, int, int], int | None]
 """Gives an accrual's amount from its policy, base and share; None for a policy that nobody knows."""
+
+Totals = Mapping[tuple[int, str], int]
+"""The journal's sum by account number and currency."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -37,10 +40,11 @@ class Report(msgspec.Struct, frozen=True):
 
 def check(connection: Connection, recompute: Recompute) -> Report:
     """Run every check on one snapshot of the store."""
+    totals = journal_totals(connection)
     findings = [
         *_well_formed(connection),
-        *_zero_sum(connection),
-        *_wallets_match(connection),
+        *_zero_sum(totals),
+        *_wallets_match(connection, totals),
         *_holds_match(connection),
         *_usage_is_charged(connection),
         *_accruals_match(connection, recompute),
@@ -66,18 +70,18 @@ def _well_formed(connection: Connection) -> Iterable[Finding]:
         yield Finding("entry", f"entry {entry} moves nothing, a negative amount, or from an account to itself")
 
 
-def _zero_sum(connection: Connection) -> Iterable[Finding]:
+def _zero_sum(totals: Totals) -> Iterable[Finding]:
     sums: dict[str, int] = {}
-    for (_, currency), amount in journal_totals(connection).items():
+    for (_, currency), amount in totals.items():
         sums[currency] = sums.get(currency, 0) + amount
     for currency, amount in sums.items():
         if amount:
             yield Finding("zero_sum", f"all accounts in {currency} add up to {amount} micro-units, not to zero")
 
 
-def _wallets_match(connection: Connection) -> Iterable[Finding]:
+def _wallets_match(connection: Connection, totals: Totals) -> Iterable[Finding]:
     stored = {(row.subscriber_id, row.currency): row.balance for row in connection.execute(select(wallets))}
-    journal = {key: amount for key, amount in journal_totals(connection).items() if key[0] >= HIGHEST_SYSTEM}
+    journal = {key: amount for key, amount in totals.items() if key[0] >= HIGHEST_SYSTEM}
     wrong = [key for key in stored.keys() | journal.keys() if stored.get(key, 0) != journal.get(key, 0)]
     for subscriber_id, currency in sorted(wrong)[:SHOWN]:
         key = (subscriber_id, currency)

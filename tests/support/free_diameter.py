@@ -5,7 +5,6 @@ import subprocess
 import time
 from pathlib import Path
 
-
 from support.diameter_rig import Authority
 from support.gateways import free_port
 

@@ -98,12 +98,6 @@ class Wiretap:
         _hang_up(source)
         _hang_up(sink)
 
-    def conversation(self, code):
-        """Requests of a command with the answers that came to them on the same connection id, as pairs."""
-        answers = {frame.hop_by_hop: frame for frame in self.answered if not frame.request}
-        asked = [frame for frame in self.asked if frame.request and frame.code == code]
-        return [(frame, answers.get(frame.hop_by_hop)) for frame in asked]
-
 
 def _hang_up(end):
     with suppress(OSError):

@@ -140,6 +140,13 @@ def test_a_grant_never_takes_a_wallet_below_zero_but_reported_usage_may(place):
     assert wallet(place, sub) == (-3 * PENNY, 0)
 
 
+def test_a_grant_that_takes_the_last_penny_is_the_final_one_though_it_is_whole(place):
+    place.enrol(10 * PENNY)
+    mscc = only(place.ask(ccr(INITIAL, 0, service(ask=0))))
+    assert mscc.granted_service_unit.cc_total_octets == 10 * MEGABYTE
+    assert mscc.final_unit_indication.final_unit_action == 0
+
+
 def test_a_free_rating_group_is_served_without_money(place):
     place.enrol(0)
     answer = place.ask(ccr(INITIAL, 0, service(10, ask=0), service(200, ask=0)))

@@ -1,0 +1,170 @@
+"""`tpo simulate`: the host network to test against."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simulators.ending import ExitCode, fail
+
+if TYPE_CHECKING:
+    from simulators.customers import Customer
+    from simulators.pgw import Pgw
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+PROGRESS_SECONDS = 0.5
+
+
+@app.callback()
+def _group() -> None:
+    """The simulated host network: a PGW that charges by Gy, alone or with the gateway."""
+
+
+@app.command()
+def pgw(
+    subscribers: Annotated[
+        Path, typer.Option(help="CSV with the columns imsi and msisdn, as `subscriber import` reads it.")
+    ] = Path("config/sample-subscribers.csv"),
+    gateway: Annotated[str, typer.Option(help="HOST:PORT where the gateway listens.")] = "127.0.0.1:3868",
+    sessions: Annotated[int, typer.Option(min=1, help="Sessions in all.")] = 100,
+    rate: Annotated[float, typer.Option(min=0, help="Sessions begun a second; 0: as fast as they end.")] = 0.0,
+    concurrency: Annotated[int, typer.Option(min=1, help="The most sessions at once.")] = 64,
+    duration: Annotated[float, typer.Option(min=0, help="End after so many seconds; 0: when all have ended.")] = 0.0,
+    pace: Annotated[float, typer.Option(min=0, help="Seconds that a second of traffic takes; 0: no waiting.")] = 0.0,
+    profile: Annotated[str, typer.Option(help="Whose requests: standard or open5gs.")] = "standard",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same traffic again.")] = 1,
+    identity: Annotated[str, typer.Option(help="Our DiameterIdentity, as the gateway knows it.")] = "pgw.host.example",
+    realm: Annotated[str, typer.Option(help="Our realm.")] = "host.example",
+    as_json: AsJson = False,
+) -> None:
+    """Run data sessions against a gateway: CCR-I, updates as quota is used, CCR-T; what is not answered is repeated.
+
+    Exits with 69 if the gateway cannot be reached, 75 if some usage was not acknowledged, 1 if every session was refused.
+
+    \b
+    Examples:
+      tpo simulate pgw --sessions 1000
+      tpo simulate pgw --profile open5gs --rate 5 --pace 1 --duration 60
+      tpo simulate pgw --gateway 10.0.0.7:3868 --subscribers lines.csv --seed 7 --json
+    """
+    from simulators.customers import CustomersUnreadable, read_customers  # noqa: PLC0415  (`tpo --help` starts faster)
+    from simulators.pgw import Pgw  # noqa: PLC0415  (as above)
+    from simulators.profiles import PROFILES  # noqa: PLC0415  (as above)
+    from simulators.report import lines, summary  # noqa: PLC0415  (as above)
+
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"{profile!r} is none of {', '.join(PROFILES)}", param_hint="--profile")
+    address = _address(gateway)
+    try:
+        customers = read_customers(subscribers)
+    except CustomersUnreadable as error:
+        fail(str(error), to_do="name the file by --subscribers")
+
+    async def work() -> tuple[Pgw, float]:
+        found = Pgw(
+            address,
+            random=Random(),  # noqa: S311  (jitter, no secret)
+            profile=PROFILES[profile],
+            origin_host=identity,
+            origin_realm=realm,
+            pace=pace,
+        )
+        seconds = await _run(found, customers, seed, rate, sessions, concurrency, duration)
+        return found, seconds
+
+    found, seconds = asyncio.run(work())
+    report = summary(found, seconds)
+    sys.stdout.write(f"{json.dumps(report, indent=2)}\n" if as_json else "".join(f"{x}\n" for x in lines(report)))
+    counters = found.counters
+    if not counters.answers:
+        fail(f"the gateway did not answer: {found.last_failure}", where=gateway, exit_code=ExitCode.UNREACHABLE)
+    if counters.abandoned or counters.octets_reported != counters.octets_acknowledged:
+        raise typer.Exit(ExitCode.PARTLY_DONE)
+    if counters.refused == counters.opened:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def network(
+    ctx: typer.Context,
+    with_gateway: Annotated[bool, typer.Option(help="Start the gateway, too, and stop it at the end.")] = False,
+    subscribers: Annotated[
+        Path | None, typer.Option(help="CSV to import and to make traffic for; else sample-subscribers.csv.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.01, help="Sessions begun a second.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same traffic again.")] = 1,
+    duration: Annotated[float, typer.Option(min=0, help="End after so many seconds; 0: at Ctrl-C.")] = 0.0,
+) -> None:
+    """Run a small host network with light traffic beside the gateway, and show live what it comes to.
+
+    The lines of the sample file beside the configuration are imported first. Ctrl-C or SIGTERM ends the sessions, then the
+    connection, then the gateway if it was started here.
+
+    \b
+    Examples:
+      tpo simulate network --with-gateway
+      tpo --config /etc/tpo/gateway.yaml simulate network --subscribers lines.csv --rate 2
+    """
+    from simulators.network import Network  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    config = Path(ctx.find_root().params.get("config") or "config/gateway.yaml")
+    asyncio.run(Network(config, subscribers, rate=rate, seed=seed, duration=duration).run(with_gateway=with_gateway))
+
+
+async def _run(
+    found: Pgw,
+    customers: list[Customer],
+    seed: int,
+    rate: float,
+    sessions: int,
+    concurrency: int,
+    duration: float,
+) -> float:
+    """Drive the traffic to its end; returns the seconds that it took."""
+    from simulators.traffic import Traffic, drive  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if duration:
+        loop.call_later(duration, stop.set)
+    if not await found.start():
+        return 0.0
+    started = time.monotonic()
+    progress = asyncio.create_task(_show_progress(found, sessions))
+    traffic = Traffic(customers, found.profile, Random(seed))  # noqa: S311  (traffic, no secret)
+    try:
+        await drive(found, traffic, rate=rate, sessions=sessions, concurrency=concurrency, stop=stop)
+        return time.monotonic() - started
+    finally:
+        progress.cancel()
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
+        await found.stop()
+
+
+async def _show_progress(found: Pgw, sessions: int) -> None:
+    while sys.stderr.isatty():
+        counters = found.counters
+        done = counters.ended + counters.refused + counters.abandoned
+        sys.stderr.write(
+            f"\r\x1b[K{done}/{sessions} sessions, {counters.answers} answers, {counters.repeated} repeated"
+        )
+        sys.stderr.flush()
+        await asyncio.sleep(PROGRESS_SECONDS)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise typer.BadParameter(f"{text!r} is no HOST:PORT", param_hint="--gateway")
+    return host.strip("[]"), int(port)
