@@ -1,1 +1,1 @@
-"""The host network to test against: a PGW that charges by Gy, and traffic for it. Knows the protocols and nothing of the gateway."""
+"""The host network to test against: a PGW that charges by Gy, and its traffic. Knows the protocols, not the gateway."""

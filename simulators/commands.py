@@ -31,6 +31,7 @@ def _group() -> None:
 
 @app.command()
 def pgw(
+    *,
     subscribers: Annotated[
         Path, typer.Option(help="CSV with the columns imsi and msisdn, as `subscriber import` reads it.")
     ] = Path("config/sample-subscribers.csv"),
@@ -42,6 +43,7 @@ def pgw(
     pace: Annotated[float, typer.Option(min=0, help="Seconds that a second of traffic takes; 0: no waiting.")] = 0.0,
     profile: Annotated[str, typer.Option(help="Whose requests: standard or open5gs.")] = "standard",
     seed: Annotated[int, typer.Option(help="The same seed makes the same traffic again.")] = 1,
+    patience: Annotated[float, typer.Option(min=0, help="Seconds to wait for the gateway at the start.")] = 10.0,
     identity: Annotated[str, typer.Option(help="Our DiameterIdentity, as the gateway knows it.")] = "pgw.host.example",
     realm: Annotated[str, typer.Option(help="Our realm.")] = "host.example",
     as_json: AsJson = False,
@@ -78,6 +80,9 @@ def pgw(
             origin_realm=realm,
             pace=pace,
         )
+        if not await found.start(patience):
+            await found.stop()
+            return found, 0.0
         seconds = await _run(found, customers, seed, rate, sessions, concurrency, duration)
         return found, seconds
 
@@ -96,6 +101,7 @@ def pgw(
 @app.command()
 def network(
     ctx: typer.Context,
+    *,
     with_gateway: Annotated[bool, typer.Option(help="Start the gateway, too, and stop it at the end.")] = False,
     subscribers: Annotated[
         Path | None, typer.Option(help="CSV to import and to make traffic for; else sample-subscribers.csv.")
@@ -137,8 +143,6 @@ async def _run(
         loop.add_signal_handler(number, stop.set)
     if duration:
         loop.call_later(duration, stop.set)
-    if not await found.start():
-        return 0.0
     started = time.monotonic()
     progress = asyncio.create_task(_show_progress(found, sessions))
     traffic = Traffic(customers, found.profile, Random(seed))  # noqa: S311  (traffic, no secret)

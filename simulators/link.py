@@ -25,7 +25,7 @@ REDIAL_SECONDS: Final = 0.2
 Answer = tuple[Header, bytes]
 
 
-class Unanswered(Exception):  # noqa: N818  (reads as what it tells)
+class Unanswered(Exception):
     """A request has had no answer over this connection: time was up, or the connection was lost."""
 
 

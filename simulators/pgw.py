@@ -1,4 +1,4 @@
-"""A PGW: runs sessions against the gateway, repeats what is not answered, and counts what it reported and what was acknowledged."""
+"""A PGW: runs sessions against the gateway, repeats what is not answered, counts what was reported and acknowledged."""
 
 import asyncio
 import time
@@ -52,7 +52,7 @@ class Counters(msgspec.Struct):
         return self.opened - self.ended - self.refused - self.abandoned
 
 
-class GaveUp(Exception):  # noqa: N818  (reads as what it tells)
+class GaveUp(Exception):
     """A request has had no answer after every attempt; the gateway may have acted on it."""
 
 

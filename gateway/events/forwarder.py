@@ -14,7 +14,6 @@ from typing import Any, Final, Protocol
 
 import msgspec
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from gateway.events.broker import TIMEOUT, Broker, BrokerSettings
 from gateway.events.times import MICROSECONDS, rfc3339
@@ -229,7 +228,7 @@ class Forwarder:
 
     async def _measure(self) -> None:
         while True:
-            with suppress(DBAPIError):  # the lane tells of a store in trouble
+            with suppress(StoreError):  # the lane tells of a store in trouble
                 self._backlog = await asyncio.to_thread(self._count)
             await asyncio.sleep(MEASURE_SECONDS)
 

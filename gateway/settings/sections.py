@@ -23,6 +23,7 @@ from gateway.settings.values import (
     Identity,
     Listen,
     ReadableFile,
+    Realm,
     Remote,
     Text,
     reading,
@@ -168,7 +169,7 @@ class DiameterPeer(Section):
     """A PGW, SMF or routing agent that may talk to us; one without `connect` connects to us."""
 
     identity: Identity
-    realm: Identity
+    realm: Realm
     connect: Remote | None = None
     tls: Tls | None = None
     addresses: list[AddressOrNetwork] = []
@@ -180,8 +181,8 @@ class Diameter(Section):
     """Our end of the Diameter network (RFC 6733), and who may be at the other end."""
 
     identity: Identity
-    realm: Identity
-    served_realms: list[Identity] = []
+    realm: Realm
+    served_realms: list[Realm] = []
     aliases: list[Identity] = []
     listen: list[Annotated[Listener, BeforeValidator(_bare_address)]] = []
     peers: list[DiameterPeer] = []

@@ -119,6 +119,14 @@ def check_identity(value: str) -> str:
     return value
 
 
+def check_realm(value: str) -> str:
+    """Check a realm (RFC 6733 §4.3.1): a domain name, of one label too, since Open5GS's own default is `localdomain`."""
+    if not is_host_name(value):
+        message = "must be a domain name, like tpo.example"
+        raise ValueError(message)
+    return value
+
+
 def check_address(value: str) -> str:
     """Check an IP address or network (`192.0.2.7`, `192.0.2.0/24`)."""
     try:
@@ -187,6 +195,7 @@ Duration = Annotated[int, BeforeValidator(parse_duration)]
 Listen = Annotated[Endpoint, PlainValidator(parse_endpoint)]
 Remote = Annotated[Endpoint, PlainValidator(parse_remote)]
 Identity = Annotated[str, AfterValidator(check_identity)]
+Realm = Annotated[str, AfterValidator(check_realm)]
 AddressOrNetwork = Annotated[str, AfterValidator(check_address)]
 Id = Annotated[str, AfterValidator(check_id)]
 Country = Annotated[str, AfterValidator(check_country)]

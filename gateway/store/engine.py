@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
+
+from gateway.store.errors import StoreUnavailable
 
 BUSY_TIMEOUT_S = 30.0
 CHECKPOINT_PAGES = 4000
@@ -34,10 +37,13 @@ def open_reader(url: str) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Lend a connection whose reads all see one snapshot."""
-    with engine.connect() as connection:
-        yield connection
-        connection.rollback()
+    """Lend a connection whose reads all see one snapshot; StoreUnavailable if the store is in trouble meanwhile."""
+    try:
+        with engine.connect() as connection:
+            yield connection
+            connection.rollback()
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(str(error.orig)) from error
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -55,7 +61,7 @@ def _open(url: str, *, begin: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
-    return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=False)
+    return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=True)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401  (SQLAlchemy's pool record, unused)

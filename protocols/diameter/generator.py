@@ -1,7 +1,7 @@
 """Writes the source of a message class's decode and encode functions from its plan.
 
 One function reads one class: a loop over the AVPs, a tree of comparisons that finds the field (depth log2 of the
-number of fields), and the conversion written out in place. That is 4 times as fast as the interpreter, and it must
+number of fields), and the conversion written out in place. That is several times as fast as the interpreter, and it must
 never differ from it. The names that the source uses are bound by `namespace`.
 """
 

@@ -99,9 +99,9 @@ def free_port():
         return taken.getsockname()[1]
 
 
-async def until(condition):
+async def until(condition, patience=PATIENCE):
     """Wait until a condition holds."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience):
         while not condition():  # noqa: ASYNC110 - what is waited for lies behind a socket
             await asyncio.sleep(0.002)
 

@@ -3,7 +3,21 @@
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.pool import NullPool
 from support.postgres import _run
+
+
+def linger_in_commit(url, microseconds):
+    """Let every commit wait before it reaches the disk, so that a crash finds one under way."""
+    engine = create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(f"ALTER SYSTEM SET commit_delay = {microseconds}"))
+        connection.execute(text("ALTER SYSTEM SET commit_siblings = 0"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 def crash(url):

@@ -5,6 +5,7 @@ import threading
 from contextlib import suppress
 
 REQUEST, RETRANSMIT = 0x80, 0x10
+CREDIT_CONTROL = 272
 
 
 class Frame:
@@ -43,8 +44,7 @@ class Wiretap:
         self.target = target
         self.asked, self.answered = [], []
         self.lose_answers = threading.Event()
-        self.lost = threading.Event()
-        """Set once something was lost."""
+        """While it is set, no credit-control answer reaches the clients."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._open = []
@@ -91,12 +91,17 @@ class Wiretap:
                 while len(pending) >= 20 and len(pending) >= (size := int.from_bytes(pending[1:4], "big")):
                     frame, pending = Frame(pending[:size]), pending[size:]
                     kept.append(frame)
-                    if lose is not None and lose.is_set() and not frame.request and frame.code == 272:
-                        self.lost.set()
-                    else:
-                        sink.sendall(frame.octets)
+                    if lose is not None:
+                        self._deliver(frame, sink, lose)
+                if lose is None:  # what a client sends need not even be Diameter
+                    sink.sendall(data)
         _hang_up(source)
         _hang_up(sink)
+
+    def _deliver(self, frame, sink, lose):
+        if lose.is_set() and not frame.request and frame.code == CREDIT_CONTROL:
+            return
+        sink.sendall(frame.octets)
 
 
 def _hang_up(end):
