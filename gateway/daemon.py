@@ -1,11 +1,13 @@
 """The daemon: opens the house, lets the network and the commands in, keeps the timers, and closes everything in order."""
 
 import asyncio
+import gc
 import signal
 import ssl
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
+from enum import Enum, IntEnum
 from random import random
 from typing import Any
 
@@ -42,7 +44,7 @@ from protocols.diameter.node_events import (
     PeerUp,
     Undecodable,
 )
-from protocols.diameter.transitions import DisconnectCause
+from protocols.diameter.transitions import CloseReason, DisconnectCause
 
 STOP_SECONDS = 10.0
 SUPERVISION_SECONDS = 2.0
@@ -100,6 +102,8 @@ class Daemon:
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, self._stop.set)
             self._log.info("daemon.ready", api=str(self._server.port), diameter=self._node.ports if self._node else [])
+            gc.collect()
+            gc.freeze()  # what lives as long as the process is never looked through again
             announce("ready")
             await self._stop.wait()
         finally:
@@ -198,19 +202,20 @@ class Daemon:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(_finish, jobs)
 
-    def _alarm(self, event: str, fields: dict[str, str]) -> None:
+    def _alarm(self, event: str, fields: Mapping[str, object]) -> None:
         """Log an event that has a name in the catalogue, at its level there; what is worse than information is counted."""
         if EVENTS[event].level != "info":
             self._metrics.alarms.labels(event).inc()
-        tell(self._log, event, **fields)
+        tell(self._log, event, **{name: _shown(value) for name, value in fields.items()})
 
     def _on_node(self, event: NodeEvent) -> None:
-        self._alarm(
-            NODE_EVENTS[type(event)], {name: str(value) for name, value in msgspec.structs.asdict(event).items()}
-        )
+        name = NODE_EVENTS[type(event)]
+        if isinstance(event, PeerDown) and event.reason in (CloseReason.LEFT, CloseReason.STOPPED):
+            name = "diameter.peer.left"
+        self._alarm(name, msgspec.structs.asdict(event))
 
     def _on_broker(self, name: str, **fields: object) -> None:
-        self._alarm(name, {key: str(value) for key, value in fields.items()})
+        self._alarm(name, fields)
 
     def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def repeat() -> None:
@@ -297,6 +302,15 @@ class Daemon:
             "peers": [msgspec.to_builtins(peer) for peer in self._node.peers_state()] if self._node else [],
             "events": msgspec.to_builtins(self._forwarder.state()) if self._forwarder else None,
         }
+
+
+def _shown(value: object) -> object:
+    """Give a field of an event as a log line has it: enums by what they mean, numbers as they are."""
+    if isinstance(value, IntEnum):
+        return value.name
+    if isinstance(value, Enum):
+        return str(value.value)
+    return value if value is None or isinstance(value, int | float) else str(value)
 
 
 def _finish(jobs: list[Job]) -> None:

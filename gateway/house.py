@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.charging.rated import RatedEvents
-from gateway.charging.shelves import SHELVES
 from gateway.charging.tariff import Tariff, Terms
 from gateway.charging.unit import Desk
 from gateway.charity.policies import POLICIES
@@ -65,9 +64,7 @@ class House:
             self._lock.release()
             raise
         self.books = Books(self.accounts)
-        self.lane = Lane(
-            self._writer, self.node, SHELVES, clock=clock, monotonic=time.monotonic, deliver=deliver, alarm=alarm
-        )
+        self.lane = Lane(self._writer, self.node, clock=clock, monotonic=time.monotonic, deliver=deliver, alarm=alarm)
         self.lane.start()
 
     @property

@@ -74,7 +74,7 @@ class Link:
             async with asyncio.timeout(deadline):
                 await self._down.wait()
         except TimeoutError:
-            connection.evict()
+            connection.evict("it did not leave in time")
 
     async def wait_up(self, patience: float) -> bool:
         """Wait until requests can be sent; False if that is not so after `patience` seconds."""

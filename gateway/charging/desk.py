@@ -89,7 +89,7 @@ class ChargingDesk:
     def _failed(self, request: Request, error: StoreError | None, started: float) -> None:
         """Nothing was committed: 5012 for a request that cannot be, 3004 for bad times, silence and a closed door for doubt."""
         if isinstance(error, OutcomeUnknown):
-            request.drop_connection()
+            request.drop_connection("the outcome of a commit is unknown")
         elif isinstance(error, UnitPoisoned):
             self._refuse(
                 request, DiameterError(ResultCode.DIAMETER_UNABLE_TO_COMPLY, "the request cannot be booked"), started

@@ -30,6 +30,7 @@ class ExpireSession:
     """Close one overdue session, unless it was heard of meanwhile."""
 
     alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (SessionShelf, WalletShelf)
     __slots__ = ("_session_id",)
 
     def __init__(self, session_id: str) -> None:

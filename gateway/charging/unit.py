@@ -41,6 +41,7 @@ class CreditControl:
     """One Credit-Control-Request on its way through the lane."""
 
     alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (LineShelf, SessionShelf, WalletShelf, ProfileShelf)
     __slots__ = ("_desk", "_owner", "request")
 
     def __init__(self, desk: Desk, request: ChargingRequest) -> None:

@@ -19,7 +19,7 @@ from gateway.events.outbox import Event, emit
 from gateway.events.times import rfc3339
 from gateway.ledger.accounts import cause_account
 from gateway.ledger.money import format_amount
-from gateway.store.batch import Batch, Shelf
+from gateway.store.batch import Batch
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import accounts, held_accruals, marks, transfers
 
@@ -117,14 +117,11 @@ class SumAccruals:
     """Write what was gathered: the events, what is held back, and the mark, at once."""
 
     alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = ()
 
     def __init__(self, node_name: str, sums: Sums) -> None:
         """Take the node's name, which is the events' source, and the sums."""
         self._source, self._sums = f"/tpo/{node_name}", sums
-
-    def keys(self, _shelf: Shelf[Any, Any], _batch: Batch) -> Iterable[object]:
-        """Nothing of the shelves is needed."""
-        return ()
 
     def decide(self, batch: Batch) -> int:
         """Give the number of events written; nothing is done if the journal was summed this far already."""

@@ -29,7 +29,7 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
 
     from gateway.store import lock, schema  # noqa: PLC0415  (as above)
     from gateway.store.engine import open_writer  # noqa: PLC0415  (as above)
-    from gateway.store.errors import StoreLocked  # noqa: PLC0415  (as above)
+    from gateway.store.errors import SchemaMismatch, StoreLocked  # noqa: PLC0415  (as above)
 
     settings = invocation.of(ctx).settings
     node = settings.diameter.identity if settings.diameter else "gateway"
@@ -39,6 +39,8 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
         raise CommandFailed(str(error), to_do="stop the gateway first") from None
     try:
         before, after = schema.upgrade(open_writer(settings.store.connect_url))
+    except SchemaMismatch as error:
+        raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except DBAPIError as error:
         raise CommandFailed(f"the store cannot be upgraded: {error.orig}", exit_code=ExitCode.UNREACHABLE) from None
     finally:

@@ -1,12 +1,12 @@
 """What waits in the outbox for the broker: read in order, marked when the broker has it, counted for the status page."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Final
+from collections.abc import Sequence
+from typing import ClassVar, Final
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from gateway.store.batch import Batch, Shelf
+from gateway.store.batch import Batch
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.statements import Update
 from gateway.store.tables import outbox
@@ -65,14 +65,11 @@ class MarkPublished:
     """Note that the broker has these rows; noting it again only moves the time."""
 
     alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = ()
 
     def __init__(self, rows: Sequence[int]) -> None:
         """Take the rows' numbers."""
         self._rows = rows
-
-    def keys(self, _shelf: Shelf[Any, Any], _batch: Batch) -> Iterable[object]:
-        """Nothing of the shelves is needed."""
-        return ()
 
     def decide(self, batch: Batch) -> int:
         """Mark them and give their number."""

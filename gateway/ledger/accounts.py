@@ -23,6 +23,11 @@ def cause_account(cause: str) -> str:
     return f"cause:{cause}"
 
 
+def gifts_account(cause: str) -> str:
+    """Name the account of gifts that are owed, whole, to a cause."""
+    return f"gifts:{cause}"
+
+
 def ensure(connection: Connection, names: Iterable[str]) -> Mapping[str, int]:
     """Make sure that these accounts exist, and give the numbers of all system accounts."""
     known = {name: number for number, name in connection.execute(select(accounts.c.id, accounts.c.name))}

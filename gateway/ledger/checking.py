@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.balances import journal_totals
-from gateway.store.tables import sessions, transfers, usage, wallets
+from gateway.store.tables import sessions, texts, transfers, usage, wallets
 
 SHOWN = 5
 LEAST = 1000
@@ -97,13 +97,17 @@ def _holds_match(connection: Connection) -> Iterable[Finding]:
         select(sessions.c.subscriber_id, func.sum(sessions.c.reserved)).group_by(sessions.c.subscriber_id)
     )
     held = {subscriber_id: int(amount) for subscriber_id, amount in rows}
+    texts_held = select(texts.c.payer, func.sum(texts.c.held)).where(texts.c.held != 0).group_by(texts.c.payer)
+    for payer, amount in connection.execute(texts_held):
+        held[payer] = held.get(payer, 0) + int(amount)
     for subscriber_id, reserved in connection.execute(select(wallets.c.subscriber_id, wallets.c.reserved)):
         if reserved != held.pop(subscriber_id, 0):
             yield Finding(
-                "hold", f"wallet:{subscriber_id} holds {reserved} micro-units, which its sessions do not add up to"
+                "hold",
+                f"wallet:{subscriber_id} holds {reserved} micro-units, which its sessions and texts do not add up to",
             )
     for subscriber_id in [number for number, amount in held.items() if amount][:SHOWN]:
-        yield Finding("hold", f"subscriber {subscriber_id} has sessions that hold money, and no wallet")
+        yield Finding("hold", f"subscriber {subscriber_id} has sessions or texts that hold money, and no wallet")
     closed = select(sessions.c.id).where(and_(sessions.c.closed_at.is_not(None), sessions.c.reserved != 0)).limit(SHOWN)
     for (session,) in connection.execute(closed):
         yield Finding("hold", f"session {session} is closed and holds money")

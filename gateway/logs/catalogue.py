@@ -55,6 +55,9 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "The connection to a peer is gone; `reason` says why.",
         "None if it comes back. Else look at the peer, the network and, for TLS, the certificates.",
     ),
+    "diameter.peer.left": LogEvent(
+        "info", "A peer said goodbye in order (DPR), or we did; `reason` and `cause` say why.", "Nothing."
+    ),
     "diameter.peer.rejected": LogEvent(
         "warning",
         "Somebody who is not a peer of ours, or not from its address, wanted to connect.",

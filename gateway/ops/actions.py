@@ -15,6 +15,7 @@ from gateway.house import House
 from gateway.ledger import balances, checking, journal
 from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
 from gateway.ops.problems import bad_request, conflict, not_found
+from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
 from gateway.store.keys import KeyConflict
 from gateway.subscribers import showing
@@ -155,7 +156,7 @@ def _enrolled(result: Enrolled | StoreError) -> dict[str, Any]:
     if isinstance(result, StoreError):
         return {"outcome": "refused", "subscriber_id": None, "message": f"{result.code}: {result}"}
     number = None if result.subscriber_id is None else str(result.subscriber_id)
-    return {"outcome": result.outcome, "subscriber_id": number, "message": result.message}
+    return {"outcome": result.outcome, "subscriber_id": number, "message": mask(result.message)}
 
 
 def _text(params: Params, name: str) -> str:

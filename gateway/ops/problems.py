@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
+from gateway.privacy.masks import mask
+
 
 class Problem(Exception):
     """A request that is refused; `detail` says what, where and what to do."""
@@ -13,13 +15,13 @@ class Problem(Exception):
         self.status, self.code, self.detail = status, code, detail
 
     def body(self) -> dict[str, Any]:
-        """Give the body of the answer."""
+        """Give the body of the answer; what it repeats of the request is masked, as answers end up in logs."""
         return {
             "type": f"urn:tpo:problem:{self.code}",
             "title": self.status.phrase,
             "status": int(self.status),
             "code": self.code,
-            "detail": self.detail,
+            "detail": mask(self.detail),
         }
 
 

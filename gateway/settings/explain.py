@@ -27,9 +27,9 @@ class Report:
         """Add what keeps the gateway from starting."""
         self._add(path, message, Severity.ERROR, at_key=at_key)
 
-    def warn(self, path: KeyPath, message: str) -> None:
+    def warn(self, path: KeyPath, message: str, *, at_key: bool = False) -> None:
         """Add what deserves a look."""
-        self._add(path, message, Severity.WARNING, at_key=False)
+        self._add(path, message, Severity.WARNING, at_key=at_key)
 
     def _add(self, path: KeyPath, message: str, severity: Severity, *, at_key: bool) -> None:
         if any(path[: len(broken)] == broken for broken in self.document.broken):
@@ -107,6 +107,8 @@ _SENTENCES: Final = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}{hint}",
+    # Lists and mappings are bounded from below by one entry only.
+    "too_short": "must not be empty",
 }
 
 

@@ -1,4 +1,4 @@
-"""Load a configuration whole: gateway.yaml, plans.yaml and causes.yaml, or every reason why not."""
+"""Load a configuration whole: gateway.yaml, plans.yaml, causes.yaml and keywords.yaml, or every reason why not."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.charity.causes import Cause
+from gateway.messaging.keywords.book import KeywordBook
 from gateway.rating.plans import Plan
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
 from gateway.settings.explain import Report, explain
+from gateway.settings.keywords_file import KEYWORDS_FILE, check_keywords, keywords_from
 from gateway.settings.plans_file import PLANS_FILE, plans_from
 from gateway.settings.problems import ConfigInvalid, Problem, Severity, did_you_mean
 from gateway.settings.sanity import CHECKS, Found
@@ -26,9 +28,11 @@ from gateway.settings.sections import (
     Charity,
     Diameter,
     Events,
+    Messaging,
     Operator,
     Privacy,
     Retention,
+    Smpp,
     Store,
 )
 from gateway.settings.values import Reading
@@ -45,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True):
     operator: Operator
     store: Store
     api: Api
+    smpp: Smpp
+    messaging: Messaging
     diameter: Diameter | None
     charging: Charging
     events: Events
@@ -53,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True):
     retention: Retention
     plans: dict[str, Plan]
     causes: dict[str, Cause]
+    keywords: dict[str, KeywordBook]
     warnings: list[Problem]
 
 
@@ -73,7 +80,7 @@ class _Loading:
         self.path = path
         self.context = context
         self.report = Report(load_file(path))
-        self.problems: list[Problem] = []
+        self.file_reports: dict[str, Report] = {}
         value = self.report.document.value
         self.raw: dict[str, Any] = value if isinstance(value, dict) else {}
         self.found = Found()
@@ -81,7 +88,7 @@ class _Loading:
     def settings(self) -> Settings:
         if not self.report.document.unreadable:
             self._check()
-        problems = sorted(self.report.problems, key=lambda problem: problem.line) + self.problems
+        problems = [problem for report in (self.report, *self.file_reports.values()) for problem in _in_order(report)]
         if any(problem.severity is Severity.ERROR for problem in problems):
             raise ConfigInvalid(problems)
         found = {name: getattr(self.found, name) for name in (*SECTIONS, *FILES)}
@@ -97,8 +104,13 @@ class _Loading:
             self._section(name)
         self.found.plans = self._file("plans", PLANS_FILE, plans_from)
         self.found.causes = self._file("causes", CAUSES_FILE, causes_from)
-        for check in () if self.context.for_client else CHECKS:
+        self.found.keywords = self._file("keywords", KEYWORDS_FILE, keywords_from)
+        if self.context.for_client:
+            return
+        for check in CHECKS:
             check(self.found, self.report)
+        if "keywords" in self.file_reports:
+            check_keywords(self.found, self.file_reports["keywords"])
 
     def _check_keys(self) -> None:
         known = (*SECTIONS, *FILES)
@@ -127,12 +139,15 @@ class _Loading:
             return None
         path = self.path.parent / value
         if name not in self.raw and not path.exists():
-            self.report.warn((name,), f"there are none: the key is left out, and there is no {path}")
+            if name != "keywords":
+                # Without plans or causes hardly anything works; keyword services are there for who wants them.
+                self.report.warn((name,), f"there are none: the key is left out, and there is no {path}")
             return convert({})
         if not path.is_file():
             self.report.error((name,), f"there is no file {path}")
             return None
-        return self._entries(Report(load_file(path)), shape, convert)
+        self.file_reports[name] = Report(load_file(path))
+        return self._entries(self.file_reports[name], shape, convert)
 
     def _entries(self, report: Report, shape: Any, convert: Callable[[Any], Entries]) -> Entries | None:  # noqa: ANN401  (a type expression)
         entries: Entries | None = None
@@ -141,5 +156,8 @@ class _Loading:
                 entries = convert(TypeAdapter(shape).validate_python(report.document.value, context=self.context))
             except ValidationError as error:
                 explain(report, shape, error)
-        self.problems += sorted(report.problems, key=lambda problem: problem.line)
         return entries
+
+
+def _in_order(report: Report) -> list[Problem]:
+    return sorted(report.problems, key=lambda problem: problem.line)

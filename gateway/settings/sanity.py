@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.charity.causes import Cause
+from gateway.messaging.keywords.book import KeywordBook
 from gateway.privacy.masks import Secret
 from gateway.rating.plans import Plan
 from gateway.settings.explain import Report
@@ -23,10 +24,13 @@ from gateway.settings.sections import (
     Charity,
     Diameter,
     Events,
+    LinkTls,
+    Messaging,
     Operator,
     Privacy,
     Retention,
     Section,
+    Smpp,
     Store,
     Tls,
 )
@@ -34,6 +38,9 @@ from gateway.settings.values import Endpoint
 
 MAX_SOCKET_PATH: Final = 107
 """Octets of a Unix socket's path (`man 7 unix`, sun_path less its final zero)."""
+
+MAX_PASSWORD: Final = 8
+"""Octets of a link's password, without its NUL (SMPP 3.4 §4.1.1)."""
 
 MIN_KEY: Final = 16
 """Octets of privacy.key: 128 bits, if they are random."""
@@ -45,6 +52,8 @@ class Found(msgspec.Struct):
     operator: Operator | None = None
     store: Store | None = None
     api: Api | None = None
+    smpp: Smpp | None = None
+    messaging: Messaging | None = None
     diameter: Diameter | None = None
     charging: Charging | None = None
     events: Events | None = None
@@ -53,6 +62,7 @@ class Found(msgspec.Struct):
     retention: Retention | None = None
     plans: dict[str, Plan] | None = None
     causes: dict[str, Cause] | None = None
+    keywords: dict[str, KeywordBook] | None = None
 
 
 def check_listeners(found: Found, report: Report) -> None:
@@ -77,6 +87,8 @@ def _listeners(found: Found) -> Iterator[tuple[KeyPath, Endpoint]]:
 
 
 def _remotes(found: Found) -> Iterator[tuple[KeyPath, Endpoint]]:
+    for number, link in enumerate(found.smpp.links if found.smpp else []):
+        yield ("smpp", "links", number, "host"), link.address
     if found.diameter:
         for number, peer in enumerate(found.diameter.peers):
             if peer.connect:
@@ -130,6 +142,40 @@ def check_tokens(found: Found, report: Report) -> None:
         seen.append((dotted(path), token.name, token.token))
 
 
+def check_links(found: Found, report: Report) -> None:
+    """Refuse two links with one name and a password that no bind can carry; warn of receipts that have no way in."""
+    links = found.smpp.links if found.smpp else []
+    seen: dict[str, str] = {}
+    for number, link in enumerate(links):
+        path: KeyPath = ("smpp", "links", number)
+        if link.name in seen:
+            report.error((*path, "name"), f"{link.name} is {seen[link.name]} already")
+        seen.setdefault(link.name, f"{dotted(path)}.name")
+        password = link.password.reveal() if link.password else ""
+        if not password.isascii() or not password.isprintable() or len(password) > MAX_PASSWORD:
+            wire = f"must be at most {MAX_PASSWORD} printable ASCII characters (SMPP 3.4 §4.1.1)"
+            report.error((*path, "password"), wire)
+        if "doubtful_wait" in link.model_fields_set and link.doubtful != "wait":
+            report.warn(
+                (*path, "doubtful_wait"), f"is for doubtful: wait, but {dotted(path)}.doubtful is {link.doubtful}"
+            )
+    if links and found.messaging and found.messaging.receipts and not any(link.receives for link in links):
+        report.warn(
+            ("smpp", "links"), "none of them receives, so no receipt (messaging.receipts) and no text can come in"
+        )
+
+
+def check_short_codes(found: Found, report: Report) -> None:
+    """Refuse a short code that is given twice; warn of one that answers nothing."""
+    codes = found.messaging.short_codes if found.messaging else []
+    for number, code in enumerate(codes):
+        path: KeyPath = ("messaging", "short_codes", number)
+        if code in codes[:number]:
+            report.error(path, f"{code} is messaging.short_codes[{codes.index(code)}] already")
+        elif found.keywords is not None and code not in found.keywords:
+            report.warn(path, f"texts to {code} are not answered: keywords has no services for it")
+
+
 def check_grants(found: Found, report: Report) -> None:
     """Refuse a grant whose threshold the wire can't hold; warn of a timer that can never fire."""
     charging = found.charging
@@ -158,33 +204,43 @@ def check_paths(found: Found, report: Report) -> None:
     """Refuse a socket whose path the system can't hold, and certificates that don't load."""
     if found.api and len(str(found.api.socket).encode()) > MAX_SOCKET_PATH:
         report.error(("api", "socket"), f"is longer than {MAX_SOCKET_PATH} octets: {found.api.socket}")
-    if found.diameter:
-        for path, tls in _tls(found.diameter):
-            _check_certificate(path, tls, report)
+    for path, tls in _tls(found):
+        _check_certificate(path, tls, report)
     mqtt = found.events.mqtt if found.events else None
     if mqtt and mqtt.ca and (message := _authority_fails(mqtt.ca)):
         report.error(("events", "mqtt", "ca"), message)
 
 
-def _tls(diameter: Diameter) -> Iterator[tuple[KeyPath, Tls]]:
-    for number, listener in enumerate(diameter.listen):
+def _tls(found: Found) -> Iterator[tuple[KeyPath, Tls | LinkTls]]:
+    for number, link in enumerate(found.smpp.links if found.smpp else []):
+        if link.tls:
+            yield ("smpp", "links", number, "tls"), link.tls
+    for number, listener in enumerate(found.diameter.listen if found.diameter else []):
         if listener.tls:
             yield ("diameter", "listen", number, "tls"), listener.tls
-    for number, peer in enumerate(diameter.peers):
+    for number, peer in enumerate(found.diameter.peers if found.diameter else []):
         if peer.tls:
             yield ("diameter", "peers", number, "tls"), peer.tls
 
 
-def _check_certificate(path: KeyPath, tls: Tls, report: Report) -> None:
+def _check_certificate(path: KeyPath, tls: Tls | LinkTls, report: Report) -> None:
+    if tls.cert and tls.key:
+        _check_chain(path, tls.cert, tls.key, report)
+    elif tls.cert or tls.key:
+        there, absent = ("cert", "key") if tls.cert else ("key", "cert")
+        report.error((*path, there), f"needs {dotted((*path, absent))}")
+    if message := _authority_fails(tls.ca):
+        report.error((*path, "ca"), message)
+
+
+def _check_chain(path: KeyPath, cert: Path, key: Path, report: Report) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # An empty password keeps OpenSSL from asking at the terminal for that of an encrypted key.
-        context.load_cert_chain(tls.cert, tls.key, password="")
+        context.load_cert_chain(cert, key, password="")
     except (ssl.SSLError, OSError) as error:
         reason = getattr(error, "reason", None) or error
         report.error((*path, "cert"), f"doesn't load with its key ({dotted((*path, 'key'))}): {reason}")
-    if message := _authority_fails(tls.ca):
-        report.error((*path, "ca"), message)
 
 
 def _authority_fails(ca: Path) -> str | None:
@@ -197,7 +253,7 @@ def _authority_fails(ca: Path) -> str | None:
 
 def check_secrets(found: Found, report: Report) -> None:
     """Warn of secrets that others can read; refuse a key that can be guessed."""
-    for name in ("store", "api", "events", "privacy"):
+    for name in ("store", "api", "smpp", "events", "privacy"):
         for path, secret in secrets_in(getattr(found, name), (name,)):
             _check_origin(path, secret, report)
     if found.privacy and found.privacy.key and len(found.privacy.key.reveal().encode()) < MIN_KEY:
@@ -229,6 +285,8 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_peers,
     check_reach,
     check_tokens,
+    check_links,
+    check_short_codes,
     check_grants,
     check_broker,
     check_paths,

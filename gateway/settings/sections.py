@@ -4,6 +4,7 @@ All durations are whole seconds once read, all paths absolute. config/gateway.ya
 """
 
 import importlib.util
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
@@ -20,11 +21,16 @@ from gateway.settings.values import (
     Duration,
     Endpoint,
     FilePath,
+    Host,
+    Id,
     Identity,
     Listen,
     ReadableFile,
     Realm,
     Remote,
+    ShortCode,
+    SystemId,
+    SystemType,
     Text,
     reading,
 )
@@ -188,6 +194,68 @@ class Diameter(Section):
     peers: list[DiameterPeer] = []
 
 
+class LinkTls(Section):
+    """How an SMSC is reached by TLS: whom its certificate must come from, and ours where it asks for one."""
+
+    ca: ReadableFile
+    cert: ReadableFile | None = None
+    key: ReadableFile | None = None
+
+
+def _version(value: object) -> object:
+    # YAML takes an unquoted 3.4 for a number.
+    return str(value) if isinstance(value, Decimal) else value
+
+
+class SmppLink(Section):
+    """One bind to an SMSC (SMPP 3.4 §4.1)."""
+
+    name: Id
+    host: Host
+    port: Annotated[int, Field(ge=1, le=65_535)] = 2775
+    system_id: SystemId
+    password: SecretValue | None = None
+    system_type: SystemType = ""
+    bind: Literal["transceiver", "transmitter", "receiver"] = "transceiver"
+    version: Annotated[Literal["3.4", "5.0"], BeforeValidator(_version)] = "3.4"
+    window: Annotated[int, Field(ge=1, le=1000)] = 10
+    rate: Annotated[int, Field(ge=0, le=100_000)] = 0
+    enquire_link: Annotated[Duration, Field(ge=1, le=3600)] = 30
+    response_timeout: Annotated[Duration, Field(ge=1, le=600)] = 10
+    tls: LinkTls | None = None
+    default_alphabet: Literal["gsm7", "latin1", "ascii", "ucs2"] = "gsm7"
+    message_id: Literal["auto", "string", "hex", "decimal"] = "auto"
+    doubtful: Literal["resend", "wait", "fail"] = "resend"
+    doubtful_wait: Annotated[Duration, Field(ge=1, le=604_800)] = 300
+
+    @property
+    def address(self) -> Endpoint:
+        """Where the SMSC listens."""
+        return Endpoint(self.host, self.port)
+
+    @property
+    def receives(self) -> bool:
+        """Whether texts in and receipts come by it."""
+        return self.bind != "transmitter"
+
+
+class Smpp(Section):
+    """The SMSCs that texts go to and come from."""
+
+    links: list[SmppLink] = []
+
+
+class Messaging(Section):
+    """How texts are treated, whichever link they take."""
+
+    short_codes: list[ShortCode] = []
+    validity: Annotated[Duration, Field(ge=60, le=30 * 86_400)] = 48 * 3600
+    max_parts: Annotated[int, Field(ge=1, le=255)] = 10
+    receipts: bool = True
+    reassembly: Annotated[Duration, Field(ge=10, le=7 * 86_400)] = 1800
+    question: Annotated[Duration, Field(ge=30, le=86_400)] = 600
+
+
 class Charging(Section):
     """How much is granted at a time, and for how long."""
 
@@ -266,12 +334,15 @@ class Retention(Section):
     outbox: Annotated[Duration, Field(ge=60)] = 24 * 3600
     sessions: Annotated[Duration, Field(ge=3600)] = 400 * 86_400
     usage: Annotated[Duration, Field(ge=86_400)] = 400 * 86_400
+    texts: Annotated[Duration, Field(ge=3600)] = 30 * 86_400
 
 
 SECTIONS: Final[dict[str, type[Section]]] = {
     "operator": Operator,
     "store": Store,
     "api": Api,
+    "smpp": Smpp,
+    "messaging": Messaging,
     "diameter": Diameter,
     "charging": Charging,
     "events": Events,
@@ -283,5 +354,5 @@ SECTIONS: Final[dict[str, type[Section]]] = {
 
 REQUIRED: Final = ("operator", "store", "api")
 
-FILES: Final = ("plans", "causes")
+FILES: Final = ("plans", "causes", "keywords")
 """Keys that name a further file."""

@@ -8,18 +8,19 @@ from typing import Any
 
 import msgspec
 
+from gateway.messaging.keywords.book import KeywordBook
 from gateway.privacy.masks import MASK, Secret
 from gateway.rating.plans import Bundle, Rate
 from gateway.settings.loading import Settings
-from gateway.settings.sections import SECTIONS, Section
+from gateway.settings.sections import FILES, SECTIONS, Section
 from gateway.settings.values import Endpoint
 
 
 def shown(settings: Settings) -> dict[str, Any]:
     """Return every setting with its default filled in, as plain JSON values: durations in seconds, paths absolute."""
     sections = {name: _shown(getattr(settings, name)) for name in SECTIONS}
-    plans, causes = _shown(settings.plans), _shown(settings.causes)
-    return {"file": str(settings.file), **sections, "plans": plans, "causes": causes}
+    files = {name: _shown(getattr(settings, name)) for name in FILES}
+    return {"file": str(settings.file), **sections, **files}
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401  (any setting in, JSON out)
@@ -31,6 +32,14 @@ def _shown(value: Any) -> Any:  # noqa: ANN401  (any setting in, JSON out)
             return {name: _shown(getattr(value, name)) for name in type(value).model_fields}
         case Rate() | Bundle():
             return {**msgspec.structs.asdict(value), "price": _in_major_units(value.price)}
+        case KeywordBook():
+            gift = {"minimum": _in_major_units(value.minimum), "maximum": _in_major_units(value.maximum)}
+            return {
+                "language": value.language,
+                "gift": gift,
+                "causes": _shown(value.causes),
+                "languages": _shown(value.languages),
+            }
         case msgspec.Struct():
             return {name: _shown(item) for name, item in msgspec.structs.asdict(value).items()}
         case dict():

@@ -169,6 +169,42 @@ def check_text(value: str) -> str:
     return value
 
 
+def check_host(value: str) -> str:
+    """Check what stands for one machine: a DNS name or an IP address, without a port."""
+    if not _is_address(value) and not is_host_name(value):
+        message = "must be a host name or an IP address, like smsc.host.example or 192.0.2.7"
+        raise ValueError(message)
+    return value
+
+
+def check_system_id(value: str) -> str:
+    """Check a system_id: a C-Octet String of 15 octets and its NUL (SMPP 3.4 §4.1.1)."""
+    if not value:
+        message = "must not be empty"
+        raise ValueError(message)
+    return _check_octets(value, 15)
+
+
+def check_system_type(value: str) -> str:
+    """Check a system_type: a C-Octet String of 12 octets and its NUL (SMPP 3.4 §4.1.1)."""
+    return _check_octets(value, 12)
+
+
+def _check_octets(value: str, limit: int) -> str:
+    if not value.isascii() or not value.isprintable() or len(value) > limit:
+        message = f"must be at most {limit} printable ASCII characters (SMPP 3.4 §4.1.1)"
+        raise ValueError(message)
+    return value
+
+
+def check_short_code(value: str) -> str:
+    """Check a short code: the digits that customers send texts to."""
+    if not re.fullmatch(r"[0-9]{3,8}", value):
+        message = "must be a short code of 3 to 8 digits, like 70070"
+        raise ValueError(message)
+    return value
+
+
 def parse_path(value: object, info: ValidationInfo) -> Path:
     """Resolve a path from the config file's folder."""
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
@@ -203,3 +239,7 @@ Currency = Annotated[str, AfterValidator(check_currency)]
 Text = Annotated[str, AfterValidator(check_text)]
 FilePath = Annotated[Path, PlainValidator(parse_path)]
 ReadableFile = Annotated[Path, PlainValidator(parse_readable_file)]
+Host = Annotated[str, AfterValidator(check_host)]
+SystemId = Annotated[str, AfterValidator(check_system_id)]
+SystemType = Annotated[str, AfterValidator(check_system_type)]
+ShortCode = Annotated[str, AfterValidator(check_short_code)]

@@ -5,8 +5,8 @@ holds the rows of one kind that the batch touches: it is filled with one set-bas
 their order of arrival, and written back with an executemany. So a unit costs the disk a share of a few statements.
 """
 
-from collections.abc import Callable, Iterable
-from typing import ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Table
 
@@ -16,21 +16,27 @@ from gateway.store.tables import metadata
 
 Key = TypeVar("Key")
 Row = TypeVar("Row")
-AnyShelf = TypeVar("AnyShelf", bound="Shelf")  # type: ignore[type-arg]  # any kind of shelf
+AnyShelf = TypeVar("AnyShelf", bound="Shelf[Any, Any]")
 Answer_co = TypeVar("Answer_co", covariant=True)
 
 
 class Unit(Protocol[Answer_co]):
     """A change of state: it names the rows that it touches, then decides on them with pure functions."""
 
-    alone: ClassVar[bool] = False
+    alone: ClassVar[bool]
     """True for a unit that works on sets of rows by itself and must not share a batch."""
-
-    def keys(self, shelf: "Shelf[object, object]", batch: "Batch") -> Iterable[object]:
-        """Name the keys that this unit needs of this shelf; lower shelves are already filled."""
+    touches: ClassVar[tuple[type, ...]]
+    """The kinds of shelves of which the unit needs rows. A unit that has any is a `Loading` one."""
 
     def decide(self, batch: "Batch") -> Answer_co:
         """Change the rows in memory and give the answer; an exception refuses this unit alone."""
+
+
+class Loading(Unit[Answer_co], Protocol[Answer_co]):
+    """A unit that needs rows before it decides."""
+
+    def keys(self, shelf: "Shelf[Any, Any]", batch: "Batch") -> Iterable[object]:
+        """Name the keys that this unit needs of a shelf that it touches; lower shelves are already filled."""
 
 
 class Shelf(Generic[Key, Row]):
@@ -59,18 +65,21 @@ class Shelf(Generic[Key, Row]):
 
 
 class Batch:
-    """What one transaction works on."""
+    """What one transaction works on. Shelves are made when they are first asked for."""
 
-    def __init__(self, connection: Connection, node: Node, now: int, shelves: Iterable[Shelf]) -> None:  # type: ignore[type-arg]
-        """Take the open transaction, this node, the time in microseconds and fresh shelves in order of rank."""
+    def __init__(self, connection: Connection, node: Node, now: int) -> None:
+        """Take the open transaction, this node, and the time in microseconds."""
         self.connection, self.node, self.now = connection, node, now
-        self._shelves: dict[type, Shelf] = {type(shelf): shelf for shelf in shelves}  # type: ignore[type-arg]
+        self._shelves: dict[type, Shelf[Any, Any]] = {}
         self._rows: dict[str, tuple[Table, list[tuple[object, ...]]]] = {}
         self._endings: dict[object, Callable[[], None]] = {}
 
     def shelf(self, kind: type[AnyShelf]) -> AnyShelf:
         """Give this batch's shelf of a kind."""
-        return self._shelves[kind]  # type: ignore[return-value]  # keyed by its own type
+        found = self._shelves.get(kind)
+        if found is None:
+            found = self._shelves[kind] = kind()
+        return found  # type: ignore[return-value]  # keyed by its own type
 
     def take_id(self) -> int:
         """Give a fresh identifier."""
@@ -87,11 +96,15 @@ class Batch:
         """Run an action once, after the last unit has decided and before the batch is saved; the first one of a key counts."""
         self._endings.setdefault(key, action)
 
-    def fill(self, units: Iterable[Unit[object]]) -> None:
-        """Load what the units touch, shelf by shelf."""
-        loaded: list[tuple[Shelf, set[object]]] = []  # type: ignore[type-arg]
-        for shelf in self._shelves.values():
-            wanted = {key for unit in units for key in unit.keys(shelf, self)}
+    def fill(self, units: Sequence[Unit[object]]) -> None:
+        """Load what the units touch, shelf by shelf in the order of their ranks."""
+        kinds = {kind for touched in {unit.touches for unit in units} for kind in touched}
+        loaded: list[tuple[Shelf[Any, Any], set[object]]] = []
+        for kind in sorted(kinds, key=_rank):
+            shelf: Shelf[Any, Any] = self.shelf(kind)
+            wanted = {
+                key for unit in units if kind in unit.touches for key in cast("Loading[object]", unit).keys(shelf, self)
+            }
             if wanted:
                 shelf.load(self.connection, wanted)
                 loaded.append((shelf, wanted))
@@ -102,10 +115,17 @@ class Batch:
         """Write everything: changed rows first, then what was appended."""
         for action in self._endings.values():
             action()
-        for shelf in self._shelves.values():
-            shelf.save(self.connection)
+        for kind in sorted(self._shelves, key=_rank):
+            self._shelves[kind].save(self.connection)
         for table, rows in self._rows.values():
             inserts[table.name].run(self.connection, rows)
+        # An ending may hold the batch that holds it: without this, only the garbage collector would free what was loaded.
+        self._endings.clear()
+
+
+def _rank(kind: type) -> int:
+    rank: int = kind.rank  # type: ignore[attr-defined]  # every kind of shelf has one
+    return rank
 
 
 class _Inserts(dict[str, Insert]):

@@ -8,14 +8,14 @@ outcome of a commit is unknown, every unit of it gets OutcomeUnknown: nobody may
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from gateway.store.batch import Batch, Shelf, Unit
+from gateway.store.batch import Batch, Unit
 from gateway.store.errors import (
     LaneClosed,
     LaneOverloaded,
@@ -69,7 +69,6 @@ class Lane:
         self,
         engine: Engine,
         node: Node,
-        shelves: Sequence[Callable[[], Shelf[Any, Any]]],
         *,
         clock: Callable[[], int],
         monotonic: Callable[[], float],
@@ -78,9 +77,8 @@ class Lane:
         max_batch: int = MAX_BATCH,
         max_waiting: int = MAX_WAITING,
     ) -> None:
-        """Take the writing engine, this node and the makers of the shelves; nothing runs before `start`."""
+        """Take the writing engine and this node; nothing runs before `start`."""
         self._engine, self._node = engine, node
-        self._shelves = sorted(shelves, key=lambda make: make().rank)
         self._clock, self._monotonic = clock, monotonic
         self._deliver = deliver or _finish_all
         self._alarm = alarm
@@ -226,7 +224,7 @@ class Lane:
         transaction = connection.begin()
         if self._node.ceiling - self._node.next_id < IDS_LEFT:
             extend(connection, self._node)
-        batch = Batch(connection, self._node, self._clock(), [make() for make in self._shelves])
+        batch = Batch(connection, self._node, self._clock())
         batch.fill([job.unit for job in jobs])
         for job in jobs:
             job.answer = job.unit.decide(batch)

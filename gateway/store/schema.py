@@ -27,9 +27,17 @@ def prepare(engine: Engine) -> None:
 
 
 def upgrade(engine: Engine) -> tuple[str | None, str]:
-    """Bring the tables to this program's version; gives the versions before and after."""
+    """Bring the tables to this program's version; gives the versions before and after.
+
+    Raises SchemaMismatch for a version that this program never had.
+    """
+    known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
     with engine.begin() as connection:
         before = current(connection)
+        if before is not None and before not in known:
+            raise SchemaMismatch(
+                f"the store is at version {before}, which this program does not know; use the program that wrote it"
+            )
         _upgrade(connection)
     return before, head()
 

@@ -84,6 +84,21 @@ class Update(_Writing):
         return _positional(str(compiled), compiled.positiontup, wanted)
 
 
+class Delete(_Writing):
+    """Delete rows by key, given as tuples."""
+
+    def __init__(self, table: Table, key: Sequence[str]) -> None:
+        """Name the columns that find the row."""
+        super().__init__()
+        self._table, self._key = table, tuple(key)
+
+    def _compile(self, dialect: Dialect) -> str:
+        columns = self._table.columns
+        condition = and_(*(columns[k] == bindparam(f"key_{k}", type_=columns[k].type) for k in self._key))
+        compiled = self._table.delete().where(condition).compile(dialect=dialect)
+        return _positional(str(compiled), compiled.positiontup, [f"key_{k}" for k in self._key])
+
+
 class SelectAmong(_Prepared):
     """Read the rows whose column is among a set of keys, in one statement whose text never changes.
 

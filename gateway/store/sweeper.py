@@ -6,13 +6,13 @@ their making within a node: they need no index of their times, and a step that f
 Conditions that a partial index stands on are literal text, since SQLite takes such an index for nothing else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar, Final, Protocol
 
 from sqlalchemy import Connection, Table, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from gateway.store.batch import Batch, Shelf
+from gateway.store.batch import Batch
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import answers, idempotency_keys, nodes, outbox, sessions, usage
 
@@ -45,14 +45,11 @@ class Sweep:
     """One step: delete what is past its retention, about `limit` rows at most."""
 
     alone: ClassVar[bool] = True
+    touches: ClassVar[tuple[type, ...]] = ()
 
     def __init__(self, retention: Retention, *, published_only: bool, limit: int = LIMIT) -> None:
         """Take the retentions, and whether events wait for a broker and so must not go before it has them."""
         self._retention, self._published_only, self._limit = retention, published_only, limit
-
-    def keys(self, _shelf: Shelf[Any, Any], _batch: Batch) -> Iterable[object]:
-        """Nothing of the shelves is needed."""
-        return ()
 
     def decide(self, batch: Batch) -> int:
         """Give the number of rows that went; 0 when nothing is left to do."""

@@ -256,3 +256,106 @@ outbox = Table(
     ),
 )
 """Events as committed with what they tell of. Swept by published_at, or by created_at where no broker is configured."""
+
+texts = Table(
+    "texts",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("node", Integer, nullable=False),
+    Column("source", String(21), nullable=False),
+    Column("destination", String(21), nullable=False),
+    Column("body", Text),
+    Column("link", String(64), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("payer", BigInteger),
+    Column("held", BigInteger, nullable=False),
+    Column("covered", SmallInteger, nullable=False),
+    Column("bundle_ends_at", BigInteger, nullable=False),
+    Column("reference_number", Integer, nullable=False),
+    Column("registered_delivery", SmallInteger, nullable=False),
+    Column("always", SmallInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("valid_until", BigInteger, nullable=False),
+    Column("parts", LargeBinary, nullable=False),
+    Column("final", SmallInteger, nullable=False),
+    Index("ix_texts_open", "id", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")),
+)
+"""Texts out. The body is gone at the final state; the row is swept by updated_at."""
+
+awaited_receipts = Table(
+    "awaited_receipts",
+    metadata,
+    Column("link", String(64), nullable=False),
+    Column("message_id", String(65), nullable=False),
+    Column("text_id", BigInteger, nullable=False),
+    Column("part", SmallInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("link", "message_id"),
+    sqlite_with_rowid=False,
+)
+"""Which text a message id of a link belongs to, until its receipt has come. Swept by created_at."""
+
+early_receipts = Table(
+    "early_receipts",
+    metadata,
+    Column("link", String(64), nullable=False),
+    Column("message_id", String(65), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("error", String(32), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("link", "message_id"),
+)
+"""Receipts that came before the answer to their submit_sm. Swept by created_at."""
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("link", String(64), nullable=False),
+    Column("source", String(21), nullable=False),
+    Column("destination", String(21), nullable=False),
+    Column("reference", Integer, nullable=False),
+    Column("total", SmallInteger, nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("link", "source", "destination", "reference", "total", "number"),
+)
+"""Parts of texts in that are not whole yet. Swept by created_at."""
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("link", String(64), nullable=False),
+    Column("digest", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("link", "digest"),
+    sqlite_with_rowid=False,
+)
+"""Texts in that were acknowledged lately, to know a redelivery by. Swept by at."""
+
+questions = Table(
+    "questions",
+    metadata,
+    Column("msisdn", String(21), nullable=False),
+    Column("short_code", String(21), nullable=False),
+    Column("id", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("cause", String(64), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("msisdn", "short_code"),
+)
+"""The one question that is open to a customer at a short code, such as `Reply YES to give`. Swept by expires_at."""
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("msisdn", String(21), nullable=False),
+    Column("short_code", String(21), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    PrimaryKeyConstraint("msisdn", "short_code"),
+)
+"""Who said STOP to which short code. Never swept."""

@@ -25,6 +25,7 @@ class _Change:
     """A change to the subscriber who has a number now."""
 
     alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (LineShelf, WalletShelf, ProfileShelf)
 
     def __init__(self, kind: str, number: str) -> None:
         self._kind, self._number = kind, number
@@ -57,6 +58,8 @@ class ToppedUp(msgspec.Struct, frozen=True):
 
 class TopUp(_Change):
     """Money paid in by a customer: cash -> wallet, once a reference."""
+
+    touches: ClassVar[tuple[type, ...]] = (KeyShelf, *_Change.touches)
 
     def __init__(self, kind: str, number: str, amount: int, reference: str, books: Books) -> None:
         """Take the line's number, an amount in micro-units and the payer's own reference."""

@@ -79,6 +79,7 @@ class Enrol:
     """One row of an import as a unit: booked once, under the key `import:<iccid>`."""
 
     alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (LineShelf, KeyShelf)
 
     def __init__(self, row: Enrolment, currency: str, books: Books) -> None:
         """Take the checked row and the currency of its plan."""

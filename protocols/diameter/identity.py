@@ -41,7 +41,7 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         connect: host and port to dial; None: the peer connects to us.
         tls: dial with this context; whoever dials, a connection without TLS is refused once this is set.
-        allowed_addresses: IP addresses that it may connect from; empty: any.
+        allowed_addresses: IP addresses and networks that it may connect from; empty: any.
         relay: it may bring requests of other Origin-Hosts than its own (a DRA).
     """
 

@@ -51,7 +51,7 @@ class Carrier(Protocol):
     def send_answer(self, message: bytes, *, rejected: bool) -> None:
         """Send it, or count it as dropped if the connection is gone."""
 
-    def evict(self) -> None:
+    def evict(self, detail: str) -> None:
         """End the connection at once, without a word."""
 
 
@@ -134,10 +134,10 @@ class Request:
         self._send(body + proxy_info, FLAG_ERROR if protocol_error else 0, rejected=True)
         self._inbound.tell_rejected(self, error)
 
-    def drop_connection(self) -> None:
+    def drop_connection(self, detail: str) -> None:
         """End the connection instead of answering: nobody knows what the answer would be, and the peer has to ask again."""
         self._answered = True
-        self._carrier.evict()
+        self._carrier.evict(detail)
 
     def _send(self, body: bytes, error_flag: int, *, rejected: bool) -> None:
         if self._answered:

@@ -5,6 +5,7 @@ node answers by itself), `outbound` (requests of ours). Here they meet sockets. 
 """
 
 import asyncio
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from protocols.diameter.events import (
 )
 from protocols.diameter.identity import Application, Limits, NodeIdentity, PeerConfig, encode_address
 from protocols.diameter.inbound import Inbound, Request
+from protocols.diameter.listener import Listener
 from protocols.diameter.node_events import (
     ConnectFailed,
     MessageRejected,
@@ -97,7 +99,7 @@ class Node:
         self._inbound = Inbound(identity, self._applications, self._limits.outstanding_per_peer, on_event)
         self._end_to_end = EndToEndIds(identity.origin_state_id, random)
         self._outbound = Outbound(self._table, self._end_to_end, self._flush)
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
         self._connections: dict[Peer, Connection] = {}
         self._half_open: dict[Connection, None] = {}
         self._half_open_addresses: Counter[str] = Counter()
@@ -108,33 +110,31 @@ class Node:
     @property
     def ports(self) -> list[int]:
         """The ports that we listen on, in the order of `listen`."""
-        return [server.sockets[0].getsockname()[1] for server in self._servers]
+        return [listener.port for listener in self._listeners]
 
     async def start(self) -> None:
         """Listen, and begin to dial. OSError if a port cannot be had; nothing is left open then."""
-        loop = asyncio.get_running_loop()
         try:
             for host, port, tls in self._listen:
-                server = await loop.create_server(lambda tls=tls: self._accept(tls), host, port, backlog=512)  # type: ignore[misc] # mypy cannot type a lambda's default
-                self._servers.append(server)
+                self._listeners.append(await Listener.open(host, port, tls, self._accept))
         except BaseException:
-            self._close_servers()
+            await self._close_listeners()
             raise
         self._dial_due()
 
     async def stop(self, cause: DisconnectCause, deadline: float) -> None:
         """Leave all peers in order, within `deadline` seconds: answers that we owe, DPR, DPA, end."""
         self._stopping = True
-        self._close_servers()
         if self._dial_timer is not None:
             self._dial_timer.cancel()
         now = self._clock()
         for peer, connection in list(self._connections.items()):
             if peer.closed:  # its TLS handshake is under way
-                connection.evict()
+                connection.evict("this node stops")
                 continue
             peer.disconnect(cause, now, deadline * (1.0 - _WAIT_FOR_THE_LAST))
             connection.pump(now)
+        await self._close_listeners()
         if self._connections:
             self._all_gone.clear()
             try:
@@ -142,7 +142,7 @@ class Node:
                     await self._all_gone.wait()
             except TimeoutError:
                 for connection in list(self._connections.values()):
-                    connection.evict()
+                    connection.evict("this node stops")
                 await asyncio.sleep(0)  # the transports tell of their end in the next tick
 
     def disconnect(self, identity: str, cause: DisconnectCause) -> None:
@@ -187,18 +187,11 @@ class Node:
     # What connections call (`transport.Owner`)
 
     def made(self, connection: Connection) -> None:
-        """A transport is there: count it as half-open, and make room for it."""
-        peer = connection.peer
-        if self._stopping and peer.role is Role.RESPONDER:
-            connection.evict()
-            return
+        """A transport is there: only now is it known which of our addresses the peer sees."""
         addresses = self._identity.host_ip_addresses or (
             (connection.local_address,) if connection.local_address else ()
         )
-        peer.local = LocalNode(self._identity, tuple(map(encode_address, addresses)), self._vendors)
-        self._connections[peer] = connection
-        if peer.role is Role.RESPONDER:
-            self._count_half_open(connection)
+        connection.peer.local = LocalNode(self._identity, tuple(map(encode_address, addresses)), self._vendors)
 
     def received(self, connection: Connection, header: Header, frame: bytes, now: float) -> None:
         """An application's message: the hot path."""
@@ -242,8 +235,26 @@ class Node:
 
     # Inside
 
-    def _accept(self, tls: ssl.SSLContext | None) -> Connection:
-        return Connection(self, self._new_peer(Role.RESPONDER), self._limits, self._clock, tls)
+    def _accept(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
+        if self._stopping:
+            sock.close()
+            return
+        peer = self._new_peer(Role.RESPONDER)
+        connection = Connection(self, peer, self._limits, self._clock, address)
+        self._connections[peer] = connection
+        self._count_half_open(connection)
+        connection.unclaimed = sock
+        connection.making = asyncio.get_running_loop().create_task(self._welcome(sock, tls, connection))
+
+    async def _welcome(self, sock: socket.socket, tls: ssl.SSLContext | None, connection: Connection) -> None:
+        connection.unclaimed = None
+        limit = self._limits.cer_deadline if tls else None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection, sock, ssl=tls, ssl_handshake_timeout=limit
+            )
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            connection.fail(f"TLS: {error}")
 
     def _new_peer(self, role: Role, entry: Entry | None = None) -> Peer:
         return Peer(
@@ -267,10 +278,8 @@ class Node:
         self._half_open_addresses[address] += 1
 
     def _evict_half_open(self, connection: Connection) -> None:
-        connection.evict()
-        if connection in self._half_open:  # its TLS handshake was under way
-            self._forget_half_open(connection)
-            self._tell(PeerRejected(connection.access.address, "", "too many half-open connections"))
+        connection.evict("too many half-open connections")
+        self._forget_half_open(connection)
 
     def _forget_half_open(self, connection: Connection) -> None:
         if connection in self._half_open:
@@ -352,7 +361,7 @@ class Node:
             connection.identity = entry.config.identity
             self._table.dialled(entry, peer)
             self._connections[peer] = connection
-            connection.dialling = asyncio.get_running_loop().create_task(self._dial(entry.config, connection))
+            connection.making = asyncio.get_running_loop().create_task(self._dial(entry.config, connection))
         self._plan_dial(now)
 
     async def _dial(self, config: PeerConfig, connection: Connection) -> None:
@@ -365,9 +374,9 @@ class Node:
         except (OSError, TimeoutError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: no host name
             connection.fail(str(error) or "no answer in time")
 
-    def _close_servers(self) -> None:
-        for server in self._servers:
-            server.close()
+    async def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            await listener.close()
 
     def _entry(self, identity: str) -> Entry:
         entry = self._table.get(identity)

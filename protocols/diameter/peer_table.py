@@ -5,6 +5,7 @@ that the owner can send their octets and read their events.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_address, ip_network
 from typing import Final
 
 import msgspec
@@ -226,11 +227,16 @@ def _at(entry: Entry, now: float) -> bool:
     return entry.current is None and entry.retry_at is not None and entry.retry_at <= now
 
 
+def _may_come_from(address: str, allowed: tuple[str, ...]) -> bool:
+    ip = ip_address(address.partition("%")[0])
+    return not allowed or any(ip in ip_network(network, strict=False) for network in allowed)
+
+
 def _refusal(entry: Entry | None, origin_host: str, access: Access) -> DiameterError | None:
     """Why this peer may not come in; all reasons look the same to the peer, but for the sentence."""
     if entry is None:
         return _unknown(f"{origin_host} is not a peer of this node")
-    if entry.config.allowed_addresses and access.address not in entry.config.allowed_addresses:
+    if not _may_come_from(access.address, entry.config.allowed_addresses):
         return _unknown(f"{origin_host} may not connect from {access.address}")
     if entry.config.tls is not None and not access.secure:
         return _unknown(f"{origin_host} has to use TLS")

@@ -1,7 +1,7 @@
 """The socket under one `Peer`: octets in, octets out once a tick of the loop, one timer. No task for a request."""
 
 import asyncio
-import ssl
+import socket
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -17,7 +17,7 @@ class Owner(Protocol):
     """The node, as a connection sees it."""
 
     def made(self, connection: "Connection") -> None:
-        """The transport of a connection is there; TLS may follow."""
+        """The transport of a connection is there."""
 
     def received(self, connection: "Connection", header: Header, frame: bytes, now: float) -> None:
         """An application's message has come."""
@@ -30,11 +30,7 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """One transport connection, with its `Peer`.
-
-    Args:
-        server_tls: the context of an accepted connection that begins with TLS.
-    """
+    """One transport connection, with its `Peer`."""
 
     def __init__(
         self,
@@ -42,7 +38,7 @@ class Connection(asyncio.Protocol):
         peer: Peer,
         limits: Limits,
         clock: Callable[[], float],
-        server_tls: ssl.SSLContext | None = None,
+        address: str = "",
     ) -> None:
         self.peer = peer
         self.identity = ""
@@ -51,15 +47,15 @@ class Connection(asyncio.Protocol):
         self.outstanding = 0
         """Requests that were handed over and not answered yet; `Peer` counts those that still lie in a read, too."""
         self.counters = Counters()
-        self.access = Access("")
+        self.access = Access(address)
         self.local_address = ""
-        self.dialling: asyncio.Task[None] | None = None
+        self.making: asyncio.Task[None] | None = None
+        """What dials, or does the handshake of TLS, until the transport is there."""
+        self.unclaimed: socket.socket | None = None
+        """An accepted socket that `making` has not taken yet."""
         self._owner = owner
         self._limits = limits
         self._clock = clock
-        self._server_tls = server_tls
-        self._securing: asyncio.Task[None] | None = None
-        self._early: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._flush_due = False
@@ -72,25 +68,18 @@ class Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The TCP connection is there (and TLS, if we dialled)."""
+        """The connection is there, TLS included."""
         self._adopt(cast("asyncio.Transport", transport))
         self._owner.made(self)
-        if transport.is_closing():
-            return
-        if self.peer.closed and self.dialling is not None:
+        if self._gone:  # given up while it was being made
             self._drop()
-        elif self._server_tls is not None:
-            # Handshakes are counted as half-open connections: so the listener is plain, and TLS begins here.
-            cast("asyncio.Transport", transport).pause_reading()
-            self._securing = self._loop.create_task(self._secure(self._server_tls))
-        else:
-            self._begin()
+            return
+        now = self._clock()
+        self.peer.connected(now)
+        self.pump(now)
 
     def data_received(self, data: bytes) -> None:
         """Octets have come: all whole messages in them are handled now."""
-        if self._securing is not None:  # they came with the end of the handshake, a tick before we hear of it
-            self._early.append(data)
-            return
         now = self._clock()
         self.peer.receive(data, now)
         self.pump(now)
@@ -159,12 +148,12 @@ class Connection(asyncio.Protocol):
         """The connection could not be made."""
         self._end(detail)
 
-    def evict(self) -> None:
+    def evict(self, detail: str) -> None:
         """Close at once, without a word."""
         now = self._clock()
         self.peer.abandon(CloseReason.ABANDONED, now)
         self.pump(now)
-        self._drop()
+        self._drop(detail)
 
     # Inside
 
@@ -177,38 +166,6 @@ class Connection(asyncio.Protocol):
             secure = transport.get_extra_info("ssl_object") is not None
             certificate = transport.get_extra_info("peercert") if secure else None
             self.access = Access(remote[0], secure, certificate_names(certificate) if certificate else None)
-
-    def _begin(self) -> None:
-        now = self._clock()
-        self.peer.connected(now)
-        self.pump(now)
-
-    async def _secure(self, context: ssl.SSLContext) -> None:
-        """The handshake of an accepted connection."""
-        assert self._transport is not None
-        try:
-            transport = await self._loop.start_tls(
-                self._transport,
-                self,
-                context,
-                server_side=True,
-                ssl_handshake_timeout=self._limits.cer_deadline,
-                ssl_shutdown_timeout=self._limits.closing_deadline,
-            )
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: the transport closed meanwhile
-            self._drop()
-            self._end(f"TLS: {error}")
-            return
-        if transport is None or self._gone:  # cut off meanwhile; asyncio then returns no transport
-            self._drop()
-            self._end("TLS: the handshake was cut off")
-            return
-        self._adopt(transport)
-        self._securing = None
-        self._begin()
-        for data in self._early:
-            self.data_received(data)
-        self._early.clear()
 
     def _flush(self) -> None:
         self._flush_due = False
@@ -248,12 +205,11 @@ class Connection(asyncio.Protocol):
         """Send the last words, then close; a peer that does not take them is cut off."""
         if self._gone:
             return
-        if self.dialling is not None and self._transport is None:
-            self.dialling.cancel()
-            self._end("")
-            return
         transport = self._transport
-        if transport is None or transport.is_closing():
+        if transport is None:
+            self._drop()
+            return
+        if transport.is_closing():
             return
         last = self.peer.data_to_send()
         if last:
@@ -262,9 +218,16 @@ class Connection(asyncio.Protocol):
         if self._linger is None:
             self._linger = self._loop.call_later(self._limits.closing_deadline, self._drop)
 
-    def _drop(self) -> None:
+    def _drop(self, detail: str = "") -> None:
+        """Without waiting for anything."""
         if self._transport is not None:
             self._transport.abort()
+            return
+        if self.making is not None:
+            self.making.cancel()
+        if self.unclaimed is not None:
+            self.unclaimed.close()
+        self._end(detail)
 
     def _end(self, detail: str) -> None:
         """Forget everything; may be called again."""

@@ -61,7 +61,7 @@ async def talk_of_money(talk):
     """Every kind of answer of the charging desk."""
     service = desks.service
     await talk.charge(2001, request(1, 0, service(10, ask=0), service(100, ask=0, service_identifier=(1, 2))))
-    await talk.charge(2001, request(1, 0, service(10, ask=0)), proxy_info(b"a.dra", b"1") + proxy_info(b"b.dra", b"22"))
+    await talk.charge(2001, request(1, 0, service(10, ask=0)), proxy_info(b"a.dra", b"1") + proxy_info(b"b.dra", b"2"))
     await talk.charge(2001, request(2, 1, service(10, [700, 800], ask=0)), flags=0xD0)
     await talk.charge(2001, request(2, 2, service(10, [5]), service(200, ask=5_000_000)))
     await talk.charge(2001, request(3, 3, service(10, [6])))
@@ -90,7 +90,8 @@ async def talk_of_faults(talk):
     await talk.charge(5001, good, encode_avp(318, b"\0\0\0\7"))
     await talk.charge(5001, good, encode_avp(456, encode_avp(318, b"\0\0\0\7")))
     await talk.charge(5009, good, encode_avp(415, bytes(4)))
-    await talk.charge(5009, good, 2 * encode_avp(873, 13 * gy_samples.ps_information(), 10415))
+    long = encode_avp(873, encode_avp(874, encode_avp(30, bytes(5000), 0, 0x40), 10415), 10415)
+    await talk.charge(5009, good, 2 * long)
     await talk.charge(5014, good, bytes.fromhex("000001a2 40000003"))
     await talk.charge(5014, good, bytes.fromhex("000001a2 40000100"))
     await talk.charge(5014, good, encode_avp(455, b"\0\0\1"))
@@ -213,3 +214,121 @@ def written(tmp_path_factory):
 
     relay_port = free_port()
     return asyncio.run(scene(tmp_path_factory.mktemp("gateway")))
+
+
+@pytest.fixture(scope="module")
+def capture(written, tmp_path_factory):
+    """The capture of everything written."""
+    frames, _ = written
+    path = tmp_path_factory.mktemp("capture") / "gateway.pcap"
+    pcap.write(path, [frame.octets for frame in frames])
+    return path
+
+
+def tshark(path, *arguments):
+    command = [TSHARK, "-r", str(path), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def fields(path, *names, display=""):
+    """Fields of each frame as tshark sees them: a list of values each."""
+    elements = [argument for name in names for argument in ("-e", name)]
+    packets = json.loads(tshark(path, "-T", "json", "-Y", display, *elements))
+    return [[packet["_source"]["layers"].get(name, []) for name in names] for packet in packets]
+
+
+def test_tshark_has_nothing_to_say_but_of_what_failed_avps_quote(capture):
+    # A Failed-AVP holds the client's own AVP of a wrong size, or an example of the least size, which for text is empty
+    # (RFC 6733 §7.1.5): tshark remarks on just that. Everything else is without a mark.
+    assert tshark(capture, "-Y", f"_ws.expert.severity > {WARNING}") == ""
+    marked = fields(capture, "diameter.Result-Code", "_ws.expert.message", display=f"_ws.expert.severity >= {WARNING}")
+    assert marked == [
+        [["5009"], ["Data is empty"]],
+        [["5014"], ["Bad Integer32 Length (3)"]],
+        [["5005"], ["Data is empty"]],
+        [["5005"], ["Data is empty"]],
+    ]
+    assert fields(capture, "diameter.Result-Code", display="_ws.malformed") == [[["5014"]]]
+
+
+def test_tshark_sees_every_kind_of_answer_with_its_flags_and_result(capture, written):
+    _, expected = written
+    seen = [
+        (int(code), int(flags, 16), int(results[0]))
+        for (code,), (flags,), results in fields(
+            capture,
+            "diameter.cmd.code",
+            "diameter.flags",
+            "diameter.Result-Code",
+            display="diameter.cmd.code in {271,272}",
+        )
+    ]
+    assert seen == expected
+    results = {result for _, _, result in seen}
+    assert results >= {2001, 4012, 5001, 5002, 5004, 5005, 5009, 5012, 5014, 5030, 5031}
+    assert results >= {3001, 3002, 3003, 3005, 3007, 3008}
+
+
+def test_tshark_sees_the_base_messages_of_both_roles(capture):
+    base_messages = {
+        (int(code), int(flags, 16), int(results[0]) if results else None)
+        for (code,), (flags,), results in fields(
+            capture,
+            "diameter.cmd.code",
+            "diameter.flags",
+            "diameter.Result-Code",
+            display="diameter.applicationId == 0",
+        )
+    }
+    assert base_messages == {
+        (257, 0x80, None),
+        (257, 0x20, 3010),
+        (257, 0x00, 5010),
+        (257, 0x00, 4003),
+        (257, 0x00, 2001),
+        (280, 0x80, None),
+        (280, 0x00, 2001),
+        (282, 0x80, None),
+        (282, 0x00, 2001),
+    }
+
+
+def test_tshark_reads_the_values_of_grants_echoes_and_failures(capture):
+    names = ["Session-Id", "Origin-Host", "Auth-Application-Id", "CC-Request-Type", "CC-Request-Number",
+             "CC-Session-Failover", "Rating-Group", "Service-Identifier", "CC-Total-Octets", "Validity-Time",
+             "Volume-Quota-Threshold", "Quota-Holding-Time", "Proxy-Host", "Proxy-State"]  # fmt: skip
+    first, repeated, *_ = fields(capture, *(f"diameter.{name}" for name in names), display="diameter.cmd.code == 272")
+    assert dict(zip(names, first, strict=True)) == {
+        "Session-Id": ["pgw.host.example;tshark;1"],
+        "Origin-Host": ["ocs.tpo.example"],
+        "Auth-Application-Id": ["4"],
+        "CC-Request-Type": ["1"],
+        "CC-Request-Number": ["0"],
+        "CC-Session-Failover": ["1"],
+        "Rating-Group": ["10", "100"],
+        "Service-Identifier": ["1", "2"],
+        "CC-Total-Octets": ["10000000", "10000000"],
+        "Validity-Time": ["3600", "3600"],
+        "Volume-Quota-Threshold": ["2000000", "2000000"],
+        "Quota-Holding-Time": ["600", "600"],
+        "Proxy-Host": [],
+        "Proxy-State": [],
+    }
+    assert repeated[:-2] == first[:-2]
+    assert repeated[-2:] == [["a.dra", "b.dra"], ["31", "32"]]
+    poor = fields(
+        capture,
+        "diameter.CC-Total-Octets",
+        "diameter.Final-Unit-Action",
+        "diameter.Result-Code",
+        display='diameter.Session-Id == "pgw.host.example;tshark;2"',
+    )
+    assert poor == [[["2000000"], ["0"], ["2001", "2001"]], [[], [], ["2001", "4012"]]]
+    other_units = "diameter.CC-Time || diameter.CC-Service-Specific-Units"
+    assert fields(
+        capture,
+        "diameter.CC-Time",
+        "diameter.Time-Quota-Threshold",
+        "diameter.CC-Service-Specific-Units",
+        display=other_units,
+    ) == [[["300"], ["60"], []], [[], [], ["2"]]]

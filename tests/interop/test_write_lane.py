@@ -40,6 +40,7 @@ class Add:
     """Add to a wallet's balance; the numbers seen tell the order in which units were decided."""
 
     alone = False
+    touches = (WalletShelf,)
 
     def __init__(self, subscriber_id, amount=1, poison=None, seen=None):
         self.subscriber_id, self.amount, self.poison, self.seen = subscriber_id, amount, poison, seen

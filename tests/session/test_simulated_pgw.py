@@ -370,7 +370,7 @@ def free_port():
 @pytest.fixture
 def config(tmp_path):
     """The shipped configuration, on ports and a store of its own."""
-    for name in ("plans.yaml", "causes.yaml", "sample-subscribers.csv"):
+    for name in ("plans.yaml", "causes.yaml", "keywords.yaml", "sample-subscribers.csv"):
         (tmp_path / name).write_text((CONFIG / name).read_text())
     text = (CONFIG / "gateway.yaml").read_text()
     text = text.replace("127.0.0.1:3868", f"127.0.0.1:{free_port()}").replace(
@@ -400,7 +400,7 @@ def test_the_network_with_its_gateway_charges_and_both_stop_in_order_at_sigterm(
     assert "tpo --config" in seen
     assert "the gateway has stopped" in seen
     log = (config.parent / "var" / "gateway.log").read_text()
-    assert log.index('"diameter.peer.down"') < log.index('"daemon.stopping"') < log.index('"daemon.stopped"')
+    assert log.index('"diameter.peer.left"') < log.index('"daemon.stopping"') < log.index('"daemon.stopped"')
     check = subprocess.run(tpo(config, "ledger", "check", "--json"), capture_output=True, text=True, check=True)
     assert json.loads(check.stdout)["ok"]
 

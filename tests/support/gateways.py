@@ -55,11 +55,11 @@ causes: {ROOT}/config/causes.yaml
 """
         )
 
-    def start(self):
-        """Start the process and wait until it says that it is ready."""
+    def start(self, *options):
+        """Start `tpo run`, with these options, and wait until it says that it is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway.cli", "--config", str(self.config), "run"],
+                [sys.executable, "-m", "gateway.cli", "--config", str(self.config), "run", *options],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -4,7 +4,6 @@ import itertools
 import time
 from contextlib import contextmanager
 
-from gateway.charging.shelves import SHELVES
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
 from gateway.store import nodes, schema
@@ -31,7 +30,6 @@ class Workplace:
         self.lane = Lane(
             self.writer,
             self.node,
-            SHELVES,
             clock=lambda: next(self.ticks),
             monotonic=time.monotonic,
             alarm=lambda event, detail: self.alarms.append((event, detail)),

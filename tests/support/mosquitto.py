@@ -112,6 +112,7 @@ class Tell:
     """A unit that writes events with running numbers, each as a row of its own or, with `batch`, as one row."""
 
     alone = False
+    touches = ()
 
     def __init__(self, *numbers, subject="s1:a", batch=False, padding=""):
         self.events = [
@@ -119,9 +120,6 @@ class Tell:
             for n in numbers
         ]
         self.batch = batch
-
-    def keys(self, _shelf, _batch):
-        return ()
 
     def decide(self, batch):
         if self.batch:

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
+
 from support.postgres import _run
 
 

@@ -65,7 +65,9 @@ def reckon(gateway, pgw, url, opening):
 def _check_wallets(gateway, pgw, url, opening, records):
     engine = open_reader(url)
     with reading(engine) as connection:
-        owners = dict(connection.execute(select(lines.c.subscriber_id, lines.c.value).where(lines.c.kind == "msisdn")).all())
+        owners = dict(
+            connection.execute(select(lines.c.subscriber_id, lines.c.value).where(lines.c.kind == "msisdn")).all()
+        )
         held = [connection.execute(select(func.sum(t.c.reserved))).scalar_one() for t in (wallets, sessions)]
         left_open = connection.execute(
             select(func.count()).select_from(sessions).where(sessions.c.closed_at.is_(None))

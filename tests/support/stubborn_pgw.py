@@ -79,9 +79,9 @@ class StubbornPgw:
             await asyncio.gather(link, *workers, return_exceptions=True)
 
     async def _work(self, place):
-        own = range(place, len(self.customers), self.concurrency)
-        if place % 2:  # half of them share their customers: sessions of one wallet overlap
-            own = range(place - 1, len(self.customers), self.concurrency)
+        own = list(range(place, len(self.customers), self.concurrency))
+        if place % 2:  # half of them also serve their neighbours' customers: sessions of one wallet overlap
+            own += range(place - 1, len(self.customers), self.concurrency)
         while not self._ending.is_set():
             number = next(self._sessions)
             customer = self._random.choice(own)

@@ -94,9 +94,9 @@ class TheirPgw:
             setattr(request, name, value)
         return request
 
-    def raw(self, avps, *, flags=REQUEST | PROXIABLE, application=GY, code=CREDIT_CONTROL):
+    def raw(self, avps, *, flags=REQUEST | PROXIABLE, application=GY):
         """A message of just these AVPs in just this order."""
-        header = MessageHeader(command_flags=flags, command_code=code, application_id=application)
+        header = MessageHeader(command_flags=flags, command_code=CREDIT_CONTROL, application_id=application)
         return Message(header, list(avps))
 
     def start_of(self, session_id):

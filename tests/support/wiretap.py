@@ -14,7 +14,6 @@ class Frame:
     def __init__(self, octets):
         self.octets = octets
         self.flags, self.code = octets[4], int.from_bytes(octets[5:8], "big")
-        self.application = int.from_bytes(octets[8:12], "big")
         self.hop_by_hop, self.end_to_end = octets[12:16], octets[16:20]
 
     @property

@@ -17,12 +17,10 @@ class Write:
     """A unit that collects events under topics and emits others by themselves."""
 
     alone = False
+    touches = ()
 
     def __init__(self, collected=(), emitted=(), fails=False):
         self.collected, self.emitted, self.fails = collected, emitted, fails
-
-    def keys(self, _shelf, _batch):
-        return ()
 
     def decide(self, batch):
         for topic, number in self.collected:

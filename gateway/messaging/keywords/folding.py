@@ -1,0 +1,47 @@
+"""Make what people type comparable: case, accents, punctuation, emoji and fancy letters don't matter.
+
+A text becomes a list of tokens, each a run of lower-case letters (`wateraid`), a number with its separators (`5.50`), or
+one sign that changes what a number means (`£`, `%`). Everything else only separates.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+SPOILER: Final = "¤"
+"""Stands for ½, ², ① and their like: neither digits nor to be overlooked, so that `5²` is neither 52 nor 5."""
+
+_TOKEN: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)*|[^\W\d_]+|[^\w\s]")
+_INNER_APOSTROPHE: Final = re.compile(r"(?<=[^\W\d_])['\u2019](?=[^\W\d_])")
+_LETTERS: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
+
+
+def fold(text: str) -> str:
+    """Return `text` in lower case without accents, its letters and digits the plain ones; punctuation stays."""
+    if text.isascii():
+        return text.lower()
+    plain = "".join(SPOILER if unicodedata.category(character) == "No" else character for character in text)
+    decomposed = unicodedata.normalize("NFKD", plain).casefold().translate(_LETTERS)
+    return "".join(map(_fold_character, decomposed))
+
+
+def _fold_character(character: str) -> str:
+    match unicodedata.category(character):
+        case "Mn" | "Me" | "Cf":
+            # Accents, the box of a keycap emoji, zero-width joiners: nobody types them apart.
+            return ""
+        case "Nd":
+            return str(unicodedata.decimal(character))
+        case _:
+            return character
+
+
+def tokens(text: str) -> list[str]:
+    """Return the words, numbers and money signs of `text`, in order."""
+    found = _TOKEN.findall(_INNER_APOSTROPHE.sub("", fold(text)))
+    return [part for part in found if part[0].isalnum() or part == "%" or unicodedata.category(part) == "Sc"]
+
+
+def joined(words: list[str]) -> str:
+    """Return words without the spaces between them: `water aid`, `Water-Aid` and `WATERAID` are one."""
+    return "".join(words)

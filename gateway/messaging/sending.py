@@ -1,0 +1,343 @@
+"""Texts on their way to the SMSC: taken for sending before they go out, then what the SMSC said of each part."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.ledger.wallets import WalletShelf
+from gateway.messaging.office import Office
+from gateway.messaging.settling import settle
+from gateway.messaging.texts import Step, Text, TextShelf
+from gateway.store import tables
+from gateway.store.batch import Batch, Shelf
+from gateway.store.statements import Delete, SelectAmong
+from gateway.store.tables import awaited_receipts, early_receipts, opt_outs
+from gateway.subscribers.profiles import ProfileShelf
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """A part of a text and the link that is to carry it."""
+
+    text_id: int
+    part: int
+    link: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of a part at the SMSC: `step` is accepted, waiting (try again), failed or doubtful."""
+
+    text_id: int
+    part: int
+    link: str
+    step: Step
+    message_id: str = ""
+    forms: tuple[str, ...] = ()
+    error: str = ""
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """A delivery receipt: the forms that its message id may have, and a final step; None if it is not final."""
+
+    link: str
+    forms: tuple[str, ...]
+    step: Step | None
+    error: str = ""
+    destination: str = ""
+    reference: int | None = None
+
+
+class OptOutShelf(Shelf[str, set[str]]):
+    """Who opted out of what, by phone number."""
+
+    rank: ClassVar[int] = 17
+
+    def load(self, connection: Connection, keys: set[str]) -> None:
+        """Read the short codes that these numbers said STOP to."""
+        for msisdn, short_code in _OPT_OUTS.run(connection, keys):
+            self.rows.setdefault(msisdn, set()).add(short_code)
+
+    def out(self, msisdn: str, short_code: str) -> bool:
+        """Tell whether a number wants nothing from a short code."""
+        return short_code in self.rows.get(msisdn, ())
+
+
+class AwaitedShelf(Shelf[str, list[tuple[str, int, int]]]):
+    """Which part of which text a message id stands for: id -> [(link, text, part)]."""
+
+    rank: ClassVar[int] = 13
+
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__()
+        self.gone: list[tuple[str, str]] = []
+
+    def load(self, connection: Connection, keys: set[str]) -> None:
+        """Read what waits for receipts with these ids."""
+        for message_id, link, text_id, part in _AWAITED.run(connection, keys):
+            self.rows.setdefault(message_id, []).append((link, text_id, part))
+
+    def find(self, link: str, forms: Iterable[str]) -> tuple[str, int, int] | None:
+        """Give (message id, text, part) for the first form that this link knows."""
+        for form in forms:
+            for known, text_id, part in self.rows.get(form, ()):
+                if known == link:
+                    return form, text_id, part
+        return None
+
+    def forget(self, link: str, message_id: str) -> None:
+        """Stop waiting for a receipt that has come."""
+        self.rows[message_id] = [entry for entry in self.rows[message_id] if entry[0] != link]
+        self.gone.append((link, message_id))
+
+    def save(self, connection: Connection) -> None:
+        """Delete what is no longer waited for."""
+        _FORGET.run(connection, self.gone)
+
+
+class EarlyShelf(Shelf[str, list[tuple[str, str, str]]]):
+    """Receipts that came before their submit_sm was answered: id -> [(link, step, error)]."""
+
+    rank: ClassVar[int] = 14
+
+    def load(self, connection: Connection, keys: set[str]) -> None:
+        """Read early receipts with these ids."""
+        for message_id, link, state, error in _EARLY.run(connection, keys):
+            self.rows.setdefault(message_id, []).append((link, state, error))
+
+
+_FORGET = Delete(awaited_receipts, ["link", "message_id"])
+_OPT_OUTS = SelectAmong(select(opt_outs.c.msisdn, opt_outs.c.short_code), opt_outs.c.msisdn, str)
+_AWAITED = SelectAmong(
+    select(awaited_receipts.c.message_id, awaited_receipts.c.link, awaited_receipts.c.text_id, awaited_receipts.c.part),
+    awaited_receipts.c.message_id,
+    str,
+)
+_EARLY = SelectAmong(
+    select(early_receipts.c.message_id, early_receipts.c.link, early_receipts.c.state, early_receipts.c.error),
+    early_receipts.c.message_id,
+    str,
+)
+
+
+class _OnTexts:
+    """A unit about texts: it needs them, and the wallets of those who pay."""
+
+    alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (TextShelf, WalletShelf, ProfileShelf)
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    def text_ids(self, batch: Batch) -> Iterable[int]:
+        """Name the texts."""
+        raise NotImplementedError
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the texts, then their payers."""
+        if isinstance(shelf, TextShelf):
+            return self.text_ids(batch)
+        if isinstance(shelf, (WalletShelf, ProfileShelf)):
+            texts = (batch.shelf(TextShelf).get(text_id) for text_id in self.text_ids(batch))
+            return [text.payer for text in texts if text is not None and text.payer is not None]
+        return ()
+
+    def finish(self, batch: Batch, text: Text) -> None:
+        """Work out the state; a text that has just become final is paid for or given back, and told of."""
+        if text.settle(batch.now):
+            settle(batch, text, self._office.desk)
+            self._office.tell_final(batch, text)
+
+
+class TakeForSending(_OnTexts):
+    """Write down that parts are about to go out; only those named in the answer may."""
+
+    touches: ClassVar[tuple[type, ...]] = (OptOutShelf, *_OnTexts.touches)
+
+    def __init__(self, office: Office, legs: Sequence[Leg]) -> None:
+        """Take the parts and their links."""
+        super().__init__(office)
+        self._legs = legs
+
+    def text_ids(self, _batch: Batch) -> Iterable[int]:
+        """Name the texts."""
+        return {leg.text_id for leg in self._legs}
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the receivers too: who opted out since gets nothing."""
+        if isinstance(shelf, OptOutShelf):
+            texts = (batch.shelf(TextShelf).get(leg.text_id) for leg in self._legs)
+            return {text.destination for text in texts if text is not None}
+        return super().keys(shelf, batch)
+
+    def decide(self, batch: Batch) -> list[Leg]:
+        """Give the parts that may go out now."""
+        taken = []
+        for leg in self._legs:
+            text = batch.shelf(TextShelf).get(leg.text_id)
+            if text is None:
+                continue
+            part = text.parts[leg.part]
+            if text.valid_until <= batch.now:
+                part.go(Step.EXPIRED, "validity period over")
+            elif not text.always and batch.shelf(OptOutShelf).out(text.destination, text.source):
+                part.go(Step.CANCELLED, "the receiver opted out")
+            elif part.go(Step.SENT):
+                text.link = leg.link
+                taken.append(leg)
+            self.finish(batch, text)
+        return taken
+
+
+class NoteAnswers(_OnTexts):
+    """What the SMSC answered to parts that went out, or that it never did."""
+
+    touches: ClassVar[tuple[type, ...]] = (EarlyShelf, *_OnTexts.touches)
+
+    def __init__(self, office: Office, answers: Sequence[Answer]) -> None:
+        """Take the answers in the order in which they came."""
+        super().__init__(office)
+        self._answers = answers
+
+    def text_ids(self, _batch: Batch) -> Iterable[int]:
+        """Name the texts."""
+        return {answer.text_id for answer in self._answers}
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the new message ids too: their receipts may be there already."""
+        if isinstance(shelf, EarlyShelf):
+            return {form for answer in self._answers for form in answer.forms}
+        return super().keys(shelf, batch)
+
+    def decide(self, batch: Batch) -> None:
+        """Move the parts; wait for receipts where they were asked for."""
+        for answer in self._answers:
+            text = batch.shelf(TextShelf).get(answer.text_id)
+            if text is None:
+                continue
+            part = text.parts[answer.part]
+            if part.go(answer.step, answer.error):
+                part.maybe_double = part.maybe_double or answer.step is Step.DOUBTFUL
+                if answer.step is Step.ACCEPTED:
+                    part.message_id = answer.message_id
+                    self._await(batch, text, answer)
+            self.finish(batch, text)
+
+    def _await(self, batch: Batch, text: Text, answer: Answer) -> None:
+        part = text.parts[answer.part]
+        if not text.registered_delivery:
+            part.go(Step.DELIVERED)
+            return
+        early = batch.shelf(EarlyShelf)
+        for form in answer.forms:
+            for link, step, error in early.rows.get(form, ()):
+                if link == answer.link:
+                    part.go(Step(step), error)
+                    forget_early(batch, link, form)
+                    return
+        row = (answer.link, answer.forms[0] if answer.forms else answer.message_id, text.id, answer.part, batch.now)
+        batch.add(awaited_receipts, row)
+        batch.shelf(AwaitedShelf).rows.setdefault(str(row[1]), []).append((answer.link, text.id, answer.part))
+
+
+class NoteReceipts(_OnTexts):
+    """Delivery receipts: matched by link and message id, held if they come early, ignored if they come twice."""
+
+    touches: ClassVar[tuple[type, ...]] = (AwaitedShelf, *_OnTexts.touches)
+
+    def __init__(self, office: Office, receipts: Sequence[Receipt]) -> None:
+        """Take the receipts in the order in which they came."""
+        super().__init__(office)
+        self._receipts = receipts
+
+    def text_ids(self, batch: Batch) -> Iterable[int]:
+        """Name the texts that the message ids lead to."""
+        awaited = batch.shelf(AwaitedShelf)
+        found = (awaited.find(receipt.link, receipt.forms) for receipt in self._receipts)
+        return {entry[1] for entry in found if entry is not None}
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the message ids in every form that they may have."""
+        if isinstance(shelf, AwaitedShelf):
+            return {form for receipt in self._receipts for form in receipt.forms}
+        return super().keys(shelf, batch)
+
+    def decide(self, batch: Batch) -> int:
+        """Give how many receipts moved a part."""
+        return sum(self._note(batch, receipt) for receipt in self._receipts if receipt.step is not None)
+
+    def _note(self, batch: Batch, receipt: Receipt) -> bool:
+        found = batch.shelf(AwaitedShelf).find(receipt.link, receipt.forms)
+        if found is None:
+            return self._settle_doubt(batch, receipt) or keep_early(batch, receipt)
+        message_id, text_id, number = found
+        text = batch.shelf(TextShelf).get(text_id)
+        assert receipt.step is not None
+        if text is None or not text.parts[number].go(receipt.step, receipt.error):
+            return False
+        batch.shelf(AwaitedShelf).forget(receipt.link, message_id)
+        self.finish(batch, text)
+        return True
+
+    def _settle_doubt(self, batch: Batch, receipt: Receipt) -> bool:
+        """A receipt that echoes our user_message_reference settles a part whose answer was lost (doubtful: wait)."""
+        if receipt.reference is None:
+            return False
+        candidates = select(tables.texts.c.id).where(
+            tables.texts.c.final == 0,
+            tables.texts.c.state == "doubtful",
+            tables.texts.c.destination == receipt.destination,
+            tables.texts.c.link == receipt.link,
+        )
+        shelf = batch.shelf(TextShelf)
+        for (text_id,) in batch.connection.execute(candidates).all():
+            if text_id not in shelf.rows:
+                shelf.load(batch.connection, {text_id})
+            text = shelf.rows[text_id]
+            for number, part in enumerate(text.parts):
+                same = (text.reference_number + number) & 0xFFFF == receipt.reference
+                if (
+                    same
+                    and part.step is Step.DOUBTFUL
+                    and receipt.step is not None
+                    and part.go(receipt.step, receipt.error)
+                ):
+                    self.finish(batch, text)
+                    return True
+        return False
+
+
+def keep_early(batch: Batch, receipt: Receipt) -> bool:
+    """Hold a receipt whose submit_sm is not answered yet; it is never counted as having moved anything."""
+    assert receipt.step is not None
+    early = batch.shelf(EarlyShelf)
+    message_id = receipt.forms[0]
+    entry = (receipt.link, str(receipt.step), receipt.error)
+    known = early.rows.setdefault(message_id, [])
+    if entry not in known:
+        known.append(entry)
+        exists = select(early_receipts.c.link).where(
+            early_receipts.c.link == receipt.link, early_receipts.c.message_id == message_id
+        )
+        if batch.connection.execute(exists).first() is None:
+            batch.add(early_receipts, (receipt.link, message_id, str(receipt.step), receipt.error[:32], batch.now))
+    return False
+
+
+def forget_early(batch: Batch, link: str, message_id: str) -> None:
+    """Delete an early receipt that has found its text."""
+    batch.connection.execute(
+        early_receipts.delete().where(early_receipts.c.link == link, early_receipts.c.message_id == message_id)
+    )
+
+
+def open_texts(connection: Connection, node: int, after: int, limit: int) -> Sequence[tuple[Any, ...]]:
+    """Read texts of a node that are not final, in their order, for a start after a stop of any kind."""
+    texts = tables.texts
+    return connection.execute(
+        select(texts)
+        .where(texts.c.final == 0, texts.c.node == node, texts.c.id > after)
+        .order_by(texts.c.id)
+        .limit(limit)
+    ).all()

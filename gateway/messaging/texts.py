@@ -1,0 +1,167 @@
+"""A text on its way out: its parts, what became of each, and the state that follows for the whole.
+
+A part is `waiting`, then `sent` (handed to the link, written down before it goes out), then `accepted` by the SMSC with a
+message id, or `doubtful` where the link died before the answer. `delivered`, `failed`, `expired` and `cancelled` are final.
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.store.batch import Shelf
+from gateway.store.statements import Insert, SelectAmong, Update
+from gateway.store.tables import texts
+
+
+class State(StrEnum):
+    """A text's state, as the interfaces tell it."""
+
+    QUEUED = "queued"
+    SUBMITTED = "submitted"
+    DOUBTFUL = "doubtful"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class Step(StrEnum):
+    """A part's state."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    DOUBTFUL = "doubtful"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+STEPS: dict[Step, frozenset[Step]] = {
+    Step.WAITING: frozenset({Step.SENT, Step.EXPIRED, Step.CANCELLED, Step.FAILED}),
+    Step.SENT: frozenset({Step.ACCEPTED, Step.DOUBTFUL, Step.WAITING, Step.DELIVERED, Step.FAILED, Step.EXPIRED}),
+    Step.ACCEPTED: frozenset({Step.DELIVERED, Step.FAILED, Step.EXPIRED}),
+    Step.DOUBTFUL: frozenset({Step.WAITING, Step.ACCEPTED, Step.DELIVERED, Step.FAILED, Step.EXPIRED}),
+    Step.DELIVERED: frozenset(),
+    Step.FAILED: frozenset(),
+    Step.EXPIRED: frozenset(),
+    Step.CANCELLED: frozenset(),
+}
+"""Where each part may go from where it stands; everything else is ignored as late or doubled news."""
+
+FINAL = frozenset(step for step, following in STEPS.items() if not following)
+_WHOLE: tuple[tuple[Step, State], ...] = (
+    (Step.DOUBTFUL, State.DOUBTFUL),
+    (Step.WAITING, State.QUEUED),
+    (Step.SENT, State.SUBMITTED),
+    (Step.ACCEPTED, State.SUBMITTED),
+    (Step.FAILED, State.FAILED),
+    (Step.EXPIRED, State.EXPIRED),
+    (Step.CANCELLED, State.CANCELLED),
+    (Step.DELIVERED, State.DELIVERED),
+)
+"""What the whole is as soon as one of its parts is so, the first that applies."""
+
+
+class Part(msgspec.Struct):
+    """One segment: its step, the SMSC's message id, the last status or receipt error, and whether it may arrive twice."""
+
+    step: Step = Step.WAITING
+    message_id: str = ""
+    error: str = ""
+    maybe_double: bool = False
+
+    def go(self, step: Step, error: str = "") -> bool:
+        """Move to a step if the table allows it, and tell whether it did."""
+        if step not in STEPS[self.step]:
+            return False
+        self.step, self.error = step, error
+        return True
+
+
+class Text(msgspec.Struct):
+    """A text out; money in micro-units, times in microseconds.
+
+    `payer` is the subscriber who pays, None for the company; `held` of the payer's money and `covered` parts of the bundle
+    that ends at `bundle_ends_at` are promised until the text is final. `always` is 1 for a text that goes out although the
+    receiver opted out: the answers to STOP and HELP.
+    """
+
+    id: int
+    node: int
+    source: str
+    destination: str
+    body: str | None
+    link: str
+    state: State
+    payer: int | None
+    held: int
+    covered: int
+    bundle_ends_at: int
+    reference_number: int
+    registered_delivery: int
+    always: int
+    created_at: int
+    updated_at: int
+    valid_until: int
+    parts: list[Part]
+    fresh: bool = False
+    changed: bool = False
+
+    def settle(self, now: int) -> bool:
+        """Work out the state from the parts; tell whether the text has just become final. A final text forgets its body."""
+        self.updated_at, self.changed = now, True
+        if any(part.step not in FINAL for part in self.parts):
+            steps = {part.step for part in self.parts}
+            self.state = next(state for step, state in _WHOLE if step in steps)
+            return False
+        was_final = self.body is None
+        steps = {part.step for part in self.parts}
+        self.state = next(state for step, state in _WHOLE if step in steps)
+        self.body = None
+        return not was_final
+
+
+_LOAD = SelectAmong(select(texts), texts.c.id, int)
+_INSERT = Insert(texts)
+_SAVE = Update(texts, ["body", "link", "state", "held", "covered", "updated_at", "parts", "final"], ["id"])
+_decode = msgspec.msgpack.Decoder(list[Part]).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class TextShelf(Shelf[int, Text]):
+    """The texts that a batch touches, by id."""
+
+    rank: ClassVar[int] = 16
+
+    def load(self, connection: Connection, keys: set[int]) -> None:
+        """Read these texts."""
+        for row in _LOAD.run(connection, sorted(keys)):
+            self.rows[row[0]] = from_row(row)
+
+    def save(self, connection: Connection) -> None:
+        """Write new and changed texts."""
+        new: list[tuple[Any, ...]] = []
+        old: list[tuple[Any, ...]] = []
+        for text in self.rows.values():
+            if not text.changed:
+                continue
+            parts, final = _encode(text.parts), int(text.body is None)
+            if text.fresh:
+                new.append((*msgspec.structs.astuple(text)[:17], parts, final))
+            else:
+                old.append(
+                    (text.body, text.link, text.state, text.held, text.covered, text.updated_at, parts, final, text.id)
+                )
+        _INSERT.run(connection, new)
+        _SAVE.run(connection, old)
+
+
+def from_row(row: tuple[Any, ...]) -> Text:
+    """Make a text of its row."""
+    *fields, parts, _final = row
+    fields[6] = State(fields[6])
+    return Text(*fields, _decode(parts))  # type: ignore[call-arg]  # a row

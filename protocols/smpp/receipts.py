@@ -1,0 +1,285 @@
+"""Delivery receipts: which deliver_sm is one, what it says, and of which message (SMPP 3.4 §2.11, §5.2.12, appendix B).
+
+Only esm_class makes a message a receipt: its text alone can be forged from any handset. The text is a vendor's own
+matter, so it is read leniently, and the TLVs beat it.
+"""
+
+import re
+from datetime import UTC, datetime
+from enum import Enum, IntEnum
+from typing import Final
+
+import msgspec
+
+from protocols.smpp.alphabets import Alphabet, decode
+from protocols.smpp.messages import DataSm, DeliverSm
+from protocols.smpp.text import user_data
+
+TYPE_MASK: Final = 0x3C
+"""Bits 5 to 2 of esm_class: what kind of message (SMPP 3.4 §5.2.12)."""
+
+
+class MessageType(IntEnum):
+    """Values of those bits."""
+
+    DEFAULT = 0x00
+    DELIVERY_RECEIPT = 0x04
+    DELIVERY_ACKNOWLEDGEMENT = 0x08
+    USER_ACKNOWLEDGEMENT = 0x10
+    CONVERSATION_ABORT = 0x18
+    INTERMEDIATE_NOTIFICATION = 0x20
+
+
+class MessageState(IntEnum):
+    """message_state (SMPP 3.4 §5.2.28; SCHEDULED and SKIPPED are of 5.0 §4.7.15)."""
+
+    SCHEDULED = 0
+    ENROUTE = 1
+    DELIVERED = 2
+    EXPIRED = 3
+    DELETED = 4
+    UNDELIVERABLE = 5
+    ACCEPTED = 6
+    UNKNOWN = 7
+    REJECTED = 8
+    SKIPPED = 9
+
+    @property
+    def final(self) -> bool:
+        """Nothing else will come for this message."""
+        return self in _FINAL
+
+
+_FINAL: Final = frozenset(
+    {
+        MessageState.DELIVERED,
+        MessageState.EXPIRED,
+        MessageState.DELETED,
+        MessageState.UNDELIVERABLE,
+        MessageState.REJECTED,
+        MessageState.SKIPPED,
+    }
+)
+
+_STATES: Final = {
+    "DELIVRD": MessageState.DELIVERED,
+    "DELIVERED": MessageState.DELIVERED,
+    "ACKED": MessageState.DELIVERED,
+    "0": MessageState.DELIVERED,
+    "EXPIRED": MessageState.EXPIRED,
+    "DELETED": MessageState.DELETED,
+    "CANCELED": MessageState.DELETED,
+    "CANCELLED": MessageState.DELETED,
+    "UNDELIV": MessageState.UNDELIVERABLE,
+    "UNDELIVERABLE": MessageState.UNDELIVERABLE,
+    "FAILED": MessageState.UNDELIVERABLE,
+    "REJECTD": MessageState.REJECTED,
+    "REJECTED": MessageState.REJECTED,
+    "ACCEPTD": MessageState.ACCEPTED,
+    "ACCEPTED": MessageState.ACCEPTED,
+    "ENROUTE": MessageState.ENROUTE,
+    "BUFFRED": MessageState.ENROUTE,
+    "BUFFERD": MessageState.ENROUTE,
+    "BUFFERED": MessageState.ENROUTE,
+    "SCHEDULED": MessageState.SCHEDULED,
+    "SKIPPED": MessageState.SKIPPED,
+    "UNKNOWN": MessageState.UNKNOWN,
+}
+"""`stat` of a receipt's text: appendix B's seven, and what else message centres write."""
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """What became of a message.
+
+    Attributes:
+        message_id: the message centre's; "" if the receipt names none.
+        state: UNKNOWN where none, or one that nobody knows, is told.
+        stat: the state as the text has it, "" without.
+        final: no other receipt follows; False for an intermediate notification whatever its state.
+        error: the vendor's error code: digits or letters of the text, or the number of network_error_code.
+        network_type: first octet of network_error_code; None without.
+        submit_date, done_date: as the text has them; `parse_date` reads them.
+        submitted, delivered: numbers of messages, None without.
+        text: how the message began.
+        user_message_reference: our own reference, where the message centre echoes it.
+    """
+
+    message_id: str
+    state: MessageState
+    final: bool
+    stat: str = ""
+    error: str = ""
+    network_type: int | None = None
+    submit_date: str = ""
+    done_date: str = ""
+    submitted: int | None = None
+    delivered: int | None = None
+    text: str = ""
+    user_message_reference: int | None = None
+
+
+def message_type(esm_class: int) -> int:
+    """The kind of message, one of MessageType or a reserved value."""
+    return esm_class & TYPE_MASK
+
+
+def is_receipt(esm_class: int) -> bool:
+    """Whether a deliver_sm or data_sm tells what the message centre did with a message of ours."""
+    return esm_class & TYPE_MASK in {MessageType.DELIVERY_RECEIPT, MessageType.INTERMEDIATE_NOTIFICATION}
+
+
+_TEXT: Final = re.compile(r"\btext\s*:(.*)", re.IGNORECASE | re.DOTALL)
+_LABEL: Final = re.compile(
+    r"(?<![a-z0-9])(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err)\s*:", re.IGNORECASE | re.ASCII
+)
+_LONGEST_TEXT: Final = 1000
+"""Octets of a receipt that are read; appendix B's have about 130."""
+
+
+def parse_receipt(message: DeliverSm | DataSm) -> Receipt:
+    """What a receipt says. Never fails: what is missing is empty, and a receipt may be all empty.
+
+    Its text is read as Latin-1, whatever the link's default alphabet: message centres write it in ASCII.
+    """
+    data = user_data(message, Alphabet.LATIN1)
+    said = parse_text(decode(data.octets[:_LONGEST_TEXT], data.alphabet).text)
+    state, stat = _state(message.message_state, said.get("stat", ""))
+    error, network_type = said.get("err", ""), None
+    if message.network_error_code is not None:
+        network_type, told = network_error(message.network_error_code)
+        error = error or told
+    intermediate = message_type(message.esm_class) == MessageType.INTERMEDIATE_NOTIFICATION
+    return Receipt(
+        message_id=message.receipted_message_id or said.get("id", ""),
+        state=state,
+        final=state.final and not intermediate,
+        stat=stat,
+        error=error,
+        network_type=network_type,
+        submit_date=said.get("submit date", ""),
+        done_date=said.get("done date", ""),
+        submitted=_number(said.get("sub", "")),
+        delivered=_number(said.get("dlvrd", "")),
+        text=said.get("text", ""),
+        user_message_reference=message.user_message_reference,
+    )
+
+
+def parse_text(text: str) -> dict[str, str]:
+    """The fields of a receipt's text by name, in any order, any of them missing; the first of a name counts.
+
+    Names: id, sub, dlvrd, `submit date`, `done date`, stat, err, text. What follows `text:` is not searched: it is
+    the customer's.
+    """
+    text = text.rstrip("\0")
+    found: dict[str, str] = {}
+    tail = _TEXT.search(text)
+    if tail is not None:
+        found["text"] = tail.group(1)
+        text = text[: tail.start()]
+    labels = list(_LABEL.finditer(text))
+    for place, label in enumerate(labels, 1):
+        end = labels[place].start() if place < len(labels) else len(text)
+        name = label.group(1).lower().replace("_", " ")
+        if name.endswith("date"):
+            name = f"{name.removesuffix('date').strip()} date"
+        words = text[label.end() : end].strip("\0,; ").split()
+        found.setdefault(name, words[0] if words else "")
+    return found
+
+
+def _state(message_state: int | None, stat: str) -> tuple[MessageState, str]:
+    said = _STATES.get(stat.upper(), MessageState.UNKNOWN)
+    try:
+        return (said if message_state is None else MessageState(message_state)), stat
+    except ValueError:
+        return said, stat
+
+
+def _number(digits: str) -> int | None:
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
+
+
+def network_error(network_error_code: bytes) -> tuple[int | None, str]:
+    """Network type and error of the TLV (SMPP 3.4 §5.3.2.31). Some send three digits instead; no type is known then."""
+    if len(network_error_code) != 3:
+        return None, network_error_code.hex()
+    if network_error_code.isdigit():
+        return None, network_error_code.decode("ascii")
+    return network_error_code[0], str(int.from_bytes(network_error_code[1:], "big"))
+
+
+def parse_date(digits: str) -> datetime | None:
+    """`submit date` or `done date`: YYMMDDhhmm, YYMMDDhhmmss or YYYYMMDDhhmmss. None if it is none.
+
+    No time zone is told: the datetime has the digits, marked UTC, and is the message centre's local time.
+    """
+    form = {10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S", 14: "%Y%m%d%H%M%S"}.get(len(digits))
+    if form is None or not (digits.isascii() and digits.isdigit()):
+        return None
+    if len(digits) == 12 and digits[:2] == "20" and not _sensible_month(digits[2:4]):
+        form = "%Y%m%d%H%M"
+    try:
+        return datetime.strptime(digits, form).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _sensible_month(digits: str) -> bool:
+    return 1 <= int(digits) <= 12
+
+
+def receipt_text(
+    message_id: str, state: MessageState, submit_date: datetime, done_date: datetime, error: str = "000", text: str = ""
+) -> bytes:
+    """The text of a receipt as appendix B writes it: what a message centre sends."""
+    stat = next(name for name, named in _STATES.items() if named is state)
+    delivered = 1 if state is MessageState.DELIVERED else 0
+    return (
+        f"id:{message_id} sub:001 dlvrd:{delivered:03} submit date:{submit_date:%y%m%d%H%M} "
+        f"done date:{done_date:%y%m%d%H%M} stat:{stat} err:{error} text:{text[:20]}"
+    ).encode("latin-1", "replace")
+
+
+class IdForm(Enum):
+    """How a link's receipts write the message_id of the response; the value is the operator's word for it."""
+
+    AUTO = "auto"
+    STRING = "string"
+    """As the response has it."""
+    HEX = "hex"
+    """In base 16, where the response has base 10."""
+    DECIMAL = "decimal"
+    """In base 10, as appendix B has it, where the response has base 16."""
+
+
+_HEX: Final = re.compile(r"(?:0[xX])?0*([0-9a-fA-F]{1,40})", re.ASCII)
+_DECIMAL: Final = re.compile(r"0*([0-9]{1,40})", re.ASCII)
+
+
+def stored_id(message_id: str, form: IdForm = IdForm.AUTO) -> str:
+    """A response's message_id as it is kept, to be found again by `id_forms` of its receipts.
+
+    A number loses leading zeros, a leading 0x and capitals, which receipts don't copy faithfully; a name stays as it is.
+    """
+    number = _HEX.fullmatch(message_id)
+    return message_id if number is None or form is IdForm.STRING else number.group(1).lower()
+
+
+def id_forms(message_id: str, form: IdForm = IdForm.AUTO) -> dict[str, IdForm]:
+    """What a receipt's message_id may be stored as, likeliest first, and the form that a match would prove.
+
+    With AUTO a short number may name one message as it is and another one in the other base: whoever looks it up has
+    to see that the receipt comes from the number that the message went to, and can keep to the proven form from then on.
+    A form other than AUTO leaves no choice, unless the id is no number.
+    """
+    same = stored_id(message_id, form)
+    found = {same: IdForm.STRING}
+    decimal, hexadecimal = _DECIMAL.fullmatch(message_id), _HEX.fullmatch(message_id)
+    if decimal is not None and form in {IdForm.AUTO, IdForm.DECIMAL}:
+        found.setdefault(f"{int(decimal.group(1)):x}", IdForm.DECIMAL)
+    if hexadecimal is not None and form in {IdForm.AUTO, IdForm.HEX}:
+        found.setdefault(str(int(hexadecimal.group(1), 16)), IdForm.HEX)
+    if form in {IdForm.HEX, IdForm.DECIMAL} and len(found) > 1:
+        del found[same]
+    return found

@@ -1,0 +1,277 @@
+"""The message centre's side: listens, and carries requests between the ESMEs that bind and whoever serves them.
+
+The rules live in `session`; here they meet sockets. A server never logs: it tells `on_event`. All callbacks are called
+from the loop, must not block, and may call the connections.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from protocols.smpp.errors import CommandStatus
+from protocols.smpp.events import BindRequested, Bound, Closed, Event
+from protocols.smpp.limits import Limits
+from protocols.smpp.link_events import (
+    ClientDown,
+    ClientRejected,
+    ClientUp,
+    HandlerFailed,
+    LinkThrottled,
+    MessageRejected,
+    ServerEvent,
+    Undecodable,
+)
+from protocols.smpp.listener import Listener
+from protocols.smpp.messages import BindReceiver
+from protocols.smpp.session import Session
+from protocols.smpp.transitions import CloseReason
+from protocols.smpp.transport import Connection, Request, Result
+
+__all__ = ["BindAttempt", "Connection", "Limits", "Request", "Result", "Server", "ServerConfig", "ServerEvent"]
+
+Listen = tuple[str, int, ssl.SSLContext | None]
+
+_WAIT_FOR_THE_LAST: Final = 0.25
+"""The part of the time to stop that is left for unbind and its response."""
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the message centre is, and what it grants an ESME."""
+
+    system_id: str
+    interface_version: int = 0x34
+    limits: Limits = Limits()
+
+
+class BindAttempt(msgspec.Struct, frozen=True):
+    """An ESME that wants to bind.
+
+    Attributes:
+        address: where it comes from; secure: by TLS.
+        sessions: that are bound under the same system_id already.
+    """
+
+    message: BindReceiver
+    address: str
+    secure: bool
+    sessions: int
+
+
+class Server:
+    """A message centre for any number of ESMEs.
+
+    Args:
+        listen: host, port (0: any) and, for TLS, a context.
+        authenticate: says by a command_status whether an ESME may bind: 0 (ESME_ROK) lets it in.
+        on_request: is given each request of an ESME; it, or whoever comes later, answers by `Request.respond`.
+        on_result: is told what became of a request that was sent by `Connection.send`, as in `client.Link`.
+        on_ready: this ESME has room for requests: it became bound, or a full window has a free slot.
+        on_event: is told of ESMEs that come and go.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        listen: Sequence[Listen],
+        *,
+        authenticate: Callable[[BindAttempt], int],
+        on_request: Callable[[Request], None],
+        on_result: Callable[[Connection, Result], None],
+        on_ready: Callable[[Connection], None],
+        on_event: Callable[[ServerEvent], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.config = config
+        self._limits = config.limits
+        self._listen = listen
+        self._authenticate = authenticate
+        self._on_request = on_request
+        self._on_result = on_result
+        self._on_ready = on_ready
+        self._tell = on_event
+        self._clock = clock
+        self._listeners: list[Listener] = []
+        self._connections: dict[Connection, None] = {}
+        self._half_open: dict[Connection, None] = {}
+        self._half_open_addresses: Counter[str] = Counter()
+        self._addresses: Counter[str] = Counter()
+        self._bound: dict[Connection, None] = {}
+        self._stopping = False
+        self._all_gone = asyncio.Event()
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports that we listen on, in the order of `listen`."""
+        return [listener.port for listener in self._listeners]
+
+    @property
+    def clients(self) -> list[Connection]:
+        """The connections of all ESMEs that are bound, the oldest first."""
+        return list(self._bound)
+
+    async def start(self) -> None:
+        """Listen. OSError if a port cannot be had; nothing is left open then."""
+        try:
+            for host, port, tls in self._listen:
+                self._listeners.append(await Listener.open(host, port, tls, self._accept))
+        except BaseException:
+            await self._close_listeners()
+            raise
+
+    async def stop(self, deadline: float) -> None:
+        """Leave all ESMEs in order, within `deadline` seconds: what is owed either way, unbind, end."""
+        self._stopping = True
+        for connection in list(self._connections):
+            if connection.session.closed:  # its TLS handshake is under way, or its last words are
+                connection.evict(detail="this server stops")
+            else:
+                connection.unbind(deadline * (1.0 - _WAIT_FOR_THE_LAST))
+        await self._close_listeners()
+        if self._connections:
+            self._all_gone.clear()
+            try:
+                async with asyncio.timeout(deadline):
+                    await self._all_gone.wait()
+            except TimeoutError:
+                for connection in list(self._connections):
+                    connection.evict()
+                await asyncio.sleep(0)  # the transports tell of their end in the next tick
+
+    # What connections call (`transport.Owner`)
+
+    def requested(self, request: Request) -> None:
+        """An ESME submits something."""
+        self._on_request(request)
+
+    def resulted(self, connection: Connection, result: Result) -> None:
+        """This became of a request of ours."""
+        self._on_result(connection, result)
+
+    def ready(self, connection: Connection) -> None:
+        """An ESME has room for requests again."""
+        self._on_ready(connection)
+
+    def happened(self, connection: Connection, event: Event, now: float) -> None:
+        """Anything else that a connection has to tell."""
+        match event:
+            case BindRequested():
+                self._decide(connection, event.message, now)
+            case Bound():
+                self._opened(connection, event)
+            case Closed():
+                self._closed(connection, event)
+
+    def tell(self, event: LinkThrottled | MessageRejected | HandlerFailed) -> None:
+        """Something for the log."""
+        self._tell(event)
+
+    def gone(self, connection: Connection, detail: str) -> None:
+        """Nothing is left of a connection."""
+        if connection in self._half_open:  # it never got beyond TLS
+            self._forget_half_open(connection)
+            self._reject(connection, CloseReason.ABANDONED, detail)
+        if self._connections.pop(connection, connection) is None:
+            _count_down(self._addresses, connection.address)
+        if not self._connections:
+            self._all_gone.set()
+
+    # Inside
+
+    def _accept(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
+        """A TCP connection has come: count it as half-open, and make room for it."""
+        if self._stopping:
+            sock.close()
+            return
+        if self._addresses[address] >= self._limits.connections_per_address:
+            sock.close()
+            self._tell(ClientRejected(address, "", CloseReason.CROWDED, "too many connections of one address"))
+            return
+        config = self.config
+        session = Session(config.limits, system_id=config.system_id, interface_version=config.interface_version)
+        connection = Connection(self, session, config.limits, self._clock, address)
+        self._connections[connection] = None
+        self._addresses[address] += 1
+        self._count_half_open(connection)
+        connection.unclaimed = sock
+        connection.making = asyncio.get_running_loop().create_task(self._welcome(sock, tls, connection))
+
+    async def _welcome(self, sock: socket.socket, tls: ssl.SSLContext | None, connection: Connection) -> None:
+        connection.unclaimed = None
+        limit = self._limits.session_init if tls else None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection, sock, ssl=tls, ssl_handshake_timeout=limit
+            )
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            connection.fail(f"TLS: {error}")
+
+    def _decide(self, connection: Connection, message: BindReceiver, now: float) -> None:
+        same = sum(other.system_id == message.system_id for other in self._bound)
+        connection.name = message.system_id
+        try:
+            status = self._authenticate(BindAttempt(message, connection.address, connection.secure, same))
+        except Exception as error:  # noqa: BLE001 - who cannot be judged is not let in; it is told
+            self._tell(HandlerFailed(message.system_id, error))
+            status = CommandStatus.ESME_RSYSERR
+        if status:
+            connection.session.refuse(status, now)
+        else:
+            connection.session.accept(now)
+
+    def _opened(self, connection: Connection, event: Bound) -> None:
+        self._forget_half_open(connection)
+        self._bound[connection] = None
+        self._tell(ClientUp(event.system_id, connection.address, event.state, event.interface_version))
+        connection.call(self._on_ready, connection)
+
+    def _closed(self, connection: Connection, event: Closed) -> None:
+        self._forget_half_open(connection)
+        address, name = connection.address, connection.name
+        if event.reason is CloseReason.FRAMING:
+            self._tell(Undecodable(name, address, event.detail, event.head))
+        if connection in self._bound:
+            del self._bound[connection]
+            self._tell(
+                ClientDown(name, address, event.reason, event.detail, connection.doubtful, event.unanswered),
+            )
+        else:
+            self._reject(connection, event.reason, event.detail)
+
+    def _reject(self, connection: Connection, reason: CloseReason, detail: str) -> None:
+        self._tell(ClientRejected(connection.address, connection.name, reason, detail))
+
+    def _count_half_open(self, connection: Connection) -> None:
+        """A flood of silent connections pushes out its own oldest; an ESME that binds at once gets through."""
+        address = connection.address
+        if self._half_open_addresses[address] >= self._limits.half_open_per_address:
+            self._evict_half_open(next(other for other in self._half_open if other.address == address))
+        elif len(self._half_open) >= self._limits.half_open:
+            self._evict_half_open(next(iter(self._half_open)))
+        self._half_open[connection] = None
+        self._half_open_addresses[address] += 1
+
+    def _evict_half_open(self, connection: Connection) -> None:
+        connection.evict(CloseReason.CROWDED, "too many half-open connections")
+        self._forget_half_open(connection)
+
+    def _forget_half_open(self, connection: Connection) -> None:
+        if connection in self._half_open:
+            del self._half_open[connection]
+            _count_down(self._half_open_addresses, connection.address)
+
+    async def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            await listener.close()
+
+
+def _count_down(counter: Counter[str], key: str) -> None:
+    """One less; what is at nought is forgotten, because addresses are the peer's to choose."""
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

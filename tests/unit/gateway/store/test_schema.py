@@ -1,0 +1,80 @@
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from gateway.store import schema
+from gateway.store.engine import open_writer
+from gateway.store.errors import SchemaMismatch
+from gateway.store.tables import metadata
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = open_writer(f"sqlite:///{tmp_path}/t.db")
+    yield engine
+    engine.dispose()
+
+
+def mark(engine, version):
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
+
+
+def test_an_empty_store_gets_every_table_and_the_newest_version(engine):
+    schema.prepare(engine)
+    with engine.connect() as connection:
+        assert schema.current(connection) == schema.head()
+        assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
+
+
+def test_the_migrations_lead_to_the_tables_that_the_program_knows(engine):
+    schema.prepare(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_store_that_is_ready_is_left_as_it_is(engine):
+    schema.prepare(engine)
+    schema.prepare(engine)
+    assert schema.upgrade(engine) == (schema.head(), schema.head())
+
+
+@pytest.mark.parametrize("version", ["0000", "9999_from_the_future"])
+def test_another_version_is_refused_with_both_versions_named(engine, version):
+    schema.prepare(engine)
+    mark(engine, version)
+    with pytest.raises(SchemaMismatch, match=f"at version {version}, this program needs {schema.head()}"):
+        schema.prepare(engine)
+
+
+def test_a_version_that_this_program_never_had_is_not_upgraded(engine):
+    schema.prepare(engine)
+    mark(engine, "9999")
+    with pytest.raises(SchemaMismatch, match="at version 9999, which this program does not know"):
+        schema.upgrade(engine)
+    with engine.connect() as connection:
+        assert schema.current(connection) == "9999"
+
+
+def test_a_file_with_other_tables_is_refused_and_not_touched(engine):
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE somebody_elses (id INTEGER)"))
+    with pytest.raises(SchemaMismatch, match="at version none"):
+        schema.prepare(engine)
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == ["somebody_elses"]
+
+
+def test_a_creation_that_fails_halfway_leaves_an_empty_store(engine, monkeypatch):
+    def fail_at_the_end(connection):
+        metadata.tables["nodes"].create(connection)
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(schema, "_upgrade", fail_at_the_end)
+    with pytest.raises(OSError, match="no space"):
+        schema.prepare(engine)
+    monkeypatch.undo()
+    schema.prepare(engine)
+    with engine.connect() as connection:
+        assert schema.current(connection) == schema.head()
