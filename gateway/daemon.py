@@ -19,12 +19,16 @@ from gateway.charging.desk import CREDIT_CONTROL, ChargingDesk
 from gateway.charging.supervision import ExpireSession, overdue
 from gateway.charity.accrued import SumAccruals, Sums, gather
 from gateway.events.forwarder import Forwarder
-from gateway.house import House
+from gateway.house import House, office
 from gateway.logs import get_logger, tell
 from gateway.logs.catalogue import EVENTS
+from gateway.messaging.exchange import Exchange, Route
+from gateway.messaging.sweeping import SweepMessaging
 from gateway.ops.metrics import Metrics, build_metrics, lane_metrics
 from gateway.ops.server import Server
+from gateway.ops.texts import Texts
 from gateway.settings import Settings
+from gateway.settings.sections import LinkTls, SmppLink
 from gateway.store.batch import Unit
 from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
 from gateway.store.lane import Job
@@ -45,11 +49,19 @@ from protocols.diameter.node_events import (
     Undecodable,
 )
 from protocols.diameter.transitions import CloseReason, DisconnectCause
+from protocols.smpp import link_events as smpp_events
+from protocols.smpp.alphabets import Alphabet
+from protocols.smpp.client import LinkConfig
+from protocols.smpp.limits import Limits as SmppLimits
+from protocols.smpp.link_events import LinkEvent
+from protocols.smpp.receipts import IdForm
+from protocols.smpp.transitions import CloseReason as SmppClose
 
 STOP_SECONDS = 10.0
 SUPERVISION_SECONDS = 2.0
 SUM_SECONDS = 15.0
 SWEEP_SECONDS = 60.0
+EXPIRE_SECONDS = 5.0
 LAG_SECONDS = 0.5
 MAX_LAG = 5.0
 """Seconds that the event loop may be late before the process calls itself dead."""
@@ -64,6 +76,16 @@ NODE_EVENTS: dict[type, str] = {
     MessageRejected: "diameter.message.rejected",
     HandlerFailed: "diameter.handler.failed",
     Undecodable: "diameter.message.undecodable",
+}
+LINK_EVENTS: dict[type, str] = {
+    smpp_events.LinkUp: "smpp.link.up",
+    smpp_events.LinkDown: "smpp.link.down",
+    smpp_events.ConnectFailed: "smpp.link.unreachable",
+    smpp_events.LinkRefused: "smpp.link.refused",
+    smpp_events.LinkThrottled: "smpp.link.throttled",
+    smpp_events.MessageRejected: "smpp.message.rejected",
+    smpp_events.Undecodable: "smpp.message.undecodable",
+    smpp_events.HandlerFailed: "smpp.handler.failed",
 }
 
 
@@ -84,6 +106,7 @@ class Daemon:
         self._house: House
         self._node: Node | None = None
         self._forwarder: Forwarder | None = None
+        self._exchange: Exchange | None = None
         self._server: Server
 
     async def run(self, announce: Callable[[str], None] = lambda _line: None) -> None:
@@ -117,7 +140,10 @@ class Daemon:
         if settings.events.mqtt is not None:
             self._forwarder = Forwarder(house, settings.events.mqtt, on_event=self._on_broker)
             self._forwarder.start()
-        self._server = Server(house, self._metrics, live=self._live, ready=self._ready, status=self.status)
+        self._exchange = self._make_exchange(house)
+        await self._exchange.start()
+        texts = Texts(house, self._exchange)
+        self._server = Server(house, self._metrics, texts, live=self._live, ready=self._ready, status=self.status)
         self._metrics.collect_from(build_metrics)
         self._metrics.collect_from(lambda: lane_metrics(house.lane))
         self._metrics.collect_from(self._own_metrics)
@@ -126,6 +152,7 @@ class Daemon:
         self._every(SUPERVISION_SECONDS, self._supervise)
         self._every(SUM_SECONDS, self._sum_accruals)
         self._every(SWEEP_SECONDS, self._sweep)
+        self._every(EXPIRE_SECONDS, self._exchange.expire)
 
     async def _close(self) -> None:
         """Say goodbye to the peers while their answers still go out, then drain the lane; a step's failure stops no other."""
@@ -136,6 +163,8 @@ class Daemon:
         steps: list[Coroutine[Any, Any, object]] = []
         if self._node is not None:
             steps.append(self._node.stop(DisconnectCause.REBOOTING, STOP_SECONDS))
+        if self._exchange is not None:
+            steps.append(self._exchange.stop(STOP_SECONDS))
         if self._forwarder is not None:
             steps.append(self._forwarder.stop())
         if hasattr(self, "_server"):
@@ -197,6 +226,21 @@ class Daemon:
             on_event=self._on_node,
         )
 
+    def _make_exchange(self, house: House) -> Exchange:
+        links = self._settings.smpp.links
+        self._office = office(house, Alphabet(links[0].default_alphabet) if links else Alphabet.GSM7)
+        return Exchange(
+            self._office,
+            house.lane,
+            [_route(link) for link in links],
+            read=house.read,
+            node=house.node.id,
+            clock=house.clock,
+            monotonic=time.monotonic,
+            random=random,
+            on_event=self._on_link,
+        )
+
     def _deliver(self, jobs: list[Job]) -> None:
         """Hand finished jobs from the lane's thread to the loop; after the loop has ended nobody waits for them."""
         with suppress(RuntimeError):
@@ -212,6 +256,12 @@ class Daemon:
         name = NODE_EVENTS[type(event)]
         if isinstance(event, PeerDown) and event.reason in (CloseReason.LEFT, CloseReason.STOPPED):
             name = "diameter.peer.left"
+        self._alarm(name, msgspec.structs.asdict(event))
+
+    def _on_link(self, event: LinkEvent) -> None:
+        name = LINK_EVENTS[type(event)]
+        if isinstance(event, smpp_events.LinkDown) and event.reason in (SmppClose.LEFT, SmppClose.STOPPED):
+            name = "smpp.link.left"
         self._alarm(name, msgspec.structs.asdict(event))
 
     def _on_broker(self, name: str, **fields: object) -> None:
@@ -265,6 +315,7 @@ class Daemon:
         retention, broker = self._settings.retention, self._settings.events.mqtt is not None
         while await self._submit(Sweep(retention, published_only=broker)):
             continue
+        await self._submit(SweepMessaging(self._office, retention.texts * 1_000_000))
 
     def _live(self) -> dict[str, bool]:
         return {"event_loop": self._lag < MAX_LAG, "store": self._house.lane.alive}
@@ -280,6 +331,12 @@ class Daemon:
             for peer in self._node.peers_state():
                 peers.add_metric([peer.identity], 1.0 if peer.state == "open" else 0.0)
             yield peers
+        if self._exchange is not None:
+            yield GaugeMetricFamily("tpo_sms_queue_depth", "Parts of texts that wait in memory", self._exchange.depth)
+            links = GaugeMetricFamily("tpo_smpp_link_up", "1 while the link is bound", labels=["link"])
+            for link_name, link in self._exchange.links().items():
+                links.add_metric([link_name], 1.0 if link.bound else 0.0)
+            yield links
         if self._forwarder is not None:
             state = self._forwarder.state()
             yield GaugeMetricFamily("tpo_events_waiting", "Outbox rows that the broker has not got", state.waiting)
@@ -302,6 +359,36 @@ class Daemon:
             "peers": [msgspec.to_builtins(peer) for peer in self._node.peers_state()] if self._node else [],
             "events": msgspec.to_builtins(self._forwarder.state()) if self._forwarder else None,
         }
+
+
+def _route(link: SmppLink) -> Route:
+    """Turn a link's settings into what the exchange needs."""
+    config = LinkConfig(
+        name=link.name,
+        host=link.host,
+        port=link.port,
+        system_id=link.system_id,
+        password=link.password.reveal() if link.password is not None else "",
+        system_type=link.system_type,
+        bind=link.bind,
+        interface_version=0x50 if link.version == "5.0" else 0x34,
+        tls=_link_context(link.tls) if link.tls else None,
+        limits=SmppLimits(
+            window=link.window,
+            rate=float(link.rate),
+            enquire_link=float(link.enquire_link),
+            response_timeout=float(link.response_timeout),
+        ),
+    )
+    alphabet, form = Alphabet(link.default_alphabet), IdForm(link.message_id)
+    return Route(config, alphabet, form, link.doubtful, float(link.doubtful_wait))
+
+
+def _link_context(tls: LinkTls) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(tls.ca))
+    if tls.cert is not None and tls.key is not None:
+        context.load_cert_chain(tls.cert, tls.key)
+    return context
 
 
 def _shown(value: object) -> object:

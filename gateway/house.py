@@ -15,6 +15,8 @@ from gateway.charging.unit import Desk
 from gateway.charity.policies import POLICIES
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
+from gateway.messaging.office import SOURCE_PREFIX, Office
+from gateway.messaging.wire import count_parts
 from gateway.privacy.pseudonyms import Pseudonyms, load_key
 from gateway.settings import Settings
 from gateway.store import lock, nodes, schema
@@ -22,6 +24,7 @@ from gateway.store.batch import Unit
 from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.errors import StoreError
 from gateway.store.lane import Job, Lane
+from protocols.smpp.alphabets import Alphabet
 
 WINDOW = 2048
 """Units that a bulk command keeps waiting in the lane at once."""
@@ -58,7 +61,8 @@ class House:
             with self._writer.begin() as connection:
                 self.node = nodes.enter(connection, self.node_name, clock())
             with self._writer.begin() as connection:
-                names = (*accounts.SYSTEM, *map(accounts.cause_account, settings.causes))
+                owed = (*map(accounts.cause_account, settings.causes), *map(accounts.gifts_account, settings.causes))
+                names = (*accounts.SYSTEM, *owed)
                 self.accounts = accounts.ensure(connection, names)
         except BaseException:
             self._lock.release()
@@ -86,6 +90,11 @@ class House:
         policy = POLICIES[self.settings.charity.policy]
         tariff = Tariff(self.settings.plans, policy, terms, self.books.account)
         return Desk(tariff, self.books, RatedEvents(self.node_name, self.pseudonyms))
+
+    def read(self, look: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  (whatever the look finds)
+        """Run a function with a connection for reports."""
+        with self.reading() as connection:
+            return look(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -119,3 +128,21 @@ class House:
         self._writer.dispose()
         self._reader.dispose()
         self._lock.release()
+
+
+def office(house: House, alphabet: Alphabet) -> Office:
+    """Make what texts are decided with; `alphabet` is the one that texts are cut for."""
+    settings = house.settings
+    messaging = settings.messaging
+    return Office(
+        desk=house.desk(),
+        source=f"{SOURCE_PREFIX}{house.node_name}",
+        pseudonym=house.pseudonyms.msisdn,
+        operator=settings.operator.name,
+        books=settings.keywords,
+        causes={cause.id: cause.name for cause in settings.causes.values() if cause.open},
+        segments=lambda body: count_parts(body, alphabet),
+        validity=messaging.validity * 1_000_000,
+        question=messaging.question * 1_000_000,
+        reassembly=messaging.reassembly * 1_000_000,
+    )

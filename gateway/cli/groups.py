@@ -22,6 +22,8 @@ OWN: Final[dict[str, str]] = {
     "status": "gateway.cli.status",
     "config": "gateway.cli.config",
     "subscriber": "gateway.cli.subscriber",
+    "sms": "gateway.cli.sms",
+    "link": "gateway.cli.link",
     "usage": "gateway.cli.usage",
     "ledger": "gateway.cli.ledger",
     "events": "gateway.cli.events",

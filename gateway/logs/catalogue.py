@@ -89,6 +89,44 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "A peer sent octets that are no Diameter message; its connection was closed.",
         "Report it to the peer's operator with a capture.",
     ),
+    # Texts
+    "smpp.link.up": LogEvent("info", "A link is bound; texts flow.", "Nothing."),
+    "smpp.link.left": LogEvent("info", "A link ended in order (unbind), by the SMSC or by us.", "Nothing."),
+    "smpp.link.down": LogEvent(
+        "warning",
+        "A bound link has ended; `doubtful` texts may have been sent or not, and go the way of the link's policy.",
+        "None if it comes back. Else look at the SMSC, the network and, for TLS, the certificates.",
+    ),
+    "smpp.link.unreachable": LogEvent(
+        "warning",
+        "A link could not be made; it is dialled again, more and more rarely.",
+        "Look at host and port of the link, at the network, and at what the SMSC's operator says of `reason`.",
+    ),
+    "smpp.link.refused": LogEvent(
+        "error",
+        "The SMSC refused the bind; `command_status` says why. We ask again after a long while only.",
+        "Mend system_id or password, or have the SMSC end an old session of ours; then `tpo link up NAME`.",
+    ),
+    "smpp.link.throttled": LogEvent(
+        "warning",
+        "The SMSC has too many texts of ours; the link pauses and goes on by itself, the oldest first.",
+        "If it is frequent, set `rate` of the link to what was agreed, or agree on more.",
+    ),
+    "smpp.message.rejected": LogEvent(
+        "warning",
+        "A request of the SMSC was answered with an error; `command_status` and `reason` say which.",
+        "Look up the status in SMPP 3.4 §5.1.3; most of them are settled with the SMSC's operator.",
+    ),
+    "smpp.message.undecodable": LogEvent(
+        "warning",
+        "The SMSC sent octets that are no SMPP; the link was closed and is made anew.",
+        "Report it to the SMSC's operator with a capture.",
+    ),
+    "smpp.handler.failed": LogEvent(
+        "error",
+        "A message of the SMSC could not be handled for a fault of ours; it was refused for the time being.",
+        "Report it with `error`: this is our fault, not the SMSC's.",
+    ),
     # Charging
     "charging.answer.mismatch": LogEvent(
         "error",

@@ -16,6 +16,7 @@ from gateway.store.batch import Batch, Shelf
 from gateway.store.statements import SelectAmong
 from gateway.subscribers.lines import MSISDN, LineShelf
 from gateway.subscribers.profiles import ProfileShelf
+from protocols.smpp.text import UserData, read_text
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class Arrival(msgspec.Struct, frozen=True):
     link: str
     source: str
     destination: str
-    body: str
+    data: UserData
     digest: str
     reference: int = 0
     total: int = 1
@@ -56,6 +57,8 @@ class ArrivalShelf(Shelf[str, dict[str, int]]):
             self.rows.setdefault(digest, {})[link] = at
 
 
+_decode = msgspec.msgpack.Decoder(UserData).decode
+_encode = msgspec.msgpack.Encoder().encode
 _ARRIVALS = SelectAmong(
     select(tables.arrivals.c.digest, tables.arrivals.c.link, tables.arrivals.c.at), tables.arrivals.c.digest, str
 )
@@ -116,7 +119,7 @@ class TakeArrival:
         """Keep a part, and give the whole text when this was its last; the sender is part of the key."""
         arrival, rows = self._arrival, tables.segments
         if arrival.total == 1:
-            return arrival.body
+            return read_text([arrival.data]).text
         same = (
             rows.c.link == arrival.link,
             rows.c.source == arrival.source,
@@ -126,15 +129,15 @@ class TakeArrival:
         )
         fresh = rows.c.created_at > batch.now - self._office.reassembly
         batch.connection.execute(delete(rows).where(*same, ~fresh))
-        found = {row.number: row.body for row in batch.connection.execute(select(rows).where(*same))}
+        found = {row.number: _decode(row.body) for row in batch.connection.execute(select(rows).where(*same))}
         if arrival.number in found:
             return None
-        found[arrival.number] = arrival.body
+        found[arrival.number] = arrival.data
         if len(found) == arrival.total:
             batch.connection.execute(delete(rows).where(*same))
-            return "".join(found[number] for number in sorted(found))
+            return read_text([found[number] for number in sorted(found)]).text
         key = (arrival.link, arrival.source, arrival.destination, arrival.reference, arrival.total, arrival.number)
         names = ("link", "source", "destination", "reference", "total", "number")
         values = dict(zip(names, key, strict=True))
-        batch.connection.execute(rows.insert().values(**values, body=arrival.body, created_at=batch.now))
+        batch.connection.execute(rows.insert().values(**values, body=_encode(arrival.data), created_at=batch.now))
         return None

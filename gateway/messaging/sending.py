@@ -12,7 +12,7 @@ from gateway.messaging.settling import settle
 from gateway.messaging.texts import Step, Text, TextShelf
 from gateway.store import tables
 from gateway.store.batch import Batch, Shelf
-from gateway.store.statements import Delete, SelectAmong
+from gateway.store.statements import Delete, Insert, SelectAmong
 from gateway.store.tables import awaited_receipts, early_receipts, opt_outs
 from gateway.subscribers.profiles import ProfileShelf
 
@@ -26,19 +26,24 @@ class Leg(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of a part at the SMSC: `step` is accepted, waiting (try again), failed or doubtful."""
+    """What became of a part at the SMSC: `step` is accepted, waiting (try again), failed or doubtful.
+
+    `message_id` is the SMSC's in the form in which it is kept (protocols.smpp.receipts.stored_id).
+    """
 
     text_id: int
     part: int
     link: str
     step: Step
     message_id: str = ""
-    forms: tuple[str, ...] = ()
     error: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """A delivery receipt: the forms that its message id may have, and a final step; None if it is not final."""
+    """A delivery receipt: the forms that its message id may be kept in, and a final step; None if it is not final.
+
+    `destination` is the number that the text went to, `reference` our user_message_reference where the SMSC echoes it.
+    """
 
     link: str
     forms: tuple[str, ...]
@@ -72,28 +77,37 @@ class AwaitedShelf(Shelf[str, list[tuple[str, int, int]]]):
         """Start empty."""
         super().__init__()
         self.gone: list[tuple[str, str]] = []
+        self.fresh: dict[tuple[str, str], tuple[object, ...]] = {}
 
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read what waits for receipts with these ids."""
         for message_id, link, text_id, part in _AWAITED.run(connection, keys):
             self.rows.setdefault(message_id, []).append((link, text_id, part))
 
-    def find(self, link: str, forms: Iterable[str]) -> tuple[str, int, int] | None:
-        """Give (message id, text, part) for the first form that this link knows."""
-        for form in forms:
-            for known, text_id, part in self.rows.get(form, ()):
-                if known == link:
-                    return form, text_id, part
-        return None
+    def candidates(self, link: str, forms: Iterable[str]) -> list[tuple[str, int, int]]:
+        """Give (message id, text, part) for each form that this link knows, likeliest first."""
+        return [
+            (form, text_id, part) for form in forms for known, text_id, part in self.rows.get(form, ()) if known == link
+        ]
+
+    def keep(self, batch: Batch, link: str, message_id: str, part: tuple[int, int]) -> None:
+        """Wait for the receipt of a part; an SMSC that reuses an id means its newest message by it."""
+        known = self.rows.setdefault(message_id, [])
+        if any(entry[0] == link for entry in known):
+            self.forget(link, message_id)
+        self.rows[message_id].append((link, *part))
+        self.fresh[link, message_id] = (link, message_id, *part, batch.now)
 
     def forget(self, link: str, message_id: str) -> None:
         """Stop waiting for a receipt that has come."""
         self.rows[message_id] = [entry for entry in self.rows[message_id] if entry[0] != link]
-        self.gone.append((link, message_id))
+        if self.fresh.pop((link, message_id), None) is None:
+            self.gone.append((link, message_id))
 
     def save(self, connection: Connection) -> None:
-        """Delete what is no longer waited for."""
+        """Delete what is no longer waited for, insert what is."""
         _FORGET.run(connection, self.gone)
+        _AWAIT.run(connection, list(self.fresh.values()))
 
 
 class EarlyShelf(Shelf[str, list[tuple[str, str, str]]]):
@@ -107,6 +121,7 @@ class EarlyShelf(Shelf[str, list[tuple[str, str, str]]]):
             self.rows.setdefault(message_id, []).append((link, state, error))
 
 
+_AWAIT = Insert(awaited_receipts)
 _FORGET = Delete(awaited_receipts, ["link", "message_id"])
 _OPT_OUTS = SelectAmong(select(opt_outs.c.msisdn, opt_outs.c.short_code), opt_outs.c.msisdn, str)
 _AWAITED = SelectAmong(
@@ -121,7 +136,7 @@ _EARLY = SelectAmong(
 )
 
 
-class _OnTexts:
+class OnTexts:
     """A unit about texts: it needs them, and the wallets of those who pay."""
 
     alone: ClassVar[bool] = False
@@ -150,10 +165,10 @@ class _OnTexts:
             self._office.tell_final(batch, text)
 
 
-class TakeForSending(_OnTexts):
+class TakeForSending(OnTexts):
     """Write down that parts are about to go out; only those named in the answer may."""
 
-    touches: ClassVar[tuple[type, ...]] = (OptOutShelf, *_OnTexts.touches)
+    touches: ClassVar[tuple[type, ...]] = (OptOutShelf, *OnTexts.touches)
 
     def __init__(self, office: Office, legs: Sequence[Leg]) -> None:
         """Take the parts and their links."""
@@ -190,10 +205,10 @@ class TakeForSending(_OnTexts):
         return taken
 
 
-class NoteAnswers(_OnTexts):
+class NoteAnswers(OnTexts):
     """What the SMSC answered to parts that went out, or that it never did."""
 
-    touches: ClassVar[tuple[type, ...]] = (EarlyShelf, *_OnTexts.touches)
+    touches: ClassVar[tuple[type, ...]] = (EarlyShelf, *OnTexts.touches)
 
     def __init__(self, office: Office, answers: Sequence[Answer]) -> None:
         """Take the answers in the order in which they came."""
@@ -207,7 +222,7 @@ class NoteAnswers(_OnTexts):
     def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the new message ids too: their receipts may be there already."""
         if isinstance(shelf, EarlyShelf):
-            return {form for answer in self._answers for form in answer.forms}
+            return {answer.message_id for answer in self._answers if answer.message_id}
         return super().keys(shelf, batch)
 
     def decide(self, batch: Batch) -> None:
@@ -229,22 +244,18 @@ class NoteAnswers(_OnTexts):
         if not text.registered_delivery:
             part.go(Step.DELIVERED)
             return
-        early = batch.shelf(EarlyShelf)
-        for form in answer.forms:
-            for link, step, error in early.rows.get(form, ()):
-                if link == answer.link:
-                    part.go(Step(step), error)
-                    forget_early(batch, link, form)
-                    return
-        row = (answer.link, answer.forms[0] if answer.forms else answer.message_id, text.id, answer.part, batch.now)
-        batch.add(awaited_receipts, row)
-        batch.shelf(AwaitedShelf).rows.setdefault(str(row[1]), []).append((answer.link, text.id, answer.part))
+        for link, step, error in batch.shelf(EarlyShelf).rows.get(answer.message_id, ()):
+            if link == answer.link:
+                part.go(Step(step), error)
+                forget_early(batch, link, answer.message_id)
+                return
+        batch.shelf(AwaitedShelf).keep(batch, answer.link, answer.message_id, (text.id, answer.part))
 
 
-class NoteReceipts(_OnTexts):
+class NoteReceipts(OnTexts):
     """Delivery receipts: matched by link and message id, held if they come early, ignored if they come twice."""
 
-    touches: ClassVar[tuple[type, ...]] = (AwaitedShelf, *_OnTexts.touches)
+    touches: ClassVar[tuple[type, ...]] = (AwaitedShelf, *OnTexts.touches)
 
     def __init__(self, office: Office, receipts: Sequence[Receipt]) -> None:
         """Take the receipts in the order in which they came."""
@@ -254,8 +265,7 @@ class NoteReceipts(_OnTexts):
     def text_ids(self, batch: Batch) -> Iterable[int]:
         """Name the texts that the message ids lead to."""
         awaited = batch.shelf(AwaitedShelf)
-        found = (awaited.find(receipt.link, receipt.forms) for receipt in self._receipts)
-        return {entry[1] for entry in found if entry is not None}
+        return {entry[1] for receipt in self._receipts for entry in awaited.candidates(receipt.link, receipt.forms)}
 
     def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the message ids in every form that they may have."""
@@ -268,17 +278,18 @@ class NoteReceipts(_OnTexts):
         return sum(self._note(batch, receipt) for receipt in self._receipts if receipt.step is not None)
 
     def _note(self, batch: Batch, receipt: Receipt) -> bool:
-        found = batch.shelf(AwaitedShelf).find(receipt.link, receipt.forms)
-        if found is None:
-            return self._settle_doubt(batch, receipt) or keep_early(batch, receipt)
-        message_id, text_id, number = found
-        text = batch.shelf(TextShelf).get(text_id)
         assert receipt.step is not None
-        if text is None or not text.parts[number].go(receipt.step, receipt.error):
-            return False
-        batch.shelf(AwaitedShelf).forget(receipt.link, message_id)
-        self.finish(batch, text)
-        return True
+        candidates = batch.shelf(AwaitedShelf).candidates(receipt.link, receipt.forms)
+        for message_id, text_id, number in candidates:
+            text = batch.shelf(TextShelf).get(text_id)
+            if text is None or (len(candidates) > 1 and text.destination != receipt.destination):
+                continue
+            batch.shelf(AwaitedShelf).forget(receipt.link, message_id)
+            if not text.parts[number].go(receipt.step, receipt.error):
+                return False
+            self.finish(batch, text)
+            return True
+        return self._settle_doubt(batch, receipt) or keep_early(batch, receipt)
 
     def _settle_doubt(self, batch: Batch, receipt: Receipt) -> bool:
         """A receipt that echoes our user_message_reference settles a part whose answer was lost (doubtful: wait)."""
@@ -309,19 +320,17 @@ class NoteReceipts(_OnTexts):
 
 
 def keep_early(batch: Batch, receipt: Receipt) -> bool:
-    """Hold a receipt whose submit_sm is not answered yet; it is never counted as having moved anything."""
-    assert receipt.step is not None
-    early = batch.shelf(EarlyShelf)
-    message_id = receipt.forms[0]
-    entry = (receipt.link, str(receipt.step), receipt.error)
-    known = early.rows.setdefault(message_id, [])
-    if entry not in known:
-        known.append(entry)
-        exists = select(early_receipts.c.link).where(
-            early_receipts.c.link == receipt.link, early_receipts.c.message_id == message_id
-        )
-        if batch.connection.execute(exists).first() is None:
-            batch.add(early_receipts, (receipt.link, message_id, str(receipt.step), receipt.error[:32], batch.now))
+    """Hold a receipt whose submit_sm is not answered yet, in every form of its id; it has moved nothing so far."""
+    early, rows = batch.shelf(EarlyShelf), early_receipts
+    for form in receipt.forms:
+        known = early.rows.setdefault(form, [])
+        if any(link == receipt.link for link, _, _ in known):
+            continue
+        known.append((receipt.link, str(receipt.step), receipt.error))
+        same = (rows.c.link == receipt.link, rows.c.message_id == form)
+        batch.connection.execute(rows.delete().where(*same))
+        values = {"link": receipt.link, "message_id": form, "state": str(receipt.step), "error": receipt.error[:32]}
+        batch.connection.execute(rows.insert().values(**values, created_at=batch.now))
     return False
 
 

@@ -41,7 +41,7 @@ class Step(StrEnum):
 
 
 STEPS: dict[Step, frozenset[Step]] = {
-    Step.WAITING: frozenset({Step.SENT, Step.EXPIRED, Step.CANCELLED, Step.FAILED}),
+    Step.WAITING: frozenset({Step.SENT, Step.ACCEPTED, Step.EXPIRED, Step.CANCELLED, Step.FAILED}),
     Step.SENT: frozenset({Step.ACCEPTED, Step.DOUBTFUL, Step.WAITING, Step.DELIVERED, Step.FAILED, Step.EXPIRED}),
     Step.ACCEPTED: frozenset({Step.DELIVERED, Step.FAILED, Step.EXPIRED}),
     Step.DOUBTFUL: frozenset({Step.WAITING, Step.ACCEPTED, Step.DELIVERED, Step.FAILED, Step.EXPIRED}),
@@ -50,7 +50,8 @@ STEPS: dict[Step, frozenset[Step]] = {
     Step.EXPIRED: frozenset(),
     Step.CANCELLED: frozenset(),
 }
-"""Where each part may go from where it stands; everything else is ignored as late or doubled news."""
+"""Where each part may go from where it stands; everything else is ignored as late or doubled news. A part that waits to be
+sent again may be accepted after all: the answer to its first sending came late."""
 
 FINAL = frozenset(step for step, following in STEPS.items() if not following)
 _WHOLE: tuple[tuple[Step, State], ...] = (

@@ -15,9 +15,10 @@ import msgspec
 from aiohttp import web
 
 from gateway.house import House
-from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, ROLES
+from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, ROLES, VIEWER
 from gateway.ops.metrics import Metrics
 from gateway.ops.problems import Problem, bad_request, not_found
+from gateway.ops.texts import Texts
 from gateway.store.errors import StoreError
 
 MAX_BODY = 8 * 1024 * 1024
@@ -30,9 +31,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Server:
     """Both listeners of one gateway; `ready` and `status` are asked at each request."""
 
-    def __init__(self, house: House, metrics: Metrics, *, live: Health, ready: Health, status: Status) -> None:
+    def __init__(
+        self, house: House, metrics: Metrics, texts: Texts, *, live: Health, ready: Health, status: Status
+    ) -> None:
         """Take what is served; nothing is bound before `start`."""
-        self._house, self._metrics = house, metrics
+        self._house, self._metrics, self._texts = house, metrics, texts
         self._live, self._ready, self._status = live, ready, status
         self._runners: list[web.AppRunner] = []
         self.port = 0
@@ -54,6 +57,9 @@ class Server:
         app.router.add_get("/livez", self._health(self._live))
         app.router.add_get("/readyz", self._health(self._ready))
         app.router.add_get("/metrics", self._get_metrics)
+        app.router.add_post("/v1/sms", self._post_sms)
+        app.router.add_post("/v1/sms/batch", self._post_sms_batch)
+        app.router.add_get("/v1/sms/{id}", self._get_sms)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         self._runners.append(runner)
@@ -71,16 +77,32 @@ class Server:
 
     @web.middleware
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Ask who comes from elsewhere than this machine for one of api.tokens."""
-        if ip_address(request.remote or "0.0.0.0").is_loopback:  # noqa: S104  (an address compared, none bound)
+        """Ask for one of api.tokens: for texts always, for the rest of whoever comes from elsewhere than this machine."""
+        near = ip_address(request.remote or "0.0.0.0").is_loopback  # noqa: S104  (an address compared, none bound)
+        if near and not request.path.startswith("/v1/sms"):
             return await handler(request)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        tokens = self._house.settings.api.tokens
-        if scheme.lower() != "bearer" or not any(token.token.matches(given) for token in tokens):
-            raise Problem(
-                HTTPStatus.UNAUTHORIZED, "token.missing", "give one of api.tokens as `Authorization: Bearer ...`"
-            )
+        token = next((token for token in self._house.settings.api.tokens if token.token.matches(given)), None)
+        if scheme.lower() != "bearer" or token is None:
+            detail = "give one of api.tokens as `Authorization: Bearer ...`"
+            raise Problem(HTTPStatus.UNAUTHORIZED, "token.missing", detail)
+        request["client"], request["role"] = token.name, token.role
         return await handler(request)
+
+    async def _post_sms(self, request: web.Request) -> web.Response:
+        _need(request["role"], OPERATOR)
+        (accepted,) = await self._texts.send(request["client"], [await _body(request)])
+        return _json(accepted, HTTPStatus.ACCEPTED)
+
+    async def _post_sms_batch(self, request: web.Request) -> web.Response:
+        _need(request["role"], OPERATOR)
+        given = await _body(request)
+        if not isinstance(given, list):
+            raise bad_request("sms.batch", "the body is no list of texts")
+        return _json({"messages": await self._texts.send(request["client"], given)}, HTTPStatus.ACCEPTED)
+
+    async def _get_sms(self, request: web.Request) -> web.Response:
+        return _json(await self._texts.show(request.match_info["id"]))
 
     def _health(self, checks: Health) -> Handler:
         async def answer(_request: web.Request) -> web.Response:
@@ -95,20 +117,49 @@ class Server:
             body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
 
+    async def _about_texts(self, name: str, role: str, params: dict[str, Any]) -> Any:  # noqa: ANN401  (as JSON)
+        match name:
+            case "sms.send":
+                _need(role, OPERATOR)
+                return (await self._texts.send("socket", [params]))[0]
+            case "sms.show":
+                return await self._texts.show(str(params.get("id", "")))
+            case "sms.list":
+                return await self._texts.list(int(params.get("limit") or 20), params.get("state"))
+            case "link.list":
+                return self._texts.links()
+            case "link.show":
+                order = params.get("order")
+                _need(role, VIEWER if order is None else OPERATOR)
+                return self._texts.link(str(params.get("name", "")), order)
+        raise not_found("action.unknown", f"there is no action {name!r}")
+
     async def _act(self, request: web.Request) -> web.Response:
         name = request.match_info["action"]
         role = _role(request)
         if name == "status":
             return _json(self._status())
+        if name.startswith(("sms.", "link.")):
+            return _json(await self._about_texts(name, role, await _params(request)))
         action = ACTIONS.get(name)
         if action is None:
             raise not_found("action.unknown", f"there is no action {name!r}")
-        if ROLES.index(role) < ROLES.index(action.role):
-            raise Problem(
-                HTTPStatus.FORBIDDEN, "action.forbidden", f"{name} needs the role {action.role}, yours is {role}"
-            )
+        _need(role, action.role)
         params = await _params(request)
         return _json(await asyncio.to_thread(action.run, self._house, params))
+
+
+def _need(role: str, least: str) -> None:
+    """Refuse whoever may not do this."""
+    if ROLES.index(role) < ROLES.index(least):
+        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
+
+
+async def _body(request: web.Request) -> Any:  # noqa: ANN401  (JSON of a client)
+    try:
+        return msgspec.json.decode(await request.read())
+    except msgspec.DecodeError:
+        raise bad_request("body.json", "the body is no JSON") from None
 
 
 def _unix_listener(path: Path) -> socket.socket:
@@ -143,8 +194,8 @@ def _role(request: web.Request) -> str:
     return ADMIN if uid in (0, os.geteuid()) else OPERATOR
 
 
-def _json(value: object) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
+def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=int(status), content_type="application/json")
 
 
 @web.middleware

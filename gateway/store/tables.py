@@ -317,7 +317,7 @@ segments = Table(
     Column("reference", Integer, nullable=False),
     Column("total", SmallInteger, nullable=False),
     Column("number", SmallInteger, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("link", "source", "destination", "reference", "total", "number"),
 )

@@ -15,6 +15,8 @@ from protocols.errors import LocalProtocolError
 ESCAPE: Final = 0x1B
 _REPLACEMENT: Final = "\ufffd"
 _CARRIAGE_RETURN: Final = 0x0D
+_FULL: Final = 140
+"""Octets of the longest user data of one short message (TS 23.040 §9.2.3.24)."""
 
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz"
 _UPPER: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -204,11 +206,16 @@ def pack(septets: bytes, header_size: int = 0) -> bytes:
 
 
 def unpack(octets: bytes, header_size: int = 0) -> bytes:
-    """The septets in packed octets. A last one that only fills up (seven zero bits, or a carriage return) is none."""
+    """The septets in packed octets. A last one that only fills up (seven zero bits, or a carriage return) is none.
+
+    SMPP tells no number of septets, so a text that really ends there with `@` or a carriage return loses it; in a full
+    message of 140 octets zero bits are taken for `@`.
+    """
     fill = -header_size * 8 % 7
     count, spare = divmod(max(len(octets) * 8 - fill, 0), 7)
     number = int.from_bytes(octets, "little") >> fill
     septets = bytes(number >> 7 * place & 0x7F for place in range(count))
-    if spare == 0 and septets[-1:] in {b"\0", b"\r"}:
+    full = header_size + len(octets) == _FULL
+    if spare == 0 and (septets[-1:] == b"\r" or (septets[-1:] == b"\0" and not full)):
         return septets[:-1]
     return septets

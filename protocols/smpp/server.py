@@ -176,7 +176,8 @@ class Server:
         if connection in self._half_open:  # it never got beyond TLS
             self._forget_half_open(connection)
             self._reject(connection, CloseReason.ABANDONED, detail)
-        if self._connections.pop(connection, connection) is None:
+        if connection in self._connections:
+            del self._connections[connection]
             _count_down(self._addresses, connection.address)
         if not self._connections:
             self._all_gone.set()

@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column("reference", sa.Integer(), nullable=False),
         sa.Column("total", sa.SmallInteger(), nullable=False),
         sa.Column("number", sa.SmallInteger(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
             "link", "source", "destination", "reference", "total", "number", name=op.f("pk_segments")

@@ -1,0 +1,410 @@
+"""The exchange: the queue of texts in memory, the links that carry them, and the lane that remembers.
+
+A text is written down before it goes out and when anything becomes of it; what is in memory can be lost at any instant. Parts
+that were out without an answer when the process or the link died are doubtful, and each link's policy says what then.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import func, select
+
+from gateway.messaging import wire
+from gateway.messaging.accepting import Accepted, AcceptTexts, Draft, Refusal
+from gateway.messaging.arriving import Arrived, TakeArrival
+from gateway.messaging.office import Office
+from gateway.messaging.sending import Answer, Leg, NoteAnswers, NoteReceipts, Receipt, TakeForSending, open_texts
+from gateway.messaging.sweeping import ExpireTexts, overdue_texts
+from gateway.messaging.texts import Step, Text, from_row
+from gateway.store import tables
+from gateway.store.batch import Unit
+from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
+from gateway.store.lane import Lane
+from protocols.errors import LocalProtocolError
+from protocols.smpp.alphabets import Alphabet
+from protocols.smpp.client import Link, LinkConfig, Request, Result
+from protocols.smpp.errors import CommandStatus
+from protocols.smpp.events import Doubtful, Responded, Throttled
+from protocols.smpp.link_events import LinkDown, LinkEvent, LinkUp
+from protocols.smpp.messages import DataSm, DeliverSm, SubmitSmResp
+from protocols.smpp.receipts import IdForm, is_receipt, stored_id
+from protocols.smpp.retries import Retry, retry_of
+
+PAGE = 2000
+"""Texts that are read at once when the queue is filled from the store."""
+RETRY_SECONDS = 5.0
+"""How long a part waits that the SMSC may take later, or that the store could not note."""
+REDELIVERY_US = 10_000_000
+"""A text in that was acknowledged this long before its link dropped may come again."""
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A link and what we know of its SMSC's ways. `doubtful` is resend, wait (seconds: `wait`) or fail."""
+
+    config: LinkConfig
+    alphabet: Alphabet
+    form: IdForm
+    doubtful: str
+    wait: float
+
+
+class Waiting(msgspec.Struct):
+    """A part of a text in the queue."""
+
+    text: Text
+    part: int
+
+
+class _Line:
+    """A link at work: how many parts are promised to it, and since when texts in may be redelivered ones."""
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.link: Link
+        self.promised = 0
+        self.suspect_since: int | None = None
+        self.bound_at = 0
+
+    @property
+    def room(self) -> int:
+        return self.link.window_free - self.promised if self.route.config.bind != "receiver" else 0
+
+
+class Exchange:
+    """Texts out and in over all links of this gateway."""
+
+    def __init__(
+        self,
+        office: Office,
+        lane: Lane,
+        routes: Sequence[Route],
+        *,
+        read: Callable[[Callable[[Any], Any]], Any],
+        node: int,
+        clock: Callable[[], int],
+        monotonic: Callable[[], float],
+        random: Callable[[], float],
+        on_event: Callable[[LinkEvent], None],
+    ) -> None:
+        """Take the office, the lane and the links; `read` runs a function with a reading connection."""
+        self._office, self._lane, self._read, self._node = office, lane, read, node
+        self._clock, self._on_event = clock, on_event
+        self._queue: deque[Waiting] = deque()
+        self._read_up_to = 0
+        self._more = False
+        self._answers: list[Answer] = []
+        self._receipts: list[tuple[Receipt, Request]] = []
+        self._again: dict[tuple[int, int], Waiting] = {}
+        self._in_hand: dict[tuple[str, str], list[Request]] = {}
+        self._out: dict[tuple[int, int], Waiting] = {}
+        self._flush_due = False
+        self._stopping = False
+        self._lines: dict[str, _Line] = {}
+        for route in routes:
+            line = _Line(route)
+            line.link = Link(
+                route.config,
+                on_request=lambda request, line=line: self._requested(line, request),  # type: ignore[misc]  # a bound default
+                on_result=lambda result, line=line: self._resulted(line, result),  # type: ignore[misc]  # as above
+                on_ready=self._pump,
+                on_event=lambda event, line=line: self._happened(line, event),  # type: ignore[misc]  # as above
+                clock=monotonic,
+                random=random,
+            )
+            self._lines[route.config.name] = line
+
+    @property
+    def depth(self) -> int:
+        """How many parts wait in memory."""
+        return len(self._queue)
+
+    def count_parts(self, body: str) -> int:
+        """Count the parts that a text takes; LocalProtocolError where it cannot be sent at all."""
+        return self._office.segments(body)
+
+    def links(self) -> Mapping[str, Link]:
+        """Give the links by name."""
+        return {name: line.link for name, line in self._lines.items()}
+
+    async def start(self) -> None:
+        """Look through what was left open, then dial."""
+        self._loop = asyncio.get_running_loop()
+        for name, last in await asyncio.to_thread(self._read, _last_arrivals):
+            if name in self._lines:
+                self._lines[name].suspect_since = last - REDELIVERY_US
+        await self._fill(first=True)
+        for line in self._lines.values():
+            line.link.start()
+
+    async def stop(self, deadline: float) -> None:
+        """Send nothing further, take the answers to what is out, unbind."""
+        self._stopping = True
+        await asyncio.gather(*(line.link.stop(deadline) for line in self._lines.values()))
+        self._flush()
+
+    async def accept(self, client: str, drafts: list[Draft]) -> Accepted | Refusal:
+        """Commit the drafts of one request and queue them; StoreError where that cannot be."""
+        future: asyncio.Future[Accepted | Refusal] = self._loop.create_future()
+
+        def done(answer: Accepted | Refusal | None, error: StoreError | None) -> None:
+            if isinstance(answer, Accepted):
+                self._enqueue(answer.new)
+            if not future.cancelled():
+                future.set_exception(error) if error is not None or answer is None else future.set_result(answer)  # type: ignore[arg-type]  # one of both
+
+        self._lane.post(AcceptTexts(client, drafts, self._office), done)
+        return await future
+
+    async def expire(self) -> None:
+        """Bring texts to their end whose time is over."""
+        now = self._clock()
+        ids = await asyncio.to_thread(self._read, lambda connection: overdue_texts(connection, now))
+        if ids:
+            self._post(ExpireTexts(self._office, ids), lambda _: None)
+
+    # The queue
+
+    def _enqueue(self, texts: Sequence[Text]) -> None:
+        for text in texts:
+            if self._more or len(self._queue) > 2 * PAGE:
+                self._more = True  # the store has it; it is read when its turn comes
+                continue
+            self._read_up_to = max(self._read_up_to, text.id)
+            self._queue.extend(Waiting(text, part) for part in range(len(text.parts)))
+        self._pump()
+
+    async def _fill(self, *, first: bool = False) -> None:
+        """Read open texts from the store: at the start with what became doubtful, later those that did not fit."""
+        rows = await asyncio.to_thread(
+            self._read, lambda connection: open_texts(connection, self._node, self._read_up_to, PAGE)
+        )
+        doubtful: list[Answer] = []
+        for row in rows:
+            text = from_row(tuple(row))
+            self._read_up_to = max(self._read_up_to, text.id)
+            for number, part in enumerate(text.parts):
+                if part.step is Step.WAITING:
+                    self._queue.append(Waiting(text, number))
+                elif first and part.step in (Step.SENT, Step.DOUBTFUL):
+                    self._again[text.id, number] = Waiting(text, number)
+                    doubtful += self._doubt(text, number, text.link)
+        self._more = len(rows) == PAGE
+        if first and self._more:
+            self._answers += doubtful
+            self._flush()
+            await self._fill(first=True)
+            return
+        self._answers += doubtful
+        self._flush_soon()
+        self._pump()
+
+    def _doubt(self, text: Text, number: int, link: str) -> list[Answer]:
+        """Say what becomes of a part that may have been sent or not, by the policy of its link."""
+        line = self._lines.get(link)
+        policy = line.route.doubtful if line is not None else "resend"
+        doubt = Answer(text.id, number, link, Step.DOUBTFUL, error="no answer of the SMSC")
+        if policy == "fail":
+            return [doubt, Answer(text.id, number, link, Step.FAILED, error="no answer of the SMSC")]
+        if policy == "wait" and line is not None:
+            self._loop.call_later(line.route.wait, self._resend, text, number, link)
+            return [doubt]
+        return [doubt, Answer(text.id, number, link, Step.WAITING, error="sent again")]
+
+    def _resend(self, text: Text, number: int, link: str) -> None:
+        self._again[text.id, number] = Waiting(text, number)
+        self._note(Answer(text.id, number, link, Step.WAITING, error="sent again"))
+
+    def _pump(self) -> None:
+        """Take as many parts as the links have room for, and have them written down before they go."""
+        if self._stopping or not self._queue:
+            if self._more and not self._stopping:
+                self._more = False
+                self._loop.create_task(self._fill())
+            return
+        legs: list[Leg] = []
+        rooms = {line: line.room for line in self._lines.values()}
+        while self._queue:
+            line = max(rooms, key=rooms.__getitem__, default=None)
+            if line is None or rooms[line] <= 0:
+                break
+            waiting = self._queue.popleft()
+            rooms[line] -= 1
+            line.promised += 1
+            legs.append(Leg(waiting.text.id, waiting.part, line.route.config.name))
+            self._out[waiting.text.id, waiting.part] = waiting
+        if legs:
+            unit = TakeForSending(self._office, legs)
+            self._post(unit, lambda taken: self._taken(legs, taken), lambda: self._not_taken(legs))
+
+    def _taken(self, legs: Sequence[Leg], taken: Sequence[Leg]) -> None:
+        """Send what was written down as going out; the rest has come to its end."""
+        allowed = set(taken)
+        for leg in legs:
+            line = self._lines[leg.link]
+            line.promised -= 1
+            waiting = self._out.pop((leg.text_id, leg.part))
+            if leg not in allowed:
+                continue
+            try:
+                message = wire.submit_sm(waiting.text, leg.part, line.route.alphabet)
+                sent = line.link.submit(message, (waiting, leg))
+            except (LocalProtocolError, IndexError) as error:
+                self._note(Answer(leg.text_id, leg.part, leg.link, Step.FAILED, error=f"cannot be sent: {error}"[:64]))
+                continue
+            if not sent:
+                self._again[leg.text_id, leg.part] = waiting
+                self._note(Answer(leg.text_id, leg.part, leg.link, Step.WAITING))
+
+    def _not_taken(self, legs: Sequence[Leg]) -> None:
+        for leg in reversed(legs):
+            self._lines[leg.link].promised -= 1
+            self._queue.appendleft(self._out.pop((leg.text_id, leg.part)))
+        self._loop.call_later(RETRY_SECONDS, self._pump)
+
+    # What the links tell
+
+    def _resulted(self, line: _Line, result: Result) -> None:
+        waiting, leg = cast("tuple[Waiting, Leg]", result.context)
+        text, number, link = waiting.text, leg.part, leg.link
+        match result:
+            case Responded():
+                self._responded(line, waiting, leg, result)
+            case Throttled():
+                self._again[text.id, number] = waiting
+                self._note(Answer(text.id, number, link, Step.WAITING, error=_status(result.command_status)))
+            case Doubtful():
+                if line.route.doubtful == "resend":
+                    self._again[text.id, number] = waiting
+                for answer in self._doubt(text, number, link):
+                    self._note(answer)
+
+    def _responded(self, line: _Line, waiting: Waiting, leg: Leg, result: Responded) -> None:
+        text, number, link = waiting.text, leg.part, leg.link
+        match retry_of(result.command_status):
+            case Retry.DONE:
+                message_id = result.message.message_id if isinstance(result.message, SubmitSmResp) else ""
+                kept = stored_id(message_id, line.route.form)
+                self._note(Answer(text.id, number, link, Step.ACCEPTED, kept))
+            case Retry.LATER | Retry.THROTTLED:
+                self._loop.call_later(RETRY_SECONDS, self._resend, text, number, link)
+            case Retry.NEVER:
+                self._note(Answer(text.id, number, link, Step.FAILED, error=_status(result.command_status)))
+
+    def _requested(self, line: _Line, request: Request) -> None:
+        """A receipt or a text from a handset: answered when its effects are on disk."""
+        message = request.message
+        if not isinstance(message, DeliverSm | DataSm):
+            request.respond(command_status=CommandStatus.ESME_RINVCMDID)
+        elif is_receipt(message.esm_class):
+            self._receipts.append((wire.receipt(line.route.config.name, message, line.route.form), request))
+            self._flush_soon()
+        else:
+            self._arrived(line, message, request)
+
+    def _arrived(self, line: _Line, message: DeliverSm | DataSm, request: Request) -> None:
+        name = line.route.config.name
+        came = wire.arrival(
+            name, message, line.route.alphabet, suspect_since=line.suspect_since, bound_at=line.bound_at
+        )
+        key = (name, came.digest)
+        if key in self._in_hand:  # the same text again while its first delivery is being committed
+            self._in_hand[key].append(request)
+            return
+        self._in_hand[key] = [request]
+
+        def done(arrived: Arrived) -> None:
+            for waiting in self._in_hand.pop(key):
+                waiting.respond()
+            self._enqueue(arrived.answers)
+
+        def failed() -> None:
+            for waiting in self._in_hand.pop(key):
+                waiting.respond(command_status=CommandStatus.ESME_RX_T_APPN)
+
+        self._post(TakeArrival(self._office, came), done, failed)
+
+    def _happened(self, line: _Line, event: LinkEvent) -> None:
+        if isinstance(event, LinkUp):
+            line.bound_at = self._clock()
+        elif isinstance(event, LinkDown):
+            line.suspect_since = self._clock() - REDELIVERY_US
+        self._on_event(event)
+
+    # What goes to the lane together
+
+    def _note(self, answer: Answer) -> None:
+        self._answers.append(answer)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        answers, self._answers = self._answers, []
+        receipts, self._receipts = self._receipts, []
+        if answers:
+            self._post(
+                NoteAnswers(self._office, answers), lambda _: self._noted(answers), lambda: self._note_later(answers)
+            )
+        if receipts:
+            self._note_receipts(receipts)
+
+    def _noted(self, answers: Sequence[Answer]) -> None:
+        """Queue again, before anything newer, what is to be sent again."""
+        for answer in reversed(answers):
+            if answer.step is Step.WAITING:
+                waiting = self._again.pop((answer.text_id, answer.part), None)
+                if waiting is not None:
+                    self._queue.appendleft(waiting)
+        self._pump()
+
+    def _note_later(self, answers: list[Answer]) -> None:
+        def again() -> None:
+            self._answers = answers + self._answers
+            self._flush_soon()
+
+        self._loop.call_later(RETRY_SECONDS, again)
+
+    def _note_receipts(self, receipts: list[tuple[Receipt, Request]]) -> None:
+        def done(_moved: int) -> None:
+            for _, request in receipts:
+                request.respond()
+
+        def failed() -> None:
+            for _, request in receipts:
+                request.respond(command_status=CommandStatus.ESME_RX_T_APPN)
+
+        known = [receipt for receipt, _ in receipts if receipt.forms or receipt.reference is not None]
+        self._post(NoteReceipts(self._office, known), done, failed)
+
+    def _post(self, unit: Unit[Any], done: Callable[[Any], None], failed: Callable[[], None] = lambda: None) -> None:
+        """Hand a unit to the lane; `failed` is called where nothing of it was committed, or nobody knows."""
+
+        def finish(answer: Any, error: StoreError | None) -> None:  # noqa: ANN401  (whatever the unit answers)
+            if error is None:
+                done(answer)
+            else:
+                failed()
+
+        try:
+            self._lane.post(unit, finish)
+        except (LaneOverloaded, LaneClosed):
+            failed()
+
+
+def _status(command_status: int) -> str:
+    try:
+        return CommandStatus(command_status).name
+    except ValueError:
+        return f"0x{command_status:08X}"
+
+
+def _last_arrivals(connection: Any) -> list[tuple[str, int]]:  # noqa: ANN401  (a SQLAlchemy connection)
+    rows = tables.arrivals
+    return [tuple(row) for row in connection.execute(select(rows.c.link, func.max(rows.c.at)).group_by(rows.c.link))]
