@@ -58,7 +58,8 @@ def receipt(link: str, message: DeliverSm | DataSm, form: IdForm) -> Receipt:
     forms = tuple(id_forms(found.message_id, form)) if found.message_id else ()
     step = OUTCOMES.get(found.state) if found.final else None
     reference = found.user_message_reference
-    return Receipt(link, forms, step, found.error[:32], message.source_addr, reference)
+    error = "" if step is Step.DELIVERED else found.error[:32] or found.stat[:32]
+    return Receipt(link, forms, step, error, message.source_addr.lstrip("+"), reference)
 
 
 def arrival(

@@ -86,7 +86,7 @@ class Doubtful(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """There is room for a request again, after `room` had said that there is none."""
+    """There is room for a request again: `room` had said that there is none, or the peer had throttled us."""
 
 
 class MessageRefused(msgspec.Struct, frozen=True):

@@ -265,7 +265,7 @@ class Session:
     # What sends requests and responses
 
     def room(self, now: float) -> int:
-        """How many requests may be sent now. Whoever was told 0 of a bound session is told `Ready` in time."""
+        """How many requests may be sent now. Whoever was told 0, or `Throttled`, is told `Ready` in time."""
         if not self._may_send:
             return 0
         self._tokens_at = None
@@ -356,6 +356,7 @@ class Session:
         self._transaction = True
         if status and retry_of(status) is Retry.THROTTLED:
             retry_at = self._throttle.throttled(now)
+            self._starved = True  # what is handed back waits for the end of the pause
             self._events.append(Throttled(sent.sequence_number, sent.context, status, retry_at, late))
             return
         self._throttle.succeeded()
@@ -403,11 +404,11 @@ class Session:
     def _process(self, header: Header, frame: bytes) -> None:
         """A request that the session is bound for: the hot path."""
         self._transaction = True
-        if not self._may_send:  # one side is leaving
-            self._refuse_request(header, self._busy(), f"in {self.state.name}")
-            return
         if header.command_id == _ALERT_NOTIFICATION:
             self._receive_alert(header, frame)
+            return
+        if not self._may_send:  # one side is leaving
+            self._refuse_request(header, self._busy(), f"in {self.state.name}")
             return
         if len(self._owed) >= self._limits.outstanding:
             self._refuse_request(header, self._busy(), f"{len(self._owed)} requests are unanswered")

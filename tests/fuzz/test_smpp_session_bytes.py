@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.smpp_rig import BIND, DELIVER, SUBMIT, End
 
-from protocols.smpp.codec import CommandId, Framer, decode_header, encode_pdu
-from protocols.smpp.errors import SmppError
+from protocols.smpp.codec import CommandId, Framer, decode_header
 from protocols.smpp.generated import decode, encode
 from protocols.smpp.limits import Limits
 from protocols.smpp.messages import COMMANDS
@@ -67,7 +66,7 @@ WHERE = [
 ]
 
 
-def check(end, before=0):
+def check(end):
     """What goes out is sound, and is never more than a response for each PDU."""
     data = end.session.data_to_send()
     framer = Framer()
@@ -114,17 +113,3 @@ def test_time_ends_what_octets_leave_open(make, pieces, waits):
     end.at(end.now + 1000.0)
     assert end.session.closed
     assert end.session.waiting == 0
-
-
-@given(pdus())
-def test_a_pdu_is_read_or_refused_with_a_status(pdu):
-    header = decode_header(pdu)
-    try:
-        message = decode(header, pdu)
-    except SmppError as error:
-        assert not error.fatal
-        assert error.command_status
-        assert not header.response
-        assert encode_pdu(CommandId.GENERIC_NACK, error.command_status, header.sequence_number, b"")
-    else:
-        assert message is not None

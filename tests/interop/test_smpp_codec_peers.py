@@ -33,6 +33,18 @@ NUMBERS = ("source_addr_ton", "source_addr_npi", "dest_addr_ton", "dest_addr_npi
            "priority_flag", "registered_delivery", "replace_if_present_flag", "data_coding", "sm_default_msg_id")  # fmt: skip
 
 
+class Numbering:
+    """What smpplib asks of a client."""
+
+    sequence = 1
+
+    def next_sequence(self):
+        return self.sequence
+
+
+NUMBERING = Numbering()
+
+
 def read(frame):
     return read_body(decode_header(frame), frame)
 
@@ -110,7 +122,7 @@ def test_smpplib_knows_the_same_statuses():
 )  # fmt: skip
 def test_smpplib_reads_the_mandatory_parameters_that_we_write(cls):
     made = cls(**{field.attribute: getattr(full(cls), field.attribute) for field in plan(cls).mandatory})
-    found = smpplib.parse_pdu(write(made, 9), allow_unknown_opt_params=True)
+    found = smpplib.parse_pdu(write(made, 9), client=NUMBERING, allow_unknown_opt_params=True)
     assert (found.sequence, found.status) == (9, 0)
     for field in plan(cls).mandatory:
         value = getattr(made, field.attribute)
@@ -119,10 +131,11 @@ def test_smpplib_reads_the_mandatory_parameters_that_we_write(cls):
         assert getattr(found, field.attribute) == (value.encode("latin-1") if isinstance(value, str) else value)
 
 
+# smpplib takes subaddresses for strings and loses their last octet.
 SMPPLIB_OPTIONS = {
     "user_message_reference": 7, "source_port": 1, "destination_port": 2, "sar_msg_ref_num": 3, "sar_total_segments": 4,
     "sar_segment_seqnum": 1, "payload_type": 0, "message_payload": b"hello", "privacy_indicator": 1,
-    "callback_num": b"\1\1\00112345", "source_subaddress": b"\xa0\1", "dest_subaddress": b"\xa0\2",
+    "callback_num": b"\1\1\00112345",
     "language_indicator": 1, "user_response_code": 5,
 }  # fmt: skip
 
@@ -131,7 +144,7 @@ SMPPLIB_OPTIONS = {
 def test_smpplib_reads_the_optional_parameters_that_we_write(cls):
     names = {field.attribute for field in plan(cls).optional}
     options = {name: value for name, value in SMPPLIB_OPTIONS.items() if name in names}
-    found = smpplib.parse_pdu(write(cls(**options), 9), allow_unknown_opt_params=True)
+    found = smpplib.parse_pdu(write(cls(**options), 9), client=NUMBERING, allow_unknown_opt_params=True)
     read_by_them = {name: getattr(found, name, None) for name in options if name in found.params}
     assert len(read_by_them) > 8
     assert read_by_them == {name: options[name] for name in read_by_them}
@@ -143,7 +156,7 @@ def test_we_read_what_smpplib_writes():
         "destination_addr": "447700900123", "esm_class": 0x40, "data_coding": 8, "registered_delivery": 1,
         "short_message": b"\5\0\3\7\2\1\0H\0i", "user_message_reference": 77, "sar_msg_ref_num": 5,
     }  # fmt: skip
-    pdu = smpplib.make_pdu("submit_sm", **values)
+    pdu = smpplib.make_pdu("submit_sm", client=NUMBERING, **values)
     pdu.sequence = 12
     pdu.status = 0
     found = read(pdu.generate())
@@ -177,7 +190,7 @@ def test_aiosmpplib_has_the_same_gsm_alphabet(text):
     assert decode(octets, Alphabet.GSM7).text == text
 
 
-@given(gsm_texts.filter(lambda text: len(text.encode("utf-16")) % 7))
+@given(gsm_texts)
 def test_aiosmpplib_packs_the_same_but_for_what_fills_up(text):
     octets, _ = GSM7BitPackedCodec().encode(text)
     septets = encode(text, Alphabet.GSM7)
@@ -195,7 +208,7 @@ COMPLAINTS = "_ws.malformed || _ws.expert.severity >= 6291456"
 
 @needs_tshark
 def test_tshark_reads_all_our_pdus_without_a_complaint(tmp_path):
-    frames = FRAMES + [write(ours.SubmitSmResp(), 3, 0x58), write(ours.GenericNack(), 0, 3)]
+    frames = [*FRAMES, write(ours.SubmitSmResp(), 3, 0x58), write(ours.GenericNack(), 0, 3)]
     pcap.write(tmp_path / "ours.pcap", frames, "smpp", 2775)
     assert tshark(tmp_path / "ours.pcap", "-Y", COMPLAINTS) == ""
     found = tshark(tmp_path / "ours.pcap", "-T", "fields", "-e", "smpp.command_id", "-e", "smpp.command_status",
@@ -214,8 +227,7 @@ def test_tshark_would_complain_of_a_cut_pdu(tmp_path):
     assert tshark(tmp_path / "cut.pcap", "-Y", COMPLAINTS) != ""
 
 
-# Our fields under their tshark names; what tshark gives in pieces or not at all is left out.
-TSHARK_NAMES = {"sc_interface_version": "SC_interface_version", "user_message_reference": "user_message_reference"}
+# tshark gives the other fields in pieces, or under names of its own.
 COMPARED = {
     "system_id", "password", "system_type", "addr_ton", "addr_npi", "address_range", "service_type", "source_addr_ton",
     "source_addr_npi", "source_addr", "dest_addr_ton", "dest_addr_npi", "destination_addr", "protocol_id",
@@ -227,6 +239,10 @@ COMPARED = {
     "source_bearer_type", "dest_bearer_type", "payload_type", "privacy_indicator", "language_indicator",
     "its_reply_type", "ms_availability_status", "dest_addr_subunit", "source_addr_subunit",
 }  # fmt: skip
+
+
+WITHOUT_TLVS = {"UnbindResp", "QuerySmResp", "CancelSmResp", "ReplaceSmResp", "EnquireLinkResp"}
+"""tshark does not look for TLVs in these."""
 
 
 def plain(made):
@@ -242,23 +258,23 @@ def plain(made):
 
 
 @needs_tshark
-@pytest.mark.parametrize("sample", [sample for sample in SAMPLES if sample == full(type(sample))],
-                         ids=lambda sample: type(sample).__name__)  # fmt: skip
-def test_tshark_reads_the_values_that_we_wrote(tmp_path, sample):
-    made = plain(sample)
-    pcap.write(tmp_path / "one.pcap", [write(made, 1)], "smpp", 2775)
-    names = [
-        field.attribute
-        for field in (*plan(type(made)).mandatory, *plan(type(made)).optional)
-        if field.attribute in COMPARED and getattr(made, field.attribute) is not None
-    ]
-    elements = [argument for name in names for argument in ("-e", f"smpp.{TSHARK_NAMES.get(name, name)}")]
-    line = tshark(tmp_path / "one.pcap", "-T", "fields", "-E", "separator=|", "-E", "occurrence=f", "-e", "smpp.command_id",
-                  *elements).rstrip("\n")  # fmt: skip
-    found = dict(zip(names, line.split("|")[1:], strict=True))
-    for name in names:
-        value = getattr(made, name)
-        assert (int(found[name], 0) if isinstance(value, int) else found[name]) == value, name
+def test_tshark_reads_the_values_that_we_wrote(tmp_path):
+    samples = [plain(sample) for sample in SAMPLES if sample == full(type(sample))]
+    pcap.write(tmp_path / "all.pcap", [write(made, 1) for made in samples], "smpp", 2775)
+    names = sorted(COMPARED)
+    elements = [argument for name in names for argument in ("-e", f"smpp.{name}")]
+    lines = tshark(tmp_path / "all.pcap", "-T", "fields", "-E", "separator=|", "-E", "occurrence=f", *elements)
+    compared = 0
+    for made, line in zip(samples, lines.splitlines(), strict=True):
+        found = dict(zip(names, line.split("|"), strict=True))
+        for field in (*plan(type(made)).mandatory, *plan(type(made)).optional):
+            name, value = field.attribute, getattr(made, field.attribute)
+            if name not in COMPARED or (field.tag and type(made).__name__ in WITHOUT_TLVS):
+                continue
+            compared += 1
+            told = int(found[name], 0) if isinstance(value, int) else found[name]
+            assert told == value, f"{name} of {type(made).__name__}"
+    assert compared > 180
 
 
 @needs_tshark
@@ -266,7 +282,7 @@ def test_tshark_has_the_same_names_for_commands_and_statuses():
     values = subprocess.run([TSHARK, "-G", "values"], capture_output=True, text=True, check=True, timeout=60).stdout
     commands, statuses = {}, set()
     for line in values.splitlines():
-        kind, name, *rest = line.split("\t")
+        kind, name, *rest = [*line.split("\t"), ""]
         if (kind, name) == ("V", "smpp.command_id"):
             commands[int(rest[0], 16)] = rest[1].upper().replace(" - RESP", "_RESP")
         if (kind, name) == ("R", "smpp.command_status") and rest[0] == rest[1] and rest[2] != "[Reserved]":

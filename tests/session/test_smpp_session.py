@@ -546,6 +546,10 @@ def test_alert_notification_and_outbind_have_no_response():
     received, refused = esme.events()
     assert (received, type(refused)) == (Received(3, AlertNotification(source_addr="44")), MessageRefused)
     assert esme.session.unanswered == 0
+    esme.get(DELIVER, 4)
+    esme.session.unbind(0.0)
+    esme.get(AlertNotification(source_addr="44"), 5)
+    assert esme.sent() == []
     smsc = End.serving()
     assert smsc.submit(message=AlertNotification(source_addr="44"))
     assert smsc.session.waiting == 0

@@ -19,6 +19,8 @@ _GROUPS = {
 
 
 def _sample_value(field):
+    if field.attribute == "ms_validity":
+        return b"\1"  # tshark knows the one octet of 3.4, not the four of 5.0
     match field.form:
         case CStr(size=size):
             return f"{field.attribute}-é"[-(size - 1) :]
