@@ -26,8 +26,9 @@ MICROSECONDS = 1_000_000
 LATE_US = 48 * 3600 * MICROSECONDS
 EARLY_US = 300 * MICROSECONDS
 """An Event-Timestamp counts if it is at most this much before or after the request's arrival."""
-MAX_REPORT = 1 << 50
-"""The most units that one report may carry (a pebibyte); more is a fault of the client, not usage."""
+MAX_OCTETS = 1 << 50
+MAX_UNITS = 1 << 31
+"""The most that one report may carry, octets (a pebibyte) and seconds or messages; more is a fault of the client, not usage."""
 _CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$")
 _SERVICES = {"32251": DATA, "32255": DATA, "32260": VOICE, "32276": VOICE, "32274": SMS}
 
@@ -149,20 +150,21 @@ def _quantity(unit: RequestedServiceUnit, service: str) -> int:
         value = unit.cc_total_octets or max(unit.cc_input_octets or 0, unit.cc_output_octets or 0)
     else:
         value = (unit.cc_time if service == VOICE else unit.cc_service_specific_units) or 0
-    return min(value, MAX_REPORT)
+    return min(value, MAX_OCTETS)
 
 
 def _used(unit: UsedServiceUnit) -> Used:
     directions = (unit.cc_input_octets or 0) + (unit.cc_output_octets or 0)
     total = unit.cc_total_octets
     octets = directions if total is None or _disagrees(unit) else total
-    for code, value in ((421, octets), (417, unit.cc_service_specific_units or 0)):
-        if value > MAX_REPORT:
+    seconds, units = unit.cc_time or 0, unit.cc_service_specific_units or 0
+    for code, value, most in ((421, octets, MAX_OCTETS), (420, seconds, MAX_UNITS), (417, units, MAX_UNITS)):
+        if value > most:
             raise DiameterError(
                 ResultCode.DIAMETER_INVALID_AVP_VALUE,
                 f"AVP {code} reports {value} units at once, which no network carries",
             )
-    return Used(octets=octets, seconds=unit.cc_time or 0, units=unit.cc_service_specific_units or 0)
+    return Used(octets=octets, seconds=seconds, units=units)
 
 
 def _disagrees(unit: UsedServiceUnit) -> bool:

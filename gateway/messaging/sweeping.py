@@ -64,12 +64,14 @@ class SweepMessaging:
     def decide(self, batch: Batch) -> int:
         """Give how many rows were deleted."""
         kept = batch.now - self._retention
+        rows = tables.texts
+        old = select(rows.c.id).where(rows.c.final == 1, rows.c.updated_at < kept).order_by(rows.c.id).limit(LIMIT)
         steps = (
             delete(tables.early_receipts).where(tables.early_receipts.c.created_at < batch.now - 24 * RECEIPT_GRACE),
             delete(tables.segments).where(tables.segments.c.created_at < batch.now - self._office.reassembly),
             delete(tables.arrivals).where(tables.arrivals.c.at < batch.now - RECEIPT_GRACE),
             delete(tables.questions).where(tables.questions.c.expires_at < batch.now),
             delete(tables.awaited_receipts).where(tables.awaited_receipts.c.created_at < kept),
-            delete(tables.texts).where(tables.texts.c.final == 1, tables.texts.c.updated_at < kept),
+            delete(tables.texts).where(tables.texts.c.id.in_(old)),
         )
         return sum(batch.connection.execute(step).rowcount for step in steps)

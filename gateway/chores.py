@@ -1,0 +1,100 @@
+"""What the gateway does at intervals: supervise sessions, sum the tenth, expire texts, sweep what is past its retention."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any
+
+from gateway.charging.supervision import ExpireSession, overdue
+from gateway.charity.accrued import SumAccruals, Sums, gather
+from gateway.house import House
+from gateway.messaging.exchange import Exchange
+from gateway.messaging.office import Office
+from gateway.messaging.sweeping import SweepMessaging
+from gateway.store.batch import Unit
+from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
+from gateway.store.sweeper import Sweep
+
+SUPERVISION_SECONDS = 2.0
+SUM_SECONDS = 15.0
+SWEEP_SECONDS = 60.0
+EXPIRE_SECONDS = 5.0
+LAG_SECONDS = 0.5
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Chores:
+    """The gateway's timers; what one of them fails at is told, and tried again at its next turn."""
+
+    def __init__(
+        self, house: House, exchange: Exchange, office: Office, alarm: Callable[[str, Mapping[str, object]], None]
+    ) -> None:
+        """Take what is worked on; nothing runs before `start`."""
+        self._house, self._exchange, self._office, self._alarm = house, exchange, office, alarm
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop = asyncio.get_running_loop()
+        self._lag_due = float("inf")
+        self.lag = 0.0
+        """Seconds that the event loop was late at its last look."""
+
+    def start(self) -> None:
+        """Start every timer."""
+        self._every(LAG_SECONDS, self._measure_lag)
+        self._every(SUPERVISION_SECONDS, self._supervise)
+        self._every(SUM_SECONDS, self._sum_accruals)
+        self._every(EXPIRE_SECONDS, self._exchange.expire)
+        self._every(SWEEP_SECONDS, self._sweep)
+
+    def stop(self) -> None:
+        """Stop every timer."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _every(self, seconds: float, work: Work) -> None:
+        async def repeat() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                try:
+                    await work()
+                except (StoreError, OSError) as error:
+                    self._alarm("daemon.timer.failed", {"timer": work.__name__.lstrip("_"), "detail": str(error)})
+
+        self._tasks.append(asyncio.create_task(repeat(), name=work.__name__))
+
+    async def _submit(self, unit: Unit[Any]) -> Any:  # noqa: ANN401  (whatever the unit answers)
+        future: asyncio.Future[Any] = self._loop.create_future()
+
+        def done(answer: Any, error: StoreError | None) -> None:  # noqa: ANN401  (whatever the unit answers)
+            if not future.cancelled():
+                future.set_exception(error) if error is not None else future.set_result(answer)
+
+        self._house.lane.post(unit, done)
+        return await future
+
+    async def _measure_lag(self) -> None:
+        now = self._loop.time()
+        self.lag = max(0.0, now - self._lag_due)
+        self._lag_due = now + LAG_SECONDS
+
+    async def _supervise(self) -> None:
+        now = self._house.clock()
+        for session_id in await asyncio.to_thread(self._house.read, lambda connection: overdue(connection, now)):
+            with suppress(LaneOverloaded, LaneClosed):
+                if await self._submit(ExpireSession(session_id)):
+                    self._alarm("charging.session.expired", {"session_id": session_id})
+
+    async def _sum_accruals(self) -> None:
+        def look() -> Sums | None:
+            with self._house.reading() as connection:
+                return gather(connection, self._house.node.id, self._house.clock())
+
+        while (sums := await asyncio.to_thread(look)) is not None:
+            await self._submit(SumAccruals(self._house.node_name, sums))
+
+    async def _sweep(self) -> None:
+        settings = self._house.settings
+        broker = settings.events.mqtt is not None
+        while await self._submit(Sweep(settings.retention, published_only=broker)):
+            continue
+        while await self._submit(SweepMessaging(self._office, settings.retention.texts * 1_000_000)):
+            continue
