@@ -36,7 +36,7 @@ check: .venv/develop.stamp   ## lint, types, contracts and unit tests, in under 
 	$(BIN)/lint-imports
 	$(PYTEST) -n $(WORKERS) tests/unit
 
-bench: .venv/develop.stamp   ## durable charging requests a second, beside an echo in the same run
+bench: .venv/develop.stamp   ## charging requests and texts a second, beside an echo in the same run
 	$(BIN)/python -m tests.bench.charging
 
 fuzz: .venv/develop.stamp   ## longer runs of the codec and node under random bytes

@@ -13,7 +13,7 @@ from gateway.messaging.services import Services
 from gateway.messaging.texts import Text
 from gateway.store import tables
 from gateway.store.batch import Batch, Shelf
-from gateway.store.statements import SelectAmong
+from gateway.store.statements import Delete, Insert, SelectAmong
 from gateway.subscribers.lines import MSISDN, LineShelf
 from gateway.subscribers.profiles import ProfileShelf
 from protocols.smpp.text import UserData, read_text
@@ -51,10 +51,30 @@ class ArrivalShelf(Shelf[str, dict[str, int]]):
 
     rank: ClassVar[int] = 18
 
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__()
+        self._noted: dict[tuple[str, str], int] = {}
+        self._replaced: set[tuple[str, str]] = set()
+
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read earlier arrivals of the same words."""
         for digest, link, at in _ARRIVALS.run(connection, keys):
             self.rows.setdefault(digest, {})[link] = at
+
+    def note(self, link: str, digest: str, now: int) -> int | None:
+        """Note an arrival and give when the same words came before, None if they did not."""
+        known = self.rows.setdefault(digest, {})
+        before = known.get(link)
+        if before is not None and (link, digest) not in self._noted:
+            self._replaced.add((link, digest))
+        known[link] = self._noted[link, digest] = now
+        return before
+
+    def save(self, connection: Connection) -> None:
+        """Write what was noted, in place of what was known."""
+        _FORGET.run(connection, list(self._replaced))
+        _NOTE.run(connection, [(*key, at) for key, at in self._noted.items()])
 
 
 _decode = msgspec.msgpack.Decoder(UserData).decode
@@ -62,6 +82,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _ARRIVALS = SelectAmong(
     select(tables.arrivals.c.digest, tables.arrivals.c.link, tables.arrivals.c.at), tables.arrivals.c.digest, str
 )
+_FORGET = Delete(tables.arrivals, ["link", "digest"])
+_NOTE = Insert(tables.arrivals)
 
 
 class TakeArrival:
@@ -101,19 +123,10 @@ class TakeArrival:
         return Arrived(Services(self._office, batch, arrival.source, book).serve(body))
 
     def _is_repeat(self, batch: Batch) -> bool:
-        """Know a redelivery; otherwise note this arrival, for the next one to be known by."""
+        """Know a redelivery. It is noted like any arrival, because the answer to it may be lost as well."""
         arrival = self._arrival
-        known = batch.shelf(ArrivalShelf).rows.setdefault(arrival.digest, {})
-        at = known.pop(arrival.link, None)
-        rows = tables.arrivals
-        if at is not None:
-            batch.connection.execute(delete(rows).where(rows.c.link == arrival.link, rows.c.digest == arrival.digest))
-        suspect = arrival.suspect_since
-        if at is not None and suspect is not None and suspect <= at < arrival.bound_at:
-            return True
-        known[arrival.link] = batch.now
-        batch.connection.execute(rows.insert().values(link=arrival.link, digest=arrival.digest, at=batch.now))
-        return False
+        at, suspect = batch.shelf(ArrivalShelf).note(arrival.link, arrival.digest, batch.now), arrival.suspect_since
+        return at is not None and suspect is not None and suspect <= at < arrival.bound_at
 
     def _join(self, batch: Batch) -> str | None:
         """Keep a part, and give the whole text when this was its last; the sender is part of the key."""

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.messaging import wire
 from gateway.messaging.accepting import Accepted, AcceptTexts, Draft, Refusal
@@ -94,7 +95,7 @@ class Exchange:
         self._clock, self._on_event = clock, on_event
         self._queue: deque[Waiting] = deque()
         self._read_up_to = 0
-        self._more = False
+        self._more = self._filling = False
         self._answers: list[Answer] = []
         self._receipts: list[tuple[Receipt, Request]] = []
         self._again: dict[tuple[int, int], Waiting] = {}
@@ -169,18 +170,19 @@ class Exchange:
 
     def _enqueue(self, texts: Sequence[Text]) -> None:
         for text in texts:
-            if self._more or len(self._queue) > 2 * PAGE:
+            if text.id <= self._read_up_to:  # the store was read after the commit and before this call
+                continue
+            if self._more or self._filling or len(self._queue) > 2 * PAGE:
                 self._more = True  # the store has it; it is read when its turn comes
                 continue
-            self._read_up_to = max(self._read_up_to, text.id)
+            self._read_up_to = text.id
             self._queue.extend(Waiting(text, part) for part in range(len(text.parts)))
         self._pump()
 
     async def _fill(self, *, first: bool = False) -> None:
         """Read open texts from the store: at the start with what became doubtful, later those that did not fit."""
-        rows = await asyncio.to_thread(
-            self._read, lambda connection: open_texts(connection, self._node, self._read_up_to, PAGE)
-        )
+        after = self._read_up_to
+        rows = await asyncio.to_thread(self._read, lambda connection: open_texts(connection, self._node, after, PAGE))
         doubtful: list[Answer] = []
         for row in rows:
             text = from_row(tuple(row))
@@ -191,8 +193,8 @@ class Exchange:
                 elif first and part.step in (Step.SENT, Step.DOUBTFUL):
                     self._again[text.id, number] = Waiting(text, number)
                     doubtful += self._doubt(text, number, text.link)
-        self._more = len(rows) == PAGE
-        if first and self._more:
+        self._more = len(rows) == PAGE or self._more
+        if first and len(rows) == PAGE:
             self._answers += doubtful
             self._flush()
             await self._fill(first=True)
@@ -200,6 +202,16 @@ class Exchange:
         self._answers += doubtful
         self._flush_soon()
         self._pump()
+
+    async def _refill(self) -> None:
+        """Read the next texts that did not fit. What is accepted meanwhile waits in the store, lest any be passed over."""
+        try:
+            await self._fill()
+        except SQLAlchemyError:
+            self._more = True
+            self._loop.call_later(RETRY_SECONDS, self._pump)
+        finally:
+            self._filling = False
 
     def _doubt(self, text: Text, number: int, link: str) -> list[Answer]:
         """Say what becomes of a part that may have been sent or not, by the policy of its link."""
@@ -220,9 +232,9 @@ class Exchange:
     def _pump(self) -> None:
         """Take as many parts as the links have room for, and have them written down before they go."""
         if self._stopping or not self._queue:
-            if self._more and not self._stopping:
-                self._more = False
-                self._loop.create_task(self._fill())
+            if self._more and not self._stopping and not self._filling:
+                self._more, self._filling = False, True
+                self._refilling = self._loop.create_task(self._refill())
             return
         legs: list[Leg] = []
         rooms = {line: line.room for line in self._lines.values()}
@@ -259,10 +271,11 @@ class Exchange:
                 self._note(Answer(leg.text_id, leg.part, leg.link, Step.WAITING))
 
     def _not_taken(self, legs: Sequence[Leg]) -> None:
-        for leg in reversed(legs):
+        """Nothing went out, but it may stand written down that it did: say that the parts wait, then queue them again."""
+        for leg in legs:
             self._lines[leg.link].promised -= 1
-            self._queue.appendleft(self._out.pop((leg.text_id, leg.part)))
-        self._loop.call_later(RETRY_SECONDS, self._pump)
+            self._again[leg.text_id, leg.part] = self._out.pop((leg.text_id, leg.part))
+        self._note_later([Answer(leg.text_id, leg.part, leg.link, Step.WAITING) for leg in legs])
 
     # What the links tell
 

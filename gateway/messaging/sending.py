@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from gateway.ledger.wallets import WalletShelf
 from gateway.messaging.office import Office
 from gateway.messaging.settling import settle
-from gateway.messaging.texts import Step, Text, TextShelf
+from gateway.messaging.texts import State, Step, Text, TextShelf
 from gateway.store import tables
 from gateway.store.batch import Batch, Shelf
 from gateway.store.statements import Delete, Insert, SelectAmong
@@ -261,16 +261,20 @@ class NoteReceipts(OnTexts):
         """Take the receipts in the order in which they came."""
         super().__init__(office)
         self._receipts = receipts
+        self._doubtful: dict[tuple[str, str], list[int]] = {}
 
     def text_ids(self, batch: Batch) -> Iterable[int]:
-        """Name the texts that the message ids lead to."""
+        """Name the texts that the message ids lead to, and doubtful ones that a receipt may tell of."""
         awaited = batch.shelf(AwaitedShelf)
-        return {entry[1] for receipt in self._receipts for entry in awaited.candidates(receipt.link, receipt.forms)}
+        known = {entry[1] for receipt in self._receipts for entry in awaited.candidates(receipt.link, receipt.forms)}
+        return known.union(*self._doubtful.values())
 
     def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the message ids in every form that they may have."""
         if isinstance(shelf, AwaitedShelf):
             return {form for receipt in self._receipts for form in receipt.forms}
+        if isinstance(shelf, TextShelf):
+            self._doubtful = self._look_for_doubt(batch)
         return super().keys(shelf, batch)
 
     def decide(self, batch: Batch) -> int:
@@ -291,29 +295,29 @@ class NoteReceipts(OnTexts):
             return True
         return self._settle_doubt(batch, receipt) or keep_early(batch, receipt)
 
+    def _look_for_doubt(self, batch: Batch) -> dict[tuple[str, str], list[int]]:
+        """Find doubtful texts that receipts of unknown messages may tell of, by link and destination."""
+        awaited, texts = batch.shelf(AwaitedShelf), tables.texts
+        unknown = {
+            (receipt.link, receipt.destination)
+            for receipt in self._receipts
+            if receipt.reference is not None and not awaited.candidates(receipt.link, receipt.forms)
+        }
+        found = {}
+        for link, destination in unknown:
+            open_ones = select(texts.c.id).where(texts.c.final == 0, texts.c.state == State.DOUBTFUL)
+            same = open_ones.where(texts.c.destination == destination, texts.c.link == link)
+            found[link, destination] = list(batch.connection.execute(same).scalars())
+        return found
+
     def _settle_doubt(self, batch: Batch, receipt: Receipt) -> bool:
         """A receipt that echoes our user_message_reference settles a part whose answer was lost (doubtful: wait)."""
-        if receipt.reference is None:
-            return False
-        candidates = select(tables.texts.c.id).where(
-            tables.texts.c.final == 0,
-            tables.texts.c.state == "doubtful",
-            tables.texts.c.destination == receipt.destination,
-            tables.texts.c.link == receipt.link,
-        )
-        shelf = batch.shelf(TextShelf)
-        for (text_id,) in batch.connection.execute(candidates).all():
-            if text_id not in shelf.rows:
-                shelf.load(batch.connection, {text_id})
-            text = shelf.rows[text_id]
-            for number, part in enumerate(text.parts):
-                same = (text.reference_number + number) & 0xFFFF == receipt.reference
-                if (
-                    same
-                    and part.step is Step.DOUBTFUL
-                    and receipt.step is not None
-                    and part.go(receipt.step, receipt.error)
-                ):
+        assert receipt.step is not None
+        for text_id in self._doubtful.get((receipt.link, receipt.destination), ()):
+            text = batch.shelf(TextShelf).get(text_id)
+            for number, part in enumerate(text.parts if text is not None else ()):
+                same = text is not None and (text.reference_number + number) & 0xFFFF == receipt.reference
+                if text is not None and same and part.step is Step.DOUBTFUL and part.go(receipt.step, receipt.error):
                     self.finish(batch, text)
                     return True
         return False

@@ -24,7 +24,6 @@ from protocols.diameter.events import (
 )
 from protocols.diameter.identity import Application, Limits, NodeIdentity, PeerConfig, encode_address
 from protocols.diameter.inbound import Inbound, Request
-from protocols.diameter.listener import Listener
 from protocols.diameter.node_events import (
     ConnectFailed,
     MessageRejected,
@@ -43,6 +42,7 @@ from protocols.diameter.peer_table import Entry, PeerTable
 from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, State
 from protocols.diameter.transport import Connection
 from protocols.errors import LocalProtocolError
+from protocols.listener import Listener
 
 __all__ = [
     "Application",

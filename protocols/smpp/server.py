@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from protocols.listener import Listener
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import BindRequested, Bound, Closed, Event
 from protocols.smpp.limits import Limits
@@ -26,7 +27,6 @@ from protocols.smpp.link_events import (
     ServerEvent,
     Undecodable,
 )
-from protocols.smpp.listener import Listener
 from protocols.smpp.messages import BindReceiver
 from protocols.smpp.session import Session
 from protocols.smpp.transitions import CloseReason

@@ -42,7 +42,7 @@ async def test_events_arrive_in_order_and_are_marked(place, broker):
         await listener.ready.wait()
         work = forwarder(place, broker.port)
         work.start()
-        await until(lambda: len(listener.ids) >= 500 and waiting(place) == 0)
+        await until(lambda: len(listener.ids) >= 500 and work.state().published >= 500)
         state = work.state()
         await work.stop()
     assert listener.ids == numbers(500)

@@ -9,11 +9,12 @@ from collections import deque
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from protocols.smpp.limits import Limits
 from protocols.smpp.link_events import ClientUp
 from protocols.smpp.messages import DeliverSm, SubmitSm, SubmitSmResp
 from protocols.smpp.receipts import MessageState, receipt_text
+from protocols.smpp.server import Server, ServerConfig
 from support.gateways import ROOT, Gateway
-from support.smpp_rig import ServerRig
 
 CODE = "70070"
 TOKENS = {"viewer": "0123456789abcdef-viewer", "operator": "0123456789abcdef-operator"}
@@ -96,22 +97,34 @@ keywords: {ROOT}/config/keywords.yaml
         await asyncio.to_thread(self.__exit__)
 
 
-class _Ready:
-    """Where the server tells that an ESME has room again."""
-
-    def __init__(self, pump):
-        self.append = pump
-
-
-class Centre(ServerRig):
+class Centre:
     """A message centre that takes texts and tells of them; `on_submit(request, message_id)` does otherwise."""
 
-    def __init__(self, *, on_submit=None, **options):
-        super().__init__(on_request=self._serve, **options)
+    def __init__(self, *, on_submit=None, authenticate=None, port=0):
         self.on_submit = on_submit or self.accept
-        self.submits = []
+        self.submits, self.events, self.results = [], [], []
         self._outbox = deque()
-        self.ready = _Ready(self._pump)
+        self.server = Server(
+            ServerConfig(system_id="smsc", limits=Limits(window=100)),
+            [("127.0.0.1", port, None)],
+            authenticate=authenticate or (lambda _: 0),
+            on_request=self._serve,
+            on_result=lambda _, result: self.results.append(result),
+            on_ready=self._pump,
+            on_event=self.events.append,
+            clock=time.monotonic,
+        )
+
+    @property
+    def port(self):
+        return self.server.ports[0]
+
+    async def __aenter__(self):
+        await self.server.start()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.server.stop(1.0)
 
     def _serve(self, request):
         if isinstance(request.message, SubmitSm):
@@ -142,7 +155,7 @@ class Centre(ServerRig):
         self._outbox.extend(messages)
         self._pump(None)
 
-    def _pump(self, _):
+    def _pump(self, _connection):
         for client in self.server.clients:
             while self._outbox and client.window_free:
                 client.send(self._outbox.popleft())
@@ -157,7 +170,7 @@ class Centre(ServerRig):
 
     async def bound(self, times=1):
         """Wait until a link has bound itself."""
-        await self.wait(lambda: len(self.of(ClientUp)) >= times)
+        await self.wait(lambda: sum(isinstance(event, ClientUp) for event in self.events) >= times)
 
     async def wait(self, condition):
         """Wait until something is so."""

@@ -1,0 +1,195 @@
+"""Texts through the daemon, with smpp34's server (Rust) as the message centre."""
+
+import asyncio
+import itertools
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import smpp34
+from support.gateways import free_port
+from support.text_desk import CODE, TextDesk, text
+
+ASKER = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")
+OTHER = ("447700900002", "234150000000002", "8944100000000000002", "payg-gb", "wwf", "10.00")
+ESC = 0x1B
+
+
+class Smsc:
+    """smpp34's server: every text is accepted under an id and a receipt follows, as `receipt` makes it."""
+
+    def __init__(self, port):
+        self.server = smpp34.Server("127.0.0.1", port, system_id="smpp34", inbound_capacity=4096)
+        self.submits, self.acknowledged = [], []
+        self.bound = asyncio.Event()
+        self._ids = itertools.count(1)
+        self._tasks = set()
+        self.form, self.receipts = (lambda number: (f"{number:x}", f"{number:x}")), by_text
+
+    async def serve(self):
+        await self.server.start()
+        while True:
+            match await self.server.next():
+                case smpp34.Esme() as esme:
+                    self.esme = esme
+                    self.bound.set()
+                case smpp34.SubmitSmEvent() as event:
+                    told, receipted = self.form(next(self._ids))
+                    self.submits.append(event)
+                    event.accept(told)
+                    if event.registered_delivery:
+                        self.deliver(event.destination_addr, event.source_addr, **self.receipts(receipted))
+
+    def deliver(self, source, destination, **fields):
+        """Send a deliver_sm; its status is kept."""
+        task = asyncio.create_task(self._deliver(source, destination, fields))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, source, destination, fields):
+        answer = await self.esme.deliver_sm(destination, source_addr=source, **fields)
+        self.acknowledged.append(answer.command_status)
+
+    async def say(self, source, words, answers=1, **fields):
+        """A handset texts us; gives the words of what goes back."""
+        before = len(self.submits)
+        self.deliver(source, CODE, **{"short_message": words.encode()} | fields)
+        async with asyncio.timeout(10):
+            while len(self.submits) < before + answers:
+                await asyncio.sleep(0.01)
+        return [event.short_message.replace(b"\x01", "£".encode()).decode() for event in self.submits[before:]]
+
+
+def by_text(message_id):
+    """A receipt whose text alone tells (appendix B)."""
+    text = f"id:{message_id} sub:001 dlvrd:001 submit date:2611231200 done date:2611231201 stat:DELIVRD err:000 text:"
+    return {"esm_class": 4, "short_message": text.encode()}
+
+
+def by_tlv(message_id):
+    """A receipt whose TLVs alone tell."""
+    named = smpp34.Tlv(smpp34.TLV_RECEIPTED_MESSAGE_ID, message_id.encode() + b"\0")
+    return {"esm_class": 4, "tlvs": [named, smpp34.Tlv(smpp34.TLV_MESSAGE_STATE, b"\x02")]}
+
+
+@asynccontextmanager
+async def desk_at_smpp34(folder, **options):
+    port = free_port()
+    smsc = Smsc(port)
+    serving = asyncio.create_task(smsc.serve())
+    await asyncio.sleep(0.1)
+    try:
+        async with TextDesk(folder, port, **options) as desk:
+            async with asyncio.timeout(15):
+                await smsc.bound.wait()
+            yield desk, smsc
+    finally:
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+        await smsc.server.stop()
+
+
+async def test_a_thousand_texts_are_submitted_and_delivered(tmp_path):
+    async with desk_at_smpp34(tmp_path) as (desk, smsc):
+        ids = await desk.send(*(text(f"number {n}", to=f"4477009{n:05d}") for n in range(1000)))
+        rows = await desk.all_become("delivered", 1000)
+        assert sorted(row["id"] for row in rows) == sorted(ids)
+        assert sorted(event.short_message.decode() for event in smsc.submits) == sorted(f"number {n}" for n in range(1000))
+        shown = await desk.run("sms", "show", ids[0])
+        assert [part["state"] for part in shown["parts"]] == ["delivered"]
+        await asyncio.sleep(0.2)
+        assert smsc.acknowledged == [0] * 1000
+
+
+@pytest.mark.parametrize(
+    ("option", "form"),
+    [
+        ("auto", lambda n: (f"{n + 0xABC0:x}", str(n + 0xABC0))),
+        ("decimal", lambda n: (f"{n + 0xABC0:x}", f"{n + 0xABC0:010d}")),
+        ("hex", lambda n: (str(n + 4000), f"{n + 4000:08X}")),
+        ("string", lambda n: (f"Node-{n:06d}", f"Node-{n:06d}")),
+    ],
+)
+async def test_receipts_find_their_texts_by_text_and_by_tlv_whatever_the_base_of_the_id(tmp_path, option, form):
+    async with desk_at_smpp34(tmp_path, message_id=option) as (desk, smsc):
+        smsc.form = form
+        for smsc.receipts in (by_text, by_tlv):
+            await desk.send(*(text(f"number {n}", to=f"4477009{n:05d}") for n in range(20)))
+            rows = await desk.all_become("delivered", 20)
+            assert {row["error"] for row in rows} == {None}
+
+
+async def test_long_texts_arrive_in_parts_that_join_without_a_cut_character(tmp_path):
+    words = {"a" * 152 + "€" + "b" * 100: 2, "é" + "ж" * 65 + "😀" + "ж" * 60: 2, "€" * 200: 3, "😀" * 70: 3}
+    async with desk_at_smpp34(tmp_path) as (desk, smsc):
+        for said, parts in words.items():
+            smsc.submits.clear()
+            (text_id,) = await desk.send(text(said))
+            shown = await desk.becomes(text_id, "delivered")
+            assert [part["state"] for part in shown["parts"]] == ["delivered"] * parts
+            assert {event.esm_class for event in smsc.submits} == {0x40}
+            assert join(smsc.submits) == said
+
+
+def join(parts):
+    """What a handset makes of parts with a user data header of 6 octets; each one is read by itself."""
+    assert len({part.short_message[3] for part in parts}) == 1
+    parts = sorted(parts, key=lambda part: part.short_message[5])
+    assert [tuple(part.short_message[i] for i in (0, 1, 2, 4, 5)) for part in parts] == [
+        (5, 0, 3, len(parts), number) for number in range(1, len(parts) + 1)
+    ]
+    bodies = [part.short_message[6:] for part in parts]
+    if parts[0].data_coding == 8:
+        return "".join(body.decode("utf-16-be") for body in bodies)
+    assert parts[0].data_coding == 0
+    assert all(body[-1] != ESC for body in bodies)
+    return "".join(body.replace(b"\x1b\x65", "€".encode()).decode() for body in bodies)
+
+
+async def test_keywords_move_money_once_and_the_ledger_is_right(tmp_path):
+    async with desk_at_smpp34(tmp_path) as (desk, smsc):
+        await asyncio.to_thread(desk.enrol, [ASKER])
+        number = ASKER[0]
+        assert (await smsc.say(number, "GIVE WATERAID 5"))[0].startswith("Reply YES to give £5.00 to WaterAid")
+        assert (await desk.run("ledger", "check"))["ok"]
+        assert "gifts:wateraid" not in await asyncio.to_thread(desk.balances)
+        assert (await smsc.say(number, "Yes!"))[0].startswith("Thank you! £5.00 from you goes to WaterAid, all of it")
+        assert (await smsc.say(number, "YES"))[0].startswith("There is nothing to confirm")
+        assert await smsc.say(number, "BALANCE") == ["Your balance is £5.00."]
+        assert (await smsc.say(number, "TENTH"))[0].startswith("So far £0.00 has gone")
+        assert "WaterAid" in (await smsc.say(number, "CAUSE WATERAID"))[0]
+        assert "WATERAID" in (await smsc.say(number, "CAUSE"))[0]
+        assert (await smsc.say("447700909999", "HELP"))[0].startswith("Test operator on 70070")
+        assert (await smsc.say("447700909999", "BALANCE"))[0].startswith("This service is for customers")
+        assert (await smsc.say(number, "stop."))[0].startswith("Test operator: you will get no more texts from 70070")
+        (unwanted,) = await desk.send(text("Buy now", to=number, sender=CODE))
+        assert (await desk.becomes(unwanted, "cancelled"))["error"] == "the receiver opted out"
+        balances = await asyncio.to_thread(desk.balances)
+        assert balances["gifts:wateraid"] == "5.00", balances
+        report = await asyncio.to_thread(desk.check)
+        assert report["ok"]
+        assert set(smsc.acknowledged) == {0}
+
+
+async def test_parts_of_a_text_in_join_in_any_order_and_two_senders_may_use_one_reference(tmp_path):
+    async with desk_at_smpp34(tmp_path) as (desk, smsc):
+        await asyncio.to_thread(desk.enrol, [ASKER, OTHER])
+        halves = {ASKER[0]: (b"GIVE WATER", b"AID 5"), OTHER[0]: (b"GIVE WWF", b" 3 pounds")}
+
+        def part(sender, number):
+            header = bytes([5, 0, 3, 77, 2, number])
+            smsc.deliver(sender, CODE, esm_class=0x40, short_message=header + halves[sender][number - 1])
+
+        part(ASKER[0], 2)
+        part(OTHER[0], 1)
+        await asyncio.sleep(0.2)
+        part(OTHER[0], 2)
+        part(ASKER[0], 1)
+        async with asyncio.timeout(10):
+            while len(smsc.submits) < 2:
+                await asyncio.sleep(0.01)
+        asked = {event.destination_addr: event.short_message.replace(b"\x01", b"GBP") for event in smsc.submits}
+        assert asked[ASKER[0]].startswith(b"Reply YES to give GBP5.00 to WaterAid")
+        assert asked[OTHER[0]].startswith(b"Reply YES to give GBP3.00 to WWF")
+        assert smsc.acknowledged[:4] == [0] * 4
+        assert len(await desk.run("sms", "list")) == 2
