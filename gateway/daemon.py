@@ -21,6 +21,7 @@ from gateway.network_events import fields_of, name_of
 from gateway.ops.metrics import Metrics, build_metrics, lane_metrics
 from gateway.ops.server import Server
 from gateway.ops.texts import Texts
+from gateway.ops.times import since
 from gateway.settings import Settings
 from gateway.store.errors import StoreError
 from gateway.store.lane import Job
@@ -176,7 +177,10 @@ class Daemon:
             "since": self._started_at,
             "ready": self._ready(),
             "lane": {"waiting": self._house.lane.depth, **msgspec.to_builtins(counters)},
-            "peers": [msgspec.to_builtins(peer) for peer in self._node.peers_state()] if self._node else [],
+            "peers": [
+                {**msgspec.to_builtins(peer), "since": since(peer.since)}
+                for peer in (self._node.peers_state() if self._node else [])
+            ],
             "events": msgspec.to_builtins(self._forwarder.state()) if self._forwarder else None,
         }
 

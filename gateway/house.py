@@ -68,7 +68,15 @@ class House:
             self._lock.release()
             raise
         self.books = Books(self.accounts)
-        self.lane = Lane(self._writer, self.node, clock=clock, monotonic=time.monotonic, deliver=deliver, alarm=alarm)
+        self.lane = Lane(
+            self._writer,
+            self.node,
+            clock=clock,
+            monotonic=time.monotonic,
+            deliver=deliver,
+            alarm=alarm,
+            on_connect=self._lock.renew,
+        )
         self.lane.start()
 
     @property

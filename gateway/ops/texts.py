@@ -11,6 +11,7 @@ from gateway.messaging.accepting import Draft, Refusal
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.reading import latest, show
 from gateway.ops.problems import Problem, bad_request, conflict, not_found
+from gateway.ops.times import since
 from protocols.errors import LocalProtocolError
 
 MAX_TEXTS = 1000
@@ -83,7 +84,7 @@ class Texts:
     def _link(self, name: str) -> dict[str, Any]:
         state = self._exchange.links()[name].state()
         told = msgspec.to_builtins(msgspec.structs.asdict(state), enc_hook=str)
-        told["state"] = state.state.name.lower()
+        told |= {"state": state.state.name.lower(), "since": since(state.since)}
         return {"name": name, **told}
 
     def _draft(self, place: int, item: Any) -> Draft:  # noqa: ANN401  (JSON of a client)

@@ -21,6 +21,7 @@ from gateway.store.errors import (
     LaneOverloaded,
     OutcomeUnknown,
     StoreError,
+    StoreLocked,
     StoreUnavailable,
     UnitExpired,
     UnitPoisoned,
@@ -63,6 +64,7 @@ class Lane:
 
     `deliver` gets the finished jobs of a batch, in order, on the lane's thread, and has to call `finish` on each (an event
     loop does so by one call_soon_threadsafe a batch). `alarm` is told of poisoned units and of a store in trouble.
+    `on_connect` is called before the lane connects, at first and after trouble; it may raise StoreLocked.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Lane:
         monotonic: Callable[[], float],
         deliver: Callable[[list[Job]], None] | None = None,
         alarm: Callable[[str, str], None] = lambda _event, _detail: None,
+        on_connect: Callable[[], None] = lambda: None,
         max_batch: int = MAX_BATCH,
         max_waiting: int = MAX_WAITING,
     ) -> None:
@@ -81,7 +84,7 @@ class Lane:
         self._engine, self._node = engine, node
         self._clock, self._monotonic = clock, monotonic
         self._deliver = deliver or _finish_all
-        self._alarm = alarm
+        self._alarm, self._on_connect = alarm, on_connect
         self._max_batch, self._max_waiting = max_batch, max_waiting
         self._waiting: deque[Job] = deque()
         self._wake = threading.Condition()
@@ -188,6 +191,8 @@ class Lane:
                 self._transact(jobs)
             except OutcomeUnknown as error:
                 self._fail(jobs, error, "store.outcome_unknown")
+            except StoreLocked as error:
+                self._fail(jobs, StoreUnavailable(str(error)), "store.unavailable")
             except DBAPIError as error:
                 self._rollback()
                 if _is_deadlock(error) and attempt + 1 < ATTEMPTS:
@@ -248,6 +253,7 @@ class Lane:
 
     def _connect(self) -> Connection:
         if self._connection is None:
+            self._on_connect()
             self._connection = self._engine.connect()
         return self._connection
 

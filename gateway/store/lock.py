@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from gateway.store.engine import sqlite_path
@@ -15,6 +16,9 @@ from gateway.store.errors import StoreLocked
 
 class Lock(Protocol):
     """Held as long as the process writes."""
+
+    def renew(self) -> None:
+        """Make sure that it is still held, after the store was lost and found; StoreLocked if it is not."""
 
     def release(self) -> None:
         """Let the next writer in."""
@@ -36,6 +40,9 @@ class FileLock:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
+    def renew(self) -> None:
+        """The kernel keeps it as long as the process lives."""
+
     def release(self) -> None:
         """Let the next writer in; the file stays, only its lock goes."""
         os.close(self._file)
@@ -47,17 +54,34 @@ class ServerLock:
     def __init__(self, url: str, node: str) -> None:
         """Take the lock now, or raise StoreLocked."""
         parsed = make_url(url).set(drivername="postgresql+psycopg")
+        self._node = node
         self._engine = create_engine(parsed, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-        self._connection: Connection = self._engine.connect()
-        number = int.from_bytes(hashlib.sha256(f"tpo-node:{node}".encode()).digest()[:8], "big", signed=True)
-        if not self._connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
+        self._connection = self._take()
+
+    def renew(self) -> None:
+        """Take the lock again if the server has lost it; StoreLocked if another process was quicker."""
+        try:
+            if not self._connection.closed:
+                self._connection.execute(text("SELECT 1"))
+                return
+        except DBAPIError:
+            self._connection.invalidate()
             self._connection.close()
-            raise StoreLocked(f"another gateway runs as {node!r} on this store; give each its own diameter.identity")
+        self._connection = self._take()
 
     def release(self) -> None:
         """Let the next process of this node in."""
         self._connection.close()
         self._engine.dispose()
+
+    def _take(self) -> Connection:
+        connection = self._engine.connect()
+        number = int.from_bytes(hashlib.sha256(f"tpo-node:{self._node}".encode()).digest()[:8], "big", signed=True)
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
+            connection.close()
+            detail = f"another gateway runs as {self._node!r} on this store; give each its own diameter.identity"
+            raise StoreLocked(detail)
+        return connection
 
 
 def take(url: str, node: str) -> Lock:

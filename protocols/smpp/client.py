@@ -1,7 +1,7 @@
 """A link of ours to a message centre: one bound connection at a time, dialled again for as long as it is wanted.
 
 The rules live in `session`; here they meet sockets. A link never logs: it tells `on_event`. All callbacks are called
-from the loop, must not block, and may call the link.
+from the loop, must not block, and may call the link. One that raises, `on_event` apart, is told and does no more harm.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ class Link:
         on_result: is told once of each request of ours what became of it (`Responded`, `Throttled`, `Doubtful`), and
             once more of a doubtful one whose response came late. What is throttled is to be sent again first.
         on_ready: there is room for requests: the link became bound, a full window has a free slot, a pause is over.
-        on_event: is told of the link's life.
+        on_event: is told of the link's life; it must not raise.
         clock: seconds, monotonic; random: returns a float of [0, 1).
     """
 

@@ -1,7 +1,8 @@
 """The message centre's side: listens, and carries requests between the ESMEs that bind and whoever serves them.
 
 The rules live in `session`; here they meet sockets. A server never logs: it tells `on_event`. All callbacks are called
-from the loop, must not block, and may call the connections.
+from the loop, must not block, and may call the connections. One that raises, `on_event` apart, is told and does no more
+harm.
 """
 
 import asyncio
@@ -71,7 +72,7 @@ class Server:
         on_request: is given each request of an ESME; it, or whoever comes later, answers by `Request.respond`.
         on_result: is told what became of a request that was sent by `Connection.send`, as in `client.Link`.
         on_ready: this ESME has room for requests: it became bound, or a full window has a free slot.
-        on_event: is told of ESMEs that come and go.
+        on_event: is told of ESMEs that come and go; it must not raise.
         clock: seconds, monotonic.
     """
 

@@ -227,7 +227,7 @@ async def test_a_rust_client_submits_and_is_delivered_to():
 
 async def test_a_rust_client_with_a_wrong_password_is_refused():
     async with ServerRig(authenticate=lambda attempt: CommandStatus.ESME_RINVPASWD) as smsc:
-        client = smpp34.Client("127.0.0.1", smsc.port, "tpo", "wrong", bind_type="TX")
+        client = smpp34.Client("127.0.0.1", smsc.port, "tpo", "wrong", bind_type="TX", connect_timeout_ms=500)
         with pytest.raises(smpp34.SmppError):
             await client.connect()
         assert smsc.attempts[0].message.password == "wrong"

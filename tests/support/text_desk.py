@@ -105,7 +105,7 @@ class Centre:
         self.submits, self.events, self.results = [], [], []
         self._outbox = deque()
         self.server = Server(
-            ServerConfig(system_id="smsc", limits=Limits(window=100)),
+            ServerConfig(system_id="smsc", limits=Limits(window=100, drain_deadline=0.1)),
             [("127.0.0.1", port, None)],
             authenticate=authenticate or (lambda _: 0),
             on_request=self._serve,
@@ -180,10 +180,11 @@ class Centre:
 
 
 @asynccontextmanager
-async def desk_and_centre(folder, *, centre=None, enrol=(), **options):
+async def desk_and_centre(folder, *, centre=None, enrol=(), wait=True, **options):
     """A centre and a gateway that is bound to it."""
     async with Centre(**(centre or {})) as smsc, TextDesk(folder, smsc.port, **options) as desk:
-        await smsc.bound()
+        if wait:
+            await smsc.bound()
         if enrol:
             await asyncio.to_thread(desk.enrol, enrol)
         yield desk, smsc

@@ -1,0 +1,100 @@
+"""Delivery receipts as message centres send them, through the daemon: early, doubled, unknown, forged, of a failure."""
+
+import asyncio
+
+import pytest
+from support.text_desk import CODE, desk_and_centre, text
+
+from protocols.smpp.messages import DeliverSm, SubmitSmResp
+from protocols.smpp.receipts import MessageState
+
+
+async def test_a_receipt_before_the_response_is_held_until_the_response_comes(tmp_path):
+    async with desk_and_centre(tmp_path) as (desk, smsc):
+
+        def receipt_first(request, message_id):
+            smsc.deliver(smsc.receipt(request.message, message_id))
+            asyncio.get_running_loop().call_later(
+                0.3, lambda: request.respond(SubmitSmResp(message_id=message_id.rjust(8, "0")))
+            )
+
+        smsc.on_submit = receipt_first
+        ids = await desk.send(*(text(f"number {n}") for n in range(5)))
+        await smsc.wait(lambda: len(smsc.results) == 5)
+        assert {(await desk.show(text_id))["state"] for text_id in ids} == {"submitted"}
+        for text_id in ids:
+            assert (await desk.becomes(text_id, "delivered"))["maybe_double"] is False
+        assert len(smsc.submits) == 5
+        assert {result.command_status for result in smsc.results} == {0}
+
+
+async def test_doubled_and_unknown_receipts_are_acknowledged_and_change_nothing(tmp_path):
+    async with desk_and_centre(tmp_path) as (desk, smsc):
+
+        def chatty(request, message_id):
+            smsc.accept(request, message_id)
+            undelivered = smsc.receipt(request.message, message_id, MessageState.UNDELIVERABLE, "001")
+            smsc.deliver(smsc.receipt(request.message, message_id), undelivered)
+            smsc.deliver(smsc.receipt(request.message, f"never-{message_id}"))
+            smsc.deliver(DeliverSm(source_addr="447700900200", destination_addr="TPO", esm_class=4, short_message=b"?"))
+
+        smsc.on_submit = chatty
+        ids = await desk.send(*(text(f"number {n}") for n in range(5)))
+        await smsc.wait(lambda: len(smsc.results) == 25)
+        assert {result.command_status for result in smsc.results} == {0}
+        for text_id in ids:
+            assert (await desk.show(text_id))["state"] == "delivered"
+            assert (await desk.show(text_id))["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("state", "becomes", "error"),
+    [
+        (MessageState.UNDELIVERABLE, "failed", "0A1"),
+        (MessageState.REJECTED, "failed", "0A1"),
+        (MessageState.EXPIRED, "expired", "0A1"),
+    ],
+)
+async def test_a_text_that_never_arrived_ends_with_the_error_of_its_receipt(tmp_path, state, becomes, error):
+    async with desk_and_centre(tmp_path) as (desk, smsc):
+
+        def in_vain(request, message_id):
+            request.respond(SubmitSmResp(message_id=message_id))
+            smsc.deliver(smsc.receipt(request.message, message_id, MessageState.ENROUTE))
+            smsc.deliver(smsc.receipt(request.message, message_id, state, "0A1"))
+
+        smsc.on_submit = in_vain
+        (text_id,) = await desk.send(text("hello"))
+        shown = await desk.becomes(text_id, "delivered", "failed", "expired")
+        assert (shown["state"], shown["error"]) == (becomes, error)
+
+
+async def test_each_part_of_a_long_text_has_its_own_receipt_and_the_worst_is_the_whole(tmp_path):
+    async with desk_and_centre(tmp_path) as (desk, smsc):
+
+        def second_fails(request, message_id):
+            request.respond(SubmitSmResp(message_id=message_id))
+            state = MessageState.UNDELIVERABLE if request.message.short_message[5] == 2 else MessageState.DELIVERED
+            smsc.deliver(smsc.receipt(request.message, message_id, state, "001"))
+
+        smsc.on_submit = second_fails
+        (text_id,) = await desk.send(text("a" * 400))
+        shown = await desk.becomes(text_id, "failed")
+        assert [part["state"] for part in shown["parts"]] == ["delivered", "failed", "delivered"]
+
+
+async def test_a_receipt_that_a_handset_forges_is_a_text(tmp_path):
+    async with desk_and_centre(tmp_path) as (desk, smsc):
+
+        def silent(request, message_id):
+            request.respond(SubmitSmResp(message_id=message_id))
+
+        smsc.on_submit = silent
+        (text_id,) = await desk.send(text("hello"))
+        await smsc.has(1)
+        forged = smsc.receipt(smsc.submits[0], "1", esm_class=0)
+        smsc.deliver(forged, DeliverSm(source_addr="447700900200", destination_addr=CODE, short_message=b"HELP"))
+        smsc.deliver(DeliverSm(source_addr="447700900200", destination_addr=CODE, short_message=forged.short_message))
+        await smsc.has(3)  # the service answers HELP, and the forged receipt as a text of a stranger
+        assert {message.source_addr for message in smsc.submits[1:]} == {CODE}
+        assert (await desk.show(text_id))["state"] == "submitted"

@@ -1,0 +1,346 @@
+"""Texts as units of the write lane: each arrow of their states, the money with it, receipts, texts in and keywords."""
+
+import itertools
+import json
+
+import pytest
+from sqlalchemy import select
+from support.desks import PENNY
+from support.text_places import CODE, FRIEND, HOUR, text_place
+
+from gateway.messaging.accepting import Refusal
+from gateway.messaging.texts import FINAL, STEPS, Part, State, Step
+from gateway.store import tables
+from protocols.smpp.receipts import IdForm
+
+POUND = 100 * PENNY
+PRICE = 2 * PENNY
+LONG = "many words " * 20
+OTHER = "447700900003"
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/texts.db"
+
+
+@pytest.fixture
+def place(url):
+    with text_place(url) as opened:
+        yield opened
+        assert opened.books_are_right()
+
+
+@pytest.fixture
+def payer(place):
+    return place.enrol(10 * POUND)
+
+
+def sent(place, message_id="a1", **options):
+    """A text that the SMSC accepted."""
+    (text_id,) = place.accept(place.draft(**options)).ids
+    assert place.take(text_id) == [0]
+    place.answer(text_id, message_id=message_id)
+    return text_id
+
+
+@pytest.mark.parametrize(("start", "end"), itertools.product(Step, Step))
+def test_a_part_goes_where_the_table_lets_it_and_nowhere_else(start, end):
+    part = Part(start, error="before")
+    allowed = end in STEPS[start]
+    assert part.go(end, "after") is allowed
+    assert (part.step, part.error) == ((end, "after") if allowed else (start, "before"))
+
+
+def test_final_parts_go_nowhere_and_all_others_can_come_to_an_end():
+    assert {Step.DELIVERED, Step.FAILED, Step.EXPIRED, Step.CANCELLED} == FINAL
+    for start in set(Step) - FINAL:
+        assert STEPS[start] & FINAL
+
+
+WHOLES = [
+    ((Step.WAITING, Step.SENT), State.QUEUED),
+    ((Step.SENT, Step.ACCEPTED), State.SUBMITTED),
+    ((Step.DOUBTFUL, Step.WAITING), State.DOUBTFUL),
+    ((Step.DELIVERED, Step.ACCEPTED), State.SUBMITTED),
+    ((Step.DELIVERED, Step.DELIVERED), State.DELIVERED),
+    ((Step.DELIVERED, Step.FAILED), State.FAILED),
+    ((Step.DELIVERED, Step.EXPIRED), State.EXPIRED),
+    ((Step.CANCELLED, Step.CANCELLED), State.CANCELLED),
+]
+
+
+@pytest.mark.parametrize(("steps", "state"), WHOLES)
+def test_the_state_of_the_whole_follows_from_its_parts(place, steps, state):
+    text = place.accept(place.draft(LONG)).new[0]
+    text.parts = [Part(step) for step in steps]
+    final = set(steps) <= FINAL
+    assert text.settle(5) is final
+    assert text.state is state
+    assert (text.body is None) is final
+    assert text.settle(6) is False  # it becomes final once
+
+
+def test_the_price_is_held_on_accept_and_charged_once_on_delivery_with_its_tenth(place, payer):
+    text_id = sent(place)
+    assert place.wallet(payer) == (10 * POUND, PRICE)
+    assert place.state(text_id) == "submitted"
+    assert place.books_are_right()
+    assert place.receipt("a1") == 1
+    assert place.wallet(payer) == (10 * POUND - PRICE, 0)
+    assert place.state(text_id) == "delivered"
+    assert place.receipt("a1") == 0
+    assert place.booked("charge") == [(PRICE, None)]
+    assert place.booked("accrual") == [(PRICE // 10, PRICE)]
+    assert place.text(text_id).body is None
+    (row,) = place.read(select(tables.usage))
+    assert (row.service, row.units, row.price, row.subscriber_id) == ("sms", 1, PRICE, payer)
+
+
+@pytest.mark.parametrize("end", [Step.FAILED, Step.EXPIRED])
+def test_the_hold_is_given_back_when_a_text_does_not_arrive(place, payer, end):
+    text_id = sent(place)
+    place.receipt("a1", end)
+    assert place.wallet(payer) == (10 * POUND, 0)
+    assert place.state(text_id) == end.value
+    assert place.booked("charge") == []
+
+
+def test_a_text_that_the_message_centre_refuses_is_given_back(place, payer):
+    (text_id,) = place.accept(place.draft()).ids
+    place.take(text_id)
+    place.answer(text_id, Step.FAILED, error="ESME_RINVDSTADR")
+    assert place.wallet(payer) == (10 * POUND, 0)
+    assert place.state(text_id) == "failed"
+
+
+def test_a_text_of_two_parts_is_paid_when_both_have_arrived(place, payer):
+    (text_id,) = place.accept(place.draft(LONG)).ids
+    assert place.wallet(payer) == (10 * POUND, 2 * PRICE)
+    assert place.take(text_id, 0, 1) == [0, 1]
+    for part, message_id in enumerate(("a", "b")):
+        place.answer(text_id, message_id=message_id, part=part)
+    place.receipt("b")
+    assert place.wallet(payer) == (10 * POUND, 2 * PRICE)
+    place.receipt("a")
+    assert place.wallet(payer) == (10 * POUND - 2 * PRICE, 0)
+
+
+def test_one_text_too_many_refuses_the_request_whole_and_holds_nothing(place):
+    poor = place.enrol(PRICE)
+    refused = place.accept(place.draft("one"), place.draft("two"))
+    assert (refused.place, refused.code) == (1, "sms.credit")
+    assert place.wallet(poor) == (PRICE, 0)
+    assert place.read(select(tables.texts)) == []
+
+
+def test_a_reference_leads_to_the_same_text_again_and_never_to_another(place, payer):
+    first = place.accept(place.draft(reference="r"), place.draft(reference="r"))
+    assert len(set(first.ids)) == len(first.new) == 1
+    again = place.accept(place.draft(reference="r"))
+    assert (again.ids, again.new) == (first.ids[:1], [])
+    assert isinstance(place.accept(place.draft("other words", reference="r")), Refusal)
+    assert place.accept(place.draft("other words", reference="r"), client="office").ids != first.ids[:1]
+    assert place.wallet(payer) == (10 * POUND, 2 * PRICE)
+
+
+def allowance(left, held=0, ends_at=1_800_000_000_000_000):
+    told = {"plan": "payg-gb", "ends_at": ends_at, "left": {"sms": left}, "held": {"sms": held}}
+    return json.dumps(told).encode()
+
+
+def bundle_of(place, payer):
+    (raw,) = place.read(select(tables.wallets.c.bundle).where(tables.wallets.c.subscriber_id == payer))[0]
+    found = json.loads(raw)
+    return found["left"]["sms"], found["held"]["sms"]
+
+
+@pytest.mark.parametrize(("end", "left"), [(Step.DELIVERED, 0), (Step.FAILED, 1)])
+def test_a_bundle_covers_what_it_can_and_the_rest_is_paid(place, payer, end, left):
+    place.bundle(payer, allowance(1))
+    (text_id,) = place.accept(place.draft(LONG)).ids
+    assert bundle_of(place, payer) == (1, 1)
+    assert place.wallet(payer) == (10 * POUND, PRICE)
+    place.take(text_id, 0, 1)
+    for part, message_id in enumerate(("a", "b")):
+        place.answer(text_id, message_id=message_id, part=part)
+        place.receipt(message_id, end)
+    assert bundle_of(place, payer) == (left, 0)
+    assert place.wallet(payer) == (10 * POUND - (PRICE if end is Step.DELIVERED else 0), 0)
+
+
+def test_a_text_that_a_bundle_covers_costs_nothing_but_is_told_as_usage(place, payer):
+    place.bundle(payer, allowance(3))
+    sent(place)
+    place.receipt("a1")
+    assert bundle_of(place, payer) == (2, 0)
+    assert place.wallet(payer) == (10 * POUND, 0)
+    assert [row.price for row in place.read(select(tables.usage))] == [0]
+    assert place.booked("charge") == []
+
+
+def test_an_early_receipt_waits_for_the_answer_to_its_text(place, payer):
+    (text_id,) = place.accept(place.draft()).ids
+    place.take(text_id)
+    assert place.receipt("a1") == 0
+    assert place.state(text_id) == "submitted"
+    assert place.receipt("a1") == 0  # and doubled
+    place.answer(text_id, message_id="A1")
+    assert place.state(text_id) == "delivered"
+    assert place.wallet(payer) == (10 * POUND - PRICE, 0)
+    assert [row.message_id for row in place.read(select(tables.early_receipts))] in ([], ["161"])
+
+
+@pytest.mark.parametrize(
+    ("told", "receipt", "form"),
+    [
+        ("a1", "A1", IdForm.AUTO),
+        ("000123", "123", IdForm.AUTO),
+        ("0xFF", "255", IdForm.AUTO),
+        ("ff", "0000000255", IdForm.DECIMAL),
+        ("255", "ff", IdForm.AUTO),
+        ("255", "00FF", IdForm.HEX),
+        ("name-7", "name-7", IdForm.AUTO),
+    ],
+)
+def test_a_receipt_is_matched_in_whichever_form_its_id_is_written(place, told, receipt, form):
+    text_id = sent(place, told)
+    assert place.receipt(receipt, form=form) == 1
+    assert place.state(text_id) == "delivered"
+
+
+def test_of_two_texts_that_an_id_may_mean_the_receivers_number_says_which(place):
+    sixteen = sent(place, "10")  # the decimal 16, if it is hexadecimal
+    ten = sent(place, "a", destination=OTHER)  # the decimal 10
+    assert place.receipt("10", destination=OTHER) == 1
+    assert (place.state(sixteen), place.state(ten)) == ("submitted", "delivered")
+
+
+def test_a_receipt_of_another_link_means_another_text(place):
+    text_id = sent(place)
+    assert place.receipt("a1", link="smsc-2") == 0
+    assert place.state(text_id) == "submitted"
+
+
+def test_a_doubtful_text_is_settled_and_paid_by_a_receipt_that_echoes_our_reference(place, payer):
+    (text_id,) = place.accept(place.draft()).ids
+    place.take(text_id)
+    place.answer(text_id, Step.DOUBTFUL)
+    assert place.state(text_id) == "doubtful"
+    assert place.receipt("77", reference=place.text(text_id).reference_number) == 1
+    assert place.state(text_id) == "delivered"
+    assert place.wallet(payer) == (10 * POUND - PRICE, 0)
+
+
+def test_a_text_sent_again_is_marked_and_accepted_once(place, payer):
+    (text_id,) = place.accept(place.draft()).ids
+    place.take(text_id)
+    place.answer(text_id, Step.DOUBTFUL)
+    place.answer(text_id, Step.WAITING)
+    assert place.take(text_id) == [0]
+    assert place.take(text_id) == []  # it is out
+    place.answer(text_id, message_id="1")
+    place.answer(text_id, message_id="2")  # the answer to the other sending
+    assert (place.receipt("1"), place.receipt("2")) == (1, 0)
+    assert place.text(text_id).parts[0].maybe_double
+    assert place.wallet(payer) == (10 * POUND - PRICE, 0)
+
+
+def test_a_receiver_who_opted_out_since_gets_nothing_but_the_confirmation(place, payer):
+    friend = place.enrol(POUND, imsi="234150000000002", msisdn=FRIEND)
+    (text_id,) = place.accept(place.draft("an offer", source=CODE)).ids
+    (confirmation,) = place.come("STOP", FRIEND).answers
+    assert place.take(text_id) == []
+    assert place.state(text_id) == "cancelled"
+    assert place.take(confirmation.id) == [0]
+    assert place.come("stop", FRIEND).answers == []  # confirmed once
+    assert place.take(place.accept(place.draft("from a person")).ids[0]) == [0]
+    assert place.says("BALANCE", FRIEND) is not None  # who asks again wants an answer
+    assert place.take(place.accept(place.draft("an offer", source=CODE)).ids[0]) == [0]
+    assert place.wallet(friend) == (POUND, 0)
+
+
+def test_a_text_out_of_time_expires_before_it_goes_out_and_is_given_back(place, payer):
+    late = place.accept(place.draft(valid_until=1)).ids[0]
+    swept = place.accept(place.draft(valid_until=1)).ids[0]
+    unanswered = sent(place, valid_until=next(place.ticks) + 5_000)
+    assert place.take(late) == []
+    assert place.state(late) == "expired"
+    next(itertools.islice(place.ticks, 10, None))
+    assert place.expire(late, swept, unanswered) == 1
+    assert (place.state(swept), place.state(unanswered)) == ("expired", "submitted")
+    assert place.wallet(payer) == (10 * POUND, PRICE)
+    next(itertools.islice(place.ticks, HOUR // 1_000, None))
+    assert place.expire(unanswered) == 1
+    assert place.receipt("a1") == 0  # too late
+    assert place.wallet(payer) == (10 * POUND, 0)
+
+
+def parts_of(words, reference):
+    """A text cut into parts of three letters, each with a header of eight bits (3GPP TS 23.040 §9.2.3.24.1)."""
+    pieces = [words[i : i + 3] for i in range(0, len(words), 3)]
+    return [bytes((5, 0, 3, reference, len(pieces), n)) + p.encode() for n, p in enumerate(pieces, 1)]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_parts_become_whole_in_any_order_and_each_senders_own(url, order):
+    mine, other = parts_of("BALANCE", 9), parts_of("TENTH  ", 9)
+    with text_place(url) as place:
+        place.enrol(10 * POUND)
+        first = place.come(mine[order[0]], esm_class=0x40)
+        place.come(other[order[1]], OTHER, esm_class=0x40)
+        assert not first.whole
+        assert not place.come(mine[order[1]], esm_class=0x40).whole
+    with text_place(url) as place:  # opened again: parts are kept
+        assert place.come(mine[order[2]], esm_class=0x40).answers[0].body.count("10.00") == 1
+        assert place.come(other[order[0]], OTHER, esm_class=0x40).whole is False
+        assert place.come(other[order[2]], OTHER, esm_class=0x40).whole
+        assert place.read(select(tables.segments)) == []
+
+
+def test_a_redelivery_is_acted_on_once_however_often_it_comes(place, payer):
+    place.says("GIVE WATERAID 5")
+    before = next(place.ticks)
+    assert "5.00" in place.says("YES", bound_at=before)
+    for _ in range(3):  # the link drops each time before our answer gets out
+        bound_at = next(place.ticks)
+        again = place.come("YES", suspect_since=before, bound_at=bound_at)
+        assert again.repeated
+        assert again.answers == []
+    assert place.booked("gift") == [(5 * POUND, None)]
+    fresh = place.come("YES", suspect_since=before, bound_at=bound_at)  # by the same link, so sent by a person
+    assert not fresh.repeated
+    assert place.booked("gift") == [(5 * POUND, None)]
+    assert place.wallet(payer) == (5 * POUND, 0)
+
+
+def test_the_same_words_long_before_the_link_dropped_are_no_redelivery(place, payer):
+    place.says("BALANCE")
+    later = next(place.ticks)
+    assert place.says("BALANCE", suspect_since=later, bound_at=next(place.ticks)) is not None
+
+
+def test_a_second_give_replaces_the_question_and_a_second_yes_does_nothing(place, payer):
+    assert "5.00" in place.says("GIVE WATERAID 5")
+    assert "3.00" in place.says("GIVE WWF 3")
+    assert "3.00" in place.says("YES")
+    assert place.wallet(payer) == (7 * POUND, 0)
+    place.says("YES")
+    assert place.booked("gift") == [(3 * POUND, None)]
+    assert place.wallet(payer) == (7 * POUND, 0)
+
+
+def test_a_question_dies_of_stop_and_of_time(place, payer):
+    place.says("GIVE WATERAID 5")
+    place.says("STOP")
+    place.says("YES")
+    place.says("GIVE WATERAID 5")
+    next(itertools.islice(place.ticks, 600_000, None))
+    place.says("YES")
+    assert place.booked("gift") == []
+
+
+def test_a_stranger_is_told_so_and_cannot_give(place):
+    assert place.says("GIVE WATERAID 5", OTHER) is not None
+    assert place.says("HELP", OTHER) is not None
+    assert place.read(select(tables.questions)) == []
