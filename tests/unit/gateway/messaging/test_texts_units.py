@@ -44,7 +44,7 @@ def sent(place, message_id="a1", **options):
     return text_id
 
 
-@pytest.mark.parametrize(("start", "end"), itertools.product(Step, Step))
+@pytest.mark.parametrize(("start", "end"), list(itertools.product(Step, Step)))
 def test_a_part_goes_where_the_table_lets_it_and_nowhere_else(start, end):
     part = Part(start, error="before")
     allowed = end in STEPS[start]
