@@ -7,6 +7,7 @@ declare -A peers=(
   [mosquitto]="mosquitto"
   [mosquitto_sub]="mosquitto-clients"
   [strace]="strace"
+  [bearerbox]="kannel"
 )
 export PATH="$PATH:/usr/sbin:/sbin"
 missing=()

@@ -94,7 +94,9 @@ async def test_a_thousand_texts_are_submitted_and_delivered(tmp_path):
         ids = await desk.send(*(text(f"number {n}", to=f"4477009{n:05d}") for n in range(1000)))
         rows = await desk.all_become("delivered", 1000)
         assert sorted(row["id"] for row in rows) == sorted(ids)
-        assert sorted(event.short_message.decode() for event in smsc.submits) == sorted(f"number {n}" for n in range(1000))
+        assert sorted(event.short_message.decode() for event in smsc.submits) == sorted(
+            f"number {n}" for n in range(1000)
+        )
         shown = await desk.run("sms", "show", ids[0])
         assert [part["state"] for part in shown["parts"]] == ["delivered"]
         await asyncio.sleep(0.2)
