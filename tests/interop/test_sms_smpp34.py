@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 import smpp34
+from support.diameter_rig import until
 from support.gateways import free_port
 from support.text_desk import CODE, TextDesk, text
 
@@ -53,9 +54,7 @@ class Smsc:
         """A handset texts us; gives the words of what goes back."""
         before = len(self.submits)
         self.deliver(source, CODE, **{"short_message": words.encode()} | fields)
-        async with asyncio.timeout(10):
-            while len(self.submits) < before + answers:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(self.submits) >= before + answers)
         return [event.short_message.replace(b"\x01", "£".encode()).decode() for event in self.submits[before:]]
 
 
@@ -187,9 +186,7 @@ async def test_parts_of_a_text_in_join_in_any_order_and_two_senders_may_use_one_
         await asyncio.sleep(0.2)
         part(OTHER[0], 2)
         part(ASKER[0], 1)
-        async with asyncio.timeout(10):
-            while len(smsc.submits) < 2:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(smsc.submits) >= 2)
         asked = {event.destination_addr: event.short_message.replace(b"\x01", b"GBP") for event in smsc.submits}
         assert asked[ASKER[0]].startswith(b"Reply YES to give GBP5.00 to WaterAid")
         assert asked[OTHER[0]].startswith(b"Reply YES to give GBP3.00 to WWF")

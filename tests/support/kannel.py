@@ -66,7 +66,9 @@ concatenation = true
         for program in (BEARERBOX, SMSBOX):
             with (self.folder / "output.log").open("ab") as log:
                 self._processes.append(
-                    subprocess.Popen([program, str(self.config)], stdout=log, stderr=log, cwd=self.folder)
+                    subprocess.Popen(  # noqa: ASYNC220  (it returns at once)
+                        [program, str(self.config)], stdout=log, stderr=log, cwd=self.folder
+                    )
                 )
             await self._listening(self.box if program == BEARERBOX else self.http)
         return self

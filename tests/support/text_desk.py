@@ -175,7 +175,7 @@ class Centre:
     async def wait(self, condition):
         """Wait until something is so."""
         async with asyncio.timeout(PATIENCE):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  (any condition of the test)
                 await asyncio.sleep(0.01)
 
 
