@@ -110,15 +110,40 @@ class AwaitedShelf(Shelf[str, list[tuple[str, int, int]]]):
         _AWAIT.run(connection, list(self.fresh.values()))
 
 
-class EarlyShelf(Shelf[str, list[tuple[str, str, str]]]):
-    """Receipts that came before their submit_sm was answered: id -> [(link, step, error)]."""
+class Early(msgspec.Struct, frozen=True):
+    """A receipt that came before its submit_sm was answered; `stated` is its message id as the SMSC wrote it."""
+
+    link: str
+    stated: str
+    destination: str
+    step: str
+    error: str
+
+
+class EarlyShelf(Shelf[str, list[Early]]):
+    """Early receipts by each form that their message id may be kept in."""
 
     rank: ClassVar[int] = 14
 
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read early receipts with these ids."""
-        for message_id, link, state, error in _EARLY.run(connection, keys):
-            self.rows.setdefault(message_id, []).append((link, state, error))
+        for message_id, *fields in _EARLY.run(connection, keys):
+            self.rows.setdefault(message_id, []).append(Early(*fields))
+
+    def find(self, link: str, message_id: str, destination: str) -> Early | None:
+        """Give the receipt of a text that has just been accepted; it comes from the number that the text went to."""
+        for early in self.rows.get(message_id, ()):
+            if early.link == link and early.destination == destination:
+                return early
+        return None
+
+    def forget(self, batch: Batch, early: Early) -> None:
+        """Delete a receipt that has found its text, in all forms of its id."""
+        rows = early_receipts
+        same = (rows.c.link == early.link, rows.c.stated == early.stated, rows.c.destination == early.destination)
+        batch.connection.execute(rows.delete().where(*same))
+        for known in self.rows.values():
+            known[:] = [other for other in known if other != early]
 
 
 _AWAIT = Insert(awaited_receipts)
@@ -130,7 +155,14 @@ _AWAITED = SelectAmong(
     str,
 )
 _EARLY = SelectAmong(
-    select(early_receipts.c.message_id, early_receipts.c.link, early_receipts.c.state, early_receipts.c.error),
+    select(
+        early_receipts.c.message_id,
+        early_receipts.c.link,
+        early_receipts.c.stated,
+        early_receipts.c.destination,
+        early_receipts.c.state,
+        early_receipts.c.error,
+    ),
     early_receipts.c.message_id,
     str,
 )
@@ -244,11 +276,11 @@ class NoteAnswers(OnTexts):
         if not text.registered_delivery:
             part.go(Step.DELIVERED)
             return
-        for link, step, error in batch.shelf(EarlyShelf).rows.get(answer.message_id, ()):
-            if link == answer.link:
-                part.go(Step(step), error)
-                forget_early(batch, link, answer.message_id)
-                return
+        early = batch.shelf(EarlyShelf).find(answer.link, answer.message_id, text.destination)
+        if early is not None:
+            part.go(Step(early.step), early.error)
+            batch.shelf(EarlyShelf).forget(batch, early)
+            return
         batch.shelf(AwaitedShelf).keep(batch, answer.link, answer.message_id, (text.id, answer.part))
 
 
@@ -326,24 +358,20 @@ class NoteReceipts(OnTexts):
 
 def keep_early(batch: Batch, receipt: Receipt) -> bool:
     """Hold a receipt whose submit_sm is not answered yet, in every form of its id; it has moved nothing so far."""
-    early, rows = batch.shelf(EarlyShelf), early_receipts
+    if not receipt.forms:
+        return False
+    shelf, rows = batch.shelf(EarlyShelf), early_receipts
+    early = Early(receipt.link, receipt.forms[0], receipt.destination, str(receipt.step), receipt.error[:32])
     for form in receipt.forms:
-        known = early.rows.setdefault(form, [])
-        if any(link == receipt.link for link, _, _ in known):
-            continue
-        known.append((receipt.link, str(receipt.step), receipt.error))
-        same = (rows.c.link == receipt.link, rows.c.message_id == form)
+        known = shelf.rows.setdefault(form, [])
+        same = (rows.c.link == early.link, rows.c.message_id == form, rows.c.destination == early.destination)
         batch.connection.execute(rows.delete().where(*same))
-        values = {"link": receipt.link, "message_id": form, "state": str(receipt.step), "error": receipt.error[:32]}
+        known[:] = [other for other in known if (other.link, other.destination) != (early.link, early.destination)]
+        known.append(early)
+        values = {"link": early.link, "message_id": form, "destination": early.destination, "stated": early.stated}
+        values |= {"state": early.step, "error": early.error}
         batch.connection.execute(rows.insert().values(**values, created_at=batch.now))
     return False
-
-
-def forget_early(batch: Batch, link: str, message_id: str) -> None:
-    """Delete an early receipt that has found its text."""
-    batch.connection.execute(
-        early_receipts.delete().where(early_receipts.c.link == link, early_receipts.c.message_id == message_id)
-    )
 
 
 def open_texts(connection: Connection, node: int, after: int, limit: int) -> Sequence[tuple[Any, ...]]:

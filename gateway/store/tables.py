@@ -301,10 +301,12 @@ early_receipts = Table(
     metadata,
     Column("link", String(64), nullable=False),
     Column("message_id", String(65), nullable=False),
+    Column("destination", String(21), nullable=False),
+    Column("stated", String(65), nullable=False),
     Column("state", String(10), nullable=False),
     Column("error", String(32), nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("link", "message_id"),
+    PrimaryKeyConstraint("link", "message_id", "destination"),
 )
 """Receipts that came before the answer to their submit_sm. Swept by created_at."""
 

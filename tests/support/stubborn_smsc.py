@@ -62,7 +62,7 @@ class StubbornSmsc:
             request.respond()
             return
         self.taken[message.destination_addr, message.short_message.decode("latin-1")] += 1
-        message_id = f"m{next(self._ids)}"
+        message_id = f"{next(self._ids):x}"
         request.respond(SubmitSmResp(message_id=message_id))
         if message.registered_delivery:
             self._outbox.append((None, Centre.receipt(message, message_id)))

@@ -33,10 +33,12 @@ def upgrade() -> None:
         "early_receipts",
         sa.Column("link", sa.String(length=64), nullable=False),
         sa.Column("message_id", sa.String(length=65), nullable=False),
+        sa.Column("destination", sa.String(length=21), nullable=False),
+        sa.Column("stated", sa.String(length=65), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("error", sa.String(length=32), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("link", "message_id", name=op.f("pk_early_receipts")),
+        sa.PrimaryKeyConstraint("link", "message_id", "destination", name=op.f("pk_early_receipts")),
     )
     op.create_table(
         "opt_outs",

@@ -188,7 +188,7 @@ def test_an_early_receipt_waits_for_the_answer_to_its_text(place, payer):
     place.answer(text_id, message_id="A1")
     assert place.state(text_id) == "delivered"
     assert place.wallet(payer) == (10 * POUND - PRICE, 0)
-    assert [row.message_id for row in place.read(select(tables.early_receipts))] in ([], ["161"])
+    assert [row.message_id for row in place.read(select(tables.early_receipts))] == []
 
 
 @pytest.mark.parametrize(
