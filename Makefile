@@ -39,6 +39,7 @@ check: .venv/develop.stamp   ## lint, types, contracts and unit tests, in under 
 bench: .venv/develop.stamp   ## charging requests and texts a second, beside an echo in the same run
 	$(BIN)/python -m tests.bench.charging
 	$(BIN)/python -m tests.bench.link
+	$(BIN)/python -m tests.bench.texts
 
 fuzz: .venv/develop.stamp   ## longer runs of the codec and node under random bytes
 	HYPOTHESIS_PROFILE=long $(PYTEST) tests/fuzz --timeout 3600
