@@ -23,12 +23,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.gateways import Gateway  # noqa: E402  (tests/ is put on the path above)
+from support.gateways import Gateway
 
-from protocols.smpp.limits import Limits  # noqa: E402  (as above)
-from protocols.smpp.messages import DeliverSm, SubmitSm, SubmitSmResp  # noqa: E402  (as above)
-from protocols.smpp.receipts import MessageState, receipt_text  # noqa: E402  (as above)
-from protocols.smpp.server import Server, ServerConfig  # noqa: E402  (as above)
+from protocols.smpp.limits import Limits
+from protocols.smpp.messages import DeliverSm, SubmitSm, SubmitSmResp
+from protocols.smpp.receipts import MessageState, receipt_text
+from protocols.smpp.server import Server, ServerConfig
 
 WINDOW, BATCH, CLIENTS = 64, 250, 4
 TOKEN = "bench-token-0123456789"
@@ -45,7 +45,8 @@ class Smsc:
     """Takes every text and tells of its delivery; on order, delivers texts from handsets as fast as the window lets it."""
 
     def __init__(self):
-        self.waiting, self.connection, self.answered, self.taken = deque(), None, 0, 0
+        self.waiting, self.connection, self.done = deque(), None, asyncio.Event()
+        self.answered = self.wanted = self.taken = 0
         self.server = Server(
             ServerConfig(system_id="smsc", limits=Limits(window=WINDOW, outstanding=8192)),
             [("127.0.0.1", 0, None)],
@@ -77,6 +78,8 @@ class Smsc:
 
     def resulted(self, _connection, _result):
         self.answered += 1
+        if self.answered == self.wanted:
+            self.done.set()
         self.drain()
 
     def drain(self):
@@ -85,7 +88,8 @@ class Smsc:
 
     async def arrivals(self, number):
         """Deliver so many texts from handsets; seconds until the last was acknowledged."""
-        self.answered = 0
+        self.answered, self.wanted = 0, number
+        self.done.clear()
         began = time.perf_counter()
         for i in range(number):
             words = f"hello number {i}".encode()
@@ -93,8 +97,7 @@ class Smsc:
                 DeliverSm(source_addr=f"4477009{i:05d}", destination_addr="447700900999", short_message=words)
             )
         self.drain()
-        while self.answered < number:
-            await asyncio.sleep(0.005)
+        await self.done.wait()
         return time.perf_counter() - began
 
 
