@@ -1,7 +1,7 @@
 """Texts a second through the whole gateway, and texts in a second acknowledged after their commit.
 
-Out: HTTP batches -> committed -> submit_sm -> response -> receipt -> stored as delivered. In: deliver_sm of a text from a handset ->
-committed -> deliver_sm_resp. The SMSC is our server side in a process of its own; window 64; SQLite.
+Out: HTTP batches -> committed -> submit_sm -> response -> receipt -> stored as delivered. In: deliver_sm of a text from a
+handset -> committed -> deliver_sm_resp. The SMSC is our server side in a process of its own; window 64; SQLite.
 
     python -m tests.bench.texts [--texts 10000] [--json]
 """
