@@ -68,6 +68,8 @@ class _Line:
         self.promised = 0
         self.suspect_since: int | None = None
         self.bound_at = 0
+        self.centre = f"{route.config.host}:{route.config.port}"[:64]
+        """The SMSC behind the link: a receipt may come by another bind to it than its text went out by."""
 
     @property
     def room(self) -> int:
@@ -300,7 +302,7 @@ class Exchange:
             case Retry.DONE:
                 message_id = result.message.message_id if isinstance(result.message, SubmitSmResp) else ""
                 kept = stored_id(message_id, line.route.form)
-                self._note(Answer(text.id, number, link, Step.ACCEPTED, kept))
+                self._note(Answer(text.id, number, line.centre, Step.ACCEPTED, kept))
             case Retry.LATER | Retry.THROTTLED:
                 self._loop.call_later(RETRY_SECONDS, self._resend, text, number, link)
             case Retry.NEVER:
@@ -312,7 +314,7 @@ class Exchange:
         if not isinstance(message, DeliverSm | DataSm):
             request.respond(command_status=CommandStatus.ESME_RINVCMDID)
         elif is_receipt(message.esm_class):
-            self._receipts.append((wire.receipt(line.route.config.name, message, line.route.form), request))
+            self._receipts.append((wire.receipt(line.centre, message, line.route.form), request))
             self._flush_soon()
         else:
             self._arrived(line, message, request)

@@ -339,7 +339,7 @@ class NoteReceipts(OnTexts):
         found = {}
         for link, destination in unknown:
             open_ones = select(texts.c.id).where(texts.c.final == 0, texts.c.state == State.DOUBTFUL)
-            same = open_ones.where(texts.c.destination == destination, texts.c.link == link)
+            same = open_ones.where(texts.c.destination == destination)
             found[link, destination] = list(batch.connection.execute(same).scalars())
         return found
 

@@ -3,10 +3,11 @@
 import asyncio
 
 import pytest
-from support.text_desk import CODE, desk_and_centre, text
+from support.text_desk import CODE, Centre, TextDesk, desk_and_centre, text
 
 from protocols.smpp.messages import DeliverSm, SubmitSmResp
 from protocols.smpp.receipts import MessageState
+from protocols.smpp.transitions import State
 
 
 async def test_a_receipt_before_the_response_is_held_until_the_response_comes(tmp_path):
@@ -98,3 +99,24 @@ async def test_a_receipt_that_a_handset_forges_is_a_text(tmp_path):
         await smsc.has(3)  # the service answers HELP, and the forged receipt as a text of a stranger
         assert {message.source_addr for message in smsc.submits[1:]} == {CODE}
         assert (await desk.show(text_id))["state"] == "submitted"
+
+
+async def test_a_receipt_by_the_receiver_bind_finds_the_text_that_went_out_by_the_transmitter_bind(tmp_path):
+    async with Centre() as smsc:
+        desk = TextDesk(tmp_path, smsc.port, smsc.port)
+        written = desk.config.read_text()
+        for name, bind in (("smsc-1", "transmitter"), ("smsc-2", "receiver")):
+            written = written.replace(f"{{name: {name},", f"{{name: {name}, bind: {bind},")
+        desk.config.write_text(written)
+
+        def tell_by_the_receiver(request, message_id):
+            request.respond(SubmitSmResp(message_id=message_id))
+            receiver = next(client for client in smsc.server.clients if client.state is State.BOUND_RX)
+            assert receiver is not request.connection
+            assert receiver.send(smsc.receipt(request.message, message_id))
+
+        smsc.on_submit = tell_by_the_receiver
+        async with desk:
+            await smsc.wait(lambda: len(smsc.server.clients) == 2)
+            for text_id in await desk.send(*(text(f"number {n}") for n in range(5))):
+                assert (await desk.becomes(text_id, "delivered"))["link"] == "smsc-1"
