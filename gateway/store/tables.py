@@ -294,7 +294,7 @@ awaited_receipts = Table(
     PrimaryKeyConstraint("link", "message_id"),
     sqlite_with_rowid=False,
 )
-"""Which text a message id of a link belongs to, until its receipt has come. Swept by created_at."""
+"""Which text a message id belongs to, until its receipt has come; `link` is the SMSC (host:port). Swept by created_at."""
 
 early_receipts = Table(
     "early_receipts",
