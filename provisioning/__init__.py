@@ -1,1 +1,1 @@
-"""The SIM's whole life: identifiers, orders and host adapters; nothing of it exists yet."""
+"""The SIM's whole life: identifiers, states, orders as sagas, and the hosts that hold the lines. It knows nothing of money."""

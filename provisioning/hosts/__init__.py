@@ -1,0 +1,1 @@
+"""One adapter a file: how each kind of host is brought to hold a line as it is wanted."""

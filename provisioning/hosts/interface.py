@@ -1,0 +1,80 @@
+"""What every host adapter offers: bring a line to a condition, and read back how the host holds it.
+
+An adapter says what is to be, not what is to be done: it compares before it writes, so that bringing a line twice to one
+condition changes nothing the second time. Nobody believes an OK: a step is done when `read` shows what was wanted.
+"""
+
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from provisioning.keys import Keys
+
+
+class Access(StrEnum):
+    """How the host holds a line."""
+
+    ABSENT = "absent"
+    BARRED = "barred"
+    """Known, but without service: an attached phone is cut off."""
+    OPEN = "open"
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line as a host knows it. `keys` are there where a card has them; `profile` is the host's name of our plan."""
+
+    iccid: str
+    imsi: str
+    profile: str
+    keys: Keys | None = None
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """How a line is to be held: its access and its number (None: no number)."""
+
+    access: Access
+    msisdn: str | None = None
+
+
+ABSENT = Condition(Access.ABSENT)
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """How the host holds a line now; `keys_match` is None where the host keeps no keys or does not tell them."""
+
+    condition: Condition
+    keys_match: bool | None = None
+
+    def shows(self, wanted: Condition) -> bool:
+        """Whether this is what was wanted."""
+        return self.condition == wanted and self.keys_match is not False
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """The host has taken the call and works on it; reading back is worth while after so many seconds."""
+
+    after: float
+
+
+class Host(Protocol):
+    """One host operator's provisioning interface.
+
+    `call_id` is the same whenever the same step is tried again, and another for every other step. Calls may run
+    concurrently, for different lines. Both raise HostRefused or HostUnavailable, never anything else, and no text of theirs
+    carries a key or a whole number.
+    """
+
+    name: str
+
+    async def bring(self, call_id: str, line: Line, wanted: Condition) -> Pending | None:
+        """Ask for a condition; None: the host says that it is so."""
+
+    async def read(self, line: Line) -> Reading:
+        """Tell how the host holds a line."""
+
+    def hinted(self, body: bytes) -> list[str]:
+        """Name the call ids that a callback of the host speaks of; a callback is a hint to read back, and nothing more."""
+
+    async def close(self) -> None:
+        """Let go of all connections."""
