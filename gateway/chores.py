@@ -1,4 +1,5 @@
-"""What the gateway does at intervals: supervise sessions, sum the tenth, expire texts, sweep what is past its retention."""
+"""What the gateway does at intervals: supervise sessions, sum the tenth, expire texts and ask for silent ones, sweep what is
+past its retention."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -11,14 +12,16 @@ from gateway.house import House
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.office import Office
 from gateway.messaging.sweeping import SweepMessaging
-from gateway.store.batch import Unit
+from gateway.sims.conductor import Conductor
 from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
 from gateway.store.sweeper import Sweep
+from gateway.store.waiting import submit
 
 SUPERVISION_SECONDS = 2.0
 SUM_SECONDS = 15.0
 SWEEP_SECONDS = 60.0
 EXPIRE_SECONDS = 5.0
+INQUIRE_SECONDS = 5.0
 LAG_SECONDS = 0.5
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -27,10 +30,16 @@ class Chores:
     """The gateway's timers; what one of them fails at is told, and tried again at its next turn."""
 
     def __init__(
-        self, house: House, exchange: Exchange, office: Office, alarm: Callable[[str, Mapping[str, object]], None]
+        self,
+        house: House,
+        exchange: Exchange,
+        office: Office,
+        conductor: Conductor,
+        alarm: Callable[[str, Mapping[str, object]], None],
     ) -> None:
         """Take what is worked on; nothing runs before `start`."""
         self._house, self._exchange, self._office, self._alarm = house, exchange, office, alarm
+        self._conductor = conductor
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._lag_due = float("inf")
@@ -43,7 +52,9 @@ class Chores:
         self._every(SUPERVISION_SECONDS, self._supervise)
         self._every(SUM_SECONDS, self._sum_accruals)
         self._every(EXPIRE_SECONDS, self._exchange.expire)
+        self._every(INQUIRE_SECONDS, self._exchange.inquire)
         self._every(SWEEP_SECONDS, self._sweep)
+        self._every(SWEEP_SECONDS, self._conductor.retire_due)
 
     def stop(self) -> None:
         """Stop every timer."""
@@ -61,16 +72,6 @@ class Chores:
 
         self._tasks.append(asyncio.create_task(repeat(), name=work.__name__))
 
-    async def _submit(self, unit: Unit[Any]) -> Any:  # noqa: ANN401  (whatever the unit answers)
-        future: asyncio.Future[Any] = self._loop.create_future()
-
-        def done(answer: Any, error: StoreError | None) -> None:  # noqa: ANN401  (whatever the unit answers)
-            if not future.cancelled():
-                future.set_exception(error) if error is not None else future.set_result(answer)
-
-        self._house.lane.post(unit, done)
-        return await future
-
     async def _measure_lag(self) -> None:
         now = self._loop.time()
         self.lag = max(0.0, now - self._lag_due)
@@ -80,7 +81,7 @@ class Chores:
         now = self._house.clock()
         for session_id in await asyncio.to_thread(self._house.read, lambda connection: overdue(connection, now)):
             with suppress(LaneOverloaded, LaneClosed):
-                if await self._submit(ExpireSession(session_id)):
+                if await submit(self._house.lane, ExpireSession(session_id)):
                     self._alarm("charging.session.expired", {"session_id": session_id})
 
     async def _sum_accruals(self) -> None:
@@ -89,12 +90,12 @@ class Chores:
                 return gather(connection, self._house.node.id, self._house.clock())
 
         while (sums := await asyncio.to_thread(look)) is not None:
-            await self._submit(SumAccruals(self._house.node_name, sums))
+            await submit(self._house.lane, SumAccruals(self._house.node_name, sums))
 
     async def _sweep(self) -> None:
         settings = self._house.settings
         broker = settings.events.mqtt is not None
-        while await self._submit(Sweep(settings.retention, published_only=broker)):
+        while await submit(self._house.lane, Sweep(settings.retention, published_only=broker)):
             continue
-        while await self._submit(SweepMessaging(self._office, settings.retention.texts * 1_000_000)):
+        while await submit(self._house.lane, SweepMessaging(self._office, settings.retention.texts * 1_000_000)):
             continue

@@ -9,25 +9,33 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from gateway.charging.clients import Clients
+from gateway.charging.restarts import Restarts
 from gateway.chores import Chores
 from gateway.events.forwarder import Forwarder
 from gateway.house import House, office
 from gateway.logs import get_logger, tell
 from gateway.logs.catalogue import EVENTS
 from gateway.messaging.exchange import Exchange
+from gateway.messaging.querying import QueryEvent
 from gateway.network_events import fields_of, name_of
+from gateway.ops.customers import LISTENER, Customers
 from gateway.ops.metrics import Metrics, build_metrics, lane_metrics
 from gateway.ops.server import Server
+from gateway.ops.sessions import Sessions
+from gateway.ops.sims import Sims
 from gateway.ops.texts import Texts
 from gateway.ops.times import since
 from gateway.settings import Settings
+from gateway.sims.conductor import Conductor
 from gateway.store.errors import StoreError
 from gateway.store.lane import Job
-from gateway.wiring import Listening, alphabet_of, make_exchange, make_node
-from protocols.diameter.node import Node
+from gateway.wiring import Listening, alphabet_of, make_clients, make_conductor, make_exchange, make_node, make_restarts
+from protocols.diameter.node import Node, NodeEvent
 from protocols.diameter.transitions import DisconnectCause
+from protocols.smpp.link_events import LinkEvent
 
 STOP_SECONDS = 10.0
 MAX_LAG = 5.0
@@ -48,8 +56,11 @@ class Daemon:
         self._loop = asyncio.get_running_loop()
         self._house: House
         self._node: Node | None = None
+        self._clients: Clients | None = None
+        self._restarts: Restarts | None = None
         self._forwarder: Forwarder | None = None
         self._exchange: Exchange | None = None
+        self._conductor: Conductor | None = None
         self._chores: Chores | None = None
         self._server: Server
 
@@ -78,25 +89,40 @@ class Daemon:
 
     async def _open(self) -> None:
         house, settings = self._house, self._settings
-        listening = Listening(
-            self._metrics.observe, self._alarm, lambda event: self._alarm(name_of(event), fields_of(event))
-        )
+        metrics = self._metrics
+        listening = Listening(metrics.observe, metrics.observe_session_request, self._alarm, self._on_network)
         links = settings.smpp.links
         texts_office = office(house, alphabet_of(links))
         self._exchange = make_exchange(house, texts_office, links, listening)
         await self._exchange.start()
         if settings.diameter is not None:
+            self._restarts = make_restarts(house, settings.diameter, listening)
             self._node = make_node(house, settings.diameter, listening)
+            self._clients = make_clients(house, settings.diameter, self._node, listening)
             await self._node.start()
         if settings.events.mqtt is not None:
             self._forwarder = Forwarder(house, settings.events.mqtt, on_event=self._on_broker)
             self._forwarder.start()
-        self._chores = Chores(house, self._exchange, texts_office, self._alarm)
+        self._conductor = make_conductor(house, self._exchange, self._clients, listening)
+        self._conductor.start()
+        self._chores = Chores(house, self._exchange, texts_office, self._conductor, self._alarm)
         self._metrics.collect_from(build_metrics)
         self._metrics.collect_from(lambda: lane_metrics(house.lane))
         self._metrics.collect_from(self._own_metrics)
         texts = Texts(house, self._exchange)
-        self._server = Server(house, self._metrics, texts, live=self._live, ready=self._ready, status=self.status)
+        sims = Sims(house, self._conductor)
+        actions = {**texts.actions(), **Sessions(house, self._clients).actions(), **sims.actions()}
+        self._server = Server(
+            house,
+            metrics,
+            texts,
+            actions=actions,
+            routes=Customers(house, sims, self._conductor).routes(),
+            open_paths=(LISTENER,),
+            live=self._live,
+            ready=self._ready,
+            status=self.status,
+        )
         await self._server.start()
         self._chores.start()
 
@@ -107,6 +133,8 @@ class Daemon:
         if self._chores is not None:
             self._chores.stop()
         steps: list[Coroutine[Any, Any, object]] = []
+        if self._conductor is not None:
+            steps.append(self._conductor.stop())
         if self._node is not None:
             steps.append(self._node.stop(DisconnectCause.REBOOTING, STOP_SECONDS))
         if self._exchange is not None:
@@ -134,6 +162,11 @@ class Daemon:
             self._metrics.alarms.labels(event).inc()
         tell(self._log, event, **fields)
 
+    def _on_network(self, event: NodeEvent | LinkEvent | QueryEvent) -> None:
+        self._alarm(name_of(event), fields_of(event))
+        if self._restarts is not None:
+            self._restarts.note(event)
+
     def _on_broker(self, name: str, **fields: object) -> None:
         self._alarm(name, fields)
 
@@ -158,6 +191,18 @@ class Daemon:
             for link_name, link in self._exchange.links().items():
                 links.add_metric([link_name], 1.0 if link.bound else 0.0)
             yield links
+            queries = CounterMetricFamily(
+                "tpo_sms_queries", "Texts without a receipt that were asked for", labels=["link", "result"]
+            )
+            for labels, number in self._exchange.queries.items():
+                queries.add_metric(labels, number)
+            yield queries
+        if self._conductor is not None:
+            yield GaugeMetricFamily("tpo_orders_running", "Orders that are being carried out", self._conductor.running)
+            ended = CounterMetricFamily("tpo_orders_ended", "Orders that came to an end", labels=["kind", "state"])
+            for labels, number in self._conductor.finished.items():
+                ended.add_metric(labels, number)
+            yield ended
         if self._forwarder is not None:
             state = self._forwarder.state()
             yield GaugeMetricFamily("tpo_events_waiting", "Outbox rows that the broker has not got", state.waiting)

@@ -17,7 +17,8 @@ from gateway.ledger import accounts
 from gateway.ledger.books import Books
 from gateway.messaging.office import SOURCE_PREFIX, Office
 from gateway.messaging.wire import count_parts
-from gateway.privacy.pseudonyms import Pseudonyms, load_key
+from gateway.privacy.pseudonyms import Pseudonyms, derive, load_key
+from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store import lock, nodes, schema
 from gateway.store.batch import Unit
@@ -53,7 +54,8 @@ class House:
         self.settings, self.clock = settings, clock
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
-        self.pseudonyms = Pseudonyms(load_key(settings.privacy.key, settings.folder / "var" / "tpo.key"))
+        key = load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
+        self.pseudonyms, self.sealer, self.callback_key = Pseudonyms(key), Sealer(key), derive(key, "callbacks")
         self._lock = lock.take(url, self.node_name)
         try:
             self._writer, self._reader = open_writer(url), open_reader(url)

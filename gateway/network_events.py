@@ -4,6 +4,8 @@ from enum import Enum, IntEnum
 
 import msgspec
 
+from gateway.messaging import querying
+from gateway.messaging.querying import QueryEvent
 from protocols.diameter import node_events as diameter
 from protocols.diameter.node_events import NodeEvent
 from protocols.diameter.transitions import CloseReason as DiameterClose
@@ -29,11 +31,13 @@ NAMES: dict[type, str] = {
     smpp.MessageRejected: "smpp.message.rejected",
     smpp.Undecodable: "smpp.message.undecodable",
     smpp.HandlerFailed: "smpp.handler.failed",
+    querying.QueryRefused: "smpp.query.refused",
+    querying.QueriesUnsupported: "smpp.query.unsupported",
 }
 """The log event of each kind of protocol event; gateway.logs.catalogue says what to do about it."""
 
 
-def name_of(event: NodeEvent | LinkEvent) -> str:
+def name_of(event: NodeEvent | LinkEvent | QueryEvent) -> str:
     """Give the log event's name; an end in order is no trouble and has a name of its own."""
     if isinstance(event, diameter.PeerDown) and event.reason in (DiameterClose.LEFT, DiameterClose.STOPPED):
         return "diameter.peer.left"
@@ -42,7 +46,7 @@ def name_of(event: NodeEvent | LinkEvent) -> str:
     return NAMES[type(event)]
 
 
-def fields_of(event: NodeEvent | LinkEvent) -> dict[str, object]:
+def fields_of(event: NodeEvent | LinkEvent | QueryEvent) -> dict[str, object]:
     """Give the event's fields as a log line has them."""
     return {name: _shown(value) for name, value in msgspec.structs.asdict(event).items()}
 

@@ -1,18 +1,26 @@
 """From the operator's settings to what the network sees: the Diameter node and the exchange of texts."""
 
+import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import random
 
 import msgspec
 
 from gateway.charging.answers import APPLICATION
+from gateway.charging.clients import Clients
 from gateway.charging.desk import CREDIT_CONTROL, ChargingDesk, Observed
+from gateway.charging.restarts import Restarts
 from gateway.house import House
 from gateway.messaging.exchange import Exchange, Route
 from gateway.messaging.office import Office
-from gateway.settings.sections import Diameter, LinkTls, SmppLink, Tls
+from gateway.messaging.querying import QueryEvent
+from gateway.settings.sections import Diameter, LinkTls, ProvisioningHost, SmppLink, Tls
+from gateway.sims.composing import Composer
+from gateway.sims.conductor import Conductor
+from gateway.sims.effects import Terms
+from gateway.sims.hosts import Desk, callback_secret
 from protocols.diameter.checks import STANDARD, Profile
 from protocols.diameter.identity import Application, NodeIdentity, PeerConfig
 from protocols.diameter.node import Node
@@ -22,16 +30,21 @@ from protocols.smpp.client import LinkConfig
 from protocols.smpp.limits import Limits as SmppLimits
 from protocols.smpp.link_events import LinkEvent
 from protocols.smpp.receipts import IdForm
+from provisioning.hosts.interface import Host
+from provisioning.hosts.osmohlr import OsmoHlr
+from provisioning.hosts.tmf640 import Tmf640
 
 PRODUCT = "TPO gateway"
 
 
 class Listening(msgspec.Struct, frozen=True):
-    """Who is told: `observe` of each charging request, `alarm` of what a person should see, `on_event` of the network."""
+    """Who is told: `observe` of each charging request, `observe_session_request` of each RAR and ASR, `alarm` of what a person
+    should see, `on_event` of the network."""
 
     observe: Callable[[Observed], None]
-    alarm: Callable[[str, dict[str, str]], None]
-    on_event: Callable[[NodeEvent | LinkEvent], None]
+    observe_session_request: Callable[[str, str], None]
+    alarm: Callable[[str, Mapping[str, object]], None]
+    on_event: Callable[[NodeEvent | LinkEvent | QueryEvent], None]
 
 
 def make_node(house: House, settings: Diameter, listening: Listening) -> Node:
@@ -49,22 +62,40 @@ def make_node(house: House, settings: Diameter, listening: Listening) -> Node:
         alarm=listening.alarm,
         profiles={peer.identity: lenient for peer in settings.peers if peer.profile == "lenient"},
     )
-    identity = NodeIdentity(
-        origin_host=settings.identity,
-        origin_realm=settings.realm,
-        product_name=PRODUCT,
-        origin_state_id=house.node.origin_state_id,
-        aliases=tuple(settings.aliases),
-        served_realms=tuple(settings.served_realms),
-    )
     return Node(
-        identity,
+        _identity(house, settings),
         _peers(settings),
         {APPLICATION: Application(desk.handle, frozenset({CREDIT_CONTROL}))},
         [(at.address.host, at.address.port, _server_context(at.tls) if at.tls else None) for at in settings.listen],
         clock=time.monotonic,
         random=random,
         on_event=listening.on_event,
+    )
+
+
+def make_clients(house: House, settings: Diameter, node: Node, listening: Listening) -> Clients:
+    """Make what sends RAR and ASR by the node."""
+    return Clients(
+        node,
+        house.lane,
+        identity=_identity(house, settings),
+        realms={peer.identity: peer.realm for peer in settings.peers},
+        read=house.read,
+        clock=house.clock,
+        observe=listening.observe_session_request,
+        alarm=listening.alarm,
+    )
+
+
+def make_restarts(house: House, settings: Diameter, listening: Listening) -> Restarts:
+    """Make what closes the sessions of peers that restarted."""
+    return Restarts(
+        house.lane,
+        house.node.id,
+        frozenset(peer.identity for peer in settings.peers if peer.relay),
+        read=house.read,
+        clock=house.clock,
+        alarm=listening.alarm,
     )
 
 
@@ -83,9 +114,80 @@ def make_exchange(house: House, office: Office, links: list[SmppLink], listening
     )
 
 
+def make_conductor(house: House, exchange: Exchange, clients: Clients | None, listening: Listening) -> Conductor:
+    """Make what carries out orders, with all hosts; there may be none."""
+    settings = house.settings.provisioning
+    desks = {
+        host.name: Desk(_host(host, house), asyncio.Semaphore(host.concurrency), float(host.poll), float(host.verify))
+        for host in settings.hosts
+    }
+    terms = Terms(
+        source=house.node_name,
+        books=house.books,
+        currencies={name: plan.currency for name, plan in house.settings.plans.items()},
+        quarantine=settings.quarantine * 1_000_000,
+        compose=Composer(house, alphabet_of(house.settings.smpp.links)).compose,
+        pseudonym=house.pseudonyms.subscriber,
+    )
+    return Conductor(
+        house,
+        desks,
+        terms,
+        plans=settings.host_of,
+        notice=float(settings.swap_notice),
+        reauthorise=clients.reauthorise if clients is not None else _nobody,
+        abort=clients.end if clients is not None else _nobody,
+        enqueue=exchange.enqueue,
+        alarm=listening.alarm,
+    )
+
+
+async def _nobody(_subscriber_id: int) -> None:
+    """Without Diameter there are no sessions to tell of."""
+
+
+def _host(host: ProvisioningHost, house: House) -> Host:
+    if host.adapter == "osmohlr":
+        assert host.ctrl is not None
+        assert host.vty is not None
+        return OsmoHlr(
+            host.name,
+            (host.ctrl.host, host.ctrl.port),
+            (host.vty.host, host.vty.port),
+            timeout=float(host.timeout),
+            rate=float(host.rate),
+        )
+    assert host.url is not None
+    callback = None
+    if host.callback is not None:
+        secret = callback_secret(house, host.name)
+        callback = f"{host.callback.rstrip('/')}/v1/hosts/{host.name}/listener/{secret}"
+    return Tmf640(
+        host.name,
+        host.url,
+        token=host.token.reveal() if host.token is not None else None,
+        callback=callback,
+        ca=str(host.ca) if host.ca is not None else None,
+        timeout=float(host.timeout),
+        poll=float(host.poll),
+        rate=float(host.rate),
+    )
+
+
 def alphabet_of(links: list[SmppLink]) -> Alphabet:
     """Give the alphabet that texts are cut for: the first link's."""
     return Alphabet(links[0].default_alphabet) if links else Alphabet.GSM7
+
+
+def _identity(house: House, settings: Diameter) -> NodeIdentity:
+    return NodeIdentity(
+        origin_host=settings.identity,
+        origin_realm=settings.realm,
+        product_name=PRODUCT,
+        origin_state_id=house.node.origin_state_id,
+        aliases=tuple(settings.aliases),
+        served_realms=tuple(settings.served_realms),
+    )
 
 
 def _peers(settings: Diameter) -> list[PeerConfig]:
@@ -122,7 +224,7 @@ def _route(link: SmppLink) -> Route:
         ),
     )
     alphabet, form = Alphabet(link.default_alphabet), IdForm(link.message_id)
-    return Route(config, alphabet, form, link.doubtful, float(link.doubtful_wait))
+    return Route(config, alphabet, form, link.doubtful, float(link.doubtful_wait), float(link.query_after))
 
 
 def _server_context(tls: Tls) -> ssl.SSLContext:

@@ -31,6 +31,13 @@ class HostRefused(ProvisioningError):
 
 
 class HostUnavailable(ProvisioningError):
-    """The host is down, or nobody knows whether it did what was asked: the same call is made again, later."""
+    """The host is down, or nobody knows whether it did what was asked: the same call is made again, later.
+
+    `after`: in how many seconds at the earliest, where the host said so.
+    """
 
     code = "host.unavailable"
+
+    def __init__(self, message: str, code: str = "", after: float | None = None) -> None:
+        super().__init__(message, code)
+        self.after = after

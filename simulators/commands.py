@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,7 +26,7 @@ PROGRESS_SECONDS = 0.5
 
 @app.callback()
 def _group() -> None:
-    """The simulated host network: a PGW that charges by Gy, alone or with the gateway."""
+    """The simulated host network: a PGW that charges by Gy, alone or with the gateway, and an activation API."""
 
 
 @app.command()
@@ -124,6 +124,65 @@ def network(
 
     config = Path(ctx.find_root().params.get("config") or "config/gateway.yaml")
     asyncio.run(Network(config, subscribers, rate=rate, seed=seed, duration=duration).run(with_gateway=with_gateway))
+
+
+@app.command("host-api")
+def host_api(
+    *,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: any.")] = 8640,
+    mode: Annotated[str, typer.Option(help="sync: done, then answered; async: 202, done later.")] = "sync",
+    work: Annotated[float, typer.Option(min=0, help="Seconds that the work of a 202 takes.")] = 0.2,
+    rate: Annotated[float, typer.Option(min=0, help="Changes allowed a second, else 429; 0: no limit.")] = 0.0,
+    faults: Annotated[str, typer.Option(help="FAULT=PROBABILITY, separated by commas.")] = "",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same faults again.")] = 1,
+    duration: Annotated[float, typer.Option(min=0, help="End after so many seconds; 0: at Ctrl-C.")] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Run a host operator's activation API (TMF640 v4), and tell at the end what it was asked and what it did.
+
+    Faults: error-before, error-after, timeout-before, timeout-after, slow, dropped, work-fails, callback-lost,
+    callback-doubled, callback-late, callback-first, callback-disorder.
+
+    \b
+    Examples:
+      tpo simulate host-api
+      tpo simulate host-api --mode async --work 2 --rate 50
+      tpo simulate host-api --faults error-after=0.05,timeout-before=0.02 --seed 7 --json
+    """
+    from simulators.host_api import HostApi, Mode  # noqa: PLC0415  (`tpo --help` starts faster)
+    from simulators.host_faults import Faults, FaultsUnreadable, read_faults  # noqa: PLC0415  (as above)
+    from simulators.report import lines  # noqa: PLC0415  (as above)
+
+    if mode not in list(Mode):
+        raise typer.BadParameter(f"{mode!r} is none of {', '.join(Mode)}", param_hint="--mode")
+    try:
+        chosen = Faults(read_faults(faults), seed)
+    except FaultsUnreadable as error:
+        raise typer.BadParameter(str(error), param_hint="--faults") from None
+
+    async def serve() -> dict[str, Any]:
+        found = HostApi(host=host, port=port, mode=Mode(mode), work_seconds=work, rate=rate, faults=chosen, seed=seed)
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        try:
+            await found.start()
+        except OSError as error:
+            fail(
+                f"the host API cannot listen: {error.strerror or error}",
+                where=f"{host}:{port}",
+                to_do="choose a --port",
+            )
+        sys.stderr.write(f"the host API listens at {found.url}\n")
+        if duration:
+            loop.call_later(duration, stop.set)
+        await stop.wait()
+        await found.stop()
+        return found.summary()
+
+    report = asyncio.run(serve())
+    sys.stdout.write(f"{json.dumps(report, indent=2)}\n" if as_json else "".join(f"{x}\n" for x in lines(report)))
 
 
 async def _run(

@@ -10,10 +10,9 @@ from typing import Final
 
 from protocols.diameter.capabilities import Capabilities, LocalNode
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, FLAG_RETRANSMIT, Header
-from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.events import Closed, Event, Opened
 from protocols.diameter.identity import Application, Limits, NodeIdentity, encode_address
-from protocols.diameter.inbound import Inbound, Request
+from protocols.diameter.inbound import Inbound
 from protocols.diameter.messages import CREDIT_CONTROL_APPLICATION, CreditControlRequest
 from protocols.diameter.outbound import EndToEndIds
 from protocols.diameter.peer import Peer
@@ -30,7 +29,7 @@ class Unanswered(Exception):
 
 
 class Link:
-    """One connection at a time to `address`, kept up from `start` to `stop`."""
+    """One connection at a time to `address`, kept up from `start` to `stop`; `application` takes the gateway's requests."""
 
     def __init__(
         self,
@@ -39,6 +38,7 @@ class Link:
         *,
         clock: Callable[[], float],
         random: Callable[[], float],
+        application: Application,
     ) -> None:
         self.capabilities: Capabilities | None = None
         """What the gateway said of itself, once it did."""
@@ -49,7 +49,7 @@ class Link:
         self._limits = Limits()
         self._end_to_end = EndToEndIds(identity.origin_state_id, random)
         self._watchdog = Watchdog(random, self._limits.tw)
-        self._inbound = Inbound(identity, {CREDIT_CONTROL_APPLICATION: Application(_refuse, frozenset())}, 64, _ignore)
+        self._inbound = Inbound(identity, {CREDIT_CONTROL_APPLICATION: application}, 64, _ignore)
         self._connection: Connection | None = None
         self._pending: dict[int, asyncio.Future[Answer]] = {}
         self._up = asyncio.Event()
@@ -121,7 +121,7 @@ class Link:
         connection.peer.local = self._local(addresses)
 
     def received(self, connection: Connection, header: Header, frame: bytes, now: float) -> None:
-        """An answer goes to whoever waits for it; a request is answered as by one who does not know it."""
+        """An answer goes to whoever waits for it, a request to the application."""
         if header.flags & FLAG_REQUEST:
             self._inbound.receive(connection, header, frame, now, leaving=False)
             return
@@ -133,6 +133,8 @@ class Link:
         """The connection is open, or at its end."""
         if isinstance(event, Opened):
             self.capabilities = event.capabilities
+            connection.identity = event.capabilities.origin_host
+            connection.relay = True  # what we dial may be a DRA
             self.connects += 1
             self._up.set()
         elif isinstance(event, Closed):
@@ -175,10 +177,6 @@ class Link:
                 await asyncio.get_running_loop().create_connection(lambda: connection, *self._address)
         except (OSError, TimeoutError) as error:
             connection.fail(str(error) or "no answer in time")
-
-
-def _refuse(_request: Request) -> None:
-    raise DiameterError(ResultCode.DIAMETER_COMMAND_UNSUPPORTED, "this PGW takes no requests")
 
 
 def _ignore(_event: object) -> None:

@@ -1,4 +1,5 @@
-"""A PGW: runs sessions against the gateway, repeats what is not answered, counts what was reported and acknowledged."""
+"""A PGW: runs sessions against the gateway, repeats what is not answered, reports and ends sessions when it is asked to, counts
+what was reported and acknowledged."""
 
 import asyncio
 import time
@@ -13,10 +14,11 @@ from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.identity import NodeIdentity
 from protocols.diameter.messages import CreditControlAnswer, CreditControlRequest, ErrorAnswer
+from simulators.calls import Call, Calls
 from simulators.customers import Customer
 from simulators.link import Answer, Link, Unanswered
 from simulators.profiles import STANDARD, Profile
-from simulators.session import TERMINATION, Demand, Session, State
+from simulators.session import ADMINISTRATIVE, TERMINATION, Demand, Session, State
 
 TX_SECONDS: Final = 10.0
 """Tx, the time in which an answer is expected (RFC 8506 §13)."""
@@ -94,9 +96,11 @@ class Pgw:
             product_name="TPO simulated PGW",
             origin_state_id=self._boot,
         )
-        self._link = Link(gateway, self._identity, clock=clock, random=random.random)
+        self._calls = Calls(self._identity, obeys=profile.obeys)
+        self._link = Link(
+            gateway, self._identity, clock=clock, random=random.random, application=self._calls.application
+        )
         self._sessions = 0
-        self._detach = asyncio.Event()
 
     async def start(self, patience: float = 10.0) -> bool:
         """Connect; False if the gateway is not there after `patience` seconds (dialling goes on)."""
@@ -109,7 +113,12 @@ class Pgw:
 
     def detach_all(self) -> None:
         """Let every running session report what it has used and end."""
-        self._detach.set()
+        self._calls.detach_all()
+
+    @property
+    def asked(self) -> Counter[str]:
+        """What the gateway asked of sessions: `RAR` and `ASR` of those that ran, `unknown` for others."""
+        return self._calls.asked
 
     @property
     def up(self) -> bool:
@@ -132,33 +141,43 @@ class Pgw:
         counters = self.counters
         counters.opened += 1
         virtual = self._clock()
+        call = self._calls.enter(session.session_id)
         try:
             await self._ask(session, session.start(virtual), virtual)
             while session.state is State.ACTIVE:
-                virtual = await self._let_flow(session, virtual)
-                request = session.stop(virtual) if self._detach.is_set() else session.report(virtual)
-                await self._ask(session, request, virtual)
+                virtual = await self._let_flow(session, call, virtual)
+                await self._ask(session, self._next(session, call, virtual), virtual)
         except GaveUp:
             counters.abandoned += 1
             return
         except asyncio.CancelledError:
             counters.abandoned += 1
             raise
+        finally:
+            self._calls.leave(session.session_id)
         if session.number == 0:
             counters.refused += 1
         else:
             counters.ended += 1
         counters.out_of_credit += session.out_of_credit
 
-    async def _let_flow(self, session: Session, now: float) -> float:
-        """Wait until the next report is due, or the end; returns the session's time then."""
+    def _next(self, session: Session, call: Call, now: float) -> CreditControlRequest:
+        """The session's next request: what it was asked to do comes first."""
+        if self._calls.detached:
+            return session.stop(now)
+        if call.abort:
+            return session.stop(now, ADMINISTRATIVE)
+        return session.reauthorise(now) if call.take_reauthorisation() else session.report(now)
+
+    async def _let_flow(self, session: Session, call: Call, now: float) -> float:
+        """Wait until the next report is due, or wanted, or the end; returns the session's time then."""
         due = max(session.due(), now)
         if not self._pace or due <= now:
             return due
         started = self._clock()
         try:
             async with asyncio.timeout((due - now) * self._pace):
-                await self._detach.wait()
+                await call.woken.wait()
         except TimeoutError:
             return due
         return now + (self._clock() - started) / self._pace

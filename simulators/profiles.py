@@ -26,6 +26,8 @@ class Profile(msgspec.Struct, frozen=True):
         requested_action: sent although the request is no event.
         subscription_ids: Subscription-Id-Types in the order in which they are sent.
         origin_state_id: whether it is sent.
+        obeys: reports when it is asked to (RAR) and ends a session when it is told to (ASR). Open5GS answers RAR with 2001,
+            does nothing, and does not know ASR.
         extras: AVPs without a field of their own, at the command level and in each MSCC.
     """
 
@@ -37,6 +39,7 @@ class Profile(msgspec.Struct, frozen=True):
     requested_action: int | None
     subscription_ids: tuple[int, ...]
     origin_state_id: bool
+    obeys: bool
     extras: bool
 
 
@@ -49,6 +52,7 @@ STANDARD: Final = Profile(
     requested_action=None,
     subscription_ids=(E164, IMSI),
     origin_state_id=True,
+    obeys=True,
     extras=False,
 )
 OPEN5GS: Final = Profile(
@@ -60,6 +64,7 @@ OPEN5GS: Final = Profile(
     requested_action=0,
     subscription_ids=(IMSI, E164),
     origin_state_id=False,
+    obeys=False,
     extras=True,
 )
 PROFILES: Final[Mapping[str, Profile]] = {profile.name: profile for profile in (STANDARD, OPEN5GS)}

@@ -24,6 +24,7 @@ def summary(pgw: Pgw, seconds: float) -> dict[str, Any]:
         "requests": counters.requests,
         "answers": counters.answers,
         "repeated": counters.repeated,
+        "asked": dict(sorted(pgw.asked.items())),
         "answers_per_second": round(counters.answers / seconds, 1) if seconds else 0.0,
         "results": {str(code): count for code, count in sorted(counters.results.items())},
         "octets_reported": counters.octets_reported,

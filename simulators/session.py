@@ -4,6 +4,7 @@
     s.answered(answer, now)                       grants are taken, refusals close their group
     s.due()                                       when something is to be reported next; None once nothing flows
     ask = s.report(now)                           CCR-U, or CCR-T when the traffic or the credit is at its end
+    ask = s.reauthorise(now)                      CCR-U of every group that is open, since the gateway asked for it (RAR)
     ask = s.stop(now)                             CCR-T
 
 One request is outstanding at a time. Octets are whole; a group's traffic flows at a constant rate as far as its quota goes.
@@ -40,6 +41,8 @@ INITIAL, UPDATE, TERMINATION = 1, 2, 3
 """CC-Request-Type (RFC 8506 §8.3)."""
 LOGOUT: Final = 1
 """DIAMETER_LOGOUT, a Termination-Cause (RFC 6733 §8.15)."""
+ADMINISTRATIVE: Final = 4
+"""DIAMETER_ADMINISTRATIVE: the gateway ended the session (ASR)."""
 UPLINK_SHARE: Final = 10
 """One octet in so many goes up."""
 
@@ -51,6 +54,7 @@ class Reason(IntEnum):
     FINAL = 2
     QUOTA_EXHAUSTED = 3
     VALIDITY_TIME = 4
+    FORCED_REAUTHORISATION = 7
 
 
 class State(Enum):
@@ -196,28 +200,22 @@ class Session:
 
     def report(self, now: float) -> CreditControlRequest:
         """CCR-U with the groups that are due, or CCR-T when nothing can flow any more."""
-        for group in self._groups:
-            group.flow(now)
-            if group.final and group.quota == 0:
-                group.closed = self.out_of_credit = True
-        if not any(group.ready for group in self._groups):
+        if not self._flows(now):
             return self._end(now)
-        self._step("report")
-        services = []
-        self._asked = []
-        for group in self._groups:
-            reason = Reason.FINAL if group.closed and group.used else group.reason(now)
-            if reason is not None:
-                asks = not group.closed
-                services.append(self._mscc(group, reason, asks=asks, now=now))
-                self._asked += [group] if asks else []
-        return self._request(UPDATE, services, now)
+        return self._update([(group, group.reason(now)) for group in self._groups], now)
 
-    def stop(self, now: float) -> CreditControlRequest:
-        """CCR-T: the customer has detached; everything that is not yet reported is."""
+    def reauthorise(self, now: float) -> CreditControlRequest:
+        """CCR-U: the gateway wants a report now, and quota is asked for anew (RFC 8506 §5.5); CCR-T if nothing can flow."""
+        if not self._flows(now):
+            return self._end(now)
+        forced = Reason.FORCED_REAUTHORISATION
+        return self._update([(group, None if group.closed else forced) for group in self._groups], now)
+
+    def stop(self, now: float, cause: int = LOGOUT) -> CreditControlRequest:
+        """CCR-T: the customer has detached, or the gateway ends the session; everything that is not yet reported is."""
         for group in self._groups:
             group.flow(now)
-        return self._end(now)
+        return self._end(now, cause)
 
     def answered(self, answer: CreditControlAnswer, now: float) -> None:
         """Take the answer to the request that is outstanding."""
@@ -241,11 +239,32 @@ class Session:
         for group in self._groups:
             group.since = now
 
-    def _end(self, now: float) -> CreditControlRequest:
+    def _flows(self, now: float) -> bool:
+        """Let the traffic since the last report pass; tell whether any can still flow."""
+        for group in self._groups:
+            group.flow(now)
+            if group.final and group.quota == 0:
+                group.closed = self.out_of_credit = True
+        return any(group.ready for group in self._groups)
+
+    def _update(self, due: Sequence[tuple[_Group, Reason | None]], now: float) -> CreditControlRequest:
+        """CCR-U of the groups that have a reason, and of those that have just come to their end."""
+        self._step("report")
+        services = []
+        self._asked = []
+        for group, own_reason in due:
+            reason = Reason.FINAL if group.closed and group.used else own_reason
+            if reason is not None:
+                asks = not group.closed
+                services.append(self._mscc(group, reason, asks=asks, now=now))
+                self._asked += [group] if asks else []
+        return self._request(UPDATE, services, now)
+
+    def _end(self, now: float, cause: int = LOGOUT) -> CreditControlRequest:
         self._step("stop")
         self._asked = []
         services = [self._mscc(group, Reason.FINAL, asks=False, now=now) for group in self._groups]
-        return self._request(TERMINATION, services, now)
+        return self._request(TERMINATION, services, now, cause)
 
     def _mscc(self, group: _Group, reason: Reason | None, *, asks: bool, now: float) -> MultipleServicesCreditControl:
         wanted = RequestedServiceUnit(cc_total_octets=self._profile.requested_octets) if asks else None
@@ -271,7 +290,11 @@ class Session:
         )
 
     def _request(
-        self, request_type: int, services: Sequence[MultipleServicesCreditControl], now: float
+        self,
+        request_type: int,
+        services: Sequence[MultipleServicesCreditControl],
+        now: float,
+        cause: int | None = None,
     ) -> CreditControlRequest:
         """The request, but for what its sender knows: Origin, Destination and Event-Timestamp."""
         self._number += 1
@@ -291,7 +314,7 @@ class Session:
                 for kind in profile.subscription_ids
                 if kind == IMSI or customer.msisdn
             ),
-            termination_cause=LOGOUT if request_type == TERMINATION else None,
+            termination_cause=cause,
             requested_action=profile.requested_action,
             multiple_services_indicator=profile.multiple_services_indicator if request_type == INITIAL else None,
             multiple_services_credit_control=tuple(services),

@@ -8,8 +8,10 @@ declare -A peers=(
   [mosquitto_sub]="mosquitto-clients"
   [strace]="strace"
   [bearerbox]="kannel"
+  [drive_smpp]="kannel-extras"
+  [osmo-hlr]="osmo-hlr"
 )
-export PATH="$PATH:/usr/sbin:/sbin"
+export PATH="$PATH:/usr/sbin:/sbin:/usr/lib/kannel/test"
 missing=()
 for program in "${!peers[@]}"; do
   command -v "$program" >/dev/null || missing+=(${peers[$program]})

@@ -121,7 +121,7 @@ def _serve(case: Case, node: int) -> Decision:
             case.charge(item)
             case.release(item)
     results = [_answer_item(case, item) for item in request.items]
-    session.node, session.peer = node, request.peer
+    session.node, session.peer, session.realm = node, request.peer, request.realm
     session.last_number = max(session.last_number, request.request_number)
     if request.request_type in (TERMINATION, EVENT):
         case.release_all()

@@ -83,6 +83,8 @@ class ChargingRequest(msgspec.Struct):
     items: tuple[Item, ...]
     digest: int
     inconsistent: bool
+    realm: str = ""
+    """The client's realm if a relay brought the request: what we ask of the client later has to name it."""
 
     @property
     def reports_usage(self) -> bool:
@@ -118,6 +120,7 @@ def read(ccr: CreditControlRequest, peer: str, now: int) -> ChargingRequest:
         items=items,
         digest=zlib.crc32(msgspec.msgpack.encode([(item.rating_group, item.used) for item in items if item.used])),
         inconsistent=any(_disagrees(unit) for unit in _reports(ccr)),
+        realm=ccr.origin_realm if ccr.origin_host != peer else "",
     )
 
 

@@ -51,6 +51,8 @@ class Session(msgspec.Struct):
     terminated: bool = False
     fresh: bool = False
     changed: bool = False
+    realm: str = ""
+    """The client's realm, where a relay stands between it and us; else its peer's configuration says it."""
 
     def group(self, rating_group: int | None) -> Group:
         """Give the group of a rating group, made when first used."""
@@ -79,6 +81,7 @@ class _State(msgspec.Struct, array_like=True):
     last_number: int
     terminated: bool
     groups: dict[str, Group]
+    realm: str = ""
 
 
 _COLUMNS = (
@@ -118,7 +121,9 @@ class SessionShelf(Shelf[str, Session]):
         """Read these sessions."""
         for *fields, groups in _LOAD.run(connection, keys):
             state = _decode(groups)
-            self.rows[fields[1]] = Session(*fields, state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
+            session = Session(*fields, state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
+            session.realm = state.realm
+            self.rows[session.session_id] = session
 
     def after_locks(self, connection: Connection, keys: set[str]) -> None:
         """Read again what may have changed before the wallets were locked."""
@@ -136,7 +141,7 @@ class SessionShelf(Shelf[str, Session]):
         for s in self.rows.values():
             if not s.changed:
                 continue
-            groups = _encode(_State(s.last_number, s.terminated, s.groups))
+            groups = _encode(_State(s.last_number, s.terminated, s.groups, s.realm))
             if s.fresh:
                 head = (s.id, s.session_id, s.subscriber_id, s.node, s.peer, s.origin_host, s.service, s.opened_at)
                 new.append((*head, s.updated_at, s.expires_at, s.closed_at, 1, s.reserved, groups))

@@ -1,4 +1,7 @@
-"""Session supervision (RFC 8506 §7, Tcc): a session whose client fell silent is closed and gives back what it held."""
+"""Sessions that end without a word from their client: it fell silent (RFC 8506 §7, Tcc), or it lost the session.
+
+They are closed and give back what they held; a report that comes all the same is charged, and opens its session again.
+"""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -6,7 +9,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection, select
 
 from gateway.charging.decide import expire
-from gateway.charging.session import SessionShelf
+from gateway.charging.session import Session, SessionShelf
 from gateway.ledger.wallets import WalletShelf
 from gateway.store.batch import Batch, Shelf
 from gateway.store.tables import sessions
@@ -26,8 +29,8 @@ def overdue(connection: Connection, now: int) -> list[str]:
     return list(connection.execute(found).scalars())
 
 
-class ExpireSession:
-    """Close one overdue session, unless it was heard of meanwhile."""
+class _Close:
+    """Close one session if it is over; the subclass says when it is."""
 
     alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (SessionShelf, WalletShelf)
@@ -49,10 +52,36 @@ class ExpireSession:
     def decide(self, batch: Batch) -> bool:
         """Tell whether the session was closed."""
         session = batch.shelf(SessionShelf).get(self._session_id)
-        if session is None or session.closed_at is not None or session.expires_at > batch.now:
+        if session is None or session.closed_at is not None or not self._is_over(session, batch.now):
             return False
         wallet = batch.shelf(WalletShelf).get(session.subscriber_id)
         if wallet is None:
             return False
         expire(session, wallet, batch.now)
         return True
+
+    def _is_over(self, session: Session, now: int) -> bool:
+        raise NotImplementedError
+
+
+class ExpireSession(_Close):
+    """Close one overdue session, unless it was heard of meanwhile."""
+
+    __slots__ = ()
+
+    def _is_over(self, session: Session, now: int) -> bool:
+        return session.expires_at <= now
+
+
+class CloseLost(_Close):
+    """Close one session that its client no longer has, unless the client was heard of since `known_at` (microseconds)."""
+
+    __slots__ = ("_known_at",)
+
+    def __init__(self, session_id: str, known_at: int) -> None:
+        """Take the Session-Id, and a moment at which the client did not have the session any more."""
+        super().__init__(session_id)
+        self._known_at = known_at
+
+    def _is_over(self, session: Session, now: int) -> bool:  # noqa: ARG002  (the base's signature)
+        return session.updated_at <= self._known_at

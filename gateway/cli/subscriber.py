@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from gateway.cli import invocation
-from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.invocation import AsJson
-from gateway.cli.output import complain, emit
+from gateway.cli.output import emit
 
 CHUNK: Final = 2000
-SHOWN: Final = 20
-"""Rows at fault that are named on the terminal; --json names all."""
 REQUIRED: Final = ("msisdn", "imsi", "iccid", "plan")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 Number = Annotated[str, typer.Argument(help="MSISDN in international form; `show` also takes an IMSI or ICCID.")]
@@ -45,49 +38,11 @@ def import_file(
       tpo subscriber import lines.csv --json
     """
     from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
-    counts = dict.fromkeys(("created", "unchanged", "differs", "refused"), 0)
-    faults: list[dict[str, Any]] = []
     with asking(invocation.of(ctx).settings) as ask:
-        for first, rows in _chunks(file):
-            for line, result in enumerate(ask("subscriber.import", {"rows": rows})["results"], start=first):
-                counts[result["outcome"]] += 1
-                if result["message"]:
-                    faults.append({"line": line, "outcome": result["outcome"], "message": result["message"]})
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r{sum(counts.values())} rows ")
-    if as_json:
-        emit({**counts, "faults": faults}, as_json=True)
-    else:
-        emit(counts, as_json=False)
-        for fault in faults[:SHOWN]:
-            complain(f"{file}:{fault['line']}: {fault['outcome']}: {fault['message']}")
-        if len(faults) > SHOWN:
-            complain(f"... and {len(faults) - SHOWN} more; --json names all")
-    if faults:
-        raise typer.Exit(ExitCode.PARTLY_DONE if counts["created"] + counts["unchanged"] else ExitCode.FAILED)
-
-
-def _chunks(file: Path) -> Iterator[tuple[int, list[dict[str, str]]]]:
-    """Give the file's rows in chunks, each with the line number of its first row."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
-            if missing:
-                raise CommandFailed(f"the file has no column {', '.join(missing)}", where=f"{file}:1")
-            line = 2
-            while rows := list(islice(reader, CHUNK)):
-                yield (
-                    line,
-                    [
-                        {name: value for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
-                        for row in rows
-                    ],
-                )
-                line += len(rows)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CommandFailed(f"the file cannot be read: {error}", where=str(file)) from None
+        report = import_rows(ask, "subscriber.import", file, required=REQUIRED, chunk=CHUNK)
+    conclude(report, file, as_json=as_json)
 
 
 @app.command()

@@ -12,8 +12,12 @@ CASH = "cash"
 OPENING = "opening"
 GIVING = "giving"
 UNASSIGNED = "unassigned"
+REFUNDS = "refunds"
+"""What is owed to customers who left."""
+WRITE_OFFS = "write-offs"
+"""What customers who left owe, and will not be asked for."""
 WALLET = "wallet:"
-SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED)
+SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS)
 HIGHEST_SYSTEM = 1 << 20
 """System accounts are numbered below this, subscribers far above."""
 

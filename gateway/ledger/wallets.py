@@ -46,6 +46,8 @@ class Wallet(msgspec.Struct):
     allowance: Allowance | None
     status: str
     changed: bool = False
+    stood: str = ""
+    """The status on disk; a new one is written with the wallet."""
 
     @property
     def available(self) -> int:
@@ -77,6 +79,7 @@ _LOAD = SelectAmong(
     lock=wallets,
 )
 _SAVE = Update(wallets, ["balance", "reserved", "bundle"], ["subscriber_id"])
+_SAVE_STATUS = Update(subscribers, ["status"], ["id"])
 _decode = msgspec.json.Decoder(Allowance).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -90,7 +93,9 @@ class WalletShelf(Shelf[int, Wallet]):
         """Read and lock the wallets of these subscribers."""
         for subscriber_id, currency, balance, reserved, bundle, status in _LOAD.run(connection, sorted(keys)):
             allowance = _decode(bundle) if bundle else None
-            self.rows[subscriber_id] = Wallet(subscriber_id, currency, balance, reserved, allowance, status)
+            self.rows[subscriber_id] = Wallet(
+                subscriber_id, currency, balance, reserved, allowance, status, stood=status
+            )
 
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
@@ -100,3 +105,5 @@ class WalletShelf(Shelf[int, Wallet]):
             if w.changed
         ]
         _SAVE.run(connection, rows)
+        statuses = [(w.status, w.subscriber_id) for w in self.rows.values() if w.status != w.stood]
+        _SAVE_STATUS.run(connection, statuses)

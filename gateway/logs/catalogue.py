@@ -127,6 +127,16 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "A message of the SMSC could not be handled for a fault of ours; it was refused for the time being.",
         "Report it with `error`: this is our fault, not the SMSC's.",
     ),
+    "smpp.query.refused": LogEvent(
+        "info",
+        "The SMSC would not say what became of a text whose receipt is missing (query_sm); it is not asked again.",
+        "Nothing: the text waits for its receipt until an hour after its validity. If it is so for all, set `query_after: 0`.",
+    ),
+    "smpp.query.unsupported": LogEvent(
+        "warning",
+        "The SMSC does not know query_sm; the link asks for no text until it binds again.",
+        "Set `query_after: 0` for the link, or ask the SMSC's operator to allow query_sm.",
+    ),
     # Charging
     "charging.answer.mismatch": LogEvent(
         "error",
@@ -162,6 +172,57 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "info",
         "A session ended without a word from the client; its reservation was given back.",
         "Nothing, unless there are many: then the client loses its final reports.",
+    ),
+    "charging.session.reauthorised": LogEvent(
+        "info", "A client was asked to report a session now (RAR), and will.", "Nothing."
+    ),
+    "charging.session.aborted": LogEvent("info", "A client was asked to end a session (ASR), and will.", "Nothing."),
+    "charging.session.lost": LogEvent(
+        "info",
+        "A client was asked about a session that it does not have; the session was closed, its reservation given back.",
+        "Nothing, unless there are many: then the client loses its final reports.",
+    ),
+    "charging.client.refused": LogEvent(
+        "warning",
+        "A client will not report or end a session, as `request` (RAR or ASR) asked; `result_code` says why.",
+        "Look up the result code in RFC 6733 §7.1. What changed takes effect at the session's next report.",
+    ),
+    "charging.session.silent": LogEvent(
+        "info",
+        "A line ended, and `closed` sessions of it were told so without a last report; what they held was given back.",
+        "Nothing: a report that comes late is charged all the same.",
+    ),
+    # SIM cards and orders
+    "order.failed": LogEvent(
+        "error",
+        "An order gave up at a step that it tried often, or that the host refused when it could not be taken back.",
+        "Read `tpo order show ID`, mend what it names, then `tpo order retry ID` or `tpo order cancel ID`.",
+    ),
+    "order.compensated": LogEvent(
+        "warning",
+        "The host refused an order, and all that was done was taken back; `detail` is its reason.",
+        "Read `tpo order show ID`; place a new order once the reason is gone.",
+    ),
+    "order.stuck": LogEvent(
+        "error",
+        "An order could not be carried on by a fault of ours or of the store; it is tried again.",
+        "If it goes on, report `detail`; nothing was lost.",
+    ),
+    "host.unreachable": LogEvent(
+        "warning",
+        "A host does not answer; its orders wait and are tried again.",
+        "Look at the host and the way to it; `tpo order list --state running` shows what waits.",
+    ),
+    "host.back": LogEvent("info", "A host that was unreachable answers again.", "Nothing."),
+    "charging.client.unreachable": LogEvent(
+        "warning",
+        "A client could not be asked to report or end a session, or did not answer in time; `detail` says why.",
+        "Look at the peer with `tpo status`. What changed takes effect at the session's next report.",
+    ),
+    "charging.client.restarted": LogEvent(
+        "warning",
+        "A peer's Origin-State-Id grew, so it has lost its sessions: `sessions` were closed and gave back what they held.",
+        "Nothing, if the restart was meant; else ask the peer's operator. Late reports are charged all the same.",
     ),
     # Events
     "events.broker.up": LogEvent("info", "The broker is connected; events flow.", "Nothing."),

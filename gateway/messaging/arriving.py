@@ -22,11 +22,13 @@ from protocols.smpp.text import UserData, read_text
 class Arrival(msgspec.Struct, frozen=True):
     """A deliver_sm with a text from a handset, decoded. `total` is 1 for a text of one part.
 
+    `centre` is the SMSC behind the link: it may deliver the parts of a text by different binds.
     `digest` is that of source, destination and payload; `suspect_since` is the time from which an equal one that was
     acknowledged before may be this very one, sent again because our answer was lost (microseconds; None = never).
     """
 
     link: str
+    centre: str
     source: str
     destination: str
     data: UserData
@@ -134,7 +136,7 @@ class TakeArrival:
         if arrival.total == 1:
             return read_text([arrival.data]).text
         same = (
-            rows.c.link == arrival.link,
+            rows.c.link == arrival.centre,
             rows.c.source == arrival.source,
             rows.c.destination == arrival.destination,
             rows.c.reference == arrival.reference,
@@ -149,7 +151,7 @@ class TakeArrival:
         if len(found) == arrival.total:
             batch.connection.execute(delete(rows).where(*same))
             return read_text([found[number] for number in sorted(found)]).text
-        key = (arrival.link, arrival.source, arrival.destination, arrival.reference, arrival.total, arrival.number)
+        key = (arrival.centre, arrival.source, arrival.destination, arrival.reference, arrival.total, arrival.number)
         names = ("link", "source", "destination", "reference", "total", "number")
         values = dict(zip(names, key, strict=True))
         batch.connection.execute(rows.insert().values(**values, body=_encode(arrival.data), created_at=batch.now))

@@ -17,6 +17,7 @@ from gateway.messaging import wire
 from gateway.messaging.accepting import Accepted, AcceptTexts, Draft, Refusal
 from gateway.messaging.arriving import Arrived, TakeArrival
 from gateway.messaging.office import Office
+from gateway.messaging.querying import Asker, Inquiry, QueryEvent, Question
 from gateway.messaging.sending import Answer, Leg, NoteAnswers, NoteReceipts, Receipt, TakeForSending, open_texts
 from gateway.messaging.sweeping import ExpireTexts, overdue_texts
 from gateway.messaging.texts import Step, Text, from_row
@@ -43,13 +44,17 @@ REDELIVERY_US = 10_000_000
 
 
 class Route(msgspec.Struct, frozen=True):
-    """A link and what we know of its SMSC's ways. `doubtful` is resend, wait (seconds: `wait`) or fail."""
+    """A link and what we know of its SMSC's ways. `doubtful` is resend, wait (seconds: `wait`) or fail.
+
+    `query_after`: seconds after which a text without a receipt is asked for; 0: never.
+    """
 
     config: LinkConfig
     alphabet: Alphabet
     form: IdForm
     doubtful: str
     wait: float
+    query_after: float = 0.0
 
 
 class Waiting(msgspec.Struct):
@@ -75,6 +80,10 @@ class _Line:
     def room(self) -> int:
         return self.link.window_free - self.promised if self.route.config.bind != "receiver" else 0
 
+    @property
+    def asks(self) -> bool:
+        return self.route.query_after > 0 and self.route.config.bind != "receiver"
+
 
 class Exchange:
     """Texts out and in over all links of this gateway."""
@@ -90,7 +99,7 @@ class Exchange:
         clock: Callable[[], int],
         monotonic: Callable[[], float],
         random: Callable[[], float],
-        on_event: Callable[[LinkEvent], None],
+        on_event: Callable[[LinkEvent | QueryEvent], None],
     ) -> None:
         """Take the office, the lane and the links; `read` runs a function with a reading connection."""
         self._office, self._lane, self._read, self._node = office, lane, read, node
@@ -118,6 +127,16 @@ class Exchange:
                 random=random,
             )
             self._lines[route.config.name] = line
+        self._inquiry = Inquiry(
+            office,
+            {name: _asker(line) for name, line in self._lines.items() if line.asks},
+            read=read,
+            post=self._post,
+            node=node,
+            clock=clock,
+            on_ready=self._pump,
+            on_event=on_event,
+        )
 
     @property
     def depth(self) -> int:
@@ -127,6 +146,11 @@ class Exchange:
     def count_parts(self, body: str) -> int:
         """Count the parts that a text takes; LocalProtocolError where it cannot be sent at all."""
         return self._office.segments(body)
+
+    @property
+    def queries(self) -> Mapping[tuple[str, str], int]:
+        """How many query_sm came to what, by link and result."""
+        return self._inquiry.results
 
     def links(self) -> Mapping[str, Link]:
         """Give the links by name."""
@@ -154,7 +178,7 @@ class Exchange:
 
         def done(answer: Accepted | Refusal | None, error: StoreError | None) -> None:
             if isinstance(answer, Accepted):
-                self._enqueue(answer.new)
+                self.enqueue(answer.new)
             if not future.cancelled():
                 future.set_exception(error) if error is not None or answer is None else future.set_result(answer)  # type: ignore[arg-type]  # one of both
 
@@ -168,9 +192,15 @@ class Exchange:
         if ids:
             self._post(ExpireTexts(self._office, ids), lambda _: None)
 
+    async def inquire(self) -> None:
+        """Ask the SMSCs for texts that they took and never told of."""
+        if not self._stopping:
+            await self._inquiry.look()
+
     # The queue
 
-    def _enqueue(self, texts: Sequence[Text]) -> None:
+    def enqueue(self, texts: Sequence[Text]) -> None:
+        """Queue texts that were committed."""
         for text in texts:
             if text.id <= self._read_up_to:  # the store was read after the commit and before this call
                 continue
@@ -237,6 +267,7 @@ class Exchange:
             if self._more and not self._stopping and not self._filling:
                 self._more, self._filling = False, True
                 self._refilling = self._loop.create_task(self._refill())
+            self._ask()
             return
         legs: list[Leg] = []
         rooms = {line: line.room for line in self._lines.values()}
@@ -252,6 +283,12 @@ class Exchange:
         if legs:
             unit = TakeForSending(self._office, legs)
             self._post(unit, lambda taken: self._taken(legs, taken), lambda: self._not_taken(legs))
+        self._ask()
+
+    def _ask(self) -> None:
+        """Ask for silent texts with the room that no text wants."""
+        if not (self._queue or self._more or self._filling or self._stopping):
+            self._inquiry.pump()
 
     def _taken(self, legs: Sequence[Leg], taken: Sequence[Leg]) -> None:
         """Send what was written down as going out; the rest has come to its end."""
@@ -282,6 +319,9 @@ class Exchange:
     # What the links tell
 
     def _resulted(self, line: _Line, result: Result) -> None:
+        if isinstance(result.context, Question):
+            self._inquiry.resulted(result.context, result)
+            return
         waiting, leg = cast("tuple[Waiting, Leg]", result.context)
         text, number, link = waiting.text, leg.part, leg.link
         match result:
@@ -302,7 +342,8 @@ class Exchange:
             case Retry.DONE:
                 message_id = result.message.message_id if isinstance(result.message, SubmitSmResp) else ""
                 kept = stored_id(message_id, line.route.form)
-                self._note(Answer(text.id, number, line.centre, Step.ACCEPTED, kept))
+                stated = message_id if message_id != kept else ""
+                self._note(Answer(text.id, number, line.centre, Step.ACCEPTED, kept, stated=stated))
             case Retry.LATER | Retry.THROTTLED:
                 self._loop.call_later(RETRY_SECONDS, self._resend, text, number, link)
             case Retry.NEVER:
@@ -316,13 +357,22 @@ class Exchange:
         elif is_receipt(message.esm_class):
             self._receipts.append((wire.receipt(line.centre, message, line.route.form), request))
             self._flush_soon()
+        elif len(message.source_addr) > wire.LONGEST_ADDRESS:
+            request.respond(command_status=CommandStatus.ESME_RINVSRCADR)
+        elif len(message.destination_addr) > wire.LONGEST_ADDRESS:
+            request.respond(command_status=CommandStatus.ESME_RINVDSTADR)
         else:
             self._arrived(line, message, request)
 
     def _arrived(self, line: _Line, message: DeliverSm | DataSm, request: Request) -> None:
         name = line.route.config.name
         came = wire.arrival(
-            name, message, line.route.alphabet, suspect_since=line.suspect_since, bound_at=line.bound_at
+            name,
+            line.centre,
+            message,
+            line.route.alphabet,
+            suspect_since=line.suspect_since,
+            bound_at=line.bound_at,
         )
         key = (name, came.digest)
         if key in self._in_hand:  # the same text again while its first delivery is being committed
@@ -333,7 +383,7 @@ class Exchange:
         def done(arrived: Arrived) -> None:
             for waiting in self._in_hand.pop(key):
                 waiting.respond()
-            self._enqueue(arrived.answers)
+            self.enqueue(arrived.answers)
 
         def failed() -> None:
             for waiting in self._in_hand.pop(key):
@@ -344,6 +394,7 @@ class Exchange:
     def _happened(self, line: _Line, event: LinkEvent) -> None:
         if isinstance(event, LinkUp):
             line.bound_at = self._clock()
+            self._inquiry.bound(event.name)
         elif isinstance(event, LinkDown):
             line.suspect_since = self._clock() - REDELIVERY_US
         self._on_event(event)
@@ -411,6 +462,11 @@ class Exchange:
             self._lane.post(unit, finish)
         except (LaneOverloaded, LaneClosed):
             failed()
+
+
+def _asker(line: _Line) -> Asker:
+    route = line.route
+    return Asker(line.link, line.centre, route.form, int(route.query_after * 1_000_000), lambda: line.room)
 
 
 def _status(command_status: int) -> str:

@@ -28,7 +28,8 @@ class Leg(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """What became of a part at the SMSC: `step` is accepted, waiting (try again), failed or doubtful.
 
-    `message_id` is the SMSC's in the form in which it is kept (protocols.smpp.receipts.stored_id).
+    `message_id` is the SMSC's in the form in which it is kept (protocols.smpp.receipts.stored_id), `stated` as the SMSC
+    wrote it, where that is another: query_sm has to name it so.
     """
 
     text_id: int
@@ -37,6 +38,7 @@ class Answer(msgspec.Struct, frozen=True):
     step: Step
     message_id: str = ""
     error: str = ""
+    stated: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -92,10 +94,9 @@ class AwaitedShelf(Shelf[str, list[tuple[str, int, int]]]):
 
     def keep(self, batch: Batch, link: str, message_id: str, part: tuple[int, int]) -> None:
         """Wait for the receipt of a part; an SMSC that reuses an id means its newest message by it."""
-        known = self.rows.setdefault(message_id, [])
-        if any(entry[0] == link for entry in known):
-            self.forget(link, message_id)
-        self.rows[message_id].append((link, *part))
+        others = [entry for entry in self.rows.get(message_id, ()) if entry[0] != link]
+        self.rows[message_id] = [*others, (link, *part)]
+        self.gone.append((link, message_id))  # who keeps an id need not have loaded it: an older message may have it
         self.fresh[link, message_id] = (link, message_id, *part, batch.now)
 
     def forget(self, link: str, message_id: str) -> None:
@@ -267,7 +268,7 @@ class NoteAnswers(OnTexts):
             if part.go(answer.step, answer.error):
                 part.maybe_double = part.maybe_double or answer.step is Step.DOUBTFUL
                 if answer.step is Step.ACCEPTED:
-                    part.message_id = answer.message_id
+                    part.message_id, part.stated = answer.message_id, answer.stated
                     self._await(batch, text, answer)
             self.finish(batch, text)
 
@@ -276,6 +277,8 @@ class NoteAnswers(OnTexts):
         if not text.registered_delivery:
             part.go(Step.DELIVERED)
             return
+        if not answer.message_id:
+            return  # no receipt could name it
         early = batch.shelf(EarlyShelf).find(answer.link, answer.message_id, text.destination)
         if early is not None:
             part.go(Step(early.step), early.error)

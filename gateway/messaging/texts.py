@@ -67,13 +67,23 @@ _WHOLE: tuple[tuple[Step, State], ...] = (
 """What the whole is as soon as one of its parts is so, the first that applies."""
 
 
-class Part(msgspec.Struct):
-    """One segment: its step, the SMSC's message id, the last status or receipt error, and whether it may arrive twice."""
+NEVER_AGAIN = -1
+"""`Part.asked` where the SMSC would not tell."""
+
+
+class Part(msgspec.Struct, omit_defaults=True):
+    """One segment: its step, the SMSC's message id, the last status or receipt error, and whether it may arrive twice.
+
+    `stated` is the message id as the SMSC wrote it, where it is kept otherwise. `asked` counts the questions for it
+    (query_sm) that settled nothing.
+    """
 
     step: Step = Step.WAITING
     message_id: str = ""
     error: str = ""
     maybe_double: bool = False
+    stated: str = ""
+    asked: int = 0
 
     def go(self, step: Step, error: str = "") -> bool:
         """Move to a step if the table allows it, and tell whether it did."""

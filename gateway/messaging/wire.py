@@ -6,14 +6,16 @@ from gateway.messaging.arriving import Arrival
 from gateway.messaging.sending import Receipt
 from gateway.messaging.texts import Step, Text
 from protocols.smpp.alphabets import Alphabet
-from protocols.smpp.messages import DataSm, DeliverSm, SubmitSm
-from protocols.smpp.receipts import IdForm, MessageState, id_forms, parse_receipt
+from protocols.smpp.messages import DataSm, DeliverSm, QuerySm, QuerySmResp, SubmitSm
+from protocols.smpp.receipts import IdForm, MessageState, id_forms, parse_receipt, stored_id
 from protocols.smpp.text import encode_text, user_data
 from protocols.smpp.times import absolute_time
 
 INTERNATIONAL, ALPHANUMERIC, NETWORK = (1, 1), (5, 0), (3, 0)
 """Type of number and numbering plan (SMPP 3.4 §5.2.5, §5.2.6)."""
 SHORT_CODE_DIGITS = 8
+LONGEST_ADDRESS = 20
+"""Octets of an address without its NUL (SMPP 3.4 §5.2.8); a peer may send more."""
 MICROSECONDS = 1_000_000
 OUTCOMES = {
     MessageState.DELIVERED: Step.DELIVERED,
@@ -59,20 +61,56 @@ def receipt(link: str, message: DeliverSm | DataSm, form: IdForm) -> Receipt:
     step = OUTCOMES.get(found.state) if found.final else None
     reference = found.user_message_reference
     error = "" if step is Step.DELIVERED else found.error[:32] or found.stat[:32]
-    return Receipt(link, forms, step, error, message.source_addr.lstrip("+"), reference)
+    return Receipt(link, forms, step, error, message.source_addr.lstrip("+")[:LONGEST_ADDRESS], reference)
+
+
+def query_sm(source: str, message_id: str) -> QuerySm:
+    """Ask for a message by its id, as the SMSC wrote it, and by the source address of its submit_sm (SMPP 3.4 §4.8.1)."""
+    kind = _address(source)
+    return QuerySm(message_id=message_id, source_addr_ton=kind[0], source_addr_npi=kind[1], source_addr=source)
+
+
+def is_about(answer: QuerySmResp, message_id: str, form: IdForm) -> bool:
+    """Whether an answer tells of the message that was asked for, in any form of its id; one that names none does."""
+    return (
+        not answer.message_id
+        or stored_id(answer.message_id, form) == message_id
+        or message_id in id_forms(answer.message_id, form)
+    )
+
+
+def queried(answer: QuerySmResp) -> tuple[str, Step | None, str]:
+    """Read an answer (SMPP 3.4 §4.8.2): the message's state in words, a step if it is final, and an error."""
+    try:
+        state = MessageState(answer.message_state)
+    except ValueError:
+        state = MessageState.UNKNOWN
+    name, step = state.name.lower(), OUTCOMES.get(state)
+    if step is None or step is Step.DELIVERED:
+        return name, step, ""
+    return name, step, str(answer.error_code) if answer.error_code else state.name
 
 
 def arrival(
-    link: str, message: DeliverSm | DataSm, alphabet: Alphabet, *, suspect_since: int | None, bound_at: int
+    link: str,
+    centre: str,
+    message: DeliverSm | DataSm,
+    alphabet: Alphabet,
+    *,
+    suspect_since: int | None,
+    bound_at: int,
 ) -> Arrival:
     """Read a text from a handset; the digest knows it again if it is delivered once more."""
     data = user_data(message, alphabet)
     payload = getattr(message, "short_message", b"") or message.message_payload or b""
-    known = (message.source_addr, message.destination_addr, str(message.esm_class), str(message.data_coding))
-    digest = hashlib.sha256("\x1f".join(known).encode() + b"\x1f" + payload).hexdigest()[:32]
     part = data.concatenation
+    known = [message.source_addr, message.destination_addr, str(message.esm_class), str(message.data_coding)]
+    if part is not None:  # parts told by SAR parameters may have equal payloads
+        known += [str(part.reference), str(part.total), str(part.number)]
+    digest = hashlib.sha256("\x1f".join(known).encode() + b"\x1f" + payload).hexdigest()[:32]
     return Arrival(
         link=link,
+        centre=centre,
         source=message.source_addr.lstrip("+"),
         destination=message.destination_addr.lstrip("+"),
         data=data,

@@ -1,7 +1,8 @@
 """What the commands ask for, by name: the daemon serves these on its Unix socket, and a command of a stopped gateway calls
 them itself. Each takes the house and a JSON object, and gives a JSON value or raises Problem."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ from gateway.events.times import rfc3339
 from gateway.house import House
 from gateway.ledger import balances, checking, journal
 from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
-from gateway.ops.problems import bad_request, conflict, not_found
+from gateway.ops import inventory
+from gateway.ops.problems import Problem, bad_request, conflict, not_found
 from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
 from gateway.store.keys import KeyConflict
@@ -22,7 +24,8 @@ from gateway.subscribers import showing
 from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown, TopUp
 from gateway.subscribers.enrolment import Enrol, Enrolled, RowInvalid, read_row
 from gateway.subscribers.lines import MSISDN
-from gateway.subscribers.numbers import NumberInvalid, msisdn
+from provisioning.errors import IdentifierInvalid
+from provisioning.identifiers import msisdn
 
 VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
 ROLES = (VIEWER, OPERATOR, ADMIN)
@@ -36,6 +39,26 @@ class Action(msgspec.Struct, frozen=True):
 
     run: Callable[[House, Params], Any]
     role: str
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks, as history names it, and the role of it."""
+
+    name: str
+    role: str
+
+
+class AsyncAction(msgspec.Struct, frozen=True):
+    """Something that only the running gateway does, in its event loop; `run` also gets who asks."""
+
+    run: Callable[[Params, Caller], Awaitable[Any]]
+    role: str
+
+
+def need(role: str, least: str) -> None:
+    """Refuse whoever may not do this."""
+    if ROLES.index(role) < ROLES.index(least):
+        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
 
 
 def import_subscribers(house: House, params: Params) -> dict[str, Any]:
@@ -72,7 +95,7 @@ def top_up(house: House, params: Params) -> dict[str, Any]:
     """Book money paid in: {number, amount, reference}; the same reference again books nothing."""
     try:
         number, amount = msisdn(_text(params, "number")), parse_amount(_text(params, "amount"))
-    except (NumberInvalid, AmountInvalid) as error:
+    except (IdentifierInvalid, AmountInvalid) as error:
         raise bad_request("topup.invalid", str(error)) from None
     if amount <= 0:
         raise bad_request("topup.invalid", "amount: a top-up is more than zero")
@@ -97,7 +120,7 @@ def choose_causes(house: House, params: Params) -> dict[str, Any]:
         raise bad_request("cause.invalid", "causes: give a list of `cause` or `cause=percent`")
     try:
         number, shares = msisdn(_text(params, "number")), parse(texts, house.open_causes)
-    except (NumberInvalid, ChoiceInvalid) as error:
+    except (IdentifierInvalid, ChoiceInvalid) as error:
         raise bad_request("cause.invalid", str(error)) from None
     result = house.lane.run(ChooseCauses(MSISDN, number, shares))
     if isinstance(result, SubscriberUnknown):
@@ -171,6 +194,13 @@ ACTIONS: dict[str, Action] = {
     "subscriber.show": Action(show_subscriber, VIEWER),
     "subscriber.topup": Action(top_up, OPERATOR),
     "subscriber.cause": Action(choose_causes, OPERATOR),
+    "sim.import": Action(inventory.import_sims, ADMIN),
+    "sim.list": Action(inventory.list_sims, VIEWER),
+    "sim.show": Action(inventory.show_sim, VIEWER),
+    "sim.history": Action(inventory.sim_history, VIEWER),
+    "order.list": Action(inventory.list_orders, VIEWER),
+    "order.show": Action(inventory.show_order, VIEWER),
+    "order.states": Action(inventory.order_states, VIEWER),
     "usage.export": Action(export_usage, OPERATOR),
     "ledger.check": Action(check_ledger, VIEWER),
     "ledger.balances": Action(list_balances, VIEWER),

@@ -32,6 +32,12 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._session_requests = Counter(
+            "tpo_diameter_session_requests",
+            "Re-Auth- and Abort-Session-Requests, by their Result-Code or what became of them",
+            ["command", "result"],
+            registry=self.registry,
+        )
         self.alarms = Counter("tpo_alarms", "Log events of level warning and above", ["event"], registry=self.registry)
         self._children: dict[tuple[int, str], Counter] = {}
 
@@ -43,6 +49,10 @@ class Metrics:
             child = self._children[key] = self._requests.labels(REQUEST_TYPES[key[0]], key[1])
         child.inc()
         self._seconds.observe(observed.seconds)
+
+    def observe_session_request(self, command: str, result: str) -> None:
+        """Count one request to a session's client: RAR or ASR."""
+        self._session_requests.labels(command, result).inc()
 
     def collect_from(self, source: Callable[[], Iterable[Metric]]) -> None:
         """Add figures that are read when the metrics are asked for."""

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,10 +15,11 @@ import msgspec
 from aiohttp import web
 
 from gateway.house import House
-from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, ROLES, VIEWER
+from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need
 from gateway.ops.metrics import Metrics
 from gateway.ops.problems import Problem, bad_request, not_found
 from gateway.ops.texts import Texts
+from gateway.ops.web_requests import CALLER, caller_of, json_response, read_json
 from gateway.store.errors import StoreError
 
 MAX_BODY = 8 * 1024 * 1024
@@ -29,13 +30,28 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:
-    """Both listeners of one gateway; `ready` and `status` are asked at each request."""
+    """Both listeners of one gateway; `ready` and `status` are asked at each request.
+
+    `actions` are those that need the running gateway, beside `gateway.ops.actions.ACTIONS`; `routes` stand beside those of
+    health and texts, and those that begin with one of `open_paths` see to their callers themselves.
+    """
 
     def __init__(
-        self, house: House, metrics: Metrics, texts: Texts, *, live: Health, ready: Health, status: Status
+        self,
+        house: House,
+        metrics: Metrics,
+        texts: Texts,
+        *,
+        actions: Mapping[str, AsyncAction],
+        routes: Sequence[web.RouteDef] = (),
+        open_paths: tuple[str, ...] = (),
+        live: Health,
+        ready: Health,
+        status: Status,
     ) -> None:
         """Take what is served; nothing is bound before `start`."""
-        self._house, self._metrics, self._texts = house, metrics, texts
+        self._house, self._metrics, self._texts, self._actions = house, metrics, texts, actions
+        self._routes, self._open_paths = routes, open_paths
         self._live, self._ready, self._status = live, ready, status
         self._runners: list[web.AppRunner] = []
         self.port = 0
@@ -60,6 +76,7 @@ class Server:
         app.router.add_post("/v1/sms", self._post_sms)
         app.router.add_post("/v1/sms/batch", self._post_sms_batch)
         app.router.add_get("/v1/sms/{id}", self._get_sms)
+        app.router.add_routes(self._routes)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         self._runners.append(runner)
@@ -77,32 +94,34 @@ class Server:
 
     @web.middleware
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Ask for one of api.tokens: for texts always, for the rest of whoever comes from elsewhere than this machine."""
+        """Ask for one of api.tokens: under /v1/ always, for the rest of whoever comes from elsewhere than this machine."""
+        if request.path.startswith(self._open_paths):
+            return await handler(request)
         near = ip_address(request.remote or "0.0.0.0").is_loopback  # noqa: S104  (an address compared, none bound)
-        if near and not request.path.startswith("/v1/sms"):
+        if near and not request.path.startswith("/v1/"):
             return await handler(request)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         token = next((token for token in self._house.settings.api.tokens if token.token.matches(given)), None)
         if scheme.lower() != "bearer" or token is None:
             detail = "give one of api.tokens as `Authorization: Bearer ...`"
             raise Problem(HTTPStatus.UNAUTHORIZED, "token.missing", detail)
-        request["client"], request["role"] = token.name, token.role
+        request[CALLER] = Caller(token.name, token.role)
         return await handler(request)
 
     async def _post_sms(self, request: web.Request) -> web.Response:
-        _need(request["role"], OPERATOR)
-        (accepted,) = await self._texts.send(request["client"], [await _body(request)])
-        return _json(accepted, HTTPStatus.ACCEPTED)
+        client = caller_of(request, OPERATOR).name
+        (accepted,) = await self._texts.send(client, [await read_json(request)])
+        return json_response(accepted, HTTPStatus.ACCEPTED)
 
     async def _post_sms_batch(self, request: web.Request) -> web.Response:
-        _need(request["role"], OPERATOR)
-        given = await _body(request)
+        client = caller_of(request, OPERATOR).name
+        given = await read_json(request)
         if not isinstance(given, list):
             raise bad_request("sms.batch", "the body is no list of texts")
-        return _json({"messages": await self._texts.send(request["client"], given)}, HTTPStatus.ACCEPTED)
+        return json_response({"messages": await self._texts.send(client, given)}, HTTPStatus.ACCEPTED)
 
     async def _get_sms(self, request: web.Request) -> web.Response:
-        return _json(await self._texts.show(request.match_info["id"]))
+        return json_response(await self._texts.show(request.match_info["id"]))
 
     def _health(self, checks: Health) -> Handler:
         async def answer(_request: web.Request) -> web.Response:
@@ -117,49 +136,21 @@ class Server:
             body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
 
-    async def _about_texts(self, name: str, role: str, params: dict[str, Any]) -> Any:  # noqa: ANN401  (as JSON)
-        match name:
-            case "sms.send":
-                _need(role, OPERATOR)
-                return (await self._texts.send("socket", [params]))[0]
-            case "sms.show":
-                return await self._texts.show(str(params.get("id", "")))
-            case "sms.list":
-                return await self._texts.list(int(params.get("limit") or 20), params.get("state"))
-            case "link.list":
-                return self._texts.links()
-            case "link.show":
-                order = params.get("order")
-                _need(role, VIEWER if order is None else OPERATOR)
-                return self._texts.link(str(params.get("name", "")), order)
-        raise not_found("action.unknown", f"there is no action {name!r}")
-
     async def _act(self, request: web.Request) -> web.Response:
         name = request.match_info["action"]
-        role = _role(request)
+        caller = _caller(request)
         if name == "status":
-            return _json(self._status())
-        if name.startswith(("sms.", "link.")):
-            return _json(await self._about_texts(name, role, await _params(request)))
+            return json_response(self._status())
+        waited = self._actions.get(name)
+        if waited is not None:
+            need(caller.role, waited.role)
+            return json_response(await waited.run(await _params(request), caller))
         action = ACTIONS.get(name)
         if action is None:
             raise not_found("action.unknown", f"there is no action {name!r}")
-        _need(role, action.role)
+        need(caller.role, action.role)
         params = await _params(request)
-        return _json(await asyncio.to_thread(action.run, self._house, params))
-
-
-def _need(role: str, least: str) -> None:
-    """Refuse whoever may not do this."""
-    if ROLES.index(role) < ROLES.index(least):
-        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
-
-
-async def _body(request: web.Request) -> Any:  # noqa: ANN401  (JSON of a client)
-    try:
-        return msgspec.json.decode(await request.read())
-    except msgspec.DecodeError:
-        raise bad_request("body.json", "the body is no JSON") from None
+        return json_response(await asyncio.to_thread(action.run, self._house, params))
 
 
 def _unix_listener(path: Path) -> socket.socket:
@@ -185,17 +176,13 @@ async def _params(request: web.Request) -> dict[str, Any]:
     return params
 
 
-def _role(request: web.Request) -> str:
+def _caller(request: web.Request) -> Caller:
     """Root and the gateway's own uid are admin; whoever else may open the socket is in its group: operator."""
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
-        return OPERATOR
+        return Caller("socket:unknown", OPERATOR)
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return ADMIN if uid in (0, os.geteuid()) else OPERATOR
-
-
-def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), status=int(status), content_type="application/json")
+    return Caller(f"socket:{uid}", ADMIN if uid in (0, os.geteuid()) else OPERATOR)
 
 
 @web.middleware

@@ -10,6 +10,7 @@ from gateway.house import House
 from gateway.messaging.accepting import Draft, Refusal
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.reading import latest, show
+from gateway.ops.actions import OPERATOR, VIEWER, AsyncAction, Caller, Params, need
 from gateway.ops.problems import Problem, bad_request, conflict, not_found
 from gateway.ops.times import since
 from protocols.errors import LocalProtocolError
@@ -27,6 +28,16 @@ class Texts:
     def __init__(self, house: House, exchange: Exchange) -> None:
         """Take the open house and its exchange."""
         self._house, self._exchange = house, exchange
+
+    def actions(self) -> dict[str, AsyncAction]:
+        """Give what `tpo sms` and `tpo link` ask for, by name."""
+        return {
+            "sms.send": AsyncAction(self._send_one, OPERATOR),
+            "sms.show": AsyncAction(self._show_one, VIEWER),
+            "sms.list": AsyncAction(self._list_some, VIEWER),
+            "link.list": AsyncAction(self._list_links, VIEWER),
+            "link.show": AsyncAction(self._order_link, VIEWER),
+        }
 
     async def send(self, client: str, given: list[Any]) -> list[dict[str, Any]]:
         """Accept texts, all or none: [{id, reference, state}] in their order; Problem says which is at fault."""
@@ -80,6 +91,23 @@ class Texts:
                 raise bad_request("link.order", f"order: give one of {', '.join(orders)}")
             orders[order]()
         return self._link(name)
+
+    async def _send_one(self, params: Params, _caller: Caller) -> dict[str, Any]:
+        return (await self.send("socket", [dict(params)]))[0]
+
+    async def _show_one(self, params: Params, _caller: Caller) -> dict[str, Any]:
+        return await self.show(str(params.get("id", "")))
+
+    async def _list_some(self, params: Params, _caller: Caller) -> dict[str, Any]:
+        return await self.list(int(params.get("limit") or 20), params.get("state"))
+
+    async def _list_links(self, _params: Params, _caller: Caller) -> dict[str, Any]:
+        return self.links()
+
+    async def _order_link(self, params: Params, caller: Caller) -> dict[str, Any]:
+        order = params.get("order")
+        need(caller.role, VIEWER if order is None else OPERATOR)
+        return self.link(str(params.get("name", "")), order)
 
     def _link(self, name: str) -> dict[str, Any]:
         state = self._exchange.links()[name].state()

@@ -31,6 +31,7 @@ from gateway.settings.sections import (
     Messaging,
     Operator,
     Privacy,
+    Provisioning,
     Retention,
     Smpp,
     Store,
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True):
     messaging: Messaging
     diameter: Diameter | None
     charging: Charging
+    provisioning: Provisioning
     events: Events
     charity: Charity
     privacy: Privacy

@@ -17,7 +17,7 @@ from gateway.messaging.keywords.book import KeywordBook
 from gateway.privacy.masks import Secret
 from gateway.rating.plans import Plan
 from gateway.settings.explain import Report
-from gateway.settings.problems import KeyPath, dotted
+from gateway.settings.problems import KeyPath, did_you_mean, dotted
 from gateway.settings.sections import (
     Api,
     Charging,
@@ -28,6 +28,8 @@ from gateway.settings.sections import (
     Messaging,
     Operator,
     Privacy,
+    Provisioning,
+    ProvisioningHost,
     Retention,
     Section,
     Smpp,
@@ -56,6 +58,7 @@ class Found(msgspec.Struct):
     messaging: Messaging | None = None
     diameter: Diameter | None = None
     charging: Charging | None = None
+    provisioning: Provisioning | None = None
     events: Events | None = None
     charity: Charity | None = None
     privacy: Privacy | None = None
@@ -93,6 +96,9 @@ def _remotes(found: Found) -> Iterator[tuple[KeyPath, Endpoint]]:
         for number, peer in enumerate(found.diameter.peers):
             if peer.connect:
                 yield ("diameter", "peers", number, "connect"), peer.connect
+    for number, host in enumerate(found.provisioning.hosts if found.provisioning else []):
+        for key, endpoint in host.remotes.items():
+            yield ("provisioning", "hosts", number, key), endpoint
     if found.events and found.events.mqtt:
         yield ("events", "mqtt", "url"), found.events.mqtt.broker
 
@@ -189,6 +195,49 @@ def check_grants(found: Found, report: Report) -> None:
         report.warn(("charging", "quota_holding"), message)
 
 
+ADAPTER_KEYS: Final = {
+    "osmohlr": ({"ctrl", "vty"}, {"ctrl", "vty"}),
+    "tmf640": ({"url"}, {"url", "callback", "token", "ca"}),
+}
+"""What each adapter needs, and what of the keys that adapters have it takes."""
+
+
+def check_hosts(found: Found, report: Report) -> None:
+    """Refuse two hosts with one name, or for one plan, and keys that an adapter needs or cannot take."""
+    names: dict[str, str] = {}
+    plans: dict[str, str] = {}
+    for number, host in enumerate(found.provisioning.hosts if found.provisioning else []):
+        path: KeyPath = ("provisioning", "hosts", number)
+        if host.name in names:
+            report.error((*path, "name"), f"{host.name} is {names[host.name]} already")
+        names.setdefault(host.name, f"{dotted(path)}.name")
+        _check_adapter(path, host, report)
+        for place, plan in enumerate(host.plans):
+            where: KeyPath = (*path, "plans", place)
+            if found.plans is not None and plan not in found.plans:
+                report.error(where, f"there is no plan {plan}{did_you_mean(plan, found.plans)}")
+            if plan in plans:
+                report.error(where, f"{plan} is {plans[plan]} already: one host serves a plan")
+            plans.setdefault(plan, dotted(where))
+
+
+def _check_adapter(path: KeyPath, host: ProvisioningHost, report: Report) -> None:
+    needed, taken = ADAPTER_KEYS[host.adapter]
+    for key in ("ctrl", "vty", "url", "callback", "token", "ca"):
+        there = getattr(host, key) is not None
+        if key in needed and not there:
+            report.error(path, f"needs {key}: its adapter is {host.adapter}")
+        elif there and key not in taken:
+            report.error((*path, key), f"is not for an adapter {host.adapter}")
+    if host.url is not None and host.url.startswith("http:"):
+        if host.ca is not None:
+            report.error((*path, "ca"), f"is for TLS, but {dotted(path)}.url is http://, not https://")
+        if host.token is not None and not host.remotes["url"].is_loopback:
+            report.warn((*path, "token"), f"goes in clear: {dotted(path)}.url is http://, not https://")
+    if host.ca is not None and (message := _authority_fails(host.ca)):
+        report.error((*path, "ca"), message)
+
+
 def check_broker(found: Found, report: Report) -> None:
     """Refuse broker keys that need one another and don't have it."""
     mqtt = found.events.mqtt if found.events else None
@@ -253,7 +302,7 @@ def _authority_fails(ca: Path) -> str | None:
 
 def check_secrets(found: Found, report: Report) -> None:
     """Warn of secrets that others can read; refuse a key that can be guessed."""
-    for name in ("store", "api", "smpp", "events", "privacy"):
+    for name in ("store", "api", "smpp", "provisioning", "events", "privacy"):
         for path, secret in secrets_in(getattr(found, name), (name,)):
             _check_origin(path, secret, report)
     if found.privacy and found.privacy.key and len(found.privacy.key.reveal().encode()) < MIN_KEY:
@@ -288,6 +337,7 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_links,
     check_short_codes,
     check_grants,
+    check_hosts,
     check_broker,
     check_paths,
     check_secrets,

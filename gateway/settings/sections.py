@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
+from gateway.messaging.keywords.book import placeholders_in
 from gateway.settings.problems import did_you_mean
 from gateway.settings.secrets import SecretValue
 from gateway.settings.values import (
@@ -37,6 +38,12 @@ from gateway.settings.values import (
 
 MAX_SLICE: Final = 1_000_000_000_000
 """Octets in one grant: a terabyte, which is a typing mistake already."""
+
+MAX_NAME: Final = 48
+"""Characters of a token's name, which stands beside all that its caller does."""
+
+MAX_NOTE: Final = 480
+"""Characters of a text of our own: more than three parts is no greeting."""
 
 
 class Section(BaseModel):
@@ -136,10 +143,17 @@ class Store(Section):
         return f"{scheme}://{user}:{quote(self.password.reveal(), safe='')}{at or '@'}{host}"
 
 
+def _token_name(value: str) -> str:
+    if len(value) > MAX_NAME:
+        message = f"must be at most {MAX_NAME} characters"
+        raise ValueError(message)
+    return value
+
+
 class Token(Section):
     """One caller of the HTTP interface, and what it may do."""
 
-    name: Text
+    name: Annotated[Text, AfterValidator(_token_name)]
     role: Literal["viewer", "operator", "admin"]
     token: SecretValue
 
@@ -227,6 +241,7 @@ class SmppLink(Section):
     message_id: Literal["auto", "string", "hex", "decimal"] = "auto"
     doubtful: Literal["resend", "wait", "fail"] = "resend"
     doubtful_wait: Annotated[Duration, Field(ge=1, le=604_800)] = 300
+    query_after: Annotated[Duration, Field(ge=0, le=604_800)] = 600
 
     @property
     def address(self) -> Endpoint:
@@ -266,6 +281,86 @@ class Charging(Section):
     threshold: Annotated[int, Field(ge=0, le=90)] = 20
     quota_holding: Annotated[Duration, Field(ge=0, le=604_800)] = 600
     deadline: Annotated[Duration, Field(ge=1, le=60)] = 5
+
+
+def _host_url(value: str) -> str:
+    parts = _split(value)
+    if (
+        parts is None
+        or parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or "@" in parts.netloc
+        or parts.query
+        or parts.fragment
+    ):
+        # A name and a password would be shown wherever the address is; `token` is not.
+        message = "must be http://HOST:PORT/PATH or https://, without a user, query or fragment"
+        raise ValueError(message)
+    return value.rstrip("/")
+
+
+HostUrl = Annotated[str, AfterValidator(_host_url)]
+
+
+class ProvisioningHost(Section):
+    """One host operator's provisioning interface, and the plans whose lines it serves."""
+
+    name: Id
+    adapter: Literal["osmohlr", "tmf640"]
+    plans: list[Id] = []
+    ctrl: Remote | None = None
+    vty: Remote | None = None
+    url: HostUrl | None = None
+    callback: HostUrl | None = None
+    token: SecretValue | None = None
+    ca: ReadableFile | None = None
+    rate: Annotated[int, Field(ge=0, le=100_000)] = 0
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
+    timeout: Annotated[Duration, Field(ge=1, le=600)] = 10
+    poll: Annotated[Duration, Field(ge=1, le=3600)] = 5
+    verify: Annotated[Duration, Field(ge=1, le=86_400)] = 60
+
+    @property
+    def remotes(self) -> dict[str, Endpoint]:
+        """Where it listens, by the key that says so."""
+        found = {"ctrl": self.ctrl, "vty": self.vty}
+        if self.url is not None:
+            parts = urlsplit(self.url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            found["url"] = Endpoint(parts.hostname or "", port)
+        return {key: endpoint for key, endpoint in found.items() if endpoint is not None}
+
+
+def _note(value: str) -> str:
+    if value and not value.isprintable():
+        message = "must be printable text on one line, or empty for none"
+        raise ValueError(message)
+    if len(value) > MAX_NOTE:
+        message = f"must be at most {MAX_NOTE} characters"
+        raise ValueError(message)
+    for name in placeholders_in(value):
+        if name != "operator":
+            message = f"unknown placeholder {{{name}}}; it may have {{operator}}"
+            raise ValueError(message)
+    return value
+
+
+Note = Annotated[str, AfterValidator(_note)]
+
+
+class Provisioning(Section):
+    """The hosts where lines are made and ended, and what customers are told of it."""
+
+    hosts: list[ProvisioningHost] = []
+    quarantine: Annotated[Duration, Field(ge=0, le=3650 * 86_400)] = 90 * 86_400
+    swap_notice: Annotated[Duration, Field(ge=0, le=86_400)] = 60
+    welcome: Note = "Welcome to {operator}. Your line works now. Switch your phone off and on if it does not."
+    swap_text: Note = "{operator}: your number is moving to a new SIM. If you did not ask for this, call us at once."
+
+    @property
+    def host_of(self) -> dict[str, str]:
+        """The host of each plan, by name."""
+        return {plan: host.name for host in self.hosts for plan in host.plans}
 
 
 def _mqtt_url(value: str) -> str:
@@ -335,6 +430,7 @@ class Retention(Section):
     sessions: Annotated[Duration, Field(ge=3600)] = 400 * 86_400
     usage: Annotated[Duration, Field(ge=86_400)] = 400 * 86_400
     texts: Annotated[Duration, Field(ge=3600)] = 30 * 86_400
+    orders: Annotated[Duration, Field(ge=86_400)] = 400 * 86_400
 
 
 SECTIONS: Final[dict[str, type[Section]]] = {
@@ -345,6 +441,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "messaging": Messaging,
     "diameter": Diameter,
     "charging": Charging,
+    "provisioning": Provisioning,
     "events": Events,
     "charity": Charity,
     "privacy": Privacy,

@@ -12,11 +12,12 @@ from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.ledger.money import AmountInvalid, parse_amount
 from gateway.rating.plans import Plan
-from gateway.store import tables
 from gateway.store.batch import Batch, Shelf
 from gateway.store.keys import Kept, KeyShelf, digest
-from gateway.subscribers import numbers
-from gateway.subscribers.lines import ICCID, IMSI, MSISDN, Line, LineShelf
+from gateway.subscribers.lines import ICCID, IMSI, MSISDN, LineShelf
+from gateway.subscribers.opening import Opening, open_subscriber
+from provisioning import identifiers
+from provisioning.errors import IdentifierInvalid
 
 SCOPE = "import"
 COLUMNS = ("msisdn", "imsi", "iccid", "plan", "cause", "balance")
@@ -57,14 +58,14 @@ def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: I
         if text["cause"]:
             charity_choices.parse([text["cause"]], causes)
         return Enrolment(
-            msisdn=numbers.msisdn(text["msisdn"]),
-            imsi=numbers.imsi(text["imsi"]),
-            iccid=numbers.iccid(text["iccid"]),
+            msisdn=identifiers.msisdn(text["msisdn"]),
+            imsi=identifiers.imsi(text["imsi"]),
+            iccid=identifiers.iccid(text["iccid"]),
             plan=text["plan"],
             cause=text["cause"],
             balance=balance,
         )
-    except (numbers.NumberInvalid, charity_choices.ChoiceInvalid) as error:
+    except (IdentifierInvalid, charity_choices.ChoiceInvalid) as error:
         raise RowInvalid(str(error)) from None
 
 
@@ -106,29 +107,27 @@ class Enrol:
         return Enrolled("created", subscriber_id)
 
     def _create(self, batch: Batch) -> int:
-        row, now = self._row, batch.now
-        subscriber_id = batch.take_id()
-        batch.add(tables.subscribers, (subscriber_id, "active", now))
-        batch.add(tables.wallets, (subscriber_id, self._currency, row.balance, 0, None))
+        row = self._row
         # Plan and choice were in force before the line came to us: they count for late reports, too.
-        batch.add(tables.subscriptions, (batch.take_id(), subscriber_id, row.plan, 0))
-        if row.cause:
-            batch.add(tables.choices, (batch.take_id(), subscriber_id, row.cause, WHOLE, 0))
-        for kind, number in ((MSISDN, row.msisdn), (IMSI, row.imsi), (ICCID, row.iccid)):
-            line = Line(kind, number, subscriber_id, now, None)
-            batch.add(tables.lines, (batch.take_id(), *msgspec.structs.astuple(line)))
-            batch.shelf(LineShelf).rows.setdefault(number, []).append(line)
+        opening = Opening(
+            numbers={MSISDN: row.msisdn, IMSI: row.imsi, ICCID: row.iccid},
+            plan=row.plan,
+            currency=self._currency,
+            shares=(charity_choices.Share(row.cause, WHOLE),) if row.cause else (),
+            balance=row.balance,
+        )
+        subscriber_id = open_subscriber(batch, opening)
         if row.balance:
-            opening = Entry(
+            entry = Entry(
                 kind="opening",
                 debit=self._books.account(OPENING),
                 credit=subscriber_id,
                 amount=row.balance,
                 currency=self._currency,
-                event_at=now,
+                event_at=batch.now,
                 reference=f"import:{row.iccid}",
             )
-            self._books.post(batch, (opening,))
+            self._books.post(batch, (entry,))
         return subscriber_id
 
 

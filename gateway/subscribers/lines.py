@@ -5,8 +5,8 @@ from typing import ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.store.batch import Shelf
-from gateway.store.statements import SelectAmong
+from gateway.store.batch import Batch, Shelf
+from gateway.store.statements import SelectAmong, Update
 from gateway.store.tables import lines
 
 MSISDN, IMSI, ICCID = "msisdn", "imsi", "iccid"
@@ -27,10 +27,18 @@ _LOAD = SelectAmong(
 )
 
 
+_END = Update(lines, ["valid_to"], ["kind", "value", "subscriber_id", "valid_from"])
+
+
 class LineShelf(Shelf[str, list[Line]]):
     """The lines of the numbers that a batch names, by number."""
 
     rank: ClassVar[int] = 10
+
+    def __init__(self) -> None:
+        """Start empty; nothing has ended."""
+        super().__init__()
+        self._ended: list[Line] = []
 
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read every belonging of these numbers."""
@@ -45,3 +53,31 @@ class LineShelf(Shelf[str, list[Line]]):
                 return line.subscriber_id
         first = min(known, key=lambda line: line.valid_from, default=None)
         return first.subscriber_id if first is not None and at < first.valid_from else None
+
+    def current(self, kind: str, value: str) -> Line | None:
+        """Give the belonging of a number that has not ended."""
+        return next((line for line in self.rows.get(value, ()) if line.kind == kind and line.valid_to is None), None)
+
+    def left_at(self, kind: str, value: str) -> int | None:
+        """Give the moment when a number was last let go; None if it never was."""
+        return max(
+            (line.valid_to for line in self.rows.get(value, ()) if line.kind == kind and line.valid_to), default=None
+        )
+
+    def begin(self, batch: Batch, kind: str, value: str, subscriber_id: int) -> None:
+        """Let a number belong to a subscriber from now on."""
+        line = Line(kind, value, subscriber_id, batch.now, None)
+        batch.add(lines, (batch.take_id(), *msgspec.structs.astuple(line)))
+        self.rows.setdefault(value, []).append(line)
+
+    def end(self, kind: str, value: str, at: int) -> None:
+        """Let a number belong to nobody from a moment on; nothing happens if it does already."""
+        line = self.current(kind, value)
+        if line is not None:
+            ended = msgspec.structs.replace(line, valid_to=at)
+            self.rows[value] = [ended if known is line else known for known in self.rows[value]]
+            self._ended.append(ended)
+
+    def save(self, connection: Connection) -> None:
+        """Write down what has ended; what begins is appended after it."""
+        _END.run(connection, [(e.valid_to, e.kind, e.value, e.subscriber_id, e.valid_from) for e in self._ended])

@@ -22,6 +22,11 @@ class RequestError(ProtocolError):
     The peer may have acted on the request unless there was none to send to.
     """
 
+    @property
+    def sent(self) -> bool:
+        """Whether the request left at all."""
+        return self.code != _NO_PEER
+
 
 class EndToEndIds:
     """End-to-End Identifiers: unique for four minutes even across a restart (RFC 6733 §3).

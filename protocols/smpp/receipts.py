@@ -183,7 +183,7 @@ def parse_text(text: str) -> dict[str, str]:
         name = label.group(1).lower().replace("_", " ")
         if name.endswith("date"):
             name = f"{name.removesuffix('date').strip()} date"
-        words = text[label.end() : end].strip("\0,; ").split()
+        words = text[label.end() : end].replace("\0", " ").strip(",; ").split()
         found.setdefault(name, words[0] if words else "")
     return found
 
@@ -253,6 +253,7 @@ class IdForm(Enum):
     """In base 10, as appendix B has it, where the response has base 16."""
 
 
+_LONGEST_ID: Final = 64
 _HEX: Final = re.compile(r"(?:0[xX])?0*([0-9a-fA-F]{1,40})", re.ASCII)
 _DECIMAL: Final = re.compile(r"0*([0-9]{1,40})", re.ASCII)
 
@@ -260,10 +261,11 @@ _DECIMAL: Final = re.compile(r"0*([0-9]{1,40})", re.ASCII)
 def stored_id(message_id: str, form: IdForm = IdForm.AUTO) -> str:
     """A response's message_id as it is kept, to be found again by `id_forms` of its receipts.
 
-    A number loses leading zeros, a leading 0x and capitals, which receipts don't copy faithfully; a name stays as it is.
+    A number loses leading zeros, a leading 0x and capitals, which receipts don't copy faithfully; a name stays as it
+    is. Of one that is longer than SMPP 3.4 §5.2.23 lets it be, the first 64 octets count.
     """
     number = _HEX.fullmatch(message_id)
-    return message_id if number is None or form is IdForm.STRING else number.group(1).lower()
+    return message_id[:_LONGEST_ID] if number is None or form is IdForm.STRING else number.group(1).lower()
 
 
 def id_forms(message_id: str, form: IdForm = IdForm.AUTO) -> dict[str, IdForm]:

@@ -5,10 +5,11 @@ condition changes nothing the second time. Nobody believes an OK: a step is done
 """
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
+from provisioning.errors import HostRefused
 from provisioning.keys import Keys
 
 
@@ -51,6 +52,15 @@ class Reading(msgspec.Struct, frozen=True):
         return self.condition == wanted and self.keys_match is not False
 
 
+OTHER_LINE: Final = "host.other_line"
+
+
+def mind(found: Condition, wanted: Condition) -> None:
+    """Refuse to bring a fresh card that is in service already as another line: there is nothing of ours to change."""
+    if found.access is Access.OPEN and found.msisdn and found.msisdn != wanted.msisdn:
+        raise HostRefused("the host has this card in service as another line", OTHER_LINE)
+
+
 class Pending(msgspec.Struct, frozen=True):
     """The host has taken the call and works on it; reading back is worth while after so many seconds."""
 
@@ -67,8 +77,11 @@ class Host(Protocol):
 
     name: str
 
-    async def bring(self, call_id: str, line: Line, wanted: Condition) -> Pending | None:
-        """Ask for a condition; None: the host says that it is so."""
+    async def bring(self, call_id: str, line: Line, wanted: Condition, *, fresh: bool = False) -> Pending | None:
+        """Ask for a condition; None: the host says that it is so.
+
+        `fresh`: the card is not to be in service yet. HostRefused with the code OTHER_LINE if it is, under another number.
+        """
 
     async def read(self, line: Line) -> Reading:
         """Tell how the host holds a line."""

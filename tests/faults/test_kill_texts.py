@@ -1,6 +1,8 @@
 """SIGKILL with texts under way in both directions: what was accepted arrives, and a customer's YES moves money once.
 
-TPO_KILLS says how often the gateway is killed (8); TPO_KILL_SEED makes the moments repeatable, as far as a clock can.
+Where a link's policy for doubtful texts is not to send them again, nothing arrives twice, and what may be lost says so.
+TPO_KILLS says how often the gateway is killed (8; 4 for each further policy); TPO_KILL_SEED makes the moments repeatable, as
+far as a clock can.
 """
 
 import asyncio
@@ -8,7 +10,8 @@ import itertools
 import os
 import random
 import time
-from contextlib import suppress
+from collections import Counter
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from sqlalchemy import func, select
@@ -22,7 +25,10 @@ from gateway.store.tables import texts, transfers, wallets
 
 KILLS = int(os.environ.get("TPO_KILLS", "8"))
 SEED = int(os.environ.get("TPO_KILL_SEED", "2026"))
-CUSTOMERS = 400 * max(KILLS, 2)
+FEWER_KILLS = max(KILLS // 2, 1)
+LOST = "no answer of the SMSC"
+SLOW = {"delay": 0.1}
+"""So that each kill leaves texts in doubt."""
 PAYERS = 20
 BATCH = 40
 TALKERS = 8
@@ -75,8 +81,8 @@ class Load:
             await asyncio.sleep(0.01)
 
 
-async def kill_again_and_again(desk, load, chance):
-    for _ in range(KILLS):
+async def kill_again_and_again(desk, load, chance, kills):
+    for _ in range(kills):
         accepted, heard = len(load.accepted), len(load.smsc.acknowledged)
         while len(load.accepted) < accepted + 2 * BATCH or len(load.smsc.acknowledged) < heard + 20:  # noqa: ASYNC110 (the load is on again)
             await asyncio.sleep(0.005)
@@ -85,13 +91,14 @@ async def kill_again_and_again(desk, load, chance):
         await asyncio.to_thread(desk.start)
 
 
-async def settled(url, smsc):
-    """Wait until nothing is under way any more."""
+async def settled(url, smsc, *, but=()):
+    """Wait until nothing is under way any more, but texts in these states."""
     engine = open_reader(url)
     async with asyncio.timeout(40):
         while True:
             with reading(engine) as connection:
-                left = connection.execute(select(func.count()).where(texts.c.final == 0)).scalar_one()
+                under_way = select(func.count()).where(texts.c.final == 0, texts.c.state.not_in(but))
+                left = connection.execute(under_way).scalar_one()
             if not left and smsc.idle:
                 break
             await asyncio.sleep(0.1)
@@ -111,23 +118,35 @@ def stored(url):
     return rows, booked, int(held)
 
 
-@pytest.mark.timeout(150 + 10 * KILLS)
-async def test_a_gateway_killed_with_texts_under_way_loses_none_and_books_each_gift_once(tmp_path):
-    began, chance = time.monotonic(), random.Random(SEED)
-    async with StubbornSmsc() as smsc:
-        desk = TextDesk(tmp_path / "gw", smsc.server.ports[0])
-        rows = subscribers(CUSTOMERS + PAYERS, balance="1000.00")
+@asynccontextmanager
+async def killed_under_load(folder, kills, *, smsc=None, but=(), **link):
+    """Kill a gateway under load so often, and let it settle; gives the load, the message centre and the gateway's folder."""
+    chance = random.Random(SEED)
+    async with StubbornSmsc(**(smsc or {})) as centre:
+        desk = TextDesk(folder / "gw", centre.server.ports[0], **link)
+        rows = subscribers(400 * max(kills, 2) + PAYERS, balance="1000.00")
         await asyncio.to_thread(desk.enrol, rows)
-        url = f"sqlite:///{desk.folder}/var/tpo.db"
         async with desk:
-            load = Load(desk, smsc, [row[0] for row in rows], chance)
+            load = Load(desk, centre, [row[0] for row in rows], chance)
             tasks = [asyncio.create_task(load.post()), *(asyncio.create_task(load.talk()) for _ in range(TALKERS))]
-            await kill_again_and_again(desk, load, chance)
+            await kill_again_and_again(desk, load, chance, kills)
             load.ending.set()
             await asyncio.wait_for(asyncio.gather(*tasks), 40)
-            await settled(url, smsc)
+            await settled(url_of(desk), centre, but=but)
             await asyncio.to_thread(desk.check)
-    told, booked, held = stored(url)
+        assert "Traceback" not in desk.log.read_text()
+        yield load, centre, desk
+
+
+def url_of(desk):
+    return f"sqlite:///{desk.folder}/var/tpo.db"
+
+
+@pytest.mark.timeout(150 + 10 * KILLS)
+async def test_a_gateway_killed_with_texts_under_way_loses_none_and_books_each_gift_once(tmp_path):
+    began = time.monotonic()
+    async with killed_under_load(tmp_path, KILLS) as (load, smsc, desk):
+        told, booked, held = stored(url_of(desk))
     twice = {key for key, times in smsc.taken.items() if times > 1 and key[1].startswith("text ")}
     names = {(text_id, *key) for text_id, key in load.accepted.items()}
     assert len(load.accepted) == len(set(load.accepted.values()))
@@ -139,9 +158,52 @@ async def test_a_gateway_killed_with_texts_under_way_loses_none_and_books_each_g
     assert len(booked["gift"]) == len(set(booked["gift"])) == len(load.givers)
     assert len(booked["charge"]) == len(load.accepted)
     assert held == 0
-    assert "Traceback" not in desk.log.read_text()
     seconds = round(time.monotonic() - began, 1)
     print(
         f"kills {KILLS}, texts {len(load.accepted)}, arrived twice {len(doubled)}, gifts {len(booked['gift'])}, "
         f"texts in {len(smsc.acknowledged)}, delivered again {smsc.redelivered}, refused {smsc.refused}, seconds {seconds}"
     )
+
+
+@pytest.mark.timeout(150 + 10 * FEWER_KILLS)
+async def test_with_policy_fail_a_killed_gateway_sends_nothing_twice_and_says_what_may_not_have_arrived(tmp_path):
+    async with killed_under_load(tmp_path, FEWER_KILLS, smsc=SLOW, doubtful="fail") as (load, smsc, desk):
+        told, booked, held = stored(url_of(desk))
+    assert set(smsc.taken.values()) == {1}
+    states = Counter(str(told[text_id].state) for text_id in load.accepted)
+    assert set(states) <= {"delivered", "failed"}
+    assert states["delivered"] == len(booked["charge"]) > 0
+    for text_id, key in load.accepted.items():
+        (part,) = told[text_id].parts
+        if told[text_id].state == "failed":
+            assert (part.error, part.maybe_double) == (LOST, True)
+        else:
+            assert smsc.taken[key] == 1
+    assert 0 < states["failed"] <= FEWER_KILLS * WINDOW
+    assert len(booked["gift"]) == len(set(booked["gift"])) == len(load.givers)
+    assert held == 0
+    print(f"kills {FEWER_KILLS}, texts {dict(states)}, gifts {len(booked['gift'])}")
+
+
+@pytest.mark.timeout(150 + 10 * FEWER_KILLS)
+async def test_with_policy_wait_a_killed_gateway_sends_nothing_twice_and_receipts_settle_what_arrived(tmp_path):
+    link = {"doubtful": "wait", "doubtful_wait": 3600}
+    async with killed_under_load(
+        tmp_path, FEWER_KILLS, smsc=SLOW | {"echoes": True}, but=("doubtful",), **link
+    ) as found:
+        load, smsc, desk = found
+        told, booked, held = stored(url_of(desk))
+    assert set(smsc.taken.values()) == {1}
+    states = Counter(str(told[text_id].state) for text_id in load.accepted)
+    assert set(states) <= {"delivered", "doubtful"}
+    assert states["delivered"] == len(booked["charge"]) > 0
+    settled_by_receipt = 0
+    for text_id, key in load.accepted.items():
+        (part,) = told[text_id].parts
+        settled_by_receipt += told[text_id].state == "delivered" and part.maybe_double
+        assert smsc.taken[key] == (told[text_id].state == "delivered")  # a doubtful one never got there
+    assert settled_by_receipt > 0
+    assert states["doubtful"] + settled_by_receipt <= FEWER_KILLS * WINDOW
+    assert len(booked["gift"]) == len(set(booked["gift"])) == len(load.givers)
+    assert held == sum(told[text_id].held for text_id in load.accepted if told[text_id].state == "doubtful")
+    print(f"kills {FEWER_KILLS}, texts {dict(states)}, settled {settled_by_receipt}, gifts {len(booked['gift'])}")

@@ -17,17 +17,21 @@ import pytest
 from protocols.diameter.codec import FLAG_RETRANSMIT, decode_avps, encode_avp
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import (
+    COMMANDS,
+    AbortSessionRequest,
     CreditControlAnswer,
     CreditControlRequest,
+    ErrorAnswer,
     FinalUnitIndication,
     GrantedServiceUnit,
     MultipleServicesCreditControl,
+    ReAuthRequest,
 )
 from protocols.diameter.node import Application, DisconnectCause, Node, NodeIdentity, PeerConfig
 from simulators.customers import Customer, CustomersUnreadable, read_customers
 from simulators.pgw import Pgw
 from simulators.profiles import OPEN5GS, STANDARD
-from simulators.session import Demand, Reason, Session, State
+from simulators.session import ADMINISTRATIVE, Demand, Reason, Session, State
 from simulators.traffic import Mix, Traffic, drive
 
 CUSTOMER = Customer("001010000000001", "447700900101")
@@ -108,6 +112,36 @@ def test_the_last_grant_is_used_up_and_ends_the_session():
     assert last.cc_request_type == 3
     assert reported(last) == [(100, 4 * MB, (Reason.FINAL,))]
     assert s.out_of_credit
+
+
+def test_a_forced_report_names_its_reason_and_asks_for_every_open_group_anew():
+    s = session((100, Demand(25 * MB, MB)), (200, Demand(25 * MB, MB)), (300, Demand(9 * MB, MB)))
+    s.start(0.0)
+    s.answered(answer(grant(10 * MB), grant(10 * MB, 200), refusal(300)), 0.0)
+    update = s.reauthorise(3.0)
+    assert (update.cc_request_type, update.cc_request_number) == (2, 1)
+    forced = (Reason.FORCED_REAUTHORISATION,)
+    assert reported(update) == [(100, 3 * MB, forced), (200, 3 * MB, forced)]
+    assert all(mscc.requested_service_unit is not None for mscc in update.multiple_services_credit_control)
+    s.answered(answer(grant(5 * MB), refusal(200, 4010)), 3.0)
+    assert s.due() == 8.0
+    assert reported(s.report(8.0)) == [(100, 5 * MB, (Reason.QUOTA_EXHAUSTED,))]
+
+
+def test_a_forced_report_of_a_session_at_its_end_is_the_last():
+    s = session()
+    s.start(0.0)
+    s.answered(answer(grant(4 * MB, last=True)), 0.0)
+    assert s.reauthorise(4.0).cc_request_type == 3
+
+
+def test_a_session_that_the_gateway_ends_says_so():
+    s = session()
+    s.start(0.0)
+    s.answered(answer(grant(10 * MB)), 0.0)
+    last = s.stop(2.0, ADMINISTRATIVE)
+    assert (last.cc_request_type, last.termination_cause) == (3, 4)
+    assert reported(last) == [(100, 2 * MB, (Reason.FINAL,))]
 
 
 def test_a_rating_group_without_credit_ends_alone_and_is_reported_once():
@@ -356,6 +390,45 @@ async def test_stopping_lets_every_running_session_report_and_end(ocs):
     await client.stop()
     assert (client.counters.opened, client.counters.ended, client.counters.abandoned) == (5, 5, 0)
     assert client.counters.octets_reported == client.counters.octets_acknowledged
+
+
+def asked_about(session_id, kind):
+    head = {"origin_host": "ocs.tpo.example", "origin_realm": "tpo.example", "destination_realm": "host.example"}
+    more = {"re_auth_request_type": 0} if kind is ReAuthRequest else {}
+    return encode(kind(session_id, **head, destination_host="pgw.host.example", auth_application_id=4, **more))
+
+
+@pytest.mark.parametrize(
+    ("profile", "kind", "results"),
+    [
+        (STANDARD, ReAuthRequest, (2002, 5002)),
+        (STANDARD, AbortSessionRequest, (2001, 5002)),
+        (OPEN5GS, ReAuthRequest, (2001, 5002)),
+        (OPEN5GS, AbortSessionRequest, (3001, 3001)),
+    ],
+)
+async def test_a_pgw_answers_rar_and_asr_as_its_profile_does(ocs, profile, kind, results):
+    client = Pgw(("127.0.0.1", ocs.node.ports[0]), random=Random(1), profile=profile)
+    assert await client.start()
+    session = client.new_session(CUSTOMER, [(profile.rating_groups[0], Demand(25 * MB, 1.0))])
+    running = asyncio.create_task(client.run(session))
+    await ocs.until(1)
+    found = []
+    for name in (session.session_id, b"of;nobody"):
+        header, frame = await ocs.node.request(
+            "pgw.host.example", kind.command_code, 4, asked_about(name, kind), timeout=5
+        )
+        answer_class = ErrorAnswer if header.error else COMMANDS[kind.command_code, False]
+        found.append(decode(answer_class, frame).result_code)
+    assert tuple(found) == results
+    if profile is STANDARD:
+        await ocs.until(2)
+        assert ocs.seen[1][0].cc_request_type == (2 if kind is ReAuthRequest else 3)
+    client.detach_all()
+    async with asyncio.timeout(5):
+        await running
+    await client.stop()
+    assert len(ocs.seen) == (3 if (profile, kind) == (STANDARD, ReAuthRequest) else 2)
 
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"

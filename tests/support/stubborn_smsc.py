@@ -1,5 +1,6 @@
 """A message centre that forgets nothing while gateways die: it delivers again until what it sends is acknowledged."""
 
+import asyncio
 import itertools
 import time
 from collections import Counter, deque
@@ -18,9 +19,11 @@ class StubbornSmsc:
     """Takes every text, sends a receipt for it, and delivers texts in and receipts until they are taken.
 
     `taken` counts each (receiver, words) that was answered or may have been; `acknowledged` has the texts in that were taken.
+    One that `echoes` says in its receipts which user_message_reference a text came with; a slow one answers after `delay`.
     """
 
-    def __init__(self, *, first_id=1):
+    def __init__(self, *, first_id=1, echoes=False, delay=0.0):
+        self.echoes, self.delay = echoes, delay
         self.taken = Counter()
         self.acknowledged = {}
         self.refused = self.redelivered = self.receipts = 0
@@ -62,10 +65,17 @@ class StubbornSmsc:
             request.respond()
             return
         self.taken[message.destination_addr, message.short_message.decode("latin-1")] += 1
-        message_id = f"{next(self._ids):x}"
+        if self.delay:
+            asyncio.get_running_loop().call_later(self.delay, self._answer, request)
+        else:
+            self._answer(request)
+
+    def _answer(self, request):
+        message, message_id = request.message, f"{next(self._ids):x}"
         request.respond(SubmitSmResp(message_id=message_id))
         if message.registered_delivery:
-            self._outbox.append((None, Centre.receipt(message, message_id)))
+            echo = {"user_message_reference": message.user_message_reference} if self.echoes else {}
+            self._outbox.append((None, Centre.receipt(message, message_id, **echo)))
             self._pump()
 
     def _answered(self, _connection, result):

@@ -24,7 +24,7 @@ from support.desks import MSISDN, ChargingPlace
 from support.gateways import ROOT
 from support.lanes import CAUSES
 
-CODE, FRIEND, LINK = "70070", "447700900002", "smsc-1"
+CODE, FRIEND, LINK, CENTRE = "70070", "447700900002", "smsc-1", "smsc.host.example:2775"
 HOUR = 3_600_000_000
 
 
@@ -81,7 +81,7 @@ class TextPlace(ChargingPlace):
             short_message=words if isinstance(words, bytes) else words.encode(),
             **fields,
         )
-        came = arrival(link, message, Alphabet.GSM7, suspect_since=suspect_since, bound_at=bound_at)
+        came = arrival(link, CENTRE, message, Alphabet.GSM7, suspect_since=suspect_since, bound_at=bound_at)
         return self.lane.run(TakeArrival(self.office, came))
 
     def says(self, words, source=MSISDN, **options):

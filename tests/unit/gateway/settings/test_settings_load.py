@@ -122,7 +122,7 @@ def test_a_misspelt_key_is_one_problem_with_the_right_word(problems):
 
 
 def test_sections_of_later_issues_are_unknown_keys(problems):
-    assert problems(f"{SMALLEST}provisioning: x\n")[0].startswith("gateway.yaml:4: provisioning: unknown key")
+    assert problems(f"{SMALLEST}bills: x\n")[0].startswith("gateway.yaml:4: bills: unknown key")
 
 
 def test_misspelt_keys_deep_inside_are_found(problems):

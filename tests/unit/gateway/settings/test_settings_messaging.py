@@ -90,7 +90,7 @@ def test_a_link_needs_a_name_a_host_and_a_system_id(write, problems):
     assert (found.default_alphabet, found.message_id, found.doubtful, found.doubtful_wait) == (
         "gsm7", "auto", "resend", 300,
     )  # fmt: skip
-    assert (found.password, found.system_type, found.tls) == (None, "", None)
+    assert (found.password, found.system_type, found.tls, found.query_after) == (None, "", None, 600)
     assert problems("smpp: {links: [{port: 1}]}") == [
         f"gateway.yaml:4: smpp.links[0].{key}: is required" for key in ("name", "host", "system_id")
     ]
@@ -103,7 +103,7 @@ def test_the_example_link_of_the_shipped_file_is_a_good_one(tmp_path, write):
     lines = [line for line in example.splitlines() if "tls:" not in line]
     settings = load(write("\n".join(lines)), {"TPO_SMSC_PASSWORD": "secret"})
     assert settings.warnings == []
-    assert settings.smpp.links[0].doubtful_wait == 300
+    assert (settings.smpp.links[0].doubtful_wait, settings.smpp.links[0].query_after) == (300, 600)
     assert shown(settings)["smpp"]["links"][0]["password"] == {"env": "TPO_SMSC_PASSWORD"}
 
 

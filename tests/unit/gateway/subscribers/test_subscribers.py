@@ -7,7 +7,7 @@ from gateway.charity.choices import Share
 from gateway.ledger.money import parse_amount
 from gateway.store import tables
 from gateway.store.keys import KeyConflict
-from gateway.subscribers import numbers, showing
+from gateway.subscribers import showing
 from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown, TopUp
 from gateway.subscribers.enrolment import Enrol, RowInvalid, read_row
 from gateway.subscribers.lines import Line, LineShelf
@@ -130,8 +130,3 @@ def test_a_number_that_moved_belongs_to_each_owner_in_its_time():
     ]
     owners = [shelf.owner("msisdn", "447700900001", at) for at in (5, 10, 19, 20, 29, 30, 99)]
     assert owners == [1, 1, 1, None, None, 2, 2]
-
-
-def test_numbers_are_digits_inside_and_may_carry_a_plus_outside():
-    assert numbers.msisdn(" +1 2025550123".replace(" ", "")) == "12025550123"
-    assert numbers.iccid("8944100000000000001f") == "8944100000000000001"

@@ -1,0 +1,102 @@
+"""The rows of a bulk: what each one orders, checked by itself and against the rows before it, and the key of its order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from gateway.cli.csv_rows import Row
+from gateway.ops.problems import Problem
+from gateway.ops.wishes import read_kind, read_wish
+from gateway.settings import Settings
+from provisioning.life import State
+
+COLUMNS: Final = ("action", "iccid", "msisdn", "plan", "cause", "reason", "new_iccid")
+DEFAULT_ACTION: Final = "activate"
+_IN_SERVICE: Final = (State.ACTIVE, State.SUSPENDED)
+FROM: Final[dict[str, tuple[State, ...]]] = {
+    "activate": (State.IN_STOCK,),
+    "suspend": _IN_SERVICE,
+    "resume": (State.SUSPENDED,),
+    "swap": _IN_SERVICE,
+    "terminate": _IN_SERVICE,
+}
+"""How a card has to stand for each action."""
+
+
+class Wish(NamedTuple):
+    """A row that can be ordered; `params` is the row of the action sim.bulk, its key included."""
+
+    line: int
+    params: dict[str, str]
+
+    @property
+    def iccid(self) -> str:
+        """The card that it is about."""
+        return self.params["iccid"]
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of its order."""
+        return self.params["key"]
+
+
+class Fault(NamedTuple):
+    """A row that cannot be ordered, and why."""
+
+    line: int
+    iccid: str
+    message: str
+
+
+class Checker:
+    """Checks the rows of one file. `batch` sets the keys of one bulk apart from those of another with the same rows."""
+
+    def __init__(self, settings: Settings, batch: str) -> None:
+        self._settings, self._batch = settings, batch
+        self._claimed: dict[tuple[str, str], int] = {}
+
+    def check(self, rows: Iterable[Row]) -> tuple[list[Wish], list[Fault]]:
+        """Part the rows that can be ordered from those that cannot."""
+        wishes: list[Wish] = []
+        faults: list[Fault] = []
+        for row in rows:
+            values = {name: text.strip() for name, text in row.values.items() if text.strip()}
+            try:
+                wishes.append(self._wish(row.line, values))
+            except Problem as problem:
+                faults.append(Fault(row.line, values.get("iccid", ""), problem.detail))
+            except _Claimed as claimed:
+                faults.append(Fault(row.line, values.get("iccid", ""), str(claimed)))
+        return wishes, faults
+
+    def _wish(self, line: int, values: dict[str, str]) -> Wish:
+        kind = read_kind(values.pop("action", DEFAULT_ACTION).lower())
+        asked = read_wish(kind, values, self._settings, "")
+        said = {name: text for name, text in msgspec.structs.asdict(asked.request).items() if text}
+        params = {"kind": str(kind), "iccid": asked.iccid, **said}
+        self._claim(line, params)
+        return Wish(line, params | {"key": key_of(params, self._batch)})
+
+    def _claim(self, line: int, params: dict[str, str]) -> None:
+        """Refuse a second order for a card or a number: they would run at the same time."""
+        names = {"iccid": "card", "new_iccid": "card", "msisdn": "number"}
+        claims = [(what, params[name]) for name, what in names.items() if name in params]
+        for what, number in claims:
+            if (first := self._claimed.get((what, number))) is not None:
+                raise _Claimed(f"line {first} is about the same {what}; give one order a {what} in a file")
+        self._claimed.update(dict.fromkeys(claims, line))
+
+
+class _Claimed(Exception):
+    """Another row of the file is about the same card or number."""
+
+
+def key_of(params: dict[str, str], batch: str = "") -> str:
+    """Derive the key of a row from what it orders: the same row again, anywhere in a file, is the same order."""
+    told: dict[str, Any] = params | ({"batch": batch} if batch else {})
+    return f"bulk:{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()}"

@@ -1,0 +1,193 @@
+"""Carry a bulk out: order in chunks at the rate allowed, look how the orders stand, write down what became of each row.
+
+All that has to survive is in the gateway, under the keys of the rows: a run that ends in the middle is begun again from the
+top, and finds its orders.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from gateway.cli.asking import Ask
+from gateway.cli.bulk_rows import Fault, Wish
+from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.cli.following import DONE, OPEN
+from gateway.cli.patience import PATIENCE, PAUSE
+from protocols.rate import TokenBucket
+
+CHUNK: Final = 200
+"""Orders of one call."""
+MAX_OPEN: Final = 1000
+"""Orders that may be open at once, and that the gateway tells of in one answer."""
+POLL: Final = 0.5
+"""Seconds between two looks at the open orders."""
+AGAIN: Final = "run the same command again: what was ordered goes on and is found, the rest is ordered"
+COLUMNS: Final = ("line", "iccid", "order", "state", "message", "key")
+REFUSED: Final = "refused"
+"""What stands for a row that became no order."""
+PASSING: Final = frozenset(
+    {"store.unavailable", "store.outcome_unknown", "store.overloaded", "store.expired", "store.closed"}
+)
+"""Refusals of a gateway in trouble, or about to end: the row is asked for again, under its key."""
+TICK: Final = 0.1
+"""Seconds between two calls at a limited rate, so that one call orders several rows."""
+LOST: Final = "lost"
+"""What stands for an order that the gateway does not know any more."""
+
+
+class Results:
+    """The results file: a row for each row of the bulk, as soon as it has come to its end."""
+
+    def __init__(self, path: Path, *, go_on: bool) -> None:
+        """Begin it anew, or with `go_on` behind what it has."""
+        self._path = path
+        begun = go_on and path.exists() and path.stat().st_size > 0
+        try:
+            self.done = _done_keys(path) if begun else frozenset()
+            self._file = path.open("a" if begun else "w", newline="", encoding="utf-8")
+        except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+            what = f"the results file cannot be used: {type(error).__name__}: {error}"
+            raise CommandFailed(what, where=str(path), to_do="name another one by --results") from None
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        if not begun:
+            self._write(COLUMNS)
+
+    def __enter__(self) -> Results:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def fault(self, fault: Fault) -> None:
+        """Write down a row that was not even asked for."""
+        self._write((fault.line, fault.iccid, "", REFUSED, fault.message, ""))
+
+    def end(self, wish: Wish, order: str, state: str, message: str) -> None:
+        """Write down what became of a row."""
+        self._write((wish.line, wish.iccid, order, state, message, wish.key))
+
+    def _write(self, row: Iterable[object]) -> None:
+        self._writer.writerow(row)
+        self._file.flush()
+
+
+def _done_keys(path: Path) -> frozenset[str]:
+    """Give the keys of the rows that an earlier run saw done."""
+    with path.open(newline="", encoding="utf-8") as lines:
+        return frozenset(row["key"] for row in csv.DictReader(lines) if row["state"] == DONE)
+
+
+class BulkRun:
+    """One run over the rows of a bulk; `ended` counts them by state, `open` are the orders that are not at their end."""
+
+    def __init__(
+        self,
+        ask: Ask,
+        wishes: Iterable[Wish],
+        results: Results,
+        *,
+        rate: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        show: Callable[[BulkRun], None],
+    ) -> None:
+        """Take the orders a second that are allowed, 0: as fast as it goes; `show` is called after each turn."""
+        self._ask, self._results = ask, results
+        self._clock, self._sleep, self._show = clock, sleep, show
+        self._waiting = deque(wishes)
+        self._bucket = TokenBucket(rate, rate * POLL, clock())
+        self._polled_at = clock()
+        self._held_since: float | None = None
+        self.open: dict[str, Wish] = {}
+        self.ended: Counter[str] = Counter()
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are not ordered yet."""
+        return len(self._waiting)
+
+    def run(self) -> None:
+        """Go on until every row has come to its end."""
+        while self._waiting or self.open:
+            taken = self._order()
+            if self.open and self._clock() >= self._polled_at + POLL:
+                self._look()
+            self._show(self)
+            if not taken and (self._waiting or self.open):
+                self._sleep(self._pause())
+
+    def _pause(self) -> float:
+        """Give the seconds until there is something to do."""
+        now = self._clock()
+        next_look = max(0.0, self._polled_at + POLL - now)
+        if self._held_since is not None:
+            return PAUSE
+        if self._waiting and len(self.open) < MAX_OPEN:
+            return min(max(TICK, self._bucket.ready_at(now) - now), next_look or POLL)
+        return next_look
+
+    def _order(self) -> int:
+        """Order as many rows as may be ordered now, and give how many were."""
+        room = min(CHUNK, MAX_OPEN - len(self.open), len(self._waiting))
+        count = self._bucket.available(self._clock(), room)
+        if count <= 0:
+            return 0
+        wishes = list(islice(self._waiting, count))
+        answers = self._ask("sim.bulk", {"rows": [wish.params for wish in wishes]})["results"]
+        for _ in wishes:
+            self._waiting.popleft()
+        put_off = [wish for wish, answer in zip(wishes, answers, strict=True) if answer["code"] in PASSING]
+        self._waiting.extend(put_off)
+        for wish, answer in zip(wishes, answers, strict=True):
+            self._bucket.take(self._clock())
+            if answer["code"] not in PASSING:
+                self._accepted(wish, answer)
+        self._hold(next((answer for answer in answers if answer["code"] in PASSING), None))
+        return count - len(put_off)
+
+    def _hold(self, answer: dict[str, Any] | None) -> None:
+        """Bear with a gateway that takes nothing, for a time."""
+        if answer is None:
+            self._held_since = None
+        elif self._held_since is None:
+            self._held_since = self._clock()
+        elif self._clock() > self._held_since + PATIENCE:
+            what = f"the gateway has taken no orders for {PATIENCE:.0f} s: {answer['message']}"
+            raise CommandFailed(what, to_do=AGAIN, exit_code=ExitCode.UNREACHABLE)
+
+    def _accepted(self, wish: Wish, answer: dict[str, Any]) -> None:
+        if answer["order"] is None:
+            self._end(wish, "", REFUSED, f"{answer['code']}: {answer['message']}")
+        elif answer["state"] == DONE:
+            self._end(wish, answer["order"], DONE, "ordered before, under the same key")
+        else:
+            # One that was ordered before and did not succeed is looked at as well: that tells why.
+            self.open[answer["order"]] = wish
+
+    def _look(self) -> None:
+        """Read how the open orders stand."""
+        rows = self._ask("order.states", {"ids": list(self.open)})["rows"]
+        self._polled_at = self._clock()
+        known = {row["id"] for row in rows}
+        for row in rows:
+            if row["state"] not in OPEN:
+                self._end(self.open.pop(row["id"]), row["id"], row["state"], _message(row))
+        for order in [order for order in self.open if order not in known]:
+            self._end(self.open.pop(order), order, LOST, "the gateway does not know this order any more")
+
+    def _end(self, wish: Wish, order: str, state: str, message: str) -> None:
+        self._results.end(wish, order, state, message)
+        self.ended[state] += 1
+
+
+def _message(row: dict[str, Any]) -> str:
+    """Give why an order ended as it did; a fault that was overcome is not told."""
+    return "" if row["state"] == DONE else row["error"] or ""

@@ -1,0 +1,118 @@
+"""CSV files of operators: read row by row with the number of each line, and handed to the gateway in chunks."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import typer
+
+from gateway.cli.asking import Ask
+from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.cli.output import complain, emit
+
+SHOWN: Final = 20
+"""Rows at fault that are named on the terminal; --json names all."""
+TAKEN: Final = ("created", "unchanged")
+OUTCOMES: Final = (*TAKEN, "differs", "refused")
+
+
+class Row(NamedTuple):
+    """One row; `line` is where it stands in the file, the names of its columns are in small letters."""
+
+    line: int
+    values: dict[str, str]
+
+
+Check = Callable[[Row], str]
+"""What is looked at before a row is handed on: gives why it is refused, or nothing."""
+
+
+def read_rows(file: Path, required: Sequence[str], known: Sequence[str] = ()) -> Iterator[Row]:
+    """Give the rows of a file; CommandFailed if it cannot be read or lacks a column.
+
+    With `known`, a column of another name fails as well: a misspelt one would be left out silently.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines, strict=True)
+            reader.fieldnames = names = [name.strip().lower() for name in reader.fieldnames or ()]
+            _check_header(file, names, required, known)
+            for row in reader:
+                values = {name: text for name, text in row.items() if isinstance(name, str) and isinstance(text, str)}
+                yield Row(reader.line_num, values)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CommandFailed(f"the file cannot be read: {error}", where=str(file)) from None
+
+
+def _check_header(file: Path, names: Sequence[str], required: Sequence[str], known: Sequence[str]) -> None:
+    where = f"{file}:1"
+    if missing := [name for name in required if name not in names]:
+        raise CommandFailed(f"the file has no column {', '.join(missing)}", where=where)
+    if len(set(names)) < len(names):
+        raise CommandFailed("the file has two columns of the same name", where=where)
+    # How many and not which: where the header is left out, these are numbers of customers.
+    if known and (others := len(set(names) - set(known))):
+        raise CommandFailed(f"{others} of the file's columns are none of {', '.join(known)}", where=where)
+
+
+def import_rows(
+    ask: Ask, action: str, file: Path, *, required: Sequence[str], chunk: int, check: Check | None = None
+) -> dict[str, Any]:
+    """Have a file taken in by an import action: a count of each outcome, then the rows at fault and those with a warning."""
+    counts = dict.fromkeys(OUTCOMES, 0)
+    faults: list[dict[str, Any]] = []
+    warnings: list[dict[str, Any]] = []
+    rows = read_rows(file, required)
+    while some := list(islice(rows, chunk)):
+        for row, result in _handed_on(ask, action, some, check):
+            counts[result["outcome"]] += 1
+            if result["outcome"] not in TAKEN:
+                faults.append({"line": row.line, **result})
+            elif result["message"]:
+                warnings.append({"line": row.line, **result})
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{sum(counts.values())} rows ")
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+    return {**counts, "faults": faults, "warnings": warnings}
+
+
+def _handed_on(ask: Ask, action: str, rows: list[Row], check: Check | None) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """Ask for the rows that pass the check, and give what became of each."""
+    passed = []
+    for row in rows:
+        if check is not None and (message := check(row)):
+            yield row, {"outcome": "refused", "message": message}
+        else:
+            passed.append(row)
+    if not passed:
+        return
+    params = {"rows": [row.values for row in passed], "first_line": passed[0].line}
+    for row, result in zip(passed, ask(action, params)["results"], strict=True):
+        yield row, {"outcome": result["outcome"], "message": result["message"]}
+
+
+def conclude(report: dict[str, Any], file: Path, *, as_json: bool) -> None:
+    """Print what `import_rows` found; exits with 75 if some rows were not taken, 1 if none were."""
+    faults, warnings = report["faults"], report["warnings"]
+    if as_json:
+        emit(report, as_json=True)
+    else:
+        emit({name: report[name] for name in OUTCOMES}, as_json=False)
+        _name_lines(file, faults)
+        _name_lines(file, warnings)
+    if faults:
+        raise typer.Exit(ExitCode.PARTLY_DONE if any(report[name] for name in TAKEN) else ExitCode.FAILED)
+
+
+def _name_lines(file: Path, found: Iterable[dict[str, Any]]) -> None:
+    named = list(found)
+    for each in named[:SHOWN]:
+        complain(f"{file}:{each['line']}: {each['outcome']}: {each['message']}")
+    if len(named) > SHOWN:
+        complain(f"... and {len(named) - SHOWN} more; --json names all")

@@ -1,0 +1,307 @@
+"""`tpo sim`: the inventory of SIM cards, and orders that take a card through its life."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from gateway.cli import invocation
+from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.cli.invocation import AsJson
+from gateway.cli.output import complain, emit
+from gateway.cli.sim_bulk import bulk
+from provisioning.life import State, SuspendReason
+
+if TYPE_CHECKING:
+    from gateway.cli.csv_rows import Check
+
+CHUNK: Final = 500
+PAGE: Final = 1000
+"""Cards that the gateway lists in one answer."""
+RECONCILE_SECONDS: Final = 3600.0
+"""Every card is read from its host, at the host's pace."""
+BRIEF: Final = ("iccid", "state", "suspended_for", "msisdn", "plan", "host", "observed", "order", "updated_at")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+Card = Annotated[str, typer.Argument(metavar="ICCID", help="The number that is printed on the card.")]
+Key = Annotated[
+    str | None,
+    typer.Option(help="Idempotency key of your own; the same one again orders nothing and tells that order."),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Show the steps until the order has come to its end.")]
+Note = Annotated[str | None, typer.Option("--reason", help="Words of your own, for the card's history.")]
+
+
+@app.callback()
+def _group() -> None:
+    """SIM cards: import, list, show, activate, suspend, resume, swap, terminate, bulk, reconcile."""
+
+
+@app.command("import")
+def import_file(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="CSV: iccid, imsi, ki, opc, eid; keys in hexadecimal.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take cards into the inventory, their keys sealed at once; run again, unchanged rows pass and differing ones are reported.
+
+    The columns ki, opc and eid may be left out. No key is ever shown. Works while the gateway is stopped, too. Exits with
+    75 if some rows were not taken, 1 if none were.
+
+    \b
+    Examples:
+      tpo sim import cards.csv
+      tpo sim import cards.csv --json
+    """
+    from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
+
+    with asking(invocation.of(ctx).settings) as ask:
+        report = import_rows(ask, "sim.import", file, required=("iccid", "imsi"), chunk=CHUNK, check=_watch_opc())
+    conclude(report, file, as_json=as_json)
+
+
+def _watch_opc() -> Check:
+    """Look for an OP that was given as OPc over the whole file: the gateway sees one chunk at a time."""
+    from gateway.cli.csv_rows import Row  # noqa: PLC0415  (as above)
+    from provisioning.errors import IdentifierInvalid  # noqa: PLC0415  (as above)
+    from provisioning.identifiers import OpcWatch, read_keys  # noqa: PLC0415  (as above)
+
+    watch = OpcWatch()
+
+    def check(row: Row) -> str:
+        try:
+            keys = read_keys(row.values)
+        except IdentifierInvalid:
+            return ""  # the gateway says why
+        try:
+            if keys is not None:
+                watch.check(keys, row.line)
+        except IdentifierInvalid as error:
+            return str(error)
+        return ""
+
+    return check
+
+
+@app.command("list")
+def list_sims(
+    ctx: typer.Context,
+    state: Annotated[State | None, typer.Option(help="Only cards in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The most cards to show.")] = 20,
+    after: Annotated[str, typer.Option(help="Go on behind this ICCID.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List cards in the order of their ICCIDs: what is intended, how the host held it last, and the order at work.
+
+    \b
+    Examples:
+      tpo sim list
+      tpo sim list --state suspended --limit 100
+      tpo sim list --limit 100000 --json
+    """
+    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+
+    rows: list[dict[str, Any]] = []
+    following: str | None = after
+    with asking(invocation.of(ctx).settings) as ask:
+        while following is not None and len(rows) < limit:
+            params = {"state": state, "after": following, "limit": min(PAGE, limit - len(rows))}
+            page = ask("sim.list", params)
+            rows += page["rows"]
+            following = page["next"]
+    emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)
+
+
+@app.command()
+def show(ctx: typer.Context, iccid: Card, as_json: AsJson = False) -> None:
+    """Show a card, then what happened to it.
+
+    \b
+    Examples:
+      tpo sim show 8944100000000000013
+      tpo sim show 8944100000000000013 --json
+    """
+    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+
+    with asking(invocation.of(ctx).settings) as ask:
+        card = ask("sim.show", {"iccid": iccid})
+        history = ask("sim.history", {"iccid": iccid})["rows"]
+    if as_json:
+        emit(card | {"history": history}, as_json=True)
+        return
+    emit(card, as_json=False)
+    sys.stdout.write("\n")
+    emit(history, as_json=False)
+
+
+@app.command()
+def activate(
+    ctx: typer.Context,
+    iccid: Card,
+    msisdn: Annotated[str, typer.Option(help="The number that the line gets, country code first.")],
+    plan: Annotated[str, typer.Option(help="Its plan; the plan decides which host serves it.")],
+    cause: Annotated[str | None, typer.Option(help="Who gets the tenth of this line.")] = None,
+    key: Key = None,
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a card from the inventory into service: at the host, then as a line that can be charged and texted.
+
+    With --wait it exits with 0 if the line is active, 1 if the order failed or was taken back.
+
+    \b
+    Examples:
+      tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --wait
+      tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --cause wateraid --key shop-4711
+    """
+    params = {"iccid": iccid, "msisdn": msisdn, "plan": plan, "cause": cause, "key": key}
+    _place(ctx, "sim.activate", params, wait=wait, as_json=as_json)
+
+
+@app.command()
+def suspend(
+    ctx: typer.Context,
+    iccid: Card,
+    reason: Annotated[SuspendReason, typer.Option(help="Why; it is added to the reasons that hold already.")],
+    key: Key = None,
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bar a line at the host and stop its charging; it keeps its number.
+
+    \b
+    Examples:
+      tpo sim suspend 8944100000000000013 --reason lost --wait
+    """
+    _place(ctx, "sim.suspend", {"iccid": iccid, "reason": reason, "key": key}, wait=wait, as_json=as_json)
+
+
+@app.command()
+def resume(
+    ctx: typer.Context,
+    iccid: Card,
+    reason: Annotated[
+        SuspendReason | None, typer.Option(help="The reason that is gone; not needed where only one holds.")
+    ] = None,
+    key: Key = None,
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a reason for the suspension away; with the last one the line is in service again.
+
+    \b
+    Examples:
+      tpo sim resume 8944100000000000013 --wait
+      tpo sim resume 8944100000000000013 --reason credit
+    """
+    gone = _only_reason(ctx, iccid) if reason is None else reason
+    _place(ctx, "sim.resume", {"iccid": iccid, "reason": gone, "key": key}, wait=wait, as_json=as_json)
+
+
+def _only_reason(ctx: typer.Context, iccid: str) -> str:
+    from gateway.cli.client import call  # noqa: PLC0415  (as above)
+
+    card = call(invocation.of(ctx).client_settings, "sim.show", {"iccid": iccid})
+    reasons: list[str] = card["suspended_for"]
+    if not reasons:
+        raise CommandFailed(f"the card is {card['state']}, and suspended for nothing", where=iccid)
+    if len(reasons) > 1:
+        what = f"the card is suspended for {' and '.join(reasons)}"
+        raise CommandFailed(what, where=iccid, to_do="say which is gone by --reason", exit_code=ExitCode.USAGE)
+    return reasons[0]
+
+
+@app.command()
+def swap(
+    ctx: typer.Context,
+    iccid: Card,
+    new_iccid: Annotated[str, typer.Argument(metavar="NEW_ICCID", help="The card from stock that takes its place.")],
+    reason: Note = None,
+    key: Key = None,
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a line another card; the old one is texted a notice first, and goes into quarantine.
+
+    \b
+    Examples:
+      tpo sim swap 8944100000000000013 8944100000000000021 --wait
+    """
+    params = {"iccid": iccid, "new_iccid": new_iccid, "reason": reason, "key": key}
+    _place(ctx, "sim.swap", params, wait=wait, as_json=as_json)
+
+
+@app.command()
+def terminate(
+    ctx: typer.Context,
+    iccid: Card,
+    yes: Annotated[bool, typer.Option("--yes", help="It is meant: this cannot be taken back.")] = False,
+    reason: Note = None,
+    key: Key = None,
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
+    """End a line for good: its sessions, its service, its wallet; card and number go into quarantine.
+
+    \b
+    Examples:
+      tpo sim terminate 8944100000000000013 --yes --wait
+      tpo sim terminate 8944100000000000013 --yes --reason "moved abroad"
+    """
+    if not yes:
+        what = "this ends the line for good; nothing was ordered"
+        raise CommandFailed(what, where=iccid, to_do="add --yes if that is meant", exit_code=ExitCode.USAGE)
+    _place(ctx, "sim.terminate", {"iccid": iccid, "reason": reason, "key": key}, wait=wait, as_json=as_json)
+
+
+app.command()(bulk)
+
+
+@app.command()
+def reconcile(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Only cards of this host.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Bring the hosts to what is intended.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read every card back from its host and tell those that stand otherwise than intended.
+
+    Cards that an order works on are left alone. Exits with 75 if differences remain.
+
+    \b
+    Examples:
+      tpo sim reconcile
+      tpo sim reconcile --host operator-hlr --repair
+    """
+    from gateway.cli.client import call  # noqa: PLC0415  (as above)
+
+    params = {"host": host, "repair": repair}
+    rows = call(invocation.of(ctx).client_settings, "sim.reconcile", params, timeout=RECONCILE_SECONDS)["rows"]
+    emit(rows, as_json=as_json)
+    left = sum(not row["repaired"] for row in rows)
+    if left:
+        if not as_json:
+            to_do = "look at the hosts" if repair else "--repair brings the hosts to what is wanted"
+            complain(f"tpo: {left} card{'s' * (left != 1)} differ{'s' * (left == 1)}; {to_do}")
+        raise typer.Exit(ExitCode.PARTLY_DONE)
+
+
+def _place(ctx: typer.Context, action: str, params: dict[str, Any], *, wait: bool, as_json: bool) -> None:
+    """Order something and, if that is wanted, follow the order to its end."""
+    from gateway.cli.following import finish  # noqa: PLC0415  (as above)
+    from gateway.cli.patience import Patient  # noqa: PLC0415  (as above)
+
+    said = {name: value for name, value in params.items() if value is not None}
+    ask = Patient(invocation.of(ctx).client_settings, "the order goes on by itself; see it with `tpo order list`")
+    taken = ask(action, said)
+    if wait:
+        if taken["repeated"] and not as_json:
+            complain(f"tpo: this key was used before, for order {taken['order']}")
+        finish(ask, taken["order"], as_json=as_json)
+        return
+    emit(taken, as_json=as_json)
+    if not as_json:
+        complain(f"tpo: follow it with `tpo order show {taken['order']}`")

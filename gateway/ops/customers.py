@@ -1,0 +1,122 @@
+"""Orders, top-ups and customers over HTTP, and the callbacks of hosts."""
+
+import asyncio
+import hmac
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from gateway.house import House
+from gateway.ops import actions
+from gateway.ops.actions import OPERATOR, VIEWER
+from gateway.ops.problems import Problem, bad_request, not_found
+from gateway.ops.sims import Sims, read_key
+from gateway.ops.web_requests import caller_of, json_response, read_json
+from gateway.ops.wishes import read_kind
+from gateway.sims.conductor import Conductor
+from gateway.sims.hosts import callback_secret
+from provisioning.errors import IdentifierInvalid
+from provisioning.identifiers import msisdn
+
+MAX_CALLBACK = 64 * 1024
+"""Octets of a host's callback."""
+LISTENER = "/v1/hosts/"
+"""Where hosts call back: a secret in the path stands for a token."""
+
+
+class Customers:
+    """The part of the HTTP interface that is about SIMs and their customers."""
+
+    def __init__(self, house: House, sims: Sims, conductor: Conductor) -> None:
+        """Take the open house, where orders are accepted, and whom a callback concerns."""
+        self._house, self._sims, self._conductor = house, sims, conductor
+
+    def routes(self) -> list[web.RouteDef]:
+        """Give every route."""
+        return [
+            web.post("/v1/orders", self._post_order),
+            web.get("/v1/orders/{id}", self._get_order),
+            web.post("/v1/subscribers/{msisdn}/topups", self._post_topup),
+            web.get("/v1/subscribers/{msisdn}", self._get_subscriber),
+            web.get("/v1/charity/causes", self._get_causes),
+            web.post(LISTENER + "{name}/listener/{secret}", self._post_callback),
+            web.post(LISTENER + "{name}/listener/{secret}/{event:.+}", self._post_callback),
+        ]
+
+    async def _post_order(self, request: web.Request) -> web.Response:
+        client = caller_of(request, OPERATOR).name
+        key, given = _idempotency_key(request), await _read_object(request)
+        kind = read_kind(given.pop("kind", None))
+        taken = await self._sims.order(client, key, kind, given, client)
+        told = {"id": taken["order"], "state": taken["state"], "kind": str(kind), "iccid": taken["iccid"]}
+        return json_response(told, HTTPStatus.ACCEPTED)
+
+    async def _get_order(self, request: web.Request) -> web.Response:
+        caller_of(request, VIEWER)
+        return json_response(await self._sims.show_order(request.match_info["id"]))
+
+    async def _post_topup(self, request: web.Request) -> web.Response:
+        caller_of(request, OPERATOR)
+        key, given = _idempotency_key(request), await _read_object(request)
+        if set(given) != {"amount"}:
+            raise bad_request("topup.invalid", "give an object with amount and nothing else")
+        params = {"number": request.match_info["msisdn"], "amount": given["amount"], "reference": key}
+        return json_response(await asyncio.to_thread(actions.top_up, self._house, params))
+
+    async def _get_subscriber(self, request: web.Request) -> web.Response:
+        caller_of(request, VIEWER)
+        try:
+            number = msisdn(request.match_info["msisdn"])
+        except IdentifierInvalid as error:
+            raise bad_request(error.code, str(error)) from None
+        return json_response(await asyncio.to_thread(actions.show_subscriber, self._house, {"number": number}))
+
+    async def _get_causes(self, request: web.Request) -> web.Response:
+        caller_of(request, VIEWER)
+        causes = [
+            {
+                "id": cause.id,
+                "name": cause.name,
+                "country": cause.country,
+                "regulator": cause.regulator or None,
+                "number": cause.number or None,
+                "open": cause.open,
+            }
+            for cause in self._house.settings.causes.values()
+        ]
+        return json_response({"causes": causes})
+
+    async def _post_callback(self, request: web.Request) -> web.Response:
+        """Take a hint of a host; nothing of it is read before its secret is seen to be right (TMF640 listener: 201)."""
+        name, secret = request.match_info["name"], request.match_info["secret"]
+        known = any(host.name == name and host.callback for host in self._house.settings.provisioning.hosts)
+        if not hmac.compare_digest(secret.encode(), callback_secret(self._house, name).encode()) or not known:
+            raise not_found("http.404", HTTPStatus.NOT_FOUND.phrase)
+        self._conductor.hint(name, await _read_callback(request))
+        return web.Response(status=HTTPStatus.CREATED)
+
+
+async def _read_callback(request: web.Request) -> bytes:
+    """Read a body, and no more of it than a callback may have."""
+    body = bytearray()
+    while chunk := await request.content.readany():
+        body += chunk
+        if len(body) > MAX_CALLBACK:
+            detail = f"a callback has at most {MAX_CALLBACK} octets"
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "callback.size", detail)
+    return bytes(body)
+
+
+async def _read_object(request: web.Request) -> dict[str, Any]:
+    given = await read_json(request)
+    if not isinstance(given, dict):
+        raise bad_request("body.json", "the body is no JSON object")
+    return given
+
+
+def _idempotency_key(request: web.Request) -> str:
+    key = read_key(request.headers.get("Idempotency-Key"))
+    if key is None:
+        raise bad_request("order.key", "give a header Idempotency-Key: the same request again has the same one")
+    return key

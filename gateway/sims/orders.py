@@ -1,0 +1,147 @@
+"""Orders on disk, and what their progress does to the cards that they are about."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.sims.cards import Sim, SimShelf
+from gateway.store.batch import Batch, Shelf
+from gateway.store.statements import Insert, SelectAmong, Update
+from gateway.store.tables import orders
+from provisioning.orders import MOVES, Card, Kind, Moment, Order, OrderState, Request, StepLog
+
+RETRIED = frozenset({Kind.ACTIVATE, Kind.SWAP})
+"""Kinds whose failed order keeps its cards until somebody retries or cancels it: they stand half done."""
+
+
+class Kept(msgspec.Struct):
+    """An order on its shelf."""
+
+    order: Order
+    fresh: bool = False
+    changed: bool = False
+
+
+_LOAD = SelectAmong(select(orders), orders.c.id, int, lock=orders)
+_INSERT = Insert(orders)
+_SAVE = Update(orders, ["node", "state", "steps", "undoing", "due_at", "updated_at", "open"], ["id"])
+_steps = msgspec.msgpack.Decoder(list[StepLog]).decode
+_request = msgspec.msgpack.Decoder(Request).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class OrderShelf(Shelf[int, Kept]):
+    """The orders that a batch touches, by id."""
+
+    rank: ClassVar[int] = 13
+
+    def load(self, connection: Connection, keys: set[int]) -> None:
+        """Read and lock these orders."""
+        for row in _LOAD.run(connection, sorted(keys)):
+            self.rows[row[0]] = Kept(from_row(row))
+
+    def save(self, connection: Connection) -> None:
+        """Write new and changed orders."""
+        kept = [kept for kept in self.rows.values() if kept.changed]
+        _INSERT.run(connection, [_row(each.order) for each in kept if each.fresh])
+        _SAVE.run(connection, [_values(each.order) for each in kept if not each.fresh])
+
+
+def from_row(row: Sequence[Any]) -> Order:
+    """Make an order of its row."""
+    order_id, node, kind, iccid, host, state, actor, request, steps, undoing, due_at, created_at, updated_at, _ = row
+    return Order(
+        order_id,
+        node,
+        Kind(kind),
+        iccid,
+        host,
+        OrderState(state),
+        actor,
+        _request(request),
+        _steps(steps),
+        bool(undoing),
+        due_at,
+        created_at,
+        updated_at,
+    )
+
+
+def _row(order: Order) -> tuple[Any, ...]:
+    return (
+        order.id,
+        order.node,
+        order.kind,
+        order.iccid,
+        order.host,
+        order.state,
+        order.actor,
+        _encode(order.request),
+        _encode(order.steps),
+        int(order.undoing),
+        order.due_at,
+        order.created_at,
+        order.updated_at,
+        int(order.open),
+    )
+
+
+def _values(order: Order) -> tuple[Any, ...]:
+    steps, undoing, is_open = _encode(order.steps), int(order.undoing), int(order.open)
+    return (order.node, order.state, steps, undoing, order.due_at, order.updated_at, is_open, order.id)
+
+
+class OrderUnit:
+    """A unit on one order: it has the order and its cards at hand."""
+
+    alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (OrderShelf, SimShelf)
+
+    def __init__(self, order_id: int) -> None:
+        """Take the order's id."""
+        self._order_id = order_id
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the order, then its cards."""
+        if isinstance(shelf, OrderShelf):
+            return (self._order_id,)
+        if isinstance(shelf, SimShelf):
+            kept = batch.shelf(OrderShelf).get(self._order_id)
+            return () if kept is None else cards_of(kept.order)
+        return ()
+
+    def order(self, batch: Batch) -> Order:
+        """Give the order, to be written at the end; LookupError where there is none."""
+        kept = batch.shelf(OrderShelf).get(self._order_id)
+        if kept is None:
+            raise LookupError(f"there is no order {self._order_id}")
+        kept.changed = True
+        return kept.order
+
+    def sim(self, batch: Batch, order: Order, card: Card = Card.OWN) -> Sim:
+        """Give one of the order's cards."""
+        sim = batch.shelf(SimShelf).get(order.iccid_of(card))
+        if sim is None:
+            raise LookupError(f"the {card} card of order {order.id} is not in the inventory")
+        return sim
+
+    def reach(self, batch: Batch, order: Order, moment: Moment | None) -> None:
+        """Move the cards as the moment says; an order at its end lets go of them."""
+        if moment is not None:
+            for card, trigger in MOVES.get((order.kind, moment), ()):
+                self.sim(batch, order, card).move(batch, trigger, order.actor, order.request.reason, order.id)
+        held = order.open or (order.state is OrderState.FAILED and order.kind in RETRIED)
+        for iccid in cards_of(order):
+            sim = batch.shelf(SimShelf).get(iccid)
+            wanted = order.id if held else None
+            if sim is not None and sim.order_id in (order.id, None) and sim.order_id != wanted:
+                sim.order_id = wanted
+                sim.touch(batch.now)
+
+
+def cards_of(order: Order) -> tuple[str, ...]:
+    """Give the ICCIDs that an order is about."""
+    new = order.request.new_iccid
+    return (order.iccid, new) if new else (order.iccid,)

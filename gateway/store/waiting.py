@@ -1,0 +1,20 @@
+"""Waiting for the lane in an event loop: for work that is not a stream of requests."""
+
+import asyncio
+from typing import Any
+
+from gateway.store.batch import Unit
+from gateway.store.errors import StoreError
+from gateway.store.lane import Lane
+
+
+async def submit(lane: Lane, unit: Unit[Any]) -> Any:  # noqa: ANN401  (whatever the unit answers)
+    """Put a unit through a lane that delivers to this loop, and give its answer; StoreError tells why it was not done."""
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def done(answer: Any, error: StoreError | None) -> None:  # noqa: ANN401  (as above)
+        if not future.done():
+            future.set_exception(error) if error is not None else future.set_result(answer)
+
+    lane.post(unit, done)
+    return await future

@@ -1,0 +1,344 @@
+"""A host operator's activation API by TMF640 v4: each line is one Service there, brought to what is wanted and read back.
+
+Nothing that the host says about its own work is believed, only what its Service shows: an answer 202 may come with or
+without a body, its Monitor's address stands in Location, in Link or in the body, or nowhere, and callbacks get lost. The
+Monitor is asked for one thing alone: whether the work has failed, and why. Keys are never sent.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Final, Generic, NamedTuple, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from provisioning.errors import HostRefused, HostUnavailable
+from provisioning.hosts import tmf640_service as service_of
+from provisioning.hosts.interface import ABSENT, Access, Condition, Line, Pending, Reading, mind
+from provisioning.hosts.pace import Pace
+from provisioning.hosts.tmf640_service import MAX_BODY, Resource
+
+KEPT: Final = 10_000
+"""Lines whose service id, or Monitor, is kept in mind."""
+PAGE: Final = 50
+LISTEN_AGAIN: Final = 60.0
+"""Seconds until a host that did not take our callback address is asked again."""
+_LATER: Final = frozenset({408, 421, 425, 429})
+"""Refusals that are about this moment, not about the line."""
+_CREDENTIALS: Final = frozenset({401, 403, 407})
+_NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_NO_DELETE: Final = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Kept(dict[K, V], Generic[K, V]):
+    """What was learnt lately: the oldest is forgotten when there are too many."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def keep(self, key: K, value: V) -> None:
+        """Keep one more."""
+        self.pop(key, None)
+        self[key] = value
+        if len(self) > self._most:
+            del self[next(iter(self))]
+
+
+class _Answer(NamedTuple):
+    """What the host answered; `body` is whole and within bounds."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Work(NamedTuple):
+    """A call that the host took and works on, and the path of its Monitor."""
+
+    call_id: str
+    monitor: str
+
+
+class Tmf640:
+    """One host by TMF640; see `interface.Host` for what it offers.
+
+    Args:
+        name: the host's name in our configuration.
+        url: of the API up to and with its version, such as `https://host/tmf-api/ServiceActivationAndConfiguration/v4`.
+        token: a bearer token, if the host wants one.
+        callback: the address that the host is asked to send its events to; None: it is only polled.
+        ca: a file with the authorities to trust instead of the system's.
+        timeout: seconds for one request and its answer.
+        poll: seconds until reading back is worth while, where the host does not say.
+        session: the caller's own client session, which stays open; else one is made at the first call.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        token: str | None = None,
+        callback: str | None = None,
+        ca: str | None = None,
+        timeout: float = 10.0,
+        poll: float = 2.0,
+        rate: float = 0.0,
+        session: aiohttp.ClientSession | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        kept: int = KEPT,
+    ) -> None:
+        self.name = name
+        self.listening = False
+        """The host has taken our callback address."""
+        self._url, self._callback, self._poll, self._clock = url.rstrip("/"), callback, poll, clock
+        self._pace = Pace(rate)
+        self._headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._tls = ssl.create_default_context(cafile=ca) if self._url.startswith("https:") else True
+        self._session, self._lent = session, session is not None
+        self._listen_at = clock()
+        self._ids: _Kept[str, str] = _Kept(kept)
+        """The service id of a card, as learnt: a 404 forgets it."""
+        self._works: _Kept[str, _Work] = _Kept(kept)
+        self._calls: _Kept[str, str] = _Kept(kept)
+        """The call id of a Monitor's path, for callbacks that name no more than that."""
+
+    async def bring(self, call_id: str, line: Line, wanted: Condition, *, fresh: bool = False) -> Pending | None:
+        """Ask for a condition; see `interface.Host`."""
+        await self._listen()
+        if await self._works_on(call_id, line):
+            return Pending(self._poll)
+        service = await self._find(line)
+        if fresh:
+            mind(service_of.condition(service, line), wanted)
+        if wanted.access is Access.ABSENT:
+            return None if service is None else await self._end(call_id, line, service)
+        if service is None:
+            body, method, path = service_of.creation(call_id, line, wanted), "POST", "/service"
+        else:
+            patch = service_of.change(service, call_id, line, wanted)
+            if patch is None:
+                return None
+            body, method, path = patch, "PATCH", _path(service)
+        answer = await self._ask(method, path, body)
+        if answer.status == HTTPStatus.CONFLICT:
+            return await self._settle(call_id, line, wanted, answer)
+        if service is not None and answer.status in _NOT_THERE:
+            raise self._gone(line)
+        return self._taken(call_id, line, answer)
+
+    async def read(self, line: Line) -> Reading:
+        """Tell how the host holds a line; see `interface.Host`. Keys are not told."""
+        service = await self._find(line)
+        work = self._works.get(line.iccid)
+        if work is not None:
+            # The Service is the truth, and it was read; a Monitor that can't be had takes nothing from it.
+            with suppress(HostUnavailable):
+                await self._check(line, work)
+        return Reading(service_of.condition(service, line))
+
+    def hinted(self, body: bytes) -> list[str]:
+        """Name the call ids that an event speaks of: in its Service, in its Monitor's request, or by its Monitor."""
+        calls, monitor = service_of.mentions(body)
+        known = self._calls.get(monitor) if monitor else None
+        return calls if known is None or known in calls else [*calls, known]
+
+    async def close(self) -> None:
+        """Let go of all connections; our callback address stays with the host, for the next start."""
+        if self._session is not None and not self._lent:
+            await self._session.close()
+        self._session = None
+
+    # The line's Service
+
+    async def _find(self, line: Line) -> Resource | None:
+        """Give the card's Service; by its id if that was learnt, else by the card."""
+        known = self._ids.get(line.iccid)
+        if known is not None:
+            answer = await self._ask("GET", f"/service/{quote(known, safe='')}")
+            if answer.status not in _NOT_THERE:
+                service = service_of.parse(_accepted(answer).body)
+                if service_of.is_of(service, line.iccid) and service_of.is_live(service):
+                    return dict(service)
+            self._ids.pop(line.iccid, None)
+        service = await self._search(line.iccid)
+        if service is not None:
+            self._learn(line, service)
+        return service
+
+    async def _search(self, iccid: str) -> Resource | None:
+        query = f"?supportingResource.id={quote(iccid, safe='')}&limit={PAGE}"
+        answer = await self._ask("GET", f"/service{query}")
+        if answer.status in _NOT_THERE:
+            raise HostUnavailable("there is no TMF640 at the host's address (HTTP 404)", "host.address")
+        found = service_of.parse(_accepted(answer).body)
+        if not isinstance(found, list):
+            raise HostUnavailable("the host's list of services is no list", "host.garbage")
+        if not all(service_of.is_of(service, iccid) for service in found):
+            raise HostUnavailable("the host lists services of other cards: it can't search by card", "host.filter")
+        live = [service for service in found if service_of.is_live(service)]
+        if len(live) > 1:
+            raise HostRefused(f"the host holds {len(live)} services for this card", "host.ambiguous")
+        if not live and len(found) >= PAGE:
+            raise HostRefused(f"the host holds {PAGE} ended services for this card, or more", "host.ambiguous")
+        return live[0] if live else None
+
+    def _learn(self, line: Line, service: object) -> None:
+        identifier = service_of.identifier(service)
+        if identifier:
+            self._ids.keep(line.iccid, identifier)
+
+    async def _end(self, call_id: str, line: Line, service: Resource) -> Pending | None:
+        """Delete a Service, or have it terminated where the host deletes none."""
+        path = _path(service)
+        answer = await self._ask("DELETE", path)
+        if answer.status in _NO_DELETE:
+            answer = await self._ask("PATCH", path, service_of.termination(service, call_id))
+        if answer.status in _NOT_THERE:
+            self._ids.pop(line.iccid, None)
+            return None
+        if answer.status == HTTPStatus.CONFLICT:
+            return await self._settle(call_id, line, ABSENT, answer)
+        return self._taken(call_id, line, answer)
+
+    def _gone(self, line: Line) -> HostUnavailable:
+        self._ids.pop(line.iccid, None)
+        return HostUnavailable("the host's service went away while it was changed (HTTP 404)")
+
+    # What became of a call
+
+    def _taken(self, call_id: str, line: Line, answer: _Answer) -> Pending | None:
+        """Read the answer to a change: done, or taken (202)."""
+        _accepted(answer)
+        if answer.status != HTTPStatus.ACCEPTED:
+            if answer.body:
+                service = service_of.parse(answer.body)
+                if service_of.is_of(service, line.iccid):
+                    self._learn(line, service)
+            return None
+        monitor = service_of.monitor_path(answer.headers, answer.body)
+        if monitor is not None:
+            self._works.keep(line.iccid, _Work(call_id, monitor))
+            self._calls.keep(monitor, call_id)
+        after = service_of.retry_after(answer.headers)
+        return Pending(self._poll if after is None else after)
+
+    async def _settle(self, call_id: str, line: Line, wanted: Condition, answer: _Answer) -> Pending | None:
+        """Tell a conflict with our own earlier try, which is no refusal, from one with somebody else's line."""
+        service = await self._find(line)
+        if service_of.condition(service, line) == wanted:
+            return None
+        if service_of.has_order(service, call_id) or service_of.speaks_of(answer.body, call_id):
+            return Pending(self._poll)
+        raise service_of.refusal(answer.status, answer.body)
+
+    async def _works_on(self, call_id: str, line: Line) -> bool:
+        """Whether the host still works on this very call; another call of the line makes an older one's Monitor pointless."""
+        work = self._works.get(line.iccid)
+        if work is None:
+            return False
+        if work.call_id != call_id:
+            self._forget(line)
+            return False
+        # A Monitor that can't be had stops nothing: the call is made again under its id.
+        with suppress(HostUnavailable):
+            return await self._check(line, work)
+        return False
+
+    async def _check(self, line: Line, work: _Work) -> bool:
+        """Whether a Monitor's work goes on; raises HostRefused, once, if it has failed."""
+        answer = await self._ask("GET", work.monitor)
+        monitor = service_of.parse(answer.body) if answer.status == HTTPStatus.OK else None
+        if service_of.in_progress(monitor):
+            return True
+        if self._works.get(line.iccid) == work:
+            self._forget(line)
+        refusal = service_of.monitor_refusal(monitor)
+        if refusal is not None:
+            raise refusal
+        return False
+
+    def _forget(self, line: Line) -> None:
+        work = self._works.pop(line.iccid)
+        self._calls.pop(work.monitor, None)
+
+    # The wire
+
+    async def _listen(self) -> None:
+        """Ask the host, once, for its events; that it may have none to give stops nothing."""
+        if self._callback is None or self.listening or self._clock() < self._listen_at:
+            return
+        self._listen_at = self._clock() + LISTEN_AGAIN  # those who come meanwhile don't wait for it
+        with suppress(HostUnavailable):
+            answer = await self._ask("POST", "/hub", {"callback": self._callback})
+            self.listening = answer.status < 300 or answer.status == HTTPStatus.CONFLICT
+
+    async def _ask(self, method: str, path: str, body: Resource | None = None) -> _Answer:
+        """Send one request; gives 2xx and 4xx about the line, raises HostUnavailable for all that is not about it."""
+        await self._pace.turn()
+        try:
+            answer = await self._exchange(method, path, None if body is None else msgspec.json.encode(body))
+        except TimeoutError:
+            raise HostUnavailable("no answer in time", "host.timeout") from None
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError) as error:
+            # Their texts may have the address, and the card's number in it.
+            raise HostUnavailable(f"no answer: {type(error).__name__}") from None
+        _check_status(method, answer)
+        return answer
+
+    async def _exchange(self, method: str, path: str, data: bytes | None) -> _Answer:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
+        url = URL(self._url + path, encoded=True)
+        async with self._session.request(
+            method, url, data=data, headers=headers, timeout=self._timeout, ssl=self._tls, allow_redirects=False
+        ) as response:
+            return _Answer(response.status, response.headers, await _whole(response))
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MAX_BODY:
+            response.close()
+            raise HostUnavailable(f"the host's answer has more than {MAX_BODY} octets", "host.garbage")
+    return bytes(body)
+
+
+def _check_status(method: str, answer: _Answer) -> None:
+    """Raise HostUnavailable for a status that says nothing about the line."""
+    status = answer.status
+    if status in _CREDENTIALS:
+        raise HostUnavailable(f"the host does not take our credentials (HTTP {status})", "host.credentials")
+    if 300 <= status < 400:
+        raise HostUnavailable(f"the host sends us elsewhere (HTTP {status}): give its new address", "host.redirect")
+    if status in _LATER or (status >= 500 and not (method == "DELETE" and status in _NO_DELETE)):
+        raise HostUnavailable(f"the host can't do it now (HTTP {status})", after=service_of.retry_after(answer.headers))
+
+
+def _accepted(answer: _Answer) -> _Answer:
+    """Give an answer of success; HostRefused if it is none."""
+    if answer.status >= 400:
+        raise service_of.refusal(answer.status, answer.body)
+    return answer
+
+
+def _path(service: Resource) -> str:
+    identifier = service_of.identifier(service)
+    if not identifier:
+        raise HostUnavailable("the host's service has no usable id", "host.garbage")
+    return f"/service/{quote(identifier, safe='')}"

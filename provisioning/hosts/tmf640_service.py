@@ -1,0 +1,320 @@
+"""What a TMF640 Service says of a line, what is to be written to change it, and what a host's answers tell. Pure.
+
+A line is one Service, found by its card (`supportingResource.id`). The specification has no state for a barred line
+(TMF640 v4, ServiceStateType): it is `inactive`, with the characteristic `suspended`. Keys have no place in any of this.
+"""
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from provisioning.errors import HostRefused, HostUnavailable
+from provisioning.hosts.interface import ABSENT, Access, Condition, Line
+
+MAX_BODY: Final = 256 * 1024
+"""Octets of an answer or a callback; more is not read."""
+SHOWN: Final = 200
+"""Characters of what a host wrote that are told."""
+MAX_AFTER: Final = 3600.0
+"""Seconds that a host may ask us to wait."""
+MAX_HINTS: Final = 100
+MAX_ID: Final = 255
+KEPT_ITEMS: Final = 20
+"""Order items of the past that go back to the host with a change."""
+UNSETTLED: Final = Condition(Access.BARRED, "")
+"""What equals no condition that can be wanted: the host holds the line half this way and half that, or is not done with it."""
+
+Resource = dict[str, Any]
+_STATES: Final = {Access.OPEN: "active", Access.BARRED: "inactive", Access.ABSENT: "terminated"}
+_IN_ERROR: Final = frozenset({"inerror", "error", "failed", "rejected"})
+_IN_PROGRESS: Final = frozenset({"inprogress", "acknowledged", "pending", "accepted"})
+
+_NUMBER: Final = re.compile(r"\d(?:[ ().-]{0,2}\d){6,}")
+_KEY: Final = re.compile(r"[0-9A-Fa-f]{32,}", re.ASCII)
+_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,24}", re.ASCII)
+_MONITOR: Final = re.compile(r"/monitor/([A-Za-z0-9_~.-]{1,128})/?$", re.ASCII)
+_LINK: Final = re.compile(r"<([^<>]{1,1024})>([^<>,]{0,256})")
+
+
+def quoted(text: object) -> str:
+    """Repeat what a host wrote: on one line, numbers and keys masked, and cut."""
+    if not isinstance(text, str):
+        return ""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    # Masked before it is cut: the cut could leave a piece of a key that no longer looks like one.
+    return _NUMBER.sub(_shorten, _KEY.sub("********", plain))[:SHOWN].strip()
+
+
+def _shorten(found: re.Match[str]) -> str:
+    digits = found.group()
+    return f"{digits[:2]}********{digits[-2:]}"
+
+
+def parse(body: bytes) -> Any:  # noqa: ANN401  (JSON of a host)
+    """Read an answer's body; HostUnavailable if it is no JSON."""
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        raise HostUnavailable("the host's answer is no JSON", "host.garbage") from None
+
+
+def parse_or_none(body: bytes) -> Any:  # noqa: ANN401  (as above)
+    """Read a body that may be empty or anything."""
+    try:
+        return msgspec.json.decode(body) if body else None
+    except (ValueError, RecursionError):
+        return None
+
+
+# What a Service says
+
+
+def is_of(service: object, iccid: str) -> bool:
+    """Whether this is a Service for a card."""
+    if not isinstance(service, dict):
+        return False
+    if any(item.get("id") == iccid for item in _items(service, "supportingResource")):
+        return True
+    return _told(service, "iccid") == iccid
+
+
+def is_live(service: Resource) -> bool:
+    """Whether a Service has not ended."""
+    return service.get("state") != _STATES[Access.ABSENT]
+
+
+def identifier(service: object) -> str:
+    """Give a resource's id, or nothing if it has none that can stand in a path."""
+    found = service.get("id") if isinstance(service, dict) else None
+    if isinstance(found, int) and not isinstance(found, bool):
+        found = str(found)
+    return found if isinstance(found, str) and 0 < len(found) <= MAX_ID and found.strip(".") else ""
+
+
+def condition(service: Resource | None, line: Line) -> Condition:
+    """Tell how a host that has this Service holds the line; UNSETTLED where it is neither one thing nor the other."""
+    if service is None or not is_live(service):
+        return ABSENT
+    suspended = (_told(service, "suspended") or "false").lower() == "true"
+    number = (_told(service, "msisdn") or "").removeprefix("+") or None
+    if _told(service, "imsi") not in (None, line.imsi):
+        return UNSETTLED
+    if service.get("state") == _STATES[Access.OPEN] and not suspended:
+        return Condition(Access.OPEN, number)
+    if service.get("state") == _STATES[Access.BARRED]:
+        return Condition(Access.BARRED, number)
+    return UNSETTLED
+
+
+def has_order(service: Resource | None, call_id: str) -> bool:
+    """Whether a Service knows this call of ours."""
+    return service is not None and call_id in _orders(service)
+
+
+# What is written
+
+
+def creation(call_id: str, line: Line, wanted: Condition) -> Resource:
+    """Give the body that creates a line's Service."""
+    return {
+        "@type": "Service",
+        "serviceType": "RFS",
+        "startMode": "1",
+        "state": _STATES[wanted.access],
+        "serviceSpecification": {"id": line.profile, "@type": "ServiceSpecificationRef"},
+        "serviceCharacteristic": _characteristics([], line, wanted),
+        "supportingResource": [{"id": line.iccid, "@referredType": "LogicalResource"}],
+        "serviceOrderItem": [{"serviceOrderId": call_id, "itemId": "1", "itemAction": "add"}],
+    }
+
+
+def change(service: Resource, call_id: str, line: Line, wanted: Condition) -> Resource | None:
+    """Give the body that changes a Service to what is wanted; None if it is so already."""
+    specification = service.get("serviceSpecification")
+    held = specification.get("id") if isinstance(specification, dict) else None
+    if condition(service, line) == wanted and held in (None, line.profile):
+        return None
+    # A merge patch replaces a list as a whole (RFC 7396 §1): what else the host keeps there goes back as it was.
+    body: Resource = {
+        "state": _STATES[wanted.access],
+        "serviceCharacteristic": _characteristics(_items(service, "serviceCharacteristic"), line, wanted),
+        "serviceOrderItem": _with_order(service, call_id, "modify"),
+    }
+    if held not in (None, line.profile):
+        body["serviceSpecification"] = {"id": line.profile, "@type": "ServiceSpecificationRef"}
+    return body
+
+
+def termination(service: Resource, call_id: str) -> Resource:
+    """Give the body that ends a Service at a host that deletes none."""
+    return {"state": _STATES[Access.ABSENT], "serviceOrderItem": _with_order(service, call_id, "delete")}
+
+
+def _characteristics(held: list[Resource], line: Line, wanted: Condition) -> list[Resource]:
+    ours = {"iccid": line.iccid, "imsi": line.imsi}
+    if wanted.msisdn is not None:
+        ours["msisdn"] = wanted.msisdn
+    if wanted.access is Access.BARRED:
+        ours["suspended"] = "true"
+    others = [item for item in held if item.get("name") not in ("iccid", "imsi", "msisdn", "suspended")]
+    return others + [{"name": name, "valueType": "string", "value": value} for name, value in ours.items()]
+
+
+def _with_order(service: Resource, call_id: str, action: str) -> list[Resource]:
+    past = [item for item in _items(service, "serviceOrderItem") if item.get("serviceOrderId") != call_id]
+    return [*past[-KEPT_ITEMS:], {"serviceOrderId": call_id, "itemId": "1", "itemAction": action}]
+
+
+# What an answer tells
+
+
+def refusal(status: int, body: bytes) -> HostRefused:
+    """Give the error that a host refused with (TMF630 Error: code, reason, message)."""
+    return refused(parse_or_none(body), f"the host refused (HTTP {status})")
+
+
+def refused(error: object, what: str) -> HostRefused:
+    """Give a refusal with what the host said of it, and its code behind ours."""
+    if not isinstance(error, dict):
+        return HostRefused(what)
+    texts = [quoted(error.get(name)) for name in ("reason", "message")]
+    said = ": ".join(dict.fromkeys(text for text in texts if text))
+    theirs = quoted(_as_text(error.get("code")))
+    code = f"{HostRefused.code}.{theirs}" if _CODE.fullmatch(theirs) else ""
+    return HostRefused(f"{what}: {said[:SHOWN]}" if said else what, code)
+
+
+def speaks_of(body: bytes, call_id: str) -> bool:
+    """Whether a host's error names this call of ours."""
+    error = parse_or_none(body)
+    if not isinstance(error, dict):
+        return False
+    told = " ".join(_as_text(error.get(name)) or "" for name in ("reason", "message", "referenceError"))
+    return re.search(rf"(?<![\w.]){re.escape(call_id)}(?!\w|\.\w)", told) is not None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Give the seconds that a host wants us to wait; a date is taken by the host's own clock (RFC 9110 §10.2.3)."""
+    given = headers.get("Retry-After", "").strip()
+    try:
+        seconds = float(given) if given.isascii() and given.isdigit() else _until(given, headers.get("Date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), MAX_AFTER)
+
+
+def _until(date: str, now: str) -> float:
+    return (parsedate_to_datetime(date) - parsedate_to_datetime(now)).total_seconds()
+
+
+def monitor_path(headers: Mapping[str, str], body: bytes) -> str | None:
+    """Find the Monitor that a 202 names, by Location, Link or body; None if it names none.
+
+    Only its id is taken, never its host: a host behind a proxy gives addresses that are none of ours, and our token goes to
+    nobody else.
+    """
+    targets = [headers.get("Location", "")]
+    targets += [target for target, relation in _LINK.findall(headers.get("Link", "")[:4096]) if "rel" in relation]
+    paths = [path for target in targets if (path := _path_in(target))]
+    told = parse_or_none(body)
+    if not paths and isinstance(told, dict):
+        return _path_of(told)
+    return paths[0] if paths else None
+
+
+def _path_of(monitor: Resource) -> str | None:
+    """Give a Monitor's path by its href, or by its id where it says that it is a Monitor."""
+    href = monitor.get("href")
+    if isinstance(href, str) and (path := _path_in(href)):
+        return path
+    if monitor.get("@type") in ("Monitor", "MonitorRef"):
+        return _path_in(f"/monitor/{identifier(monitor)}")
+    return None
+
+
+def _path_in(target: str) -> str | None:
+    try:
+        match = _MONITOR.search(urlsplit(target).path)
+    except ValueError:
+        return None
+    return f"/monitor/{match.group(1)}" if match is not None and match.group(1).strip(".") else None
+
+
+def monitor_refusal(monitor: object) -> HostRefused | None:
+    """Give the refusal that a Monitor in error tells of (TMF640 v4, Monitor.response); None if it is in none."""
+    if _monitor_state(monitor) not in _IN_ERROR:
+        return None
+    assert isinstance(monitor, dict)
+    response = monitor.get("response")
+    told = response.get("body") if isinstance(response, dict) else None
+    if isinstance(told, str):
+        told = parse_or_none(told.encode("utf-8", "replace")) or {"message": told}
+    return refused(told, "the host could not do it")
+
+
+def in_progress(monitor: object) -> bool:
+    """Whether the work that a Monitor tells of goes on."""
+    return _monitor_state(monitor) in _IN_PROGRESS
+
+
+def _monitor_state(monitor: object) -> str:
+    state = monitor.get("state") if isinstance(monitor, dict) else None
+    return re.sub(r"[^a-z]", "", state.lower()) if isinstance(state, str) else ""
+
+
+# What a callback tells
+
+
+def mentions(body: bytes) -> tuple[list[str], str | None]:
+    """Give the call ids, and the path of the Monitor, that an event speaks of, whatever its kind; garbage speaks of none."""
+    envelope = parse_or_none(body) if len(body) <= MAX_BODY else None
+    event = envelope.get("event") if isinstance(envelope, dict) else None
+    if not isinstance(event, dict):
+        return [], None
+    resources = [found for name in ("service", "monitor") if isinstance(found := event.get(name), dict)]
+    calls = [call for found in resources for call in _orders(found) + _orders(_requested(found))]
+    monitor = event.get("monitor")
+    path = _path_of({**monitor, "@type": "Monitor"}) if isinstance(monitor, dict) else None
+    return list(dict.fromkeys(calls))[-MAX_HINTS:], path
+
+
+def _requested(monitor: Resource) -> Resource:
+    """Give the request that a Monitor keeps, which is an object or a text of one."""
+    request = monitor.get("request")
+    body = request.get("body") if isinstance(request, dict) else None
+    if isinstance(body, str):
+        body = parse_or_none(body.encode("utf-8", "replace"))
+    return body if isinstance(body, dict) else {}
+
+
+# Reading what a host wrote, whatever it is
+
+
+def _items(resource: Resource, name: str) -> list[Resource]:
+    found = resource.get(name)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _orders(resource: Resource) -> list[str]:
+    found = [item.get("serviceOrderId") for item in _items(resource, "serviceOrderItem")]
+    return [order for order in found if isinstance(order, str) and 0 < len(order) <= MAX_ID]
+
+
+def _told(service: Resource, name: str) -> str | None:
+    """Give a characteristic's value as text; None if the host does not tell it."""
+    for item in _items(service, "serviceCharacteristic"):
+        if item.get("name") == name:
+            value = item.get("value")
+            value = value.get("value") if isinstance(value, dict) else value
+            return _as_text(value)
+    return None
+
+
+def _as_text(value: object) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int) else None

@@ -1,0 +1,193 @@
+"""Numbers and keys at the edge: `+`, blanks around and filler are taken coming in, bare digits are kept.
+
+ICCID by ITU-T E.118, IMSI by TS 23.003 §2.2, MSISDN by E.164, EID by SGP.02, keys by TS 35.206 §2.3. Whatever is not
+what it is given as ends in IdentifierInvalid, whose text says which kind it is, what is wrong and what to do. It shows two
+digits of either end of a number, and nothing of a key.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Final, Literal
+
+import phonenumbers
+from phonenumbers import PhoneNumberFormat, ValidationResult
+from stdnum import luhn as luhn_digits
+from stdnum import numdb
+from stdnum.iso7064 import mod_97_10
+
+from provisioning.errors import IdentifierInvalid
+from provisioning.keys import SIZE, Keys
+
+LuhnRule = Literal["warn", "require"]
+"""What an issuer promises of the last digit of its ICCIDs; where it promises nothing, the caller warns."""
+
+_HEX: Final = re.compile(rf"[0-9A-Fa-f]{{{2 * SIZE}}}", re.ASCII)
+_MARKED_OP: Final = re.compile(r"OP\s*[:=]", re.IGNORECASE)
+_SPREADSHEET: Final = re.compile(r"[0-9][.,][0-9]+E\+?[0-9]+", re.IGNORECASE)
+"""8.94410E+18: a spreadsheet took the number for a quantity, and its last digits are lost."""
+
+
+def iccid(text: str, *, luhn: LuhnRule = "warn") -> str:
+    """Read an ICCID: 18 to 20 digits beginning with 89, the filler F of a padded reading taken off (ETSI TS 102 221 §13.2).
+
+    18 digits are an ICCID whose check digit was left out. With `luhn="require"` there must be one, and it must be right;
+    else ask `luhn_ok` and warn: some issuers ship 20 digits that no Luhn sum fits.
+    """
+    text = text.strip()
+    if text.startswith("98"):
+        raise _invalid("ICCID", text, "has the digits of each octet swapped, as a card stores them; swap them back")
+    digits = _digits(text.rstrip("Ff"), "ICCID")
+    if not 18 <= len(digits) <= 20 or not digits.startswith("89"):
+        raise _invalid("ICCID", digits, f"has {len(digits)} digits; 18 to 20 beginning with 89 are needed")
+    if luhn == "require" and not luhn_ok(digits):
+        why = "has no check digit" if len(digits) == 18 else "has a check digit that does not fit (Luhn)"
+        raise _invalid("ICCID", digits, f"{why}; compare it with the card, and look for a digit lost or mistyped")
+    return digits
+
+
+def luhn_ok(iccid: str) -> bool:
+    """Tell whether an ICCID ends in its Luhn check digit (E.118); 18 digits have none."""
+    return len(iccid) > 18 and luhn_digits.is_valid(iccid)
+
+
+def imsi(text: str) -> str:
+    """Read an IMSI: 14 or 15 digits, country and network code included."""
+    digits = _digits(text.strip(), "IMSI")
+    if len(digits) not in (14, 15):
+        raise _invalid("IMSI", digits, f"has {len(digits)} digits; 14 or 15 are needed, leading zeros included")
+    return digits
+
+
+def network(imsi: str) -> tuple[str, str]:
+    """Tell the home network of a checked IMSI: (MCC, MNC), the MNC with the two or three digits that its country uses.
+
+    The length of an MNC cannot be seen in an IMSI. Where the table of networks has none, or one of either length, this is
+    IdentifierInvalid and never a guess: a wrong MNC sends every roaming partner to a realm that is not ours.
+    """
+    mcc, rest = imsi[:3], imsi[3:]
+    lengths = {len(low) for low, high in _networks().get(mcc, ()) if low <= rest[: len(low)] <= high}
+    if len(lengths) != 1:
+        why = "may belong to two networks" if lengths else "belongs to no network"
+        raise _invalid("IMSI", imsi, f"{why} in the table of MCCs and MNCs; compare MCC and MNC with the host's")
+    return mcc, rest[: lengths.pop()]
+
+
+@cache
+def _networks() -> dict[str, list[tuple[str, str]]]:
+    """Give the ranges of MNCs (first, last) of each MCC; entries of other lengths are parts of one network."""
+    return {
+        mcc: [(low, high) for size, low, high, _, _ in children if size in (2, 3)]
+        for _, mcc, _, _, children in numdb.get("imsi").prefixes
+    }
+
+
+def msisdn(text: str) -> str:
+    """Read an international number (E.164), with or without `+`, into its digits."""
+    digits = _digits(text.strip().removeprefix("+"), "MSISDN")
+    if digits.startswith("0"):
+        raise _invalid(
+            "MSISDN", digits, "is as dialled at home; begin with the country code, as in 44..., without 0 or 00"
+        )
+    if len(digits) > 15:
+        raise _invalid("MSISDN", digits, f"has {len(digits)} digits; at most 15 are possible")
+    try:
+        parsed = phonenumbers.parse(f"+{digits}", None)
+    except phonenumbers.NumberParseException:
+        raise _invalid(
+            "MSISDN", digits, "has no known country code; give it as +44..., not as dialled at home"
+        ) from None
+    country = parsed.country_code
+    if phonenumbers.is_possible_number_with_reason(parsed) != ValidationResult.IS_POSSIBLE:
+        why = f"has {len(digits)} digits, which country code {country} does not use"
+        raise _invalid("MSISDN", digits, f"{why}; give all of them, the country code first")
+    if phonenumbers.format_number(parsed, PhoneNumberFormat.E164) != f"+{digits}":
+        raise _invalid("MSISDN", digits, f"has the prefix of home calls after country code {country}; leave that out")
+    return digits
+
+
+def eid(text: str) -> str:
+    """Read an EID: 32 digits, the last two of which check the others (ISO 7064 MOD 97-10)."""
+    digits = _digits(text.strip(), "EID")
+    if len(digits) != 32:
+        raise _invalid("EID", digits, f"has {len(digits)} digits; 32 are needed")
+    if not mod_97_10.is_valid(digits):
+        raise _invalid("EID", digits, "has check digits that do not fit; compare it with the device")
+    return digits
+
+
+def key(text: str, name: str) -> bytes:
+    """Read a key of 16 octets; `name` is Ki or OPc, for the error, which never shows the key."""
+    text = text.strip()
+    if _MARKED_OP.match(text):
+        raise _operators_key()
+    if not _HEX.fullmatch(text):
+        raise IdentifierInvalid(
+            f"{name} is not of {2 * SIZE} hexadecimal digits, but has {len(text)} characters; "
+            "give it bare, without 0x or separators",
+            f"identifier.{'opc' if name == 'OPc' else 'key'}",
+        )
+    return bytes.fromhex(text)
+
+
+def read_keys(row: Mapping[str, str | None]) -> Keys | None:
+    """Read `ki` and `opc` of a row of an import, in hexadecimal; None where it has neither.
+
+    Names of columns in any case. An `op` is refused: a card with OP for its OPc does not authenticate, and OP is
+    not to leave the operator's vault.
+    """
+    given = {name.strip().lower(): (text or "").strip() for name, text in row.items()}
+    if given.get("op"):
+        raise _operators_key()
+    ki, opc = given.get("ki", ""), given.get("opc", "")
+    if not ki and not opc:
+        return None
+    if not ki or not opc:
+        name, other = ("Ki", "OPc") if not ki else ("OPc", "Ki")
+        raise IdentifierInvalid(f"{name} is missing beside {other}; give both or neither", "identifier.key")
+    return Keys(key(ki, "Ki"), key(opc, "OPc"))
+
+
+class OpcWatch:
+    """Finds an OP that was given as OPc, over the rows of one import: each Ki makes another OPc of one OP."""
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, tuple[bytes, int]] = {}
+
+    def check(self, keys: Keys, row: int) -> None:
+        """Look at the keys of a row; IdentifierInvalid names the earlier row with this OPc and another Ki."""
+        # Digests, so that a dump of this object tells no key.
+        ki, opc = (hashlib.blake2b(secret, digest_size=SIZE).digest() for secret in (keys.ki, keys.opc))
+        first_ki, first_row = self._seen.setdefault(opc, (ki, row))
+        if first_ki != ki:
+            raise IdentifierInvalid(
+                f"OPc of row {row} is that of row {first_row}, whose Ki differs: this is an OP, or a row was mixed up. "
+                "OP is the operator's, OPc the card's: give OPc",
+                "identifier.opc",
+            )
+
+
+def _operators_key() -> IdentifierInvalid:
+    return IdentifierInvalid("an OP was given; OP is the operator's, OPc the card's: give OPc", "identifier.opc")
+
+
+def _digits(text: str, kind: str) -> str:
+    if text.isascii() and text.isdigit():
+        return text
+    if not text:
+        raise IdentifierInvalid(f"{kind} is missing; give it in digits", f"identifier.{kind.lower()}")
+    if _SPREADSHEET.fullmatch(text):
+        raise _invalid(kind, text, "was rounded by a spreadsheet; export it as text")
+    raise _invalid(kind, text, "is not made of digits; leave out blanks and separators")
+
+
+def _invalid(kind: str, text: str, what: str) -> IdentifierInvalid:
+    return IdentifierInvalid(f"{kind} {_shown(text)} {what}", f"identifier.{kind.lower()}")
+
+
+def _shown(text: str) -> str:
+    """Show enough of a number to find it in a file, and no more; what may be a key in the wrong column, not at all."""
+    if len(text) >= 2 * SIZE and not text.isdecimal():
+        return f"of {len(text)} characters"
+    return repr(f"{text[:2]}...{text[-2:]}" if len(text) > 4 else text)

@@ -1,0 +1,366 @@
+"""An order as a saga: what is done to a line step by step, how it is undone, and what to do next. Pure.
+
+Each step is written down before it is sent, and is done when reading back shows what was wanted. A host that refuses turns
+the order round: what was done is undone, the last first. A host that cannot be reached, or never shows it, is asked again
+under the same call id, later and later. After `ATTEMPTS` the order has failed: a person retries it, and it goes on where it
+stands. Some steps cannot be taken back; beyond one, a refusal is a failure as well.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from provisioning.errors import ProvisioningError
+from provisioning.hosts.interface import Access, Condition
+from provisioning.life import Trigger
+
+ATTEMPTS: Final = 12
+"""How often a step is tried until a person has to look at it."""
+FIRST_DELAY: Final = 1_000_000
+LAST_DELAY: Final = 300_000_000
+"""Microseconds until a step is tried again, doubled each time up to the last."""
+ERROR_SIZE: Final = 200
+"""Characters kept of why a step did not succeed."""
+
+
+class OrderRefused(ProvisioningError):
+    """An order that cannot be accepted, retried or cancelled as things stand."""
+
+    code = "order.refused"
+
+
+class Kind(StrEnum):
+    """What an order is for."""
+
+    ACTIVATE = "activate"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    SWAP = "swap"
+    TERMINATE = "terminate"
+    RETIRE = "retire"
+    """Opened by the gateway when a card's quarantine is over."""
+
+
+class OrderState(StrEnum):
+    """How an order stands; the last four are final, but a failed order can be retried or cancelled."""
+
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    COMPENSATED = "compensated"
+    CANCELLED = "cancelled"
+
+
+class Mark(StrEnum):
+    """How a step stands."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DONE = "done"
+    UNDONE = "undone"
+
+
+class Card(StrEnum):
+    """Which card of an order is meant: the line's own, or the one that a swap puts in its place."""
+
+    OWN = "own"
+    NEW = "new"
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A condition as a step wants it; `numbered`: with the line's MSISDN."""
+
+    access: Access
+    numbered: bool
+
+    def condition(self, msisdn: str) -> Condition:
+        """Give the condition for a line's number."""
+        return Condition(self.access, msisdn if self.numbered else None)
+
+
+class HostStep(msgspec.Struct, frozen=True):
+    """The host is brought to a condition, and to another one to take that back."""
+
+    name: str
+    card: Card
+    wanted: Wanted
+    undo: Wanted | None = None
+
+
+class HouseStep(msgspec.Struct, frozen=True):
+    """Something that the gateway does itself. `final`: it cannot be taken back."""
+
+    name: str
+    final: bool = False
+
+
+Step = HostStep | HouseStep
+
+_GONE, _SILENT = Wanted(Access.ABSENT, numbered=False), Wanted(Access.BARRED, numbered=False)
+_BARRED, _OPEN = Wanted(Access.BARRED, numbered=True), Wanted(Access.OPEN, numbered=True)
+
+SAGAS: Final[dict[Kind, tuple[Step, ...]]] = {
+    Kind.ACTIVATE: (
+        HostStep("host.activate", Card.OWN, _OPEN, undo=_GONE),
+        HouseStep("line.enable", final=True),
+    ),
+    Kind.SUSPEND: (
+        HouseStep("line.bar", final=True),
+        HostStep("host.suspend", Card.OWN, _BARRED),
+    ),
+    Kind.RESUME: (
+        HostStep("host.resume", Card.OWN, _OPEN, undo=_BARRED),
+        HouseStep("line.open", final=True),
+    ),
+    Kind.SWAP: (
+        HouseStep("line.notice"),
+        HostStep("host.prepare", Card.NEW, _SILENT, undo=_GONE),
+        HostStep("host.release", Card.OWN, _SILENT, undo=_OPEN),
+        HostStep("host.assign", Card.NEW, _OPEN, undo=_SILENT),
+        HouseStep("line.move", final=True),
+    ),
+    Kind.TERMINATE: (
+        HouseStep("line.close", final=True),
+        HostStep("host.terminate", Card.OWN, _SILENT),
+        HouseStep("line.end", final=True),
+    ),
+    Kind.RETIRE: (
+        HostStep("host.delete", Card.OWN, _GONE),
+        HouseStep("line.retire", final=True),
+    ),
+}
+"""The steps of each kind of order, in their order."""
+
+
+class Moment(StrEnum):
+    """When an order moves a card in its life."""
+
+    ACCEPTED = "accepted"
+    BEGUN = "begun"
+    DONE = "done"
+    FAILED = "failed"
+    COMPENSATED = "compensated"
+    CANCELLED = "cancelled"
+
+
+MOVES: Final[dict[tuple[Kind, Moment], tuple[tuple[Card, Trigger], ...]]] = {
+    (Kind.ACTIVATE, Moment.ACCEPTED): ((Card.OWN, Trigger.RESERVE),),
+    (Kind.ACTIVATE, Moment.BEGUN): ((Card.OWN, Trigger.BEGIN),),
+    (Kind.ACTIVATE, Moment.DONE): ((Card.OWN, Trigger.ENABLED),),
+    (Kind.ACTIVATE, Moment.FAILED): ((Card.OWN, Trigger.FAILED),),
+    (Kind.ACTIVATE, Moment.COMPENSATED): ((Card.OWN, Trigger.UNDONE),),
+    (Kind.ACTIVATE, Moment.CANCELLED): ((Card.OWN, Trigger.RELEASE),),
+    (Kind.SUSPEND, Moment.ACCEPTED): ((Card.OWN, Trigger.SUSPEND),),
+    (Kind.RESUME, Moment.DONE): ((Card.OWN, Trigger.RESUME),),
+    (Kind.SWAP, Moment.ACCEPTED): ((Card.NEW, Trigger.RESERVE),),
+    (Kind.SWAP, Moment.BEGUN): ((Card.NEW, Trigger.BEGIN),),
+    (Kind.SWAP, Moment.DONE): ((Card.OWN, Trigger.REPLACED), (Card.NEW, Trigger.ENABLED)),
+    (Kind.SWAP, Moment.FAILED): ((Card.NEW, Trigger.FAILED),),
+    (Kind.SWAP, Moment.COMPENSATED): ((Card.NEW, Trigger.UNDONE),),
+    (Kind.SWAP, Moment.CANCELLED): ((Card.NEW, Trigger.RELEASE),),
+    (Kind.TERMINATE, Moment.ACCEPTED): ((Card.OWN, Trigger.TERMINATE),),
+    (Kind.TERMINATE, Moment.DONE): ((Card.OWN, Trigger.ENDED),),
+    (Kind.RETIRE, Moment.DONE): ((Card.OWN, Trigger.RETIRE),),
+}
+"""Which card an order moves, at which moment, by which trigger of its life."""
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was asked for; keys never stand here."""
+
+    msisdn: str = ""
+    plan: str = ""
+    cause: str = ""
+    reason: str = ""
+    new_iccid: str = ""
+
+
+class StepLog(msgspec.Struct):
+    """What became of one step; `at` in microseconds. `note` is what the step has to remember of what it did."""
+
+    name: str
+    mark: Mark = Mark.WAITING
+    attempts: int = 0
+    at: int = 0
+    error: str = ""
+    note: str = ""
+
+
+class Order(msgspec.Struct):
+    """One order; times in microseconds. `undoing`: it goes backwards. `due_at`: not to be touched before."""
+
+    id: int
+    node: int
+    kind: Kind
+    iccid: str
+    host: str
+    state: OrderState
+    actor: str
+    request: Request
+    steps: list[StepLog]
+    undoing: bool
+    due_at: int
+    created_at: int
+    updated_at: int
+
+    @property
+    def open(self) -> bool:
+        """Whether something of it is still to be done."""
+        return self.state in (OrderState.ACCEPTED, OrderState.RUNNING)
+
+    def iccid_of(self, card: Card) -> str:
+        """Give the card that a step is about."""
+        return self.request.new_iccid if card is Card.NEW else self.iccid
+
+
+class Move(msgspec.Struct, frozen=True):
+    """What to do next: step number `place`, forwards or back."""
+
+    place: int
+    step: Step
+    undo: bool
+
+    def call_id(self, order: Order) -> str:
+        """Name this call: the same whenever it is tried again."""
+        return f"{order.id}.{self.place}{'u' if self.undo else ''}"
+
+
+def steps_of(kind: Kind, *, reasons_left: bool = False) -> list[StepLog]:
+    """Give the steps of a new order; a resume that leaves other reasons touches no host."""
+    saga = SAGAS[kind]
+    if kind is Kind.RESUME and reasons_left:
+        saga = saga[1:]
+    return [StepLog(step.name) for step in saga]
+
+
+def step_of(order: Order, place: int) -> Step:
+    """Give the definition of a step of an order."""
+    name = order.steps[place].name
+    return next(step for step in SAGAS[order.kind] if step.name == name)
+
+
+def next_move(order: Order) -> Move | None:
+    """Give what is to be done next; None: the order has come to its end, see `ending`."""
+    if not order.undoing:
+        for place, log in enumerate(order.steps):
+            if log.mark is not Mark.DONE:
+                return Move(place, step_of(order, place), undo=False)
+        return None
+    for place in reversed(range(len(order.steps))):
+        step = step_of(order, place)
+        if order.steps[place].mark in (Mark.SENT, Mark.DONE) and isinstance(step, HostStep) and step.undo is not None:
+            return Move(place, step, undo=True)
+    return None
+
+
+def is_fresh(order: Order, move: Move) -> bool:
+    """Whether a step is for a card that is in service nowhere yet."""
+    return not move.undo and (order.kind is Kind.ACTIVATE or move.step.name == "host.prepare")
+
+
+def begin(order: Order, move: Move, now: int) -> Moment | None:
+    """Write down that a step is about to be sent; tells of the first one."""
+    log = order.steps[move.place]
+    fresh = order.state is OrderState.ACCEPTED
+    order.state, order.updated_at = OrderState.RUNNING, now
+    log.at, log.attempts = now, log.attempts + 1
+    if not move.undo:
+        log.mark = Mark.SENT
+    return Moment.BEGUN if fresh else None
+
+
+def succeed(order: Order, move: Move, now: int) -> Moment | None:
+    """Write down that a step is done, or undone; tells of the order's end."""
+    log = order.steps[move.place]
+    log.mark, log.at, log.attempts = Mark.UNDONE if move.undo else Mark.DONE, now, 0
+    if not move.undo:
+        log.error = ""  # what kept it from being done is over; a step that is taken back keeps why
+    order.updated_at, order.due_at = now, now
+    if next_move(order) is not None:
+        return None
+    order.state = OrderState.COMPENSATED if order.undoing else OrderState.DONE
+    return Moment.COMPENSATED if order.undoing else Moment.DONE
+
+
+def refuse(order: Order, move: Move, error: str, now: int, *, untouched: bool = False) -> Moment | None:
+    """The host said no: turn round, or give up where something cannot be taken back.
+
+    `untouched`: it holds the card for somebody else, so that there is nothing of ours to take back.
+    """
+    _note(order, move, error, now)
+    if untouched and not move.undo:
+        order.steps[move.place].mark = Mark.WAITING
+    if move.undo or not can_undo(order):
+        return _give_up(order)
+    order.undoing = True
+    order.steps[move.place].attempts = 0
+    if next_move(order) is None:
+        order.state = OrderState.COMPENSATED
+        return Moment.COMPENSATED
+    return None
+
+
+def postpone(order: Order, move: Move, error: str, now: int, after: int | None = None) -> Moment | None:
+    """The host could not be reached, or did not show it: try again later; `after`: microseconds that it asked for."""
+    _note(order, move, error, now)
+    attempts = order.steps[move.place].attempts
+    if attempts >= ATTEMPTS:
+        return _give_up(order)
+    order.due_at = now + max(after or 0, min(LAST_DELAY, FIRST_DELAY << max(attempts - 1, 0)))
+    return None
+
+
+def retry(order: Order, now: int) -> Moment | None:
+    """A person wants a failed order to go on where it stands; an order that waits is tried now."""
+    if order.state not in (OrderState.FAILED, OrderState.ACCEPTED, OrderState.RUNNING):
+        raise OrderRefused(f"the order is {order.state}: there is nothing to retry", "order.state")
+    again = order.state is OrderState.FAILED
+    for log in order.steps:
+        log.attempts = 0
+    if again:
+        order.state = OrderState.RUNNING
+    order.due_at = order.updated_at = now
+    return Moment.BEGUN if again else None
+
+
+def cancel(order: Order, now: int) -> Moment | None:
+    """A person wants it undone: at once if nothing was sent, by compensation if all of it can be taken back."""
+    if order.state is OrderState.ACCEPTED:
+        if (order.kind, Moment.ACCEPTED) in MOVES and (order.kind, Moment.CANCELLED) not in MOVES:
+            raise OrderRefused(f"the order moved its card already, and its life has no way back: {order.kind}", "order.state")
+        order.state, order.updated_at = OrderState.CANCELLED, now
+        return Moment.CANCELLED
+    if order.state not in (OrderState.RUNNING, OrderState.FAILED) or order.undoing or not can_undo(order):
+        stands = "goes back already" if order.undoing else f"is {order.state}, and its steps cannot all be taken back"
+        raise OrderRefused(f"the order {stands}", "order.state")
+    again = order.state is OrderState.FAILED
+    order.undoing, order.state, order.due_at, order.updated_at = True, OrderState.RUNNING, now, now
+    for log in order.steps:
+        log.attempts = 0
+    if next_move(order) is None:
+        order.state = OrderState.COMPENSATED
+        return Moment.COMPENSATED
+    return Moment.BEGUN if again else None
+
+
+def can_undo(order: Order) -> bool:
+    """Whether every step that was sent so far can be taken back; a step of the house has its effect once it is sent."""
+    for place, log in enumerate(order.steps):
+        if log.mark in (Mark.WAITING, Mark.UNDONE):
+            continue
+        step = step_of(order, place)
+        if step.final if isinstance(step, HouseStep) else step.undo is None:
+            return False
+    return True
+
+
+def _note(order: Order, move: Move, error: str, now: int) -> None:
+    log = order.steps[move.place]
+    log.at, log.error, order.updated_at = now, error[:ERROR_SIZE], now
+
+
+def _give_up(order: Order) -> Moment:
+    order.state = OrderState.FAILED
+    return Moment.FAILED

@@ -1,0 +1,225 @@
+"""`tpo sim` and `tpo order`: what they ask of the gateway, what they print, how they exit."""
+
+import json
+
+import pytest
+from support.scripted_gateway import Refuse, scripted, write_config
+
+from gateway.cli import main
+
+ICCID, NEW = "8944100000000000013", "8944100000000000021"
+TAKEN = {"order": "77", "state": "accepted", "repeated": False, "iccid": ICCID}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_config(tmp_path)
+    return tmp_path
+
+
+def tpo(folder, *arguments):
+    return main(["--config", str(folder / "gateway.yaml"), *arguments])
+
+
+def step(name, mark="done", attempts=0, error=None):
+    return {"name": name, "mark": mark, "attempts": attempts, "at": None, "error": error}
+
+
+def order(state="done", *steps, error=None, undoing=False):
+    return {
+        "id": "77",
+        "kind": "activate",
+        "state": state,
+        "iccid": ICCID,
+        "msisdn": "44********23",
+        "host": "hlr",
+        "actor": "socket:0",
+        "undoing": undoing,
+        "error": error,
+        "created_at": "2026-11-01T00:00:00Z",
+        "updated_at": "2026-11-01T00:00:00Z",
+        "due_at": None,
+        "steps": list(steps) or [step("host.activate"), step("line.enable")],
+    }
+
+
+ACTIVATE = ("sim", "activate", ICCID, "--msisdn", "447700900123", "--plan", "payg-gb")
+
+
+def test_activate_orders_and_says_how_to_follow(folder, capsys):
+    with scripted(folder, sim__activate=TAKEN) as script:
+        assert tpo(folder, *ACTIVATE, "--cause", "wateraid", "--key", "shop-1") == 0
+    assert script.asked == [
+        (
+            "sim.activate",
+            {"iccid": ICCID, "msisdn": "447700900123", "plan": "payg-gb", "cause": "wateraid", "key": "shop-1"},
+        )
+    ]
+    told = capsys.readouterr()
+    assert "order     77\n" in told.out
+    assert "`tpo order show 77`" in told.err
+
+
+def test_what_is_not_said_is_not_asked_for_and_json_is_all_that_is_printed(folder, capsys):
+    with scripted(folder, sim__activate=TAKEN) as script:
+        assert tpo(folder, *ACTIVATE, "--json") == 0
+    assert script.params("sim.activate") == [{"iccid": ICCID, "msisdn": "447700900123", "plan": "payg-gb"}]
+    told = capsys.readouterr()
+    assert (json.loads(told.out), told.err) == (TAKEN, "")
+
+
+def test_waiting_tells_each_change_of_a_step_once_and_exits_0_when_done(folder, capsys, monkeypatch):
+    monkeypatch.setattr("gateway.cli.following.POLL", 0)
+    first = order("running", step("host.activate", "sent", 1), step("line.enable", "waiting"))
+    again = order("running", step("host.activate", "sent", 2, "busy\x1b[2J"), step("line.enable", "waiting"))
+    with scripted(folder, sim__activate=TAKEN, order__show=[first, first, again, again, order()]):
+        assert tpo(folder, *ACTIVATE, "--wait", "--json") == 0
+    told = capsys.readouterr()
+    assert told.err.splitlines() == [
+        "host.activate: sent",
+        "order 77: running",
+        "host.activate: sent, try 2: busy�[2J",
+        "host.activate: done",
+        "line.enable: done",
+        "order 77: done",
+    ]
+    assert json.loads(told.out)["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [("failed", "tpo order retry 77"), ("compensated", "order it again"), ("cancelled", "order it again")],
+)
+def test_waiting_for_what_does_not_succeed_exits_1_and_says_why_and_what_to_do(folder, capsys, state, advice):
+    ended = order(state, step("host.activate", "undone", 0, "the host said no"), error="the host said no")
+    with scripted(folder, sim__activate=TAKEN, order__show=ended):
+        assert tpo(folder, *ACTIVATE, "--wait") == 1
+    told = capsys.readouterr().err
+    assert f"the order is {state}: the host said no" in told
+    assert advice in told
+
+
+def test_ctrl_c_leaves_the_order_running_and_says_so(folder, capsys, monkeypatch):
+    def interrupted(_params):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gateway.cli.following.follow", lambda *_, **__: interrupted(None))
+    with scripted(folder, sim__activate=TAKEN):
+        assert tpo(folder, *ACTIVATE, "--wait") == 75
+    assert "order 77 goes on without you; see it with `tpo order show 77`" in capsys.readouterr().err
+
+
+def test_a_refusal_exits_1_with_the_reason(folder, capsys):
+    with scripted(folder, sim__activate=Refuse(409, "sim.state", "the card is active")):
+        assert tpo(folder, *ACTIVATE, "--wait") == 1
+    assert "the card is active" in capsys.readouterr().err
+
+
+def test_orders_without_a_gateway_exit_69(folder, capsys):
+    assert tpo(folder, *ACTIVATE) == 69
+    assert tpo(folder, "order", "retry", "77", "--wait") == 69
+    assert capsys.readouterr().err.count("the gateway is not running") == 2
+
+
+def test_resume_finds_the_only_reason(folder):
+    card = {"state": "suspended", "suspended_for": ["credit"]}
+    with scripted(folder, sim__show=card, sim__resume=TAKEN) as script:
+        assert tpo(folder, "sim", "resume", ICCID) == 0
+    assert script.params("sim.resume") == [{"iccid": ICCID, "reason": "credit"}]
+
+
+def test_resume_asks_which_reason_where_several_hold_and_orders_nothing(folder, capsys):
+    card = {"state": "suspended", "suspended_for": ["credit", "fraud"]}
+    with scripted(folder, sim__show=card) as script:
+        assert tpo(folder, "sim", "resume", ICCID) == 64
+    assert [name for name, _ in script.asked] == ["sim.show"]
+    assert "suspended for credit and fraud" in capsys.readouterr().err
+
+
+def test_resume_of_an_active_card_is_refused(folder, capsys):
+    with scripted(folder, sim__show={"state": "active", "suspended_for": []}):
+        assert tpo(folder, "sim", "resume", ICCID) == 1
+    assert "the card is active, and suspended for nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sim", "terminate", ICCID),
+        ("sim", "suspend", ICCID),
+        ("sim", "suspend", ICCID, "--reason", "boredom"),
+        ("sim", "activate", ICCID, "--plan", "payg-gb"),
+        ("sim", "swap", ICCID),
+        ("sim", "list", "--state", "lost"),
+        ("order", "list", "--state", "lost"),
+    ],
+)
+def test_what_is_not_said_right_exits_64_before_anything_is_asked(folder, arguments):
+    with scripted(folder) as script:
+        assert tpo(folder, *arguments) == 64
+    assert script.asked == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "action", "params"),
+    [
+        (("suspend", ICCID, "--reason", "fraud"), "sim.suspend", {"iccid": ICCID, "reason": "fraud"}),
+        (("resume", ICCID, "--reason", "fraud"), "sim.resume", {"iccid": ICCID, "reason": "fraud"}),
+        (("swap", ICCID, NEW), "sim.swap", {"iccid": ICCID, "new_iccid": NEW}),
+        (("terminate", ICCID, "--yes", "--reason", "moved"), "sim.terminate", {"iccid": ICCID, "reason": "moved"}),
+    ],
+)
+def test_each_order_asks_for_its_action(folder, arguments, action, params):
+    with scripted(folder, **{action.replace(".", "__"): TAKEN}) as script:
+        assert tpo(folder, "sim", *arguments) == 0
+    assert script.asked == [(action, params)]
+
+
+def test_reconcile_exits_75_while_differences_remain(folder, capsys):
+    row = {"iccid": ICCID, "host": "hlr", "state": "active", "wanted": "open", "found": "barred", "repaired": False}
+    with scripted(folder, sim__reconcile=[{"rows": [row]}, {"rows": [row | {"repaired": True}]}]) as script:
+        assert tpo(folder, "sim", "reconcile") == 75
+        assert tpo(folder, "sim", "reconcile", "--host", "hlr", "--repair") == 0
+    assert script.params("sim.reconcile") == [{"host": None, "repair": False}, {"host": "hlr", "repair": True}]
+    assert "1 card differs; --repair" in capsys.readouterr().err
+
+
+def test_a_long_list_is_read_page_by_page(folder, capsys):
+    def page(params):
+        first = int(params["after"] or 0)
+        rows = [{"iccid": str(number)} for number in range(first + 1, first + params["limit"] + 1)]
+        return {"rows": rows, "next": rows[-1]["iccid"]}
+
+    with scripted(folder, sim__list=page) as script:
+        assert tpo(folder, "sim", "list", "--limit", "2500", "--state", "active", "--json") == 0
+    assert [row["iccid"] for row in json.loads(capsys.readouterr().out)] == [str(n) for n in range(1, 2501)]
+    assert [(p["after"], p["limit"], p["state"]) for p in script.params("sim.list")] == [
+        ("", 1000, "active"),
+        ("1000", 1000, "active"),
+        ("2000", 500, "active"),
+    ]
+
+
+def test_show_tells_the_card_then_its_history(folder, capsys):
+    history = {"iccid": ICCID, "rows": [{"at": "t", "trigger": "reserve", "order": "77"}]}
+    with scripted(folder, sim__show={"iccid": ICCID, "state": "active"}, sim__history=history):
+        assert tpo(folder, "sim", "show", ICCID) == 0
+        plain = capsys.readouterr().out
+        assert tpo(folder, "sim", "show", ICCID, "--json") == 0
+    assert plain.index("active") < plain.index("reserve")
+    assert json.loads(capsys.readouterr().out)["history"] == history["rows"]
+
+
+def test_order_list_show_cancel_and_retry(folder, capsys):
+    with scripted(
+        folder, order__list={"rows": [order()]}, order__show=order(), order__cancel=order(), order__retry=order()
+    ) as script:
+        assert tpo(folder, "order", "list", "--state", "done") == 0
+        assert tpo(folder, "order", "show", "77") == 0
+        assert tpo(folder, "order", "cancel", "77") == 0
+        assert tpo(folder, "order", "retry", "77") == 0
+        assert tpo(folder, "order", "retry", "77", "--wait", "--json") == 0
+    assert script.params("order.list") == [{"limit": 20, "state": "done"}]
+    assert script.params("order.cancel") == [{"id": "77"}]
+    assert script.params("order.retry") == [{"id": "77"}, {"id": "77"}]
+    assert capsys.readouterr().out.count("line.enable") == 4
