@@ -329,7 +329,7 @@ def cancel(order: Order, now: int) -> Moment | None:
     """A person wants it undone: at once if nothing was sent, by compensation if all of it can be taken back."""
     if order.state is OrderState.ACCEPTED:
         if (order.kind, Moment.ACCEPTED) in MOVES and (order.kind, Moment.CANCELLED) not in MOVES:
-            raise OrderRefused(f"the order moved its card already, and its life has no way back: {order.kind}", "order.state")
+            raise OrderRefused(f"an order to {order.kind} holds from the moment it is accepted", "order.state")
         order.state, order.updated_at = OrderState.CANCELLED, now
         return Moment.CANCELLED
     if order.state not in (OrderState.RUNNING, OrderState.FAILED) or order.undoing or not can_undo(order):

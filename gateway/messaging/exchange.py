@@ -23,7 +23,7 @@ from gateway.messaging.sweeping import ExpireTexts, overdue_texts
 from gateway.messaging.texts import Step, Text, from_row
 from gateway.store import tables
 from gateway.store.batch import Unit
-from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
+from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreError
 from gateway.store.lane import Lane
 from protocols.errors import LocalProtocolError
 from protocols.smpp.alphabets import Alphabet
@@ -37,6 +37,7 @@ from protocols.smpp.retries import Retry, retry_of
 
 PAGE = 2000
 """Texts that are read at once when the queue is filled from the store."""
+UNKNOWN = "nobody knows whether the store has it: the peer has to send it again"
 RETRY_SECONDS = 5.0
 """How long a part waits that the SMSC may take later, or that the store could not note."""
 REDELIVERY_US = 10_000_000
@@ -389,7 +390,11 @@ class Exchange:
             for waiting in self._in_hand.pop(key):
                 waiting.respond(command_status=CommandStatus.ESME_RX_T_APPN)
 
-        self._post(TakeArrival(self._office, came), done, failed)
+        def lost() -> None:
+            for waiting in self._in_hand.pop(key):
+                waiting.drop_connection(UNKNOWN)
+
+        self._post(TakeArrival(self._office, came), done, failed, lost)
 
     def _happened(self, line: _Line, event: LinkEvent) -> None:
         if isinstance(event, LinkUp):
@@ -446,15 +451,27 @@ class Exchange:
             for _, request in receipts:
                 request.respond(command_status=CommandStatus.ESME_RX_T_APPN)
 
-        known = [receipt for receipt, _ in receipts if receipt.forms or receipt.reference is not None]
-        self._post(NoteReceipts(self._office, known), done, failed)
+        def lost() -> None:
+            for _, request in receipts:
+                request.drop_connection(UNKNOWN)
 
-    def _post(self, unit: Unit[Any], done: Callable[[Any], None], failed: Callable[[], None] = lambda: None) -> None:
-        """Hand a unit to the lane; `failed` is called where nothing of it was committed, or nobody knows."""
+        known = [receipt for receipt, _ in receipts if receipt.forms or receipt.reference is not None]
+        self._post(NoteReceipts(self._office, known), done, failed, lost)
+
+    def _post(
+        self,
+        unit: Unit[Any],
+        done: Callable[[Any], None],
+        failed: Callable[[], None] = lambda: None,
+        lost: Callable[[], None] | None = None,
+    ) -> None:
+        """Hand a unit to the lane; `failed` is called where nothing of it was committed, `lost` where nobody knows."""
 
         def finish(answer: Any, error: StoreError | None) -> None:  # noqa: ANN401  (whatever the unit answers)
             if error is None:
                 done(answer)
+            elif lost is not None and isinstance(error, OutcomeUnknown):
+                lost()
             else:
                 failed()
 

@@ -107,8 +107,8 @@ class AcceptOrder(OrderUnit):
         if sim is None:
             raise OrderRefused("this card is not in the inventory; take it in by `tpo sim import`", "sim.unknown")
         if sim.order_id is not None:
-            to_do = "wait for it, or cancel it"
-            raise OrderRefused(f"order {sim.order_id} works on this card; {to_do}", "order.busy")
+            to_do = "`tpo sim show` names it; wait for it, or cancel it"
+            raise OrderRefused(f"another order works on this card; {to_do}", "order.busy")
         return sim
 
     def _activate(self, batch: Batch, sim: Sim) -> tuple[str, bool]:

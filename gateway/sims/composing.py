@@ -19,7 +19,7 @@ class Composer:
         codes = settings.messaging.short_codes
         self._sender = codes[0] if codes else settings.operator.name[:NAME_SIZE].strip()
         words = {WELCOME: settings.provisioning.welcome, SWAP: settings.provisioning.swap_text}
-        self._words = {kind: text.replace("{operator}", settings.operator.name) for kind, text in words.items()}
+        self._words = {kind: text.format(operator=settings.operator.name) for kind, text in words.items()}
         self._linked = bool(settings.smpp.links)
         self._validity = settings.messaging.validity * 1_000_000
         self._alphabet = alphabet

@@ -217,15 +217,15 @@ class Conductor:
     # Steps of the host
 
     async def _host_step(self, order: Order, move: Move, step: HostStep, cards: Mapping[Card, Sim]) -> Order | None:
-        desk = self._desks.get(order.host)
-        if desk is None:
-            error = f"the host {order.host!r} is not among provisioning.hosts"
-            return await self._submit_order(PostponeStep(order.id, move, error))
         card = cards[step.card]
         wanted = self._wanted(step, move, cards, order)
         line = line_of(self._house, card)
         if await self._submit(BeginStep(order.id, move)) is None:
             return None
+        desk = self._desks.get(order.host)
+        if desk is None:
+            error = f"the host {order.host!r} is not among provisioning.hosts"
+            return await self._submit_order(PostponeStep(order.id, move, error))
         call_id = move.call_id(order)
         hint = self._hints[call_id] = asyncio.Event()
         try:

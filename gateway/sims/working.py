@@ -69,7 +69,7 @@ class EndStep(OrderUnit):
         moment = succeed(order, move, batch.now)
         self.reach(batch, order, moment)
         if moment is Moment.COMPENSATED:
-            let_go(self, batch, order)
+            let_go(batch, order)
 
 
 class RefuseStep(OrderUnit):
@@ -88,7 +88,7 @@ class RefuseStep(OrderUnit):
         moment = refuse(order, self._move, self._error, batch.now, untouched=self._untouched)
         self.reach(batch, order, moment)
         if moment is Moment.COMPENSATED:
-            let_go(self, batch, order)
+            let_go(batch, order)
         return order
 
 
@@ -142,11 +142,11 @@ def _decided(
         return refusal
     unit.reach(batch, order, moment)
     if moment in (Moment.CANCELLED, Moment.COMPENSATED):
-        let_go(unit, batch, order)
+        let_go(batch, order)
     return order
 
 
-def let_go(unit: OrderUnit, batch: Batch, order: Order) -> None:
+def let_go(batch: Batch, order: Order) -> None:
     """Free what was promised to a card that did not become a line after all."""
     for card in Card:
         sim = batch.shelf(SimShelf).get(order.iccid_of(card))

@@ -9,16 +9,18 @@ Conditions that a partial index stands on are literal text, since SQLite takes s
 from collections.abc import Iterator
 from typing import Any, ClassVar, Final, Protocol
 
-from sqlalchemy import Connection, Table, delete, func, or_, select, text, tuple_, update
+from sqlalchemy import Connection, Table, case, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.store.batch import Batch
 from gateway.store.nodes import SPAN_BITS
-from gateway.store.tables import answers, idempotency_keys, nodes, outbox, sessions, usage
+from gateway.store.tables import answers, idempotency_keys, nodes, orders, outbox, sessions, usage
 
 LIMIT: Final = 250
 """Rows of one step: a few milliseconds of the lane."""
 MICROSECONDS: Final = 1_000_000
+_ENDED_AT: Final = case((orders.c.open == 0, orders.c.updated_at))
+"""When an order ended; nothing while it is open."""
 
 
 class Retention(Protocol):
@@ -40,6 +42,10 @@ class Retention(Protocol):
     def usage(self) -> int:
         """From the time of use."""
 
+    @property
+    def orders(self) -> int:
+        """From their end."""
+
 
 class Sweep:
     """One step: delete what is past its retention, about `limit` rows at most."""
@@ -60,6 +66,7 @@ class Sweep:
             (sweep_answers, kept.answers),
             (lambda *step: sweep_oldest(*step, table=outbox, time=sent_at), kept.outbox),
             (lambda *step: sweep_oldest(*step, table=usage, time=usage.c.event_at), kept.usage),
+            (lambda *step: sweep_oldest(*step, table=orders, time=_ENDED_AT), kept.orders),
             (sweep_sessions, kept.sessions),
             (sweep_keys, kept.sessions),
         ):

@@ -46,6 +46,11 @@ class Request:
         self._answered = True
         return sent
 
+    def drop_connection(self, detail: str) -> None:
+        """End the connection instead of answering: nobody knows what the answer would be, and the peer has to ask again."""
+        self._answered = True
+        self.connection.evict(detail=detail)
+
 
 class Owner(Protocol):
     """The link or server, as a connection sees it."""

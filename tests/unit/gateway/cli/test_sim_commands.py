@@ -3,9 +3,11 @@
 import json
 
 import pytest
+import typer
 from support.scripted_gateway import Refuse, scripted, write_config
 
 from gateway.cli import main
+from gateway.cli.following import finish
 
 ICCID, NEW = "8944100000000000013", "8944100000000000021"
 TAKEN = {"order": "77", "state": "accepted", "repeated": False, "iccid": ICCID}
@@ -99,13 +101,13 @@ def test_waiting_for_what_does_not_succeed_exits_1_and_says_why_and_what_to_do(f
     assert advice in told
 
 
-def test_ctrl_c_leaves_the_order_running_and_says_so(folder, capsys, monkeypatch):
-    def interrupted(_params):
+def test_ctrl_c_leaves_the_order_running_and_says_so(capsys):
+    def interrupt(_seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gateway.cli.following.follow", lambda *_, **__: interrupted(None))
-    with scripted(folder, sim__activate=TAKEN):
-        assert tpo(folder, *ACTIVATE, "--wait") == 75
+    with pytest.raises(typer.Exit) as ended:
+        finish(lambda *_: order("running"), "77", as_json=False, sleep=interrupt)
+    assert ended.value.exit_code == 75
     assert "order 77 goes on without you; see it with `tpo order show 77`" in capsys.readouterr().err
 
 

@@ -5,11 +5,13 @@ from sqlalchemy import event, func, insert, select
 from support.lanes import Workplace
 
 from gateway.store.sweeper import Sweep
-from gateway.store.tables import answers, idempotency_keys, nodes, outbox, sessions, usage
+from gateway.store.tables import answers, idempotency_keys, nodes, orders, outbox, sessions, usage
 
 NOW = 1_700_000_000_000_000
 HOUR = 3_600_000_000
-RETENTION = SimpleNamespace(answers=48 * 3600, outbox=24 * 3600, sessions=400 * 86_400, usage=90 * 86_400)
+RETENTION = SimpleNamespace(
+    answers=48 * 3600, outbox=24 * 3600, sessions=400 * 86_400, usage=90 * 86_400, orders=90 * 86_400
+)
 FIRST = 1 << 40
 
 
@@ -127,6 +129,29 @@ def test_a_session_goes_after_its_retention_and_an_open_one_stays(place):
     assert sweep(place) == 3  # the answers of one, then it and another
     assert sweep(place) == 0
     assert ids(place, sessions) == [2, 3]
+
+
+def an_order(number, hours_ago, *, is_open=0):
+    names = ("kind", "iccid", "host", "state", "actor")
+    return {
+        **dict.fromkeys(names, "x"),
+        "id": number,
+        "node": 1,
+        "request": b"",
+        "steps": b"",
+        "undoing": 0,
+        "due_at": 0,
+        "created_at": 0,
+        "updated_at": NOW - hours_ago * HOUR,
+        "open": is_open,
+    }
+
+
+def test_an_order_goes_after_its_retention_unless_it_is_open(place):
+    old, young = 90 * 24 + 1, 90 * 24 - 1
+    put(place, orders, an_order(FIRST, old), an_order(FIRST + 1, old, is_open=1), an_order(FIRST + 2, young))
+    sweep(place)
+    assert ids(place, orders) == [FIRST + 1, FIRST + 2]
 
 
 def test_usage_goes_after_its_retention(place):
