@@ -40,6 +40,7 @@ bench: .venv/develop.stamp   ## charging requests and texts a second, beside an 
 	$(BIN)/python -m tests.bench.charging
 	$(BIN)/python -m tests.bench.link
 	$(BIN)/python -m tests.bench.texts
+	$(BIN)/python -m tests.bench.sims
 
 fuzz: .venv/develop.stamp   ## longer runs of the codec and node under random bytes
 	HYPOTHESIS_PROFILE=long $(PYTEST) tests/fuzz --timeout 3600

@@ -79,6 +79,7 @@ class Conductor:
         self._plans, self._notice = plans, notice
         self._reauthorise, self._abort, self._enqueue, self._alarm = reauthorise, abort, enqueue, alarm
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._hints: dict[str, asyncio.Event] = {}
         self._wake = asyncio.Event()
         self._scanner: asyncio.Task[None] | None = None
@@ -91,6 +92,25 @@ class Conductor:
         """How many orders are being carried out."""
         return len(self._running)
 
+    @property
+    def hosts(self) -> Mapping[str, bool]:
+        """Give every host, and whether it answered when it was last asked."""
+        return {name: name not in self._unreachable for name in self._desks}
+
+    @property
+    def desks(self) -> Mapping[str, Desk]:
+        """The hosts by name."""
+        return self._desks
+
+    def adopt(self, desks: dict[str, Desk], terms: Terms, *, plans: Mapping[str, str], notice: float) -> None:
+        """Go by other hosts and terms from each order's next step on; a host that is left is closed when its steps are over."""
+        left = [desk for name, desk in self._desks.items() if desks.get(name) is not desk]
+        self._desks, self._terms, self._plans, self._notice = desks, terms, plans, notice
+        if left:
+            task = asyncio.create_task(_close(left, list(self._running.values())), name="hosts that were left")
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
     def start(self) -> None:
         """Go on with every open order."""
         self._scanner = asyncio.create_task(self._scan(), name="orders")
@@ -100,7 +120,7 @@ class Conductor:
         tasks = [*self._running.values(), *([self._scanner] if self._scanner else [])]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *self._closing, return_exceptions=True)
         for desk in self._desks.values():
             await desk.host.close()
 
@@ -158,15 +178,15 @@ class Conductor:
     async def _scan(self) -> None:
         while True:
             self._wake.clear()
+            busy = set(self._running)  # what is read of these may be old when it is here
             try:
                 for order in await asyncio.to_thread(self._house.read, self._due):
-                    if order.id not in self._running and len(self._running) < PAGE:
+                    if order.id not in busy and order.id not in self._running and len(self._running) < PAGE:
                         task = asyncio.create_task(self._carry(order), name=f"order {order.id}")
                         self._running[order.id] = task
             except Exception as error:  # noqa: BLE001  (a store in trouble must not end the work for good)
                 self._alarm("daemon.timer.failed", {"timer": "orders", "detail": type(error).__name__})
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), SCAN_SECONDS)
+            await _wait(self._wake, SCAN_SECONDS)
 
     def _due(self, connection: Connection) -> list[Order]:
         found = (
@@ -251,8 +271,7 @@ class Conductor:
         wait = pending.after if pending is not None else 0.0
         while True:
             if wait:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(hint.wait(), wait)
+                await _wait(hint, wait)
                 hint.clear()
             async with desk.slots:
                 reading = await desk.host.read(line)
@@ -323,6 +342,22 @@ class Conductor:
     async def _submit_order(self, unit: Unit[Any]) -> Order:
         order: Order = await self._submit(unit)
         return order
+
+
+async def _close(desks: Sequence[Desk], orders: Sequence[asyncio.Task[None]]) -> None:
+    """Close hosts once the orders that may be speaking with them have come to a rest."""
+    if orders:
+        await asyncio.wait(orders)
+    for desk in desks:
+        await desk.host.close()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, so long at most."""
+    # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the event, and `stop` would wait for ever.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _cards(connection: Connection, order: Order) -> dict[Card, Sim]:

@@ -27,7 +27,7 @@ from gateway.subscribers.opening import (
     open_subscriber,
 )
 from provisioning.life import SuspendReason, Trigger, resumed
-from provisioning.orders import Card, Mark, Move, Order, begin, succeed
+from provisioning.orders import Card, Mark, Move, Order, begin, refuse, succeed
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -122,6 +122,11 @@ class Enable(LineStep):
         request = order.request
         shares = (Share(request.cause, WHOLE),) if request.cause else ()
         numbers = {MSISDN: request.msisdn, IMSI: sim.imsi, ICCID: sim.iccid}
+        taken = [kind for kind, number in numbers.items() if batch.shelf(LineShelf).current(kind, number) is not None]
+        if taken:  # by an import of lines, since the order was accepted
+            error = f"{', '.join(taken)}: belongs to another line by now"
+            self.reach(batch, order, refuse(order, self._move, error, batch.now, untouched=True))
+            return []
         opening = Opening(numbers, request.plan, self._terms.currencies[request.plan], shares, valid_from=batch.now)
         sim.subscriber_id = open_subscriber(batch, opening)
         sim.touch(batch.now)

@@ -9,7 +9,7 @@ Conditions that a partial index stands on are literal text, since SQLite takes s
 from collections.abc import Iterator
 from typing import Any, ClassVar, Final, Protocol
 
-from sqlalchemy import Connection, Table, case, delete, func, or_, select, text, tuple_, update
+from sqlalchemy import Connection, Table, and_, case, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.store.batch import Batch
@@ -19,8 +19,8 @@ from gateway.store.tables import answers, idempotency_keys, nodes, orders, outbo
 LIMIT: Final = 250
 """Rows of one step: a few milliseconds of the lane."""
 MICROSECONDS: Final = 1_000_000
-_ENDED_AT: Final = case((orders.c.open == 0, orders.c.updated_at))
-"""When an order ended; nothing while it is open."""
+_ENDED_AT: Final = case((and_(orders.c.open == 0, orders.c.state != "failed"), orders.c.updated_at))
+"""When an order ended; nothing while it is open, or waits for a person to retry or cancel it."""
 
 
 class Retention(Protocol):

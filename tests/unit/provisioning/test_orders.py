@@ -18,6 +18,7 @@ from provisioning.orders import (
     Kind,
     Mark,
     Moment,
+    Move,
     Order,
     OrderRefused,
     OrderState,
@@ -26,6 +27,7 @@ from provisioning.orders import (
     begin,
     can_undo,
     cancel,
+    is_fresh,
     next_move,
     postpone,
     refuse,
@@ -139,6 +141,20 @@ def test_a_number_is_taken_from_the_old_card_before_the_new_one_gets_it():
 def test_a_wanted_condition_has_the_number_only_where_it_is_to_have_it():
     assert Wanted(Access.OPEN, numbered=True).condition("44") == Condition(Access.OPEN, "44")
     assert Wanted(Access.BARRED, numbered=False).condition("44") == Condition(Access.BARRED)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_card_is_fresh_where_no_host_is_to_have_it_in_service_yet(kind):
+    order, fresh = opened(kind), []
+    while (move := next_move(order)) is not None:
+        if is_fresh(order, move):
+            fresh.append(move.step.name)
+            assert not is_fresh(order, Move(move.place, move.step, undo=True))
+        do(order)
+    assert [name for name in fresh if name.startswith("host")] == {
+        Kind.ACTIVATE: ["host.activate"],
+        Kind.SWAP: ["host.prepare"],
+    }.get(kind, [])
 
 
 # Refusals

@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import func, select
-from support.sim_places import NUMBER, OTHER_NUMBER, QUARANTINE, card, sim_place
+from support.sim_places import NUMBER, OTHER_NUMBER, QUARANTINE, card
 
 from gateway.sims.accepting import Taken
 from gateway.sims.working import CancelOrder, RetryOrder
@@ -13,13 +13,6 @@ from provisioning.orders import Kind, OrderRefused, OrderState
 
 ACTIVATE = {"msisdn": NUMBER, "plan": "payg-gb"}
 UNKNOWN = card(99)["iccid"]
-
-
-@pytest.fixture
-def place(tmp_path):
-    with sim_place(f"sqlite:///{tmp_path}/sims.db") as opened:
-        yield opened
-        assert opened.findings() == []
 
 
 def refused(place, kind, iccid, **options):

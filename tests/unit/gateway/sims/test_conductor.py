@@ -1,6 +1,8 @@
 """The conductor beside a scripted host: what is sent and when, what becomes of it, and what a restart goes on with."""
 
 import asyncio
+import shutil
+import threading
 from collections import Counter, deque
 from contextlib import asynccontextmanager
 
@@ -235,7 +237,8 @@ causes: {ROOT}/config/causes.yaml
 
 
 @pytest.fixture
-async def place(tmp_path):
+async def place(tmp_path, blank):
+    shutil.copy(blank, tmp_path / "tpo.db")
     async with world(tmp_path) as made:
         yield made
 
@@ -330,13 +333,21 @@ async def test_calls_are_named_after_their_order_and_step(place):
 async def test_a_hint_has_the_host_read_back_at_once(place):
     conductor = place.start(poll=LONG)
     await place.take_in(1)
+    looks = Counter()
+
+    async def count():
+        looks["read"] += 1
+
+    place.host.on_read = count
     place.host.script.append(Pending(LONG))
     order_id = await place.activate()
     await place.until(lambda: place.host.calls)
     await asyncio.sleep(0.02)  # it waits now
+    assert looks["read"] == 0
     assert conductor.hint("lab", f"{order_id}.0".encode()) == 1
     await asyncio.sleep(0.02)
     assert place.order(order_id).open  # a hint is no proof: the host did not show it
+    assert looks["read"] == 1  # and it has one look for each
     place.host.held[OLD] = OPEN
     assert conductor.hint("lab", b"other.1 " + f"{order_id}.0".encode()) == 1
     await place.ends(order_id)
@@ -472,6 +483,7 @@ async def test_an_order_for_a_host_that_is_configured_no_more_waits_for_it(place
     assert order.due_at - order.updated_at == FIRST_DELAY
     place.clock.now = order.due_at
     await place.until(lambda: place.order(order_id).steps[0].attempts == 2)
+    await place.waits(order_id)
     assert "order.stuck" not in place.names()
     await place.stop()
     place.clock.now += 10 * FIRST_DELAY
@@ -722,6 +734,18 @@ async def test_a_restart_while_a_step_is_undone_goes_on_undoing(place):
     assert place.host.ids() == ["0", "0u", "0u"]
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_stopping_ends_the_scanning_also_in_the_moment_when_it_was_woken(place, turns):
+    conductor = place.start()
+    await asyncio.sleep(0.05)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    conductor._wake.set()
+    async with asyncio.timeout(PATIENCE):
+        await conductor.stop()
+    assert conductor._scanner.done()
+
+
 async def test_stopping_leaves_orders_where_they_stand_and_lets_go_of_the_host(place):
     conductor = place.start()
     await place.take_in(1)
@@ -772,6 +796,31 @@ async def test_a_host_gets_no_more_calls_at_once_than_it_has_slots(place):
     assert len(place.host.held) == 7
 
 
+async def test_an_order_that_ends_while_the_store_is_read_is_not_carried_again(place, monkeypatch):
+    conductor = place.start()
+    await place.bring_to_life()
+    due, read, release = conductor._due, threading.Event(), threading.Event()
+
+    def look_slowly(connection):
+        found = due(connection)
+        if found and not read.is_set() and conductor.running:
+            read.set()
+            assert release.wait(PATIENCE)
+        return found
+
+    stage = place.blocked["abort"] = Stage()
+    order_id = await place.accept("terminate", OLD)
+    await stage.reached.wait()
+    monkeypatch.setattr(conductor, "_due", look_slowly)
+    await place.until(read.is_set)
+    stage.go.set()
+    await place.ends(order_id)
+    release.set()
+    await asyncio.sleep(0.05)
+    assert conductor.finished[Kind.TERMINATE, OrderState.DONE] == 1
+    assert place.told == {"abort": 1}
+
+
 async def test_a_slow_line_holds_no_slot_while_it_is_waited_for(place):
     conductor = place.start(slots=1, poll=LONG)
     await place.take_in(1, 2)
@@ -779,9 +828,8 @@ async def test_a_slow_line_holds_no_slot_while_it_is_waited_for(place):
     slow = await place.activate(1)
     await place.until(lambda: place.host.calls)
     quick = await place.activate(2, "447700900102")
-    await place.until(lambda: not place.order(quick).open)
+    await place.until(lambda: not place.order(quick).open and conductor.running == 1)
     assert place.order(slow).open
-    assert conductor.running == 1
 
 
 # Trouble

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 from support.desks import INITIAL, PENNY, TERMINATION, UPDATE, ccr, service
-from support.sim_places import NUMBER, OTHER_NUMBER, QUARANTINE, card, sim_place
+from support.sim_places import NUMBER, OTHER_NUMBER, QUARANTINE, card
 
 from gateway.sims.working import CancelOrder
 from gateway.store import tables
@@ -18,13 +18,6 @@ MEGABYTE = 1_000_000
 """Octets for a penny."""
 IMSI = card(1)["imsi"]
 SERVED, DENIED, UNKNOWN = 2001, 4010, 5030
-
-
-@pytest.fixture
-def place(tmp_path):
-    with sim_place(f"sqlite:///{tmp_path}/sims.db") as opened:
-        yield opened
-        assert opened.findings() == []
 
 
 def right(place):
@@ -332,6 +325,17 @@ def test_a_line_that_ends_opens_no_session_from_its_first_step_on(place):
     assert ask(place, UPDATE, 1, service(used=[MEGABYTE], ask=0)) == DENIED
     assert place.finish(order_id).state is OrderState.DONE
     assert place.wallet(owner) == (0, 0, "terminated")
+
+
+def test_a_step_of_the_house_that_is_done_is_not_done_again_while_its_order_goes_on(place):
+    iccid, owner = place.live()
+    order_id = place.accept("suspend", iccid, reason="fraud")
+    unit = place.house_step(order_id)
+    place.step(order_id)
+    before = place.order(order_id)
+    assert place.lane.run(unit).texts == []
+    assert place.order(order_id) == before
+    assert (before.steps[0].mark, place.wallet(owner)[2]) == (Mark.DONE, "suspended")
 
 
 @pytest.mark.parametrize("at_once", [True, False])

@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import select
-from support.sim_places import KI, NUMBER, OPC, card, sim_place
+from support.sim_places import KI, NUMBER, OPC, card
 
 from gateway.privacy.sealing import SealBroken, Sealer
 from gateway.sims.importing import Reader
@@ -15,13 +15,6 @@ from provisioning.life import State
 
 EID = "89049032123451234512345678901235"
 WARNING = "the ICCID's check digit is wrong, or left out"
-
-
-@pytest.fixture
-def place(tmp_path):
-    with sim_place(f"sqlite:///{tmp_path}/sims.db") as opened:
-        yield opened
-        assert opened.findings() == []
 
 
 def bring(place, row):

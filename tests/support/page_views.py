@@ -1,0 +1,105 @@
+"""A status page's view with something in each part of it, as a day in the life of a gateway may leave it."""
+
+import math
+
+import msgspec
+
+from gateway.ops.page.sampling import Sample
+from gateway.ops.page.troubles import Trouble
+from gateway.ops.page.view import CauseSum, Doubtful, HostReach, Line, Order, Queue, Stored, Tenth, Tone, View
+
+NOW = 1_795_478_400_000_000
+AT = "2026-11-24T00:00:00Z"
+LINK_FIGURES = (
+    ("sent", "1,204,311"),
+    ("received", "803,114"),
+    ("in flight", "12"),
+    ("throttled", "3"),
+    ("doubtful", "2"),
+)
+PEER_FIGURES = (
+    ("requests", "15,204,311"),
+    ("answers", "15,204,299"),
+    ("in work", "12"),
+    ("rejected", "3"),
+    ("ours", "9"),
+)
+
+
+def line(name, state, tone, figures=LINK_FIGURES, **changes):
+    fields = {"since": AT, "age": 93_784.0, "address": "192.0.2.17:2775", "remark": "TRX to smsc.host"} | changes
+    return Line(name, state, tone, figures=figures, **fields)
+
+
+def samples(count=120):
+    """A wave, with a gap in its latencies."""
+    return [
+        Sample(
+            requests=900 + 600 * math.sin(n / 9),
+            p99=None if 40 <= n < 55 else 0.004 + 0.003 * math.sin(n / 5),
+            texts_out=max(0.0, 60 * math.sin(n / 20)),
+            texts_in=3.5,
+            orders=12.0 if n == 100 else 0.0,
+        )
+        for n in range(count)
+    ]
+
+
+def full(**changes):
+    """Everything is there, and some of it is in trouble."""
+    view = View(
+        operator="The People's Operator",
+        node="ocs-1.london.tpo.example",
+        version="0.1.0",
+        now=NOW,
+        age=1_209_600.0,
+        state="running",
+        concerns=["link host-north is down", "peer pgw-2.host.example is suspect", "host bundle-host does not answer"],
+        links=[
+            line("host-south", "up", Tone.GOOD),
+            line("host-north", "down", Tone.BAD, remark="dialled again in 12 s", address=""),
+            line("host-night", "taken down", Tone.QUIET, remark=""),
+        ],
+        peers=[
+            line("pgw-1.host.example", "up", Tone.GOOD, PEER_FIGURES, remark="realm host.example"),
+            line("pgw-2.host.example", "suspect", Tone.WARN, PEER_FIGURES, remark="realm host.example"),
+        ],
+        samples=samples(),
+        queues=[
+            Queue("Write lane", "14", "Units to be committed.", Tone.GOOD),
+            Queue("Texts in memory", "1,204", "Parts that wait for a free place in a window."),
+            Queue("Event outbox", "23,118", "The broker is not connected: Connection refused.", Tone.BAD),
+        ],
+        hosts=[HostReach("lab-hlr", reachable=True), HostReach("bundle-host", reachable=False)],
+        orders_running=3,
+        stored=Stored(
+            texts=[("queued", "1,310"), ("submitted", "412"), ("doubtful", "2")],
+            doubtful=[Doubtful("1099511628011", "…23", "host-north", NOW - 90_000_000)],
+            orders=[
+                Order("1099511628012", "activate", "running", "…17", "lab-hlr", AT, ""),
+                Order(
+                    "1099511628013", "swap", "failed", "…25", "bundle-host", AT, "the host did not show it within 60 s"
+                ),
+                Order("1099511628014", "suspend", "done", "…33", "lab-hlr", AT, ""),
+            ],
+        ),
+        troubles=[
+            Trouble(
+                "order.failed", 1, NOW - 60_000_000, "order: 10********13, kind: swap, detail: no answer within 60 s"
+            ),
+            Trouble(
+                "smpp.link.down", 14, NOW - 90_000_000, "name: host-north, reason: the connection was lost, doubtful: 2"
+            ),
+        ],
+        tenth=Tenth(
+            "November 2026",
+            complete=True,
+            sums=[
+                CauseSum("WaterAid", "cause:wateraid", "GBP", 1_204_317_123_456),
+                CauseSum("WWF-UK", "cause:wwf", "GBP", 310_005_000),
+                CauseSum("Feeding America", "cause:feeding-america", "USD", 2_500),
+                CauseSum("Trussell", "cause:trussell-trust", "", None),
+            ],
+        ),
+    )
+    return msgspec.structs.replace(view, **changes)
