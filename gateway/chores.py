@@ -10,7 +10,7 @@ from gateway.charging.supervision import ExpireSession, overdue
 from gateway.charity.accrued import SumAccruals, Sums, gather
 from gateway.house import House
 from gateway.messaging.exchange import Exchange
-from gateway.messaging.office import Office
+from gateway.messaging.reading import count_open
 from gateway.messaging.sweeping import SweepMessaging
 from gateway.sims.conductor import Conductor
 from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
@@ -22,6 +22,9 @@ SUM_SECONDS = 15.0
 SWEEP_SECONDS = 60.0
 EXPIRE_SECONDS = 5.0
 INQUIRE_SECONDS = 5.0
+COUNT_SECONDS = 5.0
+COUNT_SHARE = 20
+"""Open texts are counted again after this many times the time that counting took, lest a long queue costs a core."""
 LAG_SECONDS = 0.5
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -33,18 +36,20 @@ class Chores:
         self,
         house: House,
         exchange: Exchange,
-        office: Office,
         conductor: Conductor,
         alarm: Callable[[str, Mapping[str, object]], None],
     ) -> None:
         """Take what is worked on; nothing runs before `start`."""
-        self._house, self._exchange, self._office, self._alarm = house, exchange, office, alarm
+        self._house, self._exchange, self._alarm = house, exchange, alarm
         self._conductor = conductor
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._lag_due = float("inf")
         self.lag = 0.0
         """Seconds that the event loop was late at its last look."""
+        self._count_due = 0.0
+        self.open_texts: dict[str, int] = {}
+        """Texts that have not come to their end, by state."""
 
     def start(self) -> None:
         """Start every timer."""
@@ -53,6 +58,7 @@ class Chores:
         self._every(SUM_SECONDS, self._sum_accruals)
         self._every(EXPIRE_SECONDS, self._exchange.expire)
         self._every(INQUIRE_SECONDS, self._exchange.inquire)
+        self._every(COUNT_SECONDS, self._count_texts)
         self._every(SWEEP_SECONDS, self._sweep)
         self._every(SWEEP_SECONDS, self._conductor.retire_due)
 
@@ -77,6 +83,15 @@ class Chores:
         self.lag = max(0.0, now - self._lag_due)
         self._lag_due = now + LAG_SECONDS
 
+    async def _count_texts(self) -> None:
+        began = self._loop.time()
+        if began < self._count_due:
+            return
+        node = self._house.node.id
+        self.open_texts = await asyncio.to_thread(self._house.read, lambda connection: count_open(connection, node))
+        ended = self._loop.time()
+        self._count_due = ended + COUNT_SHARE * (ended - began)
+
     async def _supervise(self) -> None:
         now = self._house.clock()
         for session_id in await asyncio.to_thread(self._house.read, lambda connection: overdue(connection, now)):
@@ -97,5 +112,7 @@ class Chores:
         broker = settings.events.mqtt is not None
         while await submit(self._house.lane, Sweep(settings.retention, published_only=broker)):
             continue
-        while await submit(self._house.lane, SweepMessaging(self._office, settings.retention.texts * 1_000_000)):
+        while await submit(
+            self._house.lane, SweepMessaging(self._exchange.office, settings.retention.texts * 1_000_000)
+        ):
             continue

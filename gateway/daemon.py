@@ -9,11 +9,12 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from gateway.charging.clients import Clients
 from gateway.charging.restarts import Restarts
 from gateway.chores import Chores
+from gateway.draining import Draining
 from gateway.events.forwarder import Forwarder
 from gateway.house import House, office
 from gateway.logs import get_logger, tell
@@ -22,17 +23,40 @@ from gateway.messaging.exchange import Exchange
 from gateway.messaging.querying import QueryEvent
 from gateway.network_events import fields_of, name_of
 from gateway.ops.customers import LISTENER, Customers
-from gateway.ops.metrics import Metrics, build_metrics, lane_metrics
+from gateway.ops.metric_sources import (
+    event_metrics,
+    lane_metrics,
+    link_metrics,
+    order_metrics,
+    peer_metrics,
+    process_metrics,
+    text_metrics,
+)
+from gateway.ops.metrics import Metrics
+from gateway.ops.notify import Notify
+from gateway.ops.page.face import StatusPage
+from gateway.ops.page.gathering import Gatherer, Parts
+from gateway.ops.page.troubles import Troubles
 from gateway.ops.server import Server
 from gateway.ops.sessions import Sessions
 from gateway.ops.sims import Sims
 from gateway.ops.texts import Texts
 from gateway.ops.times import since
+from gateway.reloading import Reloading, Running
 from gateway.settings import Settings
 from gateway.sims.conductor import Conductor
 from gateway.store.errors import StoreError
 from gateway.store.lane import Job
-from gateway.wiring import Listening, alphabet_of, make_clients, make_conductor, make_exchange, make_node, make_restarts
+from gateway.wiring import (
+    Listening,
+    alphabet_of,
+    make_charging_desk,
+    make_clients,
+    make_conductor,
+    make_exchange,
+    make_node,
+    make_restarts,
+)
 from protocols.diameter.node import Node, NodeEvent
 from protocols.diameter.transitions import DisconnectCause
 from protocols.smpp.link_events import LinkEvent
@@ -50,8 +74,9 @@ class Daemon:
         self._settings = settings
         self._log = get_logger()
         self._metrics = Metrics()
+        self._troubles = Troubles()
+        self._notify = Notify()
         self._stop = asyncio.Event()
-        self._draining = False
         self._started_at = time.time()
         self._loop = asyncio.get_running_loop()
         self._house: House
@@ -62,6 +87,10 @@ class Daemon:
         self._exchange: Exchange | None = None
         self._conductor: Conductor | None = None
         self._chores: Chores | None = None
+        self._page: StatusPage | None = None
+        self._reloading: Reloading | None = None
+        self._reloads: set[asyncio.Task[Any]] = set()
+        self._draining: Draining | None = None
         self._server: Server
 
     async def run(self, announce: Callable[[str], None] = lambda _line: None) -> None:
@@ -79,10 +108,13 @@ class Daemon:
             await self._open()
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._loop.add_signal_handler(number, self._stop.set)
+            self._loop.add_signal_handler(signal.SIGHUP, self._reload)
             self._log.info("daemon.ready", api=str(self._server.port), diameter=self._node.ports if self._node else [])
             gc.collect()
             gc.freeze()  # what lives as long as the process is never looked through again
             announce("ready")
+            self._notify.ready()
+            self._give_sign_of_life()
             await self._stop.wait()
         finally:
             await self._close()
@@ -92,12 +124,13 @@ class Daemon:
         metrics = self._metrics
         listening = Listening(metrics.observe, metrics.observe_session_request, self._alarm, self._on_network)
         links = settings.smpp.links
-        texts_office = office(house, alphabet_of(links))
-        self._exchange = make_exchange(house, texts_office, links, listening)
+        self._exchange = make_exchange(house, office(house, alphabet_of(links)), links, listening)
         await self._exchange.start()
+        charging = None
         if settings.diameter is not None:
             self._restarts = make_restarts(house, settings.diameter, listening)
-            self._node = make_node(house, settings.diameter, listening)
+            charging = make_charging_desk(house, settings.diameter, listening)
+            self._node = make_node(house, settings.diameter, charging, listening)
             self._clients = make_clients(house, settings.diameter, self._node, listening)
             await self._node.start()
         if settings.events.mqtt is not None:
@@ -105,19 +138,22 @@ class Daemon:
             self._forwarder.start()
         self._conductor = make_conductor(house, self._exchange, self._clients, listening)
         self._conductor.start()
-        self._chores = Chores(house, self._exchange, texts_office, self._conductor, self._alarm)
-        self._metrics.collect_from(build_metrics)
-        self._metrics.collect_from(lambda: lane_metrics(house.lane))
+        self._chores = Chores(house, self._exchange, self._conductor, self._alarm)
         self._metrics.collect_from(self._own_metrics)
+        running = Running(house, self._exchange, self._conductor, charging, self._node, self._clients, self._restarts)
+        self._reloading = Reloading(running, self._alarm)
+        self._draining = Draining(running, self._alarm, self._stop.set)
         texts = Texts(house, self._exchange)
         sims = Sims(house, self._conductor)
+        self._page = self._make_page(self._exchange, self._conductor, self._chores)
         actions = {**texts.actions(), **Sessions(house, self._clients).actions(), **sims.actions()}
+        actions |= {**self._reloading.actions(), **self._draining.actions()}
         self._server = Server(
             house,
             metrics,
             texts,
             actions=actions,
-            routes=Customers(house, sims, self._conductor).routes(),
+            routes=[*Customers(house, sims, self._conductor).routes(), *self._page.routes()],
             open_paths=(LISTENER,),
             live=self._live,
             ready=self._ready,
@@ -125,14 +161,27 @@ class Daemon:
         )
         await self._server.start()
         self._chores.start()
+        self._page.start()
+
+    def _make_page(self, exchange: Exchange, conductor: Conductor, chores: Chores) -> StatusPage:
+        parts = Parts(exchange, conductor, self._node, self._forwarder, lambda: chores.lag)
+        return StatusPage(Gatherer(self._house, self._metrics, self._troubles, parts, self._started_at))
 
     async def _close(self) -> None:
         """Say goodbye to the peers while their answers still go out, then drain the lane; a step's failure stops no other."""
-        self._draining = True
+        self._house.draining = True
         self._log.info("daemon.stopping")
+        if self._draining is not None:
+            self._draining.close_doors()
+            self._draining.cancel()
+        self._notify.stopping()
         if self._chores is not None:
             self._chores.stop()
+        if self._page is not None:
+            self._page.stop()
         steps: list[Coroutine[Any, Any, object]] = []
+        if self._reloading is not None:
+            steps.append(self._reloading.end())
         if self._conductor is not None:
             steps.append(self._conductor.stop())
         if self._node is not None:
@@ -156,10 +205,23 @@ class Daemon:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(_finish, jobs)
 
+    def _reload(self) -> None:
+        """SIGHUP: what becomes of it is told in the log."""
+        task = self._loop.create_task(self._take_over(), name="reload")
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _take_over(self) -> None:
+        if self._reloading is not None:
+            self._notify.reloading()
+            await self._reloading.reload()
+            self._notify.ready()
+
     def _alarm(self, event: str, fields: Mapping[str, object]) -> None:
         """Log an event that has a name in the catalogue, at its level there; what is worse than information is counted."""
         if EVENTS[event].level != "info":
             self._metrics.alarms.labels(event).inc()
+            self._troubles.note(event, fields, time.time_ns() // 1000)
         tell(self._log, event, **fields)
 
     def _on_network(self, event: NodeEvent | LinkEvent | QueryEvent) -> None:
@@ -173,51 +235,38 @@ class Daemon:
     def _live(self) -> dict[str, bool]:
         return {"event_loop": self._chores is not None and self._chores.lag < MAX_LAG, "store": self._house.lane.alive}
 
+    def _give_sign_of_life(self) -> None:
+        """Tell the service manager that we live, for as long as we do; it restarts us when the signs end."""
+        if self._notify.interval is not None:
+            if all(self._live().values()):
+                self._notify.alive()
+            self._loop.call_later(self._notify.interval, self._give_sign_of_life)
+
     def _ready(self) -> dict[str, bool]:
-        return {"not_draining": not self._draining, "store": self._house.lane.alive and not self._house.lane.in_trouble}
+        return {
+            "not_draining": not self._house.draining,
+            "store": self._house.lane.alive and not self._house.lane.in_trouble,
+        }
 
     def _own_metrics(self) -> Iterable[Metric]:
-        lag = self._chores.lag if self._chores is not None else 0.0
-        yield GaugeMetricFamily("tpo_event_loop_lag_seconds", "How late the event loop was lately", lag)
-        yield GaugeMetricFamily("tpo_start_time_seconds", "When this process started, Unix time", self._started_at)
+        yield from process_metrics(self._started_at, self._chores.lag if self._chores is not None else 0.0)
+        yield from lane_metrics(self._house.lane)
         if self._node is not None:
-            peers = GaugeMetricFamily("tpo_diameter_peer_up", "1 while the peer's connection is open", labels=["peer"])
-            for peer in self._node.peers_state():
-                peers.add_metric([peer.identity], 1.0 if peer.state == "open" else 0.0)
-            yield peers
+            yield from peer_metrics(self._node)
         if self._exchange is not None:
-            yield GaugeMetricFamily("tpo_sms_queue_depth", "Parts of texts that wait in memory", self._exchange.depth)
-            links = GaugeMetricFamily("tpo_smpp_link_up", "1 while the link is bound", labels=["link"])
-            for link_name, link in self._exchange.links().items():
-                links.add_metric([link_name], 1.0 if link.bound else 0.0)
-            yield links
-            queries = CounterMetricFamily(
-                "tpo_sms_queries", "Texts without a receipt that were asked for", labels=["link", "result"]
-            )
-            for labels, number in self._exchange.queries.items():
-                queries.add_metric(labels, number)
-            yield queries
+            yield from link_metrics(self._exchange)
+            yield from text_metrics(self._exchange, self._chores.open_texts if self._chores is not None else {})
         if self._conductor is not None:
-            yield GaugeMetricFamily("tpo_orders_running", "Orders that are being carried out", self._conductor.running)
-            ended = CounterMetricFamily("tpo_orders_ended", "Orders that came to an end", labels=["kind", "state"])
-            for labels, number in self._conductor.finished.items():
-                ended.add_metric(labels, number)
-            yield ended
+            yield from order_metrics(self._conductor)
         if self._forwarder is not None:
-            state = self._forwarder.state()
-            yield GaugeMetricFamily("tpo_events_waiting", "Outbox rows that the broker has not got", state.waiting)
-            yield GaugeMetricFamily(
-                "tpo_events_oldest_waiting_seconds", "Age of the oldest of them", state.oldest_waiting
-            )
-            yield GaugeMetricFamily(
-                "tpo_events_broker_up", "1 while connected to the broker", 1.0 if state.connected else 0.0
-            )
+            yield from event_metrics(self._forwarder.state())
 
     def status(self) -> dict[str, Any]:
         """Tell what `tpo status` shows."""
         counters = self._house.lane.counters
         return {
-            "state": "draining" if self._draining else "running",
+            "state": "draining" if self._house.draining else "running",
+            "drain": self._draining.state() if self._draining else None,
             "node": self._house.node_name,
             "since": self._started_at,
             "ready": self._ready(),

@@ -3,9 +3,9 @@ stopped gateway both open it, under the store's lock."""
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
@@ -21,7 +21,7 @@ from gateway.privacy.pseudonyms import Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store import lock, nodes, schema
-from gateway.store.batch import Unit
+from gateway.store.batch import Batch, Unit
 from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.errors import StoreError
 from gateway.store.lane import Job, Lane
@@ -29,6 +29,27 @@ from protocols.smpp.alphabets import Alphabet
 
 WINDOW = 2048
 """Units that a bulk command keeps waiting in the lane at once."""
+
+
+class OpenAccounts:
+    """Open the accounts of causes as a unit of the lane; gives the numbers of all system accounts."""
+
+    alone: ClassVar[bool] = True
+    touches: ClassVar[tuple[type, ...]] = ()
+
+    def __init__(self, causes: Iterable[str]) -> None:
+        """Take the ids of the causes."""
+        self._names = account_names(causes)
+
+    def decide(self, batch: Batch) -> Mapping[str, int]:
+        """Open those that are missing."""
+        return accounts.ensure(batch.connection, self._names)
+
+
+def account_names(causes: Iterable[str]) -> tuple[str, ...]:
+    """Name every account that the books need for these causes."""
+    known = tuple(causes)
+    return (*accounts.SYSTEM, *map(accounts.cause_account, known), *map(accounts.gifts_account, known))
 
 
 def wall_clock() -> int:
@@ -52,6 +73,8 @@ class House:
         Raises KeyInvalid, StoreLocked, SchemaMismatch, or the driver's own error where the server cannot be reached.
         """
         self.settings, self.clock = settings, clock
+        self.draining = False
+        """Nothing new is taken in: the gateway is on its way out."""
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
         key = load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
@@ -63,9 +86,7 @@ class House:
             with self._writer.begin() as connection:
                 self.node = nodes.enter(connection, self.node_name, clock())
             with self._writer.begin() as connection:
-                owed = (*map(accounts.cause_account, settings.causes), *map(accounts.gifts_account, settings.causes))
-                names = (*accounts.SYSTEM, *owed)
-                self.accounts = accounts.ensure(connection, names)
+                self.accounts = accounts.ensure(connection, account_names(settings.causes))
         except BaseException:
             self._lock.release()
             raise
@@ -80,6 +101,12 @@ class House:
             on_connect=self._lock.renew,
         )
         self.lane.start()
+
+    def adopt(self, settings: Settings, accounts: Mapping[str, int]) -> None:
+        """Go by other settings from now on; `accounts` is what `OpenAccounts` gave for their causes."""
+        self.settings = settings
+        self.accounts = {**self.accounts, **accounts}
+        self.books = Books(self.accounts)
 
     @property
     def open_causes(self) -> list[str]:

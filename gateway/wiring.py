@@ -16,7 +16,7 @@ from gateway.house import House
 from gateway.messaging.exchange import Exchange, Route
 from gateway.messaging.office import Office
 from gateway.messaging.querying import QueryEvent
-from gateway.settings.sections import Diameter, LinkTls, ProvisioningHost, SmppLink, Tls
+from gateway.settings.sections import Diameter, DiameterPeer, LinkTls, ProvisioningHost, SmppLink, Tls
 from gateway.sims.composing import Composer
 from gateway.sims.conductor import Conductor
 from gateway.sims.effects import Terms
@@ -47,24 +47,27 @@ class Listening(msgspec.Struct, frozen=True):
     on_event: Callable[[NodeEvent | LinkEvent | QueryEvent], None]
 
 
-def make_node(house: House, settings: Diameter, listening: Listening) -> Node:
-    """Make the Diameter node with the charging desk as its one application."""
-    lenient = Profile(STANDARD.grouped, lenient=True)
-    desk = ChargingDesk(
+def make_charging_desk(house: House, settings: Diameter, listening: Listening) -> ChargingDesk:
+    """Make the Credit-Control application."""
+    return ChargingDesk(
         house.desk(),
         house.lane,
         origin_host=settings.identity,
         origin_realm=settings.realm,
-        deadline=house.settings.charging.deadline,
+        deadline=float(house.settings.charging.deadline),
         clock=house.clock,
         monotonic=time.monotonic,
         observe=listening.observe,
         alarm=listening.alarm,
-        profiles={peer.identity: lenient for peer in settings.peers if peer.profile == "lenient"},
+        profiles=profiles_of(settings),
     )
+
+
+def make_node(house: House, settings: Diameter, desk: ChargingDesk, listening: Listening) -> Node:
+    """Make the Diameter node with the charging desk as its one application."""
     return Node(
         _identity(house, settings),
-        _peers(settings),
+        [peer_config(peer) for peer in settings.peers],
         {APPLICATION: Application(desk.handle, frozenset({CREDIT_CONTROL}))},
         [(at.address.host, at.address.port, _server_context(at.tls) if at.tls else None) for at in settings.listen],
         clock=time.monotonic,
@@ -79,7 +82,7 @@ def make_clients(house: House, settings: Diameter, node: Node, listening: Listen
         node,
         house.lane,
         identity=_identity(house, settings),
-        realms={peer.identity: peer.realm for peer in settings.peers},
+        realms=realms_of(settings),
         read=house.read,
         clock=house.clock,
         observe=listening.observe_session_request,
@@ -92,7 +95,7 @@ def make_restarts(house: House, settings: Diameter, listening: Listening) -> Res
     return Restarts(
         house.lane,
         house.node.id,
-        frozenset(peer.identity for peer in settings.peers if peer.relay),
+        relays_of(settings),
         read=house.read,
         clock=house.clock,
         alarm=listening.alarm,
@@ -104,7 +107,7 @@ def make_exchange(house: House, office: Office, links: list[SmppLink], listening
     return Exchange(
         office,
         house.lane,
-        [_route(link) for link in links],
+        [route(link) for link in links],
         read=house.read,
         node=house.node.id,
         clock=house.clock,
@@ -117,28 +120,33 @@ def make_exchange(house: House, office: Office, links: list[SmppLink], listening
 def make_conductor(house: House, exchange: Exchange, clients: Clients | None, listening: Listening) -> Conductor:
     """Make what carries out orders, with all hosts; there may be none."""
     settings = house.settings.provisioning
-    desks = {
-        host.name: Desk(_host(host, house), asyncio.Semaphore(host.concurrency), float(host.poll), float(host.verify))
-        for host in settings.hosts
-    }
-    terms = Terms(
-        source=house.node_name,
-        books=house.books,
-        currencies={name: plan.currency for name, plan in house.settings.plans.items()},
-        quarantine=settings.quarantine * 1_000_000,
-        compose=Composer(house, alphabet_of(house.settings.smpp.links)).compose,
-        pseudonym=house.pseudonyms.subscriber,
-    )
     return Conductor(
         house,
-        desks,
-        terms,
+        {host.name: make_desk(host, house) for host in settings.hosts},
+        terms_of(house),
         plans=settings.host_of,
         notice=float(settings.swap_notice),
         reauthorise=clients.reauthorise if clients is not None else _nobody,
         abort=clients.end if clients is not None else _nobody,
         enqueue=exchange.enqueue,
         alarm=listening.alarm,
+    )
+
+
+def make_desk(host: ProvisioningHost, house: House) -> Desk:
+    """Make what speaks with a host."""
+    return Desk(_host(host, house), asyncio.Semaphore(host.concurrency), float(host.poll), float(host.verify))
+
+
+def terms_of(house: House) -> Terms:
+    """Give what orders are decided by."""
+    return Terms(
+        source=house.node_name,
+        books=house.books,
+        currencies={name: plan.currency for name, plan in house.settings.plans.items()},
+        quarantine=house.settings.provisioning.quarantine * 1_000_000,
+        compose=Composer(house, alphabet_of(house.settings.smpp.links)).compose,
+        pseudonym=house.pseudonyms.subscriber,
     )
 
 
@@ -190,22 +198,36 @@ def _identity(house: House, settings: Diameter) -> NodeIdentity:
     )
 
 
-def _peers(settings: Diameter) -> list[PeerConfig]:
-    return [
-        PeerConfig(
-            identity=peer.identity,
-            realm=peer.realm,
-            connect=(peer.connect.host, peer.connect.port) if peer.connect else None,
-            tls=_client_context(peer.tls) if peer.tls else None,
-            allowed_addresses=tuple(map(str, peer.addresses)),
-            relay=peer.relay,
-        )
-        for peer in settings.peers
-    ]
+def profiles_of(settings: Diameter) -> dict[str, Profile]:
+    """Give the peers whose requests are read leniently."""
+    lenient = Profile(STANDARD.grouped, lenient=True)
+    return {peer.identity: lenient for peer in settings.peers if peer.profile == "lenient"}
 
 
-def _route(link: SmppLink) -> Route:
-    """Turn a link's settings into what the exchange needs."""
+def realms_of(settings: Diameter) -> dict[str, str]:
+    """Give the realm of each peer."""
+    return {peer.identity: peer.realm for peer in settings.peers}
+
+
+def relays_of(settings: Diameter) -> frozenset[str]:
+    """Give the peers that are relays."""
+    return frozenset(peer.identity for peer in settings.peers if peer.relay)
+
+
+def peer_config(peer: DiameterPeer) -> PeerConfig:
+    """Turn a peer's settings into what the node needs; OSError (ssl.SSLError) where its certificates do not load."""
+    return PeerConfig(
+        identity=peer.identity,
+        realm=peer.realm,
+        connect=(peer.connect.host, peer.connect.port) if peer.connect else None,
+        tls=_client_context(peer.tls) if peer.tls else None,
+        allowed_addresses=tuple(map(str, peer.addresses)),
+        relay=peer.relay,
+    )
+
+
+def route(link: SmppLink) -> Route:
+    """Turn a link's settings into what the exchange needs; OSError (ssl.SSLError) where its certificates do not load."""
     config = LinkConfig(
         name=link.name,
         host=link.host,

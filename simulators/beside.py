@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 READY_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 30.0
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 TAIL: Final = 6
 """Lines of the gateway's log that are shown when it ends by itself."""
 
@@ -68,10 +70,37 @@ class Beside:
                 return peer["identity"], peer["realm"]
         return None
 
+    @property
+    def smsc(self) -> tuple[str, int] | None:
+        """Where its first link to a message centre on this machine goes, if it has one, with TLS left out."""
+        for link in (self._settings.get("smpp") or {}).get("links", ()):
+            if link["tls"] is None and link["host"] in LOOPBACK:
+                return link["host"], int(link["port"])
+        return None
+
+    @property
+    def activation_api(self) -> tuple[str, int] | None:
+        """Where its first host with an activation API on this machine is, if it has one, with TLS left out."""
+        for host in (self._settings.get("provisioning") or {}).get("hosts", ()):
+            url = urlsplit(host["url"] or "")
+            if host["adapter"] == "tmf640" and url.scheme == "http" and url.hostname in LOOPBACK and url.port:
+                return url.hostname, url.port
+        return None
+
+    @property
+    def short_code(self) -> str:
+        """The first short code that customers text to; "" without."""
+        return next(iter((self._settings.get("messaging") or {}).get("short_codes", ())), "")
+
+    @property
+    def page(self) -> str:
+        """Where the status page is."""
+        return f"http://{self._settings['api']['listen']}/"
+
     async def start(self) -> None:
         """Start `tpo run` and wait until it is ready; CommandRefused, with the end of its log, if it ends instead."""
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_file.open("wb") as log:
+        with self.log_file.open("wb" if self._process is None else "ab") as log:
             # A session of its own: Ctrl-C at the terminal comes to us alone, and we end all in order.
             self._process = await asyncio.create_subprocess_exec(
                 *_tpo(self._config), "run", stdout=log, stderr=log, start_new_session=True
@@ -100,6 +129,12 @@ class Beside:
                 await process.wait()
         return process.returncode or 0
 
+    async def kill(self) -> None:
+        """End the gateway that was started here as a power cut would (SIGKILL)."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
     async def ended(self) -> None:
         """Wait for the end of the gateway that was started here; for ever if none was."""
         if self._process is None:
@@ -109,12 +144,21 @@ class Beside:
 
     async def import_lines(self, file: Path) -> dict[str, Any]:
         """Bring the lines of a CSV in; unchanged ones pass. CommandRefused if some were not taken."""
-        found: dict[str, Any] = json.loads(await _command(self._config, "subscriber", "import", str(file), "--json"))
+        found: dict[str, Any] = await self.ask("subscriber", "import", str(file))
         return found
 
     async def figures(self) -> Figures:
         """Read the books by `tpo ledger balances`; CommandRefused if the gateway does not answer."""
-        return _figures(json.loads(await _command(self._config, "ledger", "balances", "--json")))
+        return _figures(await self.ask("ledger", "balances"))
+
+    async def ask(self, *arguments: str) -> Any:  # noqa: ANN401  (whatever the command answers)
+        """Run a command of the gateway with `--json` and give what it answers; CommandRefused if it fails."""
+        return json.loads(await _command(self._config, *arguments, "--json"))
+
+    async def read_usage(self) -> list[dict[str, Any]]:
+        """Give all usage records, by `tpo usage export`."""
+        out = await _command(self._config, "usage", "export", "--format", "json")
+        return [json.loads(line) for line in out.splitlines()]
 
     def log_tail(self) -> str:
         """The last lines of the gateway's log."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simulators.ending import ExitCode, fail
+from simulators.smsc_command import smsc
 
 if TYPE_CHECKING:
     from simulators.customers import Customer
@@ -26,7 +27,7 @@ PROGRESS_SECONDS = 0.5
 
 @app.callback()
 def _group() -> None:
-    """The simulated host network: a PGW that charges by Gy, alone or with the gateway, and an activation API."""
+    """The simulated host network: a PGW, a message centre and an activation API, each alone, or all with the gateway."""
 
 
 @app.command()
@@ -106,24 +107,39 @@ def network(
     subscribers: Annotated[
         Path | None, typer.Option(help="CSV to import and to make traffic for; else sample-subscribers.csv.")
     ] = None,
-    rate: Annotated[float, typer.Option(min=0.01, help="Sessions begun a second.")] = 0.5,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same traffic again.")] = 1,
-    duration: Annotated[float, typer.Option(min=0, help="End after so many seconds; 0: at Ctrl-C.")] = 0.0,
+    scenario: Annotated[
+        Path | None, typer.Option(help="YAML: traffic, handsets and faults over time; docs/simulators.md.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(min=0.01, help="Sessions begun a second; else 0.5.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed makes the same traffic again; else 1.")] = None,
+    duration: Annotated[float | None, typer.Option(min=0, help="End after so many seconds; else at Ctrl-C.")] = None,
+    control: Annotated[int, typer.Option(min=0, max=65535, help="The port to steer it by; 0: any.")] = 0,
 ) -> None:
     """Run a small host network with light traffic beside the gateway, and show live what it comes to.
 
-    The lines of the sample file beside the configuration are imported first. Ctrl-C or SIGTERM ends the sessions, then the
-    connection, then the gateway if it was started here.
+    A PGW always; a message centre and an activation API if the configuration names them on this machine. With
+    --with-gateway the configuration is network.yaml beside the usual one, unless --config names another. The lines of the
+    sample file are imported first. Ctrl-C or SIGTERM ends the sessions, then the gateway if it was started here.
 
     \b
     Examples:
       tpo simulate network --with-gateway
+      tpo simulate network --with-gateway --scenario busy.yaml --control 8641
       tpo --config /etc/tpo/gateway.yaml simulate network --subscribers lines.csv --rate 2
     """
     from simulators.network import Network  # noqa: PLC0415  (`tpo --help` starts faster)
+    from simulators.scenario import Scenario, ScenarioInvalid, read_scenario  # noqa: PLC0415  (as above)
 
-    config = Path(ctx.find_root().params.get("config") or "config/gateway.yaml")
-    asyncio.run(Network(config, subscribers, rate=rate, seed=seed, duration=duration).run(with_gateway=with_gateway))
+    try:
+        asked = Scenario() if scenario is None else read_scenario(scenario)
+    except ScenarioInvalid as error:
+        fail(str(error), to_do="mend it; docs/simulators.md has an example")
+    asked = asked.changed(rate=rate, seed=seed, duration=duration)
+    network_of = Network(_config(ctx, with_gateway=with_gateway), subscribers, asked, control)
+    asyncio.run(network_of.run(with_gateway=with_gateway))
+
+
+app.command()(smsc)
 
 
 @app.command("host-api")
@@ -183,6 +199,16 @@ def host_api(
 
     report = asyncio.run(serve())
     sys.stdout.write(f"{json.dumps(report, indent=2)}\n" if as_json else "".join(f"{x}\n" for x in lines(report)))
+
+
+def _config(ctx: typer.Context, *, with_gateway: bool) -> Path:
+    """Which configuration: that of the command, or the simulated network's beside it, where none was named."""
+    root = ctx.find_root()
+    config = Path(root.params.get("config") or "config/gateway.yaml")
+    source = root.get_parameter_source("config")
+    named = source is not None and source.name != "DEFAULT"
+    beside = config.with_name("network.yaml")
+    return beside if with_gateway and not named and beside.is_file() else config
 
 
 async def _run(

@@ -1,4 +1,4 @@
-"""The host network in small: a PGW with light traffic beside the gateway, and a live line of what it comes to."""
+"""The host network in small beside the gateway: a PGW, a message centre, an activation API, light traffic, a live line."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ import asyncio
 import signal
 import sys
 import time
-from contextlib import nullcontext, suppress
-from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import typer
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
-from simulators.beside import Beside, CommandRefused, Figures
+from simulators.beside import Beside, CommandRefused
 from simulators.customers import Customer, CustomersUnreadable, read_customers
 from simulators.ending import ExitCode, fail
 from simulators.pgw import Pgw
-from simulators.profiles import STANDARD
-from simulators.report import octets
-from simulators.traffic import Traffic, drive
+from simulators.places import AddressTaken, Places
+from simulators.profiles import PROFILES
+from simulators.report import summary
+from simulators.scenario import Scenario
+from simulators.status_line import StatusLine, say
+from simulators.traffic import Mix, Traffic, drive, text
 
 SAMPLE: Final = "sample-subscribers.csv"
-STATUS_SECONDS: Final = 1.0
-FIGURES_SECONDS: Final = 3.0
-"""How often the books are asked: each time costs a process."""
+CARDS: Final = "sample-sims.csv"
+NEW_LINE: Final = ("8944100000000001990", "447700900199", "payg-gb", "wateraid")
+"""The card of the sample file that is activated: ICCID, number, plan, cause."""
 CONCURRENCY: Final = 200
 _STOPPERS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -36,20 +34,20 @@ _STOPPERS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Network:
     """One run of `tpo simulate network`."""
 
-    def __init__(self, config: Path, subscribers: Path | None, *, rate: float, seed: int, duration: float) -> None:
+    def __init__(self, config: Path, subscribers: Path | None, scenario: Scenario, control_port: int = 0) -> None:
         self._config, self._subscribers = config, subscribers or config.parent / SAMPLE
-        self._rate, self._seed, self._duration = rate, seed, duration
+        self._scenario, self._control_port = scenario, control_port
         self._stop = asyncio.Event()
         self._began = time.monotonic()
-        self._figures: Figures | None = None
+        self._figures: dict[str, Any] = {}
 
     async def run(self, *, with_gateway: bool) -> None:
         """Start what is to be started, run until the end is asked for, stop all in order; ends by typer.Exit on failure."""
         loop = asyncio.get_running_loop()
         for number in _STOPPERS:
             loop.add_signal_handler(number, self._stop.set)
-        if self._duration:
-            loop.call_later(self._duration, self._stop.set)
+        if self._scenario.duration:
+            loop.call_later(self._scenario.duration, self._stop.set)
         customers = self._read_customers()
         try:
             gateway = await Beside.read(self._config)
@@ -57,84 +55,127 @@ class Network:
             sys.stderr.write(f"{error}\n")
             raise typer.Exit(error.exit_code) from None
         _check(gateway, self._config)
+        places = Places(gateway, self._scenario, self._figures)
         try:
-            await self._run_beside(gateway, customers, with_gateway=with_gateway)
+            await places.start(self._control_port)
+            await self._run_beside(gateway, places, customers, with_gateway=with_gateway)
+        except AddressTaken as error:
+            fail(str(error), where=str(self._config), to_do="end what listens there, or choose another port")
         except CommandRefused as error:
             fail(str(error), where=str(gateway.log_file) if with_gateway else "", exit_code=error.exit_code)
         finally:
             code = await gateway.stop()
+            await places.stop()
         if code:
             fail(f"the gateway ended with {code}", where=str(gateway.log_file), exit_code=code)
         if with_gateway:
-            _say("the gateway has stopped")
+            say("the gateway has stopped")
 
-    async def _run_beside(self, gateway: Beside, customers: list[Customer], *, with_gateway: bool) -> None:
+    async def _run_beside(
+        self, gateway: Beside, places: Places, customers: list[Customer], *, with_gateway: bool
+    ) -> None:
         if with_gateway:
-            _say("starting the gateway ...")
+            say("starting the gateway ...")
             await gateway.start()
-            _say(f"the gateway is ready; its log is {gateway.log_file}")
+            say(f"the gateway is ready; its log is {gateway.log_file}")
         counts = await gateway.import_lines(self._subscribers)
-        _say(f"{self._subscribers}: {counts['created']} lines imported, {counts['unchanged']} were known")
+        say(f"{self._subscribers}: {counts['created']} lines imported, {counts['unchanged']} were known")
+        await self._activate(gateway, places)
+        pgw = await self._connect(gateway)
+        say(_to_try(self._config, customers[0], gateway, places))
+        try:
+            await self._run_traffic(gateway, places, pgw, customers)
+        finally:
+            await pgw.stop()
+
+    async def _activate(self, gateway: Beside, places: Places) -> None:
+        """Bring the sample card into service, once; a host that forgot what it held is brought up to date."""
+        cards = self._config.parent / CARDS
+        if places.host is None or not cards.is_file():
+            return
+        iccid, number, plan, cause = NEW_LINE
+        await gateway.ask("sim", "import", str(cards))
+        if (await gateway.ask("sim", "show", iccid))["state"] == "in_stock":
+            line = ("--msisdn", number, "--plan", plan, "--cause", cause)
+            await gateway.ask("sim", "activate", iccid, *line, "--key", "simulated-network", "--wait")
+            say(f"the SIM {iccid} was activated: {number}")
+        else:
+            await gateway.ask("sim", "reconcile", "--repair")
+
+    async def _connect(self, gateway: Beside) -> Pgw:
         assert gateway.diameter is not None
         assert gateway.peer is not None
         host, realm = gateway.peer
-        pgw = Pgw(gateway.diameter, random=Random(), origin_host=host, origin_realm=realm)  # noqa: S311  (jitter, no secret)
+        profile = PROFILES[self._scenario.sessions.profile]
+        pgw = Pgw(
+            gateway.diameter,
+            random=Random(),  # noqa: S311  (jitter, no secret)
+            profile=profile,
+            origin_host=host,
+            origin_realm=realm,
+        )
         if not await pgw.start():
             await pgw.stop()
             where = "{}:{}".format(*gateway.diameter)
             fail(f"the PGW cannot connect: {pgw.last_failure}", where=where, exit_code=ExitCode.UNREACHABLE)
-        _say(_to_try(self._config, customers[0]))
-        await self._run_traffic(gateway, pgw, customers)
+        return pgw
 
-    async def _run_traffic(self, gateway: Beside, pgw: Pgw, customers: list[Customer]) -> None:
-        traffic = Traffic(customers, STANDARD, Random(self._seed))  # noqa: S311  (traffic, no secret)
-        status = asyncio.create_task(self._show_status(gateway, pgw))
-        watch = asyncio.create_task(self._watch(gateway))
+    async def _run_traffic(self, gateway: Beside, places: Places, pgw: Pgw, customers: list[Customer]) -> None:
+        self._began = time.monotonic()
+        line = StatusLine(gateway, pgw, places.smsc)
+        others = [
+            asyncio.create_task(act)
+            for act in (line.run(), self._watch(gateway), self._keep_figures(pgw), self._set_faults(places))
+        ]
+        if places.smsc is not None and gateway.short_code and self._scenario.texts.rate:
+            others.append(asyncio.create_task(self._text(places, customers, gateway.short_code)))
         try:
-            await drive(pgw, traffic, rate=self._rate, sessions=None, concurrency=CONCURRENCY, stop=self._stop)
+            await self._open_sessions(pgw, customers)
         finally:
-            for task in (status, watch):
+            for task in others:
                 task.cancel()
-            await asyncio.gather(status, watch, return_exceptions=True)
-            with suppress(CommandRefused):
-                self._figures = await gateway.figures()
-            _say(self._line(pgw))
-            await pgw.stop()
+            await asyncio.gather(*others, return_exceptions=True)
+            await line.read()
+            say(str(line))
+
+    async def _open_sessions(self, pgw: Pgw, customers: list[Customer]) -> None:
+        asked = self._scenario.sessions
+        random = Random(self._scenario.seed)  # noqa: S311  (traffic, no secret)
+        traffic = Traffic(customers, pgw.profile, random, Mix(asked.octets, asked.seconds))
+        await drive(
+            pgw, traffic, rate=asked.rate, sessions=None, concurrency=CONCURRENCY, stop=self._stop, busy=self._busy
+        )
+
+    async def _text(self, places: Places, customers: list[Customer], code: str) -> None:
+        assert places.smsc is not None
+        asked = self._scenario.texts
+        random = Random(self._scenario.seed)  # noqa: S311  (as above)
+        await text(places.smsc, customers, asked.words, code, random, rate=asked.rate, stop=self._stop, busy=self._busy)
+
+    async def _set_faults(self, places: Places) -> None:
+        """Let each phase of the scenario begin and end in its time."""
+        while True:
+            now = time.monotonic() - self._began
+            shares = self._scenario.shares(now)
+            there = {"smsc": places.smsc, "host": places.host}
+            places.control.steer({name: given for name, given in shares.items() if there[name] is not None})
+            change = self._scenario.next_change(now)
+            if change is None:
+                return
+            await asyncio.sleep(change - now)
+
+    async def _keep_figures(self, pgw: Pgw) -> None:
+        while True:
+            self._figures["pgw"] = summary(pgw, time.monotonic() - self._began)
+            await asyncio.sleep(1.0)
 
     async def _watch(self, gateway: Beside) -> None:
         """Stop when the gateway that was started here ends by itself; its exit code is told at the end."""
         await gateway.ended()
         self._stop.set()
 
-    async def _show_status(self, gateway: Beside, pgw: Pgw) -> None:
-        """Write the status once a second: in place on a terminal, else a line each."""
-        console = Console(file=sys.stdout)
-        reading = asyncio.create_task(self._keep_reading(gateway))
-        try:
-            with (
-                Live(console=console, auto_refresh=False, transient=True)
-                if console.is_terminal
-                else nullcontext() as live
-            ):
-                while True:
-                    if live is None:
-                        _say(self._line(pgw))
-                    else:
-                        live.update(Text(self._line(pgw)), refresh=True)
-                    await asyncio.sleep(STATUS_SECONDS)
-        finally:
-            reading.cancel()
-
-    async def _keep_reading(self, gateway: Beside) -> None:
-        while True:
-            try:
-                self._figures = await gateway.figures()
-            except CommandRefused:
-                self._figures = None
-            await asyncio.sleep(FIGURES_SECONDS)
-
-    def _line(self, pgw: Pgw) -> str:
-        return _line(pgw, self._figures, time.monotonic() - self._began)
+    def _busy(self) -> float:
+        return self._scenario.busy(time.monotonic() - self._began)
 
     def _read_customers(self) -> list[Customer]:
         try:
@@ -143,39 +184,21 @@ class Network:
             fail(str(error), to_do="name a file of lines by --subscribers")
 
 
-def _line(pgw: Pgw, figures: Figures | None, seconds: float) -> str:
-    counters = pgw.counters
-    parts = [
-        f"{seconds:.0f} s",
-        f"sessions {counters.open} open, {counters.ended} ended",
-        octets(counters.octets_acknowledged),
-    ]
-    if counters.out_of_credit:
-        parts.append(f"{counters.out_of_credit} out of credit")
-    if not pgw.up:
-        parts.append(f"gateway not connected: {pgw.last_failure}")
-    if figures is None:
-        parts.append("the books have not answered yet")
+def _to_try(config: Path, customer: Customer, gateway: Beside, places: Places) -> str:
+    """The status page and three commands, for whoever has a second terminal."""
+    option = "" if config.parent == Path("config") else f" --config {config}"
+    number = customer.msisdn
+    if places.smsc is not None and gateway.short_code:
+        second = f'sms send --from {gateway.short_code} --to {number} "Thank you!"'
     else:
-        parts.append("charged " + (_money(figures.charged) or "nothing yet"))
-        tenth = ", ".join(
-            f"{cause} {_money({currency: amount})}" for (cause, currency), amount in sorted(figures.tenth.items())
-        )
-        parts.append(f"the tenth: {tenth or 'nothing yet'}")
-    return " | ".join(parts)
-
-
-def _money(amounts: dict[str, Decimal]) -> str:
-    return " + ".join(f"{amount:.2f} {currency}" for currency, amount in sorted(amounts.items()))
-
-
-def _to_try(config: Path, customer: Customer) -> str:
-    option = "" if config == Path("config/gateway.yaml") else f" --config {config}"
+        second = f"subscriber topup {number} 10.00 --reference shop-1"
     return "\n".join(
         (
+            f"the status page is at {gateway.page}",
+            f"the network is steered at {places.control.url} (PUT /faults, GET /summary, POST /texts)",
             "try in another terminal (Ctrl-C here ends it all):",
-            f"  tpo{option} subscriber show {customer.msisdn}",
-            f"  tpo{option} subscriber topup {customer.msisdn} 10.00 --reference shop-1",
+            f"  tpo{option} subscriber show {number}",
+            f"  tpo{option} {second}",
             f"  tpo{option} ledger check",
         )
     )
@@ -188,8 +211,3 @@ def _check(gateway: Beside, config: Path) -> None:
         fail(
             "no peer is to connect to the gateway", where=f"{config}: diameter.peers", to_do="add one without `connect`"
         )
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What befalls each call of a simulated service: a share of the calls for each fault, drawn by seed and by the call's own name."""
+"""What befalls the calls of a simulated service: a share for each fault, drawn by seed and by the call's own name."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum

@@ -11,6 +11,7 @@ from simulators.customers import Customer
 from simulators.pgw import Pgw
 from simulators.profiles import Profile
 from simulators.session import Demand
+from simulators.smsc import Smsc
 
 SECOND_GROUP: Final = 0.3
 """How many sessions use a second rating group."""
@@ -59,10 +60,12 @@ async def drive(
     concurrency: int,
     stop: asyncio.Event,
     tell: Callable[[], None] = lambda: None,
+    busy: Callable[[], float] = lambda: 1.0,
 ) -> None:
     """Open sessions until there have been `sessions` of them or `stop` is set; then let those that run end.
 
-    `rate` is in sessions a second (0: whenever fewer than `concurrency` run); `tell` is called after each session.
+    `rate` is in sessions a second (0: whenever fewer than `concurrency` run), times what `busy` gives at the time; `tell` is
+    called after each session.
     """
     free = asyncio.Semaphore(concurrency)
     running: set[asyncio.Task[None]] = set()
@@ -80,10 +83,26 @@ async def drive(
         running.add(task)
         task.add_done_callback(ended)
         opened += 1
-        wait = traffic.next_wait(rate)
+        wait = traffic.next_wait(rate * busy())
         if wait:
             await _unless(stop, asyncio.sleep(wait))
     await _drain(pgw, running, stop)
+
+
+async def text(
+    smsc: Smsc,
+    customers: Sequence[Customer],
+    words: Sequence[str],
+    code: str,
+    random: Random,
+    *,
+    rate: float,
+    stop: asyncio.Event,
+    busy: Callable[[], float] = lambda: 1.0,
+) -> None:
+    """Let customers text to a short code, `rate` a second on average times what `busy` gives, until `stop` is set."""
+    while await _unless(stop, asyncio.sleep(random.expovariate(rate * busy()))) and not stop.is_set():
+        smsc.text_in(random.choice(customers).msisdn, code, random.choice(words))
 
 
 async def _drain(pgw: Pgw, running: set[asyncio.Task[None]], stop: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ declare -A peers=(
   [bearerbox]="kannel"
   [drive_smpp]="kannel-extras"
   [osmo-hlr]="osmo-hlr"
+  [chromium]="chromium"
 )
 export PATH="$PATH:/usr/sbin:/sbin:/usr/lib/kannel/test"
 missing=()

@@ -143,6 +143,10 @@ class Clients:
         self._limits = limits
         self._room = asyncio.Semaphore(limits.concurrency)
 
+    def adopt(self, realms: Mapping[str, str]) -> None:
+        """Know other peers from now on."""
+        self._realms = realms
+
     async def reauthorise(self, subscriber_id: int) -> Outcome:
         """Have every open session of a subscriber report and ask for quota anew: it is decided by what holds now."""
         return await self._all(Demand.REAUTHORISE, subscriber_id)

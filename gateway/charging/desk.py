@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.charging import request as charging_request
 from gateway.charging.answers import SESSION_ID
+from gateway.charging.request import EVENT, INITIAL
 from gateway.charging.unit import Answer, CreditControl, Desk
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreError, UnitPoisoned
 from gateway.store.lane import Lane
@@ -51,7 +52,13 @@ class ChargingDesk:
         self._desk, self._lane, self._deadline = desk, lane, deadline
         self._clock, self._monotonic, self._observe, self._alarm = clock, monotonic, observe, alarm
         self._profiles = profiles
+        self.draining = False
+        """New sessions and one-time events are refused as 3004: their clients turn to another gateway (RFC 6733 §7.1.3)."""
         self._origin = encode_avp(ORIGIN_HOST, origin_host.encode()) + encode_avp(ORIGIN_REALM, origin_realm.encode())
+
+    def adopt(self, desk: Desk, *, deadline: float, profiles: Mapping[str, Profile]) -> None:
+        """Decide by another desk from the next request on; what is in the lane already goes by the old one."""
+        self._desk, self._deadline, self._profiles = desk, deadline, profiles
 
     def handle(self, request: Request) -> None:
         """Take a Credit-Control-Request: read it, queue it; it is answered once its effects are on disk."""
@@ -61,6 +68,10 @@ class ChargingDesk:
             asked = charging_request.read(ccr, request.peer, self._clock())
         except DiameterError as error:
             self._refuse(request, error, started)
+            return
+        # What comes with the T flag may have been begun here before.
+        if self.draining and asked.request_type in (INITIAL, EVENT) and not request.header.retransmitted:
+            self._refuse(request, DiameterError(ResultCode.DIAMETER_TOO_BUSY, "this gateway drains"), started)
             return
         done = partial(self._done, request, ccr.session_id, asked.request_type, started)
         try:

@@ -45,6 +45,10 @@ class Restarts:
         self._states: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def adopt(self, relays: frozenset[str]) -> None:
+        """Take these peers for relays from now on."""
+        self._relays = relays
+
     def note(self, event: object) -> None:
         """Hear an event of the node; if a peer came up after a restart, begin to close what it lost."""
         if not isinstance(event, PeerUp) or not event.origin_state_id or event.identity in self._relays:

@@ -193,6 +193,22 @@ def _parts(connection: Connection, node: int, before: int | None, after: int) ->
     return [Part(minute, account, currency, who, int(amount)) for minute, account, currency, who, amount in rows]
 
 
+def givers(
+    connection: Connection, begin: int, end: int, account: int, currency: str, *, since: int, limit: int
+) -> set[int]:
+    """Find at most `limit` subscribers whose charges accrued to an account: after `begin`, up to `end`, since a time."""
+    t = transfers.c
+    each = (
+        select(_payer().label("payer"))
+        .where(
+            t.id > begin, t.id <= end, t.kind == "accrual", t.credit == account, t.currency == currency, t.at >= since
+        )
+        .subquery()
+    )
+    found = select(each.c.payer).where(each.c.payer.is_not(None)).distinct().limit(limit)
+    return {int(number) for number in connection.execute(found).scalars()}
+
+
 def _payer() -> ColumnElement[Any]:
     """Tell whose charge an accrual comes from: the one of the same usage or reference that stands before it."""
     charge = transfers.alias("charge")

@@ -20,6 +20,8 @@ from gateway.cli.errors import CommandFailed
 OWN: Final[dict[str, str]] = {
     "run": "gateway.cli.run",
     "status": "gateway.cli.status",
+    "reload": "gateway.cli.reload",
+    "drain": "gateway.cli.drain",
     "config": "gateway.cli.config",
     "subscriber": "gateway.cli.subscriber",
     "sms": "gateway.cli.sms",

@@ -26,6 +26,16 @@ EVENTS: Final[dict[str, LogEvent]] = {
     "daemon.stopping": LogEvent(
         "info", "The gateway was told to stop: it takes no new requests and finishes those it has.", "Nothing."
     ),
+    "daemon.draining": LogEvent(
+        "info",
+        "The gateway takes in nothing new and waits at most `seconds` for what runs; then it stops.",
+        "Nothing: `tpo status` tells what it waits for; SIGTERM ends the waiting.",
+    ),
+    "daemon.drain.incomplete": LogEvent(
+        "warning",
+        "The time to drain was over while `sessions`, `texts` or `orders` still ran.",
+        "Nothing: they are in the store, and go on when this gateway, or for sessions another one, is there.",
+    ),
     "daemon.stopped": LogEvent("info", "All is on disk, all connections are closed.", "Nothing."),
     "daemon.stop.incomplete": LogEvent(
         "warning",
@@ -44,6 +54,19 @@ EVENTS: Final[dict[str, LogEvent]] = {
     ),
     "config.warning": LogEvent(
         "warning", "A setting works, but deserves a look.", "Read `problem`; `tpo config check` prints it too."
+    ),
+    "config.reloaded": LogEvent(
+        "info", "A changed configuration was checked and is in force now; `changed` names its sections.", "Nothing."
+    ),
+    "config.refused": LogEvent(
+        "error",
+        "A reload was asked for, but the configuration can't be used; the old one stays in force, whole.",
+        "Mend what `problem` names, run `tpo config check`, then `tpo reload`.",
+    ),
+    "config.restart.needed": LogEvent(
+        "error",
+        "A reload was asked for, but `setting` can't change while the gateway runs; nothing was taken over.",
+        "Restart the gateway, or put `setting` back and run `tpo reload` for the rest.",
     ),
     "log.library": LogEvent(
         "warning", "A library that we use has something to say; its words are in `message`.", "Read `message`."

@@ -105,6 +105,7 @@ class Exchange:
         """Take the office, the lane and the links; `read` runs a function with a reading connection."""
         self._office, self._lane, self._read, self._node = office, lane, read, node
         self._clock, self._on_event = clock, on_event
+        self._monotonic, self._random = monotonic, random
         self._queue: deque[Waiting] = deque()
         self._read_up_to = 0
         self._more = self._filling = False
@@ -112,22 +113,14 @@ class Exchange:
         self._receipts: list[tuple[Receipt, Request]] = []
         self._again: dict[tuple[int, int], Waiting] = {}
         self._in_hand: dict[tuple[str, str], list[Request]] = {}
-        self._out: dict[tuple[int, int], Waiting] = {}
+        self._out: dict[tuple[int, int], tuple[Waiting, _Line]] = {}
         self._flush_due = False
         self._stopping = False
-        self._lines: dict[str, _Line] = {}
-        for route in routes:
-            line = _Line(route)
-            line.link = Link(
-                route.config,
-                on_request=lambda request, line=line: self._requested(line, request),  # type: ignore[misc]  # a bound default
-                on_result=lambda result, line=line: self._resulted(line, result),  # type: ignore[misc]  # as above
-                on_ready=self._pump,
-                on_event=lambda event, line=line: self._happened(line, event),  # type: ignore[misc]  # as above
-                clock=monotonic,
-                random=random,
-            )
-            self._lines[route.config.name] = line
+        self.sent = self.arrived = 0
+        """Parts that SMSCs took, and texts and parts that came from handsets, since the start."""
+        self._suspects: dict[str, int | None] = {}
+        """Since when a text in may be a redelivered one, by the names of links that are not here now."""
+        self._lines = {route.config.name: self._line(route) for route in routes}
         self._inquiry = Inquiry(
             office,
             {name: _asker(line) for name, line in self._lines.items() if line.asks},
@@ -139,10 +132,35 @@ class Exchange:
             on_event=on_event,
         )
 
+    def _line(self, route: Route) -> _Line:
+        line = _Line(route)
+        line.suspect_since = self._suspects.pop(route.config.name, None)
+        line.link = Link(
+            route.config,
+            on_request=lambda request: self._requested(line, request),
+            on_result=lambda result: self._resulted(line, result),
+            on_ready=self._pump,
+            on_event=lambda event: self._happened(line, event),
+            clock=self._monotonic,
+            random=self._random,
+        )
+        return line
+
+    @property
+    def office(self) -> Office:
+        """What texts are decided with now."""
+        return self._office
+
     @property
     def depth(self) -> int:
         """How many parts wait in memory."""
         return len(self._queue)
+
+    @property
+    def busy(self) -> int:
+        """How many parts wait in memory, are being written down, or are out without an answer; 1 if the store has more."""
+        out = sum(line.link.state().unanswered for line in self._lines.values())
+        return len(self._queue) + len(self._out) + out + int(self._more or self._filling)
 
     def count_parts(self, body: str) -> int:
         """Count the parts that a text takes; LocalProtocolError where it cannot be sent at all."""
@@ -163,6 +181,8 @@ class Exchange:
         for name, last in await asyncio.to_thread(self._read, _last_arrivals):
             if name in self._lines:
                 self._lines[name].suspect_since = last - REDELIVERY_US
+            else:
+                self._suspects[name] = last - REDELIVERY_US
         await self._fill(first=True)
         for line in self._lines.values():
             line.link.start()
@@ -172,6 +192,30 @@ class Exchange:
         self._stopping = True
         await asyncio.gather(*(line.link.stop(deadline) for line in self._lines.values()))
         self._flush()
+
+    def adopt(self, office: Office) -> None:
+        """Decide by another office from now on; what is in the lane already goes by the old one."""
+        self._office = office
+        self._inquiry.adopt(office)
+
+    def add_link(self, route: Route) -> None:
+        """Carry texts by one more link, and dial it; LocalProtocolError if there is one of its name."""
+        name = route.config.name
+        if name in self._lines:
+            raise LocalProtocolError(f"there is a link {name} already", "smpp.link.known")
+        line = self._lines[name] = self._line(route)
+        if line.asks:
+            self._inquiry.add(name, _asker(line))
+        line.link.start()
+
+    async def remove_link(self, name: str, deadline: float) -> None:
+        """Give a link nothing new, take the answers to what is out within `deadline` seconds, unbind, and forget it."""
+        line = self._lines.pop(name, None)
+        if line is None:
+            raise LocalProtocolError(f"there is no link {name}", "smpp.link.unknown")
+        self._inquiry.remove(name)
+        await line.link.stop(deadline)
+        self._suspects[name] = line.suspect_since
 
     async def accept(self, client: str, drafts: list[Draft]) -> Accepted | Refusal:
         """Commit the drafts of one request and queue them; StoreError where that cannot be."""
@@ -280,7 +324,7 @@ class Exchange:
             rooms[line] -= 1
             line.promised += 1
             legs.append(Leg(waiting.text.id, waiting.part, line.route.config.name))
-            self._out[waiting.text.id, waiting.part] = waiting
+            self._out[waiting.text.id, waiting.part] = waiting, line
         if legs:
             unit = TakeForSending(self._office, legs)
             self._post(unit, lambda taken: self._taken(legs, taken), lambda: self._not_taken(legs))
@@ -295,9 +339,8 @@ class Exchange:
         """Send what was written down as going out; the rest has come to its end."""
         allowed = set(taken)
         for leg in legs:
-            line = self._lines[leg.link]
+            waiting, line = self._out.pop((leg.text_id, leg.part))
             line.promised -= 1
-            waiting = self._out.pop((leg.text_id, leg.part))
             if leg not in allowed:
                 continue
             try:
@@ -313,8 +356,9 @@ class Exchange:
     def _not_taken(self, legs: Sequence[Leg]) -> None:
         """Nothing went out, but it may stand written down that it did: say that the parts wait, then queue them again."""
         for leg in legs:
-            self._lines[leg.link].promised -= 1
-            self._again[leg.text_id, leg.part] = self._out.pop((leg.text_id, leg.part))
+            waiting, line = self._out.pop((leg.text_id, leg.part))
+            line.promised -= 1
+            self._again[leg.text_id, leg.part] = waiting
         self._note_later([Answer(leg.text_id, leg.part, leg.link, Step.WAITING) for leg in legs])
 
     # What the links tell
@@ -341,6 +385,7 @@ class Exchange:
         text, number, link = waiting.text, leg.part, leg.link
         match retry_of(result.command_status):
             case Retry.DONE:
+                self.sent += 1
                 message_id = result.message.message_id if isinstance(result.message, SubmitSmResp) else ""
                 kept = stored_id(message_id, line.route.form)
                 stated = message_id if message_id != kept else ""
@@ -367,6 +412,7 @@ class Exchange:
 
     def _arrived(self, line: _Line, message: DeliverSm | DataSm, request: Request) -> None:
         name = line.route.config.name
+        self.arrived += 1
         came = wire.arrival(
             name,
             line.centre,

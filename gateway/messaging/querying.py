@@ -191,7 +191,7 @@ class Inquiry:
 
         `on_ready` is told when there may be something to ask, or room to ask it: it calls `pump` once no text waits.
         """
-        self._office, self._askers, self._node = office, askers, node
+        self._office, self._askers, self._node = office, dict(askers), node
         self._read, self._post, self._clock = read, post, clock
         self._on_ready, self._on_event = on_ready, on_event
         self._cursor = 0
@@ -200,6 +200,19 @@ class Inquiry:
         self._mute: set[str] = set()
         self.results: Counter[tuple[str, str]] = Counter()
         """Questions by link and what came of them: the message's state, or a word of ours for why there is none."""
+
+    def adopt(self, office: Office) -> None:
+        """Note by another office from now on."""
+        self._office = office
+
+    def add(self, name: str, asker: Asker) -> None:
+        """Ask by one more link."""
+        self._mute.discard(name)
+        self._askers[name] = asker
+
+    def remove(self, name: str) -> None:
+        """Ask by a link no more; what it was to ask is found again when it is back."""
+        self._askers.pop(name, None)
 
     def bound(self, name: str) -> None:
         """A link is bound anew; maybe to an SMSC that knows query_sm now."""
@@ -226,7 +239,8 @@ class Inquiry:
         return questions
 
     def _may_ask(self, name: str) -> bool:
-        return self._askers[name].link.bound and name not in self._mute
+        asker = self._askers.get(name)
+        return asker is not None and asker.link.bound and name not in self._mute
 
     def pump(self) -> None:
         """Send what there is room for. What a link that went away was to ask is found again when it is back."""
@@ -269,8 +283,11 @@ class Inquiry:
                 self._drop(question, "unanswered")
 
     def _answered(self, question: Question, result: Responded) -> None:
-        answer = result.message
-        form = self._askers[question.link].form
+        answer, asker = result.message, self._askers.get(question.link)
+        if asker is None:
+            self._drop(question, "unanswered")
+            return
+        form = asker.form
         if isinstance(answer, QuerySmResp) and wire.is_about(answer, question.message_id, form):
             name, step, error = wire.queried(answer)
             self._note(question, name, step, error)

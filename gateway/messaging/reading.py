@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.events.times import rfc3339
-from gateway.messaging.texts import Text, from_row
+from gateway.messaging.texts import State, Text, from_row
 from gateway.store.tables import texts
 
 
@@ -21,6 +21,14 @@ def latest(connection: Connection, limit: int, state: str | None = None) -> list
     if state is not None:
         statement = statement.where(texts.c.state == state)
     return [tell(from_row(tuple(row)), parts=False) for row in connection.execute(statement)]
+
+
+def count_open(connection: Connection, node: int) -> dict[str, int]:
+    """Count a node's texts that have not come to their end, by state."""
+    columns = (texts.c.state, func.count(texts.c.id))
+    counted = select(*columns).where(texts.c.final == 0, texts.c.node == node).group_by(texts.c.state)
+    found = {str(state): int(number) for state, number in connection.execute(counted)}
+    return {state: found.get(state, 0) for state in (State.QUEUED, State.SUBMITTED, State.DOUBTFUL)}
 
 
 def tell(text: Text, *, parts: bool) -> dict[str, Any]:

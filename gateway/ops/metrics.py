@@ -1,44 +1,33 @@
 """The gateway's metrics (Prometheus): prefix `tpo_`, base units, few labels, never a number of a customer."""
 
 from collections.abc import Callable, Iterable
-from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from gateway.charging.desk import Observed
-from gateway.store.lane import Lane
+from gateway.logs.catalogue import EVENTS
+from gateway.ops.metric_catalogue import FAMILIES
 
 REQUEST_TYPES = {0: "unread", 1: "initial", 2: "update", 3: "termination", 4: "event"}
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class Metrics:
-    """One registry of its own; what is counted elsewhere is collected when somebody looks."""
+    """One registry of its own; what is counted elsewhere is collected when somebody looks (gateway.ops.metric_sources)."""
 
     def __init__(self) -> None:
         """Start at zero."""
-        self.registry = CollectorRegistry(auto_describe=True)
-        self._requests = Counter(
-            "tpo_charging_requests",
-            "Credit-Control-Requests answered",
-            ["request_type", "result"],
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "tpo_charging_request_duration_seconds",
-            "From the arrival of a Credit-Control-Request to its answer",
-            buckets=SECONDS,
-            registry=self.registry,
-        )
-        self._session_requests = Counter(
-            "tpo_diameter_session_requests",
-            "Re-Auth- and Abort-Session-Requests, by their Result-Code or what became of them",
-            ["command", "result"],
-            registry=self.registry,
-        )
-        self.alarms = Counter("tpo_alarms", "Log events of level warning and above", ["event"], registry=self.registry)
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._requests = self._counter("tpo_charging_requests_total")
+        duration = "tpo_charging_request_duration_seconds"
+        self._seconds = Histogram(duration, FAMILIES[duration].meaning, buckets=SECONDS, registry=self.registry)
+        self._session_requests = self._counter("tpo_diameter_session_requests_total")
+        self.alarms = self._counter("tpo_alarms_total")
+        for name, event in EVENTS.items():
+            if event.level != "info":  # from zero: an alert on the increase would not see the first one otherwise
+                self.alarms.labels(name)
         self._children: dict[tuple[int, str], Counter] = {}
 
     def observe(self, observed: Observed) -> None:
@@ -62,6 +51,10 @@ class Metrics:
         """Write everything in Prometheus' text format."""
         return generate_latest(self.registry)
 
+    def _counter(self, name: str) -> Counter:
+        found = FAMILIES[name]
+        return Counter(name, found.meaning, found.labels, registry=self.registry)
+
 
 class _Source(Collector):
     def __init__(self, source: Callable[[], Iterable[Metric]]) -> None:
@@ -70,21 +63,3 @@ class _Source(Collector):
     def collect(self) -> Iterable[Metric]:
         """Read the figures now."""
         return self._source()
-
-
-def lane_metrics(lane: Lane) -> Iterable[Metric]:
-    """Tell how the write lane does."""
-    counters = lane.counters
-    yield GaugeMetricFamily("tpo_store_queue_depth", "Units that wait for the write lane", lane.depth)
-    yield CounterMetricFamily("tpo_store_batches", "Batches committed, one fsync each", counters.batches)
-    yield CounterMetricFamily("tpo_store_units", "Units committed", counters.units)
-    yield CounterMetricFamily("tpo_store_units_poisoned", "Units refused alone", counters.poisoned)
-    yield CounterMetricFamily("tpo_store_units_expired", "Units shed past their deadline", counters.expired)
-    yield CounterMetricFamily("tpo_store_batches_failed", "Batches lost to a store in trouble", counters.failed_batches)
-
-
-def build_metrics() -> Iterable[Metric]:
-    """Tell which program this is."""
-    family = GaugeMetricFamily("tpo_build_info", "The version that runs", labels=["version"])
-    family.add_metric([version("tpo-gateway")], 1)
-    yield family

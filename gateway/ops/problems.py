@@ -35,6 +35,12 @@ def not_found(code: str, detail: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, code, detail)
 
 
+def draining() -> Problem:
+    """Refuse what is new while the gateway is on its way out."""
+    detail = "this gateway is on its way out and takes nothing new: ask another one, or ask again when it is back"
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "gateway.draining", detail)
+
+
 def conflict(code: str, detail: str) -> Problem:
     """Refuse what contradicts something done before."""
     return Problem(HTTPStatus.CONFLICT, code, detail)

@@ -9,7 +9,7 @@ import msgspec
 from gateway.house import House
 from gateway.ops import inventory
 from gateway.ops.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params
-from gateway.ops.problems import Problem, bad_request, not_found
+from gateway.ops.problems import Problem, bad_request, draining, not_found
 from gateway.ops.wishes import problem_of, read_kind, read_wish
 from gateway.privacy.masks import mask
 from gateway.sims import reading
@@ -45,6 +45,8 @@ class Sims:
         self, client: str, key: str | None, kind: Kind, given: Mapping[str, Any], actor: str
     ) -> dict[str, Any]:
         """Accept an order: {order, state, repeated}; Problem says why not, and nothing has changed then."""
+        if self._house.draining:
+            raise draining()
         asked = read_wish(kind, given, self._house.settings, actor)
         outcome = await self._conductor.accept(client, key, asked)
         if isinstance(outcome, OrderRefused):

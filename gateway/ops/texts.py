@@ -11,7 +11,7 @@ from gateway.messaging.accepting import Draft, Refusal
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.reading import latest, show
 from gateway.ops.actions import OPERATOR, VIEWER, AsyncAction, Caller, Params, need
-from gateway.ops.problems import Problem, bad_request, conflict, not_found
+from gateway.ops.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.ops.times import since
 from protocols.errors import LocalProtocolError
 
@@ -41,6 +41,8 @@ class Texts:
 
     async def send(self, client: str, given: list[Any]) -> list[dict[str, Any]]:
         """Accept texts, all or none: [{id, reference, state}] in their order; Problem says which is at fault."""
+        if self._house.draining:
+            raise draining()
         if not 0 < len(given) <= MAX_TEXTS:
             raise bad_request("sms.batch", f"give 1 to {MAX_TEXTS} texts")
         drafts = [self._draft(place, item) for place, item in enumerate(given)]

@@ -103,6 +103,7 @@ class Node:
         self._connections: dict[Peer, Connection] = {}
         self._half_open: dict[Connection, None] = {}
         self._half_open_addresses: Counter[str] = Counter()
+        self._departures: dict[Connection, asyncio.Event] = {}
         self._dial_timer: asyncio.TimerHandle | None = None
         self._stopping = False
         self._all_gone = asyncio.Event()
@@ -158,6 +159,39 @@ class Node:
         """Dial a peer now that is down, also one that did not want to talk to us."""
         self._table.dial_now(self._entry(identity), self._clock())
         self._dial_due()
+
+    def add_peer(self, config: PeerConfig) -> None:
+        """Know one more peer from now on, and dial it where it is to be dialled; LocalProtocolError if it is known."""
+        if self._table.get(config.identity) is not None:
+            raise LocalProtocolError(f"{config.identity} is a peer of this node already", "diameter.peer.known")
+        self._table.add(config, self._clock())
+        self._dial_due()
+
+    def replace_peer(self, config: PeerConfig) -> None:
+        """Know a peer by another configuration: its connection is left in order (DPR, REBOOTING) and made anew."""
+        entry, now = self._entry(config.identity), self._clock()
+        self._table.replace(entry, config, now)
+        if entry.current is not None:
+            self._dismiss(entry.current, DisconnectCause.REBOOTING, now)
+        self._dial_due()
+
+    async def remove_peer(self, identity: str, deadline: float) -> None:
+        """Leave a peer in order within `deadline` seconds and forget it; it is not let in any more from now on."""
+        entry, now = self._entry(identity), self._clock()
+        self._pump_all(self._table.leave(entry, now), now)
+        connection = self._connections.get(entry.current) if entry.current else None
+        if entry.current is not None and connection is not None:
+            gone = self._departures[connection] = asyncio.Event()
+            patience = deadline * (1.0 - _WAIT_FOR_THE_LAST)
+            self._dismiss(entry.current, DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU, now, patience)
+            try:
+                async with asyncio.timeout(deadline):
+                    await gone.wait()
+            except TimeoutError:
+                connection.evict("it is no peer any more")
+                await asyncio.sleep(0)  # the transport tells of its end in the next tick
+            self._departures.pop(connection, None)
+        self._table.remove(entry)
 
     async def request(
         self,
@@ -227,6 +261,8 @@ class Node:
     def gone(self, connection: Connection, detail: str) -> None:
         """Nothing is left of a connection."""
         self._connections.pop(connection.peer, None)
+        if (departure := self._departures.get(connection)) is not None:
+            departure.set()
         if connection in self._half_open:  # it never got beyond TLS
             self._forget_half_open(connection)
             self._tell(PeerRejected(connection.access.address, "", detail))
@@ -234,6 +270,10 @@ class Node:
             self._all_gone.set()
 
     # Inside
+
+    def _dismiss(self, peer: Peer, cause: DisconnectCause, now: float, patience: float | None = None) -> None:
+        peer.disconnect(cause, now, patience)
+        self._pump(peer, now)
 
     def _accept(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
         if self._stopping:

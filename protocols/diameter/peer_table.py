@@ -48,7 +48,18 @@ class Counters(msgspec.Struct, gc=False):
 class Entry:
     """One peer that we know, with its connections."""
 
-    __slots__ = ("barred", "candidate", "config", "counters", "current", "failures", "retry_at", "since", "watchdog")
+    __slots__ = (
+        "barred",
+        "candidate",
+        "config",
+        "counters",
+        "current",
+        "failures",
+        "leaving",
+        "retry_at",
+        "since",
+        "watchdog",
+    )
 
     def __init__(self, config: PeerConfig, watchdog: Watchdog, now: float) -> None:
         self.config = config
@@ -61,6 +72,8 @@ class Entry:
         self.failures = 0
         self.barred = False
         """It does not want to talk to us: it may come, we don't dial (RFC 6733 §5.4.3)."""
+        self.leaving = False
+        """It is being forgotten: it is neither dialled nor let in."""
         self.since = now
         """When `state` last became open or ceased to be."""
 
@@ -89,7 +102,9 @@ class PeerTable:
         self._origin_host = fold(origin_host)
         self._limits = limits
         self._random = random
-        self._entries = {fold(config.identity): Entry(config, Watchdog(random, limits.tw), now) for config in configs}
+        self._entries: dict[str, Entry] = {}
+        for config in configs:
+            self.add(config, now)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
@@ -97,6 +112,25 @@ class PeerTable:
     def get(self, identity: str) -> Entry | None:
         """The peer of this identity."""
         return self._entries.get(fold(identity))
+
+    def add(self, config: PeerConfig, now: float) -> None:
+        """Know one more peer, which is dialled now if it is to be dialled at all."""
+        self._entries[fold(config.identity)] = Entry(config, Watchdog(self._random, self._limits.tw), now)
+
+    def replace(self, entry: Entry, config: PeerConfig, now: float) -> None:
+        """Know the same peer by another configuration; a connection that is there stays as it was made."""
+        entry.config = config
+        entry.failures, entry.barred = 0, False
+        entry.retry_at = now if config.connect and entry.current is None else None
+
+    def leave(self, entry: Entry, now: float) -> tuple[Peer, ...]:
+        """Begin to forget a peer; its connection in use is the owner's to end, then `remove` does the rest."""
+        entry.leaving, entry.retry_at = True, None
+        return self._dismiss_candidate(entry, now)
+
+    def remove(self, entry: Entry) -> None:
+        """Forget a peer that has no connection any more."""
+        del self._entries[fold(entry.config.identity)]
 
     def admit(self, peer: Peer, access: Access, now: float) -> tuple[Peer, ...]:
         """Answer `CapabilitiesRequested`: accept, refuse, or keep it waiting for the connection that is there."""
@@ -204,7 +238,7 @@ class PeerTable:
     def _plan_retry(self, entry: Entry, reason: CloseReason, cause: DisconnectCause | None, now: float) -> None:
         if reason is CloseReason.LEFT and cause is DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU:
             entry.barred = True
-        if entry.config.connect is None or entry.barred:
+        if entry.config.connect is None or entry.barred or entry.leaving:
             return
         limits = self._limits
         delay = min(limits.reconnect_last, limits.reconnect_first * 2.0 ** min(entry.failures, 16))
@@ -234,7 +268,7 @@ def _may_come_from(address: str, allowed: tuple[str, ...]) -> bool:
 
 def _refusal(entry: Entry | None, origin_host: str, access: Access) -> DiameterError | None:
     """Why this peer may not come in; all reasons look the same to the peer, but for the sentence."""
-    if entry is None:
+    if entry is None or entry.leaving:
         return _unknown(f"{origin_host} is not a peer of this node")
     if not _may_come_from(access.address, entry.config.allowed_addresses):
         return _unknown(f"{origin_host} may not connect from {access.address}")

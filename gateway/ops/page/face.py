@@ -1,0 +1,66 @@
+"""The status page in the running gateway: its route, its clock, and the troubles that it is told of."""
+
+import asyncio
+from typing import Final
+
+from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.ops.page.gathering import Gatherer
+from gateway.ops.page.rendering import POLICY, document
+from gateway.ops.page.sampling import SECONDS
+from gateway.store.errors import StoreError
+
+PATH: Final = "/"
+ROUNDS: Final = 3
+"""Samples between two looks at the journal, which is summed every fifteen seconds."""
+PAUSE: Final = 0.2
+"""Seconds between two parts of a journal that is being added up: charging goes first."""
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class StatusPage:
+    """The page of one gateway; it shows ten minutes of rates from `start` on."""
+
+    def __init__(self, gatherer: Gatherer) -> None:
+        """Take what gathers the figures."""
+        self._gatherer = gatherer
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def routes(self) -> list[web.RouteDef]:
+        """Give the page's route."""
+        return [web.get(PATH, self._get)]
+
+    def start(self) -> None:
+        """Begin to take samples and to add up the month."""
+        self._tasks = [
+            asyncio.create_task(self._sample(), name="status page: samples"),
+            asyncio.create_task(self._add_up(), name="status page: the tenth"),
+        ]
+
+    def stop(self) -> None:
+        """Take no more samples."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _get(self, _request: web.Request) -> web.Response:
+        view = await self._gatherer.view()
+        return web.Response(text=document(view), content_type="text/html", charset="utf-8", headers=HEADERS)
+
+    async def _sample(self) -> None:
+        while True:
+            self._gatherer.sample()
+            await asyncio.sleep(SECONDS)
+
+    async def _add_up(self) -> None:
+        while True:
+            try:
+                more = await self._gatherer.advance()
+            except (StoreError, SQLAlchemyError):
+                more = False  # the page says that the store is in trouble; the next round reads on
+            await asyncio.sleep(PAUSE if more else ROUNDS * SECONDS)

@@ -1,0 +1,252 @@
+"""Gather what the status page shows: the running parts are asked in the event loop, the store beside it and not too often."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.events.forwarder import Forwarder
+from gateway.house import House
+from gateway.messaging.exchange import Exchange
+from gateway.messaging.texts import State as TextState
+from gateway.ops.metrics import Metrics
+from gateway.ops.page.sampling import Ring, Totals
+from gateway.ops.page.tenth import MonthOfTenths
+from gateway.ops.page.troubles import Troubles
+from gateway.ops.page.view import Doubtful, HostReach, Line, Order, Queue, Stored, Tone, View
+from gateway.ops.page.words import NOTHING
+from gateway.ops.times import since
+from gateway.privacy.masks import mask
+from gateway.sims import reading
+from gateway.sims.conductor import Conductor
+from gateway.store.errors import StoreError
+from gateway.store.tables import texts
+from protocols.diameter.node import Node
+from protocols.diameter.node_events import PeerState
+from protocols.smpp.link_events import LinkState
+
+DURATION: Final = "tpo_charging_request_duration_seconds_bucket"
+MOST_COUNTED: Final = 20_000
+"""Open texts that are counted at most: the page must not slow down what it watches."""
+SHOWN: Final = 8
+"""Orders and doubtful texts that are shown."""
+MAX_AGE: Final = 4.0
+"""Seconds for which what was read from the store is shown again, however many look."""
+LATE: Final = 0.5
+"""Seconds that the event loop may be late before the page says so."""
+BUSY: Final = 2048
+"""Units that wait in the write lane, a quarter of what it takes, above which it is said to be behind."""
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The parts of the running gateway; `lag` gives the seconds that its event loop is late."""
+
+    exchange: Exchange
+    conductor: Conductor
+    node: Node | None
+    forwarder: Forwarder | None
+    lag: Callable[[], float]
+
+
+class Gatherer:
+    """Everything that the page tells of one gateway."""
+
+    def __init__(self, house: House, metrics: Metrics, troubles: Troubles, parts: Parts, started_at: float) -> None:
+        """Take what is looked at; `started_at` is Unix time."""
+        self._house, self._metrics, self._troubles, self._parts = house, metrics, troubles, parts
+        self._started_at = started_at
+        self._ring = Ring()
+        self._month = MonthOfTenths(ZoneInfo(house.settings.operator.timezone))
+        self._stored, self._stored_at = Stored(), float("-inf")
+        self._reading = asyncio.Lock()
+
+    def sample(self) -> None:
+        """Take a reading of what is counted."""
+        self._ring.add(self._totals())
+
+    async def advance(self) -> bool:
+        """Add up the next part of the month's tenth, and tell whether there is more; StoreError if it cannot be read."""
+        now = self._house.clock()
+        more: bool = await asyncio.to_thread(self._house.read, lambda connection: self._month.advance(connection, now))
+        return more
+
+    async def view(self) -> View:
+        """Gather everything as it is now."""
+        stored = await self._read_store()
+        parts, now, monotonic = self._parts, self._house.clock(), time.monotonic()
+        links = [link_line(link.state(), monotonic) for link in parts.exchange.links().values()]
+        peers = [peer_line(peer, monotonic) for peer in (parts.node.peers_state() if parts.node else [])]
+        hosts = [HostReach(name, up) for name, up in parts.conductor.hosts.items()]
+        queues = self._queues()
+        own = process_concerns(parts.lag(), draining=self._house.draining)
+        settings = self._house.settings
+        return View(
+            operator=settings.operator.name,
+            node=self._house.node_name,
+            version=version("tpo-gateway"),
+            now=now,
+            age=time.time() - self._started_at,
+            state="draining" if self._house.draining else "running",
+            concerns=[*own, *concerns_of(links, peers, hosts, queues, stored)],
+            links=links,
+            peers=peers,
+            samples=self._ring.samples(),
+            queues=queues,
+            hosts=hosts,
+            orders_running=parts.conductor.running,
+            stored=stored,
+            troubles=self._troubles.all(),
+            tenth=self._month.tenth({cause.id: cause.name for cause in settings.causes.values()}, now),
+        )
+
+    def _totals(self) -> Totals:
+        duration = self._metrics.registry.restricted_registry([DURATION]).collect()
+        latency = {float(sample.labels["le"]): int(sample.value) for metric in duration for sample in metric.samples}
+        exchange = self._parts.exchange
+        ended = sum(self._parts.conductor.finished.values())
+        return Totals(time.monotonic(), tuple(sorted(latency.items())), exchange.sent, exchange.arrived, ended)
+
+    async def _read_store(self) -> Stored:
+        """Read the store, unless it was read just now; one reader at a time."""
+        async with self._reading:
+            if time.monotonic() - self._stored_at > MAX_AGE:
+                try:
+                    self._stored = await asyncio.to_thread(self._house.read, read_store)
+                except (StoreError, SQLAlchemyError) as error:
+                    self._stored = Stored(trouble=mask(str(error)) or type(error).__name__)
+                self._stored_at = time.monotonic()
+            return self._stored
+
+    def _queues(self) -> list[Queue]:
+        lane, forwarder = self._house.lane, self._parts.forwarder
+        tone = Tone.BAD if lane.in_trouble or not lane.alive else Tone.WARN if lane.depth > BUSY else Tone.GOOD
+        notes = {
+            Tone.BAD: "The store is in trouble.",
+            Tone.WARN: "The disk is behind.",
+            Tone.GOOD: "Units to be committed.",
+        }
+        parts = Queue(
+            "Texts in memory", f"{self._parts.exchange.depth:,}", "Parts that wait for a free place in a window."
+        )
+        return [Queue("Write lane", f"{lane.depth:,}", notes[tone], tone), parts, outbox(forwarder)]
+
+
+def outbox(forwarder: Forwarder | None) -> Queue:
+    """Tell of the events that wait for the broker."""
+    if forwarder is None:
+        return Queue("Event outbox", NOTHING, "No broker is configured; `tpo events` reads them.")
+    state = forwarder.state()
+    if state.connected:
+        return Queue("Event outbox", f"{state.waiting:,}", "The broker is connected.", Tone.GOOD)
+    why = f": {mask(state.last_error)}" if state.last_error else ""
+    return Queue("Event outbox", f"{state.waiting:,}", f"The broker is not connected{why}.", Tone.BAD)
+
+
+def link_line(link: LinkState, now: float) -> Line:
+    """Tell of an SMPP link; `now` is on the monotonic clock."""
+    if link.state.name.startswith("BOUND"):
+        pauses = link.paused_until is not None and link.paused_until > now
+        state = "suspended" if link.suspended else "throttled" if pauses else "up"
+        tone = Tone.WARN if link.suspended or pauses else Tone.GOOD
+    else:
+        state, tone = ("down", Tone.BAD) if link.wanted else ("taken down", Tone.QUIET)
+    remark = "" if link.retry_at is None else f"dialled again in {max(0.0, link.retry_at - now):.0f} s"
+    if link.system_id and state != "down":
+        remark = f"{link.state.value.replace('_', ' ').upper().replace('BOUND ', '')} to {link.system_id}"
+    counters = link.counters
+    figures = (
+        ("sent", f"{counters.requests_out:,}"),
+        ("received", f"{counters.requests_in:,}"),
+        ("in flight", f"{link.waiting:,}"),
+        ("throttled", f"{counters.throttled:,}"),
+        ("doubtful", f"{counters.doubtful:,}"),
+    )
+    return Line(link.name, state, tone, since(link.since), now - link.since, link.address, mask(remark), figures)
+
+
+def peer_line(peer: PeerState, now: float) -> Line:
+    """Tell of a Diameter peer; `now` is on the monotonic clock."""
+    up = peer.state == "open"
+    state = "down" if not up else "up" if peer.watchdog == "okay" else "suspect"
+    tone = {"up": Tone.GOOD, "suspect": Tone.WARN, "down": Tone.BAD}[state]
+    remark = f"realm {peer.realm}" if up else f"{peer.state.replace('_', ' ')}, realm {peer.realm}"
+    figures = (
+        ("requests", f"{peer.requests_in:,}"),
+        ("answers", f"{peer.answers_out:,}"),
+        ("in work", f"{peer.outstanding:,}"),
+        ("rejected", f"{peer.rejected:,}"),
+        ("ours", f"{peer.requests_out:,}"),
+    )
+    return Line(peer.identity, state, tone, since(peer.since), now - peer.since, peer.address, mask(remark), figures)
+
+
+def process_concerns(lag: float, *, draining: bool) -> list[str]:
+    """Say in words what is not as it should be with the process itself."""
+    found = ["the gateway is draining: it takes nothing new"] if draining else []
+    if lag > LATE:
+        found.append(f"the event loop is {lag:.1f} s late")
+    return found
+
+
+def concerns_of(
+    links: Sequence[Line], peers: Sequence[Line], hosts: Sequence[HostReach], queues: Sequence[Queue], stored: Stored
+) -> list[str]:
+    """Say in words what is not as it should be."""
+    found = []
+    for kind, lines in (("link", links), ("peer", peers)):
+        troubled = (Tone.BAD, Tone.WARN)
+        found += [f"{kind} {line.name} is {line.state}" for line in lines if line.tone in troubled]
+    found += [f"host {host.name} does not answer" for host in hosts if not host.reachable]
+    found += [f"{queue.name}: {queue.note.rstrip('.')}" for queue in queues if queue.tone in (Tone.BAD, Tone.WARN)]
+    if stored.trouble:
+        found.append("the store cannot be read")
+    return found
+
+
+def read_store(connection: Connection) -> Stored:
+    """Read what stands in the store: open texts by state, the doubtful ones, and the last orders."""
+    return Stored(_open_texts(connection), _doubtful(connection), _orders(connection))
+
+
+def _open_texts(connection: Connection) -> list[tuple[str, str]]:
+    some = select(texts.c.state).where(texts.c.final == 0).limit(MOST_COUNTED + 1).subquery()
+    found = connection.execute(select(some.c.state, func.count()).group_by(some.c.state))
+    counted: dict[str, int] = dict(found.tuples().all())
+    more = "+" if sum(counted.values()) > MOST_COUNTED else ""
+    states = (TextState.QUEUED, TextState.SUBMITTED, TextState.DOUBTFUL)
+    return [(str(state), f"{counted.get(state, 0):,}{more}") for state in states]
+
+
+def _doubtful(connection: Connection) -> list[Doubtful]:
+    columns = (texts.c.id, texts.c.destination, texts.c.link, texts.c.updated_at)
+    found = select(*columns).where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL).order_by(texts.c.id)
+    return [
+        Doubtful(str(row.id), hidden(row.destination), row.link, row.updated_at)
+        for row in connection.execute(found.limit(SHOWN))
+    ]
+
+
+def _orders(connection: Connection) -> list[Order]:
+    return [
+        Order(
+            id=order["id"],
+            kind=order["kind"],
+            state=order["state"],
+            card=hidden(order["iccid"]),
+            host=order["host"] or "",
+            at=order["updated_at"],
+            error=mask(order["error"] or ""),
+        )
+        for order in reading.list_orders(connection, SHOWN)
+    ]
+
+
+def hidden(number: str) -> str:
+    """Leave two digits of a number at its end: less than in logs, as a page is looked at over shoulders."""
+    return f"…{number[-2:]}"

@@ -1,0 +1,64 @@
+"""What the log warned of since the start: counted by event, with what to do about it from the catalogue."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from gateway.logs.catalogue import EVENTS
+from gateway.logs.masking import mask_fields
+from gateway.privacy.masks import mask
+
+RANK: Final = {"critical": 0, "error": 1, "warning": 2}
+MAX_WORDS: Final = 160
+"""Characters of an event's fields that are shown."""
+
+
+class Trouble(msgspec.Struct):
+    """An event of level warning or above: how often, when the last time (UTC microseconds), and with which fields."""
+
+    event: str
+    count: int
+    at: int
+    words: str
+
+    @property
+    def level(self) -> str:
+        """How bad it is."""
+        return EVENTS[self.event].level
+
+    @property
+    def action(self) -> str:
+        """What to do about it."""
+        return EVENTS[self.event].action
+
+    @property
+    def meaning(self) -> str:
+        """What it means."""
+        return EVENTS[self.event].meaning
+
+
+class Troubles:
+    """All troubles since the start; there are at most as many as the catalogue has events."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._known: dict[str, Trouble] = {}
+
+    def note(self, event: str, fields: Mapping[str, object], at: int) -> None:
+        """Count an event; one that is mere information is passed over."""
+        if EVENTS[event].level not in RANK:
+            return
+        count = self._known[event].count if event in self._known else 0
+        self._known[event] = Trouble(event, count + 1, at, words(fields))
+
+    def all(self) -> list[Trouble]:
+        """Give all, the worst first, then the latest."""
+        return sorted(self._known.values(), key=lambda trouble: (RANK[trouble.level], -trouble.at))
+
+
+def words(fields: Mapping[str, object]) -> str:
+    """Write an event's fields in one line, masked as the log masks them, and cut."""
+    shown: Mapping[str, Any] = mask_fields(None, "", dict(fields))
+    line = mask(", ".join(f"{name}: {value}" for name, value in shown.items() if value not in (None, "")))
+    return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
