@@ -18,7 +18,7 @@ from gateway.charging.restarts import Restarts
 from gateway.house import House, OpenAccounts, office
 from gateway.messaging.exchange import Exchange, Route
 from gateway.ops.actions import ADMIN, AsyncAction, Caller, Params
-from gateway.settings import ConfigInvalid, Settings, load
+from gateway.settings import ConfigInvalid, Settings, Severity, load
 from gateway.settings.changes import Changes, Sorted, compare
 from gateway.settings.sections import LinkTls, Tls
 from gateway.sims.conductor import Conductor
@@ -99,7 +99,8 @@ class Reloading:
             try:
                 ready = await self._prepare()
             except ConfigInvalid as invalid:
-                return self._refused(problems=tuple(map(str, invalid.problems)))
+                errors = (problem for problem in invalid.problems if problem.severity is Severity.ERROR)
+                return self._refused(problems=tuple(map(str, errors)))
             except (OSError, ValueError, StoreError) as error:
                 return self._refused(problems=(str(error) or type(error).__name__,))
             if isinstance(ready, Outcome):

@@ -42,7 +42,7 @@ def pgw(
     concurrency: Annotated[int, typer.Option(min=1, help="The most sessions at once.")] = 64,
     duration: Annotated[float, typer.Option(min=0, help="End after so many seconds; 0: when all have ended.")] = 0.0,
     pace: Annotated[float, typer.Option(min=0, help="Seconds that a second of traffic takes; 0: no waiting.")] = 0.0,
-    profile: Annotated[str, typer.Option(help="Whose requests: standard or open5gs.")] = "standard",
+    profile: Annotated[str, typer.Option(help="Whose requests: standard, open5gs or staros.")] = "standard",
     seed: Annotated[int, typer.Option(help="The same seed makes the same traffic again.")] = 1,
     patience: Annotated[float, typer.Option(min=0, help="Seconds to wait for the gateway at the start.")] = 10.0,
     identity: Annotated[str, typer.Option(help="Our DiameterIdentity, as the gateway knows it.")] = "pgw.host.example",

@@ -23,6 +23,9 @@ class Profile(msgspec.Struct, frozen=True):
         multiple_services_indicator: 0 says that MSCC is not supported, which Open5GS says and then sends one.
         requested_octets: in Requested-Service-Unit; None: the group is empty, and the server decides.
         total_octets: whether Used-Service-Unit has CC-Total-Octets, or only input, output and time.
+        totals_alone: until its last report Used-Service-Unit has CC-Total-Octets and nothing else.
+        zero_directions: Requested-Service-Unit has CC-Input-Octets and CC-Output-Octets of 0, too.
+        service_identifier: beside the Rating-Group of each MSCC; None: it sends none.
         requested_action: sent although the request is no event.
         subscription_ids: Subscription-Id-Types in the order in which they are sent.
         origin_state_id: whether it is sent.
@@ -41,6 +44,9 @@ class Profile(msgspec.Struct, frozen=True):
     origin_state_id: bool
     obeys: bool
     extras: bool
+    totals_alone: bool = False
+    zero_directions: bool = False
+    service_identifier: int | None = None
 
 
 STANDARD: Final = Profile(
@@ -67,7 +73,22 @@ OPEN5GS: Final = Profile(
     obeys=False,
     extras=True,
 )
-PROFILES: Final[Mapping[str, Profile]] = {profile.name: profile for profile in (STANDARD, OPEN5GS)}
+STAROS: Final = Profile(
+    name="staros",
+    rating_groups=(10,),
+    multiple_services_indicator=1,
+    requested_octets=10_000_000,
+    total_octets=True,
+    requested_action=None,
+    subscription_ids=(E164, IMSI),
+    origin_state_id=True,
+    obeys=True,
+    extras=False,
+    totals_alone=True,
+    zero_directions=True,
+    service_identifier=1,
+)
+PROFILES: Final[Mapping[str, Profile]] = {profile.name: profile for profile in (STANDARD, OPEN5GS, STAROS)}
 
 
 def service_information(profile: Profile, customer: Customer, number: int) -> bytes:

@@ -267,19 +267,28 @@ class Session:
         return self._request(TERMINATION, services, now, cause)
 
     def _mscc(self, group: _Group, reason: Reason | None, *, asks: bool, now: float) -> MultipleServicesCreditControl:
-        wanted = RequestedServiceUnit(cc_total_octets=self._profile.requested_octets) if asks else None
-        in_group = () if reason is None or reason is Reason.FINAL else (int(reason),)
+        service = self._profile.service_identifier
         return MultipleServicesCreditControl(
-            requested_service_unit=wanted,
-            used_service_unit=() if reason is None else (self._used(group, in_group, now),),
+            requested_service_unit=self._wanted() if asks else None,
+            used_service_unit=() if reason is None else (self._used(group, reason, now),),
+            service_identifier=() if service is None else (service,),
             rating_group=group.rating_group,
             reporting_reason=(int(Reason.FINAL),) if reason is Reason.FINAL else (),
             avps=mscc_extras(self._profile),
         )
 
-    def _used(self, group: _Group, reasons: tuple[int, ...], now: float) -> UsedServiceUnit:
+    def _wanted(self) -> RequestedServiceUnit:
+        direction = 0 if self._profile.zero_directions else None
+        return RequestedServiceUnit(
+            cc_total_octets=self._profile.requested_octets, cc_input_octets=direction, cc_output_octets=direction
+        )
+
+    def _used(self, group: _Group, reason: Reason, now: float) -> UsedServiceUnit:
         octets, group.used, group.granted = group.used, 0, 0
         self.reported += octets
+        reasons = () if reason is Reason.FINAL else (int(reason),)
+        if self._profile.totals_alone and reason is not Reason.FINAL:
+            return UsedServiceUnit(reporting_reason=reasons, cc_total_octets=octets)
         upward = octets // UPLINK_SHARE
         return UsedServiceUnit(
             reporting_reason=reasons,

@@ -10,6 +10,8 @@ declare -A peers=(
   [bearerbox]="kannel"
   [drive_smpp]="kannel-extras"
   [osmo-hlr]="osmo-hlr"
+  [promtool]="prometheus"
+  [systemd-analyze]="systemd"
   [chromium]="chromium"
 )
 export PATH="$PATH:/usr/sbin:/sbin:/usr/lib/kannel/test"

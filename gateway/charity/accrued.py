@@ -33,6 +33,8 @@ GRACE: Final = 5_000_000
 """A minute is closed this long after its end (microseconds): a batch carries the time at which it began."""
 SPAN: Final = 1 << 20
 """Identifiers that one pass covers at most."""
+FIRST: Final = 2000
+"""Accruals that are looked at for who gave: a popular cause has a hundred thousand in one pass."""
 NEAR: Final = 64
 """A charge stands this near before its accruals: they are posted in one go."""
 
@@ -193,20 +195,23 @@ def _parts(connection: Connection, node: int, before: int | None, after: int) ->
     return [Part(minute, account, currency, who, int(amount)) for minute, account, currency, who, amount in rows]
 
 
-def givers(
-    connection: Connection, begin: int, end: int, account: int, currency: str, *, since: int, limit: int
-) -> set[int]:
-    """Find at most `limit` subscribers whose charges accrued to an account: after `begin`, up to `end`, since a time."""
+def givers(connection: Connection, begin: int, end: int, account: int, currency: str, since: int) -> dict[int, int]:
+    """Find whose charges accrued to an account, after the entry `begin` up to `end`, and when first. Only the first are asked.
+
+    Entries of before `since` (microseconds) are passed over.
+    """
     t = transfers.c
     each = (
-        select(_payer().label("payer"))
+        select(_payer().label("payer"), t.at)
         .where(
             t.id > begin, t.id <= end, t.kind == "accrual", t.credit == account, t.currency == currency, t.at >= since
         )
+        .order_by(t.id)
+        .limit(FIRST)
         .subquery()
     )
-    found = select(each.c.payer).where(each.c.payer.is_not(None)).distinct().limit(limit)
-    return {int(number) for number in connection.execute(found).scalars()}
+    found = select(each.c.payer, func.min(each.c.at)).where(each.c.payer.is_not(None)).group_by(each.c.payer)
+    return {int(payer): int(first) for payer, first in connection.execute(found)}
 
 
 def _payer() -> ColumnElement[Any]:

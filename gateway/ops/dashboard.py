@@ -88,7 +88,13 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
         Plot("Peers", {"{{peer}}": f"tpo_diameter_peer_up{AT}"}, "up-down", low=1, kind="state-timeline"),
         Plot(
             "Requests of the peers",
-            {"{{peer}}": "rate(tpo_diameter_requests_total{instance=~'$instance', direction='in'}[$__rate_interval])"},
+            {
+                f"{{{{peer}}}} {said}": f"rate({name}{{instance=~'$instance', direction='{way}'}}[$__rate_interval])"
+                for said, name, way in (
+                    ("asked", "tpo_diameter_requests_total", "in"),
+                    ("answered", "tpo_diameter_answers_total", "out"),
+                )
+            },
             "reqps",
         ),
         Plot(

@@ -95,7 +95,7 @@ def ask_wrongly(wanted):
     wanted.action("/v1/actions/events.list", json.dumps({"after": f"{IMSI}!"}), 400, Authorization=f"Bearer {TOKEN}")
     wanted.page("GET", f"/{MSISDN}", 404, Authorization=f"Bearer {TOKEN}")
     wanted.page("DELETE", f"/metrics?msisdn={MSISDN}", 405)
-    wanted.page("GET", f"/v1/subscribers/{MSISDN}", 404)
+    wanted.page("GET", f"/v1/subscribers/{MSISDN}", 401)
 
 
 def service(used=(), ask=True, group=10):
@@ -213,6 +213,7 @@ async def test_no_number_and_no_secret_is_told_whatever_goes_wrong(tmp_path):
         status = gateway.tpo("status", "--json").stdout
         told = {
             "metrics": gateway.get("/metrics")[1],
+            "page": gateway.get("/")[1],
             "events": events,
             "status": status,
             "health": gateway.get("/readyz")[1],

@@ -6,7 +6,7 @@ import os
 import signal
 from contextlib import suppress
 
-from support.diameter_rig import RawPeer, ccr, cer
+from support.diameter_rig import Authority, RawPeer, ccr, cer
 from support.gateways import ROOT, subscribers
 from support.text_desk import Centre, TextDesk, desk_and_centre, links, text
 
@@ -122,7 +122,7 @@ async def test_a_wrong_file_changes_nothing_and_each_mistake_is_named(tmp_path):
         assert "did you mean `validity`?" in refused.stderr
         assert "goes on with its old configuration" in refused.stderr
         os.kill(desk.process.pid, signal.SIGHUP)
-        await until_told(desk, "config.refused", 2)
+        await until_told(desk, "config.refused")
         assert any("charging.slice" in line["problem"] for line in told(desk, "config.refused"))
         (text_id,) = await desk.send(text("still here"))
         await desk.becomes(text_id, "delivered")
@@ -198,8 +198,8 @@ async def test_a_link_that_goes_takes_the_answers_to_what_is_out_with_it(tmp_pat
         await smsc.has(4)
         rewrite(desk, (f"port: {smsc.port}", f"port: {other.port}"))
         reload = asyncio.create_task(desk.run("reload"))
-        await asyncio.sleep(0.5)
-        assert not reload.done()
+        while await desk.run("link", "list"):  # until it leaves
+            assert not reload.done()
         for request, message_id in held:
             smsc.accept(request, message_id)
         done = await reload
@@ -236,6 +236,38 @@ async def test_keywords_causes_and_a_new_peer_are_there_after_a_reload(tmp_path)
         await pgw.leave()
         assert (await asyncio.to_thread(desk.balances))["cause:seagrass"] == "0.05"
         desk.check()
+
+
+async def test_a_link_whose_certificate_was_renewed_at_its_path_is_made_anew(tmp_path):
+    authority = Authority()
+    certificate, key, ca = authority.issue(tmp_path, "esme.example")
+    async with Centre() as smsc:
+        tls = f"{{ca: {ca}, cert: {certificate}, key: {key}}}"
+        async with TextDesk(tmp_path / "gw", smsc.port, tls=tls) as desk:
+            assert (await desk.run("reload"))["links"]["changed"] == []
+            authority.issue(tmp_path, "esme.example")
+            done = await desk.run("reload")
+            assert (done["applied"], done["links"]["changed"]) == (True, ["smsc-1"])
+            certificate.write_text("no certificate")
+            refused = (await asyncio.to_thread(desk.tpo, "reload", ok=(78,))).stderr
+            assert "smpp.links[0].tls" in refused
+            assert "warning" not in refused
+            assert [row["name"] for row in await desk.run("link", "list")] == ["smsc-1"]
+
+
+async def test_a_host_is_known_after_a_reload_and_changes_with_the_next(tmp_path):
+    host = "hosts: [{{name: lab, adapter: tmf640, plans: [payg-gb], url: 'http://127.0.0.1:9/x', timeout: {}}}]"
+    async with TextDesk(tmp_path / "gw") as desk:
+        assert (await asyncio.to_thread(desk.tpo, "sim", "reconcile", "--host", "lab", ok=(1,))).stderr
+        whole = desk.config.read_text()
+        desk.config.write_text(f"{whole}\nprovisioning: {{{host.format(5)}}}\n")
+        assert (await desk.run("reload"))["hosts"]["added"] == ["lab"]
+        await asyncio.to_thread(desk.tpo, "sim", "reconcile", "--host", "lab")
+        desk.config.write_text(f"{whole}\nprovisioning: {{{host.format(6)}}}\n")
+        assert (await desk.run("reload"))["hosts"]["changed"] == ["lab"]
+        desk.config.write_text(whole)
+        assert (await desk.run("reload"))["hosts"]["removed"] == ["lab"]
+        assert (await asyncio.to_thread(desk.tpo, "sim", "reconcile", "--host", "lab", ok=(1,))).stderr
 
 
 async def test_sighup_takes_the_new_configuration_over_and_says_so(tmp_path):

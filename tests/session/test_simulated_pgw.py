@@ -30,7 +30,7 @@ from protocols.diameter.messages import (
 from protocols.diameter.node import Application, DisconnectCause, Node, NodeIdentity, PeerConfig
 from simulators.customers import Customer, CustomersUnreadable, read_customers
 from simulators.pgw import Pgw
-from simulators.profiles import OPEN5GS, STANDARD
+from simulators.profiles import OPEN5GS, STANDARD, STAROS
 from simulators.session import ADMINISTRATIVE, Demand, Reason, Session, State
 from simulators.traffic import Mix, Traffic, drive
 
@@ -202,7 +202,23 @@ def test_open5gs_sends_no_rating_group_no_total_and_an_action_that_means_nothing
     assert (used.cc_total_octets, used.cc_input_octets, used.cc_output_octets) == (None, 100_000, 900_000)
 
 
-@pytest.mark.parametrize("profile", [STANDARD, OPEN5GS])
+def test_a_staros_reports_totals_alone_until_its_last_report():
+    s = session((10, Demand(15 * MB, MB)), profile=STAROS)
+    (mscc,) = s.start(0.0).multiple_services_credit_control
+    wanted = mscc.requested_service_unit
+    assert (wanted.cc_total_octets, wanted.cc_input_octets, wanted.cc_output_octets) == (10 * MB, 0, 0)
+    assert (mscc.rating_group, mscc.service_identifier) == (10, (1,))
+    s.answered(answer(grant(10 * MB, 10)), 0.0)
+    (used,) = s.report(10.0).multiple_services_credit_control[0].used_service_unit
+    assert (used.cc_total_octets, used.cc_input_octets, used.cc_time) == (10 * MB, None, None)
+    s.answered(answer(grant(10 * MB, 10)), 10.0)
+    (mscc,) = s.report(15.0).multiple_services_credit_control
+    assert mscc.reporting_reason == (Reason.FINAL,)
+    (used,) = mscc.used_service_unit
+    assert (used.cc_total_octets, used.cc_input_octets, used.cc_output_octets) == (5 * MB, 500_000, 4_500_000)
+
+
+@pytest.mark.parametrize("profile", [STANDARD, OPEN5GS, STAROS])
 def test_requests_decode_as_they_were_and_carry_ps_information(profile):
     demands = [(group, Demand(MB, MB)) for group in profile.rating_groups]
     request = session(*demands, profile=profile).start(0.0)

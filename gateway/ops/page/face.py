@@ -49,8 +49,9 @@ class StatusPage:
             task.cancel()
 
     async def _get(self, _request: web.Request) -> web.Response:
-        view = await self._gatherer.view()
-        return web.Response(text=document(view), content_type="text/html", charset="utf-8", headers=HEADERS)
+        # What came from outside may hold what UTF-8 has no form for; it is shown as a question mark.
+        body = document(await self._gatherer.view()).encode("utf-8", "replace")
+        return web.Response(body=body, content_type="text/html", charset="utf-8", headers=HEADERS)
 
     async def _sample(self) -> None:
         while True:

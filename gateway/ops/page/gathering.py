@@ -40,6 +40,8 @@ MAX_AGE: Final = 4.0
 """Seconds for which what was read from the store is shown again, however many look."""
 LATE: Final = 0.5
 """Seconds that the event loop may be late before the page says so."""
+PATIENCE: Final = 2.0
+"""Seconds that a page waits for the store."""
 BUSY: Final = 2048
 """Units that wait in the write lane, a quarter of what it takes, above which it is said to be behind."""
 
@@ -62,9 +64,9 @@ class Gatherer:
         self._house, self._metrics, self._troubles, self._parts = house, metrics, troubles, parts
         self._started_at = started_at
         self._ring = Ring()
-        self._month = MonthOfTenths(ZoneInfo(house.settings.operator.timezone))
+        self._month = MonthOfTenths(lambda: ZoneInfo(house.settings.operator.timezone))
         self._stored, self._stored_at = Stored(), float("-inf")
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     def sample(self) -> None:
         """Take a reading of what is counted."""
@@ -113,15 +115,23 @@ class Gatherer:
         return Totals(time.monotonic(), tuple(sorted(latency.items())), exchange.sent, exchange.arrived, ended)
 
     async def _read_store(self) -> Stored:
-        """Read the store, unless it was read just now; one reader at a time."""
-        async with self._reading:
-            if time.monotonic() - self._stored_at > MAX_AGE:
-                try:
-                    self._stored = await asyncio.to_thread(self._house.read, read_store)
-                except (StoreError, SQLAlchemyError) as error:
-                    self._stored = Stored(trouble=mask(str(error)) or type(error).__name__)
-                self._stored_at = time.monotonic()
-            return self._stored
+        """Read the store, unless it was read just now; one reader at a time, and nobody waits long for it."""
+        if self._reading is None and time.monotonic() - self._stored_at > MAX_AGE:
+            self._reading = asyncio.create_task(self._read_now(), name="status page: the store")
+        if self._reading is not None:
+            try:
+                await asyncio.wait_for(asyncio.shield(self._reading), PATIENCE)
+            except TimeoutError:
+                return Stored(trouble="it does not answer")
+        return self._stored
+
+    async def _read_now(self) -> None:
+        try:
+            self._stored = await asyncio.to_thread(self._house.read, read_store)
+        except (StoreError, SQLAlchemyError) as error:
+            self._stored = Stored(trouble=mask(str(error)) or type(error).__name__)
+        finally:
+            self._stored_at, self._reading = time.monotonic(), None
 
     def _queues(self) -> list[Queue]:
         lane, forwarder = self._house.lane, self._parts.forwarder
@@ -217,7 +227,7 @@ def read_store(connection: Connection) -> Stored:
 def _open_texts(connection: Connection) -> list[tuple[str, str]]:
     some = select(texts.c.state).where(texts.c.final == 0).limit(MOST_COUNTED + 1).subquery()
     found = connection.execute(select(some.c.state, func.count()).group_by(some.c.state))
-    counted: dict[str, int] = dict(found.tuples().all())
+    counted: dict[str, int] = {str(state): int(number) for state, number in found}
     more = "+" if sum(counted.values()) > MOST_COUNTED else ""
     states = (TextState.QUEUED, TextState.SUBMITTED, TextState.DOUBTFUL)
     return [(str(state), f"{counted.get(state, 0):,}{more}") for state in states]

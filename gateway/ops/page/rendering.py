@@ -100,8 +100,10 @@ def _stale() -> Html:
 
 
 def _footer(view: View) -> Html:
-    line = f"Version {view.version}, {view.state} for {duration(view.age)}. All times are UTC. Figures for machines: "
-    return tag("footer", tag("p", line, tag("a", "/metrics", href="/metrics"), ".", id="updated"))
+    line = tag("span", f"Version {view.version}, {view.state} for {duration(view.age)}.", id="updated")
+    return tag(
+        "footer", tag("p", line, " All times are UTC. Figures for machines: ", tag("a", "/metrics", href="/metrics"))
+    )
 
 
 def _facts(view: View) -> list[Html]:

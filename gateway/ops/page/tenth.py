@@ -2,10 +2,11 @@
 
 Only what was told in sums of ten different givers is shown (decision 004): the journal up to the node's mark, less what is
 held back. So two looks at the page, however close, differ by sums that `charity/accrued` has told, never by one customer's
-tenth. An account is passed over until ten givers of this month stand behind what is shown of it.
+tenth. And since such a sum may have begun in the month before, an account is passed over until ten givers of this month
+stand behind what was told of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
@@ -20,32 +21,26 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import held_accruals, marks, transfers
 
 ENOUGH: Final = 2 * FEWEST
-"""Givers that are looked for: those who are held back, fewer than ten, do not count."""
-Key = tuple[int, str]
-"""An account's number and a currency."""
+"""Givers after whom no more are looked for."""
+FOR_EVER: Final = 1 << 62
+Key = tuple[int, int, str]
+"""A node, an account's number and a currency."""
 
 
 class Tally(msgspec.Struct):
-    """What one month's accruals come to so far; `read` says how far each node's journal was read."""
+    """What one month's accruals come to so far, and when who first gave; `read` says how far each node's journal was read."""
 
     start: int
     read: dict[int, int] = {}
     sums: dict[Key, int] = {}
-    givers: dict[Key, set[int]] = {}
-
-
-class Held(msgspec.Struct):
-    """What is held back of an account, and whose it is."""
-
-    amount: int = 0
-    subscribers: set[int] = set()
+    givers: dict[Key, dict[int, int]] = {}
 
 
 class MonthOfTenths:
     """The month that runs now. `advance` reads on, on any one thread; `tenth` gives what was last complete."""
 
-    def __init__(self, zone: tzinfo) -> None:
-        """Take the clock of the billing periods; nothing is read yet."""
+    def __init__(self, zone: Callable[[], tzinfo]) -> None:
+        """Take what gives the clock of the billing periods, which a reload may change; nothing is read yet."""
         self._zone = zone
         self._tally = Tally(0)
         self._told: dict[str, dict[str, int]] = {}
@@ -53,7 +48,7 @@ class MonthOfTenths:
 
     def advance(self, connection: Connection, now: int) -> bool:
         """Read the next part of the journal, and tell whether there is more; all reads need one snapshot."""
-        start = month_start(now, self._zone)
+        start = month_start(now, self._zone())
         if start != self._tally.start:
             self._tally, self._told, self._complete = Tally(start), {}, False
         reached = {
@@ -69,7 +64,7 @@ class MonthOfTenths:
 
     def tenth(self, causes: Mapping[str, str], now: int) -> Tenth:
         """Give the sums of the causes, by id and name, and of those who chose none."""
-        month = datetime.fromtimestamp(now / 1_000_000, self._zone).strftime("%B %Y")
+        month = datetime.fromtimestamp(now / 1_000_000, self._zone()).strftime("%B %Y")
         accounts = [(name, cause_account(cause)) for cause, name in causes.items()]
         sums = [
             CauseSum(name, account, currency, amount)
@@ -86,23 +81,23 @@ class MonthOfTenths:
             begin = first_since(connection, node, tally.start) - 1
         end = min(mark, begin + SPAN)
         if end > begin:
-            self._add(connection, begin, end)
+            self._add(connection, node, begin, end)
         tally.read[node] = max(begin, end)
         return end < mark
 
-    def _add(self, connection: Connection, begin: int, end: int) -> None:
-        entry = transfers.c
+    def _add(self, connection: Connection, node: int, begin: int, end: int) -> None:
+        entry, since = transfers.c, self._tally.start
         found = connection.execute(
             select(entry.credit, entry.currency, func.sum(entry.amount))
-            .where(entry.id > begin, entry.id <= end, entry.kind == "accrual", entry.at >= self._tally.start)
+            .where(entry.id > begin, entry.id <= end, entry.kind == "accrual", entry.at >= since)
             .group_by(entry.credit, entry.currency)
         )
         for account, currency, amount in found.all():
-            key = (account, currency)
+            key = (node, account, currency)
             self._tally.sums[key] = self._tally.sums.get(key, 0) + int(amount)
-            known = self._tally.givers.setdefault(key, set())
+            known = self._tally.givers.setdefault(key, {})
             if len(known) < ENOUGH:
-                known |= givers(connection, begin, end, account, currency, since=self._tally.start, limit=ENOUGH)
+                known |= givers(connection, begin, end, account, currency, since) | known
 
 
 def month_start(now: int, zone: tzinfo) -> int:
@@ -130,24 +125,26 @@ def first_since(connection: Connection, node: int, at: int) -> int:
     return low
 
 
-def held(connection: Connection) -> dict[Key, Held]:
-    """Give what all nodes hold back."""
-    kept: dict[Key, Held] = {}
-    rows = held_accruals.c
-    for account, currency, amount, members in connection.execute(
-        select(rows.account, rows.currency, rows.amount, rows.subscribers)
-    ):
-        found = kept.setdefault((account, currency), Held())
-        found.amount += amount
-        found.subscribers |= set(msgspec.msgpack.decode(members))
-    return kept
+def held(connection: Connection) -> dict[Key, tuple[int, int]]:
+    """Give what each node holds back of an account, and from when on."""
+    kept = held_accruals.c
+    rows = connection.execute(select(kept.node, kept.account, kept.currency, kept.amount, kept.from_at))
+    return {(row.node, row.account, row.currency): (row.amount, row.from_at) for row in rows}
 
 
-def _told(tally: Tally, kept: Mapping[Key, Held], names: Mapping[int, str]) -> dict[str, dict[str, int]]:
+def _told(tally: Tally, kept: Mapping[Key, tuple[int, int]], names: Mapping[int, str]) -> dict[str, dict[str, int]]:
     """Leave out what is held back, and every account that too few gave to."""
-    told: dict[str, dict[str, int]] = {}
+    amounts: dict[tuple[str, str], int] = {}
+    people: dict[tuple[str, str], set[int]] = {}
     for key, amount in tally.sums.items():
-        back = kept.get(key) or Held()
-        if len(tally.givers[key] - back.subscribers) >= FEWEST and amount > back.amount:
-            told.setdefault(names[key[0]], {})[key[1]] = amount - back.amount
+        back, from_at = kept.get(key, (0, FOR_EVER))
+        if from_at < tally.start:
+            continue  # the sum that began last month is not told yet
+        account = (names[key[1]], key[2])
+        amounts[account] = amounts.get(account, 0) + amount - back
+        people.setdefault(account, set()).update(who for who, first in tally.givers[key].items() if first < from_at)
+    told: dict[str, dict[str, int]] = {}
+    for (name, currency), amount in amounts.items():
+        if len(people[name, currency]) >= FEWEST:
+            told.setdefault(name, {})[currency] = amount
     return told

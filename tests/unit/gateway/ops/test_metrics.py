@@ -54,3 +54,12 @@ def test_what_is_observed_is_counted():
         'tpo_host_up{host="hlr"} 0.0',
     ):
         assert line in lines
+
+
+def test_the_hosts_and_links_of_a_source_become_rows_with_their_labels():
+    made = family("tpo_smpp_requests_total", [(("smsc-1", "in"), 3), (("smsc-1", "out"), 5)])
+    assert [(row.name, row.labels, row.value) for row in made.samples] == [
+        ("tpo_smpp_requests_total", {"link": "smsc-1", "direction": "in"}, 3),
+        ("tpo_smpp_requests_total", {"link": "smsc-1", "direction": "out"}, 5),
+    ]
+    assert (made.type, made.documentation) == ("counter", FAMILIES["tpo_smpp_requests_total"].meaning)

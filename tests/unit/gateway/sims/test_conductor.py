@@ -906,3 +906,34 @@ async def test_cards_whose_quarantine_is_over_are_retired_and_gone_from_the_host
     assert place.host.held[OLD] == ABSENT
     assert place.host.ids() == ["1", "0"]
     assert (place.sim().keys, place.alarms) == (None, [])
+
+
+# Other hosts
+
+
+async def test_another_host_takes_the_next_step_and_the_old_one_is_closed_when_its_step_is_over(place):
+    stage = Stage()
+    conductor = place.start()
+    await place.take_in(1, 2)
+    place.host.script.append(stage.before)
+    first = await place.activate()
+    await stage.reached.wait()
+    other = ScriptedHost()
+    desks = {"lab": Desk(other, asyncio.Semaphore(1), 0.005, LONG)}
+    conductor.adopt(desks, conductor._terms, plans={"payg-gb": "lab"}, notice=0.0)
+    second = await place.activate(2, "447700900102")
+    await place.until(lambda: other.calls)
+    assert place.host.closed is False
+    stage.go.set()
+    await place.ends(first)
+    await place.ends(second)
+    await place.until(lambda: place.host.closed)
+    assert (OLD in place.host.held, NEW in other.held, other.closed) == (True, True, False)
+
+
+async def test_a_host_that_stayed_is_not_closed(place):
+    conductor = place.start()
+    conductor.adopt(dict(conductor.desks), conductor._terms, plans={}, notice=0.0)
+    await place.take_in(1)
+    await asyncio.sleep(0)
+    assert place.host.closed is False

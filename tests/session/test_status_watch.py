@@ -1,0 +1,84 @@
+"""`tpo status --watch`: look upon look, over a restart of the gateway, into a pipe and onto a terminal."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+
+import pytest
+from support.gateways import ROOT, Gateway
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    with Gateway(tmp_path_factory.mktemp("watch") / "gw") as running:
+        yield running
+
+
+def looks(text):
+    """The JSON objects that stand one below the other."""
+    found, reader, place = [], json.JSONDecoder(), 0
+    while place < len(text.rstrip()):
+        value, place = reader.raw_decode(text, place)
+        found.append(value)
+        place += len(text[place:]) - len(text[place:].lstrip())
+    return found
+
+
+def test_one_look_tells_of_peers_and_links(gateway):
+    told = gateway.json("status")
+    assert [peer["identity"] for peer in told["peers"]] == ["pgw.host.example"]
+    assert (told["links"], told["drain"], told["state"]) == ([], None, "running")
+
+
+def test_rates_are_those_since_the_look_before(gateway):
+    done = gateway.tpo("status", "--watch", "--interval", "0.2", "--count", "3", "--json")
+    first, second, third = looks(done.stdout)
+    assert "rates" not in first
+    assert set(second["rates"]) == set(third["rates"]) == {"units/s", "requests in/s", "texts out/s", "texts in/s"}
+    assert third["at"] > second["at"] > first["at"]
+
+
+def test_a_pipe_gets_one_look_below_the_other(gateway):
+    done = gateway.tpo("status", "--watch", "--interval", "0.2", "--count", "2")
+    assert done.stdout.count("write lane") == 2
+    assert "\x1b" not in done.stdout
+
+
+def test_a_terminal_is_painted_anew(gateway):
+    ours, theirs = pty.openpty()
+    words = ["--config", str(gateway.config), "status", "--watch", "--interval", "0.2", "--count", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", *words], stdout=theirs, stdin=subprocess.DEVNULL, cwd=ROOT
+    )
+    os.close(theirs)
+    painted = b""
+    try:
+        while piece := os.read(ours, 65536):
+            painted += piece
+    except OSError:  # what a terminal without anybody behind it reads as
+        pass
+    finally:
+        os.close(ours)
+    assert process.wait(20) == 0
+    assert painted.count(b"\x1b[H\x1b[2J") == 2
+    assert b"running" in painted
+
+
+def test_a_gateway_that_is_gone_is_waited_for(tmp_path):
+    gateway = Gateway(tmp_path / "gw")
+    words = ["--config", str(gateway.config), "status", "--watch", "--interval", "0.2", "--json"]
+    with (tmp_path / "out").open("w") as out:
+        process = subprocess.Popen([sys.executable, "-m", "gateway.cli", *words], stdout=out, cwd=ROOT)
+        with gateway:
+            deadline = time.monotonic() + 20
+            while '"running"' not in (tmp_path / "out").read_text():
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        process.send_signal(2)
+        assert process.wait(20) == 0
+    states = [look["state"] for look in looks((tmp_path / "out").read_text())]
+    assert states[0] == "unreachable"
+    assert "running" in states
