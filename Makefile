@@ -27,7 +27,7 @@ run: .venv/run.stamp   ## the gateway with the simulated host network beside it
 	$(BIN)/tpo simulate network --with-gateway
 
 test: check .venv/peers.stamp   ## everything: checks, real peers, kills, bad input
-	$(PYTEST) -n $(WORKERS) --dist loadgroup tests/session tests/property tests/interop tests/faults tests/fuzz
+	$(PYTEST) -n $(WORKERS) --dist loadgroup tests/session tests/property tests/interop tests/faults tests/browser tests/fuzz
 
 check: .venv/develop.stamp   ## lint, types, contracts and unit tests, in under a minute
 	$(BIN)/ruff check .

@@ -13,9 +13,10 @@ from gateway.charging.rated import RatedEvents
 from gateway.charging.tariff import Tariff, Terms
 from gateway.charging.unit import Desk
 from gateway.charity.policies import POLICIES
+from gateway.events.outbox import source_of
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
-from gateway.messaging.office import SOURCE_PREFIX, Office
+from gateway.messaging.office import Office
 from gateway.messaging.wire import count_parts
 from gateway.privacy.pseudonyms import Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
@@ -173,7 +174,7 @@ def office(house: House, alphabet: Alphabet) -> Office:
     messaging = settings.messaging
     return Office(
         desk=house.desk(),
-        source=f"{SOURCE_PREFIX}{house.node_name}",
+        source=source_of(house.node_name),
         pseudonym=house.pseudonyms.msisdn,
         operator=settings.operator.name,
         books=settings.keywords,

@@ -67,7 +67,8 @@ class Network:
             code = await gateway.stop()
             await places.stop()
         if code:
-            fail(f"the gateway ended with {code}", where=str(gateway.log_file), exit_code=code)
+            ended = f"the gateway was ended by signal {-code}" if code < 0 else f"the gateway ended with {code}"
+            fail(ended, where=str(gateway.log_file), exit_code=max(code, 1))
         if with_gateway:
             say("the gateway has stopped")
 

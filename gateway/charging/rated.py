@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from gateway.charging.case import UsageRecord
-from gateway.events.outbox import Event
+from gateway.events.outbox import Event, source_of
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
 from gateway.privacy.pseudonyms import Pseudonyms
@@ -37,7 +37,7 @@ class RatedEvents:
 
     def __init__(self, node_name: str, pseudonyms: Pseudonyms) -> None:
         """Take this node's name, which is the events' source, and the pseudonyms of events."""
-        self._source = f"/tpo/{node_name}"
+        self._source = source_of(node_name)
         self._subject = pseudonyms.subscriber
         self._price: Callable[[int, str], str] = lru_cache(CACHED)(format_amount)
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
-from gateway.events.outbox import Event, emit
+from gateway.events.outbox import Event, emit, source_of
 from gateway.events.times import rfc3339
 from gateway.ledger.accounts import cause_account
 from gateway.ledger.money import format_amount
@@ -123,7 +123,7 @@ class SumAccruals:
 
     def __init__(self, node_name: str, sums: Sums) -> None:
         """Take the node's name, which is the events' source, and the sums."""
-        self._source, self._sums = f"/tpo/{node_name}", sums
+        self._source, self._sums = source_of(node_name), sums
 
     def decide(self, batch: Batch) -> int:
         """Give the number of events written; nothing is done if the journal was summed this far already."""

@@ -12,7 +12,7 @@ import typer
 
 from gateway.cli.asking import Ask
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.output import complain, emit
+from gateway.cli.output import complain, emit, plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -99,7 +99,7 @@ def _drawn(order: Order) -> Table:
         table.add_column(name, overflow="fold")
     for step in order["steps"]:
         mark = Text(step["mark"], style=styles.get(step["mark"], ""))
-        table.add_row(Text(step["name"]), mark, Text(str(step["attempts"] or "")), Text(_plain(step["error"] or "")))
+        table.add_row(Text(step["name"]), mark, Text(str(step["attempts"] or "")), Text(plain(step["error"] or "")))
     return table
 
 
@@ -113,7 +113,7 @@ class _Lines:
         """Tell what has changed since the last look."""
         for step in order["steps"]:
             tries = f", try {step['attempts']}" if step["attempts"] > 1 else ""
-            error = f": {_plain(step['error'])}" if step["error"] else ""
+            error = f": {plain(step['error'])}" if step["error"] else ""
             self._tell(step["name"], f"{step['mark']}{tries}{error}")
         self._tell(f"order {order['id']}", order["state"] + (", going back" if order["undoing"] else ""))
 
@@ -121,8 +121,3 @@ class _Lines:
         if self._told.get(name, "waiting") != now:
             complain(f"{name}: {now}")
         self._told[name] = now
-
-
-def _plain(text: str) -> str:
-    # What a host answered must not steer the terminal.
-    return "".join(character if character.isprintable() else "�" for character in text)

@@ -69,5 +69,9 @@ def _cell(value: Any) -> str:  # noqa: ANN401  (any value of a report)
         return " ".join(f"{name}={_cell(item)}" for name, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(_cell(item) for item in value) or "-"
-    # What others wrote must not steer the terminal.
-    return "".join(character if character.isprintable() else "�" for character in str(value))
+    return plain(str(value))
+
+
+def plain(text: str) -> str:
+    """Give a text that cannot steer the terminal, whoever wrote it."""
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -212,7 +212,8 @@ class Forwarder:
         self._last_error = str(error) or type(error).__name__
         self._on_event("events.broker.down", broker=self._address(), error=self._last_error, retry_in=round(delay, 1))
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), delay)
+            async with asyncio.timeout(delay):
+                await self._stopping.wait()
 
     async def _unless_stopping(self, work: Coroutine[Any, Any, None]) -> bool:
         """Do something, or give it up when the forwarder is to stop; False if it was given up."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gateway.events.times import rfc3339
 from gateway.store.batch import Batch, Shelf
 from gateway.store.tables import outbox
 
@@ -51,6 +52,24 @@ class OutboxShelf(Shelf[str, list[Event]]):
         waiting = self.rows.pop(topic, None)
         if waiting:
             _add(batch, topic, _encode(waiting))
+
+
+def source_of(node_name: str) -> str:
+    """Name a gateway as the source of its events."""
+    return f"/tpo/{node_name}"
+
+
+def tell(batch: Batch, source: str, topic: str, subject: str, data: dict[str, Any]) -> None:
+    """Write a single event that happens now; `subject` is a pseudonym, the type follows from the topic."""
+    event = Event(
+        id=str(batch.take_id()),
+        source=source,
+        type=f"org.tpo.{topic.replace('/', '.')}.v1",
+        time=rfc3339(batch.now),
+        subject=subject,
+        data=data,
+    )
+    emit(batch, topic, event)
 
 
 def emit(batch: Batch, topic: str, event: Event) -> None:

@@ -6,13 +6,10 @@ from typing import Any
 import msgspec
 
 from gateway.charging.unit import Desk
-from gateway.events.outbox import Event, emit
-from gateway.events.times import rfc3339
+from gateway.events.outbox import tell
 from gateway.messaging.keywords.book import KeywordBook
 from gateway.messaging.texts import Text
 from gateway.store.batch import Batch
-
-SOURCE_PREFIX = "/tpo/"
 
 
 class Office(msgspec.Struct, frozen=True):
@@ -40,15 +37,7 @@ class Office(msgspec.Struct, frozen=True):
 
     def tell(self, batch: Batch, topic: str, number: str, data: dict[str, Any]) -> None:
         """Write an event about a phone number, which appears as its pseudonym."""
-        event = Event(
-            id=str(batch.take_id()),
-            source=self.source,
-            type=f"org.tpo.{topic.replace('/', '.')}.v1",
-            time=rfc3339(batch.now),
-            subject=self.pseudonym(number),
-            data=data,
-        )
-        emit(batch, topic, event)
+        tell(batch, self.source, topic, self.pseudonym(number), data)
 
 
 def _error(text: Text) -> str:

@@ -1,4 +1,4 @@
-"""The operator's settings: read once, checked whole, never changed while the gateway runs."""
+"""The operator's settings: checked whole, then in force; a reload puts another whole in their place."""
 
 from gateway.settings.loading import Settings, load
 from gateway.settings.problems import ConfigInvalid, Problem, Severity

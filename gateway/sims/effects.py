@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
+from gateway.events.outbox import tell
 from gateway.ledger.accounts import REFUNDS, WRITE_OFFS
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
@@ -15,7 +16,7 @@ from gateway.messaging.accepting import Draft, make
 from gateway.messaging.texts import Text, TextShelf
 from gateway.sims.cards import Sim, SimShelf
 from gateway.sims.orders import OrderShelf
-from gateway.sims.working import EndStep, tell
+from gateway.sims.working import EndStep
 from gateway.store.batch import Batch, Shelf
 from gateway.subscribers.lines import ICCID, IMSI, MSISDN, LineShelf
 from gateway.subscribers.opening import (
@@ -255,13 +256,11 @@ def settle(batch: Batch, wallet: Wallet, books: Books, order_id: int) -> None:
     amount = wallet.available
     if amount == 0:
         return
-    debit, credit = (wallet.subscriber_id, books.account(REFUNDS)) if amount > 0 else (
-        books.account(WRITE_OFFS), wallet.subscriber_id
-    )  # fmt: skip
+    owed = amount > 0
     entry = Entry(
         kind="settlement",
-        debit=debit,
-        credit=credit,
+        debit=wallet.subscriber_id if owed else books.account(WRITE_OFFS),
+        credit=books.account(REFUNDS) if owed else wallet.subscriber_id,
         amount=abs(amount),
         currency=wallet.currency,
         event_at=batch.now,

@@ -16,7 +16,7 @@ from gateway.store.batch import Batch, Shelf
 from gateway.store.tables import sims
 from gateway.store.waiting import submit
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import Condition, Reading
+from provisioning.hosts.interface import UNSETTLED, Condition, Reading
 
 PAGE = 200
 
@@ -84,14 +84,14 @@ async def _compare(house: House, desk: Desk, sim: Sim, *, repair: bool) -> tuple
         async with desk.slots:
             reading = await desk.host.read(line)
         if reading.shows(wanted):
-            return reading.condition.access, None
+            return _seen(reading), None
         before = _tell(reading)
         if repair:
             async with desk.slots:
                 await desk.host.bring(f"reconcile.{sim.iccid}.{house.clock()}", line, wanted)
                 reading = await desk.host.read(line)
         mended = repair and reading.shows(wanted)
-        return reading.condition.access, _difference(sim, wanted, before, repaired=mended)
+        return _seen(reading), _difference(sim, wanted, before, repaired=mended)
     except (HostRefused, HostUnavailable) as error:
         return UNKNOWN, _difference(sim, wanted, mask(str(error)))
 
@@ -104,5 +104,11 @@ def _tell(reading: Reading) -> str:
     return _shown(reading.condition) + (", with other keys" if reading.keys_match is False else "")
 
 
+def _seen(reading: Reading) -> str:
+    return UNKNOWN if reading.condition == UNSETTLED else reading.condition.access
+
+
 def _shown(condition: Condition) -> str:
+    if condition == UNSETTLED:
+        return "half this way, half that"
     return condition.access + (f" as {mask(condition.msisdn)}" if condition.msisdn else "")

@@ -1,10 +1,7 @@
 """What the conductor writes down of an order's steps, and what a person decides of it, each as a unit."""
 
 from collections.abc import Callable
-from typing import Any
 
-from gateway.events.outbox import Event, emit
-from gateway.events.times import rfc3339
 from gateway.sims.cards import UNKNOWN, SimShelf
 from gateway.sims.orders import OrderUnit
 from gateway.store.batch import Batch
@@ -25,8 +22,6 @@ from provisioning.orders import (
     retry,
     succeed,
 )
-
-SOURCE_PREFIX = "/tpo/"
 
 
 class BeginStep(OrderUnit):
@@ -153,16 +148,3 @@ def let_go(batch: Batch, order: Order) -> None:
         if sim is not None and sim.state is State.IN_STOCK:
             sim.msisdn, sim.plan, sim.host, sim.observed = None, "", "", UNKNOWN
             sim.touch(batch.now)
-
-
-def tell(batch: Batch, source: str, topic: str, subject: str, data: dict[str, Any]) -> None:
-    """Write an event of a line; `subject` is a pseudonym."""
-    event = Event(
-        id=str(batch.take_id()),
-        source=f"{SOURCE_PREFIX}{source}",
-        type=f"org.tpo.{topic.replace('/', '.')}.v1",
-        time=rfc3339(batch.now),
-        subject=subject,
-        data=data,
-    )
-    emit(batch, topic, event)

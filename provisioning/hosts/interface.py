@@ -39,6 +39,8 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 ABSENT = Condition(Access.ABSENT)
+UNSETTLED = Condition(Access.BARRED, "")
+"""What equals no condition that can be wanted: the host holds a line half this way and half that, or is not done with it."""
 
 
 class Reading(msgspec.Struct, frozen=True):

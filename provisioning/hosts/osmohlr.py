@@ -17,13 +17,10 @@ import msgspec
 from provisioning.errors import HostRefused, HostUnavailable, IdentifierInvalid
 from provisioning.hosts.connection import Address
 from provisioning.hosts.ctrl import CtrlClient, CtrlError
-from provisioning.hosts.interface import ABSENT, Access, Condition, Line, Pending, Reading, mind
+from provisioning.hosts.interface import ABSENT, UNSETTLED, Access, Condition, Line, Pending, Reading, mind
 from provisioning.hosts.pace import Pace
 from provisioning.hosts.vty import CommandUnknown, VtyClient
 from provisioning.keys import Keys
-
-HALF_OPEN: Final = "half-open"
-"""Stands for the number of a line that has one of circuit- and packet-switched service: no such condition can be wanted."""
 
 _IMSI: Final = re.compile(r"[0-9]{14,15}")
 """OsmoHLR creates shorter ones, too."""
@@ -47,7 +44,7 @@ class _Held(msgspec.Struct, frozen=True):
     def condition(self) -> Condition:
         """In the words of the interface."""
         if self.cs != self.ps:
-            return Condition(Access.OPEN, HALF_OPEN)
+            return UNSETTLED  # circuit- or packet-switched service alone
         return Condition(Access.OPEN if self.cs else Access.BARRED, self.msisdn)
 
 
@@ -85,7 +82,7 @@ class OsmoHlr:
         return None
 
     async def read(self, line: Line) -> Reading:
-        """Tell how the HLR holds a line; a half-open one has the number HALF_OPEN. HostRefused or HostUnavailable."""
+        """Tell how the HLR holds a line; a half-open one is UNSETTLED. HostRefused or HostUnavailable."""
         _check(line, ABSENT)
         await self._pace.turn()
         return _reading(await self._held(line.imsi), line)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import ABSENT, Access, Condition, Line
+from provisioning.hosts.interface import ABSENT, UNSETTLED, Access, Condition, Line
 
 MAX_BODY: Final = 256 * 1024
 """Octets of an answer or a callback; more is not read."""
@@ -25,8 +25,6 @@ MAX_HINTS: Final = 100
 MAX_ID: Final = 255
 KEPT_ITEMS: Final = 20
 """Order items of the past that go back to the host with a change."""
-UNSETTLED: Final = Condition(Access.BARRED, "")
-"""What equals no condition that can be wanted: the host holds the line half this way and half that, or is not done with it."""
 
 Resource = dict[str, Any]
 _STATES: Final = {Access.OPEN: "active", Access.BARRED: "inactive", Access.ABSENT: "terminated"}

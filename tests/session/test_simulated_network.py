@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 
 import pytest
@@ -53,6 +54,10 @@ def get(url):
         return json.load(answer)
 
 
+PATIENCE, STOP_SECONDS = 90, 20
+"""Seconds until a line has to be told, and a network to have ended."""
+
+
 class Running:
     """One network with its gateway, from its first words to `SIGTERM`."""
 
@@ -69,16 +74,24 @@ class Running:
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.stdout.close()
-        self.process.wait()
+        self.process.terminate()  # the gateway beside it ends with it
+        try:
+            self.process.communicate(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
 
     def until(self, pattern):
-        for line in self.process.stdout:
-            self.seen += line
-            if found := re.search(pattern, self.seen):
-                return found
-        raise AssertionError(self.seen)
+        give_up = threading.Timer(PATIENCE, self.process.kill)  # a reader of a pipe cannot be woken otherwise
+        give_up.start()
+        try:
+            for line in self.process.stdout:
+                self.seen += line
+                if found := re.search(pattern, self.seen):
+                    return found
+        finally:
+            give_up.cancel()
+        raise AssertionError(f"{pattern} was not told:\n{self.seen}")
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)
@@ -94,7 +107,7 @@ def test_sessions_texts_and_a_sim_run_beside_the_gateway_by_a_scenario(config, t
         assert re.search(r"the SIM 8944100000000001990 was activated: 447700900199", network.seen)
         assert re.search(r"status page is at http://127\.0\.0\.1:\d+/", network.seen)
         network.until(r"try in another terminal")
-        network.until(r"texts \d+ in, [1-9]\d+ out \| charged [0-9.]+ GBP")
+        network.until(r"texts \d+ in, [1-9]\d+ out \|.* charged [0-9.]+ GBP")
         request = urllib.request.Request(f"{url}/faults", b'{"smsc": {}}', method="PUT")
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.status == 204
