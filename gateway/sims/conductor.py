@@ -49,6 +49,8 @@ from provisioning.orders import (
 SCAN_SECONDS = 1.0
 PAGE = 5000
 """Open orders that are looked at in one scan, and the most that run at once."""
+PER_SCAN = 500
+"""Orders that one scan takes up; the next one goes on at once."""
 ABORT_SECONDS = 10.0
 """How long the sessions of a line that ends may take to report for the last time."""
 Network = Callable[[int], Awaitable[object]]
@@ -178,24 +180,30 @@ class Conductor:
     async def _scan(self) -> None:
         while True:
             self._wake.clear()
+            taken = 0
             busy = set(self._running)  # what is read of these may be old when it is here
             try:
-                for order in await asyncio.to_thread(self._house.read, self._due):
-                    if order.id not in busy and order.id not in self._running and len(self._running) < PAGE:
+                for order in await asyncio.to_thread(self._house.read, lambda connection: self._due(connection, busy)):  # noqa: B023  (run before the next turn)
+                    if order.id not in self._running and len(self._running) < PAGE:
                         task = asyncio.create_task(self._carry(order), name=f"order {order.id}")
                         self._running[order.id] = task
+                        taken += 1
             except Exception as error:  # noqa: BLE001  (a store in trouble must not end the work for good)
                 self._alarm("daemon.timer.failed", {"timer": "orders", "detail": type(error).__name__})
-            await _wait(self._wake, SCAN_SECONDS)
+            if taken < PER_SCAN:
+                await _wait(self._wake, SCAN_SECONDS)
 
-    def _due(self, connection: Connection) -> list[Order]:
-        found = (
-            select(orders)
+    def _due(self, connection: Connection, busy: set[int]) -> list[Order]:
+        """Read the orders that are due and not busy; most scans of a bulk find few that are new among many that run."""
+        due = (
+            select(orders.c.id)
             .where(orders.c.open == 1, orders.c.due_at <= self._house.clock(), orders.c.node == self._house.node.id)
             .order_by(orders.c.due_at, orders.c.id)
             .limit(PAGE)
         )
-        return [order_of(tuple(row)) for row in connection.execute(found)]
+        wanted = [order_id for order_id in connection.scalars(due) if order_id not in busy][:PER_SCAN]
+        found = select(orders).where(orders.c.id.in_(wanted)).order_by(orders.c.due_at, orders.c.id)
+        return [order_of(tuple(row)) for row in connection.execute(found)] if wanted else []
 
     async def _carry(self, order: Order) -> None:
         """Carry one order as far as it goes now; what goes wrong leaves it to the next scan."""
@@ -255,8 +263,7 @@ class Conductor:
             return await self._submit_order(RefuseStep(order.id, move, mask(str(refusal)), untouched=untouched))
         except HostUnavailable as error:
             self._tell_reach(order.host, error)
-            after = getattr(error, "after", None)
-            later = int(after * 1_000_000) if after else None
+            later = int(error.after * 1_000_000) if error.after else None
             return await self._submit_order(PostponeStep(order.id, move, mask(str(error)), later))
         finally:
             self._hints.pop(call_id, None)

@@ -20,7 +20,7 @@ from simulators.host_api import HostApi, Mode, Tell
 from simulators.host_faults import Fault, Faults
 
 NUMBERS = itertools.count(1)
-TIMEOUT = 0.25
+TIMEOUT = 1.0
 
 
 def new_line():

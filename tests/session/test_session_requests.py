@@ -1,7 +1,9 @@
 """RAR and ASR: a gateway in a process of its own, asked by its commands, and the simulated PGW as the sessions' client."""
 
 import asyncio
+import itertools
 import json
+import time
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from random import Random
@@ -32,6 +34,8 @@ ROWS = subscribers(8)
 SLOW = 1000.0
 """Octets a second: no session here comes to its threshold by itself."""
 PGW = "pgw.host.example"
+BOOTS = itertools.count(int(time.time()))
+"""Each PGW boots at a second of its own: two that booted in one, with one seed, would make the same Session-Ids."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,7 @@ def gateway(tmp_path_factory):
 
 @asynccontextmanager
 async def pgw(gateway, profile=STANDARD):
-    client = Pgw(("127.0.0.1", gateway.diameter_port), random=Random(1), profile=profile)
+    client = Pgw(("127.0.0.1", gateway.diameter_port), random=Random(1), profile=profile, boot=next(BOOTS))
     assert await client.start()
     try:
         yield client

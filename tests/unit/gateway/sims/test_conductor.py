@@ -801,9 +801,9 @@ async def test_an_order_that_ends_while_the_store_is_read_is_not_carried_again(p
     await place.bring_to_life()
     due, read, release = conductor._due, threading.Event(), threading.Event()
 
-    def look_slowly(connection):
-        found = due(connection)
-        if found and not read.is_set() and conductor.running:
+    def look_slowly(connection, busy):
+        found = due(connection, busy)
+        if not read.is_set() and conductor.running:
             read.set()
             assert release.wait(PATIENCE)
         return found
@@ -879,10 +879,10 @@ async def test_a_store_in_trouble_does_not_end_the_scanning(place, monkeypatch):
     await place.take_in(1)
     due, failures = conductor._due, iter([OSError("the disk is away")])
 
-    def fail_once(connection):
+    def fail_once(connection, busy):
         for error in failures:
             raise error
-        return due(connection)
+        return due(connection, busy)
 
     monkeypatch.setattr(conductor, "_due", fail_once)
     await place.until(lambda: place.alarms)
