@@ -575,7 +575,7 @@ async def test_a_host_that_writes_a_byte_now_and_then_runs_out_of_time():
         await reader.readuntil(b"\r\n\r\n")
         for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]" * 10:
             writer.write(bytes([byte]))
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(TIMEOUT / 10)
             if writer.transport.is_closing():
                 return
 
