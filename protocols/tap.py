@@ -1,0 +1,33 @@
+"""What goes over a connection, as somebody sees it who listens in: whole messages, in the order in which they came or went.
+
+Nobody listens most of the time: a connection without a tap does no work for it but to look whether it has one.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+Endpoint = tuple[str, int]
+"""An address and a port; port 0 where it is not known."""
+
+
+class Captured(msgspec.Struct, frozen=True, gc=False):
+    """One whole message on its way.
+
+    Attributes:
+        protocol: "smpp", "diameter", "http", "ctrl" or "vty".
+        name: of the link, of the peer (its identity, or what it claims to be) or of the provisioning host.
+        outgoing: it left this node.
+        message: all of its octets, TLS taken off.
+    """
+
+    protocol: str
+    name: str
+    local: Endpoint
+    remote: Endpoint
+    outgoing: bool
+    message: bytes
+
+
+Tap = Callable[[Captured], None]
+"""Whoever listens in; it must not raise, and must not keep the loop."""
