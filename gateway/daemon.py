@@ -17,8 +17,10 @@ from gateway.chores import Chores
 from gateway.draining import Draining
 from gateway.events.forwarder import Forwarder
 from gateway.house import House, office
-from gateway.logs import get_logger, tell
+from gateway.logs import crashes, get_logger
 from gateway.logs.catalogue import EVENTS
+from gateway.logs.limit import INTERVAL
+from gateway.logs.telling import Teller
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.querying import QueryEvent
 from gateway.network_events import fields_of, name_of
@@ -73,6 +75,7 @@ class Daemon:
         """Take checked settings; nothing is opened yet."""
         self._settings = settings
         self._log = get_logger()
+        self._teller = Teller(self._log, time.monotonic)
         self._metrics = Metrics()
         self._troubles = Troubles()
         self._notify = Notify()
@@ -95,6 +98,8 @@ class Daemon:
 
     async def run(self, announce: Callable[[str], None] = lambda _line: None) -> None:
         """Open everything, serve until a signal says stop, close everything; StoreError or OSError where it cannot open."""
+        crashes.watch(self._loop, self._count)
+        self._teller.hear_libraries()
         self._log.info("daemon.starting", operator=self._settings.operator.name)
         for warning in self._settings.warnings:
             self._log.warning("config.warning", problem=str(warning))
@@ -115,6 +120,7 @@ class Daemon:
             announce("ready")
             self._notify.ready()
             self._give_sign_of_life()
+            self._tell_what_is_held_back()
             await self._stop.wait()
         finally:
             await self._close()
@@ -198,6 +204,7 @@ class Daemon:
             except (OSError, StoreError, TimeoutError) as error:
                 self._alarm("daemon.stop.incomplete", {"detail": repr(error)})
         await asyncio.to_thread(self._house.close)
+        self._teller.finish()
         self._log.info("daemon.stopped")
 
     def _deliver(self, jobs: list[Job]) -> None:
@@ -219,10 +226,14 @@ class Daemon:
 
     def _alarm(self, event: str, fields: Mapping[str, object]) -> None:
         """Log an event that has a name in the catalogue, at its level there; what is worse than information is counted."""
+        self._count(event, fields)
+        self._teller.tell(event, fields)
+
+    def _count(self, event: str, fields: Mapping[str, object]) -> None:
+        """Count an event that is worse than information, and keep its latest words for the status page."""
         if EVENTS[event].level != "info":
             self._metrics.alarms.labels(event).inc()
             self._troubles.note(event, fields, time.time_ns() // 1000)
-        tell(self._log, event, **fields)
 
     def _on_network(self, event: NodeEvent | LinkEvent | QueryEvent) -> None:
         self._alarm(name_of(event), fields_of(event))
@@ -241,6 +252,11 @@ class Daemon:
             if all(self._live().values()):
                 self._notify.alive()
             self._loop.call_later(self._notify.interval, self._give_sign_of_life)
+
+    def _tell_what_is_held_back(self) -> None:
+        """Give the log its due for as long as we live: the last of a storm is told even if nothing follows it."""
+        self._teller.settle()
+        self._loop.call_later(INTERVAL, self._tell_what_is_held_back)
 
     def _ready(self) -> dict[str, bool]:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from typing import Annotated
 
@@ -26,6 +27,7 @@ def run(
       tpo run
       tpo --config /etc/tpo/gateway.yaml run --log-level debug
     """
+    came_early = _keep_early_reloads()
     from gateway import logs  # noqa: PLC0415  (`tpo --help` starts faster without the daemon)
     from gateway.daemon import Daemon  # noqa: PLC0415  (as above)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
@@ -37,7 +39,11 @@ def run(
     logs.configure(log_level)
 
     async def serve() -> None:
-        await Daemon(settings).run()
+        await Daemon(settings).run(announce=up)
+
+    def up(_line: str) -> None:
+        if came_early:
+            signal.raise_signal(signal.SIGHUP)
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -54,6 +60,16 @@ def run(
             to_do="see which process has the port or the file",
             exit_code=ExitCode.FAILED,
         ) from None
+
+
+def _keep_early_reloads() -> list[int]:
+    """Note each SIGHUP that comes before the gateway is up: it would end the process, and the file may have been read already.
+
+    The daemon takes the signal over when it is ready; one that was noted is raised again then.
+    """
+    came: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _frame: came.append(number))
+    return came
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

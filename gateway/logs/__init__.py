@@ -1,5 +1,5 @@
 """Structured logs: constant event names with fields, and no number or key in clear."""
 
-from gateway.logs.pipeline import LEVELS, configure, get_logger, tell
+from gateway.logs.pipeline import LEVELS, configure, get_logger
 
-__all__ = ["LEVELS", "configure", "get_logger", "tell"]
+__all__ = ["LEVELS", "configure", "get_logger"]

@@ -12,11 +12,16 @@ PAGE: Final = Path("docs/log-events.md")
 
 
 class LogEvent(NamedTuple):
-    """The level that an event is logged at, one sentence on what it means, and what an operator does about it."""
+    """The level that an event is logged at, one sentence on what it means, and what an operator does about it.
+
+    One that is told `per_message` (or per session, batch, attempt of a stranger) may come in storms: its lines are limited
+    (gateway.logs.limit). What tells of the life of a part, an order or a card is never left out.
+    """
 
     level: str
     meaning: str
     action: str
+    per_message: bool = False
 
 
 EVENTS: Final[dict[str, LogEvent]] = {
@@ -49,7 +54,7 @@ EVENTS: Final[dict[str, LogEvent]] = {
     ),
     "daemon.crashed": LogEvent(
         "critical",
-        "An error that nobody expected ended a task or the process.",
+        "An error that nobody expected ended a task, a thread or the process.",
         "Keep the lines around it and report it. The store is safe: start the gateway again.",
     ),
     "config.warning": LogEvent(
@@ -69,7 +74,10 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Restart the gateway, or put `setting` back and run `tpo reload` for the rest.",
     ),
     "log.library": LogEvent(
-        "warning", "A library that we use has something to say; its words are in `message`.", "Read `message`."
+        "warning",
+        "A library that we use has something to say; its words are in `message`.",
+        "Read `message`.",
+        per_message=True,
     ),
     # Diameter
     "diameter.peer.up": LogEvent("info", "A peer has exchanged capabilities and may send requests.", "Nothing."),
@@ -85,6 +93,7 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "warning",
         "Somebody who is not a peer of ours, or not from its address, wanted to connect.",
         "If it should be let in, add it to diameter.peers; else find out who it is.",
+        per_message=True,
     ),
     "diameter.peer.unreachable": LogEvent(
         "warning",
@@ -101,16 +110,19 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "error",
         "A request could not be handled for a fault of ours; it was answered 5012.",
         "Report it with `error`: this is our fault, not the peer's.",
+        per_message=True,
     ),
     "diameter.message.rejected": LogEvent(
         "warning",
         "A request was answered with an error; `result_code` and `reason` say which.",
         "Look up the result code in RFC 6733 §7.1; most of them are settled with the peer's operator.",
+        per_message=True,
     ),
     "diameter.message.undecodable": LogEvent(
         "warning",
         "A peer sent octets that are no Diameter message; its connection was closed.",
         "Report it to the peer's operator with a capture.",
+        per_message=True,
     ),
     # Texts
     "smpp.link.up": LogEvent("info", "A link is bound; texts flow.", "Nothing."),
@@ -134,26 +146,31 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "warning",
         "The SMSC has too many texts of ours; the link pauses and goes on by itself, the oldest first.",
         "If it is frequent, set `rate` of the link to what was agreed, or agree on more.",
+        per_message=True,
     ),
     "smpp.message.rejected": LogEvent(
         "warning",
         "A request of the SMSC was answered with an error; `command_status` and `reason` say which.",
         "Look up the status in SMPP 3.4 §5.1.3; most of them are settled with the SMSC's operator.",
+        per_message=True,
     ),
     "smpp.message.undecodable": LogEvent(
         "warning",
         "The SMSC sent octets that are no SMPP; the link was closed and is made anew.",
         "Report it to the SMSC's operator with a capture.",
+        per_message=True,
     ),
     "smpp.handler.failed": LogEvent(
         "error",
         "A message of the SMSC could not be handled for a fault of ours; it was refused for the time being.",
         "Report it with `error`: this is our fault, not the SMSC's.",
+        per_message=True,
     ),
     "smpp.query.refused": LogEvent(
         "info",
         "The SMSC would not say what became of a text whose receipt is missing (query_sm); it is not asked again.",
         "Nothing: the text waits for its receipt until an hour after its validity. If it is so for all, set `query_after: 0`.",
+        per_message=True,
     ),
     "smpp.query.unsupported": LogEvent(
         "warning",
@@ -165,55 +182,67 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "error",
         "A request that was answered before came again with other content; it got the old answer.",
         "The client reuses CC-Request-Numbers: report it to the host's operator. Nothing was charged twice.",
+        per_message=True,
     ),
     "charging.subscriber.mismatch": LogEvent(
         "warning",
         "A request names an IMSI and a phone number of two different subscribers; the IMSI was believed.",
         "Compare the host's records with `tpo subscriber show`; a number was probably moved on one side only.",
+        per_message=True,
     ),
     "charging.wallet.overdrawn": LogEvent(
         "warning",
         "Usage that was reported cost more than the wallet held; it was charged all the same.",
         "If it is frequent, make charging.slice smaller.",
+        per_message=True,
     ),
     "charging.session.foreign": LogEvent(
         "warning",
         "A client used the Session-Id of another client's session; it was refused, and nothing was charged.",
         "Report it to the host's operator: Session-Ids are to be unique everywhere.",
+        per_message=True,
     ),
     "charging.plan.unknown": LogEvent(
         "warning",
         "A subscriber's plan is not in plans.yaml, or has another currency than the wallet; the request was refused.",
         "Put the plan back, or give the subscriber another with `tpo subscriber plan`.",
+        per_message=True,
     ),
     "charging.usage.inconsistent": LogEvent(
         "warning",
         "A usage report contradicts itself; what was charged stands in the usage record.",
         "Report it to the host's operator with the Session-Id.",
+        per_message=True,
     ),
     "charging.session.expired": LogEvent(
         "info",
         "A session ended without a word from the client; its reservation was given back.",
         "Nothing, unless there are many: then the client loses its final reports.",
+        per_message=True,
     ),
     "charging.session.reauthorised": LogEvent(
-        "info", "A client was asked to report a session now (RAR), and will.", "Nothing."
+        "info", "A client was asked to report a session now (RAR), and will.", "Nothing.", per_message=True
     ),
-    "charging.session.aborted": LogEvent("info", "A client was asked to end a session (ASR), and will.", "Nothing."),
+    "charging.session.aborted": LogEvent(
+        "info", "A client was asked to end a session (ASR), and will.", "Nothing.", per_message=True
+    ),
     "charging.session.lost": LogEvent(
         "info",
         "A client was asked about a session that it does not have; the session was closed, its reservation given back.",
         "Nothing, unless there are many: then the client loses its final reports.",
+        per_message=True,
     ),
     "charging.client.refused": LogEvent(
         "warning",
         "A client will not report or end a session, as `request` (RAR or ASR) asked; `result_code` says why.",
         "Look up the result code in RFC 6733 §7.1. What changed takes effect at the session's next report.",
+        per_message=True,
     ),
     "charging.session.silent": LogEvent(
         "info",
         "A line ended, and `closed` sessions of it were told so without a last report; what they held was given back.",
         "Nothing: a report that comes late is charged all the same.",
+        per_message=True,
     ),
     # SIM cards and orders
     "order.failed": LogEvent(
@@ -241,6 +270,7 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "warning",
         "A client could not be asked to report or end a session, or did not answer in time; `detail` says why.",
         "Look at the peer with `tpo status`. What changed takes effect at the session's next report.",
+        per_message=True,
     ),
     "charging.client.restarted": LogEvent(
         "warning",
@@ -259,16 +289,19 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "error",
         "One unit of work can't be stored; it alone was refused, the others of its batch were done.",
         "Report it with its `detail`: this is our fault, not the peer's.",
+        per_message=True,
     ),
     "store.unavailable": LogEvent(
         "error",
         "A batch couldn't be written, and was undone; its requests got no answer or a refusal, and come again.",
         "Look at the disk (full? read-only?) or the database server.",
+        per_message=True,
     ),
     "store.outcome_unknown": LogEvent(
         "critical",
         "Nobody knows whether a batch was written; nothing was answered, and the peers repeat their requests.",
         "Look at the database server and the network to it. No correction is needed.",
+        per_message=True,
     ),
 }
 """The table of all log events, in the order in which the page shows them."""
@@ -282,11 +315,20 @@ def page() -> str:
         "Every line is one event: a constant name with fields. Numbers and keys are masked. This page is made from",
         "`gateway/logs/catalogue.py` by `python -m gateway.logs.catalogue`.",
         "",
+        "An event marked \u2021 comes with each message and is not always written: after 10 lines of a kind (the event and its",
+        "peer, link or host) there is one every 5 seconds, and `suppressed=N` on it stands for N more like it. The metric",
+        "`tpo_alarms_total` counts every one that is worse than information.",
+        "",
         "| event | level | what it means | what to do |",
         "|---|---|---|---|",
-        *(f"| `{name}` | {event.level} | {event.meaning} | {event.action} |" for name, event in EVENTS.items()),
+        *(_row(name, event) for name, event in EVENTS.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _row(name: str, event: LogEvent) -> str:
+    mark = " \u2021" if event.per_message else ""
+    return f"| `{name}`{mark} | {event.level} | {event.meaning} | {event.action} |"
 
 
 if __name__ == "__main__":

@@ -23,14 +23,6 @@ def get_logger(**fields: object) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-def tell(log: structlog.typing.FilteringBoundLogger, event: str, **fields: object) -> None:
-    """Log an event whose name is data, at its level in the catalogue; one that isn't there is a warning."""
-    from gateway.logs.catalogue import EVENTS  # noqa: PLC0415  (that module is run to write its page: not before it)
-
-    known = EVENTS.get(event)
-    log.log(logging.getLevelNamesMapping()[(known.level if known else "warning").upper()], event, **fields)
-
-
 def configure(level: str = "info", stream: TextIO | None = None, *, colour: bool | None = None) -> None:
     """Send all logs of this process to `stream` (stdout), from `level` up; colour where it is a terminal.
 
@@ -92,6 +84,8 @@ def _name_foreign(_logger: object, _method: str, fields: MutableMapping[str, Any
     fields["message"] = fields.pop("event", "")
     fields["event"] = "log.library"
     fields["logger"] = record.name if isinstance(record, logging.LogRecord) else ""
+    if suppressed := getattr(record, "suppressed", 0):  # see gateway.logs.telling
+        fields["suppressed"] = suppressed
     return fields
 
 
@@ -99,7 +93,7 @@ def _take_uncaught() -> None:
     log = get_logger()
 
     def report(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
+        if issubclass(kind, KeyboardInterrupt | SystemExit):  # somebody's wish, of the process or of a thread
             return
         log.critical("daemon.crashed", exc_info=(kind, error, trace))
 

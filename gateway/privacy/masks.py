@@ -3,33 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import re
-from typing import Final, NoReturn
+from typing import NoReturn
 
-MASK: Final = "********"
+from provisioning.masks import MASK, mask
 
-# MSISDN 7-15 digits (E.164), IMSI 14-15, IMEI 15-16, ICCID 18-22: one run of 7 to 22 digits. A longer run is no number
-# that we know, but it may hold one (two joined by a missing separator), so it is masked just the same.
-_NUMBER: Final = re.compile(r"[0-9]{7,}", re.ASCII)
-
-# A key (Ki, OPc) prints as 32 hexadecimal digits or more; shorter runs are ids of traces and events.
-_KEY: Final = re.compile(r"[0-9A-Fa-f]{32,}", re.ASCII)
-
-
-def mask(text: str) -> str:
-    """Return `text` with each phone, subscriber or card number cut to its first two and last two digits.
-
-    `+447700900123` becomes `+44********23`; keys in hexadecimal become `********`. Digits that were masked before stay
-    as they are, so masking twice changes nothing.
-    """
-    if len(text) < 7:
-        return text
-    return _NUMBER.sub(_shorten, _KEY.sub(MASK, text))
-
-
-def _shorten(found: re.Match[str]) -> str:
-    number = found.group()
-    return f"{number[:2]}{MASK}{number[-2:]}"
+__all__ = ["MASK", "Secret", "mask"]
 
 
 class Secret:

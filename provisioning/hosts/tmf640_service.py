@@ -14,6 +14,7 @@ import msgspec
 
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts.interface import ABSENT, UNSETTLED, Access, Condition, Line
+from provisioning.masks import mask
 
 MAX_BODY: Final = 256 * 1024
 """Octets of an answer or a callback; more is not read."""
@@ -31,8 +32,6 @@ _STATES: Final = {Access.OPEN: "active", Access.BARRED: "inactive", Access.ABSEN
 _IN_ERROR: Final = frozenset({"inerror", "error", "failed", "rejected"})
 _IN_PROGRESS: Final = frozenset({"inprogress", "acknowledged", "pending", "accepted"})
 
-_NUMBER: Final = re.compile(r"\d(?:[ ().-]{0,2}\d){6,}")
-_KEY: Final = re.compile(r"[0-9A-Fa-f]{32,}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,24}", re.ASCII)
 _MONITOR: Final = re.compile(r"/monitor/([A-Za-z0-9_~.-]{1,128})/?$", re.ASCII)
 _LINK: Final = re.compile(r"<([^<>]{1,1024})>([^<>,]{0,256})")
@@ -44,12 +43,7 @@ def quoted(text: object) -> str:
         return ""
     plain = "".join(letter if letter.isprintable() else " " for letter in text)
     # Masked before it is cut: the cut could leave a piece of a key that no longer looks like one.
-    return _NUMBER.sub(_shorten, _KEY.sub("********", plain))[:SHOWN].strip()
-
-
-def _shorten(found: re.Match[str]) -> str:
-    digits = found.group()
-    return f"{digits[:2]}********{digits[-2:]}"
+    return mask(plain)[:SHOWN].strip()
 
 
 def parse(body: bytes) -> Any:  # noqa: ANN401  (JSON of a host)

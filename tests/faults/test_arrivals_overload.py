@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from support.gateways import subscribers
 from support.handsets import Handsets, received, store_held
+from support.log_lines import lines_of, stood_for
 from support.text_desk import TextDesk, text
 
 from gateway.store.lane import MAX_BATCH, MAX_WAITING
@@ -44,7 +45,7 @@ async def test_texts_beyond_what_a_link_may_owe_come_again_and_each_moves_money_
         await asyncio.to_thread(desk.check)
         assert not [event for event in handsets.events if isinstance(event, ClientDown)]
     assert sorted(received(desk).values()) == [1] * OWED + [2] * len(numbers)
-    assert desk.log.read_text().count('"smpp.message.rejected"') == 2 * len(numbers)
+    assert stood_for(lines_of(desk, "smpp.message.rejected")) == 2 * len(numbers)
 
 
 @pytest.mark.timeout(120)

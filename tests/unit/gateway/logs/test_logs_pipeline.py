@@ -5,9 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import structlog
-
-from gateway.logs import tell
 from gateway.logs.masking import mask_fields
 
 ROOT = Path(__file__).parents[4]
@@ -98,17 +95,6 @@ def test_a_value_that_cannot_be_shown_does_not_break_the_line():
             raise RuntimeError
 
     assert mask_fields(None, "info", {"x": Broken()}) == {"x": "<Broken: RuntimeError>"}
-
-
-def test_an_event_whose_name_is_data_is_told_at_its_level_in_the_catalogue():
-    with structlog.testing.capture_logs() as lines:
-        for name in ("store.outcome_unknown", "diameter.peer.up", "never.heard_of"):
-            tell(structlog.get_logger(), name, detail="x")
-    assert [(line["event"], line["log_level"]) for line in lines] == [
-        ("store.outcome_unknown", "critical"),
-        ("diameter.peer.up", "info"),
-        ("never.heard_of", "warning"),
-    ]
 
 
 def test_debug_lines_are_dropped_above_their_level():

@@ -1,0 +1,66 @@
+"""A copy of an SQLite store that is whole as of one moment, taken while the gateway charges on.
+
+The copy is made under one read transaction: in WAL mode it neither waits for the write lane nor holds it up, and commits of
+meanwhile do not make it begin again. The file appears under its name only when it is complete, checked and on disk.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.store.errors import StoreUnavailable
+
+PAGES_A_STEP = 2000
+"""Pages between two words of progress: 8 MB."""
+
+
+def backup(store: Path, target: Path, progress: Callable[[float], None]) -> int:
+    """Copy the store to a new file that only its owner may read; its size in octets.
+
+    `progress` is told the share that is done, 0 to 1. Raises FileExistsError where the target exists, OSError where it cannot
+    be written, and StoreUnavailable where the store cannot be read or the copy proves to be damaged.
+    """
+    if target.exists():
+        raise FileExistsError(target)
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        _copy(store, partial, progress)
+        _sync(partial)
+        target.hardlink_to(partial)  # which fails where somebody else made the file meanwhile
+        _sync(target.parent)
+    finally:
+        partial.unlink()
+    return target.stat().st_size
+
+
+def _copy(store: Path, partial: Path, progress: Callable[[float], None]) -> None:
+    def told(_status: int, remaining: int, total: int) -> None:
+        progress(1.0 if not total else (total - remaining) / total)
+
+    try:
+        source = sqlite3.connect(f"file:{store}?mode=ro", uri=True, isolation_level=None)
+        copy = sqlite3.connect(partial, isolation_level=None)
+        try:
+            source.execute("BEGIN")
+            source.execute(
+                "SELECT count(*) FROM sqlite_schema"
+            ).fetchone()  # only now does the transaction see one moment
+            source.backup(copy, pages=PAGES_A_STEP, progress=told)
+            found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+        finally:
+            source.close()
+            copy.close()
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{store} cannot be copied: {error}") from error
+    if found != "ok":
+        raise StoreUnavailable(f"the copy of {store} is damaged: {found}")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
