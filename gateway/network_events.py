@@ -47,8 +47,11 @@ def name_of(event: NodeEvent | LinkEvent | QueryEvent) -> str:
 
 
 def fields_of(event: NodeEvent | LinkEvent | QueryEvent) -> dict[str, object]:
-    """Give the event's fields as a log line has them."""
-    return {name: _shown(value) for name, value in msgspec.structs.asdict(event).items()}
+    """Give the event's fields as a log line has them: of a message that could not be read its size, not its content."""
+    fields = msgspec.structs.asdict(event)
+    message = fields.pop("message", b"")
+    shown = {name: _shown(value) for name, value in fields.items()}
+    return {**shown, "octets": len(message)} if message else shown
 
 
 def _shown(value: object) -> object:

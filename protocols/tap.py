@@ -4,11 +4,16 @@ Nobody listens most of the time: a connection without a tap does no work for it 
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 Endpoint = tuple[str, int]
 """An address and a port; port 0 where it is not known."""
+NOWHERE: Final[Endpoint] = ("", 0)
+"""The endpoint of what is not connected."""
+MAX_UNDECODABLE: Final = 4096
+"""Octets at most that are kept of what could not be decoded."""
 
 
 class Captured(msgspec.Struct, frozen=True, gc=False):
@@ -31,3 +36,10 @@ class Captured(msgspec.Struct, frozen=True, gc=False):
 
 Tap = Callable[[Captured], None]
 """Whoever listens in; it must not raise, and must not keep the loop."""
+FrameTap = Callable[[bool, bytes], None]
+"""What a session without its connection tells: whether the message goes out, and all of its octets."""
+
+
+def endpoint(name: object) -> Endpoint:
+    """Give the endpoint that a socket names itself or its peer by; NOWHERE for a socket of another family."""
+    return (name[0], name[1]) if isinstance(name, tuple) else NOWHERE

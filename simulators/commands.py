@@ -25,9 +25,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 PROGRESS_SECONDS = 0.5
 
 
+def _profiles(incomplete: str) -> list[str]:
+    """Complete the name of a profile."""
+    from simulators.profiles import PROFILES  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    return [name for name in PROFILES if name.startswith(incomplete)]
+
+
 @app.callback()
 def _group() -> None:
-    """The simulated host network: a PGW, a message centre and an activation API, each alone, or all with the gateway."""
+    """Play a host network to test against: a PGW, a message centre and an activation API, each alone, or all with the gateway."""
 
 
 @app.command()
@@ -42,7 +49,9 @@ def pgw(
     concurrency: Annotated[int, typer.Option(min=1, help="The most sessions at once.")] = 64,
     duration: Annotated[float, typer.Option(min=0, help="End after so many seconds; 0: when all have ended.")] = 0.0,
     pace: Annotated[float, typer.Option(min=0, help="Seconds that a second of traffic takes; 0: no waiting.")] = 0.0,
-    profile: Annotated[str, typer.Option(help="Whose requests: standard, open5gs or staros.")] = "standard",
+    profile: Annotated[
+        str, typer.Option(help="Whose requests: standard, open5gs or staros.", autocompletion=_profiles)
+    ] = "standard",
     seed: Annotated[int, typer.Option(help="The same seed makes the same traffic again.")] = 1,
     patience: Annotated[float, typer.Option(min=0, help="Seconds to wait for the gateway at the start.")] = 10.0,
     identity: Annotated[str, typer.Option(help="Our DiameterIdentity, as the gateway knows it.")] = "pgw.host.example",

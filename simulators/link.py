@@ -117,7 +117,7 @@ class Link:
 
     def made(self, connection: Connection) -> None:
         """The TCP connection is there: our CER tells its address."""
-        addresses = (encode_address(connection.local_address),) if connection.local_address else ()
+        addresses = (encode_address(connection.local[0]),) if connection.local[0] else ()
         connection.peer.local = self._local(addresses)
 
     def received(self, connection: Connection, header: Header, frame: bytes, now: float) -> None:

@@ -121,7 +121,7 @@ EVENTS: Final[dict[str, LogEvent]] = {
     "diameter.message.undecodable": LogEvent(
         "warning",
         "A peer sent octets that are no Diameter message; its connection was closed.",
-        "Report it to the peer's operator with a capture.",
+        "Report it to the peer's operator with what `tpo trace undecodable` shows.",
         per_message=True,
     ),
     # Texts
@@ -157,7 +157,7 @@ EVENTS: Final[dict[str, LogEvent]] = {
     "smpp.message.undecodable": LogEvent(
         "warning",
         "The SMSC sent octets that are no SMPP; the link was closed and is made anew.",
-        "Report it to the SMSC's operator with a capture.",
+        "Report it to the SMSC's operator with what `tpo trace undecodable` shows.",
         per_message=True,
     ),
     "smpp.handler.failed": LogEvent(

@@ -34,6 +34,7 @@ from protocols.smpp.link_events import LinkDown, LinkEvent, LinkUp
 from protocols.smpp.messages import DataSm, DeliverSm, SubmitSmResp
 from protocols.smpp.receipts import IdForm, is_receipt, stored_id
 from protocols.smpp.retries import Retry, retry_of
+from protocols.tap import Tap
 
 PAGE = 2000
 """Texts that are read at once when the queue is filled from the store."""
@@ -120,6 +121,7 @@ class Exchange:
         """Parts that SMSCs took, and texts and parts that came from handsets, since the start."""
         self._suspects: dict[str, int | None] = {}
         """Since when a text in may be a redelivered one, by the names of links that are not here now."""
+        self._tap: Tap | None = None
         self._lines = {route.config.name: self._line(route) for route in routes}
         self._inquiry = Inquiry(
             office,
@@ -144,6 +146,7 @@ class Exchange:
             clock=self._monotonic,
             random=self._random,
         )
+        line.link.watch(self._tap)
         return line
 
     @property
@@ -192,6 +195,12 @@ class Exchange:
         self._stopping = True
         await asyncio.gather(*(line.link.stop(deadline) for line in self._lines.values()))
         self._flush()
+
+    def watch(self, tap: Tap | None) -> None:
+        """Have each PDU of every link told from now on, also of links to come, or none any more."""
+        self._tap = tap
+        for line in self._lines.values():
+            line.link.watch(tap)
 
     def adopt(self, office: Office) -> None:
         """Decide by another office from now on; what is in the lane already goes by the old one."""

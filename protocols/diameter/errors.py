@@ -1,6 +1,7 @@
 """Diameter result codes, and the error that carries one to the answer."""
 
 from enum import IntEnum
+from typing import Final
 
 from protocols.errors import RemoteProtocolError
 
@@ -49,6 +50,26 @@ class ResultCode(IntEnum):
     DIAMETER_NO_COMMON_SECURITY = 5017
     DIAMETER_USER_UNKNOWN = 5030
     DIAMETER_RATING_FAILED = 5031
+
+
+MALFORMED: Final = frozenset(
+    {
+        ResultCode.DIAMETER_INVALID_HDR_BITS,
+        ResultCode.DIAMETER_INVALID_AVP_BITS,
+        ResultCode.DIAMETER_AVP_UNSUPPORTED,
+        ResultCode.DIAMETER_INVALID_AVP_VALUE,
+        ResultCode.DIAMETER_MISSING_AVP,
+        ResultCode.DIAMETER_CONTRADICTING_AVPS,
+        ResultCode.DIAMETER_AVP_NOT_ALLOWED,
+        ResultCode.DIAMETER_AVP_OCCURS_TOO_MANY_TIMES,
+        ResultCode.DIAMETER_UNSUPPORTED_VERSION,
+        ResultCode.DIAMETER_INVALID_BIT_IN_HEADER,
+        ResultCode.DIAMETER_INVALID_AVP_LENGTH,
+        ResultCode.DIAMETER_INVALID_MESSAGE_LENGTH,
+        ResultCode.DIAMETER_INVALID_AVP_BIT_COMBO,
+    }
+)
+"""The result codes that find fault with how a message is written, not with what it asks for."""
 
 
 class DiameterError(RemoteProtocolError):

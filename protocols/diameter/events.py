@@ -39,11 +39,12 @@ class ProbeAnswered(msgspec.Struct, frozen=True):
 
 
 class MessageRefused(msgspec.Struct, frozen=True):
-    """A message of the base protocol was answered with an error, or could not be."""
+    """A message of the base protocol could not be read, and was answered with an error; `message` is what came."""
 
     command_code: int
     result_code: int
     reason: str
+    message: bytes = b""
 
 
 class Closed(msgspec.Struct, frozen=True):
@@ -53,14 +54,14 @@ class Closed(msgspec.Struct, frozen=True):
         detail: for people; an error of the peer, a result code.
         cause: of the DPR that ended it, theirs or ours.
         was_open: whether the capabilities had been exchanged.
-        head: the first octets of what could not be read.
+        message: what could not be read of the stream, MAX_UNDECODABLE octets at most.
     """
 
     reason: CloseReason
     detail: str = ""
     cause: DisconnectCause | None = None
     was_open: bool = False
-    head: bytes = b""
+    message: bytes = b""
 
 
 Event = CapabilitiesRequested | Opened | Received | Suspected | Recovered | ProbeAnswered | MessageRefused | Closed

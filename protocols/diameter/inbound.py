@@ -16,10 +16,11 @@ from protocols.diameter.codec import (
     copy_of_avp,
     encode_message,
 )
-from protocols.diameter.errors import DiameterError, ResultCode
+from protocols.diameter.errors import MALFORMED, DiameterError, ResultCode
 from protocols.diameter.identity import Application, NodeIdentity, fold
 from protocols.diameter.node_events import HandlerFailed, MessageRejected, NodeEvent
 from protocols.errors import LocalProtocolError
+from protocols.tap import MAX_UNDECODABLE
 
 _TWO_WORDS: Final = Struct(">II").unpack_from
 
@@ -199,11 +200,10 @@ class Inbound:
 
     def tell_rejected(self, request: Request, error: DiameterError) -> None:
         """Tell of a request that was answered with an error."""
-        header = request.header
+        header, code = request.header, int(error.result_code)
+        message = request.frame[:MAX_UNDECODABLE] if code in MALFORMED else b""
         self.on_event(
-            MessageRejected(
-                request.peer, header.command_code, header.application_id, int(error.result_code), error.message
-            )
+            MessageRejected(request.peer, header.command_code, header.application_id, code, error.message, message)
         )
 
     def _application(self, header: Header) -> Application:

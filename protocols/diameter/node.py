@@ -43,6 +43,7 @@ from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, S
 from protocols.diameter.transport import Connection
 from protocols.errors import LocalProtocolError
 from protocols.listener import Listener
+from protocols.tap import Tap
 
 __all__ = [
     "Application",
@@ -105,6 +106,7 @@ class Node:
         self._half_open_addresses: Counter[str] = Counter()
         self._departures: dict[Connection, asyncio.Event] = {}
         self._dial_timer: asyncio.TimerHandle | None = None
+        self._tap: Tap | None = None
         self._stopping = False
         self._all_gone = asyncio.Event()
 
@@ -214,6 +216,12 @@ class Node:
             peer_identity, command_code, application_id, body, timeout, failover=failover
         )
 
+    def watch(self, tap: Tap | None) -> None:
+        """Have each message of every connection told from now on, or none any more."""
+        self._tap = tap
+        for connection in self._connections.values():
+            connection.watch(tap)
+
     def peers_state(self) -> list[PeerState]:
         """All peers that we know, as they are now."""
         return [self._state_of(entry) for entry in self._table]
@@ -222,9 +230,7 @@ class Node:
 
     def made(self, connection: Connection) -> None:
         """A transport is there: only now is it known which of our addresses the peer sees."""
-        addresses = self._identity.host_ip_addresses or (
-            (connection.local_address,) if connection.local_address else ()
-        )
+        addresses = self._identity.host_ip_addresses or ((connection.local[0],) if connection.local[0] else ())
         connection.peer.local = LocalNode(self._identity, tuple(map(encode_address, addresses)), self._vendors)
 
     def received(self, connection: Connection, header: Header, frame: bytes, now: float) -> None:
@@ -256,7 +262,8 @@ class Node:
             case Recovered():
                 self._tell(PeerRecovered(connection.identity))
             case MessageRefused():
-                self._tell(MessageRejected(connection.identity, event.command_code, 0, event.result_code, event.reason))
+                code, reason, message = event.result_code, event.reason, event.message
+                self._tell(MessageRejected(connection.identity, event.command_code, 0, code, reason, message))
 
     def gone(self, connection: Connection, detail: str) -> None:
         """Nothing is left of a connection."""
@@ -281,6 +288,7 @@ class Node:
             return
         peer = self._new_peer(Role.RESPONDER)
         connection = Connection(self, peer, self._limits, self._clock, address)
+        connection.watch(self._tap)
         self._connections[peer] = connection
         self._count_half_open(connection)
         connection.unclaimed = sock
@@ -359,7 +367,7 @@ class Node:
         peer, address = connection.peer, connection.access.address
         claimed = peer.capabilities.origin_host if peer.capabilities else ""
         if event.reason is CloseReason.FRAMING:
-            self._tell(Undecodable(address, connection.identity or claimed, event.detail, event.head))
+            self._tell(Undecodable(address, connection.identity or claimed, event.detail, event.message))
         if event.was_open:
             self._tell(PeerDown(connection.identity, event.reason, event.detail, event.cause, peer.outstanding))
         elif peer.role is Role.INITIATOR:
@@ -398,6 +406,7 @@ class Node:
         for entry in self._table.due(now):
             peer = self._new_peer(Role.INITIATOR, entry)
             connection = Connection(self, peer, self._limits, self._clock)
+            connection.watch(self._tap)
             connection.identity = entry.config.identity
             self._table.dialled(entry, peer)
             self._connections[peer] = connection

@@ -57,13 +57,18 @@ class PeerRejected(msgspec.Struct, frozen=True):
 
 
 class MessageRejected(msgspec.Struct, frozen=True):
-    """A message was answered with an error by the node itself or by its handler."""
+    """A message was answered with an error by the node itself or by its handler.
+
+    Attributes:
+        message: its octets, MAX_UNDECODABLE at most, where the fault is in how it is written; else none.
+    """
 
     identity: str
     command_code: int
     application_id: int
     result_code: int
     reason: str
+    message: bytes = b""
 
 
 class HandlerFailed(msgspec.Struct, frozen=True):
@@ -80,8 +85,8 @@ class Undecodable(msgspec.Struct, frozen=True):
     address: str
     identity: str
     reason: str
-    head: bytes
-    """The first 32 octets, at most, of what could not be read."""
+    message: bytes
+    """What could not be read, MAX_UNDECODABLE octets at most."""
 
 
 NodeEvent = (

@@ -59,6 +59,7 @@ from protocols.diameter.messages import (
 from protocols.diameter.transitions import TABLE, CloseReason, DisconnectCause, Input, Role, State
 from protocols.diameter.watchdog import Action, Watchdog
 from protocols.errors import LocalProtocolError
+from protocols.tap import MAX_UNDECODABLE, FrameTap
 
 _CAPABILITIES_EXCHANGE: Final = CapabilitiesExchangeRequest.command_code
 _DEVICE_WATCHDOG: Final = DeviceWatchdogRequest.command_code
@@ -67,8 +68,6 @@ _BAD_REQUEST_FLAGS: Final = 0x2F
 """E and the reserved bits, which no request may set."""
 _LENIENT: Final = Profile(STANDARD.grouped, lenient=True)
 """For a CEA: to hang up over an AVP that we don't know would help nobody."""
-_HEAD: Final = 32
-"""Octets of an unreadable message that are told: the header and the first AVP's."""
 
 _REQUESTS: Final = {
     _CAPABILITIES_EXCHANGE: Input.RCV_CER,
@@ -114,6 +113,8 @@ class Peer:
         """What the peer said of itself, once it did."""
         self.outstanding = 0
         """Requests of the peer that have not been answered."""
+        self.tap: FrameTap | None = None
+        """Is told of each whole message, before it is read or when it is handed out; it must not raise."""
         self.local = local
         self._limits = limits
         self._end_to_end = end_to_end
@@ -164,13 +165,16 @@ class Peer:
             return
         held = self._framer.pending
         frames = self._framer.feed(data)
+        if self.tap is not None:
+            for frame in frames:
+                self.tap(False, frame)  # noqa: FBT003 - incoming; see FrameTap
         for frame in frames:
             self._receive_frame(frame, now)
             if self.closed:
                 return
         if self._framer.error is not None:
             start = max(0, sum(map(len, frames)) - held)
-            self._cut_off(CloseReason.FRAMING, now, str(self._framer.error), data[start : start + _HEAD])
+            self._cut_off(CloseReason.FRAMING, now, str(self._framer.error), data[start : start + MAX_UNDECODABLE])
         elif not self._framer.pending:
             self._partial_since = None
         elif frames or self._partial_since is None:
@@ -202,6 +206,9 @@ class Peer:
 
     def data_to_send(self) -> bytes:
         """The octets to send now; they are handed out once."""
+        if self.tap is not None:
+            for message in filter(None, self._out):
+                self.tap(True, message)  # noqa: FBT003 - outgoing
         data = b"".join(self._out)
         self._out.clear()
         return data
@@ -456,13 +463,13 @@ class Peer:
                 case Action.CLOSE_CONNECTION:
                     self._close(CloseReason.WATCHDOG, now)
 
-    def _cut_off(self, reason: CloseReason, now: float, detail: str = "", head: bytes = b"") -> None:
+    def _cut_off(self, reason: CloseReason, now: float, detail: str = "", message: bytes = b"") -> None:
         """Close without waiting for anything; a peer that is open hears why it should not come back at once."""
         cause = None
         if self.state is State.OPEN:
             cause = DisconnectCause.BUSY
             self._out.append(self._dpr(cause))
-        self._close(reason, now, detail, cause, head)
+        self._close(reason, now, detail, cause, message)
 
     def _close(
         self,
@@ -470,7 +477,7 @@ class Peer:
         now: float,
         detail: str = "",
         cause: DisconnectCause | None = None,
-        head: bytes = b"",
+        message: bytes = b"",
     ) -> None:
         self.state = State.CLOSED
         self._deadline = self._probe_deadline = self._partial_since = None
@@ -478,7 +485,7 @@ class Peer:
             assert self._watchdog is not None
             leave = self._watchdog.left_in_order if self._parting is not None else self._watchdog.connection_down
             leave(now)  # what is pending fails over because of Closed
-        self._events.append(Closed(reason, detail, cause or self._cause, self._opened, head))
+        self._events.append(Closed(reason, detail, cause or self._cause, self._opened, message))
 
     def _next_hop_by_hop(self) -> int:
         self._hop_by_hop = self._hop_by_hop + 1 & 0xFFFFFFFF
@@ -505,7 +512,8 @@ class Peer:
             return _decode_request(cls, header, frame)
         except DiameterError as error:
             self._answer(header, self.local.refusal(error), error.result_code)
-            self._events.append(MessageRefused(header.command_code, error.result_code, error.message))
+            refused = MessageRefused(header.command_code, error.result_code, error.message, frame[:MAX_UNDECODABLE])
+            self._events.append(refused)
             return None
 
     def _snd_dwr(self) -> None:

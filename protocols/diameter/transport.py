@@ -11,6 +11,7 @@ from protocols.diameter.identity import Limits, certificate_names
 from protocols.diameter.peer import Peer
 from protocols.diameter.peer_table import Access, Counters
 from protocols.diameter.transitions import CloseReason
+from protocols.tap import NOWHERE, Captured, Tap, endpoint
 
 
 class Owner(Protocol):
@@ -48,11 +49,12 @@ class Connection(asyncio.Protocol):
         """Requests that were handed over and not answered yet; `Peer` counts those that still lie in a read, too."""
         self.counters = Counters()
         self.access = Access(address)
-        self.local_address = ""
+        self.local = self.remote = NOWHERE
         self.making: asyncio.Task[None] | None = None
         """What dials, or does the handshake of TLS, until the transport is there."""
         self.unclaimed: socket.socket | None = None
         """An accepted socket that `making` has not taken yet."""
+        self._tap: Tap | None = None
         self._owner = owner
         self._limits = limits
         self._clock = clock
@@ -121,6 +123,11 @@ class Connection(asyncio.Protocol):
             self.counters.rejected += 1
         self.flush_soon()
 
+    def watch(self, tap: Tap | None) -> None:
+        """Have each message told from now on, or none any more."""
+        self._tap = tap
+        self.peer.tap = None if tap is None else self._capture
+
     def flush_soon(self) -> None:
         """Send at the end of this tick of the loop what has been gathered until then."""
         if not self._flush_due:
@@ -157,15 +164,20 @@ class Connection(asyncio.Protocol):
 
     # Inside
 
+    def _capture(self, outgoing: bool, message: bytes) -> None:  # noqa: FBT001 - see FrameTap
+        if self._tap is not None:
+            claimed = self.peer.capabilities.origin_host if self.peer.capabilities else ""
+            self._tap(Captured("diameter", self.identity or claimed, self.local, self.remote, outgoing, message))
+
     def _adopt(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         transport.set_write_buffer_limits(high=self._limits.write_high_water)
-        local, remote = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
-        if isinstance(local, tuple) and isinstance(remote, tuple):
-            self.local_address = local[0]
+        self.local = endpoint(transport.get_extra_info("sockname"))
+        self.remote = endpoint(transport.get_extra_info("peername"))
+        if self.remote is not NOWHERE:
             secure = transport.get_extra_info("ssl_object") is not None
             certificate = transport.get_extra_info("peercert") if secure else None
-            self.access = Access(remote[0], secure, certificate_names(certificate) if certificate else None)
+            self.access = Access(self.remote[0], secure, certificate_names(certificate) if certificate else None)
 
     def _flush(self) -> None:
         self._flush_due = False

@@ -31,6 +31,7 @@ from protocols.smpp.reconnect import Reconnect
 from protocols.smpp.session import Session
 from protocols.smpp.transitions import BOUND, CloseReason, State
 from protocols.smpp.transport import Connection, Request, Result
+from protocols.tap import Tap
 
 __all__ = ["Limits", "Link", "LinkConfig", "LinkEvent", "LinkState", "Request", "Result"]
 
@@ -123,6 +124,7 @@ class Link:
         self._suspended = False
         self._needs_a_person = False
         self._all_gone = asyncio.Event()
+        self._tap: Tap | None = None
 
     def start(self) -> None:
         """Begin to dial."""
@@ -192,6 +194,12 @@ class Link:
         if self._suspended or self._current is None:
             return False
         return self._current.send(message, context)
+
+    def watch(self, tap: Tap | None) -> None:
+        """Have each PDU told from now on, also of connections to come, or none any more."""
+        self._tap = tap
+        for connection in self._connections:
+            connection.watch(tap)
 
     def state(self) -> LinkState:
         """The link as it is now."""
@@ -271,7 +279,7 @@ class Link:
         name = self.config.name
         self._current = None
         if event.reason is CloseReason.FRAMING:
-            self._tell(Undecodable(name, connection.address, event.detail, event.head))
+            self._tell(Undecodable(name, connection.address, event.detail, event.message))
         if event.was_bound:
             self._since = now
             self._tell(LinkDown(name, event.reason, event.detail, connection.doubtful, event.unanswered))
@@ -294,6 +302,7 @@ class Link:
         connection = Connection(
             self, session, self.config.limits, self._clock, counters=self._counters, name=self.config.name
         )
+        connection.watch(self._tap)
         self._current = connection
         self._connections.add(connection)
         connection.making = asyncio.get_running_loop().create_task(self._connect(connection))

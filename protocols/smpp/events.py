@@ -90,11 +90,12 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class MessageRefused(msgspec.Struct, frozen=True):
-    """A request of the peer was answered with an error by the session itself."""
+    """A request of the peer was answered with an error by the session itself; `message`: it, if it could not be read."""
 
     command_id: int
     command_status: int
     reason: str
+    message: bytes = b""
 
 
 class Closed(msgspec.Struct, frozen=True):
@@ -104,14 +105,14 @@ class Closed(msgspec.Struct, frozen=True):
         detail: for people.
         was_bound: whether the session had been bound.
         unanswered: requests of the peer that we still owed a response.
-        head: the first octets of what could not be read.
+        message: what could not be read of the stream, MAX_UNDECODABLE octets at most.
     """
 
     reason: CloseReason
     detail: str = ""
     was_bound: bool = False
     unanswered: int = 0
-    head: bytes = b""
+    message: bytes = b""
 
 
 Event = (

@@ -85,21 +85,27 @@ class ClientRejected(msgspec.Struct, frozen=True):
 
 
 class MessageRejected(msgspec.Struct, frozen=True):
-    """A request of the peer was answered with an error by the session itself. `name`: the link's, or the system_id."""
+    """A request of the peer was answered with an error by the session itself.
+
+    Attributes:
+        name: the link's, or the system_id.
+        message: its octets, MAX_UNDECODABLE at most, where it could not be read; else none.
+    """
 
     name: str
     command_id: int
     command_status: int
     reason: str
+    message: bytes = b""
 
 
 class Undecodable(msgspec.Struct, frozen=True):
-    """The stream of octets of a connection could not be read; it was closed. `head`: at most 32 octets of it."""
+    """The stream of octets of a connection could not be read; it was closed. `message`: its start, MAX_UNDECODABLE at most."""
 
     name: str
     address: str
     reason: str
-    head: bytes
+    message: bytes
 
 
 class HandlerFailed(msgspec.Struct, frozen=True):

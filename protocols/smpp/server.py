@@ -236,7 +236,7 @@ class Server:
         self._forget_half_open(connection)
         address, name = connection.address, connection.name
         if event.reason is CloseReason.FRAMING:
-            self._tell(Undecodable(name, address, event.detail, event.head))
+            self._tell(Undecodable(name, address, event.detail, event.message))
         if connection in self._bound:
             del self._bound[connection]
             self._tell(

@@ -60,6 +60,7 @@ from protocols.smpp.transitions import (
     issued_by,
 )
 from protocols.smpp.window import Sent, Window
+from protocols.tap import MAX_UNDECODABLE, FrameTap
 
 _GENERIC_NACK: Final = int(CommandId.GENERIC_NACK)
 _ENQUIRE_LINK: Final = int(CommandId.ENQUIRE_LINK)
@@ -70,8 +71,6 @@ _OWN: Final = frozenset({_ENQUIRE_LINK, _UNBIND, int(CommandId.OUTBIND), *map(in
 _NONE: Final[frozenset[int]] = frozenset()
 _SMPP_3_3: Final = 0x33
 _SMPP_3_4: Final = 0x34
-_HEAD: Final = 32
-"""Octets of an unreadable PDU that are told."""
 
 
 class Session:
@@ -92,6 +91,8 @@ class Session:
         """How the session is, or was, bound."""
         self.peer = ""
         """The peer's system_id."""
+        self.tap: FrameTap | None = None
+        """Is told of each whole PDU, before it is read or when it is handed out; it must not raise."""
         self._limits = limits
         self._bind = bind
         self._system_id = system_id
@@ -169,13 +170,16 @@ class Session:
             return
         held = self._framer.pending
         frames = self._framer.feed(data)
+        if self.tap is not None:
+            for frame in frames:
+                self.tap(False, frame)  # noqa: FBT003 - incoming; see FrameTap
         for frame in frames:
             self._receive_frame(frame, now)
             if self.closed:
                 return
         if self._framer.error is not None:
             start = max(0, sum(map(len, frames)) - held)
-            self._garbage(self._framer.error, data[start : start + _HEAD], now)
+            self._garbage(self._framer.error, data[start : start + MAX_UNDECODABLE], now)
             return
         if not self._framer.pending:
             self._partial_since = None
@@ -216,6 +220,9 @@ class Session:
 
     def data_to_send(self) -> bytes:
         """The octets to send now; they are handed out once."""
+        if self.tap is not None:
+            for message in self._out:
+                self.tap(True, message)  # noqa: FBT003 - outgoing
         data = b"".join(self._out)
         self._out.clear()
         return data
@@ -396,7 +403,7 @@ class Session:
         elif command_id in BOUND_AS and self.role is Role.MC:
             self._receive_bind(header, frame, now)
         elif command_id not in RESPONSES:
-            self._receive_without_response(header)
+            self._receive_without_response(header, frame)
         elif command_id in _OWN or ever_issued_by(self.role.other, command_id):
             self._refuse_request(header, CommandStatus.ESME_RINVBNDSTS, f"in {self.state.name}")
         else:
@@ -417,7 +424,7 @@ class Session:
         try:
             message = decode(header, frame)
         except SmppError as error:
-            self._refuse_request(header, error.command_status, error.message)
+            self._refuse_request(header, error.command_status, error.message, frame)
             return
         key = header.sequence_number, header.command_id | RESPONSE_BIT
         self._owed[key] = self._owed.get(key, 0) + 1
@@ -427,9 +434,9 @@ class Session:
         try:
             self._events.append(Received(header.sequence_number, decode(header, frame)))
         except SmppError as error:
-            self._nack(header, error.command_status, error.message)
+            self._nack(header, error.command_status, error.message, frame)
 
-    def _receive_without_response(self, header: Header) -> None:
+    def _receive_without_response(self, header: Header, frame: bytes) -> None:
         """An unknown PDU is told so (SMPP 3.4 §3.3); outbind and alert_notification have no place here, and no answer.
 
         A link that we dialled is bound already: there is nothing that an outbind could ask for.
@@ -437,7 +444,7 @@ class Session:
         if header.command_id in {_ALERT_NOTIFICATION, int(CommandId.OUTBIND)}:
             self._events.append(MessageRefused(header.command_id, CommandStatus.ESME_RINVBNDSTS, "ignored"))
         else:
-            self._nack(header, CommandStatus.ESME_RINVCMDID, f"command_id {header.command_id:#x}")
+            self._nack(header, CommandStatus.ESME_RINVCMDID, f"command_id {header.command_id:#x}", frame)
 
     def _receive_bind(self, header: Header, frame: bytes, now: float) -> None:
         if self.state is not State.OPEN:
@@ -459,19 +466,19 @@ class Session:
         """What makes the peer send a request again, a little later."""
         return CommandStatus.ESME_RX_T_APPN if self.role is Role.ESME else CommandStatus.ESME_RTHROTTLED
 
-    def _refuse_request(self, header: Header, command_status: int, reason: str) -> None:
-        """Answer a request that has a response of its own."""
+    def _refuse_request(self, header: Header, command_status: int, reason: str, unread: bytes = b"") -> None:
+        """Answer a request that has a response of its own; `unread` is the whole of one that could not be read."""
         self._out.append(encode(RESPONSES[header.command_id](), header.sequence_number, command_status))
-        self._events.append(MessageRefused(header.command_id, command_status, reason))
+        self._events.append(MessageRefused(header.command_id, command_status, reason, unread[:MAX_UNDECODABLE]))
 
-    def _nack(self, header: Header, command_status: int, reason: str) -> None:
+    def _nack(self, header: Header, command_status: int, reason: str, unread: bytes = b"") -> None:
         self._out.append(encode(GenericNack(), header.sequence_number, command_status))
-        self._events.append(MessageRefused(header.command_id, command_status, reason))
+        self._events.append(MessageRefused(header.command_id, command_status, reason, unread[:MAX_UNDECODABLE]))
 
-    def _garbage(self, error: SmppError, head: bytes, now: float) -> None:
+    def _garbage(self, error: SmppError, message: bytes, now: float) -> None:
         """The stream is lost: say so, then close (SMPP 3.4 §4.3). No sequence_number can be believed: 0."""
         self._out.append(encode(GenericNack(), 0, error.command_status))
-        self._close(CloseReason.FRAMING, now, error.message, head)
+        self._close(CloseReason.FRAMING, now, error.message, message)
 
     # The machine
 
@@ -602,12 +609,12 @@ class Session:
         self._out.append(encode(message, self._sequence_number))
         return self._sequence_number
 
-    def _close(self, reason: CloseReason, _now: float, detail: str = "", head: bytes = b"") -> None:
+    def _close(self, reason: CloseReason, _now: float, detail: str = "", message: bytes = b"") -> None:
         self.state = State.CLOSED
         self._may_send = self._may_receive = _NONE
         self._deadline = self._partial_since = None
         self._timers = self._timers.stopped()
         for sent in self._window.clear():
             self._events.append(Doubtful(sent.sequence_number, sent.context, Doubt.LOST))
-        self._events.append(Closed(reason, detail, self.bound_as is not None, self.unanswered, head))
+        self._events.append(Closed(reason, detail, self.bound_as is not None, self.unanswered, message))
         self._owed.clear()

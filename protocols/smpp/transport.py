@@ -14,6 +14,7 @@ from protocols.smpp.link_events import Counters, HandlerFailed, LinkThrottled, M
 from protocols.smpp.messages import RESPONSES, Pdu
 from protocols.smpp.session import Session
 from protocols.smpp.transitions import CloseReason, State
+from protocols.tap import NOWHERE, Captured, Tap, endpoint
 
 Result = Responded | Throttled | Doubtful
 
@@ -95,6 +96,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self.session = session
         self.address = address
+        self.local = self.remote = NOWHERE
         self.secure = False
         self.doubtful = 0
         """Requests that the end of the session made doubtful."""
@@ -105,6 +107,7 @@ class Connection(asyncio.Protocol):
         """What dials, or does the handshake of TLS, until the transport is there."""
         self.unclaimed: socket.socket | None = None
         """An accepted socket that `making` has not taken yet."""
+        self._tap: Tap | None = None
         self._owner = owner
         self._limits = limits
         self._clock = clock
@@ -217,6 +220,11 @@ class Connection(asyncio.Protocol):
         self.session.unbind(now, patience)
         self.pump(now)
 
+    def watch(self, tap: Tap | None) -> None:
+        """Have each PDU told from now on, or none any more."""
+        self._tap = tap
+        self.session.tap = None if tap is None else self._capture
+
     def flush_soon(self) -> None:
         """Send at the end of this tick of the loop what has been gathered until then."""
         if not self._flush_due:
@@ -272,7 +280,8 @@ class Connection(asyncio.Protocol):
             self.call(self._owner.ready, self)
         elif type(event) is MessageRefused:
             self.counters.refused += 1
-            self._owner.tell(MessageRejected(self.name, event.command_id, event.command_status, event.reason))
+            rejected = MessageRejected(self.name, event.command_id, event.command_status, event.reason, event.message)
+            self._owner.tell(rejected)
         else:
             self._ended = self._ended or type(event) is Closed
             self._owner.happened(self, event, now)
@@ -308,12 +317,16 @@ class Connection(asyncio.Protocol):
             self._told_pause = event.retry_at
             self._owner.tell(LinkThrottled(self.name, event.command_status, event.retry_at - self._clock()))
 
+    def _capture(self, outgoing: bool, message: bytes) -> None:  # noqa: FBT001 - see FrameTap
+        if self._tap is not None:
+            self._tap(Captured("smpp", self.name, self.local, self.remote, outgoing, message))
+
     def _adopt(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         transport.set_write_buffer_limits(high=self._limits.write_high_water)
-        remote = transport.get_extra_info("peername")
-        if isinstance(remote, tuple):
-            self.address = remote[0]
+        self.local = endpoint(transport.get_extra_info("sockname"))
+        self.remote = endpoint(transport.get_extra_info("peername"))
+        self.address = self.remote[0] or self.address
         self.secure = transport.get_extra_info("ssl_object") is not None
         connection = transport.get_extra_info("socket")
         if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):

@@ -13,6 +13,7 @@ from protocols.diameter.codec import encode_avp, encode_message
 from protocols.diameter.identity import Limits, PeerConfig
 from protocols.diameter.node_events import PeerDown, PeerRejected, Undecodable
 from protocols.diameter.transitions import CloseReason
+from protocols.tap import MAX_UNDECODABLE
 
 EVIL = "evil.host.example"
 PEERS = [PeerConfig(identity=host, realm="host.example", relay=True) for host in (PGW, EVIL)]
@@ -69,7 +70,7 @@ async def test_broken_framing_ends_the_connection_at_once(bomb, opened):
         last = await evil.rest()
         assert (last[4:8] == b"\x80\x00\x01\x1a") if opened else not last  # a DPR, or nothing
         told = await ocs.told(Undecodable)
-        assert (told.head, told.identity) == (bomb[:32], EVIL if opened else "")
+        assert (told.message, told.identity) == (bomb[:MAX_UNDECODABLE], EVIL if opened else "")
         await evil.leave()
 
 

@@ -30,6 +30,7 @@ from protocols.smpp.messages import (
     UnbindResp,
 )
 from protocols.smpp.transitions import CloseReason
+from protocols.tap import MAX_UNDECODABLE
 
 LENGTH_BOMBS = {
     "zero": bytes(16),
@@ -91,7 +92,7 @@ async def test_a_broken_length_is_nacked_and_ends_the_connection(bomb, bound):
         evil.send(bomb)
         assert await evil.rest() == NACK
         told = await smsc.told(Undecodable)
-        assert (told.head, told.name) == (bomb[:32], BIND.system_id if bound else "")
+        assert (told.message, told.name) == (bomb[:MAX_UNDECODABLE], BIND.system_id if bound else "")
         await evil.leave()
 
 

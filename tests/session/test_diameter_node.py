@@ -259,7 +259,7 @@ async def test_what_a_handler_raises_becomes_an_answer():
         assert (cca.session_id, cca.origin_host, cca.result_code) == (b"pgw.host.example;1;2", OCS, 5005)
         assert (cca.auth_application_id, cca.cc_request_type, cca.cc_request_number) == (4, 1, 0)
         assert (cca.error_message, cca.failed_avp) == ("no Rating-Group", (encode_avp(432, bytes(4)),))
-        assert ocs.of(MessageRejected) == [MessageRejected(PGW, 272, 4, 5005, "no Rating-Group")]
+        assert ocs.of(MessageRejected) == [MessageRejected(PGW, 272, 4, 5005, "no Rating-Group", ccr())]
         await peer.leave()
 
 

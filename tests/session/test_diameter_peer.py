@@ -32,6 +32,7 @@ from protocols.diameter.peer_table import Access, PeerTable
 from protocols.diameter.transitions import TABLE, CloseReason, DisconnectCause, Input, Role, State
 from protocols.diameter.watchdog import Watchdog, WatchdogState
 from protocols.errors import LocalProtocolError
+from protocols.tap import MAX_UNDECODABLE
 
 LIMITS = Limits()
 OURS, THEIRS = "ocs.tpo.example", "pgw.host.example"
@@ -289,7 +290,7 @@ def test_garbage_before_the_cer_closes_without_a_word(garbage):
     peer.receive(garbage, 0.0)
     event = closed(peer)
     assert event.reason is CloseReason.FRAMING
-    assert event.head == garbage[:32]
+    assert event.message == garbage[:MAX_UNDECODABLE]
     assert peer.data_to_send() == b""
     peer.receive(cer(), 0.0)
     assert peer.events() == []
@@ -380,7 +381,7 @@ def test_broken_framing_on_an_open_connection_ends_it_with_a_dpr():
     pair.responder.receive(request() + b"\x01\0\0\x03broken", 1.0)
     received, ended = pair.responder.events()
     assert isinstance(received, Received)
-    assert (ended.reason, ended.head) == (CloseReason.FRAMING, b"\x01\0\0\x03broken")
+    assert (ended.reason, ended.message) == (CloseReason.FRAMING, b"\x01\0\0\x03broken")
     _, frame = only_message(pair.responder.data_to_send())
     assert decode(DisconnectPeerRequest, frame).disconnect_cause == DisconnectCause.BUSY
 

@@ -756,7 +756,7 @@ def test_a_broken_length_is_told_and_ends_the_session(length, end):
     assert (alive, nack) == (EnquireLinkResp(), GenericNack())
     assert (header.sequence_number, header.command_status) == (0, CommandStatus.ESME_RINVCMDLEN)
     closed = session.events()[-1]
-    assert (closed.reason, closed.head) == (CloseReason.FRAMING, broken)
+    assert (closed.reason, closed.message) == (CloseReason.FRAMING, broken)
 
 
 def test_every_cut_of_the_stream_reads_the_same():
