@@ -34,7 +34,7 @@ def _profiles(incomplete: str) -> list[str]:
 
 @app.callback()
 def _group() -> None:
-    """Play a host network to test against: a PGW, a message centre and an activation API, each alone, or all with the gateway."""
+    """Play a host network to test against: a PGW, a message centre and an activation API, alone or together."""
 
 
 @app.command()

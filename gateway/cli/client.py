@@ -5,13 +5,18 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.cli.errors import CommandFailed, ExitCode
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
+
+
+LISTED: Final = ("sim", "order", "sms", "link", "session")
+"""Groups of commands that have a `list`."""
 
 
 class DaemonUnreachable(CommandFailed):
@@ -28,8 +33,30 @@ class ActionRefused(CommandFailed):
 
     def __init__(self, problem: dict[str, Any], *, where: str) -> None:
         title, detail = problem.get("title") or "the gateway refused", problem.get("detail")
-        super().__init__(f"{title}: {detail}" if detail else str(title), where=where)
+        action = where.partition(",")[0]
+        to_do = advice(action, problem.get("status"))
+        super().__init__(f"{title}: {detail}" if detail else str(title), where=where, to_do=to_do)
         self.problem = problem
+
+
+def advice(action: str, status: object) -> str:
+    """Say what a person can do about an action (`sim.show`) that was refused with this HTTP status."""
+    group = action.partition(".")[0]
+    match status:
+        case HTTPStatus.NOT_FOUND if group == "subscriber":
+            return "give the number in international form, or the line's IMSI or ICCID"
+        case HTTPStatus.NOT_FOUND if group in LISTED:
+            return f"`tpo {group} list` shows what there is"
+        case HTTPStatus.BAD_REQUEST | HTTPStatus.NOT_FOUND:
+            return "see the examples in the command's --help"
+        case HTTPStatus.CONFLICT:
+            return "look at how it stands now, then decide; nothing was changed"
+        case HTTPStatus.FORBIDDEN:
+            return "run this as root or as the gateway's user"
+        case HTTPStatus.SERVICE_UNAVAILABLE:
+            return "see `tpo status`, and try again in a moment"
+        case _:
+            return "look at the gateway's log"
 
 
 def call(settings: Settings, action: str, params: dict[str, Any], *, timeout: float = 30.0) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from gateway.cli.asking import Ask
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
 
+HEADER: Final = "mend the first line of the file; the command's --help names the columns"
 SHOWN: Final = 20
 """Rows at fault that are named on the terminal; --json names all."""
 TAKEN: Final = ("created", "unchanged")
@@ -46,18 +47,20 @@ def read_rows(file: Path, required: Sequence[str], known: Sequence[str] = ()) ->
                 values = {name: text for name, text in row.items() if isinstance(name, str) and isinstance(text, str)}
                 yield Row(reader.line_num, values)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CommandFailed(f"the file cannot be read: {error}", where=str(file)) from None
+        reason = getattr(error, "strerror", None) or error
+        to_do = "give a CSV file in UTF-8 that you may read"
+        raise CommandFailed(f"the file cannot be read: {reason}", where=str(file), to_do=to_do) from None
 
 
 def _check_header(file: Path, names: Sequence[str], required: Sequence[str], known: Sequence[str]) -> None:
     where = f"{file}:1"
     if missing := [name for name in required if name not in names]:
-        raise CommandFailed(f"the file has no column {', '.join(missing)}", where=where)
+        raise CommandFailed(f"the file has no column {', '.join(missing)}", where=where, to_do=HEADER)
     if len(set(names)) < len(names):
-        raise CommandFailed("the file has two columns of the same name", where=where)
+        raise CommandFailed("the file has two columns of the same name", where=where, to_do=HEADER)
     # How many and not which: where the header is left out, these are numbers of customers.
     if known and (others := len(set(names) - set(known))):
-        raise CommandFailed(f"{others} of the file's columns are none of {', '.join(known)}", where=where)
+        raise CommandFailed(f"{others} of the file's columns are none of {', '.join(known)}", where=where, to_do=HEADER)
 
 
 def import_rows(

@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=Fa
 
 @app.callback()
 def _group() -> None:
-    """The store's tables."""
+    """Keep the store's tables: bring them to this version."""
 
 
 @app.command()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from typer.main import get_command
 
+from gateway.cli.completing import VARIABLE
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.groups import LazyGroup
 from gateway.cli.invocation import DEFAULT_CONFIG, Invocation
@@ -44,10 +47,20 @@ def _options(
 
     Exit codes: 0 done, 1 refused or failed, 64 usage, 69 gateway or peer unreachable, 75 partly done, 78 configuration.
 
+    Every command has examples in its --help, and prints JSON with --json. `tpo --install-completion` teaches your shell
+    the commands and the names in your configuration.
+
+    \b
+    First steps:
+      tpo demo                            the whole story in a minute; needs nothing, leaves nothing
+      tpo simulate network --with-gateway a gateway with traffic to play with
+      tpo config check                    is config/gateway.yaml good?
+      tpo run                             the gateway, in the foreground
+      tpo status                          how does it do?
     \b
     Examples:
-      tpo config check
-      tpo config show --json
+      tpo status --watch
+      tpo --config /etc/tpo/gateway.yaml status --json
     """
     ctx.obj = Invocation(config)
 
@@ -55,6 +68,8 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if VARIABLE in os.environ:
+        _move_config(os.environ)
     try:
         get_command(root).main(args=_config_first(given), prog_name="tpo")
     except SystemExit as end:
@@ -83,6 +98,25 @@ def _config_first(arguments: list[str]) -> list[str]:
         else:
             rest.append(argument)
     return [*front, *rest]
+
+
+def _move_config(environ: MutableMapping[str, str]) -> None:
+    """Take a `--config FILE` out of the line that is being completed and into TPO_CONFIG: it may stand anywhere there, too."""
+    name = "_TYPER_COMPLETE_ARGS" if "_TYPER_COMPLETE_ARGS" in environ else "COMP_WORDS"
+    try:
+        words = shlex.split(environ.get(name, ""))
+    except ValueError:  # a quote that is still open
+        return
+    open_end = environ.get(name, "")[-1:].isspace()
+    for place, word in enumerate(words[1:], 1):
+        following = len(words) > place + 2 or (len(words) == place + 2 and open_end)
+        if word == "--config" and following:
+            environ["TPO_CONFIG"] = words[place + 1]
+            rest = [*words[:place], *words[place + 2 :]]
+            environ[name] = shlex.join(rest) + (" " if open_end else "")
+            if "COMP_CWORD" in environ:
+                environ["COMP_CWORD"] = str(int(environ["COMP_CWORD"]) - 2)
+            return
 
 
 def _exit_code(code: object) -> int:

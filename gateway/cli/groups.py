@@ -7,6 +7,7 @@ app. One that doesn't load is shown as such and leaves the rest alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
@@ -36,6 +37,15 @@ OWN: Final[dict[str, str]] = {
 }
 """Our commands, in the order of `tpo --help`: the module that has each one's `app`."""
 
+SECTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "Begin here": ("run", "status", "demo", "simulate"),
+    "Lines and cards": ("subscriber", "sim", "order"),
+    "Traffic": ("link", "sms", "session", "usage"),
+    "Money": ("ledger",),
+    "Operation": ("config", "reload", "drain", "events", "trace", "replay", "db"),
+}
+"""How `tpo --help` groups them; a command that is in none of these stands at the end, under `More`."""
+
 ENTRY_POINTS: Final = "tpo.commands"
 
 
@@ -54,6 +64,27 @@ class LazyGroup(TyperGroup):
             return _named(cmd_name, import_module(OWN[cmd_name]).app)
         entry = _others().get(cmd_name)
         return None if entry is None else _load(entry)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401  (typer's own classes are private)
+        """Find the command that `args` begin with, or end with a usage error that names those like it."""
+        name = args[0]
+        if not name.startswith("-") and not ctx.resilient_parsing and name not in (known := self.list_commands(ctx)):
+            like = " or ".join(f"'{each}'" for each in get_close_matches(name, known))
+            ctx.fail(f"No such command '{name}'." + (f" Did you mean {like}?" if like else " `tpo --help` lists all."))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  (as above)
+        """Write the commands in their sections, so that a newcomer sees where to begin."""
+        names = self.list_commands(ctx)
+        placed = {name for section in SECTIONS.values() for name in section}
+        sections = {**SECTIONS, "More": tuple(name for name in names if name not in placed)}
+        room = formatter.width - 6 - max(len(name) for name in names)
+        for title, section in sections.items():
+            found = [(name, self.get_command(ctx, name)) for name in section if name in names]
+            rows = [(name, command.get_short_help_str(room)) for name, command in found if command is not None]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
 
 def _others() -> dict[str, EntryPoint]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,12 +12,14 @@ from gateway.cli.errors import ExitCode
 from gateway.cli.invocation import AsJson
 from gateway.cli.output import complain, emit
 
+BRIEF: Final = ("id", "at", "kind", "debit", "credit", "amount", "currency", "reference")
+"""What the journal shows of an entry; --json has the chain of each: record, base, policy, share."""
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 @app.callback()
 def _group() -> None:
-    """The books: check, balances, journal."""
+    """Read and prove the books: check, balances, journal."""
 
 
 @app.command()
@@ -81,4 +83,4 @@ def journal(
 
     with asking(invocation.of(ctx).settings) as ask:
         page = ask("ledger.journal", {"after": after, "limit": limit})
-    emit(page if as_json else page["rows"], as_json=as_json)
+    emit(page if as_json else [{name: row[name] for name in BRIEF} for row in page["rows"]], as_json=as_json)

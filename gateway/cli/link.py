@@ -6,17 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import completing, invocation
 from gateway.cli.invocation import AsJson
 from gateway.cli.output import emit
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
-Name = Annotated[str, typer.Argument(help="The link's name in the configuration.")]
+Name = Annotated[str, typer.Argument(help="The link's name in the configuration.", autocompletion=completing.links)]
 
 
 @app.callback()
 def _group() -> None:
-    """SMPP links: list, show, up, down, suspend, resume. The gateway has to run."""
+    """See and steer the SMPP links to the message centres: list, show, up, down, suspend, resume. The gateway has to run."""
 
 
 @app.command("list")

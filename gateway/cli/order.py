@@ -11,14 +11,14 @@ from gateway.cli.invocation import AsJson
 from gateway.cli.output import complain, emit
 from provisioning.orders import OrderState
 
-BRIEF: Final = ("id", "kind", "state", "iccid", "host", "error", "actor", "created_at", "updated_at")
+BRIEF: Final = ("id", "kind", "state", "iccid", "host", "error", "actor", "updated_at")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 Id = Annotated[str, typer.Argument(metavar="ID", help="The order's id, as `tpo order list` shows it.")]
 
 
 @app.callback()
 def _group() -> None:
-    """Orders for SIMs: list, show, try again, take back."""
+    """See the orders for SIMs, have them tried again, take them back: list, show, retry, cancel."""
 
 
 @app.command("list")

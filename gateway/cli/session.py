@@ -6,26 +6,28 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import completing, invocation
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.invocation import AsJson
 from gateway.cli.output import emit
 
-BRIEF: Final = ("id", "state", "service", "msisdn", "peer", "opened_at", "updated_at", "reserved", "currency")
+BRIEF: Final = ("id", "state", "service", "msisdn", "peer", "opened_at", "reserved", "currency")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 Id = Annotated[str, typer.Argument(metavar="ID", help="The number that `list` shows, or the Session-Id, in quotes.")]
 
 
 @app.callback()
 def _group() -> None:
-    """Charging sessions: list, show, have them reported, end them. The gateway has to run."""
+    """See the charging sessions, have them reported, end them. The gateway has to run."""
 
 
 @app.command("list")
 def list_sessions(
     ctx: typer.Context,
     number: Annotated[str | None, typer.Option(help="Only sessions of the line with this MSISDN or IMSI.")] = None,
-    peer: Annotated[str | None, typer.Option(help="Only sessions whose reports come by this peer.")] = None,
+    peer: Annotated[
+        str | None, typer.Option(help="Only sessions whose reports come by this peer.", autocompletion=completing.peers)
+    ] = None,
     closed: Annotated[bool, typer.Option("--closed", help="Sessions that are over as well.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=5000, help="The most sessions to show.")] = 20,
     as_json: AsJson = False,

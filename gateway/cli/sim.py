@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import completing, invocation
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.invocation import AsJson
 from gateway.cli.output import complain, emit
@@ -36,7 +36,7 @@ Note = Annotated[str | None, typer.Option("--reason", help="Words of your own, f
 
 @app.callback()
 def _group() -> None:
-    """SIM cards: import, list, show, activate, suspend, resume, swap, terminate, bulk, reconcile."""
+    """Work on SIM cards: import, list, show, activate, suspend, resume, swap, terminate, bulk, reconcile."""
 
 
 @app.command("import")
@@ -142,8 +142,12 @@ def activate(
     ctx: typer.Context,
     iccid: Card,
     msisdn: Annotated[str, typer.Option(help="The number that the line gets, country code first.")],
-    plan: Annotated[str, typer.Option(help="Its plan; the plan decides which host serves it.")],
-    cause: Annotated[str | None, typer.Option(help="Who gets the tenth of this line.")] = None,
+    plan: Annotated[
+        str, typer.Option(help="Its plan; the plan decides which host serves it.", autocompletion=completing.plans)
+    ],
+    cause: Annotated[
+        str | None, typer.Option(help="Who gets the tenth of this line.", autocompletion=completing.causes)
+    ] = None,
     key: Key = None,
     wait: Wait = False,
     as_json: AsJson = False,
@@ -263,7 +267,7 @@ app.command()(bulk)
 @app.command()
 def reconcile(
     ctx: typer.Context,
-    host: Annotated[str | None, typer.Option(help="Only cards of this host.")] = None,
+    host: Annotated[str | None, typer.Option(help="Only cards of this host.", autocompletion=completing.hosts)] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Bring the hosts to what is intended.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -280,7 +284,10 @@ def reconcile(
 
     params = {"host": host, "repair": repair}
     rows = call(invocation.of(ctx).client_settings, "sim.reconcile", params, timeout=RECONCILE_SECONDS)["rows"]
-    emit(rows, as_json=as_json)
+    if rows or as_json:
+        emit(rows, as_json=as_json)
+    else:
+        sys.stdout.write("every card stands at its host as intended\n")
     left = sum(not row["repaired"] for row in rows)
     if left:
         if not as_json:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import completing, invocation
 from gateway.cli.invocation import AsJson
 from gateway.cli.output import emit
 
+BRIEF: Final = ("id", "state", "from", "to", "link", "accepted_at", "updated_at", "error", "maybe_double")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 @app.callback()
 def _group() -> None:
-    """Texts: send, show, list. The gateway has to run."""
+    """Send texts and see what became of them: send, show, list. The gateway has to run."""
 
 
 @app.command()
@@ -43,7 +44,11 @@ def send(
 
 
 @app.command()
-def show(ctx: typer.Context, text_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+def show(
+    ctx: typer.Context,
+    text_id: Annotated[str, typer.Argument(metavar="ID", help="The text's id, as `tpo sms list` shows it.")],
+    as_json: AsJson = False,
+) -> None:
     """Show a text and each of its parts.
 
     \b
@@ -58,7 +63,13 @@ def show(ctx: typer.Context, text_id: Annotated[str, typer.Argument(metavar="ID"
 @app.command("list")
 def list_texts(
     ctx: typer.Context,
-    state: Annotated[str | None, typer.Option(help="Only texts in this state, such as doubtful.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            help="Only texts in this state, such as doubtful.",
+            autocompletion=completing.one_of(*completing.TEXT_STATES),
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(help="The most texts to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -72,4 +83,5 @@ def list_texts(
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
     found = call(invocation.of(ctx).client_settings, "sms.list", {"limit": limit, "state": state})
-    emit(found["rows"], as_json=as_json)
+    rows = found["rows"]
+    emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)

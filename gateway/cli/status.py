@@ -17,6 +17,8 @@ from gateway.cli.output import emit
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 CLEAR: Final = "\x1b[H\x1b[2J"
 """Home, and an empty screen (ECMA-48)."""
+PEER_COLUMNS: Final = ("identity", "state", "watchdog", "since", "pending", "requests_in", "requests_out")
+"""The rest is in --json."""
 LINK_COLUMNS: Final = ("name", "state", "address", "waiting", "unanswered", "wanted", "suspended")
 
 
@@ -90,8 +92,10 @@ def _show(found: dict[str, Any], rates: dict[str, Any] | None = None, *, as_json
         return
     emit({**_summary(found), **(rates or {})}, as_json=False)
     if found["peers"]:
-        emit(found["peers"], as_json=False)
+        sys.stdout.write("\nDiameter peers:\n")
+        emit([{name: peer.get(name) for name in PEER_COLUMNS} for peer in found["peers"]], as_json=False)
     if found["links"]:
+        sys.stdout.write("\nSMPP links:\n")
         emit([{name: link[name] for name in LINK_COLUMNS} for link in found["links"]], as_json=False)
 
 
@@ -118,7 +122,7 @@ def _summary(found: dict[str, Any]) -> dict[str, Any]:
         "state": found["state"],
         **({"drain": drain} if drain else {}),
         "node": found["node"],
-        "up for": f"{time.time() - found['since']:.0f} s",
+        "up for": _span(time.time() - found["since"]),
         "ready": found["ready"],
         "write lane": {
             "waiting": lane["waiting"],
@@ -128,3 +132,14 @@ def _summary(found: dict[str, Any]) -> dict[str, Any]:
         },
         "events": "no broker configured" if events is None else events,
     }
+
+
+def _span(seconds: float) -> str:
+    """Tell a time span in its two largest units."""
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [
+        f"{count} {unit}" for count, unit in ((days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")) if count
+    ]
+    return " ".join(parts[:2]) or "0 s"

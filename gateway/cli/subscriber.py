@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import completing, invocation
 from gateway.cli.invocation import AsJson
 from gateway.cli.output import emit
 
@@ -19,7 +19,7 @@ Number = Annotated[str, typer.Argument(help="MSISDN in international form; `show
 
 @app.callback()
 def _group() -> None:
-    """Subscribers: import, show, top up, choose causes."""
+    """Work on customers' lines: import, show, top up, choose causes."""
 
 
 @app.command("import")
@@ -78,7 +78,10 @@ def topup(
 def cause(
     ctx: typer.Context,
     number: Number,
-    causes: Annotated[list[str], typer.Argument(help="CAUSE, or several as CAUSE=PERCENT that add up to 100.")],
+    causes: Annotated[
+        list[str],
+        typer.Argument(help="CAUSE, or several as CAUSE=PERCENT that add up to 100.", autocompletion=completing.causes),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Choose the causes that the tenth of this line goes to from now on.

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import completing, invocation
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 @app.callback()
 def _group() -> None:
-    """Usage records."""
+    """Export the usage records, for billing and auditors."""
 
 
 @app.command()
@@ -24,7 +24,13 @@ def export(
     ctx: typer.Context,
     start: Annotated[str | None, typer.Option("--from", help="Events from this time on (RFC 3339).")] = None,
     end: Annotated[str | None, typer.Option("--to", help="Events before this time (RFC 3339).")] = None,
-    form: Annotated[str, typer.Option("--format", help="csv, or json: one object a line.")] = "csv",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="csv, or json: one object a line.", autocompletion=completing.one_of("csv", "json")
+        ),
+    ] = "csv",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Write every usage record to the standard output, a row for each reported Used-Service-Unit.
 
@@ -35,6 +41,7 @@ def export(
     """
     from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
+    form = "json" if as_json else form
     if form not in ("csv", "json"):
         raise typer.BadParameter("give csv or json", param_hint="--format")
     params: dict[str, Any] = {"start": _time(start, "--from"), "end": _time(end, "--to"), "after": 0}
