@@ -7,7 +7,7 @@ at any instant. After a restart every open order goes on at its next step, under
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -29,6 +29,7 @@ from gateway.store.batch import Unit
 from gateway.store.errors import StoreError
 from gateway.store.tables import orders, sims, texts
 from gateway.store.waiting import submit
+from protocols.tap import Tap
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts.interface import OTHER_LINE, Access, Condition, Line
 from provisioning.life import State
@@ -86,6 +87,7 @@ class Conductor:
         self._wake = asyncio.Event()
         self._scanner: asyncio.Task[None] | None = None
         self._unreachable: set[str] = set()
+        self._tap: Tap | None = None
         self.finished: Counter[tuple[str, str]] = Counter()
         """Orders that came to an end since the start, by kind and state."""
 
@@ -108,10 +110,22 @@ class Conductor:
         """Go by other hosts and terms from each order's next step on; a host that is left is closed when its steps are over."""
         left = [desk for name, desk in self._desks.items() if desks.get(name) is not desk]
         self._desks, self._terms, self._plans, self._notice = desks, terms, plans, notice
+        if self._tap is not None:
+            self._watch(left, None)
+            self._watch(desks.values(), self._tap)
         if left:
             task = asyncio.create_task(_close(left, list(self._running.values())), name="hosts that were left")
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
+
+    def watch(self, tap: Tap | None) -> None:
+        """Have every message to a host and from it told, raw, also of hosts that come by a reload; or none any more."""
+        self._tap = tap
+        self._watch(self._desks.values(), tap)
+
+    def _watch(self, desks: Iterable[Desk], tap: Tap | None) -> None:
+        for desk in desks:
+            desk.host.watch(tap)
 
     def start(self) -> None:
         """Go on with every open order."""

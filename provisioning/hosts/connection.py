@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final, cast
 
 from protocols.errors import RemoteProtocolError
+from protocols.tap import NOWHERE, endpoint
 from provisioning.errors import HostUnavailable
 
 Address = tuple[str, int]
@@ -25,6 +26,7 @@ class Connection(asyncio.Protocol):
     """
 
     def __init__(self, receive: Callable[[bytes], None], lost: Callable[[str], None]) -> None:
+        self.local = self.remote = NOWHERE
         self._receive = receive
         self._lost = lost
         self._transport: asyncio.Transport | None = None
@@ -71,6 +73,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (asyncio.Protocol)."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of asyncio's
+        self.local = endpoint(transport.get_extra_info("sockname"))
+        self.remote = endpoint(transport.get_extra_info("peername"))
 
     def data_received(self, data: bytes) -> None:
         """Hand over what came in, unless the connection is at its end (asyncio.Protocol)."""

@@ -16,8 +16,10 @@ from typing import Final
 import msgspec
 
 from protocols.errors import RemoteProtocolError
+from protocols.tap import FrameTap, Tap
 from provisioning.errors import HostUnavailable
 from provisioning.hosts.connection import Address, Connection, Turn
+from provisioning.hosts.ear import Ear
 
 _HEADER: Final = struct.Struct("!HB")
 _CCM, _OSMO, _CTRL = 0xFE, 0xEE, 0x00
@@ -77,9 +79,10 @@ PONG: Final = frame(_CCM, _PONG)
 
 
 class Decoder:
-    """Replies and pings out of octets, however these are cut."""
+    """Replies and pings out of octets, however these are cut; `tap` is told each frame as it came."""
 
-    def __init__(self) -> None:
+    def __init__(self, tap: FrameTap | None = None) -> None:
+        self._tap = tap
         self._buffer = bytearray()
 
     def receive(self, data: bytes) -> list[Reply | None]:
@@ -94,6 +97,8 @@ class Decoder:
             end = start + _HEADER.size + size
             if end > len(self._buffer):
                 break
+            if self._tap is not None:
+                self._tap(False, bytes(self._buffer[start:end]))  # noqa: FBT003  (a FrameTap's form)
             found += _read_frame(protocol, bytes(self._buffer[start + _HEADER.size : end]))
             start = end
         del self._buffer[:start]
@@ -139,6 +144,7 @@ class CtrlClient:
         self._ids = count(1)
         self._room = asyncio.Semaphore(window)
         self._dialling = Turn()
+        self._ear = Ear("ctrl")
         self._current: _Exchange | None = None
 
     async def get(self, variable: str) -> str:
@@ -148,6 +154,10 @@ class CtrlClient:
     async def set(self, variable: str, value: str) -> str:
         """Set a variable and give the reply to it; CtrlError or HostUnavailable."""
         return await self._ask("SET", Verb.SET_REPLY, variable, value)
+
+    def watch(self, tap: Tap | None, name: str) -> None:
+        """Have each frame told under the host's name, or none any more; keys are in them (interface.Host.watch)."""
+        self._ear.watch(tap, name)
 
     async def close(self) -> None:
         """Let go of the connection; a later command dials again."""
@@ -175,7 +185,7 @@ class CtrlClient:
     async def _exchange(self) -> "_Exchange":
         async with self._dialling.taken():
             if self._current is None or not self._current.open:
-                exchange = _Exchange(self._name)
+                exchange = _Exchange(self._name, self._ear)
                 await exchange.dial(self._address, self._timeout)
                 self._current = exchange
             return self._current
@@ -192,9 +202,9 @@ class _Waiting(msgspec.Struct):
 class _Exchange:
     """What goes on over one connection: commands by id, in the order of sending."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._decoder = Decoder()
+    def __init__(self, name: str, ear: Ear) -> None:
+        self._name, self._ear = name, ear
+        self._decoder = Decoder(self._hear)
         self._waiting: dict[str, _Waiting] = {}
         self._connection: Connection | None = None
 
@@ -211,8 +221,7 @@ class _Exchange:
         """Send a command; the future is the answer, or HostUnavailable."""
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting[message_id] = _Waiting(variable, expected, answer)
-        if self._connection is not None:
-            self._connection.write(data)
+        self._write(data)
         return answer
 
     def end(self, reason: str) -> None:
@@ -223,10 +232,19 @@ class _Exchange:
     def _received(self, data: bytes) -> None:
         for reply in self._decoder.receive(data):
             if reply is None:
-                assert self._connection is not None
-                self._connection.write(PONG)
+                self._write(PONG)
             elif reply.verb is not Verb.TRAP:
                 self._settle(reply)
+
+    def _write(self, data: bytes) -> None:
+        if self._connection is not None:
+            self._hear(True, data)  # noqa: FBT003  (a FrameTap's form)
+            self._connection.write(data)
+
+    def _hear(self, outgoing: bool, message: bytes) -> None:  # noqa: FBT001  (as above)
+        if self._ear.open and self._connection is not None:
+            connection = self._connection
+            self._ear.hear(message, outgoing=outgoing, local=connection.local, remote=connection.remote)
 
     def _settle(self, reply: Reply) -> None:
         # `err` names nobody, but answers come in order: it is the oldest one's.

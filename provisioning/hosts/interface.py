@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from protocols.tap import Tap
 from provisioning.errors import HostRefused
 from provisioning.keys import Keys
 
@@ -90,6 +91,13 @@ class Host(Protocol):
 
     def hinted(self, body: bytes) -> list[str]:
         """Name the call ids that a callback of the host speaks of; a callback is a hint to read back, and nothing more."""
+
+    def watch(self, tap: Tap | None) -> None:
+        """Have each message to the host and from it told from now on, or none any more.
+
+        What is told is raw: subscriber keys (Ki, OPc), whole numbers and our callback address are in it, and masking is the
+        listener's work. What proves who we are is never in it. A tap that raises is taken away, and the call goes on.
+        """
 
     async def close(self) -> None:
         """Let go of all connections."""

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from protocols.tap import Tap
 from provisioning.errors import HostRefused, HostUnavailable, IdentifierInvalid
 from provisioning.hosts.connection import Address
 from provisioning.hosts.ctrl import CtrlClient, CtrlError
@@ -90,6 +91,11 @@ class OsmoHlr:
     def hinted(self, body: bytes) -> list[str]:  # noqa: ARG002  (the interface's)
         """OsmoHLR calls nobody back."""
         return []
+
+    def watch(self, tap: Tap | None) -> None:
+        """Have each CTRL frame, and each VTY line and what it printed, told raw; see `interface.Host`."""
+        self._ctrl.watch(tap, self.name)
+        self._vty.watch(tap, self.name)
 
     async def close(self) -> None:
         """Let go of both connections."""

@@ -17,8 +17,11 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from protocols.tap import Tap
 from provisioning.errors import HostRefused, HostUnavailable
+from provisioning.hosts import http_text
 from provisioning.hosts import tmf640_service as service_of
+from provisioning.hosts.ear import Ear
 from provisioning.hosts.interface import ABSENT, Access, Condition, Line, Pending, Reading, mind
 from provisioning.hosts.pace import Pace
 from provisioning.hosts.tmf640_service import MAX_BODY, Resource
@@ -102,6 +105,7 @@ class Tmf640:
         """The host has taken our callback address."""
         self._url, self._callback, self._poll, self._clock = url.rstrip("/"), callback, poll, clock
         self._pace = Pace(rate)
+        self._ear = Ear("http")
         self._headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
@@ -154,6 +158,10 @@ class Tmf640:
         calls, monitor = service_of.mentions(body)
         known = self._calls.get(monitor) if monitor else None
         return calls if known is None or known in calls else [*calls, known]
+
+    def watch(self, tap: Tap | None) -> None:
+        """Have each request and each whole answer told as HTTP/1.1 texts, our token left out; see `interface.Host`."""
+        self._ear.watch(tap, self.name)
 
     async def close(self) -> None:
         """Let go of all connections; our callback address stays with the host, for the next start."""
@@ -303,10 +311,16 @@ class Tmf640:
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
         url = URL(self._url + path, encoded=True)
+        if self._ear.open:
+            self._ear.hear(http_text.request(method, url, headers, data), outgoing=True, remote=http_text.remote(url))
         async with self._session.request(
             method, url, data=data, headers=headers, timeout=self._timeout, ssl=self._tls, allow_redirects=False
         ) as response:
-            return _Answer(response.status, response.headers, await _whole(response))
+            answer = _Answer(response.status, response.headers, await _whole(response))
+            if self._ear.open:
+                text = http_text.response(answer.status, response.reason or "", answer.headers, answer.body)
+                self._ear.hear(text, outgoing=False, remote=http_text.remote(url))
+            return answer
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:

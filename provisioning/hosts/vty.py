@@ -11,8 +11,10 @@ from enum import Enum, auto
 from typing import Final
 
 from protocols.errors import LocalProtocolError, RemoteProtocolError
+from protocols.tap import NOWHERE, Tap
 from provisioning.errors import HostUnavailable
 from provisioning.hosts.connection import Address, Connection, Turn
+from provisioning.hosts.ear import Ear
 
 _LIMIT: Final = 32_768
 """Characters between two prompts."""
@@ -121,6 +123,7 @@ class VtyClient:
         self._name = f"VTY at {address[0]}:{address[1]}"
         self._timeout = timeout
         self._turn = Turn()
+        self._ear = Ear("vty")
         self._current: _Terminal | None = None
 
     async def command(self, line: str) -> None:
@@ -133,6 +136,10 @@ class VtyClient:
         if _UNKNOWN.search(printed):
             raise CommandUnknown
 
+    def watch(self, tap: Tap | None, name: str) -> None:
+        """Have each line that is typed, and what is printed up to the prompt, told under the host's name, or none any more."""
+        self._ear.watch(tap, name)
+
     async def close(self) -> None:
         """Let go of the connection; a later command dials again."""
         if self._current is not None:
@@ -140,7 +147,7 @@ class VtyClient:
 
     async def _enabled(self) -> "_Terminal":
         if self._current is None or not self._current.open:
-            self._current = _Terminal(self._name, self._timeout)
+            self._current = _Terminal(self._name, self._timeout, self._ear)
             await self._current.dial(self._address)
             _, sign = await self._current.type("enable")
             if sign != _ENABLED:
@@ -152,8 +159,8 @@ class VtyClient:
 class _Terminal:
     """One connection: what is typed, and what is printed until the next prompt."""
 
-    def __init__(self, name: str, timeout: float) -> None:
-        self._name, self._timeout = name, timeout
+    def __init__(self, name: str, timeout: float, ear: Ear) -> None:
+        self._name, self._timeout, self._ear = name, timeout, ear
         self._screen = Screen()
         self._answer: asyncio.Future[tuple[str, str]] | None = None
         self._connection: Connection | None = None
@@ -173,7 +180,9 @@ class _Terminal:
         """Give what was printed, and the sign of the prompt; HostUnavailable."""
         answer = self._expect()
         if self._connection is not None:
-            self._connection.write(line.encode("ascii") + b"\n")
+            data = line.encode("ascii") + b"\n"
+            self._hear(data, outgoing=True)
+            self._connection.write(data)
         return await self._prompted(answer)
 
     def end(self, reason: str) -> None:
@@ -204,7 +213,15 @@ class _Terminal:
             raise VtyInvalid("it printed something unasked")
         printed = self._screen.receive(data)
         if printed is not None:
+            self._hear(printed[0].encode("latin-1"), outgoing=False)
             self._answer.set_result(printed)
+
+    def _hear(self, message: bytes, *, outgoing: bool) -> None:
+        connection = self._connection
+        if self._ear.open:
+            # The greeting may come before `dial` has the connection in hand: it has no endpoints then.
+            ends = (NOWHERE, NOWHERE) if connection is None else (connection.local, connection.remote)
+            self._ear.hear(message, outgoing=outgoing, local=ends[0], remote=ends[1])
 
     def _lost(self, reason: str) -> None:
         if self._answer is not None and not self._answer.done():

@@ -1,0 +1,31 @@
+"""Where somebody may listen in on what is said to a host, and does no harm by it."""
+
+from protocols.tap import NOWHERE, Captured, Endpoint, Tap
+
+
+class Ear:
+    """One connection's place to listen in; what it tells is raw, keys and whole numbers included: masking is the listener's."""
+
+    def __init__(self, protocol: str) -> None:
+        """Take the word of `Captured.protocol`."""
+        self._protocol = protocol
+        self._name = ""
+        self._tap: Tap | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody listens: what it takes to tell a message need not be done else."""
+        return self._tap is not None
+
+    def watch(self, tap: Tap | None, name: str) -> None:
+        """Have everything told from now on under the host's name, or nothing any more."""
+        self._tap, self._name = tap, name
+
+    def hear(self, message: bytes, *, outgoing: bool, local: Endpoint = NOWHERE, remote: Endpoint = NOWHERE) -> None:
+        """Tell one whole message; a listener that raises is taken away, and the call that it listened to goes on."""
+        if self._tap is None:
+            return
+        try:
+            self._tap(Captured(self._protocol, self._name, local, remote, outgoing, message))
+        except Exception:  # noqa: BLE001  (whoever listens must not be able to stop a step of an order)
+            self._tap = None

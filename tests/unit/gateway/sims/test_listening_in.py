@@ -1,0 +1,67 @@
+"""Listening in on all hosts of the conductor, also on those that come by a reload."""
+
+import asyncio
+from types import SimpleNamespace
+
+from gateway.sims.conductor import Conductor
+from gateway.sims.hosts import Desk
+
+
+class WatchedHost:
+    """A host that keeps who listens."""
+
+    def __init__(self):
+        self.taps = []
+
+    def watch(self, tap):
+        self.taps.append(tap)
+
+    async def close(self):
+        self.taps.append("closed")
+
+
+def desk():
+    return Desk(WatchedHost(), asyncio.Semaphore(1), 1.0, 1.0)
+
+
+def conductor(desks):
+    return Conductor(
+        SimpleNamespace(),
+        desks,
+        None,
+        plans={},
+        notice=0.0,
+        reauthorise=None,
+        abort=None,
+        enqueue=None,
+        alarm=None,
+    )
+
+
+def tap(_captured):
+    raise AssertionError("nothing is said here")
+
+
+async def test_every_host_is_given_the_tap_and_is_rid_of_it():
+    desks = {"one": desk(), "two": desk()}
+    found = conductor(desks)
+    found.watch(tap)
+    found.watch(None)
+    assert [each.host.taps for each in desks.values()] == [[tap, None], [tap, None]]
+
+
+async def test_a_host_that_comes_by_a_reload_is_listened_to_and_one_that_goes_no_more():
+    old, stays, new = desk(), desk(), desk()
+    found = conductor({"old": old, "stays": stays})
+    found.watch(tap)
+    found.adopt({"stays": stays, "new": new}, None, plans={}, notice=0.0)
+    await found.stop()
+    assert (old.host.taps, new.host.taps[:1]) == ([tap, None, "closed"], [tap])
+    assert stays.host.taps[:2] == [tap, tap]
+
+
+async def test_a_reload_with_nobody_listening_asks_nothing_of_hosts():
+    new = desk()
+    found = conductor({})
+    found.adopt({"new": new}, None, plans={}, notice=0.0)
+    assert new.host.taps == []
