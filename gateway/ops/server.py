@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.house import House
+from gateway.ops import openapi
 from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need
 from gateway.ops.metrics import Metrics
 from gateway.ops.problems import Problem, bad_request, not_found
@@ -76,7 +77,7 @@ class Server:
         app.router.add_post("/v1/sms", self._post_sms)
         app.router.add_post("/v1/sms/batch", self._post_sms_batch)
         app.router.add_get("/v1/sms/{id}", self._get_sms)
-        app.router.add_routes(self._routes)
+        app.router.add_routes([openapi.served(), *self._routes])
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         self._runners.append(runner)
