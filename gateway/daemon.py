@@ -16,7 +16,7 @@ from gateway.charging.restarts import Restarts
 from gateway.chores import Chores
 from gateway.draining import Draining
 from gateway.events.forwarder import Forwarder
-from gateway.house import House, office
+from gateway.house import House, office, wall_clock
 from gateway.logs import crashes, get_logger
 from gateway.logs.catalogue import EVENTS
 from gateway.logs.limit import INTERVAL
@@ -33,6 +33,7 @@ from gateway.ops.metric_sources import (
     peer_metrics,
     process_metrics,
     text_metrics,
+    trace_metrics,
 )
 from gateway.ops.metrics import Metrics
 from gateway.ops.notify import Notify
@@ -44,11 +45,14 @@ from gateway.ops.sessions import Sessions
 from gateway.ops.sims import Sims
 from gateway.ops.texts import Texts
 from gateway.ops.times import since
+from gateway.ops.traces import TraceActions
 from gateway.reloading import Reloading, Running
 from gateway.settings import Settings
 from gateway.sims.conductor import Conductor
 from gateway.store.errors import StoreError
 from gateway.store.lane import Job
+from gateway.tracing.traces import Traces
+from gateway.tracing.undecodable import Undecodable
 from gateway.wiring import (
     Listening,
     alphabet_of,
@@ -62,6 +66,7 @@ from gateway.wiring import (
 from protocols.diameter.node import Node, NodeEvent
 from protocols.diameter.transitions import DisconnectCause
 from protocols.smpp.link_events import LinkEvent
+from protocols.tap import Tap
 
 STOP_SECONDS = 10.0
 MAX_LAG = 5.0
@@ -94,6 +99,8 @@ class Daemon:
         self._reloading: Reloading | None = None
         self._reloads: set[asyncio.Task[Any]] = set()
         self._draining: Draining | None = None
+        self._traces = Traces(self._watch, wall_clock, self._loop.call_later, self._alarm)
+        self._undecodable = Undecodable()
         self._server: Server
 
     async def run(self, announce: Callable[[str], None] = lambda _line: None) -> None:
@@ -154,6 +161,8 @@ class Daemon:
         self._page = self._make_page(self._exchange, self._conductor, self._chores)
         actions = {**texts.actions(), **Sessions(house, self._clients).actions(), **sims.actions()}
         actions |= {**self._reloading.actions(), **self._draining.actions()}
+        traces = TraceActions(house, self._traces, self._undecodable, self._exchange, self._conductor, self._node)
+        actions |= traces.actions()
         self._server = Server(
             house,
             metrics,
@@ -185,7 +194,7 @@ class Daemon:
             self._chores.stop()
         if self._page is not None:
             self._page.stop()
-        steps: list[Coroutine[Any, Any, object]] = []
+        steps: list[Coroutine[Any, Any, object]] = [self._traces.stop()]
         if self._reloading is not None:
             steps.append(self._reloading.end())
         if self._conductor is not None:
@@ -233,9 +242,16 @@ class Daemon:
         """Count an event that is worse than information, and keep its latest words for the status page."""
         if EVENTS[event].level != "info":
             self._metrics.alarms.labels(event).inc()
-            self._troubles.note(event, fields, time.time_ns() // 1000)
+            self._troubles.note(event, fields, wall_clock())
+
+    def _watch(self, tap: Tap | None) -> None:
+        """Have all that goes over the wire told, or nothing any more."""
+        for listened in (self._node, self._exchange, self._conductor):
+            if listened is not None:
+                listened.watch(tap)
 
     def _on_network(self, event: NodeEvent | LinkEvent | QueryEvent) -> None:
+        self._undecodable.note(event, wall_clock())
         self._alarm(name_of(event), fields_of(event))
         if self._restarts is not None:
             self._restarts.note(event)
@@ -266,6 +282,7 @@ class Daemon:
 
     def _own_metrics(self) -> Iterable[Metric]:
         yield from process_metrics(self._started_at, self._chores.lag if self._chores is not None else 0.0)
+        yield from trace_metrics(self._traces)
         yield from lane_metrics(self._house.lane)
         if self._node is not None:
             yield from peer_metrics(self._node)
@@ -286,6 +303,7 @@ class Daemon:
             "node": self._house.node_name,
             "since": self._started_at,
             "ready": self._ready(),
+            "traces": self._traces.running,
             "lane": {"waiting": self._house.lane.depth, **msgspec.to_builtins(counters)},
             "peers": [
                 {**msgspec.to_builtins(peer), "since": since(peer.since)}

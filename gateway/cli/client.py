@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
 
 
-LISTED: Final = ("sim", "order", "sms", "link", "session")
+LISTED: Final = ("sim", "order", "sms", "link", "session", "trace")
 """Groups of commands that have a `list`."""
 
 

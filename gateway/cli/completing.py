@@ -44,6 +44,11 @@ def hosts(ctx: typer.Context, incomplete: str) -> list[str]:
     )
 
 
+def listened_to(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete whatever a trace can listen to: a link, a peer or a host."""
+    return [*links(ctx, incomplete), *peers(ctx, incomplete), *hosts(ctx, incomplete)]
+
+
 def plans(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete the id of a plan."""
     return _names(ctx, incomplete, lambda found: found.plans)

@@ -33,6 +33,7 @@ OWN: Final[dict[str, str]] = {
     "usage": "gateway.cli.usage",
     "ledger": "gateway.cli.ledger",
     "events": "gateway.cli.events",
+    "trace": "gateway.cli.trace",
     "db": "gateway.cli.db",
 }
 """Our commands, in the order of `tpo --help`: the module that has each one's `app`."""

@@ -52,6 +52,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Work that is done at intervals failed, and is tried again; `timer` names it.",
         "If it goes on, look at the store and the broker.",
     ),
+    "trace.started": LogEvent(
+        "info",
+        "Somebody (`by`) listens to what goes over the wire about `subject`; `content`: with numbers and texts in clear.",
+        "Nothing, if you know of it. `tpo trace list` shows all, `tpo trace stop` ends them.",
+    ),
+    "trace.ended": LogEvent("info", "A trace has ended; `reason` says why.", "Nothing. A `file` is whole."),
     "daemon.crashed": LogEvent(
         "critical",
         "An error that nobody expected ended a task, a thread or the process.",

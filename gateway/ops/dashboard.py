@@ -200,6 +200,7 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
             kind="stat",
             width=12,
         ),
+        Plot("Traces that listen", {"{{instance}}": f"tpo_traces_active{AT}"}, red=1),
         Plot("Event loop lag", {"{{instance}}": f"tpo_event_loop_lag_seconds{AT}"}, "s", red=0.25),
         Plot("Processors", {"{{instance}}": f"rate(tpo_cpu_seconds_total{AT}[$__rate_interval])"}, red=0.95),
         Plot("Memory", {"{{instance}}": f"tpo_resident_memory_bytes{AT}"}, "bytes"),

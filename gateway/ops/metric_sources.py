@@ -13,6 +13,7 @@ from gateway.messaging.exchange import Exchange
 from gateway.ops.metric_catalogue import family, sample
 from gateway.sims.conductor import Conductor
 from gateway.store.lane import Lane
+from gateway.tracing.traces import Traces
 from protocols.diameter.node import Node
 
 STATM = Path("/proc/self/statm")
@@ -28,6 +29,11 @@ def process_metrics(started_at: float, lag: float) -> Iterable[Metric]:
     if STATM.exists():  # Linux alone
         pages = int(STATM.read_text().split()[1])
         yield sample("tpo_resident_memory_bytes", pages * os.sysconf("SC_PAGESIZE"))
+
+
+def trace_metrics(traces: Traces) -> Iterable[Metric]:
+    """Tell how many traces listen."""
+    yield sample("tpo_traces_active", traces.running)
 
 
 def lane_metrics(lane: Lane) -> Iterable[Metric]:

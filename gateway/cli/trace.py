@@ -1,0 +1,192 @@
+"""`tpo trace`: what goes over the wire about a line or a link, for a while; and what could not be read."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from gateway.cli import completing, invocation
+from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.cli.invocation import AsJson
+from gateway.cli.output import complain, emit, plain
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+Content = Annotated[
+    bool, typer.Option("--show-content", help="Numbers and texts in clear (root or the gateway's user; it is logged).")
+]
+POLL: Final = 0.5
+"""Seconds between two looks at a trace that is followed."""
+BRIEF: Final = ("id", "subject", "state", "until", "messages", "missed", "pcap", "by")
+
+
+@app.callback()
+def _group() -> None:
+    """See live what goes over SMPP, Diameter and provisioning about one line or link; masked, and never for ever."""
+
+
+@app.command()
+def start(
+    ctx: typer.Context,
+    *,
+    msisdn: Annotated[str | None, typer.Option(help="The line with this number, country code first.")] = None,
+    imsi: Annotated[str | None, typer.Option(help="The line with this IMSI.")] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(
+            help="An SMPP link, a Diameter peer or a provisioning host.", autocompletion=completing.listened_to
+        ),
+    ] = None,
+    duration: Annotated[str, typer.Option("--for", help="How long: 30s, 10m, 2h; 24h at most.")] = "10m",
+    pcap: Annotated[
+        Path | None,
+        typer.Option(help="Also write a file for Wireshark, as the gateway's user: a new one, NAME.pcap."),
+    ] = None,
+    show_content: Content = False,
+    as_json: AsJson = False,
+) -> None:
+    """Begin to listen, and return at once; the trace ends by itself, or by `tpo trace stop`.
+
+    A line is followed under all its numbers: texts, charging requests with their answers and sessions, and what its host is
+    asked. The file opens in Wireshark and tshark (link type 252), also while it grows.
+
+    \b
+    Examples:
+      tpo trace start --msisdn 447700900101 --for 10m
+      tpo trace start --link pgw.host.example --for 1h --pcap /var/lib/tpo/pgw.pcap
+      tpo trace start --imsi 234150000000101 --for 30s --show-content --json
+    """
+    from gateway.settings.values import parse_duration  # noqa: PLC0415  (pydantic; `tpo --help` needs none)
+
+    try:
+        seconds = parse_duration(int(duration) if duration.isdigit() else duration)
+    except ValueError as error:
+        raise CommandFailed(str(error), where="--for", to_do="give 30s, 10m or 2h", exit_code=ExitCode.USAGE) from None
+    params = {"msisdn": msisdn, "imsi": imsi, "link": link, "seconds": seconds, "show_content": show_content}
+    if sum(value is not None for value in (msisdn, imsi, link)) != 1:
+        what = "a trace is about one line or one link"
+        raise CommandFailed(what, to_do="give one of --msisdn, --imsi, --link", exit_code=ExitCode.USAGE)
+    if pcap is not None:
+        params["pcap"] = str(pcap.absolute())
+    found = _ask(ctx, "trace.start", params)
+    if as_json:
+        emit(found, as_json=True)
+        return
+    if not found.pop("known"):
+        complain("tpo: no line has this number now; what carries the number itself is traced")
+    emit({name: found[name] for name in BRIEF}, as_json=False)
+    complain(f"see it with `tpo trace show {found['id']} --follow`, end it with `tpo trace stop {found['id']}`")
+
+
+@app.command("list")
+def list_traces(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List the traces that run, and the last that ended, with the reason of their end.
+
+    \b
+    Examples:
+      tpo trace list
+      tpo trace list --json
+    """
+    rows = _ask(ctx, "trace.list", {})["rows"]
+    emit(rows if as_json else [{name: row[name] for name in (*BRIEF, "ended")} for row in rows], as_json=as_json)
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    trace: Annotated[str | None, typer.Argument(metavar="[ID]", help="The trace; without it the latest.")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until the trace ends, or you interrupt.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a trace saw, a line a message: the last thousand are kept.
+
+    With `--follow --json` each message is an object on a line of its own.
+
+    \b
+    Examples:
+      tpo trace show
+      tpo trace show 3 --follow
+      tpo trace show 3 --json
+    """
+    found = _ask(ctx, "trace.show", {"id": trace})
+    if not follow:
+        emit(found["rows"] if as_json else [_brief(row) for row in found["rows"]], as_json=as_json)
+        return
+    try:
+        _follow(ctx, found, as_json=as_json)
+    except KeyboardInterrupt:
+        complain(f"tpo: trace {found['trace']['id']} goes on without you until {found['trace']['until']}")
+
+
+@app.command()
+def stop(
+    ctx: typer.Context,
+    trace: Annotated[str | None, typer.Argument(metavar="[ID]", help="The trace; without it all of them.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """End a trace, or all that run; their files are whole when this returns.
+
+    \b
+    Examples:
+      tpo trace stop 3
+      tpo trace stop
+    """
+    rows = _ask(ctx, "trace.stop", {"id": trace})["rows"]
+    emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)
+
+
+@app.command()
+def undecodable(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="A link or peer; without it all.", autocompletion=completing.listened_to),
+    ] = None,
+    *,
+    show_content: Content = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the last message of each link and peer that could not be read: when, why, and its octets in hexadecimal.
+
+    Without --show-content everything behind the header is overwritten.
+
+    \b
+    Examples:
+      tpo trace undecodable
+      tpo trace undecodable smsc-1 --show-content --json
+    """
+    emit(_ask(ctx, "trace.undecodable", {"name": name, "show_content": show_content})["rows"], as_json=as_json)
+
+
+def _follow(ctx: typer.Context, found: dict[str, Any], *, as_json: bool) -> None:
+    """Print lines as they come, up to the trace's end."""
+    import json  # noqa: PLC0415  (for this option only)
+
+    after = 0
+    while True:
+        for row in found["rows"]:
+            after = row["number"]
+            typer.echo(json.dumps(row) if as_json else plain("  ".join(_brief(row).values())))
+        trace = found["trace"]
+        if trace["state"] == "ended" and not found["rows"]:
+            complain(f"trace {trace['id']} has ended: {trace['ended']}")
+            return
+        time.sleep(POLL)
+        found = _ask(ctx, "trace.show", {"id": trace["id"], "after": after})
+
+
+def _brief(row: dict[str, Any]) -> dict[str, str]:
+    number = "" if row["sequence"] is None else str(row["sequence"])
+    way = "->" if row["way"] == "out" else "<-"
+    told = {"at": row["at"], "way": way, "name": row["name"], "what": row["what"], "number": number}
+    return {**told, "status": row["status"], "numbers": row["numbers"]}
+
+
+def _ask(ctx: typer.Context, action: str, params: dict[str, Any]) -> Any:  # noqa: ANN401  (what the action gives)
+    from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    return call(invocation.of(ctx).client_settings, action, params)
