@@ -75,7 +75,7 @@ def pgw(
 
     if profile not in PROFILES:
         raise typer.BadParameter(f"{profile!r} is none of {', '.join(PROFILES)}", param_hint="--profile")
-    address = _address(gateway)
+    where = address(gateway)
     try:
         customers = read_customers(subscribers)
     except CustomersUnreadable as error:
@@ -83,7 +83,7 @@ def pgw(
 
     async def work() -> tuple[Pgw, float]:
         found = Pgw(
-            address,
+            where,
             random=Random(),  # noqa: S311  (jitter, no secret)
             profile=PROFILES[profile],
             origin_host=identity,
@@ -261,8 +261,9 @@ async def _show_progress(found: Pgw, sessions: int) -> None:
         await asyncio.sleep(PROGRESS_SECONDS)
 
 
-def _address(text: str) -> tuple[str, int]:
+def address(text: str, option: str = "--gateway") -> tuple[str, int]:
+    """Read HOST:PORT; `option` is what it was given by."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise typer.BadParameter(f"{text!r} is no HOST:PORT", param_hint="--gateway")
+        raise typer.BadParameter(f"{text!r} is no HOST:PORT", param_hint=option)
     return host.strip("[]"), int(port)
