@@ -24,6 +24,7 @@ class Captured(msgspec.Struct, frozen=True, gc=False):
         name: of the link, of the peer (its identity, or what it claims to be) or of the provisioning host.
         outgoing: it left this node.
         message: all of its octets, TLS taken off.
+        exchange: what a request and its answer have in common, where the protocol numbers neither; 0: they come in order.
     """
 
     protocol: str
@@ -32,6 +33,7 @@ class Captured(msgspec.Struct, frozen=True, gc=False):
     remote: Endpoint
     outgoing: bool
     message: bytes
+    exchange: int = 0
 
 
 Tap = Callable[[Captured], None]

@@ -2,7 +2,7 @@
 
 Each record begins with tags (type and length of two octets each, the value filled to four) that name the dissector and the
 addresses, then follows the message (Wireshark, epan/exported_pdu.h; seen with tshark 4.0). Records are of libpcap's own format,
-with microseconds. Only whole records are written, so a file can be read while it grows.
+with microseconds. Only whole records are written, so a file can be read while it grows; of more than 256 KiB the beginning.
 """
 
 from ipaddress import ip_address
@@ -49,8 +49,8 @@ def record(captured: Captured, message: bytes, at: int) -> bytes:
         _tag(_END, b""),
     ]
     packet = b"".join(tags) + message
-    size = len(packet)
-    return _RECORD.pack(at // 1_000_000, at % 1_000_000, size, size) + packet
+    kept = packet[:_SNAPLEN]
+    return _RECORD.pack(at // 1_000_000, at % 1_000_000, len(kept), len(packet)) + kept
 
 
 def _tag(number: int, value: bytes) -> bytes:

@@ -19,7 +19,7 @@ def hidden(data: bytes) -> bytes:
 
 def hidden_all(data: bytes) -> bytes:
     """Hide everything but two octets at either end: what is a subscriber's identity in whatever form."""
-    if len(data) <= 2 * SHOWN:
+    if len(data) <= 2 * SHOWN or not data.isascii():
         return b"*" * len(data)
     return data[:SHOWN] + b"*" * (len(data) - 2 * SHOWN) + data[-SHOWN:]
 

@@ -54,7 +54,7 @@ _SHOWN_TYPES: Final = frozenset(
 )  # fmt: skip
 
 _KEY_NAMES: Final = (
-    rb"(?:ki|opc?|k|psk|key|apikey|api_key|token|\w*_?token|secret|\w*_?secret|password|passwd|pwd|pin[12]?|puk[12]?"
+    rb"(?:e?ki|opc?|k|psk|key|apikey|api_key|token|\w*_?token|secret|\w*_?secret|password|passwd|pwd|pin[12]?|puk[12]?"
     rb"|adm\d?|authorization|activation_?code|matching_?id|confirmation_?code|credentials?)"
 )
 _STRING: Final = rb'"((?:[^"\\]|\\.)*)"'
@@ -64,6 +64,7 @@ _SECRETS: Final = tuple(
         rb'"' + _KEY_NAMES + rb'"\s*:\s*' + _STRING,
         rb'"' + _KEY_NAMES + rb'"\s*:\s*(\d+)',
         rb'"name"\s*:\s*"' + _KEY_NAMES + rb'"[^{}]{0,200}?"value"\s*:\s*' + _STRING,
+        rb'"name"\s*:\s*"' + _KEY_NAMES + rb'"[^{}]{0,200}?"value"\s*:\s*\{[^{}]{0,200}?"value"\s*:\s*' + _STRING,
         rb'"value"\s*:\s*' + _STRING + rb'[^{}]{0,200}?"name"\s*:\s*"' + _KEY_NAMES + rb'"',
         rb"<(?:\w+:)?" + _KEY_NAMES + rb"(?:\s[^<>]*)?>([^<]*)<",
         rb"(?<![\w-])" + _KEY_NAMES + rb"=([^&\s\"]+)",
@@ -75,6 +76,12 @@ _SECRETS: Final = tuple(
         rb"(?<![0-9a-f])([0-9a-f]{32,})(?![0-9a-f])",
     )
 )
+_PRIVATE: Final = re.compile(
+    rb'"(?:text|content|message|note|latitude|longitude|location|street\w*|city|postcode|e?mail\w*|givenName|familyName)"'
+    rb"\s*:\s*" + _STRING,
+    re.IGNORECASE,
+)
+"""What a host's interface says of people and places: hidden with the numbers."""
 
 
 def masked(captured: Captured, *, show_content: bool = False) -> bytes:
@@ -91,7 +98,9 @@ def masked(captured: Captured, *, show_content: bool = False) -> bytes:
 def header_only(protocol: str, message: bytes, *, show_content: bool = False) -> bytes:
     """Give octets that could not be read: the header's alone or, if content is asked for, all but of a bind."""
     size = SMPP_HEADER if protocol == "smpp" else DIAMETER_HEADER
-    if show_content and (protocol != "smpp" or int.from_bytes(message[4:8], "big") not in _BINDS):
+    if show_content and protocol == "diameter":
+        return _diameter(message, show_content=True)
+    if show_content and int.from_bytes(message[4:8], "big") not in _BINDS:
         return message
     return message[:size] + b"*" * max(0, len(message) - size)
 
@@ -206,7 +215,7 @@ def _identity(name: str, data: bytes) -> bytes:
 
 def _host(message: bytes, *, show_content: bool) -> bytes:
     out = bytearray(message)
-    for pattern in _SECRETS:
+    for pattern in _SECRETS if show_content else (*_SECRETS, _PRIVATE):
         for found in pattern.finditer(message):
             start, end = found.span(1)
             out[start:end] = b"*" * (end - start)

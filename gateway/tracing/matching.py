@@ -15,10 +15,9 @@ from protocols.tap import Captured
 
 MAX_REQUESTS: Final = 4096
 MAX_SESSIONS: Final = 1024
-MAX_HELD: Final = 256
+MAX_HELD: Final = 64
 """Hosts' requests that are held until their answers tell whether they are about the numbers."""
 _ADDRESSES: Final = frozenset({"source_addr", "destination_addr", "dest_address", "esme_addr"})
-_TEXTS: Final = frozenset({"short_message", "message_payload"})
 
 
 class Matching(Protocol):
@@ -87,7 +86,7 @@ class ByNumbers:
         connection = (captured.name, captured.local, captured.remote)
         if message[4] & 0x80:
             return self._requests.pop((*connection, not captured.outgoing, message[12:16]))
-        if not self._has_number(message) or not self._is_addressed(message):
+        if not self._is_addressed(message):
             return False
         self._requests.add((*connection, captured.outgoing, message[12:16]))
         return True
@@ -95,7 +94,7 @@ class ByNumbers:
     def _is_addressed(self, message: bytes) -> bool:
         """Whether a number stands in an address, not within a text."""
         for part in smpp_parts.parts(message):
-            if part.tag or part.number or part.name in _TEXTS:
+            if part.name not in _ADDRESSES:
                 continue
             digits = b"".join(runs(message[part.start : part.end]))
             if digits in self._forms:
@@ -120,7 +119,7 @@ class ByNumbers:
         return True
 
     def _host(self, captured: Captured) -> list[Captured]:
-        key = (captured.protocol, captured.name, captured.local, captured.remote)
+        key = (captured.protocol, captured.name, captured.local, captured.remote, captured.exchange)
         about = self._has_number(captured.message) and self._is_number(captured.message)
         if _asks(captured):
             self._hold(key, captured, matched=about)
@@ -149,7 +148,7 @@ class ByNumbers:
         return [captured], matched
 
     def _has_number(self, message: bytes) -> bool:
-        """Look quickly whether it is worth a closer look; digits that are grouped are only in addresses of some SMSCs."""
+        """Look quickly whether it is worth a closer look."""
         return any(form in message for form in self._forms)
 
     def _is_number(self, data: bytes) -> bool:

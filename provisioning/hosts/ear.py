@@ -21,11 +21,19 @@ class Ear:
         """Have everything told from now on under the host's name, or nothing any more."""
         self._tap, self._name = tap, name
 
-    def hear(self, message: bytes, *, outgoing: bool, local: Endpoint = NOWHERE, remote: Endpoint = NOWHERE) -> None:
+    def hear(
+        self,
+        message: bytes,
+        *,
+        outgoing: bool,
+        local: Endpoint = NOWHERE,
+        remote: Endpoint = NOWHERE,
+        exchange: int = 0,
+    ) -> None:
         """Tell one whole message; a listener that raises is taken away, and the call that it listened to goes on."""
         if self._tap is None:
             return
         try:
-            self._tap(Captured(self._protocol, self._name, local, remote, outgoing, message))
+            self._tap(Captured(self._protocol, self._name, local, remote, outgoing, message, exchange))
         except Exception:  # noqa: BLE001  (whoever listens must not be able to stop a step of an order)
             self._tap = None

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
+from itertools import count
 from typing import Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -112,6 +113,7 @@ class Tmf640:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._tls = ssl.create_default_context(cafile=ca) if self._url.startswith("https:") else True
         self._session, self._lent = session, session is not None
+        self._exchanges = count(1)
         self._listen_at = clock()
         self._ids: _Kept[str, str] = _Kept(kept)
         """The service id of a card, as learnt: a 404 forgets it."""
@@ -311,15 +313,17 @@ class Tmf640:
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
         url = URL(self._url + path, encoded=True)
+        exchange, remote = next(self._exchanges), http_text.remote(url)
         if self._ear.open:
-            self._ear.hear(http_text.request(method, url, headers, data), outgoing=True, remote=http_text.remote(url))
+            text = http_text.request(method, url, headers, data)
+            self._ear.hear(text, outgoing=True, remote=remote, exchange=exchange)
         async with self._session.request(
             method, url, data=data, headers=headers, timeout=self._timeout, ssl=self._tls, allow_redirects=False
         ) as response:
             answer = _Answer(response.status, response.headers, await _whole(response))
             if self._ear.open:
                 text = http_text.response(answer.status, response.reason or "", answer.headers, answer.body)
-                self._ear.hear(text, outgoing=False, remote=http_text.remote(url))
+                self._ear.hear(text, outgoing=False, remote=remote, exchange=exchange)
             return answer
 
 

@@ -153,7 +153,7 @@ async def test_http_is_told_as_texts_without_token_and_cookie(tmf640_url):
     await host.close()
     asked, answered = heard
     port = URL(tmf640_url).port
-    assert asked == Captured("http", "lab", NOWHERE, ("127.0.0.1", port), True, asked.message)
+    assert asked == Captured("http", "lab", NOWHERE, ("127.0.0.1", port), True, asked.message, 1)
     assert asked.message.startswith(
         f"GET /v4/service?supportingResource.id={LINE.iccid}&limit=50 HTTP/1.1\r\n".encode()
     )
