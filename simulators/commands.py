@@ -7,18 +7,22 @@ import json
 import signal
 import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simulators.alone import chosen, scenario_of
 from simulators.ending import ExitCode, fail
+from simulators.host_api_command import host_api
 from simulators.smsc_command import smsc
 
 if TYPE_CHECKING:
     from simulators.customers import Customer
     from simulators.pgw import Pgw
+    from simulators.scenario import Scenario
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -39,6 +43,7 @@ def _group() -> None:
 
 @app.command()
 def pgw(
+    ctx: typer.Context,
     *,
     subscribers: Annotated[
         Path, typer.Option(help="CSV with the columns imsi and msisdn, as `subscriber import` reads it.")
@@ -52,6 +57,9 @@ def pgw(
     profile: Annotated[
         str, typer.Option(help="Whose requests: standard, open5gs or staros.", autocompletion=_profiles)
     ] = "standard",
+    scenario: Annotated[
+        Path | None, typer.Option(help="YAML: sessions, their rate over a day, profile; docs/simulators.md.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed makes the same traffic again.")] = 1,
     patience: Annotated[float, typer.Option(min=0, help="Seconds to wait for the gateway at the start.")] = 10.0,
     identity: Annotated[str, typer.Option(help="Our DiameterIdentity, as the gateway knows it.")] = "pgw.host.example",
@@ -60,12 +68,14 @@ def pgw(
 ) -> None:
     """Run data sessions against a gateway: CCR-I, updates as quota is used, CCR-T; what is not answered is repeated.
 
-    Exits with 69 if the gateway cannot be reached, 75 if some usage was not acknowledged, 1 if every session was refused.
+    Exits with 69 if the gateway cannot be reached, 75 if some usage was not acknowledged, 1 if every session was refused. With
+    a scenario sessions last as long as it says and go on until its end; an option that is given beats it.
 
     \b
     Examples:
       tpo simulate pgw --sessions 1000
       tpo simulate pgw --profile open5gs --rate 5 --pace 1 --duration 60
+      tpo simulate pgw --scenario busy.yaml --rate 20
       tpo simulate pgw --gateway 10.0.0.7:3868 --subscribers lines.csv --seed 7 --json
     """
     from simulators.customers import CustomersUnreadable, read_customers  # noqa: PLC0415  (`tpo --help` starts faster)
@@ -73,6 +83,8 @@ def pgw(
     from simulators.profiles import PROFILES  # noqa: PLC0415  (as above)
     from simulators.report import lines, summary  # noqa: PLC0415  (as above)
 
+    asked = scenario_of(scenario)
+    profile = chosen(ctx, "profile", profile, scenario, asked.sessions.profile)
     if profile not in PROFILES:
         raise typer.BadParameter(f"{profile!r} is none of {', '.join(PROFILES)}", param_hint="--profile")
     where = address(gateway)
@@ -88,12 +100,22 @@ def pgw(
             profile=PROFILES[profile],
             origin_host=identity,
             origin_realm=realm,
-            pace=pace,
+            pace=chosen(ctx, "pace", pace, scenario, 1.0),
         )
         if not await found.start(patience):
             await found.stop()
             return found, 0.0
-        seconds = await _run(found, customers, seed, rate, sessions, concurrency, duration)
+        seconds = await _run(
+            found,
+            customers,
+            asked.changed(
+                rate=chosen(ctx, "rate", rate, scenario, asked.sessions.rate),
+                seed=chosen(ctx, "seed", seed, scenario, asked.seed),
+                duration=chosen(ctx, "duration", duration, scenario, asked.duration),
+            ),
+            chosen(ctx, "sessions", sessions, scenario, None),
+            concurrency,
+        )
         return found, seconds
 
     found, seconds = asyncio.run(work())
@@ -123,6 +145,7 @@ def network(
     seed: Annotated[int | None, typer.Option(help="The same seed makes the same traffic again; else 1.")] = None,
     duration: Annotated[float | None, typer.Option(min=0, help="End after so many seconds; else at Ctrl-C.")] = None,
     control: Annotated[int, typer.Option(min=0, max=65535, help="The port to steer it by; 0: any.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON at the end.")] = False,
 ) -> None:
     """Run a small host network with light traffic beside the gateway, and show live what it comes to.
 
@@ -137,77 +160,19 @@ def network(
       tpo --config /etc/tpo/gateway.yaml simulate network --subscribers lines.csv --rate 2
     """
     from simulators.network import Network  # noqa: PLC0415  (`tpo --help` starts faster)
-    from simulators.scenario import Scenario, ScenarioInvalid, read_scenario  # noqa: PLC0415  (as above)
 
-    try:
-        asked = Scenario() if scenario is None else read_scenario(scenario)
-    except ScenarioInvalid as error:
-        fail(str(error), to_do="mend it; docs/simulators.md has an example")
-    asked = asked.changed(rate=rate, seed=seed, duration=duration)
+    asked = scenario_of(scenario).changed(rate=rate, seed=seed, duration=duration)
     network_of = Network(_config(ctx, with_gateway=with_gateway), subscribers, asked, control)
-    asyncio.run(network_of.run(with_gateway=with_gateway))
+    with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        asyncio.run(network_of.run(with_gateway=with_gateway))
+    if as_json:
+        sys.stdout.write(f"{json.dumps(network_of.summary, indent=2)}\n")
 
 
 app.command()(smsc)
 
 
-@app.command("host-api")
-def host_api(
-    *,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: any.")] = 8640,
-    mode: Annotated[str, typer.Option(help="sync: done, then answered; async: 202, done later.")] = "sync",
-    work: Annotated[float, typer.Option(min=0, help="Seconds that the work of a 202 takes.")] = 0.2,
-    rate: Annotated[float, typer.Option(min=0, help="Changes allowed a second, else 429; 0: no limit.")] = 0.0,
-    faults: Annotated[str, typer.Option(help="FAULT=PROBABILITY, separated by commas.")] = "",
-    seed: Annotated[int, typer.Option(help="The same seed makes the same faults again.")] = 1,
-    duration: Annotated[float, typer.Option(min=0, help="End after so many seconds; 0: at Ctrl-C.")] = 0.0,
-    as_json: AsJson = False,
-) -> None:
-    """Run a host operator's activation API (TMF640 v4), and tell at the end what it was asked and what it did.
-
-    Faults: error-before, error-after, timeout-before, timeout-after, slow, dropped, work-fails, callback-lost,
-    callback-doubled, callback-late, callback-first, callback-disorder.
-
-    \b
-    Examples:
-      tpo simulate host-api
-      tpo simulate host-api --mode async --work 2 --rate 50
-      tpo simulate host-api --faults error-after=0.05,timeout-before=0.02 --seed 7 --json
-    """
-    from simulators.host_api import HostApi, Mode  # noqa: PLC0415  (`tpo --help` starts faster)
-    from simulators.host_faults import Faults, FaultsUnreadable, read_faults  # noqa: PLC0415  (as above)
-    from simulators.report import lines  # noqa: PLC0415  (as above)
-
-    if mode not in list(Mode):
-        raise typer.BadParameter(f"{mode!r} is none of {', '.join(Mode)}", param_hint="--mode")
-    try:
-        chosen = Faults(read_faults(faults), seed)
-    except FaultsUnreadable as error:
-        raise typer.BadParameter(str(error), param_hint="--faults") from None
-
-    async def serve() -> dict[str, Any]:
-        found = HostApi(host=host, port=port, mode=Mode(mode), work_seconds=work, rate=rate, faults=chosen, seed=seed)
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        try:
-            await found.start()
-        except OSError as error:
-            fail(
-                f"the host API cannot listen: {error.strerror or error}",
-                where=f"{host}:{port}",
-                to_do="choose a --port",
-            )
-        sys.stderr.write(f"the host API listens at {found.url}\n")
-        if duration:
-            loop.call_later(duration, stop.set)
-        await stop.wait()
-        await found.stop()
-        return found.summary()
-
-    report = asyncio.run(serve())
-    sys.stdout.write(f"{json.dumps(report, indent=2)}\n" if as_json else "".join(f"{x}\n" for x in lines(report)))
+app.command("host-api")(host_api)
 
 
 def _config(ctx: typer.Context, *, with_gateway: bool) -> Path:
@@ -223,25 +188,32 @@ def _config(ctx: typer.Context, *, with_gateway: bool) -> Path:
 async def _run(
     found: Pgw,
     customers: list[Customer],
-    seed: int,
-    rate: float,
-    sessions: int,
+    asked: Scenario,
+    sessions: int | None,
     concurrency: int,
-    duration: float,
 ) -> float:
     """Drive the traffic to its end; returns the seconds that it took."""
-    from simulators.traffic import Traffic, drive  # noqa: PLC0415  (`tpo --help` starts faster)
+    from simulators.traffic import Mix, Traffic, drive  # noqa: PLC0415  (`tpo --help` starts faster)
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    if duration:
-        loop.call_later(duration, stop.set)
+    if asked.duration:
+        loop.call_later(asked.duration, stop.set)
     started = time.monotonic()
     progress = asyncio.create_task(_show_progress(found, sessions))
-    traffic = Traffic(customers, found.profile, Random(seed))  # noqa: S311  (traffic, no secret)
+    mix = Mix(asked.sessions.octets, asked.sessions.seconds)
+    traffic = Traffic(customers, found.profile, Random(asked.seed), mix)  # noqa: S311  (traffic, no secret)
     try:
-        await drive(found, traffic, rate=rate, sessions=sessions, concurrency=concurrency, stop=stop)
+        await drive(
+            found,
+            traffic,
+            rate=asked.sessions.rate,
+            sessions=sessions,
+            concurrency=concurrency,
+            stop=stop,
+            busy=lambda: asked.busy(time.monotonic() - started),
+        )
         return time.monotonic() - started
     finally:
         progress.cancel()
@@ -250,13 +222,12 @@ async def _run(
         await found.stop()
 
 
-async def _show_progress(found: Pgw, sessions: int) -> None:
+async def _show_progress(found: Pgw, sessions: int | None) -> None:
     while sys.stderr.isatty():
         counters = found.counters
         done = counters.ended + counters.refused + counters.abandoned
-        sys.stderr.write(
-            f"\r\x1b[K{done}/{sessions} sessions, {counters.answers} answers, {counters.repeated} repeated"
-        )
+        of_all = f"/{sessions}" if sessions else ""
+        sys.stderr.write(f"\r\x1b[K{done}{of_all} sessions, {counters.answers} answers, {counters.repeated} repeated")
         sys.stderr.flush()
         await asyncio.sleep(PROGRESS_SECONDS)
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import typer
 
+from simulators.alone import keep_phases
 from simulators.beside import Beside, CommandRefused
 from simulators.customers import Customer, CustomersUnreadable, read_customers
 from simulators.ending import ExitCode, fail
@@ -40,6 +41,8 @@ class Network:
         self._stop = asyncio.Event()
         self._began = time.monotonic()
         self._figures: dict[str, Any] = {}
+        self.summary: dict[str, Any] = {}
+        """Everything that was counted, by service, once the run is over."""
 
     async def run(self, *, with_gateway: bool) -> None:
         """Start what is to be started, run until the end is asked for, stop all in order; ends by typer.Exit on failure."""
@@ -64,6 +67,7 @@ class Network:
         except CommandRefused as error:
             fail(str(error), where=str(gateway.log_file) if with_gateway else "", exit_code=error.exit_code)
         finally:
+            self.summary = places.summary()
             code = await gateway.stop()
             await places.stop()
         if code:
@@ -157,15 +161,9 @@ class Network:
 
     async def _set_faults(self, places: Places) -> None:
         """Let each phase of the scenario begin and end in its time."""
-        while True:
-            now = time.monotonic() - self._began
-            shares = self._scenario.shares(now)
-            there = {"smsc": places.smsc, "host": places.host}
-            places.control.steer({name: given for name, given in shares.items() if there[name] is not None})
-            change = self._scenario.next_change(now)
-            if change is None:
-                return
-            await asyncio.sleep(change - now)
+        there = {"smsc": places.smsc, "host": places.host}
+        services = [name for name, service in there.items() if service is not None]
+        await keep_phases(self._scenario, places.control.steer, self._began, services)
 
     async def _keep_figures(self, pgw: Pgw) -> None:
         while True:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from simulators.ending import fail
-
-if TYPE_CHECKING:
-    from simulators.smsc import Smsc
+from simulators.alone import chosen, scenario_of, serve_alone
 
 
 def smsc(
+    ctx: typer.Context,
     *,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: any.")] = 2775,
@@ -36,6 +34,10 @@ def smsc(
     ] = None,
     answer_after: Annotated[float, typer.Option(min=0, help="Seconds that a handset takes to answer.")] = 1.0,
     faults: Annotated[str, typer.Option(help="FAULT=PROBABILITY, separated by commas.")] = "",
+    scenario: Annotated[
+        Path | None,
+        typer.Option(help="YAML: handsets, rate, receipts and faults over time (`smsc`); docs/simulators.md."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed makes the same faults again.")] = 1,
     control: Annotated[int | None, typer.Option(min=0, max=65535, help="A port to steer it by, on loopback.")] = None,
     duration: Annotated[float, typer.Option(min=0, help="End after so many seconds; 0: at Ctrl-C.")] = 0.0,
@@ -45,7 +47,7 @@ def smsc(
 
     Handsets answer YES to whoever asks for it, unless --answer says otherwise. Faults: throttled, queue-full, refused,
     dropped, dropped-after, no-response, late-response, slow, reordered, unbind, receipt-early, receipt-doubled,
-    receipt-lost, receipt-unknown, undeliverable.
+    receipt-lost, receipt-unknown, undeliverable. An option that is given beats the scenario.
 
     \b
     Examples:
@@ -54,17 +56,21 @@ def smsc(
       tpo simulate smsc --faults throttled=0.05,receipt-early=0.1 --seed 7 --control 8641 --json
     """
     from protocols.smpp.receipts import IdForm  # noqa: PLC0415  (`tpo --help` starts faster)
+    from simulators.control import Control  # noqa: PLC0415  (as above)
     from simulators.handsets import YES, AnswersUnreadable, read_answers  # noqa: PLC0415  (as above)
     from simulators.report import lines  # noqa: PLC0415  (as above)
     from simulators.shares import FaultsUnreadable  # noqa: PLC0415  (as above)
     from simulators.smsc import Smsc  # noqa: PLC0415  (as above)
     from simulators.smsc_faults import SmscFaults, read_smsc_faults  # noqa: PLC0415  (as above)
 
+    asked = scenario_of(scenario)
+    receipt_ids = chosen(ctx, "receipt_ids", receipt_ids, scenario, asked.smsc.receipt_ids)
+    seed = chosen(ctx, "seed", seed, scenario, asked.seed)
     forms = ("string", "hex", "decimal")
     if receipt_ids not in forms:
         raise typer.BadParameter(f"{receipt_ids!r} is none of {', '.join(forms)}", param_hint="--receipt-ids")
     try:
-        chosen = SmscFaults(read_smsc_faults(faults), seed)
+        drawn = SmscFaults(read_smsc_faults(faults), seed)
     except FaultsUnreadable as error:
         raise typer.BadParameter(str(error), param_hint="--faults") from None
     try:
@@ -78,44 +84,27 @@ def smsc(
             host=host,
             port=port,
             password=password,
-            rate=rate,
-            delivery_seconds=delivery,
+            rate=chosen(ctx, "rate", rate, scenario, asked.smsc.rate),
+            delivery_seconds=chosen(ctx, "delivery", delivery, scenario, asked.smsc.delivery),
             receipt_ids=IdForm(receipt_ids),
-            answers=answering,
-            answer_seconds=answer_after,
-            faults=chosen,
+            answers=chosen(ctx, "answers", answering, scenario, asked.handsets.answers),
+            answer_seconds=chosen(ctx, "answer_after", answer_after, scenario, asked.handsets.seconds),
+            faults=drawn,
             seed=seed,
         )
         for number, words in said.items():
             found.text_in(number, code, words)
-        await _serve(found, f"{host}:{port}", control, duration)
+        await serve_alone(
+            found,
+            Control(found.summary, smsc=found),
+            asked,
+            "smsc",
+            control_port=control,
+            duration=chosen(ctx, "duration", duration, scenario, asked.duration),
+            where=lambda: f"{host}:{found.port or port}",
+            what="SMSC",
+        )
         return found.summary()
 
     report = asyncio.run(serve())
     sys.stdout.write(f"{json.dumps(report, indent=2)}\n" if as_json else "".join(f"{x}\n" for x in lines(report)))
-
-
-async def _serve(found: Smsc, where: str, control_port: int | None, duration: float) -> None:
-    """Run it until the end is asked for."""
-    from simulators.control import Control  # noqa: PLC0415  (`tpo --help` starts faster)
-
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    control = Control(found.summary, smsc=found)
-    try:
-        await found.start()
-        if control_port is not None:
-            await control.start(control_port)
-    except OSError as error:
-        await found.stop()
-        fail(f"the SMSC cannot listen: {error.strerror or error}", where=where, to_do="choose a --port, or --control")
-    sys.stderr.write(f"the SMSC listens at {where.rpartition(':')[0]}:{found.port}\n")
-    if control_port is not None:
-        sys.stderr.write(f"it is steered at {control.url}\n")
-    sys.stderr.flush()
-    if duration:
-        loop.call_later(duration, stop.set)
-    await stop.wait()
-    await control.stop()
-    await found.stop()

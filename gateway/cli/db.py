@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from gateway.cli import invocation
@@ -14,7 +18,52 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=Fa
 
 @app.callback()
 def _group() -> None:
-    """Keep the store's tables: bring them to this version."""
+    """Keep the store: copy it, and bring its tables to this version."""
+
+
+@app.command()
+def backup(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy: a new file, which only you may read.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Copy an SQLite store to a new file, whole as of one moment, checked; the gateway may run and charge on meanwhile.
+
+    Keep the privacy.key (var/tpo.key) with it: without the key the copy's SIM keys cannot be opened. A PostgreSQL store is
+    copied with PostgreSQL's own pg_dump.
+
+    \b
+    Examples:
+      tpo db backup /backup/tpo-monday.db
+      tpo db backup /backup/tpo-monday.db --json
+    """
+    from gateway.store.backup import backup as copy  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.store.engine import sqlite_path  # noqa: PLC0415  (as above)
+    from gateway.store.errors import StoreUnavailable  # noqa: PLC0415  (as above)
+
+    settings = invocation.of(ctx).settings
+    store = sqlite_path(settings.store.connect_url)
+    if store is None:
+        raise CommandFailed("this store is a server's", where=settings.store.url, to_do="use pg_dump")
+    try:
+        size = copy(store, file.absolute(), _progress)
+    except FileExistsError:
+        raise CommandFailed("the file is there already", where=str(file), to_do="name a new one") from None
+    except OSError as error:
+        raise CommandFailed(
+            f"it cannot be written: {error.strerror}", where=str(file), to_do="name another one"
+        ) from None
+    except StoreUnavailable as error:
+        to_do = "see that `store.url` is right; nothing was left behind"
+        raise CommandFailed(str(error), where=settings.store.url, to_do=to_do) from None
+    emit({"file": str(file), "octets": size}, as_json=as_json)
+
+
+def _progress(share: float) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{share:.0%} copied" + ("\n" if share == 1.0 else ""))
+        sys.stderr.flush()
 
 
 @app.command()

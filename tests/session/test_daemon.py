@@ -235,3 +235,18 @@ def resident(gateway):
     """Octets of memory that the process has."""
     figures = Path(f"/proc/{gateway.process.pid}/statm").read_text()
     return int(figures.split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def test_a_backup_is_taken_while_the_gateway_runs_and_opens_as_its_store(tmp_path):
+    with Gateway(tmp_path / "gw") as gateway:
+        gateway.enrol(subscribers(3))
+        copy = tmp_path / "copy.db"
+        assert gateway.json("db", "backup", str(copy))["octets"] == copy.stat().st_size
+        assert "there already" in gateway.tpo("db", "backup", str(copy), ok=(1,)).stderr
+        balances = gateway.balances()
+        gateway.stop()
+        gateway.config.write_text(gateway.config.read_text().replace("var/tpo.db", str(copy)))
+        assert gateway.balances() == balances
+        gateway.check()
+    other = Gateway(tmp_path / "pg", store="postgresql://nobody@127.0.0.1/none")
+    assert "pg_dump" in other.tpo("db", "backup", str(tmp_path / "x.db"), ok=(1,)).stderr

@@ -132,7 +132,7 @@ def test_sessions_texts_and_a_sim_run_beside_the_gateway_by_a_scenario(config, t
 
 def test_a_second_run_finds_what_the_first_one_left_and_mends_the_host(config):
     options = ("--duration", "1")
-    for expected in ("20 lines imported, 0 were known", "0 lines imported, 20 were known"):
+    for expected in ("120 lines imported, 0 were known", "0 lines imported, 120 were known"):
         with Running(config, *options) as network:
             network.until(expected)
             network.until(r"the gateway has stopped")

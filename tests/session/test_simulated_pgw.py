@@ -485,7 +485,7 @@ def test_the_network_with_its_gateway_charges_and_both_stop_in_order_at_sigterm(
                 break
         seen += process.stdout.read()
     assert process.returncode == 0, seen
-    assert "20 lines imported" in seen
+    assert "120 lines imported" in seen
     assert "tpo --config" in seen
     assert "the gateway has stopped" in seen
     log = (config.parent / "var" / "gateway.log").read_text()
