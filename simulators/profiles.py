@@ -91,15 +91,17 @@ STAROS: Final = Profile(
 PROFILES: Final[Mapping[str, Profile]] = {profile.name: profile for profile in (STANDARD, OPEN5GS, STAROS)}
 
 
-def service_information(profile: Profile, customer: Customer, number: int) -> bytes:
+def service_information(profile: Profile, customer: Customer, number: int, *, initial: bool) -> bytes:
     """The data of Service-Information: PS-Information as a PGW on LTE fills it, in Open5GS's order.
 
-    `number` tells bearers apart: it makes 3GPP-Charging-Id and the customer's address.
+    `number` tells bearers apart: it makes 3GPP-Charging-Id and the customer's address. Open5GS sends 3GPP-PDP-Type in its
+    first request only.
     """
+    pdp_type = named("3GPP-PDP-Type", word(0)) if initial or profile is not OPEN5GS else b""
     bearer = b"\x05" if profile is OPEN5GS else b"5"  # the EBI as an octet on EPS, as a hexadecimal digit on GTPv1
     inside = (
         named("3GPP-Charging-Id", word(number & 0xFFFFFFFF)),
-        named("3GPP-PDP-Type", word(0)),
+        pdp_type,
         named("PDP-Address", _address(10, 45, number >> 8 & 0xFF, number & 0xFF)),
         named("SGSN-Address", _address(10, 1, 0, 3)),
         named("GGSN-Address", _address(10, 1, 0, 4)),

@@ -180,7 +180,9 @@ class Session:
         self._asked: list[_Group] = []
         self._began = 0.0
         self._last_report = 0.0
-        self._information = service_information(profile, customer, number)
+        self._information = {
+            initial: service_information(profile, customer, number, initial=initial) for initial in (True, False)
+        }
 
     @property
     def number(self) -> int:
@@ -327,7 +329,7 @@ class Session:
             requested_action=profile.requested_action,
             multiple_services_indicator=profile.multiple_services_indicator if request_type == INITIAL else None,
             multiple_services_credit_control=tuple(services),
-            service_information=self._information,
+            service_information=self._information[request_type == INITIAL],
             avps=command_extras(profile),
         )
 

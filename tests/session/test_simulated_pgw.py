@@ -15,6 +15,7 @@ from random import Random
 import pytest
 
 from protocols.diameter.codec import FLAG_RETRANSMIT, decode_avps, encode_avp
+from protocols.diameter.dictionary import standard
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import (
     COMMANDS,
@@ -200,6 +201,80 @@ def test_open5gs_sends_no_rating_group_no_total_and_an_action_that_means_nothing
     s.answered(answer(grant(MB, None)), 0.0)
     used = s.report(1.0).multiple_services_credit_control[0].used_service_unit[0]
     assert (used.cc_total_octets, used.cc_input_octets, used.cc_output_octets) == (None, 100_000, 900_000)
+
+
+ALWAYS = [
+    "Session-Id",
+    "Origin-Host",
+    "Origin-Realm",
+    "Destination-Realm",
+    "Auth-Application-Id",
+    "Service-Context-Id",
+    "CC-Request-Type",
+    "CC-Request-Number",
+    "Subscription-Id",
+    "Subscription-Id",
+]
+"""What every client sends with each request; pgw.py adds Event-Timestamp, and Destination-Host from the second one on."""
+OWN = {
+    OPEN5GS: (
+        ["Requested-Action", "Multiple-Services-Indicator", "Multiple-Services-Credit-Control"],
+        ["Requested-Action", "Multiple-Services-Credit-Control"],
+        ["Termination-Cause", "Requested-Action", "Multiple-Services-Credit-Control"],
+    ),
+    STAROS: (
+        ["Multiple-Services-Indicator", "Multiple-Services-Credit-Control"],
+        ["Multiple-Services-Credit-Control"],
+        ["Termination-Cause", "Multiple-Services-Credit-Control"],
+    ),
+}
+"""Besides, in the initial request, in an update, in the last one (field notes, Diameter 4.1 and 4.2)."""
+PS_INFORMATION = [
+    "3GPP-Charging-Id",
+    "3GPP-PDP-Type",
+    "PDP-Address",
+    "SGSN-Address",
+    "GGSN-Address",
+    "Called-Station-Id",
+    "3GPP-Selection-Mode",
+    "3GPP-Charging-Characteristics",
+    "3GPP-SGSN-MCC-MNC",
+    "3GPP-NSAPI",
+    "3GPP-MS-TimeZone",
+    "3GPP-User-Location-Info",
+    "3GPP-RAT-Type",
+    "User-Equipment-Info",
+]
+
+
+def avps_of(data):
+    found = decode_avps(data, 0, len(data))
+    return [(standard().by_code(avp.code, avp.vendor_id).name, avp) for avp in found]
+
+
+@pytest.mark.parametrize("profile", [OPEN5GS, STAROS], ids=lambda profile: profile.name)
+def test_a_profile_sends_avp_by_avp_what_its_original_sends(profile):
+    (group,) = profile.rating_groups
+    s = session((group, Demand(50 * MB, MB)), profile=profile)
+    requests = [s.start(0.0)]
+    s.answered(answer(grant(profile.requested_octets, group)), 0.0)
+    requests.append(s.report(profile.requested_octets / MB))
+    s.answered(answer(grant(profile.requested_octets, group)), profile.requested_octets / MB)
+    requests.append(s.stop(profile.requested_octets / MB + 1))
+    extras = [("Service-Information", 0xC0)] + [("AoC-Request-Type", 0xC0)] * (profile is OPEN5GS)
+    for number, (request, own) in enumerate(zip(requests, OWN[profile], strict=True)):
+        top = avps_of(encode(request))
+        assert [(name, avp.flags) for name, avp in top] == [(name, 0x40) for name in (*ALWAYS, *own)] + extras
+        ((_, information),) = avps_of(request.service_information)
+        inside = [name for name, _ in avps_of(information.data)]
+        first_only = {"3GPP-PDP-Type"} if profile is OPEN5GS and number else set()
+        assert inside == [name for name in PS_INFORMATION if name not in first_only]
+        ((_, mscc),) = [pair for pair in top if pair[0] == "Multiple-Services-Credit-Control"]
+        told = [name for name, _ in avps_of(mscc.data)]
+        assert ("Rating-Group" in told) is (profile is STAROS)
+        assert ("QoS-Information" in told) is (profile is OPEN5GS)
+        assert ("Requested-Service-Unit" in told) is (number < 2)
+        assert ("Used-Service-Unit" in told) is (number > 0)
 
 
 def test_a_staros_reports_totals_alone_until_its_last_report():
