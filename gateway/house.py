@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
+from gateway.charging.held_reports import Room
 from gateway.charging.rated import RatedEvents
 from gateway.charging.tariff import Tariff, Terms
 from gateway.charging.unit import Desk
@@ -124,10 +125,12 @@ class House:
             validity=charging.validity,
             threshold=charging.threshold,
             quota_holding=charging.quota_holding,
+            octets_per_second=charging.review.octets_per_second,
+            tolerance=charging.review.tolerance,
         )
         policy = POLICIES[self.settings.charity.policy]
-        tariff = Tariff(self.settings.plans, policy, terms, self.books.account)
-        return Desk(tariff, self.books, RatedEvents(self.node_name, self.pseudonyms))
+        tariff = Tariff(self.settings.plans, policy, terms, self.books.account, self.settings.operator.country)
+        return Desk(tariff, self.books, RatedEvents(self.node_name, self.pseudonyms), Room(charging.review.most))
 
     def read(self, look: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  (whatever the look finds)
         """Run a function with a connection for reports."""

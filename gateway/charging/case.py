@@ -4,18 +4,21 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.charging.request import MICROSECONDS, ChargingRequest, Item, Used
-from gateway.charging.session import Grant, Group, Session
+from gateway.charging.held_reports import EXCESS, HeldReport
+from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
+from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.charity.accruals import accrue
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.accounts import REVENUE
 from gateway.ledger.entries import Entry
 from gateway.ledger.wallets import Allowance, Wallet
-from gateway.rating.plans import Plan, Rate
+from gateway.rating.plans import FREE, Plan, Rate
 from gateway.rating.prices import affordable, price
 from gateway.subscribers.profiles import Profile
 
+ACTIVE = "active"
+"""The status of a line that may be served."""
 DAY_US = 86_400 * MICROSECONDS
 
 
@@ -48,7 +51,7 @@ class Quota(msgspec.Struct, frozen=True, gc=False):
 
 
 class Case:
-    """The state that one request is decided on, and what came of it: journal entries and usage records."""
+    """The state that one request is decided on, and what came of it: journal entries, usage records, and reports held back."""
 
     def __init__(
         self,
@@ -65,26 +68,69 @@ class Case:
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
         self._shares = choice_at(profile.choices, request.as_of)
+        self._room: dict[str, int] = {}
         self.entries: list[Entry] = []
         self.usage: list[UsageRecord] = []
+        self.held: list[HeldReport] = []
 
-    def sell_bundle(self) -> None:
-        """Sell the plan's bundle if none is running and the wallet can pay for it; its tenth accrues on the sale."""
-        bundle, running = self.plan.bundle, self.wallet.allowance
-        if bundle is None or (running is not None and running.plan == self.plan.id and self.now < running.ends_at):
+    @property
+    def traffic(self) -> Traffic:
+        """What the request says of its direction and called party, or the session's last one that did."""
+        said = self.request.traffic
+        return Traffic(self.session.traffic) if said is None else said
+
+    def review(self, item: Item) -> tuple[Used, ...]:
+        """Give the reported units that could have been used, and put the others aside for somebody to look at.
+
+        Units of a rating group could be used as far as they were granted, a few slices more (clients overshoot), or as far as
+        a network could carry them since the group's last report, whichever is more.
+        """
+        sound = []
+        for used in item.used:
+            if self._could_be_used(used, item):
+                sound.append(used)
+            else:
+                place = len(self.held)
+                self.held.append(HeldReport(place, EXCESS, item.rating_group, used.octets, used.seconds, used.units))
+        return tuple(sound)
+
+    def note_reports(self) -> None:
+        """Remember when each reporting rating group was heard of."""
+        for item in self.request.items:
+            if item.used:
+                self.session.group(item.rating_group).reported_at = self.now
+
+    def sell_bundle(self, reports: list[tuple[Item, tuple[Used, ...]]]) -> None:
+        """Sell the plan's bundle where priced units are used or wanted while none is in force, and the wallet can pay for it.
+
+        Its tenth accrues on the sale. A line that is not active is sold nothing.
+        """
+        bundle = self.plan.bundle
+        if bundle is None or self.wallet.status != ACTIVE or self.wallet.available < bundle.price:
             return
-        if self.wallet.available < bundle.price:
+        if not any(self._needs_bundle(item, used) for item, used in reports):
             return
         left = {"data": bundle.data, "voice": bundle.voice, "sms": bundle.sms}
-        self.wallet.allowance = Allowance(self.plan.id, self.now + bundle.days * DAY_US, left)
+        self.wallet.add_allowance(Allowance(self.plan.id, self.now + bundle.days * DAY_US, left), self.now)
         self._charge("sale", bundle.price, None, f"sale:{self._take_id()}")
 
-    def charge(self, item: Item) -> None:
-        """Charge every reported unit of an item: from the bundle first, the rest by its price."""
+    def charge(self, item: Item, reported: tuple[Used, ...]) -> None:
+        """Charge the units of an item: from the bundle in force when they were used first, the rest by its price."""
         group = self.session.group(item.rating_group)
-        rate = self.plan.rate(self.request.service, item.rating_group)
-        for used in item.used:
+        rate = self.rate(item)
+        for used in reported:
             self._charge_used(used, group, rate, item.rating_group)
+
+    def rate(self, item: Item) -> Rate:
+        """Give the price of an item's units."""
+        traffic = self.traffic
+        if traffic in (Traffic.FREE, Traffic.EMERGENCY):
+            return FREE
+        return self.plan.rate(self.request.service, item.rating_group, incoming=traffic is Traffic.INCOMING)
+
+    def could_be_wanted(self, item: Item, units: int) -> bool:
+        """Tell whether a one-time event may be of so many units: as many as its session could report at once."""
+        return self.traffic is Traffic.EMERGENCY or units <= self._room_of(item)
 
     def release(self, item: Item) -> None:
         """Give back what the item's grant held: its usage was reported, or a new grant takes its place."""
@@ -104,7 +150,7 @@ class Case:
         """Promise quota and hold its price; None if the wallet cannot pay for a single unit."""
         service = self.request.service
         group = self.session.group(item.rating_group)
-        rate = self.plan.rate(service, item.rating_group)
+        rate = self.rate(item)
         wanted = self.tariff.terms.wanted(service, item.requested or 0)
         if item.grant_key in group.grants:
             self.release(item)
@@ -121,7 +167,7 @@ class Case:
         """Charge a one-time event at once, whole or not at all (RFC 8506 §6.3)."""
         service = self.request.service
         group = self.session.group(item.rating_group)
-        rate = self.plan.rate(service, item.rating_group)
+        rate = self.rate(item)
         wanted = max(item.requested or 0, 1)
         free = self._cover(rate, wanted)
         cost = price(rate, group.rated + wanted - free) - price(rate, group.rated)
@@ -131,13 +177,58 @@ class Case:
         self._charge_used(amounts[service], group, rate, item.rating_group)
         return Quota(wanted, final=False)
 
+    def _could_be_used(self, used: Used, item: Item) -> bool:
+        quantity = used.quantity(self.request.service)
+        key, room = self.session.key(item.rating_group), self._room_of(item)
+        if not used.countable or quantity > room:
+            return False
+        self._room[key] = room - quantity
+        return True
+
+    def _room_of(self, item: Item) -> int:
+        """Give the units that this request may still report of an item's rating group."""
+        key = self.session.key(item.rating_group)
+        room = self._room.get(key)
+        if room is None:
+            terms, service = self.tariff.terms, self.request.service
+            group = self.session.group(item.rating_group)
+            granted = sum(grant.paid + grant.covered for grant in group.grants.values())
+            room = max(granted + terms.tolerance * terms.slice(service), terms.carried(service, self._elapsed(group)))
+            self._room[key] = room
+        return room
+
+    def _elapsed(self, group: Group) -> int:
+        """Give the time (microseconds) in which a group's report may have come together.
+
+        One that was made before the last one came, such as one of many that a client kept while it could not reach us, may
+        cover any of the session's time.
+        """
+        if self.session.fresh:
+            return self.tariff.terms.unknown(self.request.service)
+        opened_at, last, as_of = self.session.opened_at, group.reported_at, self.request.as_of
+        return max(0, as_of - opened_at if last and as_of < last else self.now - (last or opened_at))
+
+    def _needs_bundle(self, item: Item, used: tuple[Used, ...]) -> bool:
+        """Tell whether an item has a price, and units that are used or wanted at a time for which no bundle was sold."""
+        if not self.rate(item).price:
+            return False
+        if any(unit.quantity(self.request.service) for unit in used) and not self._has_bundle(self.request.as_of):
+            return True
+        wants = item.requested is not None and self.request.request_type != TERMINATION
+        return wants and not self.session.terminated and not self._has_bundle(self.now)
+
+    def _has_bundle(self, at: int) -> bool:
+        found = self.wallet.allowance_at(at, self.plan.id)
+        return found is not None and found.plan == self.plan.id
+
     def _charge_used(self, used: Used, group: Group, rate: Rate, rating_group: int | None) -> None:
         quantity = used.quantity(self.request.service)
-        allowance = self.wallet.allowance
         covered = 0
-        if allowance is not None and rate.price and quantity:
-            covered = allowance.consume(self.request.service, quantity, self.request.event_at)
-            self.wallet.changed = True
+        if quantity and rate.price and self.wallet.allowances:
+            allowance = self.wallet.allowance_at(self.request.as_of, self.plan.id)
+            if allowance is not None:
+                covered = allowance.consume(self.request.service, quantity)
+                self.wallet.changed = True
         before = group.rated
         group.rated += quantity - covered
         group.covered += covered
@@ -178,14 +269,14 @@ class Case:
 
     def _cover(self, rate: Rate, wanted: int) -> int:
         """Count the units that the running bundle can promise; free units need no promise."""
-        allowance = self.wallet.allowance
-        if allowance is None or not rate.price:
+        if not rate.price or not self.wallet.allowances:
             return 0
-        return min(wanted, allowance.available(self.request.service, self.now))
+        allowance = self.wallet.allowance_at(self.now, self.plan.id)
+        return min(wanted, allowance.available(self.request.service, self.now)) if allowance is not None else 0
 
     def _hold(self, group: Group, item: Item, grant: Grant, covered: int) -> None:
-        allowance = self.wallet.allowance
-        if covered and allowance is not None:
+        allowance = self.wallet.allowance_at(self.now, self.plan.id) if covered else None
+        if allowance is not None:
             allowance.hold(self.request.service, covered)
             grant.covered, grant.bundle_ends_at = covered, allowance.ends_at
         group.grants[item.grant_key] = grant
@@ -193,8 +284,6 @@ class Case:
         self.wallet.hold(grant.held)
 
     def _give_back(self, grant: Grant) -> None:
-        allowance = self.wallet.allowance
-        if grant.covered and allowance is not None and allowance.ends_at == grant.bundle_ends_at:
-            allowance.hold(self.session.service, -grant.covered)
+        give_back_covered(grant, self.session.service, self.wallet)
         self.session.reserved -= grant.held
         self.wallet.hold(-grant.held)

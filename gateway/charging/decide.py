@@ -9,16 +9,16 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.charging.case import Case, Quota, UsageRecord
-from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Item
-from gateway.charging.session import Session
+from gateway.charging.case import ACTIVE, Case, Quota, UsageRecord
+from gateway.charging.held_reports import FOREIGN_SESSION, NO_PRICE, NO_SUBSCRIBER, HeldReport
+from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Item, Traffic
+from gateway.charging.session import Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.ledger.entries import Entry
 from gateway.ledger.wallets import Wallet
+from gateway.rating.plans import FREE, Plan
 from gateway.subscribers.profiles import Profile
 from protocols.diameter.errors import ResultCode
-
-ACTIVE = "active"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -39,6 +39,8 @@ class Decision(msgspec.Struct):
     entries: list[Entry] = []
     usage: list[UsageRecord] = []
     alarms: list[str] = []
+    held: list[HeldReport] = []
+    """Reported units that are neither charged nor lost: somebody has to look at them."""
 
 
 class State(msgspec.Struct):
@@ -54,37 +56,59 @@ def decide(
 ) -> Decision:
     """Decide a request that was not answered before; `now` in microseconds, `node` is this gateway's number."""
     session, wallet, profile = state.session, state.wallet, state.profile
-    if session is None and request.request_type in (UPDATE, TERMINATION) and not request.reports_usage:
+    emergency = request.traffic is Traffic.EMERGENCY or (session is not None and session.traffic == Traffic.EMERGENCY)
+    if session is None and request.request_type in (UPDATE, TERMINATION) and not (request.reports_usage or emergency):
         return Decision(ResultCode.DIAMETER_UNKNOWN_SESSION_ID, "the session is not known, and no usage was reported")
     if session is not None and session.origin_host != request.origin_host:
-        return Decision(
-            ResultCode.DIAMETER_UNKNOWN_SESSION_ID,
-            "no session of this Origin-Host",
-            alarms=["charging.session.foreign"],
-        )
+        refusal = Decision(ResultCode.DIAMETER_UNKNOWN_SESSION_ID, "no session of this Origin-Host")
+        return _held_back(refusal, request, FOREIGN_SESSION, "charging.session.foreign")
     if wallet is None or profile is None:
-        return Decision(ResultCode.DIAMETER_USER_UNKNOWN, "no subscriber has this Subscription-Id")
-    if wallet.status != ACTIVE and session is None and request.request_type in (INITIAL, EVENT):
+        if emergency:
+            return _help_anybody(request, tariff)
+        return _held_back(
+            Decision(ResultCode.DIAMETER_USER_UNKNOWN, "no subscriber has this Subscription-Id"), request, NO_SUBSCRIBER
+        )
+    begins = session is None and request.request_type in (INITIAL, EVENT)
+    if wallet.status != ACTIVE and begins and not emergency and not request.reports_usage:
         return Decision(ResultCode.DIAMETER_END_USER_SERVICE_DENIED, "the subscriber may not be served now")
     plan = tariff.plans.get(profile.plan_at(request.as_of) or "")
     if plan is None or plan.currency != wallet.currency:
-        return Decision(
-            ResultCode.DIAMETER_RATING_FAILED,
-            "the subscriber's plan has no price here",
-            alarms=["charging.plan.unknown"],
-        )
+        if not emergency:
+            refusal = Decision(ResultCode.DIAMETER_RATING_FAILED, "the subscriber's plan has no price here")
+            return _held_back(refusal, request, NO_PRICE, "charging.plan.unknown")
+        plan = Plan("", "", wallet.currency, FREE, FREE, FREE)
     if session is None:
         session = _open(request, wallet, now, node, take_id())
     return _serve(Case(request, session, wallet, profile, plan, tariff, now, take_id), node)
 
 
+def _held_back(refusal: Decision, request: ChargingRequest, reason: str, *alarms: str) -> Decision:
+    """Refuse a request, and keep what it reports for whoever can find out whose it is."""
+    units = [(item.rating_group, used) for item in request.items for used in item.used]
+    refusal.held = [
+        HeldReport(place, reason, rating_group, used.octets, used.seconds, used.units)
+        for place, (rating_group, used) in enumerate(units)
+        if used.octets or used.seconds or used.units
+    ]
+    refusal.alarms = [*alarms, *(["charging.report.unbooked"] if refusal.held else [])]
+    return refusal
+
+
+def _help_anybody(request: ChargingRequest, tariff: Tariff) -> Decision:
+    """Let an emergency call through of which we know nothing else; there is nothing to charge, and so nothing to remember."""
+    results = []
+    for item in request.items:
+        ended = item.requested is None or request.request_type == TERMINATION
+        units = tariff.terms.wanted(request.service, item.requested or 0)
+        results.append(Result(item, ResultCode.DIAMETER_SUCCESS, None if ended else Quota(units, final=False)))
+    return Decision(_command_result(results), "", results)
+
+
 def expire(session: Session, wallet: Wallet, now: int) -> None:
     """Close a session whose client fell silent and give back what it held (RFC 8506 §7, Tcc)."""
-    allowance = wallet.allowance
     for group in session.groups.values():
         for grant in group.grants.values():
-            if grant.covered and allowance is not None and allowance.ends_at == grant.bundle_ends_at:
-                allowance.hold(session.service, -grant.covered)
+            give_back_covered(grant, session.service, wallet)
         group.grants = {}
     wallet.hold(-session.reserved)
     session.reserved = 0
@@ -114,14 +138,16 @@ def _open(request: ChargingRequest, wallet: Wallet, now: int, node: int, session
 def _serve(case: Case, node: int) -> Decision:
     request, session = case.request, case.session
     balance = case.wallet.balance
-    if request.items:
-        case.sell_bundle()
-    for item in request.items:
+    reports = [(item, case.review(item)) for item in request.items]
+    case.sell_bundle(reports)
+    for item, used in reports:
         if item.used:
-            case.charge(item)
+            case.charge(item, used)
             case.release(item)
+    case.note_reports()
     results = [_answer_item(case, item) for item in request.items]
     session.node, session.peer, session.realm = node, request.peer, request.realm
+    session.traffic = case.traffic
     session.last_number = max(session.last_number, request.request_number)
     if request.request_type in (TERMINATION, EVENT):
         case.release_all()
@@ -131,14 +157,20 @@ def _serve(case: Case, node: int) -> Decision:
     else:
         session.touch(case.now, case.now + case.tariff.terms.supervision)
     alarms = ["charging.wallet.overdrawn"] if case.wallet.balance < 0 <= balance else []
-    return Decision(_command_result(results), "", results, session, case.entries, case.usage, alarms)
+    if case.held:
+        alarms.append("charging.report.held")
+    return Decision(
+        _command_result(results), "", results, session, case.entries, case.usage, alarms=alarms, held=case.held
+    )
 
 
 def _answer_item(case: Case, item: Item) -> Result:
     if item.requested is None or (case.session.terminated and case.request.request_type != EVENT):
         return Result(item, _spent(case, item))
-    if case.wallet.status != ACTIVE:
+    if case.wallet.status != ACTIVE and case.traffic is not Traffic.EMERGENCY:
         return Result(item, ResultCode.DIAMETER_END_USER_SERVICE_DENIED)
+    if case.request.request_type == EVENT and not case.could_be_wanted(item, item.requested):
+        return Result(item, ResultCode.DIAMETER_RATING_FAILED)
     quota = case.debit(item) if case.request.request_type == EVENT else case.grant(item)
     if quota is None:
         return Result(item, ResultCode.DIAMETER_CREDIT_LIMIT_REACHED)

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.charging import request as charging_request
 from gateway.charging.answers import SESSION_ID
-from gateway.charging.request import EVENT, INITIAL
+from gateway.charging.request import EVENT, INITIAL, Traffic
 from gateway.charging.unit import Answer, CreditControl, Desk
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreError, UnitPoisoned
 from gateway.store.lane import Lane
@@ -65,12 +65,13 @@ class ChargingDesk:
         started = self._monotonic()
         try:
             ccr = decode(CreditControlRequest, request.frame, profile=self._profiles.get(request.peer, STANDARD))
-            asked = charging_request.read(ccr, request.peer, self._clock())
+            asked = charging_request.read(ccr, request.peer, self._clock(), self._desk.tariff.country)
         except DiameterError as error:
             self._refuse(request, error, started)
             return
-        # What comes with the T flag may have been begun here before.
-        if self.draining and asked.request_type in (INITIAL, EVENT) and not request.header.retransmitted:
+        # What comes with the T flag may have been begun here before; an emergency call is never refused.
+        begins = asked.request_type in (INITIAL, EVENT) and not request.header.retransmitted
+        if self.draining and begins and asked.traffic is not Traffic.EMERGENCY:
             self._refuse(request, DiameterError(ResultCode.DIAMETER_TOO_BUSY, "this gateway drains"), started)
             return
         done = partial(self._done, request, ccr.session_id, asked.request_type, started)

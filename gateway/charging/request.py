@@ -3,9 +3,12 @@
 import re
 import zlib
 from collections.abc import Iterable
+from enum import StrEnum
 
 import msgspec
 
+from gateway.charging.service_information import read_called
+from gateway.rating.destinations import Destination, destination
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.messages import (
@@ -29,8 +32,18 @@ EARLY_US = 300 * MICROSECONDS
 MAX_OCTETS = 1 << 50
 MAX_UNITS = 1 << 31
 """The most that one report may carry, octets (a pebibyte) and seconds or messages; more is a fault of the client, not usage."""
+MAX_UNSIGNED64 = (1 << 64) - 1
 _CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$")
 _SERVICES = {"32251": DATA, "32255": DATA, "32260": VOICE, "32276": VOICE, "32274": SMS}
+
+
+class Traffic(StrEnum):
+    """What kind of call or text it is, as far as its price is concerned; data is OUTGOING."""
+
+    OUTGOING = ""
+    INCOMING = "in"
+    FREE = "free"
+    EMERGENCY = "sos"
 
 
 class Used(msgspec.Struct, frozen=True, gc=False):
@@ -43,6 +56,11 @@ class Used(msgspec.Struct, frozen=True, gc=False):
     def quantity(self, service: str) -> int:
         """Give the number that the service is rated by."""
         return self.octets if service == DATA else self.seconds if service == VOICE else self.units
+
+    @property
+    def countable(self) -> bool:
+        """Whether each number is one that a network can carry in one report."""
+        return self.octets <= MAX_OCTETS and self.seconds <= MAX_UNITS and self.units <= MAX_UNITS
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -85,6 +103,8 @@ class ChargingRequest(msgspec.Struct):
     inconsistent: bool
     realm: str = ""
     """The client's realm if a relay brought the request: what we ask of the client later has to name it."""
+    traffic: Traffic | None = None
+    """None where the request does not say: then it is what its session is."""
 
     @property
     def reports_usage(self) -> bool:
@@ -92,10 +112,11 @@ class ChargingRequest(msgspec.Struct):
         return any(item.used for item in self.items)
 
 
-def read(ccr: CreditControlRequest, peer: str, now: int) -> ChargingRequest:
+def read(ccr: CreditControlRequest, peer: str, now: int, country: str) -> ChargingRequest:
     """Turn a decoded CCR into a charging request; DiameterError names what cannot be taken.
 
     `now` is the time of arrival in microseconds; an Event-Timestamp close to it decides choice, price and time of the event.
+    `country` is the one whose emergency and free numbers a called number is looked up among (ISO 3166).
     """
     if not INITIAL <= ccr.cc_request_type <= EVENT:
         raise _invalid(416, ccr.cc_request_type, "CC-Request-Type is none of RFC 8506's four")
@@ -106,6 +127,7 @@ def read(ccr: CreditControlRequest, peer: str, now: int) -> ChargingRequest:
     service = _service(ccr)
     items = tuple(_items(ccr, service))
     event_at = _event_at(ccr.event_timestamp, now)
+    msisdn = _subscription(ccr, E164)
     return ChargingRequest(
         session_id=ccr.session_id.decode("latin-1"),
         origin_host=ccr.origin_host,
@@ -116,12 +138,38 @@ def read(ccr: CreditControlRequest, peer: str, now: int) -> ChargingRequest:
         event_at=event_at,
         as_of=max(event_at, min(event_at + MICROSECONDS - 1, now)),
         imsi=_subscription(ccr, IMSI),
-        msisdn=_subscription(ccr, E164),
+        msisdn=msisdn,
         items=items,
         digest=zlib.crc32(msgspec.msgpack.encode([(item.rating_group, item.used) for item in items if item.used])),
         inconsistent=any(_disagrees(unit) for unit in _reports(ccr)),
         realm=ccr.origin_realm if ccr.origin_host != peer else "",
+        traffic=None if service == DATA else _traffic(ccr.service_information, msisdn, country),
     )
+
+
+def _traffic(information: bytes | None, msisdn: str | None, country: str) -> Traffic | None:
+    """Tell who is called: an emergency before all else, then the customer himself, then a number that is free to call."""
+    if information is None:
+        return None
+    called = read_called(information)
+    least = min(
+        (max(destination(address, country) for address in addresses) for addresses in called.recipients),
+        default=Destination.ORDINARY,
+    )
+    if least is Destination.EMERGENCY:
+        return Traffic.EMERGENCY
+    own = msisdn is not None and any(_is_number(address, msisdn) for each in called.recipients for address in each)
+    if called.incoming or (called.incoming is None and own):
+        return Traffic.INCOMING
+    if least is Destination.FREE:
+        return Traffic.FREE
+    return Traffic.OUTGOING if called.recipients or called.incoming is not None else None
+
+
+def _is_number(address: str, msisdn: str) -> bool:
+    """Tell whether an address, maybe a URI, is the customer's own number in international form."""
+    number = address.partition(":")[2] or address
+    return re.split("[@;]", number, maxsplit=1)[0].lstrip("+") == msisdn
 
 
 def _items(ccr: CreditControlRequest, service: str) -> Iterable[Item]:
@@ -160,14 +208,7 @@ def _used(unit: UsedServiceUnit) -> Used:
     directions = (unit.cc_input_octets or 0) + (unit.cc_output_octets or 0)
     total = unit.cc_total_octets
     octets = directions if total is None or _disagrees(unit) else total
-    seconds, units = unit.cc_time or 0, unit.cc_service_specific_units or 0
-    for code, value, most in ((421, octets, MAX_OCTETS), (420, seconds, MAX_UNITS), (417, units, MAX_UNITS)):
-        if value > most:
-            raise DiameterError(
-                ResultCode.DIAMETER_INVALID_AVP_VALUE,
-                f"AVP {code} reports {value} units at once, which no network carries",
-            )
-    return Used(octets=octets, seconds=seconds, units=units)
+    return Used(min(octets, MAX_UNSIGNED64), unit.cc_time or 0, unit.cc_service_specific_units or 0)
 
 
 def _disagrees(unit: UsedServiceUnit) -> bool:

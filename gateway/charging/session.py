@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.ledger.wallets import Wallet
 from gateway.store.batch import Shelf
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import answers, sessions
@@ -23,12 +24,23 @@ class Grant(msgspec.Struct, array_like=True):
     bundle_ends_at: int = 0
 
 
+def give_back_covered(grant: Grant, service: str, wallet: Wallet) -> None:
+    """Give the units that a grant was promised by a bundle back to it, if it is still there."""
+    allowance = wallet.allowance_ending(grant.bundle_ends_at) if grant.covered else None
+    if allowance is not None:
+        allowance.hold(service, -grant.covered)
+
+
 class Group(msgspec.Struct, array_like=True):
-    """A rating group within a session: units rated on money, units covered by a bundle, grants by Service-Identifier."""
+    """A rating group within a session: units rated on money, units covered by a bundle, grants by Service-Identifier.
+
+    `reported_at` is when its usage was last heard of (microseconds); 0 where it never was.
+    """
 
     rated: int = 0
     covered: int = 0
     grants: dict[str, Grant] = {}
+    reported_at: int = 0
 
 
 class Session(msgspec.Struct):
@@ -53,10 +65,16 @@ class Session(msgspec.Struct):
     changed: bool = False
     realm: str = ""
     """The client's realm, where a relay stands between it and us; else its peer's configuration says it."""
+    traffic: str = ""
+    """What kind of call or text it is (charging.request.Traffic): not every request of a session says it again."""
+
+    def key(self, rating_group: int | None) -> str:
+        """Name a rating group among the groups."""
+        return "" if rating_group is None else str(rating_group)
 
     def group(self, rating_group: int | None) -> Group:
         """Give the group of a rating group, made when first used."""
-        key = "" if rating_group is None else str(rating_group)
+        key = self.key(rating_group)
         found = self.groups.get(key)
         if found is None:
             found = self.groups[key] = Group()
@@ -82,6 +100,7 @@ class _State(msgspec.Struct, array_like=True):
     terminated: bool
     groups: dict[str, Group]
     realm: str = ""
+    traffic: str = ""
 
 
 _COLUMNS = (
@@ -122,7 +141,7 @@ class SessionShelf(Shelf[str, Session]):
         for *fields, groups in _LOAD.run(connection, keys):
             state = _decode(groups)
             session = Session(*fields, state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
-            session.realm = state.realm
+            session.realm, session.traffic = state.realm, state.traffic
             self.rows[session.session_id] = session
 
     def after_locks(self, connection: Connection, keys: set[str]) -> None:
@@ -141,7 +160,7 @@ class SessionShelf(Shelf[str, Session]):
         for s in self.rows.values():
             if not s.changed:
                 continue
-            groups = _encode(_State(s.last_number, s.terminated, s.groups, s.realm))
+            groups = _encode(_State(s.last_number, s.terminated, s.groups, s.realm, s.traffic))
             if s.fresh:
                 head = (s.id, s.session_id, s.subscriber_id, s.node, s.peer, s.origin_host, s.service, s.opened_at)
                 new.append((*head, s.updated_at, s.expires_at, s.closed_at, 1, s.reserved, groups))

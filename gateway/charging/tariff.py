@@ -8,12 +8,21 @@ from gateway.charging.request import DATA, MICROSECONDS, SMS, VOICE
 from gateway.charity.policies import Policy
 from gateway.rating.plans import Plan
 
+VOICE_SLACK = 60
+"""Seconds by which a call may be reported longer than the wall clock says: ringing, and two clocks."""
+SMS_PER_SECOND = 10
+UNKNOWN_US = 60 * MICROSECONDS
+"""Data of a session that we know nothing of is taken as far as a minute could carry it; more waits for review."""
+
 
 class Terms(msgspec.Struct, frozen=True):
     """How quota is given out.
 
     Slices are the most units of one grant. `validity` and `quota_holding` are seconds, `threshold` is the percentage of a
     grant at whose remainder the client asks for more.
+
+    A report that is more than what its rating group was granted and `tolerance` slices is taken only as far as a network could
+    carry it since the last one: `octets_per_second` for data, each second once for a call, `SMS_PER_SECOND` for texts.
     """
 
     slice_octets: int = 10_000_000
@@ -22,14 +31,31 @@ class Terms(msgspec.Struct, frozen=True):
     validity: int = 3600
     threshold: int = 20
     quota_holding: int = 600
+    octets_per_second: int = 1_250_000_000
+    tolerance: int = 1
 
     def wanted(self, service: str, requested: int) -> int:
         """Give the units to aim at: what was asked, but at most a slice and at least a tenth of one; 0 asks for a slice.
 
         The lower bound keeps a client that asks for crumbs from asking all the time.
         """
-        most = {DATA: self.slice_octets, VOICE: self.slice_seconds, SMS: self.slice_units}[service]
+        most = self.slice(service)
         return min(max(requested, most // 10, 1), most) if requested else most
+
+    def slice(self, service: str) -> int:
+        """Give the most units of one grant."""
+        return {DATA: self.slice_octets, VOICE: self.slice_seconds, SMS: self.slice_units}[service]
+
+    def carried(self, service: str, elapsed: int) -> int:
+        """Give the most units that could be used in a time (microseconds), whatever was granted."""
+        if service == DATA:
+            return self.octets_per_second * elapsed // MICROSECONDS
+        seconds = elapsed // MICROSECONDS
+        return seconds + VOICE_SLACK if service == VOICE else seconds * SMS_PER_SECOND
+
+    def unknown(self, service: str) -> int:
+        """Give the time (microseconds) that the first report of a session may cover of which we know no beginning."""
+        return self.supervision if service == VOICE else UNKNOWN_US
 
     @property
     def supervision(self) -> int:
@@ -38,9 +64,10 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Tariff(msgspec.Struct, frozen=True):
-    """Plans by id, the policy in force, the terms, and the numbers of the system accounts."""
+    """Plans by id, the policy in force, the terms, the numbers of the system accounts, the operator's country (ISO 3166)."""
 
     plans: Mapping[str, Plan]
     policy: Policy
     terms: Terms
     account: Callable[[str], int]
+    country: str

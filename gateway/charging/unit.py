@@ -8,11 +8,13 @@ import msgspec
 from gateway.charging import answers
 from gateway.charging.case import UsageRecord
 from gateway.charging.decide import Decision, State, decide
+from gateway.charging.held_reports import Room, hold_back
 from gateway.charging.request import INITIAL, ChargingRequest
 from gateway.charging.session import AnswerShelf, Session, SessionShelf, StoredAnswer
 from gateway.charging.tariff import Tariff
 from gateway.events.outbox import RATED, Event, OutboxShelf
 from gateway.ledger.books import Books
+from gateway.ledger.entries import Entry
 from gateway.ledger.wallets import WalletShelf
 from gateway.store import tables
 from gateway.store.batch import Batch, Shelf
@@ -35,6 +37,15 @@ class Desk(msgspec.Struct):
     tariff: Tariff
     books: Books
     rated: Callable[[UsageRecord], Event]
+    room: Room
+
+    def book(self, batch: Batch, entries: Iterable[Entry], usage: Iterable[UsageRecord]) -> None:
+        """Put journal entries, usage records and the events that tell of them with the batch."""
+        self.books.post(batch, entries)
+        rated = batch.shelf(OutboxShelf)
+        for record in usage:
+            batch.add(tables.usage, record.row())
+            rated.collect(batch, RATED, self.rated(record))
 
 
 class CreditControl:
@@ -79,6 +90,10 @@ class CreditControl:
         body = answers.body(decision, self.request, self._desk.tariff.terms)
         if decision.session is not None:
             self._book(batch, decision, decision.session, body)
+        foreign = session is not None and session.origin_host != self.request.origin_host
+        payer = None if foreign else owner
+        if decision.held and not hold_back(batch, self._desk.room, self.request, decision.held, payer):
+            decision.alarms.append("charging.review.full")
         return Answer(body, decision.result_code, self._alarms(batch, decision))
 
     def _find_owner(self, batch: Batch) -> int | None:
@@ -110,11 +125,7 @@ class CreditControl:
         request = self.request
         if session.fresh:
             batch.shelf(SessionShelf).add(session)
-        self._desk.books.post(batch, decision.entries)
-        rated = batch.shelf(OutboxShelf)
-        for record in decision.usage:
-            batch.add(tables.usage, record.row())
-            rated.collect(batch, RATED, self._desk.rated(record))
+        self._desk.book(batch, decision.entries, decision.usage)
         key = (session.id, request.request_type, request.request_number)
         batch.shelf(AnswerShelf).rows[key] = StoredAnswer(body, request.digest)
         batch.add(tables.answers, (*key, request.digest, body))

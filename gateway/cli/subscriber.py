@@ -63,6 +63,9 @@ def topup(
     number: Number,
     amount: Annotated[str, typer.Argument(help="In major units, such as 10.00.")],
     reference: Annotated[str, typer.Option(help="The payment's own reference; the same one again books nothing.")],
+    currency: Annotated[
+        str | None, typer.Option(help="What was paid in; it has to be the wallet's. Default: the operator's currency.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Book money that a customer paid in, once a reference.
@@ -70,8 +73,11 @@ def topup(
     \b
     Examples:
       tpo subscriber topup 447700900123 10.00 --reference shop-4711
+      tpo subscriber topup 12025550123 10.00 --currency USD --reference shop-4712
     """
-    _ask(ctx, "subscriber.topup", {"number": number, "amount": amount, "reference": reference}, as_json=as_json)
+    paid_in = currency or invocation.of(ctx).settings.operator.currency
+    params = {"number": number, "amount": amount, "currency": paid_in, "reference": reference}
+    _ask(ctx, "subscriber.topup", params, as_json=as_json)
 
 
 @app.command()

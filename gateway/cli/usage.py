@@ -5,18 +5,106 @@ from __future__ import annotations
 import csv
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from gateway.cli import completing, invocation
+from gateway.cli.invocation import AsJson
+from gateway.cli.output import emit
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+review = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+app.add_typer(review, name="review")
+BRIEF: Final = (
+    "id",
+    "state",
+    "reason",
+    "event_time",
+    "msisdn",
+    "service",
+    "rating_group",
+    "octets",
+    "seconds",
+    "units",
+)
+"""What a table shows of a held report; --json and the CSV have all of it."""
 
 
 @app.callback()
 def _group() -> None:
-    """Export the usage records, for billing and auditors."""
+    """Export the usage records, for billing and auditors; decide on reports that could not be booked."""
+
+
+@review.callback()
+def _review() -> None:
+    """Reports that could not have been used, or that nobody is known for: look at them, then book or drop each."""
+
+
+@review.command("list")
+def review_list(
+    ctx: typer.Context,
+    decided: Annotated[bool, typer.Option("--all", help="Also those that were booked or dropped.")] = False,
+    form: Annotated[
+        str, typer.Option("--format", help="table, or csv.", autocompletion=completing.one_of("table", "csv"))
+    ] = "table",
+    as_json: AsJson = False,
+) -> None:
+    """List the usage reports that wait for a decision, in the order in which they came; they are in no total.
+
+    \b
+    Examples:
+      tpo usage review list
+      tpo usage review list --all --format csv > held.csv
+    """
+    from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    if form not in ("table", "csv"):
+        raise typer.BadParameter("give table or csv", param_hint="--format")
+    params: dict[str, Any] = {"after": 0, "all": decided}
+    rows: list[dict[str, Any]] = []
+    with asking(invocation.of(ctx).settings) as ask:
+        while params["after"] is not None:
+            page = ask("usage.review.list", params)
+            rows += page["rows"]
+            params["after"] = page["next"]
+    if form == "csv" and not as_json:
+        _write({"rows": rows, "columns": page["columns"]}, "csv", head=True)
+    else:
+        emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)
+
+
+Report = Annotated[str, typer.Argument(metavar="ID", help="As `tpo usage review list` shows it.")]
+Why = Annotated[str, typer.Option("--reason", help="Why: it is kept with the report.")]
+
+
+@review.command("book")
+def review_book(ctx: typer.Context, report: Report, reason: Why, as_json: AsJson = False) -> None:
+    """Charge a held report as what it says, at the price and the choice of its own time.
+
+    \b
+    Examples:
+      tpo usage review book 1099511627790 --reason "the PGW's operator confirmed it"
+    """
+    _decide(ctx, "usage.review.book", report, reason, as_json=as_json)
+
+
+@review.command("drop")
+def review_drop(ctx: typer.Context, report: Report, reason: Why, as_json: AsJson = False) -> None:
+    """Book a held report nowhere; it is kept as evidence.
+
+    \b
+    Examples:
+      tpo usage review drop 1099511627790 --reason "counter overflow, ticket 4711"
+    """
+    _decide(ctx, "usage.review.drop", report, reason, as_json=as_json)
+
+
+def _decide(ctx: typer.Context, action: str, report: str, reason: str, *, as_json: bool) -> None:
+    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+
+    with asking(invocation.of(ctx).settings) as ask:
+        emit(ask(action, {"id": report, "reason": reason}), as_json=as_json)
 
 
 @app.command()

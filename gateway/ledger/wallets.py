@@ -1,4 +1,4 @@
-"""A subscriber's wallet: a balance, what is held of it, and what is left of a bundle. Pure; the shelf keeps it on disk."""
+"""A subscriber's wallet: a balance, what is held of it, and what is left of its bundles. Pure; the shelf keeps it on disk."""
 
 from typing import Any, ClassVar
 
@@ -8,6 +8,9 @@ from sqlalchemy import Connection, select
 from gateway.store.batch import Shelf
 from gateway.store.statements import SelectAmong, Update
 from gateway.store.tables import subscribers, wallets
+
+ENDED_KEPT_US = 48 * 3600 * 1_000_000
+"""An allowance stays this long after its end: a report may be that late and still count at its own time."""
 
 
 class Allowance(msgspec.Struct):
@@ -28,9 +31,9 @@ class Allowance(msgspec.Struct):
         """Promise units to a session; a negative number gives them back."""
         self.held[service] = max(0, self.held.get(service, 0) + units)
 
-    def consume(self, service: str, units: int, at: int) -> int:
-        """Take used units from what is left and give how many it covered."""
-        covered = min(units, self.left.get(service, 0)) if at < self.ends_at else 0
+    def consume(self, service: str, units: int) -> int:
+        """Take used units from what is left and give how many it covered; whoever asks knows that it was in force."""
+        covered = min(units, self.left.get(service, 0))
         if covered:
             self.left[service] -= covered
         return covered
@@ -43,7 +46,8 @@ class Wallet(msgspec.Struct):
     currency: str
     balance: int
     reserved: int
-    allowance: Allowance | None
+    allowances: list[Allowance]
+    """What is left of each bundle sold to this subscriber, also of one that ended within the last two days."""
     status: str
     changed: bool = False
     stood: str = ""
@@ -53,6 +57,26 @@ class Wallet(msgspec.Struct):
     def available(self) -> int:
         """What may still be promised; negative when usage was reported beyond the balance."""
         return self.balance - self.reserved
+
+    def allowance_at(self, time: int, plan: str) -> Allowance | None:
+        """Give the allowance in force at a time (microseconds): the one that ends first after it, of this plan if there is one.
+
+        Where one bundle follows another there is no gap: use from before a bundle's sale that was not covered then is covered
+        by it, since it would have been what the bundle was sold for.
+        """
+        running = [allowance for allowance in self.allowances if time < allowance.ends_at]
+        own = [allowance for allowance in running if allowance.plan == plan]
+        return min(own or running, key=_ends_at, default=None)
+
+    def allowance_ending(self, ends_at: int) -> Allowance | None:
+        """Give the allowance on which something was held, named by its end; None where it is gone."""
+        return next((allowance for allowance in self.allowances if allowance.ends_at == ends_at), None)
+
+    def add_allowance(self, allowance: Allowance, now: int) -> None:
+        """Put a bundle that is sold `now` beside the others; those that ended longer ago than reports may be late go."""
+        kept = [other for other in self.allowances if now < other.ends_at + ENDED_KEPT_US]
+        self.allowances = [*kept, allowance]
+        self.changed = True
 
     def move(self, amount: int) -> None:
         """Add to the balance, or take from it with a negative amount."""
@@ -80,8 +104,20 @@ _LOAD = SelectAmong(
 )
 _SAVE = Update(wallets, ["balance", "reserved", "bundle"], ["subscriber_id"])
 _SAVE_STATUS = Update(subscribers, ["status"], ["id"])
-_decode = msgspec.json.Decoder(Allowance).decode
+_decode = msgspec.json.Decoder(list[Allowance] | Allowance).decode
+"""A store of before 2026-12 holds one allowance where a list stands now."""
 _encode = msgspec.json.Encoder().encode
+
+
+def _ends_at(allowance: Allowance) -> int:
+    return allowance.ends_at
+
+
+def _allowances(bundle: bytes | None) -> list[Allowance]:
+    if not bundle:
+        return []
+    found = _decode(bundle)
+    return found if isinstance(found, list) else [found]
 
 
 class WalletShelf(Shelf[int, Wallet]):
@@ -92,15 +128,14 @@ class WalletShelf(Shelf[int, Wallet]):
     def load(self, connection: Connection, keys: set[int]) -> None:
         """Read and lock the wallets of these subscribers."""
         for subscriber_id, currency, balance, reserved, bundle, status in _LOAD.run(connection, sorted(keys)):
-            allowance = _decode(bundle) if bundle else None
             self.rows[subscriber_id] = Wallet(
-                subscriber_id, currency, balance, reserved, allowance, status, stood=status
+                subscriber_id, currency, balance, reserved, _allowances(bundle), status, stood=status
             )
 
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
         rows: list[tuple[Any, ...]] = [
-            (w.balance, w.reserved, _encode(w.allowance) if w.allowance else None, w.subscriber_id)
+            (w.balance, w.reserved, _encode(w.allowances) if w.allowances else None, w.subscriber_id)
             for w in self.rows.values()
             if w.changed
         ]

@@ -220,6 +220,24 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Report it to the host's operator with the Session-Id.",
         per_message=True,
     ),
+    "charging.report.held": LogEvent(
+        "warning",
+        "A client reported more than was granted and than any network carries in the time: neither charged nor lost.",
+        "`tpo usage review list` shows it: ask the peer's operator, then book or drop it (docs/runbooks/reports-held.md).",
+        per_message=True,
+    ),
+    "charging.report.unbooked": LogEvent(
+        "warning",
+        "Usage was reported that could not be booked: nobody has its numbers, or the plan has no price. It is held.",
+        "`tpo usage review list` shows it: bring the line or the plan in and book it, or drop it.",
+        per_message=True,
+    ),
+    "charging.review.full": LogEvent(
+        "error",
+        "So many reports wait for a decision (`charging.review.most`) that a further one was only counted.",
+        "Decide on those that wait (`tpo usage review`); find out which peer sends them, and why.",
+        per_message=True,
+    ),
     "charging.session.expired": LogEvent(
         "info",
         "A session ended without a word from the client; its reservation was given back.",

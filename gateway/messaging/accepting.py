@@ -9,6 +9,7 @@ from gateway.ledger.wallets import WalletShelf
 from gateway.messaging.office import Office
 from gateway.messaging.settling import SMS, Hold, hold, plan_of
 from gateway.messaging.texts import Part, State, Text, TextShelf
+from gateway.rating.destinations import Destination, destination
 from gateway.store.batch import Batch, Shelf
 from gateway.store.keys import Kept, KeyShelf, digest
 from gateway.subscribers.lines import MSISDN, LineShelf
@@ -106,8 +107,12 @@ class AcceptTexts:
         if payer is None:
             return make(batch, draft)
         wallet = batch.shelf(WalletShelf).get(payer)
-        plan = plan_of(batch.shelf(ProfileShelf).get(payer), self._office.desk.tariff, batch.now)
-        held = hold(wallet, plan, draft.parts, batch.now) if wallet is not None and plan is not None else None
+        tariff = self._office.desk.tariff
+        plan = plan_of(batch.shelf(ProfileShelf).get(payer), tariff, batch.now)
+        if destination(draft.destination, tariff.country) is not Destination.ORDINARY:
+            held: Hold | None = Hold()  # an emergency, or a number that costs nothing
+        else:
+            held = hold(wallet, plan, draft.parts, batch.now) if wallet is not None and plan is not None else None
         if held is None:
             return Refusal(0, "sms.credit", "the sender's wallet cannot pay for this text")
         return make(batch, draft, payer, held)
@@ -117,8 +122,9 @@ class AcceptTexts:
             wallet = batch.shelf(WalletShelf).get(text.payer) if text.payer is not None else None
             if wallet is not None:
                 wallet.hold(-text.held)
-                if wallet.allowance is not None:
-                    wallet.allowance.hold(SMS, -text.covered)
+                allowance = wallet.allowance_ending(text.bundle_ends_at)
+                if allowance is not None:
+                    allowance.hold(SMS, -text.covered)
 
 
 def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None = None) -> Text:

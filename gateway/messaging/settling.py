@@ -36,7 +36,7 @@ def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
 
 def hold(wallet: Wallet, plan: Plan, parts: int, now: int) -> Hold | None:
     """Hold the price of so many parts, from the bundle first; None, and nothing held, if the wallet cannot pay."""
-    allowance = wallet.allowance
+    allowance = wallet.allowance_at(now, plan.id)
     covered = min(parts, allowance.available(SMS, now)) if allowance is not None and plan.sms.price else 0
     money = price(plan.sms, parts - covered)
     if money > max(wallet.available, 0):
@@ -55,11 +55,11 @@ def settle(batch: Batch, text: Text, desk: Desk) -> None:
         return
     money, covered = text.held, text.covered
     wallet.hold(-money)
-    allowance = wallet.allowance
-    if covered and allowance is not None and allowance.ends_at == text.bundle_ends_at:
+    allowance = wallet.allowance_ending(text.bundle_ends_at) if covered else None
+    if allowance is not None:
         allowance.hold(SMS, -covered)
         if text.state is State.DELIVERED:
-            allowance.consume(SMS, covered, text.created_at)
+            allowance.consume(SMS, covered)
     text.held = text.covered = 0
     if text.state is State.DELIVERED:
         _charge(batch, text, money, wallet, desk)

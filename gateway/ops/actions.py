@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.charging import export
+from gateway.charging import export, review
 from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.policies import recompute
 from gateway.events import reading as events_reading
@@ -21,9 +21,10 @@ from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
 from gateway.store.keys import KeyConflict
 from gateway.subscribers import showing
-from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown, TopUp
+from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown
 from gateway.subscribers.enrolment import Enrol, Enrolled, RowInvalid, read_row
 from gateway.subscribers.lines import MSISDN
+from gateway.subscribers.payments import Payment, PaymentRefused, TopUp
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
 
@@ -32,20 +33,31 @@ ROLES = (VIEWER, OPERATOR, ADMIN)
 MAX_ROWS = 5000
 """Rows of one import call, and of one page of a report."""
 Params = Mapping[str, Any]
-
-
-class Action(msgspec.Struct, frozen=True):
-    """Something that can be asked for, and the least role that may ask."""
-
-    run: Callable[[House, Params], Any]
-    role: str
+COMMAND_LINE = "tpo"
+"""The channel of payments that people book by `tpo`: two of them who enter the same payment enter it once."""
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks, as history names it, and the role of it."""
+    """Who asks, as history names it, and the role of it; `channel` is by which way it pays in."""
 
     name: str
     role: str
+    channel: str = COMMAND_LINE
+
+
+class Action(msgspec.Struct, frozen=True):
+    """Something that can be asked for, and the least role that may ask; `run_as` also gets who asks."""
+
+    run: Callable[[House, Params], Any] | None
+    role: str
+    run_as: Callable[[House, Params, Caller], Any] | None = None
+
+    def __call__(self, house: House, params: Params, caller: Caller) -> Any:  # noqa: ANN401  (whatever the action answers)
+        """Do it."""
+        if self.run_as is not None:
+            return self.run_as(house, params, caller)
+        assert self.run is not None
+        return self.run(house, params)
 
 
 class AsyncAction(msgspec.Struct, frozen=True):
@@ -71,7 +83,7 @@ def import_subscribers(house: House, params: Params) -> dict[str, Any]:
     units = []
     for row in rows:
         try:
-            checked = read_row(row, plans, causes)
+            checked = read_row(row, plans, causes, house.settings.charging.wallet_limit)
         except RowInvalid as error:
             results.append(Enrolled("refused", None, str(error)))
         else:
@@ -91,18 +103,30 @@ def show_subscriber(house: House, params: Params) -> dict[str, Any]:
         return showing.show(connection, subscriber_id, house.clock())
 
 
-def top_up(house: House, params: Params) -> dict[str, Any]:
-    """Book money paid in: {number, amount, reference}; the same reference again books nothing."""
+def top_up(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+    """Book money paid in: {number, amount, currency, reference}; the same payment again books nothing.
+
+    A reference is unique for its channel for ever: for the API's token that brings it, or for the command line.
+    """
+    limit = house.settings.charging.topup_limit
     try:
         number, amount = msisdn(_text(params, "number")), parse_amount(_text(params, "amount"))
     except (IdentifierInvalid, AmountInvalid) as error:
         raise bad_request("topup.invalid", str(error)) from None
     if amount <= 0:
         raise bad_request("topup.invalid", "amount: a top-up is more than zero")
-    reference = _text(params, "reference")
-    result = house.lane.run(TopUp(MSISDN, number, amount, reference, house.books))
+    currency = _text(params, "currency")
+    if amount > limit:
+        most = f"{format_amount(limit, currency)} (charging.topup_limit)"
+        raise bad_request("topup.invalid", f"amount: a top-up is at most {most}; book a larger payment in parts")
+    payment = Payment(caller.channel, _text(params, "reference"), amount, currency)
+    key = None if params.get("key") is None else _text(params, "key")
+    wallet_limit = house.settings.charging.wallet_limit
+    result = house.lane.run(TopUp(number, payment, house.books, wallet_limit=wallet_limit, idempotency_key=key))
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))
+    if isinstance(result, PaymentRefused):
+        raise conflict(result.code, str(result))
     if isinstance(result, KeyConflict):
         raise conflict("topup.reference", str(result))
     return {
@@ -138,6 +162,49 @@ def export_usage(house: House, params: Params) -> dict[str, Any]:
         rows = export.read(connection, after=after, limit=MAX_ROWS, start=params.get("start"), end=params.get("end"))
     last = int(rows[-1]["record_id"]) if len(rows) == MAX_ROWS else None
     return {"columns": list(export.COLUMNS), "rows": rows, "next": last}
+
+
+def list_held_reports(house: House, params: Params) -> dict[str, Any]:
+    """Give a page of the usage reports that wait for a decision: {after, all} -> {columns, rows, next}."""
+    after, decided = params.get("after") or 0, params.get("all", False)
+    if not isinstance(after, int) or not isinstance(decided, bool):
+        raise bad_request("params.invalid", "after: give a number; all: give true or false")
+    with house.reading() as connection:
+        rows = review.read(connection, after=after, limit=MAX_ROWS, decided=decided)
+    last = int(rows[-1]["id"]) if len(rows) == MAX_ROWS else None
+    return {"columns": list(review.COLUMNS), "rows": rows, "next": last}
+
+
+def book_held_report(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+    """Charge a held report as what it says: {id, reason} -> {id, state, record_id, price, currency}."""
+    report, note = _held_report(params)
+    return _decided(report, house.lane.run(review.BookReport(report, caller.name, note, house.desk())))
+
+
+def drop_held_report(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+    """Book a held report nowhere: {id, reason} -> {id, state, ...}."""
+    report, note = _held_report(params)
+    return _decided(report, house.lane.run(review.DropReport(report, caller.name, note)))
+
+
+def _held_report(params: Params) -> tuple[int, str]:
+    name = _text(params, "id")
+    if not (name.isascii() and name.isdigit() and len(name) < 20):
+        raise bad_request("review.id", "id: give the number that `tpo usage review list` shows")
+    return int(name), _text(params, "reason")
+
+
+def _decided(report: int, result: review.Decided | review.ReviewRefused) -> dict[str, Any]:
+    if isinstance(result, review.ReviewRefused):
+        raise (not_found if result.code == "review.unknown" else conflict)(result.code, str(result))
+    booked = result.record_id is not None
+    return {
+        "id": str(report),
+        "state": result.state,
+        "record_id": str(result.record_id) if booked else None,
+        "price": format_amount(result.price, result.currency) if booked else None,
+        "currency": result.currency or None,
+    }
 
 
 def check_ledger(house: House, _params: Params) -> dict[str, Any]:
@@ -192,7 +259,7 @@ def _text(params: Params, name: str) -> str:
 ACTIONS: dict[str, Action] = {
     "subscriber.import": Action(import_subscribers, ADMIN),
     "subscriber.show": Action(show_subscriber, VIEWER),
-    "subscriber.topup": Action(top_up, OPERATOR),
+    "subscriber.topup": Action(None, OPERATOR, top_up),
     "subscriber.cause": Action(choose_causes, OPERATOR),
     "sim.import": Action(inventory.import_sims, ADMIN),
     "sim.list": Action(inventory.list_sims, VIEWER),
@@ -202,6 +269,9 @@ ACTIONS: dict[str, Action] = {
     "order.show": Action(inventory.show_order, VIEWER),
     "order.states": Action(inventory.order_states, VIEWER),
     "usage.export": Action(export_usage, OPERATOR),
+    "usage.review.list": Action(list_held_reports, OPERATOR),
+    "usage.review.book": Action(None, ADMIN, book_held_report),
+    "usage.review.drop": Action(None, ADMIN, drop_held_report),
     "ledger.check": Action(check_ledger, VIEWER),
     "ledger.balances": Action(list_balances, VIEWER),
     "ledger.journal": Action(read_journal, OPERATOR),

@@ -57,12 +57,13 @@ class Customers:
         return json_response(await self._sims.show_order(request.match_info["id"]))
 
     async def _post_topup(self, request: web.Request) -> web.Response:
-        caller_of(request, OPERATOR)
+        caller = caller_of(request, OPERATOR)
         key, given = _idempotency_key(request), await _read_object(request)
-        if set(given) != {"amount"}:
-            raise bad_request("topup.invalid", "give an object with amount and nothing else")
-        params = {"number": request.match_info["msisdn"], "amount": given["amount"], "reference": key}
-        return json_response(await asyncio.to_thread(actions.top_up, self._house, params))
+        if not {"amount", "currency"} <= set(given) <= {"amount", "currency", "reference"}:
+            detail = "give an object with amount, currency and, unless the key is the payment's reference, reference"
+            raise bad_request("topup.invalid", detail)
+        params = {"reference": key, **given, "number": request.match_info["msisdn"], "key": key}
+        return json_response(await asyncio.to_thread(actions.top_up, self._house, params, caller))
 
     async def _get_subscriber(self, request: web.Request) -> web.Response:
         caller_of(request, VIEWER)

@@ -82,7 +82,15 @@ SUBSCRIBER: Final = obj(
 )
 CAUSE: Final = obj({"id": TEXT, "name": TEXT, "country": TEXT, "regulator": MAYBE, "number": MAYBE, "open": YES_NO})
 HEALTH: Final = obj({"ok": YES_NO, "checks": {"type": "object", "additionalProperties": YES_NO}})
-AMOUNT: Final = obj({"amount": {"type": "string", "pattern": r"^\d{1,12}(\.\d{1,6})?$"}}, additionalProperties=False)
+AMOUNT: Final = obj(
+    {
+        "amount": {"type": "string", "pattern": r"^\d{1,12}(\.\d{1,6})?$"},
+        "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+        "reference": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+    required=["amount", "currency"],
+    additionalProperties=False,
+)
 
 
 def _wish(kind: Kind) -> Json:
@@ -132,7 +140,7 @@ _ORDER_PROBLEMS: Final = {
 _TOPUP_PROBLEMS: Final = {
     400: ("body.json", "order.key", "topup.invalid", "params.text"),
     404: ("subscriber.unknown",),
-    409: ("topup.reference",),
+    409: ("topup.reference", "topup.currency", "topup.limit"),
 }
 _STORE: Final = tuple(
     f"store.{name}" for name in ("unavailable", "outcome_unknown", "unit_poisoned", "overloaded", "expired", "closed")
@@ -164,7 +172,8 @@ ROUTES: Final = (
     Route(method="get", path="/v1/orders/{id}", summary="How an order stands", role=VIEWER, answer=ORDER,
           problems={404: ("order.unknown",)}),
     Route(method="post", path="/v1/subscribers/{msisdn}/topups", summary="Book money paid in", role=OPERATOR, key=True,
-          body=AMOUNT, example={"amount": "10.00"}, answer=TOPPED, problems=_TOPUP_PROBLEMS),
+          body=AMOUNT, example={"amount": "10.00", "currency": "GBP", "reference": "shop-1"}, answer=TOPPED,
+          problems=_TOPUP_PROBLEMS),
     Route(method="get", path="/v1/subscribers/{msisdn}", summary="A customer: plan, wallet, causes", role=VIEWER,
           answer=SUBSCRIBER, problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown",)}),
     Route(method="get", path="/v1/charity/causes", summary="The causes that may be chosen", role=VIEWER,

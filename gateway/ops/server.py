@@ -106,7 +106,7 @@ class Server:
         if scheme.lower() != "bearer" or token is None:
             detail = "give one of api.tokens as `Authorization: Bearer ...`"
             raise Problem(HTTPStatus.UNAUTHORIZED, "token.missing", detail)
-        request[CALLER] = Caller(token.name, token.role)
+        request[CALLER] = Caller(token.name, token.role, f"api:{token.name}")
         return await handler(request)
 
     async def _post_sms(self, request: web.Request) -> web.Response:
@@ -151,7 +151,7 @@ class Server:
             raise not_found("action.unknown", f"there is no action {name!r}")
         need(caller.role, action.role)
         params = await _params(request)
-        return json_response(await asyncio.to_thread(action.run, self._house, params))
+        return json_response(await asyncio.to_thread(action, self._house, params, caller))
 
 
 def _unix_listener(path: Path) -> socket.socket:

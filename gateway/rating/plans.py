@@ -15,6 +15,9 @@ class Rate(msgspec.Struct, frozen=True):
     minimum: int = 0
 
 
+FREE = Rate(0, 1)
+
+
 class Bundle(msgspec.Struct, frozen=True):
     """What one sale of a bundle plan covers: `data` octets, `voice` seconds and `sms` messages for `days` days."""
 
@@ -26,7 +29,10 @@ class Bundle(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """A tariff. A rating group without a rate of its own takes the plan's data rate."""
+    """A tariff. A rating group without a rate of its own takes the plan's data rate.
+
+    `incoming_voice` and `incoming_sms` are what the called customer pays.
+    """
 
     id: str
     name: str
@@ -36,11 +42,13 @@ class Plan(msgspec.Struct, frozen=True):
     sms: Rate
     rating_groups: dict[int, Rate] = {}
     bundle: Bundle | None = None
+    incoming_voice: Rate = FREE
+    incoming_sms: Rate = FREE
 
-    def rate(self, service: str, rating_group: int | None) -> Rate:
+    def rate(self, service: str, rating_group: int | None, *, incoming: bool = False) -> Rate:
         """Give the rate of a service (data, voice, sms) and, for data, of its rating group."""
         if service == "voice":
-            return self.voice
+            return self.incoming_voice if incoming else self.voice
         if service == "sms":
-            return self.sms
+            return self.incoming_sms if incoming else self.sms
         return self.rating_groups.get(rating_group, self.data) if rating_group is not None else self.data

@@ -19,11 +19,10 @@ from gateway.messaging.keywords.book import (
 )
 from gateway.messaging.keywords.folding import joined, tokens
 from gateway.settings.explain import Report
-from gateway.settings.plans_file import MICRO, Price
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
 from gateway.settings.sanity import Found
 from gateway.settings.sections import Section
-from gateway.settings.values import Id, ShortCode, Text
+from gateway.settings.values import MICRO, Id, Price, ShortCode, Text
 
 MAX_WORDS: Final = 6
 """Words of one phrase: `NO MORE TEXTS` has three."""

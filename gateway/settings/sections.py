@@ -16,6 +16,7 @@ from gateway.messaging.keywords.book import placeholders_in
 from gateway.settings.problems import did_you_mean
 from gateway.settings.secrets import SecretValue
 from gateway.settings.values import (
+    MICRO,
     AddressOrNetwork,
     Country,
     Currency,
@@ -26,6 +27,7 @@ from gateway.settings.values import (
     Id,
     Identity,
     Listen,
+    Price,
     ReadableFile,
     Realm,
     Remote,
@@ -271,8 +273,16 @@ class Messaging(Section):
     question: Annotated[Duration, Field(ge=30, le=86_400)] = 600
 
 
+class Review(Section):
+    """Which usage reports are believed: more than was granted and more than a network carries waits for somebody's decision."""
+
+    octets_per_second: Annotated[int, Field(ge=1, le=MAX_SLICE)] = 1_250_000_000
+    tolerance: Annotated[int, Field(ge=0, le=1000)] = 1
+    most: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+
+
 class Charging(Section):
-    """How much is granted at a time, and for how long."""
+    """How much is granted at a time, for how long, what is believed, and how much money a wallet may take."""
 
     slice: Annotated[int, Field(ge=1, le=MAX_SLICE)] = 10_000_000
     slice_seconds: Annotated[Duration, Field(ge=1, le=86_400)] = 300
@@ -281,6 +291,9 @@ class Charging(Section):
     threshold: Annotated[int, Field(ge=0, le=90)] = 20
     quota_holding: Annotated[Duration, Field(ge=0, le=604_800)] = 600
     deadline: Annotated[Duration, Field(ge=1, le=60)] = 5
+    review: Review = Review()
+    topup_limit: Price = 500 * MICRO
+    wallet_limit: Price = 5_000 * MICRO
 
 
 def _host_url(value: str) -> str:

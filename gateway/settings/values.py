@@ -7,6 +7,8 @@ Each reads what an operator writes and says in one sentence what it would rather
 import ipaddress
 import re
 from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
@@ -16,6 +18,32 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION: Final = re.compile(r"(0|[1-9][0-9]{0,8})([smhd])", re.ASCII)
 _LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
+
+
+MICRO: Final = 1_000_000
+MAX_PRICE: Final = 1_000_000
+"""Major units: no plan costs a million, and no wallet needs one."""
+
+_WANTED_AMOUNT: Final = 'must be an amount in major units, like 0.01 or "7.50"'
+
+
+def parse_price(value: object) -> int:
+    """Turn an amount in major units (`7.50`, `"7.50"`, `3`) into micro-units; nothing is rounded."""
+    if isinstance(value, str) and value.replace(".", "", 1).isdecimal() and value.isascii() and len(value) < 40:
+        value = Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError(_WANTED_AMOUNT)  # noqa: TRY004  (pydantic reports ValueError only)
+    micro = Fraction(value) * MICRO
+    if micro.denominator != 1:
+        message = "has more than 6 decimal places, which can't be held exactly"
+        raise ValueError(message)
+    if not 0 <= micro <= MAX_PRICE * MICRO:
+        message = f"must be between 0 and {MAX_PRICE}"
+        raise ValueError(message)
+    return micro.numerator
+
+
+Price = Annotated[int, PlainValidator(parse_price)]
 
 
 class Reading(NamedTuple):

@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.store.batch import Batch
 from gateway.store.nodes import SPAN_BITS
-from gateway.store.tables import answers, idempotency_keys, nodes, orders, outbox, sessions, usage
+from gateway.store.tables import answers, held_reports, idempotency_keys, nodes, orders, outbox, sessions, usage
 
 LIMIT: Final = 250
 """Rows of one step: a few milliseconds of the lane."""
@@ -66,6 +66,7 @@ class Sweep:
             (sweep_answers, kept.answers),
             (lambda *step: sweep_oldest(*step, table=outbox, time=sent_at), kept.outbox),
             (lambda *step: sweep_oldest(*step, table=usage, time=usage.c.event_at), kept.usage),
+            (lambda *step: sweep_oldest(*step, table=held_reports, time=held_reports.c.decided_at), kept.usage),
             (lambda *step: sweep_oldest(*step, table=orders, time=_ENDED_AT), kept.orders),
             (sweep_sessions, kept.sessions),
             (sweep_keys, kept.sessions),

@@ -141,7 +141,7 @@ wallets = Table(
     Column("reserved", BigInteger, nullable=False),
     Column("bundle", LargeBinary),
 )
-"""The only stored balances. `bundle` holds what is left of a bundle sold to this subscriber (ledger.wallets.Allowance)."""
+"""The only stored balances. `bundle` holds what is left of the bundles sold to this subscriber: ledger.wallets.Allowance."""
 
 accounts = Table(
     "accounts",
@@ -239,6 +239,53 @@ usage = Table(
     Column("plan", String(64), nullable=False),
 )
 """A row for each Used-Service-Unit of each report. Swept by event_at."""
+
+held_reports = Table(
+    "held_reports",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("fingerprint", String(64), nullable=False, unique=True),
+    Column("reason", String(16), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("arrived_at", BigInteger, nullable=False),
+    Column("event_at", BigInteger, nullable=False),
+    Column("subscriber_id", BigInteger),
+    Column("imsi", Text),
+    Column("msisdn", Text),
+    Column("session_id", Text, nullable=False),
+    Column("origin_host", String(255), nullable=False),
+    Column("peer", String(255), nullable=False),
+    Column("request_type", SmallInteger, nullable=False),
+    Column("request_number", BigInteger, nullable=False),
+    Column("service", String(8), nullable=False),
+    Column("traffic", String(8), nullable=False),
+    Column("rating_group", BigInteger),
+    Column("octets", String(20), nullable=False),
+    Column("seconds", String(20), nullable=False),
+    Column("units", String(20), nullable=False),
+    Column("decided_at", BigInteger),
+    Column("decided_by", String(64), nullable=False),
+    Column("note", String(255), nullable=False),
+    Column("usage_id", BigInteger),
+    Index("ix_held_reports_open", "id", sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
+)
+"""Reported units that could not be booked, until somebody books or drops them (charging.held_reports); outside every total.
+Octets, seconds and units are decimal text: a report may name any Unsigned64. A decided one is swept as usage is."""
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("channel", String(64), nullable=False),
+    Column("reference", String(255), nullable=False),
+    Column("subscriber_id", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("channel", "reference"),
+    sqlite_with_rowid=False,
+)
+"""Money that came in, by the channel that took it and the channel's own reference: each is booked once, for ever. Never swept.
+The channel `` has the references of before 2026-12, which hold for every channel."""
 
 outbox = Table(
     "outbox",

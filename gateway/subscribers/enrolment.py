@@ -46,13 +46,17 @@ class Enrolled(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: Iterable[str]) -> Enrolment:
-    """Check a CSV row; RowInvalid names the column at fault."""
+def read_row(
+    row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: Iterable[str], wallet_limit: int
+) -> Enrolment:
+    """Check a CSV row; RowInvalid names the column at fault. A wallet holds at most `wallet_limit` micro-units."""
     text = {name: (row.get(name) or "").strip() for name in COLUMNS}
     try:
         balance = _balance(text["balance"] or "0")
         if balance < 0:
             raise RowInvalid("balance: an opening balance is not negative")
+        if balance > wallet_limit:
+            raise RowInvalid("balance: it is more than a wallet may hold (charging.wallet_limit)")
         if text["plan"] not in plans:
             raise RowInvalid(f"plan: {text['plan'][:32]!r} is none of {', '.join(sorted(plans))}")
         if text["cause"]:

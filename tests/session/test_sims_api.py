@@ -133,16 +133,21 @@ async def test_a_customer_is_shown_and_topped_up_once_a_key(desk):
     await desk.becomes(taken["id"], "done")
     path = f"/v1/subscribers/{NUMBER}"
     for repeated in (False, True):
-        status, told = await desk.ask(f"{path}/topups", {"amount": "10.00"}, key="t-1")
+        status, told = await desk.ask(f"{path}/topups", {"amount": "10.00", "currency": "GBP"}, key="t-1")
         assert (status, told["balance"], told["currency"], told["repeated"]) == (200, "10.00", "GBP", repeated)
-    is_problem(await desk.ask(f"{path}/topups", {"amount": "11.00"}, key="t-1"), 409, "topup.reference")
-    is_problem(await desk.ask(f"{path}/topups", {"amount": "-1"}, key="t-2"), 400, "topup.invalid")
-    is_problem(await desk.ask(f"{path}/topups", {"amount": 1}, key="t-2"), 400, "params.text")
-    is_problem(await desk.ask(f"{path}/topups", {"amount": "1", "to": "x"}, key="t-2"), 400, "topup.invalid")
-    is_problem(await desk.ask(f"{path}/topups", {"amount": "1.00"}), 400, "order.key")
-    is_problem(
-        await desk.ask(f"{path}/topups", {"amount": "1"}, key="t", token=TOKENS["viewer"]), 403, "action.forbidden"
-    )
+    paid = {"amount": "1.00", "currency": "GBP"}
+    for wrong, code in (
+        ({"amount": "11.00", "currency": "GBP", "reference": "t-1"}, "topup.reference"),
+        ({"amount": "1.00", "currency": "USD", "reference": "t-2"}, "topup.currency"),
+    ):
+        is_problem(await desk.ask(f"{path}/topups", wrong, key="t-2"), 409, code)
+    is_problem(await desk.ask(f"{path}/topups", paid | {"amount": "-1"}, key="t-2"), 400, "topup.invalid")
+    is_problem(await desk.ask(f"{path}/topups", paid | {"amount": "999999999999"}, key="t-2"), 400, "topup.invalid")
+    is_problem(await desk.ask(f"{path}/topups", paid | {"amount": 1}, key="t-2"), 400, "params.text")
+    is_problem(await desk.ask(f"{path}/topups", paid | {"to": "x"}, key="t-2"), 400, "topup.invalid")
+    is_problem(await desk.ask(f"{path}/topups", {"amount": "1.00"}, key="t-2"), 400, "topup.invalid")
+    is_problem(await desk.ask(f"{path}/topups", paid), 400, "order.key")
+    is_problem(await desk.ask(f"{path}/topups", paid, key="t", token=TOKENS["viewer"]), 403, "action.forbidden")
     status, told = await desk.ask(f"/v1/subscribers/+{NUMBER}", token=TOKENS["viewer"])
     assert (status, told["balance"], told["iccid"], told["plan"]) == (200, "10.00", iccid, "payg-gb")
     is_problem(await desk.ask("/v1/subscribers/447700900999"), 404, "subscriber.unknown")

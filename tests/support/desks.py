@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 from gateway.charging import request as charging_request
+from gateway.charging.held_reports import Room
 from gateway.charging.tariff import Tariff, Terms
 from gateway.charging.unit import CreditControl, Desk
 from gateway.charity.policies import POLICIES
@@ -87,11 +88,12 @@ class ChargingPlace(Workplace):
 
     def __init__(self, url, plans=PLANS, terms=None, **options):
         super().__init__(url, **options)
-        tariff = Tariff(plans, POLICIES["2026-1"], terms or Terms(slice_octets=10_000_000), self.books.account)
+        tariff = Tariff(plans, POLICIES["2026-1"], terms or Terms(slice_octets=10_000_000), self.books.account, "GB")
         self.desk = Desk(
             tariff,
             self.books,
             lambda record: Event(id=str(record.id), source="/tpo/test", type="rated", time="-", data={}),
+            Room(1000),
         )
         self.last = None
 
@@ -103,7 +105,7 @@ class ChargingPlace(Workplace):
         """Put a request through real bytes, the lane and real bytes again; gives the decoded answer."""
         body = encode(message)
         frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, body)
-        asked = charging_request.read(decode(CreditControlRequest, frame), peer, next(self.ticks))
+        asked = charging_request.read(decode(CreditControlRequest, frame), peer, next(self.ticks), "GB")
         self.last = self.lane.run(CreditControl(self.desk, asked))
         answer = encode_message(0, 272, 4, 1, 1, encode_avp(263, message.session_id) + HEAD + self.last.body)
         return decode(CreditControlAnswer, answer)

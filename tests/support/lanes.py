@@ -9,6 +9,7 @@ from gateway.ledger.books import Books
 from gateway.store import nodes, schema
 from gateway.store.engine import open_reader, open_writer
 from gateway.store.lane import Lane
+from gateway.subscribers.payments import Payment, TopUp
 
 CAUSES = ("wateraid", "wwf")
 
@@ -35,6 +36,11 @@ class Workplace:
             alarm=lambda event, detail: self.alarms.append((event, detail)),
             **lane_options,
         )
+
+    def top_up(self, number, amount, reference, channel="tpo", currency="GBP", key=None, limit=5_000_000_000):
+        """Pay in so many micro-units by a channel."""
+        payment = Payment(channel, reference, amount, currency)
+        return self.lane.run(TopUp(number, payment, self.books, wallet_limit=limit, idempotency_key=key))
 
     def read(self, statement):
         with self.reader.connect() as connection:

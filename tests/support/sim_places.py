@@ -18,7 +18,6 @@ from gateway.sims.importing import ImportSim, Reader
 from gateway.sims.orders import from_row as order_of
 from gateway.sims.working import BeginStep, EndStep, RefuseStep
 from gateway.store import tables
-from gateway.subscribers.changes import TopUp
 from provisioning.hosts.interface import Condition, Reading
 from provisioning.orders import HostStep, Kind, Mark, OrderRefused, Request, next_move
 from support.desks import PLANS, ChargingPlace
@@ -150,7 +149,7 @@ class SimPlace(ChargingPlace):
         return iccid, subscriber_id
 
     def pay_in(self, msisdn, amount):
-        self.lane.run(TopUp("msisdn", msisdn, amount, f"pay-{next(self.ticks)}", self.books))
+        self.top_up(msisdn, amount, f"pay-{next(self.ticks)}")
 
     def wallet(self, subscriber_id):
         """(balance, reserved, status)."""

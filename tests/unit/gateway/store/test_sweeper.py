@@ -5,7 +5,7 @@ from sqlalchemy import event, func, insert, select
 from support.lanes import Workplace
 
 from gateway.store.sweeper import Sweep
-from gateway.store.tables import answers, idempotency_keys, nodes, orders, outbox, sessions, usage
+from gateway.store.tables import answers, held_reports, idempotency_keys, nodes, orders, outbox, sessions, usage
 
 NOW = 1_700_000_000_000_000
 HOUR = 3_600_000_000
@@ -209,3 +209,27 @@ def test_no_statement_of_a_step_reads_a_whole_table(place):
     assert len(steps) > 10
     assert not [s for s in steps if s.startswith("SCAN") and s not in {"SCAN front", "SCAN anon_1", "SCAN nodes"}]
     assert not [s for s in steps if "TEMP B-TREE" in s]
+
+
+def a_held_report(number, decided_days_ago):
+    texts = ("reason", "session_id", "origin_host", "peer", "service", "traffic", "decided_by", "note")
+    return {
+        "id": number,
+        "fingerprint": str(number),
+        "state": "open" if decided_days_ago is None else "dropped",
+        "arrived_at": NOW - 400 * 24 * HOUR,
+        "event_at": NOW - 400 * 24 * HOUR,
+        "request_type": 3,
+        "request_number": 1,
+        "octets": "1",
+        "seconds": "0",
+        "units": "0",
+        "decided_at": None if decided_days_ago is None else NOW - decided_days_ago * 24 * HOUR,
+    } | dict.fromkeys(texts, "")
+
+
+def test_a_held_report_is_swept_as_usage_is_once_it_is_decided_and_never_before(place):
+    first = [a_held_report(FIRST, 91), a_held_report(FIRST + 1, 89), a_held_report(FIRST + 2, None)]
+    put(place, held_reports, *first)
+    assert sweep(place) == 1
+    assert ids(place, held_reports) == [FIRST + 1, FIRST + 2]

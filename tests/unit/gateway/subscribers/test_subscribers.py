@@ -4,11 +4,9 @@ from support.desks import IMSI, MSISDN, PLANS, charging_place
 from support.lanes import CAUSES
 
 from gateway.charity.choices import Share
-from gateway.ledger.money import parse_amount
 from gateway.store import tables
-from gateway.store.keys import KeyConflict
 from gateway.subscribers import showing
-from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown, TopUp
+from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown
 from gateway.subscribers.enrolment import Enrol, RowInvalid, read_row
 from gateway.subscribers.lines import Line, LineShelf
 
@@ -22,6 +20,10 @@ ROW = {
 }
 
 
+LIMIT = 5_000_000_000
+"""Micro-units of a wallet."""
+
+
 @pytest.fixture
 def place(tmp_path):
     with charging_place(f"sqlite:///{tmp_path}/lines.db") as opened:
@@ -29,7 +31,7 @@ def place(tmp_path):
 
 
 def enrol(place, **changes):
-    return place.lane.run(Enrol(read_row(ROW | changes, PLANS, CAUSES), "GBP", place.books))
+    return place.lane.run(Enrol(read_row(ROW | changes, PLANS, CAUSES, LIMIT), "GBP", place.books))
 
 
 def show(place, subscriber_id):
@@ -78,37 +80,20 @@ def test_a_number_that_somebody_has_is_refused(place, column):
         ("cause", "water", "choose among"),
         ("balance", "five", "no amount"),
         ("balance", "-1", "not negative"),
+        ("balance", "5000.01", "wallet_limit"),
+        ("balance", "999999999999", "wallet_limit"),
     ],
 )
 def test_a_row_at_fault_names_its_column_and_never_the_whole_number(column, value, words):
     with pytest.raises(RowInvalid, match=words) as refused:
-        read_row(ROW | {column: value}, PLANS, CAUSES)
+        read_row(ROW | {column: value}, PLANS, CAUSES, LIMIT)
     assert column.lower() in str(refused.value).lower() or "cause" in str(refused.value)
     assert len(value) < 8 or value not in str(refused.value)
 
 
-def test_a_top_up_is_booked_once_a_reference(place):
-    sub = enrol(place).subscriber_id
-    first = place.lane.run(TopUp("msisdn", MSISDN, parse_amount("10"), "shop-1", place.books))
-    again = place.lane.run(TopUp("msisdn", MSISDN, parse_amount("10"), "shop-1", place.books))
-    other = place.lane.run(TopUp("msisdn", MSISDN, parse_amount("11"), "shop-1", place.books))
-    assert (first.balance, again.balance, again.repeated) == (15_000_000, 15_000_000, True)
-    assert isinstance(other, KeyConflict)
-    assert show(place, sub)["balance"] == "15.00"
-
-
-def test_the_same_reference_of_two_customers_is_two_top_ups(place):
-    enrol(place)
-    enrol(place, msisdn="447700900002", imsi="234150000000002", iccid="8944100000000000002")
-    results = [
-        place.lane.run(TopUp("msisdn", number, 1_000_000, "cash", place.books)) for number in (MSISDN, "447700900002")
-    ]
-    assert [result.balance for result in results] == [6_000_000, 6_000_000]
-
-
 def test_a_change_to_nobody_changes_nothing(place):
     shares = (Share("wwf", 10_000),)
-    assert isinstance(place.lane.run(TopUp("msisdn", "447700900777", 1, "x", place.books)), SubscriberUnknown)
+    assert isinstance(place.top_up("447700900777", 1, "x"), SubscriberUnknown)
     assert isinstance(place.lane.run(ChooseCauses("msisdn", "447700900777", shares)), SubscriberUnknown)
 
 

@@ -1,0 +1,258 @@
+"""Held reports, looked at: listed, booked as what they say, or dropped. Each decision is one unit and is made once."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from gateway.charging.case import Case
+from gateway.charging.held_reports import BOOKED, DROPPED, OPEN
+from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
+from gateway.charging.session import Session, SessionShelf
+from gateway.charging.unit import Desk
+from gateway.events.times import rfc3339
+from gateway.ledger.wallets import Wallet, WalletShelf
+from gateway.store.batch import Batch, Shelf
+from gateway.store.tables import held_reports
+from gateway.subscribers.lines import IMSI, MSISDN, LineShelf
+from gateway.subscribers.profiles import ProfileShelf
+
+LARGEST: Final = (1 << 63) - 1
+"""The largest number of units that a usage record can say."""
+COLUMNS: Final = (
+    "id",
+    "state",
+    "reason",
+    "arrived_at",
+    "event_time",
+    "msisdn",
+    "imsi",
+    "session_id",
+    "service",
+    "rating_group",
+    "octets",
+    "seconds",
+    "units",
+    "peer",
+    "decided_at",
+    "decided_by",
+    "note",
+    "record_id",
+)
+
+
+class ReviewRefused(ValueError):
+    """A held report that cannot be decided so; `code` is stable, the text says why and what to do."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        """Take the code and the sentence."""
+        super().__init__(detail)
+        self.code = code
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """What became of a held report: its state, and the usage record and price in micro-units where it was booked."""
+
+    state: str
+    record_id: int | None = None
+    price: int = 0
+    currency: str = ""
+
+
+def read(connection: Connection, *, after: int, limit: int, decided: bool) -> list[dict[str, Any]]:
+    """Give at most `limit` held reports numbered above `after`, in the order in which they came; the open ones, or all."""
+    rows = select(held_reports).where(held_reports.c.id > after).order_by(held_reports.c.id).limit(limit)
+    if not decided:
+        rows = rows.where(held_reports.c.state == OPEN)
+    return [
+        {
+            "id": str(row.id),
+            "state": row.state,
+            "reason": row.reason,
+            "arrived_at": rfc3339(row.arrived_at),
+            "event_time": rfc3339(row.event_at),
+            "msisdn": row.msisdn,
+            "imsi": row.imsi,
+            "session_id": row.session_id,
+            "service": row.service,
+            "rating_group": row.rating_group,
+            "octets": int(row.octets),
+            "seconds": int(row.seconds),
+            "units": int(row.units),
+            "peer": row.peer,
+            "decided_at": None if row.decided_at is None else rfc3339(row.decided_at),
+            "decided_by": row.decided_by or None,
+            "note": row.note or None,
+            "record_id": None if row.usage_id is None else str(row.usage_id),
+        }
+        for row in connection.execute(rows)
+    ]
+
+
+class HeldReportShelf(Shelf[int, Any]):
+    """The held reports that a batch decides on, by id, locked before anything else."""
+
+    rank: ClassVar[int] = 5
+
+    def load(self, connection: Connection, keys: set[int]) -> None:
+        """Read and lock these reports."""
+        found = select(held_reports).where(held_reports.c.id.in_(keys)).order_by(held_reports.c.id)
+        for row in connection.execute(found.with_for_update()):
+            self.rows[row.id] = row
+
+
+class _Decide:
+    """A decision on one open report."""
+
+    alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (HeldReportShelf,)
+
+    def __init__(self, report_id: int, actor: str, note: str) -> None:
+        """Take the report's id, who decides, and why."""
+        self._id, self._actor, self._note = report_id, actor, note
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+        """Name the report."""
+        return (self._id,) if isinstance(shelf, HeldReportShelf) else ()
+
+    def _open(self, batch: Batch) -> Any:  # noqa: ANN401  (a row)
+        row = batch.shelf(HeldReportShelf).get(self._id)
+        if row is None:
+            raise ReviewRefused("review.unknown", f"there is no held report {self._id}")
+        if row.state != OPEN:
+            raise ReviewRefused(
+                "review.decided", f"held report {self._id} was {row.state} already; nothing was changed"
+            )
+        return row
+
+    def _close(self, batch: Batch, decided: Decided) -> Decided:
+        change = {
+            "state": decided.state,
+            "decided_at": batch.now,
+            "decided_by": self._actor[:64],
+            "note": self._note,
+            "usage_id": decided.record_id,
+        }
+        batch.connection.execute(update(held_reports).where(held_reports.c.id == self._id).values(change))
+        batch.shelf(HeldReportShelf).rows.pop(self._id)  # a second decision in this batch finds it gone
+        return decided
+
+
+class DropReport(_Decide):
+    """A report that was no usage: it is kept as evidence, and booked nowhere."""
+
+    def decide(self, batch: Batch) -> Decided | ReviewRefused:
+        """Give its new state."""
+        try:
+            self._open(batch)
+        except ReviewRefused as refused:
+            return refused
+        return self._close(batch, Decided(DROPPED))
+
+
+class BookReport(_Decide):
+    """A report that was usage after all: charged to whom it belongs, at the price and the choice of its own time."""
+
+    touches: ClassVar[tuple[type, ...]] = (HeldReportShelf, LineShelf, SessionShelf, WalletShelf, ProfileShelf)
+
+    def __init__(self, report_id: int, actor: str, note: str, desk: Desk) -> None:
+        """Take what a decision takes, and what it is priced with."""
+        super().__init__(report_id, actor, note)
+        self._desk = desk
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the report, then its numbers and session, then the subscriber whom they lead to."""
+        if isinstance(shelf, HeldReportShelf):
+            return (self._id,)
+        row = batch.shelf(HeldReportShelf).get(self._id)
+        if row is None:
+            return ()
+        if isinstance(shelf, LineShelf):
+            return [number for number in (row.imsi, row.msisdn) if number]
+        if isinstance(shelf, SessionShelf):
+            return (row.session_id,)
+        owner = self._owner(batch, row)
+        return () if owner is None else (owner,)
+
+    def decide(self, batch: Batch) -> Decided | ReviewRefused:
+        """Charge it, or say why it cannot be."""
+        try:
+            return self._book(batch, self._open(batch))
+        except ReviewRefused as refused:
+            return refused
+
+    def _owner(self, batch: Batch, row: Any) -> int | None:  # noqa: ANN401  (a row)
+        if row.subscriber_id is not None:
+            return int(row.subscriber_id)
+        lines = batch.shelf(LineShelf)
+        by_imsi = lines.owner(IMSI, row.imsi, row.event_at) if row.imsi else None
+        if by_imsi is not None or row.imsi or not row.msisdn:
+            return by_imsi
+        return lines.owner(MSISDN, row.msisdn, row.event_at)
+
+    def _book(self, batch: Batch, row: Any) -> Decided:  # noqa: ANN401  (a row)
+        used = Used(int(row.octets), int(row.seconds), int(row.units))
+        if max(used.octets, used.seconds, used.units) > LARGEST:
+            raise ReviewRefused("review.size", "it reports more than a record can say: nobody used that; drop it")
+        owner = self._owner(batch, row)
+        wallet = batch.shelf(WalletShelf).get(owner) if owner is not None else None
+        profile = batch.shelf(ProfileShelf).get(owner) if owner is not None else None
+        if wallet is None or profile is None:
+            raise ReviewRefused("review.subscriber", "nobody has its numbers: bring the line in first, or drop it")
+        request = _request(row, used, batch.now)
+        plan = self._desk.tariff.plans.get(profile.plan_at(request.as_of) or "")
+        if plan is None or plan.currency != wallet.currency:
+            raise ReviewRefused("review.price", "the subscriber's plan has no price: put the plan back, or drop it")
+        session = self._session(batch, row, request, wallet)
+        case = Case(request, session, wallet, profile, plan, self._desk.tariff, batch.now, batch.take_id)
+        (item,) = request.items
+        case.sell_bundle([(item, (used,))])
+        case.charge(item, (used,))
+        session.changed = not session.fresh
+        self._desk.book(batch, case.entries, case.usage)
+        (record,) = case.usage
+        return self._close(batch, Decided(BOOKED, record.id, record.price, record.currency))
+
+    def _session(self, batch: Batch, row: Any, request: ChargingRequest, wallet: Wallet) -> Session:  # noqa: ANN401  (a row)
+        """Give the report's own session, so that its price goes on from what was used there; else one that nobody keeps."""
+        session = batch.shelf(SessionShelf).get(row.session_id)
+        if session is not None and session.subscriber_id == wallet.subscriber_id:
+            return session
+        return Session(
+            id=0,
+            session_id=row.session_id,
+            subscriber_id=wallet.subscriber_id,
+            node=batch.node.id,
+            peer=row.peer,
+            origin_host=row.origin_host,
+            service=row.service,
+            opened_at=request.event_at,
+            updated_at=batch.now,
+            expires_at=0,
+            closed_at=batch.now,
+            reserved=0,
+            groups={},
+            terminated=True,
+            fresh=True,
+        )
+
+
+def _request(row: Any, used: Used, now: int) -> ChargingRequest:  # noqa: ANN401  (a row)
+    """Give the report as a request that only reports it, at its own time."""
+    return ChargingRequest(
+        session_id=row.session_id,
+        origin_host=row.origin_host,
+        peer=row.peer,
+        request_type=TERMINATION,
+        request_number=row.request_number,
+        service=row.service,
+        event_at=row.event_at,
+        as_of=max(row.event_at, min(row.event_at + MICROSECONDS - 1, now)),
+        imsi=row.imsi,
+        msisdn=row.msisdn,
+        items=(Item(row.rating_group, (), (used,), None),),
+        digest=0,
+        inconsistent=False,
+        traffic=Traffic(row.traffic),
+    )

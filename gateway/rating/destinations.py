@@ -1,0 +1,106 @@
+"""What a called address is to rating: an emergency, a free number, or one with a price.
+
+Emergency numbers and the other short numbers that are free to call everywhere in a country (116xxx, the text relay 18000) are
+taken from libphonenumber's metadata for the operator's country, and from 3GPP TS 22.101 §10.1.1, which lists the numbers that
+every handset treats as an emergency call. A URN `urn:service:sos` is one too (RFC 5031 §4.2).
+"""
+
+import re
+from enum import IntEnum
+from functools import lru_cache
+from typing import Final
+from urllib.parse import unquote
+
+import phonenumbers
+from phonenumbers import shortnumberinfo
+from phonenumbers.shortnumberinfo import ShortNumberCost
+
+EVERYWHERE: Final = frozenset({"000", "08", "110", "112", "118", "119", "911", "999"})
+"""Emergency numbers of any handset, whichever country it is in (TS 22.101 §10.1.1 a and c)."""
+FREEPHONE: Final = frozenset({"GB"})
+"""Countries whose toll-free numbers cost nothing from a mobile, too: 0800 and 0808 in the UK (Ofcom, since July 2015)."""
+LONGEST_SHORT: Final = 6
+"""Digits of the longest short number that is looked up, such as 116123."""
+LONGEST: Final = 128
+"""Characters of an address that are looked at: no number and no user part of a number is longer."""
+_SEPARATORS: Final = re.compile(r"[\s().-]")
+_SOS: Final = re.compile(r"urn:service:sos(\.[a-z0-9.-]*)?$|sos$", re.IGNORECASE)
+
+
+class Destination(IntEnum):
+    """How a called address is treated."""
+
+    ORDINARY = 0
+    """It has the plan's price."""
+    FREE = 1
+    """It costs nothing; a line that may not be served is refused it all the same."""
+    EMERGENCY = 2
+    """It costs nothing, nothing is held for it, and it is never refused."""
+
+
+@lru_cache(4096)
+def destination(address: str, country: str) -> Destination:
+    """Classify an address as it was called.
+
+    `address` is a number, a tel or sip URI (RFC 3966, RFC 3261) or an emergency URN; `country` the ISO 3166 code of the country
+    where a number without an international prefix is meant. What cannot be read is ORDINARY.
+    """
+    dialled = _dialled(address[:LONGEST])
+    if _SOS.match(dialled):
+        return Destination.EMERGENCY
+    number = _SEPARATORS.sub("", dialled)
+    international = number.startswith("+")
+    digits = number.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        return Destination.ORDINARY
+    if _is_free_short(digits if not international else "", country) or _is_free_short(
+        _national(digits, country), country
+    ):
+        return Destination.EMERGENCY
+    return Destination.FREE if country in FREEPHONE and _is_freephone(number, country) else Destination.ORDINARY
+
+
+def _dialled(address: str) -> str:
+    """Give what was dialled out of a URI: its user part, without parameters."""
+    scheme, colon, rest = address.strip().partition(":")
+    if not colon or scheme.lower() == "urn":
+        return address.strip()
+    if scheme.lower() in ("sip", "sips"):
+        rest = rest.partition("@")[0] or rest
+    elif scheme.lower() != "tel":
+        return address.strip()
+    return unquote(rest.partition(";")[0])
+
+
+def _national(digits: str, country: str) -> str:
+    """Give a short number without its country's calling code, as some switches write it (`44999`); else an empty text."""
+    code = str(phonenumbers.country_code_for_region(country))
+    rest = digits.removeprefix("00").removeprefix(code)
+    return rest if rest != digits and len(rest) <= LONGEST_SHORT else ""
+
+
+def _is_free_short(digits: str, country: str) -> bool:
+    """Tell an emergency number, and a short number that is free to call in the country."""
+    if not digits or len(digits) > LONGEST_SHORT:
+        return False
+    if digits in EVERYWHERE or shortnumberinfo.is_emergency_number(digits, country):
+        return True
+    number = phonenumbers.PhoneNumber(
+        country_code=phonenumbers.country_code_for_region(country), national_number=int(digits)
+    )
+    return bool(shortnumberinfo.expected_cost_for_region(number, country) == ShortNumberCost.TOLL_FREE)
+
+
+def _is_freephone(number: str, country: str) -> bool:
+    if number.startswith("00"):
+        number = f"+{number[2:]}"
+    try:
+        parsed = phonenumbers.parse(number, country)
+        if phonenumbers.region_code_for_number(parsed) != country:
+            parsed = phonenumbers.parse(f"+{number.lstrip('+')}", country)  # E.164 digits without the plus
+    except phonenumbers.NumberParseException:
+        return False
+    return (
+        phonenumbers.region_code_for_number(parsed) == country
+        and phonenumbers.number_type(parsed) == phonenumbers.PhoneNumberType.TOLL_FREE
+    )

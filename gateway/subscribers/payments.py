@@ -1,0 +1,167 @@
+"""Money that customers pay in: booked once a payment, within what a wallet may hold, in its own currency."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.ledger.accounts import CASH
+from gateway.ledger.books import Books
+from gateway.ledger.entries import Entry
+from gateway.ledger.money import format_amount
+from gateway.ledger.wallets import Wallet
+from gateway.store.batch import Batch, Shelf
+from gateway.store.keys import Kept, KeyConflict, KeyShelf, digest
+from gateway.store.statements import SelectAmong
+from gateway.store.tables import payments
+from gateway.subscribers.changes import Change, SubscriberUnknown
+from gateway.subscribers.lines import MSISDN
+
+_PAYMENTS = SelectAmong(
+    select(
+        payments.c.channel,
+        payments.c.reference,
+        payments.c.subscriber_id,
+        payments.c.amount,
+        payments.c.currency,
+    ),
+    payments.c.reference,
+    str,
+)
+EVERY_CHANNEL = ""
+"""The channel of references that were booked before channels were told apart."""
+
+
+class PaymentRefused(ValueError):
+    """A payment that may not be booked: another currency than the wallet's, or more than a wallet may hold."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        """Take a stable code and a sentence."""
+        super().__init__(detail)
+        self.code = code
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """Money that came in: micro-units of a currency by a channel, under the reference that the channel gave it, once for ever.
+
+    A channel is whoever takes payments: one of the API's tokens, or the people at the command line.
+    """
+
+    channel: str
+    reference: str
+    amount: int
+    currency: str
+
+
+class ToppedUp(msgspec.Struct, frozen=True):
+    """The balance after a top-up, in micro-units; `repeated` if this payment was booked before: then as it stands now."""
+
+    subscriber_id: int
+    currency: str
+    balance: int
+    repeated: bool = False
+
+
+class Booked(msgspec.Struct, frozen=True):
+    """What a payment was booked as."""
+
+    subscriber_id: int
+    amount: int
+    currency: str
+
+
+class PaymentShelf(Shelf[str, dict[str, Booked]]):
+    """The payments of the references that a batch names, by reference and then channel."""
+
+    rank: ClassVar[int] = 11
+
+    def load(self, connection: Connection, keys: set[str]) -> None:
+        """Read whatever was booked under these references."""
+        for channel, reference, *kept in _PAYMENTS.run(connection, keys):
+            self.rows.setdefault(reference, {})[channel] = Booked(*kept)
+
+    def after_locks(self, connection: Connection, keys: set[str]) -> None:
+        """Read again what another gateway may have booked before the wallets were locked."""
+        if connection.dialect.name != "sqlite":
+            self.load(connection, keys)
+
+    def find(self, channel: str, reference: str) -> Booked | None:
+        """Give what a channel's reference was booked as, None if it is new."""
+        known = self.rows.get(reference, {})
+        return known.get(channel) or known.get(EVERY_CHANNEL)
+
+    def keep(self, batch: Batch, payment: Payment, subscriber_id: int) -> None:
+        """Remember a payment, with the batch."""
+        kept = Booked(subscriber_id, payment.amount, payment.currency)
+        self.rows.setdefault(payment.reference, {})[payment.channel] = kept
+        batch.add(payments, (payment.channel, payment.reference, *msgspec.structs.astuple(kept), batch.now))
+
+
+class TopUp(Change):
+    """Money paid in by a customer: cash -> wallet, once a payment."""
+
+    touches: ClassVar[tuple[type, ...]] = (PaymentShelf, KeyShelf, *Change.touches)
+
+    def __init__(
+        self, number: str, payment: Payment, books: Books, *, wallet_limit: int, idempotency_key: str | None = None
+    ) -> None:
+        """Take the line's MSISDN, the payment, what a wallet may hold at most in micro-units, and the request's own key."""
+        super().__init__(MSISDN, number)
+        self._payment, self._books, self._limit, self._key = payment, books, wallet_limit, idempotency_key
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the reference and the key too."""
+        if isinstance(shelf, PaymentShelf):
+            return (self._payment.reference,)
+        if isinstance(shelf, KeyShelf):
+            return () if self._key is None else (self._key,)
+        return super().keys(shelf, batch)
+
+    def decide(self, batch: Batch) -> ToppedUp | SubscriberUnknown | KeyConflict | PaymentRefused:
+        """Book the payment, or tell that it was booked before."""
+        wallet = self._wallet(batch)
+        if wallet is None:
+            return SubscriberUnknown("no subscriber has this number")
+        if self._key is None:
+            return self._book(batch, wallet)
+        keys, scope = batch.shelf(KeyShelf), f"topup:{self._payment.channel}"
+        asked = digest(wallet.subscriber_id, *msgspec.structs.astuple(self._payment))
+        used = keys.find(scope, self._key)
+        if used is not None and used.digest != asked:
+            return KeyConflict(f"the key {self._key!r} was used before, for another top-up")
+        booked = self._book(batch, wallet)
+        if used is None and isinstance(booked, ToppedUp):
+            keys.keep(batch, scope, self._key, Kept(asked, b""))
+        return booked
+
+    def _book(self, batch: Batch, wallet: Wallet) -> ToppedUp | KeyConflict | PaymentRefused:
+        payment = self._payment
+        known = batch.shelf(PaymentShelf).find(payment.channel, payment.reference)
+        if known is not None:
+            return _repeated(known, payment, wallet)
+        if payment.currency != wallet.currency:
+            detail = f"currency: the wallet is in {wallet.currency}, the payment in {payment.currency}"
+            return PaymentRefused("topup.currency", detail)
+        if wallet.balance + payment.amount > self._limit:
+            limit = format_amount(self._limit, wallet.currency)
+            detail = f"amount: the wallet would hold more than {limit} {wallet.currency} (charging.wallet_limit)"
+            return PaymentRefused("topup.limit", detail)
+        entry = Entry(
+            kind="topup",
+            debit=self._books.account(CASH),
+            credit=wallet.subscriber_id,
+            amount=payment.amount,
+            currency=wallet.currency,
+            event_at=batch.now,
+            reference=payment.reference,
+        )
+        self._books.move(batch, entry)
+        batch.shelf(PaymentShelf).keep(batch, payment, wallet.subscriber_id)
+        return ToppedUp(wallet.subscriber_id, wallet.currency, wallet.balance)
+
+
+def _repeated(known: Booked, payment: Payment, wallet: Wallet) -> ToppedUp | KeyConflict:
+    if known != Booked(wallet.subscriber_id, payment.amount, payment.currency):
+        return KeyConflict(f"reference {payment.reference!r} was booked before, for another line, amount or currency")
+    return ToppedUp(wallet.subscriber_id, wallet.currency, wallet.balance, repeated=True)

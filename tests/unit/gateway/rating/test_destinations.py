@@ -1,0 +1,50 @@
+import pytest
+
+from gateway.rating.destinations import LONGEST, Destination, destination
+
+EMERGENCY, FREE, ORDINARY = Destination.EMERGENCY, Destination.FREE, Destination.ORDINARY
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("112", "911", "999", "000", "118", "18000", "116000", "116123"),
+        *("tel:999", "tel:112;phone-context=+44", "tel:%39%39%39", "TEL:999", " 999 ", "9-9-9"),
+        *("sip:999@ims.example", "sips:112@ims.example;user=phone", "sip:112;phone-context=x@ims.example"),
+        *("+44999", "0044112", "44999", "sip:+44999@ims.example", "sip:%2B44116123@ims.example"),
+        *("urn:service:sos", "URN:SERVICE:SOS", "urn:service:sos.ambulance", "sip:sos@home.example"),
+    ],
+)
+def test_emergencies_and_helplines_of_the_uk_however_they_are_written(address):
+    assert destination(address, "GB") is EMERGENCY
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["08001111", "0800 1111", "tel:+44-800-1111", "448001111", "00448080000000", "sip:+448088000000@x.example"],
+)
+def test_freephone_numbers_of_the_uk(address):
+    assert destination(address, "GB") is FREE
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("447700900123", "+441164960000", "01164960000", "441164960000", "118118", "0909 8790123", "101", "70070"),
+        *("+18005551234", "tel:+4411612345678", "1164", "urn:service:counseling", "urn:service:sosx", "mailto:999@x"),
+        *("", "+", "abc", "٩٩٩", "9" * 5000, "sip:@", "sip:", "tel:", "999,999", "sip:alice@999.example", "\0"),
+    ],
+)
+def test_everything_else_has_a_price(address):
+    assert destination(address, "GB") is ORDINARY
+
+
+def test_the_country_says_which_short_numbers_are_free():
+    assert [destination("988", country) for country in ("US", "GB")] == [EMERGENCY, ORDINARY]
+    assert [destination("18000", country) for country in ("US", "GB")] == [ORDINARY, EMERGENCY]
+    assert [destination("15", country) for country in ("FR", "GB")] == [EMERGENCY, ORDINARY]
+    assert destination("+18005551234", "US") is ORDINARY  # the call is free, the mobile's minutes are not
+
+
+def test_no_more_of_an_address_is_looked_at_than_a_number_can_have():
+    assert destination(" " * LONGEST + "999", "GB") is ORDINARY
