@@ -85,7 +85,7 @@ def call(settings: Settings, action: str, params: dict[str, Any], *, timeout: fl
 def _object(content: bytes) -> dict[str, Any] | None:
     try:
         answer = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 

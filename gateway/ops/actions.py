@@ -15,11 +15,14 @@ from gateway.events.times import rfc3339
 from gateway.house import House
 from gateway.ledger import balances, checking, journal
 from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
-from gateway.ops import inventory
+from gateway.ops import inventory, parameters
+from gateway.ops.parameters import MAX_ID
 from gateway.ops.problems import Problem, bad_request, conflict, not_found
 from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
+from gateway.store.fitting import length_of
 from gateway.store.keys import KeyConflict
+from gateway.store.tables import idempotency_keys
 from gateway.subscribers import showing
 from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown, TopUp
 from gateway.subscribers.enrolment import Enrol, Enrolled, RowInvalid, read_row
@@ -64,8 +67,8 @@ def need(role: str, least: str) -> None:
 def import_subscribers(house: House, params: Params) -> dict[str, Any]:
     """Import rows, each by itself: {rows: [{msisdn, imsi, ...}]} -> {results: [{outcome, message, subscriber_id}]}."""
     rows = params.get("rows")
-    if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(isinstance(row, dict) for row in rows):
-        raise bad_request("import.rows", f"rows: give a list of at most {MAX_ROWS} objects")
+    if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(map(inventory.is_row, rows)):
+        raise bad_request("import.rows", f"rows: give a list of at most {MAX_ROWS} objects of texts")
     plans, causes = house.settings.plans, house.open_causes
     results: list[Enrolled | None] = []
     units = []
@@ -83,7 +86,7 @@ def import_subscribers(house: House, params: Params) -> dict[str, Any]:
 
 def show_subscriber(house: House, params: Params) -> dict[str, Any]:
     """Tell a subscriber by any of its numbers: {number}."""
-    number = _text(params, "number").lstrip("+")
+    number = parameters.text(params, "number").lstrip("+")
     with house.reading() as connection:
         subscriber_id = showing.find(connection, number)
         if subscriber_id is None:
@@ -94,12 +97,13 @@ def show_subscriber(house: House, params: Params) -> dict[str, Any]:
 def top_up(house: House, params: Params) -> dict[str, Any]:
     """Book money paid in: {number, amount, reference}; the same reference again books nothing."""
     try:
-        number, amount = msisdn(_text(params, "number")), parse_amount(_text(params, "amount"))
+        number = msisdn(parameters.text(params, "number"))
+        amount = parse_amount(parameters.text(params, "amount"))
     except (IdentifierInvalid, AmountInvalid) as error:
         raise bad_request("topup.invalid", str(error)) from None
     if amount <= 0:
         raise bad_request("topup.invalid", "amount: a top-up is more than zero")
-    reference = _text(params, "reference")
+    reference = parameters.text(params, "reference", length_of(idempotency_keys.c.key))
     result = house.lane.run(TopUp(MSISDN, number, amount, reference, house.books))
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))
@@ -119,7 +123,8 @@ def choose_causes(house: House, params: Params) -> dict[str, Any]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise bad_request("cause.invalid", "causes: give a list of `cause` or `cause=percent`")
     try:
-        number, shares = msisdn(_text(params, "number")), parse(texts, house.open_causes)
+        number = msisdn(parameters.text(params, "number"))
+        shares = parse(texts, house.open_causes)
     except (IdentifierInvalid, ChoiceInvalid) as error:
         raise bad_request("cause.invalid", str(error)) from None
     result = house.lane.run(ChooseCauses(MSISDN, number, shares))
@@ -133,9 +138,10 @@ def choose_causes(house: House, params: Params) -> dict[str, Any]:
 
 def export_usage(house: House, params: Params) -> dict[str, Any]:
     """Give a page of usage records: {after, start, end} -> {columns, rows, next}; `next` is None on the last page."""
-    after = int(params.get("after") or 0)
+    after = parameters.whole(params, "after", 0, MAX_ID)
+    start, end = (parameters.time_or_none(params, name) for name in ("start", "end"))
     with house.reading() as connection:
-        rows = export.read(connection, after=after, limit=MAX_ROWS, start=params.get("start"), end=params.get("end"))
+        rows = export.read(connection, after=after, limit=MAX_ROWS, start=start, end=end)
     last = int(rows[-1]["record_id"]) if len(rows) == MAX_ROWS else None
     return {"columns": list(export.COLUMNS), "rows": rows, "next": last}
 
@@ -159,9 +165,9 @@ def list_balances(house: House, _params: Params) -> dict[str, Any]:
 
 def read_journal(house: House, params: Params) -> dict[str, Any]:
     """Give a page of the journal: {after, limit} -> {rows, next}."""
-    limit = min(int(params.get("limit") or 100), MAX_ROWS)
+    limit, after = parameters.limit(params, 100, MAX_ROWS), parameters.whole(params, "after", 0, MAX_ID)
     with house.reading() as connection:
-        rows = journal.read(connection, after=int(params.get("after") or 0), limit=limit)
+        rows = journal.read(connection, after=after, limit=limit)
     for row in rows:
         row["at"], row["event_at"] = rfc3339(row["at"]), rfc3339(row["event_at"])
     return {"rows": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
@@ -169,10 +175,10 @@ def read_journal(house: House, params: Params) -> dict[str, Any]:
 
 def list_events(house: House, params: Params) -> dict[str, Any]:
     """Give events of the outbox: {after, limit} -> {rows}."""
-    limit = min(int(params.get("limit") or 20), MAX_ROWS)
-    after = params.get("after")
+    limit = parameters.limit(params, 20, MAX_ROWS)
+    after = None if params.get("after") is None else parameters.whole(params, "after", 0, MAX_ID)
     with house.reading() as connection:
-        return {"rows": events_reading.recent(connection, limit, None if after is None else int(after))}
+        return {"rows": events_reading.recent(connection, limit, after)}
 
 
 def _enrolled(result: Enrolled | StoreError) -> dict[str, Any]:
@@ -180,13 +186,6 @@ def _enrolled(result: Enrolled | StoreError) -> dict[str, Any]:
         return {"outcome": "refused", "subscriber_id": None, "message": f"{result.code}: {result}"}
     number = None if result.subscriber_id is None else str(result.subscriber_id)
     return {"outcome": result.outcome, "subscriber_id": number, "message": mask(result.message)}
-
-
-def _text(params: Params, name: str) -> str:
-    value = params.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= 255:
-        raise bad_request("params.text", f"{name}: give a text of 1 to 255 characters")
-    return value
 
 
 ACTIONS: dict[str, Action] = {

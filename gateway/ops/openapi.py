@@ -210,6 +210,10 @@ def codes(route: Route) -> dict[int, list[str]]:
     if route.body is not None:
         found[413] = ["http.413"]
         found[503].append("gateway.draining")
+    if route.method == "post":
+        found.setdefault(400, []).append("body.broken")
+        found[408], found[415] = ["body.slow"], ["body.encoding"]
+    found[500] = ["http.500"]
     if route.key and "topups" in route.path:
         found[503].remove("gateway.draining")
     return dict(sorted(found.items()))
