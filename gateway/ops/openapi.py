@@ -213,6 +213,7 @@ def codes(route: Route) -> dict[int, list[str]]:
     if route.method == "post":
         found.setdefault(400, []).append("body.broken")
         found[408], found[415] = ["body.slow"], ["body.encoding"]
+    found.setdefault(400, []).append("http.400")
     found[500] = ["http.500"]
     if route.key and "topups" in route.path:
         found[503].remove("gateway.draining")

@@ -1,7 +1,6 @@
 """The gateway's HTTP faces: health and metrics on TCP, the commands' actions on a Unix socket (0660, role by uid)."""
 
 import asyncio
-import logging
 import os
 import socket
 import struct
@@ -10,30 +9,29 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 from aiohttp import web
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway.house import House
 from gateway.ops import openapi
 from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need
+from gateway.ops.connections import Listener
 from gateway.ops.metrics import Metrics
 from gateway.ops.problems import Problem, bad_request, not_found
 from gateway.ops.texts import Texts
-from gateway.ops.web_requests import CALLER, MAX_BODY, caller_of, json_response, read_json, read_object
+from gateway.ops.web_requests import (
+    CALLER,
+    MAX_BODY,
+    caller_of,
+    json_response,
+    problem_response,
+    read_json,
+    read_object,
+)
 from gateway.store.errors import StoreError, StoreUnavailable
 
-HTTP_LIMITS: Final[Mapping[str, Any]] = {
-    "auto_decompress": False,  # a body of a kilobyte may unpack to a gigabyte, and does so before anybody asks for it
-    "lingering_time": 1.0,  # seconds for which the rest of a refused body is read and dropped, so that the answer arrives
-    "keepalive_timeout": 20.0,  # seconds for a request's whole header, and between two requests
-    "max_line_size": 8190,
-    "max_field_size": 8190,
-    "max_headers": 64,
-}
-"""What a connection may take of us, as `aiohttp.web.RequestHandler` names it; octets where nothing else is said."""
 Health = Callable[[], dict[str, bool]]
 Status = Callable[[], dict[str, Any]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -65,7 +63,7 @@ class Server:
         self._house, self._metrics, self._texts, self._actions = house, metrics, texts, actions
         self._routes, self._open_paths = routes, open_paths
         self._live, self._ready, self._status, self._alarm = live, ready, status, alarm
-        self._runners: list[web.AppRunner] = []
+        self._listeners: list[Listener] = []
         self.port = 0
 
     async def start(self) -> None:
@@ -76,8 +74,8 @@ class Server:
 
     async def stop(self) -> None:
         """Finish the requests at hand and unbind."""
-        for runner in self._runners:
-            await runner.cleanup()
+        for listener in self._listeners:
+            await listener.close()
         self._house.settings.api.socket.unlink(missing_ok=True)
 
     async def _listen_tcp(self, host: str, port: int) -> int:
@@ -89,23 +87,14 @@ class Server:
         app.router.add_post("/v1/sms/batch", self._post_sms_batch)
         app.router.add_get("/v1/sms/{id}", self._get_sms)
         app.router.add_routes([openapi.served(), *self._routes])
-        runner = await self._run(app)
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        return int(runner.addresses[0][1])
+        self._listeners.append(Listener(app))
+        return await self._listeners[-1].on_port(host, port)
 
     async def _listen_unix(self, path: Path) -> None:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems])
         app.router.add_post("/v1/actions/{action}", self._act)
-        await web.SockSite(await self._run(app), _unix_listener(path)).start()
-
-    async def _run(self, app: web.Application) -> web.AppRunner:
-        runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=2, logger=_silent(), **HTTP_LIMITS
-        )
-        await runner.setup()
-        self._runners.append(runner)
-        return runner
+        self._listeners.append(Listener(app))
+        await self._listeners[-1].on_socket(_unix_listener(path))
 
     @web.middleware
     async def _problems(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -122,12 +111,7 @@ class Server:
             found = Problem(HTTPStatus(error.status), f"http.{error.status}", error.reason)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with us ends here, and the client learns that it is)
             found = self._failed(request, error)
-        response = web.Response(
-            body=msgspec.json.encode(found.body()), status=int(found.status), content_type="application/problem+json"
-        )
-        if not request.content.at_eof():
-            response.force_close()  # what is left of a body that nobody wants is not the next request
-        return response
+        return problem_response(request, found)
 
     def _failed(self, request: web.Request, error: Exception) -> Problem:
         route = request.match_info.route.resource
@@ -212,13 +196,6 @@ def _unix_listener(path: Path) -> socket.socket:
 
 async def _params(request: web.Request) -> dict[str, Any]:
     return await read_object(request, "params.json", empty=b"{}")
-
-
-def _silent() -> logging.Logger:
-    """Make a logger for aiohttp, which writes a traceback for each stranger that speaks no HTTP; ours are events."""
-    logger = logging.getLogger("gateway.http")
-    logger.disabled = True
-    return logger
 
 
 def _origin(error: BaseException) -> str:

@@ -70,6 +70,15 @@ def _too_large(most: int, code: str) -> Problem:
     return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code, f"a body has at most {most} octets: give it in parts")
 
 
+def problem_response(request: web.BaseRequest, problem: Problem) -> web.Response:
+    """Refuse a request; where its body was not read, the connection ends: its rest must not cost more than it has."""
+    body = msgspec.json.encode(problem.body())
+    response = web.Response(body=body, status=int(problem.status), content_type="application/problem+json")
+    if not request.content.at_eof():
+        response.force_close()
+    return response
+
+
 def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
     """Answer with JSON."""
     return web.Response(body=msgspec.json.encode(value), status=int(status), content_type="application/json")
