@@ -5,6 +5,8 @@ import re
 MICRO = 1_000_000
 CURRENCIES = {"GBP": 2, "USD": 2, "EUR": 2}
 """ISO 4217 minor-unit digits of the currencies that the gateway keeps books in."""
+MOST_PAID_IN = 1_000_000_000 * MICRO
+"""The most that is paid in at once; thousands of such payments still add up within the 64 bits of a balance."""
 _AMOUNT = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 

@@ -14,7 +14,7 @@ from gateway.events import reading as events_reading
 from gateway.events.times import rfc3339
 from gateway.house import House
 from gateway.ledger import balances, checking, journal
-from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
+from gateway.ledger.money import MICRO, MOST_PAID_IN, AmountInvalid, format_amount, parse_amount
 from gateway.ops import inventory, parameters
 from gateway.ops.parameters import MAX_ID
 from gateway.ops.problems import Problem, bad_request, conflict, not_found
@@ -101,8 +101,9 @@ def top_up(house: House, params: Params) -> dict[str, Any]:
         amount = parse_amount(parameters.text(params, "amount"))
     except (IdentifierInvalid, AmountInvalid) as error:
         raise bad_request("topup.invalid", str(error)) from None
-    if amount <= 0:
-        raise bad_request("topup.invalid", "amount: a top-up is more than zero")
+    if not 0 < amount <= MOST_PAID_IN:
+        most = MOST_PAID_IN // MICRO
+        raise bad_request("topup.invalid", f"amount: a top-up is more than zero, and at most {most}")
     reference = parameters.text(params, "reference", length_of(idempotency_keys.c.key))
     result = house.lane.run(TopUp(MSISDN, number, amount, reference, house.books))
     if isinstance(result, SubscriberUnknown):

@@ -10,7 +10,7 @@ from gateway.charity.policies import WHOLE
 from gateway.ledger.accounts import OPENING
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
-from gateway.ledger.money import AmountInvalid, parse_amount
+from gateway.ledger.money import MICRO, MOST_PAID_IN, AmountInvalid, parse_amount
 from gateway.rating.plans import Plan
 from gateway.store.batch import Batch, Shelf
 from gateway.store.keys import Kept, KeyShelf, digest
@@ -51,8 +51,8 @@ def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: I
     text = {name: (row.get(name) or "").strip() for name in COLUMNS}
     try:
         balance = _balance(text["balance"] or "0")
-        if balance < 0:
-            raise RowInvalid("balance: an opening balance is not negative")
+        if not 0 <= balance <= MOST_PAID_IN:
+            raise RowInvalid(f"balance: an opening balance is not negative, and at most {MOST_PAID_IN // MICRO}")
         if text["plan"] not in plans:
             raise RowInvalid(f"plan: {text['plan'][:32]!r} is none of {', '.join(sorted(plans))}")
         if text["cause"]:
