@@ -34,7 +34,7 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """Refuse what is no request, or tell that an answer could not be made; the connection ends with it."""
-        del exc, message  # a parser's words, and what it was given
+        del request, exc, message  # a parser's words, and what it was given
         if status == HTTPStatus.BAD_REQUEST:
             most = LIMITS["max_line_size"]
             detail = (
@@ -43,7 +43,7 @@ class Connection(web.RequestHandler):
             found = bad_request("http.400", detail)
         else:
             found = Problem(HTTPStatus(status), f"http.{status}", "the gateway could not answer: look how things stand")
-        response = problem_response(request, found)
+        response = problem_response(found)
         response.force_close()
         return response
 

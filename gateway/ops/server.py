@@ -102,7 +102,7 @@ class Server:
         try:
             return await handler(request)
         except Problem as problem:
-            found = problem
+            found = problem.with_traceback(None)  # it would keep what was read of the body for a collector to find
         except StoreError as error:
             found = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
         except (OperationalError, InterfaceError):
@@ -111,7 +111,10 @@ class Server:
             found = Problem(HTTPStatus(error.status), f"http.{error.status}", error.reason)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with us ends here, and the client learns that it is)
             found = self._failed(request, error)
-        return problem_response(request, found)
+        response = problem_response(found)
+        if not request.content.is_eof():
+            response.force_close()  # its body still comes, and is not to cost more than it has
+        return response
 
     def _failed(self, request: web.Request, error: Exception) -> Problem:
         route = request.match_info.route.resource

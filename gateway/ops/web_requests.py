@@ -31,9 +31,10 @@ async def read_body(request: web.Request, most: int = MAX_BODY, code: str = "htt
 
     A coded body (RFC 9110 §8.4) is refused: what it unpacks to is known only when it is unpacked.
     """
-    coding = request.headers.get("Content-Encoding", "").strip()
-    if coding.lower() not in ("", "identity"):
-        detail = "the body is coded (Content-Encoding): send it as it is"
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    transfer = request.headers.get("Transfer-Encoding", "").strip().lower()
+    if coding not in ("", "identity") or transfer not in ("", "chunked"):
+        detail = "the body is coded (Content-Encoding or Transfer-Encoding): send it as it is, or in chunks"
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "body.encoding", detail)
     size = request.content_length
     if size is not None and size > most:
@@ -70,13 +71,10 @@ def _too_large(most: int, code: str) -> Problem:
     return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code, f"a body has at most {most} octets: give it in parts")
 
 
-def problem_response(request: web.BaseRequest, problem: Problem) -> web.Response:
-    """Refuse a request; where its body was not read, the connection ends: its rest must not cost more than it has."""
+def problem_response(problem: Problem) -> web.Response:
+    """Refuse a request (RFC 9457)."""
     body = msgspec.json.encode(problem.body())
-    response = web.Response(body=body, status=int(problem.status), content_type="application/problem+json")
-    if not request.content.at_eof():
-        response.force_close()
-    return response
+    return web.Response(body=body, status=int(problem.status), content_type="application/problem+json")
 
 
 def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
