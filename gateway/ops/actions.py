@@ -103,7 +103,7 @@ def top_up(house: House, params: Params) -> dict[str, Any]:
         raise bad_request("topup.invalid", str(error)) from None
     if not 0 < amount <= MOST_PAID_IN:
         most = MOST_PAID_IN // MICRO
-        raise bad_request("topup.invalid", f"amount: a top-up is more than zero, and at most {most}")
+        raise bad_request("topup.invalid", f"amount: a top-up is more than zero, and at most {most:,}")
     reference = parameters.text(params, "reference", length_of(idempotency_keys.c.key))
     result = house.lane.run(TopUp(MSISDN, number, amount, reference, house.books))
     if isinstance(result, SubscriberUnknown):

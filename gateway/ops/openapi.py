@@ -184,7 +184,8 @@ def document() -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "TPO gateway", "version": "1", "description": "Paths outside /v1/ ask whoever is not on this "
-                 "machine for a token too; problems are those of RFC 9457, each with a stable code."},
+                 "machine for a token too; problems are those of RFC 9457, each with a stable code. Bodies are sent as they "
+                 "are: a coded one (Content-Encoding) is refused unread, and so is a text that holds U+0000."},
         "paths": paths,
         "components": {"schemas": {"Problem": problem}, "securitySchemes": {"token": bearer}},
     }  # fmt: skip

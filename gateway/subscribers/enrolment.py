@@ -52,7 +52,7 @@ def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: I
     try:
         balance = _balance(text["balance"] or "0")
         if not 0 <= balance <= MOST_PAID_IN:
-            raise RowInvalid(f"balance: an opening balance is not negative, and at most {MOST_PAID_IN // MICRO}")
+            raise RowInvalid(f"balance: an opening balance is not negative, and at most {MOST_PAID_IN // MICRO:,}")
         if text["plan"] not in plans:
             raise RowInvalid(f"plan: {text['plan'][:32]!r} is none of {', '.join(sorted(plans))}")
         if text["cause"]:
