@@ -217,3 +217,26 @@ async def test_a_row_of_a_bulk_that_is_wrong_is_refused_by_its_place(gateway):
         400,
         "rows[3].iccid: the text holds U+0000: leave that character out",
     )
+
+
+ROWS = {
+    "subscriber.import": {
+        "msisdn": NUMBER, "imsi": "234150000000099", "iccid": ICCID, "plan": "payg-gb", "cause": "wwf", "balance": "1",
+    },
+    "sim.import": {"iccid": ICCID, "imsi": "234150000000099", "ki": "0" * 32, "opc": "0" * 32, "eid": "8" * 32},
+    "sim.bulk": {"kind": "activate", "iccid": ICCID, "msisdn": NUMBER, "plan": "payg-gb", "cause": "wwf", "key": "k"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("action", ROWS)
+def test_no_row_of_many_fails_whatever_one_of_its_columns_is(gateway, action):
+    door = unix_door(gateway)
+    for row in replaced(ROWS[action]):
+        status, _, content = door.knock("POST", f"/v1/actions/{action}", b'{"rows": [%s]}' % row)
+        if status == 400:
+            refusal(content)
+            continue
+        assert status == 200, content
+        [result] = json.loads(content)["results"]
+        assert "Error" not in str(result), result
+    unharmed(gateway)
