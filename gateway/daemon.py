@@ -173,6 +173,7 @@ class Daemon:
             live=self._live,
             ready=self._ready,
             status=self.status,
+            alarm=self._alarm,
         )
         await self._server.start()
         self._chores.start()

@@ -9,6 +9,8 @@ import msgspec
 
 from gateway.charging.service_information import read_called
 from gateway.rating.destinations import Destination, destination
+from gateway.store.fitting import length_of, misfit
+from gateway.store.tables import sessions
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.messages import (
@@ -24,6 +26,8 @@ E164, IMSI = 0, 1
 """Subscription-Id-Type (RFC 8506 §8.47)."""
 DIRECT_DEBITING = 0
 """Requested-Action (RFC 8506 §8.41)."""
+SESSION_ID, ORIGIN_HOST, ORIGIN_REALM, SUBSCRIPTION_ID, SUBSCRIPTION_ID_DATA = 263, 264, 296, 443, 444
+"""AVP codes (RFC 6733 §4.5, RFC 8506 §8)."""
 DATA, VOICE, SMS = "data", "voice", "sms"
 MICROSECONDS = 1_000_000
 LATE_US = 48 * 3600 * MICROSECONDS
@@ -33,6 +37,8 @@ MAX_OCTETS = 1 << 50
 MAX_UNITS = 1 << 31
 """The most that one report may carry, octets (a pebibyte) and seconds or messages; more is a fault of the client, not usage."""
 MAX_UNSIGNED64 = (1 << 64) - 1
+_LONGEST_SESSION_ID = length_of(sessions.c.session_id)
+_LONGEST_HOST, _LONGEST_PEER = length_of(sessions.c.origin_host), length_of(sessions.c.peer)
 _CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$")
 _SERVICES = {"32251": DATA, "32255": DATA, "32260": VOICE, "32276": VOICE, "32274": SMS}
 
@@ -122,14 +128,14 @@ def read(ccr: CreditControlRequest, peer: str, now: int, country: str) -> Chargi
         raise _invalid(416, ccr.cc_request_type, "CC-Request-Type is none of RFC 8506's four")
     if ccr.cc_request_type == EVENT and ccr.requested_action not in (None, DIRECT_DEBITING):
         raise _invalid(436, ccr.requested_action or 0, "only DIRECT_DEBITING is served as an event")
-    if b"\0" in ccr.session_id:
-        raise DiameterError(ResultCode.DIAMETER_INVALID_AVP_VALUE, "a Session-Id holds no NUL")
+    session_id = ccr.session_id.decode("latin-1")
+    _check_texts(ccr, session_id, peer)
     service = _service(ccr)
     items = tuple(_items(ccr, service))
     event_at = _event_at(ccr.event_timestamp, now)
     msisdn = _subscription(ccr, E164)
     return ChargingRequest(
-        session_id=ccr.session_id.decode("latin-1"),
+        session_id=session_id,
         origin_host=ccr.origin_host,
         peer=peer,
         request_type=ccr.cc_request_type,
@@ -170,6 +176,27 @@ def _is_number(address: str, msisdn: str) -> bool:
     """Tell whether an address, maybe a URI, is the customer's own number in international form."""
     number = address.partition(":")[2] or address
     return re.split("[@;]", number, maxsplit=1)[0].lstrip("+") == msisdn
+
+
+def _check_texts(ccr: CreditControlRequest, session_id: str, peer: str) -> None:
+    """Refuse a text that the store can't hold, or can't look for: its whole batch would fail with it."""
+    for code, text, most in (
+        (SESSION_ID, session_id, _LONGEST_SESSION_ID),
+        (ORIGIN_HOST, ccr.origin_host, _LONGEST_HOST),
+        (ORIGIN_HOST, peer, _LONGEST_PEER),
+        (ORIGIN_REALM, ccr.origin_realm, _LONGEST_HOST),
+    ):
+        why = misfit(text, most)
+        if why is not None:
+            octets = text.encode("latin-1" if code == SESSION_ID else "utf-8")
+            message = f"AVP {code} {why}"
+            raise DiameterError(ResultCode.DIAMETER_INVALID_AVP_VALUE, message, encode_avp(code, octets))
+    for subscription in ccr.subscription_id:
+        data = subscription.subscription_id_data
+        why = misfit(data) if subscription.subscription_id_type in (E164, IMSI) else None
+        if why is not None:
+            offending = encode_avp(SUBSCRIPTION_ID, encode_avp(SUBSCRIPTION_ID_DATA, data.encode()))
+            raise DiameterError(ResultCode.DIAMETER_INVALID_AVP_VALUE, f"Subscription-Id-Data {why}", offending)
 
 
 def _items(ccr: CreditControlRequest, service: str) -> Iterable[Item]:

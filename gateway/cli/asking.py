@@ -38,6 +38,7 @@ def _own_house(settings: Settings) -> Iterator[Ask]:
 
     from gateway.house import House  # noqa: PLC0415  (as above)
     from gateway.ops.actions import ACTIONS, ADMIN, Caller  # noqa: PLC0415  (as above)
+    from gateway.ops.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.ops.problems import Problem  # noqa: PLC0415  (as above)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
@@ -57,6 +58,7 @@ def _own_house(settings: Settings) -> Iterator[Ask]:
 
     def ask(action: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the action answers)
         try:
+            check_value(dict(params))
             return ACTIONS[action](house, params, caller)
         except Problem as problem:
             raise ActionRefused(problem.body(), where=action) from None

@@ -65,9 +65,13 @@ def call(settings: Settings, action: str, params: dict[str, Any], *, timeout: fl
     `timeout` is in seconds. Raises DaemonUnreachable, or ActionRefused where the daemon answers with an error.
     """
     path = settings.api.socket
+    try:
+        body = json.dumps(params, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        to_do = "write the command in a terminal that is set to UTF-8"
+        raise CommandFailed("a word of the command is no text in UTF-8", where=action, to_do=to_do) from None
     connection = _UnixConnection(path, timeout)
     try:
-        body = json.dumps(params).encode()
         connection.request("POST", f"/v1/actions/{action}", body, {"Content-Type": "application/json"})
         response = connection.getresponse()
         status, content = response.status, response.read()
@@ -85,7 +89,7 @@ def call(settings: Settings, action: str, params: dict[str, Any], *, timeout: fl
 def _object(content: bytes) -> dict[str, Any] | None:
     try:
         answer = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 

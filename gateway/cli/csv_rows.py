@@ -45,6 +45,9 @@ def read_rows(file: Path, required: Sequence[str], known: Sequence[str] = ()) ->
             _check_header(file, names, required, known)
             for row in reader:
                 values = {name: text for name, text in row.items() if isinstance(name, str) and isinstance(text, str)}
+                if any("\0" in text for text in values.values()):
+                    where = f"{file}:{reader.line_num}"
+                    raise CommandFailed("the file has U+0000 in a row", where=where, to_do="save it as text in UTF-8")
                 yield Row(reader.line_num, values)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error

@@ -63,6 +63,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "An error that nobody expected ended a task, a thread or the process.",
         "Keep the lines around it and report it. The store is safe: start the gateway again.",
     ),
+    "http.request.failed": LogEvent(
+        "error",
+        "A request on `route` met a mistake of ours and was answered 500; `detail` names the line, nothing of the request.",
+        "Report it with this line. What the request wanted may have been done: look how it stands.",
+        per_message=True,
+    ),
     "config.warning": LogEvent(
         "warning", "A setting works, but deserves a look.", "Read `problem`; `tpo config check` prints it too."
     ),

@@ -1,6 +1,6 @@
 """Texts in: parts become whole in any order, a redelivery is known, and the keyword service acts in the same unit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -134,7 +134,7 @@ class TakeArrival:
         """Keep a part, and give the whole text when this was its last; the sender is part of the key."""
         arrival, rows = self._arrival, tables.segments
         if arrival.total == 1:
-            return read_text([arrival.data]).text
+            return _words([arrival.data])
         same = (
             rows.c.link == arrival.centre,
             rows.c.source == arrival.source,
@@ -150,9 +150,14 @@ class TakeArrival:
         found[arrival.number] = arrival.data
         if len(found) == arrival.total:
             batch.connection.execute(delete(rows).where(*same))
-            return read_text([found[number] for number in sorted(found)]).text
+            return _words([found[number] for number in sorted(found)])
         key = (arrival.centre, arrival.source, arrival.destination, arrival.reference, arrival.total, arrival.number)
         names = ("link", "source", "destination", "reference", "total", "number")
         values = dict(zip(names, key, strict=True))
         batch.connection.execute(rows.insert().values(**values, body=_encode(arrival.data), created_at=batch.now))
         return None
+
+
+def _words(parts: Sequence[UserData]) -> str:
+    """Read a text; U+0000, which some handsets pad or part words with and the store can't hold, counts as a space."""
+    return read_text(parts).text.replace("\0", " ")

@@ -15,7 +15,8 @@ from gateway.events.times import rfc3339
 from gateway.house import House
 from gateway.ledger import balances, checking, journal
 from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
-from gateway.ops import inventory
+from gateway.ops import inventory, parameters
+from gateway.ops.parameters import MAX_ID
 from gateway.ops.problems import Problem, bad_request, conflict, not_found
 from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
@@ -76,8 +77,8 @@ def need(role: str, least: str) -> None:
 def import_subscribers(house: House, params: Params) -> dict[str, Any]:
     """Import rows, each by itself: {rows: [{msisdn, imsi, ...}]} -> {results: [{outcome, message, subscriber_id}]}."""
     rows = params.get("rows")
-    if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(isinstance(row, dict) for row in rows):
-        raise bad_request("import.rows", f"rows: give a list of at most {MAX_ROWS} objects")
+    if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(map(inventory.is_row, rows)):
+        raise bad_request("import.rows", f"rows: give a list of at most {MAX_ROWS} objects of texts")
     plans, causes = house.settings.plans, house.open_causes
     results: list[Enrolled | None] = []
     units = []
@@ -95,7 +96,7 @@ def import_subscribers(house: House, params: Params) -> dict[str, Any]:
 
 def show_subscriber(house: House, params: Params) -> dict[str, Any]:
     """Tell a subscriber by any of its numbers: {number}."""
-    number = _text(params, "number").lstrip("+")
+    number = parameters.text(params, "number").lstrip("+")
     with house.reading() as connection:
         subscriber_id = showing.find(connection, number)
         if subscriber_id is None:
@@ -110,17 +111,18 @@ def top_up(house: House, params: Params, caller: Caller) -> dict[str, Any]:
     """
     limit = house.settings.charging.topup_limit
     try:
-        number, amount = msisdn(_text(params, "number")), parse_amount(_text(params, "amount"))
+        number = msisdn(parameters.text(params, "number"))
+        amount = parse_amount(parameters.text(params, "amount"))
     except (IdentifierInvalid, AmountInvalid) as error:
         raise bad_request("topup.invalid", str(error)) from None
     if amount <= 0:
         raise bad_request("topup.invalid", "amount: a top-up is more than zero")
-    currency = _text(params, "currency")
+    currency = parameters.text(params, "currency", 3)
     if amount > limit:
         most = f"{format_amount(limit, currency)} (charging.topup_limit)"
         raise bad_request("topup.invalid", f"amount: a top-up is at most {most}; book a larger payment in parts")
-    payment = Payment(caller.channel, _text(params, "reference"), amount, currency)
-    key = None if params.get("key") is None else _text(params, "key")
+    payment = Payment(caller.channel, parameters.text(params, "reference"), amount, currency)
+    key = parameters.text_or_none(params, "key")
     wallet_limit = house.settings.charging.wallet_limit
     result = house.lane.run(TopUp(number, payment, house.books, wallet_limit=wallet_limit, idempotency_key=key))
     if isinstance(result, SubscriberUnknown):
@@ -143,7 +145,8 @@ def choose_causes(house: House, params: Params) -> dict[str, Any]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise bad_request("cause.invalid", "causes: give a list of `cause` or `cause=percent`")
     try:
-        number, shares = msisdn(_text(params, "number")), parse(texts, house.open_causes)
+        number = msisdn(parameters.text(params, "number"))
+        shares = parse(texts, house.open_causes)
     except (IdentifierInvalid, ChoiceInvalid) as error:
         raise bad_request("cause.invalid", str(error)) from None
     result = house.lane.run(ChooseCauses(MSISDN, number, shares))
@@ -157,18 +160,17 @@ def choose_causes(house: House, params: Params) -> dict[str, Any]:
 
 def export_usage(house: House, params: Params) -> dict[str, Any]:
     """Give a page of usage records: {after, start, end} -> {columns, rows, next}; `next` is None on the last page."""
-    after = int(params.get("after") or 0)
+    after = parameters.whole(params, "after", 0, MAX_ID)
+    start, end = (parameters.time_or_none(params, name) for name in ("start", "end"))
     with house.reading() as connection:
-        rows = export.read(connection, after=after, limit=MAX_ROWS, start=params.get("start"), end=params.get("end"))
+        rows = export.read(connection, after=after, limit=MAX_ROWS, start=start, end=end)
     last = int(rows[-1]["record_id"]) if len(rows) == MAX_ROWS else None
     return {"columns": list(export.COLUMNS), "rows": rows, "next": last}
 
 
 def list_held_reports(house: House, params: Params) -> dict[str, Any]:
     """Give a page of the usage reports that wait for a decision: {after, all} -> {columns, rows, next}."""
-    after, decided = params.get("after") or 0, params.get("all", False)
-    if not isinstance(after, int) or not isinstance(decided, bool):
-        raise bad_request("params.invalid", "after: give a number; all: give true or false")
+    after, decided = parameters.whole(params, "after", 0, MAX_ID), parameters.flag(params, "all")
     with house.reading() as connection:
         rows = review.read(connection, after=after, limit=MAX_ROWS, decided=decided)
     last = int(rows[-1]["id"]) if len(rows) == MAX_ROWS else None
@@ -188,10 +190,10 @@ def drop_held_report(house: House, params: Params, caller: Caller) -> dict[str, 
 
 
 def _held_report(params: Params) -> tuple[int, str]:
-    name = _text(params, "id")
-    if not (name.isascii() and name.isdigit() and len(name) < 20):
+    name = parameters.text(params, "id", 19)
+    if not (name.isascii() and name.isdigit()) or int(name) > MAX_ID:
         raise bad_request("review.id", "id: give the number that `tpo usage review list` shows")
-    return int(name), _text(params, "reason")
+    return int(name), parameters.text(params, "reason")
 
 
 def _decided(report: int, result: review.Decided | review.ReviewRefused) -> dict[str, Any]:
@@ -226,9 +228,9 @@ def list_balances(house: House, _params: Params) -> dict[str, Any]:
 
 def read_journal(house: House, params: Params) -> dict[str, Any]:
     """Give a page of the journal: {after, limit} -> {rows, next}."""
-    limit = min(int(params.get("limit") or 100), MAX_ROWS)
+    limit, after = parameters.limit(params, 100, MAX_ROWS), parameters.whole(params, "after", 0, MAX_ID)
     with house.reading() as connection:
-        rows = journal.read(connection, after=int(params.get("after") or 0), limit=limit)
+        rows = journal.read(connection, after=after, limit=limit)
     for row in rows:
         row["at"], row["event_at"] = rfc3339(row["at"]), rfc3339(row["event_at"])
     return {"rows": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
@@ -236,10 +238,10 @@ def read_journal(house: House, params: Params) -> dict[str, Any]:
 
 def list_events(house: House, params: Params) -> dict[str, Any]:
     """Give events of the outbox: {after, limit} -> {rows}."""
-    limit = min(int(params.get("limit") or 20), MAX_ROWS)
-    after = params.get("after")
+    limit = parameters.limit(params, 20, MAX_ROWS)
+    after = None if params.get("after") is None else parameters.whole(params, "after", 0, MAX_ID)
     with house.reading() as connection:
-        return {"rows": events_reading.recent(connection, limit, None if after is None else int(after))}
+        return {"rows": events_reading.recent(connection, limit, after)}
 
 
 def _enrolled(result: Enrolled | StoreError) -> dict[str, Any]:
@@ -247,13 +249,6 @@ def _enrolled(result: Enrolled | StoreError) -> dict[str, Any]:
         return {"outcome": "refused", "subscriber_id": None, "message": f"{result.code}: {result}"}
     number = None if result.subscriber_id is None else str(result.subscriber_id)
     return {"outcome": result.outcome, "subscriber_id": number, "message": mask(result.message)}
-
-
-def _text(params: Params, name: str) -> str:
-    value = params.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= 255:
-        raise bad_request("params.text", f"{name}: give a text of 1 to 255 characters")
-    return value
 
 
 ACTIONS: dict[str, Action] = {

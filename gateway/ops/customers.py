@@ -3,16 +3,15 @@
 import asyncio
 import hmac
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 
 from gateway.house import House
 from gateway.ops import actions
 from gateway.ops.actions import OPERATOR, VIEWER
-from gateway.ops.problems import Problem, bad_request, not_found
+from gateway.ops.problems import bad_request, not_found
 from gateway.ops.sims import Sims, read_key
-from gateway.ops.web_requests import caller_of, json_response, read_json
+from gateway.ops.web_requests import caller_of, json_response, read_body, read_object
 from gateway.ops.wishes import read_kind
 from gateway.sims.conductor import Conductor
 from gateway.sims.hosts import callback_secret
@@ -46,7 +45,7 @@ class Customers:
 
     async def _post_order(self, request: web.Request) -> web.Response:
         client = caller_of(request, OPERATOR).name
-        key, given = _idempotency_key(request), await _read_object(request)
+        key, given = _idempotency_key(request), await read_object(request)
         kind = read_kind(given.pop("kind", None))
         taken = await self._sims.order(client, key, kind, given, client)
         told = {"id": taken["order"], "state": taken["state"], "kind": str(kind), "iccid": taken["iccid"]}
@@ -58,7 +57,7 @@ class Customers:
 
     async def _post_topup(self, request: web.Request) -> web.Response:
         caller = caller_of(request, OPERATOR)
-        key, given = _idempotency_key(request), await _read_object(request)
+        key, given = _idempotency_key(request), await read_object(request)
         if not {"amount", "currency"} <= set(given) <= {"amount", "currency", "reference"}:
             detail = "give an object with amount, currency and, unless the key is the payment's reference, reference"
             raise bad_request("topup.invalid", detail)
@@ -92,28 +91,11 @@ class Customers:
         """Take a hint of a host; nothing of it is read before its secret is seen to be right (TMF640 listener: 201)."""
         name, secret = request.match_info["name"], request.match_info["secret"]
         known = any(host.name == name and host.callback for host in self._house.settings.provisioning.hosts)
-        if not hmac.compare_digest(secret.encode(), callback_secret(self._house, name).encode()) or not known:
+        right = callback_secret(self._house, name).encode()
+        if not hmac.compare_digest(secret.encode(errors="surrogatepass"), right) or not known:
             raise not_found("http.404", HTTPStatus.NOT_FOUND.phrase)
-        self._conductor.hint(name, await _read_callback(request))
+        self._conductor.hint(name, await read_body(request, MAX_CALLBACK, "callback.size"))
         return web.Response(status=HTTPStatus.CREATED)
-
-
-async def _read_callback(request: web.Request) -> bytes:
-    """Read a body, and no more of it than a callback may have."""
-    body = bytearray()
-    while chunk := await request.content.readany():
-        body += chunk
-        if len(body) > MAX_CALLBACK:
-            detail = f"a callback has at most {MAX_CALLBACK} octets"
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "callback.size", detail)
-    return bytes(body)
-
-
-async def _read_object(request: web.Request) -> dict[str, Any]:
-    given = await read_json(request)
-    if not isinstance(given, dict):
-        raise bad_request("body.json", "the body is no JSON object")
-    return given
 
 
 def _idempotency_key(request: web.Request) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.house import House
+from gateway.ops import parameters
 from gateway.ops.problems import bad_request, not_found
 from gateway.privacy.masks import mask
 from gateway.sims import reading
@@ -30,11 +31,9 @@ def import_sims(house: House, params: Params, actor: str = "") -> dict[str, Any]
     `actor` is who history names; without one it is this process's user.
     """
     rows = params.get("rows")
-    if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(_is_row(row) for row in rows):
+    if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(map(is_row, rows)):
         raise bad_request("import.rows", f"rows: give a list of at most {MAX_ROWS} objects of texts")
-    first = params.get("first_line", 1)
-    if not isinstance(first, int) or isinstance(first, bool):
-        raise bad_request("import.rows", "first_line: give the number of the first row's line")
+    first = parameters.whole(params, "first_line", 1, parameters.MAX_ID)
     reader, hosts = Reader(house.sealer), house.settings.provisioning.host_of
     results: list[Imported | None] = []
     units = []
@@ -52,8 +51,8 @@ def import_sims(house: House, params: Params, actor: str = "") -> dict[str, Any]
 
 def list_sims(house: House, params: Params) -> dict[str, Any]:
     """Tell of cards in the order of their ICCIDs: {after, limit, state} -> {rows, next}; `next` is None on the last page."""
-    limit, state = _limit(params), _state(params, [str(state) for state in State])
-    after = str(params.get("after") or "")
+    limit, state = parameters.limit(params, 20, MAX_PAGE), _state(params, [str(state) for state in State])
+    after = parameters.text_or_none(params, "after") or ""
     rows = house.read(lambda connection: reading.list_sims(connection, after, limit, state))
     return {"rows": rows, "next": rows[-1]["iccid"] if len(rows) == limit else None}
 
@@ -75,7 +74,7 @@ def sim_history(house: House, params: Params) -> dict[str, Any]:
 
 def list_orders(house: House, params: Params) -> dict[str, Any]:
     """Tell of orders, the newest first: {limit, state} -> {rows}."""
-    limit, state = _limit(params), _state(params, [str(state) for state in OrderState])
+    limit, state = parameters.limit(params, 20, MAX_PAGE), _state(params, [str(state) for state in OrderState])
     return {"rows": house.read(lambda connection: reading.list_orders(connection, limit, state))}
 
 
@@ -104,7 +103,7 @@ def order_id(text: object) -> int:
 
 def _card(house: House, params: Params, look: Callable[[Connection, str], dict[str, Any] | None]) -> dict[str, Any]:
     try:
-        card = iccid(str(params.get("iccid") or ""))
+        card = iccid(parameters.text_or_none(params, "iccid") or "")
     except IdentifierInvalid as error:
         raise bad_request(error.code, str(error)) from None
     found: dict[str, Any] | None = house.read(lambda connection: look(connection, card))
@@ -113,7 +112,8 @@ def _card(house: House, params: Params, look: Callable[[Connection, str], dict[s
     return found
 
 
-def _is_row(row: object) -> bool:
+def is_row(row: object) -> bool:
+    """Tell whether this is a row of a CSV file as an import has it: texts by the names of their columns."""
     return isinstance(row, dict) and all(text is None or isinstance(text, str) for text in row.values())
 
 
@@ -121,10 +121,6 @@ def _told(result: Imported | StoreError) -> dict[str, Any]:
     if isinstance(result, StoreError):
         return {"outcome": "refused", "message": f"{result.code}: {mask(str(result))}"}
     return {"outcome": result.outcome, "message": mask(result.message)}
-
-
-def _limit(params: Params) -> int:
-    return max(1, min(int(params.get("limit") or 20), MAX_PAGE))
 
 
 def _state(params: Params, known: list[str]) -> str | None:

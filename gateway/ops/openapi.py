@@ -193,7 +193,8 @@ def document() -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "TPO gateway", "version": "1", "description": "Paths outside /v1/ ask whoever is not on this "
-                 "machine for a token too; problems are those of RFC 9457, each with a stable code."},
+                 "machine for a token too; problems are those of RFC 9457, each with a stable code. Bodies are sent as they "
+                 "are: a coded one (Content-Encoding) is refused unread, and so is a text that holds U+0000."},
         "paths": paths,
         "components": {"schemas": {"Problem": problem}, "securitySchemes": {"token": bearer}},
     }  # fmt: skip
@@ -219,6 +220,11 @@ def codes(route: Route) -> dict[int, list[str]]:
     if route.body is not None:
         found[413] = ["http.413"]
         found[503].append("gateway.draining")
+    if route.method == "post":
+        found.setdefault(400, []).append("body.broken")
+        found[408], found[415] = ["body.slow"], ["body.encoding"]
+    found.setdefault(400, []).append("http.400")
+    found[500] = ["http.500"]
     if route.key and "topups" in route.path:
         found[503].remove("gateway.draining")
     return dict(sorted(found.items()))

@@ -21,7 +21,7 @@ class Problem(Exception):
             "title": self.status.phrase,
             "status": int(self.status),
             "code": self.code,
-            "detail": mask(self.detail),
+            "detail": mask(self.detail.encode(errors="replace").decode()),
         }
 
 

@@ -1,33 +1,41 @@
 """The gateway's HTTP faces: health and metrics on TCP, the commands' actions on a Unix socket (0660, role by uid)."""
 
 import asyncio
-import json
 import os
 import socket
 import struct
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from aiohttp import web
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway.house import House
 from gateway.ops import openapi
 from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need
+from gateway.ops.connections import Listener
 from gateway.ops.metrics import Metrics
 from gateway.ops.problems import Problem, bad_request, not_found
 from gateway.ops.texts import Texts
-from gateway.ops.web_requests import CALLER, caller_of, json_response, read_json
-from gateway.store.errors import StoreError
+from gateway.ops.web_requests import (
+    CALLER,
+    MAX_BODY,
+    caller_of,
+    json_response,
+    problem_response,
+    read_json,
+    read_object,
+)
+from gateway.store.errors import StoreError, StoreUnavailable
 
-MAX_BODY = 8 * 1024 * 1024
-"""Octets of one request's body."""
 Health = Callable[[], dict[str, bool]]
 Status = Callable[[], dict[str, Any]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Alarm = Callable[[str, Mapping[str, object]], None]
 
 
 class Server:
@@ -49,12 +57,13 @@ class Server:
         live: Health,
         ready: Health,
         status: Status,
+        alarm: Alarm = lambda _event, _fields: None,
     ) -> None:
-        """Take what is served; nothing is bound before `start`."""
+        """Take what is served, and who is told of a failure of ours; nothing is bound before `start`."""
         self._house, self._metrics, self._texts, self._actions = house, metrics, texts, actions
         self._routes, self._open_paths = routes, open_paths
-        self._live, self._ready, self._status = live, ready, status
-        self._runners: list[web.AppRunner] = []
+        self._live, self._ready, self._status, self._alarm = live, ready, status, alarm
+        self._listeners: list[Listener] = []
         self.port = 0
 
     async def start(self) -> None:
@@ -65,12 +74,12 @@ class Server:
 
     async def stop(self) -> None:
         """Finish the requests at hand and unbind."""
-        for runner in self._runners:
-            await runner.cleanup()
+        for listener in self._listeners:
+            await listener.close()
         self._house.settings.api.socket.unlink(missing_ok=True)
 
     async def _listen_tcp(self, host: str, port: int) -> int:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[_problems, self._let_in])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems, self._let_in])
         app.router.add_get("/livez", self._health(self._live))
         app.router.add_get("/readyz", self._health(self._ready))
         app.router.add_get("/metrics", self._get_metrics)
@@ -78,20 +87,41 @@ class Server:
         app.router.add_post("/v1/sms/batch", self._post_sms_batch)
         app.router.add_get("/v1/sms/{id}", self._get_sms)
         app.router.add_routes([openapi.served(), *self._routes])
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
-        await runner.setup()
-        self._runners.append(runner)
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        return int(runner.addresses[0][1])
+        self._listeners.append(Listener(app))
+        return await self._listeners[-1].on_port(host, port)
 
     async def _listen_unix(self, path: Path) -> None:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[_problems])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems])
         app.router.add_post("/v1/actions/{action}", self._act)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
-        await runner.setup()
-        self._runners.append(runner)
-        await web.SockSite(runner, _unix_listener(path)).start()
+        self._listeners.append(Listener(app))
+        await self._listeners[-1].on_socket(_unix_listener(path))
+
+    @web.middleware
+    async def _problems(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Turn refusals into problem bodies, and a failure of ours into one that says nothing of its inside."""
+        try:
+            return await handler(request)
+        except Problem as problem:
+            found = problem.with_traceback(None)  # it would keep what was read of the body for a collector to find
+        except StoreError as error:
+            found = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
+        except (OperationalError, InterfaceError):
+            found = Problem(HTTPStatus.SERVICE_UNAVAILABLE, StoreUnavailable.code, "the store can't be read now")
+        except web.HTTPException as error:
+            found = Problem(HTTPStatus(error.status), f"http.{error.status}", error.reason)
+        except Exception as error:  # noqa: BLE001  (whatever is wrong with us ends here, and the client learns that it is)
+            found = self._failed(request, error)
+        response = problem_response(found)
+        if not request.content.is_eof():
+            response.force_close()  # its body still comes, and is not to cost more than it has
+        return response
+
+    def _failed(self, request: web.Request, error: Exception) -> Problem:
+        route = request.match_info.route.resource
+        where = route.canonical if route is not None else "none"
+        self._alarm("http.request.failed", {"route": where, "detail": f"{type(error).__name__} at {_origin(error)}"})
+        detail = "the gateway failed, and its log says where: look how things stand before you ask again"
+        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "http.500", detail)
 
     @web.middleware
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -118,7 +148,7 @@ class Server:
         client = caller_of(request, OPERATOR).name
         given = await read_json(request)
         if not isinstance(given, list):
-            raise bad_request("sms.batch", "the body is no list of texts")
+            raise bad_request("sms.batch", "the body is no list of texts: give one, like [{...}]")
         return json_response({"messages": await self._texts.send(client, given)}, HTTPStatus.ACCEPTED)
 
     async def _get_sms(self, request: web.Request) -> web.Response:
@@ -168,13 +198,17 @@ def _unix_listener(path: Path) -> socket.socket:
 
 
 async def _params(request: web.Request) -> dict[str, Any]:
-    try:
-        params = json.loads(await request.read() or b"{}")
-    except ValueError:
-        raise bad_request("params.json", "the body is no JSON object") from None
-    if not isinstance(params, dict):
-        raise bad_request("params.json", "the body is no JSON object")
-    return params
+    return await read_object(request, "params.json", empty=b"{}")
+
+
+def _origin(error: BaseException) -> str:
+    """Name the innermost line of our own where an error came from: file and number, no values."""
+    place = "an unknown place"
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if any(part in ("gateway", "provisioning", "protocols") for part in path.parts):
+            place = f"{path.name}:{frame.lineno}"
+    return place
 
 
 def _caller(request: web.Request) -> Caller:
@@ -184,21 +218,3 @@ def _caller(request: web.Request) -> Caller:
         return Caller("socket:unknown", OPERATOR)
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     return Caller(f"socket:{uid}", ADMIN if uid in (0, os.geteuid()) else OPERATOR)
-
-
-@web.middleware
-async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn refusals into problem bodies."""
-    try:
-        return await handler(request)
-    except Problem as problem:
-        found = problem
-    except StoreError as error:
-        found = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
-    except web.HTTPException as error:
-        found = Problem(HTTPStatus(error.status), f"http.{error.status}", error.reason)
-    except (TypeError, ValueError) as error:
-        found = bad_request("params.invalid", str(error))
-    return web.Response(
-        body=msgspec.json.encode(found.body()), status=int(found.status), content_type="application/problem+json"
-    )

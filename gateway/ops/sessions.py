@@ -10,9 +10,11 @@ from gateway.charging import listing
 from gateway.charging.clients import Clients, Demand
 from gateway.charging.session import Session
 from gateway.house import House
+from gateway.ops import parameters
 from gateway.ops.actions import MAX_ROWS, OPERATOR, VIEWER, AsyncAction, Caller, Params
 from gateway.ops.problems import Problem, bad_request, conflict, not_found
 from gateway.privacy.masks import mask
+from gateway.store.fitting import LONGEST_INDEXED, misfit
 from gateway.subscribers import showing
 
 
@@ -34,9 +36,9 @@ class Sessions:
 
     async def list(self, params: Params, caller: Caller) -> dict[str, Any]:
         """Tell of sessions, newest first: {limit, number, peer, closed} -> {rows}; a viewer sees numbers masked."""
-        limit = max(1, min(int(params.get("limit") or 20), MAX_ROWS))
-        number, peer = str(params.get("number") or "").lstrip("+"), str(params.get("peer") or "")
-        closed = params.get("closed") is True
+        limit, closed = parameters.limit(params, 20, MAX_ROWS), parameters.flag(params, "closed")
+        number = (parameters.text_or_none(params, "number") or "").lstrip("+")
+        peer = parameters.text_or_none(params, "peer") or ""
 
         def look(connection: Connection) -> list[dict[str, Any]]:
             owner = showing.find(connection, number) if number else None
@@ -91,7 +93,7 @@ class Sessions:
 
 def _name(params: Params) -> str:
     name = params.get("id")
-    if not isinstance(name, str) or not name or "\0" in name:
+    if not isinstance(name, str) or not name or misfit(name, LONGEST_INDEXED) is not None:
         raise bad_request("session.id", "id: give a Session-Id, or the number that `tpo session list` shows")
     return name
 

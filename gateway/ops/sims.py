@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.house import House
-from gateway.ops import inventory
+from gateway.ops import inventory, parameters
 from gateway.ops.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params
 from gateway.ops.problems import Problem, bad_request, draining, not_found
 from gateway.ops.wishes import problem_of, read_kind, read_wish
@@ -83,12 +83,12 @@ class Sims:
 
     async def _reconcile(self, params: Params, _caller: Caller) -> dict[str, Any]:
         """Compare settled cards with their hosts: {host, repair} -> {rows} of those that differ."""
-        host = params.get("host")
+        host = parameters.text_or_none(params, "host")
         known = [each.name for each in self._house.settings.provisioning.hosts]
         if host is not None and host not in known:
             there = ", ".join(known) or "none"
             raise not_found("host.unknown", f"there is no host {str(host)[:64]!r}; there are: {there}")
-        differences = await self._conductor.reconcile(host, repair=params.get("repair") is True)
+        differences = await self._conductor.reconcile(host, repair=parameters.flag(params, "repair"))
         return {"rows": msgspec.to_builtins(differences)}
 
     async def _retry(self, params: Params, _caller: Caller) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from gateway.house import House
 from gateway.messaging.accepting import Draft, Refusal
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.reading import latest, show
+from gateway.messaging.texts import State
+from gateway.ops import parameters
 from gateway.ops.actions import OPERATOR, VIEWER, AsyncAction, Caller, Params, need
 from gateway.ops.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.ops.times import since
@@ -73,7 +75,7 @@ class Texts:
 
         def look() -> list[dict[str, Any]]:
             with self._house.reading() as connection:
-                return latest(connection, max(1, min(limit, MAX_TEXTS)), state)
+                return latest(connection, limit, state)
 
         return {"rows": await asyncio.to_thread(look)}
 
@@ -98,18 +100,19 @@ class Texts:
         return (await self.send("socket", [dict(params)]))[0]
 
     async def _show_one(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        return await self.show(str(params.get("id", "")))
+        return await self.show(parameters.text_or_none(params, "id") or "")
 
     async def _list_some(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        return await self.list(int(params.get("limit") or 20), params.get("state"))
+        state = parameters.choice(params, "state", State)
+        return await self.list(parameters.limit(params, 20, MAX_TEXTS), state)
 
     async def _list_links(self, _params: Params, _caller: Caller) -> dict[str, Any]:
         return self.links()
 
     async def _order_link(self, params: Params, caller: Caller) -> dict[str, Any]:
-        order = params.get("order")
+        order = parameters.text_or_none(params, "order")
         need(caller.role, VIEWER if order is None else OPERATOR)
-        return self.link(str(params.get("name", "")), order)
+        return self.link(parameters.text_or_none(params, "name") or "", order)
 
     def _link(self, name: str) -> dict[str, Any]:
         state = self._exchange.links()[name].state()

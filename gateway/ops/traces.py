@@ -12,6 +12,7 @@ from sqlalchemy import Connection, or_, select
 from gateway.events.times import rfc3339
 from gateway.house import House
 from gateway.messaging.exchange import Exchange
+from gateway.ops import parameters
 from gateway.ops.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, Caller, Params, need
 from gateway.ops.problems import bad_request, conflict, not_found
 from gateway.privacy.masks import mask
@@ -60,7 +61,7 @@ class TraceActions:
         """Begin: one of {msisdn, imsi, link}, and {seconds, pcap, show_content} -> the trace, and `known` of a number."""
         kind, value = _subject(params)
         seconds, content, pcap = params.get("seconds"), params.get("show_content", False), params.get("pcap")
-        if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 < seconds <= MAX_SECONDS:
+        if type(seconds) is not int or not 0 < seconds <= MAX_SECONDS:
             raise bad_request("trace.seconds", f"seconds: give 1 to {MAX_SECONDS}")
         if not isinstance(content, bool) or not isinstance(pcap, str | None):
             raise bad_request("trace.wish", "show_content is true or false, pcap the path of a file")
@@ -82,18 +83,17 @@ class TraceActions:
 
     async def _show(self, params: Params, caller: Caller) -> dict[str, Any]:
         """Tell what a trace saw: {id (the latest without), after} -> {trace, rows}."""
-        trace = self._known(params.get("id"))
+        trace = self._known(parameters.text_or_none(params, "id"))
         if trace.asked.show_content:
             need(caller.role, ADMIN)
-        after = params.get("after", 0)
-        if not isinstance(after, int):
-            raise bad_request("trace.after", "after: give the number of the last line that you have")
+        after = parameters.whole(params, "after", 0, parameters.MAX_ID)
         rows = [_line(line) for line in trace.lines if line.number > after]
         return {"trace": _told(trace), "rows": rows[:MAX_LINES]}
 
     async def _stop(self, params: Params, caller: Caller) -> dict[str, Any]:
         """End a trace, or all of them: {id} -> {rows: those that ended}; their files are whole."""
-        wanted = [self._known(params["id"])] if params.get("id") else self._traces.all()
+        name = parameters.text_or_none(params, "id")
+        wanted = [self._known(name)] if name else self._traces.all()
         ended = [trace for trace in wanted if trace.ended is None]
         for trace in ended:
             self._traces.end(trace, f"{caller.name} stopped it")
@@ -102,14 +102,14 @@ class TraceActions:
 
     async def _undecodable(self, params: Params, caller: Caller) -> dict[str, Any]:
         """Tell of the last messages that could not be read: {name, show_content} -> {rows}."""
-        content, name = params.get("show_content", False), params.get("name")
-        if content is not False:
+        content, name = parameters.flag(params, "show_content"), parameters.text_or_none(params, "name")
+        if content:
             need(caller.role, ADMIN)
-        rows = [_unread(one, show_content=bool(content)) for one in self._unread.all() if name in (None, one.name)]
+        rows = [_unread(one, show_content=content) for one in self._unread.all() if name in (None, one.name)]
         return {"rows": rows}
 
-    def _known(self, trace_id: object) -> Trace:
-        found = next(iter(self._traces.all()), None) if trace_id is None else self._traces.get(str(trace_id))
+    def _known(self, trace_id: str | None) -> Trace:
+        found = next(iter(self._traces.all()), None) if trace_id is None else self._traces.get(trace_id)
         if found is None:
             raise not_found("trace.unknown", "there is no such trace" if trace_id else "there is no trace")
         return found

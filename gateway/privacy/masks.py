@@ -32,7 +32,9 @@ class Secret:
 
     def matches(self, candidate: str) -> bool:
         """Tell whether `candidate` is this secret, in a time that doesn't depend on how much of it is right."""
-        return self._value is not None and hmac.compare_digest(self._value.encode(), candidate.encode())
+        return self._value is not None and hmac.compare_digest(
+            self._value.encode(), candidate.encode(errors="surrogatepass")
+        )
 
     def __repr__(self) -> str:
         return f"Secret({MASK})"

@@ -317,8 +317,16 @@ class Tmf640:
         if self._ear.open:
             text = http_text.request(method, url, headers, data)
             self._ear.hear(text, outgoing=True, remote=remote, exchange=exchange)
+        # What a coded answer unpacks to is known only when it is in memory; it is refused, as we asked for none.
         async with self._session.request(
-            method, url, data=data, headers=headers, timeout=self._timeout, ssl=self._tls, allow_redirects=False
+            method,
+            url,
+            data=data,
+            headers=headers,
+            timeout=self._timeout,
+            ssl=self._tls,
+            allow_redirects=False,
+            auto_decompress=False,
         ) as response:
             answer = _Answer(response.status, response.headers, await _whole(response))
             if self._ear.open:
@@ -328,6 +336,15 @@ class Tmf640:
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """Read an answer as it was sent, within bounds; HostUnavailable if it is larger, or coded (RFC 9110 §8.4).
+
+    Of a refusal that is coded the status is answer enough.
+    """
+    if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        response.close()
+        if response.status >= 300:
+            return b""
+        raise HostUnavailable("the host's answer is coded (Content-Encoding), which we did not ask for", "host.garbage")
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece

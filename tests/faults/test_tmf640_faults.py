@@ -7,7 +7,10 @@ import json
 import logging
 import ssl
 import subprocess
-from contextlib import asynccontextmanager
+import tracemalloc
+import zlib
+from contextlib import asynccontextmanager, suppress
+from functools import cache
 
 import pytest
 from aiohttp import web
@@ -481,6 +484,91 @@ async def test_any_answer_that_is_not_about_the_line_is_the_hosts_failure(respon
                 await call
             assert caught.value.code == code
             assert caught.value.after == (5.0 if response.get("status") == 503 else None)
+
+
+@cache
+def bomb(megabytes):
+    """So many megabytes of zeros, packed."""
+    packer = zlib.compressobj(9, wbits=31)
+    return b"".join(packer.compress(bytes(1 << 20)) for _ in range(megabytes)) + packer.flush()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "GZIP", "gzip, gzip", "br", "zstd"])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_an_answer_that_unpacks_to_a_gigabyte_is_refused_packed(coding, chunked):
+    packed = bomb(1024)
+
+    async def answer(request):
+        response = web.StreamResponse(headers={"Content-Encoding": coding})
+        if not chunked:
+            response.content_length = len(packed)
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            await response.write(packed)
+        return response
+
+    async with answering(answer) as adapter:
+        tracemalloc.start()
+        try:
+            for call in (adapter.read(new_line()), adapter.bring("1.0", new_line(), opened())):
+                with pytest.raises(HostUnavailable, match="Content-Encoding") as caught:
+                    await call
+                assert caught.value.code == "host.garbage"
+            assert tracemalloc.get_traced_memory()[1] < 16 << 20
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "host.credentials"), (503, "host.unavailable"), (404, "host.address")]
+)
+async def test_of_a_coded_refusal_the_status_counts(status, code):
+    async def answer(_request):
+        return web.Response(status=status, body=gzip.compress(b"{}"), headers={"Content-Encoding": "gzip"})
+
+    async with answering(answer) as adapter:
+        with pytest.raises(HostUnavailable) as caught:
+            await adapter.read(new_line())
+        assert caught.value.code == code
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+ENDLESS = {
+    "body without a length": (OK + b"\r\n", b" " * 65536),
+    "body of a long length": (OK + b"Content-Length: 99999999999\r\n\r\n", b" " * 65536),
+    "chunks": (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b" " * 65536 + b"\r\n"),
+    "one chunk": (OK + b"Transfer-Encoding: chunked\r\n\r\nffffffff\r\n", b" " * 65536),
+    "header fields": (OK, b"X: y\r\n" * 4096),
+    "one header field": (OK + b"X: ", b"y" * 65536),
+    "a status line": (b"HTTP/1.1 200 ", b"y" * 65536),
+    "interim answers": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 256),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+async def test_an_endless_answer_is_cut_off_and_takes_no_memory(kind):
+    head, piece = ENDLESS[kind]
+
+    async def talk(_reader, writer):
+        with suppress(ConnectionError):
+            writer.write(head)
+            while True:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0)
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    adapter = Tmf640("host", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v4", timeout=TIMEOUT)
+    tracemalloc.start()
+    try:
+        with pytest.raises(HostUnavailable):
+            async with asyncio.timeout(10 * TIMEOUT):
+                await adapter.read(new_line())
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+        await adapter.close()
+        server.close()
 
 
 async def test_a_refused_search_refuses_the_line():

@@ -248,3 +248,21 @@ async def test_a_callback_needs_its_secret_and_hastens_its_order(tmp_path):
             is_problem(await desk.ask(wrong, b"{}", token=None), 404, "http.404")
         other = f"/v1/hosts/elsewhere/listener/{desk.conductor.callback_secret('elsewhere')}"
         is_problem(await desk.ask(other, b"{}", token=None), 404, "http.404")
+
+
+@pytest.mark.parametrize("door", ["tcp", "socket"])
+async def test_a_mistake_of_ours_is_a_500_that_says_nothing_of_it_and_an_event_that_says_where(desk, monkeypatch, door):
+    def broken(*_):
+        raise ZeroDivisionError(f"while looking for {NUMBER}")
+
+    monkeypatch.setattr("gateway.sims.reading.show_order", broken)
+    asked = desk.ask("/v1/orders/7", token=TOKENS["viewer"]) if door == "tcp" else desk.act("order.show", id="7")
+    status, told = await asked
+    assert (status, told["code"]) == (500, "http.500")
+    assert "ZeroDivision" not in str(told)
+    assert NUMBER not in str(told)
+    route = "/v1/orders/{id}" if door == "tcp" else "/v1/actions/{action}"
+    [fields] = [fields for event, fields in desk.alarms if event == "http.request.failed"]
+    assert fields["route"] == route
+    assert fields["detail"].startswith("ZeroDivisionError at inventory.py:")
+    assert NUMBER not in fields["detail"]

@@ -118,6 +118,7 @@ async def sim_house(folder, host_url, *, options="", callback=False):
         live=dict,
         ready=dict,
         status=dict,
+        alarm=lambda *told: alarms.append(told),
     )
     await exchange.start()
     conductor.start()
@@ -125,7 +126,9 @@ async def sim_house(folder, host_url, *, options="", callback=False):
     unix = aiohttp.UnixConnector(str(settings.api.socket))
     try:
         async with aiohttp.ClientSession() as http, aiohttp.ClientSession(connector=unix) as socket:
-            yield SimHouse(house, conductor, port, (http, socket))
+            place = SimHouse(house, conductor, port, (http, socket))
+            place.alarms = alarms
+            yield place
     finally:
         await conductor.stop()
         await server.stop()

@@ -1,0 +1,244 @@
+"""Whatever is asked by HTTP or by the socket is refused in our own words: no 500, no traceback, no poisoned batch."""
+
+import asyncio
+import json
+import re
+
+import pytest
+from support import postgres
+from support.doors import every_action, refusal, tcp_door, unix_door
+from support.gateways import subscribers
+from support.text_desk import TOKENS, TextDesk
+
+from gateway.ops.openapi import ROUTES, codes
+
+pytestmark = pytest.mark.xdist_group("postgres")
+
+NO_JSON = [
+    b"{", b"[1,", b'"', b"nul", b"NaN", b"-Infinity", b'{"a":NaN}', b"\xff\xfe", b'"\xed\xa0\x80"', b"\xef\xbb\xbf{}",
+    b"\0", b'{"a":"\x00"}', b'"\\ud800"', b'{"text":"\\udc00\\ud800"}', b'{"a":1}{"b":2}', b"<xml/>", b"'", b"{a:1}",
+]  # fmt: skip
+TOO_MUCH = [
+    b"[" * 100_000, b'{"a":' * 100_000, b"[" * 17 + b"]" * 17, b'{"a":' * 17 + b"1" + b"}" * 17, b"1e400", b'{"a":-1e400}',
+    b'{"limit":' + b"9" * 5000 + b"}",
+    b'{"limit":9223372036854775808}', b'{"after":-9223372036854775809}', b"[" + b"0," * 200_000 + b"0]",
+    b'{"number":"\\u0000"}', b'{"\\u0000":1}', b'{"rows":[{"msisdn":"4477\\u0000"}]}',
+]  # fmt: skip
+NO_OBJECT = [b"[]", b"null", b"1", b"true", b'"text"', b"1.5", b"[[]]"]
+VALUES = [
+    None, True, False, -1, 0, 1, 2**31, 2**62, 2**63 - 1, -(2**63), 2**63, 1.5, -0.0, 1e308,
+    "", " ", "x", "x" * 256, "x" * 70_000,
+    "\0", "44\0", "\x9b31m", "\u0664\u0664", "²", "%s", "'; --", "+", "9" * 30, "1e5", "NaN", "../../etc",
+    [], [[]], [None], ["\0"], [1], {},
+    {"a": {"b": [1]}}, [{}] * 3, [{"kind": 1, "iccid": []}], [{"msisdn": 1}], [{"msisdn": "\0"}], ["x=1e9"], ["wwf=NaN"],
+]  # fmt: skip
+SURROGATES = [b'"\\ud83d"', b'"4477\\udfff"', b'["\\ud800"]', b'{"a":"\\ud800"}', b"1e999", b"-0", b"1E5", b"1.0"]
+NUMBER, ICCID, LINE = "447700900000", "8944100000000002006", {"number": "447700900000"}
+PARAMETERS = {
+    "status": {}, "gateway.reload": {}, "gateway.drain.follow": {}, "gateway.drain": {"timeout": "x"},
+    "subscriber.import": {"rows": []}, "subscriber.show": LINE, "subscriber.cause": {**LINE, "causes": ["wwf"]},
+    "subscriber.topup": {**LINE, "amount": "1.00", "currency": "GBP", "reference": "r", "key": "k"},
+    "usage.review.list": {"after": 0, "all": True}, "usage.review.book": {"id": "1", "reason": "r"},
+    "usage.review.drop": {"id": "1", "reason": "r"},
+    "sim.import": {"rows": [], "first_line": 1}, "sim.list": {"after": "", "limit": 2, "state": "active"},
+    "sim.show": {"iccid": ICCID}, "sim.history": {"iccid": ICCID}, "sim.bulk": {"rows": []},
+    "sim.activate": {"iccid": ICCID, "msisdn": NUMBER, "plan": "payg-gb", "cause": "wwf", "key": "k"},
+    "sim.suspend": {"iccid": ICCID, "reason": "lost", "key": "k"}, "sim.resume": {"iccid": ICCID, "reason": "lost"},
+    "sim.swap": {"iccid": ICCID, "new_iccid": ICCID, "reason": "lost"}, "sim.terminate": {"iccid": ICCID, "reason": "r"},
+    "sim.reconcile": {"host": "lab", "repair": False}, "order.retry": {"id": "1"}, "order.cancel": {"id": "1"},
+    "order.list": {"limit": 2, "state": "done"}, "order.show": {"id": "1"}, "order.states": {"ids": ["1"]},
+    "usage.export": {"after": 0, "start": 0, "end": 1}, "ledger.check": {}, "ledger.balances": {},
+    "ledger.journal": {"after": 0, "limit": 2}, "events.list": {"after": 0, "limit": 2},
+    "session.list": {"limit": 2, "number": NUMBER, "peer": "p", "closed": True}, "session.show": {"id": "s"},
+    "session.reauth": {"id": "s"}, "session.abort": {"id": "s"},
+    "sms.send": {"from": "TPO", "to": NUMBER, "text": "t", "reference": None, "registered_delivery": True, "validity": 60},
+    "sms.show": {"id": "1"}, "sms.list": {"limit": 2, "state": "queued"}, "link.list": {},
+    "link.show": {"name": "smsc-1", "order": "up"},
+    "trace.start": {"msisdn": NUMBER, "imsi": None, "link": None, "seconds": 0, "show_content": False, "pcap": None},
+    "trace.list": {}, "trace.show": {"id": None, "after": 0}, "trace.stop": {"id": "x"},
+    "trace.undecodable": {"name": None, "show_content": False},
+}  # fmt: skip
+"""Every action with parameters that are as they should be; each is replaced by what it should not be."""
+IN_PATHS = [
+    "%00",
+    "1%00",
+    "%ff",
+    "%ed%a0%80",
+    "x" * 300,
+    "9" * 30,
+    "-1",
+    "%d9%a4",
+    "%C2%B2",
+    "%27",
+    "1.5",
+    "%0a",
+    "%25",
+    "+",
+]
+KEYS = ["", "\0", "x" * 256, "\xff", "\x01", " ", "caf\xe9"]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def gateway(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "sqlite":
+        yield from running(TextDesk(folder, 1))
+        return
+    if not postgres.BINARIES:
+        pytest.skip("PostgreSQL is not installed (package postgresql)")
+    with postgres.server() as make:
+        desk = TextDesk(folder, 1)
+        desk.config.write_text(desk.config.read_text().replace("sqlite:///var/tpo.db", make("doors")))
+        yield from running(desk)
+
+
+def running(desk):
+    with desk:
+        desk.enrol(subscribers(1))
+        yield desk
+
+
+def unharmed(gateway):
+    """The process lives, nothing was a mistake of ours, and no batch was poisoned."""
+    assert gateway.get("/livez")[0] == gateway.get("/readyz")[0] == 200
+    log = gateway.log.read_text()
+    for word in ("Traceback", "http.request.failed", "store.unit.poisoned", "store.unavailable", "daemon.crashed"):
+        assert word not in log, log[-3000:]
+
+
+def hostile_bodies():
+    yield from NO_JSON
+    yield from TOO_MUCH
+    yield from NO_OBJECT
+
+
+def replaced(good):
+    """A good object with one of its values after the other exchanged for each hostile one, as JSON."""
+    for name in good:
+        for value in VALUES:
+            yield json.dumps({**good, name: value}).encode()
+        rest = json.dumps({key: value for key, value in good.items() if key != name})[1:]
+        for raw in SURROGATES:
+            yield b'{"%s": %s%s' % (name.encode(), raw, b", " * (rest != "}") + rest.encode())
+
+
+def test_every_action_is_listed_here_with_its_parameters():
+    assert set(PARAMETERS) == every_action()
+
+
+@pytest.mark.parametrize("action", PARAMETERS)
+def test_no_action_of_the_socket_fails_whatever_it_is_given(gateway, action):
+    door = unix_door(gateway)
+    for body in NO_JSON + TOO_MUCH + NO_OBJECT:
+        status, media, content = door.knock("POST", f"/v1/actions/{action}", body)
+        if action == "status":  # it takes no parameters, and looks at none
+            assert status == 200
+            continue
+        assert (status, media) == (400, "application/problem+json"), (body[:60], content)
+        refusal(content)
+    for body in replaced(PARAMETERS[action]):
+        if action == "gateway.drain" and re.search(rb": -?[0-9]", body):
+            continue  # some numbers are what it takes
+        status, media, content = door.knock("POST", f"/v1/actions/{action}", body)
+        assert status < 500 or json.loads(content)["code"] == "diameter.absent", (body[:200], content)
+        if status >= 400:
+            assert media == "application/problem+json"
+            refusal(content)
+    unharmed(gateway)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_no_route_fails_whatever_it_is_given(gateway, route):
+    door, documented = tcp_door(gateway), codes(route)
+
+    def knock(path, body=None, key="k", status_of_ours=()):
+        headers = {"Authorization": f"Bearer {TOKENS['operator']}"} | ({"Idempotency-Key": key} if route.key else {})
+        status, media, content = door.knock(route.method.upper(), path, body, headers)
+        assert status < 500, (path, body and body[:200], content)
+        if status >= 400:
+            assert media == "application/problem+json", content
+            told = refusal(content)
+            assert told["code"] in (*documented.get(status, ()), "http.404"), (path, body and body[:200], told)
+        assert not status_of_ours or status in status_of_ours, (status, body and body[:80], content)
+
+    good = re.sub(r"\{\w+\}", "1", route.path.replace("{msisdn}", NUMBER))
+    for word in IN_PATHS if "{" in route.path else ():
+        knock(re.sub(r"\{\w+\}", word, route.path), route.body and json.dumps(route.example).encode())
+    if route.body is None:
+        for body in hostile_bodies() if route.method == "post" else ():
+            knock(good, body)
+        unharmed(gateway)
+        return
+    for body in NO_JSON + TOO_MUCH:
+        knock(good, body, status_of_ours=(400,))
+    for body in NO_OBJECT:
+        knock(good, body, status_of_ours=(400,))
+    for key in KEYS if route.key else ():
+        knock(good, json.dumps(route.example).encode(), key=key)
+    sample = route.example[0] if isinstance(route.example, list) else route.example
+    for body in replaced({**sample, "validity": 60} if "text" in sample else sample):
+        knock(good, b"[%s]" % body if isinstance(route.example, list) else body)
+    unharmed(gateway)
+
+
+@pytest.mark.parametrize(
+    "coding", ["gzip", "deflate", "br", "zstd", "x-gzip", "gzip, identity", "identity, gzip", "GZIP", "\xff"]
+)
+def test_a_coded_body_is_refused_unread_at_both_doors(gateway, coding):
+    headers = {"Authorization": f"Bearer {TOKENS['operator']}", "Content-Encoding": coding, "Idempotency-Key": "k"}
+    posts = [route.path for route in ROUTES if route.body is not None]
+    knocks = [(tcp_door(gateway), path.replace("{msisdn}", NUMBER)) for path in posts]
+    for door, path in [*knocks, (unix_door(gateway), "/v1/actions/subscriber.show")]:
+        status, media, content = door.knock("POST", path, b'{"number": "447700900000"}', headers)
+        assert (status, media) == (415, "application/problem+json"), content
+        assert refusal(content)["code"] == "body.encoding"
+    unharmed(gateway)
+
+
+def test_a_body_that_says_it_is_as_it_is_is_read(gateway):
+    headers = {"Content-Encoding": "Identity"}
+    status, _, content = unix_door(gateway).knock(
+        "POST", "/v1/actions/subscriber.show", b'{"number": "447700900000"}', headers
+    )
+    assert (status, json.loads(content)["msisdn"]) == (200, NUMBER)
+
+
+def test_a_token_that_is_no_text_is_no_token(gateway):
+    for token in ("\xff\xfe", "caf\xe9", "\0"[:0], "\ud7ff".encode().decode("latin-1")):
+        headers = {"Authorization": f"Bearer {token}"}
+        status, _, content = tcp_door(gateway).knock("POST", "/v1/sms", b"{}", headers)
+        assert (status, refusal(content)["code"]) == (401, "token.missing")
+    unharmed(gateway)
+
+
+async def test_a_row_of_a_bulk_that_is_wrong_is_refused_by_its_place(gateway):
+    rows = [{"kind": "suspend", "iccid": ICCID, "reason": "lost"}] * 3 + [{"kind": "suspend", "iccid": "89\0"}]
+    body = json.dumps({"rows": rows}).encode()
+    status, _, content = await asyncio.to_thread(unix_door(gateway).knock, "POST", "/v1/actions/sim.bulk", body)
+    assert (status, refusal(content)["detail"]) == (
+        400,
+        "rows[3].iccid: the text holds U+0000: leave that character out",
+    )
+
+
+ROWS = {
+    "subscriber.import": {
+        "msisdn": NUMBER, "imsi": "234150000000099", "iccid": ICCID, "plan": "payg-gb", "cause": "wwf", "balance": "1",
+    },
+    "sim.import": {"iccid": ICCID, "imsi": "234150000000099", "ki": "0" * 32, "opc": "0" * 32, "eid": "8" * 32},
+    "sim.bulk": {"kind": "activate", "iccid": ICCID, "msisdn": NUMBER, "plan": "payg-gb", "cause": "wwf", "key": "k"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("action", ROWS)
+def test_no_row_of_many_fails_whatever_one_of_its_columns_is(gateway, action):
+    door = unix_door(gateway)
+    for row in replaced(ROWS[action]):
+        status, _, content = door.knock("POST", f"/v1/actions/{action}", b'{"rows": [%s]}' % row)
+        if status == 400:
+            refusal(content)
+            continue
+        assert status == 200, content
+        [result] = json.loads(content)["results"]
+        assert "Error" not in str(result), result
+    unharmed(gateway)

@@ -1,0 +1,61 @@
+"""Words of a command and rows of a file that are no text: said by what and where, whether the gateway runs or not."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from support.gateways import ROOT, Gateway, subscribers
+
+
+@pytest.fixture(params=["running", "stopped"])
+def gateway(request, tmp_path):
+    with Gateway(tmp_path) as made:
+        made.enrol(subscribers(1))
+        if request.param == "stopped":
+            made.stop()
+        yield made
+
+
+def tpo(gateway, *arguments):
+    """Run a command whose words may be any octets."""
+    command = [sys.executable, "-m", "gateway.cli", "--config", str(gateway.config), *arguments]
+    environ = {**os.environ, "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
+    return subprocess.run(command, capture_output=True, timeout=60, check=False, cwd=ROOT, env=environ)
+
+
+def refused(done):
+    assert done.returncode == 1, done
+    said = done.stderr.decode()
+    assert "Traceback" not in said
+    assert "what to do:" in said
+    return said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (b"subscriber", b"topup", b"447700900000", b"1.00", b"--reference", b"shop-\xff"),
+        (b"subscriber", b"show", b"4477\xed\xa0\x80"),
+        (b"subscriber", b"cause", b"447700900000", b"wwf\xff"),
+    ],
+    ids=["reference", "number", "cause"],
+)
+def test_a_word_that_is_no_utf_8_is_refused(gateway, words):
+    said = refused(tpo(gateway, *words))
+    assert "no text in UTF-8" in said or "half of a surrogate pair" in said
+
+
+def test_nul_in_a_file_is_told_by_its_line(gateway):
+    file = gateway.folder / "rows.csv"
+    head = "msisdn,imsi,iccid,plan,cause,balance\n"
+    good = "447700900001,234150000000001,8944100000000000001,payg-gb,wwf,1\n"
+    file.write_bytes((head + good + good.replace("wwf", "w\0f")).encode())
+    said = refused(tpo(gateway, "subscriber", "import", str(file)))
+    assert f"{file}:3" in said or "NUL" in said
+
+
+def test_an_amount_that_would_fill_a_balance_is_refused(gateway):
+    said = refused(tpo(gateway, "subscriber", "topup", "447700900000", "999999999999.00", "--reference", "r"))
+    assert "at most 1,000,000,000" in said
+    assert tpo(gateway, "subscriber", "topup", "447700900000", "1000000000", "--reference", "r").returncode == 0
