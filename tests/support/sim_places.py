@@ -98,7 +98,7 @@ class SimPlace(ChargingPlace):
         return next_move(self.order(order_id))
 
     def begin(self, order_id, move=None):
-        return self.lane.run(BeginStep(order_id, move or self.move(order_id)))
+        return self.lane.run(BeginStep(order_id, move or self.move(order_id), before=b""))
 
     def house_step(self, order_id, move=None):
         """The unit of the next step of the house."""

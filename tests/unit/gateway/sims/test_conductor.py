@@ -18,7 +18,7 @@ from gateway.settings import load
 from gateway.sims import conductor as conducting
 from gateway.sims.accepting import Asked
 from gateway.sims.cards import from_row as sim_of
-from gateway.sims.conductor import OTHER_LINE, Conductor
+from gateway.sims.conductor import Conductor
 from gateway.sims.effects import Terms
 from gateway.sims.hosts import Desk
 from gateway.sims.importing import ImportSim, Reader
@@ -26,9 +26,11 @@ from gateway.sims.orders import from_row as order_of
 from gateway.store import tables
 from gateway.store.waiting import submit
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import ABSENT, Access, Condition, Pending, Reading
+from provisioning.hosts.interface import ABSENT, NOTHING, Access, Condition, Holding, Pending, Reading
+from provisioning.hosts.ownership import check_unchanged
 from provisioning.keys import Keys
 from provisioning.life import State
+from provisioning.masks import mask
 from provisioning.orders import ATTEMPTS, FIRST_DELAY, SAGAS, HostStep, Kind, Mark, OrderState, Request
 
 PATIENCE = 10
@@ -66,11 +68,28 @@ class ScriptedHost:
     def __init__(self):
         self.held, self.keys = {}, {}
         self.calls, self.script = [], deque()
-        self.on_read = None
+        self.on_read = self.on_inspect = None
         self.busy = self.most_busy = 0
         self.closed = False
 
-    async def bring(self, call_id, line, wanted, **_options):
+    async def inspect(self, line, msisdn=None):
+        if self.on_inspect is not None:
+            await self.on_inspect()
+        held = self.held.get(line.iccid, ABSENT)
+        if held == ABSENT:
+            return NOTHING
+        elsewhere = any(iccid != line.iccid and other.msisdn == msisdn for iccid, other in self.held.items() if msisdn)
+        words = f"{held.access} as {mask(held.msisdn or 'nobody')}"
+        return Holding(held, words, held.msisdn, number_elsewhere=elsewhere, record=repr(held).encode())
+
+    async def bring(self, call_id, line, wanted, *, before):
+        check_unchanged(await self.inspect(line), before, wanted)
+        return await self._asked(call_id, line, wanted)
+
+    async def restore(self, call_id, line, wanted, before):
+        return await self._asked(call_id, line, before.condition)
+
+    async def _asked(self, call_id, line, wanted):
         self.calls.append((call_id, line.iccid, wanted))
         self.keys[line.iccid] = line.keys
         self.busy += 1
@@ -514,10 +533,12 @@ async def test_a_card_that_is_somebody_elses_at_the_host_is_left_alone(place):
     place.start()
     await place.take_in(1)
     theirs = place.host.held[OLD] = Condition(Access.OPEN, "447700900999")
-    place.host.script.append(HostRefused("another line", OTHER_LINE))
     order_id = await place.activate()
-    await place.ends(order_id, OrderState.COMPENSATED)
-    assert place.host.ids() == ["0"]
+    order = await place.ends(order_id, OrderState.COMPENSATED)
+    assert order.steps[0].error.startswith(
+        "the host holds this card already: open as 44********99; nothing was changed"
+    )
+    assert place.host.calls == []
     assert place.host.held == {OLD: theirs}
 
 
