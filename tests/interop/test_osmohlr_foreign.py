@@ -116,60 +116,68 @@ async def test_a_swap_leaves_a_new_card_alone_that_somebody_else_has_in_service(
     assert (order.state, place.hlr.dump(), place.way.changes) == ("compensated", before, 0)
 
 
-@pytest.mark.parametrize("mode", MODES)
+async def with_a_fault(place, kind, held, mode, at):
+    """Carry out an order whose change number `at` meets with a fault, and check the HLR; tells whether it came so far."""
+    card, new = await place.ready_for(kind)
+    OURS[held](place.hlr, card)
+    before = place.hlr.dump()
+    place.way.befall(at, mode)
+    order = await place.carry_out(kind, card, new, place.way.crashed)
+    after = place.hlr.dump()
+    assert after[BYSTANDER] == before[BYSTANDER]
+    assert {imsi for imsi in after if imsi not in before} <= {card.imsi, new.imsi}
+    if order.state == "compensated":
+        assert after == before, (at, order)
+    elif order.state == "failed":
+        assert mode == REFUSE, (at, order)
+    else:
+        assert order.state == "done", (at, order)
+    fell = place.way.fell
+    place.way.befall()
+    assert fell or order.state == "done", order
+    return fell
+
+
 @pytest.mark.parametrize("held", OURS)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_whatever_change_fails_an_order_ends_whole_or_gives_back_what_was_there(place, kind, held, mode):
-    at = 0
-    while True:
-        card, new = await place.ready_for(kind)
-        OURS[held](place.hlr, card)
-        before = place.hlr.dump()
-        place.way.befall(at, mode)
-        order = await place.carry_out(kind, card, new, place.way.crashed)
-        after = place.hlr.dump()
-        assert after[BYSTANDER] == before[BYSTANDER]
-        assert {imsi for imsi in after if imsi not in before} <= {card.imsi, new.imsi}
-        if order.state == "compensated":
-            assert after == before, (at, order)
-        elif order.state == "failed":
-            assert mode == REFUSE, (at, order)
-        else:
-            assert order.state == "done", (at, order)
-        if not place.way.fell:
-            assert order.state == "done", order
-            break
-        at += 1
-    assert at > 0 or (kind == "retire" and held == "nothing")
+async def test_whatever_change_fails_an_order_ends_whole_or_gives_back_what_was_there(place, kind, held):
+    for mode in MODES:
+        at = 0
+        while await with_a_fault(place, kind, held, mode, at):
+            at += 1
+        assert at > 0 or (kind == "retire" and held == "nothing")
+
+
+async def adopted_with_a_fault(place, held, mode, at):
+    """Have an order adopt somebody's line while a change meets with a fault; tells whether it came so far."""
+    card, _ = await place.ready_for("activate")
+    FOREIGN[held](place.hlr, card)
+    before = place.hlr.subscribers()[card.imsi]
+    place.way.befall(at, mode)
+    order = await place.carry_out("activate", card, crashed=place.way.crashed, adopt=True)
+    row = place.hlr.subscribers()[card.imsi]
+    assert order.steps[0].found.endswith("as 44********99, with other keys")
+    assert row["id"] == before["id"]  # it was never deleted
+    if order.state == "compensated":
+        assert row["sqn"] in (0, 4711)  # keys that were written begin a new sequence
+        assert row | {"sqn": 0} == before | {"sqn": 0}
+    else:
+        assert order.state == "done", order
+        assert (row["msisdn"], row["nam_cs"], row["k"], row["opc"]) == (card.msisdn, 1, card.ki, card.opc)
+        assert [(each["reason"], each["actor"]) for each in place.history(card)] == [("adopt", "alice")] * 3
+    assert all(log.before is None for log in order.steps)
+    drop(place.hlr, card.imsi)
+    fell = place.way.fell
+    place.way.befall()
+    assert fell or order.state == "done", order
+    return fell
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("held", ["an open line", "a barred line"])
 async def test_an_order_that_adopts_takes_the_line_over_or_gives_it_back(place, held, mode):
     at = 0
-    while True:
-        card, _ = await place.ready_for("activate")
-        drop(place.hlr, STRANGER)
-        FOREIGN[held](place.hlr, card)
-        before = place.hlr.subscribers()
-        place.way.befall(at, mode)
-        order = await place.carry_out("activate", card, crashed=place.way.crashed, adopt=True)
-        after = place.hlr.subscribers()
-        assert order.steps[0].found.endswith("as 44********99, with other keys")
-        row = after[card.imsi]
-        assert row["id"] == before[card.imsi]["id"]  # it was never deleted
-        if order.state == "compensated":
-            assert row["sqn"] in (0, 4711)  # keys that were written begin a new sequence
-            assert row | {"sqn": 0} == before[card.imsi] | {"sqn": 0}
-        else:
-            assert order.state == "done", order
-            assert (row["msisdn"], row["nam_cs"], row["k"], row["opc"]) == (card.msisdn, 1, card.ki, card.opc)
-            assert [(each["reason"], each["actor"]) for each in place.history(card)] == [("adopt", "alice")] * 3
-        assert all(log.before is None for log in order.steps)
-        drop(place.hlr, card.imsi)
-        if not place.way.fell:
-            assert order.state == "done", order
-            break
+    while await adopted_with_a_fault(place, held, mode, at):
         at += 1
     assert at >= 2
 
