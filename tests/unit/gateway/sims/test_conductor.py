@@ -6,6 +6,7 @@ import threading
 from collections import Counter, deque
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 from support.gateways import ROOT
@@ -583,6 +584,61 @@ async def test_a_refused_suspension_fails_and_the_customer_stays_barred_with_us(
     await place.conductor.retry(order_id)
     await place.ends(order_id)
     assert place.host.held[OLD] == BARRED
+
+
+async def test_what_the_host_held_is_on_record_before_anything_is_sent(place):
+    place.start()
+    await place.bring_to_life()
+    stage = Stage()
+    place.host.script.append(stage.before)
+    order_id = await place.accept("terminate", OLD)
+    await stage.reached.wait()
+    log = next(log for log in place.order(order_id).steps if log.name == "host.terminate")
+    assert (log.mark, log.found, NUMBER.encode() in log.before) == (Mark.SENT, "open as 44********01", False)
+    stage.go.set()
+    assert (await place.ends(order_id)).steps[1].before is None
+
+
+async def test_a_host_that_cannot_be_read_is_sent_nothing_and_asked_again_later(place):
+    place.start()
+    await place.take_in(1)
+
+    async def down():
+        raise DOWN
+
+    place.host.on_inspect = down
+    order_id = await place.activate()
+    order = await place.waits(order_id)
+    assert (place.host.calls, order.steps[0].mark, order.steps[0].attempts) == ([], Mark.WAITING, 1)
+    assert place.names() == ["host.unreachable"]
+    place.host.on_inspect = None
+    place.clock.now = order.due_at
+    await place.ends(order_id)
+
+
+async def test_a_step_of_which_nothing_is_on_record_is_not_undone_but_shown_to_a_person(place):
+    conductor = place.start()
+    await place.take_in(1)
+    place.host.script.append(DOWN)
+    order_id = await place.activate()
+    await place.waits(order_id)
+    order = place.order(order_id)
+    order.steps[0].before = None  # as an older version has left it
+    with place.house._writer.begin() as connection:
+        steps = msgspec.msgpack.encode(order.steps)
+        connection.execute(update(tables.orders).where(tables.orders.c.id == order_id).values(steps=steps))
+    await conductor.cancel(order_id)
+    order = await place.ends(order_id, OrderState.FAILED)
+    assert "not on record" in order.steps[0].error
+    assert place.host.ids() == ["0"]
+
+
+async def test_the_keys_of_a_line_in_service_are_not_sent_again(place):
+    place.start()
+    await place.bring_to_life()
+    for kind in ("suspend", "resume"):
+        await place.ends(await place.accept(kind, OLD, reason="lost"))
+        assert place.host.keys == {OLD: None}
 
 
 # Cancelling
