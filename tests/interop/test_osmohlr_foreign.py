@@ -182,6 +182,17 @@ async def test_an_order_that_adopts_takes_the_line_over_or_gives_it_back(place, 
     assert at >= 2
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_card_and_a_number_that_belong_to_two_others_stay_with_both(place, kind):
+    card, new = await place.ready_for(kind)
+    foreign_number(place.hlr, card)
+    foreign_open(place.hlr, card)
+    before = place.hlr.dump()
+    order = await place.carry_out(kind, card, new)
+    assert order.state in ("compensated", "failed"), order
+    assert place.hlr.dump() == before
+
+
 async def test_a_number_of_another_imsi_is_not_taken_from_it_by_an_order_that_adopts_either(place):
     card, _ = await place.ready_for("activate")
     foreign_number(place.hlr, card)
