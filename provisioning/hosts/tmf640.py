@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import count
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import aiohttp
@@ -24,6 +24,7 @@ from provisioning.hosts import http_text
 from provisioning.hosts import tmf640_service as service_of
 from provisioning.hosts.ear import Ear
 from provisioning.hosts.interface import ABSENT, Access, Condition, Holding, Line, Pending, Reading
+from provisioning.hosts.lately import Lately
 from provisioning.hosts.ownership import FOREIGN, check_unchanged
 from provisioning.hosts.pace import Pace
 from provisioning.hosts.tmf640_service import MAX_BODY, Resource
@@ -38,24 +39,6 @@ _LATER: Final = frozenset({408, 421, 425, 429})
 _CREDENTIALS: Final = frozenset({401, 403, 407})
 _NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _NO_DELETE: Final = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class _Kept(dict[K, V], Generic[K, V]):
-    """What was learnt lately: the oldest is forgotten when there are too many."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def keep(self, key: K, value: V) -> None:
-        """Keep one more."""
-        self.pop(key, None)
-        self[key] = value
-        if len(self) > self._most:
-            del self[next(iter(self))]
 
 
 class _Answer(NamedTuple):
@@ -116,10 +99,10 @@ class Tmf640:
         self._session, self._lent = session, session is not None
         self._exchanges = count(1)
         self._listen_at = clock()
-        self._ids: _Kept[str, str] = _Kept(kept)
+        self._ids: Lately[str, str] = Lately(kept)
         """The service id of a card, as learnt: a 404 forgets it."""
-        self._works: _Kept[str, _Work] = _Kept(kept)
-        self._calls: _Kept[str, str] = _Kept(kept)
+        self._works: Lately[str, _Work] = Lately(kept)
+        self._calls: Lately[str, str] = Lately(kept)
         """The call id of a Monitor's path, for callbacks that name no more than that."""
 
     async def inspect(self, line: Line, msisdn: str | None = None) -> Holding:  # noqa: ARG002  (see below)
