@@ -1,7 +1,8 @@
 """An order as a saga: what is done to a line step by step, how it is undone, and what to do next. Pure.
 
-Each step is written down before it is sent, and is done when reading back shows what was wanted. A host that refuses turns
-the order round: what was done is undone, the last first. A host that cannot be reached, or never shows it, is asked again
+Each step is written down before it is sent, with what the host held before, and is done when reading back shows what was
+wanted. A host that refuses turns the order round: what was read before each step is given back, the last first; what an
+order did not create it never deletes. A host that cannot be reached, or never shows it, is asked again
 under the same call id, later and later. After `ATTEMPTS` the order has failed: a person retries it, and it goes on where it
 stands. Some steps cannot be taken back; beyond one, a refusal is a failure as well.
 """
@@ -13,6 +14,7 @@ import msgspec
 
 from provisioning.errors import ProvisioningError
 from provisioning.hosts.interface import Access, Condition
+from provisioning.hosts.ownership import Claim
 from provisioning.life import Trigger
 
 ATTEMPTS: Final = 12
@@ -81,12 +83,13 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class HostStep(msgspec.Struct, frozen=True):
-    """The host is brought to a condition, and to another one to take that back."""
+    """The host is brought to a condition. `claim` is what it may hold of the card before; `undo`: that can be given back."""
 
     name: str
     card: Card
     wanted: Wanted
-    undo: Wanted | None = None
+    claim: Claim
+    undo: bool = False
 
 
 class HouseStep(msgspec.Struct, frozen=True):
@@ -103,31 +106,31 @@ _BARRED, _OPEN = Wanted(Access.BARRED, numbered=True), Wanted(Access.OPEN, numbe
 
 SAGAS: Final[dict[Kind, tuple[Step, ...]]] = {
     Kind.ACTIVATE: (
-        HostStep("host.activate", Card.OWN, _OPEN, undo=_GONE),
+        HostStep("host.activate", Card.OWN, _OPEN, Claim.NEW, undo=True),
         HouseStep("line.enable", final=True),
     ),
     Kind.SUSPEND: (
         HouseStep("line.bar", final=True),
-        HostStep("host.suspend", Card.OWN, _BARRED),
+        HostStep("host.suspend", Card.OWN, _BARRED, Claim.LINE),
     ),
     Kind.RESUME: (
-        HostStep("host.resume", Card.OWN, _OPEN, undo=_BARRED),
+        HostStep("host.resume", Card.OWN, _OPEN, Claim.LINE, undo=True),
         HouseStep("line.open", final=True),
     ),
     Kind.SWAP: (
         HouseStep("line.notice"),
-        HostStep("host.prepare", Card.NEW, _SILENT, undo=_GONE),
-        HostStep("host.release", Card.OWN, _SILENT, undo=_OPEN),
-        HostStep("host.assign", Card.NEW, _OPEN, undo=_SILENT),
+        HostStep("host.prepare", Card.NEW, _SILENT, Claim.NEW, undo=True),
+        HostStep("host.release", Card.OWN, _SILENT, Claim.LINE, undo=True),
+        HostStep("host.assign", Card.NEW, _OPEN, Claim.LINE, undo=True),
         HouseStep("line.move", final=True),
     ),
     Kind.TERMINATE: (
         HouseStep("line.close", final=True),
-        HostStep("host.terminate", Card.OWN, _SILENT),
+        HostStep("host.terminate", Card.OWN, _SILENT, Claim.LINE),
         HouseStep("line.end", final=True),
     ),
     Kind.RETIRE: (
-        HostStep("host.delete", Card.OWN, _GONE),
+        HostStep("host.delete", Card.OWN, _GONE, Claim.LEFT),
         HouseStep("line.retire", final=True),
     ),
 }
@@ -168,17 +171,23 @@ MOVES: Final[dict[tuple[Kind, Moment], tuple[tuple[Card, Trigger], ...]]] = {
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was asked for; keys never stand here."""
+    """What was asked for; keys never stand here. `adopt`: what the host holds of the card already is taken over."""
 
     msisdn: str = ""
     plan: str = ""
     cause: str = ""
     reason: str = ""
     new_iccid: str = ""
+    adopt: bool = False
 
 
 class StepLog(msgspec.Struct):
-    """What became of one step; `at` in microseconds. `note` is what the step has to remember of what it did."""
+    """What became of one step; `at` in microseconds. `note` is what the step has to remember of what it did.
+
+    `before` is what the host held before the step was sent (interface.Holding), sealed, for it may have keys in it: empty
+    where it held nothing, None while that was not read, and again once the order has come to its end. `found` tells the
+    same to people, numbers masked, and stays.
+    """
 
     name: str
     mark: Mark = Mark.WAITING
@@ -186,6 +195,8 @@ class StepLog(msgspec.Struct):
     at: int = 0
     error: str = ""
     note: str = ""
+    found: str = ""
+    before: bytes | None = None
 
 
 class Order(msgspec.Struct):
@@ -250,23 +261,23 @@ def next_move(order: Order) -> Move | None:
         return None
     for place in reversed(range(len(order.steps))):
         step = step_of(order, place)
-        if order.steps[place].mark in (Mark.SENT, Mark.DONE) and isinstance(step, HostStep) and step.undo is not None:
+        if order.steps[place].mark in (Mark.SENT, Mark.DONE) and isinstance(step, HostStep) and step.undo:
             return Move(place, step, undo=True)
     return None
 
 
-def is_fresh(order: Order, move: Move) -> bool:
-    """Whether a step is for a card that is in service nowhere yet."""
-    return not move.undo and (order.kind is Kind.ACTIVATE or move.step.name == "host.prepare")
+def begin(order: Order, move: Move, now: int, before: bytes | None = None, found: str = "") -> Moment | None:
+    """Write down that a step is about to be sent, and what the host held before; tells of the order's first step.
 
-
-def begin(order: Order, move: Move, now: int) -> Moment | None:
-    """Write down that a step is about to be sent; tells of the first one."""
+    Without knowing what the host held nothing is sent to it: an attempt to read that is counted, and no more.
+    """
     log = order.steps[move.place]
     fresh = order.state is OrderState.ACCEPTED
     order.state, order.updated_at = OrderState.RUNNING, now
     log.at, log.attempts = now, log.attempts + 1
-    if not move.undo:
+    if before is not None and log.before is None:
+        log.before, log.found = before, found
+    if not move.undo and (isinstance(move.step, HouseStep) or log.before is not None):
         log.mark = Mark.SENT
     return Moment.BEGUN if fresh else None
 
@@ -280,8 +291,7 @@ def succeed(order: Order, move: Move, now: int) -> Moment | None:
     order.updated_at, order.due_at = now, now
     if next_move(order) is not None:
         return None
-    order.state = OrderState.COMPENSATED if order.undoing else OrderState.DONE
-    return Moment.COMPENSATED if order.undoing else Moment.DONE
+    return _end(order, OrderState.COMPENSATED if order.undoing else OrderState.DONE)
 
 
 def refuse(order: Order, move: Move, error: str, now: int, *, untouched: bool = False) -> Moment | None:
@@ -291,14 +301,14 @@ def refuse(order: Order, move: Move, error: str, now: int, *, untouched: bool = 
     """
     _note(order, move, error, now)
     if untouched and not move.undo:
-        order.steps[move.place].mark = Mark.WAITING
+        log = order.steps[move.place]
+        log.mark, log.before, log.found = Mark.WAITING, None, ""
     if move.undo or not can_undo(order):
         return _give_up(order)
     order.undoing = True
     order.steps[move.place].attempts = 0
     if next_move(order) is None:
-        order.state = OrderState.COMPENSATED
-        return Moment.COMPENSATED
+        return _end(order, OrderState.COMPENSATED)
     return None
 
 
@@ -340,8 +350,7 @@ def cancel(order: Order, now: int) -> Moment | None:
     for log in order.steps:
         log.attempts = 0
     if next_move(order) is None:
-        order.state = OrderState.COMPENSATED
-        return Moment.COMPENSATED
+        return _end(order, OrderState.COMPENSATED)
     return Moment.BEGUN if again else None
 
 
@@ -351,7 +360,7 @@ def can_undo(order: Order) -> bool:
         if log.mark in (Mark.WAITING, Mark.UNDONE):
             continue
         step = step_of(order, place)
-        if step.final if isinstance(step, HouseStep) else step.undo is None:
+        if step.final if isinstance(step, HouseStep) else not step.undo:
             return False
     return True
 
@@ -359,6 +368,14 @@ def can_undo(order: Order) -> bool:
 def _note(order: Order, move: Move, error: str, now: int) -> None:
     log = order.steps[move.place]
     log.at, log.error, order.updated_at = now, error[:ERROR_SIZE], now
+
+
+def _end(order: Order, state: OrderState) -> Moment:
+    """Bring an order to its end; what hosts held before is needed no more."""
+    order.state = state
+    for log in order.steps:
+        log.before = None
+    return Moment.COMPENSATED if state is OrderState.COMPENSATED else Moment.DONE
 
 
 def _give_up(order: Order) -> Moment:

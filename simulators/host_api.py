@@ -410,6 +410,8 @@ class HostApi:
         match fault:
             case Fault.ERROR_BEFORE:
                 raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "broken", "something went wrong")
+            case Fault.CONFLICT:
+                raise Refusal(HTTPStatus.CONFLICT, "conflict", "not as things stand")
             case Fault.TIMEOUT_BEFORE:
                 await self._never_answer(request)
             case Fault.DROPPED:

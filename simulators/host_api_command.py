@@ -39,7 +39,7 @@ def host_api(
     """Run a host operator's activation API (TMF640 v4), and tell at the end what it was asked and what it did.
 
     Faults: error-before, error-after, timeout-before, timeout-after, slow, dropped, work-fails, callback-lost,
-    callback-doubled, callback-late, callback-first, callback-disorder. An option that is given beats the scenario.
+    callback-doubled, callback-late, callback-first, callback-disorder, conflict. An option that is given beats the scenario.
 
     \b
     Examples:

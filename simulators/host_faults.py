@@ -11,7 +11,7 @@ __all__ = ["ANY_CALL", "Fault", "Faults", "FaultsUnreadable", "read_faults"]
 
 
 class Fault(StrEnum):
-    """What may happen to one call that changes something; the first three and the last may happen to any."""
+    """What may happen to one call that changes something; those of ANY_CALL may happen to one that only reads, too."""
 
     ERROR_BEFORE = "error-before"
     """500, and nothing was done."""
@@ -34,6 +34,8 @@ class Fault(StrEnum):
     """The callback comes after that of the next call."""
     DROPPED = "dropped"
     """It was not done, and the connection is cut."""
+    CONFLICT = "conflict"
+    """409, and nothing was done."""
 
 
 ANY_CALL: Final = frozenset({Fault.ERROR_BEFORE, Fault.TIMEOUT_BEFORE, Fault.SLOW, Fault.DROPPED})

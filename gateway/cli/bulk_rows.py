@@ -14,6 +14,7 @@ from gateway.ops.problems import Problem
 from gateway.ops.wishes import read_kind, read_wish
 from gateway.settings import Settings
 from provisioning.life import State
+from provisioning.orders import Kind
 
 COLUMNS: Final = ("action", "iccid", "msisdn", "plan", "cause", "reason", "new_iccid")
 DEFAULT_ACTION: Final = "activate"
@@ -32,17 +33,17 @@ class Wish(NamedTuple):
     """A row that can be ordered; `params` is the row of the action sim.bulk, its key included."""
 
     line: int
-    params: dict[str, str]
+    params: dict[str, Any]
 
     @property
     def iccid(self) -> str:
         """The card that it is about."""
-        return self.params["iccid"]
+        return str(self.params["iccid"])
 
     @property
     def key(self) -> str:
         """The idempotency key of its order."""
-        return self.params["key"]
+        return str(self.params["key"])
 
 
 class Fault(NamedTuple):
@@ -54,10 +55,13 @@ class Fault(NamedTuple):
 
 
 class Checker:
-    """Checks the rows of one file. `batch` sets the keys of one bulk apart from those of another with the same rows."""
+    """Checks the rows of one file. `batch` sets the keys of one bulk apart from those of another with the same rows.
 
-    def __init__(self, settings: Settings, batch: str) -> None:
-        self._settings, self._batch = settings, batch
+    `adopt`: activations take over what the host holds already.
+    """
+
+    def __init__(self, settings: Settings, batch: str, *, adopt: bool = False) -> None:
+        self._settings, self._batch, self._adopt = settings, batch, adopt
         self._claimed: dict[tuple[str, str], int] = {}
 
     def check(self, rows: Iterable[Row]) -> tuple[list[Wish], list[Fault]]:
@@ -76,13 +80,14 @@ class Checker:
 
     def _wish(self, line: int, values: dict[str, str]) -> Wish:
         kind = read_kind(values.pop("action", DEFAULT_ACTION).lower())
-        asked = read_wish(kind, values, self._settings, "")
+        adopt = {"adopt": True} if self._adopt and kind is Kind.ACTIVATE else {}
+        asked = read_wish(kind, {**values, **adopt}, self._settings, "")
         said = {name: text for name, text in msgspec.structs.asdict(asked.request).items() if text}
         params = {"kind": str(kind), "iccid": asked.iccid, **said}
         self._claim(line, params)
         return Wish(line, params | {"key": key_of(params, self._batch)})
 
-    def _claim(self, line: int, params: dict[str, str]) -> None:
+    def _claim(self, line: int, params: dict[str, Any]) -> None:
         """Refuse a second order for a card or a number: they would run at the same time."""
         names = {"iccid": "card", "new_iccid": "card", "msisdn": "number"}
         claims = [(what, params[name]) for name, what in names.items() if name in params]
@@ -96,7 +101,7 @@ class _Claimed(Exception):
     """Another row of the file is about the same card or number."""
 
 
-def key_of(params: dict[str, str], batch: str = "") -> str:
+def key_of(params: dict[str, Any], batch: str = "") -> str:
     """Derive the key of a row from what it orders: the same row again, anywhere in a file, is the same order."""
     told: dict[str, Any] = params | ({"batch": batch} if batch else {})
     return f"bulk:{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()}"

@@ -31,6 +31,13 @@ Key = Annotated[
     typer.Option(help="Idempotency key of your own; the same one again orders nothing and tells that order."),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Show the steps until the order has come to its end.")]
+Adopt = Annotated[
+    bool,
+    typer.Option(
+        "--adopt",
+        help="Take over what the host holds of this card already; without it such an order is refused. Admins only.",
+    ),
+]
 Note = Annotated[str | None, typer.Option("--reason", help="Words of your own, for the card's history.")]
 
 
@@ -148,20 +155,25 @@ def activate(
     cause: Annotated[
         str | None, typer.Option(help="Who gets the tenth of this line.", autocompletion=completing.causes)
     ] = None,
+    adopt: Adopt = False,
     key: Key = None,
     wait: Wait = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring a card from the inventory into service: at the host, then as a line that can be charged and texted.
 
-    With --wait it exits with 0 if the line is active, 1 if the order failed or was taken back.
+    What the host holds of the card or the number already is somebody's: the order is refused, and nothing there is touched.
+    With --adopt the card's own line there becomes ours, whatever its number and keys; if the order fails, it gets them
+    back. A number that another IMSI has is never taken. With --wait it exits with 0 if the line is active, 1 if the order
+    failed or was taken back.
 
     \b
     Examples:
       tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --wait
       tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --cause wateraid --key shop-4711
+      tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --adopt --wait
     """
-    params = {"iccid": iccid, "msisdn": msisdn, "plan": plan, "cause": cause, "key": key}
+    params = {"iccid": iccid, "msisdn": msisdn, "plan": plan, "cause": cause, "adopt": adopt or None, "key": key}
     _place(ctx, "sim.activate", params, wait=wait, as_json=as_json)
 
 

@@ -46,6 +46,13 @@ def bulk(
         str,
         typer.Option(help="A name of this bulk. Rows that were ordered before are ordered again under another one."),
     ] = "",
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="Take over what the host holds of the cards to activate already; without it such rows are refused.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Carry out a file of orders: activate (where no action is named), suspend, resume, swap, terminate.
@@ -59,12 +66,13 @@ def bulk(
       tpo sim bulk lines.csv --rate 20
       tpo sim bulk lines.csv --rate 20 --resume
       tpo sim bulk unpaid.csv --batch 2026-11
+      tpo sim bulk from-the-old-system.csv --adopt --rate 20
     """
     from gateway.cli.bulk_rows import COLUMNS, Checker  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import read_rows  # noqa: PLC0415  (as above)
 
     settings = invocation.of(ctx).client_settings
-    wishes, faults = Checker(settings, batch).check(read_rows(file, ("iccid",), COLUMNS))
+    wishes, faults = Checker(settings, batch, adopt=adopt).check(read_rows(file, ("iccid",), COLUMNS))
     if dry_run:
         _dry_run(ctx, file, wishes, faults, as_json=as_json)
     else:

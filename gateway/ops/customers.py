@@ -44,10 +44,10 @@ class Customers:
         ]
 
     async def _post_order(self, request: web.Request) -> web.Response:
-        client = caller_of(request, OPERATOR).name
+        caller = caller_of(request, OPERATOR)
         key, given = _idempotency_key(request), await read_object(request)
         kind = read_kind(given.pop("kind", None))
-        taken = await self._sims.order(client, key, kind, given, client)
+        taken = await self._sims.order(caller.name, key, kind, given, caller)
         told = {"id": taken["order"], "state": taken["state"], "kind": str(kind), "iccid": taken["iccid"]}
         return json_response(told, HTTPStatus.ACCEPTED)
 

@@ -67,11 +67,13 @@ SHOWN: Final = obj(
 STEP: Final = obj(
     {"name": TEXT, "mark": one_of(Mark), "attempts": {"type": "integer"}, "error": MAYBE}
     | {"at": {"type": ["string", "null"], "format": "date-time"}}
+    | {"found": {**MAYBE, "description": "what the host held of the card before this step; null: nothing, or not read"}}
 )
 ORDER: Final = obj(
     {"id": TEXT, "kind": one_of(Kind), "state": one_of(OrderState), "iccid": TEXT, "msisdn": MAYBE, "host": MAYBE}
     | {"actor": TEXT, "undoing": YES_NO, "error": MAYBE, "created_at": TIME, "updated_at": TIME, "due_at": MAYBE}
-    | {"plan": MAYBE, "cause": MAYBE, "reason": MAYBE, "new_iccid": MAYBE, "steps": many(STEP)}
+    | {"plan": MAYBE, "cause": MAYBE, "reason": MAYBE, "new_iccid": MAYBE, "adopt": YES_NO}
+    | {"steps": many(STEP)}
 )
 ORDERED: Final = obj({"id": TEXT, "state": one_of(OrderState), "kind": one_of(FIELDS), "iccid": TEXT})
 TOPPED: Final = obj({"subscriber_id": TEXT, "balance": TEXT, "currency": TEXT, "repeated": YES_NO})
@@ -97,7 +99,11 @@ def _wish(kind: Kind) -> Json:
     must, may = FIELDS[kind]
     free = {"type": "string", "maxLength": MAX_REASON}
     reason = one_of(SuspendReason) if kind in (Kind.SUSPEND, Kind.RESUME) else free
-    read = {"msisdn": NUMBER, "plan": TEXT, "cause": TEXT, "reason": reason, "new_iccid": ICCID}
+    read: dict[str, Json] = {"msisdn": NUMBER, "plan": TEXT, "cause": TEXT, "reason": reason, "new_iccid": ICCID}
+    read["adopt"] = {
+        "type": "boolean",
+        "description": "take over what the host holds of the card already; needs the role admin",
+    }
     fields = {"kind": {"const": str(kind)}, "iccid": ICCID} | {name: read[name] for name in (*must, *may)}
     return obj(fields, may)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.house import House
 from gateway.ops import inventory, parameters
-from gateway.ops.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params
+from gateway.ops.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params, need
 from gateway.ops.problems import Problem, bad_request, draining, not_found
 from gateway.ops.wishes import problem_of, read_kind, read_wish
 from gateway.privacy.masks import mask
@@ -42,12 +42,17 @@ class Sims:
         }
 
     async def order(
-        self, client: str, key: str | None, kind: Kind, given: Mapping[str, Any], actor: str
+        self, client: str, key: str | None, kind: Kind, given: Mapping[str, Any], caller: Caller
     ) -> dict[str, Any]:
-        """Accept an order: {order, state, repeated}; Problem says why not, and nothing has changed then."""
+        """Accept an order: {order, state, repeated}; Problem says why not, and nothing has changed then.
+
+        Taking over what a host holds already (`adopt`) is an admin's right.
+        """
         if self._house.draining:
             raise draining()
-        asked = read_wish(kind, given, self._house.settings, actor)
+        asked = read_wish(kind, given, self._house.settings, caller.name)
+        if asked.request.adopt:
+            need(caller.role, ADMIN)
         outcome = await self._conductor.accept(client, key, asked)
         if isinstance(outcome, OrderRefused):
             raise problem_of(outcome)
@@ -68,13 +73,13 @@ class Sims:
         rows = params.get("rows")
         if not isinstance(rows, list) or len(rows) > MAX_BULK or not all(isinstance(row, dict) for row in rows):
             raise bad_request("bulk.rows", f"rows: give a list of at most {MAX_BULK} objects")
-        return {"results": await asyncio.gather(*(self._row(row, caller.name) for row in rows))}
+        return {"results": await asyncio.gather(*(self._row(row, caller) for row in rows))}
 
-    async def _row(self, row: Mapping[str, Any], actor: str) -> dict[str, Any]:
+    async def _row(self, row: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         try:
             key = read_key(row.get("key"))
             wish = {name: value for name, value in row.items() if name not in ("kind", "key")}
-            taken = await self.order(SOCKET, key, read_kind(row.get("kind")), wish, actor)
+            taken = await self.order(SOCKET, key, read_kind(row.get("kind")), wish, caller)
         except Problem as problem:
             return {"order": None, "state": None, "code": problem.code, "message": mask(problem.detail)}
         except StoreError as error:
@@ -122,7 +127,7 @@ class _Ordering:
     async def __call__(self, params: Params, caller: Caller) -> dict[str, Any]:
         """Accept the order."""
         wish = {name: value for name, value in params.items() if name != "key"}
-        return await self._sims.order(SOCKET, read_key(params.get("key")), self._kind, wish, caller.name)
+        return await self._sims.order(SOCKET, read_key(params.get("key")), self._kind, wish, caller)
 
 
 def read_key(key: object) -> str | None:

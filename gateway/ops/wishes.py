@@ -16,7 +16,7 @@ MAX_REASON: Final = 64
 MAX_ACTOR: Final = 64
 
 FIELDS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    Kind.ACTIVATE: (("msisdn", "plan"), ("cause",)),
+    Kind.ACTIVATE: (("msisdn", "plan"), ("cause", "adopt")),
     Kind.SUSPEND: (("reason",), ()),
     Kind.RESUME: (("reason",), ()),
     Kind.SWAP: (("new_iccid",), ("reason",)),
@@ -38,10 +38,12 @@ def read_kind(text: object) -> Kind:
 
 def read_wish(kind: Kind, given: Mapping[str, Any], settings: Settings, actor: str) -> Asked:
     """Check a wish by itself; Problem says which field is at fault, with the stable code of the fault."""
-    texts = _texts(kind, given)
+    adopt = _adopt(kind, given.get("adopt"))
+    texts = _texts(kind, {name: value for name, value in given.items() if name != "adopt"})
     try:
         card = iccid(texts.pop("iccid"))
-        request = Request(**{name: _READ[name](text, kind, settings) for name, text in texts.items()})
+        said = {name: _READ[name](text, kind, settings) for name, text in texts.items()}
+        request = Request(**said, adopt=adopt)
     except IdentifierInvalid as error:
         raise bad_request(error.code, str(error)) from None
     return Asked(kind, card, request, actor[:MAX_ACTOR])
@@ -73,6 +75,16 @@ def _texts(kind: Kind, given: Mapping[str, Any]) -> dict[str, str]:
         if name not in texts:
             raise bad_request(_MISSING, f"{name}: {kind} needs it")
     return texts
+
+
+def _adopt(kind: Kind, value: object) -> bool:
+    if value in (None, ""):
+        return False
+    if not isinstance(value, bool):
+        raise bad_request(_MISSING, "adopt: give true or false")
+    if value and "adopt" not in FIELDS[kind][1]:
+        raise bad_request(_MISSING, f"adopt: is not for {kind}")
+    return value
 
 
 def _plan(text: str, _kind: Kind, settings: Settings) -> str:

@@ -29,7 +29,9 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def digest(self) -> str:
         """Tell this wish from another under the same key."""
-        return digest(self.kind, self.iccid, *msgspec.structs.astuple(self.request))
+        told = msgspec.structs.asdict(self.request)
+        adopt = ("adopt",) if told.pop("adopt") else ()
+        return digest(self.kind, self.iccid, *told.values(), *adopt)
 
 
 class Taken(msgspec.Struct, frozen=True):

@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -20,7 +19,8 @@ from gateway.sims.accepting import AcceptOrder, Asked, Taken
 from gateway.sims.cards import Sim
 from gateway.sims.cards import from_row as sim_of
 from gateway.sims.effects import EFFECTS, Effect, Terms
-from gateway.sims.hosts import Desk, callback_secret, line_of
+from gateway.sims.host_steps import HostStepRun, wait_for
+from gateway.sims.hosts import Desk, callback_secret
 from gateway.sims.orders import cards_of
 from gateway.sims.orders import from_row as order_of
 from gateway.sims.reconciling import Difference, reconcile
@@ -31,7 +31,8 @@ from gateway.store.tables import orders, sims, texts
 from gateway.store.waiting import submit
 from protocols.tap import Tap
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import OTHER_LINE, Access, Condition, Line
+from provisioning.hosts.interface import NOTHING, Holding
+from provisioning.hosts.ownership import FOREIGN
 from provisioning.life import State
 from provisioning.orders import (
     Card,
@@ -43,7 +44,6 @@ from provisioning.orders import (
     OrderRefused,
     OrderState,
     Request,
-    is_fresh,
     next_move,
 )
 
@@ -205,7 +205,7 @@ class Conductor:
             except Exception as error:  # noqa: BLE001  (a store in trouble must not end the work for good)
                 self._alarm("daemon.timer.failed", {"timer": "orders", "detail": type(error).__name__})
             if taken < PER_SCAN:
-                await _wait(self._wake, SCAN_SECONDS)
+                await wait_for(self._wake, SCAN_SECONDS)
 
     def _due(self, connection: Connection, busy: set[int]) -> list[Order]:
         """Read the orders that are due and not busy; most scans of a bulk find few that are new among many that run."""
@@ -259,60 +259,52 @@ class Conductor:
     # Steps of the host
 
     async def _host_step(self, order: Order, move: Move, step: HostStep, cards: Mapping[Card, Sim]) -> Order | None:
-        card = cards[step.card]
-        wanted = self._wanted(step, move, cards, order)
-        line = line_of(self._house, card)
-        if await self._submit(BeginStep(order.id, move)) is None:
-            return None
         desk = self._desks.get(order.host)
         if desk is None:
+            if await self._submit(BeginStep(order.id, move)) is None:
+                return None
             error = f"the host {order.host!r} is not among provisioning.hosts"
             return await self._submit_order(PostponeStep(order.id, move, error))
         call_id = move.call_id(order)
         hint = self._hints[call_id] = asyncio.Event()
+        msisdn = cards[Card.OWN].msisdn or order.request.msisdn
+        run = HostStepRun(self._house, desk, order, move, step, cards[step.card], msisdn, hint)
         try:
-            return await self._ask_host(order, move, desk, line, wanted, hint)
-        except HostRefused as refusal:
-            untouched = refusal.code == OTHER_LINE
-            return await self._submit_order(RefuseStep(order.id, move, mask(str(refusal)), untouched=untouched))
-        except HostUnavailable as error:
-            self._tell_reach(order.host, error)
-            later = int(error.after * 1_000_000) if error.after else None
-            return await self._submit_order(PostponeStep(order.id, move, mask(str(error)), later))
+            return await self._at_host(order, move, run, desk)
         finally:
             self._hints.pop(call_id, None)
 
-    async def _ask_host(
-        self, order: Order, move: Move, desk: Desk, line: Line, wanted: Condition, hint: asyncio.Event
-    ) -> Order:
-        """Bring the line to its condition and read back until it shows."""
-        async with desk.slots:
-            pending = await desk.host.bring(move.call_id(order), line, wanted, fresh=is_fresh(order, move))
-        give_up = time.monotonic() + desk.verify
-        wait = pending.after if pending is not None else 0.0
-        while True:
-            if wait:
-                await _wait(hint, wait)
-                hint.clear()
-            async with desk.slots:
-                reading = await desk.host.read(line)
-            if reading.shows(wanted):
-                self._tell_reach(order.host, None)
-                return await self._submit_order(EndStep(order.id, move, reading))
-            if time.monotonic() > give_up:
-                late = f"the host did not show it within {desk.verify:g} s"
-                return await self._submit_order(PostponeStep(order.id, move, late))
-            wait = desk.poll
+    async def _at_host(self, order: Order, move: Move, run: HostStepRun, desk: Desk) -> Order | None:
+        """Read what the host holds, write that down, then change it, and write down how that ended."""
+        before: Holding | None = None
+        try:
+            found = await run.before()
+            if await self._submit(BeginStep(order.id, move, run.sealed(found), found.words)) is None:
+                return None
+            before = found
+            reading = await run.carry_out(before)
+        except (HostRefused, HostUnavailable) as error:
+            if before is None and await self._submit(BeginStep(order.id, move)) is None:
+                return None
+            return await self._submit_order(self._unsuccessful(order, move, before, error))
+        if reading is None:
+            late = f"the host did not show it within {desk.verify:g} s"
+            return await self._submit_order(PostponeStep(order.id, move, late))
+        self._tell_reach(order.host, None)
+        return await self._submit_order(EndStep(order.id, move, reading))
 
-    def _wanted(self, step: HostStep, move: Move, cards: Mapping[Card, Sim], order: Order) -> Condition:
-        """Give the condition for this line; what is undone of a suspended line stays barred."""
-        aim = step.undo if move.undo else step.wanted
-        assert aim is not None
-        msisdn = cards[Card.OWN].msisdn or order.request.msisdn
-        condition = aim.condition(msisdn)
-        if move.undo and cards[Card.OWN].state is State.SUSPENDED and condition.access is Access.OPEN:
-            return Condition(Access.BARRED, condition.msisdn)
-        return condition
+    def _unsuccessful(
+        self, order: Order, move: Move, before: Holding | None, error: HostRefused | HostUnavailable
+    ) -> Unit[Any]:
+        """Give what is to be written down of a step that the host did not do; `before` is None where nothing was sent."""
+        said = mask(str(error))
+        if isinstance(error, HostUnavailable):
+            self._tell_reach(order.host, error)
+            return PostponeStep(order.id, move, said, int(error.after * 1_000_000) if error.after else None)
+        foreign = error.code == FOREIGN
+        if move.undo and foreign and before == NOTHING:
+            return EndStep(order.id, move)  # what stands there now is somebody else's, and nothing of ours
+        return RefuseStep(order.id, move, said, untouched=before is None or (foreign and not before.present))
 
     def _tell_reach(self, name: str, error: HostUnavailable | None) -> None:
         """Tell once that a host is lost, and once that it is back."""
@@ -371,14 +363,6 @@ async def _close(desks: Sequence[Desk], orders: Sequence[asyncio.Task[None]]) ->
         await asyncio.wait(orders)
     for desk in desks:
         await desk.host.close()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait for an event, so long at most."""
-    # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the event, and `stop` would wait for ever.
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 def _cards(connection: Connection, order: Order) -> dict[Card, Sim]:

@@ -130,8 +130,9 @@ class OrderUnit:
     def reach(self, batch: Batch, order: Order, moment: Moment | None) -> None:
         """Move the cards as the moment says; an order at its end lets go of them."""
         if moment is not None:
+            reason = order.request.reason or ("adopt" if order.request.adopt else "")
             for card, trigger in MOVES.get((order.kind, moment), ()):
-                self.sim(batch, order, card).move(batch, trigger, order.actor, order.request.reason, order.id)
+                self.sim(batch, order, card).move(batch, trigger, order.actor, reason, order.id)
         held = order.open or (order.state is OrderState.FAILED and order.kind in RETRIED)
         for iccid in cards_of(order):
             sim = batch.shelf(SimShelf).get(iccid)

@@ -63,6 +63,7 @@ def show_order(connection: Connection, order_id: int) -> dict[str, Any] | None:
         "cause": request.cause or None,
         "reason": request.reason or None,
         "new_iccid": request.new_iccid or None,
+        "adopt": request.adopt,
     }
     return _order(order) | wish | {"steps": _steps(order)}
 
@@ -124,6 +125,7 @@ def _steps(order: Order) -> list[dict[str, Any]]:
             "attempts": log.attempts,
             "at": _time(log.at or None),
             "error": log.error or None,
+            "found": log.found or None,
         }
         for log in order.steps
     ]

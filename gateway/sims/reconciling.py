@@ -16,7 +16,8 @@ from gateway.store.batch import Batch, Shelf
 from gateway.store.tables import sims
 from gateway.store.waiting import submit
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import UNSETTLED, Condition, Reading
+from provisioning.hosts.interface import UNSETTLED, Condition, Holding, KeysHeld, Reading
+from provisioning.life import State
 
 PAGE = 200
 
@@ -88,12 +89,25 @@ async def _compare(house: House, desk: Desk, sim: Sim, *, repair: bool) -> tuple
         before = _tell(reading)
         if repair:
             async with desk.slots:
+                if not is_repairable(sim, await desk.host.inspect(line)):
+                    return _seen(reading), _difference(sim, wanted, f"{before}; left as it is: not what we put there")
                 await desk.host.bring(f"reconcile.{sim.iccid}.{house.clock()}", line, wanted)
                 reading = await desk.host.read(line)
         mended = repair and reading.shows(wanted)
         return _seen(reading), _difference(sim, wanted, before, repaired=mended)
     except (HostRefused, HostUnavailable) as error:
         return UNKNOWN, _difference(sim, wanted, mask(str(error)))
+
+
+def is_repairable(sim: Sim, found: Holding) -> bool:
+    """Whether what a host holds of a card is ours to repair: never another number, nor other keys than the card's.
+
+    Of a destroyed card nothing at the host is ours: its IMSI may have gone to somebody else.
+    """
+    if not found.present:
+        return True
+    foreign = found.other_card or found.keys is KeysHeld.OTHER or found.msisdn not in (None, sim.msisdn)
+    return not foreign and sim.state is not State.DESTROYED
 
 
 def _difference(sim: Sim, wanted: Condition, found: str, *, repaired: bool = False) -> Difference:

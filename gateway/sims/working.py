@@ -25,19 +25,19 @@ from provisioning.orders import (
 
 
 class BeginStep(OrderUnit):
-    """A step is about to be sent: written down first."""
+    """A step is about to be sent: written down first, with what the host held before."""
 
-    def __init__(self, order_id: int, move: Move) -> None:
-        """Take the step."""
+    def __init__(self, order_id: int, move: Move, before: bytes | None = None, found: str = "") -> None:
+        """Take the step and what was read before it: sealed, and in words; None: it could not be read."""
         super().__init__(order_id)
-        self._move = move
+        self._move, self._before, self._found = move, before, found
 
     def decide(self, batch: Batch) -> Order | None:
         """Give the order; None if it was cancelled or turned round meanwhile."""
         order = self.order(batch)
         if not order.open or order.undoing != self._move.undo:
             return None
-        self.reach(batch, order, begin(order, self._move, batch.now))
+        self.reach(batch, order, begin(order, self._move, batch.now, self._before, self._found))
         return order
 
 

@@ -1,7 +1,8 @@
 """What every host adapter offers: bring a line to a condition, and read back how the host holds it.
 
 An adapter says what is to be, not what is to be done: it compares before it writes, so that bringing a line twice to one
-condition changes nothing the second time. Nobody believes an OK: a step is done when `read` shows what was wanted.
+condition changes nothing the second time. Nobody believes an OK: a step is done when `read` shows what was wanted. What the
+host held before the first change is read by `inspect`, and `restore` gives back that and nothing else.
 """
 
 from enum import StrEnum
@@ -10,7 +11,6 @@ from typing import Final, Protocol
 import msgspec
 
 from protocols.tap import Tap
-from provisioning.errors import HostRefused
 from provisioning.keys import Keys
 
 
@@ -55,13 +55,44 @@ class Reading(msgspec.Struct, frozen=True):
         return self.condition == wanted and self.keys_match is not False
 
 
-OTHER_LINE: Final = "host.other_line"
+class KeysHeld(StrEnum):
+    """Which keys the host holds for a card."""
+
+    NONE = "none"
+    OURS = "ours"
+    OTHER = "other"
+    UNTOLD = "untold"
+    """The host does not tell, or we have none to compare them with."""
 
 
-def mind(found: Condition, wanted: Condition) -> None:
-    """Refuse to bring a fresh card that is in service already as another line: there is nothing of ours to change."""
-    if found.access is Access.OPEN and found.msisdn and found.msisdn != wanted.msisdn:
-        raise HostRefused("the host has this card in service as another line", OTHER_LINE)
+class Holding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a host holds of a card, as it was read before a step changes anything.
+
+    `words` tell it to people, numbers masked. `other_card`: its record names another IMSI for this ICCID.
+    `number_elsewhere`: the number that was asked about is another IMSI's. `fixed`: why it could not be given back once it
+    was changed; empty where it can be. `record` is what the adapter needs to give it back: equal records are equal states,
+    it is empty where the host holds nothing, and it may hold the host's keys, so it does not print.
+    """
+
+    condition: Condition = ABSENT
+    words: str = ""
+    msisdn: str | None = None
+    keys: KeysHeld = KeysHeld.UNTOLD
+    other_card: bool = False
+    number_elsewhere: bool = False
+    fixed: str = ""
+    record: bytes = b""
+
+    @property
+    def present(self) -> bool:
+        """Whether the host holds anything of the card."""
+        return bool(self.record)
+
+    def __repr__(self) -> str:
+        return f"Holding({self.words or 'nothing'})"
+
+
+NOTHING: Final = Holding()
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -80,10 +111,24 @@ class Host(Protocol):
 
     name: str
 
-    async def bring(self, call_id: str, line: Line, wanted: Condition, *, fresh: bool = False) -> Pending | None:
+    async def inspect(self, line: Line, msisdn: str | None = None) -> Holding:
+        """Tell all that the host holds of a card and, where a number is given, whether that is another IMSI's."""
+
+    async def bring(
+        self, call_id: str, line: Line, wanted: Condition, *, before: Holding | None = None
+    ) -> Pending | None:
         """Ask for a condition; None: the host says that it is so.
 
-        `fresh`: the card is not to be in service yet. HostRefused with the code OTHER_LINE if it is, under another number.
+        `before` is what `inspect` told before this step was sent for the first time: what the host holds now has to be that,
+        or what this step made of it. If it is neither, it is somebody else's: HostRefused with the code
+        `ownership.FOREIGN`, and nothing is changed.
+        """
+
+    async def restore(self, call_id: str, line: Line, wanted: Condition, before: Holding) -> Pending | None:
+        """Give back what the host held before a step that wanted `wanted`; `call_id` is the undoing's own.
+
+        What the step created is removed, what it changed is put back. HostRefused with the code `ownership.FOREIGN` where
+        somebody else has changed it since: it is left as it is.
         """
 
     async def read(self, line: Line) -> Reading:

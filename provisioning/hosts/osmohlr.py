@@ -10,6 +10,7 @@ other names, Milenage has not.)
 """
 
 import re
+from collections.abc import Awaitable
 from typing import Final
 
 import msgspec
@@ -18,10 +19,23 @@ from protocols.tap import Tap
 from provisioning.errors import HostRefused, HostUnavailable, IdentifierInvalid
 from provisioning.hosts.connection import Address
 from provisioning.hosts.ctrl import CtrlClient, CtrlError
-from provisioning.hosts.interface import ABSENT, UNSETTLED, Access, Condition, Line, Pending, Reading, mind
+from provisioning.hosts.interface import (
+    ABSENT,
+    NOTHING,
+    UNSETTLED,
+    Access,
+    Condition,
+    Holding,
+    KeysHeld,
+    Line,
+    Pending,
+    Reading,
+)
+from provisioning.hosts.ownership import FOREIGN, check_unchanged
 from provisioning.hosts.pace import Pace
 from provisioning.hosts.vty import CommandUnknown, VtyClient
 from provisioning.keys import Keys
+from provisioning.masks import mask
 
 _IMSI: Final = re.compile(r"[0-9]{14,15}")
 """OsmoHLR creates shorter ones, too."""
@@ -32,21 +46,37 @@ _NOBODY: Final = re.compile(r"no such subscriber", re.IGNORECASE)
 _MILENAGE: Final = "MILENAGE"
 
 
-class _Held(msgspec.Struct, frozen=True):
-    """A subscriber as the HLR holds it. `keys` are its Milenage keys, if it has any with OPc."""
+_RESTORABLE: Final = re.compile(r"milenage,[0-9a-f]{32},(?:OP|OPC),[0-9a-f]{32}(?:,[0-9]{1,2})?")
+"""Keys that can be written as they were read. Others are not overwritten (OsmoHLR has more algorithms by VTY than by CTRL)."""
+_MODES: Final = {(True, True): "cs+ps", (True, False): "cs", (False, True): "ps", (False, False): "none"}
 
-    imsi: str
+
+class _State(msgspec.Struct, frozen=True):
+    """All of a subscriber that we change: its number, its access, its 3G keys as the variable `aud3g` is set (empty: none)."""
+
     msisdn: str | None
     cs: bool
     ps: bool
+    aud3g: str
+
+    def __repr__(self) -> str:
+        return "_State"
+
+
+class _Held(msgspec.Struct, frozen=True):
+    """A subscriber as the HLR holds it. `keys` are its Milenage keys, if it has any with OPc; `keyed`: it has any keys."""
+
+    imsi: str
+    state: _State
     keys: Keys | None
+    keyed: bool
 
     @property
     def condition(self) -> Condition:
         """In the words of the interface."""
-        if self.cs != self.ps:
+        if self.state.cs != self.state.ps:
             return UNSETTLED  # circuit- or packet-switched service alone
-        return Condition(Access.OPEN if self.cs else Access.BARRED, self.msisdn)
+        return Condition(Access.OPEN if self.state.cs else Access.BARRED, self.state.msisdn)
 
 
 class OsmoHlr:
@@ -67,19 +97,57 @@ class OsmoHlr:
         self._ctrl = CtrlClient(ctrl, timeout=timeout, window=window)
         self._vty = VtyClient(vty, timeout=timeout)
 
-    async def bring(self, call_id: str, line: Line, wanted: Condition, *, fresh: bool = False) -> Pending | None:  # noqa: ARG002  (every call here can be repeated)
+    async def inspect(self, line: Line, msisdn: str | None = None) -> Holding:
+        """Tell what the HLR holds of a card's IMSI, its keys included, and whether the number is another IMSI's."""
+        _check(line, Condition(Access.OPEN, msisdn))
+        await self._pace.turn()
+        found = _holding(await self._held(line.imsi), line)
+        elsewhere = msisdn is not None and await self._is_taken(line, msisdn)
+        return msgspec.structs.replace(found, number_elsewhere=elsewhere)
+
+    async def bring(
+        self,
+        call_id: str,  # noqa: ARG002  (every call here can be repeated)
+        line: Line,
+        wanted: Condition,
+        *,
+        before: Holding | None = None,
+    ) -> Pending | None:
         """Change what differs, and see that it is so; HostRefused or HostUnavailable."""
         _check(line, wanted)
         await self._pace.turn()
         held = await self._held(line.imsi)
-        if fresh:
-            mind(_reading(held, line).condition, wanted)
+        if before is not None:
+            check_unchanged(_holding(held, line), before, wanted)
         if _reading(held, line).shows(wanted):
             return None
-        refusal = await self._change(line, held, wanted)
+        refusal = await self._tried(self._change(line, held, wanted, strict=before is not None))
         if not _reading(await self._held(line.imsi), line).shows(wanted):
             await self._refuse_taken(line, wanted)
             raise refusal or HostUnavailable(f"{self.name} took the changes and does not show them")
+        return None
+
+    async def restore(
+        self,
+        call_id: str,  # noqa: ARG002  (as above)
+        line: Line,
+        wanted: Condition,
+        before: Holding,
+    ) -> Pending | None:
+        """Remove the subscriber that the step created, or put back number, keys and access; the SQN of keys begins at 0."""
+        _check(line, wanted)
+        await self._pace.turn()
+        held = await self._held(line.imsi)
+        if held is None and not before.present:
+            return None
+        check_unchanged(_holding(held, line), before, wanted)
+        assert held is not None  # what went away meanwhile is no longer what the step made
+        if not before.present:
+            refusal = await self._tried(self._remove(held))
+        else:
+            refusal = await self._tried(self._set(line.imsi, held.state, _state(before.record)))
+        if refusal is not None and _holding(await self._held(line.imsi), line).record != before.record:
+            raise refusal
         return None
 
     async def read(self, line: Line) -> Reading:
@@ -102,31 +170,42 @@ class OsmoHlr:
         await self._ctrl.close()
         await self._vty.close()
 
-    async def _change(self, line: Line, held: _Held | None, wanted: Condition) -> HostRefused | None:
-        """Do what it takes, and give the host's first no, which the caller believes only if reading back bears it out."""
+    async def _tried(self, change: Awaitable[None]) -> HostRefused | None:
+        """Do it, and give the host's first no, which the caller believes only if reading back bears it out."""
         try:
-            if wanted.access is not Access.ABSENT:
-                await self._refuse_taken(line, wanted)
-                await self._hold(line, held or await self._created(line), wanted)
-            elif held is not None:
-                await self._remove(held)
+            await change
         except CtrlError as error:
             return HostRefused(f"{self.name} refused: {_harmless(error.reason)}")
         except CommandUnknown:
             return HostRefused(f"{self.name} does not know a VTY command that OsmoHLR 1.5 knows")
         return None
 
-    async def _hold(self, line: Line, held: _Held, wanted: Condition) -> None:
-        """Bring a subscriber that is there to what is wanted: cut off first, let in last."""
-        access = f"subscriber imsi {line.imsi} update network-access-mode"
-        if wanted.access is Access.BARRED and (held.cs or held.ps):
-            await self._vty.command(f"{access} none")
-        if line.keys is not None and line.keys != held.keys:
-            await self._set_keys(line.imsi, line.keys)
-        if wanted.msisdn != held.msisdn:
-            await self._set_number(line.imsi, wanted.msisdn, push=wanted.access is Access.OPEN and (held.cs or held.ps))
-        if wanted.access is Access.OPEN and not (held.cs and held.ps):
-            await self._vty.command(f"{access} cs+ps")
+    async def _change(self, line: Line, held: _Held | None, wanted: Condition, *, strict: bool) -> None:
+        """Bring a subscriber to what is wanted; `strict`: one that somebody else creates meanwhile is not taken for ours."""
+        if wanted.access is not Access.ABSENT:
+            await self._refuse_taken(line, wanted)
+            held = held or await self._created(line, strict=strict)
+            access = wanted.access is Access.OPEN
+            same = line.keys is None or line.keys == held.keys
+            aud3g = held.state.aud3g if same or line.keys is None else _aud3g(line.keys)
+            await self._set(line.imsi, held.state, _State(wanted.msisdn, access, access, aud3g))
+        elif held is not None:
+            await self._remove(held)
+
+    async def _set(self, imsi: str, now: _State, wanted: _State) -> None:
+        """Change what differs: cut off first, let in last."""
+        kept = (now.cs and wanted.cs, now.ps and wanted.ps)
+        if kept != (now.cs, now.ps):
+            await self._set_access(imsi, *kept)
+        if wanted.aud3g != now.aud3g:
+            await self._set_keys(imsi, wanted.aud3g)
+        if wanted.msisdn != now.msisdn:
+            await self._set_number(imsi, wanted.msisdn, push=any(kept))
+        if kept != (wanted.cs, wanted.ps):
+            await self._set_access(imsi, wanted.cs, wanted.ps)
+
+    async def _set_access(self, imsi: str, cs: bool, ps: bool) -> None:  # noqa: FBT001  (the two domains)
+        await self._vty.command(f"subscriber imsi {imsi} update network-access-mode {_MODES[cs, ps]}")
 
     async def _set_number(self, imsi: str, msisdn: str | None, *, push: bool) -> None:
         number = msisdn or "none"
@@ -135,40 +214,43 @@ class OsmoHlr:
         else:
             await self._ctrl.set(_variable(imsi, "msisdn"), number)
 
-    async def _created(self, line: Line) -> _Held:
-        """Create a subscriber; one that is there by now is as good. CtrlError."""
-        refusal = CtrlError("it did not create the subscriber")
+    async def _created(self, line: Line, *, strict: bool) -> _Held:
+        """Create a subscriber; one that is there by now is as good, unless `strict`. CtrlError."""
+        refusal: CtrlError | None = None
         try:
             await self._ctrl.set("subscriber.create", line.imsi)
         except CtrlError as error:
             refusal = error
         held = await self._held(line.imsi)
         if held is None:
-            raise refusal
+            raise refusal or CtrlError("it did not create the subscriber")
+        if strict and refusal is not None:
+            raise HostRefused(f"{self.name} got this card from somebody else just now; it is left as it is", FOREIGN)
         return held
 
-    async def _set_keys(self, imsi: str, keys: Keys) -> None:
+    async def _set_keys(self, imsi: str, aud3g: str) -> None:
         try:
-            await self._ctrl.set(_variable(imsi, "aud3g"), f"milenage,{keys.ki.hex()},OPC,{keys.opc.hex()}")
+            await self._ctrl.set(_variable(imsi, "aud3g"), aud3g or "none")
         except CtrlError:
             # The host's own words may repeat what was sent.
             raise CtrlError("it did not take the keys") from None
 
     async def _remove(self, held: _Held) -> None:
         """Cut a phone off, free the number, and delete."""
-        if held.cs or held.ps:
-            await self._vty.command(f"subscriber imsi {held.imsi} update network-access-mode none")
-        if held.msisdn is not None:
+        if held.state.cs or held.state.ps:
+            await self._set_access(held.imsi, cs=False, ps=False)
+        if held.state.msisdn is not None:
             await self._set_number(held.imsi, None, push=False)
         await self._ctrl.set("subscriber.delete", held.imsi)
 
     async def _refuse_taken(self, line: Line, wanted: Condition) -> None:
         """HostRefused if the wanted number is another subscriber's."""
-        if wanted.msisdn is None:
-            return
-        holder = await self._told(f"subscriber.by-msisdn-{wanted.msisdn}.info")
-        if holder is not None and holder.imsi != line.imsi:
+        if wanted.msisdn is not None and await self._is_taken(line, wanted.msisdn):
             raise HostRefused(f"{self.name} holds the number for another IMSI")
+
+    async def _is_taken(self, line: Line, msisdn: str) -> bool:
+        holder = await self._told(f"subscriber.by-msisdn-{msisdn}.info")
+        return holder is not None and holder.imsi != line.imsi
 
     async def _held(self, imsi: str) -> _Held | None:
         held = await self._told(_variable(imsi, "info-all"))
@@ -209,6 +291,57 @@ def _reading(held: _Held | None, line: Line) -> Reading:
     return Reading(held.condition, None if line.keys is None else line.keys == held.keys)
 
 
+def _holding(held: _Held | None, line: Line) -> Holding:
+    if held is None:
+        return NOTHING
+    keys = _compared(held, line)
+    fixed = ""
+    if line.keys is not None and line.keys != held.keys and held.state.aud3g:
+        fixed = "" if _RESTORABLE.fullmatch(held.state.aud3g) else "its keys could not be given back as they are"
+    words = (
+        f"{_access_words(held.state)}, {f'as {mask(held.state.msisdn)}' if held.state.msisdn else 'without a number'}"
+    )
+    return Holding(
+        condition=held.condition,
+        words=words + _KEY_WORDS[keys],
+        msisdn=held.state.msisdn,
+        keys=keys,
+        fixed=fixed,
+        record=msgspec.msgpack.encode(held.state),
+    )
+
+
+_KEY_WORDS: Final = {
+    KeysHeld.NONE: ", without keys",
+    KeysHeld.OURS: ", with the card's keys",
+    KeysHeld.OTHER: ", with other keys",
+    KeysHeld.UNTOLD: "",
+}
+
+
+def _access_words(state: _State) -> str:
+    return {(True, True): "open", (False, False): "barred"}.get(
+        (state.cs, state.ps), f"open for {_MODES[state.cs, state.ps]}"
+    )
+
+
+def _compared(held: _Held, line: Line) -> KeysHeld:
+    if not held.keyed:
+        return KeysHeld.NONE
+    if line.keys is None:
+        return KeysHeld.UNTOLD
+    return KeysHeld.OURS if line.keys == held.keys else KeysHeld.OTHER
+
+
+def _state(record: bytes) -> _State:
+    """Read what `_holding` kept of a subscriber."""
+    return msgspec.msgpack.decode(record, type=_State)
+
+
+def _aud3g(keys: Keys) -> str:
+    return f"milenage,{keys.ki.hex()},OPC,{keys.opc.hex()}"
+
+
 def _parse(text: str) -> _Held:
     """Read `name<TAB>value` lines; KeyError or ValueError."""
     values = dict(row.split("\t", 1) for row in text.splitlines() if row)
@@ -216,7 +349,18 @@ def _parse(text: str) -> _Held:
     for number in (imsi, msisdn):
         if number is not None and not _DIGITS.fullmatch(number):
             raise ValueError("not a number")
-    return _Held(imsi, msisdn, _switch(values["nam_cs"]), _switch(values["nam_ps"]), _parse_keys(values))
+    state = _State(msisdn, _switch(values["nam_cs"]), _switch(values["nam_ps"]), _parse_aud3g(values))
+    return _Held(imsi, state, _parse_keys(values), keyed="aud3g.algo" in values or "aud2g.algo" in values)
+
+
+def _parse_aud3g(values: dict[str, str]) -> str:
+    """Give the 3G keys as they would be written; what has no such form is told apart, and never written."""
+    if "aud3g.algo" not in values:
+        return ""
+    kind = "OPC" if "aud3g.opc" in values else "OP"
+    said = [values["aud3g.algo"].lower(), values.get("aud3g.k", "").lower(), kind]
+    said.append(values.get(f"aud3g.{kind.lower()}", "").lower())
+    return ",".join([*said, *([values["aud3g.ind_bitlen"]] if "aud3g.ind_bitlen" in values else [])])
 
 
 def _switch(value: str) -> bool:

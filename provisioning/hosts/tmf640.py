@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import count
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import aiohttp
@@ -23,7 +23,9 @@ from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts import http_text
 from provisioning.hosts import tmf640_service as service_of
 from provisioning.hosts.ear import Ear
-from provisioning.hosts.interface import ABSENT, Access, Condition, Line, Pending, Reading, mind
+from provisioning.hosts.interface import ABSENT, Access, Condition, Holding, Line, Pending, Reading
+from provisioning.hosts.lately import Lately
+from provisioning.hosts.ownership import FOREIGN, check_unchanged
 from provisioning.hosts.pace import Pace
 from provisioning.hosts.tmf640_service import MAX_BODY, Resource
 
@@ -37,24 +39,6 @@ _LATER: Final = frozenset({408, 421, 425, 429})
 _CREDENTIALS: Final = frozenset({401, 403, 407})
 _NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _NO_DELETE: Final = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class _Kept(dict[K, V], Generic[K, V]):
-    """What was learnt lately: the oldest is forgotten when there are too many."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def keep(self, key: K, value: V) -> None:
-        """Keep one more."""
-        self.pop(key, None)
-        self[key] = value
-        if len(self) > self._most:
-            del self[next(iter(self))]
 
 
 class _Answer(NamedTuple):
@@ -115,20 +99,30 @@ class Tmf640:
         self._session, self._lent = session, session is not None
         self._exchanges = count(1)
         self._listen_at = clock()
-        self._ids: _Kept[str, str] = _Kept(kept)
+        self._ids: Lately[str, str] = Lately(kept)
         """The service id of a card, as learnt: a 404 forgets it."""
-        self._works: _Kept[str, _Work] = _Kept(kept)
-        self._calls: _Kept[str, str] = _Kept(kept)
+        self._works: Lately[str, _Work] = Lately(kept)
+        self._calls: Lately[str, str] = Lately(kept)
         """The call id of a Monitor's path, for callbacks that name no more than that."""
 
-    async def bring(self, call_id: str, line: Line, wanted: Condition, *, fresh: bool = False) -> Pending | None:
+    async def inspect(self, line: Line, msisdn: str | None = None) -> Holding:  # noqa: ARG002  (see below)
+        """Tell what Service the host holds for a card.
+
+        Whose a number is cannot be asked: TMF640 has no filter that a host must offer for it. A host refuses a number that
+        another Service has, and nothing is changed then.
+        """
+        return service_of.holding(await self._find(line), line)
+
+    async def bring(
+        self, call_id: str, line: Line, wanted: Condition, *, before: Holding | None = None
+    ) -> Pending | None:
         """Ask for a condition; see `interface.Host`."""
         await self._listen()
         if await self._works_on(call_id, line):
             return Pending(self._poll)
         service = await self._find(line)
-        if fresh:
-            mind(service_of.condition(service, line), wanted)
+        if before is not None:
+            self._check_ours(call_id, line, service, wanted, before)
         if wanted.access is Access.ABSENT:
             return None if service is None else await self._end(call_id, line, service)
         if service is None:
@@ -140,9 +134,28 @@ class Tmf640:
             body, method, path = patch, "PATCH", _path(service)
         answer = await self._ask(method, path, body)
         if answer.status == HTTPStatus.CONFLICT:
-            return await self._settle(call_id, line, wanted, answer)
+            return await self._settle(call_id, line, wanted, answer, before)
         if service is not None and answer.status in _NOT_THERE:
             raise self._gone(line)
+        return self._taken(call_id, line, answer)
+
+    async def restore(self, call_id: str, line: Line, wanted: Condition, before: Holding) -> Pending | None:
+        """Delete the Service that the step created, or write back state, characteristics and specification."""
+        if await self._works_on(call_id, line):
+            return Pending(self._poll)
+        service = await self._find(line)
+        now = service_of.holding(service, line)
+        if now.record == before.record:
+            return None
+        self._check_ours(call_id, line, service, wanted, before)
+        assert service is not None  # what went away meanwhile is no longer what the step made
+        if not before.present:
+            return await self._end(call_id, line, service)
+        answer = await self._ask("PATCH", _path(service), service_of.restoration(service, call_id, before.record))
+        if answer.status in _NOT_THERE:
+            raise self._gone(line)
+        if answer.status == HTTPStatus.CONFLICT and service_of.speaks_of(answer.body, call_id):
+            return Pending(self._poll)
         return self._taken(call_id, line, answer)
 
     async def read(self, line: Line) -> Reading:
@@ -223,6 +236,17 @@ class Tmf640:
             return await self._settle(call_id, line, ABSENT, answer)
         return self._taken(call_id, line, answer)
 
+    def _check_ours(
+        self, call_id: str, line: Line, service: Resource | None, wanted: Condition, before: Holding
+    ) -> None:
+        """HostRefused (FOREIGN) for a Service that is neither what stood there before the step nor what the step made."""
+        check_unchanged(service_of.holding(service, line), before, wanted)
+        if service is not None and not before.present and not service_of.is_made_by(service, call_id, line, wanted):
+            said = service_of.holding(service, line).words
+            raise HostRefused(
+                f"somebody else has put this card into service meanwhile: {said}; it is left as it is", FOREIGN
+            )
+
     def _gone(self, line: Line) -> HostUnavailable:
         self._ids.pop(line.iccid, None)
         return HostUnavailable("the host's service went away while it was changed (HTTP 404)")
@@ -245,9 +269,13 @@ class Tmf640:
         after = service_of.retry_after(answer.headers)
         return Pending(self._poll if after is None else after)
 
-    async def _settle(self, call_id: str, line: Line, wanted: Condition, answer: _Answer) -> Pending | None:
+    async def _settle(
+        self, call_id: str, line: Line, wanted: Condition, answer: _Answer, before: Holding | None = None
+    ) -> Pending | None:
         """Tell a conflict with our own earlier try, which is no refusal, from one with somebody else's line."""
         service = await self._find(line)
+        if before is not None:
+            self._check_ours(call_id, line, service, wanted, before)
         if service_of.condition(service, line) == wanted:
             return None
         if service_of.has_order(service, call_id) or service_of.speaks_of(answer.body, call_id):

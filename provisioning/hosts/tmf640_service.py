@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import ABSENT, UNSETTLED, Access, Condition, Line
+from provisioning.hosts.interface import ABSENT, NOTHING, UNSETTLED, Access, Condition, Holding, Line
 from provisioning.masks import mask
 
 MAX_BODY: Final = 256 * 1024
@@ -92,7 +92,7 @@ def condition(service: Resource | None, line: Line) -> Condition:
     if service is None or not is_live(service):
         return ABSENT
     suspended = (_told(service, "suspended") or "false").lower() == "true"
-    number = (_told(service, "msisdn") or "").removeprefix("+") or None
+    number = _number(service)
     if _told(service, "imsi") not in (None, line.imsi):
         return UNSETTLED
     if service.get("state") == _STATES[Access.OPEN] and not suspended:
@@ -100,6 +100,44 @@ def condition(service: Resource | None, line: Line) -> Condition:
     if service.get("state") == _STATES[Access.BARRED]:
         return Condition(Access.BARRED, number)
     return UNSETTLED
+
+
+def holding(service: Resource | None, line: Line) -> Holding:
+    """Tell what a host that has this Service holds of the card; its own orders are no part of that."""
+    if service is None or not is_live(service):
+        return NOTHING
+    state, number = service.get("state"), _number(service)
+    other = _told(service, "imsi") not in (None, line.imsi)
+    words = f"a Service that is {quoted(state)[:24] or 'in no state'}, {f'as {mask(number)}' if number else 'without a number'}"
+    return Holding(
+        condition=condition(service, line),
+        words=words + (", with another IMSI" if other else ""),
+        msisdn=number,
+        other_card=other,
+        fixed="" if isinstance(state, str) else "its state could not be given back",
+        record=msgspec.json.encode(_kept(service), order="sorted"),
+    )
+
+
+def _kept(service: Resource) -> Resource:
+    """Give all of a Service that we change, in one order whatever the host's is."""
+    characteristics = sorted(_items(service, "serviceCharacteristic"), key=lambda item: str(item.get("name")))
+    kept = {"id": identifier(service), "state": service.get("state"), "serviceCharacteristic": characteristics}
+    specification = service.get("serviceSpecification")
+    return kept | ({"serviceSpecification": specification} if isinstance(specification, dict) else {})
+
+
+def is_made_by(service: Resource, call_id: str, line: Line, wanted: Condition) -> bool:
+    """Whether a Service on a card that had none comes from an order of ours, `call_id` being one of its calls.
+
+    A host may keep orders of its own there, or none: then it has to say the very line that was asked for.
+    """
+    order = call_id.partition(".")[0]
+    named = _orders(service)
+    if any(name.partition(".")[0] == order for name in named):
+        return True
+    same = _told(service, "imsi") in (None, line.imsi) and _number(service) == wanted.msisdn
+    return same and not (named and wanted.msisdn is None)
 
 
 def has_order(service: Resource | None, call_id: str) -> bool:
@@ -139,6 +177,13 @@ def change(service: Resource, call_id: str, line: Line, wanted: Condition) -> Re
     if held not in (None, line.profile):
         body["serviceSpecification"] = {"id": line.profile, "@type": "ServiceSpecificationRef"}
     return body
+
+
+def restoration(service: Resource, call_id: str, record: bytes) -> Resource:
+    """Give the body that puts back what `holding` kept of a Service; what a host lists of our orders stays there."""
+    kept: Resource = msgspec.json.decode(record)
+    del kept["id"]
+    return {**kept, "serviceOrderItem": _with_order(service, call_id, "modify")}
 
 
 def termination(service: Resource, call_id: str) -> Resource:
@@ -294,6 +339,10 @@ def _items(resource: Resource, name: str) -> list[Resource]:
 def _orders(resource: Resource) -> list[str]:
     found = [item.get("serviceOrderId") for item in _items(resource, "serviceOrderItem")]
     return [order for order in found if isinstance(order, str) and 0 < len(order) <= MAX_ID]
+
+
+def _number(service: Resource) -> str | None:
+    return (_told(service, "msisdn") or "").removeprefix("+") or None
 
 
 def _told(service: Resource, name: str) -> str | None:

@@ -187,6 +187,48 @@ async def test_a_bulk_answers_each_row_by_itself_and_orders_nothing_twice(desk):
     is_problem(await desk.act("order.states", ids=["1"] * 1001), 400, "order.ids")
 
 
+async def test_what_the_host_holds_already_is_taken_over_by_an_admin_who_says_so_and_nobody_else(desk):
+    [iccid] = await desk.take_in(40)
+    theirs = {"iccid": iccid, "imsi": card(40)["imsi"], "msisdn": "447700900999"}
+    name = desk.host.inventory.create(
+        {
+            "state": "inactive",
+            "serviceCharacteristic": [{"name": key, "value": value} for key, value in theirs.items()],
+            "supportingResource": [{"id": iccid}],
+        }
+    )["id"]
+    before = dict(desk.host.services[name])
+    _, taken = await desk.ask("/v1/orders", {**ACTIVATE, "iccid": iccid}, key="k-1")
+    told = await desk.becomes(taken["id"], "compensated")
+    assert "the host holds this card already: a Service that is inactive, as 44********99" in told["error"]
+    assert (desk.host.services, told["adopt"]) == ({name: before}, False)
+    wish = {**ACTIVATE, "iccid": iccid, "adopt": True}
+    is_problem(await desk.ask("/v1/orders", wish, key="k-2"), 403, "action.forbidden")
+    is_problem(await desk.ask("/v1/orders", {**wish, "adopt": "yes"}, key="k-2"), 400, "order.field")
+    status, taken = await desk.ask("/v1/orders", wish, key="k-2", token=TOKENS["admin"])
+    assert status == 202, taken
+    told = await desk.becomes(taken["id"], "done")
+    assert (told["adopt"], told["actor"], told["steps"][0]["found"]) == (
+        True, "admin", "a Service that is inactive, as 44********99",
+    )  # fmt: skip
+    assert desk.host.services[name]["state"] == "active"
+    _, history = await desk.act("sim.history", iccid=iccid)
+    assert [(row["after"], row["reason"], row["actor"]) for row in history["rows"]][-1] == ("active", "adopt", "admin")
+    assert {(row["reason"], row["actor"]) for row in history["rows"]} == {("adopt", "admin"), (None, "operator")}
+    other = {**ACTIVATE, "iccid": iccid}
+    is_problem(await desk.ask("/v1/orders", other, key="k-2", token=TOKENS["admin"]), 409, "order.key")
+
+
+async def test_rows_of_a_bulk_take_over_what_the_host_holds_if_they_say_so(desk):
+    [iccid] = await desk.take_in(39)
+    made = desk.host.inventory.create({"state": "active", "supportingResource": [{"id": iccid}]})
+    row = {"kind": "activate", "iccid": iccid, "msisdn": NUMBER, "plan": "payg-gb"}
+    for more, state in (({}, "compensated"), ({"adopt": True}, "done")):
+        _, told = await desk.act("sim.bulk", rows=[{**row, **more, "key": f"k{state}"}])
+        await desk.becomes(told["results"][0]["order"], state)
+    assert list(desk.host.services) == [made["id"]]
+
+
 async def test_reconcile_finds_what_the_host_holds_otherwise_and_mends_it(desk):
     [iccid] = await desk.take_in(41)
     _, taken = await desk.ask("/v1/orders", {**ACTIVATE, "iccid": iccid}, key="k")

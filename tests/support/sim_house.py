@@ -18,7 +18,11 @@ from gateway.settings import load
 from gateway.wiring import Listening, alphabet_of, make_conductor, make_exchange
 from support.gateways import ROOT, free_port
 
-TOKENS = {"viewer": "0123456789abcdef-viewer", "operator": "0123456789abcdef-operator"}
+TOKENS = {
+    "viewer": "0123456789abcdef-viewer",
+    "operator": "0123456789abcdef-operator",
+    "admin": "0123456789abcdef-admin",
+}
 KI, OPC = "00112233445566778899aabbccddee{:02x}", "ffeeddccbbaa998877665544332211{:02x}"
 PATIENCE = 20
 

@@ -18,7 +18,7 @@ from gateway.sims.importing import ImportSim, Reader
 from gateway.sims.orders import from_row as order_of
 from gateway.sims.working import BeginStep, EndStep, RefuseStep
 from gateway.store import tables
-from provisioning.hosts.interface import Condition, Reading
+from provisioning.hosts.interface import Access, Condition, Reading
 from provisioning.orders import HostStep, Kind, Mark, OrderRefused, Request, next_move
 from support.desks import PLANS, ChargingPlace
 from support.session_play import Gate
@@ -27,6 +27,15 @@ QUARANTINE = 3_600_000_000
 HOSTS = {"payg-gb": "lab", "bundle-gb": "lab"}
 NUMBER, OTHER_NUMBER = "447700900101", "447700900102"
 KI, OPC = "00112233445566778899aabbccddee{:02x}", "ffeeddccbbaa998877665544332211{:02x}"
+
+BEFORE = {
+    "host.activate": Access.ABSENT,
+    "host.resume": Access.BARRED,
+    "host.prepare": Access.ABSENT,
+    "host.release": Access.OPEN,
+    "host.assign": Access.BARRED,
+}
+"""How a host that did all that it was asked holds a card before a step that can be undone."""
 
 
 def card(n=1, keys=True, **changes):
@@ -97,7 +106,7 @@ class SimPlace(ChargingPlace):
         return next_move(self.order(order_id))
 
     def begin(self, order_id, move=None):
-        return self.lane.run(BeginStep(order_id, move or self.move(order_id)))
+        return self.lane.run(BeginStep(order_id, move or self.move(order_id), before=b""))
 
     def house_step(self, order_id, move=None):
         """The unit of the next step of the house."""
@@ -111,8 +120,8 @@ class SimPlace(ChargingPlace):
         move = self.move(order_id)
         if isinstance(move.step, HostStep):
             self.begin(order_id, move)
-            aim = move.step.undo if move.undo else move.step.wanted
-            reading = Reading(Condition(aim.access))
+            access = BEFORE[move.step.name] if move.undo else move.step.wanted.access
+            reading = Reading(Condition(access))
             self.lane.run(EndStep(order_id, move, reading))
         else:
             effect = self.lane.run(self.house_step(order_id, move))

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioning import orders
 from provisioning.hosts.interface import Access, Condition
+from provisioning.hosts.ownership import Claim
 from provisioning.orders import (
     ATTEMPTS,
     ERROR_SIZE,
@@ -18,16 +20,13 @@ from provisioning.orders import (
     Kind,
     Mark,
     Moment,
-    Move,
     Order,
     OrderRefused,
     OrderState,
     Request,
     Wanted,
-    begin,
     can_undo,
     cancel,
-    is_fresh,
     next_move,
     postpone,
     refuse,
@@ -37,6 +36,8 @@ from provisioning.orders import (
 )
 
 NOW = 1_700_000_000_000_000
+NOTHING = b""
+SEALED = b"sealed"
 OLD, NEW = "8944100000000000001", "8944100000000000002"
 FINAL = {OrderState.DONE, OrderState.COMPENSATED, OrderState.CANCELLED}
 
@@ -45,6 +46,11 @@ def opened(kind, *, reasons_left=False):
     steps = steps_of(kind, reasons_left=reasons_left)
     request = Request(msisdn="447700900001", new_iccid=NEW if kind is Kind.SWAP else "")
     return Order(7, 1, kind, OLD, "lab", OrderState.ACCEPTED, "test", request, steps, False, NOW, NOW, NOW)
+
+
+def begin(order, move, now, before=NOTHING):
+    """Write down that a step is about to be sent, to a host that held nothing."""
+    return orders.begin(order, move, now, before)
 
 
 def do(order, end=succeed, *args, **options):
@@ -143,18 +149,59 @@ def test_a_wanted_condition_has_the_number_only_where_it_is_to_have_it():
     assert Wanted(Access.BARRED, numbered=False).condition("44") == Condition(Access.BARRED)
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_a_card_is_fresh_where_no_host_is_to_have_it_in_service_yet(kind):
-    order, fresh = opened(kind), []
-    while (move := next_move(order)) is not None:
-        if is_fresh(order, move):
-            fresh.append(move.step.name)
-            assert not is_fresh(order, Move(move.place, move.step, undo=True))
-        do(order)
-    assert [name for name in fresh if name.startswith("host")] == {
-        Kind.ACTIVATE: ["host.activate"],
-        Kind.SWAP: ["host.prepare"],
-    }.get(kind, [])
+def test_what_a_step_may_find_at_the_host_depends_on_what_it_is_for():
+    claims = {step.name: step.claim for saga in SAGAS.values() for step in saga if isinstance(step, HostStep)}
+    assert {name for name, claim in claims.items() if claim is Claim.NEW} == {"host.activate", "host.prepare"}
+    assert {name for name, claim in claims.items() if claim is Claim.LEFT} == {"host.delete"}
+
+
+# What the host held before
+
+
+def test_nothing_is_sent_before_what_the_host_holds_is_on_record():
+    order = opened(Kind.ACTIVATE)
+    move = next_move(order)
+    assert orders.begin(order, move, NOW) is Moment.BEGUN
+    assert (order.steps[0].mark, order.steps[0].attempts, order.state) == (Mark.WAITING, 1, OrderState.RUNNING)
+    assert cancel(order, NOW) is Moment.COMPENSATED  # nothing was sent, so nothing is to be undone
+    assert next_move(order) is None
+
+
+def test_what_the_host_held_at_first_is_kept_however_often_the_step_is_tried():
+    order = opened(Kind.ACTIVATE)
+    move = next_move(order)
+    orders.begin(order, move, NOW, SEALED, "barred")
+    postpone(order, move, "unreachable", NOW)
+    orders.begin(order, move, NOW, b"other", "open")
+    log = order.steps[0]
+    assert (log.before, log.found, log.mark, log.attempts) == (SEALED, "barred", Mark.SENT, 2)
+
+
+@pytest.mark.parametrize("end", [succeed, refuse, cancel])
+def test_what_the_host_held_is_forgotten_at_the_end_but_for_its_words(end):
+    order = opened(Kind.ACTIVATE)
+    orders.begin(order, next_move(order), NOW, SEALED, "barred")
+    if end is cancel:
+        cancel(order, NOW)
+    elif end is refuse:
+        refuse(order, next_move(order), "no", NOW)
+    names(order)
+    assert (order.open, order.steps[0].before, order.steps[0].found) == (False, None, "barred")
+
+
+def test_a_failed_order_keeps_what_the_host_held():
+    order = opened(Kind.ACTIVATE)
+    for _ in range(ATTEMPTS):
+        orders.begin(order, next_move(order), NOW, SEALED, "barred")
+        postpone(order, next_move(order), "unreachable", NOW)
+    assert (order.state, order.steps[0].before) == (OrderState.FAILED, SEALED)
+
+
+def test_a_step_that_was_not_sent_reads_anew_what_the_host_holds_when_it_is_tried_again():
+    order = opened(Kind.SUSPEND)
+    run_to(order, 1)
+    do(order, refuse, "somebody else's", untouched=True)
+    assert (order.state, order.steps[1].before) == (OrderState.FAILED, None)
 
 
 # Refusals
@@ -487,7 +534,7 @@ class Story:
         if order.state is OrderState.COMPENSATED:
             for mark, step in zip(marks, SAGAS[order.kind][-len(marks) :], strict=True):
                 if isinstance(step, HostStep):
-                    assert step.undo is not None or mark is Mark.WAITING
+                    assert step.undo or mark is Mark.WAITING
                     assert mark in (Mark.WAITING, Mark.UNDONE)
                 else:
                     assert not step.final or mark is Mark.WAITING

@@ -29,9 +29,9 @@ def activation(number, **more):
     return {"iccid": iccid(number), "msisdn": f"4477009{number:05d}", "plan": "payg-gb", **more}
 
 
-def check(folder, *rows, batch=""):
+def check(folder, *rows, batch="", **options):
     numbered = [Row(line, row) for line, row in enumerate(rows, 2)]
-    return Checker(load(folder / "gateway.yaml"), batch).check(numbered)
+    return Checker(load(folder / "gateway.yaml"), batch, **options).check(numbered)
 
 
 def write(folder, *rows):
@@ -97,6 +97,13 @@ def test_a_row_becomes_what_the_gateway_takes_and_activates_by_default(folder):
     key = wish.params.pop("key")
     assert wish.params == {"kind": "activate", **activation(1, cause="wateraid")}
     assert (faults, key.startswith("bulk:"), len(key)) == ([], True, 69)
+
+
+def test_rows_that_adopt_say_so_where_they_activate_and_are_other_orders_than_before(folder):
+    rows = [activation(1), {"action": "suspend", "iccid": iccid(2), "reason": "lost"}]
+    plain, adopting = check(folder, *rows)[0], check(folder, *rows, adopt=True)[0]
+    assert [wish.params.get("adopt") for wish in adopting] == [True, None]
+    assert [one.key == other.key for one, other in zip(plain, adopting, strict=True)] == [False, True]
 
 
 def test_the_same_row_has_the_same_key_wherever_it_stands_and_any_difference_another(folder):

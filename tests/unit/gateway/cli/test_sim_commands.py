@@ -70,6 +70,13 @@ def test_what_is_not_said_is_not_asked_for_and_json_is_all_that_is_printed(folde
     assert (json.loads(told.out), told.err) == (TAKEN, "")
 
 
+def test_what_the_host_holds_already_is_taken_over_only_if_that_is_said(folder):
+    with scripted(folder, sim__activate=TAKEN) as script:
+        assert tpo(folder, *ACTIVATE, "--adopt") == 0
+    [asked] = script.params("sim.activate")
+    assert asked["adopt"] is True
+
+
 def test_waiting_tells_each_change_of_a_step_once_and_exits_0_when_done(folder, capsys, monkeypatch):
     monkeypatch.setattr("gateway.cli.following.POLL", 0)
     first = order("running", step("host.activate", "sent", 1), step("line.enable", "waiting"))

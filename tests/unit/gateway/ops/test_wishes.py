@@ -21,6 +21,13 @@ def settings(tmp_path_factory):
     [
         (Kind.ACTIVATE, WHOLE, Request(msisdn="447700900123", plan="payg-gb", cause="wateraid")),
         (Kind.ACTIVATE, {**WHOLE, "cause": None, "reason": ""}, Request(msisdn="447700900123", plan="payg-gb")),
+        (
+            Kind.ACTIVATE,
+            {**WHOLE, "cause": "", "adopt": True},
+            Request(msisdn="447700900123", plan="payg-gb", adopt=True),
+        ),
+        (Kind.ACTIVATE, {**WHOLE, "cause": "", "adopt": False}, Request(msisdn="447700900123", plan="payg-gb")),
+        (Kind.SWAP, {"iccid": ICCID, "new_iccid": OTHER, "adopt": False}, Request(new_iccid=OTHER)),
         (Kind.SUSPEND, {"iccid": f" {ICCID}F", "reason": "credit"}, Request(reason="credit")),
         (Kind.RESUME, {"iccid": ICCID, "reason": "lost"}, Request(reason="lost")),
         (Kind.SWAP, {"iccid": ICCID, "new_iccid": OTHER}, Request(new_iccid=OTHER)),
@@ -44,6 +51,9 @@ def test_a_wish_is_read_into_digits_and_words(settings, kind, given, request_):
         (Kind.ACTIVATE, {"cause": "cats"}, "order.cause", "is none of "),
         (Kind.ACTIVATE, {"msisdn": "07700900123"}, "identifier.msisdn", "country code"),
         (Kind.ACTIVATE, {"iccid": "8944"}, "identifier.iccid", "18 to 20"),
+        (Kind.ACTIVATE, {"adopt": "true"}, "order.field", "adopt: give true or false"),
+        (Kind.ACTIVATE, {"adopt": 1}, "order.field", "adopt: give true or false"),
+        (Kind.SUSPEND, {"adopt": True}, "order.field", "adopt: is not for suspend"),
         (Kind.SUSPEND, {"reason": "whim"}, "order.reason", "give one of customer, fraud, credit, lost"),
         (Kind.TERMINATE, {"reason": "r" * 65}, "order.reason", "at most 64"),
         (Kind.TERMINATE, {"reason": "a\nb"}, "order.reason", "printable"),

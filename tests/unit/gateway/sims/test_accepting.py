@@ -4,12 +4,13 @@ import pytest
 from sqlalchemy import func, select
 from support.sim_places import NUMBER, OTHER_NUMBER, QUARANTINE, card
 
-from gateway.sims.accepting import Taken
+from gateway.sims.accepting import Asked, Taken
 from gateway.sims.working import CancelOrder, RetryOrder
 from gateway.store import tables
+from gateway.store.keys import digest
 from gateway.subscribers.enrolment import Enrol, Enrolment
 from provisioning.life import State, SuspendReason
-from provisioning.orders import Kind, OrderRefused, OrderState
+from provisioning.orders import Kind, OrderRefused, OrderState, Request
 
 ACTIVATE = {"msisdn": NUMBER, "plan": "payg-gb"}
 UNKNOWN = card(99)["iccid"]
@@ -67,6 +68,14 @@ def test_a_key_that_was_used_for_something_else_is_refused(place, kind, n, reque
     cards = {n: place.take_in(n) for n in (1, 2)}
     place.accept("activate", cards[1], key="k1", **ACTIVATE)
     assert refused(place, kind, cards[n], key="k1", **request_) == "order.key"
+
+
+def test_a_wish_that_adopts_is_another_one_and_other_wishes_are_told_as_they_always_were():
+    def told(**more):
+        return Asked(Kind.ACTIVATE, "89441", Request(msisdn="44", plan="p", cause="c", **more), "tester").digest
+
+    assert told() == digest("activate", "89441", "44", "p", "c", "", "")
+    assert told(adopt=True) != told()
 
 
 def test_a_key_belongs_to_its_client(place):

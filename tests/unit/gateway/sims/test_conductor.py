@@ -6,6 +6,7 @@ import threading
 from collections import Counter, deque
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 from support.gateways import ROOT
@@ -18,7 +19,7 @@ from gateway.settings import load
 from gateway.sims import conductor as conducting
 from gateway.sims.accepting import Asked
 from gateway.sims.cards import from_row as sim_of
-from gateway.sims.conductor import OTHER_LINE, Conductor
+from gateway.sims.conductor import Conductor
 from gateway.sims.effects import Terms
 from gateway.sims.hosts import Desk
 from gateway.sims.importing import ImportSim, Reader
@@ -26,9 +27,11 @@ from gateway.sims.orders import from_row as order_of
 from gateway.store import tables
 from gateway.store.waiting import submit
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import ABSENT, Access, Condition, Pending, Reading
+from provisioning.hosts.interface import ABSENT, NOTHING, Access, Condition, Holding, Pending, Reading
+from provisioning.hosts.ownership import check_unchanged
 from provisioning.keys import Keys
 from provisioning.life import State
+from provisioning.masks import mask
 from provisioning.orders import ATTEMPTS, FIRST_DELAY, SAGAS, HostStep, Kind, Mark, OrderState, Request
 
 PATIENCE = 10
@@ -66,11 +69,28 @@ class ScriptedHost:
     def __init__(self):
         self.held, self.keys = {}, {}
         self.calls, self.script = [], deque()
-        self.on_read = None
+        self.on_read = self.on_inspect = None
         self.busy = self.most_busy = 0
         self.closed = False
 
-    async def bring(self, call_id, line, wanted, **_options):
+    async def inspect(self, line, msisdn=None):
+        if self.on_inspect is not None:
+            await self.on_inspect()
+        held = self.held.get(line.iccid, ABSENT)
+        if held == ABSENT:
+            return NOTHING
+        elsewhere = any(iccid != line.iccid and other.msisdn == msisdn for iccid, other in self.held.items() if msisdn)
+        words = f"{held.access} as {mask(held.msisdn or 'nobody')}"
+        return Holding(held, words, held.msisdn, number_elsewhere=elsewhere, record=repr(held).encode())
+
+    async def bring(self, call_id, line, wanted, *, before):
+        check_unchanged(await self.inspect(line), before, wanted)
+        return await self._asked(call_id, line, wanted)
+
+    async def restore(self, call_id, line, wanted, before):
+        return await self._asked(call_id, line, before.condition)
+
+    async def _asked(self, call_id, line, wanted):
         self.calls.append((call_id, line.iccid, wanted))
         self.keys[line.iccid] = line.keys
         self.busy += 1
@@ -514,10 +534,12 @@ async def test_a_card_that_is_somebody_elses_at_the_host_is_left_alone(place):
     place.start()
     await place.take_in(1)
     theirs = place.host.held[OLD] = Condition(Access.OPEN, "447700900999")
-    place.host.script.append(HostRefused("another line", OTHER_LINE))
     order_id = await place.activate()
-    await place.ends(order_id, OrderState.COMPENSATED)
-    assert place.host.ids() == ["0"]
+    order = await place.ends(order_id, OrderState.COMPENSATED)
+    assert order.steps[0].error.startswith(
+        "the host holds this card already: open as 44********99; nothing was changed"
+    )
+    assert place.host.calls == []
     assert place.host.held == {OLD: theirs}
 
 
@@ -562,6 +584,61 @@ async def test_a_refused_suspension_fails_and_the_customer_stays_barred_with_us(
     await place.conductor.retry(order_id)
     await place.ends(order_id)
     assert place.host.held[OLD] == BARRED
+
+
+async def test_what_the_host_held_is_on_record_before_anything_is_sent(place):
+    place.start()
+    await place.bring_to_life()
+    stage = Stage()
+    place.host.script.append(stage.before)
+    order_id = await place.accept("terminate", OLD)
+    await stage.reached.wait()
+    log = next(log for log in place.order(order_id).steps if log.name == "host.terminate")
+    assert (log.mark, log.found, NUMBER.encode() in log.before) == (Mark.SENT, "open as 44********01", False)
+    stage.go.set()
+    assert (await place.ends(order_id)).steps[1].before is None
+
+
+async def test_a_host_that_cannot_be_read_is_sent_nothing_and_asked_again_later(place):
+    place.start()
+    await place.take_in(1)
+
+    async def down():
+        raise DOWN
+
+    place.host.on_inspect = down
+    order_id = await place.activate()
+    order = await place.waits(order_id)
+    assert (place.host.calls, order.steps[0].mark, order.steps[0].attempts) == ([], Mark.WAITING, 1)
+    assert place.names() == ["host.unreachable"]
+    place.host.on_inspect = None
+    place.clock.now = order.due_at
+    await place.ends(order_id)
+
+
+async def test_a_step_of_which_nothing_is_on_record_is_not_undone_but_shown_to_a_person(place):
+    conductor = place.start()
+    await place.take_in(1)
+    place.host.script.append(DOWN)
+    order_id = await place.activate()
+    await place.waits(order_id)
+    order = place.order(order_id)
+    order.steps[0].before = None  # as an older version has left it
+    with place.house._writer.begin() as connection:
+        steps = msgspec.msgpack.encode(order.steps)
+        connection.execute(update(tables.orders).where(tables.orders.c.id == order_id).values(steps=steps))
+    await conductor.cancel(order_id)
+    order = await place.ends(order_id, OrderState.FAILED)
+    assert "not on record" in order.steps[0].error
+    assert place.host.ids() == ["0"]
+
+
+async def test_the_keys_of_a_line_in_service_are_not_sent_again(place):
+    place.start()
+    await place.bring_to_life()
+    for kind in ("suspend", "resume"):
+        await place.ends(await place.accept(kind, OLD, reason="lost"))
+        assert place.host.keys == {OLD: None}
 
 
 # Cancelling

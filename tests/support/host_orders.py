@@ -1,0 +1,183 @@
+"""Orders of every kind against a real adapter and its host, in this process, with time that passes when it is waited for."""
+
+import asyncio
+import itertools
+import shutil
+from contextlib import asynccontextmanager
+
+from sqlalchemy import select
+
+from gateway.house import House
+from gateway.settings import load
+from gateway.sims import conductor as conducting
+from gateway.sims.accepting import Asked
+from gateway.sims.conductor import Conductor
+from gateway.sims.effects import Terms
+from gateway.sims.hosts import Desk
+from gateway.sims.importing import ImportSim, Reader
+from gateway.sims.orders import from_row as order_of
+from gateway.sims.reading import history, show_order
+from gateway.store import tables
+from gateway.store.waiting import submit
+from provisioning.orders import Kind, Request
+from support.gateways import ROOT
+from support.session_play import blank_store
+
+PATIENCE = 30
+QUARANTINE = 3_600_000_000
+PLAN = "payg-gb"
+EARLIER = {
+    "activate": (),
+    "suspend": ("activate",),
+    "resume": ("activate", "suspend"),
+    "swap": ("activate",),
+    "terminate": ("activate",),
+    "retire": ("activate", "terminate"),
+}
+"""What has been done to a card before an order of each kind."""
+CARDS = itertools.count(1)
+
+
+class Card:
+    """A card of ours with its number, and the card that a swap would put in its place."""
+
+    def __init__(self, n):
+        self.n = n
+        self.iccid, self.imsi = f"894410{n:013d}", f"23415{n:010d}"
+        self.ki, self.opc = f"{n:032x}", f"{n + (1 << 64):032x}"
+        self.msisdn = f"4477009{n:05d}"
+
+    @property
+    def row(self):
+        return {"iccid": self.iccid, "imsi": self.imsi, "ki": self.ki, "opc": self.opc}
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1_700_000_000_000_000
+
+    def __call__(self):
+        self.now += 1
+        return self.now
+
+
+class OrderRig:
+    """A house with one host; `adapter` makes what speaks with it, anew for each conductor."""
+
+    def __init__(self, house, clock, adapter):
+        self.house, self.clock, self._adapter = house, clock, adapter
+        self.conductor = None
+        self.alarms = []
+
+    def start(self):
+        desk = Desk(self._adapter(), asyncio.Semaphore(8), 0.01, 5.0)
+
+        async def tell(_subscriber_id):
+            return None
+
+        terms = Terms("test", self.house.books, {PLAN: "GBP"}, QUARANTINE, lambda *_: None, str)
+        self.conductor = Conductor(
+            self.house,
+            {"lab": desk},
+            terms,
+            plans={PLAN: "lab"},
+            notice=0.0,
+            reauthorise=tell,
+            abort=tell,
+            enqueue=lambda _texts: None,
+            alarm=lambda event, fields: self.alarms.append((event, fields)),
+        )
+        self.conductor.start()
+
+    async def stop(self):
+        if self.conductor is not None:
+            await self.conductor.stop()
+            self.conductor = None
+
+    async def take_in(self, *cards):
+        reader = Reader(self.house.sealer)
+        for card in cards:
+            unit = ImportSim(reader.read(1, card.row), self.house.sealer, {}, "tester")
+            assert (await submit(self.house.lane, unit)).outcome == "created"
+
+    async def place(self, kind, card, new=None, *, adopt=False):
+        """Have an order accepted; gives its id."""
+        request = {
+            "activate": Request(msisdn=card.msisdn, plan=PLAN, cause="wwf", adopt=adopt),
+            "suspend": Request(reason="lost"),
+            "resume": Request(reason="lost"),
+            "swap": Request(new_iccid=new.iccid if new else ""),
+        }.get(kind, Request())
+        if kind == "retire":
+            self.clock.now += QUARANTINE
+        taken = await self.conductor.accept("shop", None, Asked(Kind(kind), card.iccid, request, "alice"))
+        return taken.order_id
+
+    async def ended(self, order_id, crashed=None):
+        """Let time pass until an order is at its end; `crashed`: an event that has the gateway begin anew."""
+        async with asyncio.timeout(PATIENCE):
+            while (order := self.order(order_id)).open or self.conductor.running:
+                if crashed is not None and crashed.is_set():
+                    crashed.clear()
+                    await self.stop()
+                    self.start()
+                if not self.conductor.running:
+                    self.clock.now = max(self.clock.now, order.due_at)
+                await asyncio.sleep(0.004)
+        return self.order(order_id)
+
+    async def carry_out(self, kind, card, new=None, crashed=None, **options):
+        """Place an order and see it to its end."""
+        return await self.ended(await self.place(kind, card, new, **options), crashed)
+
+    async def ready_for(self, kind):
+        """A card of ours that stands where an order of a kind begins, and another one from stock."""
+        card, new = Card(next(CARDS)), Card(next(CARDS))
+        await self.take_in(card, new)
+        for earlier in EARLIER[kind]:
+            assert (await self.carry_out(earlier, card)).state == "done"
+        return card, new
+
+    def order(self, order_id):
+        with self.house.reading() as connection:
+            return order_of(
+                tuple(connection.execute(select(tables.orders).where(tables.orders.c.id == order_id)).one())
+            )
+
+    def shown(self, order_id):
+        with self.house.reading() as connection:
+            return show_order(connection, order_id)
+
+    def history(self, card):
+        with self.house.reading() as connection:
+            return history(connection, card.iccid)
+
+
+@asynccontextmanager
+async def order_rig(folder, adapter, monkeypatch):
+    """A house over a new store, its conductor started."""
+    monkeypatch.setattr(conducting, "SCAN_SECONDS", 0.01)
+    blank_store(folder / "blank.db")
+    shutil.copy(folder / "blank.db", folder / "tpo.db")
+    path = folder / "gateway.yaml"
+    path.write_text(
+        f"""operator: {{name: Test operator}}
+store: {{url: "sqlite:///tpo.db"}}
+api: {{listen: "127.0.0.1:0", socket: tpo.sock}}
+plans: {ROOT}/config/plans.yaml
+causes: {ROOT}/config/causes.yaml
+"""
+    )
+    loop, clock = asyncio.get_running_loop(), Clock()
+
+    def deliver(jobs):
+        loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
+
+    house = await asyncio.to_thread(House, load(path, {}), deliver=deliver, clock=clock)
+    rig = OrderRig(house, clock, adapter)
+    try:
+        rig.start()
+        yield rig
+    finally:
+        await rig.stop()
+        await asyncio.to_thread(house.close)
