@@ -12,6 +12,7 @@ from gateway.messaging.texts import Part, State, Text, TextShelf
 from gateway.store.batch import Batch, Shelf
 from gateway.store.keys import Kept, KeyShelf, digest
 from gateway.subscribers.lines import MSISDN, LineShelf
+from gateway.subscribers.opening import ACTIVE
 from gateway.subscribers.profiles import ProfileShelf
 
 
@@ -106,6 +107,10 @@ class AcceptTexts:
         if payer is None:
             return make(batch, draft)
         wallet = batch.shelf(WalletShelf).get(payer)
+        if wallet is not None and wallet.status != ACTIVE:
+            return Refusal(
+                0, "sms.line", f"the sender's line is {wallet.status}: it sends nothing until it is active again"
+            )
         plan = plan_of(batch.shelf(ProfileShelf).get(payer), self._office.desk.tariff, batch.now)
         held = hold(wallet, plan, draft.parts, batch.now) if wallet is not None and plan is not None else None
         if held is None:

@@ -172,7 +172,7 @@ def check_links(found: Found, report: Report) -> None:
 
 
 def check_short_codes(found: Found, report: Report) -> None:
-    """Refuse a short code that is given twice; warn of one that answers nothing."""
+    """Refuse a short code or number that is given twice; warn of a code that answers nothing."""
     codes = found.messaging.short_codes if found.messaging else []
     for number, code in enumerate(codes):
         path: KeyPath = ("messaging", "short_codes", number)
@@ -180,6 +180,10 @@ def check_short_codes(found: Found, report: Report) -> None:
             report.error(path, f"{code} is messaging.short_codes[{codes.index(code)}] already")
         elif found.keywords is not None and code not in found.keywords:
             report.warn(path, f"texts to {code} are not answered: keywords has no services for it")
+    numbers = found.messaging.numbers if found.messaging else []
+    for number, own in enumerate(numbers):
+        if own in numbers[:number]:
+            report.error(("messaging", "numbers", number), f"{own} is messaging.numbers[{numbers.index(own)}] already")
 
 
 def check_grants(found: Found, report: Report) -> None:
