@@ -186,7 +186,7 @@ EVENTS: Final[dict[str, LogEvent]] = {
     "sms.text.given_up": LogEvent(
         "warning",
         "A part of a text was sent as often as its link lets it, and the SMSC never answered; it is sent no more.",
-        "Ask the SMSC's operator; the text may have arrived. `attempts` of the link says how often, `tpo sms show ID` tells more.",
+        "Ask the SMSC's operator; the text may have arrived. `attempts` of the link says how often it is sent.",
         per_message=True,
     ),
     "sms.answers.limited": LogEvent(

@@ -275,7 +275,9 @@ class Exchange:
                 if part.step is Step.WAITING:
                     self._queue.append(Waiting(text, number, part.attempts))
                 elif first and part.step in (Step.SENT, Step.DOUBTFUL):
-                    doubtful += self._doubt(Waiting(text, number, part.attempts), text.link, left=part.step is Step.DOUBTFUL)
+                    doubtful += self._doubt(
+                        Waiting(text, number, part.attempts), text.link, left=part.step is Step.DOUBTFUL
+                    )
         self._more = len(rows) == PAGE or self._more
         if first and len(rows) == PAGE:
             self._answers += doubtful

@@ -165,6 +165,8 @@ def check_links(found: Found, report: Report) -> None:
             report.warn(
                 (*path, "doubtful_wait"), f"is for doubtful: wait, but {dotted(path)}.doubtful is {link.doubtful}"
             )
+        if "attempts" in link.model_fields_set and link.doubtful == "fail":
+            report.warn((*path, "attempts"), f"is for texts that are sent again, but {dotted(path)}.doubtful is fail")
     if links and found.messaging and found.messaging.receipts and not any(link.receives for link in links):
         report.warn(
             ("smpp", "links"), "none of them receives, so no receipt (messaging.receipts) and no text can come in"

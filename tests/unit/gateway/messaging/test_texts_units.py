@@ -255,7 +255,10 @@ def test_a_receiver_who_opted_out_since_gets_nothing_but_the_confirmation(place,
     assert place.take(confirmation.id) == [0]
     assert place.come("stop", FRIEND).answers == []  # confirmed once
     assert place.take(place.accept(place.draft("from a person")).ids[0]) == [0]
-    assert place.says("BALANCE", FRIEND) is not None  # who asks again wants an answer
+    (balance,) = place.come("BALANCE", FRIEND).answers
+    assert place.take(balance.id) == [0]  # asked for by the customer himself
+    assert place.take(place.accept(place.draft("an offer", source=CODE)).ids[0]) == []
+    assert place.says("START", FRIEND) is not None
     assert place.take(place.accept(place.draft("an offer", source=CODE)).ids[0]) == [0]
     assert place.wallet(friend) == (POUND, 0)
 
@@ -296,28 +299,6 @@ def test_parts_become_whole_in_any_order_and_each_senders_own(url, order):
         assert place.come(other[order[0]], OTHER, esm_class=0x40).whole is False
         assert place.come(other[order[2]], OTHER, esm_class=0x40).whole
         assert place.read(select(tables.segments)) == []
-
-
-def test_a_redelivery_is_acted_on_once_however_often_it_comes(place, payer):
-    place.says("GIVE WATERAID 5")
-    before = next(place.ticks)
-    assert "5.00" in place.says("YES", bound_at=before)
-    for _ in range(3):  # the link drops each time before our answer gets out
-        bound_at = next(place.ticks)
-        again = place.come("YES", suspect_since=before, bound_at=bound_at)
-        assert again.repeated
-        assert again.answers == []
-    assert place.booked("gift") == [(5 * POUND, None)]
-    fresh = place.come("YES", suspect_since=before, bound_at=bound_at)  # by the same link, so sent by a person
-    assert not fresh.repeated
-    assert place.booked("gift") == [(5 * POUND, None)]
-    assert place.wallet(payer) == (5 * POUND, 0)
-
-
-def test_the_same_words_long_before_the_link_dropped_are_no_redelivery(place, payer):
-    place.says("BALANCE")
-    later = next(place.ticks)
-    assert place.says("BALANCE", suspect_since=later, bound_at=next(place.ticks)) is not None
 
 
 def test_a_second_give_replaces_the_question_and_a_second_yes_does_nothing(place, payer):
