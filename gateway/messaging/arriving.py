@@ -65,6 +65,14 @@ _decode = msgspec.msgpack.Decoder(UserData).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
+def opts(arrival: Arrival, office: Office) -> bool:
+    """Whether a text of one part is STOP or START."""
+    book = office.books.get(arrival.destination)
+    if book is None or arrival.total > 1:
+        return False
+    return isinstance(read(read_text([arrival.data]).text, book), Stop | Start)
+
+
 class TakeArrival:
     """One deliver_sm as a unit; its answer may go out once this is committed."""
 
@@ -118,14 +126,9 @@ class TakeArrival:
             part=arrival.total > 1,
         )
         earlier = repeats.find(known, coming)
-        repeat = earlier is not None and repeats.is_repeat(known, earlier, coming, self._opts)
+        repeat = earlier is not None and repeats.is_repeat(known, earlier, coming, lambda: opts(arrival, self._office))
         repeats.note(known, earlier, coming, batch.now, repeat=repeat)
         return repeat
-
-    def _opts(self) -> bool:
-        """Whether the text is STOP or START."""
-        book = self._office.books.get(self._arrival.destination)
-        return book is not None and isinstance(read(read_text([self._arrival.data]).text, book), Stop | Start)
 
     def _join(self, batch: Batch) -> str | None:
         """Keep a part, and give the whole text when this was its last; the sender is part of the key."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.messaging import wire
 from gateway.messaging.accepting import Accepted, AcceptTexts, Draft, Refusal
-from gateway.messaging.arriving import Arrived, TakeArrival
+from gateway.messaging.arriving import Arrived, TakeArrival, opts
 from gateway.messaging.office import Office
 from gateway.messaging.querying import Asker, Inquiry, QueryEvent, Question
 from gateway.messaging.repeats import Drops
@@ -113,7 +113,7 @@ class Exchange:
         self._answers: list[Answer] = []
         self._receipts: list[tuple[Receipt, Request]] = []
         self._again: dict[tuple[int, int], Waiting] = {}
-        self._in_hand: dict[tuple[str, str], list[Request]] = {}
+        self._in_hand: dict[tuple[str, str, int], list[Request]] = {}
         self._out: dict[tuple[int, int], tuple[Waiting, _Line]] = {}
         self._flush_due = False
         self._stopping = False
@@ -465,17 +465,23 @@ class Exchange:
             bound_at=self._drops.bound_at(name),
             drops=self._drops.after(name, now),
         )
-        key = (line.centre, came.digest)
-        if key in self._in_hand:  # the same text again, by whatever link, while its first delivery is being committed
-            self._in_hand[key].append(request)
-            return
+        known, place = (line.centre, came.digest), 0
+        if (
+            *known,
+            place,
+        ) in self._in_hand:  # the same text again, by whatever link, while its first delivery is committed
+            if not opts(came, self._office):
+                self._in_hand[*known, place].append(request)
+                return
+            place = self.arrived  # the lane sees whether another STOP or START came in between
+        key = (*known, place)
         self._in_hand[key] = [request]
-        if key in self._unanswered:
+        if known in self._unanswered:
             came = msgspec.structs.replace(came, unanswered=True)
 
         def done(arrived: Arrived) -> None:
             reached = [waiting.respond() for waiting in self._in_hand.pop(key)]
-            self._remember_answer(key, reached=any(reached))
+            self._remember_answer(known, reached=any(reached))
             if arrived.silent:
                 self.silences[arrived.silent] += 1
             if arrived.limited:

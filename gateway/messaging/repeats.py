@@ -76,10 +76,8 @@ def find(known: Iterable[Delivery], coming: Coming) -> Delivery | None:
 
 def is_repeat(known: Sequence[Delivery], earlier: Delivery, coming: Coming, opting: Callable[[], bool]) -> bool:
     """Tell whether a text is `earlier` delivered again; `opting` says whether it is STOP or START, if that matters."""
-    if coming.unanswered:
-        return True
     recent, drop = _recent(earlier, coming), _drop(earlier, coming)
-    if not recent and drop is None:
+    if not (recent or drop or coming.unanswered):
         return False
     if coming.part:
         return True
@@ -88,6 +86,8 @@ def is_repeat(known: Sequence[Delivery], earlier: Delivery, coming: Coming, opti
         return True
     if opting():
         return False
+    if coming.unanswered:
+        return True
     fresh = [other for other in others if other.fresh]
     if recent and not any(other.acted > earlier.place for other in fresh):
         return True

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import socket
 import time
 
 import pytest
@@ -95,7 +96,7 @@ async def test_attempts_count_over_kills(tmp_path):
 async def test_a_link_that_drops_at_each_text_is_not_given_it_for_ever(tmp_path):
     async with UnrulySmsc() as smsc, TextDesk(tmp_path, smsc.port, attempts=2) as desk:
         await smsc.wait(lambda: smsc.lines and Watch(desk).up())
-        smsc.on_submit = lambda line, *_: line.close()
+        smsc.on_submit = lambda line, *_: line.socket.shutdown(socket.SHUT_RDWR)
         (text_id,) = await desk.send(text("poison"))
         await smsc.has(2)
         assert await at_rest(smsc) == 2

@@ -225,6 +225,17 @@ def test_a_text_that_was_never_answered_is_a_redelivery_whenever_it_comes(talk):
     assert not talk.come("BALANCE").repeated
 
 
+def test_a_text_that_was_never_answered_is_known_though_others_came_and_a_stop_counts_all_the_same(talk):
+    talk.says("GIVE WATERAID 5", "YES", "GIVE WWF 10")
+    talk.place.pass_by(60)
+    assert talk.come("YES", unanswered=True).repeated
+    talk.says("STOP", "START")
+    talk.place.pass_by(60)
+    assert not talk.come("STOP", unanswered=True).repeated
+    assert talk.place.out()
+    assert talk.gifts == [5 * POUND]
+
+
 @pytest.mark.parametrize("drop", [False, True])
 def test_all_parts_of_a_long_text_that_come_again_are_known(talk, drop):
     words = "GIVE WATERAID 5"
