@@ -4,11 +4,11 @@ SMPP gives a deliver_sm no identifier, so a redelivery is known by SMSC, source,
 equal one was never answered, or was answered within the last ten seconds, or within ten seconds before its link dropped,
 where this one comes within ten seconds of the new bind. It is none once another text of that source came since.
 
-Two readings of "another text came since" would do harm, so each kind of text has its own (decision 017):
+What counts as another text (decision 017) is one that was acted on, since the equal one came last:
 
-- STOP and START are acted on whenever any other text was acted on since: done twice in their order, they end as they began.
-- Everything else may move money. Only a text that is itself no repetition counts as another one, and after a drop only one
-  that came after it: GIVE and YES that are both delivered again are both known.
+- STOP and START need no more: acted on twice in their order, they end as they began, and none is lost.
+- Everything else may move money, so where the SMSC had reason to deliver again it takes more: after a drop a text that came
+  after it, by another link one that was no repetition itself. So GIVE and YES that both come again take one gift.
 - A part of a long text carries its reference: an equal one is the same part, whatever came since.
 """
 
@@ -81,15 +81,15 @@ def is_repeat(known: Sequence[Delivery], earlier: Delivery, coming: Coming, opti
         return False
     if coming.part:
         return True
-    others = [other for other in known if other is not earlier]
-    if not any(other.acted > earlier.place for other in others):
+    since = [other for other in known if other is not earlier and other.acted > earlier.place]
+    if not since:
         return True
     if opting():
         return False
     if coming.unanswered:
         return True
-    fresh = [other for other in others if other.fresh]
-    if recent and not any(other.acted > earlier.place for other in fresh):
+    fresh = [other for other in since if other.fresh]
+    if recent and not (fresh or coming.link == earlier.link):
         return True
     return drop is not None and not any(other.acted_at > drop.dropped_at for other in fresh)
 

@@ -62,8 +62,12 @@ class Receipt(msgspec.Struct, frozen=True):
     by_text: bool = False
 
     def may_tell_of(self, text: Text) -> bool:
-        """Whether it may be about a text, by where it comes from: in any form of the number, or with its addresses swapped."""
-        if not self.by_text or self.destination in ("", text.source):
+        """Whether it may be about a text, by where it comes from: in any form of the number, or with its addresses swapped.
+
+        A customer's own handset must not tell of the texts that he pays for.
+        """
+        swapped = self.destination == text.source and text.payer is None
+        if not self.by_text or not self.destination or swapped:
             return True
         return self.destination[-TAIL:] == text.destination[-TAIL:]
 

@@ -9,6 +9,7 @@ import pytest
 from support.text_desk import PATIENCE, TextDesk, desk_and_centre, text
 from support.unruly_smsc import UnrulySmsc, Watch
 
+from gateway.messaging.exchange import MOST_PAUSED
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.messages import SubmitSmResp
 
@@ -144,3 +145,19 @@ async def test_a_text_that_the_smsc_puts_off_waits_longer_each_time_and_is_never
         await asyncio.to_thread(desk.start)
         shown = await desk.becomes(text_id, "delivered")
         assert (shown["maybe_double"], len(smsc.submits)) == (False, 4)
+
+
+@pytest.mark.timeout(180)
+async def test_an_smsc_that_puts_everything_off_gets_no_more_than_so_many_texts_and_all_of_them_later(tmp_path):
+    async with desk_and_centre(tmp_path, window=64) as (desk, smsc):
+        smsc.on_submit = smsc.refuse(CommandStatus.ESME_RSYSERR)
+        for first in range(0, 3000, 1000):
+            await desk.send(*(text(f"number {n}", to=f"4479{n:08d}") for n in range(first, first + 1000)))
+        await smsc.has(MOST_PAUSED)
+        await asyncio.sleep(4.0)
+        assert len(set(smsc.words())) <= MOST_PAUSED + 2 * 64
+        smsc.on_submit = smsc.accept
+        async with asyncio.timeout(100):
+            while len(set(smsc.words())) < 3000:  # noqa: ASYNC110  (pauses of any length)
+                await asyncio.sleep(0.5)
+        await desk.all_become("delivered", 1000)

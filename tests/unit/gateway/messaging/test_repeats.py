@@ -109,6 +109,12 @@ def test_a_give_and_a_yes_that_both_come_twice_take_one_gift(talk):
     assert talk.gifts == [5 * POUND]
 
 
+def test_gifts_that_are_made_at_once_one_after_the_other_by_one_link_are_all_taken(talk):
+    said = ("GIVE WATERAID 5", "NO", "YES", "GIVE WATERAID 5", "YES", "GIVE WATERAID 5", "YES")
+    assert talk.says(*said) == [True] * len(said)
+    assert talk.gifts == [5 * POUND] * 2
+
+
 def test_a_stop_that_is_said_again_after_a_start_counts_at_once(talk):
     assert talk.says("STOP", "START", "STOP") == [True] * 3
     assert talk.place.out()
