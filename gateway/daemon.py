@@ -23,6 +23,7 @@ from gateway.logs.limit import INTERVAL
 from gateway.logs.telling import Teller
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.querying import QueryEvent
+from gateway.messaging.text_events import TextEvent
 from gateway.network_events import fields_of, name_of
 from gateway.ops.customers import LISTENER, Customers
 from gateway.ops.metric_sources import (
@@ -251,7 +252,7 @@ class Daemon:
             if listened is not None:
                 listened.watch(tap)
 
-    def _on_network(self, event: NodeEvent | LinkEvent | QueryEvent) -> None:
+    def _on_network(self, event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> None:
         self._undecodable.note(event, wall_clock())
         self._alarm(name_of(event), fields_of(event))
         if self._restarts is not None:

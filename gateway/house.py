@@ -186,4 +186,6 @@ def office(house: House, alphabet: Alphabet) -> Office:
         validity=messaging.validity * 1_000_000,
         question=messaging.question * 1_000_000,
         reassembly=messaging.reassembly * 1_000_000,
+        own=frozenset((*messaging.short_codes, *messaging.numbers, *settings.keywords)),
+        answers_per_hour=messaging.answers_per_hour,
     )

@@ -4,8 +4,9 @@ from enum import Enum, IntEnum
 
 import msgspec
 
-from gateway.messaging import querying
+from gateway.messaging import querying, text_events
 from gateway.messaging.querying import QueryEvent
+from gateway.messaging.text_events import TextEvent
 from protocols.diameter import node_events as diameter
 from protocols.diameter.node_events import NodeEvent
 from protocols.diameter.transitions import CloseReason as DiameterClose
@@ -33,11 +34,13 @@ NAMES: dict[type, str] = {
     smpp.HandlerFailed: "smpp.handler.failed",
     querying.QueryRefused: "smpp.query.refused",
     querying.QueriesUnsupported: "smpp.query.unsupported",
+    text_events.GivenUp: "sms.text.given_up",
+    text_events.AnswersLimited: "sms.answers.limited",
 }
 """The log event of each kind of protocol event; gateway.logs.catalogue says what to do about it."""
 
 
-def name_of(event: NodeEvent | LinkEvent | QueryEvent) -> str:
+def name_of(event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> str:
     """Give the log event's name; an end in order is no trouble and has a name of its own."""
     if isinstance(event, diameter.PeerDown) and event.reason in (DiameterClose.LEFT, DiameterClose.STOPPED):
         return "diameter.peer.left"
@@ -46,7 +49,7 @@ def name_of(event: NodeEvent | LinkEvent | QueryEvent) -> str:
     return NAMES[type(event)]
 
 
-def fields_of(event: NodeEvent | LinkEvent | QueryEvent) -> dict[str, object]:
+def fields_of(event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> dict[str, object]:
     """Give the event's fields as a log line has them: of a message that could not be read its size, not its content."""
     fields = msgspec.structs.asdict(event)
     message = fields.pop("message", b"")

@@ -16,6 +16,7 @@ from gateway.house import House
 from gateway.messaging.exchange import Exchange, Route
 from gateway.messaging.office import Office
 from gateway.messaging.querying import QueryEvent
+from gateway.messaging.text_events import TextEvent
 from gateway.settings.sections import Diameter, DiameterPeer, LinkTls, ProvisioningHost, SmppLink, Tls
 from gateway.sims.composing import Composer
 from gateway.sims.conductor import Conductor
@@ -44,7 +45,7 @@ class Listening(msgspec.Struct, frozen=True):
     observe: Callable[[Observed], None]
     observe_session_request: Callable[[str, str], None]
     alarm: Callable[[str, Mapping[str, object]], None]
-    on_event: Callable[[NodeEvent | LinkEvent | QueryEvent], None]
+    on_event: Callable[[NodeEvent | LinkEvent | QueryEvent | TextEvent], None]
 
 
 def make_charging_desk(house: House, settings: Diameter, listening: Listening) -> ChargingDesk:
@@ -246,7 +247,16 @@ def route(link: SmppLink) -> Route:
         ),
     )
     alphabet, form = Alphabet(link.default_alphabet), IdForm(link.message_id)
-    return Route(config, alphabet, form, link.doubtful, float(link.doubtful_wait), float(link.query_after))
+    return Route(
+        config,
+        alphabet,
+        form,
+        link.doubtful,
+        float(link.doubtful_wait),
+        float(link.query_after),
+        by_text=link.receipts == "by_text",
+        attempts=link.attempts,
+    )
 
 
 def _server_context(tls: Tls) -> ssl.SSLContext:

@@ -189,6 +189,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "The SMSC does not know query_sm; the link asks for no text until it binds again.",
         "Set `query_after: 0` for the link, or ask the SMSC's operator to allow query_sm.",
     ),
+    "sms.text.given_up": LogEvent(
+        "warning",
+        "A part of a text was sent as often as its link lets it, and the SMSC never answered; it is sent no more.",
+        "Ask the SMSC's operator; the text may have arrived. `attempts` of the link says how often it is sent.",
+        per_message=True,
+    ),
+    "sms.answers.limited": LogEvent(
+        "warning",
+        "A number has had its automatic answers of this hour (messaging.answers_per_hour), and gets none for now.",
+        "Nothing, unless there are many: a handset that answers each text by itself, or somebody who tries things out.",
+        per_message=True,
+    ),
     # Charging
     "charging.answer.mismatch": LogEvent(
         "error",

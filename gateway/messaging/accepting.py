@@ -13,6 +13,7 @@ from gateway.rating.destinations import Destination, destination
 from gateway.store.batch import Batch, Shelf
 from gateway.store.keys import Kept, KeyShelf, digest
 from gateway.subscribers.lines import MSISDN, LineShelf
+from gateway.subscribers.opening import ACTIVE
 from gateway.subscribers.profiles import ProfileShelf
 
 
@@ -108,8 +109,13 @@ class AcceptTexts:
             return make(batch, draft)
         wallet = batch.shelf(WalletShelf).get(payer)
         tariff = self._office.desk.tariff
+        called = destination(draft.destination, tariff.country)
+        if wallet is not None and wallet.status != ACTIVE and called is not Destination.EMERGENCY:
+            return Refusal(
+                0, "sms.line", f"the sender's line is {wallet.status}: it sends nothing until it is active again"
+            )
         plan = plan_of(batch.shelf(ProfileShelf).get(payer), tariff, batch.now)
-        if destination(draft.destination, tariff.country) is not Destination.ORDINARY:
+        if called is not Destination.ORDINARY:
             held: Hold | None = Hold()  # an emergency, or a number that costs nothing
         else:
             held = hold(wallet, plan, draft.parts, batch.now) if wallet is not None and plan is not None else None

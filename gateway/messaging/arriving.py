@@ -4,16 +4,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import delete, select
 
 from gateway.ledger.wallets import WalletShelf
+from gateway.messaging import repeats
+from gateway.messaging.keywords.reading import Start, Stop, read
 from gateway.messaging.office import Office
+from gateway.messaging.repeats import Coming, Drop
+from gateway.messaging.senders import Sender, SenderShelf
 from gateway.messaging.sending import OptOutShelf
 from gateway.messaging.services import Services
+from gateway.messaging.silence import Silence, is_ours
 from gateway.messaging.texts import Text
 from gateway.store import tables
 from gateway.store.batch import Batch, Shelf
-from gateway.store.statements import Delete, Insert, SelectAmong
 from gateway.subscribers.lines import MSISDN, LineShelf
 from gateway.subscribers.profiles import ProfileShelf
 from protocols.smpp.text import UserData, read_text
@@ -22,9 +26,9 @@ from protocols.smpp.text import UserData, read_text
 class Arrival(msgspec.Struct, frozen=True):
     """A deliver_sm with a text from a handset, decoded. `total` is 1 for a text of one part.
 
-    `centre` is the SMSC behind the link: it may deliver the parts of a text by different binds.
-    `digest` is that of source, destination and payload; `suspect_since` is the time from which an equal one that was
-    acknowledged before may be this very one, sent again because our answer was lost (microseconds; None = never).
+    `centre` is the SMSC behind the link: it may deliver the parts of a text, and a redelivery, by different binds.
+    `digest` is that of source, destination and payload; `came_at`, `bound_at`, `drops` and `unanswered` say whether an equal
+    one may be this very one (messaging.repeats). `mute` is why it is not to be answered, "" if it is.
     """
 
     link: str
@@ -36,63 +40,44 @@ class Arrival(msgspec.Struct, frozen=True):
     reference: int = 0
     total: int = 1
     number: int = 1
-    suspect_since: int | None = None
+    came_at: int = 0
     bound_at: int = 0
+    drops: tuple[Drop, ...] = ()
+    unanswered: bool = False
+    mute: str = ""
 
 
 class Arrived(msgspec.Struct, frozen=True):
-    """What an arrival led to: texts to send in answer; `repeated` if it was acted on before, `whole` if it was complete."""
+    """What an arrival led to: texts to send in answer; `repeated` if it was acted on before, `whole` if it was complete.
+
+    `silent` is why a text to one of our services got no answer, "" if it got one or wanted none. `limited` is the pseudonym
+    of its sender where that has just had all its answers of an hour.
+    """
 
     answers: list[Text]
     repeated: bool = False
     whole: bool = True
-
-
-class ArrivalShelf(Shelf[str, dict[str, int]]):
-    """When texts with these digests were acknowledged: digest -> {link: time}."""
-
-    rank: ClassVar[int] = 18
-
-    def __init__(self) -> None:
-        """Start empty."""
-        super().__init__()
-        self._noted: dict[tuple[str, str], int] = {}
-        self._replaced: set[tuple[str, str]] = set()
-
-    def load(self, connection: Connection, keys: set[str]) -> None:
-        """Read earlier arrivals of the same words."""
-        for digest, link, at in _ARRIVALS.run(connection, keys):
-            self.rows.setdefault(digest, {})[link] = at
-
-    def note(self, link: str, digest: str, now: int) -> int | None:
-        """Note an arrival and give when the same words came before, None if they did not."""
-        known = self.rows.setdefault(digest, {})
-        before = known.get(link)
-        if before is not None and (link, digest) not in self._noted:
-            self._replaced.add((link, digest))
-        known[link] = self._noted[link, digest] = now
-        return before
-
-    def save(self, connection: Connection) -> None:
-        """Write what was noted, in place of what was known."""
-        _FORGET.run(connection, list(self._replaced))
-        _NOTE.run(connection, [(*key, at) for key, at in self._noted.items()])
+    silent: str = ""
+    limited: str = ""
 
 
 _decode = msgspec.msgpack.Decoder(UserData).decode
 _encode = msgspec.msgpack.Encoder().encode
-_ARRIVALS = SelectAmong(
-    select(tables.arrivals.c.digest, tables.arrivals.c.link, tables.arrivals.c.at), tables.arrivals.c.digest, str
-)
-_FORGET = Delete(tables.arrivals, ["link", "digest"])
-_NOTE = Insert(tables.arrivals)
+
+
+def opts(arrival: Arrival, office: Office) -> bool:
+    """Whether a text of one part is STOP or START."""
+    book = office.books.get(arrival.destination)
+    if book is None or arrival.total > 1:
+        return False
+    return isinstance(read(read_text([arrival.data]).text, book), Stop | Start)
 
 
 class TakeArrival:
     """One deliver_sm as a unit; its answer may go out once this is committed."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (LineShelf, OptOutShelf, ArrivalShelf, WalletShelf, ProfileShelf)
+    touches: ClassVar[tuple[type, ...]] = (LineShelf, OptOutShelf, SenderShelf, WalletShelf, ProfileShelf)
 
     def __init__(self, office: Office, arrival: Arrival) -> None:
         """Take what came."""
@@ -101,10 +86,8 @@ class TakeArrival:
     def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the sender, and the subscriber who that is."""
         arrival = self._arrival
-        if isinstance(shelf, (LineShelf, OptOutShelf)):
+        if isinstance(shelf, (LineShelf, OptOutShelf, SenderShelf)):
             return (arrival.source,)
-        if isinstance(shelf, ArrivalShelf):
-            return (arrival.digest,)
         if isinstance(shelf, (WalletShelf, ProfileShelf)):
             owner = batch.shelf(LineShelf).owner(MSISDN, arrival.source, batch.now)
             return () if owner is None else (owner,)
@@ -112,23 +95,40 @@ class TakeArrival:
 
     def decide(self, batch: Batch) -> Arrived:
         """Act on a text once: join it, serve its keyword, tell the company."""
-        if self._is_repeat(batch):
+        arrival, office = self._arrival, self._office
+        sender = batch.shelf(SenderShelf).change(arrival.source, batch.node.id, batch.now)
+        if self._is_repeat(batch, sender):
             return Arrived([], repeated=True)
         body = self._join(batch)
         if body is None:
             return Arrived([], whole=False)
-        arrival = self._arrival
-        self._office.tell(batch, "sms/received", arrival.source, {"to": arrival.destination, "parts": arrival.total})
-        book = self._office.books.get(arrival.destination)
+        office.tell(batch, "sms/received", arrival.source, {"to": arrival.destination, "parts": arrival.total})
+        book = office.books.get(arrival.destination)
         if book is None:
             return Arrived([])
-        return Arrived(Services(self._office, batch, arrival.source, book).serve(body))
+        mute = arrival.mute or (Silence.OURS if is_ours(arrival.source, office.own) else "")
+        services = Services(office, batch, arrival.source, book, sender, mute)
+        answers = services.serve(body)
+        limited = office.pseudonym(arrival.source) if services.limited else ""
+        return Arrived(answers, silent=services.silent, limited=limited)
 
-    def _is_repeat(self, batch: Batch) -> bool:
+    def _is_repeat(self, batch: Batch, sender: Sender) -> bool:
         """Know a redelivery. It is noted like any arrival, because the answer to it may be lost as well."""
-        arrival = self._arrival
-        at, suspect = batch.shelf(ArrivalShelf).note(arrival.link, arrival.digest, batch.now), arrival.suspect_since
-        return at is not None and suspect is not None and suspect <= at < arrival.bound_at
+        arrival, known = self._arrival, sender.deliveries
+        coming = Coming(
+            arrival.digest,
+            arrival.centre,
+            arrival.link,
+            arrival.came_at,
+            arrival.bound_at,
+            arrival.drops,
+            unanswered=arrival.unanswered,
+            part=arrival.total > 1,
+        )
+        earlier = repeats.find(known, coming)
+        repeat = earlier is not None and repeats.is_repeat(known, earlier, coming, lambda: opts(arrival, self._office))
+        repeats.note(known, earlier, coming, batch.now, repeat=repeat)
+        return repeat
 
     def _join(self, batch: Batch) -> str | None:
         """Keep a part, and give the whole text when this was its last; the sender is part of the key."""

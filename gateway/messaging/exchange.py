@@ -5,23 +5,25 @@ that were out without an answer when the process or the link died are doubtful, 
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.messaging import wire
 from gateway.messaging.accepting import Accepted, AcceptTexts, Draft, Refusal
-from gateway.messaging.arriving import Arrived, TakeArrival
+from gateway.messaging.arriving import Arrived, TakeArrival, opts
 from gateway.messaging.office import Office
 from gateway.messaging.querying import Asker, Inquiry, QueryEvent, Question
+from gateway.messaging.repeats import Drops
+from gateway.messaging.senders import last_arrival
 from gateway.messaging.sending import Answer, Leg, NoteAnswers, NoteReceipts, Receipt, TakeForSending, open_texts
 from gateway.messaging.sweeping import ExpireTexts, overdue_texts
+from gateway.messaging.text_events import AnswersLimited, GivenUp, TextEvent
 from gateway.messaging.texts import Step, Text, from_row
-from gateway.store import tables
+from gateway.messaging.waiting_parts import Waiting, pause_after
 from gateway.store.batch import Unit
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreError
 from gateway.store.lane import Lane
@@ -32,23 +34,27 @@ from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import Doubtful, Responded, Throttled
 from protocols.smpp.link_events import LinkDown, LinkEvent, LinkUp
 from protocols.smpp.messages import DataSm, DeliverSm, SubmitSmResp
-from protocols.smpp.receipts import IdForm, is_receipt, stored_id
+from protocols.smpp.receipts import IdForm, is_receipt, message_type, reads_as_receipt, stored_id
 from protocols.smpp.retries import Retry, retry_of
 from protocols.tap import Tap
 
 PAGE = 2000
 """Texts that are read at once when the queue is filled from the store."""
+MOST_PAUSED = 2000
+"""Parts of one link that may pause at once: an SMSC that puts everything off gets nothing new for a while."""
 UNKNOWN = "nobody knows whether the store has it: the peer has to send it again"
 RETRY_SECONDS = 5.0
-"""How long a part waits that the SMSC may take later, or that the store could not note."""
-REDELIVERY_US = 10_000_000
-"""A text in that was acknowledged this long before its link dropped may come again."""
+"""How long a part waits that the store could not note."""
+UNANSWERED_KEPT = 1024
+"""Texts in that are remembered because they were acted on and could not be answered."""
+NO_ANSWER = "no answer of the SMSC"
 
 
 class Route(msgspec.Struct, frozen=True):
     """A link and what we know of its SMSC's ways. `doubtful` is resend, wait (seconds: `wait`) or fail.
 
-    `query_after`: seconds after which a text without a receipt is asked for; 0: never.
+    `query_after`: seconds after which a text without a receipt is asked for; 0: never. `by_text`: its receipts come as plain
+    texts. A part is sent `attempts` times without an answer, and then no more.
     """
 
     config: LinkConfig
@@ -57,30 +63,24 @@ class Route(msgspec.Struct, frozen=True):
     doubtful: str
     wait: float
     query_after: float = 0.0
-
-
-class Waiting(msgspec.Struct):
-    """A part of a text in the queue."""
-
-    text: Text
-    part: int
+    by_text: bool = False
+    attempts: int = 3
 
 
 class _Line:
-    """A link at work: how many parts are promised to it, and since when texts in may be redelivered ones."""
+    """A link at work: how many parts are promised to it, and how many pause that are to be sent again."""
 
     def __init__(self, route: Route) -> None:
         self.route = route
         self.link: Link
-        self.promised = 0
-        self.suspect_since: int | None = None
-        self.bound_at = 0
+        self.promised = self.paused = 0
         self.centre = f"{route.config.host}:{route.config.port}"[:64]
         """The SMSC behind the link: a receipt may come by another bind to it than its text went out by."""
 
     @property
     def room(self) -> int:
-        return self.link.window_free - self.promised if self.route.config.bind != "receiver" else 0
+        sends = self.route.config.bind != "receiver" and self.paused < MOST_PAUSED
+        return self.link.window_free - self.promised if sends else 0
 
     @property
     def asks(self) -> bool:
@@ -101,7 +101,7 @@ class Exchange:
         clock: Callable[[], int],
         monotonic: Callable[[], float],
         random: Callable[[], float],
-        on_event: Callable[[LinkEvent | QueryEvent], None],
+        on_event: Callable[[LinkEvent | QueryEvent | TextEvent], None],
     ) -> None:
         """Take the office, the lane and the links; `read` runs a function with a reading connection."""
         self._office, self._lane, self._read, self._node = office, lane, read, node
@@ -113,14 +113,16 @@ class Exchange:
         self._answers: list[Answer] = []
         self._receipts: list[tuple[Receipt, Request]] = []
         self._again: dict[tuple[int, int], Waiting] = {}
-        self._in_hand: dict[tuple[str, str], list[Request]] = {}
+        self._in_hand: dict[tuple[str, str, int], list[Request]] = {}
         self._out: dict[tuple[int, int], tuple[Waiting, _Line]] = {}
         self._flush_due = False
         self._stopping = False
         self.sent = self.arrived = 0
         """Parts that SMSCs took, and texts and parts that came from handsets, since the start."""
-        self._suspects: dict[str, int | None] = {}
-        """Since when a text in may be a redelivered one, by the names of links that are not here now."""
+        self.silences: Counter[str] = Counter()
+        """Texts to our services that got no answer, by the reason."""
+        self._drops = Drops()
+        self._unanswered: dict[tuple[str, str], None] = {}
         self._tap: Tap | None = None
         self._lines = {route.config.name: self._line(route) for route in routes}
         self._inquiry = Inquiry(
@@ -136,7 +138,6 @@ class Exchange:
 
     def _line(self, route: Route) -> _Line:
         line = _Line(route)
-        line.suspect_since = self._suspects.pop(route.config.name, None)
         line.link = Link(
             route.config,
             on_request=lambda request: self._requested(line, request),
@@ -181,11 +182,9 @@ class Exchange:
     async def start(self) -> None:
         """Look through what was left open, then dial."""
         self._loop = asyncio.get_running_loop()
-        for name, last in await asyncio.to_thread(self._read, _last_arrivals):
-            if name in self._lines:
-                self._lines[name].suspect_since = last - REDELIVERY_US
-            else:
-                self._suspects[name] = last - REDELIVERY_US
+        last = await asyncio.to_thread(self._read, lambda connection: last_arrival(connection, self._node))
+        if last is not None:
+            self._drops.restarted(last)
         await self._fill(first=True)
         for line in self._lines.values():
             line.link.start()
@@ -224,7 +223,6 @@ class Exchange:
             raise LocalProtocolError(f"there is no link {name}", "smpp.link.unknown")
         self._inquiry.remove(name)
         await line.link.stop(deadline)
-        self._suspects[name] = line.suspect_since
 
     async def accept(self, client: str, drafts: list[Draft]) -> Accepted | Refusal:
         """Commit the drafts of one request and queue them; StoreError where that cannot be."""
@@ -275,10 +273,11 @@ class Exchange:
             self._read_up_to = max(self._read_up_to, text.id)
             for number, part in enumerate(text.parts):
                 if part.step is Step.WAITING:
-                    self._queue.append(Waiting(text, number))
+                    self._queue.append(Waiting(text, number, part.attempts))
                 elif first and part.step in (Step.SENT, Step.DOUBTFUL):
-                    self._again[text.id, number] = Waiting(text, number)
-                    doubtful += self._doubt(text, number, text.link)
+                    doubtful += self._doubt(
+                        Waiting(text, number, part.attempts), text.link, left=part.step is Step.DOUBTFUL
+                    )
         self._more = len(rows) == PAGE or self._more
         if first and len(rows) == PAGE:
             self._answers += doubtful
@@ -299,21 +298,42 @@ class Exchange:
         finally:
             self._filling = False
 
-    def _doubt(self, text: Text, number: int, link: str) -> list[Answer]:
-        """Say what becomes of a part that may have been sent or not, by the policy of its link."""
-        line = self._lines.get(link)
-        policy = line.route.doubtful if line is not None else "resend"
-        doubt = Answer(text.id, number, link, Step.DOUBTFUL, error="no answer of the SMSC")
-        if policy == "fail":
-            return [doubt, Answer(text.id, number, link, Step.FAILED, error="no answer of the SMSC")]
-        if policy == "wait" and line is not None:
-            self._loop.call_later(line.route.wait, self._resend, text, number, link)
-            return [doubt]
-        return [doubt, Answer(text.id, number, link, Step.WAITING, error="sent again")]
+    def _doubt(self, waiting: Waiting, link: str, *, left: bool = False) -> list[Answer]:
+        """Say what becomes of a part that may have been sent or not, by the policy of its link.
 
-    def _resend(self, text: Text, number: int, link: str) -> None:
-        self._again[text.id, number] = Waiting(text, number)
-        self._note(Answer(text.id, number, link, Step.WAITING, error="sent again"))
+        It is sent again after a pause, longer each time, until the link's attempts are used up. `left`: it was found so at
+        the start, and is told of no more.
+        """
+        text, number, line = waiting.text, waiting.part, self._lines.get(link)
+        policy, attempts = (line.route.doubtful, line.route.attempts) if line is not None else ("resend", 3)
+        doubt = Answer(text.id, number, link, Step.DOUBTFUL, error=NO_ANSWER)
+        if policy == "fail":
+            return [doubt, Answer(text.id, number, link, Step.FAILED, error=NO_ANSWER)]
+        if waiting.attempts >= attempts:
+            if not left:
+                self._on_event(GivenUp(link, text.id, number, waiting.attempts, Step.DOUBTFUL))
+            return [doubt]
+        pause = pause_after(waiting.attempts)
+        if policy == "wait" and line is not None:
+            pause = max(pause, line.route.wait)
+        self._pause(waiting, link, pause, "sent again")
+        return [doubt]
+
+    def _pause(self, waiting: Waiting, link: str, seconds: float, error: str) -> None:
+        """Queue a part again after so many seconds, unless something else becomes of it meanwhile."""
+        line = self._lines.get(link)
+        if line is not None:
+            line.paused += 1
+
+        def over() -> None:
+            if line is not None:
+                line.paused -= 1
+
+        waiting.pause(seconds, lambda: self._resend(waiting, link, error), over)
+
+    def _resend(self, waiting: Waiting, link: str, error: str) -> None:
+        self._again[waiting.key] = waiting
+        self._note(Answer(*waiting.key, link, Step.WAITING, error=error))
 
     def _pump(self) -> None:
         """Take as many parts as the links have room for, and have them written down before they go."""
@@ -352,13 +372,15 @@ class Exchange:
             line.promised -= 1
             if leg not in allowed:
                 continue
+            waiting.attempts += 1
             try:
                 message = wire.submit_sm(waiting.text, leg.part, line.route.alphabet)
-                sent = line.link.submit(message, (waiting, leg))
+                waiting.out = line.link.submit(message, (waiting, leg))
             except (LocalProtocolError, IndexError) as error:
                 self._note(Answer(leg.text_id, leg.part, leg.link, Step.FAILED, error=f"cannot be sent: {error}"[:64]))
                 continue
-            if not sent:
+            if not waiting.out:
+                waiting.attempts -= 1
                 self._again[leg.text_id, leg.part] = waiting
                 self._note(Answer(leg.text_id, leg.part, leg.link, Step.WAITING))
 
@@ -377,32 +399,41 @@ class Exchange:
             self._inquiry.resulted(result.context, result)
             return
         waiting, leg = cast("tuple[Waiting, Leg]", result.context)
-        text, number, link = waiting.text, leg.part, leg.link
+        if isinstance(result, Doubtful):
+            waiting.out = False
+            for answer in self._doubt(waiting, leg.link):
+                self._note(answer)
+            return
+        if not result.late:
+            waiting.out = False
+            waiting.attempts -= 1
         match result:
             case Responded():
                 self._responded(line, waiting, leg, result)
-            case Throttled():
-                self._again[text.id, number] = waiting
-                self._note(Answer(text.id, number, link, Step.WAITING, error=_status(result.command_status)))
-            case Doubtful():
-                if line.route.doubtful == "resend":
-                    self._again[text.id, number] = waiting
-                for answer in self._doubt(text, number, link):
-                    self._note(answer)
+            case Throttled() if not waiting.out:
+                waiting.cancel()
+                self._again[waiting.key] = waiting
+                self._note(Answer(*waiting.key, leg.link, Step.WAITING, error=_status(result.command_status)))
 
     def _responded(self, line: _Line, waiting: Waiting, leg: Leg, result: Responded) -> None:
         text, number, link = waiting.text, leg.part, leg.link
-        match retry_of(result.command_status):
-            case Retry.DONE:
-                self.sent += 1
-                message_id = result.message.message_id if isinstance(result.message, SubmitSmResp) else ""
-                kept = stored_id(message_id, line.route.form)
-                stated = message_id if message_id != kept else ""
-                self._note(Answer(text.id, number, line.centre, Step.ACCEPTED, kept, stated=stated))
-            case Retry.LATER | Retry.THROTTLED:
-                self._loop.call_later(RETRY_SECONDS, self._resend, text, number, link)
-            case Retry.NEVER:
-                self._note(Answer(text.id, number, link, Step.FAILED, error=_status(result.command_status)))
+        retry = retry_of(result.command_status)
+        if retry in (Retry.LATER, Retry.THROTTLED):
+            if not waiting.out:  # it is out again where this answer came too late for its first sending
+                waiting.put_off += 1
+                error = _status(result.command_status)
+                self._pause(waiting, link, pause_after(waiting.put_off), error)
+                self._note(Answer(text.id, number, link, Step.WAITING, error=error))
+            return
+        waiting.cancel()
+        if retry is Retry.NEVER:
+            self._note(Answer(text.id, number, link, Step.FAILED, error=_status(result.command_status)))
+            return
+        self.sent += 1
+        message_id = result.message.message_id if isinstance(result.message, SubmitSmResp) else ""
+        kept = stored_id(message_id, line.route.form)
+        stated = message_id if message_id != kept else ""
+        self._note(Answer(text.id, number, line.centre, Step.ACCEPTED, kept, stated=stated))
 
     def _requested(self, line: _Line, request: Request) -> None:
         """A receipt or a text from a handset: answered when its effects are on disk."""
@@ -412,6 +443,9 @@ class Exchange:
         elif is_receipt(message.esm_class):
             self._receipts.append((wire.receipt(line.centre, message, line.route.form), request))
             self._flush_soon()
+        elif line.route.by_text and not message_type(message.esm_class) and reads_as_receipt(message):
+            self._receipts.append((wire.receipt(line.centre, message, line.route.form, by_text=True), request))
+            self._flush_soon()
         elif len(message.source_addr) > wire.LONGEST_ADDRESS:
             request.respond(command_status=CommandStatus.ESME_RINVSRCADR)
         elif len(message.destination_addr) > wire.LONGEST_ADDRESS:
@@ -420,25 +454,38 @@ class Exchange:
             self._arrived(line, message, request)
 
     def _arrived(self, line: _Line, message: DeliverSm | DataSm, request: Request) -> None:
-        name = line.route.config.name
+        name, now = line.route.config.name, self._clock()
         self.arrived += 1
         came = wire.arrival(
             name,
             line.centre,
             message,
             line.route.alphabet,
-            suspect_since=line.suspect_since,
-            bound_at=line.bound_at,
+            came_at=now,
+            bound_at=self._drops.bound_at(name),
+            drops=self._drops.after(name, now),
         )
-        key = (name, came.digest)
-        if key in self._in_hand:  # the same text again while its first delivery is being committed
-            self._in_hand[key].append(request)
-            return
+        known, place = (line.centre, came.digest), 0
+        if (
+            *known,
+            place,
+        ) in self._in_hand:  # the same text again, by whatever link, while its first delivery is committed
+            if not opts(came, self._office):
+                self._in_hand[*known, place].append(request)
+                return
+            place = self.arrived  # the lane sees whether another STOP or START came in between
+        key = (*known, place)
         self._in_hand[key] = [request]
+        if known in self._unanswered:
+            came = msgspec.structs.replace(came, unanswered=True)
 
         def done(arrived: Arrived) -> None:
-            for waiting in self._in_hand.pop(key):
-                waiting.respond()
+            reached = [waiting.respond() for waiting in self._in_hand.pop(key)]
+            self._remember_answer(known, reached=any(reached))
+            if arrived.silent:
+                self.silences[arrived.silent] += 1
+            if arrived.limited:
+                self._on_event(AnswersLimited(name, came.destination, arrived.limited))
             self.enqueue(arrived.answers)
 
         def failed() -> None:
@@ -451,12 +498,20 @@ class Exchange:
 
         self._post(TakeArrival(self._office, came), done, failed, lost)
 
-    def _happened(self, line: _Line, event: LinkEvent) -> None:
+    def _remember_answer(self, key: tuple[str, str], *, reached: bool) -> None:
+        """Remember a text in that was acted on while its connection went: whenever it comes again, it is a repetition."""
+        self._unanswered.pop(key, None)
+        if not reached:
+            self._unanswered[key] = None
+            while len(self._unanswered) > UNANSWERED_KEPT:
+                del self._unanswered[next(iter(self._unanswered))]
+
+    def _happened(self, _line: _Line, event: LinkEvent) -> None:
         if isinstance(event, LinkUp):
-            line.bound_at = self._clock()
+            self._drops.bound(event.name, self._clock())
             self._inquiry.bound(event.name)
         elif isinstance(event, LinkDown):
-            line.suspect_since = self._clock() - REDELIVERY_US
+            self._drops.dropped(event.name, self._clock())
         self._on_event(event)
 
     # What goes to the lane together
@@ -546,8 +601,3 @@ def _status(command_status: int) -> str:
         return CommandStatus(command_status).name
     except ValueError:
         return f"0x{command_status:08X}"
-
-
-def _last_arrivals(connection: Any) -> list[tuple[str, int]]:  # noqa: ANN401  (a SQLAlchemy connection)
-    rows = tables.arrivals
-    return [tuple(row) for row in connection.execute(select(rows.c.link, func.max(rows.c.at)).group_by(rows.c.link))]

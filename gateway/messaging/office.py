@@ -16,7 +16,8 @@ class Office(msgspec.Struct, frozen=True):
     """Everything that texts are decided by. Durations in microseconds; `pseudonym` names a phone number to the company.
 
     `books` are the keyword books by short code, `causes` the names of the causes that may be chosen, by id.
-    `segments` counts the parts that a text takes, so that an answer knows its size before it is sent.
+    `segments` counts the parts that a text takes, so that an answer knows its size before it is sent. `own` are our short codes
+    and numbers; a number gets at most `answers_per_hour` automatic answers within an hour.
     """
 
     desk: Desk
@@ -29,6 +30,8 @@ class Office(msgspec.Struct, frozen=True):
     validity: int
     question: int
     reassembly: int
+    own: frozenset[str] = frozenset()
+    answers_per_hour: int = 5
 
     def tell_final(self, batch: Batch, text: Text) -> None:
         """Tell that a text out has come to its end; its words and numbers stay here."""

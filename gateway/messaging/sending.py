@@ -14,7 +14,12 @@ from gateway.store import tables
 from gateway.store.batch import Batch, Shelf
 from gateway.store.statements import Delete, Insert, SelectAmong
 from gateway.store.tables import awaited_receipts, early_receipts, opt_outs
+from gateway.subscribers.opening import ACTIVE
 from gateway.subscribers.profiles import ProfileShelf
+
+TAIL = 7
+"""Digits that two forms of one number have in common at their end."""
+INACTIVE = "the sender's line is not active"
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -45,6 +50,7 @@ class Receipt(msgspec.Struct, frozen=True):
     """A delivery receipt: the forms that its message id may be kept in, and a final step; None if it is not final.
 
     `destination` is the number that the text went to, `reference` our user_message_reference where the SMSC echoes it.
+    `by_text`: it came as a plain text, which anybody can write; it has to come from that number.
     """
 
     link: str
@@ -53,6 +59,17 @@ class Receipt(msgspec.Struct, frozen=True):
     error: str = ""
     destination: str = ""
     reference: int | None = None
+    by_text: bool = False
+
+    def may_tell_of(self, text: Text) -> bool:
+        """Whether it may be about a text, by where it comes from: in any form of the number, or with its addresses swapped.
+
+        A customer's own handset must not tell of the texts that he pays for.
+        """
+        swapped = self.destination == text.source and text.payer is None
+        if not self.by_text or not self.destination or swapped:
+            return True
+        return self.destination[-TAIL:] == text.destination[-TAIL:]
 
 
 class OptOutShelf(Shelf[str, set[str]]):
@@ -231,11 +248,20 @@ class TakeForSending(OnTexts):
                 part.go(Step.EXPIRED, "validity period over")
             elif not text.always and batch.shelf(OptOutShelf).out(text.destination, text.source):
                 part.go(Step.CANCELLED, "the receiver opted out")
+            elif _is_barred(batch, text):
+                part.go(Step.CANCELLED, INACTIVE)
             elif part.go(Step.SENT):
                 text.link = leg.link
+                part.attempts += 1
                 taken.append(leg)
             self.finish(batch, text)
         return taken
+
+
+def _is_barred(batch: Batch, text: Text) -> bool:
+    """Whether the line that pays for a text was suspended, or ended, since it was accepted."""
+    wallet = batch.shelf(WalletShelf).get(text.payer) if text.payer is not None else None
+    return wallet is not None and wallet.status != ACTIVE
 
 
 class NoteAnswers(OnTexts):
@@ -265,7 +291,10 @@ class NoteAnswers(OnTexts):
             if text is None:
                 continue
             part = text.parts[answer.part]
+            was = part.step
             if part.go(answer.step, answer.error):
+                if was is Step.SENT and answer.step is Step.WAITING:
+                    part.attempts = max(0, part.attempts - 1)  # the SMSC answered, or it never went out
                 part.maybe_double = part.maybe_double or answer.step is Step.DOUBTFUL
                 if answer.step is Step.ACCEPTED:
                     part.message_id, part.stated = answer.message_id, answer.stated
@@ -324,11 +353,15 @@ class NoteReceipts(OnTexts):
             sure = len(candidates) == 1 and message_id == receipt.forms[0]
             if text is None or not (sure or text.destination == receipt.destination):
                 continue  # in another base the id may be some other text's
+            if not receipt.may_tell_of(text):
+                continue
             batch.shelf(AwaitedShelf).forget(receipt.link, message_id)
             if not text.parts[number].go(receipt.step, receipt.error):
                 return False
             self.finish(batch, text)
             return True
+        if candidates and receipt.by_text:
+            return False  # of a text to somebody else: it is no early one
         return self._settle_doubt(batch, receipt) or keep_early(batch, receipt)
 
     def _look_for_doubt(self, batch: Batch) -> dict[tuple[str, str], list[int]]:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from sqlalchemy import Connection, delete, select
 
 from gateway.messaging.office import Office
+from gateway.messaging.senders import HOUR
 from gateway.messaging.sending import OnTexts
 from gateway.messaging.texts import Step, TextShelf
 from gateway.store import tables
@@ -69,7 +70,7 @@ class SweepMessaging:
         steps = (
             delete(tables.early_receipts).where(tables.early_receipts.c.created_at < batch.now - 24 * RECEIPT_GRACE),
             delete(tables.segments).where(tables.segments.c.created_at < batch.now - self._office.reassembly),
-            delete(tables.arrivals).where(tables.arrivals.c.at < batch.now - RECEIPT_GRACE),
+            delete(tables.arrivals).where(tables.arrivals.c.at < batch.now - HOUR),
             delete(tables.questions).where(tables.questions.c.expires_at < batch.now),
             delete(tables.awaited_receipts).where(tables.awaited_receipts.c.created_at < kept),
             delete(tables.texts).where(tables.texts.c.id.in_(old)),

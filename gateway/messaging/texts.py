@@ -75,7 +75,8 @@ class Part(msgspec.Struct, omit_defaults=True):
     """One segment: its step, the SMSC's message id, the last status or receipt error, and whether it may arrive twice.
 
     `stated` is the message id as the SMSC wrote it, where it is kept otherwise. `asked` counts the questions for it
-    (query_sm) that settled nothing.
+    (query_sm) that settled nothing, `attempts` its sendings that the SMSC has not answered: the one that is out and those
+    that never were.
     """
 
     step: Step = Step.WAITING
@@ -84,6 +85,7 @@ class Part(msgspec.Struct, omit_defaults=True):
     maybe_double: bool = False
     stated: str = ""
     asked: int = 0
+    attempts: int = 0
 
     def go(self, step: Step, error: str = "") -> bool:
         """Move to a step if the table allows it, and tell whether it did."""

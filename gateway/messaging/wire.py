@@ -3,7 +3,9 @@
 import hashlib
 
 from gateway.messaging.arriving import Arrival
+from gateway.messaging.repeats import Drop
 from gateway.messaging.sending import Receipt
+from gateway.messaging.silence import SHORT_CODE_DIGITS, silence_of
 from gateway.messaging.texts import Step, Text
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.messages import DataSm, DeliverSm, QuerySm, QuerySmResp, SubmitSm
@@ -13,7 +15,6 @@ from protocols.smpp.times import absolute_time
 
 INTERNATIONAL, ALPHANUMERIC, NETWORK = (1, 1), (5, 0), (3, 0)
 """Type of number and numbering plan (SMPP 3.4 §5.2.5, §5.2.6)."""
-SHORT_CODE_DIGITS = 8
 LONGEST_ADDRESS = 20
 """Octets of an address without its NUL (SMPP 3.4 §5.2.8); a peer may send more."""
 MICROSECONDS = 1_000_000
@@ -54,14 +55,17 @@ def submit_sm(text: Text, number: int, alphabet: Alphabet) -> SubmitSm:
     )
 
 
-def receipt(link: str, message: DeliverSm | DataSm, form: IdForm) -> Receipt:
-    """Read a delivery receipt; one that is not final, or names no message, has no step."""
+def receipt(link: str, message: DeliverSm | DataSm, form: IdForm, *, by_text: bool = False) -> Receipt:
+    """Read a delivery receipt; one that is not final, or names no message, has no step.
+
+    `by_text`: its class does not say that it is one, so a handset may have written it.
+    """
     found = parse_receipt(message)
     forms = tuple(id_forms(found.message_id, form)) if found.message_id else ()
     step = OUTCOMES.get(found.state) if found.final else None
     reference = found.user_message_reference
     error = "" if step is Step.DELIVERED else found.error[:32] or found.stat[:32]
-    return Receipt(link, forms, step, error, message.source_addr.lstrip("+")[:LONGEST_ADDRESS], reference)
+    return Receipt(link, forms, step, error, message.source_addr.lstrip("+")[:LONGEST_ADDRESS], reference, by_text)
 
 
 def query_sm(source: str, message_id: str) -> QuerySm:
@@ -97,8 +101,9 @@ def arrival(
     message: DeliverSm | DataSm,
     alphabet: Alphabet,
     *,
-    suspect_since: int | None,
+    came_at: int,
     bound_at: int,
+    drops: tuple[Drop, ...] = (),
 ) -> Arrival:
     """Read a text from a handset; the digest knows it again if it is delivered once more."""
     data = user_data(message, alphabet)
@@ -118,8 +123,10 @@ def arrival(
         reference=part.reference if part else 0,
         total=part.total if part else 1,
         number=part.number if part else 1,
-        suspect_since=suspect_since,
+        came_at=came_at,
         bound_at=bound_at,
+        drops=drops,
+        mute=silence_of(message) or "",
     )
 
 

@@ -157,6 +157,12 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
             "reqps",
             width=12,
         ),
+        Plot(
+            "Texts in that got no answer",
+            {"{{reason}}": f"sum by (reason) (rate(tpo_sms_unanswered_total{AT}[$__rate_interval]))"},
+            "reqps",
+            width=12,
+        ),
     ),
     "SIM cards and orders": (
         Plot("Hosts", {"{{host}}": f"tpo_host_up{AT}"}, "up-down", low=1, kind="state-timeline"),

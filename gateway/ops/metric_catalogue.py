@@ -71,6 +71,12 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_sms_open_texts": Family(
         GAUGE, "Texts of this gateway that have not come to their end, counted in the store", ("state",)
     ),
+    "tpo_sms_unanswered_total": Family(
+        COUNTER,
+        "Texts to our services that got no answer; `reason` says what spoke against one (own_number, name, short_code, "
+        "no_source, receipt, acknowledgement, opted_out, limit)",
+        ("reason",),
+    ),
     "tpo_sms_queries_total": Family(COUNTER, "Texts without a receipt that were asked for", ("link", "result")),
     # SIM cards and orders
     "tpo_host_up": Family(GAUGE, "0 while the provisioning host does not answer", ("host",)),

@@ -10,6 +10,7 @@ from prometheus_client.core import Metric
 
 from gateway.events.forwarder import ForwarderState
 from gateway.messaging.exchange import Exchange
+from gateway.messaging.silence import Silence
 from gateway.ops.metric_catalogue import family, sample
 from gateway.sims.conductor import Conductor
 from gateway.store.lane import Lane
@@ -78,6 +79,7 @@ def text_metrics(exchange: Exchange, open_texts: Mapping[str, int]) -> Iterable[
     """Tell what becomes of texts; `open_texts` counts those that have not come to their end, by state."""
     yield sample("tpo_sms_queue_depth", exchange.depth)
     yield family("tpo_sms_open_texts", [((state,), number) for state, number in open_texts.items()])
+    yield family("tpo_sms_unanswered_total", [((reason,), exchange.silences[reason]) for reason in Silence])
     yield family("tpo_sms_queries_total", exchange.queries.items())
 
 

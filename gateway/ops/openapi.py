@@ -127,7 +127,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 _SMS_CODES: Final = tuple(
     f"sms.{name}" for name in ("batch", "fields", "text", "address", "validity", "registered_delivery", "reference")
 )
-_SMS_PROBLEMS: Final = {400: ("body.json", *_SMS_CODES), 402: ("sms.credit",), 409: ("sms.reference",)}
+_SMS_PROBLEMS: Final = {400: ("body.json", *_SMS_CODES), 402: ("sms.credit",), 403: ("sms.line",),
+                        409: ("sms.reference",)}  # fmt: skip
 _ORDER_CODES: Final = (
     "body.json",
     "order.key",
@@ -220,7 +221,7 @@ def codes(route: Route) -> dict[int, list[str]]:
     """Give every code that a route may refuse with, by status: its own, and those that all such routes share."""
     found = {status: list(own) for status, own in route.problems.items()}
     if route.role is not None:
-        found[401], found[403] = ["token.missing"], ["action.forbidden"]
+        found[401], found[403] = ["token.missing"], ["action.forbidden", *found.get(403, ())]
         found.setdefault(400, []).append("params.invalid")
         found[503] = list(_STORE)
     if route.body is not None:

@@ -53,6 +53,8 @@ class Texts:
             where = f"messages[{outcome.place}]: {outcome.detail}"
             if outcome.code == "sms.reference":
                 raise conflict(outcome.code, where)
+            if outcome.code == "sms.line":
+                raise Problem(HTTPStatus.FORBIDDEN, outcome.code, where)
             raise Problem(HTTPStatus.PAYMENT_REQUIRED, outcome.code, where)
         pairs = zip(outcome.ids, drafts, strict=True)
         return [{"id": str(text_id), "reference": draft.reference, "state": "queued"} for text_id, draft in pairs]

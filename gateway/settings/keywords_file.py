@@ -62,10 +62,12 @@ class WordsEntry(Section):
 
     give: Words
     yes: Words
+    no: Words = Field(default=["NO"])
     cause: Words
     balance: Words
     tenth: Words
     stop: Words
+    start: Words = Field(default=["START", "UNSTOP"])
     help: Words
 
 
@@ -75,6 +77,7 @@ class AnswersEntry(Section):
     ask: Text
     given: Text
     nothing_asked: Text
+    dropped: Text | None = None
     too_poor: Text
     causes: Text
     chosen: Text
@@ -82,6 +85,7 @@ class AnswersEntry(Section):
     balance: Text
     tenth: Text
     stopped: Text
+    started: Text | None = None
     help: Text
     which_cause: Text
     how_much: Text
@@ -89,11 +93,14 @@ class AnswersEntry(Section):
     other_currency: Text
     unknown: Text
     stranger: Text
+    suspended: Text | None = None
     later: Text
 
     @field_validator("*")
     @classmethod
-    def _placeholders_are_known(cls, value: str, info: ValidationInfo) -> str:
+    def _placeholders_are_known(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
         must, may = PLACEHOLDERS[Answer(info.field_name or "")]
         known = (*must, *may, *EVERYWHERE)
         named = placeholders_in(value)
@@ -125,7 +132,7 @@ class LanguageEntry(Section):
         return Language(
             words={service: getattr(self.words, service) for service in Service},
             ignored=self.ignored,
-            answers={answer: getattr(self.answers, answer) for answer in Answer},
+            answers={answer: text for answer in Answer if (text := getattr(self.answers, answer)) is not None},
         )
 
 

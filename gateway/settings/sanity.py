@@ -165,6 +165,8 @@ def check_links(found: Found, report: Report) -> None:
             report.warn(
                 (*path, "doubtful_wait"), f"is for doubtful: wait, but {dotted(path)}.doubtful is {link.doubtful}"
             )
+        if "attempts" in link.model_fields_set and link.doubtful == "fail":
+            report.warn((*path, "attempts"), f"is for texts that are sent again, but {dotted(path)}.doubtful is fail")
     if links and found.messaging and found.messaging.receipts and not any(link.receives for link in links):
         report.warn(
             ("smpp", "links"), "none of them receives, so no receipt (messaging.receipts) and no text can come in"
@@ -172,7 +174,7 @@ def check_links(found: Found, report: Report) -> None:
 
 
 def check_short_codes(found: Found, report: Report) -> None:
-    """Refuse a short code that is given twice; warn of one that answers nothing."""
+    """Refuse a short code or number that is given twice; warn of a code that answers nothing."""
     codes = found.messaging.short_codes if found.messaging else []
     for number, code in enumerate(codes):
         path: KeyPath = ("messaging", "short_codes", number)
@@ -180,6 +182,10 @@ def check_short_codes(found: Found, report: Report) -> None:
             report.error(path, f"{code} is messaging.short_codes[{codes.index(code)}] already")
         elif found.keywords is not None and code not in found.keywords:
             report.warn(path, f"texts to {code} are not answered: keywords has no services for it")
+    numbers = found.messaging.numbers if found.messaging else []
+    for number, own in enumerate(numbers):
+        if own in numbers[:number]:
+            report.error(("messaging", "numbers", number), f"{own} is messaging.numbers[{numbers.index(own)}] already")
 
 
 def check_grants(found: Found, report: Report) -> None:

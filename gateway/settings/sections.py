@@ -27,6 +27,7 @@ from gateway.settings.values import (
     Id,
     Identity,
     Listen,
+    OwnNumber,
     Price,
     ReadableFile,
     Realm,
@@ -244,6 +245,8 @@ class SmppLink(Section):
     doubtful: Literal["resend", "wait", "fail"] = "resend"
     doubtful_wait: Annotated[Duration, Field(ge=1, le=604_800)] = 300
     query_after: Annotated[Duration, Field(ge=0, le=604_800)] = 600
+    receipts: Literal["by_class", "by_text"] = "by_class"
+    attempts: Annotated[int, Field(ge=1, le=100)] = 3
 
     @property
     def address(self) -> Endpoint:
@@ -266,6 +269,8 @@ class Messaging(Section):
     """How texts are treated, whichever link they take."""
 
     short_codes: list[ShortCode] = []
+    numbers: list[OwnNumber] = []
+    answers_per_hour: Annotated[int, Field(ge=0, le=100)] = 5
     validity: Annotated[Duration, Field(ge=60, le=30 * 86_400)] = 48 * 3600
     max_parts: Annotated[int, Field(ge=1, le=255)] = 10
     receipts: bool = True

@@ -233,6 +233,15 @@ def check_short_code(value: str) -> str:
     return value
 
 
+def check_own_number(value: str) -> str:
+    """Check a long number of ours (E.164), and leave out its plus sign."""
+    digits = value.removeprefix("+")
+    if not re.fullmatch(r"[1-9][0-9]{8,14}", digits):
+        message = "must be a phone number of 9 to 15 digits, country code first, like 447700900777"
+        raise ValueError(message)
+    return digits
+
+
 def parse_path(value: object, info: ValidationInfo) -> Path:
     """Resolve a path from the config file's folder."""
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
@@ -271,3 +280,4 @@ Host = Annotated[str, AfterValidator(check_host)]
 SystemId = Annotated[str, AfterValidator(check_system_id)]
 SystemType = Annotated[str, AfterValidator(check_system_type)]
 ShortCode = Annotated[str, AfterValidator(check_short_code)]
+OwnNumber = Annotated[str, AfterValidator(check_own_number)]

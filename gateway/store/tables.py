@@ -377,13 +377,13 @@ segments = Table(
 arrivals = Table(
     "arrivals",
     metadata,
-    Column("link", String(64), nullable=False),
-    Column("digest", String(32), nullable=False),
+    Column("source", String(21), primary_key=True),
+    Column("node", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("link", "digest"),
-    sqlite_with_rowid=False,
+    Column("remembered", LargeBinary, nullable=False),
 )
-"""Texts in that were acknowledged lately, to know a redelivery by. Swept by at."""
+"""What is remembered of a number whose texts came lately (messaging.senders.Sender): its texts, to know a redelivery by, and
+its answers. `node` took the last one, at `at`. Swept by at."""
 
 questions = Table(
     "questions",
@@ -397,9 +397,11 @@ questions = Table(
     Column("currency", String(3), nullable=False),
     Column("asked_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
+    Column("subscriber_id", BigInteger),
     PrimaryKeyConstraint("msisdn", "short_code"),
 )
-"""The one question that is open to a customer at a short code, such as `Reply YES to give`. Swept by expires_at."""
+"""The one question that is open to a customer at a short code, such as `Reply YES to give`; `subscriber_id` is who was asked.
+Swept by expires_at."""
 
 opt_outs = Table(
     "opt_outs",

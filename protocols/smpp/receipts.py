@@ -1,7 +1,8 @@
 """Delivery receipts: which deliver_sm is one, what it says, and of which message (SMPP 3.4 §2.11, §5.2.12, appendix B).
 
-Only esm_class makes a message a receipt: its text alone can be forged from any handset. The text is a vendor's own
-matter, so it is read leniently, and the TLVs beat it.
+Only esm_class makes a message a receipt: its text alone can be forged from any handset. A link may be said to send receipts
+in plain messages (`reads_as_receipt`), at that risk. The text is a vendor's own matter, so it is read leniently, and the TLVs
+beat it.
 """
 
 import re
@@ -134,6 +135,24 @@ _LABEL: Final = re.compile(
 )
 _LONGEST_TEXT: Final = 1000
 """Octets of a receipt that are read; appendix B's have about 130."""
+
+
+def reads_as_receipt(message: DeliverSm | DataSm) -> bool:
+    """Whether a message of any class is written like a receipt: by its TLVs, or an id and a state or date in its text.
+
+    Some message centres send receipts with esm_class 0 (the text form in a plain deliver_sm); so may any handset.
+    """
+    if message.receipted_message_id or message.message_state is not None:
+        return True
+    payload = getattr(message, "short_message", b"") or message.message_payload or b""
+    if b":" not in payload:
+        return False
+    # Without its NULs the text is the same in UCS-2 and in ASCII, whatever data_coding says.
+    said = parse_text(payload[:_LONGEST_TEXT].replace(b"\0", b"").decode("latin-1"))
+    return "id" in said and not _TELLING.isdisjoint(said)
+
+
+_TELLING: Final = frozenset({"stat", "dlvrd", "submit date", "done date"})
 
 
 def parse_receipt(message: DeliverSm | DataSm) -> Receipt:

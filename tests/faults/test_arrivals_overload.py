@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from support.gateways import subscribers
-from support.handsets import Handsets, received, store_held
+from support.handsets import Handsets, received, store_held, stored
 from support.log_lines import lines_of, stood_for
 from support.text_desk import TextDesk, text
 
@@ -46,6 +46,25 @@ async def test_texts_beyond_what_a_link_may_owe_come_again_and_each_moves_money_
         assert not [event for event in handsets.events if isinstance(event, ClientDown)]
     assert sorted(received(desk).values()) == [1] * OWED + [2] * len(numbers)
     assert stood_for(lines_of(desk, "smpp.message.rejected")) == 2 * len(numbers)
+
+
+async def test_while_the_store_is_slow_a_yes_by_two_links_takes_one_gift_and_the_last_stop_counts(tmp_path):
+    giver, leaver = GIVERS[0][0], GIVERS[1][0]
+    async with Handsets() as handsets, TextDesk(tmp_path, handsets.port, handsets.port) as desk:
+        await handsets.bound(2, 2)
+        await asyncio.to_thread(desk.enrol, GIVERS)
+        assert await handsets.says(giver, b"GIVE WATERAID 5") == 0
+        with store_held(desk):
+            said = [handsets.say(giver, b"YES", by=place % 2) for place in range(4)]
+            said += [handsets.say(leaver, words) for words in (b"STOP", b"START", b"STOP", b"STOP")]
+            await asyncio.sleep(1.0)
+            assert not any(future.done() for future in said)
+        assert set(await asyncio.gather(*said)) == {0}
+        await handsets.wait(lambda: len(handsets.answers(giver)) == len(handsets.answers(leaver)) == 2)
+        assert (await asyncio.to_thread(desk.balances))["gifts:wateraid"] == "5.00"
+        assert stored(desk, "SELECT msisdn FROM opt_outs") == [(leaver,)]
+        await asyncio.sleep(0.3)
+        assert [words[:9] for words in handsets.answers(giver)] == ["Reply YES", "Thank you"]
 
 
 @pytest.mark.timeout(120)

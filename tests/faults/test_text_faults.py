@@ -416,7 +416,7 @@ async def test_what_only_looks_like_the_receipt_of_a_text_is_taken_and_settles_n
     assert (len(smsc.submits), line.ended, watch.alarms()) == (1, False, {})
 
 
-async def test_a_text_whose_words_are_a_receipt_goes_to_the_keyword_service(place):
+async def test_a_text_whose_words_are_a_receipt_is_taken_settles_nothing_and_is_not_answered(place):
     desk, smsc, watch = place
     line = smsc.line
 
@@ -430,8 +430,11 @@ async def test_a_text_whose_words_are_a_receipt_goes_to_the_keyword_service(plac
     (text_id,) = await desk.send(text("hello", to=GIVER[0]))
     named = await taken(desk, text_id)
     words = smsc.receipt(smsc.submits[0], named).short_message
-    line.ask(DeliverSm(source_addr=GIVER[0], destination_addr=CODE, short_message=words))
+    number = line.ask(DeliverSm(source_addr=GIVER[0], destination_addr=CODE, short_message=words))
+    await smsc.wait(lambda: number in line.answers())
+    line.ask(DeliverSm(source_addr=GIVER[0], destination_addr=CODE, short_message=b"HELP"))
     await smsc.has(2)
+    assert smsc.words()[1].startswith("Test operator")
     assert (smsc.submits[1].source_addr, smsc.submits[1].destination_addr) == (CODE, GIVER[0])
     assert (await desk.show(text_id))["state"] == "submitted"
     line.ask(smsc.receipt(smsc.submits[0], named))

@@ -21,6 +21,7 @@ from protocols.diameter.messages import (
     UsedServiceUnit,
 )
 from protocols.smpp.link_events import ClientDown, ClientUp
+from protocols.smpp.messages import DeliverSm
 
 ROWS = subscribers(2)
 MEGABYTE = 1_000_000
@@ -283,3 +284,28 @@ def test_a_reload_without_a_gateway_says_that_none_runs(tmp_path):
     desk = TextDesk(tmp_path / "gw")
     refused = desk.tpo("reload", ok=(69,))
     assert "not running" in refused.stderr
+
+
+async def test_a_yes_to_a_cause_that_closed_meanwhile_is_refused_and_takes_nothing(tmp_path):
+    async with desk_and_centre(tmp_path, enrol=ROWS) as (desk, smsc):
+        causes, number = desk.folder / "causes.yaml", ROWS[0][0]
+        causes.write_text((ROOT / "config" / "causes.yaml").read_text())
+        rewrite(desk, (f"causes: {ROOT}/config/causes.yaml", "causes: causes.yaml"))
+        await desk.run("reload")
+
+        def say(words):
+            smsc.deliver(DeliverSm(source_addr=number, destination_addr="70070", short_message=words))
+
+        say(b"GIVE WWF 5")
+        await smsc.has(1)
+        found = causes.read_text()
+        assert found.count("\nwwf:\n") == 1
+        causes.write_text(found.replace("\nwwf:\n", "\nwwf:\n  open: false\n"))
+        assert (await desk.run("reload"))["changed"] == ["causes"]
+        say(b"YES")
+        await smsc.has(2)
+        assert "takes no new gifts" in smsc.words()[1]
+        say(b"yes")
+        await smsc.has(3)
+        assert "nothing was taken" in smsc.words()[2]
+        assert "gifts:wwf" not in await asyncio.to_thread(desk.balances)

@@ -64,6 +64,24 @@ async def test_a_sim_lives_from_its_import_to_its_end(desk):
     assert [row["kind"] for row in told["rows"]] == ["terminate", "swap", "resume"]
 
 
+async def test_a_suspended_line_sends_no_text_until_it_is_resumed(desk):
+    [iccid] = await desk.take_in(9)
+    _, taken = await desk.act("sim.activate", iccid=iccid, msisdn=NUMBER, plan="payg-gb", cause="wateraid", key="s")
+    await desk.becomes(taken["order"], "done")
+    assert (await desk.act("subscriber.topup", number=NUMBER, amount="10.00", reference="shop-1"))[0] == 200
+    body = {"from": NUMBER, "to": "447700900200", "text": "hello"}
+    status, sent = await desk.ask("/v1/sms", body)
+    assert status == 202
+    _, taken = await desk.act("sim.suspend", iccid=iccid, reason="lost")
+    await desk.becomes(taken["order"], "done")
+    is_problem(await desk.ask("/v1/sms", body), 403, "sms.line")
+    is_problem(await desk.ask("/v1/sms/batch", [{**body, "from": "TPO"}, body]), 403, "sms.line")
+    assert (await desk.ask(f"/v1/sms/{sent['id']}"))[1]["state"] == "queued"  # there is no link that would look at it
+    _, taken = await desk.act("sim.resume", iccid=iccid, reason="lost")
+    await desk.becomes(taken["order"], "done")
+    assert (await desk.ask("/v1/sms", body))[0] == 202
+
+
 async def test_a_key_orders_once_and_not_something_else(desk):
     [iccid] = await desk.take_in(3)
     first = await desk.ask("/v1/orders", {**ACTIVATE, "iccid": iccid}, key="k-1")

@@ -33,7 +33,8 @@ def links(*ports, **options):
 class TextDesk(Gateway):
     """A gateway with texts; what waits for it runs beside the loop."""
 
-    def __init__(self, folder, *ports, messaging="", **options):
+    def __init__(self, folder, *ports, messaging="", answers_per_hour=100, **options):
+        messaging = f"{messaging}, answers_per_hour: {answers_per_hour}"
         extra = f"""{links(*ports, **options) if ports else ""}
 messaging: {{short_codes: ["{CODE}"]{messaging}}}
 keywords: {ROOT}/config/keywords.yaml

@@ -1,7 +1,10 @@
 """Texts on a write lane of their own: the units as the exchange posts them, without a link and without a network."""
 
+import itertools
+import json
 from contextlib import contextmanager
 
+import msgspec
 from sqlalchemy import select, update
 
 from gateway.charity.policies import recompute
@@ -24,6 +27,7 @@ from support.desks import MSISDN, ChargingPlace
 from support.gateways import ROOT
 from support.lanes import CAUSES
 
+OWN = "447700900777"
 CODE, FRIEND, LINK, CENTRE = "70070", "447700900002", "smsc-1", "smsc.host.example:2775"
 HOUR = 3_600_000_000
 
@@ -31,7 +35,7 @@ HOUR = 3_600_000_000
 class TextPlace(ChargingPlace):
     """A charging place with an office for texts; `told` is what the lane said last."""
 
-    def __init__(self, url, segments=lambda body: count_parts(body, Alphabet.GSM7), **options):
+    def __init__(self, url, segments=lambda body: count_parts(body, Alphabet.GSM7), answers_per_hour=100, **options):
         super().__init__(url, **options)
         with self.writer.begin() as connection:
             self.accounts.update(ensure(connection, [*self.accounts, *map(gifts_account, CAUSES)]))
@@ -47,6 +51,8 @@ class TextPlace(ChargingPlace):
             validity=HOUR,
             question=600_000_000,
             reassembly=1800_000_000,
+            own=frozenset({CODE, OWN}),
+            answers_per_hour=answers_per_hour,
         )
 
     def draft(self, body="hello", source=MSISDN, destination=FRIEND, **more):
@@ -65,24 +71,30 @@ class TextPlace(ChargingPlace):
         kept = stored_id(message_id) if message_id else ""
         self.lane.run(NoteAnswers(self.office, [Answer(text_id, part, LINK, step, kept, error)]))
 
-    def receipt(self, message_id, step=Step.DELIVERED, destination=FRIEND, link=LINK, form=IdForm.AUTO, reference=None):
+    def receipt(
+        self, message_id, step=Step.DELIVERED, destination=FRIEND, link=LINK, form=IdForm.AUTO, reference=None, **more
+    ):
         """Note a receipt; gives how many parts it moved."""
         forms = tuple(id_forms(message_id, form)) if message_id else ()
-        return self.lane.run(NoteReceipts(self.office, [Receipt(link, forms, step, "", destination, reference)]))
+        return self.lane.run(
+            NoteReceipts(self.office, [Receipt(link, forms, step, "", destination, reference, **more)])
+        )
 
     def expire(self, *ids):
         return self.lane.run(ExpireTexts(self.office, ids))
 
-    def come(self, words, source=MSISDN, *, link=LINK, suspect_since=None, bound_at=0, **fields):
+    def pass_by(self, seconds):
+        """Let time pass."""
+        next(itertools.islice(self.ticks, seconds * 1_000, None))
+
+    def come(self, words, source=MSISDN, *, link=LINK, centre=CENTRE, bound_at=0, drops=(), unanswered=False, **fields):
         """A text from a handset; gives what it led to."""
-        message = DeliverSm(
-            source_addr=source,
-            destination_addr=CODE,
-            short_message=words if isinstance(words, bytes) else words.encode(),
-            **fields,
-        )
-        came = arrival(link, CENTRE, message, Alphabet.GSM7, suspect_since=suspect_since, bound_at=bound_at)
-        return self.lane.run(TakeArrival(self.office, came))
+        coded = {} if isinstance(words, bytes) or words.isascii() else {"data_coding": 8}
+        said = words if isinstance(words, bytes) else words.encode("utf-16-be" if coded else "ascii")
+        message = DeliverSm(source_addr=source, destination_addr=CODE, short_message=said, **coded, **fields)
+        now = next(self.ticks)
+        came = arrival(link, centre, message, Alphabet.GSM7, came_at=now, bound_at=bound_at, drops=drops)
+        return self.lane.run(TakeArrival(self.office, msgspec.structs.replace(came, unanswered=unanswered)))
 
     def says(self, words, source=MSISDN, **options):
         """A text from a handset; gives the words of the one answer, or None."""
@@ -114,6 +126,22 @@ class TextPlace(ChargingPlace):
         """(amount, base) of each entry of a kind."""
         rows = tables.transfers
         return [tuple(row) for row in self.read(select(rows.c.amount, rows.c.base).where(rows.c.kind == kind))]
+
+    def status(self, subscriber, status):
+        """Suspend a line, or let it live again, as an order does."""
+        rows = tables.subscribers
+        with self.writer.begin() as connection:
+            connection.execute(update(rows).where(rows.c.id == subscriber).values(status=status))
+
+    def told(self, topic):
+        """The bodies of the events with this topic, in their order."""
+        rows = tables.outbox
+        found = self.read(select(rows.c.body).where(rows.c.topic == topic).order_by(rows.c.id))
+        return [json.loads(body) for (body,) in found]
+
+    def out(self, source=MSISDN):
+        """Whether a number is opted out."""
+        return bool(self.read(select(tables.opt_outs).where(tables.opt_outs.c.msisdn == source)))
 
     def books_are_right(self):
         with self.reader.connect() as connection:

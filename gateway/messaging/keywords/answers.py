@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Final
 
 from gateway.messaging.keywords.amounts import Money, write_amount
-from gateway.messaging.keywords.book import Answer, KeywordBook
+from gateway.messaging.keywords.book import STAND_INS, Answer, KeywordBook
 
 GSM: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà" + string.digits + string.ascii_letters
@@ -38,6 +38,8 @@ def render(book: KeywordBook, language: str, answer: Answer, **values: str | Mon
     """
     templates = book.languages.get(language) or book.languages[book.language]
     written = {name: write_amount(value) if isinstance(value, Money) else value for name, value in values.items()}
+    if answer in STAND_INS and not templates.answers.get(answer):
+        answer = STAND_INS[answer]
     return gsm_safe(templates.answers[answer].format_map({"short_code": book.short_code, **written}))
 
 

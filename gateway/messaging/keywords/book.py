@@ -16,10 +16,12 @@ class Service(StrEnum):
 
     GIVE = "give"
     YES = "yes"
+    NO = "no"
     CAUSE = "cause"
     BALANCE = "balance"
     TENTH = "tenth"
     STOP = "stop"
+    START = "start"
     HELP = "help"
 
 
@@ -29,6 +31,7 @@ class Answer(StrEnum):
     ASK = "ask"
     GIVEN = "given"
     NOTHING_ASKED = "nothing_asked"
+    DROPPED = "dropped"
     TOO_POOR = "too_poor"
     CAUSES = "causes"
     CHOSEN = "chosen"
@@ -36,6 +39,7 @@ class Answer(StrEnum):
     BALANCE = "balance"
     TENTH = "tenth"
     STOPPED = "stopped"
+    STARTED = "started"
     HELP = "help"
     WHICH_CAUSE = "which_cause"
     HOW_MUCH = "how_much"
@@ -43,6 +47,7 @@ class Answer(StrEnum):
     OTHER_CURRENCY = "other_currency"
     UNKNOWN = "unknown"
     STRANGER = "stranger"
+    SUSPENDED = "suspended"
     LATER = "later"
 
 
@@ -61,6 +66,7 @@ PLACEHOLDERS: Final = {
     Answer.ASK: Placeholders(("amount", "cause"), ("minutes",)),
     Answer.GIVEN: Placeholders(("amount", "cause"), ("balance",)),
     Answer.NOTHING_ASKED: Placeholders(),
+    Answer.DROPPED: Placeholders((), ("amount", "cause")),
     Answer.TOO_POOR: Placeholders((), ("amount", "cause", "balance")),
     Answer.CAUSES: Placeholders(("causes",)),
     Answer.CHOSEN: Placeholders(("cause",)),
@@ -68,6 +74,7 @@ PLACEHOLDERS: Final = {
     Answer.BALANCE: Placeholders(("balance",)),
     Answer.TENTH: Placeholders(("given",)),
     Answer.STOPPED: Placeholders(),
+    Answer.STARTED: Placeholders(),
     Answer.HELP: Placeholders(),
     Answer.WHICH_CAUSE: Placeholders(("causes",)),
     Answer.HOW_MUCH: Placeholders((), ("minimum", "maximum")),
@@ -75,8 +82,16 @@ PLACEHOLDERS: Final = {
     Answer.OTHER_CURRENCY: Placeholders(("currency",)),
     Answer.UNKNOWN: Placeholders(),
     Answer.STRANGER: Placeholders(),
+    Answer.SUSPENDED: Placeholders(),
     Answer.LATER: Placeholders(),
 }
+
+STAND_INS: Final = {
+    Answer.DROPPED: Answer.NOTHING_ASKED,
+    Answer.STARTED: Answer.HELP,
+    Answer.SUSPENDED: Answer.LATER,
+}
+"""Answers that a book need not have, and what is said in their place: books were written before these came."""
 
 
 class TemplateInvalid(ValueError):

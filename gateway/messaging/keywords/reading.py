@@ -5,13 +5,14 @@ Stop comes before everything. A text asks to stop
 - if it begins with a stop word or phrase (`STOP`, `stop all`, `opt out of this`), polite words before it left aside
   (`please stop`);
 - if the whole of it is one, however it is spaced (`S T O P`, `opt-out`);
-- if it begins with a YES and has a stop word anywhere after it (`yes, stop`): a doubtful YES takes no money.
+- if it begins with a YES or a START and has a stop word anywhere after it (`yes, stop`): a doubtful YES takes no money.
 
 A stop word further on in another text is not one: `GIVE WWF 5 at the end` is a misread gift, `how does it end?` a question.
 The words are the book's, so whatever else a reasonable person understands (`leave me alone`) is added there.
 
-A YES is one only if nothing else stands in the text but further YES and polite words. Causes are matched whole: a gift to
-a cause that isn't known is asked back, never guessed.
+A YES, and a START, is one only if nothing else stands in the text but further words of its kind and polite ones. A text that
+begins with a NO is one whatever follows, unless the two together are a stop word (`no more texts`). Causes are matched whole: a
+gift to a cause that isn't known is asked back, never guessed.
 """
 
 from collections.abc import Iterator
@@ -43,6 +44,12 @@ class Yes(msgspec.Struct, frozen=True):
     language: str
 
 
+class No(msgspec.Struct, frozen=True):
+    """The pending question is to be dropped."""
+
+    language: str
+
+
 class Choose(msgspec.Struct, frozen=True):
     """From now on the tenth goes to `cause`; None asks for the list."""
 
@@ -64,6 +71,12 @@ class Tenth(msgspec.Struct, frozen=True):
 
 class Stop(msgspec.Struct, frozen=True):
     """No further texts."""
+
+    language: str
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Texts are wanted again."""
 
     language: str
 
@@ -91,9 +104,10 @@ class Unknown(msgspec.Struct, frozen=True):
     cause: str | None = None
 
 
-Wish: TypeAlias = Give | Yes | Choose | Balance | Tenth | Stop | Help | Unknown
+Wish: TypeAlias = Give | Yes | No | Choose | Balance | Tenth | Stop | Start | Help | Unknown
 
-_PLAIN: Final[dict[Service, type[Balance | Tenth | Stop | Help]]] = {
+_PLAIN: Final[dict[Service, type[No | Balance | Tenth | Stop | Help]]] = {
+    Service.NO: No,
     Service.BALANCE: Balance,
     Service.TENTH: Tenth,
     Service.STOP: Stop,
@@ -114,8 +128,8 @@ def read(text: str, book: KeywordBook) -> Wish:
     match service:
         case Service.GIVE:
             return _give(words[end:], language, book)
-        case Service.YES:
-            return _yes(words, end, language, index)
+        case Service.YES | Service.START:
+            return _sure(words, end, Heading(service, language), index)
         case Service.CAUSE:
             return _choose(words[end:], language, index)
         case _:
@@ -156,19 +170,22 @@ def _service(words: list[str], index: Index) -> tuple[Heading, int] | None:
     return (whole, len(words)) if whole else next(_headings_first(words, index), None)
 
 
-def _yes(words: list[str], end: int, language: str, index: Index) -> Wish:
+def _sure(words: list[str], end: int, asked: Heading, index: Index) -> Wish:
+    """Read a YES or START: what else stands in the text makes it doubtful, a stop word undoes it."""
     sure = True
     while (start := _after_polite(words, end, index)) < len(words):
         end = start + 1
         for heading, phrase_end in _headings_at(words, start, index):
             if heading.service is Service.STOP:
                 return Stop(heading.language)
-            if heading.service is Service.YES:
+            if heading.service is asked.service:
                 end = phrase_end
                 break
         else:
             sure = False
-    return Yes(language) if sure else Unknown(language, Reason.NO_SERVICE)
+    if not sure:
+        return Unknown(asked.language, Reason.NO_SERVICE)
+    return Yes(asked.language) if asked.service is Service.YES else Start(asked.language)
 
 
 def _give(rest: list[str], language: str, book: KeywordBook) -> Wish:

@@ -18,7 +18,9 @@ from gateway.messaging.keywords.reading import (
     Choose,
     Give,
     Help,
+    No,
     Reason,
+    Start,
     Stop,
     Tenth,
     Unknown,
@@ -141,6 +143,67 @@ def test_the_other_services_in_three_languages(text, wish):
     assert reading(text) == wish
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("NO", "en"),
+        ("no thanks!", "en"),
+        ("N", "en"),
+        ("N o.", "en"),
+        ("No, I changed my mind", "en"),
+        ("nope", "en"),
+        ("don't", "en"),
+        ("do not take it", "en"),
+        ("Never mind", "en"),
+        ("please no", "en"),
+        ("no, stop it", "en"),
+        ("Non merci", "fr"),
+        ("pas d’accord", "fr"),
+        ("mejor no", "es"),
+        ("nada", "es"),
+    ],
+)
+def test_a_no_is_one_whatever_follows(text, language):
+    assert reading(text) == No(language)
+
+
+@pytest.mark.parametrize(
+    "text", ["no more texts", "No más", "Do not text", "CANCEL", "annuler", "cancelar", "don't text me"]
+)
+def test_what_begins_like_a_no_and_is_a_stop_word_stops(text):
+    assert isinstance(reading(text), Stop)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("START", "en"),
+        ("start please", "en"),
+        ("Unstop!", "en"),
+        ("UN STOP", "en"),
+        ("opt-in", "en"),
+        ("Start again", "en"),
+        ("reprendre svp", "fr"),
+        ("ALTA", "es"),
+        ("dar de alta", "es"),
+    ],
+)
+def test_a_start_is_one_if_nothing_else_stands_in_it(text, language):
+    assert reading(text) == Start(language)
+
+
+@pytest.mark.parametrize(
+    "text", ["start with that and I sue you", "when does it start", "starting", "start me up", "restart my phone"]
+)
+def test_a_doubtful_start_is_none(text):
+    assert reading(text) == Unknown("en", Reason.NO_SERVICE)
+
+
+@pytest.mark.parametrize("text", ["START STOP", "start no stop", "unstop unsubscribe"])
+def test_a_stop_after_a_start_stops(text):
+    assert reading(text) == Stop("en")
+
+
 @pytest.mark.parametrize("text", ["YES but not 5", "yes I do not want that", "yesterday", "yes 5", "yes no"])
 def test_a_doubtful_yes_is_none(text):
     assert reading(text) == Unknown("en", Reason.NO_SERVICE)
@@ -190,9 +253,7 @@ def test_what_only_looks_like_a_stop(text):
     assert reading(text) == Unknown("en", Reason.NO_SERVICE)
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", "\0", "🙂", "...", "5", "£", "hello", "\ud800", "NO", "WATERAID", "\u0301", "٪"]
-)
+@pytest.mark.parametrize("text", ["", " ", "\0", "🙂", "...", "5", "£", "hello", "\ud800", "WATERAID", "\u0301", "٪"])
 def test_a_text_without_a_service_is_answered_in_the_language_of_the_book(text):
     assert reading(text) == Unknown("en", Reason.NO_SERVICE)
 

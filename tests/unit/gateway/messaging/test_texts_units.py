@@ -5,7 +5,7 @@ import json
 
 import pytest
 from sqlalchemy import select
-from support.desks import PENNY
+from support.desks import MSISDN, PENNY
 from support.text_places import CODE, FRIEND, HOUR, text_place
 
 from gateway.messaging.accepting import Refusal
@@ -246,6 +246,64 @@ def test_a_text_sent_again_is_marked_and_accepted_once(place, payer):
     assert place.wallet(payer) == (10 * POUND - PRICE, 0)
 
 
+def attempts(place, text_id):
+    return [part.attempts for part in place.text(text_id).parts]
+
+
+def test_sendings_without_an_answer_are_counted_in_the_part(place, payer):
+    (text_id,) = place.accept(place.draft()).ids
+    for count in (1, 2):
+        place.take(text_id)
+        place.answer(text_id, Step.DOUBTFUL)
+        place.answer(text_id, Step.WAITING)
+        assert attempts(place, text_id) == [count]
+    place.take(text_id)
+    assert attempts(place, text_id) == [3]
+
+
+def test_a_sending_that_was_put_off_or_never_went_out_is_none(place, payer):
+    (text_id,) = place.accept(place.draft()).ids
+    for _ in range(3):
+        place.take(text_id)
+        place.answer(text_id, Step.WAITING, error="ESME_RSYSERR")
+        place.answer(text_id, Step.WAITING, error="ESME_RSYSERR")  # and once more when its pause is over
+        assert attempts(place, text_id) == [0]
+    assert place.text(text_id).parts[0].error == "ESME_RSYSERR"
+
+
+def test_each_part_counts_its_own_sendings(place, payer):
+    (text_id,) = place.accept(place.draft(LONG)).ids
+    place.take(text_id, 0, 1)
+    place.answer(text_id, Step.DOUBTFUL, part=1)
+    place.answer(text_id, Step.WAITING, part=1)
+    place.take(text_id, 1)
+    assert attempts(place, text_id) == [1, 2]
+
+
+def test_a_receipt_in_a_plain_text_counts_if_it_comes_from_the_receiver(place):
+    text_id = sent(place, source=CODE)
+    assert place.receipt("a1", destination=OTHER, by_text=True) == 0
+    assert place.read(select(tables.early_receipts)) == []
+    assert place.state(text_id) == "submitted"
+    assert place.receipt("a1", destination="0" + FRIEND[2:], by_text=True) == 1
+    assert place.state(text_id) == "delivered"
+
+
+def test_a_payer_cannot_write_the_receipt_of_the_text_that_he_pays_for(place, payer):
+    text_id = sent(place)
+    assert place.receipt("a1", Step.FAILED, destination=MSISDN, by_text=True) == 0
+    assert place.state(text_id) == "submitted"
+    assert place.receipt("a1", by_text=True) == 1
+    assert place.wallet(payer) == (10 * POUND - PRICE, 0)
+
+
+@pytest.mark.parametrize("source", ["", CODE])
+def test_a_receipt_in_a_plain_text_may_have_no_source_or_swapped_addresses(place, source):
+    text_id = sent(place, source=CODE)
+    assert place.receipt("a1", destination=source, by_text=True) == 1
+    assert place.state(text_id) == "delivered"
+
+
 def test_a_receiver_who_opted_out_since_gets_nothing_but_the_confirmation(place, payer):
     friend = place.enrol(POUND, imsi="234150000000002", msisdn=FRIEND)
     (text_id,) = place.accept(place.draft("an offer", source=CODE)).ids
@@ -255,7 +313,10 @@ def test_a_receiver_who_opted_out_since_gets_nothing_but_the_confirmation(place,
     assert place.take(confirmation.id) == [0]
     assert place.come("stop", FRIEND).answers == []  # confirmed once
     assert place.take(place.accept(place.draft("from a person")).ids[0]) == [0]
-    assert place.says("BALANCE", FRIEND) is not None  # who asks again wants an answer
+    (balance,) = place.come("BALANCE", FRIEND).answers
+    assert place.take(balance.id) == [0]  # asked for by the customer himself
+    assert place.take(place.accept(place.draft("an offer", source=CODE)).ids[0]) == []
+    assert place.says("START", FRIEND) is not None
     assert place.take(place.accept(place.draft("an offer", source=CODE)).ids[0]) == [0]
     assert place.wallet(friend) == (POUND, 0)
 
@@ -296,28 +357,6 @@ def test_parts_become_whole_in_any_order_and_each_senders_own(url, order):
         assert place.come(other[order[0]], OTHER, esm_class=0x40).whole is False
         assert place.come(other[order[2]], OTHER, esm_class=0x40).whole
         assert place.read(select(tables.segments)) == []
-
-
-def test_a_redelivery_is_acted_on_once_however_often_it_comes(place, payer):
-    place.says("GIVE WATERAID 5")
-    before = next(place.ticks)
-    assert "5.00" in place.says("YES", bound_at=before)
-    for _ in range(3):  # the link drops each time before our answer gets out
-        bound_at = next(place.ticks)
-        again = place.come("YES", suspect_since=before, bound_at=bound_at)
-        assert again.repeated
-        assert again.answers == []
-    assert place.booked("gift") == [(5 * POUND, None)]
-    fresh = place.come("YES", suspect_since=before, bound_at=bound_at)  # by the same link, so sent by a person
-    assert not fresh.repeated
-    assert place.booked("gift") == [(5 * POUND, None)]
-    assert place.wallet(payer) == (5 * POUND, 0)
-
-
-def test_the_same_words_long_before_the_link_dropped_are_no_redelivery(place, payer):
-    place.says("BALANCE")
-    later = next(place.ticks)
-    assert place.says("BALANCE", suspect_since=later, bound_at=next(place.ticks)) is not None
 
 
 def test_a_second_give_replaces_the_question_and_a_second_yes_does_nothing(place, payer):

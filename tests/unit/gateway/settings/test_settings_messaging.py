@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.messaging.keywords.book import PLACEHOLDERS, Answer, Service
+from gateway.messaging.keywords.answers import render
+from gateway.messaging.keywords.book import PLACEHOLDERS, STAND_INS, Answer, Service
+from gateway.messaging.keywords.reading import No, Start, read
 from gateway.settings import ConfigInvalid, Endpoint, load, shown
 from gateway.settings.keywords_file import AnswersEntry, WordsEntry
 
@@ -105,6 +107,59 @@ def test_the_example_link_of_the_shipped_file_is_a_good_one(tmp_path, write):
     assert settings.warnings == []
     assert (settings.smpp.links[0].doubtful_wait, settings.smpp.links[0].query_after) == (300, 600)
     assert shown(settings)["smpp"]["links"][0]["password"] == {"env": "TPO_SMSC_PASSWORD"}
+
+
+def test_how_receipts_are_known_and_how_often_a_text_is_sent_have_defaults_and_bounds(write, problems):
+    assert [(found.receipts, found.attempts) for found in load(write(link()), {}).smpp.links] == [("by_class", 3)]
+    [found] = load(write(link(receipts="by_text", attempts=7)), {}).smpp.links
+    assert (found.receipts, found.attempts) == ("by_text", 7)
+    assert "smpp.links[0].receipts: must be 'by_class' or 'by_text'" in problems(link(receipts="text"))[0]
+    assert "smpp.links[0].attempts: must be at least 1" in problems(link(attempts=0))[0]
+    assert problems(link(attempts=2, doubtful="fail")) == [
+        (
+            "gateway.yaml:6: smpp.links[0].attempts: warning: is for texts that are sent again, "
+            "but smpp.links[0].doubtful is fail"
+        )
+    ]
+
+
+def test_our_own_numbers_and_how_often_one_is_answered(write, problems):
+    messaging = load(write(""), {}).messaging
+    assert (messaging.numbers, messaging.answers_per_hour) == ([], 5)
+    messaging = load(
+        write('messaging: {numbers: ["+447700900777", "12025550129"], answers_per_hour: 0}\n'), {}
+    ).messaging
+    assert (messaging.numbers, messaging.answers_per_hour) == (["447700900777", "12025550129"], 0)
+    assert problems('messaging: {numbers: ["447700900777", "+447700900777"]}\n') == [
+        "gateway.yaml:4: messaging.numbers[1]: 447700900777 is messaging.numbers[0] already"
+    ]
+    for wrong in ("70070", "07700900777", "TPO", "4477009007771234"):
+        [problem] = problems(f'messaging: {{numbers: ["{wrong}"]}}\n')
+        assert "messaging.numbers[0]: must be a phone number of 9 to 15 digits, country code first" in problem
+    assert "answers_per_hour: must be at most 100" in problems("messaging: {answers_per_hour: 1000}\n")[0]
+
+
+def test_a_book_that_was_written_before_no_and_start_came_goes_on_with_both(write):
+    old = book()
+    for entry in old["languages"].values():
+        for name in ("no", "start"):
+            del entry["words"][name]
+        for name in ("dropped", "started", "suspended"):
+            del entry["answers"][name]
+    settings = load(write(CODES, {"70070": old}), {})
+    assert settings.warnings == []
+    found = settings.keywords["70070"]
+    assert read("No thanks", found) == No("en")
+    assert (read("START", found), read("unstop", found)) == (Start("en"), Start("en"))
+    for answer, instead in STAND_INS.items():
+        assert render(found, "fr", answer) == render(found, "fr", instead)
+
+
+def test_a_book_that_uses_a_word_of_the_defaults_for_something_else_is_told_so(problems):
+    old = book(languages__en__ignored=["no"])
+    del old["languages"]["en"]["words"]["no"]
+    [problem] = problems(CODES, {"70070": old})
+    assert problem.endswith("ignored[0]: no means no already (70070.languages.en.words.no[0])")
 
 
 @pytest.mark.parametrize("version", ["3.4", '"3.4"', "5.0", "'5.0'"])

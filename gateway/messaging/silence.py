@@ -1,0 +1,55 @@
+"""Which texts in get no answer: those that no person sent, or whose answer would come back to us.
+
+An answer to a machine may be answered in turn, for ever. So our own numbers, short codes, names and empty addresses are never
+answered, nor receipts and acknowledgements that come as texts. What opts out is still acted on, without a word.
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Final
+
+from protocols.smpp.messages import DataSm, DeliverSm
+from protocols.smpp.receipts import MessageType, message_type, reads_as_receipt
+
+ALPHANUMERIC: Final = 5
+ABBREVIATED: Final = 6
+"""Types of number (SMPP 3.4 §5.2.5)."""
+SHORT_CODE_DIGITS: Final = 8
+"""Digits of the longest short code."""
+NATIONAL_DIGITS: Final = 9
+"""Digits of a number of ours, without its country, that are enough to know it by."""
+
+
+class Silence(StrEnum):
+    """Why a text to one of our services is not answered."""
+
+    OURS = "own_number"
+    NAME = "name"
+    SHORT_CODE = "short_code"
+    NO_SOURCE = "no_source"
+    RECEIPT = "receipt"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    OPTED_OUT = "opted_out"
+    LIMIT = "limit"
+
+
+def silence_of(message: DeliverSm | DataSm) -> Silence | None:
+    """Say why a text is not to be answered, whoever we are; None if it is."""
+    source = message.source_addr.strip().removeprefix("+")
+    if not source:
+        return Silence.NO_SOURCE
+    if message.source_addr_ton == ALPHANUMERIC or not (source.isascii() and source.isdigit()):
+        return Silence.NAME
+    if message.source_addr_ton == ABBREVIATED or len(source) <= SHORT_CODE_DIGITS:
+        return Silence.SHORT_CODE
+    if message_type(message.esm_class) != MessageType.DEFAULT:
+        return Silence.ACKNOWLEDGEMENT
+    return Silence.RECEIPT if reads_as_receipt(message) else None
+
+
+def is_ours(source: str, own: Collection[str]) -> bool:
+    """Whether a source is one of our short codes or numbers, in national form too."""
+    if source in own:
+        return True
+    bare = source.lstrip("0")
+    return len(bare) >= NATIONAL_DIGITS and any(number.endswith(bare) for number in own)

@@ -1,0 +1,132 @@
+"""What would answer itself for ever, through the daemon, with smpp34's server (Rust) as the message centre."""
+
+import asyncio
+import json
+
+import pytest
+from support.diameter_rig import until
+from support.text_desk import CODE, TextDesk, text
+from test_sms_smpp34 import ASKER, by_text, desk_at_smpp34
+
+NUMBER = ASKER[0]
+
+
+def as_plain_text(message_id):
+    """A receipt in the form of appendix B whose esm_class says nothing: a plain deliver_sm."""
+    return by_text(message_id) | {"esm_class": 0}
+
+
+def counted(desk, name):
+    """The value of one metric of the running gateway."""
+    status, written = desk.get("/metrics")
+    assert status == 200
+    return next(float(line.rpartition(" ")[2]) for line in written.splitlines() if line.startswith(name + " "))
+
+
+def logged(desk, event):
+    lines = (json.loads(line) for line in desk.log.read_text().splitlines() if line.startswith("{"))
+    return [line for line in lines if line["event"] == event]
+
+
+async def quiet(smsc, seconds=1.5):
+    """Wait; gives how many texts went out meanwhile."""
+    before = len(smsc.submits)
+    await asyncio.sleep(seconds)
+    return len(smsc.submits) - before
+
+
+@pytest.mark.parametrize("receipts", ["by_class", "by_text"])
+async def test_receipts_that_come_as_plain_texts_are_never_answered(tmp_path, receipts):
+    async with desk_at_smpp34(tmp_path, receipts=receipts) as (desk, smsc):
+        await asyncio.to_thread(desk.enrol, [ASKER])
+        smsc.receipts = as_plain_text
+        assert await smsc.say(NUMBER, "BALANCE") == ["Your balance is £10.00."]
+        assert await quiet(smsc) == 0
+        (shown,) = await desk.run("sms", "list")
+        if receipts == "by_text":
+            assert shown["state"] == "delivered"
+            assert counted(desk, 'tpo_sms_unanswered_total{reason="receipt"}') == 0
+        else:
+            assert shown["state"] == "submitted"
+            assert counted(desk, 'tpo_sms_unanswered_total{reason="receipt"}') == 1
+        assert set(smsc.acknowledged) == {0}
+
+
+async def test_plain_receipts_count_by_text_alone_of_an_awaited_id_and_from_its_receiver(tmp_path):
+    async with desk_at_smpp34(tmp_path, receipts="by_text") as (desk, smsc):
+        named = []
+
+        def unsaid(message_id):
+            named.append(message_id)
+            return as_plain_text("no such id")
+
+        smsc.receipts = unsaid
+        (text_id,) = await desk.send(text("hello", to=NUMBER))
+        await until(lambda: named)
+        await asyncio.sleep(0.3)
+        smsc.deliver("447700900299", CODE, **as_plain_text(named[0]))  # somebody else's handset writes it
+        await until(lambda: len(smsc.acknowledged) == 2)
+        assert (await desk.show(text_id))["state"] == "submitted"
+        smsc.deliver("0" + NUMBER[2:], CODE, **as_plain_text(named[0]))  # in national form
+        assert (await desk.becomes(text_id, "delivered"))["error"] is None
+        assert await quiet(smsc) == 0
+        assert set(smsc.acknowledged) == {0}
+
+
+async def test_plain_receipts_that_come_before_the_response_settle_their_texts(tmp_path):
+    async with desk_at_smpp34(tmp_path, receipts="by_text") as (desk, smsc):
+        smsc.receipts = as_plain_text
+        await desk.send(*(text(f"number {n}", to=f"4477009{n:05d}", sender=CODE) for n in range(200)))
+        await desk.all_become("delivered", 200)
+        assert len(smsc.submits) == 200
+
+
+async def test_a_handset_that_answers_each_text_gets_its_answers_of_an_hour_and_no_more_after_a_restart_too(tmp_path):
+    async with desk_at_smpp34(tmp_path, answers_per_hour=5) as (desk, smsc):
+        numbers = iter(range(1000))
+
+        def driving(message_id):
+            event = smsc.submits[-1]
+            smsc.deliver(event.destination_addr, CODE, short_message=b"I am driving, %d" % next(numbers))
+            return by_text(message_id)
+
+        smsc.receipts = driving
+        smsc.deliver(NUMBER, CODE, short_message=b"hello")
+        await until(lambda: len(smsc.submits) == 5)
+        assert await quiet(smsc) == 0
+        assert [line["short_code"] for line in logged(desk, "sms.answers.limited")] == [CODE]
+        assert NUMBER not in desk.log.read_text()
+        assert counted(desk, 'tpo_sms_unanswered_total{reason="limit"}') == 1
+        smsc.bound.clear()
+        await asyncio.to_thread(desk.kill)
+        await asyncio.to_thread(desk.start)
+        await smsc.bound.wait()
+        smsc.deliver(NUMBER, CODE, short_message=b"BALANCE")
+        assert await quiet(smsc) == 0
+        assert len(logged(desk, "sms.answers.limited")) == 1
+        events = await desk.run("events", "--limit", "50")
+        assert [event["topic"] for event in events].count("sms/answers_limited") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "ton", "reason"),
+    [(CODE, 3, "short_code"), ("60606", 0, "short_code"), ("447700900777", 1, "own_number"), ("TPO", 5, "name")],
+)
+async def test_two_services_do_not_talk_with_each_other(tmp_path, source, ton, reason):
+    messaging = ', numbers: ["447700900777"]'
+    async with desk_at_smpp34(tmp_path, messaging=messaging) as (desk, smsc):
+        for words in (b"hello", b"HELP", b"STOP", b"BALANCE"):
+            smsc.deliver(source, CODE, source_addr_ton=ton, short_message=words)
+        await until(lambda: len(smsc.acknowledged) == 4)
+        assert await quiet(smsc, 0.5) == 0
+        assert counted(desk, f'tpo_sms_unanswered_total{{reason="{reason}"}}') == 4
+
+
+async def test_two_gateways_whose_short_codes_write_to_each_other_fall_silent_at_once(tmp_path):
+    async with desk_at_smpp34(tmp_path / "a") as (desk, smsc):
+        await desk.send(text("hello", to=CODE, sender=CODE))
+        await until(lambda: len(smsc.submits) == 1)
+        event = smsc.submits[0]
+        smsc.deliver(event.source_addr, event.destination_addr, short_message=event.short_message)
+        assert await quiet(smsc, 0.5) == 0
+        assert isinstance(desk, TextDesk)

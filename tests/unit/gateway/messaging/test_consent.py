@@ -1,0 +1,297 @@
+"""STOP holds: what a customer who is out may say, what he is answered, and what alone brings him back."""
+
+import pytest
+from support.desks import PENNY
+from support.text_places import CODE, FRIEND, OWN, text_place
+
+from gateway.messaging.senders import HOUR
+
+POUND = 100 * PENNY
+STRANGER = "447700900099"
+
+
+@pytest.fixture
+def place(tmp_path):
+    with text_place(f"sqlite:///{tmp_path}/texts.db") as opened:
+        opened.enrol(10 * POUND)
+        yield opened
+        assert opened.books_are_right()
+
+
+def reaches(place):
+    """Whether a text of ours that nobody asked for reaches the customer."""
+    (text_id,) = place.accept(place.draft("news", source=CODE, destination="447700900001")).ids
+    return place.take(text_id) == [0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I said STOP",
+        "Thanks",
+        "ok",
+        "f off",
+        "who is this",
+        "👍",
+        "",
+        "YES",
+        "oui",
+        "NO",
+        "start with that and I complain",
+        "GIVE WATERAID 5",
+        "give",
+        "CAUSE WWF",
+        "BALANCE",
+        "TENTH",
+        "HELP",
+        "solde",
+        "ayuda",
+        "id:1 stat:DELIVRD",
+    ],
+)
+def test_after_a_stop_no_other_words_opt_in_again(place, words):
+    place.says("STOP")
+    place.come(words)
+    assert place.out()
+    assert not reaches(place)
+
+
+@pytest.mark.parametrize("words", ["I said STOP", "Thanks", "ok", "f off", "YES", "NO", "🤬"])
+def test_words_that_ask_for_nothing_are_not_answered_to_who_is_out(place, words):
+    place.says("STOP")
+    led_to = place.come(words)
+    assert (led_to.answers, led_to.silent) == ([], "opted_out")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("BALANCE", "Your balance is £10.00."),
+        ("TENTH", "So far £0.00"),
+        ("HELP", "Test operator on 70070"),
+        ("CAUSE", "Text CAUSE and one of these"),
+        ("GIVE WATERAID", "How much would you like to give?"),
+        ("GIVE WATERAID 5", "Reply YES to give £5.00"),
+    ],
+)
+def test_what_a_customer_asks_for_himself_is_answered_though_he_is_out(place, words, answer):
+    place.says("STOP")
+    (text,) = place.come(words).answers
+    assert text.body.startswith(answer)
+    assert place.take(text.id) == [0]
+
+
+def test_an_answer_that_was_on_its_way_when_the_stop_came_does_not_go_out(place):
+    (balance,) = place.come("BALANCE").answers
+    place.says("STOP")
+    assert place.take(balance.id) == []
+
+
+@pytest.mark.parametrize(
+    "words", ["START", "unstop", "start please", "Opt in", "REPRENDRE", "réactiver", "ALTA", "dar de alta"]
+)
+def test_a_start_in_each_language_opts_in_again_and_is_confirmed(place, words):
+    place.says("STOP")
+    (text,) = place.come(words).answers
+    assert "70070" in text.body
+    assert not place.out()
+    assert reaches(place)
+
+
+def test_a_yes_to_a_question_of_ours_opts_in_again(place):
+    place.says("STOP")
+    place.says("GIVE WATERAID 5")
+    assert place.out()
+    assert "Thank you" in place.says("YES")
+    assert not place.out()
+    assert place.booked("gift") == [(5 * POUND, None)]
+
+
+def test_a_yes_that_is_refused_does_not_opt_in(place):
+    place.says("STOP")
+    place.says("GIVE WATERAID 10")
+    place.says("GIVE WATERAID 5")
+    place.accept(*(place.draft(f"n{n}") for n in range(300)))
+    assert "doesn't cover" in place.says("YES")
+    assert place.out()
+
+
+@pytest.mark.parametrize("stop", ["STOP", "Cancel", "ANNULER", "cancelar", "baja", "arrêt", "unsubscribe"])
+def test_a_question_dies_of_a_stop_and_a_yes_after_it_neither_gives_nor_opts_in(place, stop):
+    place.says("GIVE WATERAID 5")
+    assert place.says(stop).startswith("Test operator")
+    assert place.says("YES") is None
+    assert place.out()
+    assert place.booked("gift") == []
+
+
+def test_a_stop_is_confirmed_once_and_a_start_twice_if_it_is_said_twice(place):
+    assert place.says("STOP") is not None
+    place.pass_by(11)
+    assert place.says("STOP") is None
+    assert place.says("START") is not None
+    place.pass_by(11)
+    assert place.says("START") is not None
+
+
+def test_a_stranger_may_stop_and_start_and_is_told_nothing_while_out(place):
+    assert place.says("STOP", STRANGER) is not None
+    assert place.says("BALANCE", STRANGER) is None
+    assert place.says("HELP", STRANGER) is not None
+    assert place.says("START", STRANGER) is not None
+    assert place.says("BALANCE", STRANGER).startswith("This service is for customers")
+
+
+# Who is never answered
+
+UNANSWERED = {
+    "our own number": ({"source": OWN}, "own_number"),
+    "our own number in national form": ({"source": "07700900777"}, "own_number"),
+    "our own number with its exit code": ({"source": "00447700900777"}, "own_number"),
+    "our own number with a plus": ({"source": "+447700900777"}, "own_number"),
+    "our own short code": ({"source": CODE}, "short_code"),
+    "another short code": ({"source": "60606"}, "short_code"),
+    "a short code of eight digits": ({"source": "12345678"}, "short_code"),
+    "an abbreviated number": ({"source": "447700900001", "source_addr_ton": 6}, "short_code"),
+    "a name": ({"source": "TPO"}, "name"),
+    "a name of digits": ({"source": "447700900001", "source_addr_ton": 5}, "name"),
+    "a name with digits": ({"source": "O2 447700900"}, "name"),
+    "nobody": ({"source": ""}, "no_source"),
+    "blanks": ({"source": "  "}, "no_source"),
+    "a plus alone": ({"source": "+"}, "no_source"),
+    "a handset that has received a text": ({"esm_class": 0x08}, "acknowledgement"),
+    "a handset whose owner pressed a key": ({"esm_class": 0x10}, "acknowledgement"),
+    "a type that is reserved": ({"esm_class": 0x24}, "acknowledgement"),
+}
+
+
+@pytest.mark.parametrize(("fields", "reason"), UNANSWERED.values(), ids=UNANSWERED)
+def test_a_text_that_no_person_sent_is_not_answered(place, fields, reason):
+    for words in ("BALANCE", "hello", "HELP", "GIVE WATERAID 5", "YES"):
+        led_to = place.come(words, **fields)
+        assert (led_to.answers, led_to.silent) == ([], reason)
+    assert place.booked("gift") == []
+
+
+@pytest.mark.parametrize("source", [OWN, CODE, "TPO", "60606"])
+def test_a_stop_from_where_nobody_is_answered_counts_without_a_word(place, source):
+    led_to = place.come("STOP", source)
+    assert led_to.answers == []
+    assert place.out(source)
+
+
+RECEIPTS = {
+    "of appendix B": b"id:1a2b sub:001 dlvrd:001 submit date:2611231200 done date:2611231201 stat:DELIVRD err:000 text:hi",
+    "in capitals": b"ID:77 STAT:UNDELIV ERR:1",
+    "short": b"id: 5 done date:2611231201",
+    "in UCS-2": "id:1a stat:DELIVRD err:000".encode("utf-16-be"),
+    "with a stat that nobody knows": b"stat:NACK id:9",
+}
+
+
+@pytest.mark.parametrize("words", RECEIPTS.values(), ids=RECEIPTS)
+def test_what_reads_like_a_receipt_is_not_answered(place, words):
+    for data_coding in (0, 3, 8):
+        led_to = place.come(words, data_coding=data_coding)
+        assert (led_to.answers, led_to.silent) == ([], "receipt")
+
+
+def test_what_carries_the_parameters_of_a_receipt_is_not_answered(place):
+    assert place.come("hello", receipted_message_id="77").silent == "receipt"
+    assert place.come("hello again", message_state=2).silent == "receipt"
+
+
+@pytest.mark.parametrize("words", ["id: what is my balance?", "my stat: 5", "balance:", "text: BALANCE"])
+def test_what_only_has_a_word_of_a_receipt_is_answered(place, words):
+    assert len(place.come(words).answers) == 1
+
+
+def test_a_silent_text_to_a_number_without_services_is_not_counted(place):
+    del place.office.books[CODE]
+    assert place.come("hello", "TPO").silent == ""
+
+
+# How often one is answered
+
+
+@pytest.fixture
+def few(tmp_path):
+    with text_place(f"sqlite:///{tmp_path}/few.db", answers_per_hour=5) as opened:
+        opened.enrol(20 * POUND)
+        opened.enrol(10 * POUND, imsi="234150000000002", msisdn=FRIEND)
+        yield opened
+        assert opened.books_are_right()
+
+
+def driving(place, times, source="447700900001"):
+    """How many answers a handset gets that answers each text by itself."""
+    return sum(len(place.come(f"I am driving, {n}", source).answers) for n in range(times))
+
+
+def test_a_number_is_answered_so_often_in_an_hour_then_there_is_silence_and_one_event(few):
+    assert driving(few, 20) == 5
+    assert len(few.told("sms/answers_limited")) == 1
+    (told,) = few.told("sms/answers_limited")
+    assert (told["subject"], told["data"]) == ("p0001", {"to": CODE, "answers_per_hour": 5})
+    assert few.come("BALANCE").silent == "limit"
+    assert driving(few, 20, FRIEND) == 5
+
+
+def test_whoever_looks_hears_of_the_first_withheld_answer_alone(few):
+    driving(few, 5)
+    assert [few.come(words).limited for words in ("a", "b", "c")] == ["p0001", "", ""]
+
+
+def test_the_hour_slides(few):
+    assert driving(few, 3) == 3
+    few.pass_by(HOUR // 2_000_000)
+    assert driving(few, 3) == 2
+    few.pass_by(HOUR // 2_000_000)
+    assert driving(few, 9) == 3
+
+
+def test_the_count_holds_over_a_restart(tmp_path):
+    url = f"sqlite:///{tmp_path}/few.db"
+    with text_place(url, answers_per_hour=5) as place:
+        place.enrol(10 * POUND)
+        assert driving(place, 3) == 3
+    with text_place(url, answers_per_hour=5) as place:
+        assert driving(place, 9) == 2
+    with text_place(url, answers_per_hour=5) as place:
+        assert driving(place, 9) == 0
+
+
+def test_a_stop_counts_though_its_confirmation_is_one_too_many(few):
+    driving(few, 5)
+    assert few.says("STOP") is None
+    assert few.out()
+
+
+def test_stop_and_start_in_turn_are_limited_like_everything(few):
+    assert sum(len(few.come(words).answers) for _ in range(10) for words in ("STOP", "START")) == 5
+
+
+def test_a_question_is_asked_only_where_its_yes_can_be_answered_too(few):
+    driving(few, 4)
+    assert few.says("GIVE WATERAID 5") is None
+    assert few.says("YES") is not None  # there is nothing to confirm
+    assert few.booked("gift") == []
+
+
+def test_the_last_answer_is_kept_for_the_yes_to_an_open_question(few):
+    driving(few, 3)
+    assert "Reply YES" in few.says("GIVE WATERAID 5")
+    assert few.says("BALANCE") is None
+    assert "Thank you" in few.says("YES")
+    assert few.says("BALANCE") is None
+    assert few.booked("gift") == [(5 * POUND, None)]
+
+
+@pytest.mark.parametrize(("most", "answered"), [(0, 0), (1, 1), (2, 2)])
+def test_the_smallest_limits(tmp_path, most, answered):
+    with text_place(f"sqlite:///{tmp_path}/few.db", answers_per_hour=most) as place:
+        place.enrol(10 * POUND)
+        assert (
+            sum(len(place.come(words).answers) for words in ("GIVE WATERAID 5", "YES", "BALANCE", "TENTH")) == answered
+        )
+        assert (place.booked("gift") != []) is (most > 0)
