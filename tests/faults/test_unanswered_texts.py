@@ -49,8 +49,8 @@ async def test_a_text_that_is_never_answered_is_sent_so_often_with_growing_pause
         await smsc.has(3)
         assert await at_rest(smsc, 4.0) == 3
         first, second = gaps(times)
-        assert 1.9 < first < 4.0  # the time-out and a second
-        assert 5.9 < second < 9.0  # and five
+        assert 1.5 < first < 4.5  # the time-out and a second, as the SMSC saw them
+        assert 5.0 < second < 9.5  # and five
         shown = await desk.show(text_id)
         assert (shown["state"], shown["error"], shown["maybe_double"]) == ("doubtful", LOST, True)
         (told,) = logged(desk, "sms.text.given_up")
@@ -136,8 +136,8 @@ async def test_a_text_that_the_smsc_puts_off_waits_longer_each_time_and_is_never
         (text_id,) = await desk.send(text("hello"))
         await smsc.has(3)
         first, second = gaps(times)
-        assert 0.9 < first < 3.0
-        assert 4.9 < second < 8.0
+        assert 0.5 < first < 3.5
+        assert 4.0 < second < 8.5
         shown = await desk.show(text_id)
         assert (shown["state"], shown["error"], shown["maybe_double"]) == ("queued", "ESME_RSYSERR", False)
         await asyncio.to_thread(desk.kill)
