@@ -22,6 +22,7 @@ from gateway.ops.problems import Problem, bad_request, not_found
 from gateway.ops.texts import Texts
 from gateway.ops.web_requests import CALLER, caller_of, json_response, read_json
 from gateway.store.errors import StoreError
+from gateway.store.private_files import make_folder
 
 MAX_BODY = 8 * 1024 * 1024
 """Octets of one request's body."""
@@ -156,7 +157,7 @@ class Server:
 
 def _unix_listener(path: Path) -> socket.socket:
     """Bind the socket that only root, our uid and our group may open; the store's lock says that nobody else listens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o117)
