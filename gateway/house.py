@@ -25,9 +25,12 @@ from gateway.store import lock, nodes, schema
 from gateway.store.batch import Batch, Unit
 from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.errors import StoreError
+from gateway.store.keys import Digests
 from gateway.store.lane import Job, Lane
 from protocols.smpp.alphabets import Alphabet
 
+DIGESTS = "digests"
+"""The purpose of the key that idempotency keys are digested under."""
 WINDOW = 2048
 """Units that a bulk command keeps waiting in the lane at once."""
 
@@ -58,6 +61,15 @@ def wall_clock() -> int:
     return time.time_ns() // 1000
 
 
+def digest_key(settings: Settings) -> bytes:
+    """Give the key that idempotency keys are digested under; KeyInvalid where the privacy key is none."""
+    return derive(_master_key(settings), DIGESTS)
+
+
+def _master_key(settings: Settings) -> bytes:
+    return load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
+
+
 class House:
     """What is open while the gateway, or one of its commands, works on the store."""
 
@@ -78,8 +90,9 @@ class House:
         """Nothing new is taken in: the gateway is on its way out."""
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
-        key = load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
+        key = _master_key(settings)
         self.pseudonyms, self.sealer, self.callback_key = Pseudonyms(key), Sealer(key), derive(key, "callbacks")
+        self.digests = Digests(derive(key, DIGESTS))
         self._lock = lock.take(url, self.node_name)
         try:
             self._writer, self._reader = open_writer(url), open_reader(url)
@@ -183,4 +196,5 @@ def office(house: House, alphabet: Alphabet) -> Office:
         validity=messaging.validity * 1_000_000,
         question=messaging.question * 1_000_000,
         reassembly=messaging.reassembly * 1_000_000,
+        digests=house.digests,
     )

@@ -10,6 +10,7 @@ from gateway.events.outbox import tell
 from gateway.messaging.keywords.book import KeywordBook
 from gateway.messaging.texts import Text
 from gateway.store.batch import Batch
+from gateway.store.keys import Digests
 
 
 class Office(msgspec.Struct, frozen=True):
@@ -29,6 +30,7 @@ class Office(msgspec.Struct, frozen=True):
     validity: int
     question: int
     reassembly: int
+    digests: Digests
 
     def tell_final(self, batch: Batch, text: Text) -> None:
         """Tell that a text out has come to its end; its words and numbers stay here."""

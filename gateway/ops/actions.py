@@ -76,7 +76,7 @@ def import_subscribers(house: House, params: Params) -> dict[str, Any]:
             results.append(Enrolled("refused", None, str(error)))
         else:
             results.append(None)
-            units.append(Enrol(checked, plans[checked.plan].currency, house.books))
+            units.append(Enrol(checked, plans[checked.plan].currency, house.books, house.digests))
     done = iter(house.run_all(units))
     return {"results": [_enrolled(next(done) if result is None else result) for result in results]}
 

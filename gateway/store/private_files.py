@@ -45,4 +45,4 @@ def keep_private(store: Path) -> None:
 
 def open_private(path: Path, mode: str) -> IO[str]:
     """Open a text file to be written, as CSV needs it; a new one is its owner's alone."""
-    return open(path, mode, newline="", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, FILE))  # noqa: PTH123, SIM115  (Path.open takes no opener; the caller closes it)
+    return open(path, mode, newline="", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, FILE))

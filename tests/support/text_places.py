@@ -47,6 +47,7 @@ class TextPlace(ChargingPlace):
             validity=HOUR,
             question=600_000_000,
             reassembly=1800_000_000,
+            digests=self.digests,
         )
 
     def draft(self, body="hello", source=MSISDN, destination=FRIEND, **more):

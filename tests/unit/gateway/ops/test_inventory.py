@@ -33,7 +33,7 @@ def act(house):
 def activate(house, iccid, msisdn=NUMBER):
     """Accept an order, with no conductor to carry it out."""
     asked = Asked(Kind.ACTIVATE, iccid, Request(msisdn=msisdn, plan="payg-gb", cause="wwf"), "socket:0")
-    return house.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0)).order_id
+    return house.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, house.digests)).order_id
 
 
 def stored(house, order_id):

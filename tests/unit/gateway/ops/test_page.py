@@ -431,7 +431,7 @@ async def test_the_page_of_a_house_has_its_orders_and_no_number_in_clear(house):
     imported = {"rows": [sim]}
     assert ACTIONS["sim.import"].run(house, imported)["results"][0]["outcome"] == "created"
     asked = Asked(Kind.ACTIVATE, sim["iccid"], Request(msisdn=NUMBER, plan="payg-gb", cause="wwf"), "socket:0")
-    order = house.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0)).order_id
+    order = house.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, house.digests)).order_id
     answer, page = await page_of(gatherer_of(house))
     assert (answer.status, answer.content_type, answer.charset) == (200, "text/html", "utf-8")
     assert answer.headers["Content-Security-Policy"] == POLICY

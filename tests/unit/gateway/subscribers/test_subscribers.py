@@ -29,7 +29,7 @@ def place(tmp_path):
 
 
 def enrol(place, **changes):
-    return place.lane.run(Enrol(read_row(ROW | changes, PLANS, CAUSES), "GBP", place.books))
+    return place.lane.run(Enrol(read_row(ROW | changes, PLANS, CAUSES), "GBP", place.books, place.digests))
 
 
 def show(place, subscriber_id):
