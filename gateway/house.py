@@ -18,7 +18,8 @@ from gateway.ledger import accounts
 from gateway.ledger.books import Books
 from gateway.messaging.office import Office
 from gateway.messaging.wire import count_parts
-from gateway.privacy.pseudonyms import Pseudonyms, derive, load_key
+from gateway.privacy.access import NoteAccess
+from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store import lock, nodes, schema
@@ -79,20 +80,21 @@ class House:
         *,
         deliver: Callable[[list[Job]], None] | None = None,
         alarm: Callable[[str, str], None] = lambda _event, _detail: None,
+        log: Callable[[str, Mapping[str, object]], None] = lambda _event, _fields: None,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         """Take the store's lock, prepare its tables, enter as a node and start the lane.
 
         Raises KeyInvalid, StoreLocked, SchemaMismatch, or the driver's own error where the server cannot be reached.
         """
-        self.settings, self.clock = settings, clock
+        self.settings, self.clock, self._log = settings, clock, log
         self.draining = False
         """Nothing new is taken in: the gateway is on its way out."""
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
         key = _master_key(settings)
         self.pseudonyms, self.sealer, self.callback_key = Pseudonyms(key), Sealer(key), derive(key, "callbacks")
-        self.digests = Digests(derive(key, DIGESTS))
+        self.digests, self._log_names = Digests(derive(key, DIGESTS)), Pseudonyms(key, LOGS)
         self._lock = lock.take(url, self.node_name)
         try:
             self._writer, self._reader = open_writer(url), open_reader(url)
@@ -141,6 +143,12 @@ class House:
         policy = POLICIES[self.settings.charity.policy]
         tariff = Tariff(self.settings.plans, policy, terms, self.books.account)
         return Desk(tariff, self.books, RatedEvents(self.node_name, self.pseudonyms))
+
+    def note_look(self, actor: str, action: str, subscriber_id: int | None = None) -> None:
+        """Write down that somebody is about to see who gives to whom; StoreError where that cannot be, and nothing is shown."""
+        self.lane.run(NoteAccess(actor, action, subscriber_id))
+        subject = None if subscriber_id is None else self._log_names.subscriber(subscriber_id)
+        self._log("charity.causes.seen", {"by": actor, "action": action, "subject": subject})
 
     def read(self, look: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  (whatever the look finds)
         """Run a function with a connection for reports."""

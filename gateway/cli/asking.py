@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -36,8 +37,9 @@ def _own_house(settings: Settings) -> Iterator[Ask]:
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  (a daemon that runs needs none of this here)
 
     from gateway.house import House  # noqa: PLC0415  (as above)
-    from gateway.ops.actions import ACTIONS  # noqa: PLC0415  (as above)
+    from gateway.ops.actions import ACTIONS, ADMIN, Caller, perform  # noqa: PLC0415  (as above)
     from gateway.ops.problems import Problem  # noqa: PLC0415  (as above)
+    from gateway.privacy.access import CAUSES  # noqa: PLC0415  (as above)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 
@@ -52,9 +54,11 @@ def _own_house(settings: Settings) -> Iterator[Ask]:
             f"the store cannot be opened: {error}", where=settings.store.url, exit_code=ExitCode.UNREACHABLE
         ) from None
 
+    caller = Caller(f"local:{os.getuid()}", ADMIN, frozenset({CAUSES}))  # whoever opens the store may read all of it
+
     def ask(action: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the action answers)
         try:
-            return ACTIONS[action].run(house, params)
+            return perform(ACTIONS[action], house, params, caller)
         except Problem as problem:
             raise ActionRefused(problem.body(), where=action) from None
         except StoreError as error:

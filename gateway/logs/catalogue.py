@@ -293,6 +293,7 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "info",
         "Somebody (`by`) looked at who gives to whom by `action`; `subject` is whose choice it was, as a pseudonym of logs.",
         "Nothing, if it was needed. The table access_log keeps each look, with the subscriber's id.",
+        per_message=True,
     ),
     # Events
     "events.broker.up": LogEvent("info", "The broker is connected; events flow.", "Nothing."),

@@ -17,6 +17,7 @@ from gateway.ledger import balances, checking, journal
 from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
 from gateway.ops import inventory
 from gateway.ops.problems import Problem, bad_request, conflict, not_found
+from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
 from gateway.store.keys import KeyConflict
@@ -34,6 +35,14 @@ MAX_ROWS = 5000
 Params = Mapping[str, Any]
 
 
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks, as history names it, its role, and what it may do besides (privacy.access)."""
+
+    name: str
+    role: str
+    rights: frozenset[str] = frozenset()
+
+
 class Action(msgspec.Struct, frozen=True):
     """Something that can be asked for, and the least role that may ask."""
 
@@ -41,10 +50,10 @@ class Action(msgspec.Struct, frozen=True):
     role: str
 
 
-class Caller(msgspec.Struct, frozen=True):
-    """Who asks, as history names it, and the role of it."""
+class CausesAction(msgspec.Struct, frozen=True):
+    """Something whose answer depends on the right to see causes: `run` also gets who asks."""
 
-    name: str
+    run: Callable[[House, Params, Caller], Any]
     role: str
 
 
@@ -59,6 +68,12 @@ def need(role: str, least: str) -> None:
     """Refuse whoever may not do this."""
     if ROLES.index(role) < ROLES.index(least):
         raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
+
+
+def perform(action: Action | CausesAction, house: House, params: Params, caller: Caller) -> Any:  # noqa: ANN401  (its answer)
+    """Run an action for whoever asks; Problem where it may not."""
+    need(caller.role, action.role)
+    return action.run(house, params, caller) if isinstance(action, CausesAction) else action.run(house, params)
 
 
 def import_subscribers(house: House, params: Params) -> dict[str, Any]:
@@ -81,14 +96,19 @@ def import_subscribers(house: House, params: Params) -> dict[str, Any]:
     return {"results": [_enrolled(next(done) if result is None else result) for result in results]}
 
 
-def show_subscriber(house: House, params: Params) -> dict[str, Any]:
-    """Tell a subscriber by any of its numbers: {number}."""
+def show_subscriber(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+    """Tell a subscriber by any of its numbers: {number}; `causes` is None for who may not see them."""
     number = _text(params, "number").lstrip("+")
     with house.reading() as connection:
         subscriber_id = showing.find(connection, number)
-        if subscriber_id is None:
-            raise not_found("subscriber.unknown", "no subscriber has this number now")
-        return showing.show(connection, subscriber_id, house.clock())
+    if subscriber_id is None:
+        raise not_found("subscriber.unknown", "no subscriber has this number now")
+    may_see = CAUSES in caller.rights
+    if may_see:
+        house.note_look(caller.name, "subscriber.show", subscriber_id)
+    with house.reading() as connection:
+        found = showing.show(connection, subscriber_id, house.clock())
+    return found if may_see else found | {"causes": None}
 
 
 def top_up(house: House, params: Params) -> dict[str, Any]:
@@ -147,21 +167,35 @@ def check_ledger(house: House, _params: Params) -> dict[str, Any]:
     return {"ok": not report.findings, **msgspec.to_builtins(report)}
 
 
-def list_balances(house: House, _params: Params) -> dict[str, Any]:
-    """Give every account's balance: {rows}."""
+def list_balances(house: House, _params: Params, caller: Caller) -> dict[str, Any]:
+    """Give every account's balance: {rows}; those of causes are one for who may not see them apart."""
+    if CAUSES in caller.rights:
+        house.note_look(caller.name, "ledger.balances")
     with house.reading() as connection:
         found = balances.balances(connection)
+    if CAUSES not in caller.rights:
+        found = balances.without_causes(found)
     rows = [
         {"account": b.account, "currency": b.currency, "balance": format_amount(b.balance, b.currency)} for b in found
     ]
     return {"rows": rows}
 
 
-def read_journal(house: House, params: Params) -> dict[str, Any]:
-    """Give a page of the journal: {after, limit} -> {rows, next}."""
-    limit = min(int(params.get("limit") or 100), MAX_ROWS)
+def read_journal(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+    """Give a page of the journal: {after, limit, causes} -> {rows, next}; the accounts of causes are named on request only.
+
+    An entry's record and its neighbours tell whose it is, so that its cause needs the right to see causes.
+    """
+    limit, after = min(int(params.get("limit") or 100), MAX_ROWS), int(params.get("after") or 0)
+    causes = params.get("causes") is True
+    if causes:
+        if CAUSES not in caller.rights:
+            raise Problem(
+                HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}, which you do not have"
+            )
+        house.note_look(caller.name, "ledger.journal")
     with house.reading() as connection:
-        rows = journal.read(connection, after=int(params.get("after") or 0), limit=limit)
+        rows = journal.read(connection, after=after, limit=limit, causes=causes)
     for row in rows:
         row["at"], row["event_at"] = rfc3339(row["at"]), rfc3339(row["event_at"])
     return {"rows": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
@@ -189,9 +223,9 @@ def _text(params: Params, name: str) -> str:
     return value
 
 
-ACTIONS: dict[str, Action] = {
+ACTIONS: dict[str, Action | CausesAction] = {
     "subscriber.import": Action(import_subscribers, ADMIN),
-    "subscriber.show": Action(show_subscriber, VIEWER),
+    "subscriber.show": CausesAction(show_subscriber, VIEWER),
     "subscriber.topup": Action(top_up, OPERATOR),
     "subscriber.cause": Action(choose_causes, OPERATOR),
     "sim.import": Action(inventory.import_sims, ADMIN),
@@ -203,7 +237,7 @@ ACTIONS: dict[str, Action] = {
     "order.states": Action(inventory.order_states, VIEWER),
     "usage.export": Action(export_usage, OPERATOR),
     "ledger.check": Action(check_ledger, VIEWER),
-    "ledger.balances": Action(list_balances, VIEWER),
-    "ledger.journal": Action(read_journal, OPERATOR),
+    "ledger.balances": CausesAction(list_balances, VIEWER),
+    "ledger.journal": CausesAction(read_journal, OPERATOR),
     "events.list": Action(list_events, VIEWER),
 }

@@ -16,11 +16,12 @@ from aiohttp import web
 
 from gateway.house import House
 from gateway.ops import openapi
-from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need
+from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need, perform
 from gateway.ops.metrics import Metrics
 from gateway.ops.problems import Problem, bad_request, not_found
 from gateway.ops.texts import Texts
 from gateway.ops.web_requests import CALLER, caller_of, json_response, read_json
+from gateway.privacy.access import CAUSES
 from gateway.store.errors import StoreError
 from gateway.store.private_files import make_folder
 
@@ -107,7 +108,7 @@ class Server:
         if scheme.lower() != "bearer" or token is None:
             detail = "give one of api.tokens as `Authorization: Bearer ...`"
             raise Problem(HTTPStatus.UNAUTHORIZED, "token.missing", detail)
-        request[CALLER] = Caller(token.name, token.role)
+        request[CALLER] = Caller(token.name, token.role, frozenset(token.rights))
         return await handler(request)
 
     async def _post_sms(self, request: web.Request) -> web.Response:
@@ -152,7 +153,7 @@ class Server:
             raise not_found("action.unknown", f"there is no action {name!r}")
         need(caller.role, action.role)
         params = await _params(request)
-        return json_response(await asyncio.to_thread(action.run, self._house, params))
+        return json_response(await asyncio.to_thread(perform, action, self._house, params, caller))
 
 
 def _unix_listener(path: Path) -> socket.socket:
@@ -179,12 +180,14 @@ async def _params(request: web.Request) -> dict[str, Any]:
 
 
 def _caller(request: web.Request) -> Caller:
-    """Root and the gateway's own uid are admin; whoever else may open the socket is in its group: operator."""
+    """Root and the gateway's own uid are admin, and may see causes, as they may read the store; its group is operator."""
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
         return Caller("socket:unknown", OPERATOR)
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return Caller(f"socket:{uid}", ADMIN if uid in (0, os.geteuid()) else OPERATOR)
+    if uid in (0, os.geteuid()):
+        return Caller(f"socket:{uid}", ADMIN, frozenset({CAUSES}))
+    return Caller(f"socket:{uid}", OPERATOR)
 
 
 @web.middleware

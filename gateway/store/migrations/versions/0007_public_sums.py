@@ -86,7 +86,9 @@ def _carry_on(connection: sa.Connection) -> None:
 
 
 def _digest_keys(connection: sa.Connection) -> None:
-    """Put a digest under the key in place of each plain one, and of the row of an import."""
+    """Put a digest under the key in place of each plain one, of the row of an import, and of a bulk's key made of a cause."""
+    of_causes = _orders_with_causes(connection)
+    renamed: list[tuple[str, str]] = []
     columns = ("scope", "key", "digest", "result")
     table = sa.table("idempotency_keys", *map(sa.column, columns))
     scope, key = table.c.scope, table.c.key
@@ -96,12 +98,25 @@ def _digest_keys(connection: sa.Connection) -> None:
         chunk = sa.select(table).where(later, scope.not_like("topup:%")).order_by(scope, key).limit(CHUNK)
         rows = connection.execute(chunk).all()
         if not rows:
-            return
+            break
         for row in rows:
+            if row.key.startswith("bulk:") and row.scope.startswith("order:") and int(row.result) in of_causes:
+                renamed.append((row.scope, row.key))
             result = _without_row(row.key, row.result) if row.scope == "import" else row.result
             values = {"digest": _keyed(row.digest), "result": result}
             connection.execute(sa.update(table).where(scope == row.scope, key == row.key).values(values))
         after = (rows[-1].scope, rows[-1].key)
+    for old_scope, old_key in renamed:
+        same = (scope == old_scope, key == old_key)
+        connection.execute(sa.update(table).where(*same).values(key=f"bulk:{_keyed(old_key)}"))
+
+
+def _orders_with_causes(connection: sa.Connection) -> set[int]:
+    table = sa.table("orders", *map(sa.column, ("id", "request")))
+    rows = connection.execute(
+        sa.select(table.c.id, table.c.request).order_by(table.c.id).execution_options(yield_per=CHUNK)
+    )
+    return {row.id for row in rows if msgspec.msgpack.decode(row.request).get("cause")}
 
 
 def _without_row(iccid: str, result: bytes) -> bytes:
