@@ -3,8 +3,10 @@
 import sqlite3
 
 import pytest
-from support.sim_house import KI, OPC, TOKENS, card, sim_house
+from sqlalchemy import select
+from support.sim_house import AUDIT_TOKEN, KI, OPC, TOKENS, card, sim_house
 
+from gateway.store.tables import access_log
 from simulators.host_api import HostApi, Mode
 
 NUMBER = "447700900123"
@@ -243,3 +245,25 @@ async def test_a_callback_needs_its_secret_and_hastens_its_order(tmp_path):
             is_problem(await desk.ask(wrong, b"{}", token=None), 404, "http.404")
         other = f"/v1/hosts/elsewhere/listener/{desk.conductor.callback_secret('elsewhere')}"
         is_problem(await desk.ask(other, b"{}", token=None), 404, "http.404")
+
+
+async def test_a_customers_causes_are_told_to_a_token_with_the_right_and_each_look_is_noted(desk):
+    [iccid] = await desk.take_in(1)
+    _, taken = await desk.ask("/v1/orders", {**ACTIVATE, "iccid": iccid}, key="c")
+    order = f"/v1/orders/{taken['id']}"
+    await desk.becomes(taken["id"], "done")
+    line, chosen = f"/v1/subscribers/{NUMBER}", [{"cause": "wateraid", "percent": 100}]
+    for token in TOKENS.values():
+        assert (await desk.ask(line, token=token))[1]["causes"] is None
+        assert "wateraid" not in str(await desk.ask(order, token=token))
+    assert (await desk.ask(line, token=AUDIT_TOKEN))[1]["causes"] == chosen
+    assert "wateraid" not in str(await desk.ask(order, token=AUDIT_TOKEN))
+    _, told = await desk.act("subscriber.show", number=NUMBER)  # this process's own uid, at the socket
+    assert told["causes"] == chosen
+    looks = desk.house.read(lambda connection: connection.execute(select(access_log).order_by(access_log.c.id)).all())
+    assert [(row.actor.split(":")[0], row.action, str(row.subscriber_id)) for row in looks] == [
+        ("audit", "subscriber.show", told["subscriber_id"]), ("socket", "subscriber.show", told["subscriber_id"]),
+    ]  # fmt: skip
+    assert (await desk.ask(f"/v1/subscribers/{NUMBER}/topups", {"amount": "1.00"}, key="t", token=AUDIT_TOKEN))[
+        0
+    ] == 403

@@ -19,6 +19,8 @@ from gateway.wiring import Listening, alphabet_of, make_conductor, make_exchange
 from support.gateways import ROOT, free_port
 
 TOKENS = {"viewer": "0123456789abcdef-viewer", "operator": "0123456789abcdef-operator"}
+AUDIT_TOKEN = "0123456789abcdef-audit"
+"""Of a viewer who may see causes."""
 KI, OPC = "00112233445566778899aabbccddee{:02x}", "ffeeddccbbaa998877665544332211{:02x}"
 PATIENCE = 20
 
@@ -35,6 +37,7 @@ def card(n, keys=True):
 def settings_of(folder, port=0, provisioning=""):
     """Write and load the settings of a gateway that has these hosts."""
     tokens = ", ".join(f'{{name: {name}, role: {name}, token: "{word}"}}' for name, word in TOKENS.items())
+    tokens += f', {{name: audit, role: viewer, rights: [causes], token: "{AUDIT_TOKEN}"}}'
     path = folder / "gateway.yaml"
     path.write_text(
         f"""operator: {{name: Test operator}}
