@@ -2,7 +2,7 @@
 
 One figure a calendar month, cause and currency, in whole units of the currency; what is left over is carried on. A figure
 stands alone only if it is *broad*: at least 50 different subscribers gave in that month, and the sum is really theirs: no part
-makes a fifth of its variance, and it is as if at least ten had given alike. (Regression over 36 months names the heaviest of
+makes a third of its variance, and it is as if at least ten had given alike. (Regression over 36 months names the heaviest of
 50 givers otherwise: decision 019 has the figures.)
 
 All other causes are joined into "smaller causes", which has to be broad itself, and of two causes at least. Whoever knows
@@ -20,8 +20,8 @@ from gateway.ledger.money import CURRENCIES, MICRO
 
 FEWEST: Final = 50
 """Different subscribers of one month behind a figure."""
-MOST_OF_VARIANCE: Final = 5
-"""The largest part's square is at most the fifth part of the sum of all squares."""
+MOST_OF_VARIANCE: Final = 3
+"""The largest part's square is at most the third part of the sum of all squares."""
 FEWEST_ALIKE: Final = 10
 """So many equal parts would give the same sum, and the same sum of squares, at least: (sum)^2 / (sum of squares)."""
 FEWEST_CAUSES: Final = 2
