@@ -45,8 +45,9 @@ bench: .venv/develop.stamp   ## charging requests and texts a second, beside an 
 fuzz: .venv/develop.stamp   ## longer runs of the codec and node under random bytes
 	HYPOTHESIS_PROFILE=long $(PYTEST) tests/fuzz --timeout 3600
 
-soak: .venv/develop.stamp .venv/peers.stamp   ## hundreds of kills under load
+soak: .venv/develop.stamp .venv/peers.stamp   ## hundreds of kills under load, and long attacks on what leaves about giving
 	TPO_KILLS=$${TPO_KILLS:-300} $(PYTEST) tests/faults --timeout 7200
+	TPO_OUTSIDER_SECONDS=$${TPO_OUTSIDER_SECONDS:-300} $(PYTEST) tests/property/test_who_gave_to_whom.py --timeout 14400
 
 lock:   ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml requirements/build.in -o requirements/run.txt

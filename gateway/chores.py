@@ -1,13 +1,14 @@
-"""What the gateway does at intervals: supervise sessions, sum the tenth, expire texts and ask for silent ones, sweep what is
-past its retention."""
+"""What the gateway does at intervals: supervise sessions, publish a month's sums of giving, expire texts and ask for silent
+ones, sweep what is past its retention."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from gateway.charging.supervision import ExpireSession, overdue
-from gateway.charity.accrued import SumAccruals, Sums, gather
+from gateway.charity.accrued import MonthReader, PublishMonth
 from gateway.house import House
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.reading import count_open
@@ -18,7 +19,9 @@ from gateway.store.sweeper import Sweep
 from gateway.store.waiting import submit
 
 SUPERVISION_SECONDS = 2.0
-SUM_SECONDS = 15.0
+PUBLISH_SECONDS = 60.0
+READING_PAUSE = 0.2
+"""Seconds between two parts of a month's journal that is being added up: charging goes first."""
 SWEEP_SECONDS = 60.0
 EXPIRE_SECONDS = 5.0
 INQUIRE_SECONDS = 5.0
@@ -55,7 +58,7 @@ class Chores:
         """Start every timer."""
         self._every(LAG_SECONDS, self._measure_lag)
         self._every(SUPERVISION_SECONDS, self._supervise)
-        self._every(SUM_SECONDS, self._sum_accruals)
+        self._every(PUBLISH_SECONDS, self._publish_months)
         self._every(EXPIRE_SECONDS, self._exchange.expire)
         self._every(INQUIRE_SECONDS, self._exchange.inquire)
         self._every(COUNT_SECONDS, self._count_texts)
@@ -99,13 +102,26 @@ class Chores:
                 if await submit(self._house.lane, ExpireSession(session_id)):
                     self._alarm("charging.session.expired", {"session_id": session_id})
 
-    async def _sum_accruals(self) -> None:
-        def look() -> Sums | None:
-            with self._house.reading() as connection:
-                return gather(connection, self._house.node.id, self._house.clock())
+    async def _publish_months(self) -> None:
+        """Publish every month that is over and was not published, the oldest first."""
+        while await self._publish_month():
+            continue
 
-        while (sums := await asyncio.to_thread(look)) is not None:
-            await submit(self._house.lane, SumAccruals(self._house.node_name, sums))
+    async def _publish_month(self) -> bool:
+        house = self._house
+        zone, now = ZoneInfo(house.settings.operator.timezone), house.clock()
+        reader: MonthReader = await asyncio.to_thread(house.read, lambda connection: MonthReader(connection, zone, now))
+        if reader.period is None:
+            return False
+        more = True
+        while more:
+            more = await asyncio.to_thread(house.read, reader.advance)
+            await asyncio.sleep(READING_PAUSE)
+        month = await asyncio.to_thread(reader.month)
+        if await submit(house.lane, PublishMonth(house.node_name, month)):
+            told = {"period": month.period, "figures": len(month.decision.figures)}
+            self._alarm("charity.month.published", told)
+        return True
 
     async def _sweep(self) -> None:
         settings = self._house.settings

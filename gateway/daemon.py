@@ -116,6 +116,7 @@ class Daemon:
             self._settings,
             deliver=self._deliver,
             alarm=lambda event, detail: self._alarm(event, {"detail": detail}),
+            log=self._alarm,
         )
         try:
             await self._open()

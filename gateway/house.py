@@ -19,16 +19,20 @@ from gateway.ledger import accounts
 from gateway.ledger.books import Books
 from gateway.messaging.office import Office
 from gateway.messaging.wire import count_parts
-from gateway.privacy.pseudonyms import Pseudonyms, derive, load_key
+from gateway.privacy.access import NoteAccess
+from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store import lock, nodes, schema
 from gateway.store.batch import Batch, Unit
 from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.errors import StoreError
+from gateway.store.keys import Digests
 from gateway.store.lane import Job, Lane
 from protocols.smpp.alphabets import Alphabet
 
+DIGESTS = "digests"
+"""The purpose of the key that idempotency keys are digested under."""
 WINDOW = 2048
 """Units that a bulk command keeps waiting in the lane at once."""
 
@@ -59,6 +63,15 @@ def wall_clock() -> int:
     return time.time_ns() // 1000
 
 
+def digest_key(settings: Settings) -> bytes:
+    """Give the key that idempotency keys are digested under; KeyInvalid where the privacy key is none."""
+    return derive(_master_key(settings), DIGESTS)
+
+
+def _master_key(settings: Settings) -> bytes:
+    return load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
+
+
 class House:
     """What is open while the gateway, or one of its commands, works on the store."""
 
@@ -68,19 +81,21 @@ class House:
         *,
         deliver: Callable[[list[Job]], None] | None = None,
         alarm: Callable[[str, str], None] = lambda _event, _detail: None,
+        log: Callable[[str, Mapping[str, object]], None] = lambda _event, _fields: None,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         """Take the store's lock, prepare its tables, enter as a node and start the lane.
 
         Raises KeyInvalid, StoreLocked, SchemaMismatch, or the driver's own error where the server cannot be reached.
         """
-        self.settings, self.clock = settings, clock
+        self.settings, self.clock, self._log = settings, clock, log
         self.draining = False
         """Nothing new is taken in: the gateway is on its way out."""
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
-        key = load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
+        key = _master_key(settings)
         self.pseudonyms, self.sealer, self.callback_key = Pseudonyms(key), Sealer(key), derive(key, "callbacks")
+        self.digests, self._log_names = Digests(derive(key, DIGESTS)), Pseudonyms(key, LOGS)
         self._lock = lock.take(url, self.node_name)
         try:
             self._writer, self._reader = open_writer(url), open_reader(url)
@@ -131,6 +146,12 @@ class House:
         policy = POLICIES[self.settings.charity.policy]
         tariff = Tariff(self.settings.plans, policy, terms, self.books.account, self.settings.operator.country)
         return Desk(tariff, self.books, RatedEvents(self.node_name, self.pseudonyms), Room(charging.review.most))
+
+    def note_look(self, actor: str, action: str, subscriber_id: int | None = None) -> None:
+        """Write down that somebody is about to see who gives to whom; StoreError where that cannot be, and nothing is shown."""
+        self.lane.run(NoteAccess(actor, action, subscriber_id))
+        subject = None if subscriber_id is None else self._log_names.subscriber(subscriber_id)
+        self._log("charity.causes.seen", {"by": actor, "action": action, "subject": subject})
 
     def read(self, look: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  (whatever the look finds)
         """Run a function with a connection for reports."""
@@ -188,4 +209,5 @@ def office(house: House, alphabet: Alphabet) -> Office:
         reassembly=messaging.reassembly * 1_000_000,
         own=frozenset((*messaging.short_codes, *messaging.numbers, *settings.keywords)),
         answers_per_hour=messaging.answers_per_hour,
+        digests=house.digests,
     )

@@ -1,217 +1,216 @@
-"""`charity/accrued`: what the company hears of the tenth, summed so that nobody can tell who gave to whom.
+"""`charity/accrued`: what the company hears of the tenth and of gifts: the public-safe sums of a calendar month.
 
-A price and a tenth side by side would tell a customer's cause, so accruals leave the house only as sums by cause,
-currency and closed minutes, without a subject or a record's id, and only where at least ten different subscribers stand
-behind them. A smaller sum is held back and joined to later minutes until there are ten.
+A month's figures are decided once for the whole store, by whichever of its gateways is first, some time after the month has
+ended on the operator's clock (`operator.timezone`). What counts is when an entry was booked: a charging report that comes late,
+and a correction, belong to the month that runs, so that what was published is never corrected. Each entry lies between two
+publications by its number, whatever the clock did meanwhile: none is left out, none counts twice.
 
-Summing reads the journal beside the lane (`gather`), since a busy minute has hundreds of thousands of rows; the lane
-then writes the events, what is held back and how far the journal is summed in one unit (`SumAccruals`), so that a crash
-neither loses an accrual nor sums it twice.
+`MonthReader` adds up the journal beside the lane, in steps, since a month may have many millions of entries; `PublishMonth`
+then writes the events, what is carried on and how far the journal is published in one transaction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import tzinfo
 from typing import Any, ClassVar, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, null, or_, select, union_all
+from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.charity.months import end_of, following, period_of
+from gateway.charity.public_sums import Decision, Figure, Giving, Key, decide
 from gateway.events.outbox import Event, emit, source_of
 from gateway.events.times import rfc3339
-from gateway.ledger.accounts import cause_account
+from gateway.ledger.accounts import HIGHEST_SYSTEM, UNASSIGNED, cause_account, gifts_account
+from gateway.ledger.balances import account_names
 from gateway.ledger.money import format_amount
 from gateway.store.batch import Batch
 from gateway.store.nodes import SPAN_BITS
-from gateway.store.tables import accounts, held_accruals, marks, transfers
+from gateway.store.tables import marks, nodes, public_sums, publications, transfers, unpublished_sums
 
 TOPIC: Final = "charity/accrued"
 TYPE: Final = "org.tpo.charity.accrued.v1"
 MARK: Final = "charity/accrued"
-FEWEST: Final = 10
-"""Different subscribers behind a sum that is told."""
-MINUTE: Final = 60_000_000
-GRACE: Final = 5_000_000
-"""A minute is closed this long after its end (microseconds): a batch carries the time at which it began."""
-SPAN: Final = 1 << 20
-"""Identifiers that one pass covers at most."""
-FIRST: Final = 2000
-"""Accruals that are looked at for who gave: a popular cause has a hundred thousand in one pass."""
+"""A node's last entry that is published, or carried on."""
+GRACE: Final = 3600 * 1_000_000
+"""A month is published this long after its end (microseconds): clocks of gateways differ, and a commit may be slow."""
+SPAN: Final = 1 << 17
+"""Identifiers that one step covers at most."""
 NEAR: Final = 64
 """A charge stands this near before its accruals: they are posted in one go."""
+KINDS: Final = ("accrual", "gift")
+_decode = msgspec.msgpack.Decoder(dict[int, int]).decode
+_encode = msgspec.msgpack.Encoder().encode
 
 
-class Part(msgspec.Struct, frozen=True):
-    """What one subscriber's charges of one minute accrued to an account; `subscriber` is None if unknown."""
-
-    minute: int
-    account: int
-    currency: str
-    subscriber: int | None
-    amount: int
-
-
-class Sum(msgspec.Struct):
-    """Accruals to an account from the minute `from_at` up to `to_at` (microseconds), and whose they are."""
-
-    account: int
-    currency: str
-    amount: int
-    from_at: int
-    to_at: int
-    subscribers: set[int]
-
-
-class Sums(msgspec.Struct, frozen=True):
-    """What the journal between two marks comes to; `before` is None at the very first time."""
+class Span(msgspec.Struct):
+    """Entries of a node's journal that are to be published: those numbered above `after`, up to `last`."""
 
     before: int | None
     after: int
-    told: list[Sum]
-    held: list[Sum]
-    names: dict[int, str]
+    last: int
 
 
-def merge(held: Iterable[Sum], parts: Iterable[Part]) -> tuple[list[Sum], list[Sum]]:
-    """Join what was held back with new parts, minute by minute: what can be told now, and what is still held. Pure."""
-    open_sums = {(s.account, s.currency): msgspec.structs.replace(s, subscribers=set(s.subscribers)) for s in held}
-    by_minute: dict[int, list[Part]] = {}
-    for part in parts:
-        by_minute.setdefault(part.minute, []).append(part)
-    told = []
-    for minute, members in sorted(by_minute.items()):
-        for part in members:
-            _join(open_sums, part)
-        for key in {(part.account, part.currency): None for part in members}:
-            open_sums[key].to_at = (minute + 1) * MINUTE
-            if len(open_sums[key].subscribers) >= FEWEST:
-                told.append(open_sums.pop(key))
-    return told, list(open_sums.values())
+class Month(msgspec.Struct, frozen=True):
+    """A month that is over, added up: `previous` is the one that was published last; `spans` by node."""
+
+    period: str
+    previous: str | None
+    spans: Mapping[int, Span]
+    decision: Decision
 
 
-def _join(open_sums: dict[tuple[int, str], Sum], part: Part) -> None:
-    found = open_sums.get((part.account, part.currency))
-    if found is None:
-        start = part.minute * MINUTE
-        found = open_sums[part.account, part.currency] = Sum(part.account, part.currency, 0, start, start, set())
-    found.amount += part.amount
-    if part.subscriber is not None:
-        found.subscribers.add(part.subscriber)
+class MonthReader:
+    """The next month that is to be published. `begin` finds it, `advance` reads on until all is added up."""
+
+    def __init__(self, connection: Connection, zone: tzinfo, now: int) -> None:
+        """Look for it; `period` is None where there is none yet. `now` in microseconds, `zone` is the bills' clock."""
+        self.period: str | None = None
+        self._previous = connection.execute(select(func.max(publications.c.period))).scalar()
+        self._spans = {node: _from_mark(connection, node) for node in connection.scalars(select(nodes.c.id))}
+        firsts = [at for node, span in self._spans.items() if (at := _first_at(connection, node, span)) is not None]
+        if not firsts:
+            return
+        period = period_of(min(firsts), zone)
+        if self._previous is not None and period <= self._previous:
+            period = following(self._previous)
+        end = end_of(period, zone)
+        if now < end + GRACE:
+            return
+        self.period = period
+        for node, span in self._spans.items():
+            span.last = max(span.after, first_since(connection, node, end) - 1)
+        self._reached = {node: span.after for node, span in self._spans.items()}
+        self._names = {number: cause for number, name in account_names(connection).items() if (cause := cause_of(name))}
+        self._giving = _carried(connection)
+
+    def advance(self, connection: Connection) -> bool:
+        """Add up the next part of the journal, and tell whether there is more."""
+        for node, span in self._spans.items():
+            begin = self._reached[node]
+            if begin < span.last:
+                end = self._reached[node] = min(span.last, begin + SPAN)
+                self._add(connection, begin, end)
+                return True
+        return False
+
+    def month(self) -> Month:
+        """Decide what is published, once everything is added up."""
+        assert self.period is not None
+        return Month(self.period, self._previous, self._spans, decide(self._giving))
+
+    def _add(self, connection: Connection, begin: int, end: int) -> None:
+        for account, currency, payer, amount in connection.execute(_sums(begin, end)):
+            cause = self._names.get(account)
+            if cause is not None:
+                known = self._giving.setdefault((cause, currency), Giving(parts={}, givers=set()))
+                known.add(payer, int(amount))
 
 
-def gather(connection: Connection, node: int, now: int) -> Sums | None:
-    """Sum the next closed minutes of a node's journal, at most SPAN identifiers of it; None if there are none.
+class PublishMonth:
+    """Write a month's figures, what is carried on, and the marks, at once; of two gateways the second one writes nothing."""
 
-    All reads need one snapshot (`engine.reading`).
-    """
-    before = connection.execute(
-        select(marks.c.value).where(marks.c.node == node, marks.c.name == MARK)
-    ).scalar_one_or_none()
-    after = _closed(connection, node, (node << SPAN_BITS) - 1 if before is None else before, now)
-    if after is None:
-        return None
-    told, held = merge(_held(connection, node), _parts(connection, node, before, after))
-    numbers = {s.account for s in told}
-    named = connection.execute(select(accounts.c.id, accounts.c.name).where(accounts.c.id.in_(numbers)))
-    names = {row.id: row.name for row in named}
-    return Sums(before, after, told, held, names)
-
-
-class SumAccruals:
-    """Write what was gathered: the events, what is held back, and the mark, at once."""
-
-    alone: ClassVar[bool] = False
+    alone: ClassVar[bool] = True
     touches: ClassVar[tuple[type, ...]] = ()
 
-    def __init__(self, node_name: str, sums: Sums) -> None:
-        """Take the node's name, which is the events' source, and the sums."""
-        self._source, self._sums = source_of(node_name), sums
+    def __init__(self, node_name: str, month: Month) -> None:
+        """Take the node's name, which is the events' source, and the month."""
+        self._source, self._month = source_of(node_name), month
 
-    def decide(self, batch: Batch) -> int:
-        """Give the number of events written; nothing is done if the journal was summed this far already."""
-        if not self._move_mark(batch):
-            return 0
-        self._hold(batch)
-        for found in self._sums.told:
-            emit(batch, TOPIC, self._event(found, str(batch.take_id())))
-        return len(self._sums.told)
-
-    def _move_mark(self, batch: Batch) -> bool:
-        mine = (marks.c.node == batch.node.id, marks.c.name == MARK)
-        found = batch.connection.execute(select(marks.c.value).where(*mine)).scalar_one_or_none()
-        if found != self._sums.before:
+    def decide(self, batch: Batch) -> bool:
+        """Publish it, unless it is published already."""
+        month, connection = self._month, batch.connection
+        if connection.execute(select(func.max(publications.c.period))).scalar() != month.previous:
             return False
-        change = insert(marks).values(node=batch.node.id, name=MARK) if found is None else update(marks).where(*mine)
-        batch.connection.execute(change.values(value=self._sums.after))
+        insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        row = {"period": month.period, "node": batch.node.id, "published_at": batch.now}
+        first = insert_(publications).values(row).on_conflict_do_nothing().returning(publications.c.period)
+        if connection.execute(first).one_or_none() is None:
+            return False
+        self._move_marks(connection)
+        connection.execute(delete(unpublished_sums))
+        for (cause, currency), each in month.decision.carried.items():
+            batch.add(unpublished_sums, (cause, currency, each.amount, _encode(each.parts)))
+        for figure in month.decision.figures:
+            batch.add(public_sums, (month.period, figure.cause, figure.currency, figure.amount))
+            emit(batch, TOPIC, self._event(figure, str(batch.take_id()), batch.now))
         return True
 
-    def _hold(self, batch: Batch) -> None:
-        batch.connection.execute(delete(held_accruals).where(held_accruals.c.node == batch.node.id))
-        for s in self._sums.held:
-            members = msgspec.msgpack.encode(sorted(s.subscribers))
-            batch.add(held_accruals, (batch.node.id, s.account, s.currency, s.amount, s.from_at, s.to_at, members))
+    def _move_marks(self, connection: Connection) -> None:
+        for node, span in self._month.spans.items():
+            connection.execute(delete(marks).where(marks.c.node == node, marks.c.name == MARK))
+            connection.execute(insert(marks).values(node=node, name=MARK, value=span.last))
 
-    def _event(self, found: Sum, event_id: str) -> Event:
+    def _event(self, figure: Figure, event_id: str, now: int) -> Event:
         data = {
-            "cause": self._sums.names[found.account].removeprefix(cause_account("")),
-            "currency": found.currency,
-            "amount": format_amount(found.amount, found.currency),
-            "count": len(found.subscribers),
-            "from": rfc3339(found.from_at),
-            "to": rfc3339(found.to_at),
+            "period": self._month.period,
+            "cause": figure.cause,
+            "amount": format_amount(figure.amount, figure.currency),
+            "currency": figure.currency,
         }
-        return Event(id=event_id, source=self._source, type=TYPE, time=rfc3339(found.to_at), data=data)
+        return Event(id=event_id, source=self._source, type=TYPE, time=rfc3339(now), data=data)
 
 
-def _closed(connection: Connection, node: int, before: int, now: int) -> int | None:
-    """Find the last entry of the journal that lies in a closed minute, with all before it."""
-    number, closed = transfers.c.id, (now - GRACE) // MINUTE * MINUTE
-    waiting = (number > before, number < (node + 1) << SPAN_BITS)
-    first = connection.execute(select(number, transfers.c.at).where(*waiting).order_by(number).limit(1)).one_or_none()
-    if first is None or first.at >= closed:
+def published(connection: Connection) -> tuple[str, list[Figure]] | None:
+    """Give the month that was published last, and its figures; None before the first."""
+    period = connection.execute(select(func.max(publications.c.period))).scalar()
+    if period is None:
         return None
-    span = (*waiting, number < first.id + SPAN)
-    still_open = select(number).where(*span, transfers.c.at >= closed).order_by(number).limit(1)
-    end = connection.execute(still_open).scalar_one_or_none()
-    last = select(func.max(number)).where(*span, *(() if end is None else (number < end,)))
-    found: int = connection.execute(last).scalar_one()
-    return found
+    sums = public_sums.c
+    rows = connection.execute(select(sums.cause, sums.currency, sums.amount).where(sums.period == period))
+    return period, sorted((Figure(*row) for row in rows), key=lambda figure: (figure.cause, figure.currency))
 
 
-def _parts(connection: Connection, node: int, before: int | None, after: int) -> list[Part]:
-    begin = (node << SPAN_BITS) - 1 if before is None else before
-    payer = _payer()
-    each = (
-        select(
-            (transfers.c.at // MINUTE).label("minute"),
-            transfers.c.credit,
-            transfers.c.currency,
-            payer.label("payer"),
-            transfers.c.amount,
-        )
-        .where(transfers.c.id > begin, transfers.c.id <= after, transfers.c.kind == "accrual")
-        .subquery()
-    )
-    group = (each.c.minute, each.c.credit, each.c.currency, each.c.payer)
-    rows = connection.execute(select(*group, func.sum(each.c.amount)).group_by(*group))
-    return [Part(minute, account, currency, who, int(amount)) for minute, account, currency, who, amount in rows]
+def cause_of(account: str) -> str | None:
+    """Give the cause that an account by this name is owed to: a tenth and a gift are one; None for any other account."""
+    for prefix in (cause_account(""), gifts_account("")):
+        if account.startswith(prefix):
+            return account.removeprefix(prefix)
+    return UNASSIGNED if account == UNASSIGNED else None
 
 
-def givers(connection: Connection, begin: int, end: int, account: int, currency: str, since: int) -> dict[int, int]:
-    """Find whose charges accrued to an account, after the entry `begin` up to `end`, and when first. Only the first are asked.
+def first_since(connection: Connection, node: int, at: int) -> int:
+    """Find where a node's journal reaches a moment: its identifiers grow with time, so halving finds it."""
+    entry = transfers.c
+    low, ceiling = node << SPAN_BITS, (node + 1) << SPAN_BITS
+    last = connection.execute(select(func.max(entry.id)).where(entry.id >= low, entry.id < ceiling)).scalar()
+    high = low if last is None else int(last) + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(
+            select(entry.id, entry.at).where(entry.id >= middle, entry.id < high).order_by(entry.id).limit(1)
+        ).one_or_none()
+        if row is None or row.at >= at:
+            high = middle
+        else:
+            low = row.id + 1
+    return low
 
-    Entries of before `since` (microseconds) are passed over.
-    """
-    t = transfers.c
-    each = (
-        select(_payer().label("payer"), t.at)
-        .where(
-            t.id > begin, t.id <= end, t.kind == "accrual", t.credit == account, t.currency == currency, t.at >= since
-        )
-        .order_by(t.id)
-        .limit(FIRST)
-        .subquery()
-    )
-    found = select(each.c.payer, func.min(each.c.at)).where(each.c.payer.is_not(None)).group_by(each.c.payer)
-    return {int(payer): int(first) for payer, first in connection.execute(found)}
+
+def _from_mark(connection: Connection, node: int) -> Span:
+    mine = (marks.c.node == node, marks.c.name == MARK)
+    before = connection.execute(select(marks.c.value).where(*mine)).scalar_one_or_none()
+    after = (node << SPAN_BITS) - 1 if before is None else before
+    return Span(before, after, after)
+
+
+def _first_at(connection: Connection, node: int, span: Span) -> int | None:
+    """Tell when the first entry after the mark was booked."""
+    number, ceiling = transfers.c.id, (node + 1) << SPAN_BITS
+    first = select(transfers.c.at).where(number > span.after, number < ceiling).order_by(number).limit(1)
+    return connection.execute(first).scalar_one_or_none()
+
+
+def _sums(begin: int, end: int) -> Any:  # noqa: ANN401  (a select)
+    """Sum what was given by account, currency and giver; what was taken back counts against it, without a giver."""
+    entry = transfers.c
+    part = (entry.id > begin, entry.id <= end, entry.kind.in_(KINDS))
+    giver = case((entry.kind == "gift", entry.debit), else_=_payer())
+    given = select(entry.credit.label("account"), entry.currency, giver.label("giver"), entry.amount).where(*part)
+    nobody = select(entry.debit, entry.currency, null(), -entry.amount).where(*part, entry.debit < HIGHEST_SYSTEM)
+    each = union_all(given, nobody).subquery()
+    group = (each.c.account, each.c.currency, each.c.giver)
+    return select(*group, func.sum(each.c.amount)).group_by(*group)
 
 
 def _payer() -> ColumnElement[Any]:
@@ -228,12 +227,7 @@ def _payer() -> ColumnElement[Any]:
     )
 
 
-def _held(connection: Connection, node: int) -> list[Sum]:
-    h = held_accruals.c
-    rows = connection.execute(
-        select(h.account, h.currency, h.amount, h.from_at, h.to_at, h.subscribers).where(h.node == node)
-    )
-    return [
-        Sum(account, currency, amount, from_at, to_at, set(msgspec.msgpack.decode(members)))
-        for account, currency, amount, from_at, to_at, members in rows
-    ]
+def _carried(connection: Connection) -> dict[Key, Giving]:
+    kept = unpublished_sums.c
+    rows: Iterable[Any] = connection.execute(select(kept.cause, kept.currency, kept.amount, kept.parts))
+    return {(cause, currency): Giving(amount, _decode(parts), set()) for cause, currency, amount, parts in rows}

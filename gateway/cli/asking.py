@@ -37,9 +37,10 @@ def _own_house(settings: Settings) -> Iterator[Ask]:
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  (a daemon that runs needs none of this here)
 
     from gateway.house import House  # noqa: PLC0415  (as above)
-    from gateway.ops.actions import ACTIONS, ADMIN, Caller  # noqa: PLC0415  (as above)
+    from gateway.ops.actions import ACTIONS, ADMIN, Caller, perform  # noqa: PLC0415  (as above)
     from gateway.ops.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.ops.problems import Problem  # noqa: PLC0415  (as above)
+    from gateway.privacy.access import CAUSES  # noqa: PLC0415  (as above)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 
@@ -54,12 +55,12 @@ def _own_house(settings: Settings) -> Iterator[Ask]:
             f"the store cannot be opened: {error}", where=settings.store.url, exit_code=ExitCode.UNREACHABLE
         ) from None
 
-    caller = Caller(f"command:{os.getuid()}", ADMIN)
+    caller = Caller(f"local:{os.getuid()}", ADMIN, frozenset({CAUSES}))  # whoever opens the store may read all of it
 
     def ask(action: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the action answers)
         try:
             check_value(dict(params))
-            return ACTIONS[action](house, params, caller)
+            return perform(ACTIONS[action], house, params, caller)
         except Problem as problem:
             raise ActionRefused(problem.body(), where=action) from None
         except StoreError as error:

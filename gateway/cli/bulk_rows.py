@@ -102,6 +102,11 @@ class _Claimed(Exception):
 
 
 def key_of(params: dict[str, Any], batch: str = "") -> str:
-    """Derive the key of a row from what it orders: the same row again, anywhere in a file, is the same order."""
-    told: dict[str, Any] = params | ({"batch": batch} if batch else {})
+    """Derive the key of a row from what it orders: the same row again, anywhere in a file, is the same order.
+
+    The cause is left out: the key is kept beside the card's number, and few causes are soon tried. A row that comes again with
+    another cause is refused, as any key is that comes with another order.
+    """
+    told: dict[str, Any] = {name: text for name, text in params.items() if name != "cause"}
+    told |= {"batch": batch} if batch else {}
     return f"bulk:{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()}"

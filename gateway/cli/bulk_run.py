@@ -19,6 +19,7 @@ from gateway.cli.bulk_rows import Fault, Wish
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.following import DONE, OPEN
 from gateway.cli.patience import PATIENCE, PAUSE
+from gateway.store.private_files import open_private
 from protocols.rate import TokenBucket
 
 CHUNK: Final = 200
@@ -50,7 +51,7 @@ class Results:
         begun = go_on and path.exists() and path.stat().st_size > 0
         try:
             self.done = _done_keys(path) if begun else frozenset()
-            self._file = path.open("a" if begun else "w", newline="", encoding="utf-8")
+            self._file = open_private(path, "a" if begun else "w")
         except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
             what = f"the results file cannot be used: {type(error).__name__}: {error}"
             raise CommandFailed(what, where=str(path), to_do="name another one by --results") from None

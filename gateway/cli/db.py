@@ -76,6 +76,8 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     """
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  (`tpo --help` starts faster)
 
+    from gateway.house import digest_key  # noqa: PLC0415  (as above)
+    from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store import lock, schema  # noqa: PLC0415  (as above)
     from gateway.store.engine import open_writer  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreLocked  # noqa: PLC0415  (as above)
@@ -87,8 +89,8 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     except StoreLocked as error:
         raise CommandFailed(str(error), to_do="stop the gateway first") from None
     try:
-        before, after = schema.upgrade(open_writer(settings.store.connect_url))
-    except SchemaMismatch as error:
+        before, after = schema.upgrade(open_writer(settings.store.connect_url), digest_key(settings))
+    except (SchemaMismatch, KeyInvalid) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except DBAPIError as error:
         raise CommandFailed(f"the store cannot be upgraded: {error.orig}", exit_code=ExitCode.UNREACHABLE) from None

@@ -17,6 +17,7 @@ from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.groups import LazyGroup
 from gateway.cli.invocation import DEFAULT_CONFIG, Invocation
 from gateway.cli.output import complain
+from gateway.store.private_files import narrow_umask
 
 _CLICK_USAGE: Final = 2
 """What typer exits with after a usage error; no command of ours uses it."""
@@ -67,6 +68,7 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    narrow_umask()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if VARIABLE in os.environ:
         _move_config(os.environ)

@@ -52,7 +52,7 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command()
 def balances(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Show what each account stands at; a wallet's account is wallet:SUBSCRIBER_ID.
+    """Show what each account stands at; a wallet's account is wallet:SUBSCRIBER_ID. Who may not see causes sees them as one.
 
     \b
     Examples:
@@ -70,17 +70,21 @@ def journal(
     ctx: typer.Context,
     after: Annotated[int, typer.Option(help="Show entries numbered above this.")] = 0,
     limit: Annotated[int, typer.Option(help="The most entries to show.")] = 100,
+    with_causes: Annotated[
+        bool, typer.Option("--with-causes", help="Name the causes (needs the right to see them; it is noted).")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show entries of the journal in the order in which they were booked.
+    """Show entries of the journal in the order in which they were booked; what causes are owed is one account, `causes`.
 
     \b
     Examples:
       tpo ledger journal --limit 20
       tpo ledger journal --after 1099511627790 --json
+      tpo ledger journal --with-causes
     """
     from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
 
     with asking(invocation.of(ctx).settings) as ask:
-        page = ask("ledger.journal", {"after": after, "limit": limit})
+        page = ask("ledger.journal", {"after": after, "limit": limit, "causes": with_causes})
     emit(page if as_json else [{name: row[name] for name in BRIEF} for row in page["rows"]], as_json=as_json)

@@ -32,6 +32,13 @@ def gifts_account(cause: str) -> str:
     return f"gifts:{cause}"
 
 
+def without_cause(name: str) -> str:
+    """Name an account without its cause: what is owed to causes is `causes` and `gifts`, also where none was chosen."""
+    if name == UNASSIGNED or name.startswith(cause_account("")):
+        return "causes"
+    return "gifts" if name.startswith(gifts_account("")) else name
+
+
 def ensure(connection: Connection, names: Iterable[str]) -> Mapping[str, int]:
     """Make sure that these accounts exist, and give the numbers of all system accounts."""
     known = {name: number for number, name in connection.execute(select(accounts.c.id, accounts.c.name))}

@@ -1,11 +1,11 @@
 """What each account stands at: the sum of its credits less the sum of its debits, read from the journal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.ledger.accounts import account_name
+from gateway.ledger.accounts import account_name, without_cause
 from gateway.store.tables import accounts, transfers
 
 
@@ -24,6 +24,15 @@ def balances(connection: Connection) -> list[Balance]:
     return [
         Balance(account_name(number, names), currency, totals[number, currency]) for number, currency in sorted(totals)
     ]
+
+
+def without_causes(found: Iterable[Balance]) -> list[Balance]:
+    """Join the balances of causes to one of `causes` and one of `gifts` a currency."""
+    joined: dict[tuple[str, str], int] = {}
+    for each in found:
+        key = (without_cause(each.account), each.currency)
+        joined[key] = joined.get(key, 0) + each.balance
+    return [Balance(account, currency, balance) for (account, currency), balance in joined.items()]
 
 
 def account_names(connection: Connection) -> Mapping[int, str]:

@@ -4,15 +4,20 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from gateway.ledger.accounts import account_name
+from gateway.ledger.accounts import account_name, without_cause
 from gateway.ledger.balances import account_names
 from gateway.ledger.money import format_amount
 from gateway.store.tables import transfers
 
 
-def read(connection: Connection, *, after: int, limit: int) -> list[dict[str, Any]]:
-    """Give at most `limit` entries numbered above `after`; amounts in major units, times in microseconds."""
+def read(connection: Connection, *, after: int, limit: int, causes: bool = False) -> list[dict[str, Any]]:
+    """Give at most `limit` entries numbered above `after`; amounts in major units, times in microseconds.
+
+    Without `causes` no account of a cause is named: all of them are `causes`, and their gifts' `gifts`.
+    """
     names = account_names(connection)
+    if not causes:
+        names = {number: without_cause(name) for number, name in names.items()}
     rows = connection.execute(select(transfers).where(transfers.c.id > after).order_by(transfers.c.id).limit(limit))
     return [
         {

@@ -319,6 +319,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "A peer's Origin-State-Id grew, so it has lost its sessions: `sessions` were closed and gave back what they held.",
         "Nothing, if the restart was meant; else ask the peer's operator. Late reports are charged all the same.",
     ),
+    # Giving
+    "charity.month.published": LogEvent(
+        "info",
+        "The sums of giving of a month (`period`) were published, as `figures` events `charity/accrued`.",
+        "Nothing: they are never corrected; what comes later belongs to the next month.",
+    ),
+    "charity.causes.seen": LogEvent(
+        "info",
+        "Somebody (`by`) looked at who gives to whom by `action`; `subject` is whose choice it was, as a pseudonym of logs.",
+        "Nothing, if it was needed. The table access_log keeps each look, with the subscriber's id.",
+        per_message=True,
+    ),
     # Events
     "events.broker.up": LogEvent("info", "The broker is connected; events flow.", "Nothing."),
     "events.broker.down": LogEvent(

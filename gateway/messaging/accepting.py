@@ -11,7 +11,7 @@ from gateway.messaging.settling import SMS, Hold, hold, plan_of
 from gateway.messaging.texts import Part, State, Text, TextShelf
 from gateway.rating.destinations import Destination, destination
 from gateway.store.batch import Batch, Shelf
-from gateway.store.keys import Kept, KeyShelf, digest
+from gateway.store.keys import Digests, Kept, KeyShelf
 from gateway.subscribers.lines import MSISDN, LineShelf
 from gateway.subscribers.opening import ACTIVE
 from gateway.subscribers.profiles import ProfileShelf
@@ -29,10 +29,9 @@ class Draft(msgspec.Struct, frozen=True):
     always: bool = False
     reference: str | None = None
 
-    @property
-    def digest(self) -> str:
+    def digest(self, digests: Digests) -> str:
         """Tell this body from another under the same reference."""
-        return digest(self.source, self.destination, self.body, self.registered_delivery)
+        return digests(self.source, self.destination, self.body, self.registered_delivery)
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -85,7 +84,7 @@ class AcceptTexts:
             if isinstance(outcome, Text):
                 new[outcome.id] = (draft, outcome)
                 if draft.reference is not None:
-                    references[draft.reference] = Kept(draft.digest, str(outcome.id).encode())
+                    references[draft.reference] = Kept(draft.digest(self._office.digests), str(outcome.id).encode())
             ids.append(outcome.id if isinstance(outcome, Text) else outcome)
         for reference, kept in references.items():
             batch.shelf(KeyShelf).keep(batch, self._scope, reference, kept)
@@ -99,7 +98,7 @@ class AcceptTexts:
         kept = references.get(draft.reference) or batch.shelf(KeyShelf).find(self._scope, draft.reference)
         if kept is None:
             return None
-        if kept.digest != draft.digest:
+        if kept.digest != draft.digest(self._office.digests):
             return Refusal(0, "sms.reference", f"reference {draft.reference!r} was used before for another text")
         return int(kept.result)
 

@@ -10,6 +10,7 @@ from gateway.events.outbox import tell
 from gateway.messaging.keywords.book import KeywordBook
 from gateway.messaging.texts import Text
 from gateway.store.batch import Batch
+from gateway.store.keys import Digests
 
 
 class Office(msgspec.Struct, frozen=True):
@@ -30,6 +31,7 @@ class Office(msgspec.Struct, frozen=True):
     validity: int
     question: int
     reassembly: int
+    digests: Digests
     own: frozenset[str] = frozenset()
     answers_per_hour: int = 5
 

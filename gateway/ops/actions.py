@@ -18,6 +18,7 @@ from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
 from gateway.ops import inventory, parameters
 from gateway.ops.parameters import MAX_ID
 from gateway.ops.problems import Problem, bad_request, conflict, not_found
+from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
 from gateway.store.keys import KeyConflict
@@ -39,26 +40,26 @@ COMMAND_LINE = "tpo"
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks, as history names it, and the role of it; `channel` is by which way it pays in."""
+    """Who asks, as history names it, its role, what it may do besides (privacy.access), and by which channel it pays in."""
 
     name: str
     role: str
+    rights: frozenset[str] = frozenset()
     channel: str = COMMAND_LINE
 
 
 class Action(msgspec.Struct, frozen=True):
-    """Something that can be asked for, and the least role that may ask; `run_as` also gets who asks."""
+    """Something that can be asked for, and the least role that may ask."""
 
-    run: Callable[[House, Params], Any] | None
+    run: Callable[[House, Params], Any]
     role: str
-    run_as: Callable[[House, Params, Caller], Any] | None = None
 
-    def __call__(self, house: House, params: Params, caller: Caller) -> Any:  # noqa: ANN401  (whatever the action answers)
-        """Do it."""
-        if self.run_as is not None:
-            return self.run_as(house, params, caller)
-        assert self.run is not None
-        return self.run(house, params)
+
+class CallerAction(msgspec.Struct, frozen=True):
+    """Something that depends on who asks, such as on the right to see causes: `run` also gets the caller."""
+
+    run: Callable[[House, Params, Caller], Any]
+    role: str
 
 
 class AsyncAction(msgspec.Struct, frozen=True):
@@ -72,6 +73,12 @@ def need(role: str, least: str) -> None:
     """Refuse whoever may not do this."""
     if ROLES.index(role) < ROLES.index(least):
         raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
+
+
+def perform(action: Action | CallerAction, house: House, params: Params, caller: Caller) -> Any:  # noqa: ANN401  (its answer)
+    """Run an action for whoever asks; Problem where it may not."""
+    need(caller.role, action.role)
+    return action.run(house, params, caller) if isinstance(action, CallerAction) else action.run(house, params)
 
 
 def import_subscribers(house: House, params: Params) -> dict[str, Any]:
@@ -89,19 +96,24 @@ def import_subscribers(house: House, params: Params) -> dict[str, Any]:
             results.append(Enrolled("refused", None, str(error)))
         else:
             results.append(None)
-            units.append(Enrol(checked, plans[checked.plan].currency, house.books))
+            units.append(Enrol(checked, plans[checked.plan].currency, house.books, house.digests))
     done = iter(house.run_all(units))
     return {"results": [_enrolled(next(done) if result is None else result) for result in results]}
 
 
-def show_subscriber(house: House, params: Params) -> dict[str, Any]:
-    """Tell a subscriber by any of its numbers: {number}."""
+def show_subscriber(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+    """Tell a subscriber by any of its numbers: {number}; `causes` is None for who may not see them."""
     number = parameters.text(params, "number").lstrip("+")
     with house.reading() as connection:
         subscriber_id = showing.find(connection, number)
-        if subscriber_id is None:
-            raise not_found("subscriber.unknown", "no subscriber has this number now")
-        return showing.show(connection, subscriber_id, house.clock())
+    if subscriber_id is None:
+        raise not_found("subscriber.unknown", "no subscriber has this number now")
+    may_see = CAUSES in caller.rights
+    if may_see:
+        house.note_look(caller.name, "subscriber.show", subscriber_id)
+    with house.reading() as connection:
+        found = showing.show(connection, subscriber_id, house.clock())
+    return found if may_see else found | {"causes": None}
 
 
 def top_up(house: House, params: Params, caller: Caller) -> dict[str, Any]:
@@ -216,21 +228,35 @@ def check_ledger(house: House, _params: Params) -> dict[str, Any]:
     return {"ok": not report.findings, **msgspec.to_builtins(report)}
 
 
-def list_balances(house: House, _params: Params) -> dict[str, Any]:
-    """Give every account's balance: {rows}."""
+def list_balances(house: House, _params: Params, caller: Caller) -> dict[str, Any]:
+    """Give every account's balance: {rows}; those of causes are one for who may not see them apart."""
+    if CAUSES in caller.rights:
+        house.note_look(caller.name, "ledger.balances")
     with house.reading() as connection:
         found = balances.balances(connection)
+    if CAUSES not in caller.rights:
+        found = balances.without_causes(found)
     rows = [
         {"account": b.account, "currency": b.currency, "balance": format_amount(b.balance, b.currency)} for b in found
     ]
     return {"rows": rows}
 
 
-def read_journal(house: House, params: Params) -> dict[str, Any]:
-    """Give a page of the journal: {after, limit} -> {rows, next}."""
+def read_journal(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+    """Give a page of the journal: {after, limit, causes} -> {rows, next}; the accounts of causes are named on request only.
+
+    An entry's record and its neighbours tell whose it is, so that its cause needs the right to see causes.
+    """
     limit, after = parameters.limit(params, 100, MAX_ROWS), parameters.whole(params, "after", 0, MAX_ID)
+    causes = parameters.flag(params, "causes")
+    if causes:
+        if CAUSES not in caller.rights:
+            raise Problem(
+                HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}, which you do not have"
+            )
+        house.note_look(caller.name, "ledger.journal")
     with house.reading() as connection:
-        rows = journal.read(connection, after=after, limit=limit)
+        rows = journal.read(connection, after=after, limit=limit, causes=causes)
     for row in rows:
         row["at"], row["event_at"] = rfc3339(row["at"]), rfc3339(row["event_at"])
     return {"rows": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
@@ -251,10 +277,10 @@ def _enrolled(result: Enrolled | StoreError) -> dict[str, Any]:
     return {"outcome": result.outcome, "subscriber_id": number, "message": mask(result.message)}
 
 
-ACTIONS: dict[str, Action] = {
+ACTIONS: dict[str, Action | CallerAction] = {
     "subscriber.import": Action(import_subscribers, ADMIN),
-    "subscriber.show": Action(show_subscriber, VIEWER),
-    "subscriber.topup": Action(None, OPERATOR, top_up),
+    "subscriber.show": CallerAction(show_subscriber, VIEWER),
+    "subscriber.topup": CallerAction(top_up, OPERATOR),
     "subscriber.cause": Action(choose_causes, OPERATOR),
     "sim.import": Action(inventory.import_sims, ADMIN),
     "sim.list": Action(inventory.list_sims, VIEWER),
@@ -265,10 +291,10 @@ ACTIONS: dict[str, Action] = {
     "order.states": Action(inventory.order_states, VIEWER),
     "usage.export": Action(export_usage, OPERATOR),
     "usage.review.list": Action(list_held_reports, OPERATOR),
-    "usage.review.book": Action(None, ADMIN, book_held_report),
-    "usage.review.drop": Action(None, ADMIN, drop_held_report),
+    "usage.review.book": CallerAction(book_held_report, ADMIN),
+    "usage.review.drop": CallerAction(drop_held_report, ADMIN),
     "ledger.check": Action(check_ledger, VIEWER),
-    "ledger.balances": Action(list_balances, VIEWER),
-    "ledger.journal": Action(read_journal, OPERATOR),
+    "ledger.balances": CallerAction(list_balances, VIEWER),
+    "ledger.journal": CallerAction(read_journal, OPERATOR),
     "events.list": Action(list_events, VIEWER),
 }

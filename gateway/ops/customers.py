@@ -65,12 +65,12 @@ class Customers:
         return json_response(await asyncio.to_thread(actions.top_up, self._house, params, caller))
 
     async def _get_subscriber(self, request: web.Request) -> web.Response:
-        caller_of(request, VIEWER)
+        caller = caller_of(request, VIEWER)
         try:
             number = msisdn(request.match_info["msisdn"])
         except IdentifierInvalid as error:
             raise bad_request(error.code, str(error)) from None
-        return json_response(await asyncio.to_thread(actions.show_subscriber, self._house, {"number": number}))
+        return json_response(await asyncio.to_thread(actions.show_subscriber, self._house, {"number": number}, caller))
 
     async def _get_causes(self, request: web.Request) -> web.Response:
         caller_of(request, VIEWER)

@@ -72,15 +72,18 @@ STEP: Final = obj(
 ORDER: Final = obj(
     {"id": TEXT, "kind": one_of(Kind), "state": one_of(OrderState), "iccid": TEXT, "msisdn": MAYBE, "host": MAYBE}
     | {"actor": TEXT, "undoing": YES_NO, "error": MAYBE, "created_at": TIME, "updated_at": TIME, "due_at": MAYBE}
-    | {"plan": MAYBE, "cause": MAYBE, "reason": MAYBE, "new_iccid": MAYBE, "adopt": YES_NO}
-    | {"steps": many(STEP)}
+    | {"plan": MAYBE, "reason": MAYBE, "new_iccid": MAYBE, "adopt": YES_NO, "steps": many(STEP)}
 )
 ORDERED: Final = obj({"id": TEXT, "state": one_of(OrderState), "kind": one_of(FIELDS), "iccid": TEXT})
 TOPPED: Final = obj({"subscriber_id": TEXT, "balance": TEXT, "currency": TEXT, "repeated": YES_NO})
 SHARE: Final = obj({"cause": TEXT, "percent": {"type": "number"}})
+CAUSES: Final = many(SHARE) | {
+    "type": ["array", "null"],
+    "description": "null for a token without the right `causes`; each look of one that has it is noted",
+}
 SUBSCRIBER: Final = obj(
     {"subscriber_id": TEXT, "msisdn": MAYBE, "imsi": MAYBE, "iccid": MAYBE, "plan": MAYBE, "status": TEXT}
-    | {"balance": TEXT, "reserved": TEXT, "currency": TEXT, "causes": many(SHARE), "open_sessions": {"type": "integer"}}
+    | {"balance": TEXT, "reserved": TEXT, "currency": TEXT, "causes": CAUSES, "open_sessions": {"type": "integer"}}
 )
 CAUSE: Final = obj({"id": TEXT, "name": TEXT, "country": TEXT, "regulator": MAYBE, "number": MAYBE, "open": YES_NO})
 HEALTH: Final = obj({"ok": YES_NO, "checks": {"type": "object", "additionalProperties": YES_NO}})

@@ -16,7 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway.house import House
 from gateway.ops import openapi
-from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need
+from gateway.ops.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need, perform
 from gateway.ops.connections import Listener
 from gateway.ops.metrics import Metrics
 from gateway.ops.problems import Problem, bad_request, not_found
@@ -30,7 +30,9 @@ from gateway.ops.web_requests import (
     read_json,
     read_object,
 )
+from gateway.privacy.access import CAUSES
 from gateway.store.errors import StoreError, StoreUnavailable
+from gateway.store.private_files import make_folder
 
 Health = Callable[[], dict[str, bool]]
 Status = Callable[[], dict[str, Any]]
@@ -136,7 +138,7 @@ class Server:
         if scheme.lower() != "bearer" or token is None:
             detail = "give one of api.tokens as `Authorization: Bearer ...`"
             raise Problem(HTTPStatus.UNAUTHORIZED, "token.missing", detail)
-        request[CALLER] = Caller(token.name, token.role, f"api:{token.name}")
+        request[CALLER] = Caller(token.name, token.role, frozenset(token.rights), f"api:{token.name}")
         return await handler(request)
 
     async def _post_sms(self, request: web.Request) -> web.Response:
@@ -181,12 +183,12 @@ class Server:
             raise not_found("action.unknown", f"there is no action {name!r}")
         need(caller.role, action.role)
         params = await _params(request)
-        return json_response(await asyncio.to_thread(action, self._house, params, caller))
+        return json_response(await asyncio.to_thread(perform, action, self._house, params, caller))
 
 
 def _unix_listener(path: Path) -> socket.socket:
     """Bind the socket that only root, our uid and our group may open; the store's lock says that nobody else listens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o117)
@@ -212,9 +214,11 @@ def _origin(error: BaseException) -> str:
 
 
 def _caller(request: web.Request) -> Caller:
-    """Root and the gateway's own uid are admin; whoever else may open the socket is in its group: operator."""
+    """Root and the gateway's own uid are admin, and may see causes, as they may read the store; its group is operator."""
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
         return Caller("socket:unknown", OPERATOR)
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return Caller(f"socket:{uid}", ADMIN if uid in (0, os.geteuid()) else OPERATOR)
+    if uid in (0, os.geteuid()):
+        return Caller(f"socket:{uid}", ADMIN, frozenset({CAUSES}))
+    return Caller(f"socket:{uid}", OPERATOR)

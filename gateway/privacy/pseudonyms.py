@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.privacy.masks import Secret
+from gateway.store.private_files import make_folder
 
 EVENTS: Final = "events"
 LOGS: Final = "logs"
@@ -101,7 +102,7 @@ def _checked(text: str, origin: str) -> bytes:
 
 def _make(path: Path) -> None:
     """Write a fresh key beside its place and link it in whole: a crash leaves no half of one, and no key is replaced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

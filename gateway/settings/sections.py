@@ -158,6 +158,7 @@ class Token(Section):
 
     name: Annotated[Text, AfterValidator(_token_name)]
     role: Literal["viewer", "operator", "admin"]
+    rights: list[Literal["causes"]] = []
     token: SecretValue
 
 
@@ -449,6 +450,7 @@ class Retention(Section):
     usage: Annotated[Duration, Field(ge=86_400)] = 400 * 86_400
     texts: Annotated[Duration, Field(ge=3600)] = 30 * 86_400
     orders: Annotated[Duration, Field(ge=86_400)] = 400 * 86_400
+    access_log: Annotated[Duration, Field(ge=86_400)] = 400 * 86_400
 
 
 SECTIONS: Final[dict[str, type[Section]]] = {

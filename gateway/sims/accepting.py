@@ -8,8 +8,8 @@ import msgspec
 from gateway.sims.cards import HolderShelf, Sim, SimShelf
 from gateway.sims.orders import Kept, OrderShelf, OrderUnit, cards_of
 from gateway.store.batch import Batch, Shelf
+from gateway.store.keys import Digests, KeyShelf
 from gateway.store.keys import Kept as KeptKey
-from gateway.store.keys import KeyShelf, digest
 from gateway.subscribers.lines import MSISDN, LineShelf
 from provisioning.errors import MoveInvalid
 from provisioning.life import State, SuspendReason, resumed, suspended_for
@@ -26,12 +26,11 @@ class Asked(msgspec.Struct, frozen=True):
     request: Request
     actor: str
 
-    @property
-    def digest(self) -> str:
+    def digest(self, digests: Digests) -> str:
         """Tell this wish from another under the same key."""
         told = msgspec.structs.asdict(self.request)
         adopt = ("adopt",) if told.pop("adopt") else ()
-        return digest(self.kind, self.iccid, *told.values(), *adopt)
+        return digests(self.kind, self.iccid, *told.values(), *adopt)
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -46,11 +45,13 @@ class AcceptOrder(OrderUnit):
 
     touches: ClassVar[tuple[type, ...]] = (LineShelf, KeyShelf, OrderShelf, SimShelf, HolderShelf)
 
-    def __init__(self, client: str, key: str | None, asked: Asked, hosts: Mapping[str, str], quarantine: int) -> None:
+    def __init__(
+        self, client: str, key: str | None, asked: Asked, hosts: Mapping[str, str], quarantine: int, digests: Digests
+    ) -> None:
         """Take in whose scope the key is unique, the host of each plan, and a number's quarantine in microseconds."""
         super().__init__(0)
         self._scope, self._key, self._asked = f"{SCOPE}:{client}", key, asked
-        self._hosts, self._quarantine = hosts, quarantine
+        self._hosts, self._quarantine, self._digest = hosts, quarantine, asked.digest(digests)
 
     def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the key, the cards and the number."""
@@ -68,7 +69,7 @@ class AcceptOrder(OrderUnit):
         keys = batch.shelf(KeyShelf)
         kept = keys.find(self._scope, self._key) if self._key else None
         if kept is not None:
-            if kept.digest != self._asked.digest:
+            if kept.digest != self._digest:
                 return OrderRefused("this idempotency key was used before for another order", "order.key")
             return Taken(int(kept.result), repeated=True)
         try:
@@ -78,7 +79,7 @@ class AcceptOrder(OrderUnit):
         except MoveInvalid as refusal:
             return OrderRefused(str(refusal), "sim.state")
         if self._key:
-            keys.keep(batch, self._scope, self._key, KeptKey(self._asked.digest, str(order.id).encode()))
+            keys.keep(batch, self._scope, self._key, KeptKey(self._digest, str(order.id).encode()))
         return Taken(order.id)
 
     def _open(self, batch: Batch) -> Order:

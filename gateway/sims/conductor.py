@@ -142,7 +142,7 @@ class Conductor:
 
     async def accept(self, client: str, key: str | None, asked: Asked) -> Taken | OrderRefused:
         """Commit an order and begin with it; StoreError where that cannot be."""
-        unit = AcceptOrder(client, key, asked, self._plans, self._terms.quarantine)
+        unit = AcceptOrder(client, key, asked, self._plans, self._terms.quarantine, self._house.digests)
         taken: Taken | OrderRefused = await self._submit(unit)
         self._wake.set()
         return taken

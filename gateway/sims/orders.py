@@ -26,7 +26,7 @@ class Kept(msgspec.Struct):
 
 _LOAD = SelectAmong(select(orders), orders.c.id, int, lock=orders)
 _INSERT = Insert(orders)
-_SAVE = Update(orders, ["node", "state", "steps", "undoing", "due_at", "updated_at", "open"], ["id"])
+_SAVE = Update(orders, ["node", "state", "request", "steps", "undoing", "due_at", "updated_at", "open"], ["id"])
 _steps = msgspec.msgpack.Decoder(list[StepLog]).decode
 _request = msgspec.msgpack.Decoder(Request).decode
 _encode = msgspec.msgpack.Encoder().encode
@@ -78,7 +78,7 @@ def _row(order: Order) -> tuple[Any, ...]:
         order.host,
         order.state,
         order.actor,
-        _encode(order.request),
+        _encode(_kept_request(order)),
         _encode(order.steps),
         int(order.undoing),
         order.due_at,
@@ -89,8 +89,19 @@ def _row(order: Order) -> tuple[Any, ...]:
 
 
 def _values(order: Order) -> tuple[Any, ...]:
-    steps, undoing, is_open = _encode(order.steps), int(order.undoing), int(order.open)
-    return (order.node, order.state, steps, undoing, order.due_at, order.updated_at, is_open, order.id)
+    request, steps = _encode(_kept_request(order)), _encode(order.steps)
+    undoing, is_open = int(order.undoing), int(order.open)
+    return (order.node, order.state, request, steps, undoing, order.due_at, order.updated_at, is_open, order.id)
+
+
+def _kept_request(order: Order) -> Request:
+    """Give what is written of the request: its cause, which would stand beside the number, only while it is needed."""
+    return order.request if keeps_cards(order) else msgspec.structs.replace(order.request, cause="")
+
+
+def keeps_cards(order: Order) -> bool:
+    """Tell whether an order has its cards to itself still: it is open, or failed and waits for a person."""
+    return order.open or (order.state is OrderState.FAILED and order.kind in RETRIED)
 
 
 class OrderUnit:
@@ -133,7 +144,7 @@ class OrderUnit:
             reason = order.request.reason or ("adopt" if order.request.adopt else "")
             for card, trigger in MOVES.get((order.kind, moment), ()):
                 self.sim(batch, order, card).move(batch, trigger, order.actor, reason, order.id)
-        held = order.open or (order.state is OrderState.FAILED and order.kind in RETRIED)
+        held = keeps_cards(order)
         for iccid in cards_of(order):
             sim = batch.shelf(SimShelf).get(iccid)
             wanted = order.id if held else None

@@ -52,7 +52,7 @@ def history(connection: Connection, iccid: str) -> list[dict[str, Any]]:
 
 
 def show_order(connection: Connection, order_id: int) -> dict[str, Any] | None:
-    """Tell an order, what was asked for and each of its steps; None if there is none."""
+    """Tell an order, what was asked for and each of its steps, but not for which cause; None if there is none."""
     row = connection.execute(select(orders).where(orders.c.id == order_id)).one_or_none()
     if row is None:
         return None
@@ -60,7 +60,6 @@ def show_order(connection: Connection, order_id: int) -> dict[str, Any] | None:
     request = order.request
     wish = {
         "plan": request.plan or None,
-        "cause": request.cause or None,
         "reason": request.reason or None,
         "new_iccid": request.new_iccid or None,
         "adopt": request.adopt,

@@ -15,6 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from gateway.store.errors import StoreUnavailable
+from gateway.store.private_files import keep_private
 
 BUSY_TIMEOUT_S = 30.0
 CHECKPOINT_PAGES = 4000
@@ -23,6 +24,9 @@ CHECKPOINT_PAGES = 4000
 
 def open_writer(url: str) -> Engine:
     """Make the engine of the write lane; its transactions take the write lock when they begin."""
+    store = sqlite_path(url)
+    if store is not None:
+        keep_private(store)
     return _open(url, begin="BEGIN IMMEDIATE")
 
 
@@ -73,5 +77,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # no
         "foreign_keys=ON",
         "cache_size=-65536",
         "temp_store=MEMORY",
+        "secure_delete=ON",  # what was deleted or written over is not to be read from a free page
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -1,6 +1,7 @@
 """Idempotency keys: what a client's own reference led to, so that asking again does nothing twice."""
 
 import hashlib
+import hmac
 from typing import ClassVar
 
 import msgspec
@@ -49,6 +50,18 @@ class KeyShelf(Shelf[str, dict[str, Kept]]):
         batch.add(idempotency_keys, (scope, key, kept.digest, kept.result, batch.now))
 
 
+class Digests:
+    """Digests under a key: without it nobody finds out by trying what a number, beside which a digest stands, asked for."""
+
+    def __init__(self, key: bytes) -> None:
+        """Take the key, which is made for this purpose alone."""
+        self._key = key
+
+    def __call__(self, *parts: object) -> str:
+        """Digest what was asked, to tell the same body from another."""
+        return hmac.digest(self._key, digest(*parts).encode(), "sha256").hex()
+
+
 def digest(*parts: object) -> str:
-    """Digest what was asked, to tell the same body from another."""
+    """Digest what may be known to whoever reads the store, to tell the same body from another."""
     return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()

@@ -12,6 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from gateway.store.engine import sqlite_path
 from gateway.store.errors import StoreLocked
+from gateway.store.private_files import make_folder
 
 
 class Lock(Protocol):
@@ -29,7 +30,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         """Take the lock of this path now, or raise StoreLocked naming the process that has it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -26,10 +26,11 @@ def prepare(engine: Engine) -> None:
         )
 
 
-def upgrade(engine: Engine) -> tuple[str | None, str]:
+def upgrade(engine: Engine, digest_key: bytes | None = None) -> tuple[str | None, str]:
     """Bring the tables to this program's version; gives the versions before and after.
 
-    Raises SchemaMismatch for a version that this program never had.
+    `digest_key` is that of `keys.Digests`: rows with numbers in clear are made into digests under it. Raises SchemaMismatch for
+    a version that this program never had, and for such rows without a key.
     """
     known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
     with engine.begin() as connection:
@@ -38,7 +39,11 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
             raise SchemaMismatch(
                 f"the store is at version {before}, which this program does not know; use the program that wrote it"
             )
-        _upgrade(connection)
+        _upgrade(connection, digest_key)
+    if engine.dialect.name == "sqlite":
+        # What rows said before the upgrade does not stay readable in the write-ahead log.
+        with engine.connect() as connection:
+            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
     return before, head()
 
 
@@ -54,9 +59,9 @@ def head() -> str:
     return found
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, digest_key: bytes | None = None) -> None:
     config = _config()
-    config.attributes["connection"] = connection
+    config.attributes |= {"connection": connection, "digest_key": digest_key}
     command.upgrade(config, "head")
 
 

@@ -14,7 +14,17 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.store.batch import Batch
 from gateway.store.nodes import SPAN_BITS
-from gateway.store.tables import answers, held_reports, idempotency_keys, nodes, orders, outbox, sessions, usage
+from gateway.store.tables import (
+    access_log,
+    answers,
+    held_reports,
+    idempotency_keys,
+    nodes,
+    orders,
+    outbox,
+    sessions,
+    usage,
+)
 
 LIMIT: Final = 250
 """Rows of one step: a few milliseconds of the lane."""
@@ -46,6 +56,10 @@ class Retention(Protocol):
     def orders(self) -> int:
         """From their end."""
 
+    @property
+    def access_log(self) -> int:
+        """From the look."""
+
 
 class Sweep:
     """One step: delete what is past its retention, about `limit` rows at most."""
@@ -68,6 +82,7 @@ class Sweep:
             (lambda *step: sweep_oldest(*step, table=usage, time=usage.c.event_at), kept.usage),
             (lambda *step: sweep_oldest(*step, table=held_reports, time=held_reports.c.decided_at), kept.usage),
             (lambda *step: sweep_oldest(*step, table=orders, time=_ENDED_AT), kept.orders),
+            (lambda *step: sweep_oldest(*step, table=access_log, time=access_log.c.at), kept.access_log),
             (sweep_sessions, kept.sessions),
             (sweep_keys, kept.sessions),
         ):

@@ -46,21 +46,39 @@ marks = Table(
     Column("value", BigInteger, nullable=False),
     PrimaryKeyConstraint("node", "name"),
 )
-"""How far a node's background work has come, e.g. the last transfer summed into `charity/accrued`. Never swept."""
+"""How far a node's background work has come, e.g. the last entry that `charity/accrued` has published. Never swept."""
 
-held_accruals = Table(
-    "held_accruals",
+publications = Table(
+    "publications",
     metadata,
+    Column("period", String(7), primary_key=True),
     Column("node", Integer, nullable=False),
-    Column("account", BigInteger, nullable=False),
+    Column("published_at", BigInteger, nullable=False),
+)
+"""The months whose public-safe sums are published, by which gateway: one row a month for the whole store. Never swept."""
+
+public_sums = Table(
+    "public_sums",
+    metadata,
+    Column("period", String(7), nullable=False),
+    Column("cause", String(64), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("amount", BigInteger, nullable=False),
-    Column("from_at", BigInteger, nullable=False),
-    Column("to_at", BigInteger, nullable=False),
-    Column("subscribers", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("node", "account", "currency"),
+    PrimaryKeyConstraint("period", "cause", "currency"),
 )
-"""Accruals summed but not told yet, since fewer than ten subscribers stand behind them; a row goes once it was told."""
+"""The figures of giving that have left the house (charity.public_sums), whole units of the currency. Never swept."""
+
+unpublished_sums = Table(
+    "unpublished_sums",
+    metadata,
+    Column("cause", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("parts", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("cause", "currency"),
+)
+"""What was given until the last published month and is in no figure yet: rests of whole units, and sums of too few givers with
+each one's part (msgpack: subscriber -> micro-units). Written anew with each month."""
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -79,7 +97,7 @@ idempotency_keys = Table(
     ),
 )
 """What a client's own reference led to: the same body again gets the same result, another body is refused. Swept by
-created_at, but for the scope `import`: an opening balance is booked once for ever."""
+created_at, but for the scope `import`: an opening balance is booked once for ever. What it was stands here as digests only."""
 
 subscribers = Table(
     "subscribers",
@@ -483,4 +501,16 @@ orders = Table(
     Column("open", SmallInteger, nullable=False),
     Index("ix_orders_open", "due_at", sqlite_where=text("open = 1"), postgresql_where=text("open = 1")),
 )
-"""Orders and what became of each of their steps (provisioning.orders). Swept by updated_at once they are not open."""
+"""Orders and what became of each of their steps (provisioning.orders). `request` tells the cause beside the number only until
+the order has ended. Swept by updated_at once they are not open."""
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subscriber_id", BigInteger),
+)
+"""Who looked at who gave to whom (privacy right `causes`), and at whose choice. Swept by at."""

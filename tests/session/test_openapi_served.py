@@ -22,8 +22,9 @@ def fits(value, schema, where="answer"):
         assert set(value) == set(schema["required"]), where
         for name, inner in schema["properties"].items():
             fits(value[name], inner, f"{where}.{name}")
-    elif kinds == ["array"]:
-        for item in value:
+    elif "array" in kinds:
+        assert isinstance(value, list) or (value is None and "null" in kinds), where
+        for item in value or ():
             fits(item, schema["items"], f"{where}[]")
     else:
         assert isinstance(value, tuple(KINDS[kind] for kind in kinds)), where

@@ -3,8 +3,10 @@
 import sqlite3
 
 import pytest
-from support.sim_house import KI, OPC, TOKENS, card, sim_house
+from sqlalchemy import select
+from support.sim_house import AUDIT_TOKEN, KI, OPC, TOKENS, card, sim_house
 
+from gateway.store.tables import access_log
 from simulators.host_api import HostApi, Mode
 
 NUMBER = "447700900123"
@@ -326,3 +328,24 @@ async def test_a_mistake_of_ours_is_a_500_that_says_nothing_of_it_and_an_event_t
     assert fields["route"] == route
     assert fields["detail"].startswith("ZeroDivisionError at inventory.py:")
     assert NUMBER not in fields["detail"]
+
+
+async def test_a_customers_causes_are_told_to_a_token_with_the_right_and_each_look_is_noted(desk):
+    [iccid] = await desk.take_in(1)
+    _, taken = await desk.ask("/v1/orders", {**ACTIVATE, "iccid": iccid}, key="c")
+    order = f"/v1/orders/{taken['id']}"
+    await desk.becomes(taken["id"], "done")
+    line, chosen = f"/v1/subscribers/{NUMBER}", [{"cause": "wateraid", "percent": 100}]
+    for token in TOKENS.values():
+        assert (await desk.ask(line, token=token))[1]["causes"] is None
+        assert "wateraid" not in str(await desk.ask(order, token=token))
+    assert (await desk.ask(line, token=AUDIT_TOKEN))[1]["causes"] == chosen
+    assert "wateraid" not in str(await desk.ask(order, token=AUDIT_TOKEN))
+    _, told = await desk.act("subscriber.show", number=NUMBER)  # this process's own uid, at the socket
+    assert told["causes"] == chosen
+    looks = desk.house.read(lambda connection: connection.execute(select(access_log).order_by(access_log.c.id)).all())
+    assert [(row.actor.split(":")[0], row.action, str(row.subscriber_id)) for row in looks] == [
+        ("audit", "subscriber.show", told["subscriber_id"]), ("socket", "subscriber.show", told["subscriber_id"]),
+    ]  # fmt: skip
+    paid = {"amount": "1.00", "currency": "GBP"}
+    assert (await desk.ask(f"/v1/subscribers/{NUMBER}/topups", paid, key="t", token=AUDIT_TOKEN))[0] == 403

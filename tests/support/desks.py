@@ -99,7 +99,7 @@ class ChargingPlace(Workplace):
 
     def enrol(self, balance, imsi=IMSI, msisdn=MSISDN, plan="payg-gb", cause="wateraid"):
         row = Enrolment(msisdn, imsi, f"8944{imsi}", plan, cause, balance)
-        return self.lane.run(Enrol(row, "GBP", self.books)).subscriber_id
+        return self.lane.run(Enrol(row, "GBP", self.books, self.digests)).subscriber_id
 
     def ask(self, message, peer="pgw.host.example"):
         """Put a request through real bytes, the lane and real bytes again; gives the decoded answer."""

@@ -8,6 +8,7 @@ from gateway.ledger import accounts
 from gateway.ledger.books import Books
 from gateway.store import nodes, schema
 from gateway.store.engine import open_reader, open_writer
+from gateway.store.keys import Digests
 from gateway.store.lane import Lane
 from gateway.subscribers.payments import Payment, TopUp
 
@@ -28,6 +29,7 @@ class Workplace:
         with self.writer.begin() as connection:
             self.accounts = accounts.ensure(connection, [*accounts.SYSTEM, *map(accounts.cause_account, CAUSES)])
         self.books = Books(self.accounts)
+        self.digests = Digests(b"a key of tests alone")
         self.lane = Lane(
             self.writer,
             self.node,

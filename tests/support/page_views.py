@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.ops.page.sampling import Sample
 from gateway.ops.page.troubles import Trouble
-from gateway.ops.page.view import CauseSum, Doubtful, HostReach, Line, Order, Queue, Stored, Tenth, Tone, View
+from gateway.ops.page.view import CauseSum, Doubtful, Given, HostReach, Line, Order, Queue, Stored, Tone, View
 
 NOW = 1_795_478_400_000_000
 AT = "2026-11-24T00:00:00Z"
@@ -82,6 +82,14 @@ def full(**changes):
                 ),
                 Order("1099511628014", "suspend", "done", "…33", "lab-hlr", AT, ""),
             ],
+            given=Given(
+                "October 2026",
+                [
+                    CauseSum("Feeding America", "USD", 52_000_000),
+                    CauseSum("Smaller causes", "GBP", 310_000_000),
+                    CauseSum("WaterAid", "GBP", 1_204_317_000_000),
+                ],
+            ),
         ),
         troubles=[
             Trouble(
@@ -91,15 +99,5 @@ def full(**changes):
                 "smpp.link.down", 14, NOW - 90_000_000, "name: host-north, reason: the connection was lost, doubtful: 2"
             ),
         ],
-        tenth=Tenth(
-            "November 2026",
-            complete=True,
-            sums=[
-                CauseSum("WaterAid", "cause:wateraid", "GBP", 1_204_317_123_456),
-                CauseSum("WWF-UK", "cause:wwf", "GBP", 310_005_000),
-                CauseSum("Feeding America", "cause:feeding-america", "USD", 2_500),
-                CauseSum("Trussell", "cause:trussell-trust", "", None),
-            ],
-        ),
     )
     return msgspec.structs.replace(view, **changes)

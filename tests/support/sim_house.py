@@ -23,6 +23,8 @@ TOKENS = {
     "operator": "0123456789abcdef-operator",
     "admin": "0123456789abcdef-admin",
 }
+AUDIT_TOKEN = "0123456789abcdef-audit"
+"""Of a viewer who may see causes."""
 KI, OPC = "00112233445566778899aabbccddee{:02x}", "ffeeddccbbaa998877665544332211{:02x}"
 PATIENCE = 20
 
@@ -39,6 +41,7 @@ def card(n, keys=True):
 def settings_of(folder, port=0, provisioning=""):
     """Write and load the settings of a gateway that has these hosts."""
     tokens = ", ".join(f'{{name: {name}, role: {name}, token: "{word}"}}' for name, word in TOKENS.items())
+    tokens += f', {{name: audit, role: viewer, rights: [causes], token: "{AUDIT_TOKEN}"}}'
     path = folder / "gateway.yaml"
     path.write_text(
         f"""operator: {{name: Test operator}}

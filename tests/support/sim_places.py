@@ -90,7 +90,7 @@ class SimPlace(ChargingPlace):
     def wish(self, kind, iccid, key=None, client="shop", **request):
         """The unit of a wish."""
         asked = Asked(Kind(kind), iccid, Request(**request), "tester")
-        return AcceptOrder(client, key, asked, HOSTS, QUARANTINE)
+        return AcceptOrder(client, key, asked, HOSTS, QUARANTINE, self.digests)
 
     def accept(self, kind, iccid, **options):
         """Have an order accepted; gives its id."""

@@ -51,6 +51,7 @@ class TextPlace(ChargingPlace):
             validity=HOUR,
             question=600_000_000,
             reassembly=1800_000_000,
+            digests=self.digests,
             own=frozenset({CODE, OWN}),
             answers_per_hour=answers_per_hour,
         )

@@ -4,18 +4,12 @@ import asyncio
 from typing import Final
 
 from aiohttp import web
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.ops.page.gathering import Gatherer
 from gateway.ops.page.rendering import POLICY, document
 from gateway.ops.page.sampling import SECONDS
-from gateway.store.errors import StoreError
 
 PATH: Final = "/"
-ROUNDS: Final = 3
-"""Samples between two looks at the journal, which is summed every fifteen seconds."""
-PAUSE: Final = 0.2
-"""Seconds between two parts of a journal that is being added up: charging goes first."""
 HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
@@ -37,11 +31,8 @@ class StatusPage:
         return [web.get(PATH, self._get)]
 
     def start(self) -> None:
-        """Begin to take samples and to add up the month."""
-        self._tasks = [
-            asyncio.create_task(self._sample(), name="status page: samples"),
-            asyncio.create_task(self._add_up(), name="status page: the tenth"),
-        ]
+        """Begin to take samples."""
+        self._tasks = [asyncio.create_task(self._sample(), name="status page: samples")]
 
     def stop(self) -> None:
         """Take no more samples."""
@@ -57,11 +48,3 @@ class StatusPage:
         while True:
             self._gatherer.sample()
             await asyncio.sleep(SECONDS)
-
-    async def _add_up(self) -> None:
-        while True:
-            try:
-                more = await self._gatherer.advance()
-            except (StoreError, SQLAlchemyError):
-                more = False  # the page says that the store is in trouble; the next round reads on
-            await asyncio.sleep(PAUSE if more else ROUNDS * SECONDS)

@@ -2,24 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.charity.accrued import published
+from gateway.charity.months import title
+from gateway.charity.public_sums import SMALLER
 from gateway.events.forwarder import Forwarder
 from gateway.house import House
+from gateway.ledger.accounts import UNASSIGNED
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.texts import State as TextState
 from gateway.ops.metrics import Metrics
 from gateway.ops.page.sampling import Ring, Totals
-from gateway.ops.page.tenth import MonthOfTenths
 from gateway.ops.page.troubles import Troubles
-from gateway.ops.page.view import Doubtful, HostReach, Line, Order, Queue, Stored, Tone, View
+from gateway.ops.page.view import CauseSum, Doubtful, Given, HostReach, Line, Order, Queue, Stored, Tone, View
 from gateway.ops.page.words import NOTHING
 from gateway.ops.times import since
 from gateway.privacy.masks import mask
@@ -64,19 +66,12 @@ class Gatherer:
         self._house, self._metrics, self._troubles, self._parts = house, metrics, troubles, parts
         self._started_at = started_at
         self._ring = Ring()
-        self._month = MonthOfTenths(lambda: ZoneInfo(house.settings.operator.timezone))
         self._stored, self._stored_at = Stored(), float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
     def sample(self) -> None:
         """Take a reading of what is counted."""
         self._ring.add(self._totals())
-
-    async def advance(self) -> bool:
-        """Add up the next part of the month's tenth, and tell whether there is more; StoreError if it cannot be read."""
-        now = self._house.clock()
-        more: bool = await asyncio.to_thread(self._house.read, lambda connection: self._month.advance(connection, now))
-        return more
 
     async def view(self) -> View:
         """Gather everything as it is now."""
@@ -104,7 +99,6 @@ class Gatherer:
             orders_running=parts.conductor.running,
             stored=stored,
             troubles=self._troubles.all(),
-            tenth=self._month.tenth({cause.id: cause.name for cause in settings.causes.values()}, now),
         )
 
     def _totals(self) -> Totals:
@@ -127,7 +121,8 @@ class Gatherer:
 
     async def _read_now(self) -> None:
         try:
-            self._stored = await asyncio.to_thread(self._house.read, read_store)
+            names = {cause.id: cause.name for cause in self._house.settings.causes.values()}
+            self._stored = await asyncio.to_thread(self._house.read, lambda connection: read_store(connection, names))
         except (StoreError, SQLAlchemyError) as error:
             self._stored = Stored(trouble=mask(str(error)) or type(error).__name__)
         finally:
@@ -219,9 +214,23 @@ def concerns_of(
     return found
 
 
-def read_store(connection: Connection) -> Stored:
-    """Read what stands in the store: open texts by state, the doubtful ones, and the last orders."""
-    return Stored(_open_texts(connection), _doubtful(connection), _orders(connection))
+def read_store(connection: Connection, causes: Mapping[str, str]) -> Stored:
+    """Read what stands in the store: open texts by state, the doubtful ones, the last orders, and what was published of giving.
+
+    `causes` are the names of the causes by id.
+    """
+    return Stored(_open_texts(connection), _doubtful(connection), _orders(connection), given(connection, causes))
+
+
+def given(connection: Connection, causes: Mapping[str, str]) -> Given:
+    """Give the public-safe sums of the month that was published last: the page tells no other figure of giving."""
+    found = published(connection)
+    if found is None:
+        return Given()
+    period, figures = found
+    names = {UNASSIGNED: "No cause chosen yet", SMALLER: SMALLER.capitalize(), **causes}
+    sums = [CauseSum(names.get(each.cause, each.cause), each.currency, each.amount) for each in figures]
+    return Given(title(period), sums)
 
 
 def _open_texts(connection: Connection) -> list[tuple[str, str]]:

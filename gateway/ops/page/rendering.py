@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from typing import Final
 
+from gateway.charity.public_sums import FEWEST
 from gateway.events.times import rfc3339
-from gateway.ledger.money import CURRENCIES, MICRO, format_amount
+from gateway.ledger.money import MICRO
 from gateway.ops.page.markup import Html, join, prose, tag
 from gateway.ops.page.plots import plot
 from gateway.ops.page.sampling import Sample
-from gateway.ops.page.view import CauseSum, HostReach, Line, Order, Queue, Tenth, Tone, View
+from gateway.ops.page.view import CauseSum, Given, HostReach, Line, Order, Queue, Tone, View
 from gateway.ops.page.words import NOTHING, day_and_time, duration, figure
-from gateway.rating.prices import half_even
 
 RELOAD_SECONDS: Final = 5
 STYLE: Final = files(__package__).joinpath("page.css").read_text("utf-8")
@@ -107,7 +107,7 @@ def _footer(view: View) -> Html:
 
 
 def _facts(view: View) -> list[Html]:
-    pairs = tag("div", _queues(view), _tenth(view.tenth), class_="grid")
+    pairs = tag("div", _queues(view), _given(view.stored.given), class_="grid")
     return [_rates(view.samples), _links(view), _peers(view), pairs, _orders(view), _troubles(view)]
 
 
@@ -191,27 +191,19 @@ def _count(queue: Queue) -> str:
     return _badge(queue.waiting, queue.tone) if queue.tone in (Tone.WARN, Tone.BAD) else queue.waiting
 
 
-def _tenth(tenth: Tenth) -> Html:
-    title = f"The tenth in {tenth.month}"
-    if not tenth.complete:
-        return _section("tenth", title, _empty("The journal is being added up."))
-    told = [each for each in tenth.sums if each.amount is not None]
-    rows = [[each.name, tag("code", each.account), _money(each)] for each in told]
-    few = sorted({each.name for each in tenth.sums if each.amount is None})
-    parts = [_table(["Cause", "Account", "Accrued"], rows, numbers=(2,))] if rows else []
-    if few:
-        words = "Not told yet, as fewer than ten customers stand behind each: "
-        parts.append(_empty(words, ", ".join(few), "."))
-    return _section("tenth", title, *parts)
+def _given(given: Given) -> Html:
+    rule = f"Figures come once a calendar month is over, in whole units, where at least {FEWEST} customers stand behind them."
+    if not given.month:
+        return _section("given", "Given to causes", _empty(f"No month is published yet. {rule}"))
+    title = f"Given to causes in {given.month}"
+    if not given.sums:
+        return _section("given", title, _empty(f"Nothing could be told of that month. {rule}"))
+    rows = [[each.name, _whole(each)] for each in given.sums]
+    return _section("given", title, _table(["Cause", "Given"], rows, numbers=(1,)), _empty(rule))
 
 
-def _money(each: CauseSum) -> str:
-    """Write an amount to the penny, as far as it has pennies."""
-    assert each.amount is not None
-    step = MICRO // 10 ** CURRENCIES.get(each.currency, 2)
-    rounded = half_even(each.amount, step) * step
-    whole, point, fraction = format_amount(rounded or each.amount, each.currency).partition(".")
-    return f"{int(whole):,}{point}{fraction} {each.currency}"
+def _whole(each: CauseSum) -> str:
+    return f"{each.amount // MICRO:,} {each.currency}"
 
 
 def _orders(view: View) -> Html:

@@ -69,20 +69,18 @@ class HostReach(msgspec.Struct, frozen=True):
 
 
 class CauseSum(msgspec.Struct, frozen=True):
-    """The tenth of this month for an account: the amount in micro-units, None where too few gave to tell it."""
+    """A published figure of giving: the cause's name, and the amount in micro-units."""
 
     name: str
-    account: str
     currency: str
-    amount: int | None
+    amount: int
 
 
-class Tenth(msgspec.Struct, frozen=True):
-    """The tenth by cause of a month such as `November 2026`; not `complete` while the journal is still being added up."""
+class Given(msgspec.Struct, frozen=True):
+    """What was published of the latest month, such as `October 2026`; `month` is empty before the first publication."""
 
-    month: str
-    complete: bool
-    sums: Sequence[CauseSum]
+    month: str = ""
+    sums: Sequence[CauseSum] = ()
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -91,6 +89,7 @@ class Stored(msgspec.Struct, frozen=True):
     texts: Sequence[tuple[str, str]] = ()
     doubtful: Sequence[Doubtful] = ()
     orders: Sequence[Order] = ()
+    given: Given = Given()
     trouble: str = ""
 
 
@@ -112,4 +111,3 @@ class View(msgspec.Struct, frozen=True):
     orders_running: int
     stored: Stored
     troubles: Sequence[Trouble]
-    tenth: Tenth

@@ -265,7 +265,7 @@ def test_a_suspended_line_that_reports_an_event_is_charged_for_what_it_used(plac
 def test_another_lines_session_id_takes_no_usage_with_it(place):
     place.enrol(POUND)
     other = Enrolment("447700900002", "234150000000002", "8944234150000000002", "payg-gb", "", POUND)
-    place.lane.run(Enrol(other, "GBP", place.books))
+    place.lane.run(Enrol(other, "GBP", place.books, place.digests))
     place.ask(ccr(INITIAL, 0, service(ask=0)))
     place.ask(ccr(UPDATE, 1, service(used=[MEGABYTE]), origin_host="other.example"))
     (report,) = held(place)

@@ -1,19 +1,29 @@
+"""The months' figures of giving from the journal to the outbox: each entry in one of them, each month once."""
+
 import itertools
-from collections import Counter
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import insert, select
-from support.lanes import Workplace
+from support.lanes import CAUSES, Workplace
 
 from gateway.charity import accrued
-from gateway.charity.accrued import FEWEST, MINUTE, Part, SumAccruals, gather, merge
+from gateway.charity.accrued import GRACE, MonthReader, PublishMonth, cause_of, first_since, published
+from gateway.ledger import accounts
 from gateway.store.engine import reading
-from gateway.store.tables import held_accruals, outbox, transfers
+from gateway.store.tables import marks, outbox, public_sums, publications, transfers, unpublished_sums
 
-NOON = 1_700_000_000_000_000 // MINUTE * MINUTE
+LONDON, POUND = ZoneInfo("Europe/London"), 1_000_000
+SECOND, DAY = 1_000_000, 86_400_000_000
+
+
+def london(*moment):
+    return int(datetime(*moment, tzinfo=LONDON).timestamp()) * SECOND
+
+
+NOVEMBER, DECEMBER, JANUARY = london(2026, 11, 1), london(2026, 12, 1), london(2027, 1, 1)
 
 
 @pytest.fixture
@@ -21,31 +31,57 @@ def place(tmp_path):
     place = Workplace(f"sqlite:///{tmp_path}/t.db")
     place.lane.start()
     place.numbers = itertools.count(place.node.next_id + 10_000)
+    with place.writer.begin() as connection:
+        gifts = map(accounts.gifts_account, CAUSES)
+        place.accounts = accounts.ensure(connection, [*place.accounts, *gifts])
     yield place
     place.close()
 
 
-def charge(place, at, subscriber, causes, *, kind="charge", amount=1_000_000):
-    """Book a charge and its accruals as the desk does; gives what accrued to each cause."""
-    usage, reference = (next(place.numbers), None) if kind == "charge" else (None, f"sale:{next(place.numbers)}")
-    account, giving = place.accounts, place.accounts["giving"]
-    rows = [(kind, subscriber, account["revenue"], amount)]
-    rows += [("accrual", giving, account[cause], amount // 10 // len(causes)) for cause in causes]
+def charge(place, at, givers, causes=("cause:wwf",), *, kind="charge", amount=10 * POUND):
+    """Book a charge of each of these subscribers and its accruals, as the charging desk does."""
+    account, giving, booked = place.accounts, place.accounts["giving"], []
+    for giver in givers:
+        usage, reference = (next(place.numbers), None) if kind == "charge" else (None, f"sale:{next(place.numbers)}")
+        rows = [(kind, (1 << 40) + giver, account["revenue"], amount)]
+        rows += [("accrual", giving, account[cause], amount // 10 // len(causes)) for cause in causes]
+        booked += [
+            (next(place.numbers), at, name, debit, credit, value, "GBP", at, usage, None, None, None, reference)
+            for name, debit, credit, value in rows
+        ]
+    book(place, booked)
+
+
+def book(place, rows):
     with place.writer.begin() as connection:
-        for name, debit, credit, value in rows:
-            row = (next(place.numbers), at, name, debit, credit, value, "GBP", at, usage, None, None, None, reference)
-            connection.execute(insert(transfers).values(row))
+        connection.execute(insert(transfers), [dict(zip(transfers.c.keys(), row, strict=True)) for row in rows])
 
 
-def sum_up(place, now):
-    passes = 0
-    while True:
-        with reading(place.reader) as connection:
-            sums = gather(connection, place.node.id, now)
-        if sums is None:
-            return passes
-        place.lane.run(SumAccruals("ocs.test.example", sums))
-        passes += 1
+def single(place, at, kind, debit, credit, amount):
+    """Book one entry without what it comes from."""
+    account = place.accounts
+    sides = [side if isinstance(side, int) else account[side] for side in (debit, credit)]
+    book(place, [(next(place.numbers), at, kind, *sides, amount, "GBP", at, None, None, None, None, None)])
+
+
+def month_of(place, now, zone=LONDON):
+    """The next month that is over, added up; None where there is none."""
+    with reading(place.reader) as connection:
+        reader = MonthReader(connection, zone, now)
+        if reader.period is None:
+            return None
+        while reader.advance(connection):
+            continue
+        return reader.month()
+
+
+def publish(place, now, zone=LONDON):
+    """What the gateway does each minute; gives the months that were published."""
+    periods = []
+    while (month := month_of(place, now, zone)) is not None:
+        assert place.lane.run(PublishMonth("ocs.test.example", month))
+        periods.append(month.period)
+    return periods
 
 
 def told(place):
@@ -54,154 +90,209 @@ def told(place):
     return [msgspec.json.decode(body) for _, body in rows]
 
 
-def test_ten_subscribers_of_a_minute_are_told_as_one_sum(place):
-    for subscriber in range(10):
-        charge(place, NOON + subscriber, (1 << 40) + subscriber, ["cause:wwf"])
-    charge(place, NOON + 20, 1 << 40, ["cause:wwf"], amount=70)
-    sum_up(place, NOON + 2 * MINUTE)
+def amounts(place):
+    return {(event["data"]["period"], event["data"]["cause"]): event["data"]["amount"] for event in told(place)}
+
+
+def test_a_month_is_told_as_one_figure_a_cause_without_count_subject_or_record(place):
+    charge(place, NOVEMBER + DAY, range(7_000_000, 7_000_060))
+    assert publish(place, DECEMBER + GRACE) == ["2026-11"]
     (event,) = told(place)
     assert event["type"] == "org.tpo.charity.accrued.v1"
     assert event["source"] == "/tpo/ocs.test.example"
-    assert event["data"] == {
-        "cause": "wwf",
-        "currency": "GBP",
-        "amount": "1.000007",
-        "count": 10,
-        "from": "2023-11-14T22:13:00Z",
-        "to": "2023-11-14T22:14:00Z",
-    }
-
-
-def test_an_event_has_no_subject_and_names_no_record_or_subscriber(place):
-    for subscriber in range(12):
-        charge(place, NOON, (1 << 40) + 7_000_000 + subscriber, ["cause:wwf"])
-    sum_up(place, NOON + 2 * MINUTE)
-    (event,) = told(place)
+    assert event["data"] == {"period": "2026-11", "cause": "wwf", "amount": "60.00", "currency": "GBP"}
     assert "subject" not in event
     ids = [i for row in place.read(select(transfers.c.id, transfers.c.usage_id, transfers.c.debit)) for i in row if i]
     text = msgspec.json.encode(event).decode()
     assert not [number for number in ids if number > 1 << 20 and str(number) in text]
 
 
-def test_fewer_than_ten_are_held_back_until_later_minutes_bring_the_rest(place):
-    for minute in range(4):
-        for subscriber in range(3):
-            charge(place, NOON + minute * MINUTE, (1 << 40) + 3 * minute + subscriber, ["cause:wwf"])
-    for minute in range(1, 4):
-        sum_up(place, NOON + minute * MINUTE + 6_000_000)
-        assert told(place) == []
-    assert place.read(select(held_accruals.c.amount)) == [(900_000,)]
-    sum_up(place, NOON + 5 * MINUTE)
-    (event,) = told(place)
-    assert (event["data"]["count"], event["data"]["amount"]) == (12, "1.20")
-    assert (event["data"]["from"], event["data"]["to"]) == ("2023-11-14T22:13:00Z", "2023-11-14T22:17:00Z")
-    assert place.read(select(held_accruals)) == []
-
-
-def test_a_hundred_charges_of_nine_subscribers_are_never_told(place):
-    for turn in range(100):
-        charge(place, NOON + turn * MINUTE // 10, (1 << 40) + turn % 9, ["cause:wwf"])
-    sum_up(place, NOON + 60 * MINUTE)
-    assert told(place) == []
-    assert place.read(select(held_accruals.c.amount)) == [(10_000_000,)]
-
-
-def test_causes_and_sales_are_summed_apart_and_a_split_choice_counts_for_both(place):
-    for subscriber in range(10):
-        charge(place, NOON, (1 << 40) + subscriber, ["cause:wwf", "cause:wateraid"])
-        charge(place, NOON, (1 << 40) + subscriber, ["unassigned"], kind="sale")
-    sum_up(place, NOON + 2 * MINUTE)
-    found = {event["data"]["cause"]: (event["data"]["amount"], event["data"]["count"]) for event in told(place)}
-    assert found == {"wwf": ("0.50", 10), "wateraid": ("0.50", 10), "unassigned": ("1.00", 10)}
-
-
-def test_the_minute_that_is_not_over_waits(place):
-    for subscriber in range(20):
-        charge(place, NOON + subscriber // 10 * MINUTE, (1 << 40) + subscriber % 10, ["cause:wwf"])
-    assert sum_up(place, NOON + MINUTE + 4_000_000) == 0
-    assert sum_up(place, NOON + MINUTE + 5_000_000) == 1
-    assert sum_up(place, NOON + MINUTE + 5_000_000) == 0
-    assert [event["data"]["to"] for event in told(place)] == ["2023-11-14T22:14:00Z"]
-
-
-def test_sums_that_were_gathered_twice_are_written_once(place):
-    for subscriber in range(10):
-        charge(place, NOON, (1 << 40) + subscriber, ["cause:wwf"])
-    with reading(place.reader) as connection:
-        sums = gather(connection, place.node.id, NOON + 2 * MINUTE)
-    assert place.lane.run(SumAccruals("n", sums)) == 1
-    assert place.lane.run(SumAccruals("n", sums)) == 0
+def test_a_month_waits_for_its_end_and_the_time_after_it(place):
+    charge(place, NOVEMBER + DAY, range(60))
+    for now in (NOVEMBER + 2 * DAY, DECEMBER - 1, DECEMBER, DECEMBER + GRACE - 1):
+        assert publish(place, now) == []
+    assert publish(place, DECEMBER + GRACE) == ["2026-11"]
+    assert publish(place, DECEMBER + GRACE + DAY) == []
     assert len(told(place)) == 1
 
 
-def test_an_accrual_whose_charge_is_out_of_sight_is_summed_but_counts_nobody(place):
-    for subscriber in range(10):
-        charge(place, NOON, (1 << 40) + subscriber, ["cause:wwf"])
-    row = (
-        next(place.numbers),
-        NOON,
-        "accrual",
-        1,
-        place.accounts["cause:wwf"],
-        5,
-        "GBP",
-        NOON,
-        None,
-        50,
-        None,
-        None,
-        None,
-    )
+def test_the_month_is_that_of_the_operators_clock(place):
+    charge(place, london(2026, 7, 1), range(60))  # still June in UTC
+    assert month_of(place, london(2026, 7, 2) + GRACE, UTC).period == "2026-06"
+    assert month_of(place, london(2026, 7, 2) + GRACE) is None
+
+
+def test_what_is_booked_after_the_month_belongs_to_the_next_one_whenever_it_was_used(place):
+    charge(place, NOVEMBER, range(60))
+    publish(place, DECEMBER + GRACE)
+    charge(place, DECEMBER - 1, range(50), amount=20 * POUND)  # a clock that was set back
+    charge(place, DECEMBER + DAY, range(50))
+    assert publish(place, JANUARY + GRACE) == ["2026-12"]
+    assert amounts(place) == {("2026-11", "wwf"): "60.00", ("2026-12", "wwf"): "150.00"}
+
+
+def test_gifts_and_sales_and_the_tenth_are_one_figure_and_payments_to_a_cause_are_none_of_it(place):
+    charge(place, NOVEMBER, range(30))
+    charge(place, NOVEMBER, range(30, 60), kind="sale")
+    for giver in range(10):
+        single(place, NOVEMBER, "gift", (1 << 40) + giver, "gifts:wwf", 2 * POUND)
+    single(place, NOVEMBER, "payment", "cause:wwf", "cash", 45 * POUND)
+    publish(place, DECEMBER + GRACE)
+    assert amounts(place) == {("2026-11", "wwf"): "80.00"}
+
+
+def test_one_who_only_made_a_gift_stands_behind_the_figure(place):
+    charge(place, NOVEMBER, range(49))
+    single(place, NOVEMBER, "gift", (1 << 40) + 49, "gifts:wwf", POUND)
+    publish(place, DECEMBER + GRACE)
+    assert amounts(place) == {("2026-11", "wwf"): "50.00"}
+
+
+def test_many_charges_of_forty_nine_are_not_told_and_not_lost(place):
+    for turn in range(20):
+        charge(place, NOVEMBER + turn * DAY, range(49))
+    assert publish(place, DECEMBER + GRACE) == ["2026-11"]
+    assert told(place) == []
+    assert place.read(select(unpublished_sums.c.cause, unpublished_sums.c.amount)) == [("wwf", 980 * POUND)]
+    charge(place, DECEMBER, range(50))
+    publish(place, JANUARY + GRACE)
+    assert amounts(place) == {("2026-12", "wwf"): "1030.00"}
+    assert place.read(select(unpublished_sums)) == []
+
+
+def test_a_split_choice_stands_behind_both_causes_and_who_chose_none_is_told_like_a_cause(place):
+    charge(place, NOVEMBER, range(50), ["cause:wwf", "cause:wateraid"], amount=30 * POUND)
+    charge(place, NOVEMBER, range(50, 110), ["unassigned"])
+    publish(place, DECEMBER + GRACE)
+    assert amounts(place) == {
+        ("2026-11", "wwf"): "75.00", ("2026-11", "wateraid"): "75.00", ("2026-11", "unassigned"): "60.00",
+    }  # fmt: skip
+
+
+def test_a_small_cause_is_joined_by_a_large_one_and_never_told_alone(place):
+    charge(place, NOVEMBER, range(3), ["cause:wateraid"])
+    charge(place, NOVEMBER, range(100, 170), ["cause:wwf"])
+    charge(place, NOVEMBER, range(200, 290), ["unassigned"])
+    publish(place, DECEMBER + GRACE)
+    assert amounts(place) == {("2026-11", "smaller causes"): "73.00", ("2026-11", "unassigned"): "90.00"}
+
+
+def test_what_is_taken_back_lessens_the_next_figure_and_never_the_one_that_was_told(place):
+    charge(place, NOVEMBER, range(60))
+    publish(place, DECEMBER + GRACE)
+    charge(place, DECEMBER, range(60))
+    single(place, DECEMBER, "accrual", "cause:wwf", "giving", 12_500_000)
+    publish(place, JANUARY + GRACE)
+    assert amounts(place) == {("2026-11", "wwf"): "60.00", ("2026-12", "wwf"): "47.00"}
+    assert place.read(select(unpublished_sums.c.amount)) == [(500_000,)]
+
+
+def test_months_that_passed_while_the_gateway_was_down_are_told_one_by_one(place):
+    for start in (NOVEMBER, DECEMBER, london(2027, 2, 1)):
+        charge(place, start, range(60))
+    assert publish(place, london(2027, 3, 2)) == ["2026-11", "2026-12", "2027-02"]
+    assert list(amounts(place)) == [("2026-11", "wwf"), ("2026-12", "wwf"), ("2027-02", "wwf")]
+
+
+def test_a_month_that_was_added_up_twice_is_written_once(place):
+    charge(place, NOVEMBER, range(60))
+    first, second = month_of(place, DECEMBER + GRACE), month_of(place, DECEMBER + GRACE)
+    assert place.lane.run(PublishMonth("a", first)) is True
+    assert place.lane.run(PublishMonth("b", second)) is False
+    assert len(told(place)) == 1
+    assert place.read(select(publications.c.period)) == [("2026-11",)]
+
+
+def test_a_month_that_was_added_up_before_another_one_was_told_is_not_written(place):
+    charge(place, NOVEMBER, range(60))
+    stale = month_of(place, DECEMBER + GRACE)
+    publish(place, DECEMBER + GRACE)
+    later = type(stale)("2026-12", stale.previous, stale.spans, stale.decision)
+    assert place.lane.run(PublishMonth("b", later)) is False
+    assert len(told(place)) == 1
+
+
+def test_a_crash_before_the_commit_leaves_the_month_to_be_told(place):
+    charge(place, NOVEMBER, range(60))
+    month = month_of(place, DECEMBER + GRACE)
+
+    class Torn(PublishMonth):
+        def decide(self, batch):
+            super().decide(batch)
+            raise OSError("the power went away")
+
+    with pytest.raises(Exception, match="power"):
+        place.lane.run(Torn("a", month))
+    assert (told(place), place.read(select(publications)), place.read(select(marks))) == ([], [], [])
+    assert publish(place, DECEMBER + GRACE) == ["2026-11"]
+    assert len(told(place)) == 1
+
+
+def test_the_journals_of_all_gateways_on_the_store_are_one_month(place):
+    """Forty givers at each of two gateways: by gateway there would be no figure, or two whose difference tells."""
+    charge(place, NOVEMBER, range(40))
     with place.writer.begin() as connection:
-        connection.execute(insert(transfers).values(row))
-    sum_up(place, NOON + 2 * MINUTE)
-    (event,) = told(place)
-    assert (event["data"]["amount"], event["data"]["count"]) == ("1.000005", 10)
+        row = {"id": place.node.id + 1, "name": "ocs2.test.example", "next_id": (place.node.id + 1) << 40}
+        connection.execute(insert(accrued.nodes).values(**row, origin_state_id=1))
+    place.numbers = itertools.count(((place.node.id + 1) << 40) + 5)
+    charge(place, NOVEMBER, range(40, 80))
+    publish(place, DECEMBER + GRACE)
+    assert amounts(place) == {("2026-11", "wwf"): "80.00"}
+    assert len(place.read(select(marks).where(marks.c.name == "charity/accrued"))) == 2
 
 
-def test_another_nodes_journal_is_left_to_it(place):
-    place.numbers = itertools.count((place.node.id + 1) << 40)
-    for subscriber in range(10):
-        charge(place, NOON, (1 << 40) + subscriber, ["cause:wwf"])
-    assert sum_up(place, NOON + 2 * MINUTE) == 0
-
-
-def test_a_long_backlog_is_summed_in_bounded_passes_and_nothing_is_lost_or_summed_twice(place, monkeypatch):
+def test_a_long_month_is_read_in_parts_across_the_gap_that_a_restart_leaves(place, monkeypatch):
     monkeypatch.setattr(accrued, "SPAN", 50)
-    for turn in range(200):
-        charge(place, NOON + turn * MINUTE // 20, (1 << 40) + turn % 40, ["cause:wwf"])
-    place.numbers = itertools.count(place.node.id * (1 << 40) + (1 << 30))  # a gap, as a restart leaves one
-    for turn in range(5):
-        charge(place, NOON + 11 * MINUTE, (1 << 40) + turn, ["cause:wwf"])
-    assert sum_up(place, NOON + 20 * MINUTE) > 10
-    amounts = [event["data"]["amount"] for event in told(place)]
-    assert all(event["data"]["count"] >= 10 for event in told(place))
-    held = sum(amount for (amount,) in place.read(select(held_accruals.c.amount)))
-    assert sum(round(float(amount) * 1_000_000) for amount in amounts) + held == 205 * 100_000
-    assert len({event["id"] for event in told(place)}) == len(amounts)
+    charge(place, NOVEMBER, [n % 60 for n in range(300)])
+    place.numbers = itertools.count(place.node.id * (1 << 40) + 1_050_000)
+    charge(place, NOVEMBER + DAY, range(60))
+    monkeypatch.setattr(accrued, "SPAN", 5000)
+    publish(place, DECEMBER + GRACE)
+    assert amounts(place) == {("2026-11", "wwf"): "360.00"}
 
 
-parts = st.builds(
-    Part,
-    st.integers(1, 6),
-    st.sampled_from([1, 2]),
-    st.sampled_from(["GBP", "USD"]),
-    st.one_of(st.none(), st.integers(1, 30)),
-    st.integers(1, 1000),
-)
+def test_an_accrual_whose_charge_is_out_of_sight_counts_and_stands_for_nobody(place):
+    charge(place, NOVEMBER, range(49))
+    single(place, NOVEMBER, "accrual", "giving", "cause:wwf", 10 * POUND)
+    publish(place, DECEMBER + GRACE)
+    assert told(place) == []
+    charge(place, DECEMBER, range(50))
+    publish(place, JANUARY + GRACE)
+    assert amounts(place) == {("2026-12", "wwf"): "109.00"}
 
 
-@given(st.lists(parts, max_size=80), st.lists(parts, max_size=80))
-def test_whatever_comes_every_amount_is_told_or_held_once_and_no_small_group_is_told(first, second):
-    told_first, held = merge([], first)
-    told_second, held = merge(held, [msgspec.structs.replace(p, minute=p.minute + 6) for p in second])
-    total = Counter()
-    for part in first + second:
-        total[part.account, part.currency] += part.amount
-    for found in [*told_first, *told_second, *held]:
-        total[found.account, found.currency] -= found.amount
-        assert found.from_at < found.to_at
-    assert not +total
-    assert not -total
-    assert all(len(found.subscribers) >= FEWEST for found in told_first + told_second)
-    assert all(len(found.subscribers) < FEWEST for found in held)
+def test_what_was_published_last_is_what_the_page_shows(place):
+    with reading(place.reader) as connection:
+        assert published(connection) is None
+    charge(place, NOVEMBER, range(60))
+    charge(place, NOVEMBER, range(100, 170), ["cause:wateraid"])
+    publish(place, DECEMBER + GRACE)
+    with reading(place.reader) as connection:
+        period, figures = published(connection)
+    assert (period, [(f.cause, f.amount) for f in figures]) == (
+        "2026-11", [("wateraid", 70 * POUND), ("wwf", 60 * POUND)],
+    )  # fmt: skip
+    assert len(place.read(select(public_sums))) == 2
+
+
+def test_accounts_belong_to_their_causes():
+    named = {name: cause_of(name) for name in ("cause:wwf", "gifts:wwf", "unassigned", "revenue", "giving", "cash")}
+    assert named == {
+        "cause:wwf": "wwf", "gifts:wwf": "wwf", "unassigned": "unassigned",
+        "revenue": None, "giving": None, "cash": None,
+    }  # fmt: skip
+
+
+def test_a_moment_of_the_journal_is_found_by_halving(place):
+    ids = {}
+    for at in (100, 200, 300):
+        charge(place, at, [1, 2])
+        ids[at] = [number for (number,) in place.read(select(transfers.c.id).where(transfers.c.at == at))]
+    with reading(place.reader) as connection:
+        node = place.node.id
+        for at in (100, 200, 300):
+            found = first_since(connection, node, at)
+            assert found <= min(ids[at])
+            assert found > max((max(each) for when, each in ids.items() if when < at), default=0)
+        assert first_since(connection, node, 301) == max(ids[300]) + 1
+        assert first_since(connection, node + 1, 1) == (node + 1) << 40

@@ -112,8 +112,9 @@ def test_the_same_row_has_the_same_key_wherever_it_stands_and_any_difference_ano
 
     first, second = keys(activation(1), activation(2))
     assert keys(activation(2), activation(1, msisdn="+447700900001", action="ACTIVATE")) == [second, first]
-    others = [keys(activation(1, cause="wwf")), keys(activation(1, plan="bundle-gb")), keys(activation(1), batch="b")]
-    assert len({first, second, *itertools.chain(*others)}) == 5
+    others = [keys(activation(1, plan="bundle-gb")), keys(activation(1), batch="b")]
+    assert len({first, second, *itertools.chain(*others)}) == 4
+    assert keys(activation(1, cause="wwf")) == [first]  # a digest of few causes would tell which one it is
 
 
 @pytest.mark.parametrize(

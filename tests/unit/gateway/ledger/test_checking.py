@@ -63,13 +63,14 @@ def test_damage_is_found_and_named(place, damage, check_name, words):
     assert any(words in detail for detail in found), findings(place)
 
 
-def test_the_journal_reads_as_an_auditor_expects(place):
+@pytest.mark.parametrize(("causes", "account"), [(True, "cause:wateraid"), (False, "causes")])
+def test_the_journal_reads_as_an_auditor_expects_and_names_causes_only_on_request(place, causes, account):
     with place.reader.connect() as connection:
-        rows = read(connection, after=0, limit=3)
+        rows = read(connection, after=0, limit=3, causes=causes)
     assert [(row["kind"], row["credit"], row["amount"]) for row in rows] == [
         ("opening", rows[0]["credit"], "5.00"),
         ("charge", "revenue", "0.08"),
-        ("accrual", "cause:wateraid", "0.008"),
+        ("accrual", account, "0.008"),
     ]
     assert rows[1]["debit"] == rows[0]["credit"]
     assert (rows[2]["base"], rows[2]["policy"], rows[2]["share"]) == ("0.08", "2026-1", 10_000)

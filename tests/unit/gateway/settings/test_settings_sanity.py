@@ -151,6 +151,13 @@ def test_a_socket_path_that_the_system_cannot_hold(problems):
     assert problem.startswith("3: api.socket: is longer than 107 octets")
 
 
+def test_a_right_is_given_by_name_and_an_unknown_one_is_an_error(problems):
+    token = "api: {{tokens: [{{name: a, role: admin, rights: {}, token: {{env: A}}}}]}}\n"
+    assert problems(token.format("[causes]"), {"A": "0123456789abcdef-secret"}) == []
+    [problem] = problems(token.format("[cause]"), {"A": "0123456789abcdef-secret"})
+    assert problem == "3: api.tokens[0].rights[0]: must be 'causes'; did you mean `causes`?"
+
+
 def test_an_unknown_role_has_a_suggestion(problems):
     [problem] = problems("api: {tokens: [{name: a, role: viwer, token: {env: A}}]}\n", {"A": "x"})
     assert problem == "3: api.tokens[0].role: must be 'viewer', 'operator' or 'admin'; did you mean `viewer`?"

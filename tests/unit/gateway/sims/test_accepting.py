@@ -7,7 +7,7 @@ from support.sim_places import NUMBER, OTHER_NUMBER, QUARANTINE, card
 from gateway.sims.accepting import Asked, Taken
 from gateway.sims.working import CancelOrder, RetryOrder
 from gateway.store import tables
-from gateway.store.keys import digest
+from gateway.store.keys import Digests
 from gateway.subscribers.enrolment import Enrol, Enrolment
 from provisioning.life import State, SuspendReason
 from provisioning.orders import Kind, OrderRefused, OrderState, Request
@@ -72,9 +72,11 @@ def test_a_key_that_was_used_for_something_else_is_refused(place, kind, n, reque
 
 def test_a_wish_that_adopts_is_another_one_and_other_wishes_are_told_as_they_always_were():
     def told(**more):
-        return Asked(Kind.ACTIVATE, "89441", Request(msisdn="44", plan="p", cause="c", **more), "tester").digest
+        request = Request(msisdn="44", plan="p", cause="c", **more)
+        return Asked(Kind.ACTIVATE, "89441", request, "tester").digest(digests)
 
-    assert told() == digest("activate", "89441", "44", "p", "c", "", "")
+    digests = Digests(b"a key of tests alone")
+    assert told() == digests("activate", "89441", "44", "p", "c", "", "")
     assert told(adopt=True) != told()
 
 
@@ -238,7 +240,7 @@ def test_a_number_of_a_line_is_refused(place):
 
 def test_a_number_of_an_imported_customer_is_refused(place):
     row = Enrolment(NUMBER, card(7)["imsi"], card(7)["iccid"], "payg-gb", "", 0)
-    place.lane.run(Enrol(row, "GBP", place.books))
+    place.lane.run(Enrol(row, "GBP", place.books, place.digests))
     assert refused(place, "activate", place.take_in(), **ACTIVATE) == "order.msisdn"
 
 

@@ -5,12 +5,27 @@ from sqlalchemy import event, func, insert, select
 from support.lanes import Workplace
 
 from gateway.store.sweeper import Sweep
-from gateway.store.tables import answers, held_reports, idempotency_keys, nodes, orders, outbox, sessions, usage
+from gateway.store.tables import (
+    access_log,
+    answers,
+    held_reports,
+    idempotency_keys,
+    nodes,
+    orders,
+    outbox,
+    sessions,
+    usage,
+)
 
 NOW = 1_700_000_000_000_000
 HOUR = 3_600_000_000
 RETENTION = SimpleNamespace(
-    answers=48 * 3600, outbox=24 * 3600, sessions=400 * 86_400, usage=90 * 86_400, orders=90 * 86_400
+    answers=48 * 3600,
+    outbox=24 * 3600,
+    sessions=400 * 86_400,
+    usage=90 * 86_400,
+    orders=90 * 86_400,
+    access_log=90 * 86_400,
 )
 FIRST = 1 << 40
 
@@ -158,6 +173,14 @@ def test_usage_goes_after_its_retention(place):
     put(place, usage, a_usage(FIRST, 90 * 24 + 1), a_usage(FIRST + 1, 90 * 24 - 1))
     assert sweep(place) == 1
     assert ids(place, usage) == [FIRST + 1]
+
+
+def test_a_look_at_causes_goes_after_its_retention(place):
+    look = {"actor": "socket:0", "action": "subscriber.show", "subscriber_id": 1}
+    rows = [look | {"id": FIRST + n, "at": NOW - hours * HOUR} for n, hours in enumerate((90 * 24 + 1, 90 * 24 - 1))]
+    put(place, access_log, *rows)
+    assert sweep(place) == 1
+    assert ids(place, access_log) == [FIRST + 1]
 
 
 def test_an_idempotency_key_expires_but_an_imports_key_never_does(place):

@@ -31,7 +31,8 @@ def place(tmp_path):
 
 
 def enrol(place, **changes):
-    return place.lane.run(Enrol(read_row(ROW | changes, PLANS, CAUSES, LIMIT), "GBP", place.books))
+    row = read_row(ROW | changes, PLANS, CAUSES, LIMIT)
+    return place.lane.run(Enrol(row, "GBP", place.books, place.digests))
 
 
 def show(place, subscriber_id):
