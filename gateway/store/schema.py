@@ -8,14 +8,21 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
+from gateway.store.engine import sqlite_path, storing
 from gateway.store.errors import SchemaMismatch
 
 _FOLDER = Path(__file__).parent / "migrations"
 
 
 def prepare(engine: Engine) -> None:
-    """Create the tables of an empty store; raise SchemaMismatch where they are older or newer than this program."""
-    with engine.begin() as connection:
+    """Create the tables of an empty store; raise SchemaMismatch where they are older or newer than this program.
+
+    An SQLite file that is not there is made here, and nowhere else. StoreError where the store cannot be opened.
+    """
+    store = sqlite_path(str(engine.url)) if engine.dialect.name == "sqlite" else None
+    if store is not None and not store.exists():
+        store.touch()
+    with storing(), engine.begin() as connection:
         if not inspect(connection).get_table_names():
             _upgrade(connection)
             return
@@ -29,10 +36,10 @@ def prepare(engine: Engine) -> None:
 def upgrade(engine: Engine) -> tuple[str | None, str]:
     """Bring the tables to this program's version; gives the versions before and after.
 
-    Raises SchemaMismatch for a version that this program never had.
+    Raises SchemaMismatch for a version that this program never had, StoreError where the store cannot be opened.
     """
     known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
-    with engine.begin() as connection:
+    with storing(), engine.begin() as connection:
         before = current(connection)
         if before is not None and before not in known:
             raise SchemaMismatch(

@@ -4,7 +4,6 @@ import asyncio
 from typing import Final
 
 from aiohttp import web
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.ops.page.gathering import Gatherer
 from gateway.ops.page.rendering import POLICY, document
@@ -62,6 +61,6 @@ class StatusPage:
         while True:
             try:
                 more = await self._gatherer.advance()
-            except (StoreError, SQLAlchemyError):
+            except StoreError:
                 more = False  # the page says that the store is in trouble; the next round reads on
             await asyncio.sleep(PAUSE if more else ROUNDS * SECONDS)

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.events.forwarder import Forwarder
 from gateway.house import House
@@ -128,7 +127,7 @@ class Gatherer:
     async def _read_now(self) -> None:
         try:
             self._stored = await asyncio.to_thread(self._house.read, read_store)
-        except (StoreError, SQLAlchemyError) as error:
+        except StoreError as error:
             self._stored = Stored(trouble=mask(str(error)) or type(error).__name__)
         finally:
             self._stored_at, self._reading = time.monotonic(), None
