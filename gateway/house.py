@@ -85,9 +85,9 @@ class House:
         self.pseudonyms, self.sealer, self.callback_key = Pseudonyms(key), Sealer(key), derive(key, "callbacks")
         self._lock = lock.take(url, self.node_name)
         try:
-            self._writer, self._reader = open_writer(url), open_reader(url)
             Ground(sqlite_path(url)).prove(inspect)
-            schema.prepare(self._writer)
+            _prepare(url)
+            self._writer, self._reader = open_writer(url, existing=True), open_reader(url)
             self.ground = Ground(sqlite_path(url), alarm)
             with storing(), self._writer.begin() as connection:
                 self.node = nodes.enter(connection, self.node_name, clock())
@@ -190,6 +190,14 @@ class House:
         self._writer.dispose()
         self._reader.dispose()
         self._lock.release()
+
+
+def _prepare(url: str) -> None:
+    maker = open_writer(url)
+    try:
+        schema.prepare(maker)
+    finally:
+        maker.dispose()
 
 
 def office(house: House, alphabet: Alphabet) -> Office:

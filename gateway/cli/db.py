@@ -49,7 +49,9 @@ def backup(
     try:
         size = copy(store, file.absolute(), _progress)
     except FileExistsError:
-        raise CommandFailed("the file is there already, or is one of the store's own", where=str(file), to_do="name a new one") from None
+        raise CommandFailed(
+            "the file is there already, or is one of the store's own", where=str(file), to_do="name a new one"
+        ) from None
     except OSError as error:
         raise CommandFailed(
             f"it cannot be written: {error.strerror}", where=str(file), to_do="name another one"
@@ -87,11 +89,15 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     except StoreError as error:
         raise CommandFailed(f"the store cannot be reached: {error}", exit_code=ExitCode.UNREACHABLE) from None
     try:
-        before, after = schema.upgrade(open_writer(settings.store.connect_url))
+        before, after = schema.upgrade(open_writer(settings.store.connect_url, existing=True))
     except SchemaMismatch as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreError as error:
-        raise CommandFailed(f"the store cannot be upgraded: {error}", exit_code=ExitCode.UNREACHABLE) from None
+        raise CommandFailed(
+            f"the store cannot be upgraded: {error}",
+            where=settings.store.url,
+            to_do="see that `store.url` is right; where there is no store, `tpo run` makes one, of this version",
+        ) from None
     finally:
         held.release()
     emit({"before": before, "after": after}, as_json=as_json)

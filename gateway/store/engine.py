@@ -3,7 +3,8 @@
 SQLite: WAL, synchronous=FULL, and BEGIN IMMEDIATE, since the driver's own default begins after the first SELECT and would
 silently lose updates. PostgreSQL: READ COMMITTED with row locks, so that what is read after a lock is current.
 
-No connection makes an SQLite file: one that is gone is an error, not an empty store (`schema.prepare` makes the first one).
+An SQLite file is made by whoever prepares a store, and by nobody else: to readers and to the write lane one that is gone is
+an error, not an empty store.
 """
 
 import sqlite3
@@ -23,9 +24,12 @@ CHECKPOINT_PAGES = 4000
 """WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""
 
 
-def open_writer(url: str) -> Engine:
-    """Make the engine of the write lane; its transactions take the write lock when they begin."""
-    engine = _open(url, begin="BEGIN IMMEDIATE")
+def open_writer(url: str, *, existing: bool = False) -> Engine:
+    """Make the engine of a writer; its transactions take the write lock when they begin.
+
+    With `existing` an SQLite file that is not there is an error; else it is made.
+    """
+    engine = _open(url, begin="BEGIN IMMEDIATE", mode="rw" if existing else "rwc")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite_writer)
     return engine
@@ -33,7 +37,7 @@ def open_writer(url: str) -> Engine:
 
 def open_reader(url: str) -> Engine:
     """Make the engine for reports; its transactions see one snapshot and never write."""
-    engine = _open(url, begin="BEGIN")
+    engine = _open(url, begin="BEGIN", mode="rw")
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", lambda raw, _: _set(raw, "query_only=ON"))
         return engine
@@ -43,10 +47,9 @@ def open_reader(url: str) -> Engine:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Lend a connection whose reads all see one snapshot; a driver's error in the block becomes a StoreError."""
-    with storing():
-        with engine.connect() as connection:
-            yield connection
-            connection.rollback()
+    with storing(), engine.connect() as connection:
+        yield connection
+        connection.rollback()
 
 
 @contextmanager
@@ -66,10 +69,10 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
-def _open(url: str, *, begin: str) -> Engine:
+def _open(url: str, *, begin: str, mode: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        file = f"file:{quote(str(sqlite_path(url)))}?mode=rw"
+        file = f"file:{quote(str(sqlite_path(url)))}?mode={mode}"
 
         def connect() -> sqlite3.Connection:
             return sqlite3.connect(file, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)

@@ -85,7 +85,7 @@ class Ground:
         return error
 
     def prove(self, inspect: Callable[[Path], None]) -> None:
-        """Before a store is opened: where a damage was noted, have `inspect` show that it is mended, or raise what it raises."""
+        """Before a store is opened: where a damage was noted, `inspect` shows that it is mended, or raises what is damaged."""
         if self._files and self._files["damaged"].exists():
             inspect(self._files["store"])
             self._files["damaged"].unlink(missing_ok=True)

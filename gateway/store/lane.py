@@ -61,6 +61,8 @@ class LaneCounters(msgspec.Struct):
     poisoned: int = 0
     expired: int = 0
     failed_batches: int = 0
+    unknown: int = 0
+    """Of the failed ones those whose commit may have gone through."""
 
 
 class Lane:
@@ -259,6 +261,7 @@ class Lane:
         self.counters.failed_batches += 1
         self._drop_connection()
         unknown = isinstance(error, OutcomeUnknown)
+        self.counters.unknown += unknown
         self._alarm("store.outcome_unknown" if unknown else "store.unavailable", str(error))
 
     def _connect(self) -> Connection:

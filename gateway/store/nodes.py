@@ -63,4 +63,6 @@ def verify(connection: Connection, node: Node) -> None:
     """
     row = connection.execute(select(nodes.c.name, nodes.c.next_id).where(nodes.c.id == node.id)).one_or_none()
     if row is None or row.name != node.name or row.next_id < node.ceiling:
-        raise StoreReplaced(f"node {node.name} did not enter this store, or entered it later: another one, or an old copy")
+        raise StoreReplaced(
+            f"node {node.name} did not enter this store, or entered it later: another one, or an old copy"
+        )

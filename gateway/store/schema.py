@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
-from gateway.store.engine import sqlite_path, storing
+from gateway.store.engine import storing
 from gateway.store.errors import SchemaMismatch
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -17,11 +17,8 @@ _FOLDER = Path(__file__).parent / "migrations"
 def prepare(engine: Engine) -> None:
     """Create the tables of an empty store; raise SchemaMismatch where they are older or newer than this program.
 
-    An SQLite file that is not there is made here, and nowhere else. StoreError where the store cannot be opened.
+    StoreError where the store cannot be opened.
     """
-    store = sqlite_path(str(engine.url)) if engine.dialect.name == "sqlite" else None
-    if store is not None and not store.exists():
-        store.touch()
     with storing(), engine.begin() as connection:
         if not inspect(connection).get_table_names():
             _upgrade(connection)

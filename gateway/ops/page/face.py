@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.background import Background
 from gateway.ops.page.gathering import Gatherer
 from gateway.ops.page.rendering import POLICY, document
 from gateway.ops.page.sampling import SECONDS
@@ -26,9 +27,9 @@ HEADERS: Final = {
 class StatusPage:
     """The page of one gateway; it shows ten minutes of rates from `start` on."""
 
-    def __init__(self, gatherer: Gatherer) -> None:
+    def __init__(self, gatherer: Gatherer, background: Background | None = None) -> None:
         """Take what gathers the figures."""
-        self._gatherer = gatherer
+        self._gatherer, self._background = gatherer, background or Background()
         self._tasks: list[asyncio.Task[None]] = []
 
     def routes(self) -> list[web.RouteDef]:
@@ -38,8 +39,8 @@ class StatusPage:
     def start(self) -> None:
         """Begin to take samples and to add up the month."""
         self._tasks = [
-            asyncio.create_task(self._sample(), name="status page: samples"),
-            asyncio.create_task(self._add_up(), name="status page: the tenth"),
+            self._background.keep("status page: samples", self._sample),
+            self._background.keep("status page: the tenth", self._add_up),
         ]
 
     def stop(self) -> None:
