@@ -21,6 +21,7 @@ from gateway.messaging.wire import count_parts
 from gateway.privacy.pseudonyms import Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
+from gateway.settings.own_files import KEY
 from gateway.store import lock, nodes, schema
 from gateway.store.batch import Batch, Unit
 from gateway.store.engine import open_reader, open_writer, reading, sqlite_path, storing
@@ -81,7 +82,7 @@ class House:
         """Nothing new is taken in: the gateway is on its way out."""
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
-        key = load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
+        key = load_key(settings.privacy.key, settings.folder / KEY)
         self.pseudonyms, self.sealer, self.callback_key = Pseudonyms(key), Sealer(key), derive(key, "callbacks")
         self._lock = lock.take(url, self.node_name)
         try:

@@ -1,9 +1,11 @@
 """The gateway's HTTP faces: health and metrics on TCP, the commands' actions on a Unix socket (0660, role by uid)."""
 
 import asyncio
+import errno
 import json
 import os
 import socket
+import stat
 import struct
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -25,6 +27,8 @@ from gateway.store.errors import StoreError
 
 MAX_BODY = 8 * 1024 * 1024
 """Octets of one request's body."""
+PROBE_SECONDS = 1.0
+"""How long a socket that is there already may take to answer."""
 Health = Callable[[], dict[str, bool]]
 Status = Callable[[], dict[str, Any]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -55,6 +59,7 @@ class Server:
         self._routes, self._open_paths = routes, open_paths
         self._live, self._ready, self._status = live, ready, status
         self._runners: list[web.AppRunner] = []
+        self._bound: tuple[int, int] | None = None
         self.port = 0
 
     async def start(self) -> None:
@@ -67,7 +72,9 @@ class Server:
         """Finish the requests at hand and unbind."""
         for runner in self._runners:
             await runner.cleanup()
-        self._house.settings.api.socket.unlink(missing_ok=True)
+        path = self._house.settings.api.socket
+        if self._bound is not None and _identity(path) == self._bound:  # and not somebody else's, put there since
+            path.unlink(missing_ok=True)
 
     async def _listen_tcp(self, host: str, port: int) -> int:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[_problems, self._let_in])
@@ -91,7 +98,9 @@ class Server:
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await runner.setup()
         self._runners.append(runner)
-        await web.SockSite(runner, _unix_listener(path)).start()
+        listener = _unix_listener(path)
+        self._bound = _identity(path)
+        await web.SockSite(runner, listener).start()
 
     @web.middleware
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -155,9 +164,9 @@ class Server:
 
 
 def _unix_listener(path: Path) -> socket.socket:
-    """Bind the socket that only root, our uid and our group may open; the store's lock says that nobody else listens."""
+    """Bind the socket that only root, our uid and our group may open; OSError says why it cannot be had."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    _make_way(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o117)
     try:
@@ -165,6 +174,34 @@ def _unix_listener(path: Path) -> socket.socket:
     finally:
         os.umask(before)
     return listener
+
+
+def _make_way(path: Path) -> None:
+    """Remove a socket that a gateway which was killed left behind; OSError for whatever else is there, which is not touched."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "is there and no socket: name a free path in api.socket", str(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_SECONDS)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except OSError as error:
+            raise OSError(error.errno or errno.EADDRINUSE, "may be in use: nobody could be asked", str(path)) from error
+    raise OSError(errno.EADDRINUSE, "somebody listens there already: name another path in api.socket", str(path))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 async def _params(request: web.Request) -> dict[str, Any]:

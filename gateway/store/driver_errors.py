@@ -15,6 +15,8 @@ from sqlalchemy.exc import (
     InvalidRequestError,
     MultipleResultsFound,
     NoResultFound,
+    PendingRollbackError,
+    ResourceClosedError,
     SQLAlchemyError,
     StatementError,
 )
@@ -38,6 +40,7 @@ _STATES_OF_THE_UNIT: Final = ("21", "22", "23", "44", "P0")
 """Classes of SQLSTATE: cardinality, data, integrity constraint, WITH CHECK OPTION, an error raised by a trigger."""
 _SYNTAX_STATES: Final = {"42601", "42883", "42804", "42846", "42P18", "42702"}
 """Of class 42 those that a statement brings with itself: syntax, functions and types. The others tell of tables and rights."""
+_CONNECTION_STATES: Final = (PendingRollbackError, ResourceClosedError)
 _DAMAGED_STATES: Final = {"XX001", "XX002"}
 
 
@@ -88,7 +91,8 @@ def _of_sqlalchemy(error: SQLAlchemyError) -> StoreError:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return StoreUnavailable(_told(error.orig or error))
     if isinstance(error, StatementError) and error.orig is not None:
-        return classify(error.orig) if is_of_driver(error.orig) else _of_other(error)
+        wrapped = isinstance(error.orig, SQLAlchemyError) and not isinstance(error.orig, _CONNECTION_STATES)
+        return _of_other(error) if wrapped or not is_of_driver(error.orig) else classify(error.orig)
     if isinstance(error, (NoResultFound, MultipleResultsFound)):
         return UnitPoisoned(_told(error))
     if isinstance(error, (DisconnectionError, PoolTimeout, InvalidRequestError)):
@@ -97,7 +101,7 @@ def _of_sqlalchemy(error: SQLAlchemyError) -> StoreError:
 
 
 def _of_other(error: StatementError) -> StoreError:
-    """Take what is not the driver's own: a value that cannot be bound; a broken driver's OSError is the store's trouble."""
+    """Take what is not the driver's own: a value that cannot be bound. An OSError beneath a driver is the store's trouble."""
     if isinstance(error, DBAPIError):
         return StoreUnavailable(_told(error.orig or error))
     return UnitPoisoned(_told(error.orig or error))
