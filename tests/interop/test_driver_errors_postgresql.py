@@ -144,14 +144,27 @@ def through_sqlalchemy(statement, values=None):
     return act
 
 
+def in_a_failed_transaction(url):
+    with psycopg.connect(url) as connection:
+        with pytest.raises(psycopg.Error):
+            connection.execute("SELEKT 1")
+        connection.execute("SELECT 1")
+
+
+def lock_what_is_locked(url):
+    with psycopg.connect(url) as holder, psycopg.connect(url) as other:
+        holder.execute("LOCK TABLE entry")
+        other.execute("LOCK TABLE entry NOWAIT")
+
+
 OF_THE_STORE = {
     "a missing table": run("SELECT * FROM absent"),
     "a missing column": run("SELECT absent FROM entry"),
     "no right to read": run("SELECT * FROM entry", before=["SET ROLE stranger"]),
     "read only": run("DELETE FROM entry RETURNING id", before=["SET TRANSACTION READ ONLY"]),
-    "a transaction that failed": lambda url: _in_failed_transaction(url),
+    "a transaction that failed": in_a_failed_transaction,
     "too slow": run("SELECT pg_sleep(5)", before=["SET statement_timeout = 20"]),
-    "a lock that is not given": lambda url: _lock_not_given(url),
+    "a lock that is not given": lock_what_is_locked,
     "a backend that was ended": end_the_backend,
     "a backend that was killed": kill_the_backend,
     "nobody there": connect_to_nobody,
@@ -176,19 +189,6 @@ OF_THE_UNIT = {
     "a zero octet through SQLAlchemy": through_sqlalchemy("SELECT CAST(:words AS text)", {"words": "a\0b"}),
     "a doubled key through SQLAlchemy": through_sqlalchemy("INSERT INTO entry VALUES (1, 1) RETURNING id"),
 }
-
-
-def _in_failed_transaction(url):
-    with psycopg.connect(url) as connection:
-        with pytest.raises(psycopg.Error):
-            connection.execute("SELEKT 1")
-        connection.execute("SELECT 1")
-
-
-def _lock_not_given(url):
-    with psycopg.connect(url) as holder, psycopg.connect(url) as other:
-        holder.execute("LOCK TABLE entry")
-        other.execute("LOCK TABLE entry NOWAIT")
 
 
 def error_of(act, url):
