@@ -170,7 +170,7 @@ async def test_an_overwritten_store_is_noticed_without_any_request_and_charges_n
 
 
 async def test_a_damaged_store_is_not_started_on_again_before_it_is_mended(tmp_path):
-    async with charging(tmp_path) as (gateway, client, store):
+    async with charging(tmp_path) as (gateway, _, store):
         sound = tmp_path / "sound.db"
         await asyncio.to_thread(gateway.tpo, "db", "backup", str(sound))
         overwrite_pages(store)
@@ -206,7 +206,7 @@ def make_a_file(path, _store):
 
 
 def make_the_store(path, store):
-    os.symlink(store, path)
+    path.symlink_to(store)
 
 
 def make_a_folder(path, _store):

@@ -3,7 +3,8 @@
 from protocols.diameter.messages import MultipleServicesCreditControl, RequestedServiceUnit, SubscriptionId
 from support.diameter_rig import RawPeer, ccr
 
-RESULT_CODE = (268).to_bytes(4, "big")
+RESULT_CODE = bytes.fromhex("0000010c4000000c")
+"""The AVP's head: its code, its flags, its length (RFC 6733 §7.1)."""
 
 
 def initial(number, imsi):
@@ -39,7 +40,7 @@ class Asking:
             self._peer = None
             self.results.append(None)
             return None
-        place = frame.index(RESULT_CODE) + 8
+        place = frame.index(RESULT_CODE, 20) + len(RESULT_CODE)
         self.results.append(int.from_bytes(frame[place : place + 4], "big"))
         return self.results[-1]
 
