@@ -58,7 +58,7 @@ def run(
         raise CommandFailed(
             f"the store is damaged: {error}",
             where=settings.store.url,
-            to_do="docs/runbooks/store-damaged.md tells how to mend it; nothing was changed",
+            to_do="docs/runbooks/store-unavailable.md tells how to mend it; nothing was changed",
         ) from None
     except StoreError as error:
         raise CommandFailed(
