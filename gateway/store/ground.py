@@ -37,8 +37,9 @@ class Ground:
     def __init__(self, store: Path | None, alarm: Callable[[str, str], None] = lambda _event, _detail: None) -> None:
         """Take the store's path; its file is the one that is there now."""
         self._files = family(store) if store is not None else None
+        self._paths = {name: str(file) for name, file in (self._files or {}).items()}
         self._alarm, self._turn = alarm, threading.Lock()
-        self._store = _identity(self._files["store"]) if self._files else None
+        self._store = _identity(self._paths["store"]) if self._files else None
         self._wal: Identity | None = None
         self.lost: StoreError | None = None
         """What was found, if anything: nothing is read or written any more."""
@@ -51,7 +52,7 @@ class Ground:
     def hold(self) -> None:
         """Note which write-ahead log a writing connection has opened; it is this one as long as the connection lives."""
         if self._files:
-            self._wal = _identity(self._files["wal"])
+            self._wal = _identity(self._paths["wal"])
 
     def let_go(self) -> None:
         """The writing connection is closed: its log may be removed, and made anew."""
@@ -63,7 +64,7 @@ class Ground:
             raise type(self.lost)(str(self.lost))
         if self._files:
             for name, known in (("store", self._store), ("wal", self._wal)):
-                if known is not None and (found := _identity(self._files[name])) != known:
+                if known is not None and (found := _identity(self._paths[name])) != known:
                     if name == "wal" and self._wal is None:
                         continue  # let go of meanwhile, by another thread
                     what = "is gone" if found is None else "is another file now"
@@ -91,7 +92,7 @@ class Ground:
             self._files["damaged"].unlink(missing_ok=True)
 
 
-def _identity(path: Path) -> Identity | None:
+def _identity(path: str) -> Identity | None:
     try:
         found = os.stat(path)  # noqa: PTH116  (a third of the time, before and after each batch)
     except OSError:
