@@ -36,8 +36,6 @@ MAX_BATCH = 256
 MAX_WAITING = 8192
 IDS_LEFT = BLOCK // 2
 """A batch never begins with fewer identifiers than this in its node's block."""
-ASK_SECONDS = 0.05
-"""How old a look at the store's files may be for a batch to begin; after its commit there is a fresh one in any case."""
 ATTEMPTS = 4
 """How often a batch runs when the server chose it as a deadlock's victim."""
 
@@ -103,7 +101,6 @@ class Lane:
         self._thread = threading.Thread(target=self._run, name="write-lane", daemon=True)
         self._connection: Connection | None = None
         self._fault = UnitPoisoned("nothing failed yet")
-        self._asked = float("-inf")
         self.counters = LaneCounters()
 
     def start(self) -> None:
@@ -221,7 +218,7 @@ class Lane:
     def _transact(self, jobs: list[Job]) -> None:
         ceiling = self._node.ceiling
         try:
-            self._look_around()
+            self._ground.check()
             transaction = self._work(jobs)
             try:
                 transaction.commit()
@@ -233,13 +230,6 @@ class Lane:
         except BaseException:
             self._node.ceiling = ceiling  # the block that this batch wrote down may be gone with it
             raise
-
-    def _look_around(self) -> None:
-        """Ask the ground before a batch, unless it was asked after the last one a moment ago."""
-        now = self._monotonic()
-        if self._ground.lost is not None or now - self._asked >= ASK_SECONDS:
-            self._ground.check()
-        self._asked = now
 
     def _work(self, jobs: list[Job]) -> RootTransaction:
         fresh = self._connection is None
