@@ -46,7 +46,7 @@ class Listening(msgspec.Struct, frozen=True):
     observe_session_request: Callable[[str, str], None]
     alarm: Callable[[str, Mapping[str, object]], None]
     on_event: Callable[[NodeEvent | LinkEvent | QueryEvent], None]
-    background: Background
+    background: Background | None = None
 
 
 def make_charging_desk(house: House, settings: Diameter, listening: Listening) -> ChargingDesk:
