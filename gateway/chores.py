@@ -1,12 +1,13 @@
 """What the gateway does at intervals: supervise sessions, publish a month's sums of giving, expire texts and ask for silent
-ones, sweep what is past its retention."""
+ones, sweep what is past its retention, and see that the store is still what it was."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from gateway.background import Background
 from gateway.charging.supervision import ExpireSession, overdue
 from gateway.charity.accrued import MonthReader, PublishMonth
 from gateway.house import House
@@ -14,6 +15,7 @@ from gateway.messaging.exchange import Exchange
 from gateway.messaging.reading import count_open
 from gateway.messaging.sweeping import SweepMessaging
 from gateway.sims.conductor import Conductor
+from gateway.store.batch import Batch
 from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
 from gateway.store.sweeper import Sweep
 from gateway.store.waiting import submit
@@ -29,11 +31,24 @@ COUNT_SECONDS = 5.0
 COUNT_SHARE = 20
 """Open texts are counted again after this many times the time that counting took, lest a long queue costs a core."""
 LAG_SECONDS = 0.5
-Work = Callable[[], Coroutine[Any, Any, None]]
+WATCH_SECONDS = 1.0
+INSPECT_SECONDS = 5.0
+INSPECT_SHARE = 20
+"""The store is read back from the disk again after this many times the time that it took, lest a large one costs a core."""
+
+
+class Probe:
+    """A unit that does nothing: what becomes of it tells whether the store can be written again."""
+
+    alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = ()
+
+    def decide(self, _batch: Batch) -> None:
+        """Nothing."""
 
 
 class Chores:
-    """The gateway's timers; what one of them fails at is told, and tried again at its next turn."""
+    """The gateway's timers; what one of them fails at is told, and tried again at one of its next turns."""
 
     def __init__(
         self,
@@ -41,45 +56,41 @@ class Chores:
         exchange: Exchange,
         conductor: Conductor,
         alarm: Callable[[str, Mapping[str, object]], None],
+        background: Background,
     ) -> None:
         """Take what is worked on; nothing runs before `start`."""
         self._house, self._exchange, self._alarm = house, exchange, alarm
-        self._conductor = conductor
+        self._conductor, self._background = conductor, background
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._lag_due = float("inf")
         self.lag = 0.0
         """Seconds that the event loop was late at its last look."""
-        self._count_due = 0.0
+        self._count_due = self._inspect_due = 0.0
         self.open_texts: dict[str, int] = {}
         """Texts that have not come to their end, by state."""
 
     def start(self) -> None:
         """Start every timer."""
-        self._every(LAG_SECONDS, self._measure_lag)
-        self._every(SUPERVISION_SECONDS, self._supervise)
-        self._every(PUBLISH_SECONDS, self._publish_months)
-        self._every(EXPIRE_SECONDS, self._exchange.expire)
-        self._every(INQUIRE_SECONDS, self._exchange.inquire)
-        self._every(COUNT_SECONDS, self._count_texts)
-        self._every(SWEEP_SECONDS, self._sweep)
-        self._every(SWEEP_SECONDS, self._conductor.retire_due)
+        for name, seconds, work in (
+            ("measure_lag", LAG_SECONDS, self._measure_lag),
+            ("watch_store", WATCH_SECONDS, self._watch_store),
+            ("inspect_store", INSPECT_SECONDS, self._inspect_store),
+            ("supervise", SUPERVISION_SECONDS, self._supervise),
+            ("publish_months", PUBLISH_SECONDS, self._publish_months),
+            ("expire", EXPIRE_SECONDS, self._exchange.expire),
+            ("recover", EXPIRE_SECONDS, self._exchange.recover),
+            ("inquire", INQUIRE_SECONDS, self._exchange.inquire),
+            ("count_texts", COUNT_SECONDS, self._count_texts),
+            ("sweep", SWEEP_SECONDS, self._sweep),
+            ("retire_due", SWEEP_SECONDS, self._conductor.retire_due),
+        ):
+            self._tasks.append(self._background.every(name, seconds, work))
 
     def stop(self) -> None:
         """Stop every timer."""
         for task in self._tasks:
             task.cancel()
-
-    def _every(self, seconds: float, work: Work) -> None:
-        async def repeat() -> None:
-            while True:
-                await asyncio.sleep(seconds)
-                try:
-                    await work()
-                except (StoreError, OSError) as error:
-                    self._alarm("daemon.timer.failed", {"timer": work.__name__.lstrip("_"), "detail": str(error)})
-
-        self._tasks.append(asyncio.create_task(repeat(), name=work.__name__))
 
     async def _measure_lag(self) -> None:
         now = self._loop.time()
@@ -94,6 +105,26 @@ class Chores:
         self.open_texts = await asyncio.to_thread(self._house.read, lambda connection: count_open(connection, node))
         ended = self._loop.time()
         self._count_due = ended + COUNT_SHARE * (ended - began)
+
+    async def _watch_store(self) -> None:
+        """Look whether the store's files are still there, and whether a store that was in trouble can be written again."""
+        with suppress(StoreError):  # the ground and the lane tell of it themselves
+            await asyncio.to_thread(self._house.ground.check)
+            if self._house.lane.in_trouble:
+                await submit(self._house.lane, Probe())
+
+    async def _inspect_store(self) -> None:
+        """Read the store back from the disk, unless it was read lately for as long as it takes."""
+        began = self._loop.time()
+        if began < self._inspect_due or self._house.ground.lost is not None:
+            return
+        try:
+            await asyncio.to_thread(self._house.inspect)
+        except StoreError:
+            if self._house.ground.lost is None:
+                raise
+        ended = self._loop.time()
+        self._inspect_due = ended + INSPECT_SHARE * (ended - began)
 
     async def _supervise(self) -> None:
         now = self._house.clock()

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from prometheus_client.core import Metric
 
+from gateway.background import Background
 from gateway.charging.clients import Clients
 from gateway.charging.restarts import Restarts
 from gateway.chores import Chores
@@ -33,6 +34,7 @@ from gateway.ops.metric_sources import (
     order_metrics,
     peer_metrics,
     process_metrics,
+    task_metrics,
     text_metrics,
     trace_metrics,
 )
@@ -85,6 +87,7 @@ class Daemon:
         self._metrics = Metrics()
         self._troubles = Troubles()
         self._notify = Notify()
+        self._background = Background(self._alarm)
         self._stop = asyncio.Event()
         self._started_at = time.time()
         self._loop = asyncio.get_running_loop()
@@ -98,7 +101,6 @@ class Daemon:
         self._chores: Chores | None = None
         self._page: StatusPage | None = None
         self._reloading: Reloading | None = None
-        self._reloads: set[asyncio.Task[Any]] = set()
         self._draining: Draining | None = None
         self._traces = Traces(self._watch, wall_clock, self._loop.call_later, self._alarm)
         self._undecodable = Undecodable()
@@ -128,8 +130,8 @@ class Daemon:
             gc.freeze()  # what lives as long as the process is never looked through again
             announce("ready")
             self._notify.ready()
-            self._give_sign_of_life()
-            self._tell_what_is_held_back()
+            self._background.keep("signs of life", self._give_signs_of_life)
+            self._background.every("held-back log lines", INTERVAL, self._tell_what_is_held_back)
             await self._stop.wait()
         finally:
             await self._close()
@@ -137,7 +139,9 @@ class Daemon:
     async def _open(self) -> None:
         house, settings = self._house, self._settings
         metrics = self._metrics
-        listening = Listening(metrics.observe, metrics.observe_session_request, self._alarm, self._on_network)
+        listening = Listening(
+            metrics.observe, metrics.observe_session_request, self._alarm, self._on_network, self._background
+        )
         links = settings.smpp.links
         self._exchange = make_exchange(house, office(house, alphabet_of(links)), links, listening)
         await self._exchange.start()
@@ -149,15 +153,16 @@ class Daemon:
             self._clients = make_clients(house, settings.diameter, self._node, listening)
             await self._node.start()
         if settings.events.mqtt is not None:
-            self._forwarder = Forwarder(house, settings.events.mqtt, on_event=self._on_broker)
+            mqtt = settings.events.mqtt
+            self._forwarder = Forwarder(house, mqtt, on_event=self._on_broker, background=self._background)
             self._forwarder.start()
         self._conductor = make_conductor(house, self._exchange, self._clients, listening)
         self._conductor.start()
-        self._chores = Chores(house, self._exchange, self._conductor, self._alarm)
+        self._chores = Chores(house, self._exchange, self._conductor, self._alarm, self._background)
         self._metrics.collect_from(self._own_metrics)
         running = Running(house, self._exchange, self._conductor, charging, self._node, self._clients, self._restarts)
         self._reloading = Reloading(running, self._alarm)
-        self._draining = Draining(running, self._alarm, self._stop.set)
+        self._draining = Draining(running, self._alarm, self._stop.set, self._background)
         texts = Texts(house, self._exchange)
         sims = Sims(house, self._conductor)
         self._page = self._make_page(self._exchange, self._conductor, self._chores)
@@ -183,7 +188,9 @@ class Daemon:
 
     def _make_page(self, exchange: Exchange, conductor: Conductor, chores: Chores) -> StatusPage:
         parts = Parts(exchange, conductor, self._node, self._forwarder, lambda: chores.lag)
-        return StatusPage(Gatherer(self._house, self._metrics, self._troubles, parts, self._started_at))
+        return StatusPage(
+            Gatherer(self._house, self._metrics, self._troubles, parts, self._started_at), self._background
+        )
 
     async def _close(self) -> None:
         """Say goodbye to the peers while their answers still go out, then drain the lane; a step's failure stops no other."""
@@ -222,19 +229,19 @@ class Daemon:
     def _deliver(self, jobs: list[Job]) -> None:
         """Hand finished jobs from the lane's thread to the loop; after the loop has ended nobody waits for them."""
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(_finish, jobs)
+            self._loop.call_soon_threadsafe(_finish, self._loop, jobs)
 
     def _reload(self) -> None:
         """SIGHUP: what becomes of it is told in the log."""
-        task = self._loop.create_task(self._take_over(), name="reload")
-        self._reloads.add(task)
-        task.add_done_callback(self._reloads.discard)
+        self._background.once("reload", self._take_over)
 
     async def _take_over(self) -> None:
         if self._reloading is not None:
             self._notify.reloading()
-            await self._reloading.reload()
-            self._notify.ready()
+            try:
+                await self._reloading.reload()
+            finally:
+                self._notify.ready()
 
     def _alarm(self, event: str, fields: Mapping[str, object]) -> None:
         """Log an event that has a name in the catalogue, at its level there; what is worse than information is counted."""
@@ -265,26 +272,27 @@ class Daemon:
     def _live(self) -> dict[str, bool]:
         return {"event_loop": self._chores is not None and self._chores.lag < MAX_LAG, "store": self._house.lane.alive}
 
-    def _give_sign_of_life(self) -> None:
+    async def _give_signs_of_life(self) -> None:
         """Tell the service manager that we live, for as long as we do; it restarts us when the signs end."""
-        if self._notify.interval is not None:
+        while self._notify.interval is not None:
             if all(self._live().values()):
                 self._notify.alive()
-            self._loop.call_later(self._notify.interval, self._give_sign_of_life)
+            await asyncio.sleep(self._notify.interval)
 
-    def _tell_what_is_held_back(self) -> None:
+    async def _tell_what_is_held_back(self) -> None:
         """Give the log its due for as long as we live: the last of a storm is told even if nothing follows it."""
         self._teller.settle()
-        self._loop.call_later(INTERVAL, self._tell_what_is_held_back)
 
     def _ready(self) -> dict[str, bool]:
         return {
             "not_draining": not self._house.draining,
             "store": self._house.lane.alive and not self._house.lane.in_trouble,
+            **{f"task: {name}": False for name in self._background.failing},
         }
 
     def _own_metrics(self) -> Iterable[Metric]:
         yield from process_metrics(self._started_at, self._chores.lag if self._chores is not None else 0.0)
+        yield from task_metrics(self._background.surprises)
         yield from trace_metrics(self._traces)
         yield from lane_metrics(self._house.lane)
         if self._node is not None:
@@ -316,6 +324,10 @@ class Daemon:
         }
 
 
-def _finish(jobs: list[Job]) -> None:
+def _finish(loop: asyncio.AbstractEventLoop, jobs: list[Job]) -> None:
+    """Tell everybody what became of their units; an error of one of them keeps it from none of the others."""
     for job in jobs:
-        job.done(job.answer, job.error)
+        try:
+            job.done(job.answer, job.error)
+        except Exception as error:  # noqa: BLE001  (told as a crash of a callback)
+            loop.call_exception_handler({"message": f"the answer to {type(job.unit).__name__}", "exception": error})

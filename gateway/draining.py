@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.background import Background
 from gateway.ops.actions import ADMIN, VIEWER, AsyncAction, Caller, Params
 from gateway.ops.problems import bad_request
 from gateway.reloading import Running
+from gateway.store.errors import StoreError
 from gateway.store.tables import sessions
 
 LOOK_SECONDS = 0.5
@@ -23,28 +24,34 @@ FOLLOW_SECONDS = 0.5
 """How long whoever follows waits for the end of the waiting, before it is told how far things are."""
 DEFAULT_SECONDS = 60
 LONGEST_SECONDS = 86_400
+PATIENCE_SECONDS = 5.0
+"""How long a look at the store may take: one that hangs must not hold up the end."""
 
 
 class Left(msgspec.Struct, frozen=True):
-    """What still runs: open sessions of this node, parts of texts, orders that are being carried out."""
+    """What still runs: open sessions of this node, None while they cannot be counted; parts of texts; orders under way."""
 
-    sessions: int
+    sessions: int | None
     texts: int
     orders: int
 
     def __bool__(self) -> bool:
-        """Whether there is anything."""
-        return bool(self.sessions or self.texts or self.orders)
+        """Whether there is anything, for all that is known."""
+        return bool(self.sessions is None or self.sessions or self.texts or self.orders)
 
 
 class Draining:
     """The last phase before the end; it is entered once, and not left again."""
 
     def __init__(
-        self, running: Running, alarm: Callable[[str, Mapping[str, object]], None], end: Callable[[], None]
+        self,
+        running: Running,
+        alarm: Callable[[str, Mapping[str, object]], None],
+        end: Callable[[], None],
+        background: Background,
     ) -> None:
         """Take what runs; `end` stops the gateway."""
-        self._running, self._alarm, self._end = running, alarm, end
+        self._running, self._alarm, self._end, self._background = running, alarm, end, background
         self._loop = asyncio.get_running_loop()
         self._until = 0.0
         self._left: Left | None = None
@@ -80,7 +87,7 @@ class Draining:
         self._until = self._loop.time() + seconds
         self._alarm("daemon.draining", {"seconds": seconds})
         if self._task is None:
-            self._task = asyncio.create_task(self._wait(), name="draining")
+            self._task = self._background.keep("draining", self._wait)
 
     def cancel(self) -> None:
         """Wait no longer; the doors stay closed."""
@@ -98,11 +105,8 @@ class Draining:
 
     async def _wait(self) -> None:
         while self._loop.time() < self._until:
-            try:
-                self._left = await self._look()
-            except SQLAlchemyError:  # whatever runs then runs on; the time ends it
-                self._left = None
-            if self._left is not None and not self._left:
+            self._left = await self._look()
+            if not self._left:
                 break
             await asyncio.sleep(LOOK_SECONDS)
         if self._left:
@@ -118,6 +122,9 @@ class Draining:
             rows = select(func.count()).where(sessions.c.node == node, sessions.c.closed_at.is_(None))
             return connection.execute(rows.select_from(sessions)).scalar_one()
 
-        return Left(
-            await asyncio.to_thread(running.house.read, count), running.exchange.busy, running.conductor.running
-        )
+        found: int | None
+        try:
+            found = await asyncio.wait_for(asyncio.to_thread(running.house.read, count), PATIENCE_SECONDS)
+        except (StoreError, TimeoutError):  # whatever runs then runs on; the time ends it
+            found = None
+        return Left(found, running.exchange.busy, running.conductor.running)

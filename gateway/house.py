@@ -25,8 +25,10 @@ from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store import lock, nodes, schema
 from gateway.store.batch import Batch, Unit
-from gateway.store.engine import open_reader, open_writer, reading
+from gateway.store.engine import open_reader, open_writer, reading, sqlite_path, storing
 from gateway.store.errors import StoreError
+from gateway.store.ground import Ground
+from gateway.store.inspection import inspect
 from gateway.store.keys import Digests
 from gateway.store.lane import Job, Lane
 from protocols.smpp.alphabets import Alphabet
@@ -86,7 +88,8 @@ class House:
     ) -> None:
         """Take the store's lock, prepare its tables, enter as a node and start the lane.
 
-        Raises KeyInvalid, StoreLocked, SchemaMismatch, or the driver's own error where the server cannot be reached.
+        Raises KeyInvalid, or StoreError: StoreLocked, SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be
+        reached.
         """
         self.settings, self.clock, self._log = settings, clock, log
         self.draining = False
@@ -98,11 +101,13 @@ class House:
         self.digests, self._log_names = Digests(derive(key, DIGESTS)), Pseudonyms(key, LOGS)
         self._lock = lock.take(url, self.node_name)
         try:
-            self._writer, self._reader = open_writer(url), open_reader(url)
-            schema.prepare(self._writer)
-            with self._writer.begin() as connection:
+            Ground(sqlite_path(url)).prove(inspect)
+            _prepare(url)
+            self._writer, self._reader = open_writer(url, existing=True), open_reader(url)
+            self.ground = Ground(sqlite_path(url), alarm)
+            with storing(), self._writer.begin() as connection:
                 self.node = nodes.enter(connection, self.node_name, clock())
-            with self._writer.begin() as connection:
+            with storing(), self._writer.begin() as connection:
                 self.accounts = accounts.ensure(connection, account_names(settings.causes))
         except BaseException:
             self._lock.release()
@@ -116,6 +121,7 @@ class House:
             deliver=deliver,
             alarm=alarm,
             on_connect=self._lock.renew,
+            ground=self.ground,
         )
         self.lane.start()
 
@@ -160,9 +166,27 @@ class House:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Lend a connection for reports; it never waits for the lane."""
-        with reading(self._reader) as connection:
-            yield connection
+        """Lend a connection for reports; it never waits for the lane. StoreError where the store cannot be read."""
+        try:
+            self.ground.check()
+            with reading(self._reader) as connection:
+                yield connection
+        except StoreError as error:
+            self.ground.lose(error)
+            raise
+
+    def inspect(self) -> None:
+        """Read the store's files back from the disk; what is found wrong there stays wrong until the next start.
+
+        StoreError says what was found, or why they cannot be read now. A server's store is the server's to inspect.
+        """
+        if self.ground.store is not None:
+            try:
+                self.ground.check()
+                inspect(self.ground.store)
+            except StoreError as error:
+                self.ground.lose(error)
+                raise
 
     def run_all(self, units: Iterable[Unit[Any]]) -> list[Any]:
         """Put many units through the lane and give their answers, or the errors that kept them from being done, in order."""
@@ -190,6 +214,14 @@ class House:
         self._writer.dispose()
         self._reader.dispose()
         self._lock.release()
+
+
+def _prepare(url: str) -> None:
+    maker = open_writer(url)
+    try:
+        schema.prepare(maker)
+    finally:
+        maker.dispose()
 
 
 def office(house: House, alphabet: Alphabet) -> Office:

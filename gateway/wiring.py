@@ -8,6 +8,7 @@ from random import random
 
 import msgspec
 
+from gateway.background import Background
 from gateway.charging.answers import APPLICATION
 from gateway.charging.clients import Clients
 from gateway.charging.desk import CREDIT_CONTROL, ChargingDesk, Observed
@@ -40,12 +41,13 @@ PRODUCT = "TPO gateway"
 
 class Listening(msgspec.Struct, frozen=True):
     """Who is told: `observe` of each charging request, `observe_session_request` of each RAR and ASR, `alarm` of what a person
-    should see, `on_event` of the network."""
+    should see, `on_event` of the network; and `background`, who watches what runs beside it."""
 
     observe: Callable[[Observed], None]
     observe_session_request: Callable[[str, str], None]
     alarm: Callable[[str, Mapping[str, object]], None]
     on_event: Callable[[NodeEvent | LinkEvent | QueryEvent | TextEvent], None]
+    background: Background | None = None
 
 
 def make_charging_desk(house: House, settings: Diameter, listening: Listening) -> ChargingDesk:
@@ -100,6 +102,7 @@ def make_restarts(house: House, settings: Diameter, listening: Listening) -> Res
         read=house.read,
         clock=house.clock,
         alarm=listening.alarm,
+        background=listening.background,
     )
 
 
@@ -115,6 +118,7 @@ def make_exchange(house: House, office: Office, links: list[SmppLink], listening
         monotonic=time.monotonic,
         random=random,
         on_event=listening.on_event,
+        background=listening.background,
     )
 
 
@@ -131,6 +135,7 @@ def make_conductor(house: House, exchange: Exchange, clients: Clients | None, li
         abort=clients.end if clients is not None else _nobody,
         enqueue=exchange.enqueue,
         alarm=listening.alarm,
+        background=listening.background,
     )
 
 

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
+from gateway.background import Background
 from gateway.charging.listing import PAGE, open_at
 from gateway.charging.supervision import CloseLost
 from gateway.store.errors import StoreError
@@ -38,12 +40,13 @@ class Restarts:
         read: Callable[[Callable[[Connection], Any]], Any],
         clock: Callable[[], int],
         alarm: Callable[[str, dict[str, str]], None],
+        background: Background | None = None,
     ) -> None:
         """Start without knowing any peer."""
         self._lane, self._node, self._relays = lane, node, relays
         self._read, self._clock, self._alarm = read, clock, alarm
         self._states: dict[str, int] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = background or Background()
 
     def adopt(self, relays: frozenset[str]) -> None:
         """Take these peers for relays from now on."""
@@ -56,9 +59,7 @@ class Restarts:
         before = self._states.get(event.identity, event.origin_state_id)
         self._states[event.identity] = max(before, event.origin_state_id)
         if event.origin_state_id > before:
-            task = asyncio.get_running_loop().create_task(self._close(event.identity, self._clock()))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._background.once("close lost sessions", partial(self._close, event.identity, self._clock()))
 
     async def _close(self, peer: str, came_back: int) -> None:
         closed, after = 0, 0

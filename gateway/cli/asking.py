@@ -34,9 +34,7 @@ def asking(settings: Settings) -> Iterator[Ask]:
 
 @contextmanager
 def _own_house(settings: Settings) -> Iterator[Ask]:
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  (a daemon that runs needs none of this here)
-
-    from gateway.house import House  # noqa: PLC0415  (as above)
+    from gateway.house import House  # noqa: PLC0415  (a daemon that runs needs none of this here)
     from gateway.ops.actions import ACTIONS, ADMIN, Caller, perform  # noqa: PLC0415  (as above)
     from gateway.ops.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.ops.problems import Problem  # noqa: PLC0415  (as above)
@@ -50,7 +48,7 @@ def _own_house(settings: Settings) -> Iterator[Ask]:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreLocked as error:
         raise CommandFailed(str(error), to_do="wait for it to end, or ask the gateway that runs") from None
-    except (DBAPIError, OSError) as error:
+    except (StoreError, OSError) as error:
         raise CommandFailed(
             f"the store cannot be opened: {error}", where=settings.store.url, exit_code=ExitCode.UNREACHABLE
         ) from None

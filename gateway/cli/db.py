@@ -49,7 +49,9 @@ def backup(
     try:
         size = copy(store, file.absolute(), _progress)
     except FileExistsError:
-        raise CommandFailed("the file is there already", where=str(file), to_do="name a new one") from None
+        raise CommandFailed(
+            "the file is there already, or is one of the store's own", where=str(file), to_do="name a new one"
+        ) from None
     except OSError as error:
         raise CommandFailed(
             f"it cannot be written: {error.strerror}", where=str(file), to_do="name another one"
@@ -74,13 +76,11 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     Examples:
       tpo db upgrade
     """
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  (`tpo --help` starts faster)
-
-    from gateway.house import digest_key  # noqa: PLC0415  (as above)
+    from gateway.house import digest_key  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store import lock, schema  # noqa: PLC0415  (as above)
     from gateway.store.engine import open_writer  # noqa: PLC0415  (as above)
-    from gateway.store.errors import SchemaMismatch, StoreLocked  # noqa: PLC0415  (as above)
+    from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 
     settings = invocation.of(ctx).settings
     node = settings.diameter.identity if settings.diameter else "gateway"
@@ -88,12 +88,18 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
         held = lock.take(settings.store.connect_url, node)
     except StoreLocked as error:
         raise CommandFailed(str(error), to_do="stop the gateway first") from None
+    except StoreError as error:
+        raise CommandFailed(f"the store cannot be reached: {error}", exit_code=ExitCode.UNREACHABLE) from None
     try:
-        before, after = schema.upgrade(open_writer(settings.store.connect_url), digest_key(settings))
+        before, after = schema.upgrade(open_writer(settings.store.connect_url, existing=True), digest_key(settings))
     except (SchemaMismatch, KeyInvalid) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
-    except DBAPIError as error:
-        raise CommandFailed(f"the store cannot be upgraded: {error.orig}", exit_code=ExitCode.UNREACHABLE) from None
+    except StoreError as error:
+        raise CommandFailed(
+            f"the store cannot be upgraded: {error}",
+            where=settings.store.url,
+            to_do="see that `store.url` is right; where there is no store, `tpo run` makes one, of this version",
+        ) from None
     finally:
         held.release()
     emit({"before": before, "after": after}, as_json=as_json)

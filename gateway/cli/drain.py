@@ -53,17 +53,22 @@ def drain(
     if as_json:
         emit({"seconds": seconds, "left": left}, as_json=True)
         return
-    if any(left.values()):
+    if _any(left):
         complain(f"not finished, kept in the store: {_counts(left)}")
     sys.stdout.write(f"the gateway has left, after {seconds:g} s\n")
+
+
+def _any(left: dict[str, int | None]) -> bool:
+    """Whether anything runs; what the gateway cannot count just now may."""
+    return any(number is None or number for number in left.values())
 
 
 def _line(told: dict[str, Any]) -> str:
     left = told["left"]
     if left is None:
         return "draining"
-    return f"draining, still running: {_counts(left)}" if any(left.values()) else "draining, nothing runs any more"
+    return f"draining, still running: {_counts(left)}" if _any(left) else "draining, nothing runs any more"
 
 
-def _counts(left: dict[str, int]) -> str:
-    return ", ".join(f"{name}: {number}" for name, number in left.items())
+def _counts(left: dict[str, int | None]) -> str:
+    return ", ".join(f"{name}: {'unknown' if number is None else number}" for name, number in left.items())

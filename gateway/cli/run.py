@@ -31,7 +31,7 @@ def run(
     from gateway import logs  # noqa: PLC0415  (`tpo --help` starts faster without the daemon)
     from gateway.daemon import Daemon  # noqa: PLC0415  (as above)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
-    from gateway.store.errors import SchemaMismatch, StoreLocked  # noqa: PLC0415  (as above)
+    from gateway.store.errors import SchemaMismatch, StoreCorrupt, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 
     settings = invocation.of(ctx).settings
     if log_level not in logs.LEVELS:
@@ -53,6 +53,16 @@ def run(
     except StoreLocked as error:
         raise CommandFailed(
             str(error), where=settings.store.url, to_do="a gateway runs already; ask it with `tpo status`"
+        ) from None
+    except StoreCorrupt as error:
+        raise CommandFailed(
+            f"the store is damaged: {error}",
+            where=settings.store.url,
+            to_do="docs/runbooks/store-unavailable.md tells how to mend it; nothing was changed",
+        ) from None
+    except StoreError as error:
+        raise CommandFailed(
+            f"the store cannot be opened: {error}", where=settings.store.url, exit_code=ExitCode.UNREACHABLE
         ) from None
     except OSError as error:
         raise CommandFailed(

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from sqlalchemy import Connection
 
+from gateway.background import LAST_DELAY, Background, Backoff
 from gateway.events.broker import TIMEOUT, Broker, BrokerSettings
 from gateway.events.times import MICROSECONDS, rfc3339
 from gateway.events.waiting import MAX_ROWS, Backlog, MarkPublished, WaitingRow, backlog, read_waiting
@@ -24,9 +25,9 @@ from gateway.store.nodes import Node
 
 PAUSE: Final = 0.2
 """Seconds between two looks into the outbox while there is little in it: rows gather, and are marked together."""
+STORE_PAUSE: Final = 1.0
+"""Seconds until a store that could not be read is tried again; the lane and the counting tell of its trouble."""
 MEASURE_SECONDS: Final = 5.0
-FIRST_DELAY: Final = 0.5
-LAST_DELAY: Final = 30.0
 STOP_SECONDS: Final = 5.0
 
 
@@ -64,24 +65,6 @@ class ForwarderState(msgspec.Struct, frozen=True):
     last_error: str | None
 
 
-class Backoff:
-    """How long to wait before the next attempt: doubling from half a second to half a minute, give or take a half."""
-
-    def __init__(self, random: Random) -> None:
-        """Take the randomness that keeps many gateways from coming back at once."""
-        self._random, self._delay = random, FIRST_DELAY
-
-    def reset(self) -> None:
-        """Begin again with the shortest wait."""
-        self._delay = FIRST_DELAY
-
-    def next(self) -> float:
-        """Give the seconds to wait now."""
-        delay = self._delay * self._random.uniform(0.5, 1.5)
-        self._delay = min(2 * self._delay, LAST_DELAY)
-        return min(delay, LAST_DELAY)
-
-
 class Forwarder:
     """A task that publishes one node's events for as long as the gateway runs.
 
@@ -96,10 +79,11 @@ class Forwarder:
         on_event: Callable[..., None],
         random: Random | None = None,
         timeout: float = TIMEOUT,
+        background: Background | None = None,
     ) -> None:
         """Take the open store and the broker's settings; nothing runs before `start`."""
         self._store, self._settings, self._timeout = store, settings, timeout
-        self._on_event = on_event
+        self._on_event, self._background = on_event, background or Background()
         random = random or Random()  # noqa: S311  (jitter and a name, no secret)
         self._backoff = Backoff(random)
         self._client_id = f"tpo-{store.node_name[:40]}-{random.getrandbits(32):08x}"
@@ -112,7 +96,8 @@ class Forwarder:
 
     def start(self) -> None:
         """Begin; needs a running loop."""
-        self._tasks = [asyncio.create_task(work(), name=work.__name__) for work in (self._forward, self._measure)]
+        keep = self._background.keep
+        self._tasks = [keep("forward events", self._forward), keep("measure the outbox", self._measure)]
 
     async def stop(self, within: float = STOP_SECONDS) -> None:
         """Finish what is under way, for so many seconds at most, then let go."""
@@ -123,9 +108,7 @@ class Forwarder:
         measure.cancel()
         await asyncio.wait((forward,), timeout=within)
         forward.cancel()
-        for outcome in await asyncio.gather(forward, measure, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
+        await asyncio.gather(forward, measure, return_exceptions=True)
 
     def state(self) -> ForwarderState:
         """Tell how things stand; the backlog is a few seconds old at most."""
@@ -158,7 +141,7 @@ class Forwarder:
         self._connected_at = self._store.clock()
         self._on_event("events.broker.up", broker=self._address())
         while not self._stopping.is_set():
-            rows = await asyncio.to_thread(self._read)
+            rows = await self._read_rows(broker)
             acknowledged, error = await broker.publish(rows) if rows else ([], None)
             if acknowledged:
                 await self._mark(acknowledged)
@@ -168,6 +151,14 @@ class Forwarder:
                 raise error
             if len(rows) < MAX_ROWS:
                 await self._unless_stopping(broker.idle(PAUSE))
+
+    async def _read_rows(self, broker: Broker) -> list[WaitingRow]:
+        """Read what waits, again after a while where the store is in trouble: that is not the broker's fault."""
+        try:
+            return await asyncio.to_thread(self._read)
+        except StoreError:
+            await self._unless_stopping(broker.idle(STORE_PAUSE))
+            return []
 
     def _read(self) -> list[WaitingRow]:
         with self._store.reading() as connection:
@@ -229,8 +220,7 @@ class Forwarder:
 
     async def _measure(self) -> None:
         while True:
-            with suppress(StoreError):  # the lane tells of a store in trouble
-                self._backlog = await asyncio.to_thread(self._count)
+            self._backlog = await asyncio.to_thread(self._count)
             await asyncio.sleep(MEASURE_SECONDS)
 
     def _count(self) -> Backlog:

@@ -52,6 +52,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Work that is done at intervals failed, and is tried again; `timer` names it.",
         "If it goes on, look at the store and the broker.",
     ),
+    "daemon.task.failed": LogEvent(
+        "error",
+        "An error that nobody expected ended a background `task`; it is begun again, after ever longer waits if it goes on so.",
+        "Report it with its traceback: this is our fault. Five of a task within a minute take readiness (`/readyz` names it).",
+    ),
     "trace.started": LogEvent(
         "info",
         "Somebody (`by`) listens to what goes over the wire about `subject`; `content`: with numbers and texts in clear.",
@@ -350,6 +355,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "A batch couldn't be written, and was undone; its requests got no answer or a refusal, and come again.",
         "Look at the disk (full? read-only?) or the database server.",
         per_message=True,
+    ),
+    "store.corrupt": LogEvent(
+        "critical",
+        "The store was overwritten: `detail` says what no longer fits. Nothing is read or written until a restart, which first"
+        " reads all of the store and refuses to start while it is damaged.",
+        "Stop the gateway, keep a copy of all of the store's files, find out who wrote there, and mend or restore the store.",
+    ),
+    "store.replaced": LogEvent(
+        "critical",
+        "The store's file, or its log, was removed or replaced while the gateway had it open. Nothing is read or written any"
+        " more, not even if it comes back: only a restart looks at what is there.",
+        "Put back the file that was there (a removed one is still in /proc/PID/fd while the process lives), then restart.",
     ),
     "store.outcome_unknown": LogEvent(
         "critical",

@@ -7,11 +7,12 @@ that were out without an answer when the process or the link died are doubtful, 
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.background import Background
 from gateway.messaging import wire
 from gateway.messaging.accepting import Accepted, AcceptTexts, Draft, Refusal
 from gateway.messaging.arriving import Arrived, TakeArrival, opts
@@ -102,6 +103,7 @@ class Exchange:
         monotonic: Callable[[], float],
         random: Callable[[], float],
         on_event: Callable[[LinkEvent | QueryEvent | TextEvent], None],
+        background: Background | None = None,
     ) -> None:
         """Take the office, the lane and the links; `read` runs a function with a reading connection."""
         self._office, self._lane, self._read, self._node = office, lane, read, node
@@ -110,11 +112,17 @@ class Exchange:
         self._queue: deque[Waiting] = deque()
         self._read_up_to = 0
         self._more = self._filling = False
+        self._wanted = asyncio.Event()
+        self._background, self._filler = background or Background(), cast("asyncio.Task[None] | None", None)
+        self._unknown = 0
+        """Batches of unknown outcome that the store was read again after."""
         self._answers: list[Answer] = []
+        self._held: deque[list[Answer]] = deque()
         self._receipts: list[tuple[Receipt, Request]] = []
         self._again: dict[tuple[int, int], Waiting] = {}
         self._in_hand: dict[tuple[str, str, int], list[Request]] = {}
         self._out: dict[tuple[int, int], tuple[Waiting, _Line]] = {}
+        self._paused: dict[tuple[int, int], Waiting] = {}
         self._flush_due = False
         self._stopping = False
         self.sent = self.arrived = 0
@@ -162,9 +170,13 @@ class Exchange:
 
     @property
     def busy(self) -> int:
-        """How many parts wait in memory, are being written down, or are out without an answer; 1 if the store has more."""
+        """How many parts wait in memory, are being written down, or are out without an answer; 1 if the store has more.
+
+        What came of a part counts as well until it is written down.
+        """
         out = sum(line.link.state().unanswered for line in self._lines.values())
-        return len(self._queue) + len(self._out) + out + int(self._more or self._filling)
+        held = len(self._answers) + sum(map(len, self._held))
+        return len(self._queue) + len(self._out) + out + held + int(self._more or self._filling)
 
     def count_parts(self, body: str) -> int:
         """Count the parts that a text takes; LocalProtocolError where it cannot be sent at all."""
@@ -185,7 +197,9 @@ class Exchange:
         last = await asyncio.to_thread(self._read, lambda connection: last_arrival(connection, self._node))
         if last is not None:
             self._drops.restarted(last)
+        self._unknown = self._lane.counters.unknown
         await self._fill(first=True)
+        self._filler = self._background.keep("refill the queue", self._keep_filled)
         for line in self._lines.values():
             line.link.start()
 
@@ -193,6 +207,11 @@ class Exchange:
         """Send nothing further, take the answers to what is out, unbind."""
         self._stopping = True
         await asyncio.gather(*(line.link.stop(deadline) for line in self._lines.values()))
+        if self._filler is not None:
+            self._filler.cancel()
+        for answers in self._held:  # the lane may take them now
+            self._answers = answers + self._answers
+        self._held.clear()
         self._flush()
 
     def watch(self, tap: Tap | None) -> None:
@@ -288,15 +307,54 @@ class Exchange:
         self._flush_soon()
         self._pump()
 
+    async def _keep_filled(self) -> None:
+        """Refill the queue whenever it runs dry and the store has more, for as long as the gateway runs."""
+        while True:
+            self._wanted.clear()
+            if self._more and not self._queue and not self._stopping:
+                await self._refill()
+            else:
+                await self._wanted.wait()
+
     async def _refill(self) -> None:
         """Read the next texts that did not fit. What is accepted meanwhile waits in the store, lest any be passed over."""
+        self._more, self._filling = False, True
         try:
             await self._fill()
-        except SQLAlchemyError:
-            self._more = True
-            self._loop.call_later(RETRY_SECONDS, self._pump)
+        except BaseException:
+            self._more = True  # they are still there
+            raise
         finally:
             self._filling = False
+        self._ask()
+
+    async def recover(self) -> None:
+        """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody."""
+        unknown = self._lane.counters.unknown
+        if unknown == self._unknown or self._stopping:
+            return
+        after, up_to, known = 0, self._read_up_to, self._known()
+        while True:
+            rows = await asyncio.to_thread(self._read, partial(open_texts, node=self._node, after=after, limit=PAGE))
+            known |= self._known()
+            for row in rows:
+                text = from_row(tuple(row))
+                if text.id <= up_to:
+                    self._queue.extend(
+                        Waiting(text, number)
+                        for number, part in enumerate(text.parts)
+                        if part.step is Step.WAITING and (text.id, number) not in known
+                    )
+            if len(rows) < PAGE or rows[-1][0] >= up_to:
+                break
+            after = rows[-1][0]
+        self._unknown, self._more = unknown, True  # what came after `up_to` is read by its turn
+        self._pump()
+
+    def _known(self) -> set[tuple[int, int]]:
+        """Name the parts that are here, whatever is under way with them."""
+        queued = {waiting.key for waiting in self._queue}
+        return queued | set(self._out) | set(self._again) | set(self._paused)
 
     def _doubt(self, waiting: Waiting, link: str, *, left: bool = False) -> list[Answer]:
         """Say what becomes of a part that may have been sent or not, by the policy of its link.
@@ -326,10 +384,12 @@ class Exchange:
             line.paused += 1
 
         def over() -> None:
+            self._paused.pop(waiting.key, None)
             if line is not None:
                 line.paused -= 1
 
         waiting.pause(seconds, lambda: self._resend(waiting, link, error), over)
+        self._paused[waiting.key] = waiting
 
     def _resend(self, waiting: Waiting, link: str, error: str) -> None:
         self._again[waiting.key] = waiting
@@ -339,8 +399,7 @@ class Exchange:
         """Take as many parts as the links have room for, and have them written down before they go."""
         if self._stopping or not self._queue:
             if self._more and not self._stopping and not self._filling:
-                self._more, self._filling = False, True
-                self._refilling = self._loop.create_task(self._refill())
+                self._wanted.set()
             self._ask()
             return
         legs: list[Leg] = []
@@ -350,6 +409,8 @@ class Exchange:
             if line is None or rooms[line] <= 0:
                 break
             waiting = self._queue.popleft()
+            if (waiting.text.id, waiting.part) in self._out:
+                continue
             rooms[line] -= 1
             line.promised += 1
             legs.append(Leg(waiting.text.id, waiting.part, line.route.config.name))
@@ -546,11 +607,13 @@ class Exchange:
         self._pump()
 
     def _note_later(self, answers: list[Answer]) -> None:
-        def again() -> None:
-            self._answers = answers + self._answers
-            self._flush_soon()
+        self._held.append(answers)
+        self._loop.call_later(RETRY_SECONDS, self._note_again)
 
-        self._loop.call_later(RETRY_SECONDS, again)
+    def _note_again(self) -> None:
+        if self._held:
+            self._answers = self._held.popleft() + self._answers
+            self._flush_soon()
 
     def _note_receipts(self, receipts: list[tuple[Receipt, Request]]) -> None:
         def done(_moved: int) -> None:

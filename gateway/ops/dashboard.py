@@ -210,6 +210,11 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
         Plot("Event loop lag", {"{{instance}}": f"tpo_event_loop_lag_seconds{AT}"}, "s", red=0.25),
         Plot("Processors", {"{{instance}}": f"rate(tpo_cpu_seconds_total{AT}[$__rate_interval])"}, red=0.95),
         Plot("Memory", {"{{instance}}": f"tpo_resident_memory_bytes{AT}"}, "bytes"),
+        Plot(
+            "Background tasks begun again, in an hour",
+            {"{{task}}": f"sum by (task) (increase(tpo_task_surprises_total{AT}[1h])) > 0"},
+            red=1,
+        ),
     ),
 }
 

@@ -32,6 +32,9 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_cpu_seconds_total": Family(COUNTER, "Processor time that the process used"),
     "tpo_event_loop_lag_seconds": Family(GAUGE, "How late the event loop was at its last look, twice a second"),
     "tpo_alarms_total": Family(COUNTER, "Log events of level warning and above (docs/log-events.md)", ("event",)),
+    "tpo_task_surprises_total": Family(
+        COUNTER, "Background tasks that ended by an error that nobody expected, and were begun again", ("task",)
+    ),
     "tpo_traces_active": Family(GAUGE, "Traces that listen to what goes over the wire (docs/trace.md)"),
     # Charging
     "tpo_charging_requests_total": Family(

@@ -32,6 +32,11 @@ def process_metrics(started_at: float, lag: float) -> Iterable[Metric]:
         yield sample("tpo_resident_memory_bytes", pages * os.sysconf("SC_PAGESIZE"))
 
 
+def task_metrics(surprises: Mapping[str, int]) -> Iterable[Metric]:
+    """Tell which background tasks ended by surprise, and how often."""
+    yield family("tpo_task_surprises_total", [((task,), number) for task, number in surprises.items()])
+
+
 def trace_metrics(traces: Traces) -> Iterable[Metric]:
     """Tell how many traces listen."""
     yield sample("tpo_traces_active", traces.running)

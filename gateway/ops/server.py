@@ -1,8 +1,10 @@
 """The gateway's HTTP faces: health and metrics on TCP, the commands' actions on a Unix socket (0660, role by uid)."""
 
 import asyncio
+import errno
 import os
 import socket
+import stat
 import struct
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from gateway.house import House
 from gateway.ops import openapi
@@ -31,9 +32,11 @@ from gateway.ops.web_requests import (
     read_object,
 )
 from gateway.privacy.access import CAUSES
-from gateway.store.errors import StoreError, StoreUnavailable
+from gateway.store.errors import StoreError
 from gateway.store.private_files import make_folder
 
+PROBE_SECONDS = 1.0
+"""How long a socket that is there already may take to answer."""
 Health = Callable[[], dict[str, bool]]
 Status = Callable[[], dict[str, Any]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -66,6 +69,7 @@ class Server:
         self._routes, self._open_paths = routes, open_paths
         self._live, self._ready, self._status, self._alarm = live, ready, status, alarm
         self._listeners: list[Listener] = []
+        self._bound: tuple[int, int] | None = None
         self.port = 0
 
     async def start(self) -> None:
@@ -78,7 +82,9 @@ class Server:
         """Finish the requests at hand and unbind."""
         for listener in self._listeners:
             await listener.close()
-        self._house.settings.api.socket.unlink(missing_ok=True)
+        path = self._house.settings.api.socket
+        if self._bound is not None and _identity(path) == self._bound:  # and not somebody else's, put there since
+            path.unlink(missing_ok=True)
 
     async def _listen_tcp(self, host: str, port: int) -> int:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems, self._let_in])
@@ -96,7 +102,9 @@ class Server:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems])
         app.router.add_post("/v1/actions/{action}", self._act)
         self._listeners.append(Listener(app))
-        await self._listeners[-1].on_socket(_unix_listener(path))
+        listener = _unix_listener(path)
+        self._bound = _identity(path)
+        await self._listeners[-1].on_socket(listener)
 
     @web.middleware
     async def _problems(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -107,8 +115,6 @@ class Server:
             found = problem.with_traceback(None)  # it would keep what was read of the body for a collector to find
         except StoreError as error:
             found = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
-        except (OperationalError, InterfaceError):
-            found = Problem(HTTPStatus.SERVICE_UNAVAILABLE, StoreUnavailable.code, "the store can't be read now")
         except web.HTTPException as error:
             found = Problem(HTTPStatus(error.status), f"http.{error.status}", error.reason)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with us ends here, and the client learns that it is)
@@ -187,9 +193,9 @@ class Server:
 
 
 def _unix_listener(path: Path) -> socket.socket:
-    """Bind the socket that only root, our uid and our group may open; the store's lock says that nobody else listens."""
+    """Bind the socket that only root, our uid and our group may open; OSError says why it cannot be had."""
     make_folder(path.parent)
-    path.unlink(missing_ok=True)
+    _make_way(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o117)
     try:
@@ -197,6 +203,34 @@ def _unix_listener(path: Path) -> socket.socket:
     finally:
         os.umask(before)
     return listener
+
+
+def _make_way(path: Path) -> None:
+    """Remove a socket that a gateway which was killed left behind; OSError for whatever else is there, which is not touched."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "is there and no socket: name a free path in api.socket", str(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_SECONDS)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except OSError as error:
+            raise OSError(error.errno or errno.EADDRINUSE, "may be in use: nobody could be asked", str(path)) from error
+    raise OSError(errno.EADDRINUSE, "somebody listens there already: name another path in api.socket", str(path))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 async def _params(request: web.Request) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from gateway.rating.plans import Plan
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
 from gateway.settings.explain import Report, explain
 from gateway.settings.keywords_file import KEYWORDS_FILE, check_keywords, keywords_from
+from gateway.settings.own_files import check_files
 from gateway.settings.plans_file import PLANS_FILE, plans_from
 from gateway.settings.problems import ConfigInvalid, Problem, Severity, did_you_mean
 from gateway.settings.sanity import CHECKS, Found
@@ -85,7 +86,7 @@ class _Loading:
         self.file_reports: dict[str, Report] = {}
         value = self.report.document.value
         self.raw: dict[str, Any] = value if isinstance(value, dict) else {}
-        self.found = Found()
+        self.found = Found(folder=context.folder, files={"file": path})
 
     def settings(self) -> Settings:
         if not self.report.document.unreadable:
@@ -109,7 +110,7 @@ class _Loading:
         self.found.keywords = self._file("keywords", KEYWORDS_FILE, keywords_from)
         if self.context.for_client:
             return
-        for check in CHECKS:
+        for check in (*CHECKS, check_files):
             check(self.found, self.report)
         if "keywords" in self.file_reports:
             check_keywords(self.found, self.file_reports["keywords"])
@@ -148,6 +149,7 @@ class _Loading:
         if not path.is_file():
             self.report.error((name,), f"there is no file {path}")
             return None
+        self.found.files[name] = path
         self.file_reports[name] = Report(load_file(path))
         return self._entries(self.file_reports[name], shape, convert)
 

@@ -49,7 +49,8 @@ MIN_KEY: Final = 16
 
 
 class Found(msgspec.Struct):
-    """The sections that are valid in themselves; the others are None."""
+    """The sections that are valid in themselves; the others are None. And where the files are: the folder of gateway.yaml, and
+    the files of the configuration by their keys."""
 
     operator: Operator | None = None
     store: Store | None = None
@@ -66,6 +67,8 @@ class Found(msgspec.Struct):
     plans: dict[str, Plan] | None = None
     causes: dict[str, Cause] | None = None
     keywords: dict[str, KeywordBook] | None = None
+    folder: Path | None = None
+    files: dict[str, Path] = {}
 
 
 def check_listeners(found: Found, report: Report) -> None:

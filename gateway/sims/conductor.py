@@ -8,10 +8,12 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from gateway.background import Background
 from gateway.house import House
 from gateway.messaging.texts import Text
 from gateway.privacy.masks import mask
@@ -76,11 +78,13 @@ class Conductor:
         abort: Network,
         enqueue: Callable[[Sequence[Text]], None],
         alarm: Callable[[str, Mapping[str, object]], None],
+        background: Background | None = None,
     ) -> None:
         """Take the host of each plan, and the seconds that a notice of a swap has to arrive."""
         self._house, self._desks, self._terms = house, desks, terms
         self._plans, self._notice = plans, notice
         self._reauthorise, self._abort, self._enqueue, self._alarm = reauthorise, abort, enqueue, alarm
+        self._background = background or Background(alarm)
         self._running: dict[int, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._hints: dict[str, asyncio.Event] = {}
@@ -114,7 +118,7 @@ class Conductor:
             self._watch(left, None)
             self._watch(desks.values(), self._tap)
         if left:
-            task = asyncio.create_task(_close(left, list(self._running.values())), name="hosts that were left")
+            task = self._background.once("hosts that were left", partial(_close, left, list(self._running.values())))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
@@ -129,7 +133,7 @@ class Conductor:
 
     def start(self) -> None:
         """Go on with every open order."""
-        self._scanner = asyncio.create_task(self._scan(), name="orders")
+        self._scanner = self._background.keep("orders", self._scan)
 
     async def stop(self) -> None:
         """Leave every order where it stands."""
@@ -196,14 +200,10 @@ class Conductor:
             self._wake.clear()
             taken = 0
             busy = set(self._running)  # what is read of these may be old when it is here
-            try:
-                for order in await asyncio.to_thread(self._house.read, lambda connection: self._due(connection, busy)):  # noqa: B023  (run before the next turn)
-                    if order.id not in self._running and len(self._running) < PAGE:
-                        task = asyncio.create_task(self._carry(order), name=f"order {order.id}")
-                        self._running[order.id] = task
-                        taken += 1
-            except Exception as error:  # noqa: BLE001  (a store in trouble must not end the work for good)
-                self._alarm("daemon.timer.failed", {"timer": "orders", "detail": type(error).__name__})
+            for order in await asyncio.to_thread(self._house.read, lambda connection: self._due(connection, busy)):  # noqa: B023  (run before the next turn)
+                if order.id not in self._running and len(self._running) < PAGE:
+                    self._running[order.id] = self._background.once("order", partial(self._carry, order))
+                    taken += 1
             if taken < PER_SCAN:
                 await wait_for(self._wake, SCAN_SECONDS)
 
@@ -321,14 +321,17 @@ class Conductor:
         numbers = {n for card in cards.values() for n in (card.iccid, card.imsi, card.msisdn) if n}
         if order.request.msisdn:
             numbers.add(order.request.msisdn)
-        effect: Effect = await self._submit(EFFECTS[move.step.name](order, move, self._terms, numbers))
-        if effect.texts:
-            self._enqueue(effect.texts)
+        unit = EFFECTS[move.step.name](order, move, self._terms, numbers)
+        effect: Effect = await submit(self._house.lane, unit, then=self._enqueue_texts)
         log = effect.order.steps[move.place]
         if log.mark is not Mark.SENT or effect.order.undoing or not effect.order.open:
             return effect.order
         await self._follow_up(move.step.name, effect)
         return await self._submit_order(EndStep(order.id, move))
+
+    def _enqueue_texts(self, effect: Effect) -> None:
+        if effect.texts:
+            self._enqueue(effect.texts)
 
     async def _follow_up(self, name: str, effect: Effect) -> None:
         """Do what a step of the house has to do outside the store; it is done again if the process dies meanwhile."""

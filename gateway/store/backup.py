@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.store.errors import StoreUnavailable
+from gateway.store.ground import family
+from gateway.store.inspection import read_only
 
 PAGES_A_STEP = 2000
 """Pages between two words of progress: 8 MB."""
@@ -18,11 +20,12 @@ PAGES_A_STEP = 2000
 def backup(store: Path, target: Path, progress: Callable[[float], None]) -> int:
     """Copy the store to a new file that only its owner may read; its size in octets.
 
-    `progress` is told the share that is done, 0 to 1. Raises FileExistsError where the target exists, OSError where it cannot
+    `progress` is told the share that is done, 0 to 1. Raises FileExistsError where the target exists or is one of the store's
+    own files, OSError where it cannot
     be written, and StoreUnavailable where the store cannot be read or the copy proves to be damaged.
     """
-    if target.exists():
-        raise FileExistsError(target)
+    if target.exists() or target.resolve() in family(store).values():
+        raise FileExistsError(target)  # or SQLite would take it for a part of the store: a log, a journal
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
@@ -40,7 +43,7 @@ def _copy(store: Path, partial: Path, progress: Callable[[float], None]) -> None
         progress(1.0 if not total else (total - remaining) / total)
 
     try:
-        source = sqlite3.connect(f"file:{store}?mode=ro", uri=True, isolation_level=None)
+        source = read_only(store)
         copy = sqlite3.connect(partial, isolation_level=None)
         try:
             source.execute("BEGIN")

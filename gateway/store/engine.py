@@ -2,6 +2,9 @@
 
 SQLite: WAL, synchronous=FULL, and BEGIN IMMEDIATE, since the driver's own default begins after the first SELECT and would
 silently lose updates. PostgreSQL: READ COMMITTED with row locks, so that what is read after a lock is current.
+
+An SQLite file is made by whoever prepares a store, and by nobody else: to readers and to the write lane one that is gone is
+an error, not an empty store.
 """
 
 import sqlite3
@@ -9,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from gateway.store.errors import StoreUnavailable
+from gateway.store.driver_errors import classify, is_of_driver
 from gateway.store.private_files import keep_private
 
 BUSY_TIMEOUT_S = 30.0
@@ -22,32 +25,46 @@ CHECKPOINT_PAGES = 4000
 """WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""
 
 
-def open_writer(url: str) -> Engine:
-    """Make the engine of the write lane; its transactions take the write lock when they begin."""
+def open_writer(url: str, *, existing: bool = False) -> Engine:
+    """Make the engine of a writer; its transactions take the write lock when they begin.
+
+    With `existing` an SQLite file that is not there is an error; else it is made.
+    """
     store = sqlite_path(url)
     if store is not None:
-        keep_private(store)
-    return _open(url, begin="BEGIN IMMEDIATE")
+        keep_private(store, create=not existing)
+    engine = _open(url, begin="BEGIN IMMEDIATE", mode="rw" if existing else "rwc")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite_writer)
+    return engine
 
 
 def open_reader(url: str) -> Engine:
     """Make the engine for reports; its transactions see one snapshot and never write."""
-    engine = _open(url, begin="BEGIN")
+    engine = _open(url, begin="BEGIN", mode="rw")
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only=ON"))
+        event.listen(engine, "connect", lambda raw, _: _set(raw, "query_only=ON"))
         return engine
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Lend a connection whose reads all see one snapshot; StoreUnavailable if the store is in trouble meanwhile."""
+    """Lend a connection whose reads all see one snapshot; a driver's error in the block becomes a StoreError."""
+    with storing(), engine.connect() as connection:
+        yield connection
+        connection.rollback()
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Turn a driver's error in the block into the StoreError that it means; others pass."""
     try:
-        with engine.connect() as connection:
-            yield connection
-            connection.rollback()
-    except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(str(error.orig)) from error
+        yield
+    except Exception as error:
+        if is_of_driver(error):
+            raise classify(error) from error
+        raise
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -56,12 +73,15 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
-def _open(url: str, *, begin: str) -> Engine:
+def _open(url: str, *, begin: str, mode: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(
-            parsed, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
-        )
+        file = f"file:{quote(str(sqlite_path(url)))}?mode={mode}"
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(file, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+
+        engine = create_engine(parsed, poolclass=NullPool, creator=connect)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
@@ -70,13 +90,14 @@ def _open(url: str, *, begin: str) -> Engine:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401  (SQLAlchemy's pool record, unused)
     connection.isolation_level = None
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        f"wal_autocheckpoint={CHECKPOINT_PAGES}",
-        "foreign_keys=ON",
-        "cache_size=-65536",
-        "temp_store=MEMORY",
-        "secure_delete=ON",  # what was deleted or written over is not to be read from a free page
-    ):
+    _set(connection, "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY")
+
+
+def _prepare_sqlite_writer(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401  (as above)
+    wal = ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={CHECKPOINT_PAGES}")
+    _set(connection, *wal, "secure_delete=ON")  # what was deleted is not to be read from a free page
+
+
+def _set(connection: sqlite3.Connection, *pragmas: str) -> None:
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")

@@ -27,6 +27,24 @@ class StoreUnavailable(StoreError):
     code = "store.unavailable"
 
 
+class StoreConflict(StoreUnavailable):
+    """The server gave this transaction up for another's sake; run again, it may go through."""
+
+    code = "store.conflict"
+
+
+class StoreCorrupt(StoreUnavailable):
+    """What is on the disk is no longer what was written there."""
+
+    code = "store.corrupt"
+
+
+class StoreReplaced(StoreUnavailable):
+    """Where the store was there is none now, or another one: what is written would not be found again."""
+
+    code = "store.replaced"
+
+
 class OutcomeUnknown(StoreError):
     """The commit neither succeeded nor failed for certain; nothing may be answered, the peer has to ask again."""
 
@@ -34,7 +52,7 @@ class OutcomeUnknown(StoreError):
 
 
 class UnitPoisoned(StoreError):
-    """This unit alone cannot be decided or saved; its neighbours were committed without it."""
+    """This unit alone cannot be decided, saved or read, and the fault is its own; its neighbours were committed without it."""
 
     code = "store.unit_poisoned"
 

@@ -3,30 +3,34 @@
 One thread owns the writing connection. While one batch commits, the next gathers. A batch is one transaction and one
 fsync: load what its units touch, decide each in its order of arrival, save, commit, and only then hand out the answers.
 If a unit fails, the batch is rolled back and its units run one by one, so that the culprit alone is refused. If the
-outcome of a commit is unknown, every unit of it gets OutcomeUnknown: nobody may be answered.
+outcome of a commit is unknown, every unit of it gets OutcomeUnknown: nobody may be answered. Whether an error is the unit's
+or the store's is said by gateway.store.driver_errors, and nowhere else.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Engine, RootTransaction
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from gateway.store.batch import Batch, Unit
+from gateway.store.driver_errors import classify, is_undone
 from gateway.store.errors import (
     LaneClosed,
     LaneOverloaded,
     OutcomeUnknown,
+    StoreConflict,
     StoreError,
     StoreLocked,
     StoreUnavailable,
     UnitExpired,
     UnitPoisoned,
 )
-from gateway.store.nodes import BLOCK, Node, extend
+from gateway.store.ground import Ground
+from gateway.store.nodes import BLOCK, Node, extend, verify
 
 MAX_BATCH = 256
 MAX_WAITING = 8192
@@ -57,6 +61,8 @@ class LaneCounters(msgspec.Struct):
     poisoned: int = 0
     expired: int = 0
     failed_batches: int = 0
+    unknown: int = 0
+    """Of the failed ones those whose commit may have gone through."""
 
 
 class Lane:
@@ -64,7 +70,8 @@ class Lane:
 
     `deliver` gets the finished jobs of a batch, in order, on the lane's thread, and has to call `finish` on each (an event
     loop does so by one call_soon_threadsafe a batch). `alarm` is told of poisoned units and of a store in trouble.
-    `on_connect` is called before the lane connects, at first and after trouble; it may raise StoreLocked.
+    `on_connect` is called before the lane connects, at first and after trouble; it may raise StoreLocked. `ground` is asked
+    before each batch, and after its commit, whether what is written will be found again.
     """
 
     def __init__(
@@ -77,6 +84,7 @@ class Lane:
         deliver: Callable[[list[Job]], None] | None = None,
         alarm: Callable[[str, str], None] = lambda _event, _detail: None,
         on_connect: Callable[[], None] = lambda: None,
+        ground: Ground | None = None,
         max_batch: int = MAX_BATCH,
         max_waiting: int = MAX_WAITING,
     ) -> None:
@@ -85,13 +93,14 @@ class Lane:
         self._clock, self._monotonic = clock, monotonic
         self._deliver = deliver or _finish_all
         self._alarm, self._on_connect = alarm, on_connect
+        self._ground = ground or Ground(None)
         self._max_batch, self._max_waiting = max_batch, max_waiting
         self._waiting: deque[Job] = deque()
         self._wake = threading.Condition()
         self._closing = self._in_trouble = False
         self._thread = threading.Thread(target=self._run, name="write-lane", daemon=True)
         self._connection: Connection | None = None
-        self._last_error: Exception = StoreUnavailable("nothing failed yet")
+        self._fault = UnitPoisoned("nothing failed yet")
         self.counters = LaneCounters()
 
     def start(self) -> None:
@@ -135,8 +144,8 @@ class Lane:
 
     @property
     def in_trouble(self) -> bool:
-        """Whether the last batch failed for the store's sake."""
-        return self._in_trouble
+        """Whether the last batch failed for the store's sake, or no further one will be written."""
+        return self._in_trouble or self._ground.lost is not None
 
     def close(self) -> None:
         """Take no more units, finish those that wait, and return when the last is committed."""
@@ -189,22 +198,16 @@ class Lane:
         for attempt in range(ATTEMPTS):
             try:
                 self._transact(jobs)
-            except OutcomeUnknown as error:
-                self._fail(jobs, error, "store.outcome_unknown")
-            except StoreLocked as error:
-                self._fail(jobs, StoreUnavailable(str(error)), "store.unavailable")
-            except DBAPIError as error:
-                self._rollback()
-                if _is_deadlock(error) and attempt + 1 < ATTEMPTS:
-                    continue
-                if not isinstance(error, (OperationalError, InterfaceError)):
-                    self._last_error = error
-                    return False
-                self._fail(jobs, StoreUnavailable(str(error.orig)), "store.unavailable")
             except Exception as error:  # noqa: BLE001  (whatever a unit raises refuses that unit, never the lane)
+                trouble = self._ground.lose(classify(error))
                 self._rollback()
-                self._last_error = error
-                return False
+                if isinstance(trouble, StoreConflict) and attempt + 1 < ATTEMPTS:
+                    continue
+                if isinstance(trouble, UnitPoisoned):
+                    self._fault = trouble
+                    self._fault.__cause__ = error
+                    return False
+                self._fail(jobs, trouble)
             else:
                 self._in_trouble = False
                 self.counters.batches += 1
@@ -215,18 +218,26 @@ class Lane:
     def _transact(self, jobs: list[Job]) -> None:
         ceiling = self._node.ceiling
         try:
+            self._ground.check()
             transaction = self._work(jobs)
             try:
                 transaction.commit()
-            except (OperationalError, InterfaceError) as error:
-                raise OutcomeUnknown(str(error.orig)) from error
+                self._ground.check()
+            except Exception as error:
+                if is_undone(error):
+                    raise
+                raise OutcomeUnknown(str(self._ground.lose(classify(error)))) from error
         except BaseException:
             self._node.ceiling = ceiling  # the block that this batch wrote down may be gone with it
             raise
 
     def _work(self, jobs: list[Job]) -> RootTransaction:
+        fresh = self._connection is None
         connection = self._connect()
         transaction = connection.begin()
+        if fresh:
+            self._ground.hold()
+            verify(connection, self._node)
         if self._node.ceiling - self._node.next_id < IDS_LEFT:
             extend(connection, self._node)
         batch = Batch(connection, self._node, self._clock())
@@ -237,19 +248,21 @@ class Lane:
         return transaction
 
     def _poison(self, job: Job) -> None:
-        error = self._last_error
-        job.answer, job.error = None, UnitPoisoned(f"{type(error).__name__}: {error}")
-        job.error.__cause__ = error
+        job.answer, job.error = None, self._fault
         self.counters.poisoned += 1
-        self._alarm("store.unit.poisoned", f"{type(job.unit).__name__}: {type(error).__name__}: {error}")
+        self._alarm("store.unit.poisoned", f"{type(job.unit).__name__}: {self._fault}")
 
-    def _fail(self, jobs: list[Job], error: StoreError, event: str) -> None:
+    def _fail(self, jobs: list[Job], error: StoreError) -> None:
+        if isinstance(error, StoreLocked):
+            error = StoreUnavailable(str(error))
         for job in jobs:
             job.answer, job.error = None, error
         self._in_trouble = True
         self.counters.failed_batches += 1
         self._drop_connection()
-        self._alarm(event, str(error))
+        unknown = isinstance(error, OutcomeUnknown)
+        self.counters.unknown += unknown
+        self._alarm("store.outcome_unknown" if unknown else "store.unavailable", str(error))
 
     def _connect(self) -> Connection:
         if self._connection is None:
@@ -261,22 +274,18 @@ class Lane:
         try:
             if self._connection is not None:
                 self._connection.rollback()
-        except DBAPIError:
+        except Exception:  # noqa: BLE001  (a connection that cannot even do this is given up)
             self._drop_connection()
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
+        self._ground.let_go()
         if connection is not None:
-            connection.invalidate()
-            connection.close()
+            with suppress(Exception):  # it is given up, whatever it says
+                connection.invalidate()
+                connection.close()
 
 
 def _finish_all(jobs: list[Job]) -> None:
     for job in jobs:
         job.done(job.answer, job.error)
-
-
-def _is_deadlock(error: DBAPIError) -> bool:
-    """Tell a transaction that the server gave up for another's sake (SQLSTATE class 40)."""
-    state = getattr(error.orig, "sqlstate", None)
-    return isinstance(state, str) and state.startswith("40")

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from gateway.store.engine import sqlite_path
+from gateway.store.engine import sqlite_path, storing
 from gateway.store.errors import StoreLocked
+from gateway.store.ground import family
 from gateway.store.private_files import make_folder
 
 
@@ -65,7 +66,7 @@ class ServerLock:
             if not self._connection.closed:
                 self._connection.execute(text("SELECT 1"))
                 return
-        except DBAPIError:
+        except SQLAlchemyError:
             self._connection.invalidate()
             self._connection.close()
         self._connection = self._take()
@@ -86,6 +87,12 @@ class ServerLock:
 
 
 def take(url: str, node: str) -> Lock:
-    """Take the lock that this store's kind needs."""
+    """Take the lock that this store's kind needs: of the file itself, by whatever name it is reached.
+
+    StoreLocked where another process has it, another StoreError where the server cannot be reached.
+    """
     path = sqlite_path(url)
-    return FileLock(path.with_name(path.name + ".lock")) if path is not None else ServerLock(url, node)
+    if path is not None:
+        return FileLock(family(path)["lock"])
+    with storing():
+        return ServerLock(url, node)

@@ -7,6 +7,7 @@ down before it uses them, so that an identifier is never given twice, also not a
 import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
+from gateway.store.errors import StoreReplaced
 from gateway.store.tables import nodes
 
 SPAN_BITS = 40
@@ -53,3 +54,15 @@ def extend(connection: Connection, node: Node) -> None:
     """Write down the next block of identifiers before any of it is used."""
     node.ceiling += BLOCK
     connection.execute(update(nodes).where(nodes.c.id == node.id).values(next_id=node.ceiling))
+
+
+def verify(connection: Connection, node: Node) -> None:
+    """Make sure that a store which is connected to again is the one that was entered, and no older copy of it.
+
+    Raises StoreReplaced: else identifiers that were given out already would be given out once more.
+    """
+    row = connection.execute(select(nodes.c.name, nodes.c.next_id).where(nodes.c.id == node.id)).one_or_none()
+    if row is None or row.name != node.name or row.next_id < node.ceiling:
+        raise StoreReplaced(
+            f"node {node.name} did not enter this store, or entered it later: another one, or an old copy"
+        )

@@ -29,13 +29,16 @@ def make_folder(path: Path) -> None:
         folder.mkdir(FOLDER, exist_ok=True)
 
 
-def keep_private(store: Path) -> None:
-    """Make an SQLite file before SQLite does, or take from one that is there what others may do with it.
+def keep_private(store: Path, *, create: bool) -> None:
+    """Make an SQLite file before SQLite does, with `create`, and take from what is there what others may do with it.
 
     Where that is not ours to do, nothing happens: whoever opens the file next hears of it.
     """
-    with suppress(OSError):
-        os.close(os.open(store, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE))
+    if create:
+        with suppress(
+            OSError
+        ):  # one that is there is not opened: closing it would let go of the locks that SQLite has on it
+            os.close(os.open(store, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, FILE))
     for path in (store, *(store.with_name(store.name + end) for end in _BESIDE)):
         with suppress(OSError):
             mode = path.stat().st_mode & 0o777

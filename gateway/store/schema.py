@@ -8,14 +8,18 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
+from gateway.store.engine import storing
 from gateway.store.errors import SchemaMismatch
 
 _FOLDER = Path(__file__).parent / "migrations"
 
 
 def prepare(engine: Engine) -> None:
-    """Create the tables of an empty store; raise SchemaMismatch where they are older or newer than this program."""
-    with engine.begin() as connection:
+    """Create the tables of an empty store; raise SchemaMismatch where they are older or newer than this program.
+
+    StoreError where the store cannot be opened.
+    """
+    with storing(), engine.begin() as connection:
         if not inspect(connection).get_table_names():
             _upgrade(connection)
             return
@@ -30,10 +34,10 @@ def upgrade(engine: Engine, digest_key: bytes | None = None) -> tuple[str | None
     """Bring the tables to this program's version; gives the versions before and after.
 
     `digest_key` is that of `keys.Digests`: rows with numbers in clear are made into digests under it. Raises SchemaMismatch for
-    a version that this program never had, and for such rows without a key.
+    a version that this program never had, and for such rows without a key; StoreError where the store cannot be opened.
     """
     known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
-    with engine.begin() as connection:
+    with storing(), engine.begin() as connection:
         before = current(connection)
         if before is not None and before not in known:
             raise SchemaMismatch(

@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from gateway.background import Background
 from gateway.ops.page.gathering import Gatherer
 from gateway.ops.page.rendering import POLICY, document
 from gateway.ops.page.sampling import SECONDS
@@ -21,9 +22,9 @@ HEADERS: Final = {
 class StatusPage:
     """The page of one gateway; it shows ten minutes of rates from `start` on."""
 
-    def __init__(self, gatherer: Gatherer) -> None:
+    def __init__(self, gatherer: Gatherer, background: Background | None = None) -> None:
         """Take what gathers the figures."""
-        self._gatherer = gatherer
+        self._gatherer, self._background = gatherer, background or Background()
         self._tasks: list[asyncio.Task[None]] = []
 
     def routes(self) -> list[web.RouteDef]:
@@ -32,7 +33,7 @@ class StatusPage:
 
     def start(self) -> None:
         """Begin to take samples."""
-        self._tasks = [asyncio.create_task(self._sample(), name="status page: samples")]
+        self._tasks = [self._background.keep("status page: samples", self._sample)]
 
     def stop(self) -> None:
         """Take no more samples."""

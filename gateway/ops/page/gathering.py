@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.charity.accrued import published
 from gateway.charity.months import title
@@ -123,7 +122,7 @@ class Gatherer:
         try:
             names = {cause.id: cause.name for cause in self._house.settings.causes.values()}
             self._stored = await asyncio.to_thread(self._house.read, lambda connection: read_store(connection, names))
-        except (StoreError, SQLAlchemyError) as error:
+        except StoreError as error:
             self._stored = Stored(trouble=mask(str(error)) or type(error).__name__)
         finally:
             self._stored_at, self._reading = time.monotonic(), None

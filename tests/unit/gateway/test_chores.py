@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 from support.sim_house import settings_of
 
+from gateway.background import Background
 from gateway.charity.accrued import GRACE
 from gateway.charity.months import end_of, period_of
 from gateway.chores import Chores
@@ -57,7 +58,7 @@ def told(house):
 
 async def test_every_month_that_is_over_is_published_once_on_the_operators_clock(house):
     zone, alarms = ZoneInfo("Europe/London"), []
-    chores = Chores(house, None, None, lambda event, fields: alarms.append((event, fields)))
+    chores = Chores(house, None, None, lambda event, fields: alarms.append((event, fields)), Background())
     assert period_of(AT, zone) == "2023-11"
     charge(house, AT, 60)
     charge(house, end_of("2023-11", zone) + 1, 70)
@@ -74,7 +75,7 @@ async def test_every_month_that_is_over_is_published_once_on_the_operators_clock
 
 
 async def test_a_store_in_trouble_leaves_the_month_to_the_next_turn(house, monkeypatch):
-    chores = Chores(house, None, None, lambda *_: None)
+    chores = Chores(house, None, None, lambda *_: None, Background())
     charge(house, AT, 60)
     house.set_clock(AT + 60 * 86_400_000_000)
     with monkeypatch.context() as trouble:

@@ -146,7 +146,7 @@ class Restarted:
     async def up(self, identity, origin_state_id):
         """Tell that a peer came up, and wait for what follows."""
         self.restarts.note(PeerUp(identity, "host.example", "127.0.0.1", "test", origin_state_id, False))
-        await asyncio.gather(*self.restarts._tasks)
+        await asyncio.gather(*self.restarts._background._tasks)
 
 
 async def test_a_grown_origin_state_id_closes_what_the_peer_had_and_nothing_else(place):

@@ -963,7 +963,7 @@ async def test_a_store_in_trouble_does_not_end_the_scanning(place, monkeypatch):
 
     monkeypatch.setattr(conductor, "_due", fail_once)
     await place.until(lambda: place.alarms)
-    assert place.alarms == [("daemon.timer.failed", {"timer": "orders", "detail": "OSError"})]
+    assert place.alarms == [("daemon.timer.failed", {"timer": "orders", "detail": "the disk is away"})]
     await place.ends(await place.activate())
 
 

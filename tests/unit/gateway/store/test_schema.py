@@ -57,7 +57,8 @@ def test_a_version_that_this_program_never_had_is_not_upgraded(engine):
         assert schema.current(connection) == "9999"
 
 
-def test_a_file_with_other_tables_is_refused_and_not_touched(engine):
+def test_a_file_with_other_tables_is_refused_and_not_touched(engine, tmp_path):
+    (tmp_path / "t.db").touch()
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE somebody_elses (id INTEGER)"))
     with pytest.raises(SchemaMismatch, match="at version none"):

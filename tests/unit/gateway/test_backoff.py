@@ -3,7 +3,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.events.forwarder import LAST_DELAY, Backoff
+from gateway.background import LAST_DELAY, Backoff
 
 
 @given(st.integers())
