@@ -88,6 +88,9 @@ class Ground:
     def prove(self, inspect: Callable[[Path], None]) -> None:
         """Before a store is opened: where a damage was noted, `inspect` shows that it is mended, or raises what is damaged."""
         if self._files and self._files["damaged"].exists():
+            if not self._files["store"].exists():
+                note = self._files["damaged"]
+                raise StoreCorrupt(f"it was, says {note}, and is gone: restore it, or remove {note} for an empty store")
             inspect(self._files["store"])
             self._files["damaged"].unlink(missing_ok=True)
 

@@ -92,6 +92,10 @@ def test_a_damage_is_noted_beside_the_store_until_an_inspection_finds_none(store
     with pytest.raises(StoreCorrupt, match="still is"):
         Ground(store).prove(still)
     assert note.exists()
+    store.rename(store.with_name("away.db"))
+    with pytest.raises(StoreCorrupt, match="is gone: restore it, or remove"):
+        Ground(store).prove(inspect)
+    store.with_name("away.db").rename(store)
     Ground(store).prove(inspect)
     assert not note.exists()
     Ground(store).prove(still)  # which is not asked any more
