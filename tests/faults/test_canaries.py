@@ -151,6 +151,12 @@ def wrong_requests():
         "multiple_services_credit_control": (service((Used(cc_total_octets=10**12),)),),
     }
     yield {
+        "session_id": b"s;13 overdraws",
+        "cc_request_type": 2,
+        **mine,
+        "multiple_services_credit_control": (service((Used(cc_total_octets=50 * 10**9),)),),
+    }
+    yield {
         "session_id": b"s;14",
         "cc_request_type": 2,
         **mine,
@@ -170,6 +176,7 @@ def wrong_requests():
 
 EXPECTED_EVENTS = {
     "charging.answer.mismatch",
+    "charging.report.held",
     "charging.subscriber.mismatch",
     "charging.wallet.overdrawn",
     "config.warning",

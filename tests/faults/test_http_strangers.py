@@ -25,8 +25,9 @@ ROWS = subscribers(1)
 WANTED = MultipleServicesCreditControl(
     requested_service_unit=RequestedServiceUnit(cc_total_octets=1000), rating_group=10
 )
-GROWTH = 48 << 20
-"""Octets that the gateway may grow by for strangers; one body of theirs would unpack to 800 MiB."""
+GROWTH = 80 << 20
+"""Octets that the gateway may grow by meanwhile: the store's page cache (64 MiB) fills while it charges, the rest is for the
+strangers, of whom one body would unpack to 800 MiB."""
 BODIES = 8 * MAX_BODY * 9 // 8
 """What those with a token may have it hold beside: a body each, in a buffer that grows by an eighth."""
 

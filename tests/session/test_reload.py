@@ -233,9 +233,9 @@ async def test_keywords_causes_and_a_new_peer_are_there_after_a_reload(tmp_path)
         assert await let_in(desk, "new.host.example") == 2001
         pgw = await RawPeer.open(desk.diameter_port)
         assert await ask(pgw, 0, 1, b"s;1") == 2001
-        assert await ask(pgw, 1, 3, b"s;1", 50 * MEGABYTE) == 2001
+        assert await ask(pgw, 1, 3, b"s;1", 10 * MEGABYTE) == 2001
         await pgw.leave()
-        assert (await asyncio.to_thread(desk.balances))["cause:seagrass"] == "0.05"
+        assert (await asyncio.to_thread(desk.balances))["cause:seagrass"] == "0.01"
         desk.check()
 
 

@@ -70,7 +70,8 @@ async def test_a_suspended_line_sends_no_text_until_it_is_resumed(desk):
     [iccid] = await desk.take_in(9)
     _, taken = await desk.act("sim.activate", iccid=iccid, msisdn=NUMBER, plan="payg-gb", cause="wateraid", key="s")
     await desk.becomes(taken["order"], "done")
-    assert (await desk.act("subscriber.topup", number=NUMBER, amount="10.00", reference="shop-1"))[0] == 200
+    paid = {"number": NUMBER, "amount": "10.00", "currency": "GBP", "reference": "shop-1"}
+    assert (await desk.act("subscriber.topup", **paid))[0] == 200
     body = {"from": NUMBER, "to": "447700900200", "text": "hello"}
     status, sent = await desk.ask("/v1/sms", body)
     assert status == 202

@@ -37,7 +37,7 @@ def read(session, number, now):
     if number:
         message = ccr(UPDATE, number, service(10, [1000], ask=0), session=session)
     frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, encode(message))
-    return charging_request.read(decode(CreditControlRequest, frame), "pgw.host.example", now)
+    return charging_request.read(decode(CreditControlRequest, frame), "pgw.host.example", now, "GB")
 
 
 def answered(asked, left, answer, error):
