@@ -91,7 +91,7 @@ def import_subscribers(house: House, params: Params) -> dict[str, Any]:
     units = []
     for row in rows:
         try:
-            checked = read_row(row, plans, causes, house.settings.charging.wallet_limit)
+            checked = read_row(row, plans, causes)
         except RowInvalid as error:
             results.append(Enrolled("refused", None, str(error)))
         else:

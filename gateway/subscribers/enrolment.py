@@ -10,7 +10,7 @@ from gateway.charity.policies import WHOLE
 from gateway.ledger.accounts import OPENING
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
-from gateway.ledger.money import AmountInvalid, parse_amount
+from gateway.ledger.money import MICRO, AmountInvalid, parse_amount
 from gateway.rating.plans import Plan
 from gateway.store.batch import Batch, Shelf
 from gateway.store.keys import Digests, Kept, KeyShelf
@@ -20,6 +20,8 @@ from provisioning import identifiers
 from provisioning.errors import IdentifierInvalid
 
 SCOPE = "import"
+LARGEST_OPENING = 1_000_000 * MICRO
+"""Micro-units: what a line brings along may be more than `charging.wallet_limit` lets in, but not without end."""
 COLUMNS = ("msisdn", "imsi", "iccid", "plan", "cause", "balance")
 COLUMN_DIGITS = 16
 """Hexadecimal digits of a column's digest."""
@@ -58,17 +60,15 @@ class Enrolled(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def read_row(
-    row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: Iterable[str], wallet_limit: int
-) -> Enrolment:
-    """Check a CSV row; RowInvalid names the column at fault. A wallet holds at most `wallet_limit` micro-units."""
+def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: Iterable[str]) -> Enrolment:
+    """Check a CSV row; RowInvalid names the column at fault."""
     text = {name: (row.get(name) or "").strip() for name in COLUMNS}
     try:
         balance = _balance(text["balance"] or "0")
         if balance < 0:
             raise RowInvalid("balance: an opening balance is not negative")
-        if balance > wallet_limit:
-            raise RowInvalid("balance: it is more than a wallet may hold (charging.wallet_limit)")
+        if balance > LARGEST_OPENING:
+            raise RowInvalid(f"balance: an opening balance is at most {LARGEST_OPENING // MICRO}")
         if text["plan"] not in plans:
             raise RowInvalid(f"plan: {text['plan'][:32]!r} is none of {', '.join(sorted(plans))}")
         if text["cause"]:

@@ -20,10 +20,6 @@ ROW = {
 }
 
 
-LIMIT = 5_000_000_000
-"""Micro-units of a wallet."""
-
-
 @pytest.fixture
 def place(tmp_path):
     with charging_place(f"sqlite:///{tmp_path}/lines.db") as opened:
@@ -31,7 +27,7 @@ def place(tmp_path):
 
 
 def enrol(place, **changes):
-    row = read_row(ROW | changes, PLANS, CAUSES, LIMIT)
+    row = read_row(ROW | changes, PLANS, CAUSES)
     return place.lane.run(Enrol(row, "GBP", place.books, place.digests))
 
 
@@ -81,13 +77,13 @@ def test_a_number_that_somebody_has_is_refused(place, column):
         ("cause", "water", "choose among"),
         ("balance", "five", "no amount"),
         ("balance", "-1", "not negative"),
-        ("balance", "5000.01", "wallet_limit"),
-        ("balance", "999999999999", "wallet_limit"),
+        ("balance", "1000000.01", "at most 1000000"),
+        ("balance", "999999999999", "at most 1000000"),
     ],
 )
 def test_a_row_at_fault_names_its_column_and_never_the_whole_number(column, value, words):
     with pytest.raises(RowInvalid, match=words) as refused:
-        read_row(ROW | {column: value}, PLANS, CAUSES, LIMIT)
+        read_row(ROW | {column: value}, PLANS, CAUSES)
     assert column.lower() in str(refused.value).lower() or "cause" in str(refused.value)
     assert len(value) < 8 or value not in str(refused.value)
 
