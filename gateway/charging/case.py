@@ -68,16 +68,13 @@ class Case:
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
         self._shares = choice_at(profile.choices, request.as_of)
-        self._room: dict[str, int] = {}
+        said = request.traffic
+        self.traffic = said if said is not None else Traffic(session.traffic) if session.traffic else Traffic.OUTGOING
+        """What the request says of its direction and called party, or the session's last one that did."""
+        self._believed: dict[str, int] = {}
         self.entries: list[Entry] = []
         self.usage: list[UsageRecord] = []
         self.held: list[HeldReport] = []
-
-    @property
-    def traffic(self) -> Traffic:
-        """What the request says of its direction and called party, or the session's last one that did."""
-        said = self.request.traffic
-        return Traffic(self.session.traffic) if said is None else said
 
     def review(self, item: Item) -> tuple[Used, ...]:
         """Give the reported units that could have been used, and put the others aside for somebody to look at.
@@ -93,12 +90,6 @@ class Case:
                 place = len(self.held)
                 self.held.append(HeldReport(place, EXCESS, item.rating_group, used.octets, used.seconds, used.units))
         return tuple(sound)
-
-    def note_reports(self) -> None:
-        """Remember when each reporting rating group was heard of."""
-        for item in self.request.items:
-            if item.used:
-                self.session.group(item.rating_group).reported_at = self.now
 
     def sell_bundle(self, reports: list[tuple[Item, tuple[Used, ...]]]) -> None:
         """Sell the plan's bundle where priced units are used or wanted while none is in force, and the wallet can pay for it.
@@ -117,6 +108,7 @@ class Case:
     def charge(self, item: Item, reported: tuple[Used, ...]) -> None:
         """Charge the units of an item: from the bundle in force when they were used first, the rest by its price."""
         group = self.session.group(item.rating_group)
+        group.reported_at = self.now
         rate = self.rate(item)
         for used in reported:
             self._charge_used(used, group, rate, item.rating_group)
@@ -130,7 +122,7 @@ class Case:
 
     def could_be_wanted(self, item: Item, units: int) -> bool:
         """Tell whether a one-time event may be of so many units: as many as its session could report at once."""
-        return self.traffic is Traffic.EMERGENCY or units <= self._room_of(item)
+        return self.traffic is Traffic.EMERGENCY or units <= self._most(self.session.group(item.rating_group))
 
     def release(self, item: Item) -> None:
         """Give back what the item's grant held: its usage was reported, or a new grant takes its place."""
@@ -178,24 +170,22 @@ class Case:
         return Quota(wanted, final=False)
 
     def _could_be_used(self, used: Used, item: Item) -> bool:
-        quantity = used.quantity(self.request.service)
-        key, room = self.session.key(item.rating_group), self._room_of(item)
-        if not used.countable or quantity > room:
+        """Tell whether units could be used together with those that this request reported of their group before."""
+        key = self.session.key(item.rating_group)
+        together = used.quantity(self.request.service) + self._believed.get(key, 0)
+        group = self.session.group(item.rating_group)
+        grant = group.grants.get(item.grant_key)
+        within = grant is not None and together <= grant.paid + grant.covered
+        if not used.countable or not (within or together <= self._most(group)):
             return False
-        self._room[key] = room - quantity
+        self._believed[key] = together
         return True
 
-    def _room_of(self, item: Item) -> int:
-        """Give the units that this request may still report of an item's rating group."""
-        key = self.session.key(item.rating_group)
-        room = self._room.get(key)
-        if room is None:
-            terms, service = self.tariff.terms, self.request.service
-            group = self.session.group(item.rating_group)
-            granted = sum(grant.paid + grant.covered for grant in group.grants.values())
-            room = max(granted + terms.tolerance * terms.slice(service), terms.carried(service, self._elapsed(group)))
-            self._room[key] = room
-        return room
+    def _most(self, group: Group) -> int:
+        """Give the most units that this request may report of a rating group."""
+        terms, service = self.tariff.terms, self.request.service
+        granted = sum(grant.paid + grant.covered for grant in group.grants.values())
+        return max(granted + terms.tolerance * terms.slice(service), terms.carried(service, self._elapsed(group)))
 
     def _elapsed(self, group: Group) -> int:
         """Give the time (microseconds) in which a group's report may have come together.

@@ -144,7 +144,6 @@ def _serve(case: Case, node: int) -> Decision:
         if item.used:
             case.charge(item, used)
             case.release(item)
-    case.note_reports()
     results = [_answer_item(case, item) for item in request.items]
     session.node, session.peer, session.realm = node, request.peer, request.realm
     session.traffic = case.traffic
