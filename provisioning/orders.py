@@ -15,7 +15,7 @@ import msgspec
 from provisioning.errors import ProvisioningError
 from provisioning.hosts.interface import Access, Condition
 from provisioning.hosts.ownership import Claim
-from provisioning.life import Trigger
+from provisioning.sim_lifecycle import Trigger
 
 ATTEMPTS: Final = 12
 """How often a step is tried until a person has to look at it."""

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulators.alone import chosen, scenario_of
-from simulators.ending import ExitCode, fail
+from simulators.exit import ExitCode, fail
 from simulators.host_api_command import host_api
 from simulators.smsc_command import smsc
+from simulators.standalone import chosen, scenario_of
 
 if TYPE_CHECKING:
     from simulators.customers import Customer

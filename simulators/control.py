@@ -13,9 +13,9 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from simulators.fault_rates import FaultsUnreadable, check_shares
 from simulators.host_api import HostApi
 from simulators.host_faults import Fault
-from simulators.shares import FaultsUnreadable, check_shares
 from simulators.smsc import Smsc
 from simulators.smsc_faults import SmscFault
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from simulators.beside import Beside, CommandRefused
 from simulators.customers import Customer
+from simulators.gateway_process import Beside, CommandRefused
 from simulators.host_api import HostApi
 from simulators.pgw import Pgw
 from simulators.session import Demand

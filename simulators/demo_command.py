@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulators.ending import ExitCode
+from simulators.exit import ExitCode
 
 if TYPE_CHECKING:
     from simulators.demo import Step

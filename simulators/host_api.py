@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from protocols.rate import TokenBucket
+from protocols.rate_limit import TokenBucket
 from simulators.host_callbacks import Callbacks
 from simulators.host_faults import Fault, Faults
 from simulators.host_services import Inventory, Refusal, Resource, check_change, check_new, order_of

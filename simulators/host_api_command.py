@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from simulators.alone import chosen, scenario_of, serve_alone
-from simulators.ending import fail
+from simulators.exit import fail
+from simulators.standalone import chosen, scenario_of, serve_alone
 
 
 def host_api(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from simulators.shares import FaultsUnreadable, Shares, read_shares
+from simulators.fault_rates import FaultsUnreadable, Shares, read_shares
 
 __all__ = ["ANY_CALL", "Fault", "Faults", "FaultsUnreadable", "read_faults"]
 

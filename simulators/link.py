@@ -15,7 +15,7 @@ from protocols.diameter.identity import Application, Limits, NodeIdentity, encod
 from protocols.diameter.inbound import Inbound
 from protocols.diameter.messages import CREDIT_CONTROL_APPLICATION, CreditControlRequest
 from protocols.diameter.outbound import EndToEndIds
-from protocols.diameter.peer import Peer
+from protocols.diameter.session import Peer
 from protocols.diameter.transitions import DisconnectCause, Role
 from protocols.diameter.transport import Connection
 from protocols.diameter.watchdog import Watchdog

@@ -12,15 +12,15 @@ from typing import Any, Final
 
 import typer
 
-from simulators.alone import keep_phases
-from simulators.beside import Beside, CommandRefused
 from simulators.customers import Customer, CustomersUnreadable, read_customers
-from simulators.ending import ExitCode, fail
+from simulators.exit import ExitCode, fail
+from simulators.gateway_process import Beside, CommandRefused
 from simulators.pgw import Pgw
-from simulators.places import AddressTaken, Places
 from simulators.profiles import PROFILES
 from simulators.report import summary
 from simulators.scenario import Scenario
+from simulators.services import AddressTaken, Places
+from simulators.standalone import keep_phases
 from simulators.status_line import StatusLine, say
 from simulators.traffic import Mix, Traffic, drive, text
 

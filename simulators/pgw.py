@@ -14,10 +14,10 @@ from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.identity import NodeIdentity
 from protocols.diameter.messages import CreditControlAnswer, CreditControlRequest, ErrorAnswer
-from simulators.calls import Call, Calls
 from simulators.customers import Customer
 from simulators.link import Answer, Link, Unanswered
 from simulators.profiles import STANDARD, Profile
+from simulators.rar_asr import Call, Calls
 from simulators.session import ADMINISTRATIVE, TERMINATION, Demand, Session, State
 
 TX_SECONDS: Final = 10.0

@@ -30,9 +30,9 @@ from protocols.smpp.limits import Limits
 from protocols.smpp.messages import DataSm, DeliverSm, SubmitSm, SubmitSmResp
 from protocols.smpp.server import BindAttempt, Connection, Request, Result, Server, ServerConfig
 from protocols.smpp.transitions import State
-from simulators.calls import Calls
 from simulators.captures import DIAMETER, SMPP, Seen
 from simulators.link import Link, Unanswered
+from simulators.rar_asr import Calls
 
 STAR: Final = b"*"
 _SESSION_ID, _EVENT_TIMESTAMP = 263, 55

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simulators.ending import ExitCode, fail
+from simulators.exit import ExitCode, fail
 
 if TYPE_CHECKING:
     from simulators.replay import Plan, Step

@@ -18,10 +18,10 @@ from typing import Final, Literal
 import msgspec
 import yaml
 
+from simulators.fault_rates import FaultsUnreadable, check_shares
 from simulators.handsets import YES
 from simulators.host_faults import Fault
 from simulators.profiles import PROFILES
-from simulators.shares import FaultsUnreadable, check_shares
 from simulators.smsc_faults import SmscFault
 
 MAX_OCTETS: Final = 1_000_000

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from protocols.rate import TokenBucket
+from protocols.rate_limit import TokenBucket
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import Responded, Throttled
 from protocols.smpp.limits import Limits
@@ -111,7 +111,7 @@ class Smsc:
         self.counters: Counter[str] = Counter()
         self.happened: Counter[SmscFault] = Counter()
         self.events: deque[object] = deque(maxlen=KEPT_EVENTS)
-        """What the server told of ESMEs (`protocols.smpp.link_events`)."""
+        """What the server told of ESMEs (`protocols.smpp.node_events`)."""
         self.port = port
         self._host, self._password, self._clock, self._wall = host, password, clock, wall
         self._config = ServerConfig(system_id=system_id, limits=limits)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from simulators.alone import chosen, scenario_of, serve_alone
+from simulators.standalone import chosen, scenario_of, serve_alone
 
 
 def smsc(
@@ -57,9 +57,9 @@ def smsc(
     """
     from protocols.smpp.receipts import IdForm  # noqa: PLC0415  (`tpo --help` starts faster)
     from simulators.control import Control  # noqa: PLC0415  (as above)
+    from simulators.fault_rates import FaultsUnreadable  # noqa: PLC0415  (as above)
     from simulators.handsets import YES, AnswersUnreadable, read_answers  # noqa: PLC0415  (as above)
     from simulators.report import lines  # noqa: PLC0415  (as above)
-    from simulators.shares import FaultsUnreadable  # noqa: PLC0415  (as above)
     from simulators.smsc import Smsc  # noqa: PLC0415  (as above)
     from simulators.smsc_faults import SmscFaults, read_smsc_faults  # noqa: PLC0415  (as above)
 

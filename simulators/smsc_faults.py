@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from protocols.smpp.errors import CommandStatus
-from simulators.shares import Shares, read_shares
+from simulators.fault_rates import Shares, read_shares
 
 
 class SmscFault(StrEnum):

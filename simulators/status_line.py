@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from simulators.beside import Beside, CommandRefused, Figures
+from simulators.gateway_process import Beside, CommandRefused, Figures
 from simulators.pgw import Pgw
 from simulators.report import octets
 from simulators.smsc import Smsc

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.charging.case import ACTIVE, Case, Quota, UsageRecord
 from gateway.charging.held_reports import FOREIGN_SESSION, NO_PRICE, NO_SUBSCRIBER, HeldReport
+from gateway.charging.quota import ACTIVE, Case, Quota, UsageRecord
 from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Item, Traffic
 from gateway.charging.session import Session, give_back_covered
 from gateway.charging.tariff import Tariff

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from gateway.charging.service_information import read_called
+from gateway.charging.gy.service_information import read_called
 from gateway.rating.destinations import Destination, destination
 from gateway.store.fitting import length_of, misfit
 from gateway.store.tables import sessions

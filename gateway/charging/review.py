@@ -6,16 +6,16 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import Connection, select, update
 
-from gateway.charging.case import Case
+from gateway.charging.credit_control import Desk
 from gateway.charging.held_reports import BOOKED, DROPPED, OPEN
+from gateway.charging.quota import Case
 from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Session, SessionShelf
-from gateway.charging.unit import Desk
 from gateway.events.times import rfc3339
 from gateway.ledger.wallets import Wallet, WalletShelf
 from gateway.store.batch import Batch, Shelf
 from gateway.store.tables import held_reports
-from gateway.subscribers.lines import IMSI, MSISDN, LineShelf
+from gateway.subscribers.identifier_history import IMSI, MSISDN, LineShelf
 from gateway.subscribers.profiles import ProfileShelf
 
 LARGEST: Final = (1 << 63) - 1

@@ -1,5 +1,5 @@
 """The `tpo` command: what operators type, and what its exit codes mean."""
 
-from gateway.cli.entry import main
+from gateway.cli.main import main
 
 __all__ = ["main"]

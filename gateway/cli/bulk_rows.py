@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from gateway.api.order_requests import read_kind, read_wish
+from gateway.api.problems import Problem
 from gateway.cli.csv_rows import Row
-from gateway.ops.problems import Problem
-from gateway.ops.wishes import read_kind, read_wish
 from gateway.settings import Settings
-from provisioning.life import State
 from provisioning.orders import Kind
+from provisioning.sim_lifecycle import State
 
 COLUMNS: Final = ("action", "iccid", "msisdn", "plan", "cause", "reason", "new_iccid")
 DEFAULT_ACTION: Final = "activate"

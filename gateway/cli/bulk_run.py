@@ -14,13 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from gateway.cli.asking import Ask
+from gateway.cli.backend import Ask
 from gateway.cli.bulk_rows import Fault, Wish
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.following import DONE, OPEN
-from gateway.cli.patience import PATIENCE, PAUSE
+from gateway.cli.follow_order import DONE, OPEN
+from gateway.cli.retrying_client import PATIENCE, PAUSE
 from gateway.store.private_files import open_private
-from protocols.rate import TokenBucket
+from protocols.rate_limit import TokenBucket
 
 CHUNK: Final = 200
 """Orders of one call."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import context
+from gateway.cli.context import AsJson
 from gateway.cli.errors import ExitCode
-from gateway.cli.invocation import AsJson
 from gateway.cli.output import complain, emit
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def check(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     """
     from gateway.settings import ConfigInvalid, Severity, load  # noqa: PLC0415  (pydantic; `--help` needs none)
 
-    file = invocation.of(ctx).config
+    file = context.of(ctx).config
     settings: Settings | None = None
     try:
         settings = load(file)
@@ -79,7 +79,7 @@ def show(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     """
     from gateway.settings import shown  # noqa: PLC0415  (pydantic; `--help` needs none)
 
-    values = shown(invocation.of(ctx).client_settings)
+    values = shown(context.of(ctx).client_settings)
     if as_json:
         emit(values, as_json=True)
         return

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import typer
 
-from gateway.cli.asking import Ask
+from gateway.cli.backend import Ask
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
 

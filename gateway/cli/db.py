@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import context
+from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.invocation import AsJson
 from gateway.cli.output import emit
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -42,7 +42,7 @@ def backup(
     from gateway.store.engine import sqlite_path  # noqa: PLC0415  (as above)
     from gateway.store.errors import StoreUnavailable  # noqa: PLC0415  (as above)
 
-    settings = invocation.of(ctx).settings
+    settings = context.of(ctx).settings
     store = sqlite_path(settings.store.connect_url)
     if store is None:
         raise CommandFailed("this store is a server's", where=settings.store.url, to_do="use pg_dump")
@@ -76,13 +76,13 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     Examples:
       tpo db upgrade
     """
-    from gateway.house import digest_key  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.context import digest_key  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store import lock, schema  # noqa: PLC0415  (as above)
     from gateway.store.engine import open_writer  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 
-    settings = invocation.of(ctx).settings
+    settings = context.of(ctx).settings
     node = settings.diameter.identity if settings.diameter else "gateway"
     try:
         held = lock.take(settings.store.connect_url, node)

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli import invocation
-from gateway.cli.invocation import AsJson
+from gateway.cli import context
+from gateway.cli.context import AsJson
 from gateway.cli.output import complain, emit
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -37,7 +37,7 @@ def drain(
     """
     from gateway.cli.client import DaemonUnreachable, call  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    settings = invocation.of(ctx).client_settings
+    settings = context.of(ctx).client_settings
     told, began = call(settings, "gateway.drain", {"timeout": timeout}), time.monotonic()
     shown = ""
     with suppress(DaemonUnreachable):

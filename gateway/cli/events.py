@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import invocation
-from gateway.cli.invocation import AsJson
+from gateway.cli import context
+from gateway.cli.context import AsJson
 from gateway.cli.output import emit
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -32,9 +32,9 @@ def events(
       tpo events --follow
       tpo events --limit 100 --json
     """
-    from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         rows = ask("events.list", {"limit": limit})["rows"]
         if as_json and not follow:
             emit(rows, as_json=True)

@@ -7,9 +7,9 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import context
+from gateway.cli.context import AsJson
 from gateway.cli.errors import ExitCode
-from gateway.cli.invocation import AsJson
 from gateway.cli.output import complain, emit
 
 BRIEF: Final = ("id", "at", "kind", "debit", "credit", "amount", "currency", "reference")
@@ -33,9 +33,9 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
       tpo ledger check
       tpo ledger check --json
     """
-    from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         report = ask("ledger.check", {})
     if as_json:
         emit(report, as_json=True)
@@ -59,9 +59,9 @@ def balances(ctx: typer.Context, as_json: AsJson = False) -> None:
       tpo ledger balances
       tpo ledger balances --json
     """
-    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         emit(ask("ledger.balances", {})["rows"], as_json=as_json)
 
 
@@ -83,8 +83,8 @@ def journal(
       tpo ledger journal --after 1099511627790 --json
       tpo ledger journal --with-causes
     """
-    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         page = ask("ledger.journal", {"after": after, "limit": limit, "causes": with_causes})
     emit(page if as_json else [{name: row[name] for name in BRIEF} for row in page["rows"]], as_json=as_json)

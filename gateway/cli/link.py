@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import completing, invocation
-from gateway.cli.invocation import AsJson
+from gateway.cli import completion, context
+from gateway.cli.context import AsJson
 from gateway.cli.output import emit
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
-Name = Annotated[str, typer.Argument(help="The link's name in the configuration.", autocompletion=completing.links)]
+Name = Annotated[str, typer.Argument(help="The link's name in the configuration.", autocompletion=completion.links)]
 
 
 @app.callback()
@@ -29,7 +29,7 @@ def list_links(ctx: typer.Context, as_json: AsJson = False) -> None:
     """
     from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    rows = call(invocation.of(ctx).client_settings, "link.list", {})["rows"]
+    rows = call(context.of(ctx).client_settings, "link.list", {})["rows"]
     brief = [
         {name: row[name] for name in ("name", "state", "address", "waiting", "wanted", "suspended")} for row in rows
     ]
@@ -95,4 +95,4 @@ def _order(ctx: typer.Context, name: str, order: str | None, *, as_json: bool) -
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
     params: dict[str, Any] = {"name": name, "order": order}
-    emit(call(invocation.of(ctx).client_settings, "link.show", params), as_json=as_json)
+    emit(call(context.of(ctx).client_settings, "link.show", params), as_json=as_json)

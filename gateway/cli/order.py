@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli import invocation
-from gateway.cli.invocation import AsJson
+from gateway.cli import context
+from gateway.cli.context import AsJson
 from gateway.cli.output import complain, emit
 from provisioning.orders import OrderState
 
@@ -49,7 +49,7 @@ def show(ctx: typer.Context, order: Id, as_json: AsJson = False) -> None:
       tpo order show 1099511627790
       tpo order show 1099511627790 --json
     """
-    from gateway.cli.following import print_order  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.follow_order import print_order  # noqa: PLC0415  (`tpo --help` starts faster)
 
     print_order(_read(ctx, "order.show", {"id": order}), as_json=as_json)
 
@@ -70,10 +70,10 @@ def retry(
       tpo order retry 1099511627790
       tpo order retry 1099511627790 --wait
     """
-    from gateway.cli.following import finish, print_order  # noqa: PLC0415  (as above)
-    from gateway.cli.patience import Patient  # noqa: PLC0415  (as above)
+    from gateway.cli.follow_order import finish, print_order  # noqa: PLC0415  (as above)
+    from gateway.cli.retrying_client import Patient  # noqa: PLC0415  (as above)
 
-    ask = Patient(invocation.of(ctx).client_settings, f"the order goes on by itself; `tpo order show {order}`")
+    ask = Patient(context.of(ctx).client_settings, f"the order goes on by itself; `tpo order show {order}`")
     found = ask("order.retry", {"id": order})
     if wait:
         finish(ask, order, as_json=as_json)
@@ -92,13 +92,13 @@ def cancel(ctx: typer.Context, order: Id, as_json: AsJson = False) -> None:
       tpo order cancel 1099511627790
     """
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
-    from gateway.cli.following import print_order  # noqa: PLC0415  (as above)
+    from gateway.cli.follow_order import print_order  # noqa: PLC0415  (as above)
 
-    print_order(call(invocation.of(ctx).client_settings, "order.cancel", {"id": order}), as_json=as_json)
+    print_order(call(context.of(ctx).client_settings, "order.cancel", {"id": order}), as_json=as_json)
 
 
 def _read(ctx: typer.Context, action: str, params: dict[str, Any]) -> Any:  # noqa: ANN401  (whatever it answers)
-    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         return ask(action, params)

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import context
+from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.invocation import AsJson
 from gateway.cli.output import emit
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -34,7 +34,7 @@ def reload(ctx: typer.Context, as_json: AsJson = False) -> None:
     from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` starts faster)
 
     try:
-        settings = invocation.of(ctx).client_settings
+        settings = context.of(ctx).client_settings
     except CommandFailed as failure:
         raise CommandFailed(failure.what, where=failure.where, to_do=OLD_GOES_ON, exit_code=ExitCode.CONFIG) from None
     found = call(settings, "gateway.reload", {}, timeout=PATIENCE)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import context
 from gateway.cli.errors import CommandFailed, ExitCode
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -29,11 +29,11 @@ def run(
     """
     came_early = _keep_early_reloads()
     from gateway import logs  # noqa: PLC0415  (`tpo --help` starts faster without the daemon)
-    from gateway.daemon import Daemon  # noqa: PLC0415  (as above)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
+    from gateway.runtime.daemon import Daemon  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreCorrupt, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 
-    settings = invocation.of(ctx).settings
+    settings = context.of(ctx).settings
     if log_level not in logs.LEVELS:
         raise typer.BadParameter(f"{log_level!r} is none of {', '.join(logs.LEVELS)}")
     logs.configure(log_level)

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli import completing, invocation
+from gateway.cli import completion, context
+from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.invocation import AsJson
 from gateway.cli.output import emit
 
 BRIEF: Final = ("id", "state", "service", "msisdn", "peer", "opened_at", "reserved", "currency")
@@ -26,7 +26,7 @@ def list_sessions(
     ctx: typer.Context,
     number: Annotated[str | None, typer.Option(help="Only sessions of the line with this MSISDN or IMSI.")] = None,
     peer: Annotated[
-        str | None, typer.Option(help="Only sessions whose reports come by this peer.", autocompletion=completing.peers)
+        str | None, typer.Option(help="Only sessions whose reports come by this peer.", autocompletion=completion.peers)
     ] = None,
     closed: Annotated[bool, typer.Option("--closed", help="Sessions that are over as well.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=5000, help="The most sessions to show.")] = 20,
@@ -43,7 +43,7 @@ def list_sessions(
     from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` starts faster)
 
     params: dict[str, Any] = {"number": number, "peer": peer, "closed": closed, "limit": limit}
-    rows = call(invocation.of(ctx).client_settings, "session.list", params)["rows"]
+    rows = call(context.of(ctx).client_settings, "session.list", params)["rows"]
     emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)
 
 
@@ -58,7 +58,7 @@ def show(ctx: typer.Context, session: Id, as_json: AsJson = False) -> None:
     """
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
-    found = call(invocation.of(ctx).client_settings, "session.show", {"id": session})
+    found = call(context.of(ctx).client_settings, "session.show", {"id": session})
     emit(found if as_json else found | {"groups": [_brief(group) for group in found["groups"]]}, as_json=as_json)
 
 
@@ -92,7 +92,7 @@ def abort(ctx: typer.Context, session: Id, as_json: AsJson = False) -> None:
 def _ask(ctx: typer.Context, action: str, session: str, *, as_json: bool) -> None:
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
-    reply = call(invocation.of(ctx).client_settings, action, {"id": session})
+    reply = call(context.of(ctx).client_settings, action, {"id": session})
     emit(reply, as_json=as_json)
     if reply["result"] == "accepted" or (reply["closed"] and action == "session.abort"):
         return

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from gateway.cli import completing, invocation
+from gateway.cli import completion, context
+from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.invocation import AsJson
 from gateway.cli.output import complain, emit
 from gateway.cli.sim_bulk import bulk
-from provisioning.life import State, SuspendReason
+from provisioning.sim_lifecycle import State, SuspendReason
 
 if TYPE_CHECKING:
     from gateway.cli.csv_rows import Check
@@ -62,10 +62,10 @@ def import_file(
       tpo sim import cards.csv
       tpo sim import cards.csv --json
     """
-    from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         report = import_rows(ask, "sim.import", file, required=("iccid", "imsi"), chunk=CHUNK, check=_watch_opc())
     conclude(report, file, as_json=as_json)
 
@@ -109,11 +109,11 @@ def list_sims(
       tpo sim list --state suspended --limit 100
       tpo sim list --limit 100000 --json
     """
-    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     rows: list[dict[str, Any]] = []
     following: str | None = after
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         while following is not None and len(rows) < limit:
             params = {"state": state, "after": following, "limit": min(PAGE, limit - len(rows))}
             page = ask("sim.list", params)
@@ -131,9 +131,9 @@ def show(ctx: typer.Context, iccid: Card, as_json: AsJson = False) -> None:
       tpo sim show 8944100000000000013
       tpo sim show 8944100000000000013 --json
     """
-    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         card = ask("sim.show", {"iccid": iccid})
         history = ask("sim.history", {"iccid": iccid})["rows"]
     if as_json:
@@ -150,10 +150,10 @@ def activate(
     iccid: Card,
     msisdn: Annotated[str, typer.Option(help="The number that the line gets, country code first.")],
     plan: Annotated[
-        str, typer.Option(help="Its plan; the plan decides which host serves it.", autocompletion=completing.plans)
+        str, typer.Option(help="Its plan; the plan decides which host serves it.", autocompletion=completion.plans)
     ],
     cause: Annotated[
-        str | None, typer.Option(help="Who gets the tenth of this line.", autocompletion=completing.causes)
+        str | None, typer.Option(help="Who gets the tenth of this line.", autocompletion=completion.causes)
     ] = None,
     adopt: Adopt = False,
     key: Key = None,
@@ -220,7 +220,7 @@ def resume(
 def _only_reason(ctx: typer.Context, iccid: str) -> str:
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
-    card = call(invocation.of(ctx).client_settings, "sim.show", {"iccid": iccid})
+    card = call(context.of(ctx).client_settings, "sim.show", {"iccid": iccid})
     reasons: list[str] = card["suspended_for"]
     if not reasons:
         raise CommandFailed(f"the card is {card['state']}, and suspended for nothing", where=iccid)
@@ -279,7 +279,7 @@ app.command()(bulk)
 @app.command()
 def reconcile(
     ctx: typer.Context,
-    host: Annotated[str | None, typer.Option(help="Only cards of this host.", autocompletion=completing.hosts)] = None,
+    host: Annotated[str | None, typer.Option(help="Only cards of this host.", autocompletion=completion.hosts)] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Bring the hosts to what is intended.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -295,7 +295,7 @@ def reconcile(
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
     params = {"host": host, "repair": repair}
-    rows = call(invocation.of(ctx).client_settings, "sim.reconcile", params, timeout=RECONCILE_SECONDS)["rows"]
+    rows = call(context.of(ctx).client_settings, "sim.reconcile", params, timeout=RECONCILE_SECONDS)["rows"]
     if rows or as_json:
         emit(rows, as_json=as_json)
     else:
@@ -310,11 +310,11 @@ def reconcile(
 
 def _place(ctx: typer.Context, action: str, params: dict[str, Any], *, wait: bool, as_json: bool) -> None:
     """Order something and, if that is wanted, follow the order to its end."""
-    from gateway.cli.following import finish  # noqa: PLC0415  (as above)
-    from gateway.cli.patience import Patient  # noqa: PLC0415  (as above)
+    from gateway.cli.follow_order import finish  # noqa: PLC0415  (as above)
+    from gateway.cli.retrying_client import Patient  # noqa: PLC0415  (as above)
 
     said = {name: value for name, value in params.items() if value is not None}
-    ask = Patient(invocation.of(ctx).client_settings, "the order goes on by itself; see it with `tpo order list`")
+    ask = Patient(context.of(ctx).client_settings, "the order goes on by itself; see it with `tpo order list`")
     taken = ask(action, said)
     if wait:
         if taken["repeated"] and not as_json:

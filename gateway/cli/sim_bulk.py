@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import context
+from gateway.cli.context import AsJson
 from gateway.cli.errors import ExitCode
-from gateway.cli.invocation import AsJson
 from gateway.cli.output import complain, emit
 
 if TYPE_CHECKING:
-    from gateway.cli.asking import Ask
+    from gateway.cli.backend import Ask
     from gateway.cli.bulk_rows import Fault, Wish
     from gateway.cli.bulk_run import BulkRun
 
@@ -71,7 +71,7 @@ def bulk(
     from gateway.cli.bulk_rows import COLUMNS, Checker  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import read_rows  # noqa: PLC0415  (as above)
 
-    settings = invocation.of(ctx).client_settings
+    settings = context.of(ctx).client_settings
     wishes, faults = Checker(settings, batch, adopt=adopt).check(read_rows(file, ("iccid",), COLUMNS))
     if dry_run:
         _dry_run(ctx, file, wishes, faults, as_json=as_json)
@@ -81,9 +81,9 @@ def bulk(
 
 
 def _dry_run(ctx: typer.Context, file: Path, wishes: list[Wish], faults: list[Fault], *, as_json: bool) -> None:
-    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         found = sorted([*faults, *_standing(ask, wishes)])
     summary = {"rows": len(wishes) + len(faults), "good": len(wishes) + len(faults) - len(found), "faults": len(found)}
     if as_json:
@@ -99,7 +99,7 @@ def _standing(ask: Ask, wishes: list[Wish]) -> Iterator[Fault]:
     """Compare each card with what its row needs; whether a number is free is seen only when it is ordered."""
     from gateway.cli.bulk_rows import FROM, Fault  # noqa: PLC0415  (as above)
     from gateway.cli.client import ActionRefused  # noqa: PLC0415  (as above)
-    from provisioning.life import State  # noqa: PLC0415  (as above)
+    from provisioning.sim_lifecycle import State  # noqa: PLC0415  (as above)
 
     for wish in wishes:
         cards = {"iccid": FROM[wish.params["kind"]], "new_iccid": (State.IN_STOCK,)}
@@ -132,10 +132,10 @@ def _carry_out(
     as_json: bool,
 ) -> None:
     from gateway.cli.bulk_run import AGAIN, BulkRun, Results  # noqa: PLC0415  (as above)
-    from gateway.cli.following import DONE  # noqa: PLC0415  (as above)
-    from gateway.cli.patience import Patient  # noqa: PLC0415  (as above)
+    from gateway.cli.follow_order import DONE  # noqa: PLC0415  (as above)
+    from gateway.cli.retrying_client import Patient  # noqa: PLC0415  (as above)
 
-    ask = Patient(invocation.of(ctx).client_settings, AGAIN)
+    ask = Patient(context.of(ctx).client_settings, AGAIN)
     with Results(where, go_on=go_on) as written:
         to_do = [wish for wish in wishes if wish.key not in written.done]
         for fault in faults:

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import completing, invocation
-from gateway.cli.invocation import AsJson
+from gateway.cli import completion, context
+from gateway.cli.context import AsJson
 from gateway.cli.output import emit
 
 BRIEF: Final = ("id", "state", "from", "to", "link", "accepted_at", "updated_at", "error", "maybe_double")
@@ -40,7 +40,7 @@ def send(
     params = {"from": sender, "to": to, "text": text}
     if reference is not None:
         params["reference"] = reference
-    emit(call(invocation.of(ctx).client_settings, "sms.send", params), as_json=as_json)
+    emit(call(context.of(ctx).client_settings, "sms.send", params), as_json=as_json)
 
 
 @app.command()
@@ -57,7 +57,7 @@ def show(
     """
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
-    emit(call(invocation.of(ctx).client_settings, "sms.show", {"id": text_id}), as_json=as_json)
+    emit(call(context.of(ctx).client_settings, "sms.show", {"id": text_id}), as_json=as_json)
 
 
 @app.command("list")
@@ -67,7 +67,7 @@ def list_texts(
         str | None,
         typer.Option(
             help="Only texts in this state, such as doubtful.",
-            autocompletion=completing.one_of(*completing.TEXT_STATES),
+            autocompletion=completion.one_of(*completion.TEXT_STATES),
         ),
     ] = None,
     limit: Annotated[int, typer.Option(help="The most texts to show.")] = 20,
@@ -82,6 +82,6 @@ def list_texts(
     """
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
-    found = call(invocation.of(ctx).client_settings, "sms.list", {"limit": limit, "state": state})
+    found = call(context.of(ctx).client_settings, "sms.list", {"limit": limit, "state": state})
     rows = found["rows"]
     emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)

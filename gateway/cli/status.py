@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli import invocation
+from gateway.cli import context
+from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed
-from gateway.cli.invocation import AsJson
 from gateway.cli.output import emit
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -43,7 +43,7 @@ def status(
     """
     from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` needs no settings)
 
-    settings = invocation.of(ctx).client_settings
+    settings = context.of(ctx).client_settings
 
     def look() -> dict[str, Any]:
         return {**call(settings, "status", {}), "links": call(settings, "link.list", {})["rows"]}

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli import completing, invocation
-from gateway.cli.invocation import AsJson
+from gateway.cli import completion, context
+from gateway.cli.context import AsJson
 from gateway.cli.output import emit
 
 CHUNK: Final = 2000
@@ -37,10 +37,10 @@ def import_file(
       tpo subscriber import lines.csv
       tpo subscriber import lines.csv --json
     """
-    from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         report = import_rows(ask, "subscriber.import", file, required=REQUIRED, chunk=CHUNK)
     conclude(report, file, as_json=as_json)
 
@@ -75,7 +75,7 @@ def topup(
       tpo subscriber topup 447700900123 10.00 --reference shop-4711
       tpo subscriber topup 12025550123 10.00 --currency USD --reference shop-4712
     """
-    paid_in = currency or invocation.of(ctx).settings.operator.currency
+    paid_in = currency or context.of(ctx).settings.operator.currency
     params = {"number": number, "amount": amount, "currency": paid_in, "reference": reference}
     _ask(ctx, "subscriber.topup", params, as_json=as_json)
 
@@ -86,7 +86,7 @@ def cause(
     number: Number,
     causes: Annotated[
         list[str],
-        typer.Argument(help="CAUSE, or several as CAUSE=PERCENT that add up to 100.", autocompletion=completing.causes),
+        typer.Argument(help="CAUSE, or several as CAUSE=PERCENT that add up to 100.", autocompletion=completion.causes),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -101,7 +101,7 @@ def cause(
 
 
 def _ask(ctx: typer.Context, action: str, params: dict[str, Any], *, as_json: bool) -> None:
-    from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         emit(ask(action, params), as_json=as_json)

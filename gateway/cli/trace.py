@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli import completing, invocation
+from gateway.cli import completion, context
+from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.invocation import AsJson
 from gateway.cli.output import complain, emit, plain
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -36,7 +36,7 @@ def start(
     link: Annotated[
         str | None,
         typer.Option(
-            help="An SMPP link, a Diameter peer or a provisioning host.", autocompletion=completing.listened_to
+            help="An SMPP link, a Diameter peer or a provisioning host.", autocompletion=completion.listened_to
         ),
     ] = None,
     duration: Annotated[str, typer.Option("--for", help="How long: 30s, 10m, 2h; 24h at most.")] = "10m",
@@ -144,7 +144,7 @@ def undecodable(
     ctx: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="A link or peer; without it all.", autocompletion=completing.listened_to),
+        typer.Argument(metavar="[NAME]", help="A link or peer; without it all.", autocompletion=completion.listened_to),
     ] = None,
     *,
     show_content: Content = False,
@@ -189,4 +189,4 @@ def _brief(row: dict[str, Any]) -> dict[str, str]:
 def _ask(ctx: typer.Context, action: str, params: dict[str, Any]) -> Any:  # noqa: ANN401  (what the action gives)
     from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    return call(invocation.of(ctx).client_settings, action, params)
+    return call(context.of(ctx).client_settings, action, params)

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from gateway.cli import completing, invocation
-from gateway.cli.invocation import AsJson
+from gateway.cli import completion, context
+from gateway.cli.context import AsJson
 from gateway.cli.output import emit
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -46,7 +46,7 @@ def review_list(
     ctx: typer.Context,
     decided: Annotated[bool, typer.Option("--all", help="Also those that were booked or dropped.")] = False,
     form: Annotated[
-        str, typer.Option("--format", help="table, or csv.", autocompletion=completing.one_of("table", "csv"))
+        str, typer.Option("--format", help="table, or csv.", autocompletion=completion.one_of("table", "csv"))
     ] = "table",
     as_json: AsJson = False,
 ) -> None:
@@ -57,13 +57,13 @@ def review_list(
       tpo usage review list
       tpo usage review list --all --format csv > held.csv
     """
-    from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
     if form not in ("table", "csv"):
         raise typer.BadParameter("give table or csv", param_hint="--format")
     params: dict[str, Any] = {"after": 0, "all": decided}
     rows: list[dict[str, Any]] = []
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         while params["after"] is not None:
             page = ask("usage.review.list", params)
             rows += page["rows"]
@@ -101,9 +101,9 @@ def review_drop(ctx: typer.Context, report: Report, reason: Why, as_json: AsJson
 
 
 def _decide(ctx: typer.Context, action: str, report: str, reason: str, *, as_json: bool) -> None:
-    from gateway.cli.asking import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         emit(ask(action, {"id": report, "reason": reason}), as_json=as_json)
 
 
@@ -115,7 +115,7 @@ def export(
     form: Annotated[
         str,
         typer.Option(
-            "--format", help="csv, or json: one object a line.", autocompletion=completing.one_of("csv", "json")
+            "--format", help="csv, or json: one object a line.", autocompletion=completion.one_of("csv", "json")
         ),
     ] = "csv",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -127,13 +127,13 @@ def export(
       tpo usage export > usage.csv
       tpo usage export --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z --format json
     """
-    from gateway.cli.asking import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
     form = "json" if as_json else form
     if form not in ("csv", "json"):
         raise typer.BadParameter("give csv or json", param_hint="--format")
     params: dict[str, Any] = {"start": _time(start, "--from"), "end": _time(end, "--to"), "after": 0}
-    with asking(invocation.of(ctx).settings) as ask:
+    with asking(context.of(ctx).settings) as ask:
         first = True
         while params["after"] is not None:
             page = ask("usage.export", params)

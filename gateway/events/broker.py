@@ -17,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.events.waiting import WaitingRow
+from gateway.events.outbox_queue import WaitingRow
 from gateway.privacy.masks import Secret
 
 WINDOW: Final = 200

@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 
 from gateway.background import LAST_DELAY, Background, Backoff
 from gateway.events.broker import TIMEOUT, Broker, BrokerSettings
+from gateway.events.outbox_queue import MAX_ROWS, Backlog, MarkPublished, WaitingRow, backlog, read_waiting
 from gateway.events.times import MICROSECONDS, rfc3339
-from gateway.events.waiting import MAX_ROWS, Backlog, MarkPublished, WaitingRow, backlog, read_waiting
 from gateway.store.errors import LaneClosed, StoreError
 from gateway.store.lane import Lane
 from gateway.store.nodes import Node

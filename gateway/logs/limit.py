@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from protocols.rate import TokenBucket
+from protocols.rate_limit import TokenBucket
 
 BURST: Final = 10
 """Lines of a kind that may go at once after a silence."""

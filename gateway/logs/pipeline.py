@@ -84,7 +84,7 @@ def _name_foreign(_logger: object, _method: str, fields: MutableMapping[str, Any
     fields["message"] = fields.pop("event", "")
     fields["event"] = "log.library"
     fields["logger"] = record.name if isinstance(record, logging.LogRecord) else ""
-    if suppressed := getattr(record, "suppressed", 0):  # see gateway.logs.telling
+    if suppressed := getattr(record, "suppressed", 0):  # see gateway.logs.event_logger
         fields["suppressed"] = suppressed
     return fields
 

@@ -13,15 +13,15 @@ from typing import Any, cast
 import msgspec
 
 from gateway.background import Background
-from gateway.messaging import wire
-from gateway.messaging.accepting import Accepted, AcceptTexts, Draft, Refusal
-from gateway.messaging.arriving import Arrived, TakeArrival, opts
-from gateway.messaging.office import Office
-from gateway.messaging.querying import Asker, Inquiry, QueryEvent, Question
-from gateway.messaging.repeats import Drops
+from gateway.messaging import smpp_mapping
+from gateway.messaging.mo_delivery import Arrived, TakeArrival, opts
+from gateway.messaging.mt_status import Answer, Leg, NoteAnswers, NoteReceipts, Receipt, TakeForSending, open_texts
+from gateway.messaging.policy import Office
+from gateway.messaging.query_sm import Asker, Inquiry, QueryEvent, Question
+from gateway.messaging.redelivery import Drops
 from gateway.messaging.senders import last_arrival
-from gateway.messaging.sending import Answer, Leg, NoteAnswers, NoteReceipts, Receipt, TakeForSending, open_texts
-from gateway.messaging.sweeping import ExpireTexts, overdue_texts
+from gateway.messaging.sms_expiry import ExpireTexts, overdue_texts
+from gateway.messaging.submit import Accepted, AcceptTexts, Draft, Refusal
 from gateway.messaging.text_events import AnswersLimited, GivenUp, TextEvent
 from gateway.messaging.texts import Step, Text, from_row
 from gateway.messaging.waiting_parts import Waiting, pause_after
@@ -33,10 +33,10 @@ from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.client import Link, LinkConfig, Request, Result
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import Doubtful, Responded, Throttled
-from protocols.smpp.link_events import LinkDown, LinkEvent, LinkUp
 from protocols.smpp.messages import DataSm, DeliverSm, SubmitSmResp
+from protocols.smpp.node_events import LinkDown, LinkEvent, LinkUp
 from protocols.smpp.receipts import IdForm, is_receipt, message_type, reads_as_receipt, stored_id
-from protocols.smpp.retries import Retry, retry_of
+from protocols.smpp.status_policy import Retry, retry_of
 from protocols.tap import Tap
 
 PAGE = 2000
@@ -435,7 +435,7 @@ class Exchange:
                 continue
             waiting.attempts += 1
             try:
-                message = wire.submit_sm(waiting.text, leg.part, line.route.alphabet)
+                message = smpp_mapping.submit_sm(waiting.text, leg.part, line.route.alphabet)
                 waiting.out = line.link.submit(message, (waiting, leg))
             except (LocalProtocolError, IndexError) as error:
                 self._note(Answer(leg.text_id, leg.part, leg.link, Step.FAILED, error=f"cannot be sent: {error}"[:64]))
@@ -502,14 +502,14 @@ class Exchange:
         if not isinstance(message, DeliverSm | DataSm):
             request.respond(command_status=CommandStatus.ESME_RINVCMDID)
         elif is_receipt(message.esm_class):
-            self._receipts.append((wire.receipt(line.centre, message, line.route.form), request))
+            self._receipts.append((smpp_mapping.receipt(line.centre, message, line.route.form), request))
             self._flush_soon()
         elif line.route.by_text and not message_type(message.esm_class) and reads_as_receipt(message):
-            self._receipts.append((wire.receipt(line.centre, message, line.route.form, by_text=True), request))
+            self._receipts.append((smpp_mapping.receipt(line.centre, message, line.route.form, by_text=True), request))
             self._flush_soon()
-        elif len(message.source_addr) > wire.LONGEST_ADDRESS:
+        elif len(message.source_addr) > smpp_mapping.LONGEST_ADDRESS:
             request.respond(command_status=CommandStatus.ESME_RINVSRCADR)
-        elif len(message.destination_addr) > wire.LONGEST_ADDRESS:
+        elif len(message.destination_addr) > smpp_mapping.LONGEST_ADDRESS:
             request.respond(command_status=CommandStatus.ESME_RINVDSTADR)
         else:
             self._arrived(line, message, request)
@@ -517,7 +517,7 @@ class Exchange:
     def _arrived(self, line: _Line, message: DeliverSm | DataSm, request: Request) -> None:
         name, now = line.route.config.name, self._clock()
         self.arrived += 1
-        came = wire.arrival(
+        came = smpp_mapping.arrival(
             name,
             line.centre,
             message,

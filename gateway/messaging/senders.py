@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.messaging.repeats import Delivery
+from gateway.messaging.redelivery import Delivery
 from gateway.store.batch import Shelf
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import arrivals

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from gateway.messaging.keywords.amounts import MARKS
-from gateway.messaging.keywords.book import (
+from gateway.messaging.keywords.catalogue import (
     EVERYWHERE,
     PLACEHOLDERS,
     Answer,
@@ -17,10 +17,10 @@ from gateway.messaging.keywords.book import (
     Service,
     placeholders_in,
 )
-from gateway.messaging.keywords.folding import joined, tokens
-from gateway.settings.explain import Report
+from gateway.messaging.keywords.normalize import joined, tokens
+from gateway.settings.cross_checks import Found
+from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
-from gateway.settings.sanity import Found
 from gateway.settings.sections import Section
 from gateway.settings.values import MICRO, Id, Price, ShortCode, Text
 

@@ -11,15 +11,15 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.charity.causes import Cause
-from gateway.messaging.keywords.book import KeywordBook
+from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.rating.plans import Plan
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
-from gateway.settings.explain import Report, explain
+from gateway.settings.cross_checks import CHECKS, Found
+from gateway.settings.error_messages import Report, explain
 from gateway.settings.keywords_file import KEYWORDS_FILE, check_keywords, keywords_from
 from gateway.settings.own_files import check_files
 from gateway.settings.plans_file import PLANS_FILE, plans_from
 from gateway.settings.problems import ConfigInvalid, Problem, Severity, did_you_mean
-from gateway.settings.sanity import CHECKS, Found
 from gateway.settings.sections import (
     FILES,
     REQUIRED,

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gateway.settings.explain import Report
+from gateway.settings.cross_checks import Found, secrets_in
+from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, dotted
-from gateway.settings.sanity import Found, secrets_in
 from gateway.settings.sections import Section
-from gateway.store.ground import family
+from gateway.store.files import family
 
 KEY: Final = Path("var") / "tpo.key"
 """Where the key is kept that the gateway makes itself, from the folder of gateway.yaml."""

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
-from gateway.messaging.keywords.book import placeholders_in
+from gateway.messaging.keywords.catalogue import placeholders_in
 from gateway.settings.problems import did_you_mean
 from gateway.settings.secrets import SecretValue
 from gateway.settings.values import (

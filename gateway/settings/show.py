@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.messaging.keywords.book import KeywordBook
+from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import MASK, Secret
 from gateway.rating.plans import Bundle, Rate
 from gateway.settings.loading import Settings

@@ -9,7 +9,7 @@ from gateway.store.batch import Batch, Shelf
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import sim_history, sims
 from provisioning.hosts.interface import Access, Condition
-from provisioning.life import State, SuspendReason, Trigger, follow, read_reasons, write_reasons
+from provisioning.sim_lifecycle import State, SuspendReason, Trigger, follow, read_reasons, write_reasons
 
 UNKNOWN = "unknown"
 """What is observed of a card that no host was asked about, or that stands there as nobody wanted it."""

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import msgspec
 
-from gateway.house import House
+from gateway.context import House
 from gateway.sims.cards import Sim
-from gateway.sims.hosts import Desk, line_of
+from gateway.sims.host_runtime import Desk, line_of
 from provisioning.errors import HostRefused
 from provisioning.hosts.interface import ABSENT, NOTHING, Condition, Holding, Line, Reading
 from provisioning.hosts.ownership import Claim, check_claim

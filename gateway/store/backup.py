@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.store.errors import StoreUnavailable
-from gateway.store.ground import family
+from gateway.store.files import family
 from gateway.store.inspection import read_only
 
 PAGES_A_STEP = 2000

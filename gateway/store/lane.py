@@ -29,7 +29,7 @@ from gateway.store.errors import (
     UnitExpired,
     UnitPoisoned,
 )
-from gateway.store.ground import Ground
+from gateway.store.files import Ground
 from gateway.store.nodes import BLOCK, Node, extend, verify
 
 MAX_BATCH = 256

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from gateway.store.engine import sqlite_path, storing
 from gateway.store.errors import StoreLocked
-from gateway.store.ground import family
+from gateway.store.files import family
 from gateway.store.private_files import make_folder
 
 

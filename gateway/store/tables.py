@@ -464,8 +464,9 @@ sims = Table(
         postgresql_where=text("free_at IS NOT NULL"),
     ),
 )
-"""Every SIM card: `state` is what we intend (provisioning.life), `observed` how the host held it when it was last read. `keys`
-are sealed under the ICCID. `order_id` is the order that works on it now, `free_at` the end of its quarantine. Never swept."""
+"""Every SIM card: `state` is what we intend (provisioning.sim_lifecycle), `observed` how the host held it when last read.
+`keys` are sealed under the ICCID. `order_id` is the order that works on it now, `free_at` the end of its quarantine. Never
+swept."""
 
 sim_history = Table(
     "sim_history",

@@ -7,7 +7,7 @@ from gateway.charity.choices import Choice, Share
 from gateway.ledger.wallets import Wallet, WalletShelf
 from gateway.store import tables
 from gateway.store.batch import Batch, Shelf
-from gateway.subscribers.lines import LineShelf
+from gateway.subscribers.identifier_history import LineShelf
 from gateway.subscribers.profiles import ProfileShelf
 
 

@@ -12,11 +12,11 @@ from gateway.ledger.entries import Entry
 from gateway.ledger.money import format_amount
 from gateway.ledger.wallets import Wallet
 from gateway.store.batch import Batch, Shelf
-from gateway.store.keys import Kept, KeyConflict, KeyShelf, digest
+from gateway.store.idempotency import Kept, KeyConflict, KeyShelf, digest
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import payments
 from gateway.subscribers.changes import Change, SubscriberUnknown
-from gateway.subscribers.lines import MSISDN
+from gateway.subscribers.identifier_history import MSISDN
 
 _PAYMENTS = SelectAmong(
     select(

@@ -7,8 +7,8 @@ What is not known is overwritten as well: a frame stays one that decodes, as onl
 import re
 from typing import Final
 
-from gateway.tracing import diameter_parts, smpp_parts
-from gateway.tracing.digits import hidden, hidden_all
+from gateway.tracing import diameter_offsets, smpp_offsets
+from gateway.tracing.number_mask import hidden, hidden_all
 from protocols.diameter.codec import HEADER_SIZE as DIAMETER_HEADER
 from protocols.diameter.dictionary import AvpType
 from protocols.smpp.codec import HEADER_SIZE as SMPP_HEADER
@@ -108,24 +108,24 @@ def header_only(protocol: str, message: bytes, *, show_content: bool = False) ->
 def _smpp(message: bytes, *, show_content: bool) -> bytes:
     out = bytearray(message)
     command_id = int.from_bytes(message[4:8], "big")
-    found = smpp_parts.parts(message)
+    found = smpp_offsets.parts(message)
     esm_class = next((message[part.start] for part in found if part.name == "esm_class"), 0)
     for part in found:
         data = message[part.start : part.end]
-        secret = part.name == "password" or (part.name == smpp_parts.REST and command_id in _BINDS)
+        secret = part.name == "password" or (part.name == smpp_offsets.REST and command_id in _BINDS)
         if secret or not show_content:
             out[part.start : part.end] = _parameter(part, data, command_id, esm_class)
     return bytes(out)
 
 
-def _parameter(part: smpp_parts.Part, data: bytes, command_id: int, esm_class: int) -> bytes:
+def _parameter(part: smpp_offsets.Part, data: bytes, command_id: int, esm_class: int) -> bytes:
     if part.number or part.name in _PLAIN:
         return data
     if part.name in _TEXTS:
         return _text(data, esm_class)
     if part.tag:
         return data if _harmless(part.tag, data, command_id) else _stars(data)
-    if part.name in ("password", smpp_parts.REST):
+    if part.name in ("password", smpp_offsets.REST):
         return _stars(data)
     return hidden(data)
 
@@ -176,13 +176,13 @@ def _stars(data: bytes) -> bytes:
 
 def _diameter(message: bytes, *, show_content: bool) -> bytes:
     out = bytearray(message)
-    for leaf in diameter_parts.leaves(message):
+    for leaf in diameter_offsets.leaves(message):
         if not show_content or _SECRET_AVPS.search(leaf.name):
             out[leaf.start : leaf.end] = _avp(leaf, message[leaf.start : leaf.end])
     return bytes(out)
 
 
-def _avp(leaf: diameter_parts.Leaf, data: bytes) -> bytes:
+def _avp(leaf: diameter_offsets.Leaf, data: bytes) -> bytes:
     if _SECRET_AVPS.search(leaf.name) or leaf.type is None:
         return bytes(len(data))
     if leaf.type in _SHOWN_TYPES:

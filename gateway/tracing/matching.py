@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from typing import Final, Protocol
 
-from gateway.tracing import diameter_parts, smpp_parts
-from gateway.tracing.digits import runs
+from gateway.tracing import diameter_offsets, smpp_offsets
+from gateway.tracing.number_mask import runs
 from protocols.diameter.codec import HEADER_SIZE as DIAMETER_HEADER
 from protocols.smpp.codec import HEADER_SIZE as SMPP_HEADER
 from protocols.tap import Captured
@@ -93,7 +93,7 @@ class ByNumbers:
 
     def _is_addressed(self, message: bytes) -> bool:
         """Whether a number stands in an address, not within a text."""
-        for part in smpp_parts.parts(message):
+        for part in smpp_offsets.parts(message):
             if part.name not in _ADDRESSES:
                 continue
             digits = b"".join(runs(message[part.start : part.end]))
@@ -108,7 +108,7 @@ class ByNumbers:
         connection = (captured.name.casefold(), captured.local, captured.remote)
         if not message[4] & 0x80:
             return self._requests.pop((*connection, not captured.outgoing, message[12:16]))
-        leaves = diameter_parts.leaves(message)
+        leaves = diameter_offsets.leaves(message)
         session = next((message[leaf.start : leaf.end] for leaf in leaves if leaf.name == "Session-Id"), b"")
         about = self._has_number(message) and any(self._is_number(message[leaf.start : leaf.end]) for leaf in leaves)
         if not about and session not in self._sessions:

@@ -16,7 +16,7 @@ from gateway.tracing.captures import record
 from gateway.tracing.files import CaptureFile
 from gateway.tracing.masking import masked
 from gateway.tracing.matching import Matching
-from gateway.tracing.telling import Words, words
+from gateway.tracing.summary import Words, words
 from protocols.tap import Captured, Tap
 
 MAX_RUNNING: Final = 8

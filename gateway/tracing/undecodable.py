@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from protocols.diameter import node_events as diameter
-from protocols.smpp import link_events as smpp
+from protocols.smpp import node_events as smpp
 
 MAX_NAMES: Final = 64
 """Names that are kept; whoever comes in before it is known may claim any. The one that was quiet longest is forgotten."""

@@ -8,7 +8,7 @@ from typing import Final, TypeVar, cast
 
 import msgspec
 
-from protocols.diameter.checks import STANDARD, Profile, check_number
+from protocols.diameter.avp_validation import STANDARD, Profile, check_number
 from protocols.diameter.codec import AVP_HEADER_SIZE, HEADER_SIZE, MAX_AVPS
 from protocols.diameter.fields import plan
 from protocols.diameter.generator import Function, decoder_source, encoder_source, namespace

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from protocols.diameter.checks import bad_size, bad_text, keep, missing, nest_at, too_many, walk
+from protocols.diameter.avp_validation import bad_size, bad_text, keep, missing, nest_at, too_many, walk
 from protocols.diameter.codec import AVP_HEADER_SIZE, PADDING, VENDOR_AVP_HEADER_SIZE, bad_avp_length, encode_avp
 from protocols.diameter.errors import DiameterError
 from protocols.diameter.fields import INTEGER_FORMATS, ClassPlan, FieldPlan, Form, time_to_unix, unix_to_time

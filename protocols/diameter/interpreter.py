@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from protocols.diameter.checks import (
+from protocols.diameter.avp_validation import (
     STANDARD,
     Profile,
     bad_size,

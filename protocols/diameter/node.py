@@ -37,8 +37,8 @@ from protocols.diameter.node_events import (
     Undecodable,
 )
 from protocols.diameter.outbound import Answer, EndToEndIds, Outbound, RequestError
-from protocols.diameter.peer import Peer
 from protocols.diameter.peer_table import Entry, PeerTable
+from protocols.diameter.session import Peer
 from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, State
 from protocols.diameter.transport import Connection
 from protocols.errors import LocalProtocolError

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, FLAG_RETRANSMIT, Header
-from protocols.diameter.peer import Peer
 from protocols.diameter.peer_table import Entry, PeerTable, speaks
+from protocols.diameter.session import Peer
 from protocols.errors import ProtocolError
 
 Answer = tuple[Header, bytes]

@@ -12,7 +12,7 @@ import msgspec
 
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.identity import Limits, PeerConfig, fold, is_named_by
-from protocols.diameter.peer import Peer
+from protocols.diameter.session import Peer
 from protocols.diameter.transitions import CloseReason, DisconnectCause, State
 from protocols.diameter.watchdog import Watchdog, WatchdogState
 

@@ -8,8 +8,8 @@ from typing import Protocol, cast
 from protocols.diameter.codec import Header
 from protocols.diameter.events import Closed, Event, Received
 from protocols.diameter.identity import Limits, certificate_names
-from protocols.diameter.peer import Peer
 from protocols.diameter.peer_table import Access, Counters
+from protocols.diameter.session import Peer
 from protocols.diameter.transitions import CloseReason
 from protocols.tap import NOWHERE, Captured, Tap, endpoint
 

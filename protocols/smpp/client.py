@@ -13,7 +13,8 @@ import msgspec
 
 from protocols.smpp.events import BindRefused, Bound, Closed, Event
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import (
+from protocols.smpp.messages import BindReceiver, BindTransceiver, BindTransmitter, Pdu
+from protocols.smpp.node_events import (
     ConnectFailed,
     Counters,
     HandlerFailed,
@@ -26,7 +27,6 @@ from protocols.smpp.link_events import (
     MessageRejected,
     Undecodable,
 )
-from protocols.smpp.messages import BindReceiver, BindTransceiver, BindTransmitter, Pdu
 from protocols.smpp.reconnect import Reconnect
 from protocols.smpp.session import Session
 from protocols.smpp.transitions import BOUND, CloseReason, State

@@ -13,8 +13,8 @@ from protocols.smpp.codec import HEADER_SIZE, RESPONSE_BIT, Header
 from protocols.smpp.errors import SmppError
 from protocols.smpp.fields import plan
 from protocols.smpp.generator import Function, decoder_source, encoder_source, namespace
-from protocols.smpp.lenient import decode_response
 from protocols.smpp.messages import COMMANDS, DistributionList, Pdu, SmeAddress, UnknownPdu, UnsuccessSme
+from protocols.smpp.tolerant_decode import decode_response
 
 
 def decode(header: Header, frame: bytes) -> Pdu:

@@ -32,8 +32,8 @@ from protocols.smpp.fields import (
     time_string,
     too_short,
 )
-from protocols.smpp.lenient import decode_response
 from protocols.smpp.messages import COMMANDS, Pdu, UnknownPdu
+from protocols.smpp.tolerant_decode import decode_response
 
 _FORMATS: Final = {size: Struct(text) for size, text in NUMBER_FORMATS.items()}
 

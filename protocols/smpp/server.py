@@ -18,7 +18,8 @@ from protocols.listener import Listener
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import BindRequested, Bound, Closed, Event
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import (
+from protocols.smpp.messages import BindReceiver
+from protocols.smpp.node_events import (
     ClientDown,
     ClientRejected,
     ClientUp,
@@ -28,7 +29,6 @@ from protocols.smpp.link_events import (
     ServerEvent,
     Undecodable,
 )
-from protocols.smpp.messages import BindReceiver
 from protocols.smpp.session import Session
 from protocols.smpp.transitions import CloseReason
 from protocols.smpp.transport import Connection, Request, Result

@@ -14,7 +14,7 @@ peer are refused meanwhile for the time being.
 from typing import Final
 
 from protocols.errors import LocalProtocolError
-from protocols.rate import TokenBucket
+from protocols.rate_limit import TokenBucket
 from protocols.smpp.codec import RESPONSE_BIT, CommandId, Framer, Header, decode_header
 from protocols.smpp.errors import CommandStatus, SmppError, status_name
 from protocols.smpp.events import (
@@ -44,7 +44,7 @@ from protocols.smpp.messages import (
     Unbind,
     UnbindResp,
 )
-from protocols.smpp.retries import Retry, needs_a_person, retry_of
+from protocols.smpp.status_policy import Retry, needs_a_person, retry_of
 from protocols.smpp.throttle import Throttle
 from protocols.smpp.timers import Expired, Timers
 from protocols.smpp.transitions import (

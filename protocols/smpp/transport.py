@@ -10,8 +10,8 @@ from protocols.errors import LocalProtocolError
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import Closed, Doubt, Doubtful, Event, MessageRefused, Ready, Received, Responded, Throttled
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import Counters, HandlerFailed, LinkThrottled, MessageRejected
 from protocols.smpp.messages import RESPONSES, Pdu
+from protocols.smpp.node_events import Counters, HandlerFailed, LinkThrottled, MessageRejected
 from protocols.smpp.session import Session
 from protocols.smpp.transitions import CloseReason, State
 from protocols.tap import NOWHERE, Captured, Tap, endpoint

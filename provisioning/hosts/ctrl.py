@@ -19,7 +19,7 @@ from protocols.errors import RemoteProtocolError
 from protocols.tap import FrameTap, Tap
 from provisioning.errors import HostUnavailable
 from provisioning.hosts.connection import Address, Connection, Turn
-from provisioning.hosts.ear import Ear
+from provisioning.hosts.wire_tap import Ear
 
 _HEADER: Final = struct.Struct("!HB")
 _CCM, _OSMO, _CTRL = 0xFE, 0xEE, 0x00

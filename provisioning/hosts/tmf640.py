@@ -22,12 +22,12 @@ from protocols.tap import Tap
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts import http_text
 from provisioning.hosts import tmf640_service as service_of
-from provisioning.hosts.ear import Ear
 from provisioning.hosts.interface import ABSENT, Access, Condition, Holding, Line, Pending, Reading
 from provisioning.hosts.lately import Lately
 from provisioning.hosts.ownership import FOREIGN, check_unchanged
 from provisioning.hosts.pace import Pace
 from provisioning.hosts.tmf640_service import MAX_BODY, Resource
+from provisioning.hosts.wire_tap import Ear
 
 KEPT: Final = 10_000
 """Lines whose service id, or Monitor, is kept in mind."""

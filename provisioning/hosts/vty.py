@@ -14,7 +14,7 @@ from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.tap import NOWHERE, Tap
 from provisioning.errors import HostUnavailable
 from provisioning.hosts.connection import Address, Connection, Turn
-from provisioning.hosts.ear import Ear
+from provisioning.hosts.wire_tap import Ear
 
 _LIMIT: Final = 32_768
 """Characters between two prompts."""

@@ -16,8 +16,8 @@ import smpp34
 
 from protocols.smpp.client import Link, LinkConfig
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import LinkUp
 from protocols.smpp.messages import SubmitSm, SubmitSmResp
+from protocols.smpp.node_events import LinkUp
 from protocols.smpp.server import Server, ServerConfig
 
 WINDOW = 64

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.gateways import ROOT
-from support.sim_desk import SimDesk, card, phone
+from support.sim_gateway import SimDesk, card, phone
 
 from simulators.host_api import HostApi
 

@@ -8,10 +8,10 @@ from support.chromium import browser
 from support.diameter_rig import RawPeer
 from support.gateways import free_port
 from support.page_views import full
-from support.text_desk import Centre, TextDesk
+from support.sms_gateway import Centre, TextDesk
 
-from gateway.ops.page.face import HEADERS
-from gateway.ops.page.rendering import document
+from gateway.status_page.rendering import document
+from gateway.status_page.routes import HEADERS
 
 CONTRAST = """
 (() => {

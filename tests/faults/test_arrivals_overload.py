@@ -7,12 +7,12 @@ import pytest
 from support.gateways import subscribers
 from support.handsets import Handsets, received, store_held, stored
 from support.log_lines import lines_of, stood_for
-from support.text_desk import TextDesk, text
+from support.sms_gateway import TextDesk, text
 
 from gateway.store.lane import MAX_BATCH, MAX_WAITING
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import ClientDown
+from protocols.smpp.node_events import ClientDown
 
 GIVERS = subscribers(40)
 OWED = Limits().outstanding

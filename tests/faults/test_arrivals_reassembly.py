@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from support.gateways import subscribers
 from support.handsets import Handsets, by_8_bits, by_16_bits, by_sar, received, stored
-from support.text_desk import TextDesk
+from support.sms_gateway import TextDesk
 
 ORDERS = list(itertools.permutations((1, 2, 3)))
 KINDS = (by_8_bits, by_16_bits, by_sar)

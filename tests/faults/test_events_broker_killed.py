@@ -5,7 +5,7 @@ import time
 
 import pytest
 from sqlalchemy import func, select
-from support.lanes import workplace
+from support.lane_fixture import workplace
 from support.mosquitto import PROGRAM, Listener, Tell, forwarder, mosquitto, told, until, waiting
 
 from gateway.store.tables import outbox

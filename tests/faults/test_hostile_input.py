@@ -8,9 +8,9 @@ import pytest
 from support import postgres
 from support.doors import every_action, refusal, tcp_door, unix_door
 from support.gateways import subscribers
-from support.text_desk import TOKENS, TextDesk
+from support.sms_gateway import TOKENS, TextDesk
 
-from gateway.ops.openapi import ROUTES, codes
+from gateway.api.openapi import ROUTES, codes
 
 pytestmark = pytest.mark.xdist_group("postgres")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from support.diameter_rig import RawPeer, ccr
 from support.gateways import ROOT, subscribers
-from support.text_desk import TOKENS, TextDesk
+from support.sms_gateway import TOKENS, TextDesk
 
-from gateway.ops.web_requests import MAX_BODY
+from gateway.api.web_requests import MAX_BODY
 from protocols.diameter.generated import decode
 from protocols.diameter.messages import (
     CreditControlAnswer,

@@ -10,9 +10,9 @@ import time
 
 import pytest
 from support import postgres
+from support.audit import reckon
 from support.gateways import Gateway, subscribers
 from support.postgres_crash import crash, linger_in_commit
-from support.reckoning import reckon
 from support.stubborn_pgw import StubbornPgw
 
 KILLS = int(os.environ.get("TPO_KILLS", "20"))

@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 from support.gateways import ROOT
-from support.sim_desk import card, phone, sim_desk
+from support.sim_gateway import card, phone, sim_desk
 
 from simulators.host_api import HostApi, Mode
 from simulators.host_faults import Fault, Faults

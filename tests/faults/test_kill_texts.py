@@ -16,8 +16,8 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from sqlalchemy import func, select
 from support.gateways import subscribers
+from support.sms_gateway import TextDesk
 from support.stubborn_smsc import WINDOW, StubbornSmsc
-from support.text_desk import TextDesk
 
 from gateway.messaging.texts import from_row
 from gateway.store.engine import open_reader, reading

@@ -5,9 +5,9 @@ import random
 
 import msgspec
 import pytest
+from support.audit import ask, reckon
 from support.gateways import Gateway, subscribers
 from support.mosquitto import PROGRAM, Listener, mosquitto, until
-from support.reckoning import ask, reckon
 from support.stubborn_pgw import StubbornPgw
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="Mosquitto is not installed (package mosquitto)")

@@ -18,8 +18,8 @@ from support import postgres, read_faults
 from support.gateways import subscribers
 from support.mosquitto import PROGRAM, Listener, mosquitto
 from support.querying_smsc import QueryingSmsc
-from support.sim_desk import SimDesk, card, phone
-from support.text_desk import text
+from support.sim_gateway import SimDesk, card, phone
+from support.sms_gateway import text
 
 from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.tables import orders, outbox, texts

@@ -4,7 +4,7 @@ import asyncio
 
 from support.gateways import subscribers
 from support.handsets import Handsets, stored
-from support.text_desk import TextDesk
+from support.sms_gateway import TextDesk
 
 GIVER, LEAVER = subscribers(2, balance="100.00")
 ROWS = [GIVER, LEAVER]

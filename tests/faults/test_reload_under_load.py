@@ -8,8 +8,8 @@ import os
 import random
 
 import pytest
+from support.audit import reckon
 from support.gateways import Gateway, subscribers
-from support.reckoning import reckon
 from support.stubborn_pgw import StubbornPgw
 
 RELOADS = int(os.environ.get("TPO_RELOADS", "20"))

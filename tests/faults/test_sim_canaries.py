@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 
-from support.sim_desk import card, phone, sim_desk
+from support.sim_gateway import card, phone, sim_desk
 
 from simulators.host_api import HostApi, Mode
 from simulators.host_faults import Fault, Faults

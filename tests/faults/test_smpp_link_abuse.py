@@ -15,7 +15,6 @@ from protocols.smpp.codec import CommandId, Tlv, encode_pdu
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.generated import encode
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import ClientDown, ClientRejected, LinkDown, LinkUp, MessageRejected, Undecodable
 from protocols.smpp.messages import (
     BindTransceiver,
     BindTransceiverResp,
@@ -29,6 +28,7 @@ from protocols.smpp.messages import (
     Unbind,
     UnbindResp,
 )
+from protocols.smpp.node_events import ClientDown, ClientRejected, LinkDown, LinkUp, MessageRejected, Undecodable
 from protocols.smpp.transitions import CloseReason
 from protocols.tap import MAX_UNDECODABLE
 

@@ -10,7 +10,7 @@ from collections import Counter
 import msgspec
 import pytest
 import pytest_asyncio
-from support.text_desk import CODE, PATIENCE, TextDesk, text
+from support.sms_gateway import CODE, PATIENCE, TextDesk, text
 from support.unruly_smsc import UnrulySmsc, Watch, pdu
 
 from protocols.smpp.codec import CommandId, Tlv, encode_tlv

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 import pytest
-from support.text_desk import TextDesk, text
+from support.sms_gateway import TextDesk, text
 from support.unruly_smsc import UnrulySmsc, Watch, pdu
 
 from protocols.smpp.codec import CommandId

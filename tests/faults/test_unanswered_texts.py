@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from support.text_desk import PATIENCE, TextDesk, desk_and_centre, text
+from support.sms_gateway import PATIENCE, TextDesk, desk_and_centre, text
 from support.unruly_smsc import UnrulySmsc, Watch
 
 from gateway.messaging.exchange import MOST_PAUSED

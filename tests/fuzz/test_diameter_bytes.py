@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from support.gy_samples import error_frame, frame, one_of_each
 from support.message_strategies import CLASSES
 
-from protocols.diameter.checks import STANDARD, check_number, walk
+from protocols.diameter.avp_validation import STANDARD, check_number, walk
 from protocols.diameter.codec import (
     HEADER_SIZE,
     MAX_MESSAGE_SIZE,

@@ -12,7 +12,7 @@ from protocols.diameter.errors import DiameterError
 from protocols.diameter.events import CapabilitiesRequested
 from protocols.diameter.identity import Limits
 from protocols.diameter.inbound import scan
-from protocols.diameter.peer import Peer
+from protocols.diameter.session import Peer
 from protocols.diameter.transitions import Role, State
 from protocols.diameter.watchdog import Watchdog
 

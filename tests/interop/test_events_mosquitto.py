@@ -7,11 +7,11 @@ import time
 
 import pytest
 from sqlalchemy import select
-from support.lanes import workplace
+from support.lane_fixture import workplace
 from support.mosquitto import PROGRAM, Listener, Tell, forwarder, mosquitto, settings, told, until, waiting
 
 from gateway.events.broker import Broker
-from gateway.events.waiting import read_waiting
+from gateway.events.outbox_queue import read_waiting
 from gateway.privacy.masks import Secret
 from gateway.store.tables import outbox
 

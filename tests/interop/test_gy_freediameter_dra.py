@@ -14,7 +14,7 @@ pytest.importorskip("diameter", reason="python-diameter is not installed")
 from support import free_diameter, postgres
 from support.free_diameter import FreeDiameter
 from support.gateways import Gateway, subscribers
-from support.their_pgw import INITIAL, TERMINATION, UPDATE, TheirPgw, service
+from support.python_diameter_pgw import INITIAL, TERMINATION, UPDATE, TheirPgw, service
 from support.wiretap import Wiretap
 
 pytestmark = [

@@ -18,7 +18,7 @@ from diameter.message.avp.grouped import (
     UsedServiceUnit,
 )
 from support.gateways import Gateway, subscribers
-from support.their_pgw import INITIAL, TERMINATION, UPDATE, TheirPgw, service
+from support.python_diameter_pgw import INITIAL, TERMINATION, UPDATE, TheirPgw, service
 
 pytestmark = pytest.mark.xdist_group("gy_owed")
 

@@ -12,7 +12,7 @@ pytest.importorskip("diameter", reason="python-diameter is not installed")
 from diameter.message.avp import Avp
 from diameter.message.avp.grouped import ProxyInfo
 from support.gateways import Gateway, subscribers
-from support.their_pgw import (
+from support.python_diameter_pgw import (
     INITIAL,
     PROXIABLE,
     REQUEST,

@@ -14,7 +14,7 @@ from support import free_diameter
 from support.free_diameter import FreeDiameter
 from support.gateways import Gateway, subscribers
 from support.obedient_pgw import ASR, RAR, ObedientPgw
-from support.their_pgw import TERMINATION, UPDATE
+from support.python_diameter_pgw import TERMINATION, UPDATE
 from support.wiretap import Wiretap
 
 pytestmark = pytest.mark.xdist_group("gy_server_requests")

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 from interop import pcap
-from support import desks, gy_samples
+from support import charging_fixture as charging
+from support import gy_samples
 from support.diameter_rig import RawPeer, cer, dpa, proxy_info
 from support.gateways import Gateway, free_port, subscribers
 from support.wiretap import Wiretap
@@ -54,12 +55,14 @@ class Dialogue:
 
 
 def request(request_type, number, *services, **more):
-    return desks.ccr(request_type, number, *services, **{"imsi": RICH, "session": "pgw.host.example;tshark;1"} | more)
+    return charging.ccr(
+        request_type, number, *services, **{"imsi": RICH, "session": "pgw.host.example;tshark;1"} | more
+    )
 
 
 async def talk_of_money(talk):
     """Every kind of answer of the charging desk."""
-    service = desks.service
+    service = charging.service
     await talk.charge(2001, request(1, 0, service(10, ask=0), service(100, ask=0, service_identifier=(1, 2))))
     await talk.charge(2001, request(1, 0, service(10, ask=0)), proxy_info(b"a.dra", b"1") + proxy_info(b"b.dra", b"2"))
     await talk.charge(2001, request(2, 1, service(10, [700, 800], ask=0)), flags=0xD0)
@@ -80,7 +83,7 @@ async def talk_of_money(talk):
 
 async def talk_of_faults(talk):
     """Every refusal that a request can earn without harm to the connection."""
-    service, good = desks.service, request(1, 0, session="pgw.host.example;tshark;6")
+    service, good = charging.service, request(1, 0, session="pgw.host.example;tshark;6")
     await talk.charge(5030, request(1, 0, service(10, ask=0), imsi="234159999999999", session="x;7"))
     await talk.charge(5002, request(2, 9, service(10, ask=0), session="x;8"))
     await talk.charge(5031, request(1, 0, context="nothing@3gpp.org", session="x;9"))

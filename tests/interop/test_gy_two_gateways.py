@@ -7,7 +7,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 import pytest
-from support import desks, postgres
+from support import charging_fixture as charging
+from support import postgres
 from support.gateways import Gateway, subscribers
 from support.gy_link import gy_link
 
@@ -68,10 +69,10 @@ async def test_no_wallet_is_wrong_after_both_served_the_same_subscribers(gateway
                 used[name, str(group)] += octets
             reports = amounts or [None, None]
             services = [
-                desks.service(group, [] if octets is None else [octets], ask=None if request_type == 3 else 0)
+                charging.service(group, [] if octets is None else [octets], ask=None if request_type == 3 else 0)
                 for group, octets in zip(GROUPS, reports, strict=True)
             ]
-            request = desks.ccr(request_type, number, *services, session=name, imsi=imsi)
+            request = charging.ccr(request_type, number, *services, session=name, imsi=imsi)
             answer = await chance.choice(links).ask(request)
             served[answer.origin_host] += 1
             results = [answer.result_code, *(mscc.result_code for mscc in answer.multiple_services_credit_control)]
@@ -107,10 +108,10 @@ async def test_updates_of_one_session_in_flight_at_both_gateways_all_count(gatew
         name = f"pgw.host.example;flight;{imsi}"
 
         def update(number, octets, ask=0, request_type=2):
-            services = desks.service(10, [octets], ask=ask)
-            return desks.ccr(request_type, number, services, session=name, imsi=imsi)
+            services = charging.service(10, [octets], ask=ask)
+            return charging.ccr(request_type, number, services, session=name, imsi=imsi)
 
-        opening = await links[0].ask(desks.ccr(1, 0, desks.service(10, ask=0), session=name, imsi=imsi))
+        opening = await links[0].ask(charging.ccr(1, 0, charging.service(10, ask=0), session=name, imsi=imsi))
         asked = [link.ask(update(number, 33_333 * number)) for number, link in enumerate(links * 4, 1)]
         answers = [opening, *await asyncio.gather(*asked), await links[1].ask(update(9, 50, None, 3))]
         results = [(answer.result_code, answer.multiple_services_credit_control[0].result_code) for answer in answers]
@@ -132,7 +133,7 @@ async def test_two_gateways_never_promise_the_same_penny(gateways):
 
     async def race(imsi, links):
         requests = [
-            desks.ccr(1, 0, desks.service(10, ask=0), session=f"pgw.host.example;race;{imsi};{place}", imsi=imsi)
+            charging.ccr(1, 0, charging.service(10, ask=0), session=f"pgw.host.example;race;{imsi};{place}", imsi=imsi)
             for place in range(4)
         ]
         answers = await asyncio.gather(*(link.ask(request) for request, link in zip(requests, links * 2, strict=True)))
@@ -155,9 +156,9 @@ async def test_the_same_request_at_both_gateways_at_once_is_charged_once(gateway
         _, imsi, *_ = TWICE[place % len(TWICE)]
         name = f"pgw.host.example;twice;{place}"
         for request in (
-            desks.ccr(1, 0, desks.service(10, ask=0), session=name, imsi=imsi),
-            desks.ccr(2, 1, desks.service(10, [400_000 + place], ask=0), session=name, imsi=imsi),
-            desks.ccr(3, 2, desks.service(10, [70_000]), session=name, imsi=imsi),
+            charging.ccr(1, 0, charging.service(10, ask=0), session=name, imsi=imsi),
+            charging.ccr(2, 1, charging.service(10, [400_000 + place], ask=0), session=name, imsi=imsi),
+            charging.ccr(3, 2, charging.service(10, [70_000]), session=name, imsi=imsi),
         ):
             flags = (0xC0, 0xD0) if place % 2 else (0xD0, 0xC0)  # the T flag is on either of them
             pair = await asyncio.gather(

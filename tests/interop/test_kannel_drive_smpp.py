@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from support.gateways import ROOT, free_port
 from support.handsets import received
-from support.text_desk import CODE, PATIENCE, TextDesk, text
+from support.sms_gateway import CODE, PATIENCE, TextDesk, text
 
 DRIVE_SMPP = shutil.which("drive_smpp", path="/usr/lib/kannel/test")
 SMSBOX_PORT = 13001

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from sqlalchemy import insert, select
 from support import postgres
-from support.lanes import workplace
+from support.lane_fixture import workplace
 
-from gateway.charity.accrued import GRACE, MonthReader, PublishMonth
 from gateway.charity.months import end_of
+from gateway.charity.publication import GRACE, MonthReader, PublishMonth
 from gateway.store.engine import reading
 from gateway.store.tables import marks, outbox, public_sums, publications, transfers
 

@@ -11,9 +11,9 @@ import urllib.request
 import pytest
 import yaml
 from support.gateways import Gateway, free_port
-from support.watched import ROOT, alerts, expressions
+from support.monitoring import ROOT, alerts, expressions
 
-from gateway.ops.metric_catalogue import FAMILIES
+from gateway.metrics.catalogue import FAMILIES
 
 FOLDER = ROOT / "config/prometheus"
 EVERYWHERE = """

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support.gateways import Gateway, subscribers
-from support.watched import ROOT
+from support.monitoring import ROOT
 
 from gateway.settings import load
 

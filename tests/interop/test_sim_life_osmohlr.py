@@ -5,7 +5,7 @@ import shutil
 import pytest
 from support.gsup_vlr import DELETE_DATA, Vlr
 from support.osmo_hlr import osmo_hlr
-from support.sim_desk import card, phone, sim_desk
+from support.sim_gateway import card, phone, sim_desk
 
 pytestmark = pytest.mark.skipif(not shutil.which("osmo-hlr"), reason="needs Debian's osmo-hlr")
 

@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("diameter", reason="python-diameter is not installed")
 
 from support.obedient_pgw import ASR, RAR, ObedientPgw
-from support.sim_desk import card, phone, sim_desk
-from support.their_pgw import INITIAL, service
+from support.python_diameter_pgw import INITIAL, service
+from support.sim_gateway import card, phone, sim_desk
 
 from simulators.host_api import HostApi
 

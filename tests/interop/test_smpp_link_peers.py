@@ -21,8 +21,8 @@ from support.smpp_rig import DELIVER, SUBMIT, LinkRig, ServerRig
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import Doubtful, Responded, Throttled
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import ClientDown, ClientUp, LinkDown, LinkUp
 from protocols.smpp.messages import DeliverSm, SubmitSm
+from protocols.smpp.node_events import ClientDown, ClientUp, LinkDown, LinkUp
 from protocols.smpp.transitions import CloseReason, State
 
 QUICK = Limits(reconnect_first=0.01, reconnect_last=0.05)

@@ -4,12 +4,12 @@ import asyncio
 import time
 
 import pytest
-from support.text_desk import CODE, desk_and_centre, text
+from support.sms_gateway import CODE, desk_and_centre, text
 
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.generated import encode
-from protocols.smpp.link_events import ClientDown
 from protocols.smpp.messages import DeliverSm, GenericNack, SubmitSmResp
+from protocols.smpp.node_events import ClientDown
 
 GIVER = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")
 LOST = "no answer of the SMSC"

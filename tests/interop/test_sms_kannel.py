@@ -10,7 +10,7 @@ from aiohttp import web
 from interop import pcap
 from support.kannel import BEARERBOX, Kannel
 from support.smpp_tap import SmppTap
-from support.text_desk import CODE, Centre, TextDesk, text
+from support.sms_gateway import CODE, Centre, TextDesk, text
 
 from protocols.smpp.messages import DeliverSm, SubmitSmResp
 from protocols.smpp.receipts import MessageState

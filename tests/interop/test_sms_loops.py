@@ -5,7 +5,7 @@ import json
 
 import pytest
 from support.diameter_rig import until
-from support.text_desk import CODE, TextDesk, text
+from support.sms_gateway import CODE, TextDesk, text
 from test_sms_smpp34 import ASKER, by_text, desk_at_smpp34
 
 NUMBER = ASKER[0]

@@ -7,7 +7,7 @@ import smpp34
 from support.diameter_rig import until
 from support.gateways import free_port
 from support.querying_smsc import QueryingSmsc
-from support.text_desk import TextDesk, text
+from support.sms_gateway import TextDesk, text
 
 from protocols.smpp.receipts import MessageState
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from support.text_desk import CODE, Centre, TextDesk, desk_and_centre, text
+from support.sms_gateway import CODE, Centre, TextDesk, desk_and_centre, text
 
 from protocols.smpp.messages import DeliverSm, SubmitSmResp
 from protocols.smpp.receipts import MessageState

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 from support import postgres
-from support.desks import MSISDN, PENNY
-from support.text_places import text_place
+from support.charging_fixture import MSISDN, PENNY
+from support.messaging_fixture import text_place
 
 pytestmark = [
     pytest.mark.xdist_group("postgres"),

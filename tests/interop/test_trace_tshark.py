@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from support import desks
+from support import charging_fixture as charging
 from support.diameter_rig import RawPeer, until
 from support.gateways import ROOT, Gateway, subscribers
 from support.gy_link import gy_link
@@ -64,8 +64,8 @@ async def place(tmp_path):
 async def charge(gateway, imsi, session):
     async with gy_link(gateway.diameter_port) as link:
         for request_type, used in ((1, []), (2, [1000]), (3, [10])):
-            service = desks.service(10, used, ask=None if request_type == 3 else 0)
-            answer = await link.ask(desks.ccr(request_type, request_type, service, session=session, imsi=imsi))
+            service = charging.service(10, used, ask=None if request_type == 3 else 0)
+            answer = await link.ask(charging.ccr(request_type, request_type, service, session=session, imsi=imsi))
             assert answer.result_code == 2001
 
 

@@ -8,7 +8,7 @@ from support import postgres
 from support.diameter_rig import PGW, RawPeer, ccr
 from support.gateways import subscribers
 from support.handsets import Handsets, by_8_bits, by_sar
-from support.text_desk import CODE, TextDesk, text
+from support.sms_gateway import CODE, TextDesk, text
 from support.unruly_smsc import UnrulySmsc, pdu
 
 from protocols.diameter.codec import encode_avp

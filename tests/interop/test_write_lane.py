@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from support import postgres
-from support.lanes import workplace
+from support.lane_fixture import workplace
 
 from gateway.ledger.wallets import WalletShelf
 from gateway.store import tables

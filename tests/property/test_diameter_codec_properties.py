@@ -8,7 +8,7 @@ from support.gy_samples import credit_control_answer, credit_control_request, er
 from support.message_strategies import CLASSES, message, unknown_avps
 
 from protocols.diameter import generated, interpreter
-from protocols.diameter.checks import STANDARD, Profile
+from protocols.diameter.avp_validation import STANDARD, Profile
 from protocols.diameter.codec import (
     HEADER_SIZE,
     MAX_FAILED_AVP,

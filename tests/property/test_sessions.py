@@ -5,7 +5,7 @@ import shutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.desks import service
+from support.charging_fixture import service
 from support.session_play import DAY_US, SESSIONS, Play, blank_store, folder
 
 from protocols.diameter.messages import UsedServiceUnit

@@ -13,20 +13,20 @@ import msgspec
 import numpy as np
 import pytest
 from sqlalchemy import select
-from support.lanes import CAUSES, Workplace
+from support.lane_fixture import CAUSES, Workplace
 from support.outsiders import integer_programme, linear_relaxation, luck, matching_pursuit, subset
 
-from gateway.charging.case import UsageRecord
-from gateway.charging.rated import RatedEvents
-from gateway.charity.accrued import GRACE, MonthReader, PublishMonth
+from gateway.api.openapi import document
+from gateway.charging.quota import UsageRecord
+from gateway.charging.usage_events import RatedEvents
 from gateway.charity.months import end_of, following
 from gateway.charity.public_sums import FEWEST, SMALLER, Giving, decide
+from gateway.charity.publication import GRACE, MonthReader, PublishMonth
 from gateway.ledger import accounts
 from gateway.ledger.money import MICRO
-from gateway.ops.metrics import Metrics
-from gateway.ops.openapi import document
-from gateway.ops.page.gathering import given
+from gateway.metrics.registry import Metrics
 from gateway.privacy.pseudonyms import Pseudonyms
+from gateway.status_page.collect import given
 from gateway.store.engine import reading
 from gateway.store.tables import marks, nodes, outbox, publications
 

@@ -27,8 +27,8 @@ from protocols.diameter.messages import (
     ErrorAnswer,
     VendorSpecificApplicationId,
 )
-from protocols.diameter.peer import Peer
 from protocols.diameter.peer_table import Access, PeerTable
+from protocols.diameter.session import Peer
 from protocols.diameter.transitions import TABLE, CloseReason, DisconnectCause, Input, Role, State
 from protocols.diameter.watchdog import Watchdog, WatchdogState
 from protocols.errors import LocalProtocolError

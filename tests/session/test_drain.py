@@ -7,11 +7,11 @@ import time
 
 from support.diameter_rig import RawPeer, ccr, dpa
 from support.gateways import subscribers
-from support.text_desk import Centre, TextDesk, desk_and_centre, text
+from support.sms_gateway import Centre, TextDesk, desk_and_centre, text
 
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.messages import MultipleServicesCreditControl, RequestedServiceUnit, SubscriptionId
-from protocols.smpp.link_events import ClientDown
+from protocols.smpp.node_events import ClientDown
 from protocols.smpp.transitions import CloseReason
 
 ROWS = subscribers(2)
@@ -63,7 +63,7 @@ async def test_sessions_that_run_go_on_new_ones_are_too_busy_and_the_process_end
         status = await desk.run("status")
         assert (status["state"], status["drain"]["left"]) == ("draining", {"sessions": 1, "texts": 0, "orders": 0})
         refused = await asyncio.to_thread(desk.ask, "/v1/sms", text("hello"))
-        assert (refused[0], refused[1]["code"]) == (503, "gateway.draining")
+        assert (refused[0], refused[1]["code"]) == (503, "gateway.runtime.drain")
         order = await asyncio.to_thread(
             desk.tpo, "sim", "resume", "8944100000000000001", "--reason", "customer", ok=(1,)
         )

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from gateway.ops import connections, web_requests
-from gateway.ops.connections import Listener
-from gateway.ops.problems import Problem
-from gateway.ops.web_requests import json_response, problem_response, read_object
+from gateway.api import connections, web_requests
+from gateway.api.connections import Listener
+from gateway.api.problems import Problem
+from gateway.api.web_requests import json_response, problem_response, read_object
 
 
 @asynccontextmanager

@@ -4,10 +4,10 @@ import asyncio
 import urllib.request
 
 import pytest
-from support.sim_house import TOKENS, sim_house
-from support.text_desk import TextDesk
+from support.sims_context_fixture import TOKENS, sim_house
+from support.sms_gateway import TextDesk
 
-from gateway.ops.openapi import ROUTES, codes, document
+from gateway.api.openapi import ROUTES, codes, document
 from simulators.host_api import HostApi
 
 PAYER = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")
@@ -76,7 +76,7 @@ def test_the_description_is_served_without_a_token_and_to_head(running):
 async def test_routes_that_are_served_and_routes_that_are_described_are_the_same(tmp_path, monkeypatch):
     from aiohttp import web
 
-    from gateway.ops.page.face import StatusPage
+    from gateway.status_page.routes import StatusPage
 
     apps = []
     setup = web.AppRunner.setup

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 from support.gateways import Gateway, subscribers
-from support.text_desk import TextDesk
+from support.sms_gateway import TextDesk
 
 from gateway.store.engine import open_writer
 

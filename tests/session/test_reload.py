@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from support.diameter_rig import Authority, RawPeer, ccr, cer
 from support.gateways import ROOT, subscribers
-from support.text_desk import Centre, TextDesk, desk_and_centre, links, text
+from support.sms_gateway import Centre, TextDesk, desk_and_centre, links, text
 
 from protocols.diameter.codec import decode_header
 from protocols.diameter.generated import decode
@@ -20,8 +20,8 @@ from protocols.diameter.messages import (
     SubscriptionId,
     UsedServiceUnit,
 )
-from protocols.smpp.link_events import ClientDown, ClientUp
 from protocols.smpp.messages import DeliverSm
+from protocols.smpp.node_events import ClientDown, ClientUp
 
 ROWS = subscribers(2)
 MEGABYTE = 1_000_000

@@ -7,7 +7,7 @@ from interop import pcap
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import CookedLinux, Ether
 from scapy.utils import PcapNgWriter, wrpcap
-from support import desks
+from support import charging_fixture
 from support.diameter_rig import CCA
 from support.gateways import ROOT, Gateway, free_port, subscribers
 from support.gy_link import gy_link
@@ -25,8 +25,8 @@ IMSI = subscribers(1)[0][1]
 
 
 def ccr(request_type, number, *octets, session="pgw.host.example;replay;1"):
-    services = [desks.service(10, list(octets), ask=None if request_type == 3 else 0)]
-    return desks.ccr(request_type, number, *services, session=session, imsi=IMSI)
+    services = [charging_fixture.service(10, list(octets), ask=None if request_type == 3 else 0)]
+    return charging_fixture.ccr(request_type, number, *services, session=session, imsi=IMSI)
 
 
 def wire(body, number):

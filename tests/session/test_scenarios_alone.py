@@ -11,7 +11,7 @@ from support.gateways import ROOT, Gateway, free_port, subscribers
 from support.smpp_rig import SUBMIT, LinkRig, until
 
 from gateway.charity.public_sums import FEWEST
-from protocols.smpp.link_events import LinkUp
+from protocols.smpp.node_events import LinkUp
 
 SCENARIO = """
 seed: 7

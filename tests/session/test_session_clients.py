@@ -5,12 +5,12 @@ from collections import Counter
 from contextlib import asynccontextmanager
 
 import pytest
-from support.desks import INITIAL, ccr, charging_place, service
+from support.charging_fixture import INITIAL, ccr, charging_place, service
 from support.diameter_rig import OCS, PGW, identity, two_nodes
 
-from gateway.charging import clients as charging_clients
-from gateway.charging import listing
-from gateway.charging.clients import Clients, Demand, Fate, Limits, Outcome
+from gateway.charging import queries
+from gateway.charging.gy import reauth_abort as charging_clients
+from gateway.charging.gy.reauth_abort import Clients, Demand, Fate, Limits, Outcome
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import AbortSessionAnswer, AbortSessionRequest, ReAuthAnswer, ReAuthRequest
 
@@ -55,7 +55,7 @@ class World:
 
     def still_open(self, owner):
         """The Result-Codes of the sessions that are open."""
-        return [int(s.session_id.split(";")[1]) for s in self.read(lambda c: listing.open_of(c, owner))]
+        return [int(s.session_id.split(";")[1]) for s in self.read(lambda c: queries.open_of(c, owner))]
 
 
 @asynccontextmanager
@@ -110,7 +110,7 @@ async def test_every_session_is_asked_and_what_came_of_each_is_counted(tmp_path)
 
 
 async def test_no_more_than_allowed_wait_at_once_and_no_page_is_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(listing, "PAGE", 10)
+    monkeypatch.setattr(queries, "PAGE", 10)
     monkeypatch.setattr(charging_clients, "PAGE", 10)
     async with world(tmp_path, concurrency=4) as (made, owner):
         await made.open(*[2001] * 15, *[5002] * 8)
@@ -118,7 +118,7 @@ async def test_no_more_than_allowed_wait_at_once_and_no_page_is_left_out(tmp_pat
         assert outcome == Outcome(sent=23, accepted=15, refused=8, closed=8)
         assert made.asked == {AbortSessionRequest: 23}
         assert 1 < made.most_busy <= 4
-        rows = made.read(lambda connection: listing.latest(connection, 100))
+        rows = made.read(lambda connection: queries.latest(connection, 100))
         assert [row["session_id"].split(";")[1] for row in rows] == ["2001"] * 15
 
 
@@ -141,7 +141,7 @@ async def test_a_store_that_is_closing_leaves_a_lost_session_to_its_supervision(
 async def test_one_session_is_asked_alone(tmp_path):
     async with world(tmp_path) as (made, owner):
         await made.open(2002, 2001)
-        first, _ = made.read(lambda c: listing.open_of(c, owner))
+        first, _ = made.read(lambda c: queries.open_of(c, owner))
         reply = await made.clients.ask(Demand.REAUTHORISE, first)
         assert (reply.session_id, reply.fate, reply.result_code) == (first.session_id, Fate.ACCEPTED, 2002)
         assert made.asked == {ReAuthRequest: 1}

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 from sqlalchemy import select
-from support.sim_house import AUDIT_TOKEN, KI, OPC, TOKENS, card, sim_house
+from support.sims_context_fixture import AUDIT_TOKEN, KI, OPC, TOKENS, card, sim_house
 
 from gateway.store.tables import access_log
 from simulators.host_api import HostApi, Mode
@@ -318,7 +318,7 @@ async def test_a_mistake_of_ours_is_a_500_that_says_nothing_of_it_and_an_event_t
     def broken(*_):
         raise ZeroDivisionError(f"while looking for {NUMBER}")
 
-    monkeypatch.setattr("gateway.sims.reading.show_order", broken)
+    monkeypatch.setattr("gateway.sims.queries.show_order", broken)
     asked = desk.ask("/v1/orders/7", token=TOKENS["viewer"]) if door == "tcp" else desk.act("order.show", id="7")
     status, told = await asked
     assert (status, told["code"]) == (500, "http.500")

@@ -14,12 +14,12 @@ from protocols.smpp.client import Link, LinkConfig
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import Doubtful, Responded
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import LinkRefused, LinkUp
 from protocols.smpp.messages import DeliverSm, QuerySm, SubmitSm
+from protocols.smpp.node_events import LinkRefused, LinkUp
 from protocols.smpp.receipts import IdForm, MessageState, is_receipt, parse_receipt, stored_id
 from protocols.smpp.text import encode_text
+from simulators.fault_rates import FaultsUnreadable, Shares
 from simulators.handsets import AnswersUnreadable, Handsets, read_answers
-from simulators.shares import FaultsUnreadable, Shares
 from simulators.smsc import Smsc
 from simulators.smsc_faults import SmscFault, SmscFaults, read_smsc_faults
 

@@ -23,18 +23,6 @@ from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import Doubt, Doubtful, Responded, Throttled
 from protocols.smpp.generated import encode
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import (
-    ClientDown,
-    ClientRejected,
-    ClientUp,
-    ConnectFailed,
-    HandlerFailed,
-    LinkDown,
-    LinkRefused,
-    LinkThrottled,
-    LinkUp,
-    MessageRejected,
-)
 from protocols.smpp.messages import (
     AlertNotification,
     BindReceiver,
@@ -46,6 +34,18 @@ from protocols.smpp.messages import (
     SubmitSmResp,
     Unbind,
     UnbindResp,
+)
+from protocols.smpp.node_events import (
+    ClientDown,
+    ClientRejected,
+    ClientUp,
+    ConnectFailed,
+    HandlerFailed,
+    LinkDown,
+    LinkRefused,
+    LinkThrottled,
+    LinkUp,
+    MessageRejected,
 )
 from protocols.smpp.transitions import CloseReason, State
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from support.text_desk import TOKENS, TextDesk, desk_and_centre, text
+from support.sms_gateway import TOKENS, TextDesk, desk_and_centre, text
 
 GOOD = {"from": "TPO", "to": "447700900200", "text": "hello"}
 RICH = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")

@@ -13,8 +13,8 @@ from protocols.diameter.node_events import PeerUp
 from protocols.smpp.codec import CommandId, decode_header
 from protocols.smpp.generated import encode
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import LinkUp, MessageRejected
 from protocols.smpp.messages import EnquireLink, SubmitSmResp
+from protocols.smpp.node_events import LinkUp, MessageRejected
 from protocols.tap import MAX_UNDECODABLE
 
 

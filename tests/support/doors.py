@@ -4,13 +4,13 @@ import http.client
 import json
 import socket
 
-from gateway.draining import Draining
-from gateway.ops.actions import ACTIONS
-from gateway.ops.sessions import Sessions
-from gateway.ops.sims import Sims
-from gateway.ops.texts import Texts
-from gateway.ops.traces import TraceActions
-from gateway.reloading import Reloading
+from gateway.api.actions import ACTIONS
+from gateway.api.order_actions import Sims
+from gateway.api.session_actions import Sessions
+from gateway.api.sms_actions import Texts
+from gateway.api.trace_actions import TraceActions
+from gateway.runtime.drain import Draining
+from gateway.runtime.reload import Reloading
 
 
 class Door:

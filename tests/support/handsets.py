@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 from protocols.smpp.events import Responded
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import ClientUp
 from protocols.smpp.messages import DeliverSm, SubmitSm, SubmitSmResp
+from protocols.smpp.node_events import ClientUp
 from protocols.smpp.server import Server, ServerConfig
 from protocols.smpp.text import UDHI
-from support.text_desk import CODE, PATIENCE
+from support.sms_gateway import CODE, PATIENCE
 
 WINDOW = 8192
 

@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import select
 
-from gateway.house import House
+from gateway.context import House
 from gateway.settings import load
-from gateway.sims import conductor as conducting
-from gateway.sims.accepting import Asked
-from gateway.sims.conductor import Conductor
-from gateway.sims.effects import Terms
-from gateway.sims.hosts import Desk
-from gateway.sims.importing import ImportSim, Reader
+from gateway.sims import order_executor as conducting
+from gateway.sims.accept_order import Asked
+from gateway.sims.bulk_import import ImportSim, Reader
+from gateway.sims.host_runtime import Desk
+from gateway.sims.line_effects import Terms
+from gateway.sims.order_executor import Conductor
 from gateway.sims.orders import from_row as order_of
-from gateway.sims.reading import history, show_order
+from gateway.sims.queries import history, show_order
 from gateway.store import tables
-from gateway.store.waiting import submit
+from gateway.store.async_submit import submit
 from provisioning.orders import Kind, Request
 from support.gateways import ROOT
 from support.session_play import blank_store

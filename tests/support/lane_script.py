@@ -9,11 +9,11 @@ import threading
 from functools import partial
 
 from gateway.charging import request as charging_request
-from gateway.charging.unit import CreditControl
+from gateway.charging.credit_control import CreditControl
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import CreditControlRequest
-from support.desks import INITIAL, UPDATE, ccr, charging_place, service
+from support.charging_fixture import INITIAL, UPDATE, ccr, charging_place, service
 
 SESSIONS = 16
 

@@ -3,7 +3,7 @@
 import queue
 import threading
 
-from support.their_pgw import INITIAL, TERMINATION, UPDATE, TheirPgw, service
+from support.python_diameter_pgw import INITIAL, TERMINATION, UPDATE, TheirPgw, service
 
 RAR, ASR = 258, 274
 

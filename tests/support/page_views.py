@@ -4,9 +4,9 @@ import math
 
 import msgspec
 
-from gateway.ops.page.sampling import Sample
-from gateway.ops.page.troubles import Trouble
-from gateway.ops.page.view import CauseSum, Doubtful, Given, HostReach, Line, Order, Queue, Stored, Tone, View
+from gateway.status_page.alarms import Trouble
+from gateway.status_page.sampling import Sample
+from gateway.status_page.view import CauseSum, Doubtful, Given, HostReach, Line, Order, Queue, Stored, Tone, View
 
 NOW = 1_795_478_400_000_000
 AT = "2026-11-24T00:00:00Z"

@@ -10,8 +10,8 @@ from protocols.smpp.client import LinkConfig
 from protocols.smpp.limits import Limits
 from protocols.smpp.messages import QuerySm, QuerySmResp, SubmitSmResp
 from protocols.smpp.receipts import IdForm, MessageState
-from support.text_desk import Centre
-from support.text_places import TextPlace
+from support.messaging_fixture import TextPlace
+from support.sms_gateway import Centre
 
 AFTER = 600
 """Seconds of silence after which the exchange asks."""

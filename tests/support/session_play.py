@@ -15,12 +15,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from gateway.charging import request as charging_request
+from gateway.charging.credit_control import CreditControl
 from gateway.charging.session import _State
-from gateway.charging.supervision import ExpireSession, overdue
+from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charging.tariff import Terms
-from gateway.charging.unit import CreditControl
 from gateway.charity.policies import recompute
-from gateway.ledger.checking import check
+from gateway.ledger.check import check
 from gateway.rating.prices import price
 from gateway.store import tables
 from gateway.store.engine import reading
@@ -28,7 +28,7 @@ from gateway.store.errors import OutcomeUnknown
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import CreditControlRequest
-from support.desks import PLANS, TERMINATION, ChargingPlace, ccr
+from support.charging_fixture import PLANS, TERMINATION, ChargingPlace, ccr
 
 CUSTOMERS = (("234150000000001", "447700900001", "payg-gb"), ("234150000000002", "447700900002", "bundle-gb"))
 SESSIONS = (

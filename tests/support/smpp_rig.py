@@ -8,8 +8,8 @@ from protocols.smpp.client import Link, LinkConfig
 from protocols.smpp.codec import HEADER_SIZE, CommandId, Framer, decode_header
 from protocols.smpp.generated import decode, encode
 from protocols.smpp.limits import Limits
-from protocols.smpp.link_events import ClientUp, LinkUp
 from protocols.smpp.messages import BindTransceiver, DeliverSm, DeliverSmResp, SubmitSm, SubmitSmResp
+from protocols.smpp.node_events import ClientUp, LinkUp
 from protocols.smpp.server import Server, ServerConfig
 from protocols.smpp.session import Session
 from support.diameter_rig import PATIENCE, until

@@ -10,7 +10,7 @@ from protocols.smpp.events import Responded
 from protocols.smpp.limits import Limits
 from protocols.smpp.messages import DeliverSm, SubmitSm, SubmitSmResp
 from protocols.smpp.server import Server, ServerConfig
-from support.text_desk import CODE, Centre
+from support.sms_gateway import CODE, Centre
 
 WINDOW = 64
 

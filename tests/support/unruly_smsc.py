@@ -10,7 +10,7 @@ from gateway.cli.client import call
 from protocols.smpp.codec import RESPONSE_BIT, CommandId, Framer, decode_header
 from protocols.smpp.generated import decode, encode
 from protocols.smpp.messages import BindTransceiverResp, EnquireLinkResp, SubmitSmResp, UnbindResp
-from support.text_desk import PATIENCE, Centre
+from support.sms_gateway import PATIENCE, Centre
 
 PIECE = 65536
 TICK = 0.0003

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Final
 
 from gateway.messaging.keywords.amounts import Money, write_amount
-from gateway.messaging.keywords.book import STAND_INS, Answer, KeywordBook
+from gateway.messaging.keywords.catalogue import STAND_INS, Answer, KeywordBook
 
 GSM: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà" + string.digits + string.ascii_letters

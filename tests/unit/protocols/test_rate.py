@@ -2,7 +2,7 @@
 
 import pytest
 
-from protocols.rate import TokenBucket
+from protocols.rate_limit import TokenBucket
 
 
 def taken(bucket, start, end, step=0.01):

@@ -5,11 +5,11 @@ import json
 
 import pytest
 from sqlalchemy import select
-from support.desks import EVENT, INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
+from support.charging_fixture import EVENT, INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
 
 from gateway.charity.policies import recompute
-from gateway.ledger.checking import check
+from gateway.ledger.check import check
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.store import tables
 from protocols.diameter.messages import UsedServiceUnit

@@ -1,6 +1,6 @@
 import pytest
 from sqlalchemy import func, select
-from support.desks import (
+from support.charging_fixture import (
     EVENT,
     INITIAL,
     MSISDN,
@@ -12,10 +12,10 @@ from support.desks import (
     service,
 )
 
-from gateway.charging.supervision import ExpireSession, overdue
+from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
-from gateway.ledger.checking import check
+from gateway.ledger.check import check
 from gateway.store import tables
 from gateway.subscribers.changes import ChooseCauses
 from protocols.diameter.errors import DiameterError

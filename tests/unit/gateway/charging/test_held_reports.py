@@ -4,15 +4,26 @@ import itertools
 
 import pytest
 from sqlalchemy import select
-from support.desks import EVENT, IMSI, INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
+from support.charging_fixture import (
+    EVENT,
+    IMSI,
+    INITIAL,
+    MSISDN,
+    PENNY,
+    TERMINATION,
+    UPDATE,
+    ccr,
+    charging_place,
+    service,
+)
 
 from gateway.charging import review
 from gateway.charging.held_reports import Room
 from gateway.charging.review import BookReport, DropReport, ReviewRefused
 from gateway.charity.policies import recompute
-from gateway.ledger.checking import check
+from gateway.ledger.check import check
 from gateway.store import tables
-from gateway.subscribers.enrolment import Enrol, Enrolment
+from gateway.subscribers.bulk_import import Enrol, Enrolment
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit
 
 POUND, MEGABYTE, SECOND_US = 100 * PENNY, 1_000_000, 1_000_000

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 from sqlalchemy import select
-from support.desks import IMSI, INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
+from support.charging_fixture import IMSI, INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 
-from gateway.charging import listing
-from gateway.charging.restarts import Restarts
-from gateway.charging.supervision import CloseLost
+from gateway.charging import queries
+from gateway.charging.gy.peer_restarts import Restarts
+from gateway.charging.session_expiry import CloseLost
 from gateway.charity.policies import recompute
-from gateway.ledger.checking import check
+from gateway.ledger.check import check
 from gateway.store import tables
 from protocols.diameter.node_events import PeerUp
 
@@ -42,10 +42,10 @@ def test_a_lost_session_gives_back_what_it_held_and_a_late_report_is_charged_all
     assert wallet(place, owner) == (500 * PENNY, 10 * PENNY)
     assert place.lane.run(CloseLost("pgw;1;1", next(place.ticks)))
     assert wallet(place, owner) == (500 * PENNY, 0)
-    assert look(place, listing.open_of, owner) == []
+    assert look(place, queries.open_of, owner) == []
     place.ask(ccr(UPDATE, 1, service(used=[3 * MEGABYTE], ask=0)))
     assert wallet(place, owner) == (497 * PENNY, 10 * PENNY)
-    assert [session.session_id for session in look(place, listing.open_of, owner)] == ["pgw;1;1"]
+    assert [session.session_id for session in look(place, queries.open_of, owner)] == ["pgw;1;1"]
     place.ask(ccr(TERMINATION, 2, service(used=[MEGABYTE])))
     assert wallet(place, owner) == (496 * PENNY, 0)
 
@@ -63,7 +63,7 @@ def test_the_client_s_realm_is_kept_only_where_a_relay_stands_between(place):
     place.enrol(500 * PENNY)
     place.ask(ccr(INITIAL, 0, service(ask=0)))
     place.ask(ccr(INITIAL, 0, service(ask=0), session="pgw;1;2"), peer="dra.core.example")
-    found = {name: look(place, listing.find, name) for name in ("pgw;1;1", "pgw;1;2")}
+    found = {name: look(place, queries.find, name) for name in ("pgw;1;1", "pgw;1;2")}
     assert {name: (s.peer, s.origin_host, s.realm) for name, s in found.items()} == {
         "pgw;1;1": (PGW, PGW, ""),
         "pgw;1;2": ("dra.core.example", PGW, "host.example"),
@@ -73,11 +73,11 @@ def test_the_client_s_realm_is_kept_only_where_a_relay_stands_between(place):
 def test_a_session_is_found_by_its_session_id_and_by_our_number(place):
     place.enrol(500 * PENNY)
     place.ask(ccr(INITIAL, 0, service(ask=0), session="99"))
-    by_name = look(place, listing.find, "99")
-    assert look(place, listing.find, str(by_name.id)) == by_name
-    assert look(place, listing.find, "7") is None
-    assert look(place, listing.find, "9" * 400) is None
-    assert look(place, listing.find, "pgw;1;1") is None
+    by_name = look(place, queries.find, "99")
+    assert look(place, queries.find, str(by_name.id)) == by_name
+    assert look(place, queries.find, "7") is None
+    assert look(place, queries.find, "9" * 400) is None
+    assert look(place, queries.find, "pgw;1;1") is None
 
 
 def test_the_list_has_the_newest_first_and_can_be_narrowed(place):
@@ -89,14 +89,14 @@ def test_the_list_has_the_newest_first_and_can_be_narrowed(place):
     place.ask(ccr(TERMINATION, 1, service(used=[5]), session="pgw;1;1"))
 
     def names(limit=10, **options):
-        return [row["session_id"] for row in look(place, listing.latest, limit, **options)]
+        return [row["session_id"] for row in look(place, queries.latest, limit, **options)]
 
     assert names() == ["pgw;2;0", "pgw;1;2", "pgw;1;0"]
     assert names(2) == ["pgw;2;0", "pgw;1;2"]
     assert names(closed=True) == ["pgw;2;0", "pgw;1;2", "pgw;1;1", "pgw;1;0"]
     assert names(subscriber_id=owner) == ["pgw;1;2", "pgw;1;0"]
     assert names(peer="dra.core.example") == ["pgw;2;0"]
-    row = look(place, listing.latest, 1)[0]
+    row = look(place, queries.latest, 1)[0]
     assert (row["state"], row["msisdn"], row["subscriber_id"]) == ("open", "447700900002", str(other))
     assert (row["reserved"], row["currency"]) == ("0.10", "GBP")
 
@@ -105,7 +105,7 @@ def test_a_session_tells_what_each_rating_group_used_and_holds(place):
     place.enrol(500 * PENNY)
     place.ask(ccr(INITIAL, 0, service(ask=0), service(100, ask=0, service_identifier=(1, 2))))
     place.ask(ccr(UPDATE, 1, service(used=[4 * MEGABYTE], ask=0)))
-    told = look(place, lambda connection: listing.show(connection, listing.find(connection, "pgw;1;1")))
+    told = look(place, lambda connection: queries.show(connection, queries.find(connection, "pgw;1;1")))
     ten = 10 * MEGABYTE
     assert told["groups"] == [
         {
@@ -161,10 +161,10 @@ async def test_a_grown_origin_state_id_closes_what_the_peer_had_and_nothing_else
         await world.up("dra.core.example", state)
         await world.up("smf.elsewhere.example", state)
     assert world.told == [("charging.client.restarted", {"peer": "smf.elsewhere.example", "sessions": "0"})]
-    assert len(look(place, listing.open_of, owner)) == 4
+    assert len(look(place, queries.open_of, owner)) == 4
     await world.up(PGW, 1001)
     assert world.told[1:] == [("charging.client.restarted", {"peer": PGW, "sessions": "3"})]
-    assert [session.session_id for session in look(place, listing.open_of, owner)] == ["by relay"]
+    assert [session.session_id for session in look(place, queries.open_of, owner)] == ["by relay"]
     assert wallet(place, owner) == (500 * PENNY, 10 * PENNY)
 
 
@@ -172,10 +172,10 @@ async def test_the_sessions_of_a_restarted_peer_are_found_page_by_page(place, mo
     owner = place.enrol(500 * PENNY)
     for number in range(5):
         await asyncio.to_thread(place.ask, ccr(INITIAL, 0, service(ask=0), session=f"pgw;1;{number}", imsi=IMSI))
-    monkeypatch.setattr(listing, "PAGE", 2)
-    monkeypatch.setattr("gateway.charging.restarts.PAGE", 2)
+    monkeypatch.setattr(queries, "PAGE", 2)
+    monkeypatch.setattr("gateway.charging.gy.peer_restarts.PAGE", 2)
     world = Restarted(place)
     await world.up(PGW, 1)
     await world.up(PGW, 2)
     assert world.told == [("charging.client.restarted", {"peer": PGW, "sessions": "5"})]
-    assert look(place, listing.open_of, owner) == []
+    assert look(place, queries.open_of, owner) == []

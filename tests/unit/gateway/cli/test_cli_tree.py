@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from gateway.cli import main
-from gateway.cli.entry import _config_first, root
+from gateway.cli.main import _config_first, root
 
 CONFIG = Path(__file__).parents[4] / "config"
 SILENT = {"run"}

@@ -7,7 +7,7 @@ import typer
 from support.scripted_gateway import Refuse, scripted, write_config
 
 from gateway.cli import main
-from gateway.cli.following import finish
+from gateway.cli.follow_order import finish
 
 ICCID, NEW = "8944100000000000013", "8944100000000000021"
 TAKEN = {"order": "77", "state": "accepted", "repeated": False, "iccid": ICCID}
@@ -78,7 +78,7 @@ def test_what_the_host_holds_already_is_taken_over_only_if_that_is_said(folder):
 
 
 def test_waiting_tells_each_change_of_a_step_once_and_exits_0_when_done(folder, capsys, monkeypatch):
-    monkeypatch.setattr("gateway.cli.following.POLL", 0)
+    monkeypatch.setattr("gateway.cli.follow_order.POLL", 0)
     first = order("running", step("host.activate", "sent", 1), step("line.enable", "waiting"))
     again = order("running", step("host.activate", "sent", 2, "busy\x1b[2J"), step("line.enable", "waiting"))
     with scripted(folder, sim__activate=TAKEN, order__show=[first, first, again, again, order()]):

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 from sqlalchemy import select
-from support.lanes import workplace
+from support.lane_fixture import workplace
 
 from gateway.events.outbox import MAX_EVENTS, Event, OutboxShelf, emit
 from gateway.store.tables import outbox

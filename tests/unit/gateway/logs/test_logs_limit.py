@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.logs.catalogue import EVENTS
+from gateway.logs.event_logger import Teller, tell
 from gateway.logs.limit import BURST, INTERVAL, MAX_SUBJECTS, Limit
-from gateway.logs.telling import Teller, tell
 
 ROOT = Path(__file__).parents[4]
 REJECTED = "diameter.message.rejected"
@@ -181,7 +181,7 @@ def test_threads_lose_no_count():
 LIBRARIES = """
 import logging, time
 from gateway.logs import configure, get_logger
-from gateway.logs.telling import Teller
+from gateway.logs.event_logger import Teller
 configure("info")
 now = [0.0]
 teller = Teller(get_logger(), lambda: now[0])

@@ -1,8 +1,8 @@
 """STOP holds: what a customer who is out may say, what he is answered, and what alone brings him back."""
 
 import pytest
-from support.desks import PENNY
-from support.text_places import CODE, FRIEND, OWN, text_place
+from support.charging_fixture import PENNY
+from support.messaging_fixture import CODE, FRIEND, OWN, text_place
 
 from gateway.messaging.senders import HOUR
 

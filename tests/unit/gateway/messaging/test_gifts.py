@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 from sqlalchemy import select, update
-from support.desks import MSISDN, PENNY
-from support.text_places import FRIEND, text_place
+from support.charging_fixture import MSISDN, PENNY
+from support.messaging_fixture import FRIEND, text_place
 
-from gateway.messaging.accepting import Refusal
-from gateway.messaging.sending import INACTIVE
+from gateway.messaging.mt_status import INACTIVE
+from gateway.messaging.submit import Refusal
 from gateway.store import tables
-from gateway.subscribers.opening import ACTIVE, CLOSING, SUSPENDED, TERMINATED
+from gateway.subscribers.create import ACTIVE, CLOSING, SUSPENDED, TERMINATED
 
 POUND = 100 * PENNY
 PRICE = 2 * PENNY

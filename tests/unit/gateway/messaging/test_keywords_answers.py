@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from gateway.messaging.keywords.amounts import Money, write_amount
 from gateway.messaging.keywords.answers import GSM, GSM_EXTENDED, bounds, cause_list, gsm_safe, render
-from gateway.messaging.keywords.book import EVERYWHERE, PLACEHOLDERS, Answer, TemplateInvalid, placeholders_in
-from gateway.messaging.keywords.reading import Unknown, read
+from gateway.messaging.keywords.catalogue import EVERYWHERE, PLACEHOLDERS, Answer, TemplateInvalid, placeholders_in
+from gateway.messaging.keywords.parser import Unknown, read
 from gateway.settings import load
 
 ROOT = Path(__file__).parents[4]

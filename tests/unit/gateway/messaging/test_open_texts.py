@@ -2,10 +2,10 @@
 
 import pytest
 from sqlalchemy import select
-from support.desks import PENNY
-from support.text_places import text_place
+from support.charging_fixture import PENNY
+from support.messaging_fixture import text_place
 
-from gateway.messaging.reading import count_open
+from gateway.messaging.queries import count_open
 from gateway.messaging.texts import Step
 from gateway.store import tables
 

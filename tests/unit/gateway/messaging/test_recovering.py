@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from support.querying_smsc import QueryingSmsc, inquiring
 
-from gateway.messaging.accepting import AcceptTexts
+from gateway.messaging.submit import AcceptTexts
+from gateway.store.async_submit import submit
 from gateway.store.errors import OutcomeUnknown, StoreUnavailable
-from gateway.store.waiting import submit
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import json
 
 import pytest
 from sqlalchemy import select
-from support.desks import MSISDN, PENNY
-from support.text_places import CODE, FRIEND, HOUR, text_place
+from support.charging_fixture import MSISDN, PENNY
+from support.messaging_fixture import CODE, FRIEND, HOUR, text_place
 
-from gateway.messaging.accepting import Refusal
+from gateway.messaging.submit import Refusal
 from gateway.messaging.texts import FINAL, STEPS, Part, State, Step
 from gateway.store import tables
 from protocols.smpp.receipts import IdForm

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from gateway.messaging.keywords.answers import render
-from gateway.messaging.keywords.book import PLACEHOLDERS, STAND_INS, Answer, Service
-from gateway.messaging.keywords.reading import No, Start, read
+from gateway.messaging.keywords.catalogue import PLACEHOLDERS, STAND_INS, Answer, Service
+from gateway.messaging.keywords.parser import No, Start, read
 from gateway.settings import ConfigInvalid, Endpoint, load, shown
 from gateway.settings.keywords_file import AnswersEntry, WordsEntry
 

@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 from support.session_play import blank_store
-from support.sim_places import sim_place
+from support.sims_fixture import sim_place
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 import asyncio
 from types import SimpleNamespace
 
-from gateway.sims.conductor import Conductor
-from gateway.sims.hosts import Desk
+from gateway.sims.host_runtime import Desk
+from gateway.sims.order_executor import Conductor
 
 
 class WatchedHost:

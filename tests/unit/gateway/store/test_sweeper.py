@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event, func, insert, select
-from support.lanes import Workplace
+from support.lane_fixture import Workplace
 
 from gateway.store.sweeper import Sweep
 from gateway.store.tables import (

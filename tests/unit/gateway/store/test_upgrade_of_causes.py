@@ -5,16 +5,16 @@ import hashlib
 import msgspec
 import pytest
 from sqlalchemy import insert, select, text
-from support.desks import PLANS
-from support.lanes import Workplace
+from support.charging_fixture import PLANS
+from support.lane_fixture import Workplace
 from support.old_stores import store_at
 
 from gateway.store import schema
 from gateway.store.engine import open_writer
 from gateway.store.errors import SchemaMismatch
-from gateway.store.keys import digest
+from gateway.store.idempotency import digest
 from gateway.store.tables import accounts, idempotency_keys, marks, nodes, orders, unpublished_sums
-from gateway.subscribers.enrolment import Enrol, read_row
+from gateway.subscribers.bulk_import import Enrol, read_row
 from provisioning.orders import Kind, Request
 
 KEY = b"a key of tests alone"

@@ -1,14 +1,14 @@
 import pytest
 from sqlalchemy import select
-from support.desks import IMSI, MSISDN
-from support.lanes import workplace
+from support.charging_fixture import IMSI, MSISDN
+from support.lane_fixture import workplace
 from support.old_stores import store_at
 
 from gateway.charity.policies import recompute
-from gateway.ledger.checking import check
+from gateway.ledger.check import check
 from gateway.store import schema, tables
-from gateway.store.keys import KeyConflict
-from gateway.subscribers.enrolment import Enrol, Enrolment
+from gateway.store.idempotency import KeyConflict
+from gateway.subscribers.bulk_import import Enrol, Enrolment
 from gateway.subscribers.payments import PaymentRefused, ToppedUp
 
 OTHER, AMERICAN = "447700900002", "12025550123"

@@ -1,14 +1,14 @@
 import pytest
 from sqlalchemy import select
-from support.desks import IMSI, MSISDN, PLANS, charging_place
-from support.lanes import CAUSES
+from support.charging_fixture import IMSI, MSISDN, PLANS, charging_place
+from support.lane_fixture import CAUSES
 
 from gateway.charity.choices import Share
 from gateway.store import tables
-from gateway.subscribers import showing
+from gateway.subscribers import queries
+from gateway.subscribers.bulk_import import Enrol, RowInvalid, read_row
 from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown
-from gateway.subscribers.enrolment import Enrol, RowInvalid, read_row
-from gateway.subscribers.lines import Line, LineShelf
+from gateway.subscribers.identifier_history import Line, LineShelf
 
 ROW = {
     "msisdn": "+447700900001",
@@ -33,7 +33,7 @@ def enrol(place, **changes):
 
 def show(place, subscriber_id):
     with place.reader.connect() as connection:
-        return showing.show(connection, subscriber_id, next(place.ticks))
+        return queries.show(connection, subscriber_id, next(place.ticks))
 
 
 def test_an_import_books_the_opening_balance_once(place):
@@ -100,7 +100,7 @@ def test_two_choices_in_one_batch_leave_the_later_one(place):
     place.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wwf", 10_000),)))
     place.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wateraid", 6_000), Share("wwf", 4_000))))
     with place.reader.connect() as connection:
-        told = showing.show(connection, sub, 1 << 60)
+        told = queries.show(connection, sub, 1 << 60)
     assert told["causes"] == [{"cause": "wateraid", "percent": 60}, {"cause": "wwf", "percent": 40}]
 
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import desks, gy_samples, message_strategies, smpp_samples
+from support import charging_fixture as charging
+from support import gy_samples, message_strategies, smpp_samples
 
 from gateway.tracing.masking import header_only, masked
 from protocols.diameter.codec import encode_avp, encode_message
@@ -90,7 +91,9 @@ def test_any_octets_keep_their_length_and_no_number_behind_a_header_stays(octets
 
 
 def test_of_a_charging_request_the_amounts_stay_and_the_customer_is_gone():
-    request = desks.ccr(2, 3, desks.service(10, [1500], ask=0), session=f"pgw;1;{IMSI.decode()}", imsi=IMSI.decode())
+    request = charging.ccr(
+        2, 3, charging.service(10, [1500], ask=0), session=f"pgw;1;{IMSI.decode()}", imsi=IMSI.decode()
+    )
     frame = encode_message(0xC0, 272, 4, 1, 2, diameter_encode(request))
     shown = seen("diameter", frame)
     read = diameter_decode(CreditControlRequest, shown)

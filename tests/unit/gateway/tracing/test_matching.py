@@ -1,8 +1,8 @@
 """What belongs to a line: what names it where a message names whom it is about, and what answers or continues that."""
 
-from support import desks
+from support import charging_fixture as charging
 
-from gateway.ops.traces import _forms
+from gateway.api.trace_actions import _forms
 from gateway.tracing.matching import ByName, ByNumbers
 from protocols.diameter.codec import encode_message
 from protocols.diameter.generated import encode as diameter_encode
@@ -60,7 +60,7 @@ def test_a_number_is_known_however_it_is_written_but_not_within_another_or_a_tex
 
 def test_charging_requests_of_the_line_their_answers_and_what_comes_of_their_sessions():
     mine, theirs = {"session": "pgw;1;1", "imsi": IMSI}, {"session": "pgw;1;2", "imsi": "234150000000999"}
-    update = desks.ccr(2, 1, imsi=None, session="pgw;1;1")
+    update = charging.ccr(2, 1, imsi=None, session="pgw;1;1")
     answer = CreditControlAnswer(
         session_id=b"pgw;1;1",
         origin_host="ocs",
@@ -74,8 +74,8 @@ def test_charging_requests_of_the_line_their_answers_and_what_comes_of_their_ses
     stranger = ReAuthRequest(session_id=b"pgw;1;2", **us, auth_application_id=4, re_auth_request_type=0)
     assert taken(
         line(),
-        gy(desks.ccr(1, 0, **mine), 1),
-        gy(desks.ccr(1, 0, **theirs), 2),
+        gy(charging.ccr(1, 0, **mine), 1),
+        gy(charging.ccr(1, 0, **theirs), 2),
         gy(answer, 2, request=False, outgoing=True),
         gy(answer, 1, request=False, outgoing=True),
         gy(update, 3),

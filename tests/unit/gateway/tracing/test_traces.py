@@ -13,7 +13,7 @@ from gateway.tracing.matching import ByName
 from gateway.tracing.traces import Asked, TooMany, Traces
 from gateway.tracing.undecodable import MAX_NAMES, Undecodable
 from protocols.diameter import node_events as diameter
-from protocols.smpp import link_events as smpp
+from protocols.smpp import node_events as smpp
 from protocols.smpp.generated import encode
 from protocols.smpp.messages import SubmitSm
 from protocols.tap import NOWHERE, Captured

@@ -6,7 +6,7 @@ import pytest
 from support.gy_samples import SESSION, avp, credit_control_answer, credit_control_request, frame, one_of_each, word
 
 from protocols.diameter import generated, interpreter
-from protocols.diameter.checks import STANDARD, Profile
+from protocols.diameter.avp_validation import STANDARD, Profile
 from protocols.diameter.codec import HEADER_SIZE, MAX_DEPTH, Avp, decode_avps, encode_avp, encode_message
 from protocols.diameter.dictionary import standard
 from protocols.diameter.errors import DiameterError

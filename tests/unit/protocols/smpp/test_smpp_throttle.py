@@ -5,7 +5,7 @@ import pytest
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.limits import Limits
 from protocols.smpp.reconnect import Reconnect
-from protocols.smpp.retries import Retry, needs_a_person, retry_of
+from protocols.smpp.status_policy import Retry, needs_a_person, retry_of
 from protocols.smpp.throttle import Throttle
 
 

@@ -1,0 +1,118 @@
+"""What is asked of a SIM, read and checked: the same for a command, a row of a bulk, and POST /v1/orders."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.settings import Settings
+from gateway.sims.accept_order import Asked
+from provisioning.errors import IdentifierInvalid
+from provisioning.identifiers import iccid, msisdn
+from provisioning.orders import Kind, OrderRefused, Request
+from provisioning.sim_lifecycle import SuspendReason
+
+MAX_REASON: Final = 64
+"""Characters of a free reason, as history keeps it."""
+MAX_ACTOR: Final = 64
+
+FIELDS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    Kind.ACTIVATE: (("msisdn", "plan"), ("cause", "adopt")),
+    Kind.SUSPEND: (("reason",), ()),
+    Kind.RESUME: (("reason",), ()),
+    Kind.SWAP: (("new_iccid",), ("reason",)),
+    Kind.TERMINATE: ((), ("reason",)),
+}
+"""What each kind of order must and may say besides the card; other kinds are not for people to ask."""
+
+_NAMES: Final = frozenset({"iccid", *Request.__struct_fields__})
+_MISSING: Final = "order.field"
+
+
+def read_kind(text: object) -> Kind:
+    """Read which kind of order is meant."""
+    found = next((kind for kind in FIELDS if kind == text), None)
+    if found is None:
+        raise bad_request("order.kind", f"kind: give one of {', '.join(FIELDS)}")
+    return found
+
+
+def read_wish(kind: Kind, given: Mapping[str, Any], settings: Settings, actor: str) -> Asked:
+    """Check a wish by itself; Problem says which field is at fault, with the stable code of the fault."""
+    adopt = _adopt(kind, given.get("adopt"))
+    texts = _texts(kind, {name: value for name, value in given.items() if name != "adopt"})
+    try:
+        card = iccid(texts.pop("iccid"))
+        said = {name: _READ[name](text, kind, settings) for name, text in texts.items()}
+        request = Request(**said, adopt=adopt)
+    except IdentifierInvalid as error:
+        raise bad_request(error.code, str(error)) from None
+    return Asked(kind, card, request, actor[:MAX_ACTOR])
+
+
+def problem_of(refusal: OrderRefused) -> Problem:
+    """Tell of an order that cannot be as things stand."""
+    match refusal.code:
+        case "sim.unknown":
+            return not_found(refusal.code, str(refusal))
+        case "order.plan":
+            return bad_request(refusal.code, str(refusal))
+    return conflict(refusal.code, str(refusal))
+
+
+def _texts(kind: Kind, given: Mapping[str, Any]) -> dict[str, str]:
+    """Give the fields that say something; those that a kind needs are there, others than it knows are not."""
+    must, may = FIELDS[kind]
+    unknown = sorted(set(given) - _NAMES)
+    if unknown:
+        raise bad_request(_MISSING, f"{unknown[0][:32]}: there is no such field")
+    texts = {name: value for name, value in given.items() if value not in (None, "")}
+    for name, value in texts.items():
+        if not isinstance(value, str) or len(value) > 255:
+            raise bad_request(_MISSING, f"{name}: give a text of at most 255 characters")
+        if name not in ("iccid", *must, *may):
+            raise bad_request(_MISSING, f"{name}: is not for {kind}")
+    for name in ("iccid", *must):
+        if name not in texts:
+            raise bad_request(_MISSING, f"{name}: {kind} needs it")
+    return texts
+
+
+def _adopt(kind: Kind, value: object) -> bool:
+    if value in (None, ""):
+        return False
+    if not isinstance(value, bool):
+        raise bad_request(_MISSING, "adopt: give true or false")
+    if value and "adopt" not in FIELDS[kind][1]:
+        raise bad_request(_MISSING, f"adopt: is not for {kind}")
+    return value
+
+
+def _plan(text: str, _kind: Kind, settings: Settings) -> str:
+    if text not in settings.plans:
+        raise bad_request("order.plan", f"plan: {text[:32]!r} is none of {', '.join(sorted(settings.plans))}")
+    return text
+
+
+def _cause(text: str, _kind: Kind, settings: Settings) -> str:
+    known = sorted(cause.id for cause in settings.causes.values() if cause.open)
+    if text not in known:
+        raise bad_request("order.cause", f"cause: {text[:32]!r} is none of {', '.join(known)}")
+    return text
+
+
+def _reason(text: str, kind: Kind, _settings: Settings) -> str:
+    if kind in (Kind.SUSPEND, Kind.RESUME):
+        if text not in set(SuspendReason):
+            raise bad_request("order.reason", f"reason: give one of {', '.join(SuspendReason)}")
+    elif len(text) > MAX_REASON or not text.isprintable():
+        raise bad_request("order.reason", f"reason: give at most {MAX_REASON} printable characters")
+    return text
+
+
+_READ: Final[dict[str, Callable[[str, Kind, Settings], str]]] = {
+    "msisdn": lambda text, _kind, _settings: msisdn(text),
+    "plan": _plan,
+    "cause": _cause,
+    "reason": _reason,
+    "new_iccid": lambda text, _kind, _settings: iccid(text),
+}

@@ -1,0 +1,258 @@
+"""The gateway's HTTP faces: health and metrics on TCP, the commands' actions on a Unix socket (0660, role by uid)."""
+
+import asyncio
+import errno
+import os
+import socket
+import stat
+import struct
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from gateway.api import openapi
+from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need, perform
+from gateway.api.connections import Listener
+from gateway.api.problems import Problem, bad_request, not_found
+from gateway.api.sms_actions import Texts
+from gateway.api.web_requests import (
+    CALLER,
+    MAX_BODY,
+    caller_of,
+    json_response,
+    problem_response,
+    read_json,
+    read_object,
+)
+from gateway.context import House
+from gateway.metrics.registry import Metrics
+from gateway.privacy.access import CAUSES
+from gateway.store.errors import StoreError
+from gateway.store.private_files import make_folder
+
+PROBE_SECONDS = 1.0
+"""How long a socket that is there already may take to answer."""
+Health = Callable[[], dict[str, bool]]
+Status = Callable[[], dict[str, Any]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Alarm = Callable[[str, Mapping[str, object]], None]
+
+
+class Server:
+    """Both listeners of one gateway; `ready` and `status` are asked at each request.
+
+    `actions` are those that need the running gateway, beside `gateway.api.actions.ACTIONS`; `routes` stand beside those of
+    health and texts, and those that begin with one of `open_paths` see to their callers themselves.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        metrics: Metrics,
+        texts: Texts,
+        *,
+        actions: Mapping[str, AsyncAction],
+        routes: Sequence[web.RouteDef] = (),
+        open_paths: tuple[str, ...] = (),
+        live: Health,
+        ready: Health,
+        status: Status,
+        alarm: Alarm = lambda _event, _fields: None,
+    ) -> None:
+        """Take what is served, and who is told of a failure of ours; nothing is bound before `start`."""
+        self._house, self._metrics, self._texts, self._actions = house, metrics, texts, actions
+        self._routes, self._open_paths = routes, open_paths
+        self._live, self._ready, self._status, self._alarm = live, ready, status, alarm
+        self._listeners: list[Listener] = []
+        self._bound: tuple[int, int] | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Bind the TCP port and the Unix socket; OSError names what is taken."""
+        api = self._house.settings.api
+        self.port = await self._listen_tcp(api.listen.host, api.listen.port)
+        await self._listen_unix(api.socket)
+
+    async def stop(self) -> None:
+        """Finish the requests at hand and unbind."""
+        for listener in self._listeners:
+            await listener.close()
+        path = self._house.settings.api.socket
+        if self._bound is not None and _identity(path) == self._bound:  # and not somebody else's, put there since
+            path.unlink(missing_ok=True)
+
+    async def _listen_tcp(self, host: str, port: int) -> int:
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems, self._let_in])
+        app.router.add_get("/livez", self._health(self._live))
+        app.router.add_get("/readyz", self._health(self._ready))
+        app.router.add_get("/metrics", self._get_metrics)
+        app.router.add_post("/v1/sms", self._post_sms)
+        app.router.add_post("/v1/sms/batch", self._post_sms_batch)
+        app.router.add_get("/v1/sms/{id}", self._get_sms)
+        app.router.add_routes([openapi.served(), *self._routes])
+        self._listeners.append(Listener(app))
+        return await self._listeners[-1].on_port(host, port)
+
+    async def _listen_unix(self, path: Path) -> None:
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems])
+        app.router.add_post("/v1/actions/{action}", self._act)
+        self._listeners.append(Listener(app))
+        listener = _unix_listener(path)
+        self._bound = _identity(path)
+        await self._listeners[-1].on_socket(listener)
+
+    @web.middleware
+    async def _problems(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Turn refusals into problem bodies, and a failure of ours into one that says nothing of its inside."""
+        try:
+            return await handler(request)
+        except Problem as problem:
+            found = problem.with_traceback(None)  # it would keep what was read of the body for a collector to find
+        except StoreError as error:
+            found = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
+        except web.HTTPException as error:
+            found = Problem(HTTPStatus(error.status), f"http.{error.status}", error.reason)
+        except Exception as error:  # noqa: BLE001  (whatever is wrong with us ends here, and the client learns that it is)
+            found = self._failed(request, error)
+        response = problem_response(found)
+        if not request.content.is_eof():
+            response.force_close()  # its body still comes, and is not to cost more than it has
+        return response
+
+    def _failed(self, request: web.Request, error: Exception) -> Problem:
+        route = request.match_info.route.resource
+        where = route.canonical if route is not None else "none"
+        self._alarm("http.request.failed", {"route": where, "detail": f"{type(error).__name__} at {_origin(error)}"})
+        detail = "the gateway failed, and its log says where: look how things stand before you ask again"
+        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "http.500", detail)
+
+    @web.middleware
+    async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Ask for one of api.tokens: under /v1/ always, for the rest of whoever comes from elsewhere than this machine."""
+        if request.path.startswith(self._open_paths):
+            return await handler(request)
+        near = ip_address(request.remote or "0.0.0.0").is_loopback  # noqa: S104  (an address compared, none bound)
+        if near and not request.path.startswith("/v1/"):
+            return await handler(request)
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        token = next((token for token in self._house.settings.api.tokens if token.token.matches(given)), None)
+        if scheme.lower() != "bearer" or token is None:
+            detail = "give one of api.tokens as `Authorization: Bearer ...`"
+            raise Problem(HTTPStatus.UNAUTHORIZED, "token.missing", detail)
+        request[CALLER] = Caller(token.name, token.role, frozenset(token.rights), f"api:{token.name}")
+        return await handler(request)
+
+    async def _post_sms(self, request: web.Request) -> web.Response:
+        client = caller_of(request, OPERATOR).name
+        (accepted,) = await self._texts.send(client, [await read_json(request)])
+        return json_response(accepted, HTTPStatus.ACCEPTED)
+
+    async def _post_sms_batch(self, request: web.Request) -> web.Response:
+        client = caller_of(request, OPERATOR).name
+        given = await read_json(request)
+        if not isinstance(given, list):
+            raise bad_request("sms.batch", "the body is no list of texts: give one, like [{...}]")
+        return json_response({"messages": await self._texts.send(client, given)}, HTTPStatus.ACCEPTED)
+
+    async def _get_sms(self, request: web.Request) -> web.Response:
+        return json_response(await self._texts.show(request.match_info["id"]))
+
+    def _health(self, checks: Health) -> Handler:
+        async def answer(_request: web.Request) -> web.Response:
+            found = checks()
+            status = 200 if all(found.values()) else 503
+            return web.json_response({"ok": status == 200, "checks": found}, status=status)
+
+        return answer
+
+    async def _get_metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
+    async def _act(self, request: web.Request) -> web.Response:
+        name = request.match_info["action"]
+        caller = _caller(request)
+        if name == "status":
+            return json_response(self._status())
+        waited = self._actions.get(name)
+        if waited is not None:
+            need(caller.role, waited.role)
+            return json_response(await waited.run(await _params(request), caller))
+        action = ACTIONS.get(name)
+        if action is None:
+            raise not_found("action.unknown", f"there is no action {name!r}")
+        need(caller.role, action.role)
+        params = await _params(request)
+        return json_response(await asyncio.to_thread(perform, action, self._house, params, caller))
+
+
+def _unix_listener(path: Path) -> socket.socket:
+    """Bind the socket that only root, our uid and our group may open; OSError says why it cannot be had."""
+    make_folder(path.parent)
+    _make_way(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o117)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    return listener
+
+
+def _make_way(path: Path) -> None:
+    """Remove a socket that a gateway which was killed left behind; OSError for whatever else is there, which is not touched."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "is there and no socket: name a free path in api.socket", str(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_SECONDS)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except OSError as error:
+            raise OSError(error.errno or errno.EADDRINUSE, "may be in use: nobody could be asked", str(path)) from error
+    raise OSError(errno.EADDRINUSE, "somebody listens there already: name another path in api.socket", str(path))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+async def _params(request: web.Request) -> dict[str, Any]:
+    return await read_object(request, "params.json", empty=b"{}")
+
+
+def _origin(error: BaseException) -> str:
+    """Name the innermost line of our own where an error came from: file and number, no values."""
+    place = "an unknown place"
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if any(part in ("gateway", "provisioning", "protocols") for part in path.parts):
+            place = f"{path.name}:{frame.lineno}"
+    return place
+
+
+def _caller(request: web.Request) -> Caller:
+    """Root and the gateway's own uid are admin, and may see causes, as they may read the store; its group is operator."""
+    connection = request.transport.get_extra_info("socket") if request.transport else None
+    if connection is None:
+        return Caller("socket:unknown", OPERATOR)
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if uid in (0, os.geteuid()):
+        return Caller(f"socket:{uid}", ADMIN, frozenset({CAUSES}))
+    return Caller(f"socket:{uid}", OPERATOR)

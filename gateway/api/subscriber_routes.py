@@ -1,0 +1,105 @@
+"""Orders, top-ups and customers over HTTP, and the callbacks of hosts."""
+
+import asyncio
+import hmac
+from http import HTTPStatus
+
+from aiohttp import web
+
+from gateway.api import actions
+from gateway.api.actions import OPERATOR, VIEWER
+from gateway.api.order_actions import Sims, read_key
+from gateway.api.order_requests import read_kind
+from gateway.api.problems import bad_request, not_found
+from gateway.api.web_requests import caller_of, json_response, read_body, read_object
+from gateway.context import House
+from gateway.sims.host_runtime import callback_secret
+from gateway.sims.order_executor import Conductor
+from provisioning.errors import IdentifierInvalid
+from provisioning.identifiers import msisdn
+
+MAX_CALLBACK = 64 * 1024
+"""Octets of a host's callback."""
+LISTENER = "/v1/hosts/"
+"""Where hosts call back: a secret in the path stands for a token."""
+
+
+class Customers:
+    """The part of the HTTP interface that is about SIMs and their customers."""
+
+    def __init__(self, house: House, sims: Sims, conductor: Conductor) -> None:
+        """Take the open house, where orders are accepted, and whom a callback concerns."""
+        self._house, self._sims, self._conductor = house, sims, conductor
+
+    def routes(self) -> list[web.RouteDef]:
+        """Give every route."""
+        return [
+            web.post("/v1/orders", self._post_order),
+            web.get("/v1/orders/{id}", self._get_order),
+            web.post("/v1/subscribers/{msisdn}/topups", self._post_topup),
+            web.get("/v1/subscribers/{msisdn}", self._get_subscriber),
+            web.get("/v1/charity/causes", self._get_causes),
+            web.post(LISTENER + "{name}/listener/{secret}", self._post_callback),
+            web.post(LISTENER + "{name}/listener/{secret}/{event:.+}", self._post_callback),
+        ]
+
+    async def _post_order(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, OPERATOR)
+        key, given = _idempotency_key(request), await read_object(request)
+        kind = read_kind(given.pop("kind", None))
+        taken = await self._sims.order(caller.name, key, kind, given, caller)
+        told = {"id": taken["order"], "state": taken["state"], "kind": str(kind), "iccid": taken["iccid"]}
+        return json_response(told, HTTPStatus.ACCEPTED)
+
+    async def _get_order(self, request: web.Request) -> web.Response:
+        caller_of(request, VIEWER)
+        return json_response(await self._sims.show_order(request.match_info["id"]))
+
+    async def _post_topup(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, OPERATOR)
+        key, given = _idempotency_key(request), await read_object(request)
+        if not {"amount", "currency"} <= set(given) <= {"amount", "currency", "reference"}:
+            detail = "give an object with amount, currency and, unless the key is the payment's reference, reference"
+            raise bad_request("topup.invalid", detail)
+        params = {"reference": key, **given, "number": request.match_info["msisdn"], "key": key}
+        return json_response(await asyncio.to_thread(actions.top_up, self._house, params, caller))
+
+    async def _get_subscriber(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, VIEWER)
+        try:
+            number = msisdn(request.match_info["msisdn"])
+        except IdentifierInvalid as error:
+            raise bad_request(error.code, str(error)) from None
+        return json_response(await asyncio.to_thread(actions.show_subscriber, self._house, {"number": number}, caller))
+
+    async def _get_causes(self, request: web.Request) -> web.Response:
+        caller_of(request, VIEWER)
+        causes = [
+            {
+                "id": cause.id,
+                "name": cause.name,
+                "country": cause.country,
+                "regulator": cause.regulator or None,
+                "number": cause.number or None,
+                "open": cause.open,
+            }
+            for cause in self._house.settings.causes.values()
+        ]
+        return json_response({"causes": causes})
+
+    async def _post_callback(self, request: web.Request) -> web.Response:
+        """Take a hint of a host; nothing of it is read before its secret is seen to be right (TMF640 listener: 201)."""
+        name, secret = request.match_info["name"], request.match_info["secret"]
+        known = any(host.name == name and host.callback for host in self._house.settings.provisioning.hosts)
+        right = callback_secret(self._house, name).encode()
+        if not hmac.compare_digest(secret.encode(errors="surrogatepass"), right) or not known:
+            raise not_found("http.404", HTTPStatus.NOT_FOUND.phrase)
+        self._conductor.hint(name, await read_body(request, MAX_CALLBACK, "callback.size"))
+        return web.Response(status=HTTPStatus.CREATED)
+
+
+def _idempotency_key(request: web.Request) -> str:
+    key = read_key(request.headers.get("Idempotency-Key"))
+    if key is None:
+        raise bad_request("order.key", "give a header Idempotency-Key: the same request again has the same one")
+    return key

@@ -1,0 +1,203 @@
+"""Traces as `tpo trace` asks for them: begun by a number or a name, listed, shown, stopped; and the last messages unread."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import phonenumbers
+from sqlalchemy import Connection, or_, select
+
+from gateway.api import parameters
+from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, Caller, Params, need
+from gateway.api.problems import bad_request, conflict, not_found
+from gateway.context import House
+from gateway.events.times import rfc3339
+from gateway.messaging.exchange import Exchange
+from gateway.privacy.masks import mask
+from gateway.sims.order_executor import Conductor
+from gateway.store.tables import lines, sims
+from gateway.subscribers.queries import find
+from gateway.tracing.files import FileRefused
+from gateway.tracing.masking import header_only
+from gateway.tracing.matching import ByName, ByNumbers, Matching
+from gateway.tracing.traces import MAX_LINES, MAX_SECONDS, Asked, Line, TooMany, Trace, Traces
+from gateway.tracing.undecodable import Undecodable, Unread
+from protocols.diameter.node import Node
+from provisioning.errors import IdentifierInvalid
+from provisioning.identifiers import imsi, msisdn
+
+SUBJECTS: Final[dict[str, Callable[[str], str]]] = {"msisdn": msisdn, "imsi": imsi, "link": str}
+
+
+class TraceActions:
+    """What may be asked about traces."""
+
+    def __init__(
+        self,
+        house: House,
+        traces: Traces,
+        unread: Undecodable,
+        exchange: Exchange,
+        conductor: Conductor,
+        node: Node | None,
+    ) -> None:
+        """Take what keeps the traces, and what knows the names that there are."""
+        self._house, self._traces, self._unread = house, traces, unread
+        self._exchange, self._conductor, self._node = exchange, conductor, node
+
+    def actions(self) -> dict[str, AsyncAction]:
+        """Give what `tpo trace` asks for, by name."""
+        return {
+            "trace.start": AsyncAction(self._start, OPERATOR),
+            "trace.list": AsyncAction(self._list, VIEWER),
+            "trace.show": AsyncAction(self._show, OPERATOR),
+            "trace.stop": AsyncAction(self._stop, OPERATOR),
+            "trace.undecodable": AsyncAction(self._undecodable, OPERATOR),
+        }
+
+    async def _start(self, params: Params, caller: Caller) -> dict[str, Any]:
+        """Begin: one of {msisdn, imsi, link}, and {seconds, pcap, show_content} -> the trace, and `known` of a number."""
+        kind, value = _subject(params)
+        seconds, content, pcap = params.get("seconds"), params.get("show_content", False), params.get("pcap")
+        if type(seconds) is not int or not 0 < seconds <= MAX_SECONDS:
+            raise bad_request("trace.seconds", f"seconds: give 1 to {MAX_SECONDS}")
+        if not isinstance(content, bool) or not isinstance(pcap, str | None):
+            raise bad_request("trace.wish", "show_content is true or false, pcap the path of a file")
+        if content or pcap is not None:
+            need(caller.role, ADMIN)
+        matching, known = await self._matching(kind, value)
+        asked = Asked(f"{kind} {mask(value)}", float(seconds), caller.name, content, Path(pcap) if pcap else None)
+        try:
+            trace = self._traces.start(asked, matching)
+        except TooMany as error:
+            raise conflict("trace.many", str(error)) from None
+        except FileRefused as error:
+            raise conflict("trace.file", str(error)) from None
+        return {**_told(trace), "known": known}
+
+    async def _list(self, _params: Params, _caller: Caller) -> dict[str, Any]:
+        """Tell of all traces that are known: {rows}."""
+        return {"rows": [_told(trace) for trace in self._traces.all()]}
+
+    async def _show(self, params: Params, caller: Caller) -> dict[str, Any]:
+        """Tell what a trace saw: {id (the latest without), after} -> {trace, rows}."""
+        trace = self._known(parameters.text_or_none(params, "id"))
+        if trace.asked.show_content:
+            need(caller.role, ADMIN)
+        after = parameters.whole(params, "after", 0, parameters.MAX_ID)
+        rows = [_line(line) for line in trace.lines if line.number > after]
+        return {"trace": _told(trace), "rows": rows[:MAX_LINES]}
+
+    async def _stop(self, params: Params, caller: Caller) -> dict[str, Any]:
+        """End a trace, or all of them: {id} -> {rows: those that ended}; their files are whole."""
+        name = parameters.text_or_none(params, "id")
+        wanted = [self._known(name)] if name else self._traces.all()
+        ended = [trace for trace in wanted if trace.ended is None]
+        for trace in ended:
+            self._traces.end(trace, f"{caller.name} stopped it")
+        await self._traces.settle()
+        return {"rows": [_told(trace) for trace in ended]}
+
+    async def _undecodable(self, params: Params, caller: Caller) -> dict[str, Any]:
+        """Tell of the last messages that could not be read: {name, show_content} -> {rows}."""
+        content, name = parameters.flag(params, "show_content"), parameters.text_or_none(params, "name")
+        if content:
+            need(caller.role, ADMIN)
+        rows = [_unread(one, show_content=content) for one in self._unread.all() if name in (None, one.name)]
+        return {"rows": rows}
+
+    def _known(self, trace_id: str | None) -> Trace:
+        found = next(iter(self._traces.all()), None) if trace_id is None else self._traces.get(trace_id)
+        if found is None:
+            raise not_found("trace.unknown", "there is no such trace" if trace_id else "there is no trace")
+        return found
+
+    async def _matching(self, kind: str, value: str) -> tuple[Matching, bool]:
+        if kind == "link":
+            names = self._names()
+            if value.casefold() not in {name.casefold() for name in names}:
+                raise not_found("trace.link", f"there is no link, peer or host {value}; there are: {', '.join(names)}")
+            return ByName(value), True
+        numbers = await asyncio.to_thread(self._house.read, lambda connection: _numbers(connection, value))
+        forms = {form for number in {value, *numbers} for form in _forms(number)}
+        return ByNumbers(forms), bool(numbers)
+
+    def _names(self) -> list[str]:
+        peers = [peer.identity for peer in self._node.peers_state()] if self._node is not None else []
+        return list(dict.fromkeys([*self._exchange.links(), *peers, *self._conductor.hosts]))
+
+
+def _subject(params: Params) -> tuple[str, str]:
+    given = [(kind, params[kind]) for kind in SUBJECTS if params.get(kind)]
+    if len(given) != 1 or not isinstance(given[0][1], str):
+        raise bad_request("trace.subject", "give one of msisdn, imsi and link")
+    kind, value = given[0]
+    try:
+        return kind, SUBJECTS[kind](value)
+    except IdentifierInvalid as error:
+        raise bad_request("trace.subject", str(error)) from None
+
+
+def _numbers(connection: Connection, number: str) -> set[str]:
+    """Give all numbers of the line that has this one now, and of a card that is to have it."""
+    owner = find(connection, number)
+    current = select(lines.c.value).where(lines.c.subscriber_id == owner, lines.c.valid_to.is_(None))
+    found = set(connection.execute(current).scalars()) if owner is not None else set()
+    card = select(sims.c.iccid, sims.c.imsi).where(or_(sims.c.imsi == number, sims.c.msisdn == number))
+    return found.union(*(tuple(row) for row in connection.execute(card)))
+
+
+def _forms(number: str) -> set[str]:
+    """Give the ways in which a number is written: as it is, dialled abroad, dialled at home."""
+    forms = {number, f"00{number}"}
+    with suppress(phonenumbers.NumberParseException):
+        parsed = phonenumbers.parse(f"+{number}")
+        if phonenumbers.is_possible_number(parsed):
+            home = phonenumbers.national_significant_number(parsed)
+            forms |= {home, f"0{home}"}
+    return forms
+
+
+def _told(trace: Trace) -> dict[str, Any]:
+    asked = trace.asked
+    return {
+        "id": trace.id,
+        "subject": asked.subject,
+        "state": "running" if trace.ended is None else "ended",
+        "since": rfc3339(trace.began),
+        "until": rfc3339(trace.until),
+        "ended": trace.ended,
+        "messages": trace.seen,
+        "missed": trace.missed,
+        "content": asked.show_content,
+        "pcap": str(asked.pcap) if asked.pcap else None,
+        "by": asked.by,
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "number": line.number,
+        "at": rfc3339(line.at),
+        "way": "out" if line.outgoing else "in",
+        "protocol": line.protocol,
+        "name": line.name,
+        "what": line.words.what,
+        "sequence": line.words.sequence,
+        "status": line.words.status,
+        "numbers": line.words.numbers,
+    }
+
+
+def _unread(one: Unread, *, show_content: bool) -> dict[str, Any]:
+    shown = header_only(one.protocol, one.message, show_content=show_content)
+    return {
+        "at": rfc3339(one.at),
+        "protocol": one.protocol,
+        "name": one.name,
+        "reason": mask(one.reason),
+        "octets": len(one.message),
+        "message": shown.hex(),
+    }

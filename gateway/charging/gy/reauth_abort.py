@@ -1,0 +1,281 @@
+"""What the gateway asks of the clients of its sessions: report now (RAR, RFC 8506 §5.5), or end (ASR, RFC 6733 §8.5).
+
+Requests leave by the peer that a session's last report came by, addressed to its Origin-Host, so that a relay finds the way. A
+client's fault is never raised: it is told, counted, and given back as what became of the request.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from gateway.charging.gy.cca import APPLICATION
+from gateway.charging.queries import PAGE, open_of
+from gateway.charging.session import Session
+from gateway.charging.session_expiry import CloseLost
+from gateway.store.async_submit import submit
+from gateway.store.errors import StoreError
+from gateway.store.lane import Lane
+from protocols.diameter.avp_validation import STANDARD, Profile
+from protocols.diameter.errors import DiameterError, ResultCode
+from protocols.diameter.generated import decode, encode
+from protocols.diameter.identity import NodeIdentity, fold
+from protocols.diameter.messages import (
+    AbortSessionAnswer,
+    AbortSessionRequest,
+    Command,
+    ErrorAnswer,
+    ReAuthAnswer,
+    ReAuthRequest,
+)
+from protocols.diameter.node import Node
+from protocols.diameter.outbound import Answer, RequestError
+from protocols.errors import ProtocolError
+
+AUTHORIZE_ONLY = 0
+"""Re-Auth-Request-Type (RFC 6733 §8.12)."""
+POLL = 0.1
+"""Seconds between two looks for sessions that have ended."""
+TOLERANT = Profile(STANDARD.grouped, lenient=True)
+"""An AVP that we do not know takes nothing away from what an answer says."""
+
+
+class Demand(StrEnum):
+    """What is asked: that the session is reported now, or that it ends."""
+
+    REAUTHORISE = "RAR"
+    ABORT = "ASR"
+
+
+class Fate(StrEnum):
+    """What became of a request: the client will do it, will not, does not have the session, or was not reached."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    UNREACHABLE = "unreachable"
+
+
+EVENTS: dict[tuple[Demand, Fate], str] = {
+    (Demand.REAUTHORISE, Fate.ACCEPTED): "charging.session.reauthorised",
+    (Demand.ABORT, Fate.ACCEPTED): "charging.session.aborted",
+    (Demand.REAUTHORISE, Fate.REFUSED): "charging.client.refused",
+    (Demand.ABORT, Fate.REFUSED): "charging.client.refused",
+    (Demand.REAUTHORISE, Fate.UNKNOWN): "charging.session.lost",
+    (Demand.ABORT, Fate.UNKNOWN): "charging.session.lost",
+    (Demand.REAUTHORISE, Fate.UNREACHABLE): "charging.client.unreachable",
+    (Demand.ABORT, Fate.UNREACHABLE): "charging.client.unreachable",
+}
+"""The log event of each outcome."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How many requests wait for their answers at once, and for how many seconds each; and how long an aborted session may
+    take to report for the last time."""
+
+    concurrency: int = 64
+    answer: float = 5.0
+    last_report: float = 5.0
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What became of one request. `sent` is False where there was nobody to send it to; `closed`: we closed the session."""
+
+    session_id: str
+    fate: Fate
+    result_code: int | None = None
+    detail: str = ""
+    sent: bool = True
+    closed: bool = False
+
+
+class Outcome(msgspec.Struct):
+    """What became of the requests for a subscriber's sessions: how many were sent, and how they were answered.
+
+    `refused` counts the sessions that the clients did not have, too; `closed` those of them that we closed therefore.
+    """
+
+    sent: int = 0
+    accepted: int = 0
+    refused: int = 0
+    unreachable: int = 0
+    closed: int = 0
+
+    def add(self, reply: Reply) -> None:
+        """Count one request."""
+        self.sent += reply.sent
+        self.accepted += reply.fate is Fate.ACCEPTED
+        self.refused += reply.fate in (Fate.REFUSED, Fate.UNKNOWN)
+        self.unreachable += reply.fate is Fate.UNREACHABLE
+        self.closed += reply.closed
+
+
+class Clients:
+    """The clients of the open sessions, as far as this gateway's node can reach them.
+
+    Args:
+        identity: who we are in these requests.
+        realms: the realm of each configured peer.
+        read: runs a function with a connection for reading.
+        clock: microseconds.
+        observe: counts a request: its name, and a Result-Code or `unreachable`.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        lane: Lane,
+        *,
+        identity: NodeIdentity,
+        realms: Mapping[str, str],
+        read: Callable[[Callable[[Connection], Any]], Any],
+        clock: Callable[[], int],
+        observe: Callable[[str, str], None],
+        alarm: Callable[[str, dict[str, str]], None],
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+    ) -> None:
+        """Take the node that requests leave by, and the lane that lost sessions are closed through."""
+        self._node, self._lane, self._identity, self._realms = node, lane, identity, realms
+        self._read, self._clock, self._observe, self._alarm = read, clock, observe, alarm
+        self._limits = limits
+        self._room = asyncio.Semaphore(limits.concurrency)
+
+    def adopt(self, realms: Mapping[str, str]) -> None:
+        """Know other peers from now on."""
+        self._realms = realms
+
+    async def reauthorise(self, subscriber_id: int) -> Outcome:
+        """Have every open session of a subscriber report and ask for quota anew: it is decided by what holds now."""
+        return await self._all(Demand.REAUTHORISE, subscriber_id)
+
+    async def abort(self, subscriber_id: int) -> Outcome:
+        """Have every open session of a subscriber end; those that their clients do not have are closed here at once."""
+        return await self._all(Demand.ABORT, subscriber_id)
+
+    async def end(self, subscriber_id: int) -> Outcome:
+        """Abort, wait a while for the last reports, and close here what stays silent: its late report is charged all the same.
+
+        StoreError where a session cannot be closed.
+        """
+        outcome = await self.abort(subscriber_id)
+        for _ in range(int(self._limits.last_report / POLL)):
+            if not await self._open_of(subscriber_id, 0):
+                return outcome
+            await asyncio.sleep(POLL)
+        while silent := await self._open_of(subscriber_id, 0):
+            closed = [await submit(self._lane, CloseLost(session.session_id, self._clock())) for session in silent]
+            outcome.closed += sum(closed)
+            if not any(closed):
+                break
+        self._alarm("charging.session.silent", {"closed": str(outcome.closed)})
+        return outcome
+
+    async def ask(self, demand: Demand, session: Session) -> Reply:
+        """Ask the client of one session. StoreError only if the session has to be closed here and cannot be."""
+        async with self._room:
+            asked_at = self._clock()
+            reply = await self._send(demand, session)
+        if reply.fate is Fate.UNKNOWN:
+            closed = await submit(self._lane, CloseLost(session.session_id, asked_at))
+            reply = msgspec.structs.replace(reply, closed=closed)
+        self._tell(demand, session, reply)
+        return reply
+
+    async def _all(self, demand: Demand, subscriber_id: int) -> Outcome:
+        outcome, after = Outcome(), 0
+        while True:
+            page = await self._open_of(subscriber_id, after)
+            for reply in await asyncio.gather(*(self._ask_or_leave(demand, session) for session in page)):
+                outcome.add(reply)
+            if len(page) < PAGE:
+                return outcome
+            after = page[-1].id
+
+    async def _open_of(self, subscriber_id: int, after: int) -> list[Session]:
+        found: list[Session] = await asyncio.to_thread(
+            self._read, lambda connection: open_of(connection, subscriber_id, after)
+        )
+        return found
+
+    async def _ask_or_leave(self, demand: Demand, session: Session) -> Reply:
+        """Ask; a lost session that cannot be closed for the store's sake is left to Tcc."""
+        try:
+            return await self.ask(demand, session)
+        except StoreError as error:
+            return Reply(session.session_id, Fate.UNKNOWN, detail=error.code)
+
+    async def _send(self, demand: Demand, session: Session) -> Reply:
+        message = self._message(demand, session)
+        by_relay = fold(session.origin_host) != fold(session.peer)
+        try:
+            answer = await self._node.request(
+                session.peer,
+                message.command_code,
+                APPLICATION,
+                encode(message),
+                self._limits.answer,
+                failover=by_relay,  # another relay knows the way as well; another client does not have the session
+            )
+        except ProtocolError as error:
+            return Reply(
+                session.session_id,
+                Fate.UNREACHABLE,
+                detail=str(error),
+                sent=isinstance(error, RequestError) and error.sent,
+            )
+        return _reply(demand, session, answer)
+
+    def _message(self, demand: Demand, session: Session) -> Command:
+        fields: dict[str, Any] = {
+            "session_id": session.session_id.encode("latin-1"),
+            "origin_host": self._identity.origin_host,
+            "origin_realm": self._identity.origin_realm,
+            "destination_realm": session.realm or self._realms.get(session.peer) or self._identity.origin_realm,
+            "destination_host": session.origin_host,
+            "auth_application_id": APPLICATION,
+        }
+        if demand is Demand.ABORT:
+            return AbortSessionRequest(**fields)
+        return ReAuthRequest(**fields, re_auth_request_type=AUTHORIZE_ONLY)
+
+    def _tell(self, demand: Demand, session: Session, reply: Reply) -> None:
+        self._observe(demand.value, _label(reply))
+        fields = {"peer": session.peer, "session_id": session.session_id, "request": demand.value}
+        if reply.result_code is not None:
+            fields["result_code"] = str(reply.result_code)
+        if reply.detail:
+            fields["detail"] = reply.detail
+        self._alarm(EVENTS[demand, reply.fate], fields)
+
+
+def _reply(demand: Demand, session: Session, answer: Answer) -> Reply:
+    """Read an answer. Only the session's own client can say that it does not have it; a relay says whom it cannot reach."""
+    header, frame = answer
+    kinds: dict[bool, type[ReAuthAnswer | AbortSessionAnswer | ErrorAnswer]] = {
+        False: AbortSessionAnswer if demand is Demand.ABORT else ReAuthAnswer,
+        True: ErrorAnswer,
+    }
+    try:
+        found = decode(kinds[header.error], frame, profile=TOLERANT)
+    except DiameterError as error:
+        return Reply(session.session_id, Fate.REFUSED, detail=f"the answer cannot be read: {error.message}")
+    code, detail = found.result_code, found.error_message or ""
+    fate = Fate.ACCEPTED if code // 1000 == 2 else Fate.REFUSED
+    if code == ResultCode.DIAMETER_UNABLE_TO_DELIVER:
+        fate = Fate.UNREACHABLE
+    elif code == ResultCode.DIAMETER_UNKNOWN_SESSION_ID and fold(found.origin_host) == fold(session.origin_host):
+        fate = Fate.UNKNOWN
+    return Reply(session.session_id, fate, code, detail)
+
+
+def _label(reply: Reply) -> str:
+    """Give the metric's label: a Result-Code that the specification has, else what became of the request."""
+    if reply.result_code is None:
+        return reply.fate.value
+    try:
+        return str(int(ResultCode(reply.result_code)))
+    except ValueError:
+        return "other"

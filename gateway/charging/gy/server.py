@@ -1,0 +1,119 @@
+"""The charging desk: takes Diameter requests from the node, puts them through the write lane, and answers after the commit."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import msgspec
+
+from gateway.charging import request as charging_request
+from gateway.charging.credit_control import Answer, CreditControl, Desk
+from gateway.charging.gy.cca import SESSION_ID
+from gateway.charging.request import EVENT, INITIAL, Traffic
+from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreError, UnitPoisoned
+from gateway.store.lane import Lane
+from protocols.diameter.avp_validation import STANDARD, Profile
+from protocols.diameter.codec import encode_avp
+from protocols.diameter.errors import DiameterError, ResultCode
+from protocols.diameter.generated import decode
+from protocols.diameter.inbound import Request
+from protocols.diameter.messages import CreditControlRequest
+
+CREDIT_CONTROL = 272
+"""Command code of CCR and CCA (RFC 8506 §3)."""
+ORIGIN_HOST, ORIGIN_REALM = 264, 296
+
+
+class Observed(msgspec.Struct, frozen=True, gc=False):
+    """What one answered request came to: for metrics. `result` is a Result-Code, or `repeated`."""
+
+    request_type: int
+    result: str
+    seconds: float
+
+
+class ChargingDesk:
+    """The Diameter Credit-Control application of the gateway's node."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        lane: Lane,
+        *,
+        origin_host: str,
+        origin_realm: str,
+        deadline: float,
+        clock: Callable[[], int],
+        monotonic: Callable[[], float],
+        observe: Callable[[Observed], None],
+        alarm: Callable[[str, dict[str, str]], None],
+        profiles: Mapping[str, Profile],
+    ) -> None:
+        """Take the lane, who we are on the network, and the seconds after which a waiting request is shed."""
+        self._desk, self._lane, self._deadline = desk, lane, deadline
+        self._clock, self._monotonic, self._observe, self._alarm = clock, monotonic, observe, alarm
+        self._profiles = profiles
+        self.draining = False
+        """New sessions and one-time events are refused as 3004: their clients turn to another gateway (RFC 6733 §7.1.3)."""
+        self._origin = encode_avp(ORIGIN_HOST, origin_host.encode()) + encode_avp(ORIGIN_REALM, origin_realm.encode())
+
+    def adopt(self, desk: Desk, *, deadline: float, profiles: Mapping[str, Profile]) -> None:
+        """Decide by another desk from the next request on; what is in the lane already goes by the old one."""
+        self._desk, self._deadline, self._profiles = desk, deadline, profiles
+
+    def handle(self, request: Request) -> None:
+        """Take a Credit-Control-Request: read it, queue it; it is answered once its effects are on disk."""
+        started = self._monotonic()
+        try:
+            ccr = decode(CreditControlRequest, request.frame, profile=self._profiles.get(request.peer, STANDARD))
+            asked = charging_request.read(ccr, request.peer, self._clock(), self._desk.tariff.country)
+        except DiameterError as error:
+            self._refuse(request, error, started)
+            return
+        # What comes with the T flag may have been begun here before; an emergency call is never refused.
+        begins = asked.request_type in (INITIAL, EVENT) and not request.header.retransmitted
+        if self.draining and begins and asked.traffic is not Traffic.EMERGENCY:
+            self._refuse(request, DiameterError(ResultCode.DIAMETER_TOO_BUSY, "this gateway drains"), started)
+            return
+        done = partial(self._done, request, ccr.session_id, asked.request_type, started)
+        try:
+            self._lane.post(CreditControl(self._desk, asked), done, not_after=started + self._deadline)
+        except (LaneOverloaded, LaneClosed) as error:
+            self._busy(request, error, started)
+
+    def _done(
+        self,
+        request: Request,
+        session_id: bytes,
+        request_type: int,
+        started: float,
+        answer: Answer | None,
+        error: StoreError | None,
+    ) -> None:
+        if answer is None:
+            self._failed(request, error, started)
+            return
+        request.answer(encode_avp(SESSION_ID, session_id) + self._origin + answer.body)
+        result = "repeated" if answer.repeated else str(int(answer.result_code))
+        self._observe(Observed(request_type, result, self._monotonic() - started))
+        for alarm in answer.alarms:
+            self._alarm(alarm, {"peer": request.peer, "session_id": session_id.decode("latin-1")})
+
+    def _failed(self, request: Request, error: StoreError | None, started: float) -> None:
+        """Nothing was committed: 5012 for a request that cannot be, 3004 for bad times, silence and a closed door for doubt."""
+        if isinstance(error, OutcomeUnknown):
+            request.drop_connection("the outcome of a commit is unknown")
+        elif isinstance(error, UnitPoisoned):
+            self._refuse(
+                request, DiameterError(ResultCode.DIAMETER_UNABLE_TO_COMPLY, "the request cannot be booked"), started
+            )
+        else:
+            self._busy(request, error, started)
+
+    def _busy(self, request: Request, error: StoreError | None, started: float) -> None:
+        reason = error.code if error is not None else "busy"
+        self._refuse(request, DiameterError(ResultCode.DIAMETER_TOO_BUSY, reason), started)
+
+    def _refuse(self, request: Request, error: DiameterError, started: float) -> None:
+        """Answer a request that cannot be taken; the node tells of it."""
+        request.reject(error)
+        self._observe(Observed(0, str(int(error.result_code)), self._monotonic() - started))

@@ -1,0 +1,147 @@
+"""Sessions as `tpo session` tells of them, and those of a subscriber or a peer as the gateway itself looks for them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from gateway.charging.session import Grant, Group, Session, SessionShelf
+from gateway.events.times import rfc3339
+from gateway.ledger.money import format_amount
+from gateway.store.tables import lines, nodes, sessions, wallets
+from gateway.subscribers.identifier_history import MSISDN
+
+PAGE = 500
+"""The most sessions that one look for the gateway's own use finds."""
+
+
+def find(connection: Connection, name: str) -> Session | None:
+    """Give a session by its Session-Id, or by the number that the gateway gave it."""
+    if not _load(connection, [name]) and name.isascii() and name.isdigit() and len(name) < 19:
+        named = connection.execute(select(sessions.c.session_id).where(sessions.c.id == int(name))).scalar()
+        name = name if named is None else named
+    return next(iter(_load(connection, [name])), None)
+
+
+def open_of(connection: Connection, subscriber_id: int, after: int = 0) -> list[Session]:
+    """Give a subscriber's open sessions in the order of their numbers, a page of those above `after`."""
+    found = (
+        select(sessions.c.session_id)
+        .where(sessions.c.subscriber_id == subscriber_id, sessions.c.closed_at.is_(None), sessions.c.id > after)
+        .order_by(sessions.c.id)
+        .limit(PAGE)
+    )
+    return _load(connection, connection.execute(found).scalars())
+
+
+def open_at(connection: Connection, peer: str, node: int, before: int, after: int = 0) -> list[Session]:
+    """Give the open sessions that a peer reported to this node, the last time at `before` (microseconds) or earlier."""
+    found = (
+        select(sessions.c.session_id)
+        .where(
+            sessions.c.closed_at.is_(None),
+            sessions.c.peer == peer,
+            sessions.c.node == node,
+            sessions.c.updated_at <= before,
+            sessions.c.id > after,
+        )
+        .order_by(sessions.c.id)
+        .limit(PAGE)
+    )
+    return _load(connection, connection.execute(found).scalars())
+
+
+def latest(
+    connection: Connection, limit: int, *, closed: bool = False, subscriber_id: int | None = None, peer: str = ""
+) -> list[dict[str, Any]]:
+    """Tell of sessions, the newest first: the open ones, or all of them."""
+    found = select(sessions.c.session_id).order_by(sessions.c.id.desc()).limit(limit)
+    if not closed:
+        found = found.where(sessions.c.closed_at.is_(None))
+    if subscriber_id is not None:
+        found = found.where(sessions.c.subscriber_id == subscriber_id)
+    if peer:
+        found = found.where(sessions.c.peer == peer)
+    chosen = _load(connection, connection.execute(found).scalars())
+    owners = {session.subscriber_id for session in chosen}
+    numbers, currencies = _numbers(connection, owners), _currencies(connection, owners)
+    return [
+        _tell(session, numbers.get(session.subscriber_id), currencies[session.subscriber_id])
+        for session in reversed(chosen)
+    ]
+
+
+def show(connection: Connection, session: Session) -> dict[str, Any]:
+    """Tell everything of one session: what each rating group used, and what it holds."""
+    owner = {session.subscriber_id}
+    currency = _currencies(connection, owner)[session.subscriber_id]
+    told = _tell(session, _numbers(connection, owner).get(session.subscriber_id), currency)
+    node = connection.execute(select(nodes.c.name).where(nodes.c.id == session.node)).scalar()
+    told |= {
+        "realm": session.realm or None,
+        "node": node,
+        "closed_at": None if session.closed_at is None else rfc3339(session.closed_at),
+        "last_request_number": session.last_number,
+        "terminated": session.terminated,
+        "groups": [_group(name, group, currency) for name, group in session.groups.items()],
+    }
+    return told
+
+
+def _load(connection: Connection, session_ids: Iterable[str]) -> list[Session]:
+    wanted = set(session_ids)
+    if not wanted:
+        return []
+    shelf = SessionShelf()
+    shelf.load(connection, wanted)
+    return sorted(shelf.rows.values(), key=lambda session: session.id)
+
+
+def _numbers(connection: Connection, owners: set[int]) -> dict[int, str]:
+    current = select(lines.c.subscriber_id, lines.c.value).where(
+        lines.c.subscriber_id.in_(owners), lines.c.kind == MSISDN, lines.c.valid_to.is_(None)
+    )
+    return {row.subscriber_id: row.value for row in connection.execute(current)}
+
+
+def _currencies(connection: Connection, owners: set[int]) -> dict[int, str]:
+    found = select(wallets.c.subscriber_id, wallets.c.currency).where(wallets.c.subscriber_id.in_(owners))
+    return {row.subscriber_id: row.currency for row in connection.execute(found)}
+
+
+def _tell(session: Session, msisdn: str | None, currency: str) -> dict[str, Any]:
+    """Write a session as a mapping; times are RFC 3339, amounts decimal strings in major units."""
+    return {
+        "id": str(session.id),
+        "session_id": session.session_id,
+        "state": "open" if session.closed_at is None else "closed",
+        "service": session.service,
+        "subscriber_id": str(session.subscriber_id),
+        "msisdn": msisdn,
+        "peer": session.peer,
+        "origin_host": session.origin_host,
+        "opened_at": rfc3339(session.opened_at),
+        "updated_at": rfc3339(session.updated_at),
+        "expires_at": rfc3339(session.expires_at),
+        "reserved": format_amount(session.reserved, currency),
+        "currency": currency,
+    }
+
+
+def _group(name: str, group: Group, currency: str) -> dict[str, Any]:
+    """Write a rating group; units are octets, seconds or messages, as the session's service has it."""
+    return {
+        "rating_group": int(name) if name else None,
+        "used": group.rated + group.covered,
+        "of_bundle": group.covered,
+        "grants": [_grant(services, grant, currency) for services, grant in group.grants.items()],
+    }
+
+
+def _grant(services: str, grant: Grant, currency: str) -> dict[str, Any]:
+    return {
+        "service_identifiers": [int(service) for service in services.split(",") if service],
+        "granted": grant.paid + grant.covered,
+        "of_bundle": grant.covered,
+        "reserved": format_amount(grant.held, currency),
+    }

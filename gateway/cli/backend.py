@@ -1,0 +1,70 @@
+"""Ask for an action: of the running gateway by its socket or, while it is stopped, of the store itself under its lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from gateway.cli.client import ActionRefused, DaemonUnreachable, call
+from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.settings import Settings
+
+Ask = Callable[[str, Mapping[str, Any]], Any]
+TIMEOUT = 600.0
+"""Seconds; a large import or check takes its time."""
+
+
+@contextmanager
+def asking(settings: Settings) -> Iterator[Ask]:
+    """Lend a function that runs actions for the time of one command."""
+    if settings.api.socket.exists():
+        try:
+            call(settings, "status", {}, timeout=10)
+        except DaemonUnreachable as error:
+            if error.what != "the gateway is not running":
+                raise
+        else:
+            yield lambda action, params: call(settings, action, dict(params), timeout=TIMEOUT)
+            return
+    with _own_house(settings) as ask:
+        yield ask
+
+
+@contextmanager
+def _own_house(settings: Settings) -> Iterator[Ask]:
+    from gateway.api.actions import ACTIONS, ADMIN, Caller, perform  # noqa: PLC0415  (as above)
+    from gateway.api.json_values import check_value  # noqa: PLC0415  (as above)
+    from gateway.api.problems import Problem  # noqa: PLC0415  (as above)
+    from gateway.context import House  # noqa: PLC0415  (a daemon that runs needs none of this here)
+    from gateway.privacy.access import CAUSES  # noqa: PLC0415  (as above)
+    from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
+    from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
+
+    try:
+        house = House(settings)
+    except (SchemaMismatch, KeyInvalid) as error:
+        raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
+    except StoreLocked as error:
+        raise CommandFailed(str(error), to_do="wait for it to end, or ask the gateway that runs") from None
+    except (StoreError, OSError) as error:
+        raise CommandFailed(
+            f"the store cannot be opened: {error}", where=settings.store.url, exit_code=ExitCode.UNREACHABLE
+        ) from None
+
+    caller = Caller(f"local:{os.getuid()}", ADMIN, frozenset({CAUSES}))  # whoever opens the store may read all of it
+
+    def ask(action: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the action answers)
+        try:
+            check_value(dict(params))
+            return perform(ACTIONS[action], house, params, caller)
+        except Problem as problem:
+            raise ActionRefused(problem.body(), where=action) from None
+        except StoreError as error:
+            raise CommandFailed(str(error), where=settings.store.url) from None
+
+    try:
+        yield ask
+    finally:
+        house.close()

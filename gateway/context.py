@@ -1,0 +1,245 @@
+"""The house as it stands open: the store with its lane, the books, and the desk's tariff. The daemon and the commands of a
+stopped gateway both open it, under the store's lock."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection
+
+from gateway.charging.credit_control import Desk
+from gateway.charging.held_reports import Room
+from gateway.charging.tariff import Tariff, Terms
+from gateway.charging.usage_events import RatedEvents
+from gateway.charity.policies import POLICIES
+from gateway.events.outbox import source_of
+from gateway.ledger import accounts
+from gateway.ledger.books import Books
+from gateway.messaging.policy import Office
+from gateway.messaging.smpp_mapping import count_parts
+from gateway.privacy.access import NoteAccess
+from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
+from gateway.privacy.sealing import Sealer
+from gateway.settings import Settings
+from gateway.store import lock, nodes, schema
+from gateway.store.batch import Batch, Unit
+from gateway.store.engine import open_reader, open_writer, reading, sqlite_path, storing
+from gateway.store.errors import StoreError
+from gateway.store.files import Ground
+from gateway.store.idempotency import Digests
+from gateway.store.inspection import inspect
+from gateway.store.lane import Job, Lane
+from protocols.smpp.alphabets import Alphabet
+
+DIGESTS = "digests"
+"""The purpose of the key that idempotency keys are digested under."""
+WINDOW = 2048
+"""Units that a bulk command keeps waiting in the lane at once."""
+
+
+class OpenAccounts:
+    """Open the accounts of causes as a unit of the lane; gives the numbers of all system accounts."""
+
+    alone: ClassVar[bool] = True
+    touches: ClassVar[tuple[type, ...]] = ()
+
+    def __init__(self, causes: Iterable[str]) -> None:
+        """Take the ids of the causes."""
+        self._names = account_names(causes)
+
+    def decide(self, batch: Batch) -> Mapping[str, int]:
+        """Open those that are missing."""
+        return accounts.ensure(batch.connection, self._names)
+
+
+def account_names(causes: Iterable[str]) -> tuple[str, ...]:
+    """Name every account that the books need for these causes."""
+    known = tuple(causes)
+    return (*accounts.SYSTEM, *map(accounts.cause_account, known), *map(accounts.gifts_account, known))
+
+
+def wall_clock() -> int:
+    """Give the time in UTC microseconds."""
+    return time.time_ns() // 1000
+
+
+def digest_key(settings: Settings) -> bytes:
+    """Give the key that idempotency keys are digested under; KeyInvalid where the privacy key is none."""
+    return derive(_master_key(settings), DIGESTS)
+
+
+def _master_key(settings: Settings) -> bytes:
+    return load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
+
+
+class House:
+    """What is open while the gateway, or one of its commands, works on the store."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        deliver: Callable[[list[Job]], None] | None = None,
+        alarm: Callable[[str, str], None] = lambda _event, _detail: None,
+        log: Callable[[str, Mapping[str, object]], None] = lambda _event, _fields: None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        """Take the store's lock, prepare its tables, enter as a node and start the lane.
+
+        Raises KeyInvalid, or StoreError: StoreLocked, SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be
+        reached.
+        """
+        self.settings, self.clock, self._log = settings, clock, log
+        self.draining = False
+        """Nothing new is taken in: the gateway is on its way out."""
+        url = settings.store.connect_url
+        self.node_name = settings.diameter.identity if settings.diameter else "gateway"
+        key = _master_key(settings)
+        self.pseudonyms, self.sealer, self.callback_key = Pseudonyms(key), Sealer(key), derive(key, "callbacks")
+        self.digests, self._log_names = Digests(derive(key, DIGESTS)), Pseudonyms(key, LOGS)
+        self._lock = lock.take(url, self.node_name)
+        try:
+            Ground(sqlite_path(url)).prove(inspect)
+            _prepare(url)
+            self._writer, self._reader = open_writer(url, existing=True), open_reader(url)
+            self.ground = Ground(sqlite_path(url), alarm)
+            with storing(), self._writer.begin() as connection:
+                self.node = nodes.enter(connection, self.node_name, clock())
+            with storing(), self._writer.begin() as connection:
+                self.accounts = accounts.ensure(connection, account_names(settings.causes))
+        except BaseException:
+            self._lock.release()
+            raise
+        self.books = Books(self.accounts)
+        self.lane = Lane(
+            self._writer,
+            self.node,
+            clock=clock,
+            monotonic=time.monotonic,
+            deliver=deliver,
+            alarm=alarm,
+            on_connect=self._lock.renew,
+            ground=self.ground,
+        )
+        self.lane.start()
+
+    def adopt(self, settings: Settings, accounts: Mapping[str, int]) -> None:
+        """Go by other settings from now on; `accounts` is what `OpenAccounts` gave for their causes."""
+        self.settings = settings
+        self.accounts = {**self.accounts, **accounts}
+        self.books = Books(self.accounts)
+
+    @property
+    def open_causes(self) -> list[str]:
+        """The causes that may be chosen now."""
+        return [cause.id for cause in self.settings.causes.values() if cause.open]
+
+    def desk(self) -> Desk:
+        """Make what charging requests are decided with."""
+        charging = self.settings.charging
+        terms = Terms(
+            slice_octets=charging.slice,
+            slice_seconds=charging.slice_seconds,
+            slice_units=charging.slice_units,
+            validity=charging.validity,
+            threshold=charging.threshold,
+            quota_holding=charging.quota_holding,
+            octets_per_second=charging.review.octets_per_second,
+            tolerance=charging.review.tolerance,
+        )
+        policy = POLICIES[self.settings.charity.policy]
+        tariff = Tariff(self.settings.plans, policy, terms, self.books.account, self.settings.operator.country)
+        return Desk(tariff, self.books, RatedEvents(self.node_name, self.pseudonyms), Room(charging.review.most))
+
+    def note_look(self, actor: str, action: str, subscriber_id: int | None = None) -> None:
+        """Write down that somebody is about to see who gives to whom; StoreError where that cannot be, and nothing is shown."""
+        self.lane.run(NoteAccess(actor, action, subscriber_id))
+        subject = None if subscriber_id is None else self._log_names.subscriber(subscriber_id)
+        self._log("charity.causes.seen", {"by": actor, "action": action, "subject": subject})
+
+    def read(self, look: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  (whatever the look finds)
+        """Run a function with a connection for reports."""
+        with self.reading() as connection:
+            return look(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Lend a connection for reports; it never waits for the lane. StoreError where the store cannot be read."""
+        try:
+            self.ground.check()
+            with reading(self._reader) as connection:
+                yield connection
+        except StoreError as error:
+            self.ground.lose(error)
+            raise
+
+    def inspect(self) -> None:
+        """Read the store's files back from the disk; what is found wrong there stays wrong until the next start.
+
+        StoreError says what was found, or why they cannot be read now. A server's store is the server's to inspect.
+        """
+        if self.ground.store is not None:
+            try:
+                self.ground.check()
+                inspect(self.ground.store)
+            except StoreError as error:
+                self.ground.lose(error)
+                raise
+
+    def run_all(self, units: Iterable[Unit[Any]]) -> list[Any]:
+        """Put many units through the lane and give their answers, or the errors that kept them from being done, in order."""
+        slots = threading.Semaphore(WINDOW)
+        answers: list[Any] = []
+
+        def take(place: int) -> Callable[[Any, StoreError | None], None]:
+            def done(answer: Any, error: StoreError | None) -> None:  # noqa: ANN401  (whatever the unit answers)
+                answers[place] = answer if error is None else error
+                slots.release()
+
+            return done
+
+        for place, unit in enumerate(units):
+            slots.acquire()
+            answers.append(None)
+            self.lane.post(unit, take(place))
+        for _ in range(WINDOW):
+            slots.acquire()
+        return answers
+
+    def close(self) -> None:
+        """Finish what waits in the lane, then let the next writer in."""
+        self.lane.close()
+        self._writer.dispose()
+        self._reader.dispose()
+        self._lock.release()
+
+
+def _prepare(url: str) -> None:
+    maker = open_writer(url)
+    try:
+        schema.prepare(maker)
+    finally:
+        maker.dispose()
+
+
+def office(house: House, alphabet: Alphabet) -> Office:
+    """Make what texts are decided with; `alphabet` is the one that texts are cut for."""
+    settings = house.settings
+    messaging = settings.messaging
+    return Office(
+        desk=house.desk(),
+        source=source_of(house.node_name),
+        pseudonym=house.pseudonyms.msisdn,
+        operator=settings.operator.name,
+        books=settings.keywords,
+        causes={cause.id: cause.name for cause in settings.causes.values() if cause.open},
+        segments=lambda body: count_parts(body, alphabet),
+        validity=messaging.validity * 1_000_000,
+        question=messaging.question * 1_000_000,
+        reassembly=messaging.reassembly * 1_000_000,
+        own=frozenset((*messaging.short_codes, *messaging.numbers, *settings.keywords)),
+        answers_per_hour=messaging.answers_per_hour,
+        digests=house.digests,
+    )

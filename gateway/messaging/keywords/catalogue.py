@@ -1,0 +1,173 @@
+"""The keyword book of a short code: which words ask for which service, and what is answered, as keywords.yaml has it."""
+
+import string
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import cached_property
+from typing import Final, NamedTuple
+
+import msgspec
+
+from gateway.messaging.keywords.normalize import joined, tokens
+
+
+class Service(StrEnum):
+    """What a text may ask for."""
+
+    GIVE = "give"
+    YES = "yes"
+    NO = "no"
+    CAUSE = "cause"
+    BALANCE = "balance"
+    TENTH = "tenth"
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+
+
+class Answer(StrEnum):
+    """What may be answered; each has one template in each language."""
+
+    ASK = "ask"
+    GIVEN = "given"
+    NOTHING_ASKED = "nothing_asked"
+    DROPPED = "dropped"
+    TOO_POOR = "too_poor"
+    CAUSES = "causes"
+    CHOSEN = "chosen"
+    CLOSED = "closed"
+    BALANCE = "balance"
+    TENTH = "tenth"
+    STOPPED = "stopped"
+    STARTED = "started"
+    HELP = "help"
+    WHICH_CAUSE = "which_cause"
+    HOW_MUCH = "how_much"
+    OUT_OF_BOUNDS = "out_of_bounds"
+    OTHER_CURRENCY = "other_currency"
+    UNKNOWN = "unknown"
+    STRANGER = "stranger"
+    SUSPENDED = "suspended"
+    LATER = "later"
+
+
+class Placeholders(NamedTuple):
+    """What a template has to name in braces, and what else it may."""
+
+    must: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+
+
+EVERYWHERE: Final = ("operator", "short_code")
+"""Placeholders that every template may have."""
+
+PLACEHOLDERS: Final = {
+    # A question about money names the price and the charity, and so does the thank-you.
+    Answer.ASK: Placeholders(("amount", "cause"), ("minutes",)),
+    Answer.GIVEN: Placeholders(("amount", "cause"), ("balance",)),
+    Answer.NOTHING_ASKED: Placeholders(),
+    Answer.DROPPED: Placeholders((), ("amount", "cause")),
+    Answer.TOO_POOR: Placeholders((), ("amount", "cause", "balance")),
+    Answer.CAUSES: Placeholders(("causes",)),
+    Answer.CHOSEN: Placeholders(("cause",)),
+    Answer.CLOSED: Placeholders((), ("cause", "causes")),
+    Answer.BALANCE: Placeholders(("balance",)),
+    Answer.TENTH: Placeholders(("given",)),
+    Answer.STOPPED: Placeholders(),
+    Answer.STARTED: Placeholders(),
+    Answer.HELP: Placeholders(),
+    Answer.WHICH_CAUSE: Placeholders(("causes",)),
+    Answer.HOW_MUCH: Placeholders((), ("minimum", "maximum")),
+    Answer.OUT_OF_BOUNDS: Placeholders(("minimum", "maximum")),
+    Answer.OTHER_CURRENCY: Placeholders(("currency",)),
+    Answer.UNKNOWN: Placeholders(),
+    Answer.STRANGER: Placeholders(),
+    Answer.SUSPENDED: Placeholders(),
+    Answer.LATER: Placeholders(),
+}
+
+STAND_INS: Final = {
+    Answer.DROPPED: Answer.NOTHING_ASKED,
+    Answer.STARTED: Answer.HELP,
+    Answer.SUSPENDED: Answer.LATER,
+}
+"""Answers that a book need not have, and what is said in their place: books were written before these came."""
+
+
+class TemplateInvalid(ValueError):
+    """A template that could not be filled in."""
+
+
+def placeholders_in(template: str) -> list[str]:
+    """Return the names in braces, in order. Raises TemplateInvalid for braces that don't pair and for anything but a name."""
+    try:
+        parts = [part[1:] for part in string.Formatter().parse(template) if part[1] is not None]
+    except ValueError:
+        raise TemplateInvalid("has a brace without its partner; a brace itself is written twice") from None
+    for name, form, conversion in parts:
+        if form or conversion or not (name or "").isidentifier():
+            raise TemplateInvalid("may have nothing but a name between braces, like {amount}")
+    return [name for name, _, _ in parts if name]
+
+
+class Language(msgspec.Struct, frozen=True):
+    """One language of a book: the words of each service, words that mean nothing (`please`), and the answers."""
+
+    words: dict[Service, list[str]]
+    ignored: list[str]
+    answers: dict[Answer, str]
+
+
+class Heading(NamedTuple):
+    """What a word stands for, and in which language."""
+
+    service: Service
+    language: str
+
+
+class Index(msgspec.Struct, frozen=True):
+    """The words of a book, folded, for looking up: `phrases` by words with one space between, the rest without any."""
+
+    phrases: dict[str, Heading]
+    whole: dict[str, Heading]
+    longest: int
+    ignored: frozenset[str]
+    causes: dict[str, str]
+
+
+class KeywordBook(msgspec.Struct, frozen=True, dict=True):
+    """The services of one short code.
+
+    `language` is that of answers to texts that don't show theirs, `minimum` and `maximum` bound a gift (micro-units of
+    the giver's currency), `causes` are the words of each cause by its id, the first of them the one to be told.
+    """
+
+    short_code: str
+    language: str
+    minimum: int
+    maximum: int
+    languages: dict[str, Language]
+    causes: dict[str, list[str]]
+
+    @cached_property
+    def index(self) -> Index:
+        """The folded words; of a word that two languages share, the book's own language has it, then the first."""
+        phrases: dict[str, Heading] = {}
+        for language, service, _, word in sorted(self.words(), key=lambda entry: entry[0] != self.language):
+            phrases.setdefault(" ".join(tokens(word)), Heading(service, language))
+        ignored = (word for language in self.languages.values() for word in language.ignored)
+        causes = {joined(tokens(word)): cause for cause, words in self.causes.items() for word in words}
+        return Index(
+            phrases=phrases,
+            whole={phrase.replace(" ", ""): heading for phrase, heading in phrases.items()},
+            longest=max((phrase.count(" ") + 1 for phrase in phrases), default=0),
+            ignored=frozenset(token for word in ignored for token in tokens(word)),
+            causes=causes,
+        )
+
+    def words(self) -> Iterator[tuple[str, Service, int, str]]:
+        """Give every word of every service: its language, the service, its place in the list, the word as written."""
+        for name, language in self.languages.items():
+            for service, words in language.words.items():
+                for place, word in enumerate(words):
+                    yield name, service, place, word

@@ -1,0 +1,165 @@
+"""Texts in: parts become whole in any order, a redelivery is known, and the keyword service acts in the same unit."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import delete, select
+
+from gateway.ledger.wallets import WalletShelf
+from gateway.messaging import redelivery
+from gateway.messaging.keywords.parser import Start, Stop, read
+from gateway.messaging.keywords.services import Services
+from gateway.messaging.mt_status import OptOutShelf
+from gateway.messaging.policy import Office
+from gateway.messaging.redelivery import Coming, Drop
+from gateway.messaging.senders import Sender, SenderShelf
+from gateway.messaging.texts import Text
+from gateway.messaging.unanswered import Silence, is_ours
+from gateway.store import tables
+from gateway.store.batch import Batch, Shelf
+from gateway.subscribers.identifier_history import MSISDN, LineShelf
+from gateway.subscribers.profiles import ProfileShelf
+from protocols.smpp.text import UserData, read_text
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """A deliver_sm with a text from a handset, decoded. `total` is 1 for a text of one part.
+
+    `centre` is the SMSC behind the link: it may deliver the parts of a text, and a redelivery, by different binds.
+    `digest` is that of source, destination and payload; `came_at`, `bound_at`, `drops` and `unanswered` say whether an equal
+    one may be this very one (messaging.repeats). `mute` is why it is not to be answered, "" if it is.
+    """
+
+    link: str
+    centre: str
+    source: str
+    destination: str
+    data: UserData
+    digest: str
+    reference: int = 0
+    total: int = 1
+    number: int = 1
+    came_at: int = 0
+    bound_at: int = 0
+    drops: tuple[Drop, ...] = ()
+    unanswered: bool = False
+    mute: str = ""
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """What an arrival led to: texts to send in answer; `repeated` if it was acted on before, `whole` if it was complete.
+
+    `silent` is why a text to one of our services got no answer, "" if it got one or wanted none. `limited` is the pseudonym
+    of its sender where that has just had all its answers of an hour.
+    """
+
+    answers: list[Text]
+    repeated: bool = False
+    whole: bool = True
+    silent: str = ""
+    limited: str = ""
+
+
+_decode = msgspec.msgpack.Decoder(UserData).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def opts(arrival: Arrival, office: Office) -> bool:
+    """Whether a text of one part is STOP or START."""
+    book = office.books.get(arrival.destination)
+    if book is None or arrival.total > 1:
+        return False
+    return isinstance(read(read_text([arrival.data]).text, book), Stop | Start)
+
+
+class TakeArrival:
+    """One deliver_sm as a unit; its answer may go out once this is committed."""
+
+    alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (LineShelf, OptOutShelf, SenderShelf, WalletShelf, ProfileShelf)
+
+    def __init__(self, office: Office, arrival: Arrival) -> None:
+        """Take what came."""
+        self._office, self._arrival = office, arrival
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the sender, and the subscriber who that is."""
+        arrival = self._arrival
+        if isinstance(shelf, (LineShelf, OptOutShelf, SenderShelf)):
+            return (arrival.source,)
+        if isinstance(shelf, (WalletShelf, ProfileShelf)):
+            owner = batch.shelf(LineShelf).owner(MSISDN, arrival.source, batch.now)
+            return () if owner is None else (owner,)
+        return ()
+
+    def decide(self, batch: Batch) -> Arrived:
+        """Act on a text once: join it, serve its keyword, tell the company."""
+        arrival, office = self._arrival, self._office
+        sender = batch.shelf(SenderShelf).change(arrival.source, batch.node.id, batch.now)
+        if self._is_repeat(batch, sender):
+            return Arrived([], repeated=True)
+        body = self._join(batch)
+        if body is None:
+            return Arrived([], whole=False)
+        office.tell(batch, "sms/received", arrival.source, {"to": arrival.destination, "parts": arrival.total})
+        book = office.books.get(arrival.destination)
+        if book is None:
+            return Arrived([])
+        mute = arrival.mute or (Silence.OURS if is_ours(arrival.source, office.own) else "")
+        services = Services(office, batch, arrival.source, book, sender, mute)
+        answers = services.serve(body)
+        limited = office.pseudonym(arrival.source) if services.limited else ""
+        return Arrived(answers, silent=services.silent, limited=limited)
+
+    def _is_repeat(self, batch: Batch, sender: Sender) -> bool:
+        """Know a redelivery. It is noted like any arrival, because the answer to it may be lost as well."""
+        arrival, known = self._arrival, sender.deliveries
+        coming = Coming(
+            arrival.digest,
+            arrival.centre,
+            arrival.link,
+            arrival.came_at,
+            arrival.bound_at,
+            arrival.drops,
+            unanswered=arrival.unanswered,
+            part=arrival.total > 1,
+        )
+        earlier = redelivery.find(known, coming)
+        repeat = earlier is not None and redelivery.is_repeat(
+            known, earlier, coming, lambda: opts(arrival, self._office)
+        )
+        redelivery.note(known, earlier, coming, batch.now, repeat=repeat)
+        return repeat
+
+    def _join(self, batch: Batch) -> str | None:
+        """Keep a part, and give the whole text when this was its last; the sender is part of the key."""
+        arrival, rows = self._arrival, tables.segments
+        if arrival.total == 1:
+            return _words([arrival.data])
+        same = (
+            rows.c.link == arrival.centre,
+            rows.c.source == arrival.source,
+            rows.c.destination == arrival.destination,
+            rows.c.reference == arrival.reference,
+            rows.c.total == arrival.total,
+        )
+        fresh = rows.c.created_at > batch.now - self._office.reassembly
+        batch.connection.execute(delete(rows).where(*same, ~fresh))
+        found = {row.number: _decode(row.body) for row in batch.connection.execute(select(rows).where(*same))}
+        if arrival.number in found:
+            return None
+        found[arrival.number] = arrival.data
+        if len(found) == arrival.total:
+            batch.connection.execute(delete(rows).where(*same))
+            return _words([found[number] for number in sorted(found)])
+        key = (arrival.centre, arrival.source, arrival.destination, arrival.reference, arrival.total, arrival.number)
+        names = ("link", "source", "destination", "reference", "total", "number")
+        values = dict(zip(names, key, strict=True))
+        batch.connection.execute(rows.insert().values(**values, body=_encode(arrival.data), created_at=batch.now))
+        return None
+
+
+def _words(parts: Sequence[UserData]) -> str:
+    """Read a text; U+0000, which some handsets pad or part words with and the store can't hold, counts as a space."""
+    return read_text(parts).text.replace("\0", " ")

@@ -1,0 +1,49 @@
+"""What every unit of texts is decided with: the charging desk, the keyword book, and how the company hears of texts."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.charging.credit_control import Desk
+from gateway.events.outbox import tell
+from gateway.messaging.keywords.catalogue import KeywordBook
+from gateway.messaging.texts import Text
+from gateway.store.batch import Batch
+from gateway.store.idempotency import Digests
+
+
+class Office(msgspec.Struct, frozen=True):
+    """Everything that texts are decided by. Durations in microseconds; `pseudonym` names a phone number to the company.
+
+    `books` are the keyword books by short code, `causes` the names of the causes that may be chosen, by id.
+    `segments` counts the parts that a text takes, so that an answer knows its size before it is sent. `own` are our short codes
+    and numbers; a number gets at most `answers_per_hour` automatic answers within an hour.
+    """
+
+    desk: Desk
+    source: str
+    pseudonym: Callable[[str], str]
+    operator: str
+    books: Mapping[str, KeywordBook]
+    causes: Mapping[str, str]
+    segments: Callable[[str], int]
+    validity: int
+    question: int
+    reassembly: int
+    digests: Digests
+    own: frozenset[str] = frozenset()
+    answers_per_hour: int = 5
+
+    def tell_final(self, batch: Batch, text: Text) -> None:
+        """Tell that a text out has come to its end; its words and numbers stay here."""
+        data = {"id": str(text.id), "state": str(text.state), "parts": len(text.parts), "error": _error(text)}
+        self.tell(batch, f"sms/{text.state}", text.destination, data)
+
+    def tell(self, batch: Batch, topic: str, number: str, data: dict[str, Any]) -> None:
+        """Write an event about a phone number, which appears as its pseudonym."""
+        tell(batch, self.source, topic, self.pseudonym(number), data)
+
+
+def _error(text: Text) -> str:
+    return next((part.error for part in text.parts if part.error), "")

@@ -1,0 +1,136 @@
+"""Between texts and SMPP: what a part looks like on the wire, and what a message from the SMSC means to us."""
+
+import hashlib
+
+from gateway.messaging.mo_delivery import Arrival
+from gateway.messaging.mt_status import Receipt
+from gateway.messaging.redelivery import Drop
+from gateway.messaging.texts import Step, Text
+from gateway.messaging.unanswered import SHORT_CODE_DIGITS, silence_of
+from protocols.smpp.alphabets import Alphabet
+from protocols.smpp.messages import DataSm, DeliverSm, QuerySm, QuerySmResp, SubmitSm
+from protocols.smpp.receipts import IdForm, MessageState, id_forms, parse_receipt, stored_id
+from protocols.smpp.text import encode_text, user_data
+from protocols.smpp.times import absolute_time
+
+INTERNATIONAL, ALPHANUMERIC, NETWORK = (1, 1), (5, 0), (3, 0)
+"""Type of number and numbering plan (SMPP 3.4 §5.2.5, §5.2.6)."""
+LONGEST_ADDRESS = 20
+"""Octets of an address without its NUL (SMPP 3.4 §5.2.8); a peer may send more."""
+MICROSECONDS = 1_000_000
+OUTCOMES = {
+    MessageState.DELIVERED: Step.DELIVERED,
+    MessageState.EXPIRED: Step.EXPIRED,
+    MessageState.DELETED: Step.FAILED,
+    MessageState.UNDELIVERABLE: Step.FAILED,
+    MessageState.REJECTED: Step.FAILED,
+    MessageState.SKIPPED: Step.FAILED,
+}
+"""Final states of a message at the SMSC (SMPP 3.4 §5.2.28)."""
+
+
+def count_parts(body: str, alphabet: Alphabet) -> int:
+    """Count the short messages that a text takes; LocalProtocolError for more than 255 or half a surrogate pair."""
+    return len(encode_text(body, alphabet).pieces)
+
+
+def submit_sm(text: Text, number: int, alphabet: Alphabet) -> SubmitSm:
+    """Make the message of one part (SMPP 3.4 §4.4.1)."""
+    assert text.body is not None
+    encoded = encode_text(text.body, alphabet)
+    source, destination = _address(text.source), _address(text.destination)
+    return SubmitSm(
+        source_addr_ton=source[0],
+        source_addr_npi=source[1],
+        source_addr=text.source,
+        dest_addr_ton=destination[0],
+        dest_addr_npi=destination[1],
+        destination_addr=text.destination,
+        esm_class=encoded.esm_class,
+        validity_period=absolute_time(text.valid_until // MICROSECONDS),
+        registered_delivery=text.registered_delivery,
+        data_coding=encoded.data_coding,
+        short_message=encoded.segments(text.reference_number & 0xFF)[number],
+        user_message_reference=(text.reference_number + number) & 0xFFFF,
+    )
+
+
+def receipt(link: str, message: DeliverSm | DataSm, form: IdForm, *, by_text: bool = False) -> Receipt:
+    """Read a delivery receipt; one that is not final, or names no message, has no step.
+
+    `by_text`: its class does not say that it is one, so a handset may have written it.
+    """
+    found = parse_receipt(message)
+    forms = tuple(id_forms(found.message_id, form)) if found.message_id else ()
+    step = OUTCOMES.get(found.state) if found.final else None
+    reference = found.user_message_reference
+    error = "" if step is Step.DELIVERED else found.error[:32] or found.stat[:32]
+    return Receipt(link, forms, step, error, message.source_addr.lstrip("+")[:LONGEST_ADDRESS], reference, by_text)
+
+
+def query_sm(source: str, message_id: str) -> QuerySm:
+    """Ask for a message by its id, as the SMSC wrote it, and by the source address of its submit_sm (SMPP 3.4 §4.8.1)."""
+    kind = _address(source)
+    return QuerySm(message_id=message_id, source_addr_ton=kind[0], source_addr_npi=kind[1], source_addr=source)
+
+
+def is_about(answer: QuerySmResp, message_id: str, form: IdForm) -> bool:
+    """Whether an answer tells of the message that was asked for, in any form of its id; one that names none does."""
+    return (
+        not answer.message_id
+        or stored_id(answer.message_id, form) == message_id
+        or message_id in id_forms(answer.message_id, form)
+    )
+
+
+def queried(answer: QuerySmResp) -> tuple[str, Step | None, str]:
+    """Read an answer (SMPP 3.4 §4.8.2): the message's state in words, a step if it is final, and an error."""
+    try:
+        state = MessageState(answer.message_state)
+    except ValueError:
+        state = MessageState.UNKNOWN
+    name, step = state.name.lower(), OUTCOMES.get(state)
+    if step is None or step is Step.DELIVERED:
+        return name, step, ""
+    return name, step, str(answer.error_code) if answer.error_code else state.name
+
+
+def arrival(
+    link: str,
+    centre: str,
+    message: DeliverSm | DataSm,
+    alphabet: Alphabet,
+    *,
+    came_at: int,
+    bound_at: int,
+    drops: tuple[Drop, ...] = (),
+) -> Arrival:
+    """Read a text from a handset; the digest knows it again if it is delivered once more."""
+    data = user_data(message, alphabet)
+    payload = getattr(message, "short_message", b"") or message.message_payload or b""
+    part = data.concatenation
+    known = [message.source_addr, message.destination_addr, str(message.esm_class), str(message.data_coding)]
+    if part is not None:  # parts told by SAR parameters may have equal payloads
+        known += [str(part.reference), str(part.total), str(part.number)]
+    digest = hashlib.sha256("\x1f".join(known).encode() + b"\x1f" + payload).hexdigest()[:32]
+    return Arrival(
+        link=link,
+        centre=centre,
+        source=message.source_addr.lstrip("+"),
+        destination=message.destination_addr.lstrip("+"),
+        data=data,
+        digest=digest,
+        reference=part.reference if part else 0,
+        total=part.total if part else 1,
+        number=part.number if part else 1,
+        came_at=came_at,
+        bound_at=bound_at,
+        drops=drops,
+        mute=silence_of(message) or "",
+    )
+
+
+def _address(number: str) -> tuple[int, int]:
+    if not number.isdigit():
+        return ALPHANUMERIC
+    return NETWORK if len(number) <= SHORT_CODE_DIGITS else INTERNATIONAL

@@ -1,0 +1,160 @@
+"""Taking texts in from whoever sends them: all of a request or none, each reference once."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import msgspec
+
+from gateway.ledger.wallets import WalletShelf
+from gateway.messaging.policy import Office
+from gateway.messaging.text_charges import SMS, Hold, hold, plan_of
+from gateway.messaging.texts import Part, State, Text, TextShelf
+from gateway.rating.destinations import Destination, destination
+from gateway.store.batch import Batch, Shelf
+from gateway.store.idempotency import Digests, Kept, KeyShelf
+from gateway.subscribers.create import ACTIVE
+from gateway.subscribers.identifier_history import MSISDN, LineShelf
+from gateway.subscribers.profiles import ProfileShelf
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A checked text that somebody wants sent. `parts` is how many segments it takes; times in microseconds."""
+
+    source: str
+    destination: str
+    body: str
+    parts: int
+    valid_until: int
+    registered_delivery: int = 1
+    always: bool = False
+    reference: str | None = None
+
+    def digest(self, digests: Digests) -> str:
+        """Tell this body from another under the same reference."""
+        return digests(self.source, self.destination, self.body, self.registered_delivery)
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why nothing of the request was taken: the place of the draft at fault, a stable code, a sentence."""
+
+    place: int
+    code: str
+    detail: str
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The ids in the order of the drafts, and the texts that are new and wait to be sent."""
+
+    ids: list[int]
+    new: list[Text]
+
+
+class AcceptTexts:
+    """The drafts of one request of one client, as a unit."""
+
+    alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (KeyShelf, LineShelf, WalletShelf, ProfileShelf)
+
+    def __init__(self, client: str, drafts: list[Draft], office: Office) -> None:
+        """Take the client's name, in whose scope references are unique."""
+        self._scope, self._drafts, self._office = f"sms:{client}", drafts, office
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the references, the senders, and the subscribers who are behind them."""
+        if isinstance(shelf, KeyShelf):
+            return [draft.reference for draft in self._drafts if draft.reference]
+        if isinstance(shelf, LineShelf):
+            return {draft.source for draft in self._drafts}
+        if isinstance(shelf, (WalletShelf, ProfileShelf)):
+            owners = (batch.shelf(LineShelf).owner(MSISDN, draft.source, batch.now) for draft in self._drafts)
+            return {owner for owner in owners if owner is not None}
+        return ()
+
+    def decide(self, batch: Batch) -> Accepted | Refusal:
+        """Take all drafts, or none: what a refused request held is given back."""
+        ids: list[int] = []
+        new: dict[int, tuple[Draft, Text]] = {}
+        references: dict[str, Kept] = {}
+        for place, draft in enumerate(self._drafts):
+            known = self._known(batch, draft, references)
+            outcome = self._make(batch, draft) if known is None else known
+            if isinstance(outcome, Refusal):
+                self._give_back(batch, [text for _, text in new.values()])
+                return msgspec.structs.replace(outcome, place=place)
+            if isinstance(outcome, Text):
+                new[outcome.id] = (draft, outcome)
+                if draft.reference is not None:
+                    references[draft.reference] = Kept(draft.digest(self._office.digests), str(outcome.id).encode())
+            ids.append(outcome.id if isinstance(outcome, Text) else outcome)
+        for reference, kept in references.items():
+            batch.shelf(KeyShelf).keep(batch, self._scope, reference, kept)
+        batch.shelf(TextShelf).rows.update({text_id: text for text_id, (_, text) in new.items()})
+        return Accepted(ids, [text for _, text in new.values()])
+
+    def _known(self, batch: Batch, draft: Draft, references: dict[str, Kept]) -> int | Refusal | None:
+        """Give the id that a reference led to, or why it cannot be used again."""
+        if draft.reference is None:
+            return None
+        kept = references.get(draft.reference) or batch.shelf(KeyShelf).find(self._scope, draft.reference)
+        if kept is None:
+            return None
+        if kept.digest != draft.digest(self._office.digests):
+            return Refusal(0, "sms.reference", f"reference {draft.reference!r} was used before for another text")
+        return int(kept.result)
+
+    def _make(self, batch: Batch, draft: Draft) -> Text | Refusal:
+        payer = batch.shelf(LineShelf).owner(MSISDN, draft.source, batch.now)
+        if payer is None:
+            return make(batch, draft)
+        wallet = batch.shelf(WalletShelf).get(payer)
+        tariff = self._office.desk.tariff
+        called = destination(draft.destination, tariff.country)
+        if wallet is not None and wallet.status != ACTIVE and called is not Destination.EMERGENCY:
+            return Refusal(
+                0, "sms.line", f"the sender's line is {wallet.status}: it sends nothing until it is active again"
+            )
+        plan = plan_of(batch.shelf(ProfileShelf).get(payer), tariff, batch.now)
+        if called is not Destination.ORDINARY:
+            held: Hold | None = Hold()  # an emergency, or a number that costs nothing
+        else:
+            held = hold(wallet, plan, draft.parts, batch.now) if wallet is not None and plan is not None else None
+        if held is None:
+            return Refusal(0, "sms.credit", "the sender's wallet cannot pay for this text")
+        return make(batch, draft, payer, held)
+
+    def _give_back(self, batch: Batch, texts: list[Text]) -> None:
+        for text in texts:
+            wallet = batch.shelf(WalletShelf).get(text.payer) if text.payer is not None else None
+            if wallet is not None:
+                wallet.hold(-text.held)
+                allowance = wallet.allowance_ending(text.bundle_ends_at)
+                if allowance is not None:
+                    allowance.hold(SMS, -text.covered)
+
+
+def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None = None) -> Text:
+    """Make a queued text; the caller puts it on the shelf."""
+    held = held or Hold()
+    text_id = batch.take_id()
+    return Text(
+        id=text_id,
+        node=batch.node.id,
+        source=draft.source,
+        destination=draft.destination,
+        body=draft.body,
+        link="",
+        state=State.QUEUED,
+        payer=payer,
+        held=held.money,
+        covered=held.covered,
+        bundle_ends_at=held.bundle_ends_at,
+        reference_number=text_id & 0xFFFF,
+        registered_delivery=draft.registered_delivery,
+        always=int(draft.always),
+        created_at=batch.now,
+        updated_at=batch.now,
+        valid_until=draft.valid_until,
+        parts=[Part() for _ in range(draft.parts)],
+        fresh=True,
+        changed=True,
+    )

@@ -1,0 +1,101 @@
+"""The money of a text: held when it is accepted, charged when it is delivered, given back when it is not."""
+
+import msgspec
+
+from gateway.charging.credit_control import Desk
+from gateway.charging.quota import UsageRecord
+from gateway.charging.tariff import Tariff
+from gateway.charity.accruals import accrue
+from gateway.charity.choices import at as choice_at
+from gateway.events.outbox import RATED, OutboxShelf
+from gateway.ledger.accounts import REVENUE
+from gateway.ledger.entries import Entry
+from gateway.ledger.wallets import Wallet, WalletShelf
+from gateway.messaging.texts import State, Text
+from gateway.rating.plans import Plan
+from gateway.rating.prices import price
+from gateway.store import tables
+from gateway.store.batch import Batch
+from gateway.subscribers.profiles import Profile, ProfileShelf
+
+SMS = "sms"
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """What a text's payer promises for it: money in micro-units, and parts of a running bundle."""
+
+    money: int = 0
+    covered: int = 0
+    bundle_ends_at: int = 0
+
+
+def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
+    """Give the payer's plan, None where there is none with a price."""
+    return None if profile is None else tariff.plans.get(profile.plan_at(now) or "")
+
+
+def hold(wallet: Wallet, plan: Plan, parts: int, now: int) -> Hold | None:
+    """Hold the price of so many parts, from the bundle first; None, and nothing held, if the wallet cannot pay."""
+    allowance = wallet.allowance_at(now, plan.id)
+    covered = min(parts, allowance.available(SMS, now)) if allowance is not None and plan.sms.price else 0
+    money = price(plan.sms, parts - covered)
+    if money > max(wallet.available, 0):
+        return None
+    wallet.hold(money)
+    if covered and allowance is not None:
+        allowance.hold(SMS, covered)
+        return Hold(money, covered, allowance.ends_at)
+    return Hold(money)
+
+
+def settle(batch: Batch, text: Text, desk: Desk) -> None:
+    """Charge a final text that was delivered, or give back what was held for one that was not."""
+    wallet = batch.shelf(WalletShelf).get(text.payer) if text.payer is not None else None
+    if wallet is None:
+        return
+    money, covered = text.held, text.covered
+    wallet.hold(-money)
+    allowance = wallet.allowance_ending(text.bundle_ends_at) if covered else None
+    if allowance is not None:
+        allowance.hold(SMS, -covered)
+        if text.state is State.DELIVERED:
+            allowance.consume(SMS, covered)
+    text.held = text.covered = 0
+    if text.state is State.DELIVERED:
+        _charge(batch, text, money, wallet, desk)
+
+
+def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, desk: Desk) -> None:
+    profile = batch.shelf(ProfileShelf).get(wallet.subscriber_id)
+    plan = profile.plan_at(text.created_at) if profile is not None else None
+    record = UsageRecord(
+        id=batch.take_id(),
+        event_at=text.created_at,
+        subscriber_id=wallet.subscriber_id,
+        session=text.id,
+        service=SMS,
+        rating_group=None,
+        octets=0,
+        seconds=0,
+        units=len(text.parts),
+        price=money,
+        currency=wallet.currency,
+        plan=plan or "",
+    )
+    batch.add(tables.usage, record.row())
+    batch.shelf(OutboxShelf).collect(batch, RATED, desk.rated(record))
+    if not money:
+        return
+    account = desk.tariff.account
+    charge = Entry(
+        kind="charge",
+        debit=wallet.subscriber_id,
+        credit=account(REVENUE),
+        amount=money,
+        currency=wallet.currency,
+        event_at=text.created_at,
+        usage_id=record.id,
+    )
+    wallet.move(-money)
+    shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
+    desk.books.post(batch, [charge, *accrue(charge, shares, desk.tariff.policy, account)])

@@ -1,0 +1,107 @@
+"""What the parts of the gateway count themselves, as metrics: read when somebody asks for /metrics, never from the store."""
+
+import os
+import resource
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from prometheus_client.core import Metric
+
+from gateway.events.forwarder import ForwarderState
+from gateway.messaging.exchange import Exchange
+from gateway.messaging.unanswered import Silence
+from gateway.metrics.catalogue import family, sample
+from gateway.sims.order_executor import Conductor
+from gateway.store.lane import Lane
+from gateway.tracing.traces import Traces
+from protocols.diameter.node import Node
+
+STATM = Path("/proc/self/statm")
+
+
+def process_metrics(started_at: float, lag: float) -> Iterable[Metric]:
+    """Tell which program this is, since when (Unix time), and what it needs; `lag` of the event loop is in seconds."""
+    yield family("tpo_build_info", [((version("tpo-gateway"),), 1)])
+    yield sample("tpo_start_time_seconds", started_at)
+    yield sample("tpo_event_loop_lag_seconds", lag)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    yield sample("tpo_cpu_seconds_total", used.ru_utime + used.ru_stime)
+    if STATM.exists():  # Linux alone
+        pages = int(STATM.read_text().split()[1])
+        yield sample("tpo_resident_memory_bytes", pages * os.sysconf("SC_PAGESIZE"))
+
+
+def task_metrics(surprises: Mapping[str, int]) -> Iterable[Metric]:
+    """Tell which background tasks ended by surprise, and how often."""
+    yield family("tpo_task_surprises_total", [((task,), number) for task, number in surprises.items()])
+
+
+def trace_metrics(traces: Traces) -> Iterable[Metric]:
+    """Tell how many traces listen."""
+    yield sample("tpo_traces_active", traces.running)
+
+
+def lane_metrics(lane: Lane) -> Iterable[Metric]:
+    """Tell how the write lane does."""
+    counters = lane.counters
+    yield sample("tpo_store_up", lane.alive and not lane.in_trouble)
+    yield sample("tpo_store_queue_depth", lane.depth)
+    yield sample("tpo_store_batches_total", counters.batches)
+    yield sample("tpo_store_batches_failed_total", counters.failed_batches)
+    yield sample("tpo_store_units_total", counters.units)
+    yield sample("tpo_store_units_poisoned_total", counters.poisoned)
+    yield sample("tpo_store_units_expired_total", counters.expired)
+
+
+def peer_metrics(node: Node) -> Iterable[Metric]:
+    """Tell how each Diameter peer does."""
+    peers = node.peers_state()
+    yield family("tpo_diameter_peer_up", [((peer.identity,), peer.state == "open") for peer in peers])
+    yield family("tpo_diameter_rejected_total", [((peer.identity,), peer.rejected) for peer in peers])
+    yield _both_ways("tpo_diameter_requests_total", [(n.identity, n.requests_in, n.requests_out) for n in peers])
+    yield _both_ways("tpo_diameter_answers_total", [(n.identity, n.answers_in, n.answers_out) for n in peers])
+    yield _both_ways("tpo_diameter_requests_outstanding", [(n.identity, n.outstanding, n.pending) for n in peers])
+
+
+def link_metrics(exchange: Exchange) -> Iterable[Metric]:
+    """Tell how each SMPP link does."""
+    links = exchange.links()
+    states = {name: link.state() for name, link in links.items()}
+    counted = [(name, state.counters) for name, state in states.items()]
+    yield family("tpo_smpp_link_up", [((name,), link.bound) for name, link in links.items()])
+    yield family("tpo_smpp_link_wanted", [((name,), state.wanted) for name, state in states.items()])
+    yield family("tpo_smpp_window_used", [((name,), state.waiting) for name, state in states.items()])
+    yield family("tpo_smpp_throttled_total", [((name,), n.throttled) for name, n in counted])
+    yield family("tpo_smpp_doubtful_total", [((name,), n.doubtful) for name, n in counted])
+    yield family("tpo_smpp_response_seconds_total", [((name,), n.response_seconds) for name, n in counted])
+    yield _both_ways("tpo_smpp_requests_total", [(name, n.requests_in, n.requests_out) for name, n in counted])
+    yield _both_ways("tpo_smpp_responses_total", [(name, n.responses_in, n.responses_out) for name, n in counted])
+    yield _both_ways("tpo_smpp_refused_total", [(name, n.errors_in, n.refused) for name, n in counted])
+
+
+def text_metrics(exchange: Exchange, open_texts: Mapping[str, int]) -> Iterable[Metric]:
+    """Tell what becomes of texts; `open_texts` counts those that have not come to their end, by state."""
+    yield sample("tpo_sms_queue_depth", exchange.depth)
+    yield family("tpo_sms_open_texts", [((state,), number) for state, number in open_texts.items()])
+    yield family("tpo_sms_unanswered_total", [((reason,), exchange.silences[reason]) for reason in Silence])
+    yield family("tpo_sms_queries_total", exchange.queries.items())
+
+
+def order_metrics(conductor: Conductor) -> Iterable[Metric]:
+    """Tell what becomes of orders, and which hosts answer."""
+    yield family("tpo_host_up", [((host,), up) for host, up in conductor.hosts.items()])
+    yield sample("tpo_orders_running", conductor.running)
+    yield family("tpo_orders_ended_total", conductor.finished.items())
+
+
+def event_metrics(state: ForwarderState) -> Iterable[Metric]:
+    """Tell what waits for the broker."""
+    yield sample("tpo_events_broker_up", state.connected)
+    yield sample("tpo_events_waiting", state.waiting)
+    yield sample("tpo_events_oldest_waiting_seconds", state.oldest_waiting)
+
+
+def _both_ways(name: str, rows: Iterable[tuple[str, int, int]]) -> Metric:
+    """Make a metric with the labels (who, direction) from rows of who, in and out."""
+    return family(name, [((who, way), n) for who, *both in rows for way, n in zip(("in", "out"), both, strict=True)])

@@ -1,1 +1,0 @@
-"""What operators and machines see of the gateway: actions, HTTP, health, metrics."""

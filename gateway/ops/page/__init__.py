@@ -1,1 +1,0 @@
-"""The status page at `/`: what the gateway does now, for people, made on the server and safe to leave open on a screen."""

@@ -1,0 +1,333 @@
+"""The daemon: opens the house, lets the network and the commands in, keeps the timers, and closes everything in order."""
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from prometheus_client.core import Metric
+
+from gateway.api.order_actions import Sims
+from gateway.api.server import Server
+from gateway.api.session_actions import Sessions
+from gateway.api.sms_actions import Texts
+from gateway.api.subscriber_routes import LISTENER, Customers
+from gateway.api.times import since
+from gateway.api.trace_actions import TraceActions
+from gateway.background import Background
+from gateway.charging.gy.peer_restarts import Restarts
+from gateway.charging.gy.reauth_abort import Clients
+from gateway.context import House, office, wall_clock
+from gateway.events.forwarder import Forwarder
+from gateway.logs import crashes, get_logger
+from gateway.logs.catalogue import EVENTS
+from gateway.logs.event_logger import Teller
+from gateway.logs.limit import INTERVAL
+from gateway.messaging.exchange import Exchange
+from gateway.messaging.query_sm import QueryEvent
+from gateway.messaging.text_events import TextEvent
+from gateway.metrics.registry import Metrics
+from gateway.metrics.sources import (
+    event_metrics,
+    lane_metrics,
+    link_metrics,
+    order_metrics,
+    peer_metrics,
+    process_metrics,
+    task_metrics,
+    text_metrics,
+    trace_metrics,
+)
+from gateway.runtime.drain import Draining
+from gateway.runtime.factories import (
+    Listening,
+    alphabet_of,
+    make_charging_desk,
+    make_clients,
+    make_conductor,
+    make_exchange,
+    make_node,
+    make_restarts,
+)
+from gateway.runtime.periodic import Chores
+from gateway.runtime.protocol_events import fields_of, name_of
+from gateway.runtime.reload import Reloading, Running
+from gateway.runtime.systemd import Notify
+from gateway.settings import Settings
+from gateway.sims.order_executor import Conductor
+from gateway.status_page.alarms import Troubles
+from gateway.status_page.collect import Gatherer, Parts
+from gateway.status_page.routes import StatusPage
+from gateway.store.errors import StoreError
+from gateway.store.lane import Job
+from gateway.tracing.traces import Traces
+from gateway.tracing.undecodable import Undecodable
+from protocols.diameter.node import Node, NodeEvent
+from protocols.diameter.transitions import DisconnectCause
+from protocols.smpp.node_events import LinkEvent
+from protocols.tap import Tap
+
+STOP_SECONDS = 10.0
+MAX_LAG = 5.0
+"""Seconds that the event loop may be late before the process calls itself dead."""
+
+
+class Daemon:
+    """One run of the gateway, from its settings to its last commit."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take checked settings; nothing is opened yet."""
+        self._settings = settings
+        self._log = get_logger()
+        self._teller = Teller(self._log, time.monotonic)
+        self._metrics = Metrics()
+        self._troubles = Troubles()
+        self._notify = Notify()
+        self._background = Background(self._alarm)
+        self._stop = asyncio.Event()
+        self._started_at = time.time()
+        self._loop = asyncio.get_running_loop()
+        self._house: House
+        self._node: Node | None = None
+        self._clients: Clients | None = None
+        self._restarts: Restarts | None = None
+        self._forwarder: Forwarder | None = None
+        self._exchange: Exchange | None = None
+        self._conductor: Conductor | None = None
+        self._chores: Chores | None = None
+        self._page: StatusPage | None = None
+        self._reloading: Reloading | None = None
+        self._draining: Draining | None = None
+        self._traces = Traces(self._watch, wall_clock, self._loop.call_later, self._alarm)
+        self._undecodable = Undecodable()
+        self._server: Server
+
+    async def run(self, announce: Callable[[str], None] = lambda _line: None) -> None:
+        """Open everything, serve until a signal says stop, close everything; StoreError or OSError where it cannot open."""
+        crashes.watch(self._loop, self._count)
+        self._teller.hear_libraries()
+        self._log.info("daemon.starting", operator=self._settings.operator.name)
+        for warning in self._settings.warnings:
+            self._log.warning("config.warning", problem=str(warning))
+        self._house = await asyncio.to_thread(
+            House,
+            self._settings,
+            deliver=self._deliver,
+            alarm=lambda event, detail: self._alarm(event, {"detail": detail}),
+            log=self._alarm,
+        )
+        try:
+            await self._open()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._loop.add_signal_handler(number, self._stop.set)
+            self._loop.add_signal_handler(signal.SIGHUP, self._reload)
+            self._log.info("daemon.ready", api=str(self._server.port), diameter=self._node.ports if self._node else [])
+            gc.collect()
+            gc.freeze()  # what lives as long as the process is never looked through again
+            announce("ready")
+            self._notify.ready()
+            self._background.keep("signs of life", self._give_signs_of_life)
+            self._background.every("held-back log lines", INTERVAL, self._tell_what_is_held_back)
+            await self._stop.wait()
+        finally:
+            await self._close()
+
+    async def _open(self) -> None:
+        house, settings = self._house, self._settings
+        metrics = self._metrics
+        listening = Listening(
+            metrics.observe, metrics.observe_session_request, self._alarm, self._on_network, self._background
+        )
+        links = settings.smpp.links
+        self._exchange = make_exchange(house, office(house, alphabet_of(links)), links, listening)
+        await self._exchange.start()
+        charging = None
+        if settings.diameter is not None:
+            self._restarts = make_restarts(house, settings.diameter, listening)
+            charging = make_charging_desk(house, settings.diameter, listening)
+            self._node = make_node(house, settings.diameter, charging, listening)
+            self._clients = make_clients(house, settings.diameter, self._node, listening)
+            await self._node.start()
+        if settings.events.mqtt is not None:
+            mqtt = settings.events.mqtt
+            self._forwarder = Forwarder(house, mqtt, on_event=self._on_broker, background=self._background)
+            self._forwarder.start()
+        self._conductor = make_conductor(house, self._exchange, self._clients, listening)
+        self._conductor.start()
+        self._chores = Chores(house, self._exchange, self._conductor, self._alarm, self._background)
+        self._metrics.collect_from(self._own_metrics)
+        running = Running(house, self._exchange, self._conductor, charging, self._node, self._clients, self._restarts)
+        self._reloading = Reloading(running, self._alarm)
+        self._draining = Draining(running, self._alarm, self._stop.set, self._background)
+        texts = Texts(house, self._exchange)
+        sims = Sims(house, self._conductor)
+        self._page = self._make_page(self._exchange, self._conductor, self._chores)
+        actions = {**texts.actions(), **Sessions(house, self._clients).actions(), **sims.actions()}
+        actions |= {**self._reloading.actions(), **self._draining.actions()}
+        traces = TraceActions(house, self._traces, self._undecodable, self._exchange, self._conductor, self._node)
+        actions |= traces.actions()
+        self._server = Server(
+            house,
+            metrics,
+            texts,
+            actions=actions,
+            routes=[*Customers(house, sims, self._conductor).routes(), *self._page.routes()],
+            open_paths=(LISTENER,),
+            live=self._live,
+            ready=self._ready,
+            status=self.status,
+            alarm=self._alarm,
+        )
+        await self._server.start()
+        self._chores.start()
+        self._page.start()
+
+    def _make_page(self, exchange: Exchange, conductor: Conductor, chores: Chores) -> StatusPage:
+        parts = Parts(exchange, conductor, self._node, self._forwarder, lambda: chores.lag)
+        return StatusPage(
+            Gatherer(self._house, self._metrics, self._troubles, parts, self._started_at), self._background
+        )
+
+    async def _close(self) -> None:
+        """Say goodbye to the peers while their answers still go out, then drain the lane; a step's failure stops no other."""
+        self._house.draining = True
+        self._log.info("daemon.stopping")
+        if self._draining is not None:
+            self._draining.close_doors()
+            self._draining.cancel()
+        self._notify.stopping()
+        if self._chores is not None:
+            self._chores.stop()
+        if self._page is not None:
+            self._page.stop()
+        steps: list[Coroutine[Any, Any, object]] = [self._traces.stop()]
+        if self._reloading is not None:
+            steps.append(self._reloading.end())
+        if self._conductor is not None:
+            steps.append(self._conductor.stop())
+        if self._node is not None:
+            steps.append(self._node.stop(DisconnectCause.REBOOTING, STOP_SECONDS))
+        if self._exchange is not None:
+            steps.append(self._exchange.stop(STOP_SECONDS))
+        if self._forwarder is not None:
+            steps.append(self._forwarder.stop())
+        if hasattr(self, "_server"):
+            steps.append(self._server.stop())
+        for step in steps:
+            try:
+                await asyncio.wait_for(step, STOP_SECONDS + 2)
+            except (OSError, StoreError, TimeoutError) as error:
+                self._alarm("daemon.stop.incomplete", {"detail": repr(error)})
+        await asyncio.to_thread(self._house.close)
+        self._teller.finish()
+        self._log.info("daemon.stopped")
+
+    def _deliver(self, jobs: list[Job]) -> None:
+        """Hand finished jobs from the lane's thread to the loop; after the loop has ended nobody waits for them."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(_finish, self._loop, jobs)
+
+    def _reload(self) -> None:
+        """SIGHUP: what becomes of it is told in the log."""
+        self._background.once("reload", self._take_over)
+
+    async def _take_over(self) -> None:
+        if self._reloading is not None:
+            self._notify.reloading()
+            try:
+                await self._reloading.reload()
+            finally:
+                self._notify.ready()
+
+    def _alarm(self, event: str, fields: Mapping[str, object]) -> None:
+        """Log an event that has a name in the catalogue, at its level there; what is worse than information is counted."""
+        self._count(event, fields)
+        self._teller.tell(event, fields)
+
+    def _count(self, event: str, fields: Mapping[str, object]) -> None:
+        """Count an event that is worse than information, and keep its latest words for the status page."""
+        if EVENTS[event].level != "info":
+            self._metrics.alarms.labels(event).inc()
+            self._troubles.note(event, fields, wall_clock())
+
+    def _watch(self, tap: Tap | None) -> None:
+        """Have all that goes over the wire told, or nothing any more."""
+        for listened in (self._node, self._exchange, self._conductor):
+            if listened is not None:
+                listened.watch(tap)
+
+    def _on_network(self, event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> None:
+        self._undecodable.note(event, wall_clock())
+        self._alarm(name_of(event), fields_of(event))
+        if self._restarts is not None:
+            self._restarts.note(event)
+
+    def _on_broker(self, name: str, **fields: object) -> None:
+        self._alarm(name, fields)
+
+    def _live(self) -> dict[str, bool]:
+        return {"event_loop": self._chores is not None and self._chores.lag < MAX_LAG, "store": self._house.lane.alive}
+
+    async def _give_signs_of_life(self) -> None:
+        """Tell the service manager that we live, for as long as we do; it restarts us when the signs end."""
+        while self._notify.interval is not None:
+            if all(self._live().values()):
+                self._notify.alive()
+            await asyncio.sleep(self._notify.interval)
+
+    async def _tell_what_is_held_back(self) -> None:
+        """Give the log its due for as long as we live: the last of a storm is told even if nothing follows it."""
+        self._teller.settle()
+
+    def _ready(self) -> dict[str, bool]:
+        return {
+            "not_draining": not self._house.draining,
+            "store": self._house.lane.alive and not self._house.lane.in_trouble,
+            **{f"task: {name}": False for name in self._background.failing},
+        }
+
+    def _own_metrics(self) -> Iterable[Metric]:
+        yield from process_metrics(self._started_at, self._chores.lag if self._chores is not None else 0.0)
+        yield from task_metrics(self._background.surprises)
+        yield from trace_metrics(self._traces)
+        yield from lane_metrics(self._house.lane)
+        if self._node is not None:
+            yield from peer_metrics(self._node)
+        if self._exchange is not None:
+            yield from link_metrics(self._exchange)
+            yield from text_metrics(self._exchange, self._chores.open_texts if self._chores is not None else {})
+        if self._conductor is not None:
+            yield from order_metrics(self._conductor)
+        if self._forwarder is not None:
+            yield from event_metrics(self._forwarder.state())
+
+    def status(self) -> dict[str, Any]:
+        """Tell what `tpo status` shows."""
+        counters = self._house.lane.counters
+        return {
+            "state": "draining" if self._house.draining else "running",
+            "drain": self._draining.state() if self._draining else None,
+            "node": self._house.node_name,
+            "since": self._started_at,
+            "ready": self._ready(),
+            "traces": self._traces.running,
+            "lane": {"waiting": self._house.lane.depth, **msgspec.to_builtins(counters)},
+            "peers": [
+                {**msgspec.to_builtins(peer), "since": since(peer.since)}
+                for peer in (self._node.peers_state() if self._node else [])
+            ],
+            "events": msgspec.to_builtins(self._forwarder.state()) if self._forwarder else None,
+        }
+
+
+def _finish(loop: asyncio.AbstractEventLoop, jobs: list[Job]) -> None:
+    """Tell everybody what became of their units; an error of one of them keeps it from none of the others."""
+    for job in jobs:
+        try:
+            job.done(job.answer, job.error)
+        except Exception as error:  # noqa: BLE001  (told as a crash of a callback)
+            loop.call_exception_handler({"message": f"the answer to {type(job.unit).__name__}", "exception": error})

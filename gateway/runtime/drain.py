@@ -1,0 +1,130 @@
+"""Leaving in peace: nothing new is taken in, what runs comes to its end, then the gateway stops.
+
+New charging sessions are refused as 3004 (TOO_BUSY) rather than their peers left (DPR): a refused client turns to another
+gateway with its new session, while those that run here still report here. The DPR comes when they are over, or the time is.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from gateway.api.actions import ADMIN, VIEWER, AsyncAction, Caller, Params
+from gateway.api.problems import bad_request
+from gateway.background import Background
+from gateway.runtime.reload import Running
+from gateway.store.errors import StoreError
+from gateway.store.tables import sessions
+
+LOOK_SECONDS = 0.5
+FOLLOW_SECONDS = 0.5
+"""How long whoever follows waits for the end of the waiting, before it is told how far things are."""
+DEFAULT_SECONDS = 60
+LONGEST_SECONDS = 86_400
+PATIENCE_SECONDS = 5.0
+"""How long a look at the store may take: one that hangs must not hold up the end."""
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What still runs: open sessions of this node, None while they cannot be counted; parts of texts; orders under way."""
+
+    sessions: int | None
+    texts: int
+    orders: int
+
+    def __bool__(self) -> bool:
+        """Whether there is anything, for all that is known."""
+        return bool(self.sessions is None or self.sessions or self.texts or self.orders)
+
+
+class Draining:
+    """The last phase before the end; it is entered once, and not left again."""
+
+    def __init__(
+        self,
+        running: Running,
+        alarm: Callable[[str, Mapping[str, object]], None],
+        end: Callable[[], None],
+        background: Background,
+    ) -> None:
+        """Take what runs; `end` stops the gateway."""
+        self._running, self._alarm, self._end, self._background = running, alarm, end, background
+        self._loop = asyncio.get_running_loop()
+        self._until = 0.0
+        self._left: Left | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+
+    def actions(self) -> dict[str, AsyncAction]:
+        """Give what `tpo drain` asks for: to begin ({timeout}, seconds), and how it goes on."""
+
+        async def begin(params: Params, _caller: Caller) -> dict[str, Any]:
+            seconds = params.get("timeout", DEFAULT_SECONDS)
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_SECONDS:
+                raise bad_request("drain.timeout", f"timeout: give seconds, from 0 to {LONGEST_SECONDS}")
+            self.begin(float(seconds))
+            return self.state() or {}
+
+        async def follow(_params: Params, _caller: Caller) -> dict[str, Any]:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), FOLLOW_SECONDS)
+            return self.state() or {}
+
+        return {"gateway.drain": AsyncAction(begin, ADMIN), "gateway.drain.follow": AsyncAction(follow, VIEWER)}
+
+    def close_doors(self) -> None:
+        """Take in nothing new from now on."""
+        self._running.house.draining = True
+        if self._running.charging is not None:
+            self._running.charging.draining = True
+
+    def begin(self, seconds: float) -> None:
+        """Close the doors and wait at most so long for what runs; a second call only sets the time anew."""
+        self.close_doors()
+        self._until = self._loop.time() + seconds
+        self._alarm("daemon.draining", {"seconds": seconds})
+        if self._task is None:
+            self._task = self._background.keep("draining", self._wait)
+
+    def cancel(self) -> None:
+        """Wait no longer; the doors stay closed."""
+        self._over.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    def state(self) -> dict[str, Any] | None:
+        """Tell what is waited for, how many seconds are left, and whether the waiting is over; None while nobody drains."""
+        if self._task is None:
+            return None
+        left = None if self._left is None else msgspec.to_builtins(self._left)
+        seconds = max(0.0, round(self._until - self._loop.time(), 1))
+        return {"left": left, "seconds": seconds, "over": self._over.is_set()}
+
+    async def _wait(self) -> None:
+        while self._loop.time() < self._until:
+            self._left = await self._look()
+            if not self._left:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        if self._left:
+            self._alarm("daemon.drain.incomplete", msgspec.to_builtins(self._left))
+        self._over.set()
+        self._end()
+
+    async def _look(self) -> Left:
+        running = self._running
+        node = running.house.node.id
+
+        def count(connection: Connection) -> int:
+            rows = select(func.count()).where(sessions.c.node == node, sessions.c.closed_at.is_(None))
+            return connection.execute(rows.select_from(sessions)).scalar_one()
+
+        found: int | None
+        try:
+            found = await asyncio.wait_for(asyncio.to_thread(running.house.read, count), PATIENCE_SECONDS)
+        except (StoreError, TimeoutError):  # whatever runs then runs on; the time ends it
+            found = None
+        return Left(found, running.exchange.busy, running.conductor.running)

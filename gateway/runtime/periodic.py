@@ -1,0 +1,165 @@
+"""What the gateway does at intervals: supervise sessions, publish a month's sums of giving, expire texts and ask for silent
+ones, sweep what is past its retention, and see that the store is still what it was."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from gateway.background import Background
+from gateway.charging.session_expiry import ExpireSession, overdue
+from gateway.charity.publication import MonthReader, PublishMonth
+from gateway.context import House
+from gateway.messaging.exchange import Exchange
+from gateway.messaging.queries import count_open
+from gateway.messaging.sms_expiry import SweepMessaging
+from gateway.sims.order_executor import Conductor
+from gateway.store.async_submit import submit
+from gateway.store.batch import Batch
+from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
+from gateway.store.sweeper import Sweep
+
+SUPERVISION_SECONDS = 2.0
+PUBLISH_SECONDS = 60.0
+READING_PAUSE = 0.2
+"""Seconds between two parts of a month's journal that is being added up: charging goes first."""
+SWEEP_SECONDS = 60.0
+EXPIRE_SECONDS = 5.0
+INQUIRE_SECONDS = 5.0
+COUNT_SECONDS = 5.0
+COUNT_SHARE = 20
+"""Open texts are counted again after this many times the time that counting took, lest a long queue costs a core."""
+LAG_SECONDS = 0.5
+WATCH_SECONDS = 1.0
+INSPECT_SECONDS = 5.0
+INSPECT_SHARE = 20
+"""The store is read back from the disk again after this many times the time that it took, lest a large one costs a core."""
+
+
+class Probe:
+    """A unit that does nothing: what becomes of it tells whether the store can be written again."""
+
+    alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = ()
+
+    def decide(self, _batch: Batch) -> None:
+        """Nothing."""
+
+
+class Chores:
+    """The gateway's timers; what one of them fails at is told, and tried again at one of its next turns."""
+
+    def __init__(
+        self,
+        house: House,
+        exchange: Exchange,
+        conductor: Conductor,
+        alarm: Callable[[str, Mapping[str, object]], None],
+        background: Background,
+    ) -> None:
+        """Take what is worked on; nothing runs before `start`."""
+        self._house, self._exchange, self._alarm = house, exchange, alarm
+        self._conductor, self._background = conductor, background
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop = asyncio.get_running_loop()
+        self._lag_due = float("inf")
+        self.lag = 0.0
+        """Seconds that the event loop was late at its last look."""
+        self._count_due = self._inspect_due = 0.0
+        self.open_texts: dict[str, int] = {}
+        """Texts that have not come to their end, by state."""
+
+    def start(self) -> None:
+        """Start every timer."""
+        for name, seconds, work in (
+            ("measure_lag", LAG_SECONDS, self._measure_lag),
+            ("watch_store", WATCH_SECONDS, self._watch_store),
+            ("inspect_store", INSPECT_SECONDS, self._inspect_store),
+            ("supervise", SUPERVISION_SECONDS, self._supervise),
+            ("publish_months", PUBLISH_SECONDS, self._publish_months),
+            ("expire", EXPIRE_SECONDS, self._exchange.expire),
+            ("recover", EXPIRE_SECONDS, self._exchange.recover),
+            ("inquire", INQUIRE_SECONDS, self._exchange.inquire),
+            ("count_texts", COUNT_SECONDS, self._count_texts),
+            ("sweep", SWEEP_SECONDS, self._sweep),
+            ("retire_due", SWEEP_SECONDS, self._conductor.retire_due),
+        ):
+            self._tasks.append(self._background.every(name, seconds, work))
+
+    def stop(self) -> None:
+        """Stop every timer."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _measure_lag(self) -> None:
+        now = self._loop.time()
+        self.lag = max(0.0, now - self._lag_due)
+        self._lag_due = now + LAG_SECONDS
+
+    async def _count_texts(self) -> None:
+        began = self._loop.time()
+        if began < self._count_due:
+            return
+        node = self._house.node.id
+        self.open_texts = await asyncio.to_thread(self._house.read, lambda connection: count_open(connection, node))
+        ended = self._loop.time()
+        self._count_due = ended + COUNT_SHARE * (ended - began)
+
+    async def _watch_store(self) -> None:
+        """Look whether the store's files are still there, and whether a store that was in trouble can be written again."""
+        with suppress(StoreError):  # the ground and the lane tell of it themselves
+            await asyncio.to_thread(self._house.ground.check)
+            if self._house.lane.in_trouble:
+                await submit(self._house.lane, Probe())
+
+    async def _inspect_store(self) -> None:
+        """Read the store back from the disk, unless it was read lately for as long as it takes."""
+        began = self._loop.time()
+        if began < self._inspect_due or self._house.ground.lost is not None:
+            return
+        try:
+            await asyncio.to_thread(self._house.inspect)
+        except StoreError:
+            if self._house.ground.lost is None:
+                raise
+        ended = self._loop.time()
+        self._inspect_due = ended + INSPECT_SHARE * (ended - began)
+
+    async def _supervise(self) -> None:
+        now = self._house.clock()
+        for session_id in await asyncio.to_thread(self._house.read, lambda connection: overdue(connection, now)):
+            with suppress(LaneOverloaded, LaneClosed):
+                if await submit(self._house.lane, ExpireSession(session_id)):
+                    self._alarm("charging.session.expired", {"session_id": session_id})
+
+    async def _publish_months(self) -> None:
+        """Publish every month that is over and was not published, the oldest first."""
+        while await self._publish_month():
+            continue
+
+    async def _publish_month(self) -> bool:
+        house = self._house
+        zone, now = ZoneInfo(house.settings.operator.timezone), house.clock()
+        reader: MonthReader = await asyncio.to_thread(house.read, lambda connection: MonthReader(connection, zone, now))
+        if reader.period is None:
+            return False
+        more = True
+        while more:
+            more = await asyncio.to_thread(house.read, reader.advance)
+            await asyncio.sleep(READING_PAUSE)
+        month = await asyncio.to_thread(reader.month)
+        if await submit(house.lane, PublishMonth(house.node_name, month)):
+            told = {"period": month.period, "figures": len(month.decision.figures)}
+            self._alarm("charity.month.published", told)
+        return True
+
+    async def _sweep(self) -> None:
+        settings = self._house.settings
+        broker = settings.events.mqtt is not None
+        while await submit(self._house.lane, Sweep(settings.retention, published_only=broker)):
+            continue
+        while await submit(
+            self._house.lane, SweepMessaging(self._exchange.office, settings.retention.texts * 1_000_000)
+        ):
+            continue

@@ -1,0 +1,66 @@
+"""What the network's protocols tell, as log events: which name each has, and how its fields are written."""
+
+from enum import Enum, IntEnum
+
+import msgspec
+
+from gateway.messaging import query_sm, text_events
+from gateway.messaging.query_sm import QueryEvent
+from gateway.messaging.text_events import TextEvent
+from protocols.diameter import node_events as diameter
+from protocols.diameter.node_events import NodeEvent
+from protocols.diameter.transitions import CloseReason as DiameterClose
+from protocols.smpp import node_events as smpp
+from protocols.smpp.node_events import LinkEvent
+from protocols.smpp.transitions import CloseReason as SmppClose
+
+NAMES: dict[type, str] = {
+    diameter.PeerUp: "diameter.peer.up",
+    diameter.PeerDown: "diameter.peer.down",
+    diameter.PeerSuspected: "diameter.peer.suspected",
+    diameter.PeerRecovered: "diameter.peer.recovered",
+    diameter.ConnectFailed: "diameter.peer.unreachable",
+    diameter.PeerRejected: "diameter.peer.rejected",
+    diameter.MessageRejected: "diameter.message.rejected",
+    diameter.HandlerFailed: "diameter.handler.failed",
+    diameter.Undecodable: "diameter.message.undecodable",
+    smpp.LinkUp: "smpp.link.up",
+    smpp.LinkDown: "smpp.link.down",
+    smpp.ConnectFailed: "smpp.link.unreachable",
+    smpp.LinkRefused: "smpp.link.refused",
+    smpp.LinkThrottled: "smpp.link.throttled",
+    smpp.MessageRejected: "smpp.message.rejected",
+    smpp.Undecodable: "smpp.message.undecodable",
+    smpp.HandlerFailed: "smpp.handler.failed",
+    query_sm.QueryRefused: "smpp.query.refused",
+    query_sm.QueriesUnsupported: "smpp.query.unsupported",
+    text_events.GivenUp: "sms.text.given_up",
+    text_events.AnswersLimited: "sms.answers.limited",
+}
+"""The log event of each kind of protocol event; gateway.logs.catalogue says what to do about it."""
+
+
+def name_of(event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> str:
+    """Give the log event's name; an end in order is no trouble and has a name of its own."""
+    if isinstance(event, diameter.PeerDown) and event.reason in (DiameterClose.LEFT, DiameterClose.STOPPED):
+        return "diameter.peer.left"
+    if isinstance(event, smpp.LinkDown) and event.reason in (SmppClose.LEFT, SmppClose.STOPPED):
+        return "smpp.link.left"
+    return NAMES[type(event)]
+
+
+def fields_of(event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> dict[str, object]:
+    """Give the event's fields as a log line has them: of a message that could not be read its size, not its content."""
+    fields = msgspec.structs.asdict(event)
+    message = fields.pop("message", b"")
+    shown = {name: _shown(value) for name, value in fields.items()}
+    return {**shown, "octets": len(message)} if message else shown
+
+
+def _shown(value: object) -> object:
+    """Write enums by what they mean, and leave numbers as they are."""
+    if isinstance(value, IntEnum):
+        return value.name
+    if isinstance(value, Enum):
+        return str(value.value)
+    return value if value is None or isinstance(value, int | float) else str(value)

@@ -1,0 +1,197 @@
+"""Accepting an order: checked against the card and the number as they are, committed under its idempotency key."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from gateway.sims.cards import HolderShelf, Sim, SimShelf
+from gateway.sims.orders import Kept, OrderShelf, OrderUnit, cards_of
+from gateway.store.batch import Batch, Shelf
+from gateway.store.idempotency import Digests, KeyShelf
+from gateway.store.idempotency import Kept as KeptKey
+from gateway.subscribers.identifier_history import MSISDN, LineShelf
+from provisioning.errors import MoveInvalid
+from provisioning.orders import Card, Kind, Moment, Order, OrderRefused, OrderState, Request, steps_of
+from provisioning.sim_lifecycle import State, SuspendReason, resumed, suspended_for
+
+SCOPE = "order"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A checked wish: what to do to which card. `actor` is who asks, as history tells it."""
+
+    kind: Kind
+    iccid: str
+    request: Request
+    actor: str
+
+    def digest(self, digests: Digests) -> str:
+        """Tell this wish from another under the same key."""
+        told = msgspec.structs.asdict(self.request)
+        adopt = ("adopt",) if told.pop("adopt") else ()
+        return digests(self.kind, self.iccid, *told.values(), *adopt)
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """The order that a wish became; `repeated` if its key was used before for the same."""
+
+    order_id: int
+    repeated: bool = False
+
+
+class AcceptOrder(OrderUnit):
+    """One wish as a unit."""
+
+    touches: ClassVar[tuple[type, ...]] = (LineShelf, KeyShelf, OrderShelf, SimShelf, HolderShelf)
+
+    def __init__(
+        self, client: str, key: str | None, asked: Asked, hosts: Mapping[str, str], quarantine: int, digests: Digests
+    ) -> None:
+        """Take in whose scope the key is unique, the host of each plan, and a number's quarantine in microseconds."""
+        super().__init__(0)
+        self._scope, self._key, self._asked = f"{SCOPE}:{client}", key, asked
+        self._hosts, self._quarantine, self._digest = hosts, quarantine, asked.digest(digests)
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+        """Name the key, the cards and the number."""
+        asked = self._asked
+        if isinstance(shelf, KeyShelf):
+            return (self._key,) if self._key else ()
+        if isinstance(shelf, SimShelf):
+            return (asked.iccid, asked.request.new_iccid) if asked.request.new_iccid else (asked.iccid,)
+        if isinstance(shelf, (LineShelf, HolderShelf)):
+            return (asked.request.msisdn,) if asked.request.msisdn else ()
+        return ()
+
+    def decide(self, batch: Batch) -> Taken | OrderRefused:
+        """Open the order, or say why not; nothing has changed then."""
+        keys = batch.shelf(KeyShelf)
+        kept = keys.find(self._scope, self._key) if self._key else None
+        if kept is not None:
+            if kept.digest != self._digest:
+                return OrderRefused("this idempotency key was used before for another order", "order.key")
+            return Taken(int(kept.result), repeated=True)
+        try:
+            order = self._open(batch)
+        except OrderRefused as refusal:
+            return refusal
+        except MoveInvalid as refusal:
+            return OrderRefused(str(refusal), "sim.state")
+        if self._key:
+            keys.keep(batch, self._scope, self._key, KeptKey(self._digest, str(order.id).encode()))
+        return Taken(order.id)
+
+    def _open(self, batch: Batch) -> Order:
+        sim = self._free_card(batch, self._asked.iccid)
+        host, reasons_left = _PREPARE[self._asked.kind](self, batch, sim)
+        order = Order(
+            id=batch.take_id(),
+            node=batch.node.id,
+            kind=self._asked.kind,
+            iccid=sim.iccid,
+            host=host,
+            state=OrderState.ACCEPTED,
+            actor=self._asked.actor,
+            request=self._asked.request,
+            steps=steps_of(self._asked.kind, reasons_left=reasons_left),
+            undoing=False,
+            due_at=batch.now,
+            created_at=batch.now,
+            updated_at=batch.now,
+        )
+        self.reach(batch, order, Moment.ACCEPTED)
+        batch.shelf(OrderShelf).rows[order.id] = Kept(order, fresh=True, changed=True)
+        self._settle_in(batch, order)
+        return order
+
+    def _free_card(self, batch: Batch, iccid: str) -> Sim:
+        sim = batch.shelf(SimShelf).get(iccid)
+        if sim is None:
+            raise OrderRefused("this card is not in the inventory; take it in by `tpo sim import`", "sim.unknown")
+        if sim.order_id is not None:
+            to_do = "`tpo sim show` names it; wait for it, or cancel it"
+            raise OrderRefused(f"another order works on this card; {to_do}", "order.busy")
+        return sim
+
+    def _activate(self, batch: Batch, sim: Sim) -> tuple[str, bool]:
+        request = self._asked.request
+        host = self._hosts.get(request.plan)
+        if host is None:
+            raise OrderRefused(f"no host serves the plan {request.plan!r}; see provisioning.hosts", "order.plan")
+        _check_state(sim, State.IN_STOCK)
+        self._check_number(batch, request.msisdn)
+        return host, False
+
+    def _check_number(self, batch: Batch, msisdn: str) -> None:
+        lines = batch.shelf(LineShelf)
+        if batch.shelf(HolderShelf).get(msisdn) is not None or lines.current(MSISDN, msisdn) is not None:
+            raise OrderRefused("the number belongs to another line, or is promised to one", "order.msisdn")
+        left_at = lines.left_at(MSISDN, msisdn)
+        if left_at is not None and left_at + self._quarantine > batch.now:
+            days = (left_at + self._quarantine - batch.now) // 86_400_000_000 + 1
+            raise OrderRefused(f"the number is in quarantine for {days} more days", "order.quarantine")
+
+    def _suspend(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (one signature for all kinds)
+        _check_state(sim, State.ACTIVE, State.SUSPENDED)
+        return sim.host, False
+
+    def _resume(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (as above)
+        _check_state(sim, State.SUSPENDED)
+        reason = SuspendReason(self._asked.request.reason)
+        if reason not in sim.suspended_for:
+            stands = ", ".join(sorted(sim.suspended_for))
+            raise OrderRefused(f"the card is not suspended for {reason}, but for {stands}", "sim.reason")
+        return sim.host, bool(resumed(sim.suspended_for, reason))
+
+    def _swap(self, batch: Batch, sim: Sim) -> tuple[str, bool]:
+        _check_state(sim, State.ACTIVE, State.SUSPENDED)
+        if sim.suspended_for - {SuspendReason.LOST}:
+            stands = ", ".join(sorted(sim.suspended_for))
+            raise OrderRefused(
+                f"the line is suspended for {stands}: resume it before its card is swapped", "sim.reason"
+            )
+        if self._asked.request.new_iccid == sim.iccid:
+            raise OrderRefused("the new card is the old one", "sim.same")
+        _check_state(self._free_card(batch, self._asked.request.new_iccid), State.IN_STOCK)
+        return sim.host, False
+
+    def _terminate(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (as above)
+        _check_state(sim, State.ACTIVE, State.SUSPENDED)
+        return sim.host, False
+
+    def _retire(self, batch: Batch, sim: Sim) -> tuple[str, bool]:
+        _check_state(sim, State.QUARANTINED)
+        if sim.free_at is None or sim.free_at > batch.now:
+            raise OrderRefused("the card's quarantine is not over", "sim.quarantine")
+        return sim.host, False
+
+    def _settle_in(self, batch: Batch, order: Order) -> None:
+        """Write on the cards what the order means for them from now on."""
+        sim, request = self.sim(batch, order), order.request
+        if order.kind is Kind.ACTIVATE:
+            sim.msisdn, sim.plan, sim.host = request.msisdn, request.plan, order.host
+            batch.shelf(HolderShelf).rows[request.msisdn] = sim.iccid
+        elif order.kind is Kind.SUSPEND:
+            sim.suspended_for = suspended_for(sim.suspended_for, SuspendReason(request.reason))
+        elif order.kind is Kind.SWAP:
+            new = self.sim(batch, order, Card.NEW)
+            new.plan, new.host = sim.plan, sim.host
+        for iccid in cards_of(order):
+            batch.shelf(SimShelf).rows[iccid].order_id = order.id
+
+
+_PREPARE = {
+    Kind.ACTIVATE: AcceptOrder._activate,  # noqa: SLF001  (the class's own table)
+    Kind.SUSPEND: AcceptOrder._suspend,  # noqa: SLF001  (as above)
+    Kind.RESUME: AcceptOrder._resume,  # noqa: SLF001  (as above)
+    Kind.SWAP: AcceptOrder._swap,  # noqa: SLF001  (as above)
+    Kind.TERMINATE: AcceptOrder._terminate,  # noqa: SLF001  (as above)
+    Kind.RETIRE: AcceptOrder._retire,  # noqa: SLF001  (as above)
+}
+"""What each kind checks: it gives the host, and whether a resume leaves reasons."""
+
+
+def _check_state(sim: Sim, *allowed: State) -> None:
+    if sim.state not in allowed:
+        raise OrderRefused(f"the card is {sim.state}; this needs one that is {' or '.join(allowed)}", "sim.state")

@@ -1,0 +1,262 @@
+"""What the house itself does in an order: each step's effect and its mark in one transaction, so that it happens once."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from gateway.charity.choices import Share
+from gateway.charity.policies import WHOLE
+from gateway.events.outbox import tell
+from gateway.ledger.accounts import REFUNDS, WRITE_OFFS
+from gateway.ledger.books import Books
+from gateway.ledger.entries import Entry
+from gateway.ledger.wallets import Wallet, WalletShelf
+from gateway.messaging.submit import Draft, make
+from gateway.messaging.texts import Text, TextShelf
+from gateway.sims.cards import Sim, SimShelf
+from gateway.sims.order_steps import EndStep
+from gateway.sims.orders import OrderShelf
+from gateway.store.batch import Batch, Shelf
+from gateway.subscribers.create import ACTIVE, CLOSING, SUSPENDED, TERMINATED, Opening, open_subscriber
+from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, LineShelf
+from provisioning.orders import Card, Mark, Move, Order, begin, refuse, succeed
+from provisioning.sim_lifecycle import SuspendReason, Trigger, resumed
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What the house's steps are done with; durations in microseconds.
+
+    `compose` makes a draft of a text of ours to a number, of one of the kinds WELCOME and SWAP; None: no text is sent.
+    `currencies` are the currencies of the plans, `pseudonym` names a subscriber to the company.
+    """
+
+    source: str
+    books: Books
+    currencies: Mapping[str, str]
+    quarantine: int
+    compose: Callable[[str, str, int], Draft | None]
+    pseudonym: Callable[[int], str]
+
+
+WELCOME, SWAP = "welcome", "swap"
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """How the order goes on, the texts to be sent, and whose line it was."""
+
+    order: Order
+    texts: list[Text] = []
+    subscriber_id: int | None = None
+
+
+class LineStep(EndStep):
+    """A step of the house: the order, its cards, their numbers and the customer's wallet are at hand."""
+
+    touches: ClassVar[tuple[type, ...]] = (LineShelf, OrderShelf, SimShelf, WalletShelf)
+
+    def __init__(self, order: Order, move: Move, terms: Terms, numbers: Iterable[str]) -> None:
+        """Take the order as it was read, the step, and the numbers that the step may end or begin."""
+        super().__init__(order.id, move)
+        self._terms, self._numbers = terms, tuple(numbers)
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the numbers; the wallet is known once the cards are read."""
+        if isinstance(shelf, LineShelf):
+            return self._numbers
+        if isinstance(shelf, WalletShelf):
+            kept = batch.shelf(OrderShelf).get(self._order_id)
+            sim = batch.shelf(SimShelf).get(kept.order.iccid) if kept is not None else None
+            return () if sim is None or sim.subscriber_id is None else (sim.subscriber_id,)
+        return super().keys(shelf, batch)
+
+    def decide(self, batch: Batch) -> Effect:  # type: ignore[override]  # a step of the house tells more than the order
+        """Do it unless it was done, or the order turned round meanwhile; give the order as it goes on."""
+        order = self.order(batch)
+        if order.steps[self._move.place].mark is Mark.DONE or order.undoing or not order.open:
+            return Effect(order)
+        self.reach(batch, order, begin(order, self._move, batch.now))
+        sim = self.sim(batch, order)
+        texts = self.effect(batch, order, sim)
+        return Effect(order, texts, sim.subscriber_id)
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Change what the step is about, and finish it here if nothing else is to be done for it."""
+        raise NotImplementedError
+
+    def wallet(self, batch: Batch, sim: Sim) -> Wallet:
+        """Give the customer's wallet."""
+        wallet = batch.shelf(WalletShelf).get(sim.subscriber_id or 0)
+        if wallet is None:
+            raise LookupError("the card has no subscriber with a wallet")
+        return wallet
+
+    def tell(self, batch: Batch, topic: str, sim: Sim, order: Order) -> None:
+        """Tell the company what became of a line."""
+        assert sim.subscriber_id is not None
+        data = {"order": str(order.id), "plan": sim.plan, "reason": order.request.reason}
+        subject = self._terms.pseudonym(sim.subscriber_id)
+        tell(batch, self._terms.source, topic, subject, {name: value for name, value in data.items() if value})
+
+    def send(self, batch: Batch, kind: str, msisdn: str) -> list[Text]:
+        """Queue a text of ours to the customer, unless none of this kind is sent."""
+        draft = self._terms.compose(kind, msisdn, batch.now)
+        if draft is None:
+            return []
+        text = make(batch, draft)
+        batch.shelf(TextShelf).rows[text.id] = text
+        return [text]
+
+
+class Enable(LineStep):
+    """The line comes to life: subscriber, wallet, plan, choice, numbers and welcome text, at once."""
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Open the subscriber."""
+        request = order.request
+        shares = (Share(request.cause, WHOLE),) if request.cause else ()
+        numbers = {MSISDN: request.msisdn, IMSI: sim.imsi, ICCID: sim.iccid}
+        taken = [kind for kind, number in numbers.items() if batch.shelf(LineShelf).current(kind, number) is not None]
+        if taken:  # by an import of lines, since the order was accepted
+            error = f"{', '.join(taken)}: belongs to another line by now"
+            self.reach(batch, order, refuse(order, self._move, error, batch.now, untouched=True))
+            return []
+        opening = Opening(numbers, request.plan, self._terms.currencies[request.plan], shares, valid_from=batch.now)
+        sim.subscriber_id = open_subscriber(batch, opening)
+        sim.touch(batch.now)
+        self.finish(batch, order, self._move)
+        self.tell(batch, "sim/activated", sim, order)
+        return self.send(batch, WELCOME, request.msisdn)
+
+
+class Bar(LineStep):
+    """The customer is served no more, until the reason is gone; the host follows."""
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Stop charging; the conductor marks the step when the open sessions were told."""
+        wallet = self.wallet(batch, sim)
+        if wallet.status != SUSPENDED:
+            wallet.status = SUSPENDED
+            self.tell(batch, "sim/suspended", sim, order)
+        return []
+
+
+class Unbar(LineStep):
+    """A reason is gone; when it was the last one, the customer is served again."""
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Take the reason away."""
+        sim.suspended_for = resumed(sim.suspended_for, SuspendReason(order.request.reason))
+        sim.touch(batch.now)
+        if sim.suspended_for:
+            sim.move(batch, Trigger.EASE, order.actor, order.request.reason, order.id)
+            succeed(order, self._move, batch.now)  # the card stays as it is: no moment of the order moves it
+            self.reach(batch, order, None)
+            return []
+        self.wallet(batch, sim).status = ACTIVE
+        self.finish(batch, order, self._move)
+        self.tell(batch, "sim/resumed", sim, order)
+        return []
+
+
+class Notify(LineStep):
+    """The customer hears of a swap on the old card, before anything is done."""
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Queue the notice once; the conductor marks the step when it has arrived, or had its time."""
+        log = order.steps[self._move.place]
+        if log.note or sim.msisdn is None:
+            return []
+        texts = self.send(batch, SWAP, sim.msisdn)
+        log.note = str(texts[0].id) if texts else "no text is sent"
+        return texts
+
+
+class Replace(LineStep):
+    """The line moves to its new card: from now on the new IMSI and ICCID are the customer's."""
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Move number, plan and subscriber."""
+        new, lines = self.sim(batch, order, Card.NEW), batch.shelf(LineShelf)
+        assert sim.subscriber_id is not None
+        for kind, old_value, value in ((IMSI, sim.imsi, new.imsi), (ICCID, sim.iccid, new.iccid)):
+            lines.end(kind, old_value, batch.now)
+            lines.begin(batch, kind, value, sim.subscriber_id)
+        new.msisdn, new.subscriber_id, new.plan = sim.msisdn, sim.subscriber_id, sim.plan
+        sim.msisdn, sim.suspended_for, sim.free_at = None, frozenset(), batch.now + self._terms.quarantine
+        self.wallet(batch, sim).status = ACTIVE
+        self.finish(batch, order, self._move)
+        self.tell(batch, "sim/swapped", new, order)
+        sim.subscriber_id = None
+        return []
+
+
+class Close(LineStep):
+    """The customer leaves: no new session is served from now on."""
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Stop charging; the conductor marks the step when the sessions have ended."""
+        del order
+        self.wallet(batch, sim).status = CLOSING
+        return []
+
+
+class End(LineStep):
+    """The line has ended: numbers are let go into quarantine, and what is left in the wallet is settled."""
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Settle and let go."""
+        wallet, lines = self.wallet(batch, sim), batch.shelf(LineShelf)
+        settle(batch, wallet, self._terms.books, order.id)
+        wallet.status = TERMINATED
+        for kind, value in ((MSISDN, sim.msisdn), (IMSI, sim.imsi), (ICCID, sim.iccid)):
+            if value is not None:
+                lines.end(kind, value, batch.now)
+        sim.msisdn, sim.suspended_for, sim.free_at = None, frozenset(), batch.now + self._terms.quarantine
+        self.finish(batch, order, self._move)
+        self.tell(batch, "sim/terminated", sim, order)
+        return []
+
+
+class Retire(LineStep):
+    """A card's quarantine is over: it is of no use any more, and what came late is settled."""
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Settle what is left; forget the keys."""
+        wallet = batch.shelf(WalletShelf).get(sim.subscriber_id or 0)
+        if wallet is not None and wallet.status == TERMINATED:
+            settle(batch, wallet, self._terms.books, order.id)
+        sim.keys, sim.free_at = None, None
+        self.finish(batch, order, self._move)
+        return []
+
+
+EFFECTS: dict[str, type[LineStep]] = {
+    "line.enable": Enable,
+    "line.bar": Bar,
+    "line.open": Unbar,
+    "line.notice": Notify,
+    "line.move": Replace,
+    "line.close": Close,
+    "line.end": End,
+    "line.retire": Retire,
+}
+"""The house's steps by their names in provisioning.orders."""
+
+
+def settle(batch: Batch, wallet: Wallet, books: Books, order_id: int) -> None:
+    """Bring a wallet to what is still held of it: the rest is owed to the customer, or written off (decision 010)."""
+    amount = wallet.available
+    if amount == 0:
+        return
+    owed = amount > 0
+    entry = Entry(
+        kind="settlement",
+        debit=wallet.subscriber_id if owed else books.account(WRITE_OFFS),
+        credit=books.account(REFUNDS) if owed else wallet.subscriber_id,
+        amount=abs(amount),
+        currency=wallet.currency,
+        event_at=batch.now,
+        reference=f"order:{order_id}",
+    )
+    books.move(batch, entry)

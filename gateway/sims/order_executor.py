@@ -1,0 +1,381 @@
+"""The conductor: carries orders out step by step, at the pace of their hosts, from wherever they stand.
+
+What it does is written down before it is sent and after it was read back, by the lane; what it knows in memory can be lost
+at any instant. After a restart every open order goes on at its next step, under the same call id.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from gateway.background import Background
+from gateway.context import House
+from gateway.messaging.texts import Text
+from gateway.privacy.masks import mask
+from gateway.sims.accept_order import AcceptOrder, Asked, Taken
+from gateway.sims.cards import Sim
+from gateway.sims.cards import from_row as sim_of
+from gateway.sims.host_runtime import Desk, callback_secret
+from gateway.sims.host_steps import HostStepRun, wait_for
+from gateway.sims.line_effects import EFFECTS, Effect, Terms
+from gateway.sims.order_steps import BeginStep, CancelOrder, EndStep, PostponeStep, RefuseStep, RetryOrder
+from gateway.sims.orders import cards_of
+from gateway.sims.orders import from_row as order_of
+from gateway.sims.reconciliation import Difference, reconcile
+from gateway.store.async_submit import submit
+from gateway.store.batch import Unit
+from gateway.store.errors import StoreError
+from gateway.store.tables import orders, sims, texts
+from protocols.tap import Tap
+from provisioning.errors import HostRefused, HostUnavailable
+from provisioning.hosts.interface import NOTHING, Holding
+from provisioning.hosts.ownership import FOREIGN
+from provisioning.orders import (
+    Card,
+    HostStep,
+    Kind,
+    Mark,
+    Move,
+    Order,
+    OrderRefused,
+    OrderState,
+    Request,
+    next_move,
+)
+from provisioning.sim_lifecycle import State
+
+SCAN_SECONDS = 1.0
+PAGE = 5000
+"""Open orders that are looked at in one scan, and the most that run at once."""
+PER_SCAN = 500
+"""Orders that one scan takes up; the next one goes on at once."""
+ABORT_SECONDS = 10.0
+"""How long the sessions of a line that ends may take to report for the last time."""
+Network = Callable[[int], Awaitable[object]]
+
+
+class Conductor:
+    """All open orders of this gateway and the hosts that they go to.
+
+    `reauthorise` and `abort` tell the network of a subscriber's sessions; `abort` closes those that stay silent. `enqueue`
+    takes texts that were committed. `alarm` is told what a person should see.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        desks: dict[str, Desk],
+        terms: Terms,
+        *,
+        plans: Mapping[str, str],
+        notice: float,
+        reauthorise: Network,
+        abort: Network,
+        enqueue: Callable[[Sequence[Text]], None],
+        alarm: Callable[[str, Mapping[str, object]], None],
+        background: Background | None = None,
+    ) -> None:
+        """Take the host of each plan, and the seconds that a notice of a swap has to arrive."""
+        self._house, self._desks, self._terms = house, desks, terms
+        self._plans, self._notice = plans, notice
+        self._reauthorise, self._abort, self._enqueue, self._alarm = reauthorise, abort, enqueue, alarm
+        self._background = background or Background(alarm)
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._hints: dict[str, asyncio.Event] = {}
+        self._wake = asyncio.Event()
+        self._scanner: asyncio.Task[None] | None = None
+        self._unreachable: set[str] = set()
+        self._tap: Tap | None = None
+        self.finished: Counter[tuple[str, str]] = Counter()
+        """Orders that came to an end since the start, by kind and state."""
+
+    @property
+    def running(self) -> int:
+        """How many orders are being carried out."""
+        return len(self._running)
+
+    @property
+    def hosts(self) -> Mapping[str, bool]:
+        """Give every host, and whether it answered when it was last asked."""
+        return {name: name not in self._unreachable for name in self._desks}
+
+    @property
+    def desks(self) -> Mapping[str, Desk]:
+        """The hosts by name."""
+        return self._desks
+
+    def adopt(self, desks: dict[str, Desk], terms: Terms, *, plans: Mapping[str, str], notice: float) -> None:
+        """Go by other hosts and terms from each order's next step on; a host that is left is closed when its steps are over."""
+        left = [desk for name, desk in self._desks.items() if desks.get(name) is not desk]
+        self._desks, self._terms, self._plans, self._notice = desks, terms, plans, notice
+        if self._tap is not None:
+            self._watch(left, None)
+            self._watch(desks.values(), self._tap)
+        if left:
+            task = self._background.once("hosts that were left", partial(_close, left, list(self._running.values())))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def watch(self, tap: Tap | None) -> None:
+        """Have every message to a host and from it told, raw, also of hosts that come by a reload; or none any more."""
+        self._tap = tap
+        self._watch(self._desks.values(), tap)
+
+    def _watch(self, desks: Iterable[Desk], tap: Tap | None) -> None:
+        for desk in desks:
+            desk.host.watch(tap)
+
+    def start(self) -> None:
+        """Go on with every open order."""
+        self._scanner = self._background.keep("orders", self._scan)
+
+    async def stop(self) -> None:
+        """Leave every order where it stands."""
+        tasks = [*self._running.values(), *([self._scanner] if self._scanner else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, *self._closing, return_exceptions=True)
+        for desk in self._desks.values():
+            await desk.host.close()
+
+    async def accept(self, client: str, key: str | None, asked: Asked) -> Taken | OrderRefused:
+        """Commit an order and begin with it; StoreError where that cannot be."""
+        unit = AcceptOrder(client, key, asked, self._plans, self._terms.quarantine, self._house.digests)
+        taken: Taken | OrderRefused = await self._submit(unit)
+        self._wake.set()
+        return taken
+
+    async def retry(self, order_id: int) -> Order | OrderRefused | None:
+        """Let a failed order go on, or one that waits be tried now."""
+        outcome: Order | OrderRefused | None = await self._submit(RetryOrder(order_id))
+        self._wake.set()
+        return outcome
+
+    async def cancel(self, order_id: int) -> Order | OrderRefused | None:
+        """Take an order back, as far as it can be."""
+        outcome: Order | OrderRefused | None = await self._submit(CancelOrder(order_id))
+        self._wake.set()
+        return outcome
+
+    async def reconcile(self, host: str | None, *, repair: bool) -> list[Difference]:
+        """Compare every settled card with its host, or with one host."""
+        return await reconcile(self._house, self._desks, host, repair=repair)
+
+    async def retire_due(self) -> None:
+        """Order the end of cards whose quarantine is over."""
+        for iccid, free_at in await asyncio.to_thread(self._house.read, self._free):
+            asked = Asked(Kind.RETIRE, iccid, Request(), "gateway")
+            outcome = await self.accept("gateway", f"retire:{iccid}:{free_at}", asked)
+            if isinstance(outcome, OrderRefused):
+                self._alarm("order.stuck", {"order": "-", "detail": str(outcome)})
+
+    def _free(self, connection: Connection) -> list[tuple[str, int]]:
+        found = select(sims.c.iccid, sims.c.free_at).where(
+            sims.c.free_at <= self._house.clock(), sims.c.state == State.QUARANTINED, sims.c.order_id.is_(None)
+        )
+        return [tuple(row) for row in connection.execute(found.limit(PAGE))]
+
+    def callback_secret(self, name: str) -> str:
+        """Give the part of a host's callback address that nobody can guess."""
+        return callback_secret(self._house, name)
+
+    def hint(self, name: str, body: bytes) -> int:
+        """A host called back: look at once at what it speaks of; gives the number of steps that were waiting for it."""
+        desk = self._desks.get(name)
+        waiting = [self._hints[call] for call in (desk.host.hinted(body) if desk else []) if call in self._hints]
+        for event in waiting:
+            event.set()
+        return len(waiting)
+
+    # Scanning
+
+    async def _scan(self) -> None:
+        while True:
+            self._wake.clear()
+            taken = 0
+            busy = set(self._running)  # what is read of these may be old when it is here
+            for order in await asyncio.to_thread(self._house.read, lambda connection: self._due(connection, busy)):  # noqa: B023  (run before the next turn)
+                if order.id not in self._running and len(self._running) < PAGE:
+                    self._running[order.id] = self._background.once("order", partial(self._carry, order))
+                    taken += 1
+            if taken < PER_SCAN:
+                await wait_for(self._wake, SCAN_SECONDS)
+
+    def _due(self, connection: Connection, busy: set[int]) -> list[Order]:
+        """Read the orders that are due and not busy; most scans of a bulk find few that are new among many that run."""
+        due = (
+            select(orders.c.id)
+            .where(orders.c.open == 1, orders.c.due_at <= self._house.clock(), orders.c.node == self._house.node.id)
+            .order_by(orders.c.due_at, orders.c.id)
+            .limit(PAGE)
+        )
+        wanted = [order_id for order_id in connection.scalars(due) if order_id not in busy][:PER_SCAN]
+        found = select(orders).where(orders.c.id.in_(wanted)).order_by(orders.c.due_at, orders.c.id)
+        return [order_of(tuple(row)) for row in connection.execute(found)] if wanted else []
+
+    async def _carry(self, order: Order) -> None:
+        """Carry one order as far as it goes now; what goes wrong leaves it to the next scan."""
+        try:
+            while order.open and order.due_at <= self._house.clock():
+                move = next_move(order)
+                if move is None:
+                    break
+                following = await self._step(order, move)
+                if following is None:
+                    break
+                order = following
+            if not order.open:
+                self._ended(order)
+        except StoreError as error:
+            self._alarm("order.stuck", {"order": order.id, "detail": str(error)})
+            await asyncio.sleep(SCAN_SECONDS)
+        except Exception as error:  # noqa: BLE001  (one order's fault must not take the others with it)
+            self._alarm("order.stuck", {"order": order.id, "detail": mask(f"{type(error).__name__}: {error}")})
+            await asyncio.sleep(10 * SCAN_SECONDS)
+        finally:
+            self._running.pop(order.id, None)
+
+    def _ended(self, order: Order) -> None:
+        self.finished[order.kind, order.state] += 1
+        error = next((log.error for log in reversed(order.steps) if log.error), "")
+        if order.state is OrderState.FAILED:
+            self._alarm("order.failed", {"order": order.id, "kind": order.kind, "detail": error})
+        elif order.state is OrderState.COMPENSATED:
+            self._alarm("order.compensated", {"order": order.id, "kind": order.kind, "detail": error})
+
+    async def _step(self, order: Order, move: Move) -> Order | None:
+        """Do one step, and give the order as it goes on; None: it is not ours to go on with now."""
+        cards = await asyncio.to_thread(self._house.read, lambda connection: _cards(connection, order))
+        if isinstance(move.step, HostStep):
+            return await self._host_step(order, move, move.step, cards)
+        return await self._house_step(order, move, cards)
+
+    # Steps of the host
+
+    async def _host_step(self, order: Order, move: Move, step: HostStep, cards: Mapping[Card, Sim]) -> Order | None:
+        desk = self._desks.get(order.host)
+        if desk is None:
+            if await self._submit(BeginStep(order.id, move)) is None:
+                return None
+            error = f"the host {order.host!r} is not among provisioning.hosts"
+            return await self._submit_order(PostponeStep(order.id, move, error))
+        call_id = move.call_id(order)
+        hint = self._hints[call_id] = asyncio.Event()
+        msisdn = cards[Card.OWN].msisdn or order.request.msisdn
+        run = HostStepRun(self._house, desk, order, move, step, cards[step.card], msisdn, hint)
+        try:
+            return await self._at_host(order, move, run, desk)
+        finally:
+            self._hints.pop(call_id, None)
+
+    async def _at_host(self, order: Order, move: Move, run: HostStepRun, desk: Desk) -> Order | None:
+        """Read what the host holds, write that down, then change it, and write down how that ended."""
+        before: Holding | None = None
+        try:
+            found = await run.before()
+            if await self._submit(BeginStep(order.id, move, run.sealed(found), found.words)) is None:
+                return None
+            before = found
+            reading = await run.carry_out(before)
+        except (HostRefused, HostUnavailable) as error:
+            if before is None and await self._submit(BeginStep(order.id, move)) is None:
+                return None
+            return await self._submit_order(self._unsuccessful(order, move, before, error))
+        if reading is None:
+            late = f"the host did not show it within {desk.verify:g} s"
+            return await self._submit_order(PostponeStep(order.id, move, late))
+        self._tell_reach(order.host, None)
+        return await self._submit_order(EndStep(order.id, move, reading))
+
+    def _unsuccessful(
+        self, order: Order, move: Move, before: Holding | None, error: HostRefused | HostUnavailable
+    ) -> Unit[Any]:
+        """Give what is to be written down of a step that the host did not do; `before` is None where nothing was sent."""
+        said = mask(str(error))
+        if isinstance(error, HostUnavailable):
+            self._tell_reach(order.host, error)
+            return PostponeStep(order.id, move, said, int(error.after * 1_000_000) if error.after else None)
+        foreign = error.code == FOREIGN
+        if move.undo and foreign and before == NOTHING:
+            return EndStep(order.id, move)  # what stands there now is somebody else's, and nothing of ours
+        return RefuseStep(order.id, move, said, untouched=before is None or (foreign and not before.present))
+
+    def _tell_reach(self, name: str, error: HostUnavailable | None) -> None:
+        """Tell once that a host is lost, and once that it is back."""
+        if error is not None and name not in self._unreachable:
+            self._unreachable.add(name)
+            self._alarm("host.unreachable", {"host": name, "detail": mask(str(error))})
+        elif error is None and name in self._unreachable:
+            self._unreachable.discard(name)
+            self._alarm("host.back", {"host": name})
+
+    # Steps of the house
+
+    async def _house_step(self, order: Order, move: Move, cards: Mapping[Card, Sim]) -> Order:
+        numbers = {n for card in cards.values() for n in (card.iccid, card.imsi, card.msisdn) if n}
+        if order.request.msisdn:
+            numbers.add(order.request.msisdn)
+        unit = EFFECTS[move.step.name](order, move, self._terms, numbers)
+        effect: Effect = await submit(self._house.lane, unit, then=self._enqueue_texts)
+        log = effect.order.steps[move.place]
+        if log.mark is not Mark.SENT or effect.order.undoing or not effect.order.open:
+            return effect.order
+        await self._follow_up(move.step.name, effect)
+        return await self._submit_order(EndStep(order.id, move))
+
+    def _enqueue_texts(self, effect: Effect) -> None:
+        if effect.texts:
+            self._enqueue(effect.texts)
+
+    async def _follow_up(self, name: str, effect: Effect) -> None:
+        """Do what a step of the house has to do outside the store; it is done again if the process dies meanwhile."""
+        match name:
+            case "line.bar" if effect.subscriber_id is not None:
+                await self._reauthorise(effect.subscriber_id)
+            case "line.close" if effect.subscriber_id is not None:
+                await self._abort(effect.subscriber_id)
+            case "line.notice":
+                await self._await_notice(effect)
+
+    async def _await_notice(self, effect: Effect) -> None:
+        """Wait until the notice has come to its end, or had its time."""
+        note = next(log for log in effect.order.steps if log.name == "line.notice").note
+        give_up = time.monotonic() + self._notice
+        while note.isdigit() and time.monotonic() < give_up:
+            if await asyncio.to_thread(self._house.read, lambda connection: _is_final(connection, int(note))):
+                return
+            await asyncio.sleep(min(SCAN_SECONDS, self._notice))
+
+    async def _submit(self, unit: Unit[Any]) -> Any:  # noqa: ANN401  (whatever the unit answers)
+        return await submit(self._house.lane, unit)
+
+    async def _submit_order(self, unit: Unit[Any]) -> Order:
+        order: Order = await self._submit(unit)
+        return order
+
+
+async def _close(desks: Sequence[Desk], orders: Sequence[asyncio.Task[None]]) -> None:
+    """Close hosts once the orders that may be speaking with them have come to a rest."""
+    if orders:
+        await asyncio.wait(orders)
+    for desk in desks:
+        await desk.host.close()
+
+
+def _cards(connection: Connection, order: Order) -> dict[Card, Sim]:
+    found = {
+        row.iccid: sim_of(tuple(row))
+        for row in connection.execute(select(sims).where(sims.c.iccid.in_(cards_of(order))))
+    }
+    return {card: found[order.iccid_of(card)] for card in Card if order.iccid_of(card) in found}
+
+
+def _is_final(connection: Connection, text_id: int) -> bool:
+    final = connection.execute(select(texts.c.final).where(texts.c.id == text_id)).scalar()
+    return final is None or bool(final)

@@ -1,0 +1,150 @@
+"""What the conductor writes down of an order's steps, and what a person decides of it, each as a unit."""
+
+from collections.abc import Callable
+
+from gateway.sims.cards import UNKNOWN, SimShelf
+from gateway.sims.orders import OrderUnit
+from gateway.store.batch import Batch
+from provisioning.hosts.interface import Reading
+from provisioning.orders import (
+    Card,
+    HostStep,
+    Moment,
+    Move,
+    Order,
+    OrderRefused,
+    OrderState,
+    begin,
+    cancel,
+    postpone,
+    refuse,
+    retry,
+    succeed,
+)
+from provisioning.sim_lifecycle import State
+
+
+class BeginStep(OrderUnit):
+    """A step is about to be sent: written down first, with what the host held before."""
+
+    def __init__(self, order_id: int, move: Move, before: bytes | None = None, found: str = "") -> None:
+        """Take the step and what was read before it: sealed, and in words; None: it could not be read."""
+        super().__init__(order_id)
+        self._move, self._before, self._found = move, before, found
+
+    def decide(self, batch: Batch) -> Order | None:
+        """Give the order; None if it was cancelled or turned round meanwhile."""
+        order = self.order(batch)
+        if not order.open or order.undoing != self._move.undo:
+            return None
+        self.reach(batch, order, begin(order, self._move, batch.now, self._before, self._found))
+        return order
+
+
+class EndStep(OrderUnit):
+    """Reading back showed what was wanted, or a step of the house is done."""
+
+    def __init__(self, order_id: int, move: Move, reading: Reading | None = None) -> None:
+        """Take the step and what was read, None for a step of the house."""
+        super().__init__(order_id)
+        self._move, self._reading = move, reading
+
+    def decide(self, batch: Batch) -> Order:
+        """Give the order as it goes on."""
+        order, step = self.order(batch), self._move.step
+        if not order.open:
+            return order  # it was cancelled meanwhile, and came to its end by that
+        if self._reading is not None and isinstance(step, HostStep):
+            self.sim(batch, order, step.card).see(self._reading.condition.access, batch.now)
+        self.finish(batch, order, self._move)
+        return order
+
+    def finish(self, batch: Batch, order: Order, move: Move) -> None:
+        """Mark the step and, after the last one, the order."""
+        moment = succeed(order, move, batch.now)
+        self.reach(batch, order, moment)
+        if moment is Moment.COMPENSATED:
+            let_go(batch, order)
+
+
+class RefuseStep(OrderUnit):
+    """The host said no."""
+
+    def __init__(self, order_id: int, move: Move, error: str, *, untouched: bool = False) -> None:
+        """Take the step and the host's reason, masked; `untouched`: the card is somebody else's there."""
+        super().__init__(order_id)
+        self._move, self._error, self._untouched = move, error, untouched
+
+    def decide(self, batch: Batch) -> Order:
+        """Give the order, turned round or failed."""
+        order = self.order(batch)
+        if not order.open:
+            return order
+        moment = refuse(order, self._move, self._error, batch.now, untouched=self._untouched)
+        self.reach(batch, order, moment)
+        if moment is Moment.COMPENSATED:
+            let_go(batch, order)
+        return order
+
+
+class PostponeStep(OrderUnit):
+    """The host could not be reached, or did not show what was wanted."""
+
+    def __init__(self, order_id: int, move: Move, error: str, after: int | None = None) -> None:
+        """Take the step, why, and the microseconds that the host asked for."""
+        super().__init__(order_id)
+        self._move, self._error, self._after = move, error, after
+
+    def decide(self, batch: Batch) -> Order:
+        """Give the order, due later or failed."""
+        order = self.order(batch)
+        if order.open:
+            self.reach(batch, order, postpone(order, self._move, self._error, batch.now, self._after))
+        return order
+
+
+class RetryOrder(OrderUnit):
+    """A person wants a failed order to go on."""
+
+    def decide(self, batch: Batch) -> Order | OrderRefused | None:
+        """Give the order, None if there is none, or why it cannot go on."""
+        return _decided(self, batch, retry)
+
+
+class CancelOrder(OrderUnit):
+    """A person wants an order not to be done."""
+
+    def decide(self, batch: Batch) -> Order | OrderRefused | None:
+        """Give the order, None if there is none, or why it cannot be taken back."""
+        return _decided(self, batch, cancel)
+
+
+def _decided(
+    unit: OrderUnit, batch: Batch, change: Callable[[Order, int], Moment | None]
+) -> Order | OrderRefused | None:
+    try:
+        order = unit.order(batch)
+    except LookupError:
+        return None
+    sim = unit.sim(batch, order)
+    if sim.order_id not in (None, order.id):
+        return OrderRefused("another order works on this card now", "order.busy")
+    if order.state is OrderState.FAILED and sim.updated_at > order.updated_at:
+        return OrderRefused("another order has changed the card since this one failed: give a new order", "order.stale")
+    try:
+        moment = change(order, batch.now)
+    except OrderRefused as refusal:
+        return refusal
+    unit.reach(batch, order, moment)
+    if moment in (Moment.CANCELLED, Moment.COMPENSATED):
+        let_go(batch, order)
+    return order
+
+
+def let_go(batch: Batch, order: Order) -> None:
+    """Free what was promised to a card that did not become a line after all."""
+    for card in Card:
+        sim = batch.shelf(SimShelf).get(order.iccid_of(card))
+        if sim is not None and sim.state is State.IN_STOCK:
+            sim.msisdn, sim.plan, sim.host, sim.observed = None, "", "", UNKNOWN
+            sim.touch(batch.now)

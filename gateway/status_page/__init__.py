@@ -1,0 +1,1 @@
+"""The status page: what a browser sees of the running gateway."""

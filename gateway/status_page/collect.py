@@ -1,0 +1,270 @@
+"""Gather what the status page shows: the running parts are asked in the event loop, the store beside it and not too often."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from gateway.api.times import since
+from gateway.charity.months import title
+from gateway.charity.public_sums import SMALLER
+from gateway.charity.publication import published
+from gateway.context import House
+from gateway.events.forwarder import Forwarder
+from gateway.ledger.accounts import UNASSIGNED
+from gateway.messaging.exchange import Exchange
+from gateway.messaging.texts import State as TextState
+from gateway.metrics.registry import Metrics
+from gateway.privacy.masks import mask
+from gateway.sims import queries
+from gateway.sims.order_executor import Conductor
+from gateway.status_page.alarms import Troubles
+from gateway.status_page.formats import NOTHING
+from gateway.status_page.sampling import Ring, Totals
+from gateway.status_page.view import CauseSum, Doubtful, Given, HostReach, Line, Order, Queue, Stored, Tone, View
+from gateway.store.errors import StoreError
+from gateway.store.tables import texts
+from protocols.diameter.node import Node
+from protocols.diameter.node_events import PeerState
+from protocols.smpp.node_events import LinkState
+
+DURATION: Final = "tpo_charging_request_duration_seconds_bucket"
+MOST_COUNTED: Final = 20_000
+"""Open texts that are counted at most: the page must not slow down what it watches."""
+SHOWN: Final = 8
+"""Orders and doubtful texts that are shown."""
+MAX_AGE: Final = 4.0
+"""Seconds for which what was read from the store is shown again, however many look."""
+LATE: Final = 0.5
+"""Seconds that the event loop may be late before the page says so."""
+PATIENCE: Final = 2.0
+"""Seconds that a page waits for the store."""
+BUSY: Final = 2048
+"""Units that wait in the write lane, a quarter of what it takes, above which it is said to be behind."""
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The parts of the running gateway; `lag` gives the seconds that its event loop is late."""
+
+    exchange: Exchange
+    conductor: Conductor
+    node: Node | None
+    forwarder: Forwarder | None
+    lag: Callable[[], float]
+
+
+class Gatherer:
+    """Everything that the page tells of one gateway."""
+
+    def __init__(self, house: House, metrics: Metrics, troubles: Troubles, parts: Parts, started_at: float) -> None:
+        """Take what is looked at; `started_at` is Unix time."""
+        self._house, self._metrics, self._troubles, self._parts = house, metrics, troubles, parts
+        self._started_at = started_at
+        self._ring = Ring()
+        self._stored, self._stored_at = Stored(), float("-inf")
+        self._reading: asyncio.Task[None] | None = None
+
+    def sample(self) -> None:
+        """Take a reading of what is counted."""
+        self._ring.add(self._totals())
+
+    async def view(self) -> View:
+        """Gather everything as it is now."""
+        stored = await self._read_store()
+        parts, now, monotonic = self._parts, self._house.clock(), time.monotonic()
+        links = [link_line(link.state(), monotonic) for link in parts.exchange.links().values()]
+        peers = [peer_line(peer, monotonic) for peer in (parts.node.peers_state() if parts.node else [])]
+        hosts = [HostReach(name, up) for name, up in parts.conductor.hosts.items()]
+        queues = self._queues()
+        own = process_concerns(parts.lag(), draining=self._house.draining)
+        settings = self._house.settings
+        return View(
+            operator=settings.operator.name,
+            node=self._house.node_name,
+            version=version("tpo-gateway"),
+            now=now,
+            age=time.time() - self._started_at,
+            state="draining" if self._house.draining else "running",
+            concerns=[*own, *concerns_of(links, peers, hosts, queues, stored)],
+            links=links,
+            peers=peers,
+            samples=self._ring.samples(),
+            queues=queues,
+            hosts=hosts,
+            orders_running=parts.conductor.running,
+            stored=stored,
+            troubles=self._troubles.all(),
+        )
+
+    def _totals(self) -> Totals:
+        duration = self._metrics.registry.restricted_registry([DURATION]).collect()
+        latency = {float(sample.labels["le"]): int(sample.value) for metric in duration for sample in metric.samples}
+        exchange = self._parts.exchange
+        ended = sum(self._parts.conductor.finished.values())
+        return Totals(time.monotonic(), tuple(sorted(latency.items())), exchange.sent, exchange.arrived, ended)
+
+    async def _read_store(self) -> Stored:
+        """Read the store, unless it was read just now; one reader at a time, and nobody waits long for it."""
+        if self._reading is None and time.monotonic() - self._stored_at > MAX_AGE:
+            self._reading = asyncio.create_task(self._read_now(), name="status page: the store")
+        if self._reading is not None:
+            try:
+                await asyncio.wait_for(asyncio.shield(self._reading), PATIENCE)
+            except TimeoutError:
+                return Stored(trouble="it does not answer")
+        return self._stored
+
+    async def _read_now(self) -> None:
+        try:
+            names = {cause.id: cause.name for cause in self._house.settings.causes.values()}
+            self._stored = await asyncio.to_thread(self._house.read, lambda connection: read_store(connection, names))
+        except StoreError as error:
+            self._stored = Stored(trouble=mask(str(error)) or type(error).__name__)
+        finally:
+            self._stored_at, self._reading = time.monotonic(), None
+
+    def _queues(self) -> list[Queue]:
+        lane, forwarder = self._house.lane, self._parts.forwarder
+        tone = Tone.BAD if lane.in_trouble or not lane.alive else Tone.WARN if lane.depth > BUSY else Tone.GOOD
+        notes = {
+            Tone.BAD: "The store is in trouble.",
+            Tone.WARN: "The disk is behind.",
+            Tone.GOOD: "Units to be committed.",
+        }
+        parts = Queue(
+            "Texts in memory", f"{self._parts.exchange.depth:,}", "Parts that wait for a free place in a window."
+        )
+        return [Queue("Write lane", f"{lane.depth:,}", notes[tone], tone), parts, outbox(forwarder)]
+
+
+def outbox(forwarder: Forwarder | None) -> Queue:
+    """Tell of the events that wait for the broker."""
+    if forwarder is None:
+        return Queue("Event outbox", NOTHING, "No broker is configured; `tpo events` reads them.")
+    state = forwarder.state()
+    if state.connected:
+        return Queue("Event outbox", f"{state.waiting:,}", "The broker is connected.", Tone.GOOD)
+    why = f": {mask(state.last_error)}" if state.last_error else ""
+    return Queue("Event outbox", f"{state.waiting:,}", f"The broker is not connected{why}.", Tone.BAD)
+
+
+def link_line(link: LinkState, now: float) -> Line:
+    """Tell of an SMPP link; `now` is on the monotonic clock."""
+    if link.state.name.startswith("BOUND"):
+        pauses = link.paused_until is not None and link.paused_until > now
+        state = "suspended" if link.suspended else "throttled" if pauses else "up"
+        tone = Tone.WARN if link.suspended or pauses else Tone.GOOD
+    else:
+        state, tone = ("down", Tone.BAD) if link.wanted else ("taken down", Tone.QUIET)
+    remark = "" if link.retry_at is None else f"dialled again in {max(0.0, link.retry_at - now):.0f} s"
+    if link.system_id and state != "down":
+        remark = f"{link.state.value.replace('_', ' ').upper().replace('BOUND ', '')} to {link.system_id}"
+    counters = link.counters
+    figures = (
+        ("sent", f"{counters.requests_out:,}"),
+        ("received", f"{counters.requests_in:,}"),
+        ("in flight", f"{link.waiting:,}"),
+        ("throttled", f"{counters.throttled:,}"),
+        ("doubtful", f"{counters.doubtful:,}"),
+    )
+    return Line(link.name, state, tone, since(link.since), now - link.since, link.address, mask(remark), figures)
+
+
+def peer_line(peer: PeerState, now: float) -> Line:
+    """Tell of a Diameter peer; `now` is on the monotonic clock."""
+    up = peer.state == "open"
+    state = "down" if not up else "up" if peer.watchdog == "okay" else "suspect"
+    tone = {"up": Tone.GOOD, "suspect": Tone.WARN, "down": Tone.BAD}[state]
+    remark = f"realm {peer.realm}" if up else f"{peer.state.replace('_', ' ')}, realm {peer.realm}"
+    figures = (
+        ("requests", f"{peer.requests_in:,}"),
+        ("answers", f"{peer.answers_out:,}"),
+        ("in work", f"{peer.outstanding:,}"),
+        ("rejected", f"{peer.rejected:,}"),
+        ("ours", f"{peer.requests_out:,}"),
+    )
+    return Line(peer.identity, state, tone, since(peer.since), now - peer.since, peer.address, mask(remark), figures)
+
+
+def process_concerns(lag: float, *, draining: bool) -> list[str]:
+    """Say in words what is not as it should be with the process itself."""
+    found = ["the gateway is draining: it takes nothing new"] if draining else []
+    if lag > LATE:
+        found.append(f"the event loop is {lag:.1f} s late")
+    return found
+
+
+def concerns_of(
+    links: Sequence[Line], peers: Sequence[Line], hosts: Sequence[HostReach], queues: Sequence[Queue], stored: Stored
+) -> list[str]:
+    """Say in words what is not as it should be."""
+    found = []
+    for kind, lines in (("link", links), ("peer", peers)):
+        troubled = (Tone.BAD, Tone.WARN)
+        found += [f"{kind} {line.name} is {line.state}" for line in lines if line.tone in troubled]
+    found += [f"host {host.name} does not answer" for host in hosts if not host.reachable]
+    found += [f"{queue.name}: {queue.note.rstrip('.')}" for queue in queues if queue.tone in (Tone.BAD, Tone.WARN)]
+    if stored.trouble:
+        found.append("the store cannot be read")
+    return found
+
+
+def read_store(connection: Connection, causes: Mapping[str, str]) -> Stored:
+    """Read what stands in the store: open texts by state, the doubtful ones, the last orders, and what was published of giving.
+
+    `causes` are the names of the causes by id.
+    """
+    return Stored(_open_texts(connection), _doubtful(connection), _orders(connection), given(connection, causes))
+
+
+def given(connection: Connection, causes: Mapping[str, str]) -> Given:
+    """Give the public-safe sums of the month that was published last: the page tells no other figure of giving."""
+    found = published(connection)
+    if found is None:
+        return Given()
+    period, figures = found
+    names = {UNASSIGNED: "No cause chosen yet", SMALLER: SMALLER.capitalize(), **causes}
+    sums = [CauseSum(names.get(each.cause, each.cause), each.currency, each.amount) for each in figures]
+    return Given(title(period), sums)
+
+
+def _open_texts(connection: Connection) -> list[tuple[str, str]]:
+    some = select(texts.c.state).where(texts.c.final == 0).limit(MOST_COUNTED + 1).subquery()
+    found = connection.execute(select(some.c.state, func.count()).group_by(some.c.state))
+    counted: dict[str, int] = {str(state): int(number) for state, number in found}
+    more = "+" if sum(counted.values()) > MOST_COUNTED else ""
+    states = (TextState.QUEUED, TextState.SUBMITTED, TextState.DOUBTFUL)
+    return [(str(state), f"{counted.get(state, 0):,}{more}") for state in states]
+
+
+def _doubtful(connection: Connection) -> list[Doubtful]:
+    columns = (texts.c.id, texts.c.destination, texts.c.link, texts.c.updated_at)
+    found = select(*columns).where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL).order_by(texts.c.id)
+    return [
+        Doubtful(str(row.id), hidden(row.destination), row.link, row.updated_at)
+        for row in connection.execute(found.limit(SHOWN))
+    ]
+
+
+def _orders(connection: Connection) -> list[Order]:
+    return [
+        Order(
+            id=order["id"],
+            kind=order["kind"],
+            state=order["state"],
+            card=hidden(order["iccid"]),
+            host=order["host"] or "",
+            at=order["updated_at"],
+            error=mask(order["error"] or ""),
+        )
+        for order in queries.list_orders(connection, SHOWN)
+    ]
+
+
+def hidden(number: str) -> str:
+    """Leave two digits of a number at its end: less than in logs, as a page is looked at over shoulders."""
+    return f"…{number[-2:]}"

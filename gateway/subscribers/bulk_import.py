@@ -1,0 +1,160 @@
+"""Bringing in lines that are already live on the host: subscriber, numbers, plan, choice, wallet, opening balance, at once."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from gateway.charity import choices as charity_choices
+from gateway.charity.policies import WHOLE
+from gateway.ledger.accounts import OPENING
+from gateway.ledger.books import Books
+from gateway.ledger.entries import Entry
+from gateway.ledger.money import MICRO, AmountInvalid, parse_amount
+from gateway.rating.plans import Plan
+from gateway.store.batch import Batch, Shelf
+from gateway.store.idempotency import Digests, Kept, KeyShelf
+from gateway.subscribers.create import Opening, open_subscriber
+from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, LineShelf
+from provisioning import identifiers
+from provisioning.errors import IdentifierInvalid
+
+SCOPE = "import"
+LARGEST_OPENING = 1_000_000 * MICRO
+"""Micro-units: what a line brings along may be more than `charging.wallet_limit` lets in, but not without end."""
+COLUMNS = ("msisdn", "imsi", "iccid", "plan", "cause", "balance")
+COLUMN_DIGITS = 16
+"""Hexadecimal digits of a column's digest."""
+
+
+class RowInvalid(ValueError):
+    """A row that cannot be imported; the text says which column and why."""
+
+
+class Enrolment(msgspec.Struct, frozen=True):
+    """A checked row of `subscriber import`; the balance in micro-units."""
+
+    msisdn: str
+    imsi: str
+    iccid: str
+    plan: str
+    cause: str
+    balance: int
+
+
+class _Booked(msgspec.Struct, frozen=True):
+    """What is kept of an import for ever: whom it made, and a digest of each column, to say later which one differs.
+
+    The row itself, number and cause side by side, is not kept.
+    """
+
+    subscriber_id: int
+    columns: dict[str, str]
+
+
+class Enrolled(msgspec.Struct, frozen=True):
+    """What became of a row: created, unchanged, differs or refused; `message` says why for the last two."""
+
+    outcome: str
+    subscriber_id: int | None
+    message: str = ""
+
+
+def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: Iterable[str]) -> Enrolment:
+    """Check a CSV row; RowInvalid names the column at fault."""
+    text = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    try:
+        balance = _balance(text["balance"] or "0")
+        if balance < 0:
+            raise RowInvalid("balance: an opening balance is not negative")
+        if balance > LARGEST_OPENING:
+            raise RowInvalid(f"balance: an opening balance is at most {LARGEST_OPENING // MICRO}")
+        if text["plan"] not in plans:
+            raise RowInvalid(f"plan: {text['plan'][:32]!r} is none of {', '.join(sorted(plans))}")
+        if text["cause"]:
+            charity_choices.parse([text["cause"]], causes)
+        return Enrolment(
+            msisdn=identifiers.msisdn(text["msisdn"]),
+            imsi=identifiers.imsi(text["imsi"]),
+            iccid=identifiers.iccid(text["iccid"]),
+            plan=text["plan"],
+            cause=text["cause"],
+            balance=balance,
+        )
+    except (IdentifierInvalid, charity_choices.ChoiceInvalid) as error:
+        raise RowInvalid(str(error)) from None
+
+
+def _balance(text: str) -> int:
+    try:
+        return parse_amount(text)
+    except AmountInvalid as error:
+        raise RowInvalid(f"balance: {error}") from None
+
+
+class Enrol:
+    """One row of an import as a unit: booked once, under the key `import:<iccid>`."""
+
+    alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (LineShelf, KeyShelf)
+
+    def __init__(self, row: Enrolment, currency: str, books: Books, digests: Digests) -> None:
+        """Take the checked row and the currency of its plan."""
+        self._row, self._currency, self._books, self._digests = row, currency, books, digests
+
+    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+        """Name the numbers and the import's key."""
+        if isinstance(shelf, KeyShelf):
+            return (self._row.iccid,)
+        return (self._row.msisdn, self._row.imsi, self._row.iccid) if isinstance(shelf, LineShelf) else ()
+
+    def decide(self, batch: Batch) -> Enrolled:
+        """Create the subscriber, or tell how this row stands to what is already there."""
+        row, keys = self._row, batch.shelf(KeyShelf)
+        kept = keys.find(SCOPE, row.iccid)
+        if kept is not None:
+            return self._compare(kept)
+        for kind, number in ((MSISDN, row.msisdn), (IMSI, row.imsi), (ICCID, row.iccid)):
+            if batch.shelf(LineShelf).owner(kind, number, batch.now) is not None:
+                return Enrolled("refused", None, f"{kind}: belongs to another subscriber already")
+        subscriber_id = self._create(batch)
+        result = msgspec.json.encode(_Booked(subscriber_id, self._columns()))
+        keys.keep(batch, SCOPE, row.iccid, Kept(self._digests(*msgspec.structs.astuple(row)), result))
+        return Enrolled("created", subscriber_id)
+
+    def _compare(self, kept: Kept) -> Enrolled:
+        booked = msgspec.json.decode(kept.result, type=_Booked)
+        if kept.digest == self._digests(*msgspec.structs.astuple(self._row)):
+            return Enrolled("unchanged", booked.subscriber_id)
+        differing = [name for name, digest in self._columns().items() if digest != booked.columns.get(name)]
+        message = f"{', '.join(differing)}: not as first imported; nothing was changed"
+        return Enrolled("differs", booked.subscriber_id, message)
+
+    def _columns(self) -> dict[str, str]:
+        """Digest each column by itself, bound to the card: equal causes of two rows do not look alike."""
+        iccid, values = self._row.iccid, msgspec.structs.asdict(self._row)
+        return {name: self._digests(iccid, name, values[name])[:COLUMN_DIGITS] for name in COLUMNS}
+
+    def _create(self, batch: Batch) -> int:
+        row = self._row
+        # Plan and choice were in force before the line came to us: they count for late reports, too.
+        opening = Opening(
+            numbers={MSISDN: row.msisdn, IMSI: row.imsi, ICCID: row.iccid},
+            plan=row.plan,
+            currency=self._currency,
+            shares=(charity_choices.Share(row.cause, WHOLE),) if row.cause else (),
+            balance=row.balance,
+        )
+        subscriber_id = open_subscriber(batch, opening)
+        if row.balance:
+            entry = Entry(
+                kind="opening",
+                debit=self._books.account(OPENING),
+                credit=subscriber_id,
+                amount=row.balance,
+                currency=self._currency,
+                event_at=batch.now,
+                reference=f"import:{row.iccid}",
+            )
+            self._books.post(batch, (entry,))
+        return subscriber_id

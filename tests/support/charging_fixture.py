@@ -1,0 +1,122 @@
+"""The charging desk on a store of its own, fed with encoded requests as a PGW sends them, without a network."""
+
+from contextlib import contextmanager
+
+from gateway.charging import request as charging_request
+from gateway.charging.credit_control import CreditControl, Desk
+from gateway.charging.held_reports import Room
+from gateway.charging.tariff import Tariff, Terms
+from gateway.charity.policies import POLICIES
+from gateway.events.outbox import Event
+from gateway.rating.plans import Bundle, Plan, Rate
+from gateway.subscribers.bulk_import import Enrol, Enrolment
+from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_avp, encode_message
+from protocols.diameter.generated import decode, encode
+from protocols.diameter.messages import (
+    CreditControlAnswer,
+    CreditControlRequest,
+    MultipleServicesCreditControl,
+    RequestedServiceUnit,
+    SubscriptionId,
+    UsedServiceUnit,
+)
+from support.lane_fixture import Workplace
+
+INITIAL, UPDATE, TERMINATION, EVENT = 1, 2, 3, 4
+IMSI, MSISDN = "234150000000001", "447700900001"
+PENNY = 10_000
+"""Micro-units."""
+SMS_RATE = Rate(2 * PENNY, 1)
+PLANS = {
+    "payg-gb": Plan(
+        "payg-gb",
+        "Pay as you go",
+        "GBP",
+        Rate(PENNY, 1_000_000),
+        Rate(3 * PENNY, 60, minimum=60),
+        SMS_RATE,
+        {200: Rate(0, 1)},
+    ),
+    "bundle-gb": Plan(
+        "bundle-gb",
+        "Bundle",
+        "GBP",
+        Rate(PENNY, 1_000_000),
+        Rate(3 * PENNY, 60),
+        SMS_RATE,
+        {},
+        Bundle(7_500_000, 30, data=20_000_000),
+    ),
+}
+HEAD = encode_avp(264, b"ocs.test.example") + encode_avp(296, b"test.example")
+
+
+def octets(total):
+    return UsedServiceUnit(cc_total_octets=total)
+
+
+def service(rating_group=10, used=(), ask=None, **more):
+    """An MSCC: used units, and quota wanted: None = not asked, 0 = an empty RSU, else octets."""
+    wanted = None if ask is None else RequestedServiceUnit(cc_total_octets=ask or None)
+    units = tuple(octets(unit) if isinstance(unit, int) else unit for unit in used)
+    return MultipleServicesCreditControl(
+        requested_service_unit=wanted, used_service_unit=units, rating_group=rating_group, **more
+    )
+
+
+def ccr(request_type, number, *services, session="pgw;1;1", imsi=IMSI, msisdn=None, context="32251@3gpp.org", **more):
+    """A Credit-Control-Request of the usual shape."""
+    subscriptions = [SubscriptionId(1, imsi)] if imsi else []
+    if msisdn:
+        subscriptions.append(SubscriptionId(0, msisdn))
+    fields = {"subscription_id": tuple(subscriptions), "origin_host": "pgw.host.example"} | more
+    return CreditControlRequest(
+        session_id=session.encode(),
+        origin_realm="host.example",
+        destination_realm="test.example",
+        auth_application_id=4,
+        service_context_id=context,
+        cc_request_type=request_type,
+        cc_request_number=number,
+        multiple_services_credit_control=services,
+        **fields,
+    )
+
+
+class ChargingPlace(Workplace):
+    """A workplace with a desk; `answers` keeps what the lane said of the last request."""
+
+    def __init__(self, url, plans=PLANS, terms=None, **options):
+        super().__init__(url, **options)
+        tariff = Tariff(plans, POLICIES["2026-1"], terms or Terms(slice_octets=10_000_000), self.books.account, "GB")
+        self.desk = Desk(
+            tariff,
+            self.books,
+            lambda record: Event(id=str(record.id), source="/tpo/test", type="rated", time="-", data={}),
+            Room(1000),
+        )
+        self.last = None
+
+    def enrol(self, balance, imsi=IMSI, msisdn=MSISDN, plan="payg-gb", cause="wateraid"):
+        row = Enrolment(msisdn, imsi, f"8944{imsi}", plan, cause, balance)
+        return self.lane.run(Enrol(row, "GBP", self.books, self.digests)).subscriber_id
+
+    def ask(self, message, peer="pgw.host.example"):
+        """Put a request through real bytes, the lane and real bytes again; gives the decoded answer."""
+        body = encode(message)
+        frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, body)
+        asked = charging_request.read(decode(CreditControlRequest, frame), peer, next(self.ticks), "GB")
+        self.last = self.lane.run(CreditControl(self.desk, asked))
+        answer = encode_message(0, 272, 4, 1, 1, encode_avp(263, message.session_id) + HEAD + self.last.body)
+        return decode(CreditControlAnswer, answer)
+
+
+@contextmanager
+def charging_place(url, **options):
+    """Open a charging place and start its lane."""
+    place = ChargingPlace(url, **options)
+    place.lane.start()
+    try:
+        yield place
+    finally:
+        place.close()

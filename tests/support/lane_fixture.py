@@ -1,0 +1,65 @@
+"""A write lane on a store of its own, with the shelves of the gateway."""
+
+import itertools
+import time
+from contextlib import contextmanager
+
+from gateway.ledger import accounts
+from gateway.ledger.books import Books
+from gateway.store import nodes, schema
+from gateway.store.engine import open_reader, open_writer
+from gateway.store.idempotency import Digests
+from gateway.store.lane import Lane
+from gateway.subscribers.payments import Payment, TopUp
+
+CAUSES = ("wateraid", "wwf")
+
+
+class Workplace:
+    """An open store: its engines, its lane, its books; `now` is the clock in microseconds."""
+
+    def __init__(self, url, node="ocs.test.example", **lane_options):
+        self.url = url
+        self.writer, self.reader = open_writer(url), open_reader(url)
+        schema.prepare(self.writer)
+        self.ticks = itertools.count(1_700_000_000_000_000, 1_000)
+        self.alarms = []
+        with self.writer.begin() as connection:
+            self.node = nodes.enter(connection, node, next(self.ticks))
+        with self.writer.begin() as connection:
+            self.accounts = accounts.ensure(connection, [*accounts.SYSTEM, *map(accounts.cause_account, CAUSES)])
+        self.books = Books(self.accounts)
+        self.digests = Digests(b"a key of tests alone")
+        self.lane = Lane(
+            self.writer,
+            self.node,
+            clock=lambda: next(self.ticks),
+            monotonic=time.monotonic,
+            alarm=lambda event, detail: self.alarms.append((event, detail)),
+            **lane_options,
+        )
+
+    def top_up(self, number, amount, reference, channel="tpo", currency="GBP", key=None, limit=5_000_000_000):
+        """Pay in so many micro-units by a channel."""
+        payment = Payment(channel, reference, amount, currency)
+        return self.lane.run(TopUp(number, payment, self.books, wallet_limit=limit, idempotency_key=key))
+
+    def read(self, statement):
+        with self.reader.connect() as connection:
+            return connection.execute(statement).all()
+
+    def close(self):
+        self.lane.close()
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+@contextmanager
+def workplace(url, **options):
+    """Open a workplace and start its lane."""
+    place = Workplace(url, **options)
+    place.lane.start()
+    try:
+        yield place
+    finally:
+        place.close()

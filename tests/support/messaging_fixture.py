@@ -1,0 +1,160 @@
+"""Texts on a write lane of their own: the units as the exchange posts them, without a link and without a network."""
+
+import itertools
+import json
+from contextlib import contextmanager
+
+import msgspec
+from sqlalchemy import select, update
+
+from gateway.charity.policies import recompute
+from gateway.ledger.accounts import ensure, gifts_account
+from gateway.ledger.check import check
+from gateway.messaging.mo_delivery import TakeArrival
+from gateway.messaging.mt_status import Answer, Leg, NoteAnswers, NoteReceipts, Receipt, TakeForSending
+from gateway.messaging.policy import Office
+from gateway.messaging.queries import show
+from gateway.messaging.smpp_mapping import arrival, count_parts
+from gateway.messaging.sms_expiry import ExpireTexts
+from gateway.messaging.submit import AcceptTexts, Draft
+from gateway.messaging.texts import Step, from_row
+from gateway.settings import load
+from gateway.store import tables
+from protocols.smpp.alphabets import Alphabet
+from protocols.smpp.messages import DeliverSm
+from protocols.smpp.receipts import IdForm, id_forms, stored_id
+from support.charging_fixture import MSISDN, ChargingPlace
+from support.gateways import ROOT
+from support.lane_fixture import CAUSES
+
+OWN = "447700900777"
+CODE, FRIEND, LINK, CENTRE = "70070", "447700900002", "smsc-1", "smsc.host.example:2775"
+HOUR = 3_600_000_000
+
+
+class TextPlace(ChargingPlace):
+    """A charging place with an office for texts; `told` is what the lane said last."""
+
+    def __init__(self, url, segments=lambda body: count_parts(body, Alphabet.GSM7), answers_per_hour=100, **options):
+        super().__init__(url, **options)
+        with self.writer.begin() as connection:
+            self.accounts.update(ensure(connection, [*self.accounts, *map(gifts_account, CAUSES)]))
+        book = load(ROOT / "config" / "gateway.yaml").keywords[CODE]
+        self.office = Office(
+            desk=self.desk,
+            source="/tpo/test",
+            pseudonym=lambda number: f"p{number[-4:]}",
+            operator="Test operator",
+            books={CODE: book},
+            causes={"wateraid": "WaterAid", "wwf": "WWF-UK"},
+            segments=segments,
+            validity=HOUR,
+            question=600_000_000,
+            reassembly=1800_000_000,
+            digests=self.digests,
+            own=frozenset({CODE, OWN}),
+            answers_per_hour=answers_per_hour,
+        )
+
+    def draft(self, body="hello", source=MSISDN, destination=FRIEND, **more):
+        valid_until = more.pop("valid_until", None) or next(self.ticks) + HOUR
+        return Draft(source, destination, body, count_parts(body, Alphabet.GSM7), valid_until, **more)
+
+    def accept(self, *drafts, client="shop"):
+        return self.lane.run(AcceptTexts(client, list(drafts), self.office))
+
+    def take(self, text_id, *parts):
+        """Take parts for sending; gives those that may go out."""
+        legs = [Leg(text_id, part, LINK) for part in parts or (0,)]
+        return [leg.part for leg in self.lane.run(TakeForSending(self.office, legs))]
+
+    def answer(self, text_id, step=Step.ACCEPTED, message_id="", part=0, error=""):
+        kept = stored_id(message_id) if message_id else ""
+        self.lane.run(NoteAnswers(self.office, [Answer(text_id, part, LINK, step, kept, error)]))
+
+    def receipt(
+        self, message_id, step=Step.DELIVERED, destination=FRIEND, link=LINK, form=IdForm.AUTO, reference=None, **more
+    ):
+        """Note a receipt; gives how many parts it moved."""
+        forms = tuple(id_forms(message_id, form)) if message_id else ()
+        return self.lane.run(
+            NoteReceipts(self.office, [Receipt(link, forms, step, "", destination, reference, **more)])
+        )
+
+    def expire(self, *ids):
+        return self.lane.run(ExpireTexts(self.office, ids))
+
+    def pass_by(self, seconds):
+        """Let time pass."""
+        next(itertools.islice(self.ticks, seconds * 1_000, None))
+
+    def come(self, words, source=MSISDN, *, link=LINK, centre=CENTRE, bound_at=0, drops=(), unanswered=False, **fields):
+        """A text from a handset; gives what it led to."""
+        coded = {} if isinstance(words, bytes) or words.isascii() else {"data_coding": 8}
+        said = words if isinstance(words, bytes) else words.encode("utf-16-be" if coded else "ascii")
+        message = DeliverSm(source_addr=source, destination_addr=CODE, short_message=said, **coded, **fields)
+        now = next(self.ticks)
+        came = arrival(link, centre, message, Alphabet.GSM7, came_at=now, bound_at=bound_at, drops=drops)
+        return self.lane.run(TakeArrival(self.office, msgspec.structs.replace(came, unanswered=unanswered)))
+
+    def says(self, words, source=MSISDN, **options):
+        """A text from a handset; gives the words of the one answer, or None."""
+        answers = self.come(words, source, **options).answers
+        assert len(answers) <= 1
+        return answers[0].body if answers else None
+
+    def text(self, text_id):
+        (row,) = self.read(select(tables.texts).where(tables.texts.c.id == text_id))
+        return from_row(tuple(row))
+
+    def state(self, text_id):
+        with self.reader.connect() as connection:
+            return show(connection, text_id)["state"]
+
+    def wallet(self, subscriber):
+        """(balance, reserved)."""
+        found = tables.wallets
+        (row,) = self.read(select(found.c.balance, found.c.reserved).where(found.c.subscriber_id == subscriber))
+        return tuple(row)
+
+    def bundle(self, subscriber, allowance):
+        """Put what is left of a bundle into a wallet, as its sale does."""
+        rows = tables.wallets
+        with self.writer.begin() as connection:
+            connection.execute(update(rows).where(rows.c.subscriber_id == subscriber).values(bundle=allowance))
+
+    def booked(self, kind):
+        """(amount, base) of each entry of a kind."""
+        rows = tables.transfers
+        return [tuple(row) for row in self.read(select(rows.c.amount, rows.c.base).where(rows.c.kind == kind))]
+
+    def status(self, subscriber, status):
+        """Suspend a line, or let it live again, as an order does."""
+        rows = tables.subscribers
+        with self.writer.begin() as connection:
+            connection.execute(update(rows).where(rows.c.id == subscriber).values(status=status))
+
+    def told(self, topic):
+        """The bodies of the events with this topic, in their order."""
+        rows = tables.outbox
+        found = self.read(select(rows.c.body).where(rows.c.topic == topic).order_by(rows.c.id))
+        return [json.loads(body) for (body,) in found]
+
+    def out(self, source=MSISDN):
+        """Whether a number is opted out."""
+        return bool(self.read(select(tables.opt_outs).where(tables.opt_outs.c.msisdn == source)))
+
+    def books_are_right(self):
+        with self.reader.connect() as connection:
+            return check(connection, recompute).findings == []
+
+
+@contextmanager
+def text_place(url, **options):
+    """Open a place for texts and start its lane."""
+    place = TextPlace(url, **options)
+    place.lane.start()
+    try:
+        yield place
+    finally:
+        place.close()

@@ -1,0 +1,214 @@
+"""Who sees who gives to whom: nobody by a role alone, and each look of those who may is written down first."""
+
+import json
+import re
+
+import msgspec
+import pytest
+from sqlalchemy import insert, select
+from support.sims_context_fixture import card, settings_of
+from support.sims_fixture import NUMBER, sim_place
+
+from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, ROLES, Caller, perform
+from gateway.api.problems import Problem
+from gateway.context import House
+from gateway.privacy.access import CAUSES
+from gateway.store.errors import LaneClosed
+from gateway.store.tables import access_log, metadata, orders, transfers, usage
+
+ROWS = [
+    (f"4477009{n:05d}", f"23415{n:010d}", f"894410{n:013d}", "payg-gb", cause, "10.00")
+    for n, cause in enumerate(("wwf", "wateraid", "wwf", ""))
+]
+COLUMNS = ("msisdn", "imsi", "iccid", "plan", "cause", "balance")
+CAUSE_IDS = re.compile(r"wwf|wateraid|unassigned")
+AUDITOR = Caller("audit", ADMIN, frozenset({CAUSES}))
+
+
+@pytest.fixture
+def house(tmp_path):
+    logged = []
+    house = House(settings_of(tmp_path), log=lambda event, fields: logged.append((event, fields)))
+    house.logged = logged
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
+    results = act(house, Caller("setup", ADMIN), "subscriber.import", rows=rows)["results"]
+    house.ids = [int(result["subscriber_id"]) for result in results]
+    use(house)
+    yield house
+    house.close()
+
+
+def act(house, caller, name, **params):
+    return perform(ACTIONS[name], house, params, caller)
+
+
+def use(house):
+    """Each line uses something, is charged for it, and makes a gift."""
+    account, number = house.accounts, house.node.next_id + 100_000
+    with house._writer.begin() as connection:
+        for owner, (*_, cause, _) in zip(house.ids, ROWS, strict=True):
+            number += 10
+            at = house.clock()
+            record = {"id": number, "event_at": at, "subscriber_id": owner, "session": 1, "service": "data"}
+            record |= {"octets": 5, "seconds": 0, "units": 0, "price": 1_000_000, "currency": "GBP", "plan": "payg-gb"}
+            connection.execute(insert(usage).values(record))
+            for entry, kind, debit, credit, amount, usage_id in (
+                (number + 1, "charge", owner, account["revenue"], 1_000_000, number),
+                (
+                    number + 2,
+                    "accrual",
+                    account["giving"],
+                    account[f"cause:{cause}" if cause else "unassigned"],
+                    100_000,
+                    number,
+                ),
+                (number + 3, "gift", owner, account[f"gifts:{cause or 'wwf'}"], 500_000, None),
+            ):
+                row = {"id": entry, "at": at, "kind": kind, "debit": debit, "credit": credit, "amount": amount}
+                row |= {"currency": "GBP", "event_at": at, "usage_id": usage_id}
+                connection.execute(insert(transfers).values(row))
+
+
+def looks(house):
+    found = house.read(lambda connection: connection.execute(select(access_log).order_by(access_log.c.id)).all())
+    return [(row.actor, row.action, row.subscriber_id) for row in found]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("number", ROWS[0][:3])
+def test_no_role_alone_is_shown_a_customers_causes(house, role, number):
+    told = act(house, Caller("token", role), "subscriber.show", number=number)
+    assert (told["msisdn"], told["balance"], told["causes"]) == (ROWS[0][0], "10.00", None)
+    assert looks(house) == []
+
+
+def test_the_right_shows_them_and_each_look_is_noted_without_the_number(house):
+    for _ in range(2):
+        told = act(house, Caller("care", "viewer", frozenset({CAUSES})), "subscriber.show", number=ROWS[0][0])
+        assert told["causes"] == [{"cause": "wwf", "percent": 100}]
+    assert looks(house) == [("care", "subscriber.show", house.ids[0])] * 2
+    (event, fields), again = house.logged
+    assert (event, fields["by"], fields["action"]) == ("charity.causes.seen", "care", "subscriber.show")
+    assert (event, fields) == again
+    words = json.dumps(fields)
+    for hidden in (*ROWS[0][:3], str(house.ids[0]), "wwf"):
+        assert hidden not in words
+
+
+def test_a_look_that_cannot_be_noted_is_not_given(house):
+    house.lane.close()
+    with pytest.raises(LaneClosed):
+        act(house, AUDITOR, "subscriber.show", number=ROWS[0][0])
+    assert act(house, Caller("t", "viewer"), "subscriber.show", number=ROWS[0][0])["causes"] is None
+
+
+def test_somebody_who_is_nobody_is_no_look(house):
+    with pytest.raises(Problem, match="no subscriber"):
+        act(house, AUDITOR, "subscriber.show", number="447700999999")
+    assert looks(house) == []
+
+
+@pytest.mark.parametrize("caller", [Caller("group", OPERATOR), Caller("root", ADMIN), AUDITOR])
+def test_usage_and_journal_joined_by_record_time_amount_or_neighbour_give_no_number_and_cause(house, caller):
+    """Whoever may see causes does not see them here either, unless he says that he wants to."""
+    exported = act(house, caller, "usage.export")["rows"]
+    journal = act(house, caller, "ledger.journal", limit=1000)["rows"]
+    records = {row["record_id"]: row["msisdn"] for row in exported}
+    joined = [row for row in journal if str(row["record_id"]) in records]
+    assert len(joined) == 2 * len(ROWS)
+    assert not CAUSE_IDS.search(json.dumps([exported, journal]))
+    assert {row["credit"] for row in journal if row["kind"] == "accrual"} == {"causes"}
+    assert {row["credit"] for row in journal if row["kind"] == "gift"} == {"gifts"}
+    assert looks(house) == []
+
+
+def test_the_journal_with_causes_needs_the_right_and_is_noted(house):
+    for role in ROLES[1:]:
+        with pytest.raises(Problem, match="needs the right causes"):
+            act(house, Caller("t", role), "ledger.journal", causes=True)
+    assert looks(house) == []
+    journal = act(house, AUDITOR, "ledger.journal", causes=True)["rows"]
+    assert {row["credit"] for row in journal if row["kind"] == "accrual"} == {
+        "cause:wwf",
+        "cause:wateraid",
+        "unassigned",
+    }
+    assert looks(house) == [("audit", "ledger.journal", None)]
+
+
+def test_balances_of_causes_are_one_for_who_may_not_see_them_apart_and_exact_for_who_may(house):
+    """The difference of two exact balances is one customer's tenth."""
+
+    def told(caller):
+        rows = act(house, caller, "ledger.balances")["rows"]
+        return {row["account"]: row["balance"] for row in rows if not row["account"].startswith("wallet:")}
+
+    hidden, exact = told(Caller("group", OPERATOR)), told(AUDITOR)
+    assert (hidden["causes"], hidden["gifts"], hidden["revenue"]) == ("0.40", "2.00", "4.00")
+    assert not any(CAUSE_IDS.search(account) for account in hidden)
+    assert (exact["cause:wwf"], exact["cause:wateraid"], exact["unassigned"]) == ("0.20", "0.10", "0.10")
+    assert (exact["gifts:wwf"], exact["gifts:wateraid"]) == ("1.50", "0.50")
+    assert looks(house) == [("audit", "ledger.balances", None)]
+
+
+def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_anything(house):
+    caller = Caller("root", ADMIN)
+    act(house, caller, "sim.import", rows=[card(77)])
+    asked = {
+        "subscriber.show": {"number": ROWS[0][0]}, "sim.list": {}, "sim.show": {"iccid": card(77)["iccid"]},
+        "sim.history": {"iccid": card(77)["iccid"]}, "order.list": {}, "order.states": {"ids": []},
+        "usage.export": {}, "usage.review.list": {"all": True},
+        "ledger.check": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
+    }  # fmt: skip
+    writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
+    writes |= {"usage.review.book", "usage.review.drop"}
+    assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"
+    for name, params in asked.items():
+        assert not CAUSE_IDS.search(json.dumps(act(house, caller, name, **params))), name
+
+
+# At rest
+
+
+def cells(place):
+    """Every row of the store, by table, as text in which binary values can be read."""
+    with place.reader.connect() as connection:
+        for table in metadata.sorted_tables:
+            for row in connection.execute(select(table)):
+                yield table.name, " ".join(v.decode("latin-1") if isinstance(v, bytes) else str(v) for v in row)
+
+
+def test_no_row_of_the_store_has_a_number_beside_a_cause_once_lines_are_live(tmp_path):
+    with sim_place(f"sqlite:///{tmp_path}/t.db") as place:
+        iccid, owner = place.live(1, cause="wwf")
+        undone = place.accept("activate", place.take_in(2), msisdn="447700900777", plan="payg-gb", cause="wwf", key="k")
+        assert any(
+            NUMBER not in row and "447700900777" in row and "wwf" in row
+            for name, row in cells(place)
+            if name == "orders"
+        )
+        place.refuse(undone)
+        assert place.finish(undone).state == "compensated"
+        place.enrol(5_000_000, imsi=card(3)["imsi"], msisdn="447700900888", cause="wwf")
+        numbers = {
+            NUMBER,
+            "447700900777",
+            "447700900888",
+            iccid,
+            *(card(n)[name] for n in (1, 2, 3) for name in ("imsi", "iccid")),
+        }
+        seen = [(name, row) for name, row in cells(place) if "wwf" in row]
+        assert {name for name, _ in seen} == {"accounts", "choices"}
+        assert not [row for _, row in seen if any(number in row for number in numbers)]
+        assert sum(str(owner) in row for _, row in seen) == 1
+
+
+def test_an_activation_keeps_its_cause_until_it_has_ended(tmp_path):
+    with sim_place(f"sqlite:///{tmp_path}/t.db") as place:
+        order_id = place.accept("activate", place.take_in(), msisdn=NUMBER, plan="payg-gb", cause="wwf")
+        assert place.order(order_id).request.cause == "wwf"
+        place.finish(order_id)
+        assert place.order(order_id).request == msgspec.structs.replace(
+            place.order(order_id).request, cause="", msisdn=NUMBER
+        )
+        assert place.read(select(orders.c.open)) == [(0,)]

@@ -1,0 +1,130 @@
+"""The inventory while the gateway stands still: the import, and what is told of cards and orders."""
+
+import os
+
+import pytest
+from support.sims_context_fixture import KI, card, settings_of
+
+from gateway.api.actions import ACTIONS, ADMIN, Caller, perform
+from gateway.api.problems import Problem
+from gateway.context import House
+from gateway.sims import queries
+from gateway.sims.accept_order import AcceptOrder, Asked
+from gateway.sims.order_steps import BeginStep, RefuseStep
+from gateway.sims.orders import from_row
+from gateway.store.tables import orders
+from provisioning.orders import Kind, Request, next_move
+
+NUMBER = "447700900123"
+
+
+@pytest.fixture
+def house(tmp_path):
+    house = House(settings_of(tmp_path))
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def act(house):
+    caller = Caller("local:0", ADMIN)
+    return lambda name, **params: perform(ACTIONS[name], house, params, caller)
+
+
+def activate(house, iccid, msisdn=NUMBER):
+    """Accept an order, with no conductor to carry it out."""
+    asked = Asked(Kind.ACTIVATE, iccid, Request(msisdn=msisdn, plan="payg-gb", cause="wwf"), "socket:0")
+    return house.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, house.digests)).order_id
+
+
+def stored(house, order_id):
+    """The order as it is on disk."""
+    with house.reading() as connection:
+        return from_row(tuple(connection.execute(orders.select().where(orders.c.id == order_id)).one()))
+
+
+def test_rows_are_imported_each_by_itself_and_their_order_is_kept(act):
+    rows = [
+        card(1),
+        {"iccid": "1"},
+        card(2, keys=False),
+        {**card(3), "imsi": card(1)["imsi"]},
+        {},
+        {**card(4), "eid": None},
+    ]
+    told = act("sim.import", rows=rows)["results"]
+    assert [row["outcome"] for row in told] == ["created", "refused", "created", "refused", "refused", "created"]
+    assert "another card has it" in told[3]["message"]
+    assert act("sim.show", iccid=card(1)["iccid"])["keys"] is True
+    assert act("sim.show", iccid=card(2)["iccid"])["keys"] is False
+
+
+@pytest.mark.parametrize("rows", [None, "rows", [1], [{"iccid": 5}], [{}] * 5001])
+def test_what_is_no_list_of_rows_is_refused_and_not_repeated(act, rows):
+    with pytest.raises(Problem) as refused:
+        act("sim.import", rows=rows)
+    assert refused.value.code == "import.rows"
+
+
+def test_two_cards_with_one_opc_are_named_by_their_lines(act):
+    rows = [card(1), {**card(2), "opc": card(1)["opc"]}]
+    told = act("sim.import", rows=rows, first_line=502)["results"]
+    assert "row 503 is that of row 502" in told[1]["message"]
+    assert KI.format(1)[:-2] not in str(told)
+
+
+def test_cards_are_listed_by_pages_and_by_state_with_their_lines_numbers_masked(act, house):
+    act("sim.import", rows=[card(n) for n in range(5)])
+    iccids = [card(n)["iccid"] for n in range(5)]
+    activate(house, iccids[1])
+    first = act("sim.list", limit=3)
+    assert [row["iccid"] for row in first["rows"]] == iccids[:3]
+    assert first["next"] == iccids[2]
+    assert [row["iccid"] for row in act("sim.list", limit=3, after=first["next"])["rows"]] == iccids[3:]
+    [row] = act("sim.list", state="reserved")["rows"]
+    assert (row["msisdn"], row["imsi"], row["plan"], row["host"]) == ("44********23", "23********01", "payg-gb", "lab")
+    assert act("sim.list", state="destroyed") == {"rows": [], "next": None}
+
+
+def test_a_card_is_shown_in_full_with_its_history(act, house):
+    act("sim.import", rows=[card(1)])
+    order_id = activate(house, card(1)["iccid"])
+    told = act("sim.show", iccid=f"{card(1)['iccid']}F")
+    assert (told["imsi"], told["msisdn"], told["order"]) == (card(1)["imsi"], NUMBER, str(order_id))
+    assert (told["observed"], told["observed_at"], told["subscriber_id"]) == ("unknown", None, None)
+    assert told["created_at"].endswith("Z")
+    [row] = act("sim.history", iccid=card(1)["iccid"])["rows"]
+    assert (row["trigger"], row["before"], row["after"], row["order"]) == (
+        "reserve",
+        "in_stock",
+        "reserved",
+        str(order_id),
+    )
+    assert (row["actor"], row["reason"]) == ("socket:0", None)
+
+
+def test_an_import_of_a_stopped_gateway_names_who_did_it(act, house):
+    house_row = ("447700900001", "234150000000001", card(1)["iccid"], "payg-gb", "", "0")
+    columns = ("msisdn", "imsi", "iccid", "plan", "cause", "balance")
+    act("subscriber.import", rows=[dict(zip(columns, house_row, strict=True))])
+    act("sim.import", rows=[{**card(1), "imsi": house_row[1]}])
+    [row] = act("sim.history", iccid=card(1)["iccid"])["rows"]
+    assert (row["trigger"], row["after"], row["actor"]) == ("adopt", "active", f"local:{os.getuid()}")
+
+
+def test_an_order_is_shown_step_by_step_and_its_error_is_the_last_one(act, house):
+    act("sim.import", rows=[card(1), card(2)])
+    ids = [activate(house, card(n)["iccid"], f"44770090012{n}") for n in (1, 2)]
+    order = house.read(lambda connection: queries.show_order(connection, ids[0]))
+    assert (order["state"], order["msisdn"], order["due_at"] is None) == ("accepted", "44********21", False)
+    assert "wwf" not in str(order)
+    assert [(step["name"], step["mark"], step["attempts"]) for step in order["steps"]] == [
+        ("host.activate", "waiting", 0), ("line.enable", "waiting", 0),
+    ]  # fmt: skip
+    began = house.lane.run(BeginStep(ids[0], next_move(stored(house, ids[0]))))
+    house.lane.run(RefuseStep(ids[0], next_move(began), "the host said no"))
+    assert act("order.show", id=str(ids[0]))["error"] == "the host said no"
+    told = act("order.states", ids=[str(ids[1]), str(ids[0]), "5", "no id"])["rows"]
+    assert [(row["id"], row["error"]) for row in told] == [(str(ids[0]), "the host said no"), (str(ids[1]), None)]
+    assert [row["id"] for row in act("order.list")["rows"]] == [str(ids[1]), str(ids[0])]
+    assert [row["id"] for row in act("order.list", state="accepted")["rows"]] == [str(ids[1])]

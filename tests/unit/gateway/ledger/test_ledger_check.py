@@ -1,0 +1,77 @@
+"""Break the books in every way that `ledger check` is there for, and see it found."""
+
+import pytest
+from sqlalchemy import text
+from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, charging_place, service
+
+from gateway.charity.policies import recompute
+from gateway.ledger.check import check
+from gateway.ledger.journal import read
+
+MEGABYTE = 1_000_000
+COLUMNS = "at, kind, debit, credit, amount, currency, event_at, usage_id, base, policy, share, reference"
+DOUBLED = f"INSERT INTO transfers SELECT id + 1000000, {COLUMNS} FROM transfers WHERE kind = 'charge'"
+
+
+@pytest.fixture
+def place(tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/books.db") as opened:
+        opened.enrol(5_000_000)
+        opened.ask(ccr(INITIAL, 0, service(ask=0)))
+        opened.ask(ccr(UPDATE, 1, service(used=[8 * MEGABYTE], ask=0)))
+        opened.enrol(9_000_000, imsi="234150000000002", msisdn="447700900002", plan="bundle-gb", cause="")
+        opened.ask(ccr(INITIAL, 0, service(ask=0), imsi="234150000000002", session="pgw;2"))
+        opened.ask(ccr(TERMINATION, 1, imsi="234150000000002", session="pgw;2"))
+        yield opened
+
+
+def findings(place):
+    with place.reader.connect() as connection:
+        return check(connection, recompute).findings
+
+
+def test_books_that_nobody_touched_are_right_and_counted(place):
+    with place.reader.connect() as connection:
+        report = check(connection, recompute)
+    assert (report.findings, report.entries, report.wallets, report.accruals) == ([], 6, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("damage", "check_name", "words"),
+    [
+        ("UPDATE wallets SET balance = balance + 1", "wallet", "micro-units, its journal"),
+        ("DELETE FROM wallets WHERE balance > 2000000", "wallet", "says nothing"),
+        ("UPDATE transfers SET amount = amount + 1 WHERE kind = 'opening'", "wallet", "its journal"),
+        ("UPDATE wallets SET reserved = reserved + 1", "hold", "do not add up"),
+        ("UPDATE sessions SET closed_at = 1 WHERE reserved > 0", "hold", "is closed and holds"),
+        ("UPDATE transfers SET amount = amount + 1 WHERE kind = 'accrual'", "accrual", "booked"),
+        ("UPDATE transfers SET policy = '2031-9' WHERE kind = 'accrual'", "accrual", "policy 2031-9"),
+        ("UPDATE transfers SET base = base * 2, amount = amount * 2 WHERE kind = 'accrual'", "accrual", "accrues on a base"),
+        ("UPDATE transfers SET reference = 'sale:0' WHERE kind = 'sale'", "accrual", "no sale of that amount"),
+        ("DELETE FROM transfers WHERE kind = 'accrual' AND usage_id IS NOT NULL", "accrual", "no tenth was booked"),
+        ("DELETE FROM transfers WHERE kind = 'accrual' AND usage_id IS NULL", "accrual", "no tenth was booked"),
+        ("UPDATE usage SET price = price + 1", "usage", "was priced"),
+        (DOUBLED, "usage", "more than once"),
+        ("UPDATE transfers SET amount = -amount, debit = credit, credit = debit WHERE kind = 'opening'", "entry", "negative"),
+        ("UPDATE transfers SET credit = debit WHERE kind = 'opening'", "entry", "from an account to itself"),
+    ],
+)  # fmt: skip
+def test_damage_is_found_and_named(place, damage, check_name, words):
+    with place.writer.begin() as connection:
+        assert connection.execute(text(damage)).rowcount > 0
+    found = [finding.detail for finding in findings(place) if finding.check == check_name]
+    assert any(words in detail for detail in found), findings(place)
+
+
+@pytest.mark.parametrize(("causes", "account"), [(True, "cause:wateraid"), (False, "causes")])
+def test_the_journal_reads_as_an_auditor_expects_and_names_causes_only_on_request(place, causes, account):
+    with place.reader.connect() as connection:
+        rows = read(connection, after=0, limit=3, causes=causes)
+    assert [(row["kind"], row["credit"], row["amount"]) for row in rows] == [
+        ("opening", rows[0]["credit"], "5.00"),
+        ("charge", "revenue", "0.08"),
+        ("accrual", account, "0.008"),
+    ]
+    assert rows[1]["debit"] == rows[0]["credit"]
+    assert (rows[2]["base"], rows[2]["policy"], rows[2]["share"]) == ("0.08", "2026-1", 10_000)
+    assert rows[2]["record_id"] == rows[1]["record_id"]

@@ -1,0 +1,347 @@
+"""What texts ask for, read with the shipped keyword book."""
+
+# ruff: noqa: RUF001  (people type letters that look like others: that is what is tested)
+
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.messaging.keywords.amounts import take_amount
+from gateway.messaging.keywords.catalogue import KeywordBook, Language, Service
+from gateway.messaging.keywords.normalize import tokens
+from gateway.messaging.keywords.parser import (
+    Balance,
+    Choose,
+    Give,
+    Help,
+    No,
+    Reason,
+    Start,
+    Stop,
+    Tenth,
+    Unknown,
+    Wish,
+    Yes,
+    read,
+)
+from gateway.settings import load
+
+ROOT = Path(__file__).parents[4]
+BOOK = load(ROOT / "config/gateway.yaml", {}).keywords["70070"]
+POUND = 1_000_000
+
+
+def reading(text):
+    return read(text, BOOK)
+
+
+def gift(amount, cause="wateraid", language="en", currency=""):
+    return Give(language, cause, round(amount * POUND), currency)
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("GIVE WATERAID 5", gift(5)),
+        ("give wateraid £5", gift(5, currency="GBP")),
+        ("Give £5.50 to WaterAid!", gift(5.5, currency="GBP")),
+        ("  please give 5,50 to Water Aid, thanks ", gift(5.5)),
+        ("GIVE5WATERAID", gift(5)),
+        ("donate 5 pounds to water-aid", gift(5, currency="GBP")),
+        ("GIVE $10 FEEDING AMERICA", gift(10, "feeding-america", currency="USD")),
+        ("give 200p wwf", gift(2, "wwf", currency="GBP")),
+        ("give 150 cents wwf", gift(1.5, "wwf")),
+        ("GIVE 7", gift(7, None)),
+        ("give save the children 5", gift(5, "save-the-children")),
+        ("give Trussell Trust 05.5", gift(5.5, "trussell-trust")),
+        ("GIVE WWF 1", gift(1, "wwf")),
+        ("GIVE WWF 100", gift(100, "wwf")),
+        ("DON WATERAID 5,50", gift(5.5, language="fr")),
+        ("Donner 5€ à WaterAid, merci", gift(5, language="fr", currency="EUR")),
+        ("DON 5 livres pour la WWF svp", gift(5, "wwf", "fr", "GBP")),
+        ("DONAR WATERAID 5,50", gift(5.5, language="es")),
+        ("Dona 5 libras para WaterAid por favor", gift(5, language="es", currency="GBP")),
+        ("donar 5 dólares a feeding", gift(5, "feeding-america", "es", "USD")),
+    ],
+)
+def test_gifts(text, wish):
+    assert reading(text) == wish
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "cause"),
+    [
+        ("GIVE WATERAID", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE", Reason.HOW_MUCH, None),
+        ("GIVE WATERAID five", Reason.WHICH_CAUSE, None),
+        ("GIVE WATERAID 5 10", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE WATERAID 1,000", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE WATERAID 5.505", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE WATERAID £5 $5", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE WATERAID £5p", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE WATERAID 5.5p", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE WATERAID 5'50", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE WATERAID 5k", Reason.WHICH_CAUSE, None),
+        ("GIVE WATERAID 5²", Reason.WHICH_CAUSE, None),
+        ("GIVE WATERAID 5½", Reason.WHICH_CAUSE, None),
+        ("GIVE WATERAID 5%", Reason.WHICH_CAUSE, None),
+        ("GIVE WATERAID ¥5", Reason.WHICH_CAUSE, None),
+        ("GIVE WATERAID 1e2", Reason.WHICH_CAUSE, None),
+        ("GIVE WATERAID 0", Reason.OUT_OF_BOUNDS, "wateraid"),
+        ("GIVE WATERAID 50p", Reason.OUT_OF_BOUNDS, "wateraid"),
+        ("GIVE WATERAID 0.99", Reason.OUT_OF_BOUNDS, "wateraid"),
+        ("GIVE WATERAID 100.01", Reason.OUT_OF_BOUNDS, "wateraid"),
+        ("GIVE WATERAID 999999999", Reason.OUT_OF_BOUNDS, "wateraid"),
+        ("GIVE WATERAID " + "9" * 500, Reason.HOW_MUCH, "wateraid"),
+        ("GIVE OXFAM 5", Reason.WHICH_CAUSE, None),
+        ("GIVE WWF WATERAID 5", Reason.WHICH_CAUSE, None),
+        ("GIVE WWF 5 at the end", Reason.WHICH_CAUSE, None),
+    ],
+)
+def test_a_gift_that_could_be_misread_is_asked_back(text, reason, cause):
+    assert reading(text) == Unknown("en", reason, cause)
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("YES", Yes("en")),
+        ("y", Yes("en")),
+        ("Yes please, thank you 😀", Yes("en")),
+        ("yes yes YES", Yes("en")),
+        ("Y E S", Yes("en")),
+        ("oui merci", Yes("fr")),
+        ("D’accord", Yes("fr")),
+        ("¡SÍ!", Yes("es")),
+        ("si, por favor", Yes("es")),
+        ("CAUSE", Choose("en", None)),
+        ("cause?", Choose("en", None)),
+        ("CAUSE wwf", Choose("en", "wwf")),
+        ("change my cause to W.W.F.", Choose("en", "wwf")),
+        ("choisir emerge poverty free", Choose("fr", "emerge-poverty-free")),
+        ("ASSOCIATIONS", Choose("fr", None)),
+        ("elegir la wwf", Choose("es", "wwf")),
+        ("CAUSE wwf wateraid", Unknown("en", Reason.WHICH_CAUSE)),
+        ("BALANCE", Balance("en")),
+        ("my balance please", Balance("en")),
+        ("Solde ?", Balance("fr")),
+        ("¿saldo?", Balance("es")),
+        ("TENTH", Tenth("en")),
+        ("dixieme", Tenth("fr")),
+        ("DÉCIMO", Tenth("es")),
+        ("HELP", Help("en")),
+        ("info", Help("en")),
+        ("Aide-moi", Help("fr")),
+        ("ayúda", Help("es")),
+    ],
+)
+def test_the_other_services_in_three_languages(text, wish):
+    assert reading(text) == wish
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("NO", "en"),
+        ("no thanks!", "en"),
+        ("N", "en"),
+        ("N o.", "en"),
+        ("No, I changed my mind", "en"),
+        ("nope", "en"),
+        ("don't", "en"),
+        ("do not take it", "en"),
+        ("Never mind", "en"),
+        ("please no", "en"),
+        ("no, stop it", "en"),
+        ("Non merci", "fr"),
+        ("pas d’accord", "fr"),
+        ("mejor no", "es"),
+        ("nada", "es"),
+    ],
+)
+def test_a_no_is_one_whatever_follows(text, language):
+    assert reading(text) == No(language)
+
+
+@pytest.mark.parametrize(
+    "text", ["no more texts", "No más", "Do not text", "CANCEL", "annuler", "cancelar", "don't text me"]
+)
+def test_what_begins_like_a_no_and_is_a_stop_word_stops(text):
+    assert isinstance(reading(text), Stop)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("START", "en"),
+        ("start please", "en"),
+        ("Unstop!", "en"),
+        ("UN STOP", "en"),
+        ("opt-in", "en"),
+        ("Start again", "en"),
+        ("reprendre svp", "fr"),
+        ("ALTA", "es"),
+        ("dar de alta", "es"),
+    ],
+)
+def test_a_start_is_one_if_nothing_else_stands_in_it(text, language):
+    assert reading(text) == Start(language)
+
+
+@pytest.mark.parametrize(
+    "text", ["start with that and I sue you", "when does it start", "starting", "start me up", "restart my phone"]
+)
+def test_a_doubtful_start_is_none(text):
+    assert reading(text) == Unknown("en", Reason.NO_SERVICE)
+
+
+@pytest.mark.parametrize("text", ["START STOP", "start no stop", "unstop unsubscribe"])
+def test_a_stop_after_a_start_stops(text):
+    assert reading(text) == Stop("en")
+
+
+@pytest.mark.parametrize("text", ["YES but not 5", "yes I do not want that", "yesterday", "yes 5", "yes no"])
+def test_a_doubtful_yes_is_none(text):
+    assert reading(text) == Unknown("en", Reason.NO_SERVICE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ＧＩＶＥ ＷＡＴＥＲＡＩＤ ５",
+        "𝐆𝐈𝐕𝐄 𝗪𝗮𝘁𝗲𝗿𝗔𝗶𝗱 𝟝",
+        "❤️ GIVE 💧 WATERAID 💧 5️⃣ ❤️",
+        "G\u200bive\ufeff wa\u00adteraid\u00a05",
+        "give\r\nwateraid\t٥",
+        '"give wateraid 5"',
+        "gívé wätèråïd 5.",
+        "GIVE-WATERAID-5",
+        "*Give* _wateraid_ 5",
+    ],
+)
+def test_odd_spellings_are_read_all_the_same(text):
+    assert reading(text) == gift(5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("STOP", "stop.", " Stop!!! ", "STOP🛑", "🛑stop", "S.T.O.P", "s t o p", "“STOP”", "ＳＴＯＰ", "STOP5"),
+        *("stop all", "StopAll", "please stop", "stop texting me", "stop, give wwf 5", "stop yes"),
+        *("END", "cancel", "Unsubscribe me", "quit", "revoke", "opt out", "OPT-OUT", "optout", "Opt out of this"),
+        *("leave me alone", "don't text me again", "yes, stop", "yes please cancel it"),
+    ],
+)
+def test_stop_and_its_synonyms(text):
+    assert reading(text) == Stop("en")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("ARRÊT", "fr"), ("svp arret", "fr"), ("désabonner", "fr"), ("Baja", "es"), ("dar de baja", "es")],
+)
+def test_stop_in_the_other_languages(text, language):
+    assert reading(text) == Stop(language)
+
+
+@pytest.mark.parametrize("text", ["nonstop", "endless", "how does it end?", "stopwatch", "weekend"])
+def test_what_only_looks_like_a_stop(text):
+    assert reading(text) == Unknown("en", Reason.NO_SERVICE)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\0", "🙂", "...", "5", "£", "hello", "\ud800", "WATERAID", "\u0301", "٪"])
+def test_a_text_without_a_service_is_answered_in_the_language_of_the_book(text):
+    assert reading(text) == Unknown("en", Reason.NO_SERVICE)
+
+
+def test_a_word_that_languages_share_is_answered_in_the_language_of_the_book():
+    words = {service: [service.value] for service in Service}
+    entry = Language(words, [], {})
+    book = KeywordBook("1", "fr", 1, 2, {"en": entry, "fr": entry}, {})
+    assert read("stop", book) == Stop("fr")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GIVE WATERAID 5 " + "x" * 1000,
+        "yes " * 250,
+        "yes please " * 10_000,
+        "please " * 10_000,
+        "please " * 5000 + "stop",
+        "5 " * 20_000,
+        "ﷺ" * 5000,
+        "opt " * 10_000,
+        "e" + "\u0301" * 30_000,
+    ],
+)
+def test_long_texts_are_read_in_no_time(text):
+    started = time.perf_counter()
+    assert isinstance(reading(text), Wish)
+    assert time.perf_counter() - started < 2
+
+
+def test_a_thousand_characters_after_a_keyword_change_nothing_but_a_gift():
+    tail = " lorem ipsum dolor sit amet" * 38
+    assert reading("BALANCE" + tail) == Balance("en")
+    assert reading("STOP" + tail) == Stop("en")
+    assert reading("GIVE WATERAID 5" + tail) == Unknown("en", Reason.WHICH_CAUSE)
+
+
+@given(st.text(max_size=1000))
+def test_any_text_is_one_wish(text):
+    assert isinstance(reading(text), Wish)
+
+
+WORDS = [word for _, _, _, word in BOOK.words()] + [word for words in BOOK.causes.values() for word in words]
+PIECES = st.one_of(
+    st.sampled_from(WORDS), st.sampled_from(["5", "£", "$5.50", "5,50", "please", "p", "²", "-"]), st.text(max_size=5)
+)
+
+
+@given(st.lists(PIECES, max_size=8).map(" ".join))
+def test_any_mixture_of_keywords_is_one_wish_and_gifts_stay_in_their_bounds(text):
+    wish = reading(text)
+    assert isinstance(wish, Wish)
+    if isinstance(wish, Give):
+        assert 1 * POUND <= wish.amount <= 100 * POUND
+        assert wish.cause is None or wish.cause in BOOK.causes
+
+
+STOPS = [word for _, service, _, word in BOOK.words() if service is Service.STOP]
+NOISE = st.text(alphabet=" .,!?-*\"'🛑❤\ufe0f\u200b\n", max_size=6)
+
+
+@given(
+    word=st.sampled_from(STOPS),
+    case=st.sampled_from([str.upper, str.lower, str.title, str.swapcase]),
+    before=NOISE,
+    polite=st.sampled_from(["", "please ", "svp, ", "por favor ", "Hello! Please "]),
+    after=st.one_of(NOISE, st.text(max_size=200).map(" {}".format)),
+)
+def test_a_stop_word_at_the_beginning_always_stops_whatever_follows(word, case, before, polite, after):
+    assert isinstance(reading(before + polite + case(word) + after), Stop)
+
+
+@given(
+    service=st.sampled_from([word for _, service, _, word in BOOK.words() if service is Service.YES]),
+    between=st.text(max_size=50),
+    word=st.sampled_from(STOPS),
+)
+def test_a_yes_with_a_stop_in_it_never_takes_money(service, between, word):
+    assert not isinstance(reading(f"{service} {between} {word}"), Yes | Give)
+
+
+@given(st.integers(1, 100), st.integers(0, 99), st.sampled_from([".", ","]), st.sampled_from(["", "£", "£ "]))
+def test_amounts_are_exact(pounds, pence, separator, sign):
+    typed, rest = take_amount(tokens(f"{sign}{pounds}{separator}{pence:02d}"))
+    assert typed.micro == pounds * POUND + pence * 10_000
+    assert rest == []
+
+
+def test_a_book_survives_a_copy():
+    assert read("stop", msgspec.structs.replace(BOOK, language="fr")) == Stop("en")

@@ -1,0 +1,540 @@
+"""The status page without a browser: what it says, what it never says, and that nothing from outside becomes markup."""
+
+import re
+import threading
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application
+from sqlalchemy import insert
+from support.lane_fixture import Workplace
+from support.messaging_fixture import FRIEND, TextPlace
+from support.page_views import PEER_FIGURES, full, line, samples
+from support.sims_context_fixture import card, settings_of
+
+from gateway.api.actions import ACTIONS, ADMIN, Caller, perform
+from gateway.charging.gy.server import Observed
+from gateway.charity.public_sums import SMALLER
+from gateway.context import House
+from gateway.logs.catalogue import EVENTS
+from gateway.messaging.texts import Step
+from gateway.metrics.registry import Metrics
+from gateway.sims.accept_order import AcceptOrder, Asked
+from gateway.status_page.alarms import MAX_WORDS, Troubles
+from gateway.status_page.collect import (
+    Gatherer,
+    Parts,
+    concerns_of,
+    given,
+    link_line,
+    outbox,
+    peer_line,
+    process_concerns,
+    read_store,
+)
+from gateway.status_page.formats import day_and_time, duration, figure
+from gateway.status_page.markup import Html, join, prose, tag
+from gateway.status_page.plots import WIDTH, plot
+from gateway.status_page.rendering import POLICY, SCRIPT, STYLE, document, verdict_of
+from gateway.status_page.routes import StatusPage
+from gateway.status_page.sampling import KEPT, Ring, Totals, between, quantile
+from gateway.status_page.view import CauseSum, Given, HostReach, Queue, Stored, Tone
+from gateway.store.engine import reading
+from gateway.store.errors import StoreUnavailable
+from gateway.store.tables import public_sums, publications, transfers
+from protocols.diameter.node_events import PeerState
+from protocols.smpp.node_events import Counters, LinkState
+from protocols.smpp.transitions import State
+from provisioning.orders import Kind, Request
+
+EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+NUMBER = "447700900123"
+ADMIN_CALLER = Caller("local:0", ADMIN)
+CAUSES = {"wateraid": "WaterAid", "wwf": "WWF-UK"}
+
+
+class Reader(HTMLParser):
+    """The elements of a page, their attributes and its words; checks that all are closed in order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.elements, self.words = [], [], ""
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, name, attributes):
+        self.elements.append((name, dict(attributes)))
+        self.open.append(name)
+
+    def handle_startendtag(self, name, attributes):
+        self.elements.append((name, dict(attributes)))
+
+    def handle_endtag(self, name):
+        assert self.open.pop() == name
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] not in ("script", "style"):
+            self.words += f"{data} "
+
+
+def link(**changes):
+    fields = {
+        "name": "smsc-1",
+        "state": State.BOUND_TRX,
+        "since": 10.0,
+        "address": "192.0.2.1:2775",
+        "system_id": "smsc",
+        "waiting": 0,
+        "unanswered": 0,
+        "paused_until": None,
+        "retry_at": None,
+        "wanted": True,
+        "suspended": False,
+        "congestion_state": None,
+        "counters": Counters(),
+    }
+    return LinkState(**fields | changes)
+
+
+def peer(**changes):
+    numbers = dict.fromkeys(
+        ("outstanding", "pending", "requests_in", "answers_out", "requests_out", "answers_in", "rejected", "dropped"), 0
+    )
+    known = {
+        "identity": "pgw.host.example",
+        "realm": "host.example",
+        "state": "open",
+        "watchdog": "okay",
+        "since": 10.0,
+    }
+    return PeerState(**known | {"address": "192.0.2.2"} | numbers | changes)
+
+
+# Markup
+
+
+def test_text_is_escaped_and_markup_of_ours_is_not_escaped_twice():
+    assert join("<b>", tag("b", "<&>"), '"') == "&lt;b&gt;<b>&lt;&amp;&gt;</b>&quot;"
+    assert tag("a", Html("<br>"), href='"><script>', aria_label="x", hidden=True, title=None, disabled=False) == (
+        '<a href="&quot;&gt;&lt;script&gt;" aria-label="x" hidden><br></a>'
+    )
+    assert tag("meta", name="a", class_="b") == '<meta name="a" class="b"/>'
+    assert prose("Read `<b>` now.") == "Read <code>&lt;b&gt;</code> now."
+
+
+def test_nothing_that_came_from_outside_becomes_an_element():
+    hostile = line(EVIL, EVIL, Tone.BAD, tuple((EVIL, EVIL) for _ in range(2)), address=EVIL, remark=EVIL)
+    view = full()
+    order = msgspec.structs.replace(view.stored.orders[0], kind=EVIL, state=EVIL, card=EVIL, host=EVIL, error=EVIL)
+    doubtful = msgspec.structs.replace(view.stored.doubtful[0], receiver=EVIL, link=EVIL)
+    evil = full(
+        operator=EVIL,
+        node=EVIL,
+        state=EVIL,
+        concerns=[EVIL],
+        links=[hostile],
+        peers=[hostile],
+        queues=[Queue(EVIL, EVIL, EVIL, Tone.BAD)],
+        hosts=[HostReach(EVIL, reachable=False)],
+        stored=Stored([("queued", EVIL)], [doubtful], [order], Given(EVIL, [CauseSum(EVIL, EVIL, 1)]), EVIL),
+        troubles=[msgspec.structs.replace(view.troubles[0], words=EVIL)],
+    )
+    page = Reader(document(evil))
+    assert [name for name, _ in page.elements].count("script") == 1
+    assert "img" not in {name for name, _ in page.elements}
+    assert not [attributes for _, attributes in page.elements if any(key.startswith("on") for key in attributes)]
+    assert page.words.count(EVIL) > 20
+
+
+def test_the_policy_names_the_one_script_and_the_one_style_and_there_is_no_other():
+    page = document(full())
+    assert page.count("<script>") == page.count("<style>") == 1
+    assert SCRIPT in page
+    assert STYLE in page
+    assert " style=" not in page
+    assert len(re.findall(r"'sha256-[A-Za-z0-9+/]{43}='", POLICY)) == 2
+    assert "unsafe" not in POLICY
+
+
+# What is said
+
+
+def test_a_page_with_everything_shows_everything():
+    words = Reader(document(full())).words
+    for expected in (
+        "The People's Operator",
+        "3 things to look at",
+        "link host-north is down",
+        "dialled again in 12 s",
+        "pgw-2.host.example",
+        "suspect",
+        "23,118",
+        "1099511628011",
+        "the host did not show it within 60 s",
+        "does not answer",
+        "Under way now: 3.",
+        EVENTS["smpp.link.down"].action,
+        "Given to causes in October 2026",
+        "1,204,317 GBP",
+        "Smaller causes",
+        "310 GBP",
+        "52 USD",
+        "at least 50 customers",
+    ):
+        assert expected in words, expected
+
+
+def test_a_page_with_nothing_says_so():
+    empty = full(
+        concerns=[],
+        links=[],
+        peers=[],
+        samples=[],
+        hosts=[],
+        orders_running=0,
+        stored=Stored(),
+        troubles=[],
+    )
+    words = Reader(document(empty)).words
+    for expected in (
+        "Everything runs.",
+        "No link is configured",
+        "No peer is configured",
+        "nothing measured yet",
+        "No host is configured",
+        "No order yet.",
+        "None.",
+        "No month is published yet.",
+    ):
+        assert expected in words, expected
+
+
+def test_the_verdict_is_as_grave_as_what_it_is_about():
+    fine = line("a", "up", Tone.GOOD)
+    assert verdict_of(full(links=[fine], peers=[], concerns=[])) == (Tone.GOOD, "Everything runs.", ())
+    assert verdict_of(full(links=[fine], peers=[], concerns=["x"]))[:2] == (Tone.WARN, "1 thing to look at")
+    assert verdict_of(full(concerns=["x", "y"]))[:2] == (Tone.BAD, "2 things to look at")
+    assert verdict_of(full(links=[fine], peers=[], concerns=["x"], state="draining"))[0] is Tone.BAD
+
+
+def test_every_table_has_headers_and_every_cell_says_its_column():
+    page = Reader(document(full()))
+    tables = [attributes for name, attributes in page.elements if name == "table"]
+    columns = [attributes for name, attributes in page.elements if name == "th" and attributes.get("scope") == "col"]
+    cells = [attributes for name, attributes in page.elements if name == "td"]
+    assert len(tables) == 7
+    assert len(columns) > len(tables)
+    assert all(each["role"] == "table" for each in tables)
+    assert cells
+    assert all(cell["data-label"] and cell["role"] == "cell" for cell in cells)
+
+
+def test_times_and_figures_are_said_as_people_say_them():
+    assert [duration(seconds) for seconds in (-1, 59.9, 60, 3599, 3600, 7500, 86_400, 1_051_200)] == [
+        "0 s",
+        "59 s",
+        "1 min",
+        "59 min",
+        "1 h",
+        "2 h 5 min",
+        "1 d",
+        "12 d 4 h",
+    ]
+    assert [figure(value) for value in (0, 0.01, 0.25, 3.0, 12.34, 1234.5)] == [
+        "0",
+        "<0.1",
+        "0.2",
+        "3",
+        "12.3",
+        "1,234",
+    ]
+    assert day_and_time("2026-11-04T21:05:09.123456Z") == "4 Nov 21:05:09"
+
+
+# Lines and queues
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "tone", "remark"),
+    [
+        ({}, "up", Tone.GOOD, "TRX to smsc"),
+        ({"suspended": True}, "suspended", Tone.WARN, "TRX to smsc"),
+        ({"paused_until": 101.0}, "throttled", Tone.WARN, "TRX to smsc"),
+        ({"paused_until": 99.0}, "up", Tone.GOOD, "TRX to smsc"),
+        ({"state": State.CLOSED, "system_id": "", "retry_at": 112.4}, "down", Tone.BAD, "dialled again in 12 s"),
+        ({"state": State.BINDING, "system_id": ""}, "down", Tone.BAD, ""),
+        ({"state": State.CLOSED, "system_id": "", "wanted": False}, "taken down", Tone.QUIET, ""),
+    ],
+)
+def test_a_link_is_told_by_its_state(changes, state, tone, remark):
+    told = link_line(link(**changes), 100.0)
+    assert (told.state, told.tone, told.remark, told.age) == (state, tone, remark, 90.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "tone"),
+    [
+        ({}, "up", Tone.GOOD),
+        ({"watchdog": "suspect"}, "suspect", Tone.WARN),
+        ({"state": "closed", "watchdog": "initial"}, "down", Tone.BAD),
+    ],
+)
+def test_a_peer_is_told_by_its_state_and_its_watchdog(changes, state, tone):
+    told = peer_line(peer(**changes), 100.0)
+    assert (told.state, told.tone) == (state, tone)
+    assert len(told.figures) == len(PEER_FIGURES)
+
+
+def test_concerns_name_what_is_not_well_and_nothing_else():
+    links = [link_line(link(name="a"), 0), link_line(link(name="b", state=State.CLOSED), 0)]
+    links.append(link_line(link(name="c", state=State.CLOSED, wanted=False), 0))
+    hosts = [HostReach("lab", reachable=True), HostReach("far", reachable=False)]
+    queues = [Queue("Write lane", "9", "The disk is behind.", Tone.WARN), Queue("Texts in memory", "5", "-")]
+    assert concerns_of(links, [], hosts, queues, Stored(trouble="gone")) == [
+        "link b is down",
+        "host far does not answer",
+        "Write lane: The disk is behind",
+        "the store cannot be read",
+    ]
+    assert process_concerns(0.1, draining=False) == []
+    assert process_concerns(1.23, draining=True) == [
+        "the gateway is draining: it takes nothing new",
+        "the event loop is 1.2 s late",
+    ]
+
+
+def test_the_outbox_is_told_with_and_without_a_broker():
+    assert outbox(None).tone is Tone.QUIET
+    state = SimpleNamespace(connected=True, waiting=1234, last_error=None)
+    assert outbox(SimpleNamespace(state=lambda: state)).waiting == "1,234"
+    state = SimpleNamespace(connected=False, waiting=2, last_error=f"refused {NUMBER}")
+    told = outbox(SimpleNamespace(state=lambda: state))
+    assert (told.tone, told.note) == (Tone.BAD, "The broker is not connected: refused 44********23.")
+
+
+# Samples and plots
+
+
+def totals(at, latency=((0.01, 0), (float("inf"), 0)), out=0, came=0, orders=0):
+    return Totals(at, tuple(latency), out, came, orders)
+
+
+def test_what_lies_between_two_readings_is_a_sample():
+    before = totals(10.0, ((0.01, 100), (0.025, 100), (float("inf"), 100)), 5, 7, 1)
+    after = totals(15.0, ((0.01, 150), (0.025, 200), (float("inf"), 200)), 15, 7, 3)
+    sample = between(before, after)
+    assert (sample.requests, sample.texts_out, sample.texts_in, sample.orders) == (20.0, 2.0, 0.0, 24.0)
+    assert sample.p99 == pytest.approx(0.01 + 0.015 * 49 / 50)
+    assert between(after, msgspec.structs.replace(after, at=20.0)).p99 is None
+
+
+def test_a_quantile_falls_into_its_bucket_and_never_beyond_the_last_bound():
+    assert quantile(0.5, [(1.0, 10), (2.0, 10), (float("inf"), 10)]) == 0.5
+    assert quantile(0.99, [(1.0, 0), (2.0, 0), (float("inf"), 5)]) == 2.0
+    assert quantile(0.99, []) is None
+
+
+def test_the_ring_keeps_ten_minutes_and_begins_with_the_second_reading():
+    ring = Ring()
+    ring.add(totals(0.0))
+    assert ring.samples() == []
+    for number in range(1, KEPT + 20):
+        ring.add(totals(number * 5.0, out=number * 5))
+    assert len(ring.samples()) == KEPT
+    assert {sample.texts_out for sample in ring.samples()} == {1.0}
+    ring.add(totals(1.0))
+    assert len(ring.samples()) == KEPT
+
+
+def test_a_plot_ends_at_the_right_has_gaps_and_says_what_it_shows():
+    drawn = plot([1.0, 2.0, None, 4.0], "so and so")
+    lines = re.findall(r'class="line" points="([^"]+)"', drawn)
+    assert len(lines) == 2
+    assert lines[-1].split()[-1] == f"{WIDTH:.1f},3.0"  # the highest touches the upper edge
+    assert 'role="img" aria-label="so and so"' in drawn
+    assert "polyline" not in plot([], "nothing")
+    assert "polyline" not in plot([None, None], "nothing")
+    assert "nan" not in plot([0.0] * 3, "zero")
+    assert len(plot([sample.requests for sample in samples(KEPT)], "full")) < 6000
+
+
+# Troubles
+
+
+def test_troubles_are_counted_by_event_and_their_fields_are_masked():
+    troubles = Troubles()
+    troubles.note("smpp.link.up", {"name": "a"}, 1)
+    troubles.note("smpp.link.down", {"name": "a", "detail": f"to +{NUMBER}", "token": "hush"}, 2)
+    troubles.note("order.failed", {"detail": "x" * 500}, 3)
+    troubles.note("smpp.link.down", {"name": "b", "msisdn": int(NUMBER), "unset": None}, 4)
+    worst, link_down = troubles.all()
+    assert (worst.event, worst.count, len(worst.words)) == ("order.failed", 1, MAX_WORDS)
+    assert (link_down.count, link_down.at, link_down.level) == (2, 4, "warning")
+    assert link_down.words == "name: b, msisdn: 44********23"
+    assert link_down.action == EVENTS["smpp.link.down"].action
+    troubles.note("smpp.link.down", {"detail": f"to +{NUMBER}", "token": "hush"}, 5)
+    assert "hush" not in troubles.all()[-1].words
+    assert NUMBER not in troubles.all()[-1].words
+
+
+# The store
+
+
+def test_doubtful_texts_are_counted_and_shown_without_their_numbers(tmp_path):
+    place = TextPlace(f"sqlite:///{tmp_path}/t.db")
+    place.lane.start()
+    first, second, third = (text.id for text in place.accept(*(place.draft() for _ in range(3))).new)
+    place.take(first)
+    place.answer(first, Step.DOUBTFUL)
+    place.take(second)
+    with reading(place.reader) as connection:
+        stored = read_store(connection, CAUSES)
+    place.close()
+    assert stored.texts == [("queued", "1"), ("submitted", "1"), ("doubtful", "1")]
+    assert [(text.id, text.receiver) for text in stored.doubtful] == [(str(first), f"…{FRIEND[-2:]}")]
+    assert third not in (first, second)
+
+
+@pytest.fixture
+def house(tmp_path):
+    house = House(settings_of(tmp_path))
+    yield house
+    house.close()
+
+
+def gatherer_of(house, **changes):
+    exchange = SimpleNamespace(links=dict, depth=0, sent=0, arrived=0)
+    conductor = SimpleNamespace(hosts={"lab": True}, running=0, finished={})
+    metrics, troubles = changes.pop("metrics", Metrics()), changes.pop("troubles", Troubles())
+    parts = Parts(exchange, conductor, None, None, lambda: 0.0)
+    return Gatherer(house, metrics, troubles, parts, 0.0)
+
+
+async def page_of(gatherer):
+    app = Application()
+    app.router.add_routes(StatusPage(gatherer).routes())
+    async with TestClient(TestServer(app)) as client, client.get("/") as answer:
+        return answer, await answer.text()
+
+
+async def test_the_page_of_a_house_has_its_orders_and_no_number_in_clear(house):
+    sim = card(7)
+    imported = {"rows": [sim]}
+    assert perform(ACTIONS["sim.import"], house, imported, ADMIN_CALLER)["results"][0]["outcome"] == "created"
+    asked = Asked(Kind.ACTIVATE, sim["iccid"], Request(msisdn=NUMBER, plan="payg-gb", cause="wwf"), "socket:0")
+    order = house.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, house.digests)).order_id
+    answer, page = await page_of(gatherer_of(house))
+    assert (answer.status, answer.content_type, answer.charset) == (200, "text/html", "utf-8")
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    assert answer.headers["Cache-Control"] == "no-store"
+    words = Reader(page).words
+    assert str(order) in words
+    assert "activate" in words
+    for number in (NUMBER, sim["iccid"], sim["imsi"]):
+        assert number not in page
+        assert number[:-2] not in page
+
+
+async def test_a_store_in_trouble_is_told_and_the_rest_of_the_page_stands(house, monkeypatch):
+    def fail(_look):
+        raise StoreUnavailable("disk I/O error")
+
+    monkeypatch.setattr(house, "read", fail)
+    view = await gatherer_of(house).view()
+    assert view.stored.trouble == "disk I/O error"
+    words = Reader(document(view)).words
+    assert "the store cannot be read" in words
+    assert "The store cannot be read: disk I/O error" in words
+
+
+async def test_a_store_that_does_not_answer_does_not_hold_up_the_page(house, monkeypatch):
+    answered = threading.Event()
+    read, asked = house.read, []
+    monkeypatch.setattr(house, "read", lambda look: (asked.append(look), answered.wait(20), read(look))[-1])
+    monkeypatch.setattr("gateway.status_page.collect.PATIENCE", 0.02)
+    gatherer = gatherer_of(house)
+    for _ in range(3):
+        assert (await gatherer.view()).stored.trouble == "it does not answer"
+    assert len(asked) == 1
+    answered.set()
+    await gatherer._reading
+    assert (await gatherer.view()).stored.trouble == ""
+
+
+async def test_many_who_look_read_the_store_once(house, monkeypatch):
+    asked = []
+    read = house.read
+    monkeypatch.setattr(house, "read", lambda look: asked.append(look) or read(look))
+    gatherer = gatherer_of(house)
+    for _ in range(5):
+        await gatherer.view()
+    assert len(asked) == 1
+
+
+async def test_samples_come_from_the_metrics(house):
+    metrics = Metrics()
+    gatherer = gatherer_of(house, metrics=metrics)
+    before = gatherer._totals()
+    for _ in range(50):
+        metrics.observe(Observed(1, "2001", 0.004))
+    after = msgspec.structs.replace(gatherer._totals(), at=before.at + 5.0)
+    sample = between(before, after)
+    assert sample.requests == 10.0
+    assert 0.0025 < sample.p99 <= 0.005
+
+
+def test_an_undecodable_word_of_a_peer_does_not_break_the_page():
+    body = document(full(operator="bad \udcff word")).encode("utf-8", "replace")
+    assert b"bad ? word" in body
+
+
+# Giving
+
+
+def test_the_page_tells_of_giving_what_was_published_last_and_nothing_else(tmp_path):
+    place = Workplace(f"sqlite:///{tmp_path}/t.db")
+    with place.reader.connect() as connection:
+        assert given(connection, CAUSES) == Given()
+    rows = [("2026-09", "wwf", 70), ("2026-10", "gone", 55), ("2026-10", SMALLER, 60), ("2026-10", "unassigned", 90)]
+    with place.writer.begin() as connection:
+        for period in ("2026-09", "2026-10"):
+            connection.execute(insert(publications).values(period=period, node=1, published_at=1))
+        for period, cause, pounds in rows:
+            values = {"period": period, "cause": cause, "currency": "GBP", "amount": pounds * 1_000_000}
+            connection.execute(insert(public_sums).values(values))
+    with place.reader.connect() as connection:
+        found = given(connection, CAUSES)
+    place.close()
+    assert found.month == "October 2026"
+    assert {each.name: each.amount // 1_000_000 for each in found.sums} == {
+        "gone": 55, "Smaller causes": 60, "No cause chosen yet": 90,
+    }  # fmt: skip
+
+
+def test_a_month_that_nothing_could_be_told_of_is_named():
+    words = Reader(document(full(stored=Stored(given=Given("October 2026"))))).words
+    assert "Given to causes in October 2026" in words
+    assert "Nothing could be told of that month." in words
+
+
+async def test_a_tenth_that_accrues_now_is_not_on_the_page(house):
+    """Whoever looks twice and knows what was used between would know for which cause it was."""
+    account = house.accounts
+    with house._writer.begin() as connection:
+        for giver in range(100):
+            number, wallet = house.node.next_id + 10_000 + 2 * giver, (1 << 41) + giver
+            at = house.clock()
+            for entry, kind, debit, credit, amount in (
+                (number, "charge", wallet, account["revenue"], 123_456_789),
+                (number + 1, "accrual", account["giving"], account["cause:wwf"], 12_345_679),
+            ):
+                row = {"id": entry, "at": at, "kind": kind, "debit": debit, "credit": credit, "amount": amount}
+                row |= {"currency": "GBP", "event_at": at, "usage_id": number}
+                connection.execute(insert(transfers).values(row))
+    _, page = await page_of(gatherer_of(house))
+    assert "No month is published yet." in Reader(page).words
+    assert "wwf" not in page.lower()
+    assert "123" not in re.sub(r"127\.0\.0\.1|\d\d:\d\d:\d\d", "", Reader(page).words)
