@@ -54,13 +54,13 @@ class Record:
         """Begin without any."""
         self._latest: deque[float] = deque(maxlen=SURPRISES)
         self._failing = False
-        self._surprises, self._troubles = Backoff(random), Backoff(random, last=TROUBLE_DELAY)
+        self._surprises, self._recent_alarms = Backoff(random), Backoff(random, last=TROUBLE_DELAY)
 
     def ran(self, seconds: float) -> None:
         """A run has ended after so many seconds: one that was long enough starts the waits anew."""
         if seconds >= WITHIN:
             self._surprises.reset()
-            self._troubles.reset()
+            self._recent_alarms.reset()
 
     def surprised(self, now: float) -> float:
         """Note an end by surprise, and give the seconds to wait before the next attempt."""
@@ -71,7 +71,7 @@ class Record:
 
     def in_trouble(self) -> float:
         """Note an end for the store's sake, and give the seconds to wait before the next attempt."""
-        return self._troubles.next()
+        return self._recent_alarms.next()
 
     def is_failing(self, now: float) -> bool:
         """Whether it failed too often, and has not run well for long enough since."""

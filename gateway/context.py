@@ -9,17 +9,17 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
-from gateway.charging.credit_control import Desk
-from gateway.charging.held_reports import Room
-from gateway.charging.tariff import Tariff, Terms
+from gateway.charging.credit_control import ChargingPolicy
+from gateway.charging.held_reports import ReviewCapacity
+from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charging.usage_events import RatedEvents
 from gateway.charity.policies import POLICIES
 from gateway.events.outbox import source_of
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
-from gateway.messaging.policy import Office
+from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.smpp_mapping import count_parts
-from gateway.privacy.access import NoteAccess
+from gateway.privacy.access import RecordAccess
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
@@ -27,7 +27,7 @@ from gateway.store import lock, nodes, schema
 from gateway.store.batch import Batch, Unit
 from gateway.store.engine import open_reader, open_writer, reading, sqlite_path, storing
 from gateway.store.errors import StoreError
-from gateway.store.files import Ground
+from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
 from gateway.store.lane import Job, Lane
@@ -74,7 +74,7 @@ def _master_key(settings: Settings) -> bytes:
     return load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
 
 
-class House:
+class GatewayContext:
     """What is open while the gateway, or one of its commands, works on the store."""
 
     def __init__(
@@ -101,10 +101,10 @@ class House:
         self.digests, self._log_names = Digests(derive(key, DIGESTS)), Pseudonyms(key, LOGS)
         self._lock = lock.take(url, self.node_name)
         try:
-            Ground(sqlite_path(url)).prove(inspect)
+            StoreFiles(sqlite_path(url)).prove(inspect)
             _prepare(url)
             self._writer, self._reader = open_writer(url, existing=True), open_reader(url)
-            self.ground = Ground(sqlite_path(url), alarm)
+            self.ground = StoreFiles(sqlite_path(url), alarm)
             with storing(), self._writer.begin() as connection:
                 self.node = nodes.enter(connection, self.node_name, clock())
             with storing(), self._writer.begin() as connection:
@@ -125,7 +125,7 @@ class House:
         )
         self.lane.start()
 
-    def adopt(self, settings: Settings, accounts: Mapping[str, int]) -> None:
+    def apply_settings(self, settings: Settings, accounts: Mapping[str, int]) -> None:
         """Go by other settings from now on; `accounts` is what `OpenAccounts` gave for their causes."""
         self.settings = settings
         self.accounts = {**self.accounts, **accounts}
@@ -136,10 +136,10 @@ class House:
         """The causes that may be chosen now."""
         return [cause.id for cause in self.settings.causes.values() if cause.open]
 
-    def desk(self) -> Desk:
+    def charging_policy(self) -> ChargingPolicy:
         """Make what charging requests are decided with."""
         charging = self.settings.charging
-        terms = Terms(
+        terms = QuotaTerms(
             slice_octets=charging.slice,
             slice_seconds=charging.slice_seconds,
             slice_units=charging.slice_units,
@@ -151,11 +151,13 @@ class House:
         )
         policy = POLICIES[self.settings.charity.policy]
         tariff = Tariff(self.settings.plans, policy, terms, self.books.account, self.settings.operator.country)
-        return Desk(tariff, self.books, RatedEvents(self.node_name, self.pseudonyms), Room(charging.review.most))
+        return ChargingPolicy(
+            tariff, self.books, RatedEvents(self.node_name, self.pseudonyms), ReviewCapacity(charging.review.most)
+        )
 
-    def note_look(self, actor: str, action: str, subscriber_id: int | None = None) -> None:
+    def record_access(self, actor: str, action: str, subscriber_id: int | None = None) -> None:
         """Write down that somebody is about to see who gives to whom; StoreError where that cannot be, and nothing is shown."""
-        self.lane.run(NoteAccess(actor, action, subscriber_id))
+        self.lane.run(RecordAccess(actor, action, subscriber_id))
         subject = None if subscriber_id is None else self._log_names.subscriber(subscriber_id)
         self._log("charity.causes.seen", {"by": actor, "action": action, "subject": subject})
 
@@ -224,14 +226,14 @@ def _prepare(url: str) -> None:
         maker.dispose()
 
 
-def office(house: House, alphabet: Alphabet) -> Office:
+def messaging_policy(context: GatewayContext, alphabet: Alphabet) -> MessagingPolicy:
     """Make what texts are decided with; `alphabet` is the one that texts are cut for."""
-    settings = house.settings
+    settings = context.settings
     messaging = settings.messaging
-    return Office(
-        desk=house.desk(),
-        source=source_of(house.node_name),
-        pseudonym=house.pseudonyms.msisdn,
+    return MessagingPolicy(
+        charging=context.charging_policy(),
+        source=source_of(context.node_name),
+        pseudonym=context.pseudonyms.msisdn,
         operator=settings.operator.name,
         books=settings.keywords,
         causes={cause.id: cause.name for cause in settings.causes.values() if cause.open},
@@ -241,5 +243,5 @@ def office(house: House, alphabet: Alphabet) -> Office:
         reassembly=messaging.reassembly * 1_000_000,
         own=frozenset((*messaging.short_codes, *messaging.numbers, *settings.keywords)),
         answers_per_hour=messaging.answers_per_hour,
-        digests=house.digests,
+        digests=context.digests,
     )

@@ -92,14 +92,14 @@ class HostStep(msgspec.Struct, frozen=True):
     undo: bool = False
 
 
-class HouseStep(msgspec.Struct, frozen=True):
+class GatewayStep(msgspec.Struct, frozen=True):
     """Something that the gateway does itself. `final`: it cannot be taken back."""
 
     name: str
     final: bool = False
 
 
-Step = HostStep | HouseStep
+Step = HostStep | GatewayStep
 
 _GONE, _SILENT = Wanted(Access.ABSENT, numbered=False), Wanted(Access.BARRED, numbered=False)
 _BARRED, _OPEN = Wanted(Access.BARRED, numbered=True), Wanted(Access.OPEN, numbered=True)
@@ -107,31 +107,31 @@ _BARRED, _OPEN = Wanted(Access.BARRED, numbered=True), Wanted(Access.OPEN, numbe
 SAGAS: Final[dict[Kind, tuple[Step, ...]]] = {
     Kind.ACTIVATE: (
         HostStep("host.activate", Card.OWN, _OPEN, Claim.NEW, undo=True),
-        HouseStep("line.enable", final=True),
+        GatewayStep("line.enable", final=True),
     ),
     Kind.SUSPEND: (
-        HouseStep("line.bar", final=True),
+        GatewayStep("line.bar", final=True),
         HostStep("host.suspend", Card.OWN, _BARRED, Claim.LINE),
     ),
     Kind.RESUME: (
         HostStep("host.resume", Card.OWN, _OPEN, Claim.LINE, undo=True),
-        HouseStep("line.open", final=True),
+        GatewayStep("line.open", final=True),
     ),
     Kind.SWAP: (
-        HouseStep("line.notice"),
+        GatewayStep("line.notice"),
         HostStep("host.prepare", Card.NEW, _SILENT, Claim.NEW, undo=True),
         HostStep("host.release", Card.OWN, _SILENT, Claim.LINE, undo=True),
         HostStep("host.assign", Card.NEW, _OPEN, Claim.LINE, undo=True),
-        HouseStep("line.move", final=True),
+        GatewayStep("line.move", final=True),
     ),
     Kind.TERMINATE: (
-        HouseStep("line.close", final=True),
+        GatewayStep("line.close", final=True),
         HostStep("host.terminate", Card.OWN, _SILENT, Claim.LINE),
-        HouseStep("line.end", final=True),
+        GatewayStep("line.end", final=True),
     ),
     Kind.RETIRE: (
         HostStep("host.delete", Card.OWN, _GONE, Claim.LEFT),
-        HouseStep("line.retire", final=True),
+        GatewayStep("line.retire", final=True),
     ),
 }
 """The steps of each kind of order, in their order."""
@@ -170,7 +170,7 @@ MOVES: Final[dict[tuple[Kind, Moment], tuple[tuple[Card, Trigger], ...]]] = {
 """Which card an order moves, at which moment, by which trigger of its life."""
 
 
-class Request(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked for; keys never stand here. `adopt`: what the host holds of the card already is taken over."""
 
     msisdn: str = ""
@@ -209,7 +209,7 @@ class Order(msgspec.Struct):
     host: str
     state: OrderState
     actor: str
-    request: Request
+    request: OrderRequest
     steps: list[StepLog]
     undoing: bool
     due_at: int
@@ -277,7 +277,7 @@ def begin(order: Order, move: Move, now: int, before: bytes | None = None, found
     log.at, log.attempts = now, log.attempts + 1
     if before is not None and log.before is None:
         log.before, log.found = before, found
-    if not move.undo and (isinstance(move.step, HouseStep) or log.before is not None):
+    if not move.undo and (isinstance(move.step, GatewayStep) or log.before is not None):
         log.mark = Mark.SENT
     return Moment.BEGUN if fresh else None
 
@@ -360,7 +360,7 @@ def can_undo(order: Order) -> bool:
         if log.mark in (Mark.WAITING, Mark.UNDONE):
             continue
         step = step_of(order, place)
-        if step.final if isinstance(step, HouseStep) else not step.undo:
+        if step.final if isinstance(step, GatewayStep) else not step.undo:
             return False
     return True
 

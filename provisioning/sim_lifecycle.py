@@ -17,7 +17,7 @@ from provisioning.errors import MoveInvalid
 PAGE: Final = Path("docs/sim-life.md")
 
 
-class State(StrEnum):
+class SimState(StrEnum):
     """Where a SIM stands in its life."""
 
     IN_STOCK = "in_stock"
@@ -59,41 +59,41 @@ class SuspendReason(StrEnum):
     LOST = "lost"
 
 
-TABLE: Final[dict[tuple[State, Trigger], State]] = {
+TABLE: Final[dict[tuple[SimState, Trigger], SimState]] = {
     # state, trigger                             next state
-    (State.IN_STOCK, Trigger.ADOPT): State.ACTIVE,
-    (State.IN_STOCK, Trigger.RESERVE): State.RESERVED,
-    (State.IN_STOCK, Trigger.RETIRE): State.DESTROYED,
-    (State.RESERVED, Trigger.RELEASE): State.IN_STOCK,
-    (State.RESERVED, Trigger.BEGIN): State.ACTIVATING,
-    (State.ACTIVATING, Trigger.ENABLED): State.ACTIVE,
-    (State.ACTIVATING, Trigger.FAILED): State.FAILED,
-    (State.ACTIVATING, Trigger.UNDONE): State.IN_STOCK,
-    (State.FAILED, Trigger.BEGIN): State.ACTIVATING,
-    (State.FAILED, Trigger.UNDONE): State.IN_STOCK,
-    (State.ACTIVE, Trigger.SUSPEND): State.SUSPENDED,
-    (State.ACTIVE, Trigger.TERMINATE): State.TERMINATING,
-    (State.ACTIVE, Trigger.REPLACED): State.QUARANTINED,
-    (State.SUSPENDED, Trigger.SUSPEND): State.SUSPENDED,
-    (State.SUSPENDED, Trigger.EASE): State.SUSPENDED,
-    (State.SUSPENDED, Trigger.RESUME): State.ACTIVE,
-    (State.SUSPENDED, Trigger.TERMINATE): State.TERMINATING,
-    (State.SUSPENDED, Trigger.REPLACED): State.QUARANTINED,
-    (State.TERMINATING, Trigger.ENDED): State.QUARANTINED,
-    (State.QUARANTINED, Trigger.RETIRE): State.DESTROYED,
+    (SimState.IN_STOCK, Trigger.ADOPT): SimState.ACTIVE,
+    (SimState.IN_STOCK, Trigger.RESERVE): SimState.RESERVED,
+    (SimState.IN_STOCK, Trigger.RETIRE): SimState.DESTROYED,
+    (SimState.RESERVED, Trigger.RELEASE): SimState.IN_STOCK,
+    (SimState.RESERVED, Trigger.BEGIN): SimState.ACTIVATING,
+    (SimState.ACTIVATING, Trigger.ENABLED): SimState.ACTIVE,
+    (SimState.ACTIVATING, Trigger.FAILED): SimState.FAILED,
+    (SimState.ACTIVATING, Trigger.UNDONE): SimState.IN_STOCK,
+    (SimState.FAILED, Trigger.BEGIN): SimState.ACTIVATING,
+    (SimState.FAILED, Trigger.UNDONE): SimState.IN_STOCK,
+    (SimState.ACTIVE, Trigger.SUSPEND): SimState.SUSPENDED,
+    (SimState.ACTIVE, Trigger.TERMINATE): SimState.TERMINATING,
+    (SimState.ACTIVE, Trigger.REPLACED): SimState.QUARANTINED,
+    (SimState.SUSPENDED, Trigger.SUSPEND): SimState.SUSPENDED,
+    (SimState.SUSPENDED, Trigger.EASE): SimState.SUSPENDED,
+    (SimState.SUSPENDED, Trigger.RESUME): SimState.ACTIVE,
+    (SimState.SUSPENDED, Trigger.TERMINATE): SimState.TERMINATING,
+    (SimState.SUSPENDED, Trigger.REPLACED): SimState.QUARANTINED,
+    (SimState.TERMINATING, Trigger.ENDED): SimState.QUARANTINED,
+    (SimState.QUARANTINED, Trigger.RETIRE): SimState.DESTROYED,
 }
 """Every way that there is. A termination that has begun is only finished, never taken back: the number may be promised."""
 
-STATES: Final[dict[State, str]] = {
-    State.IN_STOCK: "In the inventory; no host knows it.",
-    State.RESERVED: "Promised to an order that has not begun.",
-    State.ACTIVATING: "An order is bringing it up at the host.",
-    State.ACTIVE: "In service.",
-    State.SUSPENDED: "Barred at the host, for one reason or several; it keeps its number.",
-    State.TERMINATING: "An order is taking it out of service.",
-    State.QUARANTINED: "Out of service for good; late usage may still arrive, so the host keeps it, without a number.",
-    State.DESTROYED: "Gone from the host, never to be used again.",
-    State.FAILED: "Its order gave up half-way; a person has it tried again, or undone.",
+STATES: Final[dict[SimState, str]] = {
+    SimState.IN_STOCK: "In the inventory; no host knows it.",
+    SimState.RESERVED: "Promised to an order that has not begun.",
+    SimState.ACTIVATING: "An order is bringing it up at the host.",
+    SimState.ACTIVE: "In service.",
+    SimState.SUSPENDED: "Barred at the host, for one reason or several; it keeps its number.",
+    SimState.TERMINATING: "An order is taking it out of service.",
+    SimState.QUARANTINED: "Out of service for good; late usage may still arrive, so the host keeps it, without a number.",
+    SimState.DESTROYED: "Gone from the host, never to be used again.",
+    SimState.FAILED: "Its order gave up half-way; a person has it tried again, or undone.",
 }
 """What each state means."""
 
@@ -116,7 +116,7 @@ TRIGGERS: Final[dict[Trigger, str]] = {
 """What each trigger means."""
 
 
-def follow(state: State, trigger: Trigger) -> State:
+def follow(state: SimState, trigger: Trigger) -> SimState:
     """Give the state that a trigger leads to; MoveInvalid says from where it can be done."""
     try:
         return TABLE[state, trigger]
@@ -183,8 +183,8 @@ _THEORY: Final = (
 def _diagram() -> list[str]:
     """Draw TABLE in Mermaid: a new SIM is in stock, a destroyed one is the end."""
     ways = [f"    {state} --> {after}: {trigger}" for (state, trigger), after in TABLE.items()]
-    ends = [f"    {state} --> [*]" for state in State if not any(start is state for start, _ in TABLE)]
-    return ["```mermaid", "stateDiagram-v2", f"    [*] --> {State.IN_STOCK}", *ways, *ends, "```", ""]
+    ends = [f"    {state} --> [*]" for state in SimState if not any(start is state for start, _ in TABLE)]
+    return ["```mermaid", "stateDiagram-v2", f"    [*] --> {SimState.IN_STOCK}", *ways, *ends, "```", ""]
 
 
 def _tables() -> list[str]:
@@ -192,7 +192,7 @@ def _tables() -> list[str]:
     return [
         "| state | what it means |",
         "|---|---|",
-        *(f"| `{state}` | {STATES[state]} |" for state in State),
+        *(f"| `{state}` | {STATES[state]} |" for state in SimState),
         "",
         "| from | trigger | when | to |",
         "|---|---|---|---|",

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from simulators.customers import Customer
-from simulators.gateway_process import Beside, CommandRefused
+from simulators.gateway_process import CommandRefused, GatewayProcess
 from simulators.host_api import HostApi
 from simulators.pgw import Pgw
 from simulators.session import Demand
@@ -61,7 +61,7 @@ class Demo:
         self._folder, self._shipped, self._tell = folder, shipped, tell
         self._smsc = Smsc(answer_seconds=0.3)
         self._host = HostApi()
-        self._gateway: Beside | None = None
+        self._gateway: GatewayProcess | None = None
         self._pgw: Pgw | None = None
 
     async def run(self) -> bool:
@@ -114,7 +114,7 @@ class Demo:
         await self._host.start()
         config = self._folder / "gateway.yaml"
         config.write_text(_settings(self._shipped, self._smsc.port, self._host.url), encoding="utf-8")
-        gateway = self._gateway = await Beside.read(config)
+        gateway = self._gateway = await GatewayProcess.read(config)
         assert gateway.diameter is not None
         await gateway.start()
         self._pgw = Pgw(gateway.diameter, random=Random(), tx=2.0)  # noqa: S311  (jitter, no secret)

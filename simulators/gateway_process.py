@@ -39,7 +39,7 @@ class Figures(msgspec.Struct, frozen=True):
     """(cause, currency) -> amount."""
 
 
-class Beside:
+class GatewayProcess:
     """One gateway as its configuration tells where to find it."""
 
     def __init__(self, config: Path, settings: Mapping[str, Any]) -> None:
@@ -49,7 +49,7 @@ class Beside:
         self.log_file = Path(settings["api"]["socket"]).with_name("gateway.log")
 
     @classmethod
-    async def read(cls, config: Path) -> Beside:
+    async def read(cls, config: Path) -> GatewayProcess:
         """Read the configuration by `tpo config show`; CommandRefused if it is not a good one."""
         return cls(config, json.loads(await _command(config, "config", "show", "--json")))
 

@@ -14,12 +14,12 @@ import typer
 
 from simulators.customers import Customer, CustomersUnreadable, read_customers
 from simulators.exit import ExitCode, fail
-from simulators.gateway_process import Beside, CommandRefused
+from simulators.gateway_process import CommandRefused, GatewayProcess
 from simulators.pgw import Pgw
 from simulators.profiles import PROFILES
 from simulators.report import summary
 from simulators.scenario import Scenario
-from simulators.services import AddressTaken, Places
+from simulators.services import AddressTaken, Services
 from simulators.standalone import keep_phases
 from simulators.status_line import StatusLine, say
 from simulators.traffic import Mix, Traffic, drive, text
@@ -53,12 +53,12 @@ class Network:
             loop.call_later(self._scenario.duration, self._stop.set)
         customers = self._read_customers()
         try:
-            gateway = await Beside.read(self._config)
+            gateway = await GatewayProcess.read(self._config)
         except CommandRefused as error:
             sys.stderr.write(f"{error}\n")
             raise typer.Exit(error.exit_code) from None
         _check(gateway, self._config)
-        places = Places(gateway, self._scenario, self._figures)
+        places = Services(gateway, self._scenario, self._figures)
         try:
             await places.start(self._control_port)
             await self._run_beside(gateway, places, customers, with_gateway=with_gateway)
@@ -77,7 +77,7 @@ class Network:
             say("the gateway has stopped")
 
     async def _run_beside(
-        self, gateway: Beside, places: Places, customers: list[Customer], *, with_gateway: bool
+        self, gateway: GatewayProcess, places: Services, customers: list[Customer], *, with_gateway: bool
     ) -> None:
         if with_gateway:
             say("starting the gateway ...")
@@ -93,7 +93,7 @@ class Network:
         finally:
             await pgw.stop()
 
-    async def _activate(self, gateway: Beside, places: Places) -> None:
+    async def _activate(self, gateway: GatewayProcess, places: Services) -> None:
         """Bring the sample card into service, once; a host that forgot what it held is brought up to date."""
         cards = self._config.parent / CARDS
         if places.host is None or not cards.is_file():
@@ -109,7 +109,7 @@ class Network:
             return
         say(f"the SIM {iccid} was activated: {number}" if new else "the host holds the cards as they are wanted")
 
-    async def _connect(self, gateway: Beside) -> Pgw:
+    async def _connect(self, gateway: GatewayProcess) -> Pgw:
         assert gateway.diameter is not None
         assert gateway.peer is not None
         host, realm = gateway.peer
@@ -127,7 +127,9 @@ class Network:
             fail(f"the PGW cannot connect: {pgw.last_failure}", where=where, exit_code=ExitCode.UNREACHABLE)
         return pgw
 
-    async def _run_traffic(self, gateway: Beside, places: Places, pgw: Pgw, customers: list[Customer]) -> None:
+    async def _run_traffic(
+        self, gateway: GatewayProcess, places: Services, pgw: Pgw, customers: list[Customer]
+    ) -> None:
         self._began = time.monotonic()
         line = StatusLine(gateway, pgw, places.smsc)
         others = [
@@ -153,13 +155,13 @@ class Network:
             pgw, traffic, rate=asked.rate, sessions=None, concurrency=CONCURRENCY, stop=self._stop, busy=self._busy
         )
 
-    async def _text(self, places: Places, customers: list[Customer], code: str) -> None:
+    async def _text(self, places: Services, customers: list[Customer], code: str) -> None:
         assert places.smsc is not None
         asked = self._scenario.texts
         random = Random(self._scenario.seed)  # noqa: S311  (as above)
         await text(places.smsc, customers, asked.words, code, random, rate=asked.rate, stop=self._stop, busy=self._busy)
 
-    async def _set_faults(self, places: Places) -> None:
+    async def _set_faults(self, places: Services) -> None:
         """Let each phase of the scenario begin and end in its time."""
         there = {"smsc": places.smsc, "host": places.host}
         services = [name for name, service in there.items() if service is not None]
@@ -170,7 +172,7 @@ class Network:
             self._figures["pgw"] = summary(pgw, time.monotonic() - self._began)
             await asyncio.sleep(1.0)
 
-    async def _watch(self, gateway: Beside) -> None:
+    async def _watch(self, gateway: GatewayProcess) -> None:
         """Stop when the gateway that was started here ends by itself; its exit code is told at the end."""
         await gateway.ended()
         self._stop.set()
@@ -185,7 +187,7 @@ class Network:
             fail(str(error), to_do="name a file of lines by --subscribers")
 
 
-def _to_try(config: Path, customer: Customer, gateway: Beside, places: Places) -> str:
+def _to_try(config: Path, customer: Customer, gateway: GatewayProcess, places: Services) -> str:
     """The status page and three commands, for whoever has a second terminal."""
     option = "" if config.parent == Path("config") else f" --config {config}"
     number = customer.msisdn
@@ -205,7 +207,7 @@ def _to_try(config: Path, customer: Customer, gateway: Beside, places: Places) -
     )
 
 
-def _check(gateway: Beside, config: Path) -> None:
+def _check(gateway: GatewayProcess, config: Path) -> None:
     if gateway.diameter is None:
         fail("the gateway listens nowhere without TLS", where=f"{config}: diameter.listen", to_do="add an address")
     if gateway.peer is None:

@@ -29,7 +29,7 @@ from protocols.smpp.generated import decode
 from protocols.smpp.limits import Limits
 from protocols.smpp.messages import DataSm, DeliverSm, SubmitSm, SubmitSmResp
 from protocols.smpp.server import BindAttempt, Connection, Request, Result, Server, ServerConfig
-from protocols.smpp.transitions import State
+from protocols.smpp.transitions import SessionState
 from simulators.captures import DIAMETER, SMPP, Seen
 from simulators.link import Link, Unanswered
 from simulators.rar_asr import Calls
@@ -41,7 +41,7 @@ _NTP: Final = 2_208_988_800
 _CER: Final = CapabilitiesExchangeRequest.command_code
 _CCR: Final = CreditControlRequest.command_code
 _DELIVERIES: Final = frozenset({int(CommandId.DELIVER_SM), int(CommandId.DATA_SM)})
-_RECEIVERS: Final = frozenset({State.BOUND_RX, State.BOUND_TRX})
+_RECEIVERS: Final = frozenset({SessionState.BOUND_RX, SessionState.BOUND_TRX})
 _TYPES: Final = {1: "INITIAL", 2: "UPDATE", 3: "TERMINATION", 4: "EVENT"}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from protocols.smpp.receipts import IdForm
 from simulators.control import Control
-from simulators.gateway_process import Beside
+from simulators.gateway_process import GatewayProcess
 from simulators.host_api import HostApi, Mode
 from simulators.scenario import Scenario
 from simulators.smsc import Smsc
@@ -16,10 +16,10 @@ class AddressTaken(OSError):
     """Something else listens where a service is looked for."""
 
 
-class Places:
+class Services:
     """A message centre and an activation API, each if the configuration has one on this machine, and the control port."""
 
-    def __init__(self, gateway: Beside, scenario: Scenario, figures: dict[str, Any]) -> None:
+    def __init__(self, gateway: GatewayProcess, scenario: Scenario, figures: dict[str, Any]) -> None:
         """Take `figures`, a summary to be told beside those of the services; whoever owns it keeps it fresh."""
         self.smsc = None if gateway.smsc is None else _smsc(gateway.smsc, scenario)
         at = gateway.activation_api

@@ -27,7 +27,7 @@ from protocols.smpp.messages import DeliverSm, QuerySm, QuerySmResp, SubmitSm, S
 from protocols.smpp.receipts import IdForm, MessageState, MessageType, receipt_text
 from protocols.smpp.server import BindAttempt, Connection, Request, Result, Server, ServerConfig
 from protocols.smpp.text import encode_text
-from protocols.smpp.transitions import State
+from protocols.smpp.transitions import SessionState
 from simulators.handsets import YES, Handsets, Heard
 from simulators.smsc_faults import REFUSALS, SmscFault, SmscFaults
 
@@ -40,7 +40,7 @@ ATTEMPTS: Final = 20
 AGAIN_SECONDS: Final = 0.5
 LEAVE_SECONDS: Final = 2.0
 _LIMITS: Final = Limits(window=64, outstanding=100_000, drain_deadline=0.2)
-_RECEIVERS: Final = frozenset({State.BOUND_RX, State.BOUND_TRX})
+_RECEIVERS: Final = frozenset({SessionState.BOUND_RX, SessionState.BOUND_TRX})
 _NOT_DELIVERED: Final = 2
 """registered_delivery: a receipt is wanted where the text does not arrive (SMPP 3.4 §5.2.17)."""
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from simulators.gateway_process import Beside, CommandRefused, Figures
+from simulators.gateway_process import CommandRefused, Figures, GatewayProcess
 from simulators.pgw import Pgw
 from simulators.report import octets
 from simulators.smsc import Smsc
@@ -26,7 +26,7 @@ FIGURES_SECONDS: Final = 3.0
 class StatusLine:
     """Written once a second: in place on a terminal, else a line each."""
 
-    def __init__(self, gateway: Beside, pgw: Pgw, smsc: Smsc | None) -> None:
+    def __init__(self, gateway: GatewayProcess, pgw: Pgw, smsc: Smsc | None) -> None:
         self._gateway, self._pgw, self._smsc = gateway, pgw, smsc
         self._began = time.monotonic()
         self._figures: Figures | None = None

@@ -13,7 +13,7 @@ from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.charging import review, usage_export
 from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.policies import recompute
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.events.times import rfc3339
 from gateway.ledger import balances, check, journal
@@ -51,14 +51,14 @@ class Caller(msgspec.Struct, frozen=True):
 class Action(msgspec.Struct, frozen=True):
     """Something that can be asked for, and the least role that may ask."""
 
-    run: Callable[[House, Params], Any]
+    run: Callable[[GatewayContext, Params], Any]
     role: str
 
 
 class CallerAction(msgspec.Struct, frozen=True):
     """Something that depends on who asks, such as on the right to see causes: `run` also gets the caller."""
 
-    run: Callable[[House, Params, Caller], Any]
+    run: Callable[[GatewayContext, Params, Caller], Any]
     role: str
 
 
@@ -75,18 +75,18 @@ def need(role: str, least: str) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
 
 
-def perform(action: Action | CallerAction, house: House, params: Params, caller: Caller) -> Any:  # noqa: ANN401  (its answer)
+def perform(action: Action | CallerAction, context: GatewayContext, params: Params, caller: Caller) -> Any:  # noqa: ANN401  (its answer)
     """Run an action for whoever asks; Problem where it may not."""
     need(caller.role, action.role)
-    return action.run(house, params, caller) if isinstance(action, CallerAction) else action.run(house, params)
+    return action.run(context, params, caller) if isinstance(action, CallerAction) else action.run(context, params)
 
 
-def import_subscribers(house: House, params: Params) -> dict[str, Any]:
+def import_subscribers(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Import rows, each by itself: {rows: [{msisdn, imsi, ...}]} -> {results: [{outcome, message, subscriber_id}]}."""
     rows = params.get("rows")
     if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(map(sim_inventory.is_row, rows)):
         raise bad_request("import.rows", f"rows: give a list of at most {MAX_ROWS} objects of texts")
-    plans, causes = house.settings.plans, house.open_causes
+    plans, causes = context.settings.plans, context.open_causes
     results: list[Enrolled | None] = []
     units = []
     for row in rows:
@@ -96,32 +96,32 @@ def import_subscribers(house: House, params: Params) -> dict[str, Any]:
             results.append(Enrolled("refused", None, str(error)))
         else:
             results.append(None)
-            units.append(Enrol(checked, plans[checked.plan].currency, house.books, house.digests))
-    done = iter(house.run_all(units))
+            units.append(Enrol(checked, plans[checked.plan].currency, context.books, context.digests))
+    done = iter(context.run_all(units))
     return {"results": [_enrolled(next(done) if result is None else result) for result in results]}
 
 
-def show_subscriber(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+def show_subscriber(context: GatewayContext, params: Params, caller: Caller) -> dict[str, Any]:
     """Tell a subscriber by any of its numbers: {number}; `causes` is None for who may not see them."""
     number = parameters.text(params, "number").lstrip("+")
-    with house.reading() as connection:
+    with context.reading() as connection:
         subscriber_id = queries.find(connection, number)
     if subscriber_id is None:
         raise not_found("subscriber.unknown", "no subscriber has this number now")
     may_see = CAUSES in caller.rights
     if may_see:
-        house.note_look(caller.name, "subscriber.show", subscriber_id)
-    with house.reading() as connection:
-        found = queries.show(connection, subscriber_id, house.clock())
+        context.record_access(caller.name, "subscriber.show", subscriber_id)
+    with context.reading() as connection:
+        found = queries.show(connection, subscriber_id, context.clock())
     return found if may_see else found | {"causes": None}
 
 
-def top_up(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+def top_up(context: GatewayContext, params: Params, caller: Caller) -> dict[str, Any]:
     """Book money paid in: {number, amount, currency, reference}; the same payment again books nothing.
 
     A reference is unique for its channel for ever: for the API's token that brings it, or for the command line.
     """
-    limit = house.settings.charging.topup_limit
+    limit = context.settings.charging.topup_limit
     try:
         number = msisdn(parameters.text(params, "number"))
         amount = parse_amount(parameters.text(params, "amount"))
@@ -135,8 +135,8 @@ def top_up(house: House, params: Params, caller: Caller) -> dict[str, Any]:
         raise bad_request("topup.invalid", f"amount: a top-up is at most {most}; book a larger payment in parts")
     payment = Payment(caller.channel, parameters.text(params, "reference"), amount, currency)
     key = parameters.text_or_none(params, "key")
-    wallet_limit = house.settings.charging.wallet_limit
-    result = house.lane.run(TopUp(number, payment, house.books, wallet_limit=wallet_limit, idempotency_key=key))
+    wallet_limit = context.settings.charging.wallet_limit
+    result = context.lane.run(TopUp(number, payment, context.books, wallet_limit=wallet_limit, idempotency_key=key))
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))
     if isinstance(result, PaymentRefused):
@@ -151,17 +151,17 @@ def top_up(house: House, params: Params, caller: Caller) -> dict[str, Any]:
     }
 
 
-def choose_causes(house: House, params: Params) -> dict[str, Any]:
+def choose_causes(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Choose causes from now on: {number, causes: [`cause` or `cause=percent`]}."""
     texts = params.get("causes")
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise bad_request("cause.invalid", "causes: give a list of `cause` or `cause=percent`")
     try:
         number = msisdn(parameters.text(params, "number"))
-        shares = parse(texts, house.open_causes)
+        shares = parse(texts, context.open_causes)
     except (IdentifierInvalid, ChoiceInvalid) as error:
         raise bad_request("cause.invalid", str(error)) from None
-    result = house.lane.run(ChooseCauses(MSISDN, number, shares))
+    result = context.lane.run(ChooseCauses(MSISDN, number, shares))
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))
     return {
@@ -170,35 +170,35 @@ def choose_causes(house: House, params: Params) -> dict[str, Any]:
     }
 
 
-def export_usage(house: House, params: Params) -> dict[str, Any]:
+def export_usage(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Give a page of usage records: {after, start, end} -> {columns, rows, next}; `next` is None on the last page."""
     after = parameters.whole(params, "after", 0, MAX_ID)
     start, end = (parameters.time_or_none(params, name) for name in ("start", "end"))
-    with house.reading() as connection:
+    with context.reading() as connection:
         rows = usage_export.read(connection, after=after, limit=MAX_ROWS, start=start, end=end)
     last = int(rows[-1]["record_id"]) if len(rows) == MAX_ROWS else None
     return {"columns": list(usage_export.COLUMNS), "rows": rows, "next": last}
 
 
-def list_held_reports(house: House, params: Params) -> dict[str, Any]:
+def list_held_reports(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Give a page of the usage reports that wait for a decision: {after, all} -> {columns, rows, next}."""
     after, decided = parameters.whole(params, "after", 0, MAX_ID), parameters.flag(params, "all")
-    with house.reading() as connection:
+    with context.reading() as connection:
         rows = review.read(connection, after=after, limit=MAX_ROWS, decided=decided)
     last = int(rows[-1]["id"]) if len(rows) == MAX_ROWS else None
     return {"columns": list(review.COLUMNS), "rows": rows, "next": last}
 
 
-def book_held_report(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+def book_held_report(context: GatewayContext, params: Params, caller: Caller) -> dict[str, Any]:
     """Charge a held report as what it says: {id, reason} -> {id, state, record_id, price, currency}."""
     report, note = _held_report(params)
-    return _decided(report, house.lane.run(review.BookReport(report, caller.name, note, house.desk())))
+    return _decided(report, context.lane.run(review.BookReport(report, caller.name, note, context.charging_policy())))
 
 
-def drop_held_report(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+def drop_held_report(context: GatewayContext, params: Params, caller: Caller) -> dict[str, Any]:
     """Book a held report nowhere: {id, reason} -> {id, state, ...}."""
     report, note = _held_report(params)
-    return _decided(report, house.lane.run(review.DropReport(report, caller.name, note)))
+    return _decided(report, context.lane.run(review.DropReport(report, caller.name, note)))
 
 
 def _held_report(params: Params) -> tuple[int, str]:
@@ -221,18 +221,18 @@ def _decided(report: int, result: review.Decided | review.ReviewRefused) -> dict
     }
 
 
-def check_ledger(house: House, _params: Params) -> dict[str, Any]:
+def check_ledger(context: GatewayContext, _params: Params) -> dict[str, Any]:
     """Prove the books: {ok, entries, wallets, accruals, findings}."""
-    with house.reading() as connection:
+    with context.reading() as connection:
         report = check.check(connection, recompute)
     return {"ok": not report.findings, **msgspec.to_builtins(report)}
 
 
-def list_balances(house: House, _params: Params, caller: Caller) -> dict[str, Any]:
+def list_balances(context: GatewayContext, _params: Params, caller: Caller) -> dict[str, Any]:
     """Give every account's balance: {rows}; those of causes are one for who may not see them apart."""
     if CAUSES in caller.rights:
-        house.note_look(caller.name, "ledger.balances")
-    with house.reading() as connection:
+        context.record_access(caller.name, "ledger.balances")
+    with context.reading() as connection:
         found = balances.balances(connection)
     if CAUSES not in caller.rights:
         found = balances.without_causes(found)
@@ -242,7 +242,7 @@ def list_balances(house: House, _params: Params, caller: Caller) -> dict[str, An
     return {"rows": rows}
 
 
-def read_journal(house: House, params: Params, caller: Caller) -> dict[str, Any]:
+def read_journal(context: GatewayContext, params: Params, caller: Caller) -> dict[str, Any]:
     """Give a page of the journal: {after, limit, causes} -> {rows, next}; the accounts of causes are named on request only.
 
     An entry's record and its neighbours tell whose it is, so that its cause needs the right to see causes.
@@ -254,19 +254,19 @@ def read_journal(house: House, params: Params, caller: Caller) -> dict[str, Any]
             raise Problem(
                 HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}, which you do not have"
             )
-        house.note_look(caller.name, "ledger.journal")
-    with house.reading() as connection:
+        context.record_access(caller.name, "ledger.journal")
+    with context.reading() as connection:
         rows = journal.read(connection, after=after, limit=limit, causes=causes)
     for row in rows:
         row["at"], row["event_at"] = rfc3339(row["at"]), rfc3339(row["event_at"])
     return {"rows": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
 
 
-def list_events(house: House, params: Params) -> dict[str, Any]:
+def list_events(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Give events of the outbox: {after, limit} -> {rows}."""
     limit = parameters.limit(params, 20, MAX_ROWS)
     after = None if params.get("after") is None else parameters.whole(params, "after", 0, MAX_ID)
-    with house.reading() as connection:
+    with context.reading() as connection:
         return {"rows": events_reading.recent(connection, limit, after)}
 
 

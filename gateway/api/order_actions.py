@@ -10,10 +10,10 @@ from gateway.api import parameters, sim_inventory
 from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params, need
 from gateway.api.order_requests import problem_of, read_kind, read_wish
 from gateway.api.problems import Problem, bad_request, draining, not_found
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
-from gateway.sims.order_executor import Conductor
+from gateway.sims.order_executor import OrderExecutor
 from gateway.store.errors import StoreError
 from provisioning.orders import Kind, Order, OrderRefused, OrderState
 
@@ -23,12 +23,12 @@ SOCKET = "socket"
 """In whose name the keys of commands are kept: several people may go on with one bulk."""
 
 
-class Sims:
+class OrderActions:
     """What may be asked about SIMs and orders."""
 
-    def __init__(self, house: House, conductor: Conductor) -> None:
+    def __init__(self, context: GatewayContext, executor: OrderExecutor) -> None:
         """Take the open house and who carries orders out."""
-        self._house, self._conductor = house, conductor
+        self._context, self._executor = context, executor
 
     def actions(self) -> dict[str, AsyncAction]:
         """Give every action by its name; those that only read are in `gateway.api.actions`."""
@@ -48,12 +48,12 @@ class Sims:
 
         Taking over what a host holds already (`adopt`) is an admin's right.
         """
-        if self._house.draining:
+        if self._context.draining:
             raise draining()
-        asked = read_wish(kind, given, self._house.settings, caller.name)
+        asked = read_wish(kind, given, self._context.settings, caller.name)
         if asked.request.adopt:
             need(caller.role, ADMIN)
-        outcome = await self._conductor.accept(client, key, asked)
+        outcome = await self._executor.accept(client, key, asked)
         if isinstance(outcome, OrderRefused):
             raise problem_of(outcome)
         state = str(OrderState.ACCEPTED)
@@ -63,10 +63,10 @@ class Sims:
 
     async def show_order(self, order_id: str) -> dict[str, Any]:
         """Tell an order with its steps."""
-        return await asyncio.to_thread(sim_inventory.show_order, self._house, {"id": order_id})
+        return await asyncio.to_thread(sim_inventory.show_order, self._context, {"id": order_id})
 
     async def _import(self, params: Params, caller: Caller) -> dict[str, Any]:
-        return await asyncio.to_thread(sim_inventory.import_sims, self._house, params, caller.name)
+        return await asyncio.to_thread(sim_inventory.import_sims, self._context, params, caller.name)
 
     async def _bulk(self, params: Params, caller: Caller) -> dict[str, Any]:
         """Accept many orders, each by itself: {rows: [{kind, iccid, ..., key}]} -> {results}."""
@@ -89,18 +89,18 @@ class Sims:
     async def _reconcile(self, params: Params, _caller: Caller) -> dict[str, Any]:
         """Compare settled cards with their hosts: {host, repair} -> {rows} of those that differ."""
         host = parameters.text_or_none(params, "host")
-        known = [each.name for each in self._house.settings.provisioning.hosts]
+        known = [each.name for each in self._context.settings.provisioning.hosts]
         if host is not None and host not in known:
             there = ", ".join(known) or "none"
             raise not_found("host.unknown", f"there is no host {str(host)[:64]!r}; there are: {there}")
-        differences = await self._conductor.reconcile(host, repair=parameters.flag(params, "repair"))
+        differences = await self._executor.reconcile(host, repair=parameters.flag(params, "repair"))
         return {"rows": msgspec.to_builtins(differences)}
 
     async def _retry(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        return await self._decided(await self._conductor.retry(sim_inventory.order_id(params.get("id"))))
+        return await self._decided(await self._executor.retry(sim_inventory.order_id(params.get("id"))))
 
     async def _cancel(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        return await self._decided(await self._conductor.cancel(sim_inventory.order_id(params.get("id"))))
+        return await self._decided(await self._executor.cancel(sim_inventory.order_id(params.get("id"))))
 
     async def _decided(self, outcome: Order | OrderRefused | None) -> dict[str, Any]:
         if outcome is None:
@@ -110,7 +110,7 @@ class Sims:
         return await self.show_order(str(outcome.id))
 
     async def _states(self, ids: list[int]) -> dict[str, str]:
-        rows = await asyncio.to_thread(self._house.read, lambda connection: queries.order_states(connection, ids))
+        rows = await asyncio.to_thread(self._context.read, lambda connection: queries.order_states(connection, ids))
         return {row["id"]: row["state"] for row in rows}
 
 
@@ -120,7 +120,7 @@ _ORDERED = (Kind.ACTIVATE, Kind.SUSPEND, Kind.RESUME, Kind.SWAP, Kind.TERMINATE)
 class _Ordering:
     """One kind of order as an action: {iccid, ..., key} -> {order, state, repeated}."""
 
-    def __init__(self, sims: Sims, kind: Kind) -> None:
+    def __init__(self, sims: OrderActions, kind: Kind) -> None:
         """Take where orders are accepted, and of which kind these are."""
         self._sims, self._kind = sims, kind
 

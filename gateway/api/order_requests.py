@@ -8,7 +8,7 @@ from gateway.settings import Settings
 from gateway.sims.accept_order import Asked
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import iccid, msisdn
-from provisioning.orders import Kind, OrderRefused, Request
+from provisioning.orders import Kind, OrderRefused, OrderRequest
 from provisioning.sim_lifecycle import SuspendReason
 
 MAX_REASON: Final = 64
@@ -24,7 +24,7 @@ FIELDS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 """What each kind of order must and may say besides the card; other kinds are not for people to ask."""
 
-_NAMES: Final = frozenset({"iccid", *Request.__struct_fields__})
+_NAMES: Final = frozenset({"iccid", *OrderRequest.__struct_fields__})
 _MISSING: Final = "order.field"
 
 
@@ -43,7 +43,7 @@ def read_wish(kind: Kind, given: Mapping[str, Any], settings: Settings, actor: s
     try:
         card = iccid(texts.pop("iccid"))
         said = {name: _READ[name](text, kind, settings) for name, text in texts.items()}
-        request = Request(**said, adopt=adopt)
+        request = OrderRequest(**said, adopt=adopt)
     except IdentifierInvalid as error:
         raise bad_request(error.code, str(error)) from None
     return Asked(kind, card, request, actor[:MAX_ACTOR])

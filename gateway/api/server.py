@@ -19,7 +19,7 @@ from gateway.api import openapi
 from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need, perform
 from gateway.api.connections import Listener
 from gateway.api.problems import Problem, bad_request, not_found
-from gateway.api.sms_actions import Texts
+from gateway.api.sms_actions import SmsActions
 from gateway.api.web_requests import (
     CALLER,
     MAX_BODY,
@@ -29,7 +29,7 @@ from gateway.api.web_requests import (
     read_json,
     read_object,
 )
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.metrics.registry import Metrics
 from gateway.privacy.access import CAUSES
 from gateway.store.errors import StoreError
@@ -52,9 +52,9 @@ class Server:
 
     def __init__(
         self,
-        house: House,
+        context: GatewayContext,
         metrics: Metrics,
-        texts: Texts,
+        texts: SmsActions,
         *,
         actions: Mapping[str, AsyncAction],
         routes: Sequence[web.RouteDef] = (),
@@ -65,7 +65,7 @@ class Server:
         alarm: Alarm = lambda _event, _fields: None,
     ) -> None:
         """Take what is served, and who is told of a failure of ours; nothing is bound before `start`."""
-        self._house, self._metrics, self._texts, self._actions = house, metrics, texts, actions
+        self._context, self._metrics, self._texts, self._actions = context, metrics, texts, actions
         self._routes, self._open_paths = routes, open_paths
         self._live, self._ready, self._status, self._alarm = live, ready, status, alarm
         self._listeners: list[Listener] = []
@@ -74,7 +74,7 @@ class Server:
 
     async def start(self) -> None:
         """Bind the TCP port and the Unix socket; OSError names what is taken."""
-        api = self._house.settings.api
+        api = self._context.settings.api
         self.port = await self._listen_tcp(api.listen.host, api.listen.port)
         await self._listen_unix(api.socket)
 
@@ -82,7 +82,7 @@ class Server:
         """Finish the requests at hand and unbind."""
         for listener in self._listeners:
             await listener.close()
-        path = self._house.settings.api.socket
+        path = self._context.settings.api.socket
         if self._bound is not None and _identity(path) == self._bound:  # and not somebody else's, put there since
             path.unlink(missing_ok=True)
 
@@ -140,7 +140,7 @@ class Server:
         if near and not request.path.startswith("/v1/"):
             return await handler(request)
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        token = next((token for token in self._house.settings.api.tokens if token.token.matches(given)), None)
+        token = next((token for token in self._context.settings.api.tokens if token.token.matches(given)), None)
         if scheme.lower() != "bearer" or token is None:
             detail = "give one of api.tokens as `Authorization: Bearer ...`"
             raise Problem(HTTPStatus.UNAUTHORIZED, "token.missing", detail)
@@ -189,7 +189,7 @@ class Server:
             raise not_found("action.unknown", f"there is no action {name!r}")
         need(caller.role, action.role)
         params = await _params(request)
-        return json_response(await asyncio.to_thread(perform, action, self._house, params, caller))
+        return json_response(await asyncio.to_thread(perform, action, self._context, params, caller))
 
 
 def _unix_listener(path: Path) -> socket.socket:

@@ -10,20 +10,20 @@ from gateway.api import parameters
 from gateway.api.actions import MAX_ROWS, OPERATOR, VIEWER, AsyncAction, Caller, Params
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.charging import queries as charging_queries
-from gateway.charging.gy.reauth_abort import Clients, Demand
+from gateway.charging.gy.reauth_abort import SessionCommand, SessionRequests
 from gateway.charging.session import Session
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.store.fitting import LONGEST_INDEXED, misfit
 from gateway.subscribers import queries as subscriber_queries
 
 
-class Sessions:
+class SessionActions:
     """What may be asked about credit-control sessions."""
 
-    def __init__(self, house: House, clients: Clients | None) -> None:
+    def __init__(self, context: GatewayContext, session_requests: SessionRequests | None) -> None:
         """Take the open house and the way to the sessions' clients; there is none where Diameter is not configured."""
-        self._house, self._clients = house, clients
+        self._context, self._session_requests = context, session_requests
 
     def actions(self) -> dict[str, AsyncAction]:
         """Give every action by its name."""
@@ -46,7 +46,7 @@ class Sessions:
                 raise not_found("subscriber.unknown", "no subscriber has this number now")
             return charging_queries.latest(connection, limit, closed=closed, subscriber_id=owner, peer=peer)
 
-        rows = await asyncio.to_thread(self._house.read, look)
+        rows = await asyncio.to_thread(self._context.read, look)
         return {"rows": [_for(caller.role, row) for row in rows]}
 
     async def show(self, params: Params, caller: Caller) -> dict[str, Any]:
@@ -57,28 +57,28 @@ class Sessions:
             session = charging_queries.find(connection, name)
             return None if session is None else charging_queries.show(connection, session)
 
-        found = await asyncio.to_thread(self._house.read, look)
+        found = await asyncio.to_thread(self._context.read, look)
         if found is None:
             raise not_found("session.unknown", "there is no session with this Session-Id or number")
         return _for(caller.role, found)
 
     async def reauthorise(self, params: Params, _caller: Caller) -> dict[str, Any]:
         """Have a session reported now: {id} -> {id, session_id, request, result, result_code, detail, closed}."""
-        return await self._ask(Demand.REAUTHORISE, _name(params))
+        return await self._ask(SessionCommand.REAUTHORISE, _name(params))
 
     async def abort(self, params: Params, _caller: Caller) -> dict[str, Any]:
         """Have a session ended: {id}, answered as `reauthorise` is."""
-        return await self._ask(Demand.ABORT, _name(params))
+        return await self._ask(SessionCommand.ABORT, _name(params))
 
-    async def _ask(self, demand: Demand, name: str) -> dict[str, Any]:
-        if self._clients is None:
+    async def _ask(self, demand: SessionCommand, name: str) -> dict[str, Any]:
+        if self._session_requests is None:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "diameter.absent", "this gateway speaks no Diameter")
-        session: Session | None = await asyncio.to_thread(self._house.read, lambda c: charging_queries.find(c, name))
+        session: Session | None = await asyncio.to_thread(self._context.read, lambda c: charging_queries.find(c, name))
         if session is None:
             raise not_found("session.unknown", "there is no session with this Session-Id or number")
         if session.closed_at is not None:
             raise conflict("session.closed", "this session is over; there is nobody to ask")
-        reply = await self._clients.ask(demand, session)
+        reply = await self._session_requests.ask(demand, session)
         return {
             "id": str(session.id),
             "session_id": session.session_id,

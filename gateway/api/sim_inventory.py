@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from gateway.api import parameters
 from gateway.api.problems import bad_request, not_found
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
 from gateway.sims.bulk_import import Imported, ImportSim, Reader
@@ -16,7 +16,7 @@ from gateway.store.errors import StoreError
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import iccid
 from provisioning.orders import OrderState
-from provisioning.sim_lifecycle import State
+from provisioning.sim_lifecycle import SimState
 
 MAX_ROWS = 5000
 """Rows of one import call."""
@@ -25,7 +25,7 @@ MAX_PAGE = 1000
 Params = Mapping[str, Any]
 
 
-def import_sims(house: House, params: Params, actor: str = "") -> dict[str, Any]:
+def import_sims(context: GatewayContext, params: Params, actor: str = "") -> dict[str, Any]:
     """Take cards in, each row by itself: {rows: [{iccid, imsi, ki, opc, eid}]} -> {results: [{outcome, message}]}.
 
     `actor` is who history names; without one it is this process's user.
@@ -34,7 +34,7 @@ def import_sims(house: House, params: Params, actor: str = "") -> dict[str, Any]
     if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(map(is_row, rows)):
         raise bad_request("import.rows", f"rows: give a list of at most {MAX_ROWS} objects of texts")
     first = parameters.whole(params, "first_line", 1, parameters.MAX_ID)
-    reader, hosts = Reader(house.sealer), house.settings.provisioning.host_of
+    reader, hosts = Reader(context.sealer), context.settings.provisioning.host_of
     results: list[Imported | None] = []
     units = []
     for line, row in enumerate(rows, first):
@@ -44,56 +44,56 @@ def import_sims(house: House, params: Params, actor: str = "") -> dict[str, Any]
             results.append(Imported("refused", str(error)))
         else:
             results.append(None)
-            units.append(ImportSim(checked, house.sealer, hosts, actor or f"local:{os.getuid()}"))
-    done = iter(house.run_all(units))
+            units.append(ImportSim(checked, context.sealer, hosts, actor or f"local:{os.getuid()}"))
+    done = iter(context.run_all(units))
     return {"results": [_told(next(done) if result is None else result) for result in results]}
 
 
-def list_sims(house: House, params: Params) -> dict[str, Any]:
+def list_sims(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Tell of cards in the order of their ICCIDs: {after, limit, state} -> {rows, next}; `next` is None on the last page."""
-    limit, state = parameters.limit(params, 20, MAX_PAGE), _state(params, [str(state) for state in State])
+    limit, state = parameters.limit(params, 20, MAX_PAGE), _state(params, [str(state) for state in SimState])
     after = parameters.text_or_none(params, "after") or ""
-    rows = house.read(lambda connection: queries.list_sims(connection, after, limit, state))
+    rows = context.read(lambda connection: queries.list_sims(connection, after, limit, state))
     return {"rows": rows, "next": rows[-1]["iccid"] if len(rows) == limit else None}
 
 
-def show_sim(house: House, params: Params) -> dict[str, Any]:
+def show_sim(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Tell a card: {iccid}."""
-    return _card(house, params, queries.show_sim)
+    return _card(context, params, queries.show_sim)
 
 
-def sim_history(house: House, params: Params) -> dict[str, Any]:
+def sim_history(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Tell what happened to a card: {iccid} -> {iccid, rows}."""
 
     def look(connection: Connection, card: str) -> dict[str, Any] | None:
         known = queries.show_sim(connection, card)
         return None if known is None else {"iccid": card, "rows": queries.history(connection, card)}
 
-    return _card(house, params, look)
+    return _card(context, params, look)
 
 
-def list_orders(house: House, params: Params) -> dict[str, Any]:
+def list_orders(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Tell of orders, the newest first: {limit, state} -> {rows}."""
     limit, state = parameters.limit(params, 20, MAX_PAGE), _state(params, [str(state) for state in OrderState])
-    return {"rows": house.read(lambda connection: queries.list_orders(connection, limit, state))}
+    return {"rows": context.read(lambda connection: queries.list_orders(connection, limit, state))}
 
 
-def show_order(house: House, params: Params) -> dict[str, Any]:
+def show_order(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Tell an order with its steps: {id}."""
     number = order_id(params.get("id"))
-    found: dict[str, Any] | None = house.read(lambda connection: queries.show_order(connection, number))
+    found: dict[str, Any] | None = context.read(lambda connection: queries.show_order(connection, number))
     if found is None:
         raise not_found("order.unknown", "there is no order with this id")
     return found
 
 
-def order_states(house: House, params: Params) -> dict[str, Any]:
+def order_states(context: GatewayContext, params: Params) -> dict[str, Any]:
     """Tell how many orders stand: {ids} -> {rows: [{id, state, error}]}; an unknown one is left out."""
     ids = params.get("ids")
     if not isinstance(ids, list) or len(ids) > MAX_PAGE:
         raise bad_request("order.ids", f"ids: give a list of at most {MAX_PAGE} ids")
     numbers = [order_id(text) for text in ids]
-    return {"rows": house.read(lambda connection: queries.order_states(connection, numbers))}
+    return {"rows": context.read(lambda connection: queries.order_states(connection, numbers))}
 
 
 def order_id(text: object) -> int:
@@ -101,12 +101,14 @@ def order_id(text: object) -> int:
     return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
-def _card(house: House, params: Params, look: Callable[[Connection, str], dict[str, Any] | None]) -> dict[str, Any]:
+def _card(
+    context: GatewayContext, params: Params, look: Callable[[Connection, str], dict[str, Any] | None]
+) -> dict[str, Any]:
     try:
         card = iccid(parameters.text_or_none(params, "iccid") or "")
     except IdentifierInvalid as error:
         raise bad_request(error.code, str(error)) from None
-    found: dict[str, Any] | None = house.read(lambda connection: look(connection, card))
+    found: dict[str, Any] | None = context.read(lambda connection: look(connection, card))
     if found is None:
         raise not_found("sim.unknown", "this card is not in the inventory; take it in by `tpo sim import`")
     return found

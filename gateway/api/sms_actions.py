@@ -10,11 +10,11 @@ from gateway.api import parameters
 from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, Params, need
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.api.times import since
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.queries import latest, show
 from gateway.messaging.submit import Draft, Refusal
-from gateway.messaging.texts import State
+from gateway.messaging.texts import TextState
 from protocols.errors import LocalProtocolError
 
 MAX_TEXTS = 1000
@@ -24,12 +24,12 @@ MAX_BODY = 39_015
 FIELDS = {"from", "to", "text", "reference", "registered_delivery", "validity"}
 
 
-class Texts:
+class SmsActions:
     """What may be asked about texts."""
 
-    def __init__(self, house: House, exchange: Exchange) -> None:
+    def __init__(self, context: GatewayContext, exchange: Exchange) -> None:
         """Take the open house and its exchange."""
-        self._house, self._exchange = house, exchange
+        self._context, self._exchange = context, exchange
 
     def actions(self) -> dict[str, AsyncAction]:
         """Give what `tpo sms` and `tpo link` ask for, by name."""
@@ -43,7 +43,7 @@ class Texts:
 
     async def send(self, client: str, given: list[Any]) -> list[dict[str, Any]]:
         """Accept texts, all or none: [{id, reference, state}] in their order; Problem says which is at fault."""
-        if self._house.draining:
+        if self._context.draining:
             raise draining()
         if not 0 < len(given) <= MAX_TEXTS:
             raise bad_request("sms.batch", f"give 1 to {MAX_TEXTS} texts")
@@ -64,7 +64,7 @@ class Texts:
         number = int(text_id) if text_id.isascii() and text_id.isdigit() and len(text_id) < 19 else 0
 
         def look() -> dict[str, Any] | None:
-            with self._house.reading() as connection:
+            with self._context.reading() as connection:
                 return show(connection, number)
 
         found = await asyncio.to_thread(look)
@@ -76,7 +76,7 @@ class Texts:
         """Tell the latest texts."""
 
         def look() -> list[dict[str, Any]]:
-            with self._house.reading() as connection:
+            with self._context.reading() as connection:
                 return latest(connection, limit, state)
 
         return {"rows": await asyncio.to_thread(look)}
@@ -105,7 +105,7 @@ class Texts:
         return await self.show(parameters.text_or_none(params, "id") or "")
 
     async def _list_some(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        state = parameters.choice(params, "state", State)
+        state = parameters.choice(params, "state", TextState)
         return await self.list(parameters.limit(params, 20, MAX_TEXTS), state)
 
     async def _list_links(self, _params: Params, _caller: Caller) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Texts:
             parts = self._exchange.count_parts(body)
         except LocalProtocolError as error:
             raise bad_request("sms.text", f"{where}.text: {error}") from None
-        most = self._house.settings.messaging.max_parts
+        most = self._context.settings.messaging.max_parts
         if parts > most:
             raise bad_request("sms.text", f"{where}.text: takes {parts} parts, more than messaging.max_parts = {most}")
         return Draft(
@@ -141,19 +141,19 @@ class Texts:
             destination=_address(f"{where}.to", destination, sender=False),
             body=body,
             parts=parts,
-            valid_until=self._house.clock() + self._validity(where, item) * 1_000_000,
+            valid_until=self._context.clock() + self._validity(where, item) * 1_000_000,
             registered_delivery=self._registered(where, item),
             reference=_reference(where, item),
         )
 
     def _validity(self, where: str, item: dict[str, Any]) -> int:
-        seconds = item.get("validity", self._house.settings.messaging.validity)
+        seconds = item.get("validity", self._context.settings.messaging.validity)
         if not isinstance(seconds, int) or isinstance(seconds, bool) or not 60 <= seconds <= 30 * 86_400:
             raise bad_request("sms.validity", f"{where}.validity: give seconds, from 60 to 2592000")
         return seconds
 
     def _registered(self, where: str, item: dict[str, Any]) -> int:
-        wanted = item.get("registered_delivery", self._house.settings.messaging.receipts)
+        wanted = item.get("registered_delivery", self._context.settings.messaging.receipts)
         if not isinstance(wanted, bool):
             raise bad_request("sms.registered_delivery", f"{where}.registered_delivery: give true or false")
         return int(wanted)

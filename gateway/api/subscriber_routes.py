@@ -8,13 +8,13 @@ from aiohttp import web
 
 from gateway.api import actions
 from gateway.api.actions import OPERATOR, VIEWER
-from gateway.api.order_actions import Sims, read_key
+from gateway.api.order_actions import OrderActions, read_key
 from gateway.api.order_requests import read_kind
 from gateway.api.problems import bad_request, not_found
 from gateway.api.web_requests import caller_of, json_response, read_body, read_object
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.sims.host_runtime import callback_secret
-from gateway.sims.order_executor import Conductor
+from gateway.sims.order_executor import OrderExecutor
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
 
@@ -24,12 +24,12 @@ LISTENER = "/v1/hosts/"
 """Where hosts call back: a secret in the path stands for a token."""
 
 
-class Customers:
+class SubscriberRoutes:
     """The part of the HTTP interface that is about SIMs and their customers."""
 
-    def __init__(self, house: House, sims: Sims, conductor: Conductor) -> None:
+    def __init__(self, context: GatewayContext, sims: OrderActions, executor: OrderExecutor) -> None:
         """Take the open house, where orders are accepted, and whom a callback concerns."""
-        self._house, self._sims, self._conductor = house, sims, conductor
+        self._context, self._sims, self._executor = context, sims, executor
 
     def routes(self) -> list[web.RouteDef]:
         """Give every route."""
@@ -62,7 +62,7 @@ class Customers:
             detail = "give an object with amount, currency and, unless the key is the payment's reference, reference"
             raise bad_request("topup.invalid", detail)
         params = {"reference": key, **given, "number": request.match_info["msisdn"], "key": key}
-        return json_response(await asyncio.to_thread(actions.top_up, self._house, params, caller))
+        return json_response(await asyncio.to_thread(actions.top_up, self._context, params, caller))
 
     async def _get_subscriber(self, request: web.Request) -> web.Response:
         caller = caller_of(request, VIEWER)
@@ -70,7 +70,9 @@ class Customers:
             number = msisdn(request.match_info["msisdn"])
         except IdentifierInvalid as error:
             raise bad_request(error.code, str(error)) from None
-        return json_response(await asyncio.to_thread(actions.show_subscriber, self._house, {"number": number}, caller))
+        return json_response(
+            await asyncio.to_thread(actions.show_subscriber, self._context, {"number": number}, caller)
+        )
 
     async def _get_causes(self, request: web.Request) -> web.Response:
         caller_of(request, VIEWER)
@@ -83,18 +85,18 @@ class Customers:
                 "number": cause.number or None,
                 "open": cause.open,
             }
-            for cause in self._house.settings.causes.values()
+            for cause in self._context.settings.causes.values()
         ]
         return json_response({"causes": causes})
 
     async def _post_callback(self, request: web.Request) -> web.Response:
         """Take a hint of a host; nothing of it is read before its secret is seen to be right (TMF640 listener: 201)."""
         name, secret = request.match_info["name"], request.match_info["secret"]
-        known = any(host.name == name and host.callback for host in self._house.settings.provisioning.hosts)
-        right = callback_secret(self._house, name).encode()
+        known = any(host.name == name and host.callback for host in self._context.settings.provisioning.hosts)
+        right = callback_secret(self._context, name).encode()
         if not hmac.compare_digest(secret.encode(errors="surrogatepass"), right) or not known:
             raise not_found("http.404", HTTPStatus.NOT_FOUND.phrase)
-        self._conductor.hint(name, await read_body(request, MAX_CALLBACK, "callback.size"))
+        self._executor.hint(name, await read_body(request, MAX_CALLBACK, "callback.size"))
         return web.Response(status=HTTPStatus.CREATED)
 
 

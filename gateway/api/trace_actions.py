@@ -12,17 +12,17 @@ from sqlalchemy import Connection, or_, select
 from gateway.api import parameters
 from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, Caller, Params, need
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.messaging.exchange import Exchange
 from gateway.privacy.masks import mask
-from gateway.sims.order_executor import Conductor
+from gateway.sims.order_executor import OrderExecutor
 from gateway.store.tables import lines, sims
 from gateway.subscribers.queries import find
 from gateway.tracing.files import FileRefused
 from gateway.tracing.masking import header_only
 from gateway.tracing.matching import ByName, ByNumbers, Matching
-from gateway.tracing.traces import MAX_LINES, MAX_SECONDS, Asked, Line, TooMany, Trace, Traces
+from gateway.tracing.traces import MAX_LINES, MAX_SECONDS, Asked, TooMany, Trace, TraceLine, Traces
 from gateway.tracing.undecodable import Undecodable, Unread
 from protocols.diameter.node import Node
 from provisioning.errors import IdentifierInvalid
@@ -36,16 +36,16 @@ class TraceActions:
 
     def __init__(
         self,
-        house: House,
+        context: GatewayContext,
         traces: Traces,
         unread: Undecodable,
         exchange: Exchange,
-        conductor: Conductor,
+        executor: OrderExecutor,
         node: Node | None,
     ) -> None:
         """Take what keeps the traces, and what knows the names that there are."""
-        self._house, self._traces, self._unread = house, traces, unread
-        self._exchange, self._conductor, self._node = exchange, conductor, node
+        self._context, self._traces, self._unread = context, traces, unread
+        self._exchange, self._executor, self._node = exchange, executor, node
 
     def actions(self) -> dict[str, AsyncAction]:
         """Give what `tpo trace` asks for, by name."""
@@ -120,13 +120,13 @@ class TraceActions:
             if value.casefold() not in {name.casefold() for name in names}:
                 raise not_found("trace.link", f"there is no link, peer or host {value}; there are: {', '.join(names)}")
             return ByName(value), True
-        numbers = await asyncio.to_thread(self._house.read, lambda connection: _numbers(connection, value))
+        numbers = await asyncio.to_thread(self._context.read, lambda connection: _numbers(connection, value))
         forms = {form for number in {value, *numbers} for form in _forms(number)}
         return ByNumbers(forms), bool(numbers)
 
     def _names(self) -> list[str]:
         peers = [peer.identity for peer in self._node.peers_state()] if self._node is not None else []
-        return list(dict.fromkeys([*self._exchange.links(), *peers, *self._conductor.hosts]))
+        return list(dict.fromkeys([*self._exchange.links(), *peers, *self._executor.hosts]))
 
 
 def _subject(params: Params) -> tuple[str, str]:
@@ -177,7 +177,7 @@ def _told(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: TraceLine) -> dict[str, Any]:
     return {
         "number": line.number,
         "at": rfc3339(line.at),

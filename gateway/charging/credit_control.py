@@ -5,24 +5,24 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from gateway.charging.decide import Decision, State, decide
+from gateway.charging.decide import ChargingState, Decision, decide
 from gateway.charging.gy import cca
-from gateway.charging.held_reports import Room, hold_back
+from gateway.charging.held_reports import ReviewCapacity, hold_back
 from gateway.charging.quota import UsageRecord
 from gateway.charging.request import INITIAL, ChargingRequest
-from gateway.charging.session import AnswerShelf, Session, SessionShelf, StoredAnswer
+from gateway.charging.session import AnswerRows, Session, SessionRows, StoredAnswer
 from gateway.charging.tariff import Tariff
-from gateway.events.outbox import RATED, Event, OutboxShelf
+from gateway.events.outbox import RATED, Event, OutboxRows
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import WalletShelf
+from gateway.ledger.wallets import WalletRows
 from gateway.store import tables
-from gateway.store.batch import Batch, Shelf
-from gateway.subscribers.identifier_history import IMSI, MSISDN, LineShelf
-from gateway.subscribers.profiles import ProfileShelf
+from gateway.store.batch import Batch, RowSet
+from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
+from gateway.subscribers.profiles import ProfileRows
 
 
-class Answer(msgspec.Struct, gc=False):
+class CreditControlResult(msgspec.Struct, gc=False):
     """What the lane gives back: the answer's body, its Result-Code, whether it is a repeat, and what to raise an alarm for."""
 
     body: bytes
@@ -31,103 +31,103 @@ class Answer(msgspec.Struct, gc=False):
     repeated: bool = False
 
 
-class Desk(msgspec.Struct):
+class ChargingPolicy(msgspec.Struct):
     """What every request is decided with. `rated` turns a usage record into the event that tells of it."""
 
     tariff: Tariff
     books: Books
     rated: Callable[[UsageRecord], Event]
-    room: Room
+    room: ReviewCapacity
 
     def book(self, batch: Batch, entries: Iterable[Entry], usage: Iterable[UsageRecord]) -> None:
         """Put journal entries, usage records and the events that tell of them with the batch."""
         self.books.post(batch, entries)
-        rated = batch.shelf(OutboxShelf)
+        rated = batch.row_set(OutboxRows)
         for record in usage:
             batch.add(tables.usage, record.row())
             rated.collect(batch, RATED, self.rated(record))
 
 
-class CreditControl:
+class CreditControlUnit:
     """One Credit-Control-Request on its way through the lane."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (LineShelf, SessionShelf, WalletShelf, ProfileShelf)
-    __slots__ = ("_desk", "_owner", "request")
+    touches: ClassVar[tuple[type, ...]] = (IdentifierRows, SessionRows, WalletRows, ProfileRows)
+    __slots__ = ("_owner", "_policy", "request")
 
-    def __init__(self, desk: Desk, request: ChargingRequest) -> None:
+    def __init__(self, policy: ChargingPolicy, request: ChargingRequest) -> None:
         """Take the desk and the request as it was read."""
-        self._desk, self.request = desk, request
+        self._policy, self.request = policy, request
         self._owner: int | None = None
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the numbers and the session, then the subscriber whom they lead to."""
         request = self.request
-        if isinstance(shelf, LineShelf):
+        if isinstance(row_set, IdentifierRows):
             return [number for number in (request.imsi, request.msisdn) if number]
-        if isinstance(shelf, SessionShelf):
+        if isinstance(row_set, SessionRows):
             return (request.session_id,)
-        if isinstance(shelf, WalletShelf):
+        if isinstance(row_set, WalletRows):
             self._owner = self._find_owner(batch)
-        if isinstance(shelf, (WalletShelf, ProfileShelf)):
+        if isinstance(row_set, (WalletRows, ProfileRows)):
             return () if self._owner is None else (self._owner,)
         return ()
 
-    def decide(self, batch: Batch) -> Answer:
+    def decide(self, batch: Batch) -> CreditControlResult:
         """Give a repeat its old answer; decide anything else and book what follows."""
-        session = batch.shelf(SessionShelf).get(self.request.session_id)
+        session = batch.row_set(SessionRows).get(self.request.session_id)
         if session is not None:
             repeat = self._repeat(batch, session)
             if repeat is not None:
                 return repeat
         owner = session.subscriber_id if session is not None else self._owner
-        state = State(
+        state = ChargingState(
             session,
-            batch.shelf(WalletShelf).get(owner) if owner is not None else None,
-            batch.shelf(ProfileShelf).get(owner) if owner is not None else None,
+            batch.row_set(WalletRows).get(owner) if owner is not None else None,
+            batch.row_set(ProfileRows).get(owner) if owner is not None else None,
         )
-        decision = decide(state, self.request, self._desk.tariff, batch.now, batch.node.id, batch.take_id)
-        body = cca.body(decision, self.request, self._desk.tariff.terms)
+        decision = decide(state, self.request, self._policy.tariff, batch.now, batch.node.id, batch.take_id)
+        body = cca.body(decision, self.request, self._policy.tariff.terms)
         if decision.session is not None:
             self._book(batch, decision, decision.session, body)
         foreign = session is not None and session.origin_host != self.request.origin_host
         payer = None if foreign else owner
-        if decision.held and not hold_back(batch, self._desk.room, self.request, decision.held, payer):
+        if decision.held and not hold_back(batch, self._policy.room, self.request, decision.held, payer):
             decision.alarms.append("charging.review.full")
-        return Answer(body, decision.result_code, self._alarms(batch, decision))
+        return CreditControlResult(body, decision.result_code, self._alarms(batch, decision))
 
     def _find_owner(self, batch: Batch) -> int | None:
         """A session keeps its subscriber; else the IMSI tells, and the E.164 number where there is none."""
-        session = batch.shelf(SessionShelf).get(self.request.session_id)
+        session = batch.row_set(SessionRows).get(self.request.session_id)
         return session.subscriber_id if session is not None else self._owner_by_number(batch)
 
     def _owner_by_number(self, batch: Batch) -> int | None:
-        lines, request = batch.shelf(LineShelf), self.request
+        lines, request = batch.row_set(IdentifierRows), self.request
         if request.imsi:
             return lines.owner(IMSI, request.imsi, request.as_of)
         return lines.owner(MSISDN, request.msisdn, request.as_of) if request.msisdn else None
 
-    def _repeat(self, batch: Batch, session: Session) -> Answer | None:
+    def _repeat(self, batch: Batch, session: Session) -> CreditControlResult | None:
         request = self.request
         if request.request_number > session.last_number and request.request_type != INITIAL:
             return None
         if session.origin_host != request.origin_host:
             return None
-        known = batch.shelf(AnswerShelf).find(
+        known = batch.row_set(AnswerRows).find(
             batch.connection, session.id, request.request_type, request.request_number
         )
         if known is None:
             return None
         alarms = [] if known.digest == request.digest else ["charging.answer.mismatch"]
-        return Answer(known.body, 0, alarms, repeated=True)
+        return CreditControlResult(known.body, 0, alarms, repeated=True)
 
     def _book(self, batch: Batch, decision: Decision, session: Session, body: bytes) -> None:
         request = self.request
         if session.fresh:
-            batch.shelf(SessionShelf).add(session)
-        self._desk.book(batch, decision.entries, decision.usage)
+            batch.row_set(SessionRows).add(session)
+        self._policy.book(batch, decision.entries, decision.usage)
         key = (session.id, request.request_type, request.request_number)
-        batch.shelf(AnswerShelf).rows[key] = StoredAnswer(body, request.digest)
+        batch.row_set(AnswerRows).rows[key] = StoredAnswer(body, request.digest)
         batch.add(tables.answers, (*key, request.digest, body))
 
     def _alarms(self, batch: Batch, decision: Decision) -> list[str]:
@@ -137,7 +137,7 @@ class CreditControl:
             alarms.append("charging.usage.inconsistent")
         if decision.session is None:
             return alarms
-        lines, request = batch.shelf(LineShelf), self.request
+        lines, request = batch.row_set(IdentifierRows), self.request
         for kind, number in ((IMSI, request.imsi), (MSISDN, request.msisdn)):
             if number and lines.owner(kind, number, request.as_of) != decision.session.subscriber_id:
                 alarms.append("charging.subscriber.mismatch")

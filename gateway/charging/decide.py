@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from gateway.charging.held_reports import FOREIGN_SESSION, NO_PRICE, NO_SUBSCRIBER, HeldReport
-from gateway.charging.quota import ACTIVE, Case, Quota, UsageRecord
+from gateway.charging.quota import ACTIVE, CreditControlRun, Quota, UsageRecord
 from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Item, Traffic
 from gateway.charging.session import Session, give_back_covered
 from gateway.charging.tariff import Tariff
@@ -21,7 +21,7 @@ from gateway.subscribers.profiles import Profile
 from protocols.diameter.errors import ResultCode
 
 
-class Result(msgspec.Struct, frozen=True):
+class ItemResult(msgspec.Struct, frozen=True):
     """What became of one item: its Result-Code and, where quota was given, how much."""
 
     item: Item
@@ -34,7 +34,7 @@ class Decision(msgspec.Struct):
 
     result_code: int
     message: str = ""
-    results: list[Result] = []
+    results: list[ItemResult] = []
     session: Session | None = None
     entries: list[Entry] = []
     usage: list[UsageRecord] = []
@@ -43,7 +43,7 @@ class Decision(msgspec.Struct):
     """Reported units that are neither charged nor lost: somebody has to look at them."""
 
 
-class State(msgspec.Struct):
+class ChargingState(msgspec.Struct):
     """What a request is decided on: the session if it is known, and the subscriber's wallet and profile if they are."""
 
     session: Session | None
@@ -52,7 +52,7 @@ class State(msgspec.Struct):
 
 
 def decide(
-    state: State, request: ChargingRequest, tariff: Tariff, now: int, node: int, take_id: Callable[[], int]
+    state: ChargingState, request: ChargingRequest, tariff: Tariff, now: int, node: int, take_id: Callable[[], int]
 ) -> Decision:
     """Decide a request that was not answered before; `now` in microseconds, `node` is this gateway's number."""
     session, wallet, profile = state.session, state.wallet, state.profile
@@ -79,7 +79,7 @@ def decide(
         plan = Plan("", "", wallet.currency, FREE, FREE, FREE)
     if session is None:
         session = _open(request, wallet, now, node, take_id())
-    return _serve(Case(request, session, wallet, profile, plan, tariff, now, take_id), node)
+    return _serve(CreditControlRun(request, session, wallet, profile, plan, tariff, now, take_id), node)
 
 
 def _held_back(refusal: Decision, request: ChargingRequest, reason: str, *alarms: str) -> Decision:
@@ -100,7 +100,7 @@ def _help_anybody(request: ChargingRequest, tariff: Tariff) -> Decision:
     for item in request.items:
         ended = item.requested is None or request.request_type == TERMINATION
         units = tariff.terms.wanted(request.service, item.requested or 0)
-        results.append(Result(item, ResultCode.DIAMETER_SUCCESS, None if ended else Quota(units, final=False)))
+        results.append(ItemResult(item, ResultCode.DIAMETER_SUCCESS, None if ended else Quota(units, final=False)))
     return Decision(_command_result(results), "", results)
 
 
@@ -135,7 +135,7 @@ def _open(request: ChargingRequest, wallet: Wallet, now: int, node: int, session
     )
 
 
-def _serve(case: Case, node: int) -> Decision:
+def _serve(case: CreditControlRun, node: int) -> Decision:
     request, session = case.request, case.session
     balance = case.wallet.balance
     reports = [(item, case.review(item)) for item in request.items]
@@ -163,26 +163,26 @@ def _serve(case: Case, node: int) -> Decision:
     )
 
 
-def _answer_item(case: Case, item: Item) -> Result:
+def _answer_item(case: CreditControlRun, item: Item) -> ItemResult:
     if item.requested is None or (case.session.terminated and case.request.request_type != EVENT):
-        return Result(item, _spent(case, item))
+        return ItemResult(item, _spent(case, item))
     if case.wallet.status != ACTIVE and case.traffic is not Traffic.EMERGENCY:
-        return Result(item, ResultCode.DIAMETER_END_USER_SERVICE_DENIED)
+        return ItemResult(item, ResultCode.DIAMETER_END_USER_SERVICE_DENIED)
     if case.request.request_type == EVENT and not case.could_be_wanted(item, item.requested):
-        return Result(item, ResultCode.DIAMETER_RATING_FAILED)
+        return ItemResult(item, ResultCode.DIAMETER_RATING_FAILED)
     quota = case.debit(item) if case.request.request_type == EVENT else case.grant(item)
     if quota is None:
-        return Result(item, ResultCode.DIAMETER_CREDIT_LIMIT_REACHED)
-    return Result(item, ResultCode.DIAMETER_SUCCESS, quota)
+        return ItemResult(item, ResultCode.DIAMETER_CREDIT_LIMIT_REACHED)
+    return ItemResult(item, ResultCode.DIAMETER_SUCCESS, quota)
 
 
-def _spent(case: Case, item: Item) -> int:
+def _spent(case: CreditControlRun, item: Item) -> int:
     """Answer an item that only reports: 4012 tells a client in mid-session that its usage outran the wallet."""
     overdrawn = bool(item.used) and case.wallet.available < 0 and case.request.request_type == UPDATE
     return ResultCode.DIAMETER_CREDIT_LIMIT_REACHED if overdrawn else ResultCode.DIAMETER_SUCCESS
 
 
-def _command_result(results: list[Result]) -> int:
+def _command_result(results: list[ItemResult]) -> int:
     """Give the command's Result-Code: success while each item speaks for itself, the item's own where there is no MSCC."""
     for result in results:
         if result.item.command_level:

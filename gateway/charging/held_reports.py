@@ -35,7 +35,7 @@ class HeldReport(msgspec.Struct, frozen=True):
     units: int
 
 
-class Room:
+class ReviewCapacity:
     """How many reports may still be held: whoever sends what nobody can book must not fill the disk.
 
     The table is counted once, and again at most each minute while it is full. Used by the lane's thread alone.
@@ -60,7 +60,7 @@ class Room:
 
 
 def hold_back(
-    batch: Batch, room: Room, request: ChargingRequest, reports: list[HeldReport], subscriber_id: int | None
+    batch: Batch, room: ReviewCapacity, request: ChargingRequest, reports: list[HeldReport], subscriber_id: int | None
 ) -> bool:
     """Write held reports; one that is held already, since the client sent it again, is not held twice. False: no room."""
     connection = batch.connection

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from gateway.charging.session import Grant, Group, Session, SessionShelf
+from gateway.charging.session import Grant, Group, Session, SessionRows
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
 from gateway.store.tables import lines, nodes, sessions, wallets
@@ -92,9 +92,9 @@ def _load(connection: Connection, session_ids: Iterable[str]) -> list[Session]:
     wanted = set(session_ids)
     if not wanted:
         return []
-    shelf = SessionShelf()
-    shelf.load(connection, wanted)
-    return sorted(shelf.rows.values(), key=lambda session: session.id)
+    row_set = SessionRows()
+    row_set.load(connection, wanted)
+    return sorted(row_set.rows.values(), key=lambda session: session.id)
 
 
 def _numbers(connection: Connection, owners: set[int]) -> dict[int, str]:

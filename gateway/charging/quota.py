@@ -50,7 +50,7 @@ class Quota(msgspec.Struct, frozen=True, gc=False):
     final: bool
 
 
-class Case:
+class CreditControlRun:
     """The state that one request is decided on, and what came of it: journal entries, usage records, and reports held back."""
 
     def __init__(

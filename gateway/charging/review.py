@@ -6,17 +6,17 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import Connection, select, update
 
-from gateway.charging.credit_control import Desk
+from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.held_reports import BOOKED, DROPPED, OPEN
-from gateway.charging.quota import Case
+from gateway.charging.quota import CreditControlRun
 from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
-from gateway.charging.session import Session, SessionShelf
+from gateway.charging.session import Session, SessionRows
 from gateway.events.times import rfc3339
-from gateway.ledger.wallets import Wallet, WalletShelf
-from gateway.store.batch import Batch, Shelf
+from gateway.ledger.wallets import Wallet, WalletRows
+from gateway.store.batch import Batch, RowSet
 from gateway.store.tables import held_reports
-from gateway.subscribers.identifier_history import IMSI, MSISDN, LineShelf
-from gateway.subscribers.profiles import ProfileShelf
+from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
+from gateway.subscribers.profiles import ProfileRows
 
 LARGEST: Final = (1 << 63) - 1
 """The largest number of units that a usage record can say."""
@@ -90,7 +90,7 @@ def read(connection: Connection, *, after: int, limit: int, decided: bool) -> li
     ]
 
 
-class HeldReportShelf(Shelf[int, Any]):
+class HeldReportRows(RowSet[int, Any]):
     """The held reports that a batch decides on, by id, locked before anything else."""
 
     rank: ClassVar[int] = 5
@@ -106,18 +106,18 @@ class _Decide:
     """A decision on one open report."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (HeldReportShelf,)
+    touches: ClassVar[tuple[type, ...]] = (HeldReportRows,)
 
     def __init__(self, report_id: int, actor: str, note: str) -> None:
         """Take the report's id, who decides, and why."""
         self._id, self._actor, self._note = report_id, actor, note
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the report."""
-        return (self._id,) if isinstance(shelf, HeldReportShelf) else ()
+        return (self._id,) if isinstance(row_set, HeldReportRows) else ()
 
     def _open(self, batch: Batch) -> Any:  # noqa: ANN401  (a row)
-        row = batch.shelf(HeldReportShelf).get(self._id)
+        row = batch.row_set(HeldReportRows).get(self._id)
         if row is None:
             raise ReviewRefused("review.unknown", f"there is no held report {self._id}")
         if row.state != OPEN:
@@ -135,7 +135,7 @@ class _Decide:
             "usage_id": decided.record_id,
         }
         batch.connection.execute(update(held_reports).where(held_reports.c.id == self._id).values(change))
-        batch.shelf(HeldReportShelf).rows.pop(self._id)  # a second decision in this batch finds it gone
+        batch.row_set(HeldReportRows).rows.pop(self._id)  # a second decision in this batch finds it gone
         return decided
 
 
@@ -154,23 +154,23 @@ class DropReport(_Decide):
 class BookReport(_Decide):
     """A report that was usage after all: charged to whom it belongs, at the price and the choice of its own time."""
 
-    touches: ClassVar[tuple[type, ...]] = (HeldReportShelf, LineShelf, SessionShelf, WalletShelf, ProfileShelf)
+    touches: ClassVar[tuple[type, ...]] = (HeldReportRows, IdentifierRows, SessionRows, WalletRows, ProfileRows)
 
-    def __init__(self, report_id: int, actor: str, note: str, desk: Desk) -> None:
+    def __init__(self, report_id: int, actor: str, note: str, policy: ChargingPolicy) -> None:
         """Take what a decision takes, and what it is priced with."""
         super().__init__(report_id, actor, note)
-        self._desk = desk
+        self._policy = policy
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the report, then its numbers and session, then the subscriber whom they lead to."""
-        if isinstance(shelf, HeldReportShelf):
+        if isinstance(row_set, HeldReportRows):
             return (self._id,)
-        row = batch.shelf(HeldReportShelf).get(self._id)
+        row = batch.row_set(HeldReportRows).get(self._id)
         if row is None:
             return ()
-        if isinstance(shelf, LineShelf):
+        if isinstance(row_set, IdentifierRows):
             return [number for number in (row.imsi, row.msisdn) if number]
-        if isinstance(shelf, SessionShelf):
+        if isinstance(row_set, SessionRows):
             return (row.session_id,)
         owner = self._owner(batch, row)
         return () if owner is None else (owner,)
@@ -185,7 +185,7 @@ class BookReport(_Decide):
     def _owner(self, batch: Batch, row: Any) -> int | None:  # noqa: ANN401  (a row)
         if row.subscriber_id is not None:
             return int(row.subscriber_id)
-        lines = batch.shelf(LineShelf)
+        lines = batch.row_set(IdentifierRows)
         by_imsi = lines.owner(IMSI, row.imsi, row.event_at) if row.imsi else None
         if by_imsi is not None or row.imsi or not row.msisdn:
             return by_imsi
@@ -196,27 +196,27 @@ class BookReport(_Decide):
         if max(used.octets, used.seconds, used.units) > LARGEST:
             raise ReviewRefused("review.size", "it reports more than a record can say: nobody used that; drop it")
         owner = self._owner(batch, row)
-        wallet = batch.shelf(WalletShelf).get(owner) if owner is not None else None
-        profile = batch.shelf(ProfileShelf).get(owner) if owner is not None else None
+        wallet = batch.row_set(WalletRows).get(owner) if owner is not None else None
+        profile = batch.row_set(ProfileRows).get(owner) if owner is not None else None
         if wallet is None or profile is None:
             raise ReviewRefused("review.subscriber", "nobody has its numbers: bring the line in first, or drop it")
         request = _request(row, used, batch.now)
-        plan = self._desk.tariff.plans.get(profile.plan_at(request.as_of) or "")
+        plan = self._policy.tariff.plans.get(profile.plan_at(request.as_of) or "")
         if plan is None or plan.currency != wallet.currency:
             raise ReviewRefused("review.price", "the subscriber's plan has no price: put the plan back, or drop it")
         session = self._session(batch, row, request, wallet)
-        case = Case(request, session, wallet, profile, plan, self._desk.tariff, batch.now, batch.take_id)
+        case = CreditControlRun(request, session, wallet, profile, plan, self._policy.tariff, batch.now, batch.take_id)
         (item,) = request.items
         case.sell_bundle([(item, (used,))])
         case.charge(item, (used,))
         session.changed = not session.fresh
-        self._desk.book(batch, case.entries, case.usage)
+        self._policy.book(batch, case.entries, case.usage)
         (record,) = case.usage
         return self._close(batch, Decided(BOOKED, record.id, record.price, record.currency))
 
     def _session(self, batch: Batch, row: Any, request: ChargingRequest, wallet: Wallet) -> Session:  # noqa: ANN401  (a row)
         """Give the report's own session, so that its price goes on from what was used there; else one that nobody keeps."""
-        session = batch.shelf(SessionShelf).get(row.session_id)
+        session = batch.row_set(SessionRows).get(row.session_id)
         if session is not None and session.subscriber_id == wallet.subscriber_id:
             return session
         return Session(

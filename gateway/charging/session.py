@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.ledger.wallets import Wallet
-from gateway.store.batch import Shelf
+from gateway.store.batch import RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import answers, sessions
 
@@ -127,7 +127,7 @@ _decode = msgspec.msgpack.Decoder(_State).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class SessionShelf(Shelf[str, Session]):
+class SessionRows(RowSet[str, Session]):
     """The sessions that a batch touches, by Session-Id.
 
     A session changes only under the lock of its subscriber's wallet, so it needs no lock of its own; but on a server it is
@@ -177,7 +177,7 @@ class StoredAnswer(msgspec.Struct, frozen=True):
     digest: int
 
 
-class AnswerShelf(Shelf[tuple[int, int, int], StoredAnswer]):
+class AnswerRows(RowSet[tuple[int, int, int], StoredAnswer]):
     """The answers given in this batch; older ones are looked up only for a request that may be a repeat."""
 
     rank: ClassVar[int] = 50

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection, select
 
 from gateway.charging.decide import expire
-from gateway.charging.session import Session, SessionShelf
-from gateway.ledger.wallets import WalletShelf
-from gateway.store.batch import Batch, Shelf
+from gateway.charging.session import Session, SessionRows
+from gateway.ledger.wallets import WalletRows
+from gateway.store.batch import Batch, RowSet
 from gateway.store.tables import sessions
 
 SWEEP = 500
@@ -33,28 +33,28 @@ class _Close:
     """Close one session if it is over; the subclass says when it is."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (SessionShelf, WalletShelf)
+    touches: ClassVar[tuple[type, ...]] = (SessionRows, WalletRows)
     __slots__ = ("_session_id",)
 
     def __init__(self, session_id: str) -> None:
         """Take the Session-Id as the store has it."""
         self._session_id = session_id
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the session, then its subscriber's wallet."""
-        if isinstance(shelf, SessionShelf):
+        if isinstance(row_set, SessionRows):
             return (self._session_id,)
-        if isinstance(shelf, WalletShelf):
-            session = batch.shelf(SessionShelf).get(self._session_id)
+        if isinstance(row_set, WalletRows):
+            session = batch.row_set(SessionRows).get(self._session_id)
             return () if session is None else (session.subscriber_id,)
         return ()
 
     def decide(self, batch: Batch) -> bool:
         """Tell whether the session was closed."""
-        session = batch.shelf(SessionShelf).get(self._session_id)
+        session = batch.row_set(SessionRows).get(self._session_id)
         if session is None or session.closed_at is not None or not self._is_over(session, batch.now):
             return False
-        wallet = batch.shelf(WalletShelf).get(session.subscriber_id)
+        wallet = batch.row_set(WalletRows).get(session.subscriber_id)
         if wallet is None:
             return False
         expire(session, wallet, batch.now)

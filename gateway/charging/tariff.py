@@ -15,7 +15,7 @@ UNKNOWN_US = 60 * MICROSECONDS
 """Data of a session that we know nothing of is taken as far as a minute could carry it; more waits for review."""
 
 
-class Terms(msgspec.Struct, frozen=True):
+class QuotaTerms(msgspec.Struct, frozen=True):
     """How quota is given out.
 
     Slices are the most units of one grant. `validity` and `quota_holding` are seconds, `threshold` is the percentage of a
@@ -68,6 +68,6 @@ class Tariff(msgspec.Struct, frozen=True):
 
     plans: Mapping[str, Plan]
     policy: Policy
-    terms: Terms
+    terms: QuotaTerms
     account: Callable[[str], int]
     country: str

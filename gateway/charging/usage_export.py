@@ -9,7 +9,7 @@ from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import lines, sessions, usage
-from gateway.subscribers.identifier_history import IMSI, MSISDN, Line
+from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierPeriod
 
 COLUMNS = (
     "event_time",
@@ -66,16 +66,18 @@ def read(connection: Connection, *, after: int, limit: int, start: int | None, e
     ]
 
 
-def _numbers(connection: Connection, subscribers: set[int]) -> dict[tuple[int, str], list[Line]]:
-    found: dict[tuple[int, str], list[Line]] = {}
+def _numbers(connection: Connection, subscribers: set[int]) -> dict[tuple[int, str], list[IdentifierPeriod]]:
+    found: dict[tuple[int, str], list[IdentifierPeriod]] = {}
     for row in _LINES.run(connection, subscribers):
-        line = Line(*row)
+        line = IdentifierPeriod(*row)
         found.setdefault((line.subscriber_id, line.kind), []).append(line)
     return found
 
 
-def _number(numbers: dict[tuple[int, str], list[Line]], subscriber_id: int, kind: str, at: int) -> str | None:
-    known: Iterable[Line] = numbers.get((subscriber_id, kind), ())
+def _number(
+    numbers: dict[tuple[int, str], list[IdentifierPeriod]], subscriber_id: int, kind: str, at: int
+) -> str | None:
+    known: Iterable[IdentifierPeriod] = numbers.get((subscriber_id, kind), ())
     began = [line for line in known if line.valid_from <= at]
     line = (
         max(began, key=lambda item: item.valid_from)

@@ -28,22 +28,22 @@ def asking(settings: Settings) -> Iterator[Ask]:
         else:
             yield lambda action, params: call(settings, action, dict(params), timeout=TIMEOUT)
             return
-    with _own_house(settings) as ask:
+    with _own_context(settings) as ask:
         yield ask
 
 
 @contextmanager
-def _own_house(settings: Settings) -> Iterator[Ask]:
+def _own_context(settings: Settings) -> Iterator[Ask]:
     from gateway.api.actions import ACTIONS, ADMIN, Caller, perform  # noqa: PLC0415  (as above)
     from gateway.api.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.api.problems import Problem  # noqa: PLC0415  (as above)
-    from gateway.context import House  # noqa: PLC0415  (a daemon that runs needs none of this here)
+    from gateway.context import GatewayContext  # noqa: PLC0415  (a daemon that runs needs none of this here)
     from gateway.privacy.access import CAUSES  # noqa: PLC0415  (as above)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 
     try:
-        house = House(settings)
+        context = GatewayContext(settings)
     except (SchemaMismatch, KeyInvalid) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreLocked as error:
@@ -58,7 +58,7 @@ def _own_house(settings: Settings) -> Iterator[Ask]:
     def ask(action: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the action answers)
         try:
             check_value(dict(params))
-            return perform(ACTIONS[action], house, params, caller)
+            return perform(ACTIONS[action], context, params, caller)
         except Problem as problem:
             raise ActionRefused(problem.body(), where=action) from None
         except StoreError as error:
@@ -67,4 +67,4 @@ def _own_house(settings: Settings) -> Iterator[Ask]:
     try:
         yield ask
     finally:
-        house.close()
+        context.close()

@@ -14,15 +14,15 @@ from gateway.api.problems import Problem
 from gateway.cli.csv_rows import Row
 from gateway.settings import Settings
 from provisioning.orders import Kind
-from provisioning.sim_lifecycle import State
+from provisioning.sim_lifecycle import SimState
 
 COLUMNS: Final = ("action", "iccid", "msisdn", "plan", "cause", "reason", "new_iccid")
 DEFAULT_ACTION: Final = "activate"
-_IN_SERVICE: Final = (State.ACTIVE, State.SUSPENDED)
-FROM: Final[dict[str, tuple[State, ...]]] = {
-    "activate": (State.IN_STOCK,),
+_IN_SERVICE: Final = (SimState.ACTIVE, SimState.SUSPENDED)
+FROM: Final[dict[str, tuple[SimState, ...]]] = {
+    "activate": (SimState.IN_STOCK,),
     "suspend": _IN_SERVICE,
-    "resume": (State.SUSPENDED,),
+    "resume": (SimState.SUSPENDED,),
     "swap": _IN_SERVICE,
     "terminate": _IN_SERVICE,
 }

@@ -71,9 +71,9 @@ def retry(
       tpo order retry 1099511627790 --wait
     """
     from gateway.cli.follow_order import finish, print_order  # noqa: PLC0415  (as above)
-    from gateway.cli.retrying_client import Patient  # noqa: PLC0415  (as above)
+    from gateway.cli.retrying_client import RetryingClient  # noqa: PLC0415  (as above)
 
-    ask = Patient(context.of(ctx).client_settings, f"the order goes on by itself; `tpo order show {order}`")
+    ask = RetryingClient(context.of(ctx).client_settings, f"the order goes on by itself; `tpo order show {order}`")
     found = ask("order.retry", {"id": order})
     if wait:
         finish(ask, order, as_json=as_json)

@@ -16,7 +16,7 @@ PATIENCE: Final = 60.0
 PAUSE: Final = 1.0
 
 
-class Patient:
+class RetryingClient:
     """Runs actions in the gateway. Whatever is asked may be asked twice: it reads, or has an idempotency key.
 
     `again` is what to do if the gateway stays away, for the error (DaemonUnreachable, exit code 69).

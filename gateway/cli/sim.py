@@ -13,7 +13,7 @@ from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
 from gateway.cli.sim_bulk import bulk
-from provisioning.sim_lifecycle import State, SuspendReason
+from provisioning.sim_lifecycle import SimState, SuspendReason
 
 if TYPE_CHECKING:
     from gateway.cli.csv_rows import Check
@@ -96,7 +96,7 @@ def _watch_opc() -> Check:
 @app.command("list")
 def list_sims(
     ctx: typer.Context,
-    state: Annotated[State | None, typer.Option(help="Only cards in this state.")] = None,
+    state: Annotated[SimState | None, typer.Option(help="Only cards in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="The most cards to show.")] = 20,
     after: Annotated[str, typer.Option(help="Go on behind this ICCID.")] = "",
     as_json: AsJson = False,
@@ -311,10 +311,10 @@ def reconcile(
 def _place(ctx: typer.Context, action: str, params: dict[str, Any], *, wait: bool, as_json: bool) -> None:
     """Order something and, if that is wanted, follow the order to its end."""
     from gateway.cli.follow_order import finish  # noqa: PLC0415  (as above)
-    from gateway.cli.retrying_client import Patient  # noqa: PLC0415  (as above)
+    from gateway.cli.retrying_client import RetryingClient  # noqa: PLC0415  (as above)
 
     said = {name: value for name, value in params.items() if value is not None}
-    ask = Patient(context.of(ctx).client_settings, "the order goes on by itself; see it with `tpo order list`")
+    ask = RetryingClient(context.of(ctx).client_settings, "the order goes on by itself; see it with `tpo order list`")
     taken = ask(action, said)
     if wait:
         if taken["repeated"] and not as_json:

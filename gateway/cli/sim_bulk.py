@@ -99,10 +99,10 @@ def _standing(ask: Ask, wishes: list[Wish]) -> Iterator[Fault]:
     """Compare each card with what its row needs; whether a number is free is seen only when it is ordered."""
     from gateway.cli.bulk_rows import FROM, Fault  # noqa: PLC0415  (as above)
     from gateway.cli.client import ActionRefused  # noqa: PLC0415  (as above)
-    from provisioning.sim_lifecycle import State  # noqa: PLC0415  (as above)
+    from provisioning.sim_lifecycle import SimState  # noqa: PLC0415  (as above)
 
     for wish in wishes:
-        cards = {"iccid": FROM[wish.params["kind"]], "new_iccid": (State.IN_STOCK,)}
+        cards = {"iccid": FROM[wish.params["kind"]], "new_iccid": (SimState.IN_STOCK,)}
         for name, allowed in cards.items():
             if name not in wish.params:
                 continue
@@ -133,9 +133,9 @@ def _carry_out(
 ) -> None:
     from gateway.cli.bulk_run import AGAIN, BulkRun, Results  # noqa: PLC0415  (as above)
     from gateway.cli.follow_order import DONE  # noqa: PLC0415  (as above)
-    from gateway.cli.retrying_client import Patient  # noqa: PLC0415  (as above)
+    from gateway.cli.retrying_client import RetryingClient  # noqa: PLC0415  (as above)
 
-    ask = Patient(context.of(ctx).client_settings, AGAIN)
+    ask = RetryingClient(context.of(ctx).client_settings, AGAIN)
     with Results(where, go_on=go_on) as written:
         to_do = [wish for wish in wishes if wish.key not in written.done]
         for fault in faults:

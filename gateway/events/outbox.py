@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.events.times import rfc3339
-from gateway.store.batch import Batch, Shelf
+from gateway.store.batch import Batch, RowSet
 from gateway.store.tables import outbox
 
 RATED = "usage/rated"
@@ -34,7 +34,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 _encode = msgspec.json.Encoder().encode
 
 
-class OutboxShelf(Shelf[str, list[Event]]):
+class OutboxRows(RowSet[str, list[Event]]):
     """The events of this batch that share an outbox row, by topic; nothing is ever loaded."""
 
     rank = 90
@@ -59,7 +59,7 @@ def source_of(node_name: str) -> str:
     return f"/tpo/{node_name}"
 
 
-def tell(batch: Batch, source: str, topic: str, subject: str, data: dict[str, Any]) -> None:
+def publish(batch: Batch, source: str, topic: str, subject: str, data: dict[str, Any]) -> None:
     """Write a single event that happens now; `subject` is a pseudonym, the type follows from the topic."""
     event = Event(
         id=str(batch.take_id()),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import WalletShelf
+from gateway.ledger.wallets import WalletRows
 from gateway.store.batch import Batch
 from gateway.store.tables import transfers
 
@@ -26,7 +26,7 @@ class Books:
 
     def move(self, batch: Batch, entry: Entry) -> None:
         """Append an entry and move the wallets that it debits or credits."""
-        wallets = batch.shelf(WalletShelf)
+        wallets = batch.row_set(WalletRows)
         for account, amount in ((entry.debit, -entry.amount), (entry.credit, entry.amount)):
             wallet = wallets.get(account)
             if wallet is not None:

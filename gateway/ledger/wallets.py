@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.store.batch import Shelf
+from gateway.store.batch import RowSet
 from gateway.store.statements import SelectAmong, Update
 from gateway.store.tables import subscribers, wallets
 
@@ -50,7 +50,7 @@ class Wallet(msgspec.Struct):
     """What is left of each bundle sold to this subscriber, also of one that ended within the last two days."""
     status: str
     changed: bool = False
-    stood: str = ""
+    stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
 
     @property
@@ -120,7 +120,7 @@ def _allowances(bundle: bytes | None) -> list[Allowance]:
     return found if isinstance(found, list) else [found]
 
 
-class WalletShelf(Shelf[int, Wallet]):
+class WalletRows(RowSet[int, Wallet]):
     """The wallets that a batch touches, by subscriber id; locked in the order of their ids, before any session."""
 
     rank: ClassVar[int] = 20
@@ -129,7 +129,7 @@ class WalletShelf(Shelf[int, Wallet]):
         """Read and lock the wallets of these subscribers."""
         for subscriber_id, currency, balance, reserved, bundle, status in _LOAD.run(connection, sorted(keys)):
             self.rows[subscriber_id] = Wallet(
-                subscriber_id, currency, balance, reserved, _allowances(bundle), status, stood=status
+                subscriber_id, currency, balance, reserved, _allowances(bundle), status, stored_status=status
             )
 
     def save(self, connection: Connection) -> None:
@@ -140,5 +140,5 @@ class WalletShelf(Shelf[int, Wallet]):
             if w.changed
         ]
         _SAVE.run(connection, rows)
-        statuses = [(w.status, w.subscriber_id) for w in self.rows.values() if w.status != w.stood]
+        statuses = [(w.status, w.subscriber_id) for w in self.rows.values() if w.status != w.stored_status]
         _SAVE_STATUS.run(connection, statuses)

@@ -13,13 +13,13 @@ from gateway.logs.catalogue import EVENTS
 from gateway.logs.limit import SUPPRESSED, Limit
 
 
-def tell(log: structlog.typing.FilteringBoundLogger, event: str, **fields: object) -> None:
+def log(log: structlog.typing.FilteringBoundLogger, event: str, **fields: object) -> None:
     """Log an event at its level in the catalogue; one that isn't there is a warning."""
     known = EVENTS.get(event)
     log.log(logging.getLevelNamesMapping()[(known.level if known else "warning").upper()], event, **fields)
 
 
-class Teller:
+class EventLogger:
     """Tells events in the log, from any thread; those that the catalogue marks `per_message` no oftener than `Limit` lets them.
 
     What is held back is told by the next line of its kind, or by `settle`, which its owner calls every few seconds: so the
@@ -32,19 +32,19 @@ class Teller:
         # A library may speak while the collector runs, in the middle of one of our own calls.
         self._limit, self._lock = Limit(), threading.RLock()
 
-    def hear_libraries(self) -> None:
+    def capture_libraries(self) -> None:
         """Limit what the standard library's loggers let through too, by logger: one bad request can be a line there."""
         for handler in logging.getLogger().handlers:
             handler.addFilter(self._admit_library)
 
-    def tell(self, event: str, fields: Mapping[str, Any]) -> None:
+    def log(self, event: str, fields: Mapping[str, Any]) -> None:
         """Write an event, or count it for a later line."""
         known = EVENTS.get(event)
         admitted: Mapping[str, Any] | None = fields
         if known is not None and known.per_message:
             admitted = self._admit(event, fields)
         if admitted is not None:
-            tell(self._log, event, **admitted)
+            log(self._log, event, **admitted)
 
     def settle(self) -> None:
         """Write what has been held back for long enough."""
@@ -71,4 +71,4 @@ class Teller:
 
     def _write(self, lines: list[tuple[str, Mapping[str, Any]]]) -> None:
         for event, fields in lines:
-            tell(self._log, event, **fields)
+            log(self._log, event, **fields)

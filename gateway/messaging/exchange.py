@@ -15,9 +15,17 @@ import msgspec
 from gateway.background import Background
 from gateway.messaging import smpp_mapping
 from gateway.messaging.mo_delivery import Arrived, TakeArrival, opts
-from gateway.messaging.mt_status import Answer, Leg, NoteAnswers, NoteReceipts, Receipt, TakeForSending, open_texts
-from gateway.messaging.policy import Office
-from gateway.messaging.query_sm import Asker, Inquiry, QueryEvent, Question
+from gateway.messaging.mt_status import (
+    Dispatch,
+    NoteAnswers,
+    NoteReceipts,
+    Receipt,
+    SubmitOutcome,
+    TakeForSending,
+    open_texts,
+)
+from gateway.messaging.policy import MessagingPolicy
+from gateway.messaging.query_sm import PendingQuery, QueryEvent, QueryLink, QueryScheduler
 from gateway.messaging.redelivery import Drops
 from gateway.messaging.senders import last_arrival
 from gateway.messaging.sms_expiry import ExpireTexts, overdue_texts
@@ -93,7 +101,7 @@ class Exchange:
 
     def __init__(
         self,
-        office: Office,
+        policy: MessagingPolicy,
         lane: Lane,
         routes: Sequence[Route],
         *,
@@ -106,7 +114,7 @@ class Exchange:
         background: Background | None = None,
     ) -> None:
         """Take the office, the lane and the links; `read` runs a function with a reading connection."""
-        self._office, self._lane, self._read, self._node = office, lane, read, node
+        self._policy, self._lane, self._read, self._node = policy, lane, read, node
         self._clock, self._on_event = clock, on_event
         self._monotonic, self._random = monotonic, random
         self._queue: deque[Waiting] = deque()
@@ -116,8 +124,8 @@ class Exchange:
         self._background, self._filler = background or Background(), cast("asyncio.Task[None] | None", None)
         self._unknown = 0
         """Batches of unknown outcome that the store was read again after."""
-        self._answers: list[Answer] = []
-        self._held: deque[list[Answer]] = deque()
+        self._answers: list[SubmitOutcome] = []
+        self._held: deque[list[SubmitOutcome]] = deque()
         self._receipts: list[tuple[Receipt, Request]] = []
         self._again: dict[tuple[int, int], Waiting] = {}
         self._in_hand: dict[tuple[str, str, int], list[Request]] = {}
@@ -133,9 +141,9 @@ class Exchange:
         self._unanswered: dict[tuple[str, str], None] = {}
         self._tap: Tap | None = None
         self._lines = {route.config.name: self._line(route) for route in routes}
-        self._inquiry = Inquiry(
-            office,
-            {name: _asker(line) for name, line in self._lines.items() if line.asks},
+        self._query_scheduler = QueryScheduler(
+            policy,
+            {name: _query_link(line) for name, line in self._lines.items() if line.asks},
             read=read,
             post=self._post,
             node=node,
@@ -155,13 +163,13 @@ class Exchange:
             clock=self._monotonic,
             random=self._random,
         )
-        line.link.watch(self._tap)
+        line.link.set_tap(self._tap)
         return line
 
     @property
-    def office(self) -> Office:
+    def policy(self) -> MessagingPolicy:
         """What texts are decided with now."""
-        return self._office
+        return self._policy
 
     @property
     def depth(self) -> int:
@@ -180,12 +188,12 @@ class Exchange:
 
     def count_parts(self, body: str) -> int:
         """Count the parts that a text takes; LocalProtocolError where it cannot be sent at all."""
-        return self._office.segments(body)
+        return self._policy.segments(body)
 
     @property
     def queries(self) -> Mapping[tuple[str, str], int]:
         """How many query_sm came to what, by link and result."""
-        return self._inquiry.results
+        return self._query_scheduler.results
 
     def links(self) -> Mapping[str, Link]:
         """Give the links by name."""
@@ -214,16 +222,16 @@ class Exchange:
         self._held.clear()
         self._flush()
 
-    def watch(self, tap: Tap | None) -> None:
+    def set_tap(self, tap: Tap | None) -> None:
         """Have each PDU of every link told from now on, also of links to come, or none any more."""
         self._tap = tap
         for line in self._lines.values():
-            line.link.watch(tap)
+            line.link.set_tap(tap)
 
-    def adopt(self, office: Office) -> None:
+    def apply_settings(self, policy: MessagingPolicy) -> None:
         """Decide by another office from now on; what is in the lane already goes by the old one."""
-        self._office = office
-        self._inquiry.adopt(office)
+        self._policy = policy
+        self._query_scheduler.apply_settings(policy)
 
     def add_link(self, route: Route) -> None:
         """Carry texts by one more link, and dial it; LocalProtocolError if there is one of its name."""
@@ -232,7 +240,7 @@ class Exchange:
             raise LocalProtocolError(f"there is a link {name} already", "smpp.link.known")
         line = self._lines[name] = self._line(route)
         if line.asks:
-            self._inquiry.add(name, _asker(line))
+            self._query_scheduler.add(name, _query_link(line))
         line.link.start()
 
     async def remove_link(self, name: str, deadline: float) -> None:
@@ -240,7 +248,7 @@ class Exchange:
         line = self._lines.pop(name, None)
         if line is None:
             raise LocalProtocolError(f"there is no link {name}", "smpp.link.unknown")
-        self._inquiry.remove(name)
+        self._query_scheduler.remove(name)
         await line.link.stop(deadline)
 
     async def accept(self, client: str, drafts: list[Draft]) -> Accepted | Refusal:
@@ -253,7 +261,7 @@ class Exchange:
             if not future.cancelled():
                 future.set_exception(error) if error is not None or answer is None else future.set_result(answer)  # type: ignore[arg-type]  # one of both
 
-        self._lane.post(AcceptTexts(client, drafts, self._office), done)
+        self._lane.post(AcceptTexts(client, drafts, self._policy), done)
         return await future
 
     async def expire(self) -> None:
@@ -261,12 +269,12 @@ class Exchange:
         now = self._clock()
         ids = await asyncio.to_thread(self._read, lambda connection: overdue_texts(connection, now))
         if ids:
-            self._post(ExpireTexts(self._office, ids), lambda _: None)
+            self._post(ExpireTexts(self._policy, ids), lambda _: None)
 
     async def inquire(self) -> None:
         """Ask the SMSCs for texts that they took and never told of."""
         if not self._stopping:
-            await self._inquiry.look()
+            await self._query_scheduler.look()
 
     # The queue
 
@@ -286,7 +294,7 @@ class Exchange:
         """Read open texts from the store: at the start with what became doubtful, later those that did not fit."""
         after = self._read_up_to
         rows = await asyncio.to_thread(self._read, lambda connection: open_texts(connection, self._node, after, PAGE))
-        doubtful: list[Answer] = []
+        doubtful: list[SubmitOutcome] = []
         for row in rows:
             text = from_row(tuple(row))
             self._read_up_to = max(self._read_up_to, text.id)
@@ -356,23 +364,23 @@ class Exchange:
         queued = {waiting.key for waiting in self._queue}
         return queued | set(self._out) | set(self._again) | set(self._paused)
 
-    def _doubt(self, waiting: Waiting, link: str, *, left: bool = False) -> list[Answer]:
+    def _doubt(self, waiting: Waiting, link: str, *, left: bool = False) -> list[SubmitOutcome]:
         """Say what becomes of a part that may have been sent or not, by the policy of its link.
 
         It is sent again after a pause, longer each time, until the link's attempts are used up. `left`: it was found so at
         the start, and is told of no more.
         """
         text, number, line = waiting.text, waiting.part, self._lines.get(link)
-        policy, attempts = (line.route.doubtful, line.route.attempts) if line is not None else ("resend", 3)
-        doubt = Answer(text.id, number, link, Step.DOUBTFUL, error=NO_ANSWER)
-        if policy == "fail":
-            return [doubt, Answer(text.id, number, link, Step.FAILED, error=NO_ANSWER)]
+        doubtful, attempts = (line.route.doubtful, line.route.attempts) if line is not None else ("resend", 3)
+        doubt = SubmitOutcome(text.id, number, link, Step.DOUBTFUL, error=NO_ANSWER)
+        if doubtful == "fail":
+            return [doubt, SubmitOutcome(text.id, number, link, Step.FAILED, error=NO_ANSWER)]
         if waiting.attempts >= attempts:
             if not left:
                 self._on_event(GivenUp(link, text.id, number, waiting.attempts, Step.DOUBTFUL))
             return [doubt]
         pause = pause_after(waiting.attempts)
-        if policy == "wait" and line is not None:
+        if doubtful == "wait" and line is not None:
             pause = max(pause, line.route.wait)
         self._pause(waiting, link, pause, "sent again")
         return [doubt]
@@ -393,7 +401,7 @@ class Exchange:
 
     def _resend(self, waiting: Waiting, link: str, error: str) -> None:
         self._again[waiting.key] = waiting
-        self._note(Answer(*waiting.key, link, Step.WAITING, error=error))
+        self._note(SubmitOutcome(*waiting.key, link, Step.WAITING, error=error))
 
     def _pump(self) -> None:
         """Take as many parts as the links have room for, and have them written down before they go."""
@@ -402,7 +410,7 @@ class Exchange:
                 self._wanted.set()
             self._ask()
             return
-        legs: list[Leg] = []
+        dispatches: list[Dispatch] = []
         rooms = {line: line.room for line in self._lines.values()}
         while self._queue:
             line = max(rooms, key=rooms.__getitem__, default=None)
@@ -413,56 +421,66 @@ class Exchange:
                 continue
             rooms[line] -= 1
             line.promised += 1
-            legs.append(Leg(waiting.text.id, waiting.part, line.route.config.name))
+            dispatches.append(Dispatch(waiting.text.id, waiting.part, line.route.config.name))
             self._out[waiting.text.id, waiting.part] = waiting, line
-        if legs:
-            unit = TakeForSending(self._office, legs)
-            self._post(unit, lambda taken: self._taken(legs, taken), lambda: self._not_taken(legs))
+        if dispatches:
+            unit = TakeForSending(self._policy, dispatches)
+            self._post(unit, lambda taken: self._taken(dispatches, taken), lambda: self._not_taken(dispatches))
         self._ask()
 
     def _ask(self) -> None:
         """Ask for silent texts with the room that no text wants."""
         if not (self._queue or self._more or self._filling or self._stopping):
-            self._inquiry.pump()
+            self._query_scheduler.pump()
 
-    def _taken(self, legs: Sequence[Leg], taken: Sequence[Leg]) -> None:
+    def _taken(self, dispatches: Sequence[Dispatch], taken: Sequence[Dispatch]) -> None:
         """Send what was written down as going out; the rest has come to its end."""
         allowed = set(taken)
-        for leg in legs:
-            waiting, line = self._out.pop((leg.text_id, leg.part))
+        for dispatch in dispatches:
+            waiting, line = self._out.pop((dispatch.text_id, dispatch.part))
             line.promised -= 1
-            if leg not in allowed:
+            if dispatch not in allowed:
                 continue
             waiting.attempts += 1
             try:
-                message = smpp_mapping.submit_sm(waiting.text, leg.part, line.route.alphabet)
-                waiting.out = line.link.submit(message, (waiting, leg))
+                message = smpp_mapping.submit_sm(waiting.text, dispatch.part, line.route.alphabet)
+                waiting.out = line.link.submit(message, (waiting, dispatch))
             except (LocalProtocolError, IndexError) as error:
-                self._note(Answer(leg.text_id, leg.part, leg.link, Step.FAILED, error=f"cannot be sent: {error}"[:64]))
+                self._note(
+                    SubmitOutcome(
+                        dispatch.text_id,
+                        dispatch.part,
+                        dispatch.link,
+                        Step.FAILED,
+                        error=f"cannot be sent: {error}"[:64],
+                    )
+                )
                 continue
             if not waiting.out:
                 waiting.attempts -= 1
-                self._again[leg.text_id, leg.part] = waiting
-                self._note(Answer(leg.text_id, leg.part, leg.link, Step.WAITING))
+                self._again[dispatch.text_id, dispatch.part] = waiting
+                self._note(SubmitOutcome(dispatch.text_id, dispatch.part, dispatch.link, Step.WAITING))
 
-    def _not_taken(self, legs: Sequence[Leg]) -> None:
+    def _not_taken(self, dispatches: Sequence[Dispatch]) -> None:
         """Nothing went out, but it may stand written down that it did: say that the parts wait, then queue them again."""
-        for leg in legs:
-            waiting, line = self._out.pop((leg.text_id, leg.part))
+        for dispatch in dispatches:
+            waiting, line = self._out.pop((dispatch.text_id, dispatch.part))
             line.promised -= 1
-            self._again[leg.text_id, leg.part] = waiting
-        self._note_later([Answer(leg.text_id, leg.part, leg.link, Step.WAITING) for leg in legs])
+            self._again[dispatch.text_id, dispatch.part] = waiting
+        self._note_later(
+            [SubmitOutcome(dispatch.text_id, dispatch.part, dispatch.link, Step.WAITING) for dispatch in dispatches]
+        )
 
     # What the links tell
 
     def _resulted(self, line: _Line, result: Result) -> None:
-        if isinstance(result.context, Question):
-            self._inquiry.resulted(result.context, result)
+        if isinstance(result.context, PendingQuery):
+            self._query_scheduler.resulted(result.context, result)
             return
-        waiting, leg = cast("tuple[Waiting, Leg]", result.context)
+        waiting, dispatch = cast("tuple[Waiting, Dispatch]", result.context)
         if isinstance(result, Doubtful):
             waiting.out = False
-            for answer in self._doubt(waiting, leg.link):
+            for answer in self._doubt(waiting, dispatch.link):
                 self._note(answer)
             return
         if not result.late:
@@ -470,31 +488,33 @@ class Exchange:
             waiting.attempts -= 1
         match result:
             case Responded():
-                self._responded(line, waiting, leg, result)
+                self._responded(line, waiting, dispatch, result)
             case Throttled() if not waiting.out:
                 waiting.cancel()
                 self._again[waiting.key] = waiting
-                self._note(Answer(*waiting.key, leg.link, Step.WAITING, error=_status(result.command_status)))
+                self._note(
+                    SubmitOutcome(*waiting.key, dispatch.link, Step.WAITING, error=_status(result.command_status))
+                )
 
-    def _responded(self, line: _Line, waiting: Waiting, leg: Leg, result: Responded) -> None:
-        text, number, link = waiting.text, leg.part, leg.link
+    def _responded(self, line: _Line, waiting: Waiting, dispatch: Dispatch, result: Responded) -> None:
+        text, number, link = waiting.text, dispatch.part, dispatch.link
         retry = retry_of(result.command_status)
         if retry in (Retry.LATER, Retry.THROTTLED):
             if not waiting.out:  # it is out again where this answer came too late for its first sending
                 waiting.put_off += 1
                 error = _status(result.command_status)
                 self._pause(waiting, link, pause_after(waiting.put_off), error)
-                self._note(Answer(text.id, number, link, Step.WAITING, error=error))
+                self._note(SubmitOutcome(text.id, number, link, Step.WAITING, error=error))
             return
         waiting.cancel()
         if retry is Retry.NEVER:
-            self._note(Answer(text.id, number, link, Step.FAILED, error=_status(result.command_status)))
+            self._note(SubmitOutcome(text.id, number, link, Step.FAILED, error=_status(result.command_status)))
             return
         self.sent += 1
         message_id = result.message.message_id if isinstance(result.message, SubmitSmResp) else ""
         kept = stored_id(message_id, line.route.form)
         stated = message_id if message_id != kept else ""
-        self._note(Answer(text.id, number, line.centre, Step.ACCEPTED, kept, stated=stated))
+        self._note(SubmitOutcome(text.id, number, line.centre, Step.ACCEPTED, kept, stated=stated))
 
     def _requested(self, line: _Line, request: Request) -> None:
         """A receipt or a text from a handset: answered when its effects are on disk."""
@@ -531,7 +551,7 @@ class Exchange:
             *known,
             place,
         ) in self._in_hand:  # the same text again, by whatever link, while its first delivery is committed
-            if not opts(came, self._office):
+            if not opts(came, self._policy):
                 self._in_hand[*known, place].append(request)
                 return
             place = self.arrived  # the lane sees whether another STOP or START came in between
@@ -557,7 +577,7 @@ class Exchange:
             for waiting in self._in_hand.pop(key):
                 waiting.drop_connection(UNKNOWN)
 
-        self._post(TakeArrival(self._office, came), done, failed, lost)
+        self._post(TakeArrival(self._policy, came), done, failed, lost)
 
     def _remember_answer(self, key: tuple[str, str], *, reached: bool) -> None:
         """Remember a text in that was acted on while its connection went: whenever it comes again, it is a repetition."""
@@ -570,14 +590,14 @@ class Exchange:
     def _happened(self, _line: _Line, event: LinkEvent) -> None:
         if isinstance(event, LinkUp):
             self._drops.bound(event.name, self._clock())
-            self._inquiry.bound(event.name)
+            self._query_scheduler.bound(event.name)
         elif isinstance(event, LinkDown):
             self._drops.dropped(event.name, self._clock())
         self._on_event(event)
 
     # What goes to the lane together
 
-    def _note(self, answer: Answer) -> None:
+    def _note(self, answer: SubmitOutcome) -> None:
         self._answers.append(answer)
         self._flush_soon()
 
@@ -592,12 +612,12 @@ class Exchange:
         receipts, self._receipts = self._receipts, []
         if answers:
             self._post(
-                NoteAnswers(self._office, answers), lambda _: self._noted(answers), lambda: self._note_later(answers)
+                NoteAnswers(self._policy, answers), lambda _: self._noted(answers), lambda: self._note_later(answers)
             )
         if receipts:
             self._note_receipts(receipts)
 
-    def _noted(self, answers: Sequence[Answer]) -> None:
+    def _noted(self, answers: Sequence[SubmitOutcome]) -> None:
         """Queue again, before anything newer, what is to be sent again."""
         for answer in reversed(answers):
             if answer.step is Step.WAITING:
@@ -606,7 +626,7 @@ class Exchange:
                     self._queue.appendleft(waiting)
         self._pump()
 
-    def _note_later(self, answers: list[Answer]) -> None:
+    def _note_later(self, answers: list[SubmitOutcome]) -> None:
         self._held.append(answers)
         self._loop.call_later(RETRY_SECONDS, self._note_again)
 
@@ -629,7 +649,7 @@ class Exchange:
                 request.drop_connection(UNKNOWN)
 
         known = [receipt for receipt, _ in receipts if receipt.forms or receipt.reference is not None]
-        self._post(NoteReceipts(self._office, known), done, failed, lost)
+        self._post(NoteReceipts(self._policy, known), done, failed, lost)
 
     def _post(
         self,
@@ -654,9 +674,9 @@ class Exchange:
             failed()
 
 
-def _asker(line: _Line) -> Asker:
+def _query_link(line: _Line) -> QueryLink:
     route = line.route
-    return Asker(line.link, line.centre, route.form, int(route.query_after * 1_000_000), lambda: line.room)
+    return QueryLink(line.link, line.centre, route.form, int(route.query_after * 1_000_000), lambda: line.room)
 
 
 def _status(command_status: int) -> str:

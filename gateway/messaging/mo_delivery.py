@@ -6,20 +6,20 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import delete, select
 
-from gateway.ledger.wallets import WalletShelf
+from gateway.ledger.wallets import WalletRows
 from gateway.messaging import redelivery
 from gateway.messaging.keywords.parser import Start, Stop, read
 from gateway.messaging.keywords.services import Services
-from gateway.messaging.mt_status import OptOutShelf
-from gateway.messaging.policy import Office
+from gateway.messaging.mt_status import OptOutRows
+from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.redelivery import Coming, Drop
-from gateway.messaging.senders import Sender, SenderShelf
+from gateway.messaging.senders import Sender, SenderRows
 from gateway.messaging.texts import Text
 from gateway.messaging.unanswered import Silence, is_ours
 from gateway.store import tables
-from gateway.store.batch import Batch, Shelf
-from gateway.subscribers.identifier_history import MSISDN, LineShelf
-from gateway.subscribers.profiles import ProfileShelf
+from gateway.store.batch import Batch, RowSet
+from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
+from gateway.subscribers.profiles import ProfileRows
 from protocols.smpp.text import UserData, read_text
 
 
@@ -65,9 +65,9 @@ _decode = msgspec.msgpack.Decoder(UserData).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def opts(arrival: Arrival, office: Office) -> bool:
+def opts(arrival: Arrival, policy: MessagingPolicy) -> bool:
     """Whether a text of one part is STOP or START."""
-    book = office.books.get(arrival.destination)
+    book = policy.books.get(arrival.destination)
     if book is None or arrival.total > 1:
         return False
     return isinstance(read(read_text([arrival.data]).text, book), Stop | Start)
@@ -77,39 +77,39 @@ class TakeArrival:
     """One deliver_sm as a unit; its answer may go out once this is committed."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (LineShelf, OptOutShelf, SenderShelf, WalletShelf, ProfileShelf)
+    touches: ClassVar[tuple[type, ...]] = (IdentifierRows, OptOutRows, SenderRows, WalletRows, ProfileRows)
 
-    def __init__(self, office: Office, arrival: Arrival) -> None:
+    def __init__(self, policy: MessagingPolicy, arrival: Arrival) -> None:
         """Take what came."""
-        self._office, self._arrival = office, arrival
+        self._policy, self._arrival = policy, arrival
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the sender, and the subscriber who that is."""
         arrival = self._arrival
-        if isinstance(shelf, (LineShelf, OptOutShelf, SenderShelf)):
+        if isinstance(row_set, (IdentifierRows, OptOutRows, SenderRows)):
             return (arrival.source,)
-        if isinstance(shelf, (WalletShelf, ProfileShelf)):
-            owner = batch.shelf(LineShelf).owner(MSISDN, arrival.source, batch.now)
+        if isinstance(row_set, (WalletRows, ProfileRows)):
+            owner = batch.row_set(IdentifierRows).owner(MSISDN, arrival.source, batch.now)
             return () if owner is None else (owner,)
         return ()
 
     def decide(self, batch: Batch) -> Arrived:
         """Act on a text once: join it, serve its keyword, tell the company."""
-        arrival, office = self._arrival, self._office
-        sender = batch.shelf(SenderShelf).change(arrival.source, batch.node.id, batch.now)
+        arrival, policy = self._arrival, self._policy
+        sender = batch.row_set(SenderRows).change(arrival.source, batch.node.id, batch.now)
         if self._is_repeat(batch, sender):
             return Arrived([], repeated=True)
         body = self._join(batch)
         if body is None:
             return Arrived([], whole=False)
-        office.tell(batch, "sms/received", arrival.source, {"to": arrival.destination, "parts": arrival.total})
-        book = office.books.get(arrival.destination)
+        policy.publish(batch, "sms/received", arrival.source, {"to": arrival.destination, "parts": arrival.total})
+        book = policy.books.get(arrival.destination)
         if book is None:
             return Arrived([])
-        mute = arrival.mute or (Silence.OURS if is_ours(arrival.source, office.own) else "")
-        services = Services(office, batch, arrival.source, book, sender, mute)
+        mute = arrival.mute or (Silence.OURS if is_ours(arrival.source, policy.own) else "")
+        services = Services(policy, batch, arrival.source, book, sender, mute)
         answers = services.serve(body)
-        limited = office.pseudonym(arrival.source) if services.limited else ""
+        limited = policy.pseudonym(arrival.source) if services.limited else ""
         return Arrived(answers, silent=services.silent, limited=limited)
 
     def _is_repeat(self, batch: Batch, sender: Sender) -> bool:
@@ -127,9 +127,9 @@ class TakeArrival:
         )
         earlier = redelivery.find(known, coming)
         repeat = earlier is not None and redelivery.is_repeat(
-            known, earlier, coming, lambda: opts(arrival, self._office)
+            known, earlier, coming, lambda: opts(arrival, self._policy)
         )
-        redelivery.note(known, earlier, coming, batch.now, repeat=repeat)
+        redelivery.record(known, earlier, coming, batch.now, repeat=repeat)
         return repeat
 
     def _join(self, batch: Batch) -> str | None:
@@ -144,7 +144,7 @@ class TakeArrival:
             rows.c.reference == arrival.reference,
             rows.c.total == arrival.total,
         )
-        fresh = rows.c.created_at > batch.now - self._office.reassembly
+        fresh = rows.c.created_at > batch.now - self._policy.reassembly
         batch.connection.execute(delete(rows).where(*same, ~fresh))
         found = {row.number: _decode(row.body) for row in batch.connection.execute(select(rows).where(*same))}
         if arrival.number in found:

@@ -6,23 +6,23 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.ledger.wallets import WalletShelf
-from gateway.messaging.policy import Office
+from gateway.ledger.wallets import WalletRows
+from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.text_charges import settle
-from gateway.messaging.texts import State, Step, Text, TextShelf
+from gateway.messaging.texts import Step, Text, TextRows, TextState
 from gateway.store import tables
-from gateway.store.batch import Batch, Shelf
+from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import Delete, Insert, SelectAmong
 from gateway.store.tables import awaited_receipts, early_receipts, opt_outs
 from gateway.subscribers.create import ACTIVE
-from gateway.subscribers.profiles import ProfileShelf
+from gateway.subscribers.profiles import ProfileRows
 
 TAIL = 7
 """Digits that two forms of one number have in common at their end."""
 INACTIVE = "the sender's line is not active"
 
 
-class Leg(msgspec.Struct, frozen=True):
+class Dispatch(msgspec.Struct, frozen=True):
     """A part of a text and the link that is to carry it."""
 
     text_id: int
@@ -30,7 +30,7 @@ class Leg(msgspec.Struct, frozen=True):
     link: str
 
 
-class Answer(msgspec.Struct, frozen=True):
+class SubmitOutcome(msgspec.Struct, frozen=True):
     """What became of a part at the SMSC: `step` is accepted, waiting (try again), failed or doubtful.
 
     `message_id` is the SMSC's in the form in which it is kept (protocols.smpp.receipts.stored_id), `stated` as the SMSC
@@ -72,7 +72,7 @@ class Receipt(msgspec.Struct, frozen=True):
         return self.destination[-TAIL:] == text.destination[-TAIL:]
 
 
-class OptOutShelf(Shelf[str, set[str]]):
+class OptOutRows(RowSet[str, set[str]]):
     """Who opted out of what, by phone number."""
 
     rank: ClassVar[int] = 17
@@ -87,7 +87,7 @@ class OptOutShelf(Shelf[str, set[str]]):
         return short_code in self.rows.get(msisdn, ())
 
 
-class AwaitedShelf(Shelf[str, list[tuple[str, int, int]]]):
+class AwaitedRows(RowSet[str, list[tuple[str, int, int]]]):
     """Which part of which text a message id stands for: id -> [(link, text, part)]."""
 
     rank: ClassVar[int] = 13
@@ -138,7 +138,7 @@ class Early(msgspec.Struct, frozen=True):
     error: str
 
 
-class EarlyShelf(Shelf[str, list[Early]]):
+class EarlyRows(RowSet[str, list[Early]]):
     """Early receipts by each form that their message id may be kept in."""
 
     rank: ClassVar[int] = 14
@@ -190,104 +190,104 @@ class OnTexts:
     """A unit about texts: it needs them, and the wallets of those who pay."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (TextShelf, WalletShelf, ProfileShelf)
+    touches: ClassVar[tuple[type, ...]] = (TextRows, WalletRows, ProfileRows)
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, policy: MessagingPolicy) -> None:
+        self._policy = policy
 
     def text_ids(self, batch: Batch) -> Iterable[int]:
         """Name the texts."""
         raise NotImplementedError
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the texts, then their payers."""
-        if isinstance(shelf, TextShelf):
+        if isinstance(row_set, TextRows):
             return self.text_ids(batch)
-        if isinstance(shelf, (WalletShelf, ProfileShelf)):
-            texts = (batch.shelf(TextShelf).get(text_id) for text_id in self.text_ids(batch))
+        if isinstance(row_set, (WalletRows, ProfileRows)):
+            texts = (batch.row_set(TextRows).get(text_id) for text_id in self.text_ids(batch))
             return [text.payer for text in texts if text is not None and text.payer is not None]
         return ()
 
     def finish(self, batch: Batch, text: Text) -> None:
         """Work out the state; a text that has just become final is paid for or given back, and told of."""
         if text.settle(batch.now):
-            settle(batch, text, self._office.desk)
-            self._office.tell_final(batch, text)
+            settle(batch, text, self._policy.charging)
+            self._policy.publish_final(batch, text)
 
 
 class TakeForSending(OnTexts):
     """Write down that parts are about to go out; only those named in the answer may."""
 
-    touches: ClassVar[tuple[type, ...]] = (OptOutShelf, *OnTexts.touches)
+    touches: ClassVar[tuple[type, ...]] = (OptOutRows, *OnTexts.touches)
 
-    def __init__(self, office: Office, legs: Sequence[Leg]) -> None:
+    def __init__(self, policy: MessagingPolicy, dispatches: Sequence[Dispatch]) -> None:
         """Take the parts and their links."""
-        super().__init__(office)
-        self._legs = legs
+        super().__init__(policy)
+        self._legs = dispatches
 
     def text_ids(self, _batch: Batch) -> Iterable[int]:
         """Name the texts."""
-        return {leg.text_id for leg in self._legs}
+        return {dispatch.text_id for dispatch in self._legs}
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the receivers too: who opted out since gets nothing."""
-        if isinstance(shelf, OptOutShelf):
-            texts = (batch.shelf(TextShelf).get(leg.text_id) for leg in self._legs)
+        if isinstance(row_set, OptOutRows):
+            texts = (batch.row_set(TextRows).get(dispatch.text_id) for dispatch in self._legs)
             return {text.destination for text in texts if text is not None}
-        return super().keys(shelf, batch)
+        return super().keys(row_set, batch)
 
-    def decide(self, batch: Batch) -> list[Leg]:
+    def decide(self, batch: Batch) -> list[Dispatch]:
         """Give the parts that may go out now."""
         taken = []
-        for leg in self._legs:
-            text = batch.shelf(TextShelf).get(leg.text_id)
+        for dispatch in self._legs:
+            text = batch.row_set(TextRows).get(dispatch.text_id)
             if text is None:
                 continue
-            part = text.parts[leg.part]
+            part = text.parts[dispatch.part]
             if text.valid_until <= batch.now:
                 part.go(Step.EXPIRED, "validity period over")
-            elif not text.always and batch.shelf(OptOutShelf).out(text.destination, text.source):
+            elif not text.always and batch.row_set(OptOutRows).out(text.destination, text.source):
                 part.go(Step.CANCELLED, "the receiver opted out")
             elif _is_barred(batch, text):
                 part.go(Step.CANCELLED, INACTIVE)
             elif part.go(Step.SENT):
-                text.link = leg.link
+                text.link = dispatch.link
                 part.attempts += 1
-                taken.append(leg)
+                taken.append(dispatch)
             self.finish(batch, text)
         return taken
 
 
 def _is_barred(batch: Batch, text: Text) -> bool:
     """Whether the line that pays for a text was suspended, or ended, since it was accepted."""
-    wallet = batch.shelf(WalletShelf).get(text.payer) if text.payer is not None else None
+    wallet = batch.row_set(WalletRows).get(text.payer) if text.payer is not None else None
     return wallet is not None and wallet.status != ACTIVE
 
 
 class NoteAnswers(OnTexts):
     """What the SMSC answered to parts that went out, or that it never did."""
 
-    touches: ClassVar[tuple[type, ...]] = (EarlyShelf, *OnTexts.touches)
+    touches: ClassVar[tuple[type, ...]] = (EarlyRows, *OnTexts.touches)
 
-    def __init__(self, office: Office, answers: Sequence[Answer]) -> None:
+    def __init__(self, policy: MessagingPolicy, answers: Sequence[SubmitOutcome]) -> None:
         """Take the answers in the order in which they came."""
-        super().__init__(office)
+        super().__init__(policy)
         self._answers = answers
 
     def text_ids(self, _batch: Batch) -> Iterable[int]:
         """Name the texts."""
         return {answer.text_id for answer in self._answers}
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the new message ids too: their receipts may be there already."""
-        if isinstance(shelf, EarlyShelf):
+        if isinstance(row_set, EarlyRows):
             return {answer.message_id for answer in self._answers if answer.message_id}
-        return super().keys(shelf, batch)
+        return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> None:
         """Move the parts; wait for receipts where they were asked for."""
         for answer in self._answers:
-            text = batch.shelf(TextShelf).get(answer.text_id)
+            text = batch.row_set(TextRows).get(answer.text_id)
             if text is None:
                 continue
             part = text.parts[answer.part]
@@ -301,45 +301,45 @@ class NoteAnswers(OnTexts):
                     self._await(batch, text, answer)
             self.finish(batch, text)
 
-    def _await(self, batch: Batch, text: Text, answer: Answer) -> None:
+    def _await(self, batch: Batch, text: Text, answer: SubmitOutcome) -> None:
         part = text.parts[answer.part]
         if not text.registered_delivery:
             part.go(Step.DELIVERED)
             return
         if not answer.message_id:
             return  # no receipt could name it
-        early = batch.shelf(EarlyShelf).find(answer.link, answer.message_id, text.destination)
+        early = batch.row_set(EarlyRows).find(answer.link, answer.message_id, text.destination)
         if early is not None:
             part.go(Step(early.step), early.error)
-            batch.shelf(EarlyShelf).forget(batch, early)
+            batch.row_set(EarlyRows).forget(batch, early)
             return
-        batch.shelf(AwaitedShelf).keep(batch, answer.link, answer.message_id, (text.id, answer.part))
+        batch.row_set(AwaitedRows).keep(batch, answer.link, answer.message_id, (text.id, answer.part))
 
 
 class NoteReceipts(OnTexts):
     """Delivery receipts: matched by link and message id, held if they come early, ignored if they come twice."""
 
-    touches: ClassVar[tuple[type, ...]] = (AwaitedShelf, *OnTexts.touches)
+    touches: ClassVar[tuple[type, ...]] = (AwaitedRows, *OnTexts.touches)
 
-    def __init__(self, office: Office, receipts: Sequence[Receipt]) -> None:
+    def __init__(self, policy: MessagingPolicy, receipts: Sequence[Receipt]) -> None:
         """Take the receipts in the order in which they came."""
-        super().__init__(office)
+        super().__init__(policy)
         self._receipts = receipts
         self._doubtful: dict[tuple[str, str], list[int]] = {}
 
     def text_ids(self, batch: Batch) -> Iterable[int]:
         """Name the texts that the message ids lead to, and doubtful ones that a receipt may tell of."""
-        awaited = batch.shelf(AwaitedShelf)
+        awaited = batch.row_set(AwaitedRows)
         known = {entry[1] for receipt in self._receipts for entry in awaited.candidates(receipt.link, receipt.forms)}
         return known.union(*self._doubtful.values())
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the message ids in every form that they may have."""
-        if isinstance(shelf, AwaitedShelf):
+        if isinstance(row_set, AwaitedRows):
             return {form for receipt in self._receipts for form in receipt.forms}
-        if isinstance(shelf, TextShelf):
+        if isinstance(row_set, TextRows):
             self._doubtful = self._look_for_doubt(batch)
-        return super().keys(shelf, batch)
+        return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> int:
         """Give how many receipts moved a part."""
@@ -347,15 +347,15 @@ class NoteReceipts(OnTexts):
 
     def _note(self, batch: Batch, receipt: Receipt) -> bool:
         assert receipt.step is not None
-        candidates = batch.shelf(AwaitedShelf).candidates(receipt.link, receipt.forms)
+        candidates = batch.row_set(AwaitedRows).candidates(receipt.link, receipt.forms)
         for message_id, text_id, number in candidates:
-            text = batch.shelf(TextShelf).get(text_id)
+            text = batch.row_set(TextRows).get(text_id)
             sure = len(candidates) == 1 and message_id == receipt.forms[0]
             if text is None or not (sure or text.destination == receipt.destination):
                 continue  # in another base the id may be some other text's
             if not receipt.may_tell_of(text):
                 continue
-            batch.shelf(AwaitedShelf).forget(receipt.link, message_id)
+            batch.row_set(AwaitedRows).forget(receipt.link, message_id)
             if not text.parts[number].go(receipt.step, receipt.error):
                 return False
             self.finish(batch, text)
@@ -366,7 +366,7 @@ class NoteReceipts(OnTexts):
 
     def _look_for_doubt(self, batch: Batch) -> dict[tuple[str, str], list[int]]:
         """Find doubtful texts that receipts of unknown messages may tell of, by link and destination."""
-        awaited, texts = batch.shelf(AwaitedShelf), tables.texts
+        awaited, texts = batch.row_set(AwaitedRows), tables.texts
         unknown = {
             (receipt.link, receipt.destination)
             for receipt in self._receipts
@@ -374,7 +374,7 @@ class NoteReceipts(OnTexts):
         }
         found = {}
         for link, destination in unknown:
-            open_ones = select(texts.c.id).where(texts.c.final == 0, texts.c.state == State.DOUBTFUL)
+            open_ones = select(texts.c.id).where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL)
             same = open_ones.where(texts.c.destination == destination)
             found[link, destination] = list(batch.connection.execute(same).scalars())
         return found
@@ -383,7 +383,7 @@ class NoteReceipts(OnTexts):
         """A receipt that echoes our user_message_reference settles a part whose answer was lost (doubtful: wait)."""
         assert receipt.step is not None
         for text_id in self._doubtful.get((receipt.link, receipt.destination), ()):
-            text = batch.shelf(TextShelf).get(text_id)
+            text = batch.row_set(TextRows).get(text_id)
             for number, part in enumerate(text.parts if text is not None else ()):
                 same = text is not None and (text.reference_number + number) & 0xFFFF == receipt.reference
                 if text is not None and same and part.step is Step.DOUBTFUL and part.go(receipt.step, receipt.error):
@@ -396,10 +396,10 @@ def keep_early(batch: Batch, receipt: Receipt) -> bool:
     """Hold a receipt whose submit_sm is not answered yet, in every form of its id; it has moved nothing so far."""
     if not receipt.forms:
         return False
-    shelf, rows = batch.shelf(EarlyShelf), early_receipts
+    row_set, rows = batch.row_set(EarlyRows), early_receipts
     early = Early(receipt.link, receipt.forms[0], receipt.destination, str(receipt.step), receipt.error[:32])
     for form in receipt.forms:
-        known = shelf.rows.setdefault(form, [])
+        known = row_set.rows.setdefault(form, [])
         same = (rows.c.link == early.link, rows.c.message_id == form, rows.c.destination == early.destination)
         batch.connection.execute(rows.delete().where(*same))
         known[:] = [other for other in known if (other.link, other.destination) != (early.link, early.destination)]

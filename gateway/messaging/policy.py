@@ -5,15 +5,15 @@ from typing import Any
 
 import msgspec
 
-from gateway.charging.credit_control import Desk
-from gateway.events.outbox import tell
+from gateway.charging.credit_control import ChargingPolicy
+from gateway.events.outbox import publish
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.messaging.texts import Text
 from gateway.store.batch import Batch
 from gateway.store.idempotency import Digests
 
 
-class Office(msgspec.Struct, frozen=True):
+class MessagingPolicy(msgspec.Struct, frozen=True):
     """Everything that texts are decided by. Durations in microseconds; `pseudonym` names a phone number to the company.
 
     `books` are the keyword books by short code, `causes` the names of the causes that may be chosen, by id.
@@ -21,7 +21,7 @@ class Office(msgspec.Struct, frozen=True):
     and numbers; a number gets at most `answers_per_hour` automatic answers within an hour.
     """
 
-    desk: Desk
+    charging: ChargingPolicy
     source: str
     pseudonym: Callable[[str], str]
     operator: str
@@ -35,14 +35,14 @@ class Office(msgspec.Struct, frozen=True):
     own: frozenset[str] = frozenset()
     answers_per_hour: int = 5
 
-    def tell_final(self, batch: Batch, text: Text) -> None:
+    def publish_final(self, batch: Batch, text: Text) -> None:
         """Tell that a text out has come to its end; its words and numbers stay here."""
         data = {"id": str(text.id), "state": str(text.state), "parts": len(text.parts), "error": _error(text)}
-        self.tell(batch, f"sms/{text.state}", text.destination, data)
+        self.publish(batch, f"sms/{text.state}", text.destination, data)
 
-    def tell(self, batch: Batch, topic: str, number: str, data: dict[str, Any]) -> None:
+    def publish(self, batch: Batch, topic: str, number: str, data: dict[str, Any]) -> None:
         """Write an event about a phone number, which appears as its pseudonym."""
-        tell(batch, self.source, topic, self.pseudonym(number), data)
+        publish(batch, self.source, topic, self.pseudonym(number), data)
 
 
 def _error(text: Text) -> str:

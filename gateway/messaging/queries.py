@@ -5,14 +5,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from gateway.events.times import rfc3339
-from gateway.messaging.texts import State, Text, from_row
+from gateway.messaging.texts import Text, TextState, from_row
 from gateway.store.tables import texts
 
 
 def show(connection: Connection, text_id: int) -> dict[str, Any] | None:
     """Tell a text by its id, part by part; None if there is none."""
     row = connection.execute(select(texts).where(texts.c.id == text_id)).one_or_none()
-    return None if row is None else tell(from_row(tuple(row)), parts=True)
+    return None if row is None else serialise(from_row(tuple(row)), parts=True)
 
 
 def latest(connection: Connection, limit: int, state: str | None = None) -> list[dict[str, Any]]:
@@ -20,7 +20,7 @@ def latest(connection: Connection, limit: int, state: str | None = None) -> list
     statement = select(texts).order_by(texts.c.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(texts.c.state == state)
-    return [tell(from_row(tuple(row)), parts=False) for row in connection.execute(statement)]
+    return [serialise(from_row(tuple(row)), parts=False) for row in connection.execute(statement)]
 
 
 def count_open(connection: Connection, node: int) -> dict[str, int]:
@@ -28,10 +28,10 @@ def count_open(connection: Connection, node: int) -> dict[str, int]:
     columns = (texts.c.state, func.count(texts.c.id))
     counted = select(*columns).where(texts.c.final == 0, texts.c.node == node).group_by(texts.c.state)
     found = {str(state): int(number) for state, number in connection.execute(counted)}
-    return {state: found.get(state, 0) for state in (State.QUEUED, State.SUBMITTED, State.DOUBTFUL)}
+    return {state: found.get(state, 0) for state in (TextState.QUEUED, TextState.SUBMITTED, TextState.DOUBTFUL)}
 
 
-def tell(text: Text, *, parts: bool) -> dict[str, Any]:
+def serialise(text: Text, *, parts: bool) -> dict[str, Any]:
     """Write a text as a mapping; times are RFC 3339."""
     told: dict[str, Any] = {
         "id": str(text.id),

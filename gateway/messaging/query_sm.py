@@ -15,8 +15,8 @@ from sqlalchemy import Connection, select
 
 from gateway.messaging import smpp_mapping
 from gateway.messaging.mt_status import OnTexts
-from gateway.messaging.policy import Office
-from gateway.messaging.texts import NEVER_AGAIN, State, Step, Text, TextShelf, from_row
+from gateway.messaging.policy import MessagingPolicy
+from gateway.messaging.texts import NEVER_AGAIN, Step, Text, TextRows, TextState, from_row
 from gateway.store import tables
 from gateway.store.batch import Batch, Unit
 from protocols.errors import LocalProtocolError
@@ -36,7 +36,7 @@ SHARE = 4
 MOST_DOUBLINGS = 16
 
 
-class Question(msgspec.Struct, frozen=True):
+class PendingQuery(msgspec.Struct, frozen=True):
     """A part that waits for its receipt: how it is kept, how its SMSC wrote its id, and the link that it was sent by."""
 
     text_id: int
@@ -52,7 +52,7 @@ class Question(msgspec.Struct, frozen=True):
         return self.text_id, self.part
 
 
-class Finding(msgspec.Struct, frozen=True):
+class QueryFinding(msgspec.Struct, frozen=True):
     """What a question led to: a final step, or None: then the part is asked for again later, unless it was in vain."""
 
     text_id: int
@@ -87,9 +87,9 @@ class NoteFinding(OnTexts):
     Its awaited receipt stays: one that comes after all is then known as a double, and not kept as an early one.
     """
 
-    def __init__(self, office: Office, finding: Finding) -> None:
+    def __init__(self, policy: MessagingPolicy, finding: QueryFinding) -> None:
         """Take what was found."""
-        super().__init__(office)
+        super().__init__(policy)
         self._finding = finding
 
     def text_ids(self, _batch: Batch) -> Iterable[int]:
@@ -98,7 +98,7 @@ class NoteFinding(OnTexts):
 
     def decide(self, batch: Batch) -> bool:
         """Tell whether the part came to its end; one that moved meanwhile is left as it is."""
-        finding, text = self._finding, batch.shelf(TextShelf).get(self._finding.text_id)
+        finding, text = self._finding, batch.row_set(TextRows).get(self._finding.text_id)
         part = text.parts[finding.part] if text is not None else None
         if text is None or part is None or part.step is not Step.ACCEPTED or part.message_id != finding.message_id:
             return False
@@ -120,7 +120,7 @@ def due_at(text: Text, asked: int, after: int) -> int:
 
 def silent_parts(
     connection: Connection, node: int, cursor: int, now: int, afters: Mapping[str, int]
-) -> tuple[list[Question], int]:
+) -> tuple[list[PendingQuery], int]:
     """Find parts of this node's texts that are due, from the text after `cursor` on, and the cursor to go on from.
 
     `afters`: microseconds of silence by link. A text that was sent by another link waits.
@@ -129,11 +129,11 @@ def silent_parts(
     rows = connection.execute(
         select(texts)
         .where(texts.c.final == 0, texts.c.node == node, texts.c.id > cursor)
-        .where(texts.c.state == State.SUBMITTED, texts.c.updated_at <= now - soonest)
+        .where(texts.c.state == TextState.SUBMITTED, texts.c.updated_at <= now - soonest)
         .order_by(texts.c.id)
         .limit(PAGE)
     ).all()
-    found: list[Question] = []
+    found: list[PendingQuery] = []
     for row in rows:
         text = from_row(tuple(row))
         if text.link in afters:
@@ -143,15 +143,17 @@ def silent_parts(
     return found, rows[-1][0] if len(rows) == PAGE else 0
 
 
-def _due(text: Text, after: int, now: int) -> list[Question]:
+def _due(text: Text, after: int, now: int) -> list[PendingQuery]:
     return [
-        Question(text.id, number, text.source, part.message_id, part.stated or part.message_id, text.link)
+        PendingQuery(text.id, number, text.source, part.message_id, part.stated or part.message_id, text.link)
         for number, part in enumerate(text.parts)
         if part.step is Step.ACCEPTED and part.message_id and part.asked >= 0 and due_at(text, part.asked, after) <= now
     ]
 
 
-def centres_of(connection: Connection, questions: Sequence[Question], centres: Collection[str]) -> dict[Question, str]:
+def centres_of(
+    connection: Connection, questions: Sequence[PendingQuery], centres: Collection[str]
+) -> dict[PendingQuery, str]:
     """Give the SMSC that took each part, if it is one of these. A part whose id means a newer message by now has none."""
     rows = tables.awaited_receipts
     ids = {question.message_id for question in questions}
@@ -162,7 +164,7 @@ def centres_of(connection: Connection, questions: Sequence[Question], centres: C
     return {question: took[question.key] for question in questions if question.key in took}
 
 
-class Asker(msgspec.Struct, frozen=True):
+class QueryLink(msgspec.Struct, frozen=True):
     """A link that asks: the SMSC behind it, how that writes ids, after how many microseconds, and the room that texts leave."""
 
     link: Link
@@ -172,13 +174,13 @@ class Asker(msgspec.Struct, frozen=True):
     room: Callable[[], int]
 
 
-class Inquiry:
+class QueryScheduler:
     """Finds the silent parts, asks for them with the room that texts leave, and has noted what comes of it."""
 
     def __init__(
         self,
-        office: Office,
-        askers: Mapping[str, Asker],
+        policy: MessagingPolicy,
+        query_links: Mapping[str, QueryLink],
         *,
         read: Callable[[Callable[[Connection], Any]], Any],
         post: Callable[[Unit[Any], Callable[[Any], None], Callable[[], None]], None],
@@ -191,28 +193,28 @@ class Inquiry:
 
         `on_ready` is told when there may be something to ask, or room to ask it: it calls `pump` once no text waits.
         """
-        self._office, self._askers, self._node = office, dict(askers), node
+        self._policy, self._query_links, self._node = policy, dict(query_links), node
         self._read, self._post, self._clock = read, post, clock
         self._on_ready, self._on_event = on_ready, on_event
         self._cursor = 0
-        self._waiting: list[Question] = []
+        self._waiting: list[PendingQuery] = []
         self._out: dict[tuple[int, int], str] = {}
         self._mute: set[str] = set()
         self.results: Counter[tuple[str, str]] = Counter()
         """Questions by link and what came of them: the message's state, or a word of ours for why there is none."""
 
-    def adopt(self, office: Office) -> None:
+    def apply_settings(self, policy: MessagingPolicy) -> None:
         """Note by another office from now on."""
-        self._office = office
+        self._policy = policy
 
-    def add(self, name: str, asker: Asker) -> None:
+    def add(self, name: str, query_link: QueryLink) -> None:
         """Ask by one more link."""
         self._mute.discard(name)
-        self._askers[name] = asker
+        self._query_links[name] = query_link
 
     def remove(self, name: str) -> None:
         """Ask by a link no more; what it was to ask is found again when it is back."""
-        self._askers.pop(name, None)
+        self._query_links.pop(name, None)
 
     def bound(self, name: str) -> None:
         """A link is bound anew; maybe to an SMSC that knows query_sm now."""
@@ -221,17 +223,17 @@ class Inquiry:
     async def look(self) -> None:
         """Find what has been silent for too long. What still waits to be asked comes first."""
         self._waiting = [question for question in self._waiting if self._may_ask(question.link)]
-        asking = {name: asker for name, asker in self._askers.items() if self._may_ask(name)}
+        asking = {name: query_link for name, query_link in self._query_links.items() if self._may_ask(name)}
         if asking and not self._waiting:
             found = await asyncio.to_thread(self._read, lambda connection: self._find(connection, asking))
             self._waiting = [question for question in found if question.key not in self._out]
         self._on_ready()
 
-    def _find(self, connection: Connection, asking: Mapping[str, Asker]) -> list[Question]:
+    def _find(self, connection: Connection, asking: Mapping[str, QueryLink]) -> list[PendingQuery]:
         """Read what is due, and whose SMSC is there; a part that went by another SMSC than its text is asked for there."""
-        afters = {name: asker.after for name, asker in asking.items()}
+        afters = {name: query_link.after for name, query_link in asking.items()}
         found, self._cursor = silent_parts(connection, self._node, self._cursor, self._clock(), afters)
-        by_centre = {asker.centre: name for name, asker in asking.items()}
+        by_centre = {query_link.centre: name for name, query_link in asking.items()}
         questions = []
         for question, centre in centres_of(connection, found, by_centre).items():
             link = question.link if asking[question.link].centre == centre else by_centre[centre]
@@ -239,8 +241,8 @@ class Inquiry:
         return questions
 
     def _may_ask(self, name: str) -> bool:
-        asker = self._askers.get(name)
-        return asker is not None and asker.link.bound and name not in self._mute
+        query_link = self._query_links.get(name)
+        return query_link is not None and query_link.link.bound and name not in self._mute
 
     def pump(self) -> None:
         """Send what there is room for. What a link that went away was to ask is found again when it is back."""
@@ -249,18 +251,18 @@ class Inquiry:
         self._waiting += left
 
     def _room(self, name: str) -> int:
-        asker = self._askers[name]
-        most = max(1, asker.link.config.limits.window // SHARE)
-        return min(asker.room(), most - sum(link == name for link in self._out.values()))
+        query_link = self._query_links[name]
+        most = max(1, query_link.link.config.limits.window // SHARE)
+        return min(query_link.room(), most - sum(link == name for link in self._out.values()))
 
-    def _ask(self, question: Question) -> bool:
+    def _ask(self, question: PendingQuery) -> bool:
         """Send one; False if there is no room."""
         if self._room(question.link) <= 0:
             return False
         self._out[question.key] = question.link
         try:
             message = smpp_mapping.query_sm(question.source, question.stated)
-            sent = self._askers[question.link].link.submit(message, question)
+            sent = self._query_links[question.link].link.submit(message, question)
         except LocalProtocolError:  # an id that cannot be written
             self._note(question, "refused", in_vain=True)
             return True
@@ -268,7 +270,7 @@ class Inquiry:
             del self._out[question.key]
         return sent
 
-    def resulted(self, question: Question, result: Result) -> None:
+    def resulted(self, question: PendingQuery, result: Result) -> None:
         """Take what became of a question; an answer that comes late is as good as any."""
         match result:
             case Responded() if result.command_status:
@@ -282,19 +284,19 @@ class Inquiry:
             case Doubtful():
                 self._drop(question, "unanswered")
 
-    def _answered(self, question: Question, result: Responded) -> None:
-        answer, asker = result.message, self._askers.get(question.link)
-        if asker is None:
+    def _answered(self, question: PendingQuery, result: Responded) -> None:
+        answer, query_link = result.message, self._query_links.get(question.link)
+        if query_link is None:
             self._drop(question, "unanswered")
             return
-        form = asker.form
+        form = query_link.form
         if isinstance(answer, QuerySmResp) and smpp_mapping.is_about(answer, question.message_id, form):
             name, step, error = smpp_mapping.queried(answer)
             self._note(question, name, step, error)
         else:
             self._note(question, "mismatched")
 
-    def _refused(self, question: Question, result: Responded) -> None:
+    def _refused(self, question: PendingQuery, result: Responded) -> None:
         name, status = question.link, result.command_status
         if status == CommandStatus.ESME_RINVCMDID or isinstance(result.message, GenericNack):
             if name not in self._mute:
@@ -307,22 +309,22 @@ class Inquiry:
         else:
             self._note(question, "put_off")
 
-    def _drop(self, question: Question, result: str) -> None:
+    def _drop(self, question: PendingQuery, result: str) -> None:
         """Nothing was learned: the part is as due as before."""
         self.results[question.link, result] += 1
         self._out.pop(question.key, None)
         self._on_ready()
 
     def _note(
-        self, question: Question, result: str, step: Step | None = None, error: str = "", *, in_vain: bool = False
+        self, question: PendingQuery, result: str, step: Step | None = None, error: str = "", *, in_vain: bool = False
     ) -> None:
         """Have it written down; until then the part is not asked for again."""
         self.results[question.link, result] += 1
-        finding = Finding(question.text_id, question.part, question.message_id, step, error, in_vain)
+        finding = QueryFinding(question.text_id, question.part, question.message_id, step, error, in_vain)
         self._out[question.key] = question.link
 
         def done(_settled: object = None) -> None:
             self._out.pop(question.key, None)
             self._on_ready()
 
-        self._post(NoteFinding(self._office, finding), done, done)
+        self._post(NoteFinding(self._policy, finding), done, done)

@@ -94,7 +94,7 @@ def is_repeat(known: Sequence[Delivery], earlier: Delivery, coming: Coming, opti
     return drop is not None and not any(other.acted_at > drop.dropped_at for other in fresh)
 
 
-def note(known: list[Delivery], earlier: Delivery | None, coming: Coming, now: int, *, repeat: bool) -> None:
+def record(known: list[Delivery], earlier: Delivery | None, coming: Coming, now: int, *, repeat: bool) -> None:
     """Remember a text, also a repetition: the answer to it may be lost as well."""
     place = max((d.place for d in known), default=0) + 1
     fresh = earlier is None or not (_recent(earlier, coming) or _drop(earlier, coming))

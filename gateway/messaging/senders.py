@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from gateway.messaging.redelivery import Delivery
-from gateway.store.batch import Shelf
+from gateway.store.batch import RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import arrivals
 
@@ -47,7 +47,7 @@ _decode = msgspec.msgpack.Decoder(Sender).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class SenderShelf(Shelf[str, Sender]):
+class SenderRows(RowSet[str, Sender]):
     """What is remembered of the numbers whose texts a batch takes, by number."""
 
     rank: ClassVar[int] = 18

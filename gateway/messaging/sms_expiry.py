@@ -6,9 +6,9 @@ from typing import ClassVar
 from sqlalchemy import Connection, delete, select
 
 from gateway.messaging.mt_status import OnTexts
-from gateway.messaging.policy import Office
+from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.senders import HOUR
-from gateway.messaging.texts import Step, TextShelf
+from gateway.messaging.texts import Step, TextRows
 from gateway.store import tables
 from gateway.store.batch import Batch
 
@@ -27,9 +27,9 @@ def overdue_texts(connection: Connection, now: int) -> list[int]:
 class ExpireTexts(OnTexts):
     """Expire the parts of overdue texts that nothing further will come of."""
 
-    def __init__(self, office: Office, ids: Sequence[int]) -> None:
+    def __init__(self, policy: MessagingPolicy, ids: Sequence[int]) -> None:
         """Take the texts that were found overdue."""
-        super().__init__(office)
+        super().__init__(policy)
         self._ids = ids
 
     def text_ids(self, _batch: Batch) -> Sequence[int]:
@@ -40,7 +40,7 @@ class ExpireTexts(OnTexts):
         """Give how many texts came to their end."""
         ended = 0
         for text_id in self._ids:
-            text = batch.shelf(TextShelf).get(text_id)
+            text = batch.row_set(TextRows).get(text_id)
             if text is None or text.body is None or text.valid_until > batch.now:
                 continue
             late = text.valid_until + RECEIPT_GRACE <= batch.now
@@ -58,9 +58,9 @@ class SweepMessaging:
     alone: ClassVar[bool] = True
     touches: ClassVar[tuple[type, ...]] = ()
 
-    def __init__(self, office: Office, retention: int) -> None:
+    def __init__(self, policy: MessagingPolicy, retention: int) -> None:
         """Take how long final texts are kept, in microseconds."""
-        self._office, self._retention = office, retention
+        self._policy, self._retention = policy, retention
 
     def decide(self, batch: Batch) -> int:
         """Give how many rows were deleted."""
@@ -69,7 +69,7 @@ class SweepMessaging:
         old = select(rows.c.id).where(rows.c.final == 1, rows.c.updated_at < kept).order_by(rows.c.id).limit(LIMIT)
         steps = (
             delete(tables.early_receipts).where(tables.early_receipts.c.created_at < batch.now - 24 * RECEIPT_GRACE),
-            delete(tables.segments).where(tables.segments.c.created_at < batch.now - self._office.reassembly),
+            delete(tables.segments).where(tables.segments.c.created_at < batch.now - self._policy.reassembly),
             delete(tables.arrivals).where(tables.arrivals.c.at < batch.now - HOUR),
             delete(tables.questions).where(tables.questions.c.expires_at < batch.now),
             delete(tables.awaited_receipts).where(tables.awaited_receipts.c.created_at < kept),

@@ -5,16 +5,16 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from gateway.ledger.wallets import WalletShelf
-from gateway.messaging.policy import Office
+from gateway.ledger.wallets import WalletRows
+from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.text_charges import SMS, Hold, hold, plan_of
-from gateway.messaging.texts import Part, State, Text, TextShelf
+from gateway.messaging.texts import Text, TextPart, TextRows, TextState
 from gateway.rating.destinations import Destination, destination
-from gateway.store.batch import Batch, Shelf
-from gateway.store.idempotency import Digests, Kept, KeyShelf
+from gateway.store.batch import Batch, RowSet
+from gateway.store.idempotency import Digests, KeptResult, KeyRows
 from gateway.subscribers.create import ACTIVE
-from gateway.subscribers.identifier_history import MSISDN, LineShelf
-from gateway.subscribers.profiles import ProfileShelf
+from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
+from gateway.subscribers.profiles import ProfileRows
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -53,20 +53,20 @@ class AcceptTexts:
     """The drafts of one request of one client, as a unit."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (KeyShelf, LineShelf, WalletShelf, ProfileShelf)
+    touches: ClassVar[tuple[type, ...]] = (KeyRows, IdentifierRows, WalletRows, ProfileRows)
 
-    def __init__(self, client: str, drafts: list[Draft], office: Office) -> None:
+    def __init__(self, client: str, drafts: list[Draft], policy: MessagingPolicy) -> None:
         """Take the client's name, in whose scope references are unique."""
-        self._scope, self._drafts, self._office = f"sms:{client}", drafts, office
+        self._scope, self._drafts, self._policy = f"sms:{client}", drafts, policy
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the references, the senders, and the subscribers who are behind them."""
-        if isinstance(shelf, KeyShelf):
+        if isinstance(row_set, KeyRows):
             return [draft.reference for draft in self._drafts if draft.reference]
-        if isinstance(shelf, LineShelf):
+        if isinstance(row_set, IdentifierRows):
             return {draft.source for draft in self._drafts}
-        if isinstance(shelf, (WalletShelf, ProfileShelf)):
-            owners = (batch.shelf(LineShelf).owner(MSISDN, draft.source, batch.now) for draft in self._drafts)
+        if isinstance(row_set, (WalletRows, ProfileRows)):
+            owners = (batch.row_set(IdentifierRows).owner(MSISDN, draft.source, batch.now) for draft in self._drafts)
             return {owner for owner in owners if owner is not None}
         return ()
 
@@ -74,7 +74,7 @@ class AcceptTexts:
         """Take all drafts, or none: what a refused request held is given back."""
         ids: list[int] = []
         new: dict[int, tuple[Draft, Text]] = {}
-        references: dict[str, Kept] = {}
+        references: dict[str, KeptResult] = {}
         for place, draft in enumerate(self._drafts):
             known = self._known(batch, draft, references)
             outcome = self._make(batch, draft) if known is None else known
@@ -84,36 +84,38 @@ class AcceptTexts:
             if isinstance(outcome, Text):
                 new[outcome.id] = (draft, outcome)
                 if draft.reference is not None:
-                    references[draft.reference] = Kept(draft.digest(self._office.digests), str(outcome.id).encode())
+                    references[draft.reference] = KeptResult(
+                        draft.digest(self._policy.digests), str(outcome.id).encode()
+                    )
             ids.append(outcome.id if isinstance(outcome, Text) else outcome)
         for reference, kept in references.items():
-            batch.shelf(KeyShelf).keep(batch, self._scope, reference, kept)
-        batch.shelf(TextShelf).rows.update({text_id: text for text_id, (_, text) in new.items()})
+            batch.row_set(KeyRows).keep(batch, self._scope, reference, kept)
+        batch.row_set(TextRows).rows.update({text_id: text for text_id, (_, text) in new.items()})
         return Accepted(ids, [text for _, text in new.values()])
 
-    def _known(self, batch: Batch, draft: Draft, references: dict[str, Kept]) -> int | Refusal | None:
+    def _known(self, batch: Batch, draft: Draft, references: dict[str, KeptResult]) -> int | Refusal | None:
         """Give the id that a reference led to, or why it cannot be used again."""
         if draft.reference is None:
             return None
-        kept = references.get(draft.reference) or batch.shelf(KeyShelf).find(self._scope, draft.reference)
+        kept = references.get(draft.reference) or batch.row_set(KeyRows).find(self._scope, draft.reference)
         if kept is None:
             return None
-        if kept.digest != draft.digest(self._office.digests):
+        if kept.digest != draft.digest(self._policy.digests):
             return Refusal(0, "sms.reference", f"reference {draft.reference!r} was used before for another text")
         return int(kept.result)
 
     def _make(self, batch: Batch, draft: Draft) -> Text | Refusal:
-        payer = batch.shelf(LineShelf).owner(MSISDN, draft.source, batch.now)
+        payer = batch.row_set(IdentifierRows).owner(MSISDN, draft.source, batch.now)
         if payer is None:
             return make(batch, draft)
-        wallet = batch.shelf(WalletShelf).get(payer)
-        tariff = self._office.desk.tariff
+        wallet = batch.row_set(WalletRows).get(payer)
+        tariff = self._policy.charging.tariff
         called = destination(draft.destination, tariff.country)
         if wallet is not None and wallet.status != ACTIVE and called is not Destination.EMERGENCY:
             return Refusal(
                 0, "sms.line", f"the sender's line is {wallet.status}: it sends nothing until it is active again"
             )
-        plan = plan_of(batch.shelf(ProfileShelf).get(payer), tariff, batch.now)
+        plan = plan_of(batch.row_set(ProfileRows).get(payer), tariff, batch.now)
         if called is not Destination.ORDINARY:
             held: Hold | None = Hold()  # an emergency, or a number that costs nothing
         else:
@@ -124,7 +126,7 @@ class AcceptTexts:
 
     def _give_back(self, batch: Batch, texts: list[Text]) -> None:
         for text in texts:
-            wallet = batch.shelf(WalletShelf).get(text.payer) if text.payer is not None else None
+            wallet = batch.row_set(WalletRows).get(text.payer) if text.payer is not None else None
             if wallet is not None:
                 wallet.hold(-text.held)
                 allowance = wallet.allowance_ending(text.bundle_ends_at)
@@ -143,7 +145,7 @@ def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None
         destination=draft.destination,
         body=draft.body,
         link="",
-        state=State.QUEUED,
+        state=TextState.QUEUED,
         payer=payer,
         held=held.money,
         covered=held.covered,
@@ -154,7 +156,7 @@ def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None
         created_at=batch.now,
         updated_at=batch.now,
         valid_until=draft.valid_until,
-        parts=[Part() for _ in range(draft.parts)],
+        parts=[TextPart() for _ in range(draft.parts)],
         fresh=True,
         changed=True,
     )

@@ -2,21 +2,21 @@
 
 import msgspec
 
-from gateway.charging.credit_control import Desk
+from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.quota import UsageRecord
 from gateway.charging.tariff import Tariff
 from gateway.charity.accruals import accrue
 from gateway.charity.choices import at as choice_at
-from gateway.events.outbox import RATED, OutboxShelf
+from gateway.events.outbox import RATED, OutboxRows
 from gateway.ledger.accounts import REVENUE
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import Wallet, WalletShelf
-from gateway.messaging.texts import State, Text
+from gateway.ledger.wallets import Wallet, WalletRows
+from gateway.messaging.texts import Text, TextState
 from gateway.rating.plans import Plan
 from gateway.rating.prices import price
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.subscribers.profiles import Profile, ProfileShelf
+from gateway.subscribers.profiles import Profile, ProfileRows
 
 SMS = "sms"
 
@@ -48,9 +48,9 @@ def hold(wallet: Wallet, plan: Plan, parts: int, now: int) -> Hold | None:
     return Hold(money)
 
 
-def settle(batch: Batch, text: Text, desk: Desk) -> None:
+def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> None:
     """Charge a final text that was delivered, or give back what was held for one that was not."""
-    wallet = batch.shelf(WalletShelf).get(text.payer) if text.payer is not None else None
+    wallet = batch.row_set(WalletRows).get(text.payer) if text.payer is not None else None
     if wallet is None:
         return
     money, covered = text.held, text.covered
@@ -58,15 +58,15 @@ def settle(batch: Batch, text: Text, desk: Desk) -> None:
     allowance = wallet.allowance_ending(text.bundle_ends_at) if covered else None
     if allowance is not None:
         allowance.hold(SMS, -covered)
-        if text.state is State.DELIVERED:
+        if text.state is TextState.DELIVERED:
             allowance.consume(SMS, covered)
     text.held = text.covered = 0
-    if text.state is State.DELIVERED:
-        _charge(batch, text, money, wallet, desk)
+    if text.state is TextState.DELIVERED:
+        _charge(batch, text, money, wallet, policy)
 
 
-def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, desk: Desk) -> None:
-    profile = batch.shelf(ProfileShelf).get(wallet.subscriber_id)
+def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: ChargingPolicy) -> None:
+    profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
     plan = profile.plan_at(text.created_at) if profile is not None else None
     record = UsageRecord(
         id=batch.take_id(),
@@ -83,10 +83,10 @@ def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, desk: Desk) ->
         plan=plan or "",
     )
     batch.add(tables.usage, record.row())
-    batch.shelf(OutboxShelf).collect(batch, RATED, desk.rated(record))
+    batch.row_set(OutboxRows).collect(batch, RATED, policy.rated(record))
     if not money:
         return
-    account = desk.tariff.account
+    account = policy.tariff.account
     charge = Entry(
         kind="charge",
         debit=wallet.subscriber_id,
@@ -98,4 +98,4 @@ def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, desk: Desk) ->
     )
     wallet.move(-money)
     shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
-    desk.books.post(batch, [charge, *accrue(charge, shares, desk.tariff.policy, account)])
+    policy.books.post(batch, [charge, *accrue(charge, shares, policy.tariff.policy, account)])

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.store.batch import Shelf
+from gateway.store.batch import RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import texts
 
 
-class State(StrEnum):
+class TextState(StrEnum):
     """A text's state, as the interfaces tell it."""
 
     QUEUED = "queued"
@@ -54,15 +54,15 @@ STEPS: dict[Step, frozenset[Step]] = {
 sent again may be accepted after all: the answer to its first sending came late."""
 
 FINAL = frozenset(step for step, following in STEPS.items() if not following)
-_WHOLE: tuple[tuple[Step, State], ...] = (
-    (Step.DOUBTFUL, State.DOUBTFUL),
-    (Step.WAITING, State.QUEUED),
-    (Step.SENT, State.SUBMITTED),
-    (Step.ACCEPTED, State.SUBMITTED),
-    (Step.FAILED, State.FAILED),
-    (Step.EXPIRED, State.EXPIRED),
-    (Step.CANCELLED, State.CANCELLED),
-    (Step.DELIVERED, State.DELIVERED),
+_WHOLE: tuple[tuple[Step, TextState], ...] = (
+    (Step.DOUBTFUL, TextState.DOUBTFUL),
+    (Step.WAITING, TextState.QUEUED),
+    (Step.SENT, TextState.SUBMITTED),
+    (Step.ACCEPTED, TextState.SUBMITTED),
+    (Step.FAILED, TextState.FAILED),
+    (Step.EXPIRED, TextState.EXPIRED),
+    (Step.CANCELLED, TextState.CANCELLED),
+    (Step.DELIVERED, TextState.DELIVERED),
 )
 """What the whole is as soon as one of its parts is so, the first that applies."""
 
@@ -71,7 +71,7 @@ NEVER_AGAIN = -1
 """`Part.asked` where the SMSC would not tell."""
 
 
-class Part(msgspec.Struct, omit_defaults=True):
+class TextPart(msgspec.Struct, omit_defaults=True):
     """One segment: its step, the SMSC's message id, the last status or receipt error, and whether it may arrive twice.
 
     `stated` is the message id as the SMSC wrote it, where it is kept otherwise. `asked` counts the questions for it
@@ -109,7 +109,7 @@ class Text(msgspec.Struct):
     destination: str
     body: str | None
     link: str
-    state: State
+    state: TextState
     payer: int | None
     held: int
     covered: int
@@ -120,7 +120,7 @@ class Text(msgspec.Struct):
     created_at: int
     updated_at: int
     valid_until: int
-    parts: list[Part]
+    parts: list[TextPart]
     fresh: bool = False
     changed: bool = False
 
@@ -141,11 +141,11 @@ class Text(msgspec.Struct):
 _LOAD = SelectAmong(select(texts), texts.c.id, int)
 _INSERT = Insert(texts)
 _SAVE = Update(texts, ["body", "link", "state", "held", "covered", "updated_at", "parts", "final"], ["id"])
-_decode = msgspec.msgpack.Decoder(list[Part]).decode
+_decode = msgspec.msgpack.Decoder(list[TextPart]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class TextShelf(Shelf[int, Text]):
+class TextRows(RowSet[int, Text]):
     """The texts that a batch touches, by id."""
 
     rank: ClassVar[int] = 16
@@ -176,5 +176,5 @@ class TextShelf(Shelf[int, Text]):
 def from_row(row: tuple[Any, ...]) -> Text:
     """Make a text of its row."""
     *fields, parts, _final = row
-    fields[6] = State(fields[6])
+    fields[6] = TextState(fields[6])
     return Text(*fields, _decode(parts))  # type: ignore[call-arg]  # a row

@@ -12,7 +12,7 @@ from gateway.events.forwarder import ForwarderState
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.unanswered import Silence
 from gateway.metrics.catalogue import family, sample
-from gateway.sims.order_executor import Conductor
+from gateway.sims.order_executor import OrderExecutor
 from gateway.store.lane import Lane
 from gateway.tracing.traces import Traces
 from protocols.diameter.node import Node
@@ -88,11 +88,11 @@ def text_metrics(exchange: Exchange, open_texts: Mapping[str, int]) -> Iterable[
     yield family("tpo_sms_queries_total", exchange.queries.items())
 
 
-def order_metrics(conductor: Conductor) -> Iterable[Metric]:
+def order_metrics(executor: OrderExecutor) -> Iterable[Metric]:
     """Tell what becomes of orders, and which hosts answer."""
-    yield family("tpo_host_up", [((host,), up) for host, up in conductor.hosts.items()])
-    yield sample("tpo_orders_running", conductor.running)
-    yield family("tpo_orders_ended_total", conductor.finished.items())
+    yield family("tpo_host_up", [((host,), up) for host, up in executor.hosts.items()])
+    yield sample("tpo_orders_running", executor.running)
+    yield family("tpo_orders_ended_total", executor.finished.items())
 
 
 def event_metrics(state: ForwarderState) -> Iterable[Metric]:

@@ -9,7 +9,7 @@ CAUSES: Final = "causes"
 """The right to see a customer's causes, and what each cause is owed exactly; no role has it by itself."""
 
 
-class NoteAccess:
+class RecordAccess:
     """One look as a unit: who looked by which action, and at whose choice. It is committed before anything is shown."""
 
     alone: ClassVar[bool] = False

@@ -11,21 +11,21 @@ from typing import Any
 import msgspec
 from prometheus_client.core import Metric
 
-from gateway.api.order_actions import Sims
+from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
-from gateway.api.session_actions import Sessions
-from gateway.api.sms_actions import Texts
-from gateway.api.subscriber_routes import LISTENER, Customers
+from gateway.api.session_actions import SessionActions
+from gateway.api.sms_actions import SmsActions
+from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
 from gateway.api.times import since
 from gateway.api.trace_actions import TraceActions
 from gateway.background import Background
-from gateway.charging.gy.peer_restarts import Restarts
-from gateway.charging.gy.reauth_abort import Clients
-from gateway.context import House, office, wall_clock
+from gateway.charging.gy.peer_restarts import PeerRestarts
+from gateway.charging.gy.reauth_abort import SessionRequests
+from gateway.context import GatewayContext, messaging_policy, wall_clock
 from gateway.events.forwarder import Forwarder
 from gateway.logs import crashes, get_logger
 from gateway.logs.catalogue import EVENTS
-from gateway.logs.event_logger import Teller
+from gateway.logs.event_logger import EventLogger
 from gateway.logs.limit import INTERVAL
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.query_sm import QueryEvent
@@ -42,25 +42,25 @@ from gateway.metrics.sources import (
     text_metrics,
     trace_metrics,
 )
-from gateway.runtime.drain import Draining
+from gateway.runtime.drain import Drain
 from gateway.runtime.factories import (
     Listening,
     alphabet_of,
-    make_charging_desk,
-    make_clients,
-    make_conductor,
+    make_credit_control_server,
     make_exchange,
     make_node,
-    make_restarts,
+    make_order_executor,
+    make_peer_restarts,
+    make_session_requests,
 )
-from gateway.runtime.periodic import Chores
+from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
-from gateway.runtime.reload import Reloading, Running
+from gateway.runtime.reload import Reload, Running
 from gateway.runtime.systemd import Notify
 from gateway.settings import Settings
-from gateway.sims.order_executor import Conductor
-from gateway.status_page.alarms import Troubles
-from gateway.status_page.collect import Gatherer, Parts
+from gateway.sims.order_executor import OrderExecutor
+from gateway.status_page.alarms import RecentAlarms
+from gateway.status_page.collect import Parts, StatusCollector
 from gateway.status_page.routes import StatusPage
 from gateway.store.errors import StoreError
 from gateway.store.lane import Job
@@ -83,38 +83,38 @@ class Daemon:
         """Take checked settings; nothing is opened yet."""
         self._settings = settings
         self._log = get_logger()
-        self._teller = Teller(self._log, time.monotonic)
+        self._event_logger = EventLogger(self._log, time.monotonic)
         self._metrics = Metrics()
-        self._troubles = Troubles()
+        self._recent_alarms = RecentAlarms()
         self._notify = Notify()
         self._background = Background(self._alarm)
         self._stop = asyncio.Event()
         self._started_at = time.time()
         self._loop = asyncio.get_running_loop()
-        self._house: House
+        self._context: GatewayContext
         self._node: Node | None = None
-        self._clients: Clients | None = None
-        self._restarts: Restarts | None = None
+        self._session_requests: SessionRequests | None = None
+        self._peer_restarts: PeerRestarts | None = None
         self._forwarder: Forwarder | None = None
         self._exchange: Exchange | None = None
-        self._conductor: Conductor | None = None
-        self._chores: Chores | None = None
+        self._executor: OrderExecutor | None = None
+        self._periodic: PeriodicWork | None = None
         self._page: StatusPage | None = None
-        self._reloading: Reloading | None = None
-        self._draining: Draining | None = None
-        self._traces = Traces(self._watch, wall_clock, self._loop.call_later, self._alarm)
+        self._reloading: Reload | None = None
+        self._draining: Drain | None = None
+        self._traces = Traces(self._set_tap, wall_clock, self._loop.call_later, self._alarm)
         self._undecodable = Undecodable()
         self._server: Server
 
     async def run(self, announce: Callable[[str], None] = lambda _line: None) -> None:
         """Open everything, serve until a signal says stop, close everything; StoreError or OSError where it cannot open."""
-        crashes.watch(self._loop, self._count)
-        self._teller.hear_libraries()
+        crashes.install(self._loop, self._count)
+        self._event_logger.capture_libraries()
         self._log.info("daemon.starting", operator=self._settings.operator.name)
         for warning in self._settings.warnings:
             self._log.warning("config.warning", problem=str(warning))
-        self._house = await asyncio.to_thread(
-            House,
+        self._context = await asyncio.to_thread(
+            GatewayContext,
             self._settings,
             deliver=self._deliver,
             alarm=lambda event, detail: self._alarm(event, {"detail": detail}),
@@ -137,45 +137,47 @@ class Daemon:
             await self._close()
 
     async def _open(self) -> None:
-        house, settings = self._house, self._settings
+        context, settings = self._context, self._settings
         metrics = self._metrics
         listening = Listening(
             metrics.observe, metrics.observe_session_request, self._alarm, self._on_network, self._background
         )
         links = settings.smpp.links
-        self._exchange = make_exchange(house, office(house, alphabet_of(links)), links, listening)
+        self._exchange = make_exchange(context, messaging_policy(context, alphabet_of(links)), links, listening)
         await self._exchange.start()
         charging = None
         if settings.diameter is not None:
-            self._restarts = make_restarts(house, settings.diameter, listening)
-            charging = make_charging_desk(house, settings.diameter, listening)
-            self._node = make_node(house, settings.diameter, charging, listening)
-            self._clients = make_clients(house, settings.diameter, self._node, listening)
+            self._peer_restarts = make_peer_restarts(context, settings.diameter, listening)
+            charging = make_credit_control_server(context, settings.diameter, listening)
+            self._node = make_node(context, settings.diameter, charging, listening)
+            self._session_requests = make_session_requests(context, settings.diameter, self._node, listening)
             await self._node.start()
         if settings.events.mqtt is not None:
             mqtt = settings.events.mqtt
-            self._forwarder = Forwarder(house, mqtt, on_event=self._on_broker, background=self._background)
+            self._forwarder = Forwarder(context, mqtt, on_event=self._on_broker, background=self._background)
             self._forwarder.start()
-        self._conductor = make_conductor(house, self._exchange, self._clients, listening)
-        self._conductor.start()
-        self._chores = Chores(house, self._exchange, self._conductor, self._alarm, self._background)
+        self._executor = make_order_executor(context, self._exchange, self._session_requests, listening)
+        self._executor.start()
+        self._periodic = PeriodicWork(context, self._exchange, self._executor, self._alarm, self._background)
         self._metrics.collect_from(self._own_metrics)
-        running = Running(house, self._exchange, self._conductor, charging, self._node, self._clients, self._restarts)
-        self._reloading = Reloading(running, self._alarm)
-        self._draining = Draining(running, self._alarm, self._stop.set, self._background)
-        texts = Texts(house, self._exchange)
-        sims = Sims(house, self._conductor)
-        self._page = self._make_page(self._exchange, self._conductor, self._chores)
-        actions = {**texts.actions(), **Sessions(house, self._clients).actions(), **sims.actions()}
+        running = Running(
+            context, self._exchange, self._executor, charging, self._node, self._session_requests, self._peer_restarts
+        )
+        self._reloading = Reload(running, self._alarm)
+        self._draining = Drain(running, self._alarm, self._stop.set, self._background)
+        texts = SmsActions(context, self._exchange)
+        sims = OrderActions(context, self._executor)
+        self._page = self._make_page(self._exchange, self._executor, self._periodic)
+        actions = {**texts.actions(), **SessionActions(context, self._session_requests).actions(), **sims.actions()}
         actions |= {**self._reloading.actions(), **self._draining.actions()}
-        traces = TraceActions(house, self._traces, self._undecodable, self._exchange, self._conductor, self._node)
+        traces = TraceActions(context, self._traces, self._undecodable, self._exchange, self._executor, self._node)
         actions |= traces.actions()
         self._server = Server(
-            house,
+            context,
             metrics,
             texts,
             actions=actions,
-            routes=[*Customers(house, sims, self._conductor).routes(), *self._page.routes()],
+            routes=[*SubscriberRoutes(context, sims, self._executor).routes(), *self._page.routes()],
             open_paths=(LISTENER,),
             live=self._live,
             ready=self._ready,
@@ -183,32 +185,33 @@ class Daemon:
             alarm=self._alarm,
         )
         await self._server.start()
-        self._chores.start()
+        self._periodic.start()
         self._page.start()
 
-    def _make_page(self, exchange: Exchange, conductor: Conductor, chores: Chores) -> StatusPage:
-        parts = Parts(exchange, conductor, self._node, self._forwarder, lambda: chores.lag)
+    def _make_page(self, exchange: Exchange, executor: OrderExecutor, periodic: PeriodicWork) -> StatusPage:
+        parts = Parts(exchange, executor, self._node, self._forwarder, lambda: periodic.lag)
         return StatusPage(
-            Gatherer(self._house, self._metrics, self._troubles, parts, self._started_at), self._background
+            StatusCollector(self._context, self._metrics, self._recent_alarms, parts, self._started_at),
+            self._background,
         )
 
     async def _close(self) -> None:
         """Say goodbye to the peers while their answers still go out, then drain the lane; a step's failure stops no other."""
-        self._house.draining = True
+        self._context.draining = True
         self._log.info("daemon.stopping")
         if self._draining is not None:
             self._draining.close_doors()
             self._draining.cancel()
         self._notify.stopping()
-        if self._chores is not None:
-            self._chores.stop()
+        if self._periodic is not None:
+            self._periodic.stop()
         if self._page is not None:
             self._page.stop()
         steps: list[Coroutine[Any, Any, object]] = [self._traces.stop()]
         if self._reloading is not None:
             steps.append(self._reloading.end())
-        if self._conductor is not None:
-            steps.append(self._conductor.stop())
+        if self._executor is not None:
+            steps.append(self._executor.stop())
         if self._node is not None:
             steps.append(self._node.stop(DisconnectCause.REBOOTING, STOP_SECONDS))
         if self._exchange is not None:
@@ -222,8 +225,8 @@ class Daemon:
                 await asyncio.wait_for(step, STOP_SECONDS + 2)
             except (OSError, StoreError, TimeoutError) as error:
                 self._alarm("daemon.stop.incomplete", {"detail": repr(error)})
-        await asyncio.to_thread(self._house.close)
-        self._teller.finish()
+        await asyncio.to_thread(self._context.close)
+        self._event_logger.finish()
         self._log.info("daemon.stopped")
 
     def _deliver(self, jobs: list[Job]) -> None:
@@ -246,31 +249,34 @@ class Daemon:
     def _alarm(self, event: str, fields: Mapping[str, object]) -> None:
         """Log an event that has a name in the catalogue, at its level there; what is worse than information is counted."""
         self._count(event, fields)
-        self._teller.tell(event, fields)
+        self._event_logger.log(event, fields)
 
     def _count(self, event: str, fields: Mapping[str, object]) -> None:
         """Count an event that is worse than information, and keep its latest words for the status page."""
         if EVENTS[event].level != "info":
             self._metrics.alarms.labels(event).inc()
-            self._troubles.note(event, fields, wall_clock())
+            self._recent_alarms.record(event, fields, wall_clock())
 
-    def _watch(self, tap: Tap | None) -> None:
+    def _set_tap(self, tap: Tap | None) -> None:
         """Have all that goes over the wire told, or nothing any more."""
-        for listened in (self._node, self._exchange, self._conductor):
+        for listened in (self._node, self._exchange, self._executor):
             if listened is not None:
-                listened.watch(tap)
+                listened.set_tap(tap)
 
     def _on_network(self, event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> None:
-        self._undecodable.note(event, wall_clock())
+        self._undecodable.record(event, wall_clock())
         self._alarm(name_of(event), fields_of(event))
-        if self._restarts is not None:
-            self._restarts.note(event)
+        if self._peer_restarts is not None:
+            self._peer_restarts.record(event)
 
     def _on_broker(self, name: str, **fields: object) -> None:
         self._alarm(name, fields)
 
     def _live(self) -> dict[str, bool]:
-        return {"event_loop": self._chores is not None and self._chores.lag < MAX_LAG, "store": self._house.lane.alive}
+        return {
+            "event_loop": self._periodic is not None and self._periodic.lag < MAX_LAG,
+            "store": self._context.lane.alive,
+        }
 
     async def _give_signs_of_life(self) -> None:
         """Tell the service manager that we live, for as long as we do; it restarts us when the signs end."""
@@ -281,41 +287,41 @@ class Daemon:
 
     async def _tell_what_is_held_back(self) -> None:
         """Give the log its due for as long as we live: the last of a storm is told even if nothing follows it."""
-        self._teller.settle()
+        self._event_logger.settle()
 
     def _ready(self) -> dict[str, bool]:
         return {
-            "not_draining": not self._house.draining,
-            "store": self._house.lane.alive and not self._house.lane.in_trouble,
+            "not_draining": not self._context.draining,
+            "store": self._context.lane.alive and not self._context.lane.in_trouble,
             **{f"task: {name}": False for name in self._background.failing},
         }
 
     def _own_metrics(self) -> Iterable[Metric]:
-        yield from process_metrics(self._started_at, self._chores.lag if self._chores is not None else 0.0)
+        yield from process_metrics(self._started_at, self._periodic.lag if self._periodic is not None else 0.0)
         yield from task_metrics(self._background.surprises)
         yield from trace_metrics(self._traces)
-        yield from lane_metrics(self._house.lane)
+        yield from lane_metrics(self._context.lane)
         if self._node is not None:
             yield from peer_metrics(self._node)
         if self._exchange is not None:
             yield from link_metrics(self._exchange)
-            yield from text_metrics(self._exchange, self._chores.open_texts if self._chores is not None else {})
-        if self._conductor is not None:
-            yield from order_metrics(self._conductor)
+            yield from text_metrics(self._exchange, self._periodic.open_texts if self._periodic is not None else {})
+        if self._executor is not None:
+            yield from order_metrics(self._executor)
         if self._forwarder is not None:
             yield from event_metrics(self._forwarder.state())
 
     def status(self) -> dict[str, Any]:
         """Tell what `tpo status` shows."""
-        counters = self._house.lane.counters
+        counters = self._context.lane.counters
         return {
-            "state": "draining" if self._house.draining else "running",
+            "state": "draining" if self._context.draining else "running",
             "drain": self._draining.state() if self._draining else None,
-            "node": self._house.node_name,
+            "node": self._context.node_name,
             "since": self._started_at,
             "ready": self._ready(),
             "traces": self._traces.running,
-            "lane": {"waiting": self._house.lane.depth, **msgspec.to_builtins(counters)},
+            "lane": {"waiting": self._context.lane.depth, **msgspec.to_builtins(counters)},
             "peers": [
                 {**msgspec.to_builtins(peer), "since": since(peer.since)}
                 for peer in (self._node.peers_state() if self._node else [])

@@ -40,7 +40,7 @@ class Left(msgspec.Struct, frozen=True):
         return bool(self.sessions is None or self.sessions or self.texts or self.orders)
 
 
-class Draining:
+class Drain:
     """The last phase before the end; it is entered once, and not left again."""
 
     def __init__(
@@ -77,7 +77,7 @@ class Draining:
 
     def close_doors(self) -> None:
         """Take in nothing new from now on."""
-        self._running.house.draining = True
+        self._running.context.draining = True
         if self._running.charging is not None:
             self._running.charging.draining = True
 
@@ -116,7 +116,7 @@ class Draining:
 
     async def _look(self) -> Left:
         running = self._running
-        node = running.house.node.id
+        node = running.context.node.id
 
         def count(connection: Connection) -> int:
             rows = select(func.count()).where(sessions.c.node == node, sessions.c.closed_at.is_(None))
@@ -124,7 +124,7 @@ class Draining:
 
         found: int | None
         try:
-            found = await asyncio.wait_for(asyncio.to_thread(running.house.read, count), PATIENCE_SECONDS)
+            found = await asyncio.wait_for(asyncio.to_thread(running.context.read, count), PATIENCE_SECONDS)
         except (StoreError, TimeoutError):  # whatever runs then runs on; the time ends it
             found = None
-        return Left(found, running.exchange.busy, running.conductor.running)
+        return Left(found, running.exchange.busy, running.executor.running)

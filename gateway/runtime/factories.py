@@ -10,19 +10,19 @@ import msgspec
 
 from gateway.background import Background
 from gateway.charging.gy.cca import APPLICATION
-from gateway.charging.gy.peer_restarts import Restarts
-from gateway.charging.gy.reauth_abort import Clients
-from gateway.charging.gy.server import CREDIT_CONTROL, ChargingDesk, Observed
-from gateway.context import House
+from gateway.charging.gy.peer_restarts import PeerRestarts
+from gateway.charging.gy.reauth_abort import SessionRequests
+from gateway.charging.gy.server import CREDIT_CONTROL, CreditControlServer, Observed
+from gateway.context import GatewayContext
 from gateway.messaging.exchange import Exchange, Route
-from gateway.messaging.policy import Office
+from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.query_sm import QueryEvent
 from gateway.messaging.text_events import TextEvent
 from gateway.settings.sections import Diameter, DiameterPeer, LinkTls, ProvisioningHost, SmppLink, Tls
-from gateway.sims.host_runtime import Desk, callback_secret
-from gateway.sims.line_effects import Terms
-from gateway.sims.notifications import Composer
-from gateway.sims.order_executor import Conductor
+from gateway.sims.host_runtime import HostRuntime, callback_secret
+from gateway.sims.line_effects import LineTerms
+from gateway.sims.notifications import Notifications
+from gateway.sims.order_executor import OrderExecutor
 from protocols.diameter.avp_validation import STANDARD, Profile
 from protocols.diameter.identity import Application, NodeIdentity, PeerConfig
 from protocols.diameter.node import Node
@@ -50,15 +50,17 @@ class Listening(msgspec.Struct, frozen=True):
     background: Background | None = None
 
 
-def make_charging_desk(house: House, settings: Diameter, listening: Listening) -> ChargingDesk:
+def make_credit_control_server(
+    context: GatewayContext, settings: Diameter, listening: Listening
+) -> CreditControlServer:
     """Make the Credit-Control application."""
-    return ChargingDesk(
-        house.desk(),
-        house.lane,
+    return CreditControlServer(
+        context.charging_policy(),
+        context.lane,
         origin_host=settings.identity,
         origin_realm=settings.realm,
-        deadline=float(house.settings.charging.deadline),
-        clock=house.clock,
+        deadline=float(context.settings.charging.deadline),
+        clock=context.clock,
         monotonic=time.monotonic,
         observe=listening.observe,
         alarm=listening.alarm,
@@ -66,12 +68,14 @@ def make_charging_desk(house: House, settings: Diameter, listening: Listening) -
     )
 
 
-def make_node(house: House, settings: Diameter, desk: ChargingDesk, listening: Listening) -> Node:
+def make_node(
+    context: GatewayContext, settings: Diameter, host_runtime: CreditControlServer, listening: Listening
+) -> Node:
     """Make the Diameter node with the charging desk as its one application."""
     return Node(
-        _identity(house, settings),
+        _identity(context, settings),
         [peer_config(peer) for peer in settings.peers],
-        {APPLICATION: Application(desk.handle, frozenset({CREDIT_CONTROL}))},
+        {APPLICATION: Application(host_runtime.handle, frozenset({CREDIT_CONTROL}))},
         [(at.address.host, at.address.port, _server_context(at.tls) if at.tls else None) for at in settings.listen],
         clock=time.monotonic,
         random=random,
@@ -79,42 +83,46 @@ def make_node(house: House, settings: Diameter, desk: ChargingDesk, listening: L
     )
 
 
-def make_clients(house: House, settings: Diameter, node: Node, listening: Listening) -> Clients:
+def make_session_requests(
+    context: GatewayContext, settings: Diameter, node: Node, listening: Listening
+) -> SessionRequests:
     """Make what sends RAR and ASR by the node."""
-    return Clients(
+    return SessionRequests(
         node,
-        house.lane,
-        identity=_identity(house, settings),
+        context.lane,
+        identity=_identity(context, settings),
         realms=realms_of(settings),
-        read=house.read,
-        clock=house.clock,
+        read=context.read,
+        clock=context.clock,
         observe=listening.observe_session_request,
         alarm=listening.alarm,
     )
 
 
-def make_restarts(house: House, settings: Diameter, listening: Listening) -> Restarts:
+def make_peer_restarts(context: GatewayContext, settings: Diameter, listening: Listening) -> PeerRestarts:
     """Make what closes the sessions of peers that restarted."""
-    return Restarts(
-        house.lane,
-        house.node.id,
+    return PeerRestarts(
+        context.lane,
+        context.node.id,
         relays_of(settings),
-        read=house.read,
-        clock=house.clock,
+        read=context.read,
+        clock=context.clock,
         alarm=listening.alarm,
         background=listening.background,
     )
 
 
-def make_exchange(house: House, office: Office, links: list[SmppLink], listening: Listening) -> Exchange:
+def make_exchange(
+    context: GatewayContext, messaging_policy: MessagingPolicy, links: list[SmppLink], listening: Listening
+) -> Exchange:
     """Make the exchange of texts with all links; there may be none."""
     return Exchange(
-        office,
-        house.lane,
+        messaging_policy,
+        context.lane,
         [route(link) for link in links],
-        read=house.read,
-        node=house.node.id,
-        clock=house.clock,
+        read=context.read,
+        node=context.node.id,
+        clock=context.clock,
         monotonic=time.monotonic,
         random=random,
         on_event=listening.on_event,
@@ -122,37 +130,39 @@ def make_exchange(house: House, office: Office, links: list[SmppLink], listening
     )
 
 
-def make_conductor(house: House, exchange: Exchange, clients: Clients | None, listening: Listening) -> Conductor:
+def make_order_executor(
+    context: GatewayContext, exchange: Exchange, session_requests: SessionRequests | None, listening: Listening
+) -> OrderExecutor:
     """Make what carries out orders, with all hosts; there may be none."""
-    settings = house.settings.provisioning
-    return Conductor(
-        house,
-        {host.name: make_desk(host, house) for host in settings.hosts},
-        terms_of(house),
+    settings = context.settings.provisioning
+    return OrderExecutor(
+        context,
+        {host.name: make_host_runtime(host, context) for host in settings.hosts},
+        terms_of(context),
         plans=settings.host_of,
         notice=float(settings.swap_notice),
-        reauthorise=clients.reauthorise if clients is not None else _nobody,
-        abort=clients.end if clients is not None else _nobody,
+        reauthorise=session_requests.reauthorise if session_requests is not None else _nobody,
+        abort=session_requests.end if session_requests is not None else _nobody,
         enqueue=exchange.enqueue,
         alarm=listening.alarm,
         background=listening.background,
     )
 
 
-def make_desk(host: ProvisioningHost, house: House) -> Desk:
+def make_host_runtime(host: ProvisioningHost, context: GatewayContext) -> HostRuntime:
     """Make what speaks with a host."""
-    return Desk(_host(host, house), asyncio.Semaphore(host.concurrency), float(host.poll), float(host.verify))
+    return HostRuntime(_host(host, context), asyncio.Semaphore(host.concurrency), float(host.poll), float(host.verify))
 
 
-def terms_of(house: House) -> Terms:
+def terms_of(context: GatewayContext) -> LineTerms:
     """Give what orders are decided by."""
-    return Terms(
-        source=house.node_name,
-        books=house.books,
-        currencies={name: plan.currency for name, plan in house.settings.plans.items()},
-        quarantine=house.settings.provisioning.quarantine * 1_000_000,
-        compose=Composer(house, alphabet_of(house.settings.smpp.links)).compose,
-        pseudonym=house.pseudonyms.subscriber,
+    return LineTerms(
+        source=context.node_name,
+        books=context.books,
+        currencies={name: plan.currency for name, plan in context.settings.plans.items()},
+        quarantine=context.settings.provisioning.quarantine * 1_000_000,
+        compose=Notifications(context, alphabet_of(context.settings.smpp.links)).compose,
+        pseudonym=context.pseudonyms.subscriber,
     )
 
 
@@ -160,7 +170,7 @@ async def _nobody(_subscriber_id: int) -> None:
     """Without Diameter there are no sessions to tell of."""
 
 
-def _host(host: ProvisioningHost, house: House) -> Host:
+def _host(host: ProvisioningHost, context: GatewayContext) -> Host:
     if host.adapter == "osmohlr":
         assert host.ctrl is not None
         assert host.vty is not None
@@ -174,7 +184,7 @@ def _host(host: ProvisioningHost, house: House) -> Host:
     assert host.url is not None
     callback = None
     if host.callback is not None:
-        secret = callback_secret(house, host.name)
+        secret = callback_secret(context, host.name)
         callback = f"{host.callback.rstrip('/')}/v1/hosts/{host.name}/listener/{secret}"
     return Tmf640(
         host.name,
@@ -193,12 +203,12 @@ def alphabet_of(links: list[SmppLink]) -> Alphabet:
     return Alphabet(links[0].default_alphabet) if links else Alphabet.GSM7
 
 
-def _identity(house: House, settings: Diameter) -> NodeIdentity:
+def _identity(context: GatewayContext, settings: Diameter) -> NodeIdentity:
     return NodeIdentity(
         origin_host=settings.identity,
         origin_realm=settings.realm,
         product_name=PRODUCT,
-        origin_state_id=house.node.origin_state_id,
+        origin_state_id=context.node.origin_state_id,
         aliases=tuple(settings.aliases),
         served_realms=tuple(settings.served_realms),
     )

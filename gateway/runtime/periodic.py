@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from gateway.background import Background
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.messaging.exchange import Exchange
 from gateway.messaging.queries import count_open
 from gateway.messaging.sms_expiry import SweepMessaging
-from gateway.sims.order_executor import Conductor
+from gateway.sims.order_executor import OrderExecutor
 from gateway.store.async_submit import submit
 from gateway.store.batch import Batch
 from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
@@ -47,20 +47,20 @@ class Probe:
         """Nothing."""
 
 
-class Chores:
+class PeriodicWork:
     """The gateway's timers; what one of them fails at is told, and tried again at one of its next turns."""
 
     def __init__(
         self,
-        house: House,
+        context: GatewayContext,
         exchange: Exchange,
-        conductor: Conductor,
+        executor: OrderExecutor,
         alarm: Callable[[str, Mapping[str, object]], None],
         background: Background,
     ) -> None:
         """Take what is worked on; nothing runs before `start`."""
-        self._house, self._exchange, self._alarm = house, exchange, alarm
-        self._conductor, self._background = conductor, background
+        self._context, self._exchange, self._alarm = context, exchange, alarm
+        self._executor, self._background = executor, background
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._lag_due = float("inf")
@@ -83,7 +83,7 @@ class Chores:
             ("inquire", INQUIRE_SECONDS, self._exchange.inquire),
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
-            ("retire_due", SWEEP_SECONDS, self._conductor.retire_due),
+            ("retire_due", SWEEP_SECONDS, self._executor.retire_due),
         ):
             self._tasks.append(self._background.every(name, seconds, work))
 
@@ -101,36 +101,36 @@ class Chores:
         began = self._loop.time()
         if began < self._count_due:
             return
-        node = self._house.node.id
-        self.open_texts = await asyncio.to_thread(self._house.read, lambda connection: count_open(connection, node))
+        node = self._context.node.id
+        self.open_texts = await asyncio.to_thread(self._context.read, lambda connection: count_open(connection, node))
         ended = self._loop.time()
         self._count_due = ended + COUNT_SHARE * (ended - began)
 
     async def _watch_store(self) -> None:
         """Look whether the store's files are still there, and whether a store that was in trouble can be written again."""
         with suppress(StoreError):  # the ground and the lane tell of it themselves
-            await asyncio.to_thread(self._house.ground.check)
-            if self._house.lane.in_trouble:
-                await submit(self._house.lane, Probe())
+            await asyncio.to_thread(self._context.ground.check)
+            if self._context.lane.in_trouble:
+                await submit(self._context.lane, Probe())
 
     async def _inspect_store(self) -> None:
         """Read the store back from the disk, unless it was read lately for as long as it takes."""
         began = self._loop.time()
-        if began < self._inspect_due or self._house.ground.lost is not None:
+        if began < self._inspect_due or self._context.ground.lost is not None:
             return
         try:
-            await asyncio.to_thread(self._house.inspect)
+            await asyncio.to_thread(self._context.inspect)
         except StoreError:
-            if self._house.ground.lost is None:
+            if self._context.ground.lost is None:
                 raise
         ended = self._loop.time()
         self._inspect_due = ended + INSPECT_SHARE * (ended - began)
 
     async def _supervise(self) -> None:
-        now = self._house.clock()
-        for session_id in await asyncio.to_thread(self._house.read, lambda connection: overdue(connection, now)):
+        now = self._context.clock()
+        for session_id in await asyncio.to_thread(self._context.read, lambda connection: overdue(connection, now)):
             with suppress(LaneOverloaded, LaneClosed):
-                if await submit(self._house.lane, ExpireSession(session_id)):
+                if await submit(self._context.lane, ExpireSession(session_id)):
                     self._alarm("charging.session.expired", {"session_id": session_id})
 
     async def _publish_months(self) -> None:
@@ -139,27 +139,29 @@ class Chores:
             continue
 
     async def _publish_month(self) -> bool:
-        house = self._house
-        zone, now = ZoneInfo(house.settings.operator.timezone), house.clock()
-        reader: MonthReader = await asyncio.to_thread(house.read, lambda connection: MonthReader(connection, zone, now))
+        context = self._context
+        zone, now = ZoneInfo(context.settings.operator.timezone), context.clock()
+        reader: MonthReader = await asyncio.to_thread(
+            context.read, lambda connection: MonthReader(connection, zone, now)
+        )
         if reader.period is None:
             return False
         more = True
         while more:
-            more = await asyncio.to_thread(house.read, reader.advance)
+            more = await asyncio.to_thread(context.read, reader.advance)
             await asyncio.sleep(READING_PAUSE)
         month = await asyncio.to_thread(reader.month)
-        if await submit(house.lane, PublishMonth(house.node_name, month)):
+        if await submit(context.lane, PublishMonth(context.node_name, month)):
             told = {"period": month.period, "figures": len(month.decision.figures)}
             self._alarm("charity.month.published", told)
         return True
 
     async def _sweep(self) -> None:
-        settings = self._house.settings
+        settings = self._context.settings
         broker = settings.events.mqtt is not None
-        while await submit(self._house.lane, Sweep(settings.retention, published_only=broker)):
+        while await submit(self._context.lane, Sweep(settings.retention, published_only=broker)):
             continue
         while await submit(
-            self._house.lane, SweepMessaging(self._exchange.office, settings.retention.texts * 1_000_000)
+            self._context.lane, SweepMessaging(self._exchange.policy, settings.retention.texts * 1_000_000)
         ):
             continue

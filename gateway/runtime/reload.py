@@ -12,17 +12,17 @@ from typing import Any
 import msgspec
 
 from gateway.api.actions import ADMIN, AsyncAction, Caller, Params
-from gateway.charging.gy.peer_restarts import Restarts
-from gateway.charging.gy.reauth_abort import Clients
-from gateway.charging.gy.server import ChargingDesk
-from gateway.context import House, OpenAccounts, office
+from gateway.charging.gy.peer_restarts import PeerRestarts
+from gateway.charging.gy.reauth_abort import SessionRequests
+from gateway.charging.gy.server import CreditControlServer
+from gateway.context import GatewayContext, OpenAccounts, messaging_policy
 from gateway.messaging.exchange import Exchange, Route
 from gateway.runtime import factories
 from gateway.settings import ConfigInvalid, Settings, Severity, load
 from gateway.settings.diff import Changes, Sorted, compare
 from gateway.settings.sections import LinkTls, Tls
-from gateway.sims.host_runtime import Desk
-from gateway.sims.order_executor import Conductor
+from gateway.sims.host_runtime import HostRuntime
+from gateway.sims.order_executor import OrderExecutor
 from gateway.store.async_submit import submit
 from gateway.store.errors import StoreError
 from protocols.diameter.identity import PeerConfig
@@ -35,16 +35,16 @@ LEAVE_SECONDS = 10.0
 class Running(msgspec.Struct, frozen=True):
     """What runs by the configuration; the last four are there where Diameter is configured."""
 
-    house: House
+    context: GatewayContext
     exchange: Exchange
-    conductor: Conductor
-    charging: ChargingDesk | None = None
+    executor: OrderExecutor
+    charging: CreditControlServer | None = None
     node: Node | None = None
-    clients: Clients | None = None
-    restarts: Restarts | None = None
+    session_requests: SessionRequests | None = None
+    peer_restarts: PeerRestarts | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class ReloadOutcome(msgspec.Struct, frozen=True):
     """What became of a reload: whether it was taken over, what changed, and, where it was not, why.
 
     `problems` are those of the files, as `file:line: key: message`; `restart` names keys that a running gateway keeps.
@@ -67,18 +67,18 @@ class _Ready(msgspec.Struct, frozen=True):
     accounts: Mapping[str, int]
     routes: dict[str, Route]
     peers: dict[str, PeerConfig]
-    hosts: dict[str, Desk]
+    hosts: dict[str, HostRuntime]
     marks: Mapping[str, bytes]
 
 
-class Reloading:
+class Reload:
     """Reloads, one after the other."""
 
     def __init__(self, running: Running, alarm: Callable[[str, Mapping[str, object]], None]) -> None:
         """Take what runs, by the settings of its house."""
         self._running, self._alarm = running, alarm
         self._turn = asyncio.Lock()
-        self._marks: Mapping[str, bytes] = _marks(running.house.settings)
+        self._marks: Mapping[str, bytes] = _marks(running.context.settings)
 
     def actions(self) -> dict[str, AsyncAction]:
         """Give what `tpo reload` asks for."""
@@ -89,10 +89,10 @@ class Reloading:
 
         return {"gateway.reload": AsyncAction(act, ADMIN)}
 
-    async def reload(self) -> Outcome:
+    async def reload(self) -> ReloadOutcome:
         """Read the files again and take over what they say; what is wrong with them is told, and changes nothing."""
         async with self._turn:
-            if self._running.house.draining:
+            if self._running.context.draining:
                 return self._refused(
                     problems=("the gateway is on its way out, and reads its configuration when it starts",)
                 )
@@ -103,7 +103,7 @@ class Reloading:
                 return self._refused(problems=tuple(map(str, errors)))
             except (OSError, ValueError, StoreError) as error:
                 return self._refused(problems=(str(error) or type(error).__name__,))
-            if isinstance(ready, Outcome):
+            if isinstance(ready, ReloadOutcome):
                 return ready
             self._apply(ready)
             await self._reconnect(ready)
@@ -111,7 +111,7 @@ class Reloading:
             self._alarm("config.reloaded", {"changed": ", ".join(found.sections) or "nothing"})
             for warning in ready.settings.warnings:
                 self._alarm("config.warning", {"problem": str(warning)})
-            return Outcome(
+            return ReloadOutcome(
                 applied=True, changed=found.sections, links=found.links, peers=found.peers, hosts=found.hosts
             )
 
@@ -120,20 +120,20 @@ class Reloading:
         async with self._turn:
             pass
 
-    def _refused(self, *, problems: tuple[str, ...] = (), restart: tuple[str, ...] = ()) -> Outcome:
+    def _refused(self, *, problems: tuple[str, ...] = (), restart: tuple[str, ...] = ()) -> ReloadOutcome:
         for problem in problems:
             self._alarm("config.refused", {"problem": problem})
         for key in restart:
             self._alarm("config.restart.needed", {"setting": key})
-        return Outcome(applied=False, problems=problems, restart=restart)
+        return ReloadOutcome(applied=False, problems=problems, restart=restart)
 
-    async def _prepare(self) -> _Ready | Outcome:
+    async def _prepare(self) -> _Ready | ReloadOutcome:
         """Make everything that can fail; nothing that runs has noticed yet."""
-        house = self._running.house
-        new = await asyncio.to_thread(load, house.settings.file)
+        context = self._running.context
+        new = await asyncio.to_thread(load, context.settings.file)
         marks = await asyncio.to_thread(_marks, new)
         stale = [name for name, mark in marks.items() if self._marks.get(name, mark) != mark]
-        found = compare(house.settings, new, stale)
+        found = compare(context.settings, new, stale)
         if found.restart:
             return self._refused(restart=found.restart)
         links = {link.name: link for link in new.smpp.links}
@@ -142,23 +142,26 @@ class Reloading:
         return _Ready(
             new,
             found,
-            await submit(house.lane, OpenAccounts(new.causes)),
+            await submit(context.lane, OpenAccounts(new.causes)),
             {name: factories.route(links[name]) for name in (*found.links.added, *found.links.changed)},
             {name: factories.peer_config(peers[name]) for name in (*found.peers.added, *found.peers.changed)},
-            {name: factories.make_desk(hosts[name], house) for name in (*found.hosts.added, *found.hosts.changed)},
+            {
+                name: factories.make_host_runtime(hosts[name], context)
+                for name in (*found.hosts.added, *found.hosts.changed)
+            },
             marks,
         )
 
     def _apply(self, ready: _Ready) -> None:
         """Exchange what decides: from here on everything goes by the new settings. Nothing in here waits, or can fail."""
         running, new = self._running, ready.settings
-        house, self._marks = running.house, ready.marks
-        house.adopt(new, ready.accounts)
-        running.exchange.adopt(office(house, factories.alphabet_of(new.smpp.links)))
-        kept = {host.name: running.conductor.desks.get(host.name) for host in new.provisioning.hosts}
-        running.conductor.adopt(
-            {name: desk for name, desk in (kept | ready.hosts).items() if desk is not None},
-            factories.terms_of(house),
+        context, self._marks = running.context, ready.marks
+        context.apply_settings(new, ready.accounts)
+        running.exchange.apply_settings(messaging_policy(context, factories.alphabet_of(new.smpp.links)))
+        kept = {host.name: running.executor.host_runtimes.get(host.name) for host in new.provisioning.hosts}
+        running.executor.apply_settings(
+            {name: host_runtime for name, host_runtime in (kept | ready.hosts).items() if host_runtime is not None},
+            factories.terms_of(context),
             plans=new.provisioning.host_of,
             notice=float(new.provisioning.swap_notice),
         )
@@ -166,11 +169,13 @@ class Reloading:
             return
         if running.charging is not None:
             deadline = float(new.charging.deadline)
-            running.charging.adopt(house.desk(), deadline=deadline, profiles=factories.profiles_of(new.diameter))
-        if running.clients is not None:
-            running.clients.adopt(factories.realms_of(new.diameter))
-        if running.restarts is not None:
-            running.restarts.adopt(factories.relays_of(new.diameter))
+            running.charging.apply_settings(
+                context.charging_policy(), deadline=deadline, profiles=factories.profiles_of(new.diameter)
+            )
+        if running.session_requests is not None:
+            running.session_requests.apply_settings(factories.realms_of(new.diameter))
+        if running.peer_restarts is not None:
+            running.peer_restarts.apply_settings(factories.relays_of(new.diameter))
 
     async def _reconnect(self, ready: _Ready) -> None:
         """Leave what went, make anew what changed, dial what came: all at once, each link and peer by itself."""

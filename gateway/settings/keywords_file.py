@@ -11,7 +11,7 @@ from gateway.messaging.keywords.amounts import MARKS
 from gateway.messaging.keywords.catalogue import (
     EVERYWHERE,
     PLACEHOLDERS,
-    Answer,
+    KeywordAnswer,
     KeywordBook,
     Language,
     Service,
@@ -101,7 +101,7 @@ class AnswersEntry(Section):
     def _placeholders_are_known(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None:
             return None
-        must, may = PLACEHOLDERS[Answer(info.field_name or "")]
+        must, may = PLACEHOLDERS[KeywordAnswer(info.field_name or "")]
         known = (*must, *may, *EVERYWHERE)
         named = placeholders_in(value)
         for name in named:
@@ -132,7 +132,7 @@ class LanguageEntry(Section):
         return Language(
             words={service: getattr(self.words, service) for service in Service},
             ignored=self.ignored,
-            answers={answer: text for answer in Answer if (text := getattr(self.answers, answer)) is not None},
+            answers={answer: text for answer in KeywordAnswer if (text := getattr(self.answers, answer)) is not None},
         )
 
 

@@ -5,15 +5,14 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from gateway.sims.cards import HolderShelf, Sim, SimShelf
-from gateway.sims.orders import Kept, OrderShelf, OrderUnit, cards_of
-from gateway.store.batch import Batch, Shelf
-from gateway.store.idempotency import Digests, KeyShelf
-from gateway.store.idempotency import Kept as KeptKey
-from gateway.subscribers.identifier_history import MSISDN, LineShelf
+from gateway.sims.cards import HolderRows, Sim, SimRows
+from gateway.sims.orders import OrderRows, OrderUnit, StoredOrder, cards_of
+from gateway.store.batch import Batch, RowSet
+from gateway.store.idempotency import Digests, KeptResult, KeyRows
+from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
 from provisioning.errors import MoveInvalid
-from provisioning.orders import Card, Kind, Moment, Order, OrderRefused, OrderState, Request, steps_of
-from provisioning.sim_lifecycle import State, SuspendReason, resumed, suspended_for
+from provisioning.orders import Card, Kind, Moment, Order, OrderRefused, OrderRequest, OrderState, steps_of
+from provisioning.sim_lifecycle import SimState, SuspendReason, resumed, suspended_for
 
 SCOPE = "order"
 
@@ -23,7 +22,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     kind: Kind
     iccid: str
-    request: Request
+    request: OrderRequest
     actor: str
 
     def digest(self, digests: Digests) -> str:
@@ -43,7 +42,7 @@ class Taken(msgspec.Struct, frozen=True):
 class AcceptOrder(OrderUnit):
     """One wish as a unit."""
 
-    touches: ClassVar[tuple[type, ...]] = (LineShelf, KeyShelf, OrderShelf, SimShelf, HolderShelf)
+    touches: ClassVar[tuple[type, ...]] = (IdentifierRows, KeyRows, OrderRows, SimRows, HolderRows)
 
     def __init__(
         self, client: str, key: str | None, asked: Asked, hosts: Mapping[str, str], quarantine: int, digests: Digests
@@ -53,20 +52,20 @@ class AcceptOrder(OrderUnit):
         self._scope, self._key, self._asked = f"{SCOPE}:{client}", key, asked
         self._hosts, self._quarantine, self._digest = hosts, quarantine, asked.digest(digests)
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the key, the cards and the number."""
         asked = self._asked
-        if isinstance(shelf, KeyShelf):
+        if isinstance(row_set, KeyRows):
             return (self._key,) if self._key else ()
-        if isinstance(shelf, SimShelf):
+        if isinstance(row_set, SimRows):
             return (asked.iccid, asked.request.new_iccid) if asked.request.new_iccid else (asked.iccid,)
-        if isinstance(shelf, (LineShelf, HolderShelf)):
+        if isinstance(row_set, (IdentifierRows, HolderRows)):
             return (asked.request.msisdn,) if asked.request.msisdn else ()
         return ()
 
     def decide(self, batch: Batch) -> Taken | OrderRefused:
         """Open the order, or say why not; nothing has changed then."""
-        keys = batch.shelf(KeyShelf)
+        keys = batch.row_set(KeyRows)
         kept = keys.find(self._scope, self._key) if self._key else None
         if kept is not None:
             if kept.digest != self._digest:
@@ -79,7 +78,7 @@ class AcceptOrder(OrderUnit):
         except MoveInvalid as refusal:
             return OrderRefused(str(refusal), "sim.state")
         if self._key:
-            keys.keep(batch, self._scope, self._key, KeptKey(self._digest, str(order.id).encode()))
+            keys.keep(batch, self._scope, self._key, KeptResult(self._digest, str(order.id).encode()))
         return Taken(order.id)
 
     def _open(self, batch: Batch) -> Order:
@@ -101,12 +100,12 @@ class AcceptOrder(OrderUnit):
             updated_at=batch.now,
         )
         self.reach(batch, order, Moment.ACCEPTED)
-        batch.shelf(OrderShelf).rows[order.id] = Kept(order, fresh=True, changed=True)
+        batch.row_set(OrderRows).rows[order.id] = StoredOrder(order, fresh=True, changed=True)
         self._settle_in(batch, order)
         return order
 
     def _free_card(self, batch: Batch, iccid: str) -> Sim:
-        sim = batch.shelf(SimShelf).get(iccid)
+        sim = batch.row_set(SimRows).get(iccid)
         if sim is None:
             raise OrderRefused("this card is not in the inventory; take it in by `tpo sim import`", "sim.unknown")
         if sim.order_id is not None:
@@ -119,13 +118,13 @@ class AcceptOrder(OrderUnit):
         host = self._hosts.get(request.plan)
         if host is None:
             raise OrderRefused(f"no host serves the plan {request.plan!r}; see provisioning.hosts", "order.plan")
-        _check_state(sim, State.IN_STOCK)
+        _check_state(sim, SimState.IN_STOCK)
         self._check_number(batch, request.msisdn)
         return host, False
 
     def _check_number(self, batch: Batch, msisdn: str) -> None:
-        lines = batch.shelf(LineShelf)
-        if batch.shelf(HolderShelf).get(msisdn) is not None or lines.current(MSISDN, msisdn) is not None:
+        lines = batch.row_set(IdentifierRows)
+        if batch.row_set(HolderRows).get(msisdn) is not None or lines.current(MSISDN, msisdn) is not None:
             raise OrderRefused("the number belongs to another line, or is promised to one", "order.msisdn")
         left_at = lines.left_at(MSISDN, msisdn)
         if left_at is not None and left_at + self._quarantine > batch.now:
@@ -133,11 +132,11 @@ class AcceptOrder(OrderUnit):
             raise OrderRefused(f"the number is in quarantine for {days} more days", "order.quarantine")
 
     def _suspend(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (one signature for all kinds)
-        _check_state(sim, State.ACTIVE, State.SUSPENDED)
+        _check_state(sim, SimState.ACTIVE, SimState.SUSPENDED)
         return sim.host, False
 
     def _resume(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (as above)
-        _check_state(sim, State.SUSPENDED)
+        _check_state(sim, SimState.SUSPENDED)
         reason = SuspendReason(self._asked.request.reason)
         if reason not in sim.suspended_for:
             stands = ", ".join(sorted(sim.suspended_for))
@@ -145,7 +144,7 @@ class AcceptOrder(OrderUnit):
         return sim.host, bool(resumed(sim.suspended_for, reason))
 
     def _swap(self, batch: Batch, sim: Sim) -> tuple[str, bool]:
-        _check_state(sim, State.ACTIVE, State.SUSPENDED)
+        _check_state(sim, SimState.ACTIVE, SimState.SUSPENDED)
         if sim.suspended_for - {SuspendReason.LOST}:
             stands = ", ".join(sorted(sim.suspended_for))
             raise OrderRefused(
@@ -153,15 +152,15 @@ class AcceptOrder(OrderUnit):
             )
         if self._asked.request.new_iccid == sim.iccid:
             raise OrderRefused("the new card is the old one", "sim.same")
-        _check_state(self._free_card(batch, self._asked.request.new_iccid), State.IN_STOCK)
+        _check_state(self._free_card(batch, self._asked.request.new_iccid), SimState.IN_STOCK)
         return sim.host, False
 
     def _terminate(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (as above)
-        _check_state(sim, State.ACTIVE, State.SUSPENDED)
+        _check_state(sim, SimState.ACTIVE, SimState.SUSPENDED)
         return sim.host, False
 
     def _retire(self, batch: Batch, sim: Sim) -> tuple[str, bool]:
-        _check_state(sim, State.QUARANTINED)
+        _check_state(sim, SimState.QUARANTINED)
         if sim.free_at is None or sim.free_at > batch.now:
             raise OrderRefused("the card's quarantine is not over", "sim.quarantine")
         return sim.host, False
@@ -171,14 +170,14 @@ class AcceptOrder(OrderUnit):
         sim, request = self.sim(batch, order), order.request
         if order.kind is Kind.ACTIVATE:
             sim.msisdn, sim.plan, sim.host = request.msisdn, request.plan, order.host
-            batch.shelf(HolderShelf).rows[request.msisdn] = sim.iccid
+            batch.row_set(HolderRows).rows[request.msisdn] = sim.iccid
         elif order.kind is Kind.SUSPEND:
             sim.suspended_for = suspended_for(sim.suspended_for, SuspendReason(request.reason))
         elif order.kind is Kind.SWAP:
             new = self.sim(batch, order, Card.NEW)
             new.plan, new.host = sim.plan, sim.host
         for iccid in cards_of(order):
-            batch.shelf(SimShelf).rows[iccid].order_id = order.id
+            batch.row_set(SimRows).rows[iccid].order_id = order.id
 
 
 _PREPARE = {
@@ -192,6 +191,6 @@ _PREPARE = {
 """What each kind checks: it gives the host, and whether a resume leaves reasons."""
 
 
-def _check_state(sim: Sim, *allowed: State) -> None:
+def _check_state(sim: Sim, *allowed: SimState) -> None:
     if sim.state not in allowed:
         raise OrderRefused(f"the card is {sim.state}; this needs one that is {' or '.join(allowed)}", "sim.state")

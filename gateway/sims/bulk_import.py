@@ -7,13 +7,13 @@ import msgspec
 from sqlalchemy import select
 
 from gateway.privacy.sealing import Sealer
-from gateway.sims.cards import UNKNOWN, Sim, SimShelf
-from gateway.store.batch import Batch, Shelf
+from gateway.sims.cards import UNKNOWN, Sim, SimRows
+from gateway.store.batch import Batch, RowSet
 from gateway.store.tables import lines, sims, subscriptions
-from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, LineShelf
+from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
 from provisioning.identifiers import OpcWatch, eid, iccid, imsi, luhn_ok, read_keys
 from provisioning.keys import Keys
-from provisioning.sim_lifecycle import State, Trigger
+from provisioning.sim_lifecycle import SimState, Trigger
 
 COLUMNS = ("iccid", "imsi", "ki", "opc", "eid")
 
@@ -41,14 +41,14 @@ class Reader:
     def __init__(self, sealer: Sealer) -> None:
         """Take what seals."""
         self._sealer = sealer
-        self._watch = OpcWatch()
+        self._set_tap = OpcWatch()
 
     def read(self, line: int, row: Mapping[str, str]) -> SimRow:
         """Check one row, which stands in that line; IdentifierInvalid names the column at fault, and shows nothing of a key."""
         card = iccid(row.get("iccid", ""))
         keys = read_keys(row)
         if keys is not None:
-            self._watch.check(keys, line)
+            self._set_tap.check(keys, line)
         given_eid = row.get("eid", "").strip()
         return SimRow(
             iccid=card,
@@ -63,32 +63,32 @@ class ImportSim:
     """One row as a unit. A card that a customer has already is adopted with its number, plan and subscriber."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (LineShelf, SimShelf)
+    touches: ClassVar[tuple[type, ...]] = (IdentifierRows, SimRows)
 
     def __init__(self, row: SimRow, sealer: Sealer, hosts: Mapping[str, str], actor: str) -> None:
         """Take the checked row, what opens seals, the host of each plan, and who imports."""
         self._row, self._sealer, self._hosts, self._actor = row, sealer, hosts, actor
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the card and its numbers."""
-        return (self._row.iccid, self._row.imsi) if isinstance(shelf, LineShelf) else (self._row.iccid,)
+        return (self._row.iccid, self._row.imsi) if isinstance(row_set, IdentifierRows) else (self._row.iccid,)
 
     def decide(self, batch: Batch) -> Imported:
         """Create the card, or tell how the row stands to the one that is there."""
         row = self._row
-        known = batch.shelf(SimShelf).get(row.iccid)
+        known = batch.row_set(SimRows).get(row.iccid)
         if known is not None:
             return self._compare(known)
         taken = batch.connection.execute(select(sims.c.iccid).where(sims.c.imsi == row.imsi)).first()
-        waiting = any(sim.imsi == row.imsi for sim in batch.shelf(SimShelf).rows.values())
+        waiting = any(sim.imsi == row.imsi for sim in batch.row_set(SimRows).rows.values())
         if taken is not None or waiting:
             return Imported("refused", "imsi: another card has it already")
-        by_card = batch.shelf(LineShelf).current(ICCID, row.iccid)
-        by_imsi = batch.shelf(LineShelf).current(IMSI, row.imsi)
+        by_card = batch.row_set(IdentifierRows).current(ICCID, row.iccid)
+        by_imsi = batch.row_set(IdentifierRows).current(IMSI, row.imsi)
         if (by_card and by_card.subscriber_id) != (by_imsi and by_imsi.subscriber_id):
             return Imported("refused", "iccid and imsi: they belong to different customers' lines")
         sim = self._make(batch)
-        batch.shelf(SimShelf).rows[row.iccid] = sim
+        batch.row_set(SimRows).rows[row.iccid] = sim
         if by_card is not None:
             self._adopt(batch, sim, by_card.subscriber_id)
         return Imported("created", row.warning)
@@ -118,7 +118,7 @@ class ImportSim:
             plan="",
             msisdn=None,
             subscriber_id=None,
-            state=State.IN_STOCK,
+            state=SimState.IN_STOCK,
             suspended_for=frozenset(),
             observed=UNKNOWN,
             observed_at=0,

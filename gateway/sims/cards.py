@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.store.batch import Batch, Shelf
+from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import sim_history, sims
 from provisioning.hosts.interface import Access, Condition
-from provisioning.sim_lifecycle import State, SuspendReason, Trigger, follow, read_reasons, write_reasons
+from provisioning.sim_lifecycle import SimState, SuspendReason, Trigger, follow, read_reasons, write_reasons
 
 UNKNOWN = "unknown"
 """What is observed of a card that no host was asked about, or that stands there as nobody wanted it."""
@@ -26,7 +26,7 @@ class Sim(msgspec.Struct):
     plan: str
     msisdn: str | None
     subscriber_id: int | None
-    state: State
+    state: SimState
     suspended_for: frozenset[SuspendReason]
     observed: str
     observed_at: int
@@ -56,13 +56,13 @@ class Sim(msgspec.Struct):
     def wanted(self) -> Condition | None:
         """How the host is to hold it by our intent; None while an order works on it."""
         match self.state:
-            case State.ACTIVE:
+            case SimState.ACTIVE:
                 return Condition(Access.OPEN, self.msisdn)
-            case State.SUSPENDED:
+            case SimState.SUSPENDED:
                 return Condition(Access.BARRED, self.msisdn)
-            case State.QUARANTINED:
+            case SimState.QUARANTINED:
                 return Condition(Access.BARRED)
-            case State.DESTROYED:
+            case SimState.DESTROYED:
                 return Condition(Access.ABSENT)
         return None
 
@@ -76,7 +76,7 @@ _COLUMNS = (
 _SAVE = Update(sims, _COLUMNS, ["iccid"])
 
 
-class SimShelf(Shelf[str, Sim]):
+class SimRows(RowSet[str, Sim]):
     """The cards that a batch touches, by ICCID."""
 
     rank: ClassVar[int] = 14
@@ -96,7 +96,7 @@ class SimShelf(Shelf[str, Sim]):
 def from_row(row: tuple[Any, ...]) -> Sim:
     """Make a card of its row."""
     fields = list(row)
-    fields[8], fields[9] = State(fields[8]), read_reasons(fields[9])
+    fields[8], fields[9] = SimState(fields[8]), read_reasons(fields[9])
     return Sim(*fields)
 
 
@@ -114,7 +114,7 @@ def _values(sim: Sim) -> tuple[Any, ...]:
 _HOLDERS = SelectAmong(select(sims.c.msisdn, sims.c.iccid), sims.c.msisdn, str)
 
 
-class HolderShelf(Shelf[str, str]):
+class HolderRows(RowSet[str, str]):
     """Which card has a number or is to have it, by MSISDN."""
 
     rank: ClassVar[int] = 15

@@ -6,13 +6,13 @@ import hmac
 
 import msgspec
 
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.sims.cards import Sim
-from provisioning.hosts.interface import Host, Line
+from provisioning.hosts.interface import Host, HostLine
 from provisioning.keys import Keys
 
 
-class Desk(msgspec.Struct):
+class HostRuntime(msgspec.Struct):
     """One host. `poll` and `verify` are the seconds between two looks, and until a look has to show what was wanted."""
 
     host: Host
@@ -21,13 +21,13 @@ class Desk(msgspec.Struct):
     verify: float
 
 
-def line_of(house: House, card: Sim) -> Line:
+def line_of(context: GatewayContext, card: Sim) -> HostLine:
     """Give a card as its host knows it, its keys opened; SealBroken where they do not open."""
     sealed = card.keys
-    keys = None if sealed is None else Keys.unpack(house.sealer.open(sealed, card.iccid))
-    return Line(card.iccid, card.imsi, card.plan, keys)
+    keys = None if sealed is None else Keys.unpack(context.sealer.open(sealed, card.iccid))
+    return HostLine(card.iccid, card.imsi, card.plan, keys)
 
 
-def callback_secret(house: House, name: str) -> str:
+def callback_secret(context: GatewayContext, name: str) -> str:
     """Give the part of a host's callback address that nobody can guess."""
-    return hmac.new(house.callback_key, name.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(context.callback_key, name.encode(), hashlib.sha256).hexdigest()[:32]

@@ -6,11 +6,11 @@ from contextlib import suppress
 
 import msgspec
 
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.sims.cards import Sim
-from gateway.sims.host_runtime import Desk, line_of
+from gateway.sims.host_runtime import HostRuntime, line_of
 from provisioning.errors import HostRefused
-from provisioning.hosts.interface import ABSENT, NOTHING, Condition, Holding, Line, Reading
+from provisioning.hosts.interface import ABSENT, NOTHING, Condition, Holding, HostLine, HostReading
 from provisioning.hosts.ownership import Claim, check_claim
 from provisioning.orders import HostStep, Move, Order
 
@@ -23,8 +23,8 @@ class HostStepRun:
 
     def __init__(
         self,
-        house: House,
-        desk: Desk,
+        context: GatewayContext,
+        host_runtime: HostRuntime,
         order: Order,
         move: Move,
         step: HostStep,
@@ -33,10 +33,16 @@ class HostStepRun:
         hint: asyncio.Event,
     ) -> None:
         """Take the step's own card and the line's number."""
-        self._house, self._desk, self._order, self._move, self._step = house, desk, order, move, step
+        self._context, self._host_runtime, self._order, self._move, self._step = (
+            context,
+            host_runtime,
+            order,
+            move,
+            step,
+        )
         self._msisdn, self._hint, self._iccid = msisdn, hint, card.iccid
         self._call_id = move.call_id(order)
-        self._line = line_of(house, card)
+        self._line = line_of(context, card)
         self._wanted = step.wanted.condition(msisdn)
 
     async def before(self) -> Holding:
@@ -46,57 +52,57 @@ class HostStepRun:
         """
         recorded = self._order.steps[self._move.place].before
         if recorded is not None:
-            return _decode(self._house.sealer.open(recorded, self._iccid)) if recorded else NOTHING
+            return _decode(self._context.sealer.open(recorded, self._iccid)) if recorded else NOTHING
         if self._move.undo:
             raise HostRefused("what the host held before this step is not on record; look there, nothing is undone")
         number = self._msisdn if self._step.wanted.numbered else None
-        async with self._desk.slots:
-            found = await self._desk.host.inspect(self._line, number)
+        async with self._host_runtime.slots:
+            found = await self._host_runtime.host.inspect(self._line, number)
         check_claim(self._step.claim, found, self._msisdn, adopt=self._order.request.adopt)
         return found
 
     def sealed(self, before: Holding) -> bytes:
         """Give it as it goes on record: nothing for nothing."""
-        return self._house.sealer.seal(_encode(before), self._iccid) if before.present else b""
+        return self._context.sealer.seal(_encode(before), self._iccid) if before.present else b""
 
-    async def carry_out(self, before: Holding) -> Reading | None:
+    async def carry_out(self, before: Holding) -> HostReading | None:
         """Do it and read back until it shows; None: the host did not show it in time. HostRefused or HostUnavailable."""
         return await (self._give_back(before) if self._move.undo else self._bring(before))
 
-    async def _bring(self, before: Holding) -> Reading | None:
+    async def _bring(self, before: Holding) -> HostReading | None:
         # Keys are written where a line begins; a line that runs keeps those that it runs with.
         writes_keys = self._step.claim is Claim.NEW or not before.present
         line = self._line if writes_keys else msgspec.structs.replace(self._line, keys=None)
-        async with self._desk.slots:
-            pending = await self._desk.host.bring(self._call_id, line, self._wanted, before=before)
+        async with self._host_runtime.slots:
+            pending = await self._host_runtime.host.bring(self._call_id, line, self._wanted, before=before)
         return await self._shown(line, self._wanted, 0.0 if pending is None else pending.after)
 
-    async def _give_back(self, before: Holding) -> Reading | None:
-        async with self._desk.slots:
-            pending = await self._desk.host.restore(self._call_id, self._line, self._wanted, before)
+    async def _give_back(self, before: Holding) -> HostReading | None:
+        async with self._host_runtime.slots:
+            pending = await self._host_runtime.host.restore(self._call_id, self._line, self._wanted, before)
         wait = 0.0 if pending is None else pending.after
         wanted = before.condition if before.present else ABSENT
         # Its keys were the host's own, and may be others than ours.
         reading = await self._shown(msgspec.structs.replace(self._line, keys=None), wanted, wait)
         if reading is None:
             return None
-        async with self._desk.slots:
-            now = await self._desk.host.inspect(self._line)
+        async with self._host_runtime.slots:
+            now = await self._host_runtime.host.inspect(self._line)
         return reading if now.record == before.record else None
 
-    async def _shown(self, line: Line, wanted: Condition, wait: float) -> Reading | None:
-        give_up = time.monotonic() + self._desk.verify
+    async def _shown(self, line: HostLine, wanted: Condition, wait: float) -> HostReading | None:
+        give_up = time.monotonic() + self._host_runtime.verify
         while True:
             if wait:
                 await wait_for(self._hint, wait)
                 self._hint.clear()
-            async with self._desk.slots:
-                reading = await self._desk.host.read(line)
+            async with self._host_runtime.slots:
+                reading = await self._host_runtime.host.read(line)
             if reading.shows(wanted):
                 return reading
             if time.monotonic() > give_up:
                 return None
-            wait = self._desk.poll
+            wait = self._host_runtime.poll
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

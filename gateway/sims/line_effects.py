@@ -7,24 +7,24 @@ import msgspec
 
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
-from gateway.events.outbox import tell
+from gateway.events.outbox import publish
 from gateway.ledger.accounts import REFUNDS, WRITE_OFFS
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import Wallet, WalletShelf
+from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.messaging.submit import Draft, make
-from gateway.messaging.texts import Text, TextShelf
-from gateway.sims.cards import Sim, SimShelf
+from gateway.messaging.texts import Text, TextRows
+from gateway.sims.cards import Sim, SimRows
 from gateway.sims.order_steps import EndStep
-from gateway.sims.orders import OrderShelf
-from gateway.store.batch import Batch, Shelf
+from gateway.sims.orders import OrderRows
+from gateway.store.batch import Batch, RowSet
 from gateway.subscribers.create import ACTIVE, CLOSING, SUSPENDED, TERMINATED, Opening, open_subscriber
-from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, LineShelf
+from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
 from provisioning.orders import Card, Mark, Move, Order, begin, refuse, succeed
 from provisioning.sim_lifecycle import SuspendReason, Trigger, resumed
 
 
-class Terms(msgspec.Struct, frozen=True):
+class LineTerms(msgspec.Struct, frozen=True):
     """What the house's steps are done with; durations in microseconds.
 
     `compose` makes a draft of a text of ours to a number, of one of the kinds WELCOME and SWAP; None: no text is sent.
@@ -53,22 +53,22 @@ class Effect(msgspec.Struct, frozen=True):
 class LineStep(EndStep):
     """A step of the house: the order, its cards, their numbers and the customer's wallet are at hand."""
 
-    touches: ClassVar[tuple[type, ...]] = (LineShelf, OrderShelf, SimShelf, WalletShelf)
+    touches: ClassVar[tuple[type, ...]] = (IdentifierRows, OrderRows, SimRows, WalletRows)
 
-    def __init__(self, order: Order, move: Move, terms: Terms, numbers: Iterable[str]) -> None:
+    def __init__(self, order: Order, move: Move, terms: LineTerms, numbers: Iterable[str]) -> None:
         """Take the order as it was read, the step, and the numbers that the step may end or begin."""
         super().__init__(order.id, move)
         self._terms, self._numbers = terms, tuple(numbers)
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the numbers; the wallet is known once the cards are read."""
-        if isinstance(shelf, LineShelf):
+        if isinstance(row_set, IdentifierRows):
             return self._numbers
-        if isinstance(shelf, WalletShelf):
-            kept = batch.shelf(OrderShelf).get(self._order_id)
-            sim = batch.shelf(SimShelf).get(kept.order.iccid) if kept is not None else None
+        if isinstance(row_set, WalletRows):
+            kept = batch.row_set(OrderRows).get(self._order_id)
+            sim = batch.row_set(SimRows).get(kept.order.iccid) if kept is not None else None
             return () if sim is None or sim.subscriber_id is None else (sim.subscriber_id,)
-        return super().keys(shelf, batch)
+        return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> Effect:  # type: ignore[override]  # a step of the house tells more than the order
         """Do it unless it was done, or the order turned round meanwhile; give the order as it goes on."""
@@ -86,17 +86,17 @@ class LineStep(EndStep):
 
     def wallet(self, batch: Batch, sim: Sim) -> Wallet:
         """Give the customer's wallet."""
-        wallet = batch.shelf(WalletShelf).get(sim.subscriber_id or 0)
+        wallet = batch.row_set(WalletRows).get(sim.subscriber_id or 0)
         if wallet is None:
             raise LookupError("the card has no subscriber with a wallet")
         return wallet
 
-    def tell(self, batch: Batch, topic: str, sim: Sim, order: Order) -> None:
+    def publish(self, batch: Batch, topic: str, sim: Sim, order: Order) -> None:
         """Tell the company what became of a line."""
         assert sim.subscriber_id is not None
         data = {"order": str(order.id), "plan": sim.plan, "reason": order.request.reason}
         subject = self._terms.pseudonym(sim.subscriber_id)
-        tell(batch, self._terms.source, topic, subject, {name: value for name, value in data.items() if value})
+        publish(batch, self._terms.source, topic, subject, {name: value for name, value in data.items() if value})
 
     def send(self, batch: Batch, kind: str, msisdn: str) -> list[Text]:
         """Queue a text of ours to the customer, unless none of this kind is sent."""
@@ -104,7 +104,7 @@ class LineStep(EndStep):
         if draft is None:
             return []
         text = make(batch, draft)
-        batch.shelf(TextShelf).rows[text.id] = text
+        batch.row_set(TextRows).rows[text.id] = text
         return [text]
 
 
@@ -116,7 +116,9 @@ class Enable(LineStep):
         request = order.request
         shares = (Share(request.cause, WHOLE),) if request.cause else ()
         numbers = {MSISDN: request.msisdn, IMSI: sim.imsi, ICCID: sim.iccid}
-        taken = [kind for kind, number in numbers.items() if batch.shelf(LineShelf).current(kind, number) is not None]
+        taken = [
+            kind for kind, number in numbers.items() if batch.row_set(IdentifierRows).current(kind, number) is not None
+        ]
         if taken:  # by an import of lines, since the order was accepted
             error = f"{', '.join(taken)}: belongs to another line by now"
             self.reach(batch, order, refuse(order, self._move, error, batch.now, untouched=True))
@@ -125,7 +127,7 @@ class Enable(LineStep):
         sim.subscriber_id = open_subscriber(batch, opening)
         sim.touch(batch.now)
         self.finish(batch, order, self._move)
-        self.tell(batch, "sim/activated", sim, order)
+        self.publish(batch, "sim/activated", sim, order)
         return self.send(batch, WELCOME, request.msisdn)
 
 
@@ -137,7 +139,7 @@ class Bar(LineStep):
         wallet = self.wallet(batch, sim)
         if wallet.status != SUSPENDED:
             wallet.status = SUSPENDED
-            self.tell(batch, "sim/suspended", sim, order)
+            self.publish(batch, "sim/suspended", sim, order)
         return []
 
 
@@ -155,7 +157,7 @@ class Unbar(LineStep):
             return []
         self.wallet(batch, sim).status = ACTIVE
         self.finish(batch, order, self._move)
-        self.tell(batch, "sim/resumed", sim, order)
+        self.publish(batch, "sim/resumed", sim, order)
         return []
 
 
@@ -177,7 +179,7 @@ class Replace(LineStep):
 
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Move number, plan and subscriber."""
-        new, lines = self.sim(batch, order, Card.NEW), batch.shelf(LineShelf)
+        new, lines = self.sim(batch, order, Card.NEW), batch.row_set(IdentifierRows)
         assert sim.subscriber_id is not None
         for kind, old_value, value in ((IMSI, sim.imsi, new.imsi), (ICCID, sim.iccid, new.iccid)):
             lines.end(kind, old_value, batch.now)
@@ -186,7 +188,7 @@ class Replace(LineStep):
         sim.msisdn, sim.suspended_for, sim.free_at = None, frozenset(), batch.now + self._terms.quarantine
         self.wallet(batch, sim).status = ACTIVE
         self.finish(batch, order, self._move)
-        self.tell(batch, "sim/swapped", new, order)
+        self.publish(batch, "sim/swapped", new, order)
         sim.subscriber_id = None
         return []
 
@@ -206,7 +208,7 @@ class End(LineStep):
 
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Settle and let go."""
-        wallet, lines = self.wallet(batch, sim), batch.shelf(LineShelf)
+        wallet, lines = self.wallet(batch, sim), batch.row_set(IdentifierRows)
         settle(batch, wallet, self._terms.books, order.id)
         wallet.status = TERMINATED
         for kind, value in ((MSISDN, sim.msisdn), (IMSI, sim.imsi), (ICCID, sim.iccid)):
@@ -214,7 +216,7 @@ class End(LineStep):
                 lines.end(kind, value, batch.now)
         sim.msisdn, sim.suspended_for, sim.free_at = None, frozenset(), batch.now + self._terms.quarantine
         self.finish(batch, order, self._move)
-        self.tell(batch, "sim/terminated", sim, order)
+        self.publish(batch, "sim/terminated", sim, order)
         return []
 
 
@@ -223,7 +225,7 @@ class Retire(LineStep):
 
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Settle what is left; forget the keys."""
-        wallet = batch.shelf(WalletShelf).get(sim.subscriber_id or 0)
+        wallet = batch.row_set(WalletRows).get(sim.subscriber_id or 0)
         if wallet is not None and wallet.status == TERMINATED:
             settle(batch, wallet, self._terms.books, order.id)
         sim.keys, sim.free_at = None, None

@@ -1,6 +1,6 @@
 """The texts that a customer gets about a card: a welcome, and the notice of a swap."""
 
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.messaging.smpp_mapping import count_parts
 from gateway.messaging.submit import Draft
 from gateway.sims.line_effects import SWAP, WELCOME
@@ -10,12 +10,12 @@ NAME_SIZE = 11
 """Characters of an alphanumeric sender (TS 23.040 §9.1.2.5)."""
 
 
-class Composer:
+class Notifications:
     """Makes the drafts, in the operator's words."""
 
-    def __init__(self, house: House, alphabet: Alphabet) -> None:
+    def __init__(self, context: GatewayContext, alphabet: Alphabet) -> None:
         """Take the settings; `alphabet` is the one that texts are cut for."""
-        settings = house.settings
+        settings = context.settings
         codes = settings.messaging.short_codes
         self._sender = codes[0] if codes else settings.operator.name[:NAME_SIZE].strip()
         words = {WELCOME: settings.provisioning.welcome, SWAP: settings.provisioning.swap_text}

@@ -14,15 +14,15 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from gateway.background import Background
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.messaging.texts import Text
 from gateway.privacy.masks import mask
 from gateway.sims.accept_order import AcceptOrder, Asked, Taken
 from gateway.sims.cards import Sim
 from gateway.sims.cards import from_row as sim_of
-from gateway.sims.host_runtime import Desk, callback_secret
+from gateway.sims.host_runtime import HostRuntime, callback_secret
 from gateway.sims.host_steps import HostStepRun, wait_for
-from gateway.sims.line_effects import EFFECTS, Effect, Terms
+from gateway.sims.line_effects import EFFECTS, Effect, LineTerms
 from gateway.sims.order_steps import BeginStep, CancelOrder, EndStep, PostponeStep, RefuseStep, RetryOrder
 from gateway.sims.orders import cards_of
 from gateway.sims.orders import from_row as order_of
@@ -43,11 +43,11 @@ from provisioning.orders import (
     Move,
     Order,
     OrderRefused,
+    OrderRequest,
     OrderState,
-    Request,
     next_move,
 )
-from provisioning.sim_lifecycle import State
+from provisioning.sim_lifecycle import SimState
 
 SCAN_SECONDS = 1.0
 PAGE = 5000
@@ -59,7 +59,7 @@ ABORT_SECONDS = 10.0
 Network = Callable[[int], Awaitable[object]]
 
 
-class Conductor:
+class OrderExecutor:
     """All open orders of this gateway and the hosts that they go to.
 
     `reauthorise` and `abort` tell the network of a subscriber's sessions; `abort` closes those that stay silent. `enqueue`
@@ -68,9 +68,9 @@ class Conductor:
 
     def __init__(
         self,
-        house: House,
-        desks: dict[str, Desk],
-        terms: Terms,
+        context: GatewayContext,
+        host_runtimes: dict[str, HostRuntime],
+        terms: LineTerms,
         *,
         plans: Mapping[str, str],
         notice: float,
@@ -81,7 +81,7 @@ class Conductor:
         background: Background | None = None,
     ) -> None:
         """Take the host of each plan, and the seconds that a notice of a swap has to arrive."""
-        self._house, self._desks, self._terms = house, desks, terms
+        self._context, self._host_runtimes, self._terms = context, host_runtimes, terms
         self._plans, self._notice = plans, notice
         self._reauthorise, self._abort, self._enqueue, self._alarm = reauthorise, abort, enqueue, alarm
         self._background = background or Background(alarm)
@@ -103,33 +103,39 @@ class Conductor:
     @property
     def hosts(self) -> Mapping[str, bool]:
         """Give every host, and whether it answered when it was last asked."""
-        return {name: name not in self._unreachable for name in self._desks}
+        return {name: name not in self._unreachable for name in self._host_runtimes}
 
     @property
-    def desks(self) -> Mapping[str, Desk]:
+    def host_runtimes(self) -> Mapping[str, HostRuntime]:
         """The hosts by name."""
-        return self._desks
+        return self._host_runtimes
 
-    def adopt(self, desks: dict[str, Desk], terms: Terms, *, plans: Mapping[str, str], notice: float) -> None:
+    def apply_settings(
+        self, host_runtimes: dict[str, HostRuntime], terms: LineTerms, *, plans: Mapping[str, str], notice: float
+    ) -> None:
         """Go by other hosts and terms from each order's next step on; a host that is left is closed when its steps are over."""
-        left = [desk for name, desk in self._desks.items() if desks.get(name) is not desk]
-        self._desks, self._terms, self._plans, self._notice = desks, terms, plans, notice
+        left = [
+            host_runtime
+            for name, host_runtime in self._host_runtimes.items()
+            if host_runtimes.get(name) is not host_runtime
+        ]
+        self._host_runtimes, self._terms, self._plans, self._notice = host_runtimes, terms, plans, notice
         if self._tap is not None:
-            self._watch(left, None)
-            self._watch(desks.values(), self._tap)
+            self._set_tap(left, None)
+            self._set_tap(host_runtimes.values(), self._tap)
         if left:
             task = self._background.once("hosts that were left", partial(_close, left, list(self._running.values())))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-    def watch(self, tap: Tap | None) -> None:
+    def set_tap(self, tap: Tap | None) -> None:
         """Have every message to a host and from it told, raw, also of hosts that come by a reload; or none any more."""
         self._tap = tap
-        self._watch(self._desks.values(), tap)
+        self._set_tap(self._host_runtimes.values(), tap)
 
-    def _watch(self, desks: Iterable[Desk], tap: Tap | None) -> None:
-        for desk in desks:
-            desk.host.watch(tap)
+    def _set_tap(self, host_runtimes: Iterable[HostRuntime], tap: Tap | None) -> None:
+        for host_runtime in host_runtimes:
+            host_runtime.host.set_tap(tap)
 
     def start(self) -> None:
         """Go on with every open order."""
@@ -141,12 +147,12 @@ class Conductor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, *self._closing, return_exceptions=True)
-        for desk in self._desks.values():
-            await desk.host.close()
+        for host_runtime in self._host_runtimes.values():
+            await host_runtime.host.close()
 
     async def accept(self, client: str, key: str | None, asked: Asked) -> Taken | OrderRefused:
         """Commit an order and begin with it; StoreError where that cannot be."""
-        unit = AcceptOrder(client, key, asked, self._plans, self._terms.quarantine, self._house.digests)
+        unit = AcceptOrder(client, key, asked, self._plans, self._terms.quarantine, self._context.digests)
         taken: Taken | OrderRefused = await self._submit(unit)
         self._wake.set()
         return taken
@@ -165,30 +171,34 @@ class Conductor:
 
     async def reconcile(self, host: str | None, *, repair: bool) -> list[Difference]:
         """Compare every settled card with its host, or with one host."""
-        return await reconcile(self._house, self._desks, host, repair=repair)
+        return await reconcile(self._context, self._host_runtimes, host, repair=repair)
 
     async def retire_due(self) -> None:
         """Order the end of cards whose quarantine is over."""
-        for iccid, free_at in await asyncio.to_thread(self._house.read, self._free):
-            asked = Asked(Kind.RETIRE, iccid, Request(), "gateway")
+        for iccid, free_at in await asyncio.to_thread(self._context.read, self._free):
+            asked = Asked(Kind.RETIRE, iccid, OrderRequest(), "gateway")
             outcome = await self.accept("gateway", f"retire:{iccid}:{free_at}", asked)
             if isinstance(outcome, OrderRefused):
                 self._alarm("order.stuck", {"order": "-", "detail": str(outcome)})
 
     def _free(self, connection: Connection) -> list[tuple[str, int]]:
         found = select(sims.c.iccid, sims.c.free_at).where(
-            sims.c.free_at <= self._house.clock(), sims.c.state == State.QUARANTINED, sims.c.order_id.is_(None)
+            sims.c.free_at <= self._context.clock(), sims.c.state == SimState.QUARANTINED, sims.c.order_id.is_(None)
         )
         return [tuple(row) for row in connection.execute(found.limit(PAGE))]
 
     def callback_secret(self, name: str) -> str:
         """Give the part of a host's callback address that nobody can guess."""
-        return callback_secret(self._house, name)
+        return callback_secret(self._context, name)
 
     def hint(self, name: str, body: bytes) -> int:
         """A host called back: look at once at what it speaks of; gives the number of steps that were waiting for it."""
-        desk = self._desks.get(name)
-        waiting = [self._hints[call] for call in (desk.host.hinted(body) if desk else []) if call in self._hints]
+        host_runtime = self._host_runtimes.get(name)
+        waiting = [
+            self._hints[call]
+            for call in (host_runtime.host.hinted(body) if host_runtime else [])
+            if call in self._hints
+        ]
         for event in waiting:
             event.set()
         return len(waiting)
@@ -200,7 +210,7 @@ class Conductor:
             self._wake.clear()
             taken = 0
             busy = set(self._running)  # what is read of these may be old when it is here
-            for order in await asyncio.to_thread(self._house.read, lambda connection: self._due(connection, busy)):  # noqa: B023  (run before the next turn)
+            for order in await asyncio.to_thread(self._context.read, lambda connection: self._due(connection, busy)):  # noqa: B023  (run before the next turn)
                 if order.id not in self._running and len(self._running) < PAGE:
                     self._running[order.id] = self._background.once("order", partial(self._carry, order))
                     taken += 1
@@ -211,7 +221,7 @@ class Conductor:
         """Read the orders that are due and not busy; most scans of a bulk find few that are new among many that run."""
         due = (
             select(orders.c.id)
-            .where(orders.c.open == 1, orders.c.due_at <= self._house.clock(), orders.c.node == self._house.node.id)
+            .where(orders.c.open == 1, orders.c.due_at <= self._context.clock(), orders.c.node == self._context.node.id)
             .order_by(orders.c.due_at, orders.c.id)
             .limit(PAGE)
         )
@@ -222,7 +232,7 @@ class Conductor:
     async def _carry(self, order: Order) -> None:
         """Carry one order as far as it goes now; what goes wrong leaves it to the next scan."""
         try:
-            while order.open and order.due_at <= self._house.clock():
+            while order.open and order.due_at <= self._context.clock():
                 move = next_move(order)
                 if move is None:
                     break
@@ -251,7 +261,7 @@ class Conductor:
 
     async def _step(self, order: Order, move: Move) -> Order | None:
         """Do one step, and give the order as it goes on; None: it is not ours to go on with now."""
-        cards = await asyncio.to_thread(self._house.read, lambda connection: _cards(connection, order))
+        cards = await asyncio.to_thread(self._context.read, lambda connection: _cards(connection, order))
         if isinstance(move.step, HostStep):
             return await self._host_step(order, move, move.step, cards)
         return await self._house_step(order, move, cards)
@@ -259,8 +269,8 @@ class Conductor:
     # Steps of the host
 
     async def _host_step(self, order: Order, move: Move, step: HostStep, cards: Mapping[Card, Sim]) -> Order | None:
-        desk = self._desks.get(order.host)
-        if desk is None:
+        host_runtime = self._host_runtimes.get(order.host)
+        if host_runtime is None:
             if await self._submit(BeginStep(order.id, move)) is None:
                 return None
             error = f"the host {order.host!r} is not among provisioning.hosts"
@@ -268,13 +278,13 @@ class Conductor:
         call_id = move.call_id(order)
         hint = self._hints[call_id] = asyncio.Event()
         msisdn = cards[Card.OWN].msisdn or order.request.msisdn
-        run = HostStepRun(self._house, desk, order, move, step, cards[step.card], msisdn, hint)
+        run = HostStepRun(self._context, host_runtime, order, move, step, cards[step.card], msisdn, hint)
         try:
-            return await self._at_host(order, move, run, desk)
+            return await self._at_host(order, move, run, host_runtime)
         finally:
             self._hints.pop(call_id, None)
 
-    async def _at_host(self, order: Order, move: Move, run: HostStepRun, desk: Desk) -> Order | None:
+    async def _at_host(self, order: Order, move: Move, run: HostStepRun, host_runtime: HostRuntime) -> Order | None:
         """Read what the host holds, write that down, then change it, and write down how that ended."""
         before: Holding | None = None
         try:
@@ -288,7 +298,7 @@ class Conductor:
                 return None
             return await self._submit_order(self._unsuccessful(order, move, before, error))
         if reading is None:
-            late = f"the host did not show it within {desk.verify:g} s"
+            late = f"the host did not show it within {host_runtime.verify:g} s"
             return await self._submit_order(PostponeStep(order.id, move, late))
         self._tell_reach(order.host, None)
         return await self._submit_order(EndStep(order.id, move, reading))
@@ -322,7 +332,7 @@ class Conductor:
         if order.request.msisdn:
             numbers.add(order.request.msisdn)
         unit = EFFECTS[move.step.name](order, move, self._terms, numbers)
-        effect: Effect = await submit(self._house.lane, unit, then=self._enqueue_texts)
+        effect: Effect = await submit(self._context.lane, unit, then=self._enqueue_texts)
         log = effect.order.steps[move.place]
         if log.mark is not Mark.SENT or effect.order.undoing or not effect.order.open:
             return effect.order
@@ -348,24 +358,24 @@ class Conductor:
         note = next(log for log in effect.order.steps if log.name == "line.notice").note
         give_up = time.monotonic() + self._notice
         while note.isdigit() and time.monotonic() < give_up:
-            if await asyncio.to_thread(self._house.read, lambda connection: _is_final(connection, int(note))):
+            if await asyncio.to_thread(self._context.read, lambda connection: _is_final(connection, int(note))):
                 return
             await asyncio.sleep(min(SCAN_SECONDS, self._notice))
 
     async def _submit(self, unit: Unit[Any]) -> Any:  # noqa: ANN401  (whatever the unit answers)
-        return await submit(self._house.lane, unit)
+        return await submit(self._context.lane, unit)
 
     async def _submit_order(self, unit: Unit[Any]) -> Order:
         order: Order = await self._submit(unit)
         return order
 
 
-async def _close(desks: Sequence[Desk], orders: Sequence[asyncio.Task[None]]) -> None:
+async def _close(host_runtimes: Sequence[HostRuntime], orders: Sequence[asyncio.Task[None]]) -> None:
     """Close hosts once the orders that may be speaking with them have come to a rest."""
     if orders:
         await asyncio.wait(orders)
-    for desk in desks:
-        await desk.host.close()
+    for host_runtime in host_runtimes:
+        await host_runtime.host.close()
 
 
 def _cards(connection: Connection, order: Order) -> dict[Card, Sim]:

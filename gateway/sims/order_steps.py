@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from gateway.sims.cards import UNKNOWN, SimShelf
+from gateway.sims.cards import UNKNOWN, SimRows
 from gateway.sims.orders import OrderUnit
 from gateway.store.batch import Batch
-from provisioning.hosts.interface import Reading
+from provisioning.hosts.interface import HostReading
 from provisioning.orders import (
     Card,
     HostStep,
@@ -21,7 +21,7 @@ from provisioning.orders import (
     retry,
     succeed,
 )
-from provisioning.sim_lifecycle import State
+from provisioning.sim_lifecycle import SimState
 
 
 class BeginStep(OrderUnit):
@@ -44,7 +44,7 @@ class BeginStep(OrderUnit):
 class EndStep(OrderUnit):
     """Reading back showed what was wanted, or a step of the house is done."""
 
-    def __init__(self, order_id: int, move: Move, reading: Reading | None = None) -> None:
+    def __init__(self, order_id: int, move: Move, reading: HostReading | None = None) -> None:
         """Take the step and what was read, None for a step of the house."""
         super().__init__(order_id)
         self._move, self._reading = move, reading
@@ -144,7 +144,7 @@ def _decided(
 def let_go(batch: Batch, order: Order) -> None:
     """Free what was promised to a card that did not become a line after all."""
     for card in Card:
-        sim = batch.shelf(SimShelf).get(order.iccid_of(card))
-        if sim is not None and sim.state is State.IN_STOCK:
+        sim = batch.row_set(SimRows).get(order.iccid_of(card))
+        if sim is not None and sim.state is SimState.IN_STOCK:
             sim.msisdn, sim.plan, sim.host, sim.observed = None, "", "", UNKNOWN
             sim.touch(batch.now)

@@ -6,17 +6,17 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.sims.cards import Sim, SimShelf
-from gateway.store.batch import Batch, Shelf
+from gateway.sims.cards import Sim, SimRows
+from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import orders
-from provisioning.orders import MOVES, Card, Kind, Moment, Order, OrderState, Request, StepLog
+from provisioning.orders import MOVES, Card, Kind, Moment, Order, OrderRequest, OrderState, StepLog
 
 RETRIED = frozenset({Kind.ACTIVATE, Kind.SWAP})
 """Kinds whose failed order keeps its cards until somebody retries or cancels it: they stand half done."""
 
 
-class Kept(msgspec.Struct):
+class StoredOrder(msgspec.Struct):
     """An order on its shelf."""
 
     order: Order
@@ -28,11 +28,11 @@ _LOAD = SelectAmong(select(orders), orders.c.id, int, lock=orders)
 _INSERT = Insert(orders)
 _SAVE = Update(orders, ["node", "state", "request", "steps", "undoing", "due_at", "updated_at", "open"], ["id"])
 _steps = msgspec.msgpack.Decoder(list[StepLog]).decode
-_request = msgspec.msgpack.Decoder(Request).decode
+_request = msgspec.msgpack.Decoder(OrderRequest).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class OrderShelf(Shelf[int, Kept]):
+class OrderRows(RowSet[int, StoredOrder]):
     """The orders that a batch touches, by id."""
 
     rank: ClassVar[int] = 13
@@ -40,7 +40,7 @@ class OrderShelf(Shelf[int, Kept]):
     def load(self, connection: Connection, keys: set[int]) -> None:
         """Read and lock these orders."""
         for row in _LOAD.run(connection, sorted(keys)):
-            self.rows[row[0]] = Kept(from_row(row))
+            self.rows[row[0]] = StoredOrder(from_row(row))
 
     def save(self, connection: Connection) -> None:
         """Write new and changed orders."""
@@ -94,7 +94,7 @@ def _values(order: Order) -> tuple[Any, ...]:
     return (order.node, order.state, request, steps, undoing, order.due_at, order.updated_at, is_open, order.id)
 
 
-def _kept_request(order: Order) -> Request:
+def _kept_request(order: Order) -> OrderRequest:
     """Give what is written of the request: its cause, which would stand beside the number, only while it is needed."""
     return order.request if keeps_cards(order) else msgspec.structs.replace(order.request, cause="")
 
@@ -108,24 +108,24 @@ class OrderUnit:
     """A unit on one order: it has the order and its cards at hand."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (OrderShelf, SimShelf)
+    touches: ClassVar[tuple[type, ...]] = (OrderRows, SimRows)
 
     def __init__(self, order_id: int) -> None:
         """Take the order's id."""
         self._order_id = order_id
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the order, then its cards."""
-        if isinstance(shelf, OrderShelf):
+        if isinstance(row_set, OrderRows):
             return (self._order_id,)
-        if isinstance(shelf, SimShelf):
-            kept = batch.shelf(OrderShelf).get(self._order_id)
+        if isinstance(row_set, SimRows):
+            kept = batch.row_set(OrderRows).get(self._order_id)
             return () if kept is None else cards_of(kept.order)
         return ()
 
     def order(self, batch: Batch) -> Order:
         """Give the order, to be written at the end; LookupError where there is none."""
-        kept = batch.shelf(OrderShelf).get(self._order_id)
+        kept = batch.row_set(OrderRows).get(self._order_id)
         if kept is None:
             raise LookupError(f"there is no order {self._order_id}")
         kept.changed = True
@@ -133,7 +133,7 @@ class OrderUnit:
 
     def sim(self, batch: Batch, order: Order, card: Card = Card.OWN) -> Sim:
         """Give one of the order's cards."""
-        sim = batch.shelf(SimShelf).get(order.iccid_of(card))
+        sim = batch.row_set(SimRows).get(order.iccid_of(card))
         if sim is None:
             raise LookupError(f"the {card} card of order {order.id} is not in the inventory")
         return sim
@@ -146,7 +146,7 @@ class OrderUnit:
                 self.sim(batch, order, card).move(batch, trigger, order.actor, reason, order.id)
         held = keeps_cards(order)
         for iccid in cards_of(order):
-            sim = batch.shelf(SimShelf).get(iccid)
+            sim = batch.row_set(SimRows).get(iccid)
             wanted = order.id if held else None
             if sim is not None and sim.order_id in (order.id, None) and sim.order_id != wanted:
                 sim.order_id = wanted

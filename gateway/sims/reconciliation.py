@@ -7,17 +7,17 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
-from gateway.sims.cards import UNKNOWN, Sim, SimShelf
+from gateway.sims.cards import UNKNOWN, Sim, SimRows
 from gateway.sims.cards import from_row as sim_of
-from gateway.sims.host_runtime import Desk, line_of
+from gateway.sims.host_runtime import HostRuntime, line_of
 from gateway.store.async_submit import submit
-from gateway.store.batch import Batch, Shelf
+from gateway.store.batch import Batch, RowSet
 from gateway.store.tables import sims
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import UNSETTLED, Condition, Holding, KeysHeld, Reading
-from provisioning.sim_lifecycle import State
+from provisioning.hosts.interface import UNSETTLED, Condition, Holding, HostReading, KeysHeld
+from provisioning.sim_lifecycle import SimState
 
 PAGE = 200
 
@@ -37,34 +37,40 @@ class SeeCards(msgspec.Struct):
     """How the hosts held some cards, as a unit: nothing but `observed` changes."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (SimShelf,)
+    touches: ClassVar[tuple[type, ...]] = (SimRows,)
     seen: dict[str, str]
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the cards."""
         return self.seen
 
     def decide(self, batch: Batch) -> int:
         """Note it, and give the number of cards."""
         for iccid, access in self.seen.items():
-            sim = batch.shelf(SimShelf).get(iccid)
+            sim = batch.row_set(SimRows).get(iccid)
             if sim is not None:
                 sim.see(access, batch.now)
         return len(self.seen)
 
 
-async def reconcile(house: House, desks: dict[str, Desk], host: str | None, *, repair: bool) -> list[Difference]:
+async def reconcile(
+    context: GatewayContext, host_runtimes: dict[str, HostRuntime], host: str | None, *, repair: bool
+) -> list[Difference]:
     """Read every settled card back from its host; cards that an order works on are left alone."""
     found: list[Difference] = []
     after = ""
     while True:
-        page = await asyncio.to_thread(house.read, lambda connection: _page(connection, after))  # noqa: B023  (run before the next turn)
+        page = await asyncio.to_thread(context.read, lambda connection: _page(connection, after))  # noqa: B023  (run before the next turn)
         if not page:
             return found
         after = page[-1].iccid
-        mine = [sim for sim in page if sim.host in desks and (host is None or sim.host == host)]
-        outcomes = await asyncio.gather(*(_compare(house, desks[sim.host], sim, repair=repair) for sim in mine))
-        await submit(house.lane, SeeCards({sim.iccid: access for sim, (access, _) in zip(mine, outcomes, strict=True)}))
+        mine = [sim for sim in page if sim.host in host_runtimes and (host is None or sim.host == host)]
+        outcomes = await asyncio.gather(
+            *(_compare(context, host_runtimes[sim.host], sim, repair=repair) for sim in mine)
+        )
+        await submit(
+            context.lane, SeeCards({sim.iccid: access for sim, (access, _) in zip(mine, outcomes, strict=True)})
+        )
         found += [difference for _, difference in outcomes if difference is not None]
 
 
@@ -75,24 +81,26 @@ def _page(connection: Connection, after: str) -> list[Sim]:
     return [sim_of(tuple(row)) for row in rows]
 
 
-async def _compare(house: House, desk: Desk, sim: Sim, *, repair: bool) -> tuple[str, Difference | None]:
+async def _compare(
+    context: GatewayContext, host_runtime: HostRuntime, sim: Sim, *, repair: bool
+) -> tuple[str, Difference | None]:
     """Give how the host holds a card, and the difference if there is one."""
     wanted = sim.wanted
     if wanted is None:
         return sim.observed, None
-    line = line_of(house, sim)
+    line = line_of(context, sim)
     try:
-        async with desk.slots:
-            reading = await desk.host.read(line)
+        async with host_runtime.slots:
+            reading = await host_runtime.host.read(line)
         if reading.shows(wanted):
             return _seen(reading), None
         before = _tell(reading)
         if repair:
-            async with desk.slots:
-                if not is_repairable(sim, await desk.host.inspect(line)):
+            async with host_runtime.slots:
+                if not is_repairable(sim, await host_runtime.host.inspect(line)):
                     return _seen(reading), _difference(sim, wanted, f"{before}; left as it is: not what we put there")
-                await desk.host.bring(f"reconcile.{sim.iccid}.{house.clock()}", line, wanted)
-                reading = await desk.host.read(line)
+                await host_runtime.host.bring(f"reconcile.{sim.iccid}.{context.clock()}", line, wanted)
+                reading = await host_runtime.host.read(line)
         mended = repair and reading.shows(wanted)
         return _seen(reading), _difference(sim, wanted, before, repaired=mended)
     except (HostRefused, HostUnavailable) as error:
@@ -107,18 +115,18 @@ def is_repairable(sim: Sim, found: Holding) -> bool:
     if not found.present:
         return True
     foreign = found.other_card or found.keys is KeysHeld.OTHER or found.msisdn not in (None, sim.msisdn)
-    return not foreign and sim.state is not State.DESTROYED
+    return not foreign and sim.state is not SimState.DESTROYED
 
 
 def _difference(sim: Sim, wanted: Condition, found: str, *, repaired: bool = False) -> Difference:
     return Difference(sim.iccid, sim.host, sim.state, _shown(wanted), found, repaired)
 
 
-def _tell(reading: Reading) -> str:
+def _tell(reading: HostReading) -> str:
     return _shown(reading.condition) + (", with other keys" if reading.keys_match is False else "")
 
 
-def _seen(reading: Reading) -> str:
+def _seen(reading: HostReading) -> str:
     return UNKNOWN if reading.condition == UNSETTLED else reading.condition.access
 
 

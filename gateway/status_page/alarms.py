@@ -14,7 +14,7 @@ MAX_WORDS: Final = 160
 """Characters of an event's fields that are shown."""
 
 
-class Trouble(msgspec.Struct):
+class RecentAlarm(msgspec.Struct):
     """An event of level warning or above: how often, when the last time (UTC microseconds), and with which fields."""
 
     event: str
@@ -38,21 +38,21 @@ class Trouble(msgspec.Struct):
         return EVENTS[self.event].meaning
 
 
-class Troubles:
+class RecentAlarms:
     """All troubles since the start; there are at most as many as the catalogue has events."""
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._known: dict[str, Trouble] = {}
+        self._known: dict[str, RecentAlarm] = {}
 
-    def note(self, event: str, fields: Mapping[str, object], at: int) -> None:
+    def record(self, event: str, fields: Mapping[str, object], at: int) -> None:
         """Count an event; one that is mere information is passed over."""
         if EVENTS[event].level not in RANK:
             return
         count = self._known[event].count if event in self._known else 0
-        self._known[event] = Trouble(event, count + 1, at, words(fields))
+        self._known[event] = RecentAlarm(event, count + 1, at, words(fields))
 
-    def all(self) -> list[Trouble]:
+    def all(self) -> list[RecentAlarm]:
         """Give all, the worst first, then the latest."""
         return sorted(self._known.values(), key=lambda trouble: (RANK[trouble.level], -trouble.at))
 

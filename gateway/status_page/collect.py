@@ -13,19 +13,19 @@ from gateway.api.times import since
 from gateway.charity.months import title
 from gateway.charity.public_sums import SMALLER
 from gateway.charity.publication import published
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.events.forwarder import Forwarder
 from gateway.ledger.accounts import UNASSIGNED
 from gateway.messaging.exchange import Exchange
-from gateway.messaging.texts import State as TextState
+from gateway.messaging.texts import TextState
 from gateway.metrics.registry import Metrics
 from gateway.privacy.masks import mask
 from gateway.sims import queries
-from gateway.sims.order_executor import Conductor
-from gateway.status_page.alarms import Troubles
+from gateway.sims.order_executor import OrderExecutor
+from gateway.status_page.alarms import RecentAlarms
 from gateway.status_page.formats import NOTHING
 from gateway.status_page.sampling import Ring, Totals
-from gateway.status_page.view import CauseSum, Doubtful, Given, HostReach, Line, Order, Queue, Stored, Tone, View
+from gateway.status_page.view import CauseSum, Doubtful, Given, HostReach, Order, Queue, Stored, Tone, View, ViewLine
 from gateway.store.errors import StoreError
 from gateway.store.tables import texts
 from protocols.diameter.node import Node
@@ -51,18 +51,20 @@ class Parts(msgspec.Struct, frozen=True):
     """The parts of the running gateway; `lag` gives the seconds that its event loop is late."""
 
     exchange: Exchange
-    conductor: Conductor
+    executor: OrderExecutor
     node: Node | None
     forwarder: Forwarder | None
     lag: Callable[[], float]
 
 
-class Gatherer:
+class StatusCollector:
     """Everything that the page tells of one gateway."""
 
-    def __init__(self, house: House, metrics: Metrics, troubles: Troubles, parts: Parts, started_at: float) -> None:
+    def __init__(
+        self, context: GatewayContext, metrics: Metrics, recent_alarms: RecentAlarms, parts: Parts, started_at: float
+    ) -> None:
         """Take what is looked at; `started_at` is Unix time."""
-        self._house, self._metrics, self._troubles, self._parts = house, metrics, troubles, parts
+        self._context, self._metrics, self._recent_alarms, self._parts = context, metrics, recent_alarms, parts
         self._started_at = started_at
         self._ring = Ring()
         self._stored, self._stored_at = Stored(), float("-inf")
@@ -75,36 +77,36 @@ class Gatherer:
     async def view(self) -> View:
         """Gather everything as it is now."""
         stored = await self._read_store()
-        parts, now, monotonic = self._parts, self._house.clock(), time.monotonic()
+        parts, now, monotonic = self._parts, self._context.clock(), time.monotonic()
         links = [link_line(link.state(), monotonic) for link in parts.exchange.links().values()]
         peers = [peer_line(peer, monotonic) for peer in (parts.node.peers_state() if parts.node else [])]
-        hosts = [HostReach(name, up) for name, up in parts.conductor.hosts.items()]
+        hosts = [HostReach(name, up) for name, up in parts.executor.hosts.items()]
         queues = self._queues()
-        own = process_concerns(parts.lag(), draining=self._house.draining)
-        settings = self._house.settings
+        own = process_concerns(parts.lag(), draining=self._context.draining)
+        settings = self._context.settings
         return View(
             operator=settings.operator.name,
-            node=self._house.node_name,
+            node=self._context.node_name,
             version=version("tpo-gateway"),
             now=now,
             age=time.time() - self._started_at,
-            state="draining" if self._house.draining else "running",
+            state="draining" if self._context.draining else "running",
             concerns=[*own, *concerns_of(links, peers, hosts, queues, stored)],
             links=links,
             peers=peers,
             samples=self._ring.samples(),
             queues=queues,
             hosts=hosts,
-            orders_running=parts.conductor.running,
+            orders_running=parts.executor.running,
             stored=stored,
-            troubles=self._troubles.all(),
+            recent_alarms=self._recent_alarms.all(),
         )
 
     def _totals(self) -> Totals:
         duration = self._metrics.registry.restricted_registry([DURATION]).collect()
         latency = {float(sample.labels["le"]): int(sample.value) for metric in duration for sample in metric.samples}
         exchange = self._parts.exchange
-        ended = sum(self._parts.conductor.finished.values())
+        ended = sum(self._parts.executor.finished.values())
         return Totals(time.monotonic(), tuple(sorted(latency.items())), exchange.sent, exchange.arrived, ended)
 
     async def _read_store(self) -> Stored:
@@ -120,15 +122,15 @@ class Gatherer:
 
     async def _read_now(self) -> None:
         try:
-            names = {cause.id: cause.name for cause in self._house.settings.causes.values()}
-            self._stored = await asyncio.to_thread(self._house.read, lambda connection: read_store(connection, names))
+            names = {cause.id: cause.name for cause in self._context.settings.causes.values()}
+            self._stored = await asyncio.to_thread(self._context.read, lambda connection: read_store(connection, names))
         except StoreError as error:
             self._stored = Stored(trouble=mask(str(error)) or type(error).__name__)
         finally:
             self._stored_at, self._reading = time.monotonic(), None
 
     def _queues(self) -> list[Queue]:
-        lane, forwarder = self._house.lane, self._parts.forwarder
+        lane, forwarder = self._context.lane, self._parts.forwarder
         tone = Tone.BAD if lane.in_trouble or not lane.alive else Tone.WARN if lane.depth > BUSY else Tone.GOOD
         notes = {
             Tone.BAD: "The store is in trouble.",
@@ -152,7 +154,7 @@ def outbox(forwarder: Forwarder | None) -> Queue:
     return Queue("Event outbox", f"{state.waiting:,}", f"The broker is not connected{why}.", Tone.BAD)
 
 
-def link_line(link: LinkState, now: float) -> Line:
+def link_line(link: LinkState, now: float) -> ViewLine:
     """Tell of an SMPP link; `now` is on the monotonic clock."""
     if link.state.name.startswith("BOUND"):
         pauses = link.paused_until is not None and link.paused_until > now
@@ -171,10 +173,10 @@ def link_line(link: LinkState, now: float) -> Line:
         ("throttled", f"{counters.throttled:,}"),
         ("doubtful", f"{counters.doubtful:,}"),
     )
-    return Line(link.name, state, tone, since(link.since), now - link.since, link.address, mask(remark), figures)
+    return ViewLine(link.name, state, tone, since(link.since), now - link.since, link.address, mask(remark), figures)
 
 
-def peer_line(peer: PeerState, now: float) -> Line:
+def peer_line(peer: PeerState, now: float) -> ViewLine:
     """Tell of a Diameter peer; `now` is on the monotonic clock."""
     up = peer.state == "open"
     state = "down" if not up else "up" if peer.watchdog == "okay" else "suspect"
@@ -187,7 +189,9 @@ def peer_line(peer: PeerState, now: float) -> Line:
         ("rejected", f"{peer.rejected:,}"),
         ("ours", f"{peer.requests_out:,}"),
     )
-    return Line(peer.identity, state, tone, since(peer.since), now - peer.since, peer.address, mask(remark), figures)
+    return ViewLine(
+        peer.identity, state, tone, since(peer.since), now - peer.since, peer.address, mask(remark), figures
+    )
 
 
 def process_concerns(lag: float, *, draining: bool) -> list[str]:
@@ -199,7 +203,11 @@ def process_concerns(lag: float, *, draining: bool) -> list[str]:
 
 
 def concerns_of(
-    links: Sequence[Line], peers: Sequence[Line], hosts: Sequence[HostReach], queues: Sequence[Queue], stored: Stored
+    links: Sequence[ViewLine],
+    peers: Sequence[ViewLine],
+    hosts: Sequence[HostReach],
+    queues: Sequence[Queue],
+    stored: Stored,
 ) -> list[str]:
     """Say in words what is not as it should be."""
     found = []

@@ -13,7 +13,7 @@ from gateway.status_page.formats import NOTHING, day_and_time, duration, figure
 from gateway.status_page.markup import Html, join, prose, tag
 from gateway.status_page.plots import plot
 from gateway.status_page.sampling import Sample
-from gateway.status_page.view import CauseSum, Given, HostReach, Line, Order, Queue, Tone, View
+from gateway.status_page.view import CauseSum, Given, HostReach, Order, Queue, Tone, View, ViewLine
 
 RELOAD_SECONDS: Final = 5
 STYLE: Final = files(__package__).joinpath("page.css").read_text("utf-8")
@@ -108,7 +108,7 @@ def _footer(view: View) -> Html:
 
 def _facts(view: View) -> list[Html]:
     pairs = tag("div", _queues(view), _given(view.stored.given), class_="grid")
-    return [_rates(view.samples), _links(view), _peers(view), pairs, _orders(view), _troubles(view)]
+    return [_rates(view.samples), _links(view), _peers(view), pairs, _orders(view), _recent_alarms(view)]
 
 
 def _section(name: str, title: str, *children: str) -> Html:
@@ -153,7 +153,7 @@ def _peers(view: View) -> Html:
     return _section("peers", "Diameter peers", _lines("Peer", view.peers))
 
 
-def _lines(kind: str, lines: Sequence[Line]) -> Html:
+def _lines(kind: str, lines: Sequence[ViewLine]) -> Html:
     names = [name for name, _ in lines[0].figures]
     rows = []
     for line in lines:
@@ -231,11 +231,11 @@ def _order(order: Order) -> list[str]:
     return [order.id, order.kind, state, order.card, order.host or NOTHING, _time(order.at)]
 
 
-def _troubles(view: View) -> Html:
-    if not view.troubles:
+def _recent_alarms(view: View) -> Html:
+    if not view.recent_alarms:
         return _section("alarms", "Alarms since the start", _empty("None."))
     rows = []
-    for trouble in view.troubles:
+    for trouble in view.recent_alarms:
         event = join(tag("code", trouble.event), tag("span", prose(trouble.meaning), class_="note"))
         last = join(_time(rfc3339(trouble.at)), tag("span", trouble.words, class_="note") if trouble.words else "")
         level = _badge(trouble.level, LEVEL_TONES[trouble.level])

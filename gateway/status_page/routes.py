@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from gateway.background import Background
-from gateway.status_page.collect import Gatherer
+from gateway.status_page.collect import StatusCollector
 from gateway.status_page.rendering import POLICY, document
 from gateway.status_page.sampling import SECONDS
 
@@ -22,7 +22,7 @@ HEADERS: Final = {
 class StatusPage:
     """The page of one gateway; it shows ten minutes of rates from `start` on."""
 
-    def __init__(self, gatherer: Gatherer, background: Background | None = None) -> None:
+    def __init__(self, gatherer: StatusCollector, background: Background | None = None) -> None:
         """Take what gathers the figures."""
         self._gatherer, self._background = gatherer, background or Background()
         self._tasks: list[asyncio.Task[None]] = []

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from gateway.status_page.alarms import Trouble
+from gateway.status_page.alarms import RecentAlarm
 from gateway.status_page.sampling import Sample
 
 
@@ -18,7 +18,7 @@ class Tone(StrEnum):
     QUIET = "quiet"
 
 
-class Line(msgspec.Struct, frozen=True):
+class ViewLine(msgspec.Struct, frozen=True):
     """An SMPP link or a Diameter peer; `age` is the seconds since it is in its state, `since` the same as RFC 3339."""
 
     name: str
@@ -103,11 +103,11 @@ class View(msgspec.Struct, frozen=True):
     age: float
     state: str
     concerns: Sequence[str]
-    links: Sequence[Line]
-    peers: Sequence[Line]
+    links: Sequence[ViewLine]
+    peers: Sequence[ViewLine]
     samples: Sequence[Sample]
     queues: Sequence[Queue]
     hosts: Sequence[HostReach]
     orders_running: int
     stored: Stored
-    troubles: Sequence[Trouble]
+    recent_alarms: Sequence[RecentAlarm]

@@ -16,7 +16,7 @@ from gateway.store.tables import metadata
 
 Key = TypeVar("Key")
 Row = TypeVar("Row")
-AnyShelf = TypeVar("AnyShelf", bound="Shelf[Any, Any]")
+AnyRowSet = TypeVar("AnyRowSet", bound="RowSet[Any, Any]")
 Answer_co = TypeVar("Answer_co", covariant=True)
 
 
@@ -35,11 +35,11 @@ class Unit(Protocol[Answer_co]):
 class Loading(Unit[Answer_co], Protocol[Answer_co]):
     """A unit that needs rows before it decides."""
 
-    def keys(self, shelf: "Shelf[Any, Any]", batch: "Batch") -> Iterable[object]:
+    def keys(self, row_set: "RowSet[Any, Any]", batch: "Batch") -> Iterable[object]:
         """Name the keys that this unit needs of a shelf that it touches; lower shelves are already filled."""
 
 
-class Shelf(Generic[Key, Row]):
+class RowSet(Generic[Key, Row]):
     """The rows of one kind in this batch. A subclass says how they are loaded and saved."""
 
     rank: ClassVar[int]
@@ -70,15 +70,15 @@ class Batch:
     def __init__(self, connection: Connection, node: Node, now: int) -> None:
         """Take the open transaction, this node, and the time in microseconds."""
         self.connection, self.node, self.now = connection, node, now
-        self._shelves: dict[type, Shelf[Any, Any]] = {}
+        self._row_sets: dict[type, RowSet[Any, Any]] = {}
         self._rows: dict[str, tuple[Table, list[tuple[object, ...]]]] = {}
         self._endings: dict[object, Callable[[], None]] = {}
 
-    def shelf(self, kind: type[AnyShelf]) -> AnyShelf:
+    def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
         """Give this batch's shelf of a kind."""
-        found = self._shelves.get(kind)
+        found = self._row_sets.get(kind)
         if found is None:
-            found = self._shelves[kind] = kind()
+            found = self._row_sets[kind] = kind()
         return found  # type: ignore[return-value]  # keyed by its own type
 
     def take_id(self) -> int:
@@ -99,24 +99,27 @@ class Batch:
     def fill(self, units: Sequence[Unit[object]]) -> None:
         """Load what the units touch, shelf by shelf in the order of their ranks."""
         kinds = {kind for touched in {unit.touches for unit in units} for kind in touched}
-        loaded: list[tuple[Shelf[Any, Any], set[object]]] = []
+        loaded: list[tuple[RowSet[Any, Any], set[object]]] = []
         for kind in sorted(kinds, key=_rank):
-            shelf: Shelf[Any, Any] = self.shelf(kind)
+            row_set: RowSet[Any, Any] = self.row_set(kind)
             wanted = {
-                key for unit in units if kind in unit.touches for key in cast("Loading[object]", unit).keys(shelf, self)
+                key
+                for unit in units
+                if kind in unit.touches
+                for key in cast("Loading[object]", unit).keys(row_set, self)
             }
             if wanted:
-                shelf.load(self.connection, wanted)
-                loaded.append((shelf, wanted))
-        for shelf, wanted in loaded:
-            shelf.after_locks(self.connection, wanted)
+                row_set.load(self.connection, wanted)
+                loaded.append((row_set, wanted))
+        for row_set, wanted in loaded:
+            row_set.after_locks(self.connection, wanted)
 
     def save(self) -> None:
         """Write everything: changed rows first, then what was appended."""
         for action in self._endings.values():
             action()
-        for kind in sorted(self._shelves, key=_rank):
-            self._shelves[kind].save(self.connection)
+        for kind in sorted(self._row_sets, key=_rank):
+            self._row_sets[kind].save(self.connection)
         for table, rows in self._rows.values():
             inserts[table.name].run(self.connection, rows)
         # An ending may hold the batch that holds it: without this, only the garbage collector would free what was loaded.

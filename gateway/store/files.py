@@ -28,7 +28,7 @@ def family(store: Path) -> dict[str, Path]:
     return {"store": store} | {name: store.with_name(store.name + end) for name, end in beside.items()}
 
 
-class Ground:
+class StoreFiles:
     """The state of one open store. `alarm` is told of what stays wrong, once; threads may call everything.
 
     A server's store has no files (`store` is None): only what its errors say is kept.

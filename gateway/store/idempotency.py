@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.store.batch import Batch, Shelf
+from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import idempotency_keys
 
@@ -16,7 +16,7 @@ class KeyConflict(ValueError):
     """The reference was used before, for something else."""
 
 
-class Kept(msgspec.Struct, frozen=True):
+class KeptResult(msgspec.Struct, frozen=True):
     """What was asked under a key, as a digest, and what it led to."""
 
     digest: str
@@ -30,7 +30,7 @@ _LOAD = SelectAmong(
 )
 
 
-class KeyShelf(Shelf[str, dict[str, Kept]]):
+class KeyRows(RowSet[str, dict[str, KeptResult]]):
     """The keys that a batch names, by key and then scope."""
 
     rank: ClassVar[int] = 12
@@ -38,13 +38,13 @@ class KeyShelf(Shelf[str, dict[str, Kept]]):
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read whatever these keys were used for."""
         for scope, key, kept_digest, result in _LOAD.run(connection, keys):
-            self.rows.setdefault(key, {})[scope] = Kept(kept_digest, result)
+            self.rows.setdefault(key, {})[scope] = KeptResult(kept_digest, result)
 
-    def find(self, scope: str, key: str) -> Kept | None:
+    def find(self, scope: str, key: str) -> KeptResult | None:
         """Give what a key led to in its scope, None if it is new."""
         return self.rows.get(key, {}).get(scope)
 
-    def keep(self, batch: Batch, scope: str, key: str, kept: Kept) -> None:
+    def keep(self, batch: Batch, scope: str, key: str, kept: KeptResult) -> None:
         """Note what a key led to, with the batch."""
         self.rows.setdefault(key, {})[scope] = kept
         batch.add(idempotency_keys, (scope, key, kept.digest, kept.result, batch.now))

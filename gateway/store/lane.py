@@ -29,7 +29,7 @@ from gateway.store.errors import (
     UnitExpired,
     UnitPoisoned,
 )
-from gateway.store.files import Ground
+from gateway.store.files import StoreFiles
 from gateway.store.nodes import BLOCK, Node, extend, verify
 
 MAX_BATCH = 256
@@ -84,7 +84,7 @@ class Lane:
         deliver: Callable[[list[Job]], None] | None = None,
         alarm: Callable[[str, str], None] = lambda _event, _detail: None,
         on_connect: Callable[[], None] = lambda: None,
-        ground: Ground | None = None,
+        ground: StoreFiles | None = None,
         max_batch: int = MAX_BATCH,
         max_waiting: int = MAX_WAITING,
     ) -> None:
@@ -93,7 +93,7 @@ class Lane:
         self._clock, self._monotonic = clock, monotonic
         self._deliver = deliver or _finish_all
         self._alarm, self._on_connect = alarm, on_connect
-        self._ground = ground or Ground(None)
+        self._ground = ground or StoreFiles(None)
         self._max_batch, self._max_waiting = max_batch, max_waiting
         self._waiting: deque[Job] = deque()
         self._wake = threading.Condition()

@@ -12,10 +12,10 @@ from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.ledger.money import MICRO, AmountInvalid, parse_amount
 from gateway.rating.plans import Plan
-from gateway.store.batch import Batch, Shelf
-from gateway.store.idempotency import Digests, Kept, KeyShelf
+from gateway.store.batch import Batch, RowSet
+from gateway.store.idempotency import Digests, KeptResult, KeyRows
 from gateway.subscribers.create import Opening, open_subscriber
-from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, LineShelf
+from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
 from provisioning import identifiers
 from provisioning.errors import IdentifierInvalid
 
@@ -96,33 +96,33 @@ class Enrol:
     """One row of an import as a unit: booked once, under the key `import:<iccid>`."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (LineShelf, KeyShelf)
+    touches: ClassVar[tuple[type, ...]] = (IdentifierRows, KeyRows)
 
     def __init__(self, row: Enrolment, currency: str, books: Books, digests: Digests) -> None:
         """Take the checked row and the currency of its plan."""
         self._row, self._currency, self._books, self._digests = row, currency, books, digests
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the numbers and the import's key."""
-        if isinstance(shelf, KeyShelf):
+        if isinstance(row_set, KeyRows):
             return (self._row.iccid,)
-        return (self._row.msisdn, self._row.imsi, self._row.iccid) if isinstance(shelf, LineShelf) else ()
+        return (self._row.msisdn, self._row.imsi, self._row.iccid) if isinstance(row_set, IdentifierRows) else ()
 
     def decide(self, batch: Batch) -> Enrolled:
         """Create the subscriber, or tell how this row stands to what is already there."""
-        row, keys = self._row, batch.shelf(KeyShelf)
+        row, keys = self._row, batch.row_set(KeyRows)
         kept = keys.find(SCOPE, row.iccid)
         if kept is not None:
             return self._compare(kept)
         for kind, number in ((MSISDN, row.msisdn), (IMSI, row.imsi), (ICCID, row.iccid)):
-            if batch.shelf(LineShelf).owner(kind, number, batch.now) is not None:
+            if batch.row_set(IdentifierRows).owner(kind, number, batch.now) is not None:
                 return Enrolled("refused", None, f"{kind}: belongs to another subscriber already")
         subscriber_id = self._create(batch)
         result = msgspec.json.encode(_Booked(subscriber_id, self._columns()))
-        keys.keep(batch, SCOPE, row.iccid, Kept(self._digests(*msgspec.structs.astuple(row)), result))
+        keys.keep(batch, SCOPE, row.iccid, KeptResult(self._digests(*msgspec.structs.astuple(row)), result))
         return Enrolled("created", subscriber_id)
 
-    def _compare(self, kept: Kept) -> Enrolled:
+    def _compare(self, kept: KeptResult) -> Enrolled:
         booked = msgspec.json.decode(kept.result, type=_Booked)
         if kept.digest == self._digests(*msgspec.structs.astuple(self._row)):
             return Enrolled("unchanged", booked.subscriber_id)

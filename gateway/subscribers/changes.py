@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from gateway.charity.choices import Choice, Share
-from gateway.ledger.wallets import Wallet, WalletShelf
+from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.store import tables
-from gateway.store.batch import Batch, Shelf
-from gateway.subscribers.identifier_history import LineShelf
-from gateway.subscribers.profiles import ProfileShelf
+from gateway.store.batch import Batch, RowSet
+from gateway.subscribers.identifier_history import IdentifierRows
+from gateway.subscribers.profiles import ProfileRows
 
 
 class SubscriberUnknown(LookupError):
@@ -19,26 +19,26 @@ class Change:
     """A change to the subscriber who has a number now."""
 
     alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (LineShelf, WalletShelf, ProfileShelf)
+    touches: ClassVar[tuple[type, ...]] = (IdentifierRows, WalletRows, ProfileRows)
 
     def __init__(self, kind: str, number: str) -> None:
         self._kind, self._number = kind, number
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the number, then the subscriber whom it leads to."""
-        if isinstance(shelf, LineShelf):
+        if isinstance(row_set, IdentifierRows):
             return (self._number,)
-        if isinstance(shelf, (WalletShelf, ProfileShelf)):
+        if isinstance(row_set, (WalletRows, ProfileRows)):
             owner = self._owner(batch)
             return () if owner is None else (owner,)
         return ()
 
     def _owner(self, batch: Batch) -> int | None:
-        return batch.shelf(LineShelf).owner(self._kind, self._number, batch.now)
+        return batch.row_set(IdentifierRows).owner(self._kind, self._number, batch.now)
 
     def _wallet(self, batch: Batch) -> Wallet | None:
         owner = self._owner(batch)
-        return None if owner is None else batch.shelf(WalletShelf).get(owner)
+        return None if owner is None else batch.row_set(WalletRows).get(owner)
 
 
 class ChooseCauses(Change):
@@ -52,7 +52,7 @@ class ChooseCauses(Change):
     def decide(self, batch: Batch) -> int | SubscriberUnknown:
         """Write the choice and give the subscriber's id."""
         owner = self._owner(batch)
-        profile = batch.shelf(ProfileShelf).get(owner) if owner is not None else None
+        profile = batch.row_set(ProfileRows).get(owner) if owner is not None else None
         if owner is None or profile is None:
             return SubscriberUnknown("no subscriber has this number")
         before = profile.choices[-1].valid_from if profile.choices else 0

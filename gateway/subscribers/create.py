@@ -7,7 +7,7 @@ import msgspec
 from gateway.charity.choices import Share
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.subscribers.identifier_history import LineShelf
+from gateway.subscribers.identifier_history import IdentifierRows
 
 ACTIVE, SUSPENDED, CLOSING, TERMINATED = "active", "suspended", "closing", "terminated"
 """A subscriber's status: only an active one is granted anything."""
@@ -36,5 +36,5 @@ def open_subscriber(batch: Batch, opening: Opening) -> int:
     for share in opening.shares:
         batch.add(tables.choices, (batch.take_id(), subscriber_id, share.cause, share.share, opening.valid_from))
     for kind, number in opening.numbers.items():
-        batch.shelf(LineShelf).begin(batch, kind, number, subscriber_id)
+        batch.row_set(IdentifierRows).begin(batch, kind, number, subscriber_id)
     return subscriber_id

@@ -5,14 +5,14 @@ from typing import ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.store.batch import Batch, Shelf
+from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import SelectAmong, Update
 from gateway.store.tables import lines
 
 MSISDN, IMSI, ICCID = "msisdn", "imsi", "iccid"
 
 
-class Line(msgspec.Struct, frozen=True):
+class IdentifierPeriod(msgspec.Struct, frozen=True):
     """A number's belonging to a subscriber from `valid_from` until before `valid_to` (microseconds; None = still)."""
 
     kind: str
@@ -30,7 +30,7 @@ _LOAD = SelectAmong(
 _END = Update(lines, ["valid_to"], ["kind", "value", "subscriber_id", "valid_from"])
 
 
-class LineShelf(Shelf[str, list[Line]]):
+class IdentifierRows(RowSet[str, list[IdentifierPeriod]]):
     """The lines of the numbers that a batch names, by number."""
 
     rank: ClassVar[int] = 10
@@ -38,12 +38,12 @@ class LineShelf(Shelf[str, list[Line]]):
     def __init__(self) -> None:
         """Start empty; nothing has ended."""
         super().__init__()
-        self._ended: list[Line] = []
+        self._ended: list[IdentifierPeriod] = []
 
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read every belonging of these numbers."""
         for row in _LOAD.run(connection, keys):
-            self.rows.setdefault(row[1], []).append(Line(*row))
+            self.rows.setdefault(row[1], []).append(IdentifierPeriod(*row))
 
     def owner(self, kind: str, value: str, at: int) -> int | None:
         """Give the subscriber to whom a number belonged at a time; the first owner also before that."""
@@ -54,7 +54,7 @@ class LineShelf(Shelf[str, list[Line]]):
         first = min(known, key=lambda line: line.valid_from, default=None)
         return first.subscriber_id if first is not None and at < first.valid_from else None
 
-    def current(self, kind: str, value: str) -> Line | None:
+    def current(self, kind: str, value: str) -> IdentifierPeriod | None:
         """Give the belonging of a number that has not ended."""
         return next((line for line in self.rows.get(value, ()) if line.kind == kind and line.valid_to is None), None)
 
@@ -66,7 +66,7 @@ class LineShelf(Shelf[str, list[Line]]):
 
     def begin(self, batch: Batch, kind: str, value: str, subscriber_id: int) -> None:
         """Let a number belong to a subscriber from now on."""
-        line = Line(kind, value, subscriber_id, batch.now, None)
+        line = IdentifierPeriod(kind, value, subscriber_id, batch.now, None)
         batch.add(lines, (batch.take_id(), *msgspec.structs.astuple(line)))
         self.rows.setdefault(value, []).append(line)
 

@@ -11,8 +11,8 @@ from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.ledger.money import format_amount
 from gateway.ledger.wallets import Wallet
-from gateway.store.batch import Batch, Shelf
-from gateway.store.idempotency import Kept, KeyConflict, KeyShelf, digest
+from gateway.store.batch import Batch, RowSet
+from gateway.store.idempotency import KeptResult, KeyConflict, KeyRows, digest
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import payments
 from gateway.subscribers.changes import Change, SubscriberUnknown
@@ -71,7 +71,7 @@ class Booked(msgspec.Struct, frozen=True):
     currency: str
 
 
-class PaymentShelf(Shelf[str, dict[str, Booked]]):
+class PaymentRows(RowSet[str, dict[str, Booked]]):
     """The payments of the references that a batch names, by reference and then channel."""
 
     rank: ClassVar[int] = 11
@@ -101,7 +101,7 @@ class PaymentShelf(Shelf[str, dict[str, Booked]]):
 class TopUp(Change):
     """Money paid in by a customer: cash -> wallet, once a payment."""
 
-    touches: ClassVar[tuple[type, ...]] = (PaymentShelf, KeyShelf, *Change.touches)
+    touches: ClassVar[tuple[type, ...]] = (PaymentRows, KeyRows, *Change.touches)
 
     def __init__(
         self, number: str, payment: Payment, books: Books, *, wallet_limit: int, idempotency_key: str | None = None
@@ -110,13 +110,13 @@ class TopUp(Change):
         super().__init__(MSISDN, number)
         self._payment, self._books, self._limit, self._key = payment, books, wallet_limit, idempotency_key
 
-    def keys(self, shelf: Shelf[Any, Any], batch: Batch) -> Iterable[object]:
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the reference and the key too."""
-        if isinstance(shelf, PaymentShelf):
+        if isinstance(row_set, PaymentRows):
             return (self._payment.reference,)
-        if isinstance(shelf, KeyShelf):
+        if isinstance(row_set, KeyRows):
             return () if self._key is None else (self._key,)
-        return super().keys(shelf, batch)
+        return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> ToppedUp | SubscriberUnknown | KeyConflict | PaymentRefused:
         """Book the payment, or tell that it was booked before."""
@@ -125,19 +125,19 @@ class TopUp(Change):
             return SubscriberUnknown("no subscriber has this number")
         if self._key is None:
             return self._book(batch, wallet)
-        keys, scope = batch.shelf(KeyShelf), f"topup:{self._payment.channel}"
+        keys, scope = batch.row_set(KeyRows), f"topup:{self._payment.channel}"
         asked = digest(wallet.subscriber_id, *msgspec.structs.astuple(self._payment))
         used = keys.find(scope, self._key)
         if used is not None and used.digest != asked:
             return KeyConflict(f"the key {self._key!r} was used before, for another top-up")
         booked = self._book(batch, wallet)
         if used is None and isinstance(booked, ToppedUp):
-            keys.keep(batch, scope, self._key, Kept(asked, b""))
+            keys.keep(batch, scope, self._key, KeptResult(asked, b""))
         return booked
 
     def _book(self, batch: Batch, wallet: Wallet) -> ToppedUp | KeyConflict | PaymentRefused:
         payment = self._payment
-        known = batch.shelf(PaymentShelf).find(payment.channel, payment.reference)
+        known = batch.row_set(PaymentRows).find(payment.channel, payment.reference)
         if known is not None:
             return _repeated(known, payment, wallet)
         if payment.currency != wallet.currency:
@@ -157,7 +157,7 @@ class TopUp(Change):
             reference=payment.reference,
         )
         self._books.move(batch, entry)
-        batch.shelf(PaymentShelf).keep(batch, payment, wallet.subscriber_id)
+        batch.row_set(PaymentRows).keep(batch, payment, wallet.subscriber_id)
         return ToppedUp(wallet.subscriber_id, wallet.currency, wallet.balance)
 
 

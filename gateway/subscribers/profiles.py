@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.charity.choices import Choice, Share
-from gateway.store.batch import Shelf
+from gateway.store.batch import RowSet
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import choices, subscriptions
 
@@ -37,7 +37,7 @@ _CHOICES = SelectAmong(
 )
 
 
-class ProfileShelf(Shelf[int, Profile]):
+class ProfileRows(RowSet[int, Profile]):
     """The profiles of the subscribers that a batch touches, by subscriber id; read after their wallets are locked."""
 
     rank: ClassVar[int] = 30

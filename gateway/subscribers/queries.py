@@ -8,7 +8,7 @@ from gateway.charity.choices import at as choice_at
 from gateway.ledger.money import format_amount
 from gateway.store.tables import lines, sessions, subscribers, wallets
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN
-from gateway.subscribers.profiles import ProfileShelf
+from gateway.subscribers.profiles import ProfileRows
 
 
 def find(connection: Connection, number: str) -> int | None:
@@ -27,7 +27,7 @@ def show(connection: Connection, subscriber_id: int, now: int) -> dict[str, Any]
         select(lines.c.kind, lines.c.value).where(lines.c.subscriber_id == subscriber_id, current)
     )
     numbers = {row.kind: row.value for row in rows}
-    profiles = ProfileShelf()
+    profiles = ProfileRows()
     profiles.load(connection, {subscriber_id})
     profile = profiles.rows[subscriber_id]
     shares = choice_at(profile.choices, now)

@@ -118,7 +118,7 @@ def _smpp(message: bytes, *, show_content: bool) -> bytes:
     return bytes(out)
 
 
-def _parameter(part: smpp_offsets.Part, data: bytes, command_id: int, esm_class: int) -> bytes:
+def _parameter(part: smpp_offsets.PduPart, data: bytes, command_id: int, esm_class: int) -> bytes:
     if part.number or part.name in _PLAIN:
         return data
     if part.name in _TEXTS:

@@ -15,7 +15,7 @@ REST: Final = "rest"
 """The name of octets that nobody knows."""
 
 
-class Part(msgspec.Struct, frozen=True, gc=False):
+class PduPart(msgspec.Struct, frozen=True, gc=False):
     """One parameter: its name (`tlv` and the tag for an optional one), and its value at `message[start:end]`."""
 
     name: str
@@ -29,9 +29,9 @@ class CutShort(Exception):
     """The octets ended within a parameter."""
 
 
-def parts(message: bytes) -> list[Part]:
+def parts(message: bytes) -> list[PduPart]:
     """Give every parameter in order; what cannot be read any more is one part REST, up to the end."""
-    found: list[Part] = []
+    found: list[PduPart] = []
     position = HEADER_SIZE
     try:
         command = COMMANDS.get(decode_header(message).command_id)
@@ -44,7 +44,7 @@ def parts(message: bytes) -> list[Part]:
     except (CutShort, RemoteProtocolError):
         pass
     if position < len(message):
-        found.append(Part(REST, position, len(message)))
+        found.append(PduPart(REST, position, len(message)))
     return found
 
 
@@ -53,25 +53,25 @@ def values(message: bytes) -> dict[str, bytes]:
     return {part.name: message[part.start : part.end].rstrip(b"\0") for part in parts(message) if not part.tag}
 
 
-def _mandatory(message: bytes, position: int, field: FieldPlan) -> Iterator[Part]:
+def _mandatory(message: bytes, position: int, field: FieldPlan) -> Iterator[PduPart]:
     name = field.attribute
     match field.form:
         case UInt(size=size):
-            yield Part(name, position, _within(message, position + size), number=True)
+            yield PduPart(name, position, _within(message, position + size), number=True)
         case CStr() | Time():
             end = message.find(b"\0", position)
             if end < 0:
                 raise CutShort
-            yield Part(name, position, end + 1)
+            yield PduPart(name, position, end + 1)
         case Octets():
             start = _within(message, position + 1)
-            yield Part(name, start, _within(message, start + message[position]))
+            yield PduPart(name, start, _within(message, start + message[position]))
         case Repeated():
-            yield Part(f"number_of_{name}", position, _within(message, position + 1), number=True)
+            yield PduPart(f"number_of_{name}", position, _within(message, position + 1), number=True)
             yield from _groups(message, position + 1, message[position], field)
 
 
-def _groups(message: bytes, position: int, count: int, field: FieldPlan) -> Iterator[Part]:
+def _groups(message: bytes, position: int, count: int, field: FieldPlan) -> Iterator[PduPart]:
     for _ in range(count):
         group = field.groups[0]
         if len(field.groups) > 1:
@@ -79,7 +79,7 @@ def _groups(message: bytes, position: int, count: int, field: FieldPlan) -> Iter
             if flag not in (b"\1", b"\2"):
                 raise CutShort
             group = field.groups[flag[0] - 1]
-            yield Part("dest_flag", position, position + 1, number=True)
+            yield PduPart("dest_flag", position, position + 1, number=True)
             position += 1
         for inner in plan(group).mandatory:
             for part in _mandatory(message, position, inner):
@@ -87,7 +87,7 @@ def _groups(message: bytes, position: int, count: int, field: FieldPlan) -> Iter
                 position = part.end
 
 
-def _optional(message: bytes, position: int, found: list[Part]) -> int:
+def _optional(message: bytes, position: int, found: list[PduPart]) -> int:
     while len(message) - position >= TLV_HEADER_SIZE:
         tag = int.from_bytes(message[position : position + 2], "big")
         start = position + TLV_HEADER_SIZE
@@ -95,7 +95,7 @@ def _optional(message: bytes, position: int, found: list[Part]) -> int:
         if end > len(message):
             break
         known = tag in Tag.__members__.values()
-        found.append(Part(Tag(tag).name.lower() if known else f"tlv_{tag:#06x}", start, end, tag))
+        found.append(PduPart(Tag(tag).name.lower() if known else f"tlv_{tag:#06x}", start, end, tag))
         position = end
     return position
 

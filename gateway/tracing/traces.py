@@ -48,7 +48,7 @@ class Asked(msgspec.Struct, frozen=True):
     pcap: Path | None = None
 
 
-class Line(msgspec.Struct, frozen=True):
+class TraceLine(msgspec.Struct, frozen=True):
     """A message in a few words. `number` counts within the trace, `at` is in UTC microseconds."""
 
     number: int
@@ -67,7 +67,7 @@ class Trace:
         self.asked, self.began, self.until = asked, began, until
         self.seen = self.missed = 0
         """Messages that were about its subject, and those of them that its file could not take."""
-        self.lines: deque[Line] = deque(maxlen=MAX_LINES)
+        self.lines: deque[TraceLine] = deque(maxlen=MAX_LINES)
         self.ended: str | None = None
         self.file: CaptureFile | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -79,7 +79,7 @@ class Trace:
             self.seen += 1
             message = masked(one, show_content=self.asked.show_content)
             told = words(one.protocol, message)
-            self.lines.append(Line(self.seen, at, one.outgoing, one.protocol, one.name, told))
+            self.lines.append(TraceLine(self.seen, at, one.outgoing, one.protocol, one.name, told))
             if self.file is not None and not self.file.put(record(one, message, at)):
                 self.missed += 1
 

@@ -28,7 +28,7 @@ class Undecodable:
     def __init__(self) -> None:
         self._last: OrderedDict[tuple[str, str], Unread] = OrderedDict()
 
-    def note(self, event: object, at: int) -> None:
+    def record(self, event: object, at: int) -> None:
         """Keep what an event of the network tells of such a message; every other event is passed over."""
         match event:
             case smpp.Undecodable(name=name, address=address) | diameter.Undecodable(identity=name, address=address):

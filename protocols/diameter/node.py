@@ -39,7 +39,7 @@ from protocols.diameter.node_events import (
 from protocols.diameter.outbound import Answer, EndToEndIds, Outbound, RequestError
 from protocols.diameter.peer_table import Entry, PeerTable
 from protocols.diameter.session import Peer
-from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, State
+from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, SessionState
 from protocols.diameter.transport import Connection
 from protocols.errors import LocalProtocolError
 from protocols.listener import Listener
@@ -216,11 +216,11 @@ class Node:
             peer_identity, command_code, application_id, body, timeout, failover=failover
         )
 
-    def watch(self, tap: Tap | None) -> None:
+    def set_tap(self, tap: Tap | None) -> None:
         """Have each message of every connection told from now on, or none any more."""
         self._tap = tap
         for connection in self._connections.values():
-            connection.watch(tap)
+            connection.set_tap(tap)
 
     def peers_state(self) -> list[PeerState]:
         """All peers that we know, as they are now."""
@@ -238,7 +238,7 @@ class Node:
         if header.flags & FLAG_REQUEST:
             connection.counters.requests_in += 1
             connection.outstanding += 1
-            leaving = connection.peer.state is not State.OPEN
+            leaving = connection.peer.state is not SessionState.OPEN
             self._inbound.receive(connection, header, frame, now, leaving=leaving)
         elif self._outbound.answered(connection.peer, header, frame):
             connection.counters.answers_in += 1
@@ -288,7 +288,7 @@ class Node:
             return
         peer = self._new_peer(Role.RESPONDER)
         connection = Connection(self, peer, self._limits, self._clock, address)
-        connection.watch(self._tap)
+        connection.set_tap(self._tap)
         self._connections[peer] = connection
         self._count_half_open(connection)
         connection.unclaimed = sock
@@ -406,7 +406,7 @@ class Node:
         for entry in self._table.due(now):
             peer = self._new_peer(Role.INITIATOR, entry)
             connection = Connection(self, peer, self._limits, self._clock)
-            connection.watch(self._tap)
+            connection.set_tap(self._tap)
             connection.identity = entry.config.identity
             self._table.dialled(entry, peer)
             self._connections[peer] = connection

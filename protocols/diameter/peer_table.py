@@ -13,7 +13,7 @@ import msgspec
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.identity import Limits, PeerConfig, fold, is_named_by
 from protocols.diameter.session import Peer
-from protocols.diameter.transitions import CloseReason, DisconnectCause, State
+from protocols.diameter.transitions import CloseReason, DisconnectCause, SessionState
 from protocols.diameter.watchdog import Watchdog, WatchdogState
 
 _SPREAD: Final = 0.25
@@ -78,14 +78,14 @@ class Entry:
         """When `state` last became open or ceased to be."""
 
     @property
-    def state(self) -> State:
+    def state(self) -> SessionState:
         """Of the connection in use."""
-        return self.current.state if self.current else State.CLOSED
+        return self.current.state if self.current else SessionState.CLOSED
 
     @property
     def open(self) -> bool:
         """Requests may be sent to it."""
-        return self.current is not None and self.current.state is State.OPEN
+        return self.current is not None and self.current.state is SessionState.OPEN
 
 
 class PeerTable:
@@ -210,16 +210,18 @@ class PeerTable:
     def _compete(self, entry: Entry, current: Peer, peer: Peer, now: float) -> tuple[Peer, ...]:
         """Two connections of one peer: RFC 6733 §5.6.4, and our probe where one is open."""
         match current.state:
-            case State.WAIT_CONN_ACK | State.CLOSING:
+            case SessionState.WAIT_CONN_ACK | SessionState.CLOSING:
                 # No CER of ours is out yet, or the end was already agreed on: nothing to wait for.
-                current.abandon(CloseReason.ELECTION if current.state is State.WAIT_CONN_ACK else CloseReason.LEFT, now)
+                current.abandon(
+                    CloseReason.ELECTION if current.state is SessionState.WAIT_CONN_ACK else CloseReason.LEFT, now
+                )
                 self._take(entry, peer, now)
                 return current, peer
-            case State.WAIT_I_CEA if self._origin_host > fold(entry.config.identity):
+            case SessionState.WAIT_I_CEA if self._origin_host > fold(entry.config.identity):
                 current.abandon(CloseReason.ELECTION, now)  # Win-Election: I-Disc, R-Snd-CEA
                 self._take(entry, peer, now)
                 return current, peer
-            case State.OPEN:
+            case SessionState.OPEN:
                 current.probe(now)
         entry.candidate = peer
         return (current,)

@@ -56,7 +56,7 @@ from protocols.diameter.messages import (
     DisconnectPeerAnswer,
     DisconnectPeerRequest,
 )
-from protocols.diameter.transitions import TABLE, CloseReason, DisconnectCause, Input, Role, State
+from protocols.diameter.transitions import TABLE, CloseReason, DisconnectCause, Input, Role, SessionState
 from protocols.diameter.watchdog import Action, Watchdog
 from protocols.errors import LocalProtocolError
 from protocols.tap import MAX_UNDECODABLE, FrameTap
@@ -79,8 +79,8 @@ _ANSWERS: Final = {
     _DEVICE_WATCHDOG: Input.RCV_DWA,
     _DISCONNECT_PEER: Input.RCV_DPA,
 }
-_UP: Final = frozenset({State.OPEN, State.DRAINING, State.CLOSING})
-_WATCHED: Final = frozenset({State.OPEN, State.DRAINING})
+_UP: Final = frozenset({SessionState.OPEN, SessionState.DRAINING, SessionState.CLOSING})
+_WATCHED: Final = frozenset({SessionState.OPEN, SessionState.DRAINING})
 _CAUSES: Final = frozenset(DisconnectCause)
 
 _Command = TypeVar("_Command", bound=msgspec.Struct)
@@ -108,7 +108,7 @@ class Peer:
         watchdog: Watchdog | None = None,
     ) -> None:
         self.role = role
-        self.state = State.WAIT_CONN_ACK if role is Role.INITIATOR else State.CLOSED
+        self.state = SessionState.WAIT_CONN_ACK if role is Role.INITIATOR else SessionState.CLOSED
         self.capabilities: Capabilities | None = None
         """What the peer said of itself, once it did."""
         self.outstanding = 0
@@ -139,7 +139,7 @@ class Peer:
     @property
     def closed(self) -> bool:
         """Nothing more will happen here (an accepted connection begins so, too)."""
-        return self.state is State.CLOSED
+        return self.state is SessionState.CLOSED
 
     @property
     def has_output(self) -> bool:
@@ -154,9 +154,9 @@ class Peer:
 
     def connection_lost(self, now: float, detail: str = "") -> None:
         """The transport is gone, or never came about."""
-        if self.state is State.WAIT_CONN_ACK:
+        if self.state is SessionState.WAIT_CONN_ACK:
             self._close(CloseReason.CONNECT_FAILED, now, detail)
-        elif self.state is not State.CLOSED:
+        elif self.state is not SessionState.CLOSED:
             self._close(self._parting or CloseReason.LOST, now, detail)
 
     def receive(self, data: bytes, now: float) -> None:
@@ -180,7 +180,7 @@ class Peer:
         elif frames or self._partial_since is None:
             self._partial_since = now
         if frames and self._watchdog is not None and self._opened and not self.closed:
-            self._watch(self._watchdog.received(now), now)
+            self._set_tap(self._watchdog.received(now), now)
 
     def deadline(self) -> float | None:
         """When `on_timer` wants to be called."""
@@ -199,10 +199,10 @@ class Peer:
         if self._probe_deadline is not None and now >= self._probe_deadline:
             self._close(CloseReason.REPLACED, now)
         late = None if self._partial_since is None else self._partial_since + self._limits.message_deadline
-        if late is not None and now >= late and not self._paused and self.state is not State.CLOSED:
+        if late is not None and now >= late and not self._paused and self.state is not SessionState.CLOSED:
             self._cut_off(CloseReason.SLOW_SENDER, now)
         if self.state in _WATCHED and self._watchdog is not None:
-            self._watch(self._watchdog.on_timer(now), now)
+            self._set_tap(self._watchdog.on_timer(now), now)
 
     def data_to_send(self) -> bytes:
         """The octets to send now; they are handed out once."""
@@ -230,7 +230,7 @@ class Peer:
 
     def cut_off(self, reason: CloseReason, now: float, detail: str = "") -> None:
         """End the connection at once, with a DPR if it is open."""
-        if self.state is not State.CLOSED:
+        if self.state is not SessionState.CLOSED:
             self._cut_off(reason, now, detail)
 
     # What whoever knows all peers calls
@@ -253,12 +253,12 @@ class Peer:
 
     def abandon(self, reason: CloseReason, now: float) -> None:
         """Close the connection without a word: another one has taken its place."""
-        if self.state is not State.CLOSED:
+        if self.state is not SessionState.CLOSED:
             self._close(reason, now)
 
     def disconnect(self, cause: DisconnectCause, now: float, patience: float | None = None) -> None:
         """Leave in order: the answers that we owe within `patience` seconds, then DPR."""
-        if self.state is State.OPEN:
+        if self.state is SessionState.OPEN:
             self._cause = cause
         self._patience = self._limits.drain_deadline if patience is None else patience
         self._run(Input.STOP, now)
@@ -267,7 +267,7 @@ class Peer:
 
     def send_request(self, flags: int, command_code: int, application_id: int, end_to_end: int, body: bytes) -> int:
         """Send a request; returns its Hop-by-Hop Identifier."""
-        if self.state is not State.OPEN:
+        if self.state is not SessionState.OPEN:
             raise LocalProtocolError(f"a request in {self.state.name}", "diameter.peer.not_open")
         hop_by_hop = self._next_hop_by_hop()
         self._out.append(encode_message(flags, command_code, application_id, hop_by_hop, end_to_end, body))
@@ -279,7 +279,7 @@ class Peer:
             return False
         self._out.append(message)
         self.outstanding -= 1
-        if self.state is State.DRAINING and self.outstanding == 0:
+        if self.state is SessionState.DRAINING and self.outstanding == 0:
             self._run(Input.SETTLED, now)
         return True
 
@@ -298,14 +298,14 @@ class Peer:
 
     def _receive_frame(self, frame: bytes, now: float) -> None:
         header = decode_header(frame)
-        if self.state is State.OPEN and header.command_code not in _REQUESTS:  # the hot path, in short
+        if self.state is SessionState.OPEN and header.command_code not in _REQUESTS:  # the hot path, in short
             self._process(now, header, frame)
             return
         known = _REQUESTS if header.request else _ANSWERS
         event = known.get(header.command_code, Input.RCV_MESSAGE)
-        if self.state is State.WAIT_CER and event is Input.RCV_CER:
+        if self.state is SessionState.WAIT_CER and event is Input.RCV_CER:
             event = self._read_cer(header, frame)
-        elif self.state is State.WAIT_I_CEA and event is Input.RCV_CEA:
+        elif self.state is SessionState.WAIT_I_CEA and event is Input.RCV_CEA:
             event = self._read_cea(frame)
         self._run(event, now, header, frame)
 
@@ -368,7 +368,7 @@ class Peer:
         self._deadline = None
         self._opened = True
         self._events.append(Opened(self.capabilities))
-        self._watch(self._watchdog.connection_up(now), now)
+        self._set_tap(self._watchdog.connection_up(now), now)
 
     def _refused_by_peer(self, now: float, _header: Header | None, _frame: bytes) -> None:
         assert self._refusal is not None
@@ -399,7 +399,7 @@ class Peer:
         if self._probe_deadline is not None:
             self._probe_deadline = None
             self._events.append(ProbeAnswered())
-        self._watch(self._watchdog.received_dwa(now), now)
+        self._set_tap(self._watchdog.received_dwa(now), now)
 
     def _process(self, _now: float, header: Header | None, frame: bytes) -> None:
         assert header is not None
@@ -450,7 +450,7 @@ class Peer:
 
     # Pieces
 
-    def _watch(self, actions: tuple[Action, ...], now: float) -> None:
+    def _set_tap(self, actions: tuple[Action, ...], now: float) -> None:
         """Do what the watchdog wants."""
         for action in actions:
             match action:
@@ -466,7 +466,7 @@ class Peer:
     def _cut_off(self, reason: CloseReason, now: float, detail: str = "", message: bytes = b"") -> None:
         """Close without waiting for anything; a peer that is open hears why it should not come back at once."""
         cause = None
-        if self.state is State.OPEN:
+        if self.state is SessionState.OPEN:
             cause = DisconnectCause.BUSY
             self._out.append(self._dpr(cause))
         self._close(reason, now, detail, cause, message)
@@ -479,7 +479,7 @@ class Peer:
         cause: DisconnectCause | None = None,
         message: bytes = b"",
     ) -> None:
-        self.state = State.CLOSED
+        self.state = SessionState.CLOSED
         self._deadline = self._probe_deadline = self._partial_since = None
         if self._opened:
             assert self._watchdog is not None

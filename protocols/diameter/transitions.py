@@ -11,7 +11,7 @@ class Role(Enum):
     RESPONDER = "responder"
 
 
-class State(Enum):
+class SessionState(Enum):
     """RFC 6733 §5.6, of one connection."""
 
     CLOSED = "closed"
@@ -80,9 +80,9 @@ _Method = Literal[
     "_left", "_stopped", "_too_late", "_abandoned",
 ]  # fmt: skip
 
-_S, _I = State, Input
+_S, _I = SessionState, Input
 
-TABLE: Final[dict[tuple[State, Input], tuple[_Method, State]]] = {
+TABLE: Final[dict[tuple[SessionState, Input], tuple[_Method, SessionState]]] = {
     # state, event                          action               next state
     (_S.WAIT_CONN_ACK, _I.RCV_CONN_ACK): ("_snd_cer", _S.WAIT_I_CEA),
     (_S.WAIT_CONN_ACK, _I.STOP): ("_abandoned", _S.CLOSED),

@@ -123,7 +123,7 @@ class Connection(asyncio.Protocol):
             self.counters.rejected += 1
         self.flush_soon()
 
-    def watch(self, tap: Tap | None) -> None:
+    def set_tap(self, tap: Tap | None) -> None:
         """Have each message told from now on, or none any more."""
         self._tap = tap
         self.peer.tap = None if tap is None else self._capture

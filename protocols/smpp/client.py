@@ -29,7 +29,7 @@ from protocols.smpp.node_events import (
 )
 from protocols.smpp.reconnect import Reconnect
 from protocols.smpp.session import Session
-from protocols.smpp.transitions import BOUND, CloseReason, State
+from protocols.smpp.transitions import BOUND, CloseReason, SessionState
 from protocols.smpp.transport import Connection, Request, Result
 from protocols.tap import Tap
 
@@ -195,11 +195,11 @@ class Link:
             return False
         return self._current.send(message, context)
 
-    def watch(self, tap: Tap | None) -> None:
+    def set_tap(self, tap: Tap | None) -> None:
         """Have each PDU told from now on, also of connections to come, or none any more."""
         self._tap = tap
         for connection in self._connections:
-            connection.watch(tap)
+            connection.set_tap(tap)
 
     def state(self) -> LinkState:
         """The link as it is now."""
@@ -207,7 +207,7 @@ class Link:
         session = connection.session if connection else None
         return LinkState(
             name=self.config.name,
-            state=session.state if session else State.CLOSED,
+            state=session.state if session else SessionState.CLOSED,
             since=self._since,
             address=connection.address if connection else "",
             system_id=session.peer if session else "",
@@ -259,7 +259,7 @@ class Link:
             case Closed():
                 self._closed(connection, event, now)
 
-    def tell(self, event: LinkThrottled | MessageRejected | HandlerFailed) -> None:
+    def report(self, event: LinkThrottled | MessageRejected | HandlerFailed) -> None:
         """Something for the log."""
         self._tell(event)
 
@@ -302,7 +302,7 @@ class Link:
         connection = Connection(
             self, session, self.config.limits, self._clock, counters=self._counters, name=self.config.name
         )
-        connection.watch(self._tap)
+        connection.set_tap(self._tap)
         self._current = connection
         self._connections.add(connection)
         connection.making = asyncio.get_running_loop().create_task(self._connect(connection))

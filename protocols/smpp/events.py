@@ -5,7 +5,7 @@ from enum import Enum
 import msgspec
 
 from protocols.smpp.messages import BindReceiver, Pdu
-from protocols.smpp.transitions import CloseReason, State
+from protocols.smpp.transitions import CloseReason, SessionState
 
 
 class Doubt(Enum):
@@ -30,7 +30,7 @@ class Bound(msgspec.Struct, frozen=True):
         takes_tlvs: the peer says that it knows TLVs (SMPP 3.4 §3.4). Many that don't say so take them all the same.
     """
 
-    state: State
+    state: SessionState
     system_id: str
     interface_version: int
     takes_tlvs: bool

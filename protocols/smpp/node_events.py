@@ -2,7 +2,7 @@
 
 import msgspec
 
-from protocols.smpp.transitions import CloseReason, State
+from protocols.smpp.transitions import CloseReason, SessionState
 
 
 class LinkUp(msgspec.Struct, frozen=True):
@@ -11,7 +11,7 @@ class LinkUp(msgspec.Struct, frozen=True):
     name: str
     address: str
     system_id: str
-    state: State
+    state: SessionState
     interface_version: int
     takes_tlvs: bool
 
@@ -60,7 +60,7 @@ class ClientUp(msgspec.Struct, frozen=True):
 
     system_id: str
     address: str
-    state: State
+    state: SessionState
     interface_version: int
 
 
@@ -154,7 +154,7 @@ class LinkState(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    state: State
+    state: SessionState
     since: float
     address: str
     system_id: str

@@ -168,7 +168,7 @@ class Server:
             case Closed():
                 self._closed(connection, event)
 
-    def tell(self, event: LinkThrottled | MessageRejected | HandlerFailed) -> None:
+    def report(self, event: LinkThrottled | MessageRejected | HandlerFailed) -> None:
         """Something for the log."""
         self._tell(event)
 

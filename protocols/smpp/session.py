@@ -55,7 +55,7 @@ from protocols.smpp.transitions import (
     CloseReason,
     Input,
     Role,
-    State,
+    SessionState,
     ever_issued_by,
     issued_by,
 )
@@ -86,8 +86,8 @@ class Session:
         self, limits: Limits, *, bind: BindReceiver | None = None, system_id: str = "", interface_version: int = 0x34
     ) -> None:
         self.role = Role.MC if bind is None else Role.ESME
-        self.state = State.CLOSED
-        self.bound_as: State | None = None
+        self.state = SessionState.CLOSED
+        self.bound_as: SessionState | None = None
         """How the session is, or was, bound."""
         self.peer = ""
         """The peer's system_id."""
@@ -124,7 +124,7 @@ class Session:
     @property
     def closed(self) -> bool:
         """Nothing more will happen here (a session that is not connected yet is so, too)."""
-        return self.state is State.CLOSED
+        return self.state is SessionState.CLOSED
 
     @property
     def has_output(self) -> bool:
@@ -161,7 +161,7 @@ class Session:
 
     def connection_lost(self, now: float, detail: str = "") -> None:
         """The transport is gone."""
-        if self.state is not State.CLOSED:
+        if self.state is not SessionState.CLOSED:
             self._close(self._parting or CloseReason.LOST, now, detail)
 
     def receive(self, data: bytes, now: float) -> None:
@@ -245,21 +245,21 @@ class Session:
 
     def cut_off(self, reason: CloseReason, now: float, detail: str = "") -> None:
         """End the session at once, without a word."""
-        if self.state is not State.CLOSED:
+        if self.state is not SessionState.CLOSED:
             self._close(reason, now, detail)
 
     # What whoever answers binds calls; the session may have ended meanwhile, which is told by `Closed`
 
     def accept(self, now: float) -> None:
         """The ESME of `BindRequested` is welcome."""
-        if self.state is State.BINDING and self._bind is not None:
+        if self.state is SessionState.BINDING and self._bind is not None:
             self._agree(
                 self._bind, self._bind.system_id, min(self._bind.interface_version, self._interface_version), now
             )
 
     def refuse(self, command_status: int, now: float) -> None:
         """The ESME of `BindRequested` is not welcome."""
-        if self.state is State.BINDING:
+        if self.state is SessionState.BINDING:
             self._refusal = command_status
             self._run(Input.REFUSE, now)
 
@@ -339,12 +339,12 @@ class Session:
         if sent is not None:
             self._answered(sent, header, frame, now)
             self._settle(now)
-        elif self.state is State.BINDING and self._bind is not None and self.role is Role.ESME:
+        elif self.state is SessionState.BINDING and self._bind is not None and self.role is Role.ESME:
             self._receive_bind_resp(self._bind, header, frame, now)
         elif header.command_id == _UNBIND | RESPONSE_BIT or (
             header.command_id == _GENERIC_NACK and header.sequence_number == self._unbind_sequence
         ):
-            if self.state is State.UNBINDING:
+            if self.state is SessionState.UNBINDING:
                 self._run(Input.RCV_UNBIND_RESP, now)
         else:
             late = self._window.answered_late(header.sequence_number, header.command_id)
@@ -447,7 +447,7 @@ class Session:
             self._nack(header, CommandStatus.ESME_RINVCMDID, f"command_id {header.command_id:#x}", frame)
 
     def _receive_bind(self, header: Header, frame: bytes, now: float) -> None:
-        if self.state is not State.OPEN:
+        if self.state is not SessionState.OPEN:
             already = CommandStatus.ESME_RALYBND if self.state in UP else CommandStatus.ESME_RINVBNDSTS
             self._refuse_request(header, already, f"in {self.state.name}")
             return
@@ -610,7 +610,7 @@ class Session:
         return self._sequence_number
 
     def _close(self, reason: CloseReason, _now: float, detail: str = "", message: bytes = b"") -> None:
-        self.state = State.CLOSED
+        self.state = SessionState.CLOSED
         self._may_send = self._may_receive = _NONE
         self._deadline = self._partial_since = None
         self._timers = self._timers.stopped()

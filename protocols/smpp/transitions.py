@@ -20,7 +20,7 @@ class Role(Enum):
         return Role.MC if self is Role.ESME else Role.ESME
 
 
-class State(Enum):
+class SessionState(Enum):
     """SMPP 3.4 §2.2, and four of our own: BINDING and the three ways out.
 
     DRAINING is before our unbind, LEAVING before the unbind_resp to theirs: nothing new goes out, what is owed either
@@ -85,9 +85,9 @@ _Method = Literal[
     "_snd_unbind", "_snd_unbind_resp", "_farewell", "_unbound", "_not_unbound", "_abandoned",
 ]  # fmt: skip
 
-_S, _I = State, Input
+_S, _I = SessionState, Input
 
-TABLE: Final[dict[tuple[State, Input], tuple[_Method, State]]] = {
+TABLE: Final[dict[tuple[SessionState, Input], tuple[_Method, SessionState]]] = {
     # state, event                       action              next state
     (_S.CLOSED, _I.BIND): ("_snd_bind", _S.BINDING),
     (_S.CLOSED, _I.CONNECTED): ("_await_bind", _S.OPEN),
@@ -122,23 +122,23 @@ TABLE: Final[dict[tuple[State, Input], tuple[_Method, State]]] = {
 """Every transition but one: a connection that is lost or cut off leads to CLOSED from everywhere. An unbind or
 unbind_resp without a row is refused or ignored where it stands."""
 
-BOUND: Final = frozenset({State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX})
+BOUND: Final = frozenset({SessionState.BOUND_TX, SessionState.BOUND_RX, SessionState.BOUND_TRX})
 """Where requests of ours may go out."""
-UP: Final = BOUND | {State.DRAINING, State.UNBINDING, State.LEAVING}
+UP: Final = BOUND | {SessionState.DRAINING, SessionState.UNBINDING, SessionState.LEAVING}
 """Where responses still go out."""
 
-BOUND_AS: Final[dict[int, tuple[Input, State]]] = {
-    CommandId.BIND_TRANSMITTER: (Input.ACCEPT_TX, State.BOUND_TX),
-    CommandId.BIND_RECEIVER: (Input.ACCEPT_RX, State.BOUND_RX),
-    CommandId.BIND_TRANSCEIVER: (Input.ACCEPT_TRX, State.BOUND_TRX),
+BOUND_AS: Final[dict[int, tuple[Input, SessionState]]] = {
+    CommandId.BIND_TRANSMITTER: (Input.ACCEPT_TX, SessionState.BOUND_TX),
+    CommandId.BIND_RECEIVER: (Input.ACCEPT_RX, SessionState.BOUND_RX),
+    CommandId.BIND_TRANSCEIVER: (Input.ACCEPT_TRX, SessionState.BOUND_TRX),
 }
 """What a bind leads to, by its command_id."""
 
-_TX: Final = frozenset({State.BOUND_TX})
-_SENDING: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
-_RECEIVING: Final = frozenset({State.BOUND_RX, State.BOUND_TRX})
+_TX: Final = frozenset({SessionState.BOUND_TX})
+_SENDING: Final = frozenset({SessionState.BOUND_TX, SessionState.BOUND_TRX})
+_RECEIVING: Final = frozenset({SessionState.BOUND_RX, SessionState.BOUND_TRX})
 
-ISSUED: Final[dict[tuple[int, Role], frozenset[State]]] = {
+ISSUED: Final[dict[tuple[int, Role], frozenset[SessionState]]] = {
     (CommandId.SUBMIT_SM, Role.ESME): _SENDING,
     (CommandId.SUBMIT_MULTI, Role.ESME): _SENDING,
     (CommandId.QUERY_SM, Role.ESME): _SENDING,
@@ -152,11 +152,11 @@ ISSUED: Final[dict[tuple[int, Role], frozenset[State]]] = {
 """Who may issue a request in which bound state (SMPP 3.4 §2.3, table 2-1). What belongs to the session itself (binds,
 unbind, enquire_link, which is answered in every state) is not here."""
 
-ISSUED_SINCE_5_0: Final[dict[tuple[int, Role], frozenset[State]]] = {(CommandId.REPLACE_SM, Role.ESME): _SENDING}
+ISSUED_SINCE_5_0: Final[dict[tuple[int, Role], frozenset[SessionState]]] = {(CommandId.REPLACE_SM, Role.ESME): _SENDING}
 """What SMPP 5.0 §2.4 adds."""
 
 
-def issued_by(role: Role, bound: State, interface_version: int) -> frozenset[int]:
+def issued_by(role: Role, bound: SessionState, interface_version: int) -> frozenset[int]:
     """The requests, by command_id, that this role may send on a session that is bound so."""
     table = ISSUED | ISSUED_SINCE_5_0 if interface_version >= 0x50 else ISSUED
     return frozenset(int(command_id) for (command_id, who), states in table.items() if who is role and bound in states)

@@ -13,7 +13,7 @@ from protocols.smpp.limits import Limits
 from protocols.smpp.messages import RESPONSES, Pdu
 from protocols.smpp.node_events import Counters, HandlerFailed, LinkThrottled, MessageRejected
 from protocols.smpp.session import Session
-from protocols.smpp.transitions import CloseReason, State
+from protocols.smpp.transitions import CloseReason, SessionState
 from protocols.tap import NOWHERE, Captured, Tap, endpoint
 
 Result = Responded | Throttled | Doubtful
@@ -68,7 +68,7 @@ class Owner(Protocol):
     def happened(self, connection: "Connection", event: Event, now: float) -> None:
         """Something else."""
 
-    def tell(self, event: LinkThrottled | MessageRejected | HandlerFailed) -> None:
+    def report(self, event: LinkThrottled | MessageRejected | HandlerFailed) -> None:
         """Something for the log; HandlerFailed if `requested`, `resulted` or `ready` raised."""
 
     def gone(self, connection: "Connection", detail: str) -> None:
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         return self.session.peer
 
     @property
-    def state(self) -> State:
+    def state(self) -> SessionState:
         """Of the session."""
         return self.session.state
 
@@ -220,7 +220,7 @@ class Connection(asyncio.Protocol):
         self.session.unbind(now, patience)
         self.pump(now)
 
-    def watch(self, tap: Tap | None) -> None:
+    def set_tap(self, tap: Tap | None) -> None:
         """Have each PDU told from now on, or none any more."""
         self._tap = tap
         self.session.tap = None if tap is None else self._capture
@@ -254,7 +254,7 @@ class Connection(asyncio.Protocol):
         try:
             callback(argument)
         except Exception as error:  # noqa: BLE001 - the callback may raise anything
-            self._owner.tell(HandlerFailed(self.name, error))
+            self._owner.report(HandlerFailed(self.name, error))
             return False
         return True
 
@@ -281,7 +281,7 @@ class Connection(asyncio.Protocol):
         elif type(event) is MessageRefused:
             self.counters.refused += 1
             rejected = MessageRejected(self.name, event.command_id, event.command_status, event.reason, event.message)
-            self._owner.tell(rejected)
+            self._owner.report(rejected)
         else:
             self._ended = self._ended or type(event) is Closed
             self._owner.happened(self, event, now)
@@ -310,12 +310,12 @@ class Connection(asyncio.Protocol):
         try:
             self._owner.resulted(self, result)
         except Exception as error:  # noqa: BLE001 - as in call
-            self._owner.tell(HandlerFailed(self.name, error))
+            self._owner.report(HandlerFailed(self.name, error))
 
     def _tell_pause(self, event: Throttled) -> None:
         if event.retry_at != self._told_pause:
             self._told_pause = event.retry_at
-            self._owner.tell(LinkThrottled(self.name, event.command_status, event.retry_at - self._clock()))
+            self._owner.report(LinkThrottled(self.name, event.command_status, event.retry_at - self._clock()))
 
     def _capture(self, outgoing: bool, message: bytes) -> None:  # noqa: FBT001 - see FrameTap
         if self._tap is not None:

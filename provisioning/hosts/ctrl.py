@@ -19,7 +19,7 @@ from protocols.errors import RemoteProtocolError
 from protocols.tap import FrameTap, Tap
 from provisioning.errors import HostUnavailable
 from provisioning.hosts.connection import Address, Connection, Turn
-from provisioning.hosts.wire_tap import Ear
+from provisioning.hosts.wire_tap import WireTap
 
 _HEADER: Final = struct.Struct("!HB")
 _CCM, _OSMO, _CTRL = 0xFE, 0xEE, 0x00
@@ -144,7 +144,7 @@ class CtrlClient:
         self._ids = count(1)
         self._room = asyncio.Semaphore(window)
         self._dialling = Turn()
-        self._ear = Ear("ctrl")
+        self._wire_tap = WireTap("ctrl")
         self._current: _Exchange | None = None
 
     async def get(self, variable: str) -> str:
@@ -155,9 +155,9 @@ class CtrlClient:
         """Set a variable and give the reply to it; CtrlError or HostUnavailable."""
         return await self._ask("SET", Verb.SET_REPLY, variable, value)
 
-    def watch(self, tap: Tap | None, name: str) -> None:
+    def set_tap(self, tap: Tap | None, name: str) -> None:
         """Have each frame told under the host's name, or none any more; keys are in them (interface.Host.watch)."""
-        self._ear.watch(tap, name)
+        self._wire_tap.set_tap(tap, name)
 
     async def close(self) -> None:
         """Let go of the connection; a later command dials again."""
@@ -185,7 +185,7 @@ class CtrlClient:
     async def _exchange(self) -> "_Exchange":
         async with self._dialling.taken():
             if self._current is None or not self._current.open:
-                exchange = _Exchange(self._name, self._ear)
+                exchange = _Exchange(self._name, self._wire_tap)
                 await exchange.dial(self._address, self._timeout)
                 self._current = exchange
             return self._current
@@ -202,8 +202,8 @@ class _Waiting(msgspec.Struct):
 class _Exchange:
     """What goes on over one connection: commands by id, in the order of sending."""
 
-    def __init__(self, name: str, ear: Ear) -> None:
-        self._name, self._ear = name, ear
+    def __init__(self, name: str, wire_tap: WireTap) -> None:
+        self._name, self._wire_tap = name, wire_tap
         self._decoder = Decoder(self._hear)
         self._waiting: dict[str, _Waiting] = {}
         self._connection: Connection | None = None
@@ -242,9 +242,9 @@ class _Exchange:
             self._connection.write(data)
 
     def _hear(self, outgoing: bool, message: bytes) -> None:  # noqa: FBT001  (as above)
-        if self._ear.open and self._connection is not None:
+        if self._wire_tap.open and self._connection is not None:
             connection = self._connection
-            self._ear.hear(message, outgoing=outgoing, local=connection.local, remote=connection.remote)
+            self._wire_tap.hear(message, outgoing=outgoing, local=connection.local, remote=connection.remote)
 
     def _settle(self, reply: Reply) -> None:
         # `err` names nobody, but answers come in order: it is the oldest one's.

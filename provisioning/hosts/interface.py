@@ -23,7 +23,7 @@ class Access(StrEnum):
     OPEN = "open"
 
 
-class Line(msgspec.Struct, frozen=True):
+class HostLine(msgspec.Struct, frozen=True):
     """A line as a host knows it. `keys` are there where a card has them; `profile` is the host's name of our plan."""
 
     iccid: str
@@ -44,7 +44,7 @@ UNSETTLED = Condition(Access.BARRED, "")
 """What equals no condition that can be wanted: the host holds a line half this way and half that, or is not done with it."""
 
 
-class Reading(msgspec.Struct, frozen=True):
+class HostReading(msgspec.Struct, frozen=True):
     """How the host holds a line now; `keys_match` is None where the host keeps no keys or does not tell them."""
 
     condition: Condition
@@ -111,11 +111,11 @@ class Host(Protocol):
 
     name: str
 
-    async def inspect(self, line: Line, msisdn: str | None = None) -> Holding:
+    async def inspect(self, line: HostLine, msisdn: str | None = None) -> Holding:
         """Tell all that the host holds of a card and, where a number is given, whether that is another IMSI's."""
 
     async def bring(
-        self, call_id: str, line: Line, wanted: Condition, *, before: Holding | None = None
+        self, call_id: str, line: HostLine, wanted: Condition, *, before: Holding | None = None
     ) -> Pending | None:
         """Ask for a condition; None: the host says that it is so.
 
@@ -124,20 +124,20 @@ class Host(Protocol):
         `ownership.FOREIGN`, and nothing is changed.
         """
 
-    async def restore(self, call_id: str, line: Line, wanted: Condition, before: Holding) -> Pending | None:
+    async def restore(self, call_id: str, line: HostLine, wanted: Condition, before: Holding) -> Pending | None:
         """Give back what the host held before a step that wanted `wanted`; `call_id` is the undoing's own.
 
         What the step created is removed, what it changed is put back. HostRefused with the code `ownership.FOREIGN` where
         somebody else has changed it since: it is left as it is.
         """
 
-    async def read(self, line: Line) -> Reading:
+    async def read(self, line: HostLine) -> HostReading:
         """Tell how the host holds a line."""
 
     def hinted(self, body: bytes) -> list[str]:
         """Name the call ids that a callback of the host speaks of; a callback is a hint to read back, and nothing more."""
 
-    def watch(self, tap: Tap | None) -> None:
+    def set_tap(self, tap: Tap | None) -> None:
         """Have each message to the host and from it told from now on, or none any more.
 
         What is told is raw: subscriber keys (Ki, OPc), whole numbers and our callback address are in it, and masking is the

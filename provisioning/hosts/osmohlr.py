@@ -26,10 +26,10 @@ from provisioning.hosts.interface import (
     Access,
     Condition,
     Holding,
+    HostLine,
+    HostReading,
     KeysHeld,
-    Line,
     Pending,
-    Reading,
 )
 from provisioning.hosts.ownership import FOREIGN, check_unchanged
 from provisioning.hosts.pace import Pace
@@ -97,7 +97,7 @@ class OsmoHlr:
         self._ctrl = CtrlClient(ctrl, timeout=timeout, window=window)
         self._vty = VtyClient(vty, timeout=timeout)
 
-    async def inspect(self, line: Line, msisdn: str | None = None) -> Holding:
+    async def inspect(self, line: HostLine, msisdn: str | None = None) -> Holding:
         """Tell what the HLR holds of a card's IMSI, its keys included, and whether the number is another IMSI's."""
         _check(line, Condition(Access.OPEN, msisdn))
         await self._pace.turn()
@@ -108,7 +108,7 @@ class OsmoHlr:
     async def bring(
         self,
         call_id: str,  # noqa: ARG002  (every call here can be repeated)
-        line: Line,
+        line: HostLine,
         wanted: Condition,
         *,
         before: Holding | None = None,
@@ -130,7 +130,7 @@ class OsmoHlr:
     async def restore(
         self,
         call_id: str,  # noqa: ARG002  (as above)
-        line: Line,
+        line: HostLine,
         wanted: Condition,
         before: Holding,
     ) -> Pending | None:
@@ -150,7 +150,7 @@ class OsmoHlr:
             raise refusal
         return None
 
-    async def read(self, line: Line) -> Reading:
+    async def read(self, line: HostLine) -> HostReading:
         """Tell how the HLR holds a line; a half-open one is UNSETTLED. HostRefused or HostUnavailable."""
         _check(line, ABSENT)
         await self._pace.turn()
@@ -160,10 +160,10 @@ class OsmoHlr:
         """OsmoHLR calls nobody back."""
         return []
 
-    def watch(self, tap: Tap | None) -> None:
+    def set_tap(self, tap: Tap | None) -> None:
         """Have each CTRL frame, and each VTY line and what it printed, told raw; see `interface.Host`."""
-        self._ctrl.watch(tap, self.name)
-        self._vty.watch(tap, self.name)
+        self._ctrl.set_tap(tap, self.name)
+        self._vty.set_tap(tap, self.name)
 
     async def close(self) -> None:
         """Let go of both connections."""
@@ -180,7 +180,7 @@ class OsmoHlr:
             return HostRefused(f"{self.name} does not know a VTY command that OsmoHLR 1.5 knows")
         return None
 
-    async def _change(self, line: Line, held: _Held | None, wanted: Condition, *, strict: bool) -> None:
+    async def _change(self, line: HostLine, held: _Held | None, wanted: Condition, *, strict: bool) -> None:
         """Bring a subscriber to what is wanted; `strict`: one that somebody else creates meanwhile is not taken for ours."""
         if wanted.access is not Access.ABSENT:
             await self._refuse_taken(line, wanted)
@@ -214,7 +214,7 @@ class OsmoHlr:
         else:
             await self._ctrl.set(_variable(imsi, "msisdn"), number)
 
-    async def _created(self, line: Line, *, strict: bool) -> _Held:
+    async def _created(self, line: HostLine, *, strict: bool) -> _Held:
         """Create a subscriber; one that is there by now is as good, unless `strict`. CtrlError."""
         refusal: CtrlError | None = None
         try:
@@ -243,12 +243,12 @@ class OsmoHlr:
             await self._set_number(held.imsi, None, push=False)
         await self._ctrl.set("subscriber.delete", held.imsi)
 
-    async def _refuse_taken(self, line: Line, wanted: Condition) -> None:
+    async def _refuse_taken(self, line: HostLine, wanted: Condition) -> None:
         """HostRefused if the wanted number is another subscriber's."""
         if wanted.msisdn is not None and await self._is_taken(line, wanted.msisdn):
             raise HostRefused(f"{self.name} holds the number for another IMSI")
 
-    async def _is_taken(self, line: Line, msisdn: str) -> bool:
+    async def _is_taken(self, line: HostLine, msisdn: str) -> bool:
         holder = await self._told(f"subscriber.by-msisdn-{msisdn}.info")
         return holder is not None and holder.imsi != line.imsi
 
@@ -273,7 +273,7 @@ class OsmoHlr:
             raise HostUnavailable(f"{self.name} told of a subscriber in words that cannot be read") from None
 
 
-def _check(line: Line, wanted: Condition) -> None:
+def _check(line: HostLine, wanted: Condition) -> None:
     """Nothing but digits may come into a command."""
     if not _IMSI.fullmatch(line.imsi):
         raise HostRefused("an IMSI has 14 or 15 digits")
@@ -285,13 +285,13 @@ def _variable(imsi: str, name: str) -> str:
     return f"subscriber.by-imsi-{imsi}.{name}"
 
 
-def _reading(held: _Held | None, line: Line) -> Reading:
+def _reading(held: _Held | None, line: HostLine) -> HostReading:
     if held is None:
-        return Reading(ABSENT)
-    return Reading(held.condition, None if line.keys is None else line.keys == held.keys)
+        return HostReading(ABSENT)
+    return HostReading(held.condition, None if line.keys is None else line.keys == held.keys)
 
 
-def _holding(held: _Held | None, line: Line) -> Holding:
+def _holding(held: _Held | None, line: HostLine) -> Holding:
     if held is None:
         return NOTHING
     keys = _compared(held, line)
@@ -325,7 +325,7 @@ def _access_words(state: _State) -> str:
     )
 
 
-def _compared(held: _Held, line: Line) -> KeysHeld:
+def _compared(held: _Held, line: HostLine) -> KeysHeld:
     if not held.keyed:
         return KeysHeld.NONE
     if line.keys is None:

@@ -22,12 +22,12 @@ from protocols.tap import Tap
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts import http_text
 from provisioning.hosts import tmf640_service as service_of
-from provisioning.hosts.interface import ABSENT, Access, Condition, Holding, Line, Pending, Reading
+from provisioning.hosts.interface import ABSENT, Access, Condition, Holding, HostLine, HostReading, Pending
 from provisioning.hosts.lately import Lately
 from provisioning.hosts.ownership import FOREIGN, check_unchanged
 from provisioning.hosts.pace import Pace
 from provisioning.hosts.tmf640_service import MAX_BODY, Resource
-from provisioning.hosts.wire_tap import Ear
+from provisioning.hosts.wire_tap import WireTap
 
 KEPT: Final = 10_000
 """Lines whose service id, or Monitor, is kept in mind."""
@@ -90,7 +90,7 @@ class Tmf640:
         """The host has taken our callback address."""
         self._url, self._callback, self._poll, self._clock = url.rstrip("/"), callback, poll, clock
         self._pace = Pace(rate)
-        self._ear = Ear("http")
+        self._wire_tap = WireTap("http")
         self._headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
@@ -105,7 +105,7 @@ class Tmf640:
         self._calls: Lately[str, str] = Lately(kept)
         """The call id of a Monitor's path, for callbacks that name no more than that."""
 
-    async def inspect(self, line: Line, msisdn: str | None = None) -> Holding:  # noqa: ARG002  (see below)
+    async def inspect(self, line: HostLine, msisdn: str | None = None) -> Holding:  # noqa: ARG002  (see below)
         """Tell what Service the host holds for a card.
 
         Whose a number is cannot be asked: TMF640 has no filter that a host must offer for it. A host refuses a number that
@@ -114,7 +114,7 @@ class Tmf640:
         return service_of.holding(await self._find(line), line)
 
     async def bring(
-        self, call_id: str, line: Line, wanted: Condition, *, before: Holding | None = None
+        self, call_id: str, line: HostLine, wanted: Condition, *, before: Holding | None = None
     ) -> Pending | None:
         """Ask for a condition; see `interface.Host`."""
         await self._listen()
@@ -139,7 +139,7 @@ class Tmf640:
             raise self._gone(line)
         return self._taken(call_id, line, answer)
 
-    async def restore(self, call_id: str, line: Line, wanted: Condition, before: Holding) -> Pending | None:
+    async def restore(self, call_id: str, line: HostLine, wanted: Condition, before: Holding) -> Pending | None:
         """Delete the Service that the step created, or write back state, characteristics and specification."""
         if await self._works_on(call_id, line):
             return Pending(self._poll)
@@ -158,7 +158,7 @@ class Tmf640:
             return Pending(self._poll)
         return self._taken(call_id, line, answer)
 
-    async def read(self, line: Line) -> Reading:
+    async def read(self, line: HostLine) -> HostReading:
         """Tell how the host holds a line; see `interface.Host`. Keys are not told."""
         service = await self._find(line)
         work = self._works.get(line.iccid)
@@ -166,7 +166,7 @@ class Tmf640:
             # The Service is the truth, and it was read; a Monitor that can't be had takes nothing from it.
             with suppress(HostUnavailable):
                 await self._check(line, work)
-        return Reading(service_of.condition(service, line))
+        return HostReading(service_of.condition(service, line))
 
     def hinted(self, body: bytes) -> list[str]:
         """Name the call ids that an event speaks of: in its Service, in its Monitor's request, or by its Monitor."""
@@ -174,9 +174,9 @@ class Tmf640:
         known = self._calls.get(monitor) if monitor else None
         return calls if known is None or known in calls else [*calls, known]
 
-    def watch(self, tap: Tap | None) -> None:
+    def set_tap(self, tap: Tap | None) -> None:
         """Have each request and each whole answer told as HTTP/1.1 texts, our token left out; see `interface.Host`."""
-        self._ear.watch(tap, self.name)
+        self._wire_tap.set_tap(tap, self.name)
 
     async def close(self) -> None:
         """Let go of all connections; our callback address stays with the host, for the next start."""
@@ -186,7 +186,7 @@ class Tmf640:
 
     # The line's Service
 
-    async def _find(self, line: Line) -> Resource | None:
+    async def _find(self, line: HostLine) -> Resource | None:
         """Give the card's Service; by its id if that was learnt, else by the card."""
         known = self._ids.get(line.iccid)
         if known is not None:
@@ -218,12 +218,12 @@ class Tmf640:
             raise HostRefused(f"the host holds {PAGE} ended services for this card, or more", "host.ambiguous")
         return live[0] if live else None
 
-    def _learn(self, line: Line, service: object) -> None:
+    def _learn(self, line: HostLine, service: object) -> None:
         identifier = service_of.identifier(service)
         if identifier:
             self._ids.keep(line.iccid, identifier)
 
-    async def _end(self, call_id: str, line: Line, service: Resource) -> Pending | None:
+    async def _end(self, call_id: str, line: HostLine, service: Resource) -> Pending | None:
         """Delete a Service, or have it terminated where the host deletes none."""
         path = _path(service)
         answer = await self._ask("DELETE", path)
@@ -237,7 +237,7 @@ class Tmf640:
         return self._taken(call_id, line, answer)
 
     def _check_ours(
-        self, call_id: str, line: Line, service: Resource | None, wanted: Condition, before: Holding
+        self, call_id: str, line: HostLine, service: Resource | None, wanted: Condition, before: Holding
     ) -> None:
         """HostRefused (FOREIGN) for a Service that is neither what stood there before the step nor what the step made."""
         check_unchanged(service_of.holding(service, line), before, wanted)
@@ -247,13 +247,13 @@ class Tmf640:
                 f"somebody else has put this card into service meanwhile: {said}; it is left as it is", FOREIGN
             )
 
-    def _gone(self, line: Line) -> HostUnavailable:
+    def _gone(self, line: HostLine) -> HostUnavailable:
         self._ids.pop(line.iccid, None)
         return HostUnavailable("the host's service went away while it was changed (HTTP 404)")
 
     # What became of a call
 
-    def _taken(self, call_id: str, line: Line, answer: _Answer) -> Pending | None:
+    def _taken(self, call_id: str, line: HostLine, answer: _Answer) -> Pending | None:
         """Read the answer to a change: done, or taken (202)."""
         _accepted(answer)
         if answer.status != HTTPStatus.ACCEPTED:
@@ -270,7 +270,7 @@ class Tmf640:
         return Pending(self._poll if after is None else after)
 
     async def _settle(
-        self, call_id: str, line: Line, wanted: Condition, answer: _Answer, before: Holding | None = None
+        self, call_id: str, line: HostLine, wanted: Condition, answer: _Answer, before: Holding | None = None
     ) -> Pending | None:
         """Tell a conflict with our own earlier try, which is no refusal, from one with somebody else's line."""
         service = await self._find(line)
@@ -282,7 +282,7 @@ class Tmf640:
             return Pending(self._poll)
         raise service_of.refusal(answer.status, answer.body)
 
-    async def _works_on(self, call_id: str, line: Line) -> bool:
+    async def _works_on(self, call_id: str, line: HostLine) -> bool:
         """Whether the host still works on this very call; another call of the line makes an older one's Monitor pointless."""
         work = self._works.get(line.iccid)
         if work is None:
@@ -295,7 +295,7 @@ class Tmf640:
             return await self._check(line, work)
         return False
 
-    async def _check(self, line: Line, work: _Work) -> bool:
+    async def _check(self, line: HostLine, work: _Work) -> bool:
         """Whether a Monitor's work goes on; raises HostRefused, once, if it has failed."""
         answer = await self._ask("GET", work.monitor)
         monitor = service_of.parse(answer.body) if answer.status == HTTPStatus.OK else None
@@ -308,7 +308,7 @@ class Tmf640:
             raise refusal
         return False
 
-    def _forget(self, line: Line) -> None:
+    def _forget(self, line: HostLine) -> None:
         work = self._works.pop(line.iccid)
         self._calls.pop(work.monitor, None)
 
@@ -342,9 +342,9 @@ class Tmf640:
         headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
         url = URL(self._url + path, encoded=True)
         exchange, remote = next(self._exchanges), http_text.remote(url)
-        if self._ear.open:
+        if self._wire_tap.open:
             text = http_text.request(method, url, headers, data)
-            self._ear.hear(text, outgoing=True, remote=remote, exchange=exchange)
+            self._wire_tap.hear(text, outgoing=True, remote=remote, exchange=exchange)
         # What a coded answer unpacks to is known only when it is in memory; it is refused, as we asked for none.
         async with self._session.request(
             method,
@@ -357,9 +357,9 @@ class Tmf640:
             auto_decompress=False,
         ) as response:
             answer = _Answer(response.status, response.headers, await _whole(response))
-            if self._ear.open:
+            if self._wire_tap.open:
                 text = http_text.response(answer.status, response.reason or "", answer.headers, answer.body)
-                self._ear.hear(text, outgoing=False, remote=remote, exchange=exchange)
+                self._wire_tap.hear(text, outgoing=False, remote=remote, exchange=exchange)
             return answer
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import ABSENT, NOTHING, UNSETTLED, Access, Condition, Holding, Line
+from provisioning.hosts.interface import ABSENT, NOTHING, UNSETTLED, Access, Condition, Holding, HostLine
 from provisioning.masks import mask
 
 MAX_BODY: Final = 256 * 1024
@@ -87,7 +87,7 @@ def identifier(service: object) -> str:
     return found if isinstance(found, str) and 0 < len(found) <= MAX_ID and found.strip(".") else ""
 
 
-def condition(service: Resource | None, line: Line) -> Condition:
+def condition(service: Resource | None, line: HostLine) -> Condition:
     """Tell how a host that has this Service holds the line; UNSETTLED where it is neither one thing nor the other."""
     if service is None or not is_live(service):
         return ABSENT
@@ -102,7 +102,7 @@ def condition(service: Resource | None, line: Line) -> Condition:
     return UNSETTLED
 
 
-def holding(service: Resource | None, line: Line) -> Holding:
+def holding(service: Resource | None, line: HostLine) -> Holding:
     """Tell what a host that has this Service holds of the card; its own orders are no part of that."""
     if service is None or not is_live(service):
         return NOTHING
@@ -127,7 +127,7 @@ def _kept(service: Resource) -> Resource:
     return kept | ({"serviceSpecification": specification} if isinstance(specification, dict) else {})
 
 
-def is_made_by(service: Resource, call_id: str, line: Line, wanted: Condition) -> bool:
+def is_made_by(service: Resource, call_id: str, line: HostLine, wanted: Condition) -> bool:
     """Whether a Service on a card that had none comes from an order of ours, `call_id` being one of its calls.
 
     A host may keep orders of its own there, or none: then it has to say the very line that was asked for.
@@ -148,7 +148,7 @@ def has_order(service: Resource | None, call_id: str) -> bool:
 # What is written
 
 
-def creation(call_id: str, line: Line, wanted: Condition) -> Resource:
+def creation(call_id: str, line: HostLine, wanted: Condition) -> Resource:
     """Give the body that creates a line's Service."""
     return {
         "@type": "Service",
@@ -162,7 +162,7 @@ def creation(call_id: str, line: Line, wanted: Condition) -> Resource:
     }
 
 
-def change(service: Resource, call_id: str, line: Line, wanted: Condition) -> Resource | None:
+def change(service: Resource, call_id: str, line: HostLine, wanted: Condition) -> Resource | None:
     """Give the body that changes a Service to what is wanted; None if it is so already."""
     specification = service.get("serviceSpecification")
     held = specification.get("id") if isinstance(specification, dict) else None
@@ -191,7 +191,7 @@ def termination(service: Resource, call_id: str) -> Resource:
     return {"state": _STATES[Access.ABSENT], "serviceOrderItem": _with_order(service, call_id, "delete")}
 
 
-def _characteristics(held: list[Resource], line: Line, wanted: Condition) -> list[Resource]:
+def _characteristics(held: list[Resource], line: HostLine, wanted: Condition) -> list[Resource]:
     ours = {"iccid": line.iccid, "imsi": line.imsi}
     if wanted.msisdn is not None:
         ours["msisdn"] = wanted.msisdn

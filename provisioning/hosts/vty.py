@@ -14,7 +14,7 @@ from protocols.errors import LocalProtocolError, RemoteProtocolError
 from protocols.tap import NOWHERE, Tap
 from provisioning.errors import HostUnavailable
 from provisioning.hosts.connection import Address, Connection, Turn
-from provisioning.hosts.wire_tap import Ear
+from provisioning.hosts.wire_tap import WireTap
 
 _LIMIT: Final = 32_768
 """Characters between two prompts."""
@@ -123,7 +123,7 @@ class VtyClient:
         self._name = f"VTY at {address[0]}:{address[1]}"
         self._timeout = timeout
         self._turn = Turn()
-        self._ear = Ear("vty")
+        self._wire_tap = WireTap("vty")
         self._current: _Terminal | None = None
 
     async def command(self, line: str) -> None:
@@ -136,9 +136,9 @@ class VtyClient:
         if _UNKNOWN.search(printed):
             raise CommandUnknown
 
-    def watch(self, tap: Tap | None, name: str) -> None:
+    def set_tap(self, tap: Tap | None, name: str) -> None:
         """Have each line that is typed, and what is printed up to the prompt, told under the host's name, or none any more."""
-        self._ear.watch(tap, name)
+        self._wire_tap.set_tap(tap, name)
 
     async def close(self) -> None:
         """Let go of the connection; a later command dials again."""
@@ -147,7 +147,7 @@ class VtyClient:
 
     async def _enabled(self) -> "_Terminal":
         if self._current is None or not self._current.open:
-            self._current = _Terminal(self._name, self._timeout, self._ear)
+            self._current = _Terminal(self._name, self._timeout, self._wire_tap)
             await self._current.dial(self._address)
             _, sign = await self._current.type("enable")
             if sign != _ENABLED:
@@ -159,8 +159,8 @@ class VtyClient:
 class _Terminal:
     """One connection: what is typed, and what is printed until the next prompt."""
 
-    def __init__(self, name: str, timeout: float, ear: Ear) -> None:
-        self._name, self._timeout, self._ear = name, timeout, ear
+    def __init__(self, name: str, timeout: float, wire_tap: WireTap) -> None:
+        self._name, self._timeout, self._wire_tap = name, timeout, wire_tap
         self._screen = Screen()
         self._answer: asyncio.Future[tuple[str, str]] | None = None
         self._connection: Connection | None = None
@@ -218,10 +218,10 @@ class _Terminal:
 
     def _hear(self, message: bytes, *, outgoing: bool) -> None:
         connection = self._connection
-        if self._ear.open:
+        if self._wire_tap.open:
             # The greeting may come before `dial` has the connection in hand: it has no endpoints then.
             ends = (NOWHERE, NOWHERE) if connection is None else (connection.local, connection.remote)
-            self._ear.hear(message, outgoing=outgoing, local=ends[0], remote=ends[1])
+            self._wire_tap.hear(message, outgoing=outgoing, local=ends[0], remote=ends[1])
 
     def _lost(self, reason: str) -> None:
         if self._answer is not None and not self._answer.done():

@@ -3,7 +3,7 @@
 from protocols.tap import NOWHERE, Captured, Endpoint, Tap
 
 
-class Ear:
+class WireTap:
     """One connection's place to listen in; what it tells is raw, keys and whole numbers included: masking is the listener's."""
 
     def __init__(self, protocol: str) -> None:
@@ -17,7 +17,7 @@ class Ear:
         """Whether anybody listens: what it takes to tell a message need not be done else."""
         return self._tap is not None
 
-    def watch(self, tap: Tap | None, name: str) -> None:
+    def set_tap(self, tap: Tap | None, name: str) -> None:
         """Have everything told from now on under the host's name, or nothing any more."""
         self._tap, self._name = tap, name
 

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.gateways import ROOT
-from support.sim_gateway import SimDesk, card, phone
+from support.sim_gateway import SimGateway, card, phone
 
 from simulators.host_api import HostApi
 
@@ -63,7 +63,7 @@ def measure(lines, rate):
     with tempfile.TemporaryDirectory() as folder:
         url = f"http://127.0.0.1:{port.get(timeout=30)}/tmf-api/ServiceActivationAndConfiguration/v4"
         row = f"{{name: home, adapter: tmf640, plans: [{PLAN}], url: '{url}', rate: {rate}, concurrency: 64}}"
-        with SimDesk(folder, hosts=[row], provisioning="") as desk:
+        with SimGateway(folder, hosts=[row], provisioning="") as desk:
             file = asyncio.run(prepare(desk, lines))
             started = time.monotonic()
             command = [

@@ -8,7 +8,7 @@ from support.chromium import browser
 from support.diameter_rig import RawPeer
 from support.gateways import free_port
 from support.page_views import full
-from support.sms_gateway import Centre, TextDesk
+from support.sms_gateway import Centre, SmsGateway
 
 from gateway.status_page.rendering import document
 from gateway.status_page.routes import HEADERS
@@ -86,7 +86,7 @@ def row(link):
 
 async def test_the_page_follows_a_link_and_a_peer_up_and_down_without_being_loaded_again(tmp_path):
     port = free_port()
-    async with TextDesk(tmp_path / "gw", port) as desk, browser(tmp_path) as tab:
+    async with SmsGateway(tmp_path / "gw", port) as desk, browser(tmp_path) as tab:
         address = f"http://127.0.0.1:{desk.http_port}/"
         async with Centre(port=port) as centre:
             await centre.bound()
@@ -108,7 +108,7 @@ async def test_the_page_follows_a_link_and_a_peer_up_and_down_without_being_load
 
 
 async def test_a_gateway_that_is_gone_is_said_to_be_gone_and_back_when_it_is(tmp_path):
-    async with TextDesk(tmp_path / "gw") as desk, browser(tmp_path) as tab:
+    async with SmsGateway(tmp_path / "gw") as desk, browser(tmp_path) as tab:
         await tab.open(f"http://127.0.0.1:{desk.http_port}/")
         assert await tab.evaluate("document.getElementById('stale').checkVisibility()") is False
         desk.kill()

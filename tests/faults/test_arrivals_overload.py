@@ -7,7 +7,7 @@ import pytest
 from support.gateways import subscribers
 from support.handsets import Handsets, received, store_held, stored
 from support.log_lines import lines_of, stood_for
-from support.sms_gateway import TextDesk, text
+from support.sms_gateway import SmsGateway, text
 
 from gateway.store.lane import MAX_BATCH, MAX_WAITING
 from protocols.smpp.errors import CommandStatus
@@ -23,7 +23,7 @@ LATER = CommandStatus.ESME_RX_T_APPN
 
 async def test_texts_beyond_what_a_link_may_owe_come_again_and_each_moves_money_once(tmp_path):
     numbers = [row[0] for row in GIVERS]
-    async with Handsets() as handsets, TextDesk(tmp_path, handsets.port) as desk:
+    async with Handsets() as handsets, SmsGateway(tmp_path, handsets.port) as desk:
         await handsets.bound(1)
         await asyncio.to_thread(desk.enrol, GIVERS)
         asked = [handsets.say(number, b"GIVE WATERAID 1") for number in numbers]
@@ -50,7 +50,7 @@ async def test_texts_beyond_what_a_link_may_owe_come_again_and_each_moves_money_
 
 async def test_while_the_store_is_slow_a_yes_by_two_links_takes_one_gift_and_the_last_stop_counts(tmp_path):
     giver, leaver = GIVERS[0][0], GIVERS[1][0]
-    async with Handsets() as handsets, TextDesk(tmp_path, handsets.port, handsets.port) as desk:
+    async with Handsets() as handsets, SmsGateway(tmp_path, handsets.port, handsets.port) as desk:
         await handsets.bound(2, 2)
         await asyncio.to_thread(desk.enrol, GIVERS)
         assert await handsets.says(giver, b"GIVE WATERAID 5") == 0
@@ -72,7 +72,7 @@ async def test_texts_beyond_what_the_lane_holds_come_again_by_any_link_and_none_
     links = 9
     per_link = MAX_WAITING // (links - 1) - 40
     numbers = [f"4479{n:08d}" for n in range(links * per_link)]
-    async with Handsets() as handsets, TextDesk(tmp_path, *[handsets.port] * links) as desk:
+    async with Handsets() as handsets, SmsGateway(tmp_path, *[handsets.port] * links) as desk:
         await handsets.bound(links, links)
         with store_held(desk):
             said = {

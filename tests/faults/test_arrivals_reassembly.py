@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from support.gateways import subscribers
 from support.handsets import Handsets, by_8_bits, by_16_bits, by_sar, received, stored
-from support.sms_gateway import TextDesk
+from support.sms_gateway import SmsGateway
 
 ORDERS = list(itertools.permutations((1, 2, 3)))
 KINDS = (by_8_bits, by_16_bits, by_sar)
@@ -52,7 +52,7 @@ async def test_parts_in_every_order_are_joined_across_kills_and_each_text_acts_o
     rows = subscribers(len(ORDERS) * len(KINDS) * len(WISHES), balance="20.00")
     everyone = writers([row[0] for row in rows])
     async with Handsets() as handsets:
-        desk = TextDesk(tmp_path, handsets.port)
+        desk = SmsGateway(tmp_path, handsets.port)
         await asyncio.to_thread(desk.enrol, rows)
         async with desk:
             for place in range(3):
@@ -91,7 +91,7 @@ async def test_parts_in_every_order_are_joined_across_kills_and_each_text_acts_o
 @pytest.mark.parametrize("kind", KINDS)
 async def test_parts_with_equal_words_that_come_at_once_are_each_a_part(tmp_path, kind):
     (row,) = subscribers(1, balance="20.00")
-    async with Handsets() as handsets, TextDesk(tmp_path, handsets.port) as desk:
+    async with Handsets() as handsets, SmsGateway(tmp_path, handsets.port) as desk:
         await handsets.bound(1)
         await asyncio.to_thread(desk.enrol, [row])
         pieces = (b"GIVE WATERAID ", b"1", b"1")
@@ -105,7 +105,7 @@ async def test_parts_with_equal_words_that_come_at_once_are_each_a_part(tmp_path
 @pytest.mark.parametrize("kind", KINDS)
 async def test_parts_that_come_by_two_binds_of_one_message_centre_are_joined(tmp_path, kind):
     (row,) = subscribers(1)
-    async with Handsets() as handsets, TextDesk(tmp_path, handsets.port, handsets.port) as desk:
+    async with Handsets() as handsets, SmsGateway(tmp_path, handsets.port, handsets.port) as desk:
         await handsets.bound(2, 2)
         await asyncio.to_thread(desk.enrol, [row])
         for number, piece in enumerate((b"GIVE WATER", b"AID ", b"5"), 1):

@@ -8,7 +8,7 @@ import pytest
 from support import postgres
 from support.doors import every_action, refusal, tcp_door, unix_door
 from support.gateways import subscribers
-from support.sms_gateway import TOKENS, TextDesk
+from support.sms_gateway import TOKENS, SmsGateway
 
 from gateway.api.openapi import ROUTES, codes
 
@@ -82,12 +82,12 @@ KEYS = ["", "\0", "x" * 256, "\xff", "\x01", " ", "caf\xe9"]
 def gateway(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "sqlite":
-        yield from running(TextDesk(folder, 1))
+        yield from running(SmsGateway(folder, 1))
         return
     if not postgres.BINARIES:
         pytest.skip("PostgreSQL is not installed (package postgresql)")
     with postgres.server() as make:
-        desk = TextDesk(folder, 1)
+        desk = SmsGateway(folder, 1)
         desk.config.write_text(desk.config.read_text().replace("sqlite:///var/tpo.db", make("doors")))
         yield from running(desk)
 

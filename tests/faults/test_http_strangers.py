@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.diameter_rig import RawPeer, ccr
 from support.gateways import ROOT, subscribers
-from support.sms_gateway import TOKENS, TextDesk
+from support.sms_gateway import TOKENS, SmsGateway
 
 from gateway.api.web_requests import MAX_BODY
 from protocols.diameter.generated import decode
@@ -34,7 +34,7 @@ BODIES = 8 * MAX_BODY * 9 // 8
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
-    with TextDesk(tmp_path_factory.mktemp("strangers")) as running:
+    with SmsGateway(tmp_path_factory.mktemp("strangers")) as running:
         running.enrol(ROWS)
         yield running
 

@@ -96,7 +96,7 @@ async def test_a_database_server_that_dies_under_load_loses_and_doubles_nothing(
             pgw = await under_load(gateway, chance, restart_the_server)
             assert gateway.process.poll() is None
             records = reckon(gateway, pgw, url, OPENING * 1_000_000)
-    figures(began, pgw, records, restarts=RESTARTS_OF_POSTGRES)
+    figures(began, pgw, records, peer_restarts=RESTARTS_OF_POSTGRES)
     log = gateway.log.read_text()
     unknown = log.count('"store.outcome_unknown"')
     assert unknown >= 1, "no crash found a commit under way"

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from sqlalchemy import func, select
 from support.gateways import subscribers
-from support.sms_gateway import TextDesk
+from support.sms_gateway import SmsGateway
 from support.stubborn_smsc import WINDOW, StubbornSmsc
 
 from gateway.messaging.texts import from_row
@@ -123,7 +123,7 @@ async def killed_under_load(folder, kills, *, smsc=None, but=(), **link):
     """Kill a gateway under load so often, and let it settle; gives the load, the message centre and the gateway's folder."""
     chance = random.Random(SEED)
     async with StubbornSmsc(**(smsc or {})) as centre:
-        desk = TextDesk(folder / "gw", centre.server.ports[0], **link)
+        desk = SmsGateway(folder / "gw", centre.server.ports[0], **link)
         rows = subscribers(400 * max(kills, 2) + PAYERS, balance="1000.00")
         await asyncio.to_thread(desk.enrol, rows)
         async with desk:

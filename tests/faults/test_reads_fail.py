@@ -18,7 +18,7 @@ from support import postgres, read_faults
 from support.gateways import subscribers
 from support.mosquitto import PROGRAM, Listener, mosquitto
 from support.querying_smsc import QueryingSmsc
-from support.sim_gateway import SimDesk, card, phone
+from support.sim_gateway import SimGateway, card, phone
 from support.sms_gateway import text
 
 from gateway.store.engine import open_reader, open_writer, reading
@@ -81,7 +81,7 @@ async def at_work(folder, url):
         ):
             await listener.ready.wait()
             hosts = [f"{{name: home, adapter: tmf640, plans: [payg-gb], url: '{host.url}', rate: 20, poll: 1s}}"]
-            desk = SimDesk(folder / "gw", smsc.port, hosts=hosts, window=20, rate=1500, query_after="1s")
+            desk = SimGateway(folder / "gw", smsc.port, hosts=hosts, window=20, rate=1500, query_after="1s")
             written = desk.config.read_text().replace("sqlite:///var/tpo.db", url)
             desk.config.write_text(f'{written}events: {{mqtt: {{url: "mqtt://127.0.0.1:{broker.port}"}}}}\n')
             async with desk:

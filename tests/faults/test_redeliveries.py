@@ -4,7 +4,7 @@ import asyncio
 
 from support.gateways import subscribers
 from support.handsets import Handsets, stored
-from support.sms_gateway import TextDesk
+from support.sms_gateway import SmsGateway
 
 GIVER, LEAVER = subscribers(2, balance="100.00")
 ROWS = [GIVER, LEAVER]
@@ -21,7 +21,7 @@ async def gifts(desk, cause):
 
 
 async def test_what_a_customer_says_anew_after_a_drop_counts(tmp_path):
-    async with Handsets() as handsets, TextDesk(tmp_path, handsets.port) as desk:
+    async with Handsets() as handsets, SmsGateway(tmp_path, handsets.port) as desk:
         await handsets.bound(1)
         await asyncio.to_thread(desk.enrol, ROWS)
         for words in (b"GIVE WATERAID 5", b"YES"):
@@ -38,7 +38,7 @@ async def test_what_a_customer_says_anew_after_a_drop_counts(tmp_path):
 
 
 async def test_what_is_delivered_again_after_a_drop_or_a_kill_takes_no_second_gift_and_is_not_answered(tmp_path):
-    async with Handsets() as handsets, TextDesk(tmp_path, handsets.port) as desk:
+    async with Handsets() as handsets, SmsGateway(tmp_path, handsets.port) as desk:
         await handsets.bound(1)
         await asyncio.to_thread(desk.enrol, ROWS)
         said = (b"GIVE WATERAID 5", b"YES")
@@ -61,7 +61,7 @@ async def test_what_is_delivered_again_after_a_drop_or_a_kill_takes_no_second_gi
 
 
 async def test_a_yes_by_both_links_of_one_smsc_is_answered_once(tmp_path):
-    async with Handsets() as handsets, TextDesk(tmp_path, handsets.port, handsets.port) as desk:
+    async with Handsets() as handsets, SmsGateway(tmp_path, handsets.port, handsets.port) as desk:
         await handsets.bound(2, 2)
         await asyncio.to_thread(desk.enrol, ROWS)
         assert await handsets.says(GIVER[0], b"GIVE WATERAID 5") == 0

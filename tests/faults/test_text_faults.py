@@ -10,7 +10,7 @@ from collections import Counter
 import msgspec
 import pytest
 import pytest_asyncio
-from support.sms_gateway import CODE, PATIENCE, TextDesk, text
+from support.sms_gateway import CODE, PATIENCE, SmsGateway, text
 from support.unruly_smsc import UnrulySmsc, Watch, pdu
 
 from protocols.smpp.codec import CommandId, Tlv, encode_tlv
@@ -47,19 +47,19 @@ RINVCMDLEN = (0, CommandStatus.ESME_RINVCMDLEN)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory):
+async def context(tmp_path_factory):
     """A message centre, and a gateway that waits one second for its answers."""
     async with UnrulySmsc() as smsc:
         folder = tmp_path_factory.mktemp("faults")
-        async with TextDesk(folder, smsc.port, response_timeout=1, enquire_link=5) as desk:
+        async with SmsGateway(folder, smsc.port, response_timeout=1, enquire_link=5) as desk:
             await asyncio.to_thread(desk.enrol, [GIVER])
             yield desk, smsc
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def place(house):
+async def place(context):
     """The gateway, the message centre and what is told from now on; the link is bound."""
-    desk, smsc = house
+    desk, smsc = context
     watch = Watch(desk)
     watch.order("up")
     await smsc.wait(watch.up)

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 import pytest
-from support.sms_gateway import TextDesk, text
+from support.sms_gateway import SmsGateway, text
 from support.unruly_smsc import UnrulySmsc, Watch, pdu
 
 from protocols.smpp.codec import CommandId
@@ -20,7 +20,7 @@ MEGABYTE = 1_000_000
 @pytest.mark.parametrize("policy", ["resend", "wait", "fail"])
 async def test_a_connection_that_is_dead_at_the_other_end_is_noticed_and_made_anew(tmp_path, policy):
     options = {"response_timeout": 1, "enquire_link": 1, "window": 8, "doubtful": policy, "doubtful_wait": 600}
-    async with UnrulySmsc() as smsc, TextDesk(tmp_path, smsc.port, **options) as desk:
+    async with UnrulySmsc() as smsc, SmsGateway(tmp_path, smsc.port, **options) as desk:
         await smsc.wait(lambda: smsc.lines and Watch(desk).up())
         (before,) = await desk.send(text("before"))
         await desk.becomes(before, "delivered")
@@ -55,7 +55,7 @@ async def test_a_connection_that_is_dead_at_the_other_end_is_noticed_and_made_an
 
 async def test_a_message_centre_that_stops_reading_is_waited_for_in_bounded_memory(tmp_path):
     options = {"window": 20, "response_timeout": 30, "enquire_link": 60}
-    async with UnrulySmsc(buffer=4096) as smsc, TextDesk(tmp_path, smsc.port, **options) as desk:
+    async with UnrulySmsc(buffer=4096) as smsc, SmsGateway(tmp_path, smsc.port, **options) as desk:
         await smsc.wait(lambda: smsc.lines and Watch(desk).up())
         watch, line = Watch(desk), smsc.line
         line.reading.clear()

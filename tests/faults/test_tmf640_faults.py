@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import ABSENT, Access, Condition, Line, Pending
+from provisioning.hosts.interface import ABSENT, Access, Condition, HostLine, Pending
 from provisioning.hosts.tmf640 import Tmf640
 from provisioning.keys import Keys
 from simulators.host_api import HostApi, Mode, Tell
@@ -28,7 +28,7 @@ TIMEOUT = 1.0
 
 def new_line():
     number = next(NUMBERS)
-    return Line(f"894411{number:013}", f"23415{number:010}", "mobile-line", Keys(b"\xaa" * 16, b"\xbb" * 16))
+    return HostLine(f"894411{number:013}", f"23415{number:010}", "mobile-line", Keys(b"\xaa" * 16, b"\xbb" * 16))
 
 
 def opened(number="447700900001"):
@@ -369,31 +369,34 @@ async def test_under_random_faults_every_line_is_activated_exactly_once():
 
 
 async def test_callbacks_hint_at_their_call_before_and_after_a_restart():
-    async with Listener() as ear, both(mode=Mode.ASYNC, work_seconds=None, callback=ear.url) as (host, adapter):
+    async with (
+        Listener() as wire_tap,
+        both(mode=Mode.ASYNC, work_seconds=None, callback=wire_tap.url) as (host, adapter),
+    ):
         line = new_line()
         for number, wanted in enumerate([opened(), Condition(Access.BARRED, "447700900001"), ABSENT]):
             await adapter.bring(f"1.{number}", line, wanted)
             await host.finish()
-            await ear.wait_for(2 * number + 2)
+            await wire_tap.wait_for(2 * number + 2)
         assert adapter.listening
-        assert ear.kinds()[::2] == ["serviceCreateEvent", "serviceStateChangeEvent", "serviceDeleteEvent"]
-        assert set(ear.kinds()[1::2]) == {"monitorStateChangeEvent"}
-        hints = [adapter.hinted(body) for body in ear.bodies]
+        assert wire_tap.kinds()[::2] == ["serviceCreateEvent", "serviceStateChangeEvent", "serviceDeleteEvent"]
+        assert set(wire_tap.kinds()[1::2]) == {"monitorStateChangeEvent"}
+        hints = [adapter.hinted(body) for body in wire_tap.bodies]
         assert hints[:2] == [["1.0"], ["1.0"]]
         assert "1.1" in hints[2]
         assert hints[5] == ["1.2"]  # of the deletion, by its monitor's id
         stranger = Tmf640("host", host.url)
-        assert stranger.hinted(ear.bodies[1]) == ["1.0"]
+        assert stranger.hinted(wire_tap.bodies[1]) == ["1.0"]
 
 
 async def test_a_callback_may_come_before_the_answer():
-    async with Listener() as ear, both(mode=Mode.ASYNC, callback=ear.url) as (host, adapter):
+    async with Listener() as wire_tap, both(mode=Mode.ASYNC, callback=wire_tap.url) as (host, adapter):
         line = new_line()
         host.faults.next_changes(Fault.CALLBACK_FIRST)
         asked = asyncio.create_task(adapter.bring("1.0", line, opened()))
-        await ear.wait_for(1)
+        await wire_tap.wait_for(1)
         assert not asked.done()
-        assert adapter.hinted(ear.bodies[0]) == ["1.0"]
+        assert adapter.hinted(wire_tap.bodies[0]) == ["1.0"]
         assert isinstance(await asked, Pending)
         assert await condition(adapter, line) == opened()
 
@@ -401,39 +404,39 @@ async def test_a_callback_may_come_before_the_answer():
 @pytest.mark.parametrize("fault", [Fault.CALLBACK_LOST, Fault.CALLBACK_DOUBLED, Fault.CALLBACK_LATE])
 async def test_with_callbacks_lost_doubled_or_late_reading_back_shows_what_is(fault):
     async with (
-        Listener() as ear,
-        both(mode=Mode.ASYNC, work_seconds=0.0, callback=ear.url, late_seconds=0.1) as (host, adapter),
+        Listener() as wire_tap,
+        both(mode=Mode.ASYNC, work_seconds=0.0, callback=wire_tap.url, late_seconds=0.1) as (host, adapter),
     ):
         line = new_line()
         host.faults.next_changes(fault)
         await adapter.bring("1.0", line, opened())
         await until(adapter, line, opened())
         if fault is Fault.CALLBACK_LOST:
-            assert (host.callbacks.counters["lost"], ear.bodies) == (2, [])
+            assert (host.callbacks.counters["lost"], wire_tap.bodies) == (2, [])
             return
-        await ear.wait_for(4 if fault is Fault.CALLBACK_DOUBLED else 2)
-        assert all(adapter.hinted(body) == ["1.0"] for body in ear.bodies)
-        assert len({json.loads(body)["eventId"] for body in ear.bodies}) == 2
+        await wire_tap.wait_for(4 if fault is Fault.CALLBACK_DOUBLED else 2)
+        assert all(adapter.hinted(body) == ["1.0"] for body in wire_tap.bodies)
+        assert len({json.loads(body)["eventId"] for body in wire_tap.bodies}) == 2
 
 
 async def test_callbacks_out_of_order_hint_at_their_own_calls():
-    async with Listener() as ear, both(callback=ear.url) as (host, adapter):
+    async with Listener() as wire_tap, both(callback=wire_tap.url) as (host, adapter):
         host.faults.next_changes(Fault.CALLBACK_DISORDER)
         await adapter.bring("1.0", new_line(), opened())
         await adapter.bring("2.0", new_line(), opened("447700900002"))
-        await ear.wait_for(2)
-        assert [adapter.hinted(body) for body in ear.bodies] == [["2.0"], ["1.0"]]
+        await wire_tap.wait_for(2)
+        assert [adapter.hinted(body) for body in wire_tap.bodies] == [["2.0"], ["1.0"]]
 
 
 async def test_the_callback_address_is_given_once_and_one_that_is_known_is_no_failure():
-    async with Listener() as ear, both(callback=ear.url) as (host, adapter):
+    async with Listener() as wire_tap, both(callback=wire_tap.url) as (host, adapter):
         await asyncio.gather(*(adapter.bring(f"{n}.0", new_line(), opened(f"44770090000{n}")) for n in range(5)))
-        restarted = Tmf640("host", host.url, callback=ear.url)
+        restarted = Tmf640("host", host.url, callback=wire_tap.url)
         await restarted.bring("9.0", new_line(), opened("447700900009"))
         await restarted.close()
         assert restarted.listening
         assert host.calls["hub"] == 2
-        assert list(host.callbacks.listeners.values()) == [ear.url]
+        assert list(host.callbacks.listeners.values()) == [wire_tap.url]
 
 
 # A peer that is no TMF640

@@ -221,7 +221,7 @@ async def test_a_service_that_appears_after_the_card_was_read_is_not_taken_for_o
     place.host.faults.next_changes(Fault.ERROR_BEFORE)
     order_id = await place.place("activate", card)
     while not place.order(order_id).steps[0].error:
-        await place.conductor.retire_due()  # anything that lets the conductor work
+        await place.executor.retire_due()  # anything that lets the conductor work
     add(place.host, card.iccid, THEIRS, state, imsi=card.imsi)
     before = copy.deepcopy(place.host.services)
     order = await place.ended(order_id)
@@ -232,5 +232,5 @@ async def test_a_repair_leaves_a_service_under_another_number(place):
     card, _ = await place.ready_for("suspend")
     FOREIGN["an inactive Service"](place.host, card)
     before = copy.deepcopy(place.host.services)
-    (difference,) = await place.conductor.reconcile(None, repair=True)
+    (difference,) = await place.executor.reconcile(None, repair=True)
     assert (difference.repaired, place.host.services) == (False, before)

@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from support.sms_gateway import PATIENCE, TextDesk, desk_and_centre, text
+from support.sms_gateway import PATIENCE, SmsGateway, desk_and_centre, text
 from support.unruly_smsc import UnrulySmsc, Watch
 
 from gateway.messaging.exchange import MOST_PAUSED
@@ -95,7 +95,7 @@ async def test_attempts_count_over_kills(tmp_path):
 
 @pytest.mark.timeout(120)
 async def test_a_link_that_drops_at_each_text_is_not_given_it_for_ever(tmp_path):
-    async with UnrulySmsc() as smsc, TextDesk(tmp_path, smsc.port, attempts=2) as desk:
+    async with UnrulySmsc() as smsc, SmsGateway(tmp_path, smsc.port, attempts=2) as desk:
         await smsc.wait(lambda: smsc.lines and Watch(desk).up())
         smsc.on_submit = lambda line, *_: line.socket.shutdown(socket.SHUT_RDWR)
         (text_id,) = await desk.send(text("poison"))

@@ -13,7 +13,7 @@ from protocols.diameter.events import CapabilitiesRequested
 from protocols.diameter.identity import Limits
 from protocols.diameter.inbound import scan
 from protocols.diameter.session import Peer
-from protocols.diameter.transitions import Role, State
+from protocols.diameter.transitions import Role, SessionState
 from protocols.diameter.watchdog import Watchdog
 
 ADDRESS = b"\0\1\x7f\0\0\1"
@@ -45,13 +45,13 @@ def test_any_octets_leave_a_peer_in_a_state_of_the_table(pieces, role, opened):
     now = 0.0
     for piece in pieces:
         for event in peer.events():
-            if isinstance(event, CapabilitiesRequested) and peer.state is State.WAIT_RETURNS:
+            if isinstance(event, CapabilitiesRequested) and peer.state is SessionState.WAIT_RETURNS:
                 peer.accept(Watchdog(lambda: 0.5), now)
         now += 1.0
         peer.receive(piece, now)
         peer.on_timer(now)
     assert len(peer.data_to_send()) < MAX_MESSAGE_SIZE
-    assert peer.state in State
+    assert peer.state in SessionState
     peer.connection_lost(now)
     assert peer.closed
 

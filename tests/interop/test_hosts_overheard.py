@@ -14,10 +14,10 @@ from simulators.host_api import HostApi
 
 async def lead(host, heard):
     """Bring a line through its life while it is listened to."""
-    host.watch(heard.append)
+    host.set_tap(heard.append)
     for step, wanted in enumerate((OPEN, BARRED, ABSENT)):
         await brought(host, line(), wanted, f"call-{step}")
-    host.watch(None)
+    host.set_tap(None)
     told = len(heard)
     await host.read(line())
     await host.close()

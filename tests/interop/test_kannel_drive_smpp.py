@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from support.gateways import ROOT, free_port
 from support.handsets import received
-from support.sms_gateway import CODE, PATIENCE, TextDesk, text
+from support.sms_gateway import CODE, PATIENCE, SmsGateway, text
 
 DRIVE_SMPP = shutil.which("drive_smpp", path="/usr/lib/kannel/test")
 SMSBOX_PORT = 13001
@@ -60,7 +60,7 @@ async def driven(folder):
 
 def desk_between(folder, port):
     """A gateway with a transmitter and a receiver, and services behind drive_smpp's number."""
-    desk = TextDesk(folder, port, port, system_id="foo", password="bar", system_type="VMA")
+    desk = SmsGateway(folder, port, port, system_id="foo", password="bar", system_type="VMA")
     keywords = folder / "keywords.yaml"
     keywords.write_text((ROOT / "config" / "keywords.yaml").read_text().replace(f"\n{CODE}:", f"\n{SHORT_CODE}:"))
     written = desk.config.read_text().replace(f"{ROOT}/config/keywords.yaml", str(keywords)).replace(CODE, SHORT_CODE)

@@ -23,7 +23,7 @@ from protocols.smpp.events import Doubtful, Responded, Throttled
 from protocols.smpp.limits import Limits
 from protocols.smpp.messages import DeliverSm, SubmitSm
 from protocols.smpp.node_events import ClientDown, ClientUp, LinkDown, LinkUp
-from protocols.smpp.transitions import CloseReason, State
+from protocols.smpp.transitions import CloseReason, SessionState
 
 QUICK = Limits(reconnect_first=0.01, reconnect_last=0.05)
 THEIR_SMSC = Path(__file__).parent.parent / "support" / "their_smsc.py"
@@ -98,7 +98,7 @@ async def test_a_thousand_texts_with_receipts_and_as_many_delivers_through_a_rus
         esme = LinkRig(port, limits=Limits(window=64), on_ready=fill)
         async with esme:
             up = await esme.told(LinkUp)
-            assert (up.system_id, up.state) == ("rust", State.BOUND_TRX)
+            assert (up.system_id, up.state) == ("rust", SessionState.BOUND_TRX)
             await until(lambda: len(esme.results) == 1000)
             await until(lambda: len(centre.receipts) == 1000)
             (their,) = centre.esmes.values()
@@ -197,7 +197,7 @@ async def test_a_rust_client_submits_and_is_delivered_to():
         client = smpp34.Client("127.0.0.1", smsc.port, "tpo", "secret", bind_type="TRX", window_size=32)
         theirs = await client.connect()
         up = await smsc.told(ClientUp)
-        assert (theirs.system_id, up.system_id, up.state) == ("tpo", "tpo", State.BOUND_TRX)
+        assert (theirs.system_id, up.system_id, up.state) == ("tpo", "tpo", SessionState.BOUND_TRX)
         answers = await asyncio.gather(
             *(
                 theirs.submit_sm(
@@ -295,13 +295,13 @@ class Ears(SimpleHook):
 @asynccontextmanager
 async def aiosmpplib_client(port):
     """aiosmpplib's client, its queue, and what it hears."""
-    ears, broker = Ears(), SimpleBroker()
+    wire_taps, broker = Ears(), SimpleBroker()
     esme = aiosmpplib.ESME(
-        "127.0.0.1", port, "aiosmpplib", "secret", hook=ears, broker=broker, log_level=logging.CRITICAL
+        "127.0.0.1", port, "aiosmpplib", "secret", hook=wire_taps, broker=broker, log_level=logging.CRITICAL
     )
     task = asyncio.create_task(esme.start())
     try:
-        yield broker, ears.received_messages
+        yield broker, wire_taps.received_messages
         await asyncio.wait_for(esme.stop(), 10.0)
     finally:
         task.cancel()

@@ -10,7 +10,7 @@ from aiohttp import web
 from interop import pcap
 from support.kannel import BEARERBOX, Kannel
 from support.smpp_tap import SmppTap
-from support.sms_gateway import CODE, Centre, TextDesk, text
+from support.sms_gateway import CODE, Centre, SmsGateway, text
 
 from protocols.smpp.messages import DeliverSm, SubmitSmResp
 from protocols.smpp.receipts import MessageState
@@ -90,7 +90,7 @@ async def test_fifty_texts_through_kannel_arrive_and_their_receipts_come_back(tm
 
 @needs_tshark
 async def test_tshark_reads_every_pdu_that_the_daemon_and_the_message_centre_wrote(tmp_path):
-    async with Centre() as smsc, SmppTap(smsc.port) as tap, TextDesk(tmp_path, tap.port) as desk:
+    async with Centre() as smsc, SmppTap(smsc.port) as tap, SmsGateway(tmp_path, tap.port) as desk:
         await smsc.bound()
         said = ["short", "a" * 152 + "€" * 40, "Ж" * 69 + "😀" * 5, "hello €"]
         for text_id in await desk.send(*(text(words) for words in said)):

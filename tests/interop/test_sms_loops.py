@@ -5,7 +5,7 @@ import json
 
 import pytest
 from support.diameter_rig import until
-from support.sms_gateway import CODE, TextDesk, text
+from support.sms_gateway import CODE, SmsGateway, text
 from test_sms_smpp34 import ASKER, by_text, desk_at_smpp34
 
 NUMBER = ASKER[0]
@@ -129,4 +129,4 @@ async def test_two_gateways_whose_short_codes_write_to_each_other_fall_silent_at
         event = smsc.submits[0]
         smsc.deliver(event.source_addr, event.destination_addr, short_message=event.short_message)
         assert await quiet(smsc, 0.5) == 0
-        assert isinstance(desk, TextDesk)
+        assert isinstance(desk, SmsGateway)

@@ -7,7 +7,7 @@ import smpp34
 from support.diameter_rig import until
 from support.gateways import free_port
 from support.querying_smsc import QueryingSmsc
-from support.sms_gateway import TextDesk, text
+from support.sms_gateway import SmsGateway, text
 
 from protocols.smpp.receipts import MessageState
 
@@ -22,7 +22,7 @@ def metric(desk, result):
 
 
 async def test_a_text_without_a_receipt_is_asked_for_again_after_a_kill_and_paid_once(tmp_path):
-    async with QueryingSmsc() as smsc, TextDesk(tmp_path, smsc.port, query_after=1) as desk:
+    async with QueryingSmsc() as smsc, SmsGateway(tmp_path, smsc.port, query_after=1) as desk:
         await smsc.bound()
         await asyncio.to_thread(desk.enrol, [SENDER])
         smsc.on_query = lambda _: None
@@ -61,7 +61,7 @@ async def test_smpp34_refuses_query_sm_and_its_receipt_still_settles_the_text(tm
 
     serving = asyncio.create_task(serve())
     try:
-        async with TextDesk(tmp_path, port, query_after=1) as desk:
+        async with SmsGateway(tmp_path, port, query_after=1) as desk:
             await until(lambda: esmes)
             (text_id,) = await desk.send(text("hello"))
             async with asyncio.timeout(30):

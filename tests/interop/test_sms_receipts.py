@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from support.sms_gateway import CODE, Centre, TextDesk, desk_and_centre, text
+from support.sms_gateway import CODE, Centre, SmsGateway, desk_and_centre, text
 
 from protocols.smpp.messages import DeliverSm, SubmitSmResp
 from protocols.smpp.receipts import MessageState
-from protocols.smpp.transitions import State
+from protocols.smpp.transitions import SessionState
 
 
 async def test_a_receipt_before_the_response_is_held_until_the_response_comes(tmp_path):
@@ -106,7 +106,7 @@ async def test_a_receipt_that_a_handset_forges_settles_nothing_and_is_not_answer
 
 async def test_a_receipt_by_the_receiver_bind_finds_the_text_that_went_out_by_the_transmitter_bind(tmp_path):
     async with Centre() as smsc:
-        desk = TextDesk(tmp_path, smsc.port, smsc.port)
+        desk = SmsGateway(tmp_path, smsc.port, smsc.port)
         written = desk.config.read_text()
         for name, bind in (("smsc-1", "transmitter"), ("smsc-2", "receiver")):
             written = written.replace(f"{{name: {name},", f"{{name: {name}, bind: {bind},")
@@ -114,7 +114,7 @@ async def test_a_receipt_by_the_receiver_bind_finds_the_text_that_went_out_by_th
 
         def tell_by_the_receiver(request, message_id):
             request.respond(SubmitSmResp(message_id=message_id))
-            receiver = next(client for client in smsc.server.clients if client.state is State.BOUND_RX)
+            receiver = next(client for client in smsc.server.clients if client.state is SessionState.BOUND_RX)
             assert receiver is not request.connection
             assert receiver.send(smsc.receipt(request.message, message_id))
 

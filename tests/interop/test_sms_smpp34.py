@@ -8,7 +8,7 @@ import pytest
 import smpp34
 from support.diameter_rig import until
 from support.gateways import free_port
-from support.sms_gateway import CODE, TextDesk, text
+from support.sms_gateway import CODE, SmsGateway, text
 
 ASKER = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")
 OTHER = ("447700900002", "234150000000002", "8944100000000000002", "payg-gb", "wwf", "10.00")
@@ -77,7 +77,7 @@ async def desk_at_smpp34(folder, **options):
     serving = asyncio.create_task(smsc.serve())
     await asyncio.sleep(0.1)
     try:
-        async with TextDesk(folder, port, **options) as desk:
+        async with SmsGateway(folder, port, **options) as desk:
             async with asyncio.timeout(15):
                 await smsc.bound.wait()
             yield desk, smsc

@@ -8,7 +8,7 @@ from support import postgres
 from support.diameter_rig import PGW, RawPeer, ccr
 from support.gateways import subscribers
 from support.handsets import Handsets, by_8_bits, by_sar
-from support.sms_gateway import CODE, TextDesk, text
+from support.sms_gateway import CODE, SmsGateway, text
 from support.unruly_smsc import UnrulySmsc, pdu
 
 from protocols.diameter.codec import encode_avp
@@ -42,7 +42,7 @@ def desk(request, tmp_path):
     """Makes a gateway with links to these ports, on the store in question."""
 
     def make(*ports):
-        made = TextDesk(tmp_path, *ports)
+        made = SmsGateway(tmp_path, *ports)
         written = made.config.read_text().replace("realm: host.example}", "realm: host.example, relay: true}")
         if request.param == "postgresql":
             url = request.getfixturevalue("database")(f"misfit_{abs(hash(request.node.nodeid))}")

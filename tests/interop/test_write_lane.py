@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from support import postgres
 from support.lane_fixture import workplace
 
-from gateway.ledger.wallets import WalletShelf
+from gateway.ledger.wallets import WalletRows
 from gateway.store import tables
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreUnavailable, UnitExpired, UnitPoisoned
 
@@ -40,16 +40,16 @@ class Add:
     """Add to a wallet's balance; the numbers seen tell the order in which units were decided."""
 
     alone = False
-    touches = (WalletShelf,)
+    touches = (WalletRows,)
 
     def __init__(self, subscriber_id, amount=1, poison=None, seen=None):
         self.subscriber_id, self.amount, self.poison, self.seen = subscriber_id, amount, poison, seen
 
-    def keys(self, shelf, batch):
-        return (self.subscriber_id,) if isinstance(shelf, WalletShelf) else ()
+    def keys(self, row_set, batch):
+        return (self.subscriber_id,) if isinstance(row_set, WalletRows) else ()
 
     def decide(self, batch):
-        wallet = batch.shelf(WalletShelf).get(self.subscriber_id)
+        wallet = batch.row_set(WalletRows).get(self.subscriber_id)
         wallet.move(self.amount)
         if self.seen is not None:
             self.seen.append(wallet.balance)
@@ -206,7 +206,7 @@ def test_a_store_in_trouble_refuses_the_batch_and_comes_back(url, monkeypatch):
         def fail(*_):
             raise OperationalError("BEGIN", {}, Exception("disk I/O error"))
 
-        monkeypatch.setattr(WalletShelf, "load", fail)
+        monkeypatch.setattr(WalletRows, "load", fail)
         with pytest.raises(StoreUnavailable):
             place.lane.run(Add(1))
         monkeypatch.undo()

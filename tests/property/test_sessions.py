@@ -49,7 +49,7 @@ STEPS = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def shelf():
+def row_set():
     with folder() as path:
         blank_store(path / "blank.db")
         yield path
@@ -71,11 +71,11 @@ def run(play, step):
 
 
 @given(openings=st.tuples(OPENINGS, OPENINGS), steps=st.lists(STEPS, min_size=1, max_size=12))
-def test_whatever_befalls_a_session_its_charges_add_up_to_the_price_of_its_total(shelf, openings, steps):
-    for leftover in shelf.glob("play.db*"):
+def test_whatever_befalls_a_session_its_charges_add_up_to_the_price_of_its_total(row_set, openings, steps):
+    for leftover in row_set.glob("play.db*"):
         leftover.unlink()
-    shutil.copy(shelf / "blank.db", shelf / "play.db")
-    play = Play(shelf / "play.db", openings)
+    shutil.copy(row_set / "blank.db", row_set / "play.db")
+    play = Play(row_set / "play.db", openings)
     try:
         for step in steps:
             run(play, step)

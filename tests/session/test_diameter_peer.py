@@ -29,7 +29,7 @@ from protocols.diameter.messages import (
 )
 from protocols.diameter.peer_table import Access, PeerTable
 from protocols.diameter.session import Peer
-from protocols.diameter.transitions import TABLE, CloseReason, DisconnectCause, Input, Role, State
+from protocols.diameter.transitions import TABLE, CloseReason, DisconnectCause, Input, Role, SessionState
 from protocols.diameter.watchdog import Watchdog, WatchdogState
 from protocols.errors import LocalProtocolError
 from protocols.tap import MAX_UNDECODABLE
@@ -87,7 +87,7 @@ class Pair:
         self.connect()
         self.responder.accept(self.watchdog, self.now)
         self.roundtrip()
-        assert (self.initiator.state, self.responder.state) == (State.OPEN, State.OPEN)
+        assert (self.initiator.state, self.responder.state) == (SessionState.OPEN, SessionState.OPEN)
         self.events()
         return self
 
@@ -97,7 +97,7 @@ class Pair:
 
 def closed(peer):
     (event,) = (event for event in peer.events() if isinstance(event, Closed))
-    assert peer.state is State.CLOSED
+    assert peer.state is SessionState.CLOSED
     return event
 
 
@@ -133,8 +133,8 @@ def only_message(data):
 def test_two_peers_open_a_connection():
     pair = Pair()
     pair.connect()
-    assert pair.initiator.state is State.WAIT_I_CEA
-    assert pair.responder.state is State.WAIT_RETURNS
+    assert pair.initiator.state is SessionState.WAIT_I_CEA
+    assert pair.responder.state is SessionState.WAIT_RETURNS
     (asked,) = pair.responder.events()
     assert isinstance(asked, CapabilitiesRequested)
     assert asked.capabilities.origin_host == THEIRS
@@ -151,13 +151,13 @@ def test_octet_by_octet_makes_no_difference():
     peer.connected(0.0)
     for octet in cer():
         peer.receive(bytes([octet]), 0.0)
-    assert peer.state is State.WAIT_RETURNS
+    assert peer.state is SessionState.WAIT_RETURNS
 
 
 def test_a_relay_has_every_application_in_common_with_us():
     pair = Pair(theirs=(RELAY_APPLICATION,))
     pair.connect()
-    assert pair.responder.state is State.WAIT_RETURNS
+    assert pair.responder.state is SessionState.WAIT_RETURNS
     assert pair.responder.local.common(pair.responder.capabilities) == {4}
 
 
@@ -175,7 +175,7 @@ def test_an_application_may_be_told_in_any_avp(changes):
     peer = new_peer(Role.RESPONDER, OURS)
     peer.connected(0.0)
     peer.receive(cer(**changes), 0.0)
-    assert peer.state is State.WAIT_RETURNS
+    assert peer.state is SessionState.WAIT_RETURNS
 
 
 def test_an_application_of_a_vendor_is_advertised_inside_its_group():
@@ -239,7 +239,7 @@ def test_an_unknown_mandatory_avp_in_a_cea_is_forgiven():
     peer.connected(0.0)
     _, frame = only_message(cea())
     peer.receive(encode_message(0, 257, 0, 101, 1, frame[20:] + encode_avp(9999, b"x", 9999)), 0.0)
-    assert peer.state is State.OPEN
+    assert peer.state is SessionState.OPEN
 
 
 def test_a_second_cer_on_an_open_connection_is_answered():
@@ -247,7 +247,7 @@ def test_a_second_cer_on_an_open_connection_is_answered():
     pair.responder.receive(cer(), 1.0)
     _, frame = only_message(pair.responder.data_to_send())
     assert decode(CapabilitiesExchangeAnswer, frame).result_code == 2001
-    assert pair.responder.state is State.OPEN
+    assert pair.responder.state is SessionState.OPEN
 
 
 @pytest.mark.parametrize("state", ["WAIT_CER", "WAIT_RETURNS", "WAIT_I_CEA"])
@@ -256,10 +256,10 @@ def test_an_exchange_of_capabilities_has_five_seconds(state):
     peer.connected(10.0)
     if state == "WAIT_RETURNS":
         peer.receive(cer(), 10.0)
-    assert peer.state is State[state]
+    assert peer.state is SessionState[state]
     assert peer.deadline() == 15.0
     peer.on_timer(14.9)
-    assert peer.state is State[state]
+    assert peer.state is SessionState[state]
     peer.on_timer(15.0)
     assert closed(peer).reason is CloseReason.CER_DEADLINE
 
@@ -339,7 +339,7 @@ def test_a_watchdog_that_cannot_be_read_is_answered_with_its_error():
     assert decode(DeviceWatchdogAnswer, frame).result_code == ResultCode.DIAMETER_MISSING_AVP
     (event,) = pair.responder.events()
     assert isinstance(event, MessageRefused)
-    assert pair.responder.state is State.OPEN
+    assert pair.responder.state is SessionState.OPEN
 
 
 def test_silence_sends_a_watchdog_then_suspects_then_closes():
@@ -404,7 +404,7 @@ def test_each_message_has_its_own_time():
     for second in range(0, 40, 5):
         peer.receive(message[-3:] * bool(second) + message[:-3], float(second))
         peer.on_timer(float(second))
-    assert peer.state is State.OPEN
+    assert peer.state is SessionState.OPEN
 
 
 def test_a_message_is_not_late_while_we_do_not_read():
@@ -413,11 +413,11 @@ def test_a_message_is_not_late_while_we_do_not_read():
     peer.receive(request()[:7], 1.0)
     peer.pause()
     peer.on_timer(20.0)
-    assert peer.state is State.OPEN
+    assert peer.state is SessionState.OPEN
     peer.resume(25.0)
     peer.receive(b"", 26.0)
     peer.on_timer(29.0)
-    assert peer.state is State.OPEN
+    assert peer.state is SessionState.OPEN
 
 
 # Leaving
@@ -426,12 +426,12 @@ def test_a_message_is_not_late_while_we_do_not_read():
 def test_a_disconnect_in_order():
     pair = Pair().open()
     pair.responder.disconnect(DisconnectCause.REBOOTING, 1.0)
-    assert pair.responder.state is State.CLOSING
+    assert pair.responder.state is SessionState.CLOSING
     pair.roundtrip()
     event = closed(pair.responder)
     assert (event.reason, event.cause) == (CloseReason.STOPPED, DisconnectCause.REBOOTING)
     assert pair.watchdog.state is WatchdogState.INITIAL
-    assert pair.initiator.state is State.CLOSING  # it waits for the initiator of the DPR to close
+    assert pair.initiator.state is SessionState.CLOSING  # it waits for the initiator of the DPR to close
     pair.initiator.connection_lost(1.0)
     event = closed(pair.initiator)
     assert (event.reason, event.cause) == (CloseReason.LEFT, DisconnectCause.REBOOTING)
@@ -442,12 +442,12 @@ def test_a_peer_that_leaves_gets_the_answers_first():
     hop_by_hop = pair.initiator.send_request(0xC0, 272, 4, 1, b"")
     pair.initiator.disconnect(DisconnectCause.REBOOTING, 1.0)
     pair.responder.receive(pair.initiator.data_to_send(), 1.0)
-    assert pair.responder.state is State.DRAINING
+    assert pair.responder.state is SessionState.DRAINING
     assert pair.responder.data_to_send() == b""
     pair.responder.send_answer(encode_message(0x40, 272, 4, hop_by_hop, 1, b""), 1.5)
     answer, dpa = map(decode_header, Framer().feed(pair.responder.data_to_send()))
     assert (answer.command_code, dpa.command_code) == (272, 282)
-    assert pair.responder.state is State.CLOSING
+    assert pair.responder.state is SessionState.CLOSING
 
 
 def test_a_peer_that_leaves_does_not_wait_for_ever():
@@ -459,7 +459,7 @@ def test_a_peer_that_leaves_does_not_wait_for_ever():
     pair.responder.on_timer(3.0)
     _, frame = only_message(pair.responder.data_to_send())
     assert decode(DisconnectPeerAnswer, frame).result_code == 2001
-    assert not pair.responder.send_answer(b"", 9.0) or pair.responder.state is State.CLOSING
+    assert not pair.responder.send_answer(b"", 9.0) or pair.responder.state is SessionState.CLOSING
 
 
 def test_we_send_the_answers_that_we_owe_before_our_dpr():
@@ -467,9 +467,9 @@ def test_we_send_the_answers_that_we_owe_before_our_dpr():
     hop_by_hop = pair.initiator.send_request(0xC0, 272, 4, 1, b"")
     pair.roundtrip()
     pair.responder.disconnect(DisconnectCause.BUSY, 1.0, 7.0)
-    assert (pair.responder.state, pair.responder.deadline()) == (State.DRAINING, 8.0)
+    assert (pair.responder.state, pair.responder.deadline()) == (SessionState.DRAINING, 8.0)
     pair.responder.receive(encode_message(0x80, 280, 0, 5, 6, b""), 1.0)
-    assert pair.responder.state is State.DRAINING
+    assert pair.responder.state is SessionState.DRAINING
     pair.responder.data_to_send()
     pair.responder.send_answer(encode_message(0x40, 272, 4, hop_by_hop, 1, b""), 2.0)
     answer, dpr = map(decode_header, Framer().feed(pair.responder.data_to_send()))
@@ -498,7 +498,7 @@ def test_a_dpr_without_its_cause_is_answered_with_an_error_and_ends_the_connecti
     pair.responder.receive(encode_message(0x80, 282, 0, 5, 6, encode_avp(264, b"x")), 1.0)
     _, frame = only_message(pair.responder.data_to_send())
     assert decode(DisconnectPeerAnswer, frame).result_code == ResultCode.DIAMETER_MISSING_AVP
-    assert pair.responder.state is State.CLOSING
+    assert pair.responder.state is SessionState.CLOSING
 
 
 def test_closing_still_takes_answers_and_watchdogs():
@@ -535,7 +535,7 @@ def test_a_connection_that_could_not_be_made():
 
 
 def test_every_state_can_be_left_and_every_input_happens():
-    assert {state for state, _ in TABLE} == set(State)
+    assert {state for state, _ in TABLE} == set(SessionState)
     assert {event for _, event in TABLE} == set(Input)
     for action, _ in TABLE.values():
         assert callable(getattr(Peer, action))
@@ -600,7 +600,7 @@ def test_an_unknown_peer_is_answered_3010_under_the_error_bit():
 
 def test_identities_compare_without_regard_to_case():
     peer, _ = incoming(table(), host="PGW.Host.Example")
-    assert peer.state is State.OPEN
+    assert peer.state is SessionState.OPEN
 
 
 @pytest.mark.parametrize(
@@ -617,7 +617,7 @@ def test_identities_compare_without_regard_to_case():
 def test_a_peer_has_to_come_from_its_address_with_its_certificate(access, welcome, tls_context):
     config = PeerConfig(identity=THEIRS, realm="host.example", tls=tls_context, allowed_addresses=("192.0.2.1",))
     peer, _ = incoming(table(config), access)
-    assert (peer.state is State.OPEN) == welcome
+    assert (peer.state is SessionState.OPEN) == welcome
 
 
 @pytest.fixture
@@ -633,14 +633,14 @@ def test_a_second_connection_goes_while_the_first_one_lives():
     old.data_to_send()
     new, touched = incoming(peers, now=10.0)
     assert touched == (old,)
-    assert new.state is State.WAIT_RETURNS
+    assert new.state is SessionState.WAIT_RETURNS
     header, _ = only_message(old.data_to_send())
     assert header.command_code == 280
     old.receive(encode_message(0, 280, 0, header.hop_by_hop, header.end_to_end, b""), 10.1)
     settle(peers, old, new, now=10.1)
     _, frame = only_message(new.data_to_send())
     assert decode(ErrorAnswer, frame).result_code == ResultCode.DIAMETER_ELECTION_LOST
-    assert (old.state, new.state) == (State.OPEN, State.CLOSED)
+    assert (old.state, new.state) == (SessionState.OPEN, SessionState.CLOSED)
 
 
 def test_a_second_connection_takes_over_when_the_first_one_is_dead():
@@ -652,7 +652,7 @@ def test_a_second_connection_takes_over_when_the_first_one_is_dead():
     event = next(event for event in old.events() if isinstance(event, Closed))
     assert event.reason is CloseReason.REPLACED
     assert peers.closed(old, event.reason, event.cause, 12.0) == (new,)
-    assert new.state is State.OPEN
+    assert new.state is SessionState.OPEN
     assert peers.get(THEIRS).watchdog.state is WatchdogState.REOPEN
 
 
@@ -661,7 +661,7 @@ def test_a_third_connection_is_refused_at_once():
     incoming(peers)
     incoming(peers, now=1.0)
     third, _ = incoming(peers, now=1.0)
-    assert third.state is State.CLOSED
+    assert third.state is SessionState.CLOSED
 
 
 def test_a_waiting_connection_that_gives_up_is_forgotten():
@@ -671,7 +671,7 @@ def test_a_waiting_connection_that_gives_up_is_forgotten():
     new.connection_lost(1.5)
     settle(peers, new, now=1.5)
     assert peers.get(THEIRS).candidate is None
-    assert old.state is State.OPEN
+    assert old.state is SessionState.OPEN
 
 
 def test_a_connection_that_is_ending_gives_way():
@@ -679,7 +679,7 @@ def test_a_connection_that_is_ending_gives_way():
     old, _ = incoming(peers)
     old.disconnect(DisconnectCause.REBOOTING, 1.0)
     new, _ = incoming(peers, now=1.1)
-    assert (old.state, new.state) == (State.CLOSED, State.OPEN)
+    assert (old.state, new.state) == (SessionState.CLOSED, SessionState.OPEN)
 
 
 def test_a_connection_being_dialled_gives_way_to_one_that_has_sent_its_cer():
@@ -688,7 +688,7 @@ def test_a_connection_being_dialled_gives_way_to_one_that_has_sent_its_cer():
     theirs, touched = incoming(peers)
     assert touched == (mine, theirs)
     assert closed(mine).reason is CloseReason.ELECTION
-    assert theirs.state is State.OPEN
+    assert theirs.state is SessionState.OPEN
 
 
 def test_the_greater_identity_wins_the_election():
@@ -697,7 +697,7 @@ def test_the_greater_identity_wins_the_election():
     mine.connected(0.0)
     theirs, _ = incoming(peers, ours="zzz.tpo.example")
     assert closed(mine).reason is CloseReason.ELECTION
-    assert theirs.state is State.OPEN
+    assert theirs.state is SessionState.OPEN
     assert peers.get(THEIRS).current is theirs
 
 
@@ -706,11 +706,11 @@ def test_the_lesser_identity_waits_for_its_own_cea():
     mine = dial(peers, peers.get(THEIRS))
     mine.connected(0.0)
     theirs, _ = incoming(peers)
-    assert theirs.state is State.WAIT_RETURNS
+    assert theirs.state is SessionState.WAIT_RETURNS
     mine.receive(cea(origin_host=THEIRS), 0.1)
     settle(peers, mine, theirs)
-    assert mine.state is State.OPEN
-    assert theirs.state is State.CLOSED
+    assert mine.state is SessionState.OPEN
+    assert theirs.state is SessionState.CLOSED
 
 
 def test_the_lesser_identity_takes_the_other_connection_when_its_own_ends():
@@ -720,7 +720,7 @@ def test_the_lesser_identity_takes_the_other_connection_when_its_own_ends():
     theirs, _ = incoming(peers)
     mine.connection_lost(0.1)
     settle(peers, mine)
-    assert theirs.state is State.OPEN
+    assert theirs.state is SessionState.OPEN
     assert peers.get(THEIRS).current is theirs
 
 
@@ -750,15 +750,15 @@ def test_two_nodes_that_dial_each_other_end_with_one_connection():
                         case Closed():
                             peers.closed(peer, event.reason, event.cause, 0.0)
         for initiator, responder in links:  # a closed end closes the other
-            if initiator.state is State.CLOSED or responder.state is State.CLOSED:
+            if initiator.state is SessionState.CLOSED or responder.state is SessionState.CLOSED:
                 responder.receive(initiator.data_to_send(), 0.0)
                 initiator.receive(responder.data_to_send(), 0.0)
                 initiator.connection_lost(0.0)
                 responder.connection_lost(0.0)
     states = {(initiator.state, responder.state) for initiator, responder in links}
-    assert states == {(State.OPEN, State.OPEN), (State.CLOSED, State.CLOSED)}
+    assert states == {(SessionState.OPEN, SessionState.OPEN), (SessionState.CLOSED, SessionState.CLOSED)}
     # THEIRS > OURS: it wins, and keeps the connection that it accepted.
-    assert (our_i.state, us.get(THEIRS).current, them.get(OURS).current) == (State.OPEN, our_i, their_r)
+    assert (our_i.state, us.get(THEIRS).current, them.get(OURS).current) == (SessionState.OPEN, our_i, their_r)
 
 
 # When to dial

@@ -7,7 +7,7 @@ import time
 
 from support.diameter_rig import RawPeer, ccr, dpa
 from support.gateways import subscribers
-from support.sms_gateway import Centre, TextDesk, desk_and_centre, text
+from support.sms_gateway import Centre, SmsGateway, desk_and_centre, text
 
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.messages import MultipleServicesCreditControl, RequestedServiceUnit, SubscriptionId
@@ -48,7 +48,7 @@ async def becomes_draining(desk):
 
 
 async def test_sessions_that_run_go_on_new_ones_are_too_busy_and_the_process_ends_with_0(tmp_path):
-    async with TextDesk(tmp_path / "gw") as desk:
+    async with SmsGateway(tmp_path / "gw") as desk:
         await asyncio.to_thread(desk.enrol, ROWS)
         peer = await RawPeer.open(desk.diameter_port)
         assert SUCCESS in await result(peer, 0, 1, b"old;1")
@@ -97,7 +97,7 @@ async def test_texts_that_wait_go_out_and_the_link_unbinds_after_its_last_answer
 
 
 async def test_what_does_not_end_in_time_is_kept_and_told(tmp_path):
-    async with Centre() as smsc, TextDesk(tmp_path / "gw", smsc.port) as desk:
+    async with Centre() as smsc, SmsGateway(tmp_path / "gw", smsc.port) as desk:
         await smsc.bound()
         await asyncio.to_thread(desk.enrol, ROWS)
         peer = await RawPeer.open(desk.diameter_port)
@@ -121,7 +121,7 @@ async def test_what_does_not_end_in_time_is_kept_and_told(tmp_path):
 
 
 async def test_sigterm_ends_the_waiting_of_a_drain(tmp_path):
-    async with TextDesk(tmp_path / "gw") as desk:
+    async with SmsGateway(tmp_path / "gw") as desk:
         await asyncio.to_thread(desk.enrol, ROWS)
         peer = await RawPeer.open(desk.diameter_port)
         assert SUCCESS in await result(peer, 0, 1, b"old;1")
@@ -136,7 +136,7 @@ async def test_sigterm_ends_the_waiting_of_a_drain(tmp_path):
 
 
 async def test_a_drain_of_nothing_takes_a_moment_and_a_wrong_time_is_refused(tmp_path):
-    async with TextDesk(tmp_path / "gw") as desk:
+    async with SmsGateway(tmp_path / "gw") as desk:
         assert (await asyncio.to_thread(desk.tpo, "drain", "--timeout", "-1", ok=(64,))).stderr
         began = time.monotonic()
         await asyncio.to_thread(desk.tpo, "drain")

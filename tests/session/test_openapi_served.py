@@ -4,8 +4,8 @@ import asyncio
 import urllib.request
 
 import pytest
-from support.sims_context_fixture import TOKENS, sim_house
-from support.sms_gateway import TextDesk
+from support.sims_context_fixture import TOKENS, sims_context
+from support.sms_gateway import SmsGateway
 
 from gateway.api.openapi import ROUTES, codes, document
 from simulators.host_api import HostApi
@@ -32,7 +32,7 @@ def fits(value, schema, where="answer"):
 
 
 async def test_every_example_is_taken_and_answered_as_documented(tmp_path):
-    async with HostApi() as host, sim_house(tmp_path, host.url) as desk:
+    async with HostApi() as host, sims_context(tmp_path, host.url) as desk:
         [iccid] = await desk.take_in(1)
         order = {**BY_NAME["post", "/v1/orders"].example, "iccid": iccid}
         said = {}
@@ -60,7 +60,7 @@ async def test_every_example_is_taken_and_answered_as_documented(tmp_path):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    with TextDesk(tmp_path_factory.mktemp("openapi")) as gateway:
+    with SmsGateway(tmp_path_factory.mktemp("openapi")) as gateway:
         yield gateway
 
 
@@ -86,7 +86,7 @@ async def test_routes_that_are_served_and_routes_that_are_described_are_the_same
         await setup(runner)
 
     monkeypatch.setattr(web.AppRunner, "setup", noted)
-    async with HostApi() as host, sim_house(tmp_path, host.url):
+    async with HostApi() as host, sims_context(tmp_path, host.url):
         await asyncio.sleep(0)
     tables = [
         {(r.method.lower(), r.resource.canonical) for r in app.router.routes() if r.method != "HEAD"} for app in apps

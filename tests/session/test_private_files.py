@@ -5,7 +5,7 @@ import stat
 
 import pytest
 from support.gateways import Gateway, subscribers
-from support.sms_gateway import TextDesk
+from support.sms_gateway import SmsGateway
 
 from gateway.store.engine import open_writer
 
@@ -23,7 +23,7 @@ def modes(folder):
 
 
 def test_nothing_that_the_gateway_writes_is_open_to_others(tmp_path, careless):
-    with TextDesk(tmp_path / "gw") as gateway:
+    with SmsGateway(tmp_path / "gw") as gateway:
         gateway.enrol(subscribers(3))
         gateway.tpo("db", "backup", str(tmp_path / "gw" / "var" / "copy.db"))
         gateway.tpo("trace", "start", "--msisdn", "447700900001", "--pcap", str(tmp_path / "gw" / "var" / "t.pcap"))

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from support.diameter_rig import Authority, RawPeer, ccr, cer
 from support.gateways import ROOT, subscribers
-from support.sms_gateway import Centre, TextDesk, desk_and_centre, links, text
+from support.sms_gateway import Centre, SmsGateway, desk_and_centre, links, text
 
 from protocols.diameter.codec import decode_header
 from protocols.diameter.generated import decode
@@ -94,7 +94,7 @@ async def until_told(desk, event, count=1):
 
 
 async def test_a_changed_price_counts_for_the_next_report_of_a_session_that_runs(tmp_path):
-    desk = TextDesk(tmp_path / "gw")
+    desk = SmsGateway(tmp_path / "gw")
     plans = own_plans(desk)
     async with desk:
         await asyncio.to_thread(desk.enrol, ROWS)
@@ -134,7 +134,7 @@ async def test_a_wrong_file_changes_nothing_and_each_mistake_is_named(tmp_path):
 
 
 async def test_a_secret_that_only_the_gateway_reads_is_missed_by_the_gateway(tmp_path):
-    async with TextDesk(tmp_path / "gw") as desk:
+    async with SmsGateway(tmp_path / "gw") as desk:
         rewrite(desk, ("tokens: [", "tokens: [{name: new, role: viewer, token: {env: NOWHERE_TO_BE_FOUND}}, "))
         refused = await asyncio.to_thread(desk.tpo, "reload", ok=(78,))
         assert "NOWHERE_TO_BE_FOUND is not set" in refused.stderr
@@ -142,7 +142,7 @@ async def test_a_secret_that_only_the_gateway_reads_is_missed_by_the_gateway(tmp
 
 
 async def test_what_needs_a_restart_is_named_and_keeps_the_rest_out_too(tmp_path):
-    async with TextDesk(tmp_path / "gw") as desk:
+    async with SmsGateway(tmp_path / "gw") as desk:
         rewrite(desk, ("realm: tpo.example", "realm: tpo2.example"), ("role: viewer", "role: operator"))
         refused = await asyncio.to_thread(desk.tpo, "reload", ok=(78,))
         assert "diameter.realm: needs a restart" in refused.stderr
@@ -159,7 +159,7 @@ async def test_links_come_go_and_change_while_the_one_that_stayed_keeps_its_conn
         Centre() as stays,
         Centre() as goes,
         Centre() as comes,
-        TextDesk(tmp_path / "gw", stays.port, goes.port) as desk,
+        SmsGateway(tmp_path / "gw", stays.port, goes.port) as desk,
     ):
         await stays.bound()
         await goes.bound()
@@ -192,7 +192,7 @@ async def test_a_link_that_goes_takes_the_answers_to_what_is_out_with_it(tmp_pat
     async with (
         Centre(on_submit=lambda request, message_id: held.append((request, message_id))) as smsc,
         Centre() as other,
-        TextDesk(tmp_path / "gw", smsc.port, window=4) as desk,
+        SmsGateway(tmp_path / "gw", smsc.port, window=4) as desk,
     ):
         await smsc.bound()
         ids = await desk.send(*(text(f"number {n}") for n in range(10)))
@@ -213,7 +213,7 @@ async def test_a_link_that_goes_takes_the_answers_to_what_is_out_with_it(tmp_pat
 
 
 async def test_keywords_causes_and_a_new_peer_are_there_after_a_reload(tmp_path):
-    desk = TextDesk(tmp_path / "gw")
+    desk = SmsGateway(tmp_path / "gw")
     causes = desk.folder / "causes.yaml"
     causes.write_text((ROOT / "config" / "causes.yaml").read_text())
     rewrite(desk, (f"causes: {ROOT}/config/causes.yaml", "causes: causes.yaml"))
@@ -244,7 +244,7 @@ async def test_a_link_whose_certificate_was_renewed_at_its_path_is_made_anew(tmp
     certificate, key, ca = authority.issue(tmp_path, "esme.example")
     async with Centre() as smsc:
         tls = f"{{ca: {ca}, cert: {certificate}, key: {key}}}"
-        async with TextDesk(tmp_path / "gw", smsc.port, tls=tls) as desk:
+        async with SmsGateway(tmp_path / "gw", smsc.port, tls=tls) as desk:
             assert (await desk.run("reload"))["links"]["changed"] == []
             authority.issue(tmp_path, "esme.example")
             done = await desk.run("reload")
@@ -258,7 +258,7 @@ async def test_a_link_whose_certificate_was_renewed_at_its_path_is_made_anew(tmp
 
 async def test_a_host_is_known_after_a_reload_and_changes_with_the_next(tmp_path):
     host = "hosts: [{{name: lab, adapter: tmf640, plans: [payg-gb], url: 'http://127.0.0.1:9/x', timeout: {}}}]"
-    async with TextDesk(tmp_path / "gw") as desk:
+    async with SmsGateway(tmp_path / "gw") as desk:
         assert (await asyncio.to_thread(desk.tpo, "sim", "reconcile", "--host", "lab", ok=(1,))).stderr
         whole = desk.config.read_text()
         desk.config.write_text(f"{whole}\nprovisioning: {{{host.format(5)}}}\n")
@@ -272,7 +272,7 @@ async def test_a_host_is_known_after_a_reload_and_changes_with_the_next(tmp_path
 
 
 async def test_sighup_takes_the_new_configuration_over_and_says_so(tmp_path):
-    async with TextDesk(tmp_path / "gw") as desk:
+    async with SmsGateway(tmp_path / "gw") as desk:
         rewrite(desk, ("role: viewer", "role: operator"))
         os.kill(desk.process.pid, signal.SIGHUP)
         await until_told(desk, "config.reloaded")
@@ -281,7 +281,7 @@ async def test_sighup_takes_the_new_configuration_over_and_says_so(tmp_path):
 
 
 def test_a_reload_without_a_gateway_says_that_none_runs(tmp_path):
-    desk = TextDesk(tmp_path / "gw")
+    desk = SmsGateway(tmp_path / "gw")
     refused = desk.tpo("reload", ok=(69,))
     assert "not running" in refused.stderr
 

@@ -10,7 +10,7 @@ from support.diameter_rig import OCS, PGW, identity, two_nodes
 
 from gateway.charging import queries
 from gateway.charging.gy import reauth_abort as charging_clients
-from gateway.charging.gy.reauth_abort import Clients, Demand, Fate, Limits, Outcome
+from gateway.charging.gy.reauth_abort import CommandOutcome, CommandResult, Limits, SessionCommand, SessionRequests
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import AbortSessionAnswer, AbortSessionRequest, ReAuthAnswer, ReAuthRequest
 
@@ -70,7 +70,7 @@ async def world(tmp_path, **limits):
         made = World(place)
         owner = await asyncio.to_thread(place.enrol, 100_000_000)
         async with two_nodes(client={"handler": made.handle, "commands": tuple(KINDS)}) as (ocs, _):
-            made.clients = Clients(
+            made.clients = SessionRequests(
                 ocs.node,
                 place.lane,
                 identity=identity(OCS),
@@ -89,7 +89,7 @@ async def test_every_session_is_asked_and_what_came_of_each_is_counted(tmp_path)
         await made.open(2001, 2002, 5012, 5002, 3002, 0, 4999)
         await made.open(2001, peer="elsewhere.example")
         outcome = await made.clients.reauthorise(owner)
-        assert outcome == Outcome(sent=7, accepted=2, refused=3, unreachable=3, closed=1)
+        assert outcome == CommandOutcome(sent=7, accepted=2, refused=3, unreachable=3, closed=1)
         assert made.still_open(owner) == [2001, 2002, 5012, 3002, 0, 4999, 2001]
         assert made.asked == {ReAuthRequest: 7}
         assert made.observed == {
@@ -115,7 +115,7 @@ async def test_no_more_than_allowed_wait_at_once_and_no_page_is_left_out(tmp_pat
     async with world(tmp_path, concurrency=4) as (made, owner):
         await made.open(*[2001] * 15, *[5002] * 8)
         outcome = await made.clients.abort(owner)
-        assert outcome == Outcome(sent=23, accepted=15, refused=8, closed=8)
+        assert outcome == CommandOutcome(sent=23, accepted=15, refused=8, closed=8)
         assert made.asked == {AbortSessionRequest: 23}
         assert 1 < made.most_busy <= 4
         rows = made.read(lambda connection: queries.latest(connection, 100))
@@ -124,17 +124,17 @@ async def test_no_more_than_allowed_wait_at_once_and_no_page_is_left_out(tmp_pat
 
 async def test_a_subscriber_without_sessions_is_no_trouble(tmp_path):
     async with world(tmp_path) as (made, owner):
-        assert await made.clients.abort(owner) == Outcome()
-        assert await made.clients.reauthorise(owner + 1) == Outcome()
+        assert await made.clients.abort(owner) == CommandOutcome()
+        assert await made.clients.reauthorise(owner + 1) == CommandOutcome()
 
 
-@pytest.mark.parametrize("demand", Demand)
+@pytest.mark.parametrize("demand", SessionCommand)
 async def test_a_store_that_is_closing_leaves_a_lost_session_to_its_supervision(tmp_path, demand):
     async with world(tmp_path) as (made, owner):
         await made.open(5002)
         await asyncio.to_thread(made.place.lane.close)
-        work = made.clients.abort if demand is Demand.ABORT else made.clients.reauthorise
-        assert await work(owner) == Outcome(sent=1, refused=1)
+        work = made.clients.abort if demand is SessionCommand.ABORT else made.clients.reauthorise
+        assert await work(owner) == CommandOutcome(sent=1, refused=1)
         assert made.still_open(owner) == [5002]
 
 
@@ -142,6 +142,6 @@ async def test_one_session_is_asked_alone(tmp_path):
     async with world(tmp_path) as (made, owner):
         await made.open(2002, 2001)
         first, _ = made.read(lambda c: queries.open_of(c, owner))
-        reply = await made.clients.ask(Demand.REAUTHORISE, first)
-        assert (reply.session_id, reply.fate, reply.result_code) == (first.session_id, Fate.ACCEPTED, 2002)
+        reply = await made.clients.ask(SessionCommand.REAUTHORISE, first)
+        assert (reply.session_id, reply.fate, reply.result_code) == (first.session_id, CommandResult.ACCEPTED, 2002)
         assert made.asked == {ReAuthRequest: 1}

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 from sqlalchemy import select
-from support.sims_context_fixture import AUDIT_TOKEN, KI, OPC, TOKENS, card, sim_house
+from support.sims_context_fixture import AUDIT_TOKEN, KI, OPC, TOKENS, card, sims_context
 
 from gateway.store.tables import access_log
 from simulators.host_api import HostApi, Mode
@@ -16,7 +16,7 @@ ACTIVATE = {"kind": "activate", "msisdn": NUMBER, "plan": "payg-gb", "cause": "w
 @pytest.fixture
 async def desk(tmp_path):
     """A gateway whose host does everything at once."""
-    async with HostApi() as host, sim_house(tmp_path, host.url) as place:
+    async with HostApi() as host, sims_context(tmp_path, host.url) as place:
         place.host = host
         yield place
 
@@ -297,12 +297,12 @@ async def test_keys_go_in_and_never_come_out(desk, tmp_path):
 async def test_a_callback_needs_its_secret_and_hastens_its_order(tmp_path):
     async with (
         HostApi(mode=Mode.ASYNC, work_seconds=0.1) as host,
-        sim_house(tmp_path, host.url, callback=True, options=", verify: 30s") as desk,
+        sims_context(tmp_path, host.url, callback=True, options=", verify: 30s") as desk,
     ):
         [iccid] = await desk.take_in(60)
         _, taken = await desk.ask("/v1/orders", {**ACTIVATE, "iccid": iccid}, key="k")
         await desk.becomes(taken["id"], "done")
-        secret = desk.conductor.callback_secret("lab")
+        secret = desk.executor.callback_secret("lab")
         path = f"/v1/hosts/lab/listener/{secret}"
         for good in (path, f"{path}/listener/serviceStateChangeEvent"):
             assert await desk.ask(good, b"anything", token=None) == (201, None)
@@ -344,7 +344,7 @@ async def test_a_customers_causes_are_told_to_a_token_with_the_right_and_each_lo
     assert "wateraid" not in str(await desk.ask(order, token=AUDIT_TOKEN))
     _, told = await desk.act("subscriber.show", number=NUMBER)  # this process's own uid, at the socket
     assert told["causes"] == chosen
-    looks = desk.house.read(lambda connection: connection.execute(select(access_log).order_by(access_log.c.id)).all())
+    looks = desk.context.read(lambda connection: connection.execute(select(access_log).order_by(access_log.c.id)).all())
     assert [(row.actor.split(":")[0], row.action, str(row.subscriber_id)) for row in looks] == [
         ("audit", "subscriber.show", told["subscriber_id"]), ("socket", "subscriber.show", told["subscriber_id"]),
     ]  # fmt: skip

@@ -47,7 +47,7 @@ from protocols.smpp.node_events import (
     LinkUp,
     MessageRejected,
 )
-from protocols.smpp.transitions import CloseReason, State
+from protocols.smpp.transitions import CloseReason, SessionState
 
 FAST = Limits(reconnect_first=0.01, reconnect_last=0.05, throttle_first=0.02, closing_deadline=0.5)
 
@@ -56,7 +56,12 @@ async def test_a_link_binds_submits_receives_and_leaves_in_order():
     async with ServerRig() as smsc:
         async with LinkRig(smsc.port, system_type="gateway") as esme:
             up = await esme.told(LinkUp)
-            assert (up.name, up.system_id, up.state, up.interface_version) == ("host", SMSC, State.BOUND_TRX, 0x34)
+            assert (up.name, up.system_id, up.state, up.interface_version) == (
+                "host",
+                SMSC,
+                SessionState.BOUND_TRX,
+                0x34,
+            )
             assert (up.address, up.takes_tlvs, esme.readiness) == ("127.0.0.1", True, 1)
             (attempt,) = smsc.attempts
             assert (attempt.message.system_id, attempt.message.password) == (ESME, "secret")
@@ -350,7 +355,7 @@ async def test_a_link_goes_down_and_stays_down_until_it_is_wanted():
         assert (await esme.told(LinkDown)).reason is CloseReason.STOPPED
         await until(lambda: not smsc.server.clients)
         await asyncio.sleep(0.1)
-        assert (esme.link.state().state, esme.link.state().wanted) == (State.CLOSED, False)
+        assert (esme.link.state().state, esme.link.state().wanted) == (SessionState.CLOSED, False)
         esme.link.up()
         await esme.told(LinkUp, 2)
 
@@ -432,14 +437,14 @@ async def test_a_server_that_stops_lets_its_esmes_go_in_order():
 async def test_each_bind_carries_what_it_is_for():
     async with ServerRig() as smsc:
         async with LinkRig(smsc.port, bind="receiver") as rx, LinkRig(smsc.port, bind="transmitter") as tx:
-            assert (await rx.told(LinkUp)).state is State.BOUND_RX
-            assert (await tx.told(LinkUp)).state is State.BOUND_TX
+            assert (await rx.told(LinkUp)).state is SessionState.BOUND_RX
+            assert (await tx.told(LinkUp)).state is SessionState.BOUND_TX
             assert {type(attempt.message) for attempt in smsc.attempts} == {BindReceiver, BindTransmitter}
             with pytest.raises(LocalProtocolError):
                 rx.link.submit(SUBMIT)
             await until(lambda: len(smsc.server.clients) == 2)
             for client in smsc.server.clients:
-                if client.state is State.BOUND_RX:
+                if client.state is SessionState.BOUND_RX:
                     assert client.send(DELIVER)
                 else:
                     with pytest.raises(LocalProtocolError):

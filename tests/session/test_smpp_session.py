@@ -42,13 +42,13 @@ from protocols.smpp.messages import (
     Unbind,
     UnbindResp,
 )
-from protocols.smpp.transitions import CloseReason, State
+from protocols.smpp.transitions import CloseReason, SessionState
 
 OK = CommandStatus.ESME_ROK
 BINDS = [
-    (BindTransmitter, State.BOUND_TX),
-    (BindReceiver, State.BOUND_RX),
-    (BindTransceiver, State.BOUND_TRX),
+    (BindTransmitter, SessionState.BOUND_TX),
+    (BindReceiver, SessionState.BOUND_RX),
+    (BindTransceiver, SessionState.BOUND_TRX),
 ]
 
 
@@ -64,7 +64,7 @@ def test_an_esme_binds_as_it_wants(bind, state):
     esme = End(bind=bind(system_id="tpo", password="secret"))
     esme.session.connected(0.0)
     assert esme.only() == (bind(system_id="tpo", password="secret"), 1, OK)
-    assert esme.session.state is State.BINDING
+    assert esme.session.state is SessionState.BINDING
     esme.get(decode_response(bind, system_id=SMSC, sc_interface_version=0x34), 1)
     assert esme.events() == [Bound(state, SMSC, 0x34, takes_tlvs=True)]
     assert (esme.session.state, esme.session.room(0.0)) == (state, 10)
@@ -88,7 +88,7 @@ def test_a_message_centre_that_does_not_tell_its_version_may_not_know_tlvs():
     esme = End(bind=BIND)
     esme.session.connected(0.0)
     esme.get(BindTransceiverResp(system_id=SMSC), 1)
-    assert esme.events() == [Bound(State.BOUND_TRX, SMSC, 0x33, takes_tlvs=False)]
+    assert esme.events() == [Bound(SessionState.BOUND_TRX, SMSC, 0x33, takes_tlvs=False)]
 
 
 def test_an_esme_of_3_3_is_sent_no_tlv():
@@ -144,7 +144,7 @@ def test_a_bind_response_under_a_wrong_number_is_taken():
     esme = End(bind=BIND)
     esme.session.connected(0.0)
     esme.get(BindTransceiverResp(system_id=SMSC), 0)
-    assert esme.session.state is State.BOUND_TRX
+    assert esme.session.state is SessionState.BOUND_TRX
 
 
 def test_a_message_centre_refuses_and_closes():
@@ -181,7 +181,7 @@ def test_a_second_bind_is_told_that_the_first_stands():
     smsc = End.serving()
     smsc.get(BIND, 8)
     assert smsc.only() == (BindTransceiverResp(), 8, CommandStatus.ESME_RALYBND)
-    assert smsc.session.state is State.BOUND_TRX
+    assert smsc.session.state is SessionState.BOUND_TRX
 
 
 def test_before_the_bind_requests_are_refused_but_a_sign_of_life_is_given():
@@ -193,7 +193,7 @@ def test_before_the_bind_requests_are_refused_but_a_sign_of_life_is_given():
     assert smsc.only() == (UnbindResp(), 2, CommandStatus.ESME_RINVBNDSTS)
     smsc.get(EnquireLink(), 3)
     assert smsc.only() == (EnquireLinkResp(), 3, OK)
-    assert smsc.session.state is State.OPEN
+    assert smsc.session.state is SessionState.OPEN
 
 
 # Requests of ours
@@ -305,7 +305,7 @@ def test_a_request_without_a_response_becomes_doubtful_and_is_not_sent_again():
     esme.at(13.0)
     assert contexts(esme.events()) == ["second"]
     assert esme.sent() == []
-    assert esme.session.state is State.BOUND_TRX
+    assert esme.session.state is SessionState.BOUND_TRX
 
 
 def test_a_late_response_settles_what_was_doubtful():
@@ -535,7 +535,7 @@ def test_a_request_that_cannot_be_read_is_answered_with_its_error():
     smsc = End.serving()
     smsc.session.receive(encode_pdu(CommandId.SUBMIT_SM, 0, 12, b"\0\0\0no end"), 0.0)
     assert smsc.only() == (SubmitSmResp(), 12, CommandStatus.ESME_RINVCMDLEN)
-    assert smsc.session.state is State.BOUND_TRX
+    assert smsc.session.state is SessionState.BOUND_TRX
 
 
 def test_alert_notification_and_outbind_have_no_response():
@@ -632,7 +632,7 @@ def test_we_leave_once_nothing_is_owed_either_way():
     esme.get(DELIVER, 70)
     esme.sent()
     esme.session.unbind(0.0, 10.0)
-    assert (esme.submit("too late"), esme.sent(), esme.session.state) == (0, [], State.DRAINING)
+    assert (esme.submit("too late"), esme.sent(), esme.session.state) == (0, [], SessionState.DRAINING)
     esme.get(SubmitSmResp(message_id="1"), 2)
     assert esme.sent() == []
     esme.session.respond(70, DeliverSmResp(), 0.0)

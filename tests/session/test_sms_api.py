@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from support.sms_gateway import TOKENS, TextDesk, desk_and_centre, text
+from support.sms_gateway import TOKENS, SmsGateway, desk_and_centre, text
 
 GOOD = {"from": "TPO", "to": "447700900200", "text": "hello"}
 RICH = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")
@@ -13,7 +13,7 @@ POOR = ("447700900002", "234150000000002", "8944100000000000002", "payg-gb", "ww
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
     """A gateway with two customers and no link: what is taken stays queued."""
-    with TextDesk(tmp_path_factory.mktemp("api")) as gateway:
+    with SmsGateway(tmp_path_factory.mktemp("api")) as gateway:
         gateway.enrol([RICH, POOR])
         yield gateway
 
@@ -143,5 +143,5 @@ async def test_commands_bring_a_link_down_and_up_suspend_and_resume_it(tmp_path)
 
 @pytest.mark.parametrize("command", [("sms", "list"), ("link", "list"), ("sms", "show", "1")])
 def test_without_a_gateway_the_commands_say_so_and_exit_69(tmp_path, command):
-    refused = TextDesk(tmp_path).tpo(*command, ok=(69,))
+    refused = SmsGateway(tmp_path).tpo(*command, ok=(69,))
     assert "tpo:" in refused.stderr

@@ -65,7 +65,7 @@ async def test_a_link_is_heard_from_its_bind_to_its_unbind():
     seen = []
     async with ServerRig() as smsc:
         esme = LinkRig(smsc.port)
-        esme.link.watch(seen.append)
+        esme.link.set_tap(seen.append)
         async with esme:
             await esme.told(LinkUp)
             assert esme.link.submit(SUBMIT)
@@ -91,11 +91,11 @@ async def test_a_link_is_heard_from_its_bind_to_its_unbind():
 async def test_a_link_goes_on_being_heard_after_a_reconnect_and_no_more_once_nobody_listens():
     seen = []
     async with bound_pair(link={"limits": Limits(reconnect_first=0.01)}) as (smsc, esme):
-        esme.link.watch(seen.append)
+        esme.link.set_tap(seen.append)
         (await smsc.client()).evict()
         await esme.told(LinkUp, 2)
         assert ("out", "BIND_TRANSCEIVER") in spoken(seen)
-        esme.link.watch(None)
+        esme.link.set_tap(None)
         before = len(seen)
         assert esme.link.submit(SUBMIT)
         await until(lambda: esme.results)
@@ -106,7 +106,7 @@ async def test_a_node_is_heard_on_connections_that_are_there_and_on_those_to_com
     seen = []
     async with two_nodes(client={"limits": DiameterLimits(reconnect_first=0.01)}) as (ocs, pgw):
         for rig in (ocs, pgw):
-            rig.node.watch(lambda one, name=rig: seen.append((name, one)))
+            rig.node.set_tap(lambda one, name=rig: seen.append((name, one)))
         (connection,) = ocs.node._connections.values()
         connection.evict("for the test")
         await pgw.told(PeerUp, 2)
@@ -135,7 +135,7 @@ async def test_a_node_can_be_heard_from_the_middle_of_a_message_on():
         whole = ccr()
         peer.send(whole[:50])
         await asyncio.sleep(0.05)
-        ocs.node.watch(seen.append)
+        ocs.node.set_tap(seen.append)
         peer.send(whole[50:])
         await peer.receive()
         assert told(seen) == [("in", 272, True), ("out", 272, False)]

@@ -3,9 +3,9 @@
 from contextlib import contextmanager
 
 from gateway.charging import request as charging_request
-from gateway.charging.credit_control import CreditControl, Desk
-from gateway.charging.held_reports import Room
-from gateway.charging.tariff import Tariff, Terms
+from gateway.charging.credit_control import ChargingPolicy, CreditControlUnit
+from gateway.charging.held_reports import ReviewCapacity
+from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charity.policies import POLICIES
 from gateway.events.outbox import Event
 from gateway.rating.plans import Bundle, Plan, Rate
@@ -88,12 +88,14 @@ class ChargingPlace(Workplace):
 
     def __init__(self, url, plans=PLANS, terms=None, **options):
         super().__init__(url, **options)
-        tariff = Tariff(plans, POLICIES["2026-1"], terms or Terms(slice_octets=10_000_000), self.books.account, "GB")
-        self.desk = Desk(
+        tariff = Tariff(
+            plans, POLICIES["2026-1"], terms or QuotaTerms(slice_octets=10_000_000), self.books.account, "GB"
+        )
+        self.policy = ChargingPolicy(
             tariff,
             self.books,
             lambda record: Event(id=str(record.id), source="/tpo/test", type="rated", time="-", data={}),
-            Room(1000),
+            ReviewCapacity(1000),
         )
         self.last = None
 
@@ -106,7 +108,7 @@ class ChargingPlace(Workplace):
         body = encode(message)
         frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, body)
         asked = charging_request.read(decode(CreditControlRequest, frame), peer, next(self.ticks), "GB")
-        self.last = self.lane.run(CreditControl(self.desk, asked))
+        self.last = self.lane.run(CreditControlUnit(self.policy, asked))
         answer = encode_message(0, 272, 4, 1, 1, encode_avp(263, message.session_id) + HEAD + self.last.body)
         return decode(CreditControlAnswer, answer)
 

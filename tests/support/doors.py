@@ -5,12 +5,12 @@ import json
 import socket
 
 from gateway.api.actions import ACTIONS
-from gateway.api.order_actions import Sims
-from gateway.api.session_actions import Sessions
-from gateway.api.sms_actions import Texts
+from gateway.api.order_actions import OrderActions
+from gateway.api.session_actions import SessionActions
+from gateway.api.sms_actions import SmsActions
 from gateway.api.trace_actions import TraceActions
-from gateway.runtime.drain import Draining
-from gateway.runtime.reload import Reloading
+from gateway.runtime.drain import Drain
+from gateway.runtime.reload import Reload
 
 
 class Door:
@@ -88,7 +88,7 @@ def unix_door(gateway):
 
 def every_action():
     """The names of all actions, those too that need the running gateway."""
-    kinds = (Texts, Sessions, Sims, TraceActions, Reloading, Draining)
+    kinds = (SmsActions, SessionActions, OrderActions, TraceActions, Reload, Drain)
     return {"status", *ACTIONS, *(name for kind in kinds for name in object.__new__(kind).actions())}
 
 

@@ -16,7 +16,7 @@ import asyncio
 import pytest
 
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import ABSENT, Access, Condition, Line
+from provisioning.hosts.interface import ABSENT, Access, Condition, HostLine
 from provisioning.keys import Keys
 
 SETTLED_SECONDS = 10
@@ -26,7 +26,7 @@ KI, OPC = bytes.fromhex("465b5ce8b199b49faa5f0a2ee238a6bc"), bytes.fromhex("cd63
 
 
 def line(number=1, *, ki=KI, opc=OPC):
-    return Line(f"894411{number:013}", f"23415{number:010}", "mobile-line", Keys(ki, opc))
+    return HostLine(f"894411{number:013}", f"23415{number:010}", "mobile-line", Keys(ki, opc))
 
 
 async def brought(host, wanted_line, wanted, call_id="call-1"):

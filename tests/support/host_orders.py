@@ -7,19 +7,19 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import select
 
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.settings import load
 from gateway.sims import order_executor as conducting
 from gateway.sims.accept_order import Asked
 from gateway.sims.bulk_import import ImportSim, Reader
-from gateway.sims.host_runtime import Desk
-from gateway.sims.line_effects import Terms
-from gateway.sims.order_executor import Conductor
+from gateway.sims.host_runtime import HostRuntime
+from gateway.sims.line_effects import LineTerms
+from gateway.sims.order_executor import OrderExecutor
 from gateway.sims.orders import from_row as order_of
 from gateway.sims.queries import history, show_order
 from gateway.store import tables
 from gateway.store.async_submit import submit
-from provisioning.orders import Kind, Request
+from provisioning.orders import Kind, OrderRequest
 from support.gateways import ROOT
 from support.session_play import blank_store
 
@@ -64,20 +64,20 @@ class Clock:
 class OrderRig:
     """A house with one host; `adapter` makes what speaks with it, anew for each conductor."""
 
-    def __init__(self, house, clock, adapter):
-        self.house, self.clock, self._adapter = house, clock, adapter
-        self.conductor = None
+    def __init__(self, context, clock, adapter):
+        self.context, self.clock, self._adapter = context, clock, adapter
+        self.executor = None
         self.alarms = []
 
     def start(self):
-        desk = Desk(self._adapter(), asyncio.Semaphore(8), 0.01, 5.0)
+        desk = HostRuntime(self._adapter(), asyncio.Semaphore(8), 0.01, 5.0)
 
         async def tell(_subscriber_id):
             return None
 
-        terms = Terms("test", self.house.books, {PLAN: "GBP"}, QUARANTINE, lambda *_: None, str)
-        self.conductor = Conductor(
-            self.house,
+        terms = LineTerms("test", self.context.books, {PLAN: "GBP"}, QUARANTINE, lambda *_: None, str)
+        self.executor = OrderExecutor(
+            self.context,
             {"lab": desk},
             terms,
             plans={PLAN: "lab"},
@@ -87,41 +87,41 @@ class OrderRig:
             enqueue=lambda _texts: None,
             alarm=lambda event, fields: self.alarms.append((event, fields)),
         )
-        self.conductor.start()
+        self.executor.start()
 
     async def stop(self):
-        if self.conductor is not None:
-            await self.conductor.stop()
-            self.conductor = None
+        if self.executor is not None:
+            await self.executor.stop()
+            self.executor = None
 
     async def take_in(self, *cards):
-        reader = Reader(self.house.sealer)
+        reader = Reader(self.context.sealer)
         for card in cards:
-            unit = ImportSim(reader.read(1, card.row), self.house.sealer, {}, "tester")
-            assert (await submit(self.house.lane, unit)).outcome == "created"
+            unit = ImportSim(reader.read(1, card.row), self.context.sealer, {}, "tester")
+            assert (await submit(self.context.lane, unit)).outcome == "created"
 
     async def place(self, kind, card, new=None, *, adopt=False):
         """Have an order accepted; gives its id."""
         request = {
-            "activate": Request(msisdn=card.msisdn, plan=PLAN, cause="wwf", adopt=adopt),
-            "suspend": Request(reason="lost"),
-            "resume": Request(reason="lost"),
-            "swap": Request(new_iccid=new.iccid if new else ""),
-        }.get(kind, Request())
+            "activate": OrderRequest(msisdn=card.msisdn, plan=PLAN, cause="wwf", adopt=adopt),
+            "suspend": OrderRequest(reason="lost"),
+            "resume": OrderRequest(reason="lost"),
+            "swap": OrderRequest(new_iccid=new.iccid if new else ""),
+        }.get(kind, OrderRequest())
         if kind == "retire":
             self.clock.now += QUARANTINE
-        taken = await self.conductor.accept("shop", None, Asked(Kind(kind), card.iccid, request, "alice"))
+        taken = await self.executor.accept("shop", None, Asked(Kind(kind), card.iccid, request, "alice"))
         return taken.order_id
 
     async def ended(self, order_id, crashed=None):
         """Let time pass until an order is at its end; `crashed`: an event that has the gateway begin anew."""
         async with asyncio.timeout(PATIENCE):
-            while (order := self.order(order_id)).open or self.conductor.running:
+            while (order := self.order(order_id)).open or self.executor.running:
                 if crashed is not None and crashed.is_set():
                     crashed.clear()
                     await self.stop()
                     self.start()
-                if not self.conductor.running:
+                if not self.executor.running:
                     self.clock.now = max(self.clock.now, order.due_at)
                 await asyncio.sleep(0.004)
         return self.order(order_id)
@@ -139,17 +139,17 @@ class OrderRig:
         return card, new
 
     def order(self, order_id):
-        with self.house.reading() as connection:
+        with self.context.reading() as connection:
             return order_of(
                 tuple(connection.execute(select(tables.orders).where(tables.orders.c.id == order_id)).one())
             )
 
     def shown(self, order_id):
-        with self.house.reading() as connection:
+        with self.context.reading() as connection:
             return show_order(connection, order_id)
 
     def history(self, card):
-        with self.house.reading() as connection:
+        with self.context.reading() as connection:
             return history(connection, card.iccid)
 
 
@@ -173,11 +173,11 @@ causes: {ROOT}/config/causes.yaml
     def deliver(jobs):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
-    house = await asyncio.to_thread(House, load(path, {}), deliver=deliver, clock=clock)
-    rig = OrderRig(house, clock, adapter)
+    context = await asyncio.to_thread(GatewayContext, load(path, {}), deliver=deliver, clock=clock)
+    rig = OrderRig(context, clock, adapter)
     try:
         rig.start()
         yield rig
     finally:
         await rig.stop()
-        await asyncio.to_thread(house.close)
+        await asyncio.to_thread(context.close)

@@ -9,7 +9,7 @@ import threading
 from functools import partial
 
 from gateway.charging import request as charging_request
-from gateway.charging.credit_control import CreditControl
+from gateway.charging.credit_control import CreditControlUnit
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import CreditControlRequest
@@ -23,7 +23,7 @@ def say(text):
     os.write(2, f"{text}\n".encode())
 
 
-class Heard(CreditControl):
+class Heard(CreditControlUnit):
     """A charging request that says when it is decided."""
 
     def decide(self, batch):
@@ -59,7 +59,7 @@ def main(url, rounds):
 
             for session in range(SESSIONS):
                 asked = read(f"pgw;{session}", number, next(place.ticks))
-                place.lane.post(Heard(place.desk, asked), partial(answered, asked, left))
+                place.lane.post(Heard(place.policy, asked), partial(answered, asked, left))
             for _ in range(SESSIONS):
                 assert left.acquire(timeout=20)
         say(f"END {place.lane.counters.batches}")

@@ -11,8 +11,8 @@ from gateway.charity.policies import recompute
 from gateway.ledger.accounts import ensure, gifts_account
 from gateway.ledger.check import check
 from gateway.messaging.mo_delivery import TakeArrival
-from gateway.messaging.mt_status import Answer, Leg, NoteAnswers, NoteReceipts, Receipt, TakeForSending
-from gateway.messaging.policy import Office
+from gateway.messaging.mt_status import Dispatch, NoteAnswers, NoteReceipts, Receipt, SubmitOutcome, TakeForSending
+from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.queries import show
 from gateway.messaging.smpp_mapping import arrival, count_parts
 from gateway.messaging.sms_expiry import ExpireTexts
@@ -40,8 +40,8 @@ class TextPlace(ChargingPlace):
         with self.writer.begin() as connection:
             self.accounts.update(ensure(connection, [*self.accounts, *map(gifts_account, CAUSES)]))
         book = load(ROOT / "config" / "gateway.yaml").keywords[CODE]
-        self.office = Office(
-            desk=self.desk,
+        self.messaging_policy = MessagingPolicy(
+            charging=self.policy,
             source="/tpo/test",
             pseudonym=lambda number: f"p{number[-4:]}",
             operator="Test operator",
@@ -61,16 +61,16 @@ class TextPlace(ChargingPlace):
         return Draft(source, destination, body, count_parts(body, Alphabet.GSM7), valid_until, **more)
 
     def accept(self, *drafts, client="shop"):
-        return self.lane.run(AcceptTexts(client, list(drafts), self.office))
+        return self.lane.run(AcceptTexts(client, list(drafts), self.messaging_policy))
 
     def take(self, text_id, *parts):
         """Take parts for sending; gives those that may go out."""
-        legs = [Leg(text_id, part, LINK) for part in parts or (0,)]
-        return [leg.part for leg in self.lane.run(TakeForSending(self.office, legs))]
+        dispatches = [Dispatch(text_id, part, LINK) for part in parts or (0,)]
+        return [dispatch.part for dispatch in self.lane.run(TakeForSending(self.messaging_policy, dispatches))]
 
     def answer(self, text_id, step=Step.ACCEPTED, message_id="", part=0, error=""):
         kept = stored_id(message_id) if message_id else ""
-        self.lane.run(NoteAnswers(self.office, [Answer(text_id, part, LINK, step, kept, error)]))
+        self.lane.run(NoteAnswers(self.messaging_policy, [SubmitOutcome(text_id, part, LINK, step, kept, error)]))
 
     def receipt(
         self, message_id, step=Step.DELIVERED, destination=FRIEND, link=LINK, form=IdForm.AUTO, reference=None, **more
@@ -78,11 +78,11 @@ class TextPlace(ChargingPlace):
         """Note a receipt; gives how many parts it moved."""
         forms = tuple(id_forms(message_id, form)) if message_id else ()
         return self.lane.run(
-            NoteReceipts(self.office, [Receipt(link, forms, step, "", destination, reference, **more)])
+            NoteReceipts(self.messaging_policy, [Receipt(link, forms, step, "", destination, reference, **more)])
         )
 
     def expire(self, *ids):
-        return self.lane.run(ExpireTexts(self.office, ids))
+        return self.lane.run(ExpireTexts(self.messaging_policy, ids))
 
     def pass_by(self, seconds):
         """Let time pass."""
@@ -95,7 +95,7 @@ class TextPlace(ChargingPlace):
         message = DeliverSm(source_addr=source, destination_addr=CODE, short_message=said, **coded, **fields)
         now = next(self.ticks)
         came = arrival(link, centre, message, Alphabet.GSM7, came_at=now, bound_at=bound_at, drops=drops)
-        return self.lane.run(TakeArrival(self.office, msgspec.structs.replace(came, unanswered=unanswered)))
+        return self.lane.run(TakeArrival(self.messaging_policy, msgspec.structs.replace(came, unanswered=unanswered)))
 
     def says(self, words, source=MSISDN, **options):
         """A text from a handset; gives the words of the one answer, or None."""

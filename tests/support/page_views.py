@@ -4,9 +4,9 @@ import math
 
 import msgspec
 
-from gateway.status_page.alarms import Trouble
+from gateway.status_page.alarms import RecentAlarm
 from gateway.status_page.sampling import Sample
-from gateway.status_page.view import CauseSum, Doubtful, Given, HostReach, Line, Order, Queue, Stored, Tone, View
+from gateway.status_page.view import CauseSum, Doubtful, Given, HostReach, Order, Queue, Stored, Tone, View, ViewLine
 
 NOW = 1_795_478_400_000_000
 AT = "2026-11-24T00:00:00Z"
@@ -28,7 +28,7 @@ PEER_FIGURES = (
 
 def line(name, state, tone, figures=LINK_FIGURES, **changes):
     fields = {"since": AT, "age": 93_784.0, "address": "192.0.2.17:2775", "remark": "TRX to smsc.host"} | changes
-    return Line(name, state, tone, figures=figures, **fields)
+    return ViewLine(name, state, tone, figures=figures, **fields)
 
 
 def samples(count=120):
@@ -91,11 +91,11 @@ def full(**changes):
                 ],
             ),
         ),
-        troubles=[
-            Trouble(
+        recent_alarms=[
+            RecentAlarm(
                 "order.failed", 1, NOW - 60_000_000, "order: 10********13, kind: swap, detail: no answer within 60 s"
             ),
-            Trouble(
+            RecentAlarm(
                 "smpp.link.down", 14, NOW - 90_000_000, "name: host-north, reason: the connection was lost, doubtful: 2"
             ),
         ],

@@ -64,7 +64,7 @@ class Inquirer:
         self.place, self.centres, self.ahead, self.events = place, centres, 0, []
         self.limits = limits or Limits(window=20, reconnect_first=0.05)
         self.exchange = Exchange(
-            place.office,
+            place.messaging_policy,
             place.lane,
             [self._route(f"smsc-{n}", smsc, query_after, options) for n, smsc in enumerate(centres, 1)],
             read=read or self.read,
@@ -101,7 +101,7 @@ class Inquirer:
 
     async def settled(self):
         """Wait until nothing is asked or on its way to the store."""
-        await self.until(lambda: not (self.exchange._inquiry._out or self.exchange._inquiry._waiting))
+        await self.until(lambda: not (self.exchange._query_scheduler._out or self.exchange._query_scheduler._waiting))
 
     async def becomes(self, text_id, state):
         """Wait until the store has a text in this state, all its parts answered; gives the text."""

@@ -15,10 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from gateway.charging import request as charging_request
-from gateway.charging.credit_control import CreditControl
+from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.session import _State
 from gateway.charging.session_expiry import ExpireSession, overdue
-from gateway.charging.tariff import Terms
+from gateway.charging.tariff import QuotaTerms
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.rating.prices import price
@@ -98,7 +98,7 @@ class Play:
             self.begins = next(self.place.ticks)
             self.place.close()
         # Milliseconds pass between requests here: whether they could have been used is not what these plays are about.
-        terms = Terms(slice_octets=10_000_000, tolerance=1000)
+        terms = QuotaTerms(slice_octets=10_000_000, tolerance=1000)
         self.place = ChargingPlace(self.url, terms=terms)
         self.place.ticks = itertools.count(self.begins, 1000)
         self.place.lane.start()
@@ -172,7 +172,7 @@ class Play:
             read = charging_request.read(
                 decode(CreditControlRequest, frame), "pgw.host.example", next(self.place.ticks), "GB"
             )
-            self.place.lane.post(CreditControl(self.place.desk, read), done)
+            self.place.lane.post(CreditControlUnit(self.place.policy, read), done)
         gate.open.set()
         for _ in messages:
             assert left.acquire(timeout=10)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 
-from support.sms_gateway import Centre, TextDesk
+from support.sms_gateway import Centre, SmsGateway
 
 PATIENCE = 30
 KI, OPC = "465b5ce8b199b49faa5f0a2ee238a6bc", "cd63cb71954a9f4e48a5994e37a02baf"
@@ -28,7 +28,7 @@ def phone(number):
     return f"4477009{number:05d}"
 
 
-class SimDesk(TextDesk):
+class SimGateway(SmsGateway):
     """A gateway that knows these hosts; `hosts` are rows of provisioning.hosts."""
 
     def __init__(self, folder, *ports, hosts, provisioning="swap_notice: 1s", **options):
@@ -78,7 +78,10 @@ class SimDesk(TextDesk):
 @asynccontextmanager
 async def sim_desk(folder, *, hosts, links=True, **options):
     """A gateway with hosts, bound to a message centre."""
-    async with Centre() as centre, SimDesk(folder, *([centre.port] if links else []), hosts=hosts, **options) as desk:
+    async with (
+        Centre() as centre,
+        SimGateway(folder, *([centre.port] if links else []), hosts=hosts, **options) as desk,
+    ):
         if links:
             await centre.bound()
         yield desk, centre

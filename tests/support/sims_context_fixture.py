@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 import aiohttp
 from yarl import URL
 
-from gateway.api.order_actions import Sims
+from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
-from gateway.api.sms_actions import Texts
-from gateway.api.subscriber_routes import LISTENER, Customers
-from gateway.context import House, office
+from gateway.api.sms_actions import SmsActions
+from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
+from gateway.context import GatewayContext, messaging_policy
 from gateway.metrics.registry import Metrics
-from gateway.runtime.factories import Listening, alphabet_of, make_conductor, make_exchange
+from gateway.runtime.factories import Listening, alphabet_of, make_exchange, make_order_executor
 from gateway.settings import load
 from support.gateways import ROOT, free_port
 
@@ -58,8 +58,8 @@ causes: {ROOT}/config/causes.yaml
 class SimHouse:
     """What a test asks: actions as commands do, and HTTP as customers' systems do."""
 
-    def __init__(self, house, conductor, port, clients):
-        self.house, self.conductor = house, conductor
+    def __init__(self, context, executor, port, clients):
+        self.context, self.executor = context, executor
         self._port, (self._http, self._unix) = port, clients
 
     async def act(self, action, **params):
@@ -96,7 +96,7 @@ class SimHouse:
 
 
 @asynccontextmanager
-async def sim_house(folder, host_url, *, options="", callback=False):
+async def sims_context(folder, host_url, *, options="", callback=False):
     """Open it all; plans payg-gb and bundle-gb are the host's at `host_url`, named lab."""
     port, loop = free_port(), asyncio.get_running_loop()
     ours = f", callback: http://127.0.0.1:{port}" if callback else ""
@@ -106,21 +106,21 @@ async def sim_house(folder, host_url, *, options="", callback=False):
     def deliver(jobs):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
-    house = await asyncio.to_thread(House, settings, deliver=deliver)
+    context = await asyncio.to_thread(GatewayContext, settings, deliver=deliver)
     alarms = []
     metrics = Metrics()
     listening = Listening(
         metrics.observe, metrics.observe_session_request, lambda *told: alarms.append(told), lambda _: None
     )
-    exchange = make_exchange(house, office(house, alphabet_of([])), [], listening)
-    conductor = make_conductor(house, exchange, None, listening)
-    sims = Sims(house, conductor)
+    exchange = make_exchange(context, messaging_policy(context, alphabet_of([])), [], listening)
+    executor = make_order_executor(context, exchange, None, listening)
+    sims = OrderActions(context, executor)
     server = Server(
-        house,
+        context,
         metrics,
-        Texts(house, exchange),
+        SmsActions(context, exchange),
         actions=sims.actions(),
-        routes=Customers(house, sims, conductor).routes(),
+        routes=SubscriberRoutes(context, sims, executor).routes(),
         open_paths=(LISTENER,),
         live=dict,
         ready=dict,
@@ -128,16 +128,16 @@ async def sim_house(folder, host_url, *, options="", callback=False):
         alarm=lambda *told: alarms.append(told),
     )
     await exchange.start()
-    conductor.start()
+    executor.start()
     await server.start()
     unix = aiohttp.UnixConnector(str(settings.api.socket))
     try:
         async with aiohttp.ClientSession() as http, aiohttp.ClientSession(connector=unix) as socket:
-            place = SimHouse(house, conductor, port, (http, socket))
+            place = SimHouse(context, executor, port, (http, socket))
             place.alarms = alarms
             yield place
     finally:
-        await conductor.stop()
+        await executor.stop()
         await server.stop()
         await exchange.stop(1.0)
-        await asyncio.to_thread(house.close)
+        await asyncio.to_thread(context.close)

@@ -14,12 +14,12 @@ from gateway.privacy.sealing import Sealer
 from gateway.sims.accept_order import AcceptOrder, Asked
 from gateway.sims.bulk_import import ImportSim, Reader
 from gateway.sims.cards import from_row as sim_of
-from gateway.sims.line_effects import EFFECTS, Terms
+from gateway.sims.line_effects import EFFECTS, LineTerms
 from gateway.sims.order_steps import BeginStep, EndStep, RefuseStep
 from gateway.sims.orders import from_row as order_of
 from gateway.store import tables
-from provisioning.hosts.interface import Access, Condition, Reading
-from provisioning.orders import HostStep, Kind, Mark, OrderRefused, Request, next_move
+from provisioning.hosts.interface import Access, Condition, HostReading
+from provisioning.orders import HostStep, Kind, Mark, OrderRefused, OrderRequest, next_move
 from support.charging_fixture import PLANS, ChargingPlace
 from support.session_play import Gate
 
@@ -54,7 +54,7 @@ class SimPlace(ChargingPlace):
         super().__init__(url, **options)
         self.sealer = Sealer(b"a key of the tests, long enough for anything")
         self.sent = []
-        self.terms = Terms(
+        self.terms = LineTerms(
             source="test",
             books=self.books,
             currencies={name: plan.currency for name, plan in PLANS.items()},
@@ -89,7 +89,7 @@ class SimPlace(ChargingPlace):
 
     def wish(self, kind, iccid, key=None, client="shop", **request):
         """The unit of a wish."""
-        asked = Asked(Kind(kind), iccid, Request(**request), "tester")
+        asked = Asked(Kind(kind), iccid, OrderRequest(**request), "tester")
         return AcceptOrder(client, key, asked, HOSTS, QUARANTINE, self.digests)
 
     def accept(self, kind, iccid, **options):
@@ -121,7 +121,7 @@ class SimPlace(ChargingPlace):
         if isinstance(move.step, HostStep):
             self.begin(order_id, move)
             access = BEFORE[move.step.name] if move.undo else move.step.wanted.access
-            reading = Reading(Condition(access))
+            reading = HostReading(Condition(access))
             self.lane.run(EndStep(order_id, move, reading))
         else:
             effect = self.lane.run(self.house_step(order_id, move))

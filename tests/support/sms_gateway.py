@@ -30,7 +30,7 @@ def links(*ports, **options):
     return "smpp:\n  links:" + "".join(rows)
 
 
-class TextDesk(Gateway):
+class SmsGateway(Gateway):
     """A gateway with texts; what waits for it runs beside the loop."""
 
     def __init__(self, folder, *ports, messaging="", answers_per_hour=100, **options):
@@ -183,7 +183,7 @@ class Centre:
 @asynccontextmanager
 async def desk_and_centre(folder, *, centre=None, enrol=(), wait=True, **options):
     """A centre and a gateway that is bound to it."""
-    async with Centre(**(centre or {})) as smsc, TextDesk(folder, smsc.port, **options) as desk:
+    async with Centre(**(centre or {})) as smsc, SmsGateway(folder, smsc.port, **options) as desk:
         if wait:
             await smsc.bound()
         if enrol:

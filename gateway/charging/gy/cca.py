@@ -2,9 +2,9 @@
 
 import msgspec
 
-from gateway.charging.decide import Decision, Result
+from gateway.charging.decide import Decision, ItemResult
 from gateway.charging.request import DATA, INITIAL, SMS, VOICE, ChargingRequest
-from gateway.charging.tariff import Terms
+from gateway.charging.tariff import QuotaTerms
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.errors import ResultCode
 from protocols.diameter.generated import encode
@@ -32,7 +32,7 @@ class _Offer(msgspec.Struct):
     final_unit_indication: FinalUnitIndication | None = None
 
 
-def body(decision: Decision, request: ChargingRequest, terms: Terms) -> bytes:
+def body(decision: Decision, request: ChargingRequest, terms: QuotaTerms) -> bytes:
     """Encode everything of the answer but Session-Id, Origin-Host, Origin-Realm and Proxy-Info."""
     offer = _Offer()
     services = []
@@ -61,7 +61,7 @@ def body(decision: Decision, request: ChargingRequest, terms: Terms) -> bytes:
     )
 
 
-def _mscc(result: Result, service: str, terms: Terms) -> MultipleServicesCreditControl:
+def _mscc(result: ItemResult, service: str, terms: QuotaTerms) -> MultipleServicesCreditControl:
     quota = result.quota
     offer = _offer(result, service, terms)
     left = quota.units * terms.threshold // 100 if quota is not None and not quota.final else 0
@@ -78,7 +78,7 @@ def _mscc(result: Result, service: str, terms: Terms) -> MultipleServicesCreditC
     )
 
 
-def _offer(result: Result, service: str, terms: Terms) -> _Offer:
+def _offer(result: ItemResult, service: str, terms: QuotaTerms) -> _Offer:
     quota = result.quota
     if quota is None:
         return _Offer()

@@ -17,7 +17,7 @@ from gateway.store.lane import Lane
 from protocols.diameter.node_events import PeerUp
 
 
-class Restarts:
+class PeerRestarts:
     """Closes, page by page, what restarted peers have lost.
 
     A value is remembered as long as this process lives: what is not noticed, because we restarted as well, is left to Tcc. A
@@ -48,11 +48,11 @@ class Restarts:
         self._states: dict[str, int] = {}
         self._background = background or Background()
 
-    def adopt(self, relays: frozenset[str]) -> None:
+    def apply_settings(self, relays: frozenset[str]) -> None:
         """Take these peers for relays from now on."""
         self._relays = relays
 
-    def note(self, event: object) -> None:
+    def record(self, event: object) -> None:
         """Hear an event of the node; if a peer came up after a restart, begin to close what it lost."""
         if not isinstance(event, PeerUp) or not event.origin_state_id or event.identity in self._relays:
             return

@@ -43,14 +43,14 @@ TOLERANT = Profile(STANDARD.grouped, lenient=True)
 """An AVP that we do not know takes nothing away from what an answer says."""
 
 
-class Demand(StrEnum):
+class SessionCommand(StrEnum):
     """What is asked: that the session is reported now, or that it ends."""
 
     REAUTHORISE = "RAR"
     ABORT = "ASR"
 
 
-class Fate(StrEnum):
+class CommandResult(StrEnum):
     """What became of a request: the client will do it, will not, does not have the session, or was not reached."""
 
     ACCEPTED = "accepted"
@@ -59,15 +59,15 @@ class Fate(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-EVENTS: dict[tuple[Demand, Fate], str] = {
-    (Demand.REAUTHORISE, Fate.ACCEPTED): "charging.session.reauthorised",
-    (Demand.ABORT, Fate.ACCEPTED): "charging.session.aborted",
-    (Demand.REAUTHORISE, Fate.REFUSED): "charging.client.refused",
-    (Demand.ABORT, Fate.REFUSED): "charging.client.refused",
-    (Demand.REAUTHORISE, Fate.UNKNOWN): "charging.session.lost",
-    (Demand.ABORT, Fate.UNKNOWN): "charging.session.lost",
-    (Demand.REAUTHORISE, Fate.UNREACHABLE): "charging.client.unreachable",
-    (Demand.ABORT, Fate.UNREACHABLE): "charging.client.unreachable",
+EVENTS: dict[tuple[SessionCommand, CommandResult], str] = {
+    (SessionCommand.REAUTHORISE, CommandResult.ACCEPTED): "charging.session.reauthorised",
+    (SessionCommand.ABORT, CommandResult.ACCEPTED): "charging.session.aborted",
+    (SessionCommand.REAUTHORISE, CommandResult.REFUSED): "charging.client.refused",
+    (SessionCommand.ABORT, CommandResult.REFUSED): "charging.client.refused",
+    (SessionCommand.REAUTHORISE, CommandResult.UNKNOWN): "charging.session.lost",
+    (SessionCommand.ABORT, CommandResult.UNKNOWN): "charging.session.lost",
+    (SessionCommand.REAUTHORISE, CommandResult.UNREACHABLE): "charging.client.unreachable",
+    (SessionCommand.ABORT, CommandResult.UNREACHABLE): "charging.client.unreachable",
 }
 """The log event of each outcome."""
 
@@ -85,14 +85,14 @@ class Reply(msgspec.Struct, frozen=True):
     """What became of one request. `sent` is False where there was nobody to send it to; `closed`: we closed the session."""
 
     session_id: str
-    fate: Fate
+    fate: CommandResult
     result_code: int | None = None
     detail: str = ""
     sent: bool = True
     closed: bool = False
 
 
-class Outcome(msgspec.Struct):
+class CommandOutcome(msgspec.Struct):
     """What became of the requests for a subscriber's sessions: how many were sent, and how they were answered.
 
     `refused` counts the sessions that the clients did not have, too; `closed` those of them that we closed therefore.
@@ -107,13 +107,13 @@ class Outcome(msgspec.Struct):
     def add(self, reply: Reply) -> None:
         """Count one request."""
         self.sent += reply.sent
-        self.accepted += reply.fate is Fate.ACCEPTED
-        self.refused += reply.fate in (Fate.REFUSED, Fate.UNKNOWN)
-        self.unreachable += reply.fate is Fate.UNREACHABLE
+        self.accepted += reply.fate is CommandResult.ACCEPTED
+        self.refused += reply.fate in (CommandResult.REFUSED, CommandResult.UNKNOWN)
+        self.unreachable += reply.fate is CommandResult.UNREACHABLE
         self.closed += reply.closed
 
 
-class Clients:
+class SessionRequests:
     """The clients of the open sessions, as far as this gateway's node can reach them.
 
     Args:
@@ -143,19 +143,19 @@ class Clients:
         self._limits = limits
         self._room = asyncio.Semaphore(limits.concurrency)
 
-    def adopt(self, realms: Mapping[str, str]) -> None:
+    def apply_settings(self, realms: Mapping[str, str]) -> None:
         """Know other peers from now on."""
         self._realms = realms
 
-    async def reauthorise(self, subscriber_id: int) -> Outcome:
+    async def reauthorise(self, subscriber_id: int) -> CommandOutcome:
         """Have every open session of a subscriber report and ask for quota anew: it is decided by what holds now."""
-        return await self._all(Demand.REAUTHORISE, subscriber_id)
+        return await self._all(SessionCommand.REAUTHORISE, subscriber_id)
 
-    async def abort(self, subscriber_id: int) -> Outcome:
+    async def abort(self, subscriber_id: int) -> CommandOutcome:
         """Have every open session of a subscriber end; those that their clients do not have are closed here at once."""
-        return await self._all(Demand.ABORT, subscriber_id)
+        return await self._all(SessionCommand.ABORT, subscriber_id)
 
-    async def end(self, subscriber_id: int) -> Outcome:
+    async def end(self, subscriber_id: int) -> CommandOutcome:
         """Abort, wait a while for the last reports, and close here what stays silent: its late report is charged all the same.
 
         StoreError where a session cannot be closed.
@@ -173,19 +173,19 @@ class Clients:
         self._alarm("charging.session.silent", {"closed": str(outcome.closed)})
         return outcome
 
-    async def ask(self, demand: Demand, session: Session) -> Reply:
+    async def ask(self, demand: SessionCommand, session: Session) -> Reply:
         """Ask the client of one session. StoreError only if the session has to be closed here and cannot be."""
         async with self._room:
             asked_at = self._clock()
             reply = await self._send(demand, session)
-        if reply.fate is Fate.UNKNOWN:
+        if reply.fate is CommandResult.UNKNOWN:
             closed = await submit(self._lane, CloseLost(session.session_id, asked_at))
             reply = msgspec.structs.replace(reply, closed=closed)
         self._tell(demand, session, reply)
         return reply
 
-    async def _all(self, demand: Demand, subscriber_id: int) -> Outcome:
-        outcome, after = Outcome(), 0
+    async def _all(self, demand: SessionCommand, subscriber_id: int) -> CommandOutcome:
+        outcome, after = CommandOutcome(), 0
         while True:
             page = await self._open_of(subscriber_id, after)
             for reply in await asyncio.gather(*(self._ask_or_leave(demand, session) for session in page)):
@@ -200,14 +200,14 @@ class Clients:
         )
         return found
 
-    async def _ask_or_leave(self, demand: Demand, session: Session) -> Reply:
+    async def _ask_or_leave(self, demand: SessionCommand, session: Session) -> Reply:
         """Ask; a lost session that cannot be closed for the store's sake is left to Tcc."""
         try:
             return await self.ask(demand, session)
         except StoreError as error:
-            return Reply(session.session_id, Fate.UNKNOWN, detail=error.code)
+            return Reply(session.session_id, CommandResult.UNKNOWN, detail=error.code)
 
-    async def _send(self, demand: Demand, session: Session) -> Reply:
+    async def _send(self, demand: SessionCommand, session: Session) -> Reply:
         message = self._message(demand, session)
         by_relay = fold(session.origin_host) != fold(session.peer)
         try:
@@ -222,13 +222,13 @@ class Clients:
         except ProtocolError as error:
             return Reply(
                 session.session_id,
-                Fate.UNREACHABLE,
+                CommandResult.UNREACHABLE,
                 detail=str(error),
                 sent=isinstance(error, RequestError) and error.sent,
             )
         return _reply(demand, session, answer)
 
-    def _message(self, demand: Demand, session: Session) -> Command:
+    def _message(self, demand: SessionCommand, session: Session) -> Command:
         fields: dict[str, Any] = {
             "session_id": session.session_id.encode("latin-1"),
             "origin_host": self._identity.origin_host,
@@ -237,11 +237,11 @@ class Clients:
             "destination_host": session.origin_host,
             "auth_application_id": APPLICATION,
         }
-        if demand is Demand.ABORT:
+        if demand is SessionCommand.ABORT:
             return AbortSessionRequest(**fields)
         return ReAuthRequest(**fields, re_auth_request_type=AUTHORIZE_ONLY)
 
-    def _tell(self, demand: Demand, session: Session, reply: Reply) -> None:
+    def _tell(self, demand: SessionCommand, session: Session, reply: Reply) -> None:
         self._observe(demand.value, _label(reply))
         fields = {"peer": session.peer, "session_id": session.session_id, "request": demand.value}
         if reply.result_code is not None:
@@ -251,23 +251,23 @@ class Clients:
         self._alarm(EVENTS[demand, reply.fate], fields)
 
 
-def _reply(demand: Demand, session: Session, answer: Answer) -> Reply:
+def _reply(demand: SessionCommand, session: Session, answer: Answer) -> Reply:
     """Read an answer. Only the session's own client can say that it does not have it; a relay says whom it cannot reach."""
     header, frame = answer
     kinds: dict[bool, type[ReAuthAnswer | AbortSessionAnswer | ErrorAnswer]] = {
-        False: AbortSessionAnswer if demand is Demand.ABORT else ReAuthAnswer,
+        False: AbortSessionAnswer if demand is SessionCommand.ABORT else ReAuthAnswer,
         True: ErrorAnswer,
     }
     try:
         found = decode(kinds[header.error], frame, profile=TOLERANT)
     except DiameterError as error:
-        return Reply(session.session_id, Fate.REFUSED, detail=f"the answer cannot be read: {error.message}")
+        return Reply(session.session_id, CommandResult.REFUSED, detail=f"the answer cannot be read: {error.message}")
     code, detail = found.result_code, found.error_message or ""
-    fate = Fate.ACCEPTED if code // 1000 == 2 else Fate.REFUSED
+    fate = CommandResult.ACCEPTED if code // 1000 == 2 else CommandResult.REFUSED
     if code == ResultCode.DIAMETER_UNABLE_TO_DELIVER:
-        fate = Fate.UNREACHABLE
+        fate = CommandResult.UNREACHABLE
     elif code == ResultCode.DIAMETER_UNKNOWN_SESSION_ID and fold(found.origin_host) == fold(session.origin_host):
-        fate = Fate.UNKNOWN
+        fate = CommandResult.UNKNOWN
     return Reply(session.session_id, fate, code, detail)
 
 

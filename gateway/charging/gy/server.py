@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from gateway.charging import request as charging_request
-from gateway.charging.credit_control import Answer, CreditControl, Desk
+from gateway.charging.credit_control import ChargingPolicy, CreditControlResult, CreditControlUnit
 from gateway.charging.gy.cca import SESSION_ID
 from gateway.charging.request import EVENT, INITIAL, Traffic
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreError, UnitPoisoned
@@ -31,12 +31,12 @@ class Observed(msgspec.Struct, frozen=True, gc=False):
     seconds: float
 
 
-class ChargingDesk:
+class CreditControlServer:
     """The Diameter Credit-Control application of the gateway's node."""
 
     def __init__(
         self,
-        desk: Desk,
+        policy: ChargingPolicy,
         lane: Lane,
         *,
         origin_host: str,
@@ -49,23 +49,23 @@ class ChargingDesk:
         profiles: Mapping[str, Profile],
     ) -> None:
         """Take the lane, who we are on the network, and the seconds after which a waiting request is shed."""
-        self._desk, self._lane, self._deadline = desk, lane, deadline
+        self._policy, self._lane, self._deadline = policy, lane, deadline
         self._clock, self._monotonic, self._observe, self._alarm = clock, monotonic, observe, alarm
         self._profiles = profiles
         self.draining = False
         """New sessions and one-time events are refused as 3004: their clients turn to another gateway (RFC 6733 §7.1.3)."""
         self._origin = encode_avp(ORIGIN_HOST, origin_host.encode()) + encode_avp(ORIGIN_REALM, origin_realm.encode())
 
-    def adopt(self, desk: Desk, *, deadline: float, profiles: Mapping[str, Profile]) -> None:
+    def apply_settings(self, policy: ChargingPolicy, *, deadline: float, profiles: Mapping[str, Profile]) -> None:
         """Decide by another desk from the next request on; what is in the lane already goes by the old one."""
-        self._desk, self._deadline, self._profiles = desk, deadline, profiles
+        self._policy, self._deadline, self._profiles = policy, deadline, profiles
 
     def handle(self, request: Request) -> None:
         """Take a Credit-Control-Request: read it, queue it; it is answered once its effects are on disk."""
         started = self._monotonic()
         try:
             ccr = decode(CreditControlRequest, request.frame, profile=self._profiles.get(request.peer, STANDARD))
-            asked = charging_request.read(ccr, request.peer, self._clock(), self._desk.tariff.country)
+            asked = charging_request.read(ccr, request.peer, self._clock(), self._policy.tariff.country)
         except DiameterError as error:
             self._refuse(request, error, started)
             return
@@ -76,7 +76,7 @@ class ChargingDesk:
             return
         done = partial(self._done, request, ccr.session_id, asked.request_type, started)
         try:
-            self._lane.post(CreditControl(self._desk, asked), done, not_after=started + self._deadline)
+            self._lane.post(CreditControlUnit(self._policy, asked), done, not_after=started + self._deadline)
         except (LaneOverloaded, LaneClosed) as error:
             self._busy(request, error, started)
 
@@ -86,7 +86,7 @@ class ChargingDesk:
         session_id: bytes,
         request_type: int,
         started: float,
-        answer: Answer | None,
+        answer: CreditControlResult | None,
         error: StoreError | None,
     ) -> None:
         if answer is None:

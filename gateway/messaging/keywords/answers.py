@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Final
 
 from gateway.messaging.keywords.amounts import Money, write_amount
-from gateway.messaging.keywords.catalogue import STAND_INS, Answer, KeywordBook
+from gateway.messaging.keywords.catalogue import STAND_INS, KeywordAnswer, KeywordBook
 
 GSM: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà" + string.digits + string.ascii_letters
@@ -30,7 +30,7 @@ _TWINS: Final = str.maketrans(
 """Quotation marks, dashes, spaces and ligatures that word processors put in."""
 
 
-def render(book: KeywordBook, language: str, answer: Answer, **values: str | Money) -> str:
+def render(book: KeywordBook, language: str, answer: KeywordAnswer, **values: str | Money) -> str:
     """Return the answer's text; a language that the book doesn't have is answered in the book's own.
 
     `values` fill the placeholders (PLACEHOLDERS says which there are); short_code is filled in here. Values that the

@@ -25,7 +25,7 @@ class Service(StrEnum):
     HELP = "help"
 
 
-class Answer(StrEnum):
+class KeywordAnswer(StrEnum):
     """What may be answered; each has one template in each language."""
 
     ASK = "ask"
@@ -63,33 +63,33 @@ EVERYWHERE: Final = ("operator", "short_code")
 
 PLACEHOLDERS: Final = {
     # A question about money names the price and the charity, and so does the thank-you.
-    Answer.ASK: Placeholders(("amount", "cause"), ("minutes",)),
-    Answer.GIVEN: Placeholders(("amount", "cause"), ("balance",)),
-    Answer.NOTHING_ASKED: Placeholders(),
-    Answer.DROPPED: Placeholders((), ("amount", "cause")),
-    Answer.TOO_POOR: Placeholders((), ("amount", "cause", "balance")),
-    Answer.CAUSES: Placeholders(("causes",)),
-    Answer.CHOSEN: Placeholders(("cause",)),
-    Answer.CLOSED: Placeholders((), ("cause", "causes")),
-    Answer.BALANCE: Placeholders(("balance",)),
-    Answer.TENTH: Placeholders(("given",)),
-    Answer.STOPPED: Placeholders(),
-    Answer.STARTED: Placeholders(),
-    Answer.HELP: Placeholders(),
-    Answer.WHICH_CAUSE: Placeholders(("causes",)),
-    Answer.HOW_MUCH: Placeholders((), ("minimum", "maximum")),
-    Answer.OUT_OF_BOUNDS: Placeholders(("minimum", "maximum")),
-    Answer.OTHER_CURRENCY: Placeholders(("currency",)),
-    Answer.UNKNOWN: Placeholders(),
-    Answer.STRANGER: Placeholders(),
-    Answer.SUSPENDED: Placeholders(),
-    Answer.LATER: Placeholders(),
+    KeywordAnswer.ASK: Placeholders(("amount", "cause"), ("minutes",)),
+    KeywordAnswer.GIVEN: Placeholders(("amount", "cause"), ("balance",)),
+    KeywordAnswer.NOTHING_ASKED: Placeholders(),
+    KeywordAnswer.DROPPED: Placeholders((), ("amount", "cause")),
+    KeywordAnswer.TOO_POOR: Placeholders((), ("amount", "cause", "balance")),
+    KeywordAnswer.CAUSES: Placeholders(("causes",)),
+    KeywordAnswer.CHOSEN: Placeholders(("cause",)),
+    KeywordAnswer.CLOSED: Placeholders((), ("cause", "causes")),
+    KeywordAnswer.BALANCE: Placeholders(("balance",)),
+    KeywordAnswer.TENTH: Placeholders(("given",)),
+    KeywordAnswer.STOPPED: Placeholders(),
+    KeywordAnswer.STARTED: Placeholders(),
+    KeywordAnswer.HELP: Placeholders(),
+    KeywordAnswer.WHICH_CAUSE: Placeholders(("causes",)),
+    KeywordAnswer.HOW_MUCH: Placeholders((), ("minimum", "maximum")),
+    KeywordAnswer.OUT_OF_BOUNDS: Placeholders(("minimum", "maximum")),
+    KeywordAnswer.OTHER_CURRENCY: Placeholders(("currency",)),
+    KeywordAnswer.UNKNOWN: Placeholders(),
+    KeywordAnswer.STRANGER: Placeholders(),
+    KeywordAnswer.SUSPENDED: Placeholders(),
+    KeywordAnswer.LATER: Placeholders(),
 }
 
 STAND_INS: Final = {
-    Answer.DROPPED: Answer.NOTHING_ASKED,
-    Answer.STARTED: Answer.HELP,
-    Answer.SUSPENDED: Answer.LATER,
+    KeywordAnswer.DROPPED: KeywordAnswer.NOTHING_ASKED,
+    KeywordAnswer.STARTED: KeywordAnswer.HELP,
+    KeywordAnswer.SUSPENDED: KeywordAnswer.LATER,
 }
 """Answers that a book need not have, and what is said in their place: books were written before these came."""
 
@@ -115,7 +115,7 @@ class Language(msgspec.Struct, frozen=True):
 
     words: dict[Service, list[str]]
     ignored: list[str]
-    answers: dict[Answer, str]
+    answers: dict[KeywordAnswer, str]
 
 
 class Heading(NamedTuple):

@@ -104,7 +104,7 @@ class Unknown(msgspec.Struct, frozen=True):
     cause: str | None = None
 
 
-Wish: TypeAlias = Give | Yes | No | Choose | Balance | Tenth | Stop | Start | Help | Unknown
+KeywordRequest: TypeAlias = Give | Yes | No | Choose | Balance | Tenth | Stop | Start | Help | Unknown
 
 _PLAIN: Final[dict[Service, type[No | Balance | Tenth | Stop | Help]]] = {
     Service.NO: No,
@@ -115,7 +115,7 @@ _PLAIN: Final[dict[Service, type[No | Balance | Tenth | Stop | Help]]] = {
 }
 
 
-def read(text: str, book: KeywordBook) -> Wish:
+def read(text: str, book: KeywordBook) -> KeywordRequest:
     """Return the one wish that `text` expresses, in the language of its keyword (or else the book's)."""
     words, index = tokens(text), book.index
     stop = _stop(words, index)
@@ -170,7 +170,7 @@ def _service(words: list[str], index: Index) -> tuple[Heading, int] | None:
     return (whole, len(words)) if whole else next(_headings_first(words, index), None)
 
 
-def _sure(words: list[str], end: int, asked: Heading, index: Index) -> Wish:
+def _sure(words: list[str], end: int, asked: Heading, index: Index) -> KeywordRequest:
     """Read a YES or START: what else stands in the text makes it doubtful, a stop word undoes it."""
     sure = True
     while (start := _after_polite(words, end, index)) < len(words):
@@ -188,7 +188,7 @@ def _sure(words: list[str], end: int, asked: Heading, index: Index) -> Wish:
     return Yes(asked.language) if asked.service is Service.YES else Start(asked.language)
 
 
-def _give(rest: list[str], language: str, book: KeywordBook) -> Wish:
+def _give(rest: list[str], language: str, book: KeywordBook) -> KeywordRequest:
     typed, words = take_amount(rest)
     known, cause = _cause(words, book.index)
     if not known:
@@ -200,7 +200,7 @@ def _give(rest: list[str], language: str, book: KeywordBook) -> Wish:
     return Give(language, cause, typed.micro, typed.currency)
 
 
-def _choose(rest: list[str], language: str, index: Index) -> Wish:
+def _choose(rest: list[str], language: str, index: Index) -> KeywordRequest:
     known, cause = _cause(rest, index)
     return Choose(language, cause) if known else Unknown(language, Reason.WHICH_CAUSE)
 

@@ -12,36 +12,36 @@ from gateway.charity.choices import Choice, Share
 from gateway.charity.policies import WHOLE
 from gateway.ledger.accounts import gifts_account
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import Wallet, WalletShelf
+from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.messaging.keywords.amounts import Money
 from gateway.messaging.keywords.answers import bounds, cause_list, render
-from gateway.messaging.keywords.catalogue import Answer, KeywordBook
+from gateway.messaging.keywords.catalogue import KeywordAnswer, KeywordBook
 from gateway.messaging.keywords.parser import (
     Balance,
     Choose,
     Give,
     Help,
+    KeywordRequest,
     No,
     Reason,
     Start,
     Stop,
     Tenth,
     Unknown,
-    Wish,
     Yes,
     read,
 )
-from gateway.messaging.mt_status import OptOutShelf
-from gateway.messaging.policy import Office
+from gateway.messaging.mt_status import OptOutRows
+from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.senders import Sender
 from gateway.messaging.submit import Draft, make
-from gateway.messaging.texts import Text, TextShelf
+from gateway.messaging.texts import Text, TextRows
 from gateway.messaging.unanswered import Silence
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.subscribers.create import ACTIVE
-from gateway.subscribers.identifier_history import MSISDN, LineShelf
-from gateway.subscribers.profiles import ProfileShelf
+from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
+from gateway.subscribers.profiles import ProfileRows
 
 GIVE = "give"
 MINUTE = 60_000_000
@@ -55,16 +55,16 @@ class Services:
     """
 
     def __init__(
-        self, office: Office, batch: Batch, customer: str, book: KeywordBook, sender: Sender, mute: str = ""
+        self, policy: MessagingPolicy, batch: Batch, customer: str, book: KeywordBook, sender: Sender, mute: str = ""
     ) -> None:
         """Take the customer's number, what is remembered of it, and the book of the short code that the text came to.
 
         `mute` is why nothing is to be answered; then nothing is done either, but for STOP.
         """
-        self._office, self._batch, self._customer, self._book = office, batch, customer, book
+        self._policy, self._batch, self._customer, self._book = policy, batch, customer, book
         self._sender, self._mute = sender, mute
-        self._owner = batch.shelf(LineShelf).owner(MSISDN, customer, batch.now)
-        self._out = batch.shelf(OptOutShelf).out(customer, book.short_code)
+        self._owner = batch.row_set(IdentifierRows).owner(MSISDN, customer, batch.now)
+        self._out = batch.row_set(OptOutRows).out(customer, book.short_code)
         self.silent, self.limited = "", False
 
     def serve(self, body: str) -> list[Text]:
@@ -72,57 +72,57 @@ class Services:
 
         While the customer is out, what he asks for himself is answered, what asks for nothing is not; neither opts him in.
         """
-        wish = read(body, self._book)
-        if isinstance(wish, Stop):
-            return self._stop(wish)
+        request = read(body, self._book)
+        if isinstance(request, Stop):
+            return self._stop(request)
         if self._mute:
             return self._say_nothing(self._mute)
-        if isinstance(wish, Help):
-            return self._answer(wish, Answer.HELP)
-        if isinstance(wish, Start):
-            return self._start(wish)
-        wallet = self._batch.shelf(WalletShelf).get(self._owner) if self._owner is not None else None
+        if isinstance(request, Help):
+            return self._answer(request, KeywordAnswer.HELP)
+        if isinstance(request, Start):
+            return self._start(request)
+        wallet = self._batch.row_set(WalletRows).get(self._owner) if self._owner is not None else None
         if wallet is None:
-            return self._say_nothing(Silence.OPTED_OUT) if self._out else self._answer(wish, Answer.STRANGER)
-        return self._serve(wish, wallet)
+            return self._say_nothing(Silence.OPTED_OUT) if self._out else self._answer(request, KeywordAnswer.STRANGER)
+        return self._serve(request, wallet)
 
-    def _serve(self, wish: Give | Yes | No | Choose | Balance | Tenth | Unknown, wallet: Wallet) -> list[Text]:
-        match wish:
+    def _serve(self, request: Give | Yes | No | Choose | Balance | Tenth | Unknown, wallet: Wallet) -> list[Text]:
+        match request:
             case Give():
-                return self._ask(wish, wallet)
+                return self._ask(request, wallet)
             case Yes():
-                return self._give(wish, wallet)
+                return self._give(request, wallet)
             case No():
-                return self._drop(wish, wallet)
+                return self._drop(request, wallet)
             case Choose():
-                return self._choose(wish, wallet)
+                return self._choose(request, wallet)
             case Balance():
-                return self._answer(wish, Answer.BALANCE, balance=self._money(wallet.available, wallet))
+                return self._answer(request, KeywordAnswer.BALANCE, balance=self._money(wallet.available, wallet))
             case Tenth():
-                return self._answer(wish, Answer.TENTH, given=self._money(self._given(wallet), wallet))
+                return self._answer(request, KeywordAnswer.TENTH, given=self._money(self._given(wallet), wallet))
             case Unknown():
-                return self._explain(wish, wallet)
-        assert_never(wish)
+                return self._explain(request, wallet)
+        assert_never(request)
 
-    def _ask(self, wish: Give, wallet: Wallet) -> list[Text]:
+    def _ask(self, request: Give, wallet: Wallet) -> list[Text]:
         """Ask before money moves. The same GIVE asks the same question again, another one replaces it: one alone is open."""
-        cause = wish.cause or self._chosen(wallet)
+        cause = request.cause or self._chosen(wallet)
         if wallet.status != ACTIVE:
-            return self._refuse(wish, Answer.SUSPENDED)
+            return self._refuse(request, KeywordAnswer.SUSPENDED)
         if cause is None:
-            return self._answer(wish, Answer.WHICH_CAUSE, causes=self._causes())
-        if wish.currency and wish.currency != wallet.currency:
-            return self._answer(wish, Answer.OTHER_CURRENCY, currency=wallet.currency)
-        if cause not in self._office.causes:
-            return self._answer(wish, Answer.CLOSED, cause=self._name(cause), causes=self._causes())
-        values: dict[str, str | Money] = {"amount": self._money(wish.amount, wallet), "cause": self._name(cause)}
-        if wish.amount > wallet.available:
+            return self._answer(request, KeywordAnswer.WHICH_CAUSE, causes=self._causes())
+        if request.currency and request.currency != wallet.currency:
+            return self._answer(request, KeywordAnswer.OTHER_CURRENCY, currency=wallet.currency)
+        if cause not in self._policy.causes:
+            return self._answer(request, KeywordAnswer.CLOSED, cause=self._name(cause), causes=self._causes())
+        values: dict[str, str | Money] = {"amount": self._money(request.amount, wallet), "cause": self._name(cause)}
+        if request.amount > wallet.available:
             balance = self._money(max(wallet.available, 0), wallet)
-            return self._answer(wish, Answer.TOO_POOR, balance=balance, **values)
+            return self._answer(request, KeywordAnswer.TOO_POOR, balance=balance, **values)
         if not self._may_ask():
             return self._withhold()
-        self._open_question(cause, wish.amount, wallet)
-        return self._answer(wish, Answer.ASK, minutes=str(self._office.question // MINUTE), **values)
+        self._open_question(cause, request.amount, wallet)
+        return self._answer(request, KeywordAnswer.ASK, minutes=str(self._policy.question // MINUTE), **values)
 
     def _open_question(self, cause: str, amount: int, wallet: Wallet) -> None:
         """Write down what is asked; a question that is open already keeps its number, by which its gift is taken once."""
@@ -139,7 +139,7 @@ class Services:
                 amount=amount,
                 currency=wallet.currency,
                 asked_at=batch.now,
-                expires_at=batch.now + self._office.question,
+                expires_at=batch.now + self._policy.question,
                 subscriber_id=wallet.subscriber_id,
             )
         )
@@ -157,25 +157,29 @@ class Services:
         theirs = asked is not None and asked.subscriber_id in (None, wallet.subscriber_id)
         return asked if theirs else None
 
-    def _give(self, wish: Yes, wallet: Wallet) -> list[Text]:
+    def _give(self, request: Yes, wallet: Wallet) -> list[Text]:
         """Take the gift that was asked about: once, whole. A YES consumes the question, also where the gift is refused."""
         asked = self._question(wallet)
         if asked is None:
-            return self._say_nothing(Silence.OPTED_OUT) if self._out else self._answer(wish, Answer.NOTHING_ASKED)
+            return (
+                self._say_nothing(Silence.OPTED_OUT)
+                if self._out
+                else self._answer(request, KeywordAnswer.NOTHING_ASKED)
+            )
         self._forget_question()
         amount, cause = self._money(asked.amount, wallet), self._name(asked.cause)
         if wallet.status != ACTIVE:
-            return self._refuse(wish, Answer.SUSPENDED)
+            return self._refuse(request, KeywordAnswer.SUSPENDED)
         if asked.currency != wallet.currency:
-            return self._answer(wish, Answer.OTHER_CURRENCY, currency=wallet.currency)
-        if asked.cause not in self._office.causes:
-            return self._answer(wish, Answer.CLOSED, cause=cause, causes=self._causes())
+            return self._answer(request, KeywordAnswer.OTHER_CURRENCY, currency=wallet.currency)
+        if asked.cause not in self._policy.causes:
+            return self._answer(request, KeywordAnswer.CLOSED, cause=cause, causes=self._causes())
         if not self._book.minimum <= asked.amount <= self._book.maximum:
-            return self._answer(wish, Answer.OUT_OF_BOUNDS, **bounds(self._book, wallet.currency))
+            return self._answer(request, KeywordAnswer.OUT_OF_BOUNDS, **bounds(self._book, wallet.currency))
         if asked.amount > wallet.available:
             balance = self._money(max(wallet.available, 0), wallet)
-            return self._answer(wish, Answer.TOO_POOR, balance=balance, amount=amount, cause=cause)
-        books = self._office.desk.books
+            return self._answer(request, KeywordAnswer.TOO_POOR, balance=balance, amount=amount, cause=cause)
+        books = self._policy.charging.books
         gift = Entry(
             kind="gift",
             debit=wallet.subscriber_id,
@@ -188,54 +192,54 @@ class Services:
         books.move(self._batch, gift)
         self._opt_in()
         balance = self._money(wallet.available, wallet)
-        return self._answer(wish, Answer.GIVEN, balance=balance, amount=amount, cause=cause)
+        return self._answer(request, KeywordAnswer.GIVEN, balance=balance, amount=amount, cause=cause)
 
-    def _drop(self, wish: No, wallet: Wallet) -> list[Text]:
+    def _drop(self, request: No, wallet: Wallet) -> list[Text]:
         """Forget the question; a NO to none is a text that we don't understand."""
         asked = self._question(wallet)
         if asked is None:
-            return self._explain(Unknown(wish.language, Reason.NO_SERVICE), wallet)
+            return self._explain(Unknown(request.language, Reason.NO_SERVICE), wallet)
         self._forget_question()
         amount = Money(asked.amount, asked.currency)
-        return self._answer(wish, Answer.DROPPED, amount=amount, cause=self._name(asked.cause))
+        return self._answer(request, KeywordAnswer.DROPPED, amount=amount, cause=self._name(asked.cause))
 
-    def _refuse(self, wish: Wish, answer: Answer) -> list[Text]:
+    def _refuse(self, request: KeywordRequest, answer: KeywordAnswer) -> list[Text]:
         """Refuse what a line that is not active asks for; what it was asked is forgotten."""
         self._forget_question()
-        return self._answer(wish, answer)
+        return self._answer(request, answer)
 
-    def _choose(self, wish: Choose, wallet: Wallet) -> list[Text]:
+    def _choose(self, request: Choose, wallet: Wallet) -> list[Text]:
         if wallet.status != ACTIVE:
-            return self._refuse(wish, Answer.SUSPENDED)
-        if wish.cause is None:
-            return self._answer(wish, Answer.CAUSES, causes=self._causes())
-        if wish.cause not in self._office.causes:
-            return self._answer(wish, Answer.CLOSED, cause=self._name(wish.cause), causes=self._causes())
+            return self._refuse(request, KeywordAnswer.SUSPENDED)
+        if request.cause is None:
+            return self._answer(request, KeywordAnswer.CAUSES, causes=self._causes())
+        if request.cause not in self._policy.causes:
+            return self._answer(request, KeywordAnswer.CLOSED, cause=self._name(request.cause), causes=self._causes())
         batch = self._batch
-        profile = batch.shelf(ProfileShelf).get(wallet.subscriber_id)
+        profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
         before = profile.choices[-1].valid_from if profile is not None and profile.choices else 0
         valid_from = max(batch.now, before + 1)
-        batch.add(tables.choices, (batch.take_id(), wallet.subscriber_id, wish.cause, WHOLE, valid_from))
+        batch.add(tables.choices, (batch.take_id(), wallet.subscriber_id, request.cause, WHOLE, valid_from))
         if profile is not None:
-            profile.choices.append(Choice(valid_from, (Share(wish.cause, WHOLE),)))
-        return self._answer(wish, Answer.CHOSEN, cause=self._name(wish.cause))
+            profile.choices.append(Choice(valid_from, (Share(request.cause, WHOLE),)))
+        return self._answer(request, KeywordAnswer.CHOSEN, cause=self._name(request.cause))
 
-    def _stop(self, wish: Stop) -> list[Text]:
+    def _stop(self, request: Stop) -> list[Text]:
         """Open no question, send nothing further but this one confirmation."""
         self._forget_question()
         rows, batch = tables.opt_outs, self._batch
-        out = batch.shelf(OptOutShelf)
+        out = batch.row_set(OptOutRows)
         if self._out:
             return []
         row = {"msisdn": self._customer, "short_code": self._book.short_code, "since": batch.now}
         batch.connection.execute(rows.insert().values(row))
         out.rows.setdefault(self._customer, set()).add(self._book.short_code)
-        return self._say_nothing(self._mute) if self._mute else self._answer(wish, Answer.STOPPED)
+        return self._say_nothing(self._mute) if self._mute else self._answer(request, KeywordAnswer.STOPPED)
 
-    def _start(self, wish: Start) -> list[Text]:
+    def _start(self, request: Start) -> list[Text]:
         """Send again what STOP ended."""
         self._opt_in()
-        return self._answer(wish, Answer.STARTED)
+        return self._answer(request, KeywordAnswer.STARTED)
 
     def _opt_in(self) -> None:
         """Opt in again: by START, or YES to a question of ours. Nothing else does it."""
@@ -244,45 +248,47 @@ class Services:
         rows = tables.opt_outs
         same = (rows.c.msisdn == self._customer, rows.c.short_code == self._book.short_code)
         self._batch.connection.execute(delete(rows).where(*same))
-        self._batch.shelf(OptOutShelf).rows[self._customer].discard(self._book.short_code)
+        self._batch.row_set(OptOutRows).rows[self._customer].discard(self._book.short_code)
         self._out = False
 
-    def _explain(self, wish: Unknown, wallet: Wallet) -> list[Text]:
+    def _explain(self, request: Unknown, wallet: Wallet) -> list[Text]:
         limits = bounds(self._book, wallet.currency)
-        match wish.reason:
+        match request.reason:
             case Reason.WHICH_CAUSE:
-                return self._answer(wish, Answer.WHICH_CAUSE, causes=self._causes())
+                return self._answer(request, KeywordAnswer.WHICH_CAUSE, causes=self._causes())
             case Reason.HOW_MUCH:
-                return self._answer(wish, Answer.HOW_MUCH, **limits)
+                return self._answer(request, KeywordAnswer.HOW_MUCH, **limits)
             case Reason.OUT_OF_BOUNDS:
-                return self._answer(wish, Answer.OUT_OF_BOUNDS, **limits)
+                return self._answer(request, KeywordAnswer.OUT_OF_BOUNDS, **limits)
             case Reason.NO_SERVICE:
-                return self._say_nothing(Silence.OPTED_OUT) if self._out else self._answer(wish, Answer.UNKNOWN)
-        assert_never(wish.reason)
+                return (
+                    self._say_nothing(Silence.OPTED_OUT) if self._out else self._answer(request, KeywordAnswer.UNKNOWN)
+                )
+        assert_never(request.reason)
 
-    def _answer(self, wish: Wish, answer: Answer, **values: str | Money) -> list[Text]:
+    def _answer(self, request: KeywordRequest, answer: KeywordAnswer, **values: str | Money) -> list[Text]:
         """Make the answer, if the customer may get one; one who is out gets it because he asked."""
         if not self._may_answer(answer):
             return self._withhold()
-        body = render(self._book, wish.language, answer, operator=self._office.operator, **values)
+        body = render(self._book, request.language, answer, operator=self._policy.operator, **values)
         batch = self._batch
-        until = batch.now + self._office.validity
-        always = self._out or answer in (Answer.STOPPED, Answer.HELP)
-        draft = Draft(self._book.short_code, self._customer, body, self._office.segments(body), until, always=always)
+        until = batch.now + self._policy.validity
+        always = self._out or answer in (KeywordAnswer.STOPPED, KeywordAnswer.HELP)
+        draft = Draft(self._book.short_code, self._customer, body, self._policy.segments(body), until, always=always)
         text = make(batch, draft)
-        batch.shelf(TextShelf).rows[text.id] = text
+        batch.row_set(TextRows).rows[text.id] = text
         self._sender.answered.append(batch.now)
         return [text]
 
     def _may_ask(self) -> bool:
         """Whether a question and the answer to its YES both have a place among the answers of this hour."""
-        most = self._office.answers_per_hour
+        most = self._policy.answers_per_hour
         return self._sender.answers_left(most, self._batch.now) >= min(2, max(most, 1))
 
-    def _may_answer(self, answer: Answer) -> bool:
+    def _may_answer(self, answer: KeywordAnswer) -> bool:
         """Whether there is a place for an answer; the last one is kept for the YES to a question that is open."""
-        left = self._sender.answers_left(self._office.answers_per_hour, self._batch.now)
-        if answer is Answer.ASK or left != 1:
+        left = self._sender.answers_left(self._policy.answers_per_hour, self._batch.now)
+        if answer is KeywordAnswer.ASK or left != 1:
             return left > 0
         rows = tables.questions
         still_open = select(rows.c.id).where(rows.c.msisdn == self._customer, rows.c.expires_at > self._batch.now)
@@ -292,8 +298,8 @@ class Services:
         """Answer no more within this hour, and tell the company once."""
         if self._sender.limit(self._batch.now):
             self.limited = True
-            data = {"to": self._book.short_code, "answers_per_hour": self._office.answers_per_hour}
-            self._office.tell(self._batch, "sms/answers_limited", self._customer, data)
+            data = {"to": self._book.short_code, "answers_per_hour": self._policy.answers_per_hour}
+            self._policy.publish(self._batch, "sms/answers_limited", self._customer, data)
         return self._say_nothing(Silence.LIMIT)
 
     def _say_nothing(self, reason: str) -> list[Text]:
@@ -311,7 +317,7 @@ class Services:
         return int(self._batch.connection.execute(total).scalar() or 0)
 
     def _chosen(self, wallet: Wallet) -> str | None:
-        profile = self._batch.shelf(ProfileShelf).get(wallet.subscriber_id)
+        profile = self._batch.row_set(ProfileRows).get(wallet.subscriber_id)
         shares = profile.choices[-1].shares if profile is not None and profile.choices else ()
         return shares[0].cause if len(shares) == 1 else None
 
@@ -321,10 +327,10 @@ class Services:
         self._batch.connection.execute(delete(rows).where(*same))
 
     def _causes(self) -> str:
-        return cause_list(self._book, self._office.causes.keys())
+        return cause_list(self._book, self._policy.causes.keys())
 
     def _name(self, cause: str) -> str:
-        return self._office.causes.get(cause, cause)
+        return self._policy.causes.get(cause, cause)
 
     def _money(self, micro: int, wallet: Wallet) -> Money:
         return Money(micro, wallet.currency)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from provisioning.errors import IdentifierInvalid
-from provisioning.hosts.interface import Line
+from provisioning.hosts.interface import HostLine
 from provisioning.keys import SIZE, Keys
 
 KI, OPC = bytes(range(SIZE)), bytes(range(100, 100 + SIZE))
@@ -26,7 +26,7 @@ def keys():
 
 
 def test_keys_are_silent_in_every_form_of_text(keys):
-    line = Line("8944100000000000018", "001010000000001", "gold", keys)
+    line = HostLine("8944100000000000018", "001010000000001", "gold", keys)
     seen = f"{keys} {keys!r} {keys!s} {keys:>40} {[keys]} {line} {line!r} %s" % keys
     assert silent(seen)
     assert seen.count("Keys(********)") == 8

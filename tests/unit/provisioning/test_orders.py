@@ -15,15 +15,15 @@ from provisioning.orders import (
     MOVES,
     SAGAS,
     Card,
+    GatewayStep,
     HostStep,
-    HouseStep,
     Kind,
     Mark,
     Moment,
     Order,
     OrderRefused,
+    OrderRequest,
     OrderState,
-    Request,
     Wanted,
     can_undo,
     cancel,
@@ -44,7 +44,7 @@ FINAL = {OrderState.DONE, OrderState.COMPENSATED, OrderState.CANCELLED}
 
 def opened(kind, *, reasons_left=False):
     steps = steps_of(kind, reasons_left=reasons_left)
-    request = Request(msisdn="447700900001", new_iccid=NEW if kind is Kind.SWAP else "")
+    request = OrderRequest(msisdn="447700900001", new_iccid=NEW if kind is Kind.SWAP else "")
     return Order(7, 1, kind, OLD, "lab", OrderState.ACCEPTED, "test", request, steps, False, NOW, NOW, NOW)
 
 
@@ -510,7 +510,7 @@ class Story:
         elif action == "done":
             succeed(order, move, NOW)
             self.undone += [move.place] if move.undo else []
-        elif isinstance(move.step, HouseStep):
+        elif isinstance(move.step, GatewayStep):
             return  # only hosts refuse
         elif action in ("refused", "untouched"):
             refuse(order, move, "no", NOW, untouched=action == "untouched")

@@ -12,7 +12,7 @@ from provisioning.sim_lifecycle import (
     STATES,
     TABLE,
     TRIGGERS,
-    State,
+    SimState,
     SuspendReason,
     Trigger,
     follow,
@@ -52,10 +52,10 @@ def walk(state, *triggers):
     ],
 )
 def test_a_life_from_stock_goes_where_it_should(triggers, end):
-    assert walk(State.IN_STOCK, *triggers.split()) == end
+    assert walk(SimState.IN_STOCK, *triggers.split()) == end
 
 
-@pytest.mark.parametrize(("state", "trigger"), sorted(set(product(State, Trigger)) - set(TABLE)))
+@pytest.mark.parametrize(("state", "trigger"), sorted(set(product(SimState, Trigger)) - set(TABLE)))
 def test_a_way_that_is_not_in_the_table_is_refused(state, trigger):
     with pytest.raises(MoveInvalid) as caught:
         follow(state, trigger)
@@ -67,43 +67,43 @@ def test_a_refusal_says_from_where_it_can_be_done():
     with pytest.raises(
         MoveInvalid, match="the SIM is in_stock; terminate is possible only when it is active or suspended"
     ):
-        follow(State.IN_STOCK, Trigger.TERMINATE)
+        follow(SimState.IN_STOCK, Trigger.TERMINATE)
 
 
 def test_every_state_is_reached_every_trigger_leads_somewhere_and_only_destroyed_is_an_end():
-    reached, front = set(), {State.IN_STOCK}
+    reached, front = set(), {SimState.IN_STOCK}
     while front:
         reached |= front
         front = {after for (start, _), after in TABLE.items() if start in reached} - reached
-    assert reached == set(State) == set(STATES)
+    assert reached == set(SimState) == set(STATES)
     assert {trigger for _, trigger in TABLE} == set(Trigger) == set(TRIGGERS)
-    assert set(State) - {start for start, _ in TABLE} == {State.DESTROYED}
+    assert set(SimState) - {start for start, _ in TABLE} == {SimState.DESTROYED}
 
 
 def test_what_has_left_service_never_comes_back():
-    out, front = set(), {State.TERMINATING}
+    out, front = set(), {SimState.TERMINATING}
     while front:
         out |= front
         front = {after for (start, _), after in TABLE.items() if start in out} - out
-    assert out == {State.TERMINATING, State.QUARANTINED, State.DESTROYED}
+    assert out == {SimState.TERMINATING, SimState.QUARANTINED, SimState.DESTROYED}
 
 
 def test_the_number_of_a_line_is_not_free_without_quarantine():
-    used = {State.ACTIVE, State.SUSPENDED, State.TERMINATING}
-    assert all(after in used | {State.QUARANTINED} for (start, _), after in TABLE.items() if start in used)
+    used = {SimState.ACTIVE, SimState.SUSPENDED, SimState.TERMINATING}
+    assert all(after in used | {SimState.QUARANTINED} for (start, _), after in TABLE.items() if start in used)
 
 
 def test_suspend_reasons_do_not_overwrite_each_other():
     reasons = suspended_for(suspended_for(NONE, SuspendReason.FRAUD), SuspendReason.CREDIT)
     left = resumed(reasons, SuspendReason.CREDIT)
     assert left == {SuspendReason.FRAUD}
-    assert follow(State.SUSPENDED, resume_trigger(left)) is State.SUSPENDED
+    assert follow(SimState.SUSPENDED, resume_trigger(left)) is SimState.SUSPENDED
 
 
 def test_the_last_reason_that_goes_brings_service_back():
     left = resumed(suspended_for(NONE, SuspendReason.LOST), SuspendReason.LOST)
     assert left == NONE
-    assert follow(State.SUSPENDED, resume_trigger(left)) is State.ACTIVE
+    assert follow(SimState.SUSPENDED, resume_trigger(left)) is SimState.ACTIVE
 
 
 def test_a_reason_that_does_not_hold_takes_nothing_away():
@@ -112,17 +112,17 @@ def test_a_reason_that_does_not_hold_takes_nothing_away():
 
 @given(st.lists(st.tuples(st.booleans(), REASONS)))
 def test_a_sim_is_active_exactly_while_no_reason_holds(changes):
-    state, reasons, expected = State.ACTIVE, NONE, set()
+    state, reasons, expected = SimState.ACTIVE, NONE, set()
     for added, reason in changes:
         if added:
             reasons, state = suspended_for(reasons, reason), follow(state, Trigger.SUSPEND)
             expected.add(reason)
-        elif state is State.SUSPENDED:
+        elif state is SimState.SUSPENDED:
             reasons = resumed(reasons, reason)
             state = follow(state, resume_trigger(reasons))
             expected.discard(reason)
         assert reasons == expected
-        assert (state is State.ACTIVE) is (not expected)
+        assert (state is SimState.ACTIVE) is (not expected)
 
 
 @given(st.frozensets(REASONS))

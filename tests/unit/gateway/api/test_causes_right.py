@@ -11,7 +11,7 @@ from support.sims_fixture import NUMBER, sim_place
 
 from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, ROLES, Caller, perform
 from gateway.api.problems import Problem
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.privacy.access import CAUSES
 from gateway.store.errors import LaneClosed
 from gateway.store.tables import access_log, metadata, orders, transfers, usage
@@ -26,29 +26,29 @@ AUDITOR = Caller("audit", ADMIN, frozenset({CAUSES}))
 
 
 @pytest.fixture
-def house(tmp_path):
+def context(tmp_path):
     logged = []
-    house = House(settings_of(tmp_path), log=lambda event, fields: logged.append((event, fields)))
-    house.logged = logged
+    context = GatewayContext(settings_of(tmp_path), log=lambda event, fields: logged.append((event, fields)))
+    context.logged = logged
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
-    results = act(house, Caller("setup", ADMIN), "subscriber.import", rows=rows)["results"]
-    house.ids = [int(result["subscriber_id"]) for result in results]
-    use(house)
-    yield house
-    house.close()
+    results = act(context, Caller("setup", ADMIN), "subscriber.import", rows=rows)["results"]
+    context.ids = [int(result["subscriber_id"]) for result in results]
+    use(context)
+    yield context
+    context.close()
 
 
-def act(house, caller, name, **params):
-    return perform(ACTIONS[name], house, params, caller)
+def act(context, caller, name, **params):
+    return perform(ACTIONS[name], context, params, caller)
 
 
-def use(house):
+def use(context):
     """Each line uses something, is charged for it, and makes a gift."""
-    account, number = house.accounts, house.node.next_id + 100_000
-    with house._writer.begin() as connection:
-        for owner, (*_, cause, _) in zip(house.ids, ROWS, strict=True):
+    account, number = context.accounts, context.node.next_id + 100_000
+    with context._writer.begin() as connection:
+        for owner, (*_, cause, _) in zip(context.ids, ROWS, strict=True):
             number += 10
-            at = house.clock()
+            at = context.clock()
             record = {"id": number, "event_at": at, "subscriber_id": owner, "session": 1, "service": "data"}
             record |= {"octets": 5, "seconds": 0, "units": 0, "price": 1_000_000, "currency": "GBP", "plan": "payg-gb"}
             connection.execute(insert(usage).values(record))
@@ -69,78 +69,78 @@ def use(house):
                 connection.execute(insert(transfers).values(row))
 
 
-def looks(house):
-    found = house.read(lambda connection: connection.execute(select(access_log).order_by(access_log.c.id)).all())
+def looks(context):
+    found = context.read(lambda connection: connection.execute(select(access_log).order_by(access_log.c.id)).all())
     return [(row.actor, row.action, row.subscriber_id) for row in found]
 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("number", ROWS[0][:3])
-def test_no_role_alone_is_shown_a_customers_causes(house, role, number):
-    told = act(house, Caller("token", role), "subscriber.show", number=number)
+def test_no_role_alone_is_shown_a_customers_causes(context, role, number):
+    told = act(context, Caller("token", role), "subscriber.show", number=number)
     assert (told["msisdn"], told["balance"], told["causes"]) == (ROWS[0][0], "10.00", None)
-    assert looks(house) == []
+    assert looks(context) == []
 
 
-def test_the_right_shows_them_and_each_look_is_noted_without_the_number(house):
+def test_the_right_shows_them_and_each_look_is_noted_without_the_number(context):
     for _ in range(2):
-        told = act(house, Caller("care", "viewer", frozenset({CAUSES})), "subscriber.show", number=ROWS[0][0])
+        told = act(context, Caller("care", "viewer", frozenset({CAUSES})), "subscriber.show", number=ROWS[0][0])
         assert told["causes"] == [{"cause": "wwf", "percent": 100}]
-    assert looks(house) == [("care", "subscriber.show", house.ids[0])] * 2
-    (event, fields), again = house.logged
+    assert looks(context) == [("care", "subscriber.show", context.ids[0])] * 2
+    (event, fields), again = context.logged
     assert (event, fields["by"], fields["action"]) == ("charity.causes.seen", "care", "subscriber.show")
     assert (event, fields) == again
     words = json.dumps(fields)
-    for hidden in (*ROWS[0][:3], str(house.ids[0]), "wwf"):
+    for hidden in (*ROWS[0][:3], str(context.ids[0]), "wwf"):
         assert hidden not in words
 
 
-def test_a_look_that_cannot_be_noted_is_not_given(house):
-    house.lane.close()
+def test_a_look_that_cannot_be_noted_is_not_given(context):
+    context.lane.close()
     with pytest.raises(LaneClosed):
-        act(house, AUDITOR, "subscriber.show", number=ROWS[0][0])
-    assert act(house, Caller("t", "viewer"), "subscriber.show", number=ROWS[0][0])["causes"] is None
+        act(context, AUDITOR, "subscriber.show", number=ROWS[0][0])
+    assert act(context, Caller("t", "viewer"), "subscriber.show", number=ROWS[0][0])["causes"] is None
 
 
-def test_somebody_who_is_nobody_is_no_look(house):
+def test_somebody_who_is_nobody_is_no_look(context):
     with pytest.raises(Problem, match="no subscriber"):
-        act(house, AUDITOR, "subscriber.show", number="447700999999")
-    assert looks(house) == []
+        act(context, AUDITOR, "subscriber.show", number="447700999999")
+    assert looks(context) == []
 
 
 @pytest.mark.parametrize("caller", [Caller("group", OPERATOR), Caller("root", ADMIN), AUDITOR])
-def test_usage_and_journal_joined_by_record_time_amount_or_neighbour_give_no_number_and_cause(house, caller):
+def test_usage_and_journal_joined_by_record_time_amount_or_neighbour_give_no_number_and_cause(context, caller):
     """Whoever may see causes does not see them here either, unless he says that he wants to."""
-    exported = act(house, caller, "usage.export")["rows"]
-    journal = act(house, caller, "ledger.journal", limit=1000)["rows"]
+    exported = act(context, caller, "usage.export")["rows"]
+    journal = act(context, caller, "ledger.journal", limit=1000)["rows"]
     records = {row["record_id"]: row["msisdn"] for row in exported}
     joined = [row for row in journal if str(row["record_id"]) in records]
     assert len(joined) == 2 * len(ROWS)
     assert not CAUSE_IDS.search(json.dumps([exported, journal]))
     assert {row["credit"] for row in journal if row["kind"] == "accrual"} == {"causes"}
     assert {row["credit"] for row in journal if row["kind"] == "gift"} == {"gifts"}
-    assert looks(house) == []
+    assert looks(context) == []
 
 
-def test_the_journal_with_causes_needs_the_right_and_is_noted(house):
+def test_the_journal_with_causes_needs_the_right_and_is_noted(context):
     for role in ROLES[1:]:
         with pytest.raises(Problem, match="needs the right causes"):
-            act(house, Caller("t", role), "ledger.journal", causes=True)
-    assert looks(house) == []
-    journal = act(house, AUDITOR, "ledger.journal", causes=True)["rows"]
+            act(context, Caller("t", role), "ledger.journal", causes=True)
+    assert looks(context) == []
+    journal = act(context, AUDITOR, "ledger.journal", causes=True)["rows"]
     assert {row["credit"] for row in journal if row["kind"] == "accrual"} == {
         "cause:wwf",
         "cause:wateraid",
         "unassigned",
     }
-    assert looks(house) == [("audit", "ledger.journal", None)]
+    assert looks(context) == [("audit", "ledger.journal", None)]
 
 
-def test_balances_of_causes_are_one_for_who_may_not_see_them_apart_and_exact_for_who_may(house):
+def test_balances_of_causes_are_one_for_who_may_not_see_them_apart_and_exact_for_who_may(context):
     """The difference of two exact balances is one customer's tenth."""
 
     def told(caller):
-        rows = act(house, caller, "ledger.balances")["rows"]
+        rows = act(context, caller, "ledger.balances")["rows"]
         return {row["account"]: row["balance"] for row in rows if not row["account"].startswith("wallet:")}
 
     hidden, exact = told(Caller("group", OPERATOR)), told(AUDITOR)
@@ -148,12 +148,12 @@ def test_balances_of_causes_are_one_for_who_may_not_see_them_apart_and_exact_for
     assert not any(CAUSE_IDS.search(account) for account in hidden)
     assert (exact["cause:wwf"], exact["cause:wateraid"], exact["unassigned"]) == ("0.20", "0.10", "0.10")
     assert (exact["gifts:wwf"], exact["gifts:wateraid"]) == ("1.50", "0.50")
-    assert looks(house) == [("audit", "ledger.balances", None)]
+    assert looks(context) == [("audit", "ledger.balances", None)]
 
 
-def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_anything(house):
+def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_anything(context):
     caller = Caller("root", ADMIN)
-    act(house, caller, "sim.import", rows=[card(77)])
+    act(context, caller, "sim.import", rows=[card(77)])
     asked = {
         "subscriber.show": {"number": ROWS[0][0]}, "sim.list": {}, "sim.show": {"iccid": card(77)["iccid"]},
         "sim.history": {"iccid": card(77)["iccid"]}, "order.list": {}, "order.states": {"ids": []},
@@ -164,7 +164,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
     writes |= {"usage.review.book", "usage.review.drop"}
     assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():
-        assert not CAUSE_IDS.search(json.dumps(act(house, caller, name, **params))), name
+        assert not CAUSE_IDS.search(json.dumps(act(context, caller, name, **params))), name
 
 
 # At rest

@@ -5,7 +5,7 @@ from support.sims_context_fixture import card, settings_of
 
 from gateway.api.order_requests import FIELDS, problem_of, read_kind, read_wish
 from gateway.api.problems import Problem
-from provisioning.orders import Kind, OrderRefused, Request
+from provisioning.orders import Kind, OrderRefused, OrderRequest
 
 ICCID, OTHER = card(1)["iccid"], card(2)["iccid"]
 WHOLE = {"iccid": ICCID, "msisdn": "+447700900123", "plan": "payg-gb", "cause": "wateraid"}
@@ -19,19 +19,19 @@ def settings(tmp_path_factory):
 @pytest.mark.parametrize(
     ("kind", "given", "request_"),
     [
-        (Kind.ACTIVATE, WHOLE, Request(msisdn="447700900123", plan="payg-gb", cause="wateraid")),
-        (Kind.ACTIVATE, {**WHOLE, "cause": None, "reason": ""}, Request(msisdn="447700900123", plan="payg-gb")),
+        (Kind.ACTIVATE, WHOLE, OrderRequest(msisdn="447700900123", plan="payg-gb", cause="wateraid")),
+        (Kind.ACTIVATE, {**WHOLE, "cause": None, "reason": ""}, OrderRequest(msisdn="447700900123", plan="payg-gb")),
         (
             Kind.ACTIVATE,
             {**WHOLE, "cause": "", "adopt": True},
-            Request(msisdn="447700900123", plan="payg-gb", adopt=True),
+            OrderRequest(msisdn="447700900123", plan="payg-gb", adopt=True),
         ),
-        (Kind.ACTIVATE, {**WHOLE, "cause": "", "adopt": False}, Request(msisdn="447700900123", plan="payg-gb")),
-        (Kind.SWAP, {"iccid": ICCID, "new_iccid": OTHER, "adopt": False}, Request(new_iccid=OTHER)),
-        (Kind.SUSPEND, {"iccid": f" {ICCID}F", "reason": "credit"}, Request(reason="credit")),
-        (Kind.RESUME, {"iccid": ICCID, "reason": "lost"}, Request(reason="lost")),
-        (Kind.SWAP, {"iccid": ICCID, "new_iccid": OTHER}, Request(new_iccid=OTHER)),
-        (Kind.TERMINATE, {"iccid": ICCID, "reason": "as asked"}, Request(reason="as asked")),
+        (Kind.ACTIVATE, {**WHOLE, "cause": "", "adopt": False}, OrderRequest(msisdn="447700900123", plan="payg-gb")),
+        (Kind.SWAP, {"iccid": ICCID, "new_iccid": OTHER, "adopt": False}, OrderRequest(new_iccid=OTHER)),
+        (Kind.SUSPEND, {"iccid": f" {ICCID}F", "reason": "credit"}, OrderRequest(reason="credit")),
+        (Kind.RESUME, {"iccid": ICCID, "reason": "lost"}, OrderRequest(reason="lost")),
+        (Kind.SWAP, {"iccid": ICCID, "new_iccid": OTHER}, OrderRequest(new_iccid=OTHER)),
+        (Kind.TERMINATE, {"iccid": ICCID, "reason": "as asked"}, OrderRequest(reason="as asked")),
     ],
 )
 def test_a_wish_is_read_into_digits_and_words(settings, kind, given, request_):

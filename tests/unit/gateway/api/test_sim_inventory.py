@@ -7,39 +7,39 @@ from support.sims_context_fixture import KI, card, settings_of
 
 from gateway.api.actions import ACTIONS, ADMIN, Caller, perform
 from gateway.api.problems import Problem
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.sims import queries
 from gateway.sims.accept_order import AcceptOrder, Asked
 from gateway.sims.order_steps import BeginStep, RefuseStep
 from gateway.sims.orders import from_row
 from gateway.store.tables import orders
-from provisioning.orders import Kind, Request, next_move
+from provisioning.orders import Kind, OrderRequest, next_move
 
 NUMBER = "447700900123"
 
 
 @pytest.fixture
-def house(tmp_path):
-    house = House(settings_of(tmp_path))
-    yield house
-    house.close()
+def context(tmp_path):
+    context = GatewayContext(settings_of(tmp_path))
+    yield context
+    context.close()
 
 
 @pytest.fixture
-def act(house):
+def act(context):
     caller = Caller("local:0", ADMIN)
-    return lambda name, **params: perform(ACTIONS[name], house, params, caller)
+    return lambda name, **params: perform(ACTIONS[name], context, params, caller)
 
 
-def activate(house, iccid, msisdn=NUMBER):
+def activate(context, iccid, msisdn=NUMBER):
     """Accept an order, with no conductor to carry it out."""
-    asked = Asked(Kind.ACTIVATE, iccid, Request(msisdn=msisdn, plan="payg-gb", cause="wwf"), "socket:0")
-    return house.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, house.digests)).order_id
+    asked = Asked(Kind.ACTIVATE, iccid, OrderRequest(msisdn=msisdn, plan="payg-gb", cause="wwf"), "socket:0")
+    return context.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, context.digests)).order_id
 
 
-def stored(house, order_id):
+def stored(context, order_id):
     """The order as it is on disk."""
-    with house.reading() as connection:
+    with context.reading() as connection:
         return from_row(tuple(connection.execute(orders.select().where(orders.c.id == order_id)).one()))
 
 
@@ -73,10 +73,10 @@ def test_two_cards_with_one_opc_are_named_by_their_lines(act):
     assert KI.format(1)[:-2] not in str(told)
 
 
-def test_cards_are_listed_by_pages_and_by_state_with_their_lines_numbers_masked(act, house):
+def test_cards_are_listed_by_pages_and_by_state_with_their_lines_numbers_masked(act, context):
     act("sim.import", rows=[card(n) for n in range(5)])
     iccids = [card(n)["iccid"] for n in range(5)]
-    activate(house, iccids[1])
+    activate(context, iccids[1])
     first = act("sim.list", limit=3)
     assert [row["iccid"] for row in first["rows"]] == iccids[:3]
     assert first["next"] == iccids[2]
@@ -86,9 +86,9 @@ def test_cards_are_listed_by_pages_and_by_state_with_their_lines_numbers_masked(
     assert act("sim.list", state="destroyed") == {"rows": [], "next": None}
 
 
-def test_a_card_is_shown_in_full_with_its_history(act, house):
+def test_a_card_is_shown_in_full_with_its_history(act, context):
     act("sim.import", rows=[card(1)])
-    order_id = activate(house, card(1)["iccid"])
+    order_id = activate(context, card(1)["iccid"])
     told = act("sim.show", iccid=f"{card(1)['iccid']}F")
     assert (told["imsi"], told["msisdn"], told["order"]) == (card(1)["imsi"], NUMBER, str(order_id))
     assert (told["observed"], told["observed_at"], told["subscriber_id"]) == ("unknown", None, None)
@@ -103,7 +103,7 @@ def test_a_card_is_shown_in_full_with_its_history(act, house):
     assert (row["actor"], row["reason"]) == ("socket:0", None)
 
 
-def test_an_import_of_a_stopped_gateway_names_who_did_it(act, house):
+def test_an_import_of_a_stopped_gateway_names_who_did_it(act, context):
     house_row = ("447700900001", "234150000000001", card(1)["iccid"], "payg-gb", "", "0")
     columns = ("msisdn", "imsi", "iccid", "plan", "cause", "balance")
     act("subscriber.import", rows=[dict(zip(columns, house_row, strict=True))])
@@ -112,17 +112,17 @@ def test_an_import_of_a_stopped_gateway_names_who_did_it(act, house):
     assert (row["trigger"], row["after"], row["actor"]) == ("adopt", "active", f"local:{os.getuid()}")
 
 
-def test_an_order_is_shown_step_by_step_and_its_error_is_the_last_one(act, house):
+def test_an_order_is_shown_step_by_step_and_its_error_is_the_last_one(act, context):
     act("sim.import", rows=[card(1), card(2)])
-    ids = [activate(house, card(n)["iccid"], f"44770090012{n}") for n in (1, 2)]
-    order = house.read(lambda connection: queries.show_order(connection, ids[0]))
+    ids = [activate(context, card(n)["iccid"], f"44770090012{n}") for n in (1, 2)]
+    order = context.read(lambda connection: queries.show_order(connection, ids[0]))
     assert (order["state"], order["msisdn"], order["due_at"] is None) == ("accepted", "44********21", False)
     assert "wwf" not in str(order)
     assert [(step["name"], step["mark"], step["attempts"]) for step in order["steps"]] == [
         ("host.activate", "waiting", 0), ("line.enable", "waiting", 0),
     ]  # fmt: skip
-    began = house.lane.run(BeginStep(ids[0], next_move(stored(house, ids[0]))))
-    house.lane.run(RefuseStep(ids[0], next_move(began), "the host said no"))
+    began = context.lane.run(BeginStep(ids[0], next_move(stored(context, ids[0]))))
+    context.lane.run(RefuseStep(ids[0], next_move(began), "the host said no"))
     assert act("order.show", id=str(ids[0]))["error"] == "the host said no"
     told = act("order.states", ids=[str(ids[1]), str(ids[0]), "5", "no id"])["rows"]
     assert [(row["id"], row["error"]) for row in told] == [(str(ids[0]), "the host said no"), (str(ids[1]), None)]

@@ -18,7 +18,7 @@ from support.charging_fixture import (
 )
 
 from gateway.charging import review
-from gateway.charging.held_reports import Room
+from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.review import BookReport, DropReport, ReviewRefused
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
@@ -187,13 +187,13 @@ def test_usage_under_a_plan_that_is_gone_is_kept_and_booked_once_the_plan_is_bac
     assert place.ask(ccr(TERMINATION, 1, service(used=[5 * MEGABYTE]))).result_code == 5031
     (report,) = held(place)
     assert report["reason"] == "no_price"
-    refused = place.lane.run(BookReport(int(report["id"]), "ops", "again", place.desk))
+    refused = place.lane.run(BookReport(int(report["id"]), "ops", "again", place.policy))
     assert isinstance(refused, ReviewRefused)
-    place.desk.tariff.plans["payg-old"] = place.desk.tariff.plans["payg-gb"]
+    place.policy.tariff.plans["payg-old"] = place.policy.tariff.plans["payg-gb"]
     try:
-        booked = place.lane.run(BookReport(int(report["id"]), "ops", "again", place.desk))
+        booked = place.lane.run(BookReport(int(report["id"]), "ops", "again", place.policy))
     finally:
-        del place.desk.tariff.plans["payg-old"]
+        del place.policy.tariff.plans["payg-old"]
     assert (booked.state, booked.price) == ("booked", 5 * PENNY)
     assert wallet(place, owner) == (5 * POUND - 5 * PENNY, 0)
 
@@ -204,7 +204,7 @@ def test_a_booked_report_is_priced_with_its_session_and_its_tenth_accrues(place)
     place.ask(calls(UPDATE, 1, 30, ask=0))
     place.ask(calls(TERMINATION, 2, 7200))
     (report,) = held(place)
-    booked = place.lane.run(BookReport(int(report["id"]), "ops", "the host confirmed it", place.desk))
+    booked = place.lane.run(BookReport(int(report["id"]), "ops", "the host confirmed it", place.policy))
     assert booked.price == 3 * PENNY * 7230 // 60 - 3 * PENNY
     assert wallet(place, owner)[0] == 5 * POUND - 3 * PENNY * 7230 // 60
     accrued = place.read(select(tables.transfers.c.amount).where(tables.transfers.c.kind == "accrual"))
@@ -223,7 +223,7 @@ def test_a_report_is_decided_once(place, first, second):
     (report,) = held(place)
     number = int(report["id"])
     units = {
-        "book": lambda: BookReport(number, "ops", "why", place.desk),
+        "book": lambda: BookReport(number, "ops", "why", place.policy),
         "drop": lambda: DropReport(number, "ops", "why"),
     }
     assert place.lane.run(units[first]()).state == f"{first}{'ped' if first == 'drop' else 'ed'}"
@@ -238,21 +238,21 @@ def test_a_report_that_no_record_can_say_can_only_be_dropped(place):
     place.ask(ccr(INITIAL, 0, service(ask=0)))
     place.ask(ccr(UPDATE, 1, service(used=[LARGEST], ask=0)))
     (report,) = held(place)
-    assert place.lane.run(BookReport(int(report["id"]), "ops", "why", place.desk)).code == "review.size"
+    assert place.lane.run(BookReport(int(report["id"]), "ops", "why", place.policy)).code == "review.size"
     assert place.lane.run(DropReport(int(report["id"]), "ops", "why")).state == "dropped"
 
 
 def test_a_report_of_a_line_that_is_brought_in_later_can_be_booked(place):
     place.ask(ccr(TERMINATION, 1, service(used=[MEGABYTE])))
     (report,) = held(place)
-    assert place.lane.run(BookReport(int(report["id"]), "ops", "why", place.desk)).code == "review.subscriber"
+    assert place.lane.run(BookReport(int(report["id"]), "ops", "why", place.policy)).code == "review.subscriber"
     owner = place.enrol(POUND)
-    assert place.lane.run(BookReport(int(report["id"]), "ops", "brought in", place.desk)).price == PENNY
+    assert place.lane.run(BookReport(int(report["id"]), "ops", "brought in", place.policy)).price == PENNY
     assert wallet(place, owner) == (POUND - PENNY, 0)
 
 
 def test_there_is_an_end_to_what_is_held(place):
-    place.desk.room = Room(2)
+    place.policy.room = ReviewCapacity(2)
     for number in range(4):
         place.ask(ccr(TERMINATION, number, service(used=[MEGABYTE])))
     assert place.last.alarms == ["charging.report.unbooked", "charging.review.full"]

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from support.charging_fixture import IMSI, INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 
 from gateway.charging import queries
-from gateway.charging.gy.peer_restarts import Restarts
+from gateway.charging.gy.peer_restarts import PeerRestarts
 from gateway.charging.session_expiry import CloseLost
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
@@ -134,7 +134,7 @@ class Restarted:
             lambda: [job.done(job.answer, job.error) for job in jobs]
         )
         self.told = []
-        self.restarts = Restarts(
+        self.peer_restarts = PeerRestarts(
             place.lane,
             place.node.id,
             frozenset({"dra.core.example"}),
@@ -145,8 +145,8 @@ class Restarted:
 
     async def up(self, identity, origin_state_id):
         """Tell that a peer came up, and wait for what follows."""
-        self.restarts.note(PeerUp(identity, "host.example", "127.0.0.1", "test", origin_state_id, False))
-        await asyncio.gather(*self.restarts._background._tasks)
+        self.peer_restarts.record(PeerUp(identity, "host.example", "127.0.0.1", "test", origin_state_id, False))
+        await asyncio.gather(*self.peer_restarts._background._tasks)
 
 
 async def test_a_grown_origin_state_id_closes_what_the_peer_had_and_nothing_else(place):

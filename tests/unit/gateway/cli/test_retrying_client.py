@@ -5,7 +5,7 @@ from support.scripted_gateway import Refuse, scripted, write_config
 
 from gateway.cli.client import ActionRefused, DaemonUnreachable
 from gateway.cli.errors import ExitCode
-from gateway.cli.retrying_client import Patient
+from gateway.cli.retrying_client import RetryingClient
 from gateway.settings import load
 
 
@@ -29,7 +29,7 @@ class Clock:
 
 
 def patient(settings, clock):
-    return Patient(settings, "ask again", clock=clock, sleep=clock.sleep)
+    return RetryingClient(settings, "ask again", clock=clock, sleep=clock.sleep)
 
 
 def test_a_gateway_that_was_never_there_is_not_waited_for(settings):

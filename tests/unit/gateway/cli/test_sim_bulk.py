@@ -295,13 +295,13 @@ def run_of(folder, ask, count, *, rate=0.0, show=lambda run: None):
     return run, time
 
 
-def asker(orders):
+def query_link(orders):
     return lambda action, params: {"sim.bulk": orders.bulk, "order.states": orders.look}[action](params)
 
 
 def test_no_more_than_a_thousand_orders_are_open_at_once(folder):
     most = []
-    run, _ = run_of(folder, asker(Orders()), 2500, show=lambda run: most.append(len(run.open)))
+    run, _ = run_of(folder, query_link(Orders()), 2500, show=lambda run: most.append(len(run.open)))
     assert (max(most), run.ended["done"]) == (1000, 2500)
 
 
@@ -312,7 +312,7 @@ def test_the_rate_is_kept(folder):
     def ask(action, params):
         if action == "sim.bulk":
             sent.append(len(params["rows"]))
-        return asker(orders)(action, params)
+        return query_link(orders)(action, params)
 
     run, time = run_of(folder, ask, 200, rate=20)
     assert run.ended["done"] == 200
@@ -327,7 +327,7 @@ def test_rows_that_a_gateway_in_trouble_does_not_take_are_ordered_later(folder):
     def ask(action, params):
         if action == "sim.bulk" and next(times) < 3:
             return {"results": [closed for _ in params["rows"]]}
-        return asker(orders)(action, params)
+        return query_link(orders)(action, params)
 
     run, time = run_of(folder, ask, 3)
     assert (run.ended, time.now >= 3) == ({"done": 3}, True)

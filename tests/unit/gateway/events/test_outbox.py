@@ -3,7 +3,7 @@ import pytest
 from sqlalchemy import select
 from support.lane_fixture import workplace
 
-from gateway.events.outbox import MAX_EVENTS, Event, OutboxShelf, emit
+from gateway.events.outbox import MAX_EVENTS, Event, OutboxRows, emit
 from gateway.store.tables import outbox
 
 
@@ -24,7 +24,7 @@ class Write:
 
     def decide(self, batch):
         for topic, number in self.collected:
-            batch.shelf(OutboxShelf).collect(batch, topic, an_event(number))
+            batch.row_set(OutboxRows).collect(batch, topic, an_event(number))
         for topic, number in self.emitted:
             emit(batch, topic, an_event(number))
         if self.fails:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[4]
 SCRIPT = """
 import asyncio, gc, importlib, sys, threading
 from gateway.logs import configure
-from gateway.logs.crashes import watch
+from gateway.logs.crashes import install
 
 counted = []
 
@@ -20,7 +20,7 @@ async def fails(error):
 
 async def main():
     loop = asyncio.get_running_loop()
-    watch(loop, lambda event, fields: counted.append((event, fields["detail"], threading.current_thread() is main_thread)))
+    install(loop, lambda event, fields: counted.append((event, fields["detail"], threading.current_thread() is main_thread)))
     task = asyncio.create_task(fails(KeyError("447700900123")))
     await asyncio.sleep(0)
     await asyncio.sleep(0)

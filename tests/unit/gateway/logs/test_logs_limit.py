@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.logs.catalogue import EVENTS
-from gateway.logs.event_logger import Teller, tell
+from gateway.logs.event_logger import EventLogger, log
 from gateway.logs.limit import BURST, INTERVAL, MAX_SUBJECTS, Limit
 
 ROOT = Path(__file__).parents[4]
@@ -110,7 +110,7 @@ def test_whatever_comes_the_lines_add_up_and_are_few(steps):
 def test_an_event_whose_name_is_data_is_told_at_its_level_in_the_catalogue():
     with structlog.testing.capture_logs() as lines:
         for name in ("store.outcome_unknown", "diameter.peer.up", "never.heard_of"):
-            tell(structlog.get_logger(), name, detail="x")
+            log(structlog.get_logger(), name, detail="x")
     assert [(line["event"], line["log_level"]) for line in lines] == [
         ("store.outcome_unknown", "critical"),
         ("diameter.peer.up", "info"),
@@ -127,10 +127,10 @@ class Clock:
 
 def test_only_what_comes_with_each_message_is_held_back():
     with structlog.testing.capture_logs() as lines:
-        teller = Teller(structlog.get_logger(), Clock())
+        event_logger = EventLogger(structlog.get_logger(), Clock())
         for _ in range(100):
             for event in ("order.failed", "daemon.timer.failed", "smpp.link.down", REJECTED):
-                teller.tell(event, {"detail": "x"})
+                event_logger.log(event, {"detail": "x"})
     written = [line["event"] for line in lines]
     assert {event: written.count(event) for event in set(written)} == {
         "order.failed": 100,
@@ -143,37 +143,37 @@ def test_only_what_comes_with_each_message_is_held_back():
 def test_a_teller_writes_what_is_due_when_it_settles_and_the_rest_when_it_finishes():
     clock = Clock()
     with structlog.testing.capture_logs() as lines:
-        teller = Teller(structlog.get_logger(), clock)
+        event_logger = EventLogger(structlog.get_logger(), clock)
         for _ in range(BURST + 7):
-            teller.tell("store.unavailable", {"detail": "disk full"})
-        teller.settle()
+            event_logger.log("store.unavailable", {"detail": "disk full"})
+        event_logger.settle()
         assert len(lines) == BURST
         clock.now = INTERVAL
-        teller.settle()
+        event_logger.settle()
         assert lines[-1] == {
             "event": "store.unavailable",
             "log_level": "error",
             "detail": "disk full",
             "suppressed": 6,
         }
-        teller.tell("store.unavailable", {"detail": "still"})
-        teller.finish()
+        event_logger.log("store.unavailable", {"detail": "still"})
+        event_logger.finish()
     assert lines[-1]["detail"] == "still"
     assert stood_for(lines) == BURST + 8
 
 
 def test_threads_lose_no_count():
     with structlog.testing.capture_logs() as lines:
-        teller = Teller(structlog.get_logger(), Clock())
+        event_logger = EventLogger(structlog.get_logger(), Clock())
         work = [
-            threading.Thread(target=lambda: [teller.tell("store.unavailable", {}) for _ in range(500)])
+            threading.Thread(target=lambda: [event_logger.log("store.unavailable", {}) for _ in range(500)])
             for _ in range(4)
         ]
         for thread in work:
             thread.start()
         for thread in work:
             thread.join()
-        teller.finish()
+        event_logger.finish()
     assert len(lines) == BURST + 1
     assert stood_for(lines) == 2000
 
@@ -181,18 +181,18 @@ def test_threads_lose_no_count():
 LIBRARIES = """
 import logging, time
 from gateway.logs import configure, get_logger
-from gateway.logs.event_logger import Teller
+from gateway.logs.event_logger import EventLogger
 configure("info")
 now = [0.0]
-teller = Teller(get_logger(), lambda: now[0])
-teller.hear_libraries()
+event_logger = EventLogger(get_logger(), lambda: now[0])
+event_logger.capture_libraries()
 for n in range(100):
     logging.getLogger("aiohttp.server").error("bad request %d", n)
 logging.getLogger("asyncio").error("something else")
 now[0] = 5.0
 logging.getLogger("aiohttp.server").error("bad request 100")
 logging.getLogger("aiohttp.server").error("bad request 101")
-teller.finish()
+event_logger.finish()
 """
 
 

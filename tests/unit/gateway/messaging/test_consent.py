@@ -207,7 +207,7 @@ def test_what_only_has_a_word_of_a_receipt_is_answered(place, words):
 
 
 def test_a_silent_text_to_a_number_without_services_is_not_counted(place):
-    del place.office.books[CODE]
+    del place.messaging_policy.books[CODE]
     assert place.come("hello", "TPO").silent == ""
 
 

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from gateway.messaging.keywords.amounts import Money, write_amount
 from gateway.messaging.keywords.answers import GSM, GSM_EXTENDED, bounds, cause_list, gsm_safe, render
-from gateway.messaging.keywords.catalogue import EVERYWHERE, PLACEHOLDERS, Answer, TemplateInvalid, placeholders_in
+from gateway.messaging.keywords.catalogue import (
+    EVERYWHERE,
+    PLACEHOLDERS,
+    KeywordAnswer,
+    TemplateInvalid,
+    placeholders_in,
+)
 from gateway.messaging.keywords.parser import Unknown, read
 from gateway.settings import load
 
@@ -35,7 +41,7 @@ def septets(text):
 
 
 @pytest.mark.parametrize("language", BOOK.languages)
-@pytest.mark.parametrize("answer", Answer)
+@pytest.mark.parametrize("answer", KeywordAnswer)
 def test_every_shipped_answer_is_one_text_of_the_gsm_alphabet(language, answer):
     text = render(BOOK, language, answer, **LONGEST)
     assert set(text) <= GSM | GSM_EXTENDED
@@ -44,11 +50,11 @@ def test_every_shipped_answer_is_one_text_of_the_gsm_alphabet(language, answer):
 
 
 def test_the_question_names_price_and_charity():
-    text = render(BOOK, "en", Answer.ASK, amount=Money(5_000_000, "GBP"), cause="WaterAid")
+    text = render(BOOK, "en", KeywordAnswer.ASK, amount=Money(5_000_000, "GBP"), cause="WaterAid")
     assert text.startswith("Reply YES to give £5.00 to WaterAid.")
-    text = render(BOOK, "fr", Answer.ASK, amount=Money(5_500_000, "USD"), cause="WaterAid")
+    text = render(BOOK, "fr", KeywordAnswer.ASK, amount=Money(5_500_000, "USD"), cause="WaterAid")
     assert text.startswith("Répondez OUI pour donner $5.50 à WaterAid.")
-    assert render(BOOK, "es", Answer.BALANCE, balance=Money(12_000_000, "EUR")) == "Tu saldo es €12.00."
+    assert render(BOOK, "es", KeywordAnswer.BALANCE, balance=Money(12_000_000, "EUR")) == "Tu saldo es €12.00."
 
 
 def test_what_the_answers_tell_people_to_text_is_understood():
@@ -68,17 +74,17 @@ def test_what_the_answers_tell_people_to_text_is_understood():
 
 
 def test_a_language_that_the_book_has_not_is_answered_in_its_own():
-    assert render(BOOK, "de", Answer.UNKNOWN) == render(BOOK, "en", Answer.UNKNOWN)
+    assert render(BOOK, "de", KeywordAnswer.UNKNOWN) == render(BOOK, "en", KeywordAnswer.UNKNOWN)
 
 
 def test_a_value_that_is_missing_is_an_error_and_one_too_many_is_not():
     with pytest.raises(KeyError):
-        render(BOOK, "en", Answer.BALANCE)
-    assert "70070" in render(BOOK, "en", Answer.HELP, operator="TPO", amount="unused")
+        render(BOOK, "en", KeywordAnswer.BALANCE)
+    assert "70070" in render(BOOK, "en", KeywordAnswer.HELP, operator="TPO", amount="unused")
 
 
 def test_braces_in_a_value_stay_what_they_are():
-    text = render(BOOK, "en", Answer.CHOSEN, cause="{balance} {0.__class__}")
+    text = render(BOOK, "en", KeywordAnswer.CHOSEN, cause="{balance} {0.__class__}")
     assert "{balance} {0.__class__}" in text
 
 

@@ -82,7 +82,7 @@ async def test_texts_are_queued_in_the_order_of_their_commits_whoever_waits_for_
     """A task that waits for its unit goes on after the batch's callbacks: its texts would come after newer ones."""
     async with QueryingSmsc() as smsc, inquiring(url, smsc) as inquirer:
         place, exchange = inquirer.place, inquirer.exchange
-        unit = AcceptTexts("gateway", [place.draft("of an order")], place.office)
+        unit = AcceptTexts("gateway", [place.draft("of an order")], place.messaging_policy)
         by_order = asyncio.create_task(submit(place.lane, unit, then=lambda taken: exchange.enqueue(taken.new)))
         by_client = asyncio.create_task(exchange.accept("shop", [place.draft("of a client")]))
         await asyncio.gather(by_order, by_client)

@@ -9,7 +9,7 @@ from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import CODE, FRIEND, HOUR, text_place
 
 from gateway.messaging.submit import Refusal
-from gateway.messaging.texts import FINAL, STEPS, Part, State, Step
+from gateway.messaging.texts import FINAL, STEPS, Step, TextPart, TextState
 from gateway.store import tables
 from protocols.smpp.receipts import IdForm
 
@@ -46,7 +46,7 @@ def sent(place, message_id="a1", **options):
 
 @pytest.mark.parametrize(("start", "end"), list(itertools.product(Step, Step)))
 def test_a_part_goes_where_the_table_lets_it_and_nowhere_else(start, end):
-    part = Part(start, error="before")
+    part = TextPart(start, error="before")
     allowed = end in STEPS[start]
     assert part.go(end, "after") is allowed
     assert (part.step, part.error) == ((end, "after") if allowed else (start, "before"))
@@ -59,21 +59,21 @@ def test_final_parts_go_nowhere_and_all_others_can_come_to_an_end():
 
 
 WHOLES = [
-    ((Step.WAITING, Step.SENT), State.QUEUED),
-    ((Step.SENT, Step.ACCEPTED), State.SUBMITTED),
-    ((Step.DOUBTFUL, Step.WAITING), State.DOUBTFUL),
-    ((Step.DELIVERED, Step.ACCEPTED), State.SUBMITTED),
-    ((Step.DELIVERED, Step.DELIVERED), State.DELIVERED),
-    ((Step.DELIVERED, Step.FAILED), State.FAILED),
-    ((Step.DELIVERED, Step.EXPIRED), State.EXPIRED),
-    ((Step.CANCELLED, Step.CANCELLED), State.CANCELLED),
+    ((Step.WAITING, Step.SENT), TextState.QUEUED),
+    ((Step.SENT, Step.ACCEPTED), TextState.SUBMITTED),
+    ((Step.DOUBTFUL, Step.WAITING), TextState.DOUBTFUL),
+    ((Step.DELIVERED, Step.ACCEPTED), TextState.SUBMITTED),
+    ((Step.DELIVERED, Step.DELIVERED), TextState.DELIVERED),
+    ((Step.DELIVERED, Step.FAILED), TextState.FAILED),
+    ((Step.DELIVERED, Step.EXPIRED), TextState.EXPIRED),
+    ((Step.CANCELLED, Step.CANCELLED), TextState.CANCELLED),
 ]
 
 
 @pytest.mark.parametrize(("steps", "state"), WHOLES)
 def test_the_state_of_the_whole_follows_from_its_parts(place, steps, state):
     text = place.accept(place.draft(LONG)).new[0]
-    text.parts = [Part(step) for step in steps]
+    text.parts = [TextPart(step) for step in steps]
     final = set(steps) <= FINAL
     assert text.settle(5) is final
     assert text.state is state

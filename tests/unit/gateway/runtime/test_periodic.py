@@ -11,8 +11,8 @@ from support.sims_context_fixture import settings_of
 from gateway.background import Background
 from gateway.charity.months import end_of, period_of
 from gateway.charity.publication import GRACE
-from gateway.context import House
-from gateway.runtime.periodic import Chores
+from gateway.context import GatewayContext
+from gateway.runtime.periodic import PeriodicWork
 from gateway.store.errors import StoreUnavailable
 from gateway.store.tables import outbox, transfers
 
@@ -21,7 +21,7 @@ AT = 1_700_000_000_000_000
 
 
 @pytest.fixture
-async def house(tmp_path, monkeypatch):
+async def context(tmp_path, monkeypatch):
     monkeypatch.setattr("gateway.runtime.periodic.READING_PAUSE", 0)
     loop = asyncio.get_running_loop()
 
@@ -29,14 +29,14 @@ async def house(tmp_path, monkeypatch):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
     clock = [AT]
-    house = await asyncio.to_thread(House, settings_of(tmp_path), deliver=deliver, clock=lambda: clock[0])
-    house.set_clock = lambda now: clock.__setitem__(0, now)
-    yield house
-    await asyncio.to_thread(house.close)
+    context = await asyncio.to_thread(GatewayContext, settings_of(tmp_path), deliver=deliver, clock=lambda: clock[0])
+    context.set_clock = lambda now: clock.__setitem__(0, now)
+    yield context
+    await asyncio.to_thread(context.close)
 
 
-def charge(house, at, givers):
-    account, number = house.accounts, house.node.next_id + at // 1_000_000_000
+def charge(context, at, givers):
+    account, number = context.accounts, context.node.next_id + at // 1_000_000_000
     rows = []
     for giver in range(givers):
         for kind, debit, credit, amount in (
@@ -46,41 +46,41 @@ def charge(house, at, givers):
             number += 1
             row = {"id": number, "at": at, "kind": kind, "debit": debit, "credit": credit, "amount": amount}
             rows.append(row | {"currency": "GBP", "event_at": at, "usage_id": (1 << 42) + giver})
-    with house._writer.begin() as connection:
+    with context._writer.begin() as connection:
         connection.execute(insert(transfers), rows)
 
 
-def told(house):
+def told(context):
     found = select(outbox.c.body).where(outbox.c.topic == "charity/accrued").order_by(outbox.c.id)
-    bodies = house.read(lambda connection: connection.execute(found).scalars().all())
+    bodies = context.read(lambda connection: connection.execute(found).scalars().all())
     return [(event["data"]["period"], event["data"]["amount"]) for event in map(msgspec.json.decode, bodies)]
 
 
-async def test_every_month_that_is_over_is_published_once_on_the_operators_clock(house):
+async def test_every_month_that_is_over_is_published_once_on_the_operators_clock(context):
     zone, alarms = ZoneInfo("Europe/London"), []
-    chores = Chores(house, None, None, lambda event, fields: alarms.append((event, fields)), Background())
+    periodic = PeriodicWork(context, None, None, lambda event, fields: alarms.append((event, fields)), Background())
     assert period_of(AT, zone) == "2023-11"
-    charge(house, AT, 60)
-    charge(house, end_of("2023-11", zone) + 1, 70)
-    await chores._publish_months()
-    assert told(house) == []
-    house.set_clock(end_of("2023-12", zone) + GRACE)
+    charge(context, AT, 60)
+    charge(context, end_of("2023-11", zone) + 1, 70)
+    await periodic._publish_months()
+    assert told(context) == []
+    context.set_clock(end_of("2023-12", zone) + GRACE)
     for _ in range(2):
-        await chores._publish_months()
-        assert told(house) == [("2023-11", "60.00"), ("2023-12", "70.00")]
+        await periodic._publish_months()
+        assert told(context) == [("2023-11", "60.00"), ("2023-12", "70.00")]
     assert alarms == [
         ("charity.month.published", {"period": "2023-11", "figures": 1}),
         ("charity.month.published", {"period": "2023-12", "figures": 1}),
     ]
 
 
-async def test_a_store_in_trouble_leaves_the_month_to_the_next_turn(house, monkeypatch):
-    chores = Chores(house, None, None, lambda *_: None, Background())
-    charge(house, AT, 60)
-    house.set_clock(AT + 60 * 86_400_000_000)
+async def test_a_store_in_trouble_leaves_the_month_to_the_next_turn(context, monkeypatch):
+    periodic = PeriodicWork(context, None, None, lambda *_: None, Background())
+    charge(context, AT, 60)
+    context.set_clock(AT + 60 * 86_400_000_000)
     with monkeypatch.context() as trouble:
-        trouble.setattr(house, "read", lambda _look: (_ for _ in ()).throw(StoreUnavailable("disk I/O error")))
+        trouble.setattr(context, "read", lambda _look: (_ for _ in ()).throw(StoreUnavailable("disk I/O error")))
         with pytest.raises(StoreUnavailable):
-            await chores._publish_months()
-    await chores._publish_months()
-    assert told(house) == [("2023-11", "60.00")]
+            await periodic._publish_months()
+    await periodic._publish_months()
+    assert told(context) == [("2023-11", "60.00")]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from gateway.messaging.keywords.answers import render
-from gateway.messaging.keywords.catalogue import PLACEHOLDERS, STAND_INS, Answer, Service
+from gateway.messaging.keywords.catalogue import PLACEHOLDERS, STAND_INS, KeywordAnswer, Service
 from gateway.messaging.keywords.parser import No, Start, read
 from gateway.settings import ConfigInvalid, Endpoint, load, shown
 from gateway.settings.keywords_file import AnswersEntry, WordsEntry
@@ -281,13 +281,13 @@ def test_a_book_has_the_words_and_bounds_of_its_file(write):
     made = load(write(CODES, {"70070": book(gift={"minimum": 2, "maximum": "50"})}), {}).keywords["70070"]
     assert (made.short_code, made.language, made.minimum, made.maximum) == ("70070", "en", 2_000_000, 50_000_000)
     assert made.languages["fr"].words[Service.GIVE] == ["givemot"]
-    assert made.languages["en"].answers[Answer.ASK] == "{amount} {cause}"
+    assert made.languages["en"].answers[KeywordAnswer.ASK] == "{amount} {cause}"
 
 
 def test_every_service_and_answer_has_its_key():
     assert list(WordsEntry.model_fields) == [service.value for service in Service]
-    assert list(AnswersEntry.model_fields) == [answer.value for answer in Answer]
-    assert set(PLACEHOLDERS) == set(Answer)
+    assert list(AnswersEntry.model_fields) == [answer.value for answer in KeywordAnswer]
+    assert set(PLACEHOLDERS) == set(KeywordAnswer)
 
 
 @pytest.mark.parametrize(

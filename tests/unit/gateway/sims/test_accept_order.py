@@ -9,8 +9,8 @@ from gateway.sims.order_steps import CancelOrder, RetryOrder
 from gateway.store import tables
 from gateway.store.idempotency import Digests
 from gateway.subscribers.bulk_import import Enrol, Enrolment
-from provisioning.orders import Kind, OrderRefused, OrderState, Request
-from provisioning.sim_lifecycle import State, SuspendReason
+from provisioning.orders import Kind, OrderRefused, OrderRequest, OrderState
+from provisioning.sim_lifecycle import SimState, SuspendReason
 
 ACTIVATE = {"msisdn": NUMBER, "plan": "payg-gb"}
 UNKNOWN = card(99)["iccid"]
@@ -37,7 +37,7 @@ def test_an_accepted_order_holds_its_card_and_is_on_disk(place):
     assert taken == Taken(taken.order_id)
     order, sim = place.order(taken.order_id), place.sim(iccid)
     assert (order.kind, order.state, order.host, order.actor) == (Kind.ACTIVATE, OrderState.ACCEPTED, "lab", "tester")
-    assert (sim.state, sim.order_id, sim.msisdn, sim.plan) == (State.RESERVED, order.id, NUMBER, "payg-gb")
+    assert (sim.state, sim.order_id, sim.msisdn, sim.plan) == (SimState.RESERVED, order.id, NUMBER, "payg-gb")
     assert (sim.host, sim.subscriber_id) == ("lab", None)
     assert place.history(iccid) == [("reserve", "", order.id)]
 
@@ -72,7 +72,7 @@ def test_a_key_that_was_used_for_something_else_is_refused(place, kind, n, reque
 
 def test_a_wish_that_adopts_is_another_one_and_other_wishes_are_told_as_they_always_were():
     def told(**more):
-        request = Request(msisdn="44", plan="p", cause="c", **more)
+        request = OrderRequest(msisdn="44", plan="p", cause="c", **more)
         return Asked(Kind.ACTIVATE, "89441", request, "tester").digest(digests)
 
     digests = Digests(b"a key of tests alone")
@@ -118,20 +118,20 @@ def test_a_card_that_is_not_in_the_inventory_is_refused(place, kind, request_):
 
 
 STATES = [
-    ("activate", ACTIVATE | {"msisdn": OTHER_NUMBER}, {State.IN_STOCK}),
-    ("suspend", {"reason": "fraud"}, {State.ACTIVE, State.SUSPENDED}),
-    ("resume", {"reason": "lost"}, {State.SUSPENDED}),
-    ("swap", {"new_iccid": card(2)["iccid"]}, {State.ACTIVE, State.SUSPENDED}),
-    ("terminate", {}, {State.ACTIVE, State.SUSPENDED}),
-    ("retire", {}, {State.QUARANTINED}),
+    ("activate", ACTIVATE | {"msisdn": OTHER_NUMBER}, {SimState.IN_STOCK}),
+    ("suspend", {"reason": "fraud"}, {SimState.ACTIVE, SimState.SUSPENDED}),
+    ("resume", {"reason": "lost"}, {SimState.SUSPENDED}),
+    ("swap", {"new_iccid": card(2)["iccid"]}, {SimState.ACTIVE, SimState.SUSPENDED}),
+    ("terminate", {}, {SimState.ACTIVE, SimState.SUSPENDED}),
+    ("retire", {}, {SimState.QUARANTINED}),
 ]
 
 
 @pytest.mark.parametrize(("kind", "request_", "allowed"), STATES)
 def test_each_kind_is_accepted_in_its_states_and_refused_in_all_others(place, kind, request_, allowed):
     place.take_in(2)
-    for state in State:
-        iccid, n = place.take_in(10 + list(State).index(state)), list(State).index(state)
+    for state in SimState:
+        iccid, n = place.take_in(10 + list(SimState).index(state)), list(SimState).index(state)
         place.set_card(iccid, state=state, host="lab", msisdn=f"4477009002{n:02}", free_at=1, suspended_for="lost")
         if state in allowed:
             order_id = place.accept(kind, iccid, **request_)
@@ -154,7 +154,7 @@ def test_a_failed_activation_keeps_its_card_until_somebody_decides(place):
     order_id = place.accept("activate", iccid, **ACTIVATE)
     place.refuse(order_id)
     place.refuse(order_id)  # the undoing as well
-    assert (place.order(order_id).state, place.sim(iccid).state) == (OrderState.FAILED, State.FAILED)
+    assert (place.order(order_id).state, place.sim(iccid).state) == (OrderState.FAILED, SimState.FAILED)
     assert refused(place, "activate", iccid, **ACTIVATE) == "order.busy"
     place.lane.run(RetryOrder(order_id))
     assert place.finish(order_id).state is OrderState.COMPENSATED
@@ -259,7 +259,7 @@ def test_a_number_of_an_order_that_was_compensated_is_free_at_once(place):
     place.refuse(order_id)
     assert place.finish(order_id).state is OrderState.COMPENSATED
     sim = place.sim(first)
-    assert (sim.state, sim.msisdn, sim.plan, sim.host, sim.observed) == (State.IN_STOCK, None, "", "", "unknown")
+    assert (sim.state, sim.msisdn, sim.plan, sim.host, sim.observed) == (SimState.IN_STOCK, None, "", "", "unknown")
     assert place.carry_out("activate", second, **ACTIVATE)
 
 
@@ -329,11 +329,11 @@ def test_a_failed_termination_is_retried_to_its_end(place):
     order_id = place.accept("terminate", iccid)
     place.step(order_id)
     place.refuse(order_id)
-    assert (place.sim(iccid).state, place.wallet(owner)[2]) == (State.TERMINATING, "closing")
+    assert (place.sim(iccid).state, place.wallet(owner)[2]) == (SimState.TERMINATING, "closing")
     place.lane.run(RetryOrder(order_id))
     assert place.sim(iccid).order_id == order_id
     assert place.finish(order_id).state is OrderState.DONE
-    assert place.sim(iccid).state is State.QUARANTINED
+    assert place.sim(iccid).state is SimState.QUARANTINED
 
 
 @pytest.mark.parametrize("kind", ["suspend", "terminate"])
@@ -353,7 +353,7 @@ def test_a_cancelled_swap_leaves_the_new_card_as_it_was_in_stock(place):
     place.lane.run(CancelOrder(order_id))
     after = place.sim(new)
     assert (after.state, after.plan, after.host, after.order_id) == (before.state, "", "", None)
-    assert (place.sim(iccid).state, place.sim(iccid).msisdn) == (State.ACTIVE, NUMBER)
+    assert (place.sim(iccid).state, place.sim(iccid).msisdn) == (SimState.ACTIVE, NUMBER)
 
 
 def test_a_cancelled_retirement_leaves_the_card_with_its_host(place):
@@ -361,5 +361,5 @@ def test_a_cancelled_retirement_leaves_the_card_with_its_host(place):
     place.carry_out("swap", iccid, new_iccid=place.take_in(2))
     place.later(QUARANTINE)
     place.lane.run(CancelOrder(place.accept("retire", iccid)))
-    assert (place.sim(iccid).state, place.sim(iccid).host) == (State.QUARANTINED, "lab")
+    assert (place.sim(iccid).state, place.sim(iccid).host) == (SimState.QUARANTINED, "lab")
     place.carry_out("retire", iccid)

@@ -9,7 +9,7 @@ from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card
 from gateway.sims.order_steps import CancelOrder
 from gateway.store import tables
 from provisioning.orders import Mark, OrderState
-from provisioning.sim_lifecycle import State, SuspendReason
+from provisioning.sim_lifecycle import SimState, SuspendReason
 
 POUND = 100 * PENNY
 HELD = 10 * PENNY
@@ -53,7 +53,7 @@ def test_a_line_comes_to_life_all_at_once(place):
     place.step(order_id)
     sim, order = place.sim(iccid), place.order(order_id)
     owner = sim.subscriber_id
-    assert (sim.state, sim.order_id, order.state) == (State.ACTIVE, None, OrderState.DONE)
+    assert (sim.state, sim.order_id, order.state) == (SimState.ACTIVE, None, OrderState.DONE)
     assert place.wallet(owner) == (0, 0, "active")
     assert [place.lines(number) for number in (NUMBER, IMSI, iccid)] == [[(owner, True)]] * 3
     plans, choices = tables.subscriptions, tables.choices
@@ -103,7 +103,7 @@ def test_a_line_is_not_enabled_once_its_order_was_turned_round(place):
     assert effect.texts == []
     assert place.finish(order_id).state is OrderState.COMPENSATED
     assert (count(place, tables.subscribers), place.lines(NUMBER)) == (0, [])
-    assert (place.sim(iccid).state, place.sim(iccid).msisdn) == (State.IN_STOCK, None)
+    assert (place.sim(iccid).state, place.sim(iccid).msisdn) == (SimState.IN_STOCK, None)
 
 
 def test_an_enabled_line_is_charged_and_its_tenth_goes_to_its_cause(place):
@@ -147,10 +147,10 @@ def test_reasons_add_up_and_service_returns_with_the_last_one(place):
         place.carry_out("suspend", iccid, reason=reason)
     assert place.sim(iccid).suspended_for == {SuspendReason.FRAUD, SuspendReason.CREDIT}
     place.carry_out("resume", iccid, reason="credit")
-    assert (place.sim(iccid).state, place.wallet(owner)[2]) == (State.SUSPENDED, "suspended")
+    assert (place.sim(iccid).state, place.wallet(owner)[2]) == (SimState.SUSPENDED, "suspended")
     assert place.sim(iccid).suspended_for == {SuspendReason.FRAUD}
     place.carry_out("resume", iccid, reason="fraud")
-    assert (place.sim(iccid).state, place.wallet(owner)[2]) == (State.ACTIVE, "active")
+    assert (place.sim(iccid).state, place.wallet(owner)[2]) == (SimState.ACTIVE, "active")
     assert place.sim(iccid).suspended_for == frozenset()
     assert place.events() == ["sim/activated", "sim/suspended", "sim/resumed"]
     told = [(trigger, reason) for trigger, reason, _ in place.history(iccid)[3:]]
@@ -173,7 +173,7 @@ def test_a_resume_that_the_host_refuses_leaves_the_line_barred(place):
     order_id = place.accept("resume", iccid, reason="lost")
     place.refuse(order_id)
     assert place.finish(order_id).state is OrderState.COMPENSATED
-    assert (place.sim(iccid).state, place.sim(iccid).suspended_for) == (State.SUSPENDED, {SuspendReason.LOST})
+    assert (place.sim(iccid).state, place.sim(iccid).suspended_for) == (SimState.SUSPENDED, {SuspendReason.LOST})
     assert place.wallet(owner)[2] == "suspended"
     assert place.carry_out("resume", iccid, reason="lost")
 
@@ -186,9 +186,9 @@ def test_a_line_moves_to_its_new_card_with_number_wallet_and_customer(place):
     new = place.take_in(2)
     order_id = place.carry_out("swap", iccid, new_iccid=new)
     old_sim, new_sim = place.sim(iccid), place.sim(new)
-    assert (old_sim.state, old_sim.msisdn, old_sim.subscriber_id) == (State.QUARANTINED, None, None)
+    assert (old_sim.state, old_sim.msisdn, old_sim.subscriber_id) == (SimState.QUARANTINED, None, None)
     assert (new_sim.state, new_sim.msisdn, new_sim.subscriber_id, new_sim.plan) == (
-        State.ACTIVE,
+        SimState.ACTIVE,
         NUMBER,
         owner,
         "payg-gb",
@@ -238,7 +238,7 @@ def test_a_lost_card_is_swapped_and_the_line_is_in_service_again(place):
     place.carry_out("suspend", iccid, reason="lost")
     new = place.take_in(2)
     place.carry_out("swap", iccid, new_iccid=new)
-    assert (place.sim(new).state, place.sim(new).suspended_for) == (State.ACTIVE, frozenset())
+    assert (place.sim(new).state, place.sim(new).suspended_for) == (SimState.ACTIVE, frozenset())
     assert (place.sim(iccid).suspended_for, place.wallet(owner)[2]) == (frozenset(), "active")
 
 
@@ -249,8 +249,8 @@ def test_a_swap_that_the_host_refuses_leaves_the_line_on_its_card(place, refused
     order_id = brought_to(place, "swap", iccid, refused_at, new_iccid=new)
     place.refuse(order_id)
     assert place.finish(order_id).state is OrderState.COMPENSATED
-    assert (place.sim(iccid).state, place.sim(iccid).msisdn) == (State.ACTIVE, NUMBER)
-    assert (place.sim(new).state, place.sim(new).host, place.sim(new).order_id) == (State.IN_STOCK, "", None)
+    assert (place.sim(iccid).state, place.sim(iccid).msisdn) == (SimState.ACTIVE, NUMBER)
+    assert (place.sim(new).state, place.sim(new).host, place.sim(new).order_id) == (SimState.IN_STOCK, "", None)
     assert place.lines(IMSI) == [(owner, True)]
     assert ask(place, INITIAL, 0, service(ask=0)) == SERVED
     assert place.carry_out("swap", iccid, new_iccid=new)
@@ -355,7 +355,7 @@ def test_numbers_of_an_ended_line_belong_to_nobody(place):
     place.carry_out("terminate", iccid)
     assert [place.lines(number) for number in (NUMBER, IMSI, iccid)] == [[(owner, False)]] * 3
     sim = place.sim(iccid)
-    assert (sim.state, sim.msisdn, sim.suspended_for) == (State.QUARANTINED, None, frozenset())
+    assert (sim.state, sim.msisdn, sim.suspended_for) == (SimState.QUARANTINED, None, frozenset())
     assert sim.free_at >= place.order(place.history(iccid)[-1][2]).updated_at + QUARANTINE
     assert ask(place, INITIAL, 0, service(ask=0)) == UNKNOWN
 
@@ -364,7 +364,7 @@ def test_a_suspended_line_is_terminated_as_well(place):
     iccid, owner = place.live(balance=POUND)
     place.carry_out("suspend", iccid, reason="credit")
     place.carry_out("terminate", iccid)
-    assert (place.sim(iccid).state, place.wallet(owner)) == (State.QUARANTINED, (0, 0, "terminated"))
+    assert (place.sim(iccid).state, place.wallet(owner)) == (SimState.QUARANTINED, (0, 0, "terminated"))
 
 
 def test_a_retired_card_has_no_keys_any_more(place):
@@ -374,7 +374,7 @@ def test_a_retired_card_has_no_keys_any_more(place):
     place.later(QUARANTINE)
     place.carry_out("retire", iccid)
     sim = place.sim(iccid)
-    assert (sim.state, sim.keys, sim.free_at, sim.order_id) == (State.DESTROYED, None, None, None)
+    assert (sim.state, sim.keys, sim.free_at, sim.order_id) == (SimState.DESTROYED, None, None, None)
 
 
 def test_the_old_card_of_a_swap_is_retired_without_touching_the_customers_wallet(place):
@@ -383,7 +383,7 @@ def test_the_old_card_of_a_swap_is_retired_without_touching_the_customers_wallet
     place.later(QUARANTINE)
     place.carry_out("retire", iccid)
     assert place.wallet(owner) == (POUND, 0, "active")
-    assert place.sim(iccid).state is State.DESTROYED
+    assert place.sim(iccid).state is SimState.DESTROYED
 
 
 def test_a_number_goes_to_another_customer_after_its_quarantine_and_late_usage_does_not(place):

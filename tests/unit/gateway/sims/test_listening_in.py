@@ -3,8 +3,8 @@
 import asyncio
 from types import SimpleNamespace
 
-from gateway.sims.host_runtime import Desk
-from gateway.sims.order_executor import Conductor
+from gateway.sims.host_runtime import HostRuntime
+from gateway.sims.order_executor import OrderExecutor
 
 
 class WatchedHost:
@@ -13,7 +13,7 @@ class WatchedHost:
     def __init__(self):
         self.taps = []
 
-    def watch(self, tap):
+    def set_tap(self, tap):
         self.taps.append(tap)
 
     async def close(self):
@@ -21,11 +21,11 @@ class WatchedHost:
 
 
 def desk():
-    return Desk(WatchedHost(), asyncio.Semaphore(1), 1.0, 1.0)
+    return HostRuntime(WatchedHost(), asyncio.Semaphore(1), 1.0, 1.0)
 
 
-def conductor(desks):
-    return Conductor(
+def executor(desks):
+    return OrderExecutor(
         SimpleNamespace(),
         desks,
         None,
@@ -44,17 +44,17 @@ def tap(_captured):
 
 async def test_every_host_is_given_the_tap_and_is_rid_of_it():
     desks = {"one": desk(), "two": desk()}
-    found = conductor(desks)
-    found.watch(tap)
-    found.watch(None)
+    found = executor(desks)
+    found.set_tap(tap)
+    found.set_tap(None)
     assert [each.host.taps for each in desks.values()] == [[tap, None], [tap, None]]
 
 
 async def test_a_host_that_comes_by_a_reload_is_listened_to_and_one_that_goes_no_more():
     old, stays, new = desk(), desk(), desk()
-    found = conductor({"old": old, "stays": stays})
-    found.watch(tap)
-    found.adopt({"stays": stays, "new": new}, None, plans={}, notice=0.0)
+    found = executor({"old": old, "stays": stays})
+    found.set_tap(tap)
+    found.apply_settings({"stays": stays, "new": new}, None, plans={}, notice=0.0)
     await found.stop()
     assert (old.host.taps, new.host.taps[:1]) == ([tap, None, "closed"], [tap])
     assert stays.host.taps[:2] == [tap, tap]
@@ -62,6 +62,6 @@ async def test_a_host_that_comes_by_a_reload_is_listened_to_and_one_that_goes_no
 
 async def test_a_reload_with_nobody_listening_asks_nothing_of_hosts():
     new = desk()
-    found = conductor({})
-    found.adopt({"new": new}, None, plans={}, notice=0.0)
+    found = executor({})
+    found.apply_settings({"new": new}, None, plans={}, notice=0.0)
     assert new.host.taps == []

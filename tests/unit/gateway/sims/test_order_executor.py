@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from support.gateways import ROOT
 from support.sims_fixture import KI, NUMBER, OPC, QUARANTINE, card
 
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.messaging.submit import Draft
 from gateway.privacy.sealing import Sealer
 from gateway.settings import load
@@ -20,19 +20,19 @@ from gateway.sims import order_executor as conducting
 from gateway.sims.accept_order import Asked
 from gateway.sims.bulk_import import ImportSim, Reader
 from gateway.sims.cards import from_row as sim_of
-from gateway.sims.host_runtime import Desk
-from gateway.sims.line_effects import Terms
-from gateway.sims.order_executor import Conductor
+from gateway.sims.host_runtime import HostRuntime
+from gateway.sims.line_effects import LineTerms
+from gateway.sims.order_executor import OrderExecutor
 from gateway.sims.orders import from_row as order_of
 from gateway.store import tables
 from gateway.store.async_submit import submit
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import ABSENT, NOTHING, Access, Condition, Holding, Pending, Reading
+from provisioning.hosts.interface import ABSENT, NOTHING, Access, Condition, Holding, HostReading, Pending
 from provisioning.hosts.ownership import check_unchanged
 from provisioning.keys import Keys
 from provisioning.masks import mask
-from provisioning.orders import ATTEMPTS, FIRST_DELAY, SAGAS, HostStep, Kind, Mark, OrderState, Request
-from provisioning.sim_lifecycle import State
+from provisioning.orders import ATTEMPTS, FIRST_DELAY, SAGAS, HostStep, Kind, Mark, OrderRequest, OrderState
+from provisioning.sim_lifecycle import SimState
 
 PATIENCE = 10
 LONG = 3600.0
@@ -116,7 +116,7 @@ class ScriptedHost:
     async def read(self, line):
         if self.on_read is not None:
             await self.on_read()
-        return Reading(self.held.get(line.iccid, ABSENT))
+        return HostReading(self.held.get(line.iccid, ABSENT))
 
     def hinted(self, body):
         return body.decode().split()
@@ -132,27 +132,27 @@ class ScriptedHost:
 class World:
     """A house with a host; conductors come and go."""
 
-    def __init__(self, house, clock):
-        self.house, self.clock, self.host = house, clock, ScriptedHost()
+    def __init__(self, context, clock):
+        self.context, self.clock, self.host = context, clock, ScriptedHost()
         self.alarms, self.enqueued = [], []
         self.told = Counter()
         self.blocked = {}
         """What `reauthorise` and `abort` wait for, by their names."""
-        self.conductor = None
+        self.executor = None
 
     def start(self, *, slots=16, poll=0.005, verify=LONG, notice=0.0, desks=None):
         """Start a conductor."""
-        desk = Desk(self.host, asyncio.Semaphore(slots), poll, verify)
-        terms = Terms(
+        desk = HostRuntime(self.host, asyncio.Semaphore(slots), poll, verify)
+        terms = LineTerms(
             source="test",
-            books=self.house.books,
+            books=self.context.books,
             currencies={"payg-gb": "GBP"},
             quarantine=QUARANTINE,
             compose=lambda kind, msisdn, now: Draft("TPO", msisdn, kind, 1, now + QUARANTINE),
             pseudonym=str,
         )
-        self.conductor = Conductor(
-            self.house,
+        self.executor = OrderExecutor(
+            self.context,
             {"lab": desk} if desks is None else desks,
             terms,
             plans={"payg-gb": "lab"},
@@ -162,8 +162,8 @@ class World:
             enqueue=self.enqueued.extend,
             alarm=lambda event, fields: self.alarms.append((event, fields)),
         )
-        self.conductor.start()
-        return self.conductor
+        self.executor.start()
+        return self.executor
 
     def _tell(self, name):
         async def tell(subscriber_id):
@@ -175,18 +175,18 @@ class World:
         return tell
 
     async def stop(self):
-        if self.conductor is not None:
-            await self.conductor.stop()
-            self.conductor = None
+        if self.executor is not None:
+            await self.executor.stop()
+            self.executor = None
 
     async def take_in(self, *numbers):
-        reader = Reader(self.house.sealer)
+        reader = Reader(self.context.sealer)
         for n in numbers:
-            unit = ImportSim(reader.read(n, card(n)), self.house.sealer, {}, "tester")
-            assert (await submit(self.house.lane, unit)).outcome == "created"
+            unit = ImportSim(reader.read(n, card(n)), self.context.sealer, {}, "tester")
+            assert (await submit(self.context.lane, unit)).outcome == "created"
 
     async def accept(self, kind, iccid=OLD, **request):
-        taken = await self.conductor.accept("shop", None, Asked(Kind(kind), iccid, Request(**request), "tester"))
+        taken = await self.executor.accept("shop", None, Asked(Kind(kind), iccid, OrderRequest(**request), "tester"))
         return taken.order_id
 
     async def activate(self, n=1, msisdn=NUMBER):
@@ -200,13 +200,13 @@ class World:
         self.enqueued.clear()
 
     def order(self, order_id):
-        with self.house.reading() as connection:
+        with self.context.reading() as connection:
             return order_of(
                 tuple(connection.execute(select(tables.orders).where(tables.orders.c.id == order_id)).one())
             )
 
     def sim(self, iccid=OLD):
-        with self.house.reading() as connection:
+        with self.context.reading() as connection:
             return sim_of(tuple(connection.execute(select(tables.sims).where(tables.sims.c.iccid == iccid)).one()))
 
     async def until(self, condition):
@@ -216,14 +216,14 @@ class World:
 
     async def ends(self, order_id, state=OrderState.DONE):
         """Wait until an order and who carries it have come to an end."""
-        await self.until(lambda: not self.order(order_id).open and not self.conductor.running)
+        await self.until(lambda: not self.order(order_id).open and not self.executor.running)
         order = self.order(order_id)
         assert order.state is state, order
         return order
 
     async def waits(self, order_id):
         """Wait until an order is left for later; gives it."""
-        await self.until(lambda: self.order(order_id).due_at > self.clock.now and not self.conductor.running)
+        await self.until(lambda: self.order(order_id).due_at > self.clock.now and not self.executor.running)
         return self.order(order_id)
 
     def names(self):
@@ -247,13 +247,13 @@ causes: {ROOT}/config/causes.yaml
     def deliver(jobs):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
-    house = await asyncio.to_thread(House, load(path, {}), deliver=deliver, clock=clock)
-    made = World(house, clock)
+    context = await asyncio.to_thread(GatewayContext, load(path, {}), deliver=deliver, clock=clock)
+    made = World(context, clock)
     try:
         yield made
     finally:
         await made.stop()
-        await asyncio.to_thread(house.close)
+        await asyncio.to_thread(context.close)
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ class Stage:
 
 
 async def test_every_order_leaves_the_host_as_it_should_be(place):
-    conductor = place.start()
+    executor = place.start()
     await place.take_in(1, 2)
     held = []
     for kind, iccid, request in (
@@ -301,8 +301,8 @@ async def test_every_order_leaves_the_host_as_it_should_be(place):
     assert held == [(OPEN, ABSENT), (BARRED, ABSENT), (OPEN, ABSENT), (SILENT, OPEN), (SILENT, SILENT)]
     assert place.told == {"reauthorise": 1, "abort": 1}
     assert [text.body for text in place.enqueued] == ["welcome", "swap"]
-    assert {state for _, state in conductor.finished} == {OrderState.DONE}
-    assert sum(conductor.finished.values()) == 5
+    assert {state for _, state in executor.finished} == {OrderState.DONE}
+    assert sum(executor.finished.values()) == 5
     assert place.alarms == []
 
 
@@ -351,7 +351,7 @@ async def test_calls_are_named_after_their_order_and_step(place):
 
 
 async def test_a_hint_has_the_host_read_back_at_once(place):
-    conductor = place.start(poll=LONG)
+    executor = place.start(poll=LONG)
     await place.take_in(1)
     looks = Counter()
 
@@ -364,23 +364,23 @@ async def test_a_hint_has_the_host_read_back_at_once(place):
     await place.until(lambda: place.host.calls)
     await asyncio.sleep(0.02)  # it waits now
     assert looks["read"] == 0
-    assert conductor.hint("lab", f"{order_id}.0".encode()) == 1
+    assert executor.hint("lab", f"{order_id}.0".encode()) == 1
     await asyncio.sleep(0.02)
     assert place.order(order_id).open  # a hint is no proof: the host did not show it
     assert looks["read"] == 1  # and it has one look for each
     place.host.held[OLD] = OPEN
-    assert conductor.hint("lab", b"other.1 " + f"{order_id}.0".encode()) == 1
+    assert executor.hint("lab", b"other.1 " + f"{order_id}.0".encode()) == 1
     await place.ends(order_id)
-    assert conductor.hint("lab", f"{order_id}.0".encode()) == 0
+    assert executor.hint("lab", f"{order_id}.0".encode()) == 0
 
 
 async def test_a_hint_that_comes_before_the_answer_counts(place):
-    conductor = place.start(poll=LONG)
+    executor = place.start(poll=LONG)
     await place.take_in(1)
 
     async def call_back_first(apply):
         apply()
-        assert conductor.hint("lab", place.host.calls[0][0].encode()) == 1
+        assert executor.hint("lab", place.host.calls[0][0].encode()) == 1
         return Pending(LONG)
 
     place.host.script.append(call_back_first)
@@ -433,7 +433,7 @@ async def test_an_ok_that_is_not_true_is_not_believed(place):
     place.host.script.append(say_yes)
     order_id = await place.activate()
     assert "did not show it" in (await place.waits(order_id)).steps[0].error
-    assert place.sim().state is State.ACTIVATING
+    assert place.sim().state is SimState.ACTIVATING
 
 
 # Hosts that are away
@@ -448,7 +448,7 @@ async def test_a_host_that_is_away_is_told_of_once_and_its_return_as_well(place)
         await place.waits(order_id)
     place.clock.now += FIRST_DELAY
     await place.until(lambda: len(place.host.calls) >= 4)
-    await place.until(lambda: not place.conductor.running)
+    await place.until(lambda: not place.executor.running)
     place.clock.now += 10 * FIRST_DELAY
     for order_id in (first, second):
         await place.ends(order_id)
@@ -467,30 +467,30 @@ async def test_a_host_that_asks_for_time_gets_it(place):
 
 
 async def test_an_order_gives_up_in_the_end_and_goes_on_where_it_stands_when_it_is_retried(place):
-    conductor = place.start()
+    executor = place.start()
     await place.take_in(1)
     place.host.script.extend([DOWN] * ATTEMPTS)
     order_id = await place.activate()
     while place.order(order_id).open:
-        await place.until(lambda: not conductor.running)
+        await place.until(lambda: not executor.running)
         place.clock.now = max(place.clock.now, place.order(order_id).due_at)
         await asyncio.sleep(0.005)
     await place.ends(order_id, OrderState.FAILED)
     assert place.names() == ["host.unreachable", "order.failed"]
-    assert place.sim().state is State.FAILED
-    assert (await conductor.retry(order_id)).state is OrderState.RUNNING
+    assert place.sim().state is SimState.FAILED
+    assert (await executor.retry(order_id)).state is OrderState.RUNNING
     await place.ends(order_id)
     assert place.host.ids() == ["0"] * (ATTEMPTS + 1)
-    assert (place.sim().state, place.host.held) == (State.ACTIVE, {OLD: OPEN})
+    assert (place.sim().state, place.host.held) == (SimState.ACTIVE, {OLD: OPEN})
 
 
 async def test_a_retry_has_an_order_that_waits_tried_at_once(place):
-    conductor = place.start()
+    executor = place.start()
     await place.take_in(1)
     place.host.script.append(DOWN)
     order_id = await place.activate()
     await place.waits(order_id)
-    await conductor.retry(order_id)
+    await executor.retry(order_id)
     await place.ends(order_id)
 
 
@@ -515,19 +515,19 @@ async def test_an_order_for_a_host_that_is_configured_no_more_waits_for_it(place
 
 
 async def test_a_refused_activation_is_taken_back_at_the_host(place):
-    conductor = place.start()
+    executor = place.start()
     await place.take_in(1)
     place.host.script.append(HostRefused("447700900101 is not ours"))
     order_id = await place.activate()
     order = await place.ends(order_id, OrderState.COMPENSATED)
     assert place.host.calls == [(f"{order_id}.0", OLD, OPEN), (f"{order_id}.0u", OLD, ABSENT)]
     assert order.steps[0].mark is Mark.UNDONE
-    assert (place.sim().state, place.sim().msisdn) == (State.IN_STOCK, None)
+    assert (place.sim().state, place.sim().msisdn) == (SimState.IN_STOCK, None)
     ((event, fields),) = place.alarms
     assert (event, fields["kind"]) == ("order.compensated", Kind.ACTIVATE)
     assert fields["detail"] == order.steps[0].error != ""
     assert NUMBER not in str(fields)
-    assert conductor.finished == {(Kind.ACTIVATE, OrderState.COMPENSATED): 1}
+    assert executor.finished == {(Kind.ACTIVATE, OrderState.COMPENSATED): 1}
 
 
 async def test_a_card_that_is_somebody_elses_at_the_host_is_left_alone(place):
@@ -555,7 +555,7 @@ async def test_a_refused_swap_gives_the_number_back_to_the_old_card(place):
     await place.ends(order_id, OrderState.COMPENSATED)
     assert place.host.ids() == ["1", "2", "3", "3u", "2u", "1u"]
     assert (place.host.held[OLD], place.host.held[NEW]) == (OPEN, ABSENT)
-    assert (place.sim(OLD).state, place.sim(NEW).state) == (State.ACTIVE, State.IN_STOCK)
+    assert (place.sim(OLD).state, place.sim(NEW).state) == (SimState.ACTIVE, SimState.IN_STOCK)
 
 
 async def test_what_is_undone_of_a_suspended_line_stays_barred(place):
@@ -571,7 +571,7 @@ async def test_what_is_undone_of_a_suspended_line_stays_barred(place):
     await place.ends(await place.accept("swap", OLD, new_iccid=NEW), OrderState.COMPENSATED)
     assert place.host.held[OLD] == BARRED
     assert not any(iccid == OLD and wanted.access is Access.OPEN for _, iccid, wanted in place.host.calls)
-    assert place.sim(OLD).state is State.SUSPENDED
+    assert place.sim(OLD).state is SimState.SUSPENDED
 
 
 async def test_a_refused_suspension_fails_and_the_customer_stays_barred_with_us(place):
@@ -580,8 +580,8 @@ async def test_a_refused_suspension_fails_and_the_customer_stays_barred_with_us(
     place.host.script.append(HostRefused("no"))
     order_id = await place.accept("suspend", OLD, reason="fraud")
     await place.ends(order_id, OrderState.FAILED)
-    assert (place.sim().state, place.host.held[OLD], place.names()) == (State.SUSPENDED, OPEN, ["order.failed"])
-    await place.conductor.retry(order_id)
+    assert (place.sim().state, place.host.held[OLD], place.names()) == (SimState.SUSPENDED, OPEN, ["order.failed"])
+    await place.executor.retry(order_id)
     await place.ends(order_id)
     assert place.host.held[OLD] == BARRED
 
@@ -617,17 +617,17 @@ async def test_a_host_that_cannot_be_read_is_sent_nothing_and_asked_again_later(
 
 
 async def test_a_step_of_which_nothing_is_on_record_is_not_undone_but_shown_to_a_person(place):
-    conductor = place.start()
+    executor = place.start()
     await place.take_in(1)
     place.host.script.append(DOWN)
     order_id = await place.activate()
     await place.waits(order_id)
     order = place.order(order_id)
     order.steps[0].before = None  # as an older version has left it
-    with place.house._writer.begin() as connection:
+    with place.context._writer.begin() as connection:
         steps = msgspec.msgpack.encode(order.steps)
         connection.execute(update(tables.orders).where(tables.orders.c.id == order_id).values(steps=steps))
-    await conductor.cancel(order_id)
+    await executor.cancel(order_id)
     order = await place.ends(order_id, OrderState.FAILED)
     assert "not on record" in order.steps[0].error
     assert place.host.ids() == ["0"]
@@ -645,34 +645,34 @@ async def test_the_keys_of_a_line_in_service_are_not_sent_again(place):
 
 
 async def test_a_step_that_is_under_way_is_undone_when_the_order_is_cancelled(place):
-    conductor = place.start()
+    executor = place.start()
     await place.take_in(1)
     stage = Stage()
     place.host.script.append(stage.before)
     order_id = await place.activate()
     await stage.reached.wait()
-    assert (await conductor.cancel(order_id)).undoing
+    assert (await executor.cancel(order_id)).undoing
     stage.go.set()
     await place.ends(order_id, OrderState.COMPENSATED)
     assert place.host.ids() == ["0", "0u"]
-    assert (place.host.held[OLD], place.sim().state) == (ABSENT, State.IN_STOCK)
+    assert (place.host.held[OLD], place.sim().state) == (ABSENT, SimState.IN_STOCK)
 
 
 async def test_a_swap_that_is_cancelled_during_its_notice_touches_no_host_and_raises_no_alarm(place):
-    conductor = place.start(notice=LONG)
+    executor = place.start(notice=LONG)
     await place.bring_to_life()
     order_id = await place.accept("swap", OLD, new_iccid=NEW)
     await place.until(lambda: place.order(order_id).steps[0].mark is Mark.SENT)
-    assert (await conductor.cancel(order_id)).state is OrderState.COMPENSATED
+    assert (await executor.cancel(order_id)).state is OrderState.COMPENSATED
     finish_texts(place)
     await place.ends(order_id, OrderState.COMPENSATED)
     assert (place.host.calls, place.names()) == ([], ["order.compensated"])
-    assert (place.sim(OLD).state, place.sim(NEW).state) == (State.ACTIVE, State.IN_STOCK)
+    assert (place.sim(OLD).state, place.sim(NEW).state) == (SimState.ACTIVE, SimState.IN_STOCK)
 
 
 async def test_an_order_that_nobody_knows_is_neither_retried_nor_cancelled(place):
-    conductor = place.start()
-    assert [await conductor.retry(5), await conductor.cancel(5)] == [None, None]
+    executor = place.start()
+    assert [await executor.retry(5), await executor.cancel(5)] == [None, None]
 
 
 # The notice of a swap
@@ -680,7 +680,7 @@ async def test_an_order_that_nobody_knows_is_neither_retried_nor_cancelled(place
 
 def finish_texts(place):
     """All texts have come to their end."""
-    with place.house._writer.begin() as connection:
+    with place.context._writer.begin() as connection:
         connection.execute(update(tables.texts).values(final=1))
 
 
@@ -813,26 +813,26 @@ async def test_a_restart_while_a_step_is_undone_goes_on_undoing(place):
 
 @pytest.mark.parametrize("turns", range(6))
 async def test_stopping_ends_the_scanning_also_in_the_moment_when_it_was_woken(place, turns):
-    conductor = place.start()
+    executor = place.start()
     await asyncio.sleep(0.05)
     for _ in range(turns):
         await asyncio.sleep(0)
-    conductor._wake.set()
+    executor._wake.set()
     async with asyncio.timeout(PATIENCE):
-        await conductor.stop()
-    assert conductor._scanner.done()
+        await executor.stop()
+    assert executor._scanner.done()
 
 
 async def test_stopping_leaves_orders_where_they_stand_and_lets_go_of_the_host(place):
-    conductor = place.start()
+    executor = place.start()
     await place.take_in(1)
     stage = Stage()
     place.host.script.append(stage.before)
     order_id = await place.activate()
     await stage.reached.wait()
-    assert conductor.running == 1
+    assert executor.running == 1
     await place.stop()
-    assert (conductor.running, place.host.closed, place.host.held) == (0, True, {})
+    assert (executor.running, place.host.closed, place.host.held) == (0, True, {})
     order = place.order(order_id)
     assert (order.state, order.steps[0].mark, place.sim().order_id) == (OrderState.RUNNING, Mark.SENT, order_id)
 
@@ -874,13 +874,13 @@ async def test_a_host_gets_no_more_calls_at_once_than_it_has_slots(place):
 
 
 async def test_an_order_that_ends_while_the_store_is_read_is_not_carried_again(place, monkeypatch):
-    conductor = place.start()
+    executor = place.start()
     await place.bring_to_life()
-    due, read, release = conductor._due, threading.Event(), threading.Event()
+    due, read, release = executor._due, threading.Event(), threading.Event()
 
     def look_slowly(connection, busy):
         found = due(connection, busy)
-        if not read.is_set() and conductor.running:
+        if not read.is_set() and executor.running:
             read.set()
             assert release.wait(PATIENCE)
         return found
@@ -888,24 +888,24 @@ async def test_an_order_that_ends_while_the_store_is_read_is_not_carried_again(p
     stage = place.blocked["abort"] = Stage()
     order_id = await place.accept("terminate", OLD)
     await stage.reached.wait()
-    monkeypatch.setattr(conductor, "_due", look_slowly)
+    monkeypatch.setattr(executor, "_due", look_slowly)
     await place.until(read.is_set)
     stage.go.set()
     await place.ends(order_id)
     release.set()
     await asyncio.sleep(0.05)
-    assert conductor.finished[Kind.TERMINATE, OrderState.DONE] == 1
+    assert executor.finished[Kind.TERMINATE, OrderState.DONE] == 1
     assert place.told == {"abort": 1}
 
 
 async def test_a_slow_line_holds_no_slot_while_it_is_waited_for(place):
-    conductor = place.start(slots=1, poll=LONG)
+    executor = place.start(slots=1, poll=LONG)
     await place.take_in(1, 2)
     place.host.script.append(Pending(LONG))
     slow = await place.activate(1)
     await place.until(lambda: place.host.calls)
     quick = await place.activate(2, "447700900102")
-    await place.until(lambda: not place.order(quick).open and conductor.running == 1)
+    await place.until(lambda: not place.order(quick).open and executor.running == 1)
     assert place.order(slow).open
 
 
@@ -943,7 +943,7 @@ async def test_sessions_that_cannot_be_told_are_told_later(place):
 
 async def test_keys_that_do_not_open_send_nothing_to_the_host(place):
     await place.take_in(1)
-    place.house.sealer = Sealer(b"another key, which is long enough too")
+    place.context.sealer = Sealer(b"another key, which is long enough too")
     place.start()
     order_id = await place.activate()
     await place.until(lambda: place.alarms)
@@ -952,16 +952,16 @@ async def test_keys_that_do_not_open_send_nothing_to_the_host(place):
 
 
 async def test_a_store_in_trouble_does_not_end_the_scanning(place, monkeypatch):
-    conductor = place.start()
+    executor = place.start()
     await place.take_in(1)
-    due, failures = conductor._due, iter([OSError("the disk is away")])
+    due, failures = executor._due, iter([OSError("the disk is away")])
 
     def fail_once(connection, busy):
         for error in failures:
             raise error
         return due(connection, busy)
 
-    monkeypatch.setattr(conductor, "_due", fail_once)
+    monkeypatch.setattr(executor, "_due", fail_once)
     await place.until(lambda: place.alarms)
     assert place.alarms == [("daemon.timer.failed", {"timer": "orders", "detail": "the disk is away"})]
     await place.ends(await place.activate())
@@ -971,15 +971,15 @@ async def test_a_store_in_trouble_does_not_end_the_scanning(place, monkeypatch):
 
 
 async def test_cards_whose_quarantine_is_over_are_retired_and_gone_from_the_host(place):
-    conductor = place.start()
+    executor = place.start()
     await place.bring_to_life()
     await place.ends(await place.accept("terminate", OLD))
-    await conductor.retire_due()
-    assert place.sim().state is State.QUARANTINED
+    await executor.retire_due()
+    assert place.sim().state is SimState.QUARANTINED
     place.clock.now += QUARANTINE
     for _ in range(2):
-        await conductor.retire_due()
-    await place.until(lambda: place.sim().state is State.DESTROYED)
+        await executor.retire_due()
+    await place.until(lambda: place.sim().state is SimState.DESTROYED)
     assert place.host.held[OLD] == ABSENT
     assert place.host.ids() == ["1", "0"]
     assert (place.sim().keys, place.alarms) == (None, [])
@@ -990,14 +990,14 @@ async def test_cards_whose_quarantine_is_over_are_retired_and_gone_from_the_host
 
 async def test_another_host_takes_the_next_step_and_the_old_one_is_closed_when_its_step_is_over(place):
     stage = Stage()
-    conductor = place.start()
+    executor = place.start()
     await place.take_in(1, 2)
     place.host.script.append(stage.before)
     first = await place.activate()
     await stage.reached.wait()
     other = ScriptedHost()
-    desks = {"lab": Desk(other, asyncio.Semaphore(1), 0.005, LONG)}
-    conductor.adopt(desks, conductor._terms, plans={"payg-gb": "lab"}, notice=0.0)
+    desks = {"lab": HostRuntime(other, asyncio.Semaphore(1), 0.005, LONG)}
+    executor.apply_settings(desks, executor._terms, plans={"payg-gb": "lab"}, notice=0.0)
     second = await place.activate(2, "447700900102")
     await place.until(lambda: other.calls)
     assert place.host.closed is False
@@ -1009,8 +1009,8 @@ async def test_another_host_takes_the_next_step_and_the_old_one_is_closed_when_i
 
 
 async def test_a_host_that_stayed_is_not_closed(place):
-    conductor = place.start()
-    conductor.adopt(dict(conductor.desks), conductor._terms, plans={}, notice=0.0)
+    executor = place.start()
+    executor.apply_settings(dict(executor.host_runtimes), executor._terms, plans={}, notice=0.0)
     await place.take_in(1)
     await asyncio.sleep(0)
     assert place.host.closed is False

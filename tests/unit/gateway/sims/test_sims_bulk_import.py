@@ -11,7 +11,7 @@ from gateway.store import tables
 from gateway.subscribers.bulk_import import Enrol, Enrolment
 from provisioning.errors import IdentifierInvalid
 from provisioning.keys import Keys
-from provisioning.sim_lifecycle import State
+from provisioning.sim_lifecycle import SimState
 
 EID = "89049032123451234512345678901235"
 WARNING = "the ICCID's check digit is wrong, or left out"
@@ -25,7 +25,7 @@ def bring(place, row):
 def test_a_new_card_is_in_stock_with_its_keys_sealed(place):
     assert bring(place, card(1)) == ("created", "")
     sim = place.sim(card(1)["iccid"])
-    assert (sim.imsi, sim.state, sim.msisdn, sim.observed) == (card(1)["imsi"], State.IN_STOCK, None, "unknown")
+    assert (sim.imsi, sim.state, sim.msisdn, sim.observed) == (card(1)["imsi"], SimState.IN_STOCK, None, "unknown")
     assert Keys.unpack(place.sealer.open(sim.keys, sim.iccid)) == Keys(
         *map(bytes.fromhex, (KI.format(1), OPC.format(1)))
     )
@@ -174,7 +174,7 @@ def test_a_card_that_a_customer_has_is_adopted_with_number_plan_and_host(place):
     assert bring(place, card(1)) == ("created", "")
     sim = place.sim(card(1)["iccid"])
     assert (sim.state, sim.subscriber_id, sim.msisdn, sim.plan, sim.host) == (
-        State.ACTIVE,
+        SimState.ACTIVE,
         owner,
         NUMBER,
         "payg-gb",
@@ -191,7 +191,7 @@ def test_an_adopted_line_lives_on_as_any_other(place):
     place.carry_out("suspend", iccid, reason="lost")
     place.carry_out("resume", iccid, reason="lost")
     place.carry_out("terminate", iccid)
-    assert place.sim(iccid).state is State.QUARANTINED
+    assert place.sim(iccid).state is SimState.QUARANTINED
     assert place.wallet(owner) == (0, 0, "terminated")
 
 
@@ -199,7 +199,7 @@ def test_a_plan_without_a_host_adopts_the_line_all_the_same(place):
     row = Enrolment(NUMBER, card(1)["imsi"], card(1)["iccid"], "no-host", "", 0)
     place.lane.run(Enrol(row, "GBP", place.books, place.digests))
     assert bring(place, card(1)) == ("created", "")
-    assert (place.sim(card(1)["iccid"]).state, place.sim(card(1)["iccid"]).host) == (State.ACTIVE, "")
+    assert (place.sim(card(1)["iccid"]).state, place.sim(card(1)["iccid"]).host) == (SimState.ACTIVE, "")
 
 
 @pytest.mark.parametrize("column", ["iccid", "imsi"])

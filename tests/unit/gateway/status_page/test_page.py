@@ -18,15 +18,15 @@ from support.sims_context_fixture import card, settings_of
 from gateway.api.actions import ACTIONS, ADMIN, Caller, perform
 from gateway.charging.gy.server import Observed
 from gateway.charity.public_sums import SMALLER
-from gateway.context import House
+from gateway.context import GatewayContext
 from gateway.logs.catalogue import EVENTS
 from gateway.messaging.texts import Step
 from gateway.metrics.registry import Metrics
 from gateway.sims.accept_order import AcceptOrder, Asked
-from gateway.status_page.alarms import MAX_WORDS, Troubles
+from gateway.status_page.alarms import MAX_WORDS, RecentAlarms
 from gateway.status_page.collect import (
-    Gatherer,
     Parts,
+    StatusCollector,
     concerns_of,
     given,
     link_line,
@@ -47,8 +47,8 @@ from gateway.store.errors import StoreUnavailable
 from gateway.store.tables import public_sums, publications, transfers
 from protocols.diameter.node_events import PeerState
 from protocols.smpp.node_events import Counters, LinkState
-from protocols.smpp.transitions import State
-from provisioning.orders import Kind, Request
+from protocols.smpp.transitions import SessionState
+from provisioning.orders import Kind, OrderRequest
 
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
 NUMBER = "447700900123"
@@ -83,7 +83,7 @@ class Reader(HTMLParser):
 def link(**changes):
     fields = {
         "name": "smsc-1",
-        "state": State.BOUND_TRX,
+        "state": SessionState.BOUND_TRX,
         "since": 10.0,
         "address": "192.0.2.1:2775",
         "system_id": "smsc",
@@ -140,7 +140,7 @@ def test_nothing_that_came_from_outside_becomes_an_element():
         queues=[Queue(EVIL, EVIL, EVIL, Tone.BAD)],
         hosts=[HostReach(EVIL, reachable=False)],
         stored=Stored([("queued", EVIL)], [doubtful], [order], Given(EVIL, [CauseSum(EVIL, EVIL, 1)]), EVIL),
-        troubles=[msgspec.structs.replace(view.troubles[0], words=EVIL)],
+        recent_alarms=[msgspec.structs.replace(view.recent_alarms[0], words=EVIL)],
     )
     page = Reader(document(evil))
     assert [name for name, _ in page.elements].count("script") == 1
@@ -196,7 +196,7 @@ def test_a_page_with_nothing_says_so():
         hosts=[],
         orders_running=0,
         stored=Stored(),
-        troubles=[],
+        recent_alarms=[],
     )
     words = Reader(document(empty)).words
     for expected in (
@@ -264,9 +264,9 @@ def test_times_and_figures_are_said_as_people_say_them():
         ({"suspended": True}, "suspended", Tone.WARN, "TRX to smsc"),
         ({"paused_until": 101.0}, "throttled", Tone.WARN, "TRX to smsc"),
         ({"paused_until": 99.0}, "up", Tone.GOOD, "TRX to smsc"),
-        ({"state": State.CLOSED, "system_id": "", "retry_at": 112.4}, "down", Tone.BAD, "dialled again in 12 s"),
-        ({"state": State.BINDING, "system_id": ""}, "down", Tone.BAD, ""),
-        ({"state": State.CLOSED, "system_id": "", "wanted": False}, "taken down", Tone.QUIET, ""),
+        ({"state": SessionState.CLOSED, "system_id": "", "retry_at": 112.4}, "down", Tone.BAD, "dialled again in 12 s"),
+        ({"state": SessionState.BINDING, "system_id": ""}, "down", Tone.BAD, ""),
+        ({"state": SessionState.CLOSED, "system_id": "", "wanted": False}, "taken down", Tone.QUIET, ""),
     ],
 )
 def test_a_link_is_told_by_its_state(changes, state, tone, remark):
@@ -289,8 +289,8 @@ def test_a_peer_is_told_by_its_state_and_its_watchdog(changes, state, tone):
 
 
 def test_concerns_name_what_is_not_well_and_nothing_else():
-    links = [link_line(link(name="a"), 0), link_line(link(name="b", state=State.CLOSED), 0)]
-    links.append(link_line(link(name="c", state=State.CLOSED, wanted=False), 0))
+    links = [link_line(link(name="a"), 0), link_line(link(name="b", state=SessionState.CLOSED), 0)]
+    links.append(link_line(link(name="c", state=SessionState.CLOSED, wanted=False), 0))
     hosts = [HostReach("lab", reachable=True), HostReach("far", reachable=False)]
     queues = [Queue("Write lane", "9", "The disk is behind.", Tone.WARN), Queue("Texts in memory", "5", "-")]
     assert concerns_of(links, [], hosts, queues, Stored(trouble="gone")) == [
@@ -365,19 +365,19 @@ def test_a_plot_ends_at_the_right_has_gaps_and_says_what_it_shows():
 
 
 def test_troubles_are_counted_by_event_and_their_fields_are_masked():
-    troubles = Troubles()
-    troubles.note("smpp.link.up", {"name": "a"}, 1)
-    troubles.note("smpp.link.down", {"name": "a", "detail": f"to +{NUMBER}", "token": "hush"}, 2)
-    troubles.note("order.failed", {"detail": "x" * 500}, 3)
-    troubles.note("smpp.link.down", {"name": "b", "msisdn": int(NUMBER), "unset": None}, 4)
-    worst, link_down = troubles.all()
+    recent_alarms = RecentAlarms()
+    recent_alarms.record("smpp.link.up", {"name": "a"}, 1)
+    recent_alarms.record("smpp.link.down", {"name": "a", "detail": f"to +{NUMBER}", "token": "hush"}, 2)
+    recent_alarms.record("order.failed", {"detail": "x" * 500}, 3)
+    recent_alarms.record("smpp.link.down", {"name": "b", "msisdn": int(NUMBER), "unset": None}, 4)
+    worst, link_down = recent_alarms.all()
     assert (worst.event, worst.count, len(worst.words)) == ("order.failed", 1, MAX_WORDS)
     assert (link_down.count, link_down.at, link_down.level) == (2, 4, "warning")
     assert link_down.words == "name: b, msisdn: 44********23"
     assert link_down.action == EVENTS["smpp.link.down"].action
-    troubles.note("smpp.link.down", {"detail": f"to +{NUMBER}", "token": "hush"}, 5)
-    assert "hush" not in troubles.all()[-1].words
-    assert NUMBER not in troubles.all()[-1].words
+    recent_alarms.record("smpp.link.down", {"detail": f"to +{NUMBER}", "token": "hush"}, 5)
+    assert "hush" not in recent_alarms.all()[-1].words
+    assert NUMBER not in recent_alarms.all()[-1].words
 
 
 # The store
@@ -399,18 +399,18 @@ def test_doubtful_texts_are_counted_and_shown_without_their_numbers(tmp_path):
 
 
 @pytest.fixture
-def house(tmp_path):
-    house = House(settings_of(tmp_path))
-    yield house
-    house.close()
+def context(tmp_path):
+    context = GatewayContext(settings_of(tmp_path))
+    yield context
+    context.close()
 
 
-def gatherer_of(house, **changes):
+def gatherer_of(context, **changes):
     exchange = SimpleNamespace(links=dict, depth=0, sent=0, arrived=0)
-    conductor = SimpleNamespace(hosts={"lab": True}, running=0, finished={})
-    metrics, troubles = changes.pop("metrics", Metrics()), changes.pop("troubles", Troubles())
-    parts = Parts(exchange, conductor, None, None, lambda: 0.0)
-    return Gatherer(house, metrics, troubles, parts, 0.0)
+    executor = SimpleNamespace(hosts={"lab": True}, running=0, finished={})
+    metrics, recent_alarms = changes.pop("metrics", Metrics()), changes.pop("troubles", RecentAlarms())
+    parts = Parts(exchange, executor, None, None, lambda: 0.0)
+    return StatusCollector(context, metrics, recent_alarms, parts, 0.0)
 
 
 async def page_of(gatherer):
@@ -420,13 +420,13 @@ async def page_of(gatherer):
         return answer, await answer.text()
 
 
-async def test_the_page_of_a_house_has_its_orders_and_no_number_in_clear(house):
+async def test_the_page_of_a_house_has_its_orders_and_no_number_in_clear(context):
     sim = card(7)
     imported = {"rows": [sim]}
-    assert perform(ACTIONS["sim.import"], house, imported, ADMIN_CALLER)["results"][0]["outcome"] == "created"
-    asked = Asked(Kind.ACTIVATE, sim["iccid"], Request(msisdn=NUMBER, plan="payg-gb", cause="wwf"), "socket:0")
-    order = house.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, house.digests)).order_id
-    answer, page = await page_of(gatherer_of(house))
+    assert perform(ACTIONS["sim.import"], context, imported, ADMIN_CALLER)["results"][0]["outcome"] == "created"
+    asked = Asked(Kind.ACTIVATE, sim["iccid"], OrderRequest(msisdn=NUMBER, plan="payg-gb", cause="wwf"), "socket:0")
+    order = context.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, context.digests)).order_id
+    answer, page = await page_of(gatherer_of(context))
     assert (answer.status, answer.content_type, answer.charset) == (200, "text/html", "utf-8")
     assert answer.headers["Content-Security-Policy"] == POLICY
     assert answer.headers["Cache-Control"] == "no-store"
@@ -438,24 +438,24 @@ async def test_the_page_of_a_house_has_its_orders_and_no_number_in_clear(house):
         assert number[:-2] not in page
 
 
-async def test_a_store_in_trouble_is_told_and_the_rest_of_the_page_stands(house, monkeypatch):
+async def test_a_store_in_trouble_is_told_and_the_rest_of_the_page_stands(context, monkeypatch):
     def fail(_look):
         raise StoreUnavailable("disk I/O error")
 
-    monkeypatch.setattr(house, "read", fail)
-    view = await gatherer_of(house).view()
+    monkeypatch.setattr(context, "read", fail)
+    view = await gatherer_of(context).view()
     assert view.stored.trouble == "disk I/O error"
     words = Reader(document(view)).words
     assert "the store cannot be read" in words
     assert "The store cannot be read: disk I/O error" in words
 
 
-async def test_a_store_that_does_not_answer_does_not_hold_up_the_page(house, monkeypatch):
+async def test_a_store_that_does_not_answer_does_not_hold_up_the_page(context, monkeypatch):
     answered = threading.Event()
-    read, asked = house.read, []
-    monkeypatch.setattr(house, "read", lambda look: (asked.append(look), answered.wait(20), read(look))[-1])
+    read, asked = context.read, []
+    monkeypatch.setattr(context, "read", lambda look: (asked.append(look), answered.wait(20), read(look))[-1])
     monkeypatch.setattr("gateway.status_page.collect.PATIENCE", 0.02)
-    gatherer = gatherer_of(house)
+    gatherer = gatherer_of(context)
     for _ in range(3):
         assert (await gatherer.view()).stored.trouble == "it does not answer"
     assert len(asked) == 1
@@ -464,19 +464,19 @@ async def test_a_store_that_does_not_answer_does_not_hold_up_the_page(house, mon
     assert (await gatherer.view()).stored.trouble == ""
 
 
-async def test_many_who_look_read_the_store_once(house, monkeypatch):
+async def test_many_who_look_read_the_store_once(context, monkeypatch):
     asked = []
-    read = house.read
-    monkeypatch.setattr(house, "read", lambda look: asked.append(look) or read(look))
-    gatherer = gatherer_of(house)
+    read = context.read
+    monkeypatch.setattr(context, "read", lambda look: asked.append(look) or read(look))
+    gatherer = gatherer_of(context)
     for _ in range(5):
         await gatherer.view()
     assert len(asked) == 1
 
 
-async def test_samples_come_from_the_metrics(house):
+async def test_samples_come_from_the_metrics(context):
     metrics = Metrics()
-    gatherer = gatherer_of(house, metrics=metrics)
+    gatherer = gatherer_of(context, metrics=metrics)
     before = gatherer._totals()
     for _ in range(50):
         metrics.observe(Observed(1, "2001", 0.004))
@@ -520,13 +520,13 @@ def test_a_month_that_nothing_could_be_told_of_is_named():
     assert "Nothing could be told of that month." in words
 
 
-async def test_a_tenth_that_accrues_now_is_not_on_the_page(house):
+async def test_a_tenth_that_accrues_now_is_not_on_the_page(context):
     """Whoever looks twice and knows what was used between would know for which cause it was."""
-    account = house.accounts
-    with house._writer.begin() as connection:
+    account = context.accounts
+    with context._writer.begin() as connection:
         for giver in range(100):
-            number, wallet = house.node.next_id + 10_000 + 2 * giver, (1 << 41) + giver
-            at = house.clock()
+            number, wallet = context.node.next_id + 10_000 + 2 * giver, (1 << 41) + giver
+            at = context.clock()
             for entry, kind, debit, credit, amount in (
                 (number, "charge", wallet, account["revenue"], 123_456_789),
                 (number + 1, "accrual", account["giving"], account["cause:wwf"], 12_345_679),
@@ -534,7 +534,7 @@ async def test_a_tenth_that_accrues_now_is_not_on_the_page(house):
                 row = {"id": entry, "at": at, "kind": kind, "debit": debit, "credit": credit, "amount": amount}
                 row |= {"currency": "GBP", "event_at": at, "usage_id": number}
                 connection.execute(insert(transfers).values(row))
-    _, page = await page_of(gatherer_of(house))
+    _, page = await page_of(gatherer_of(context))
     assert "No month is published yet." in Reader(page).words
     assert "wwf" not in page.lower()
     assert "123" not in re.sub(r"127\.0\.0\.1|\d\d:\d\d:\d\d", "", Reader(page).words)

@@ -8,7 +8,7 @@ from support.lane_fixture import workplace
 
 from gateway.store.driver_errors import classify
 from gateway.store.errors import StoreCorrupt, StoreReplaced, StoreUnavailable, UnitPoisoned
-from gateway.store.files import Ground, family
+from gateway.store.files import StoreFiles, family
 from gateway.store.inspection import HEADER, inspect
 
 
@@ -53,7 +53,7 @@ REPLACED = {
 @pytest.mark.parametrize("name", ["store", "wal"])
 def test_a_file_that_is_not_the_opened_one_any_more_is_told_once_and_for_ever(store, how, name):
     told = []
-    ground = Ground(store, lambda event, detail: told.append((event, detail)))
+    ground = StoreFiles(store, lambda event, detail: told.append((event, detail)))
     ground.hold()
     ground.check()
     file = family(store)[name]
@@ -70,7 +70,7 @@ def test_a_file_that_is_not_the_opened_one_any_more_is_told_once_and_for_ever(st
 
 
 def test_a_log_that_nobody_holds_open_may_come_and_go(store):
-    ground = Ground(store)
+    ground = StoreFiles(store)
     ground.hold()
     ground.let_go()
     family(store)["wal"].unlink()
@@ -78,7 +78,7 @@ def test_a_log_that_nobody_holds_open_may_come_and_go(store):
 
 
 def test_a_damage_is_noted_beside_the_store_until_an_inspection_finds_none(store):
-    ground = Ground(store)
+    ground = StoreFiles(store)
     with pytest.raises(StoreCorrupt):
         raise ground.lose(StoreCorrupt("page 7"))
     with pytest.raises(StoreCorrupt, match="page 7"):
@@ -90,20 +90,20 @@ def test_a_damage_is_noted_beside_the_store_until_an_inspection_finds_none(store
         raise StoreCorrupt(f"{path} still is")
 
     with pytest.raises(StoreCorrupt, match="still is"):
-        Ground(store).prove(still)
+        StoreFiles(store).prove(still)
     assert note.exists()
     store.rename(store.with_name("away.db"))
     with pytest.raises(StoreCorrupt, match="is gone: restore it, or remove"):
-        Ground(store).prove(inspect)
+        StoreFiles(store).prove(inspect)
     store.with_name("away.db").rename(store)
-    Ground(store).prove(inspect)
+    StoreFiles(store).prove(inspect)
     assert not note.exists()
-    Ground(store).prove(still)  # which is not asked any more
+    StoreFiles(store).prove(still)  # which is not asked any more
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("busy"), UnitPoisoned("its own fault")])
 def test_what_passes_by_itself_is_not_kept(store, error):
-    ground = Ground(store)
+    ground = StoreFiles(store)
     assert ground.lose(error) is error
     ground.check()
     assert not family(store)["damaged"].exists()
@@ -112,7 +112,7 @@ def test_what_passes_by_itself_is_not_kept(store, error):
 def test_a_lane_neither_writes_to_nor_acknowledges_a_store_that_is_gone(tmp_path):
     url, path = f"sqlite:///{tmp_path}/tpo.db", tmp_path / "tpo.db"
     path.touch()
-    ground = Ground(path)
+    ground = StoreFiles(path)
     with workplace(url, ground=ground) as place:
         place.lane.run(Nothing())
         path.unlink()

@@ -15,7 +15,7 @@ from gateway.store.errors import SchemaMismatch
 from gateway.store.idempotency import digest
 from gateway.store.tables import accounts, idempotency_keys, marks, nodes, orders, unpublished_sums
 from gateway.subscribers.bulk_import import Enrol, read_row
-from provisioning.orders import Kind, Request
+from provisioning.orders import Kind, OrderRequest
 
 KEY = b"a key of tests alone"
 ROW = {
@@ -29,7 +29,7 @@ def key_row(scope, key, plain, result):
 
 
 def order_row(number, kind, state, cause, is_open=0):
-    request = msgspec.msgpack.encode(Request(msisdn=f"44770090010{number}", plan="payg-gb", cause=cause))
+    request = msgspec.msgpack.encode(OrderRequest(msisdn=f"44770090010{number}", plan="payg-gb", cause=cause))
     row = {"id": number, "node": 1, "kind": str(kind), "iccid": "x", "host": "lab", "state": state, "actor": "a"}
     return row | {
         "request": request,
@@ -132,7 +132,7 @@ def test_digests_are_made_anew_under_the_key_and_keys_made_of_a_cause_too(place)
 
 def test_orders_that_have_ended_forget_the_cause_and_keep_the_rest(place):
     found = {
-        row.id: msgspec.msgpack.decode(row.request, type=Request)
+        row.id: msgspec.msgpack.decode(row.request, type=OrderRequest)
         for row in place.read(select(orders.c.id, orders.c.request))
     }
     assert {number: request.cause for number, request in found.items()} == {1: "", 2: "", 3: "wwf", 4: "", 5: "wwf"}

@@ -8,7 +8,7 @@ from gateway.store import tables
 from gateway.subscribers import queries
 from gateway.subscribers.bulk_import import Enrol, RowInvalid, read_row
 from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown
-from gateway.subscribers.identifier_history import Line, LineShelf
+from gateway.subscribers.identifier_history import IdentifierPeriod, IdentifierRows
 
 ROW = {
     "msisdn": "+447700900001",
@@ -105,10 +105,10 @@ def test_two_choices_in_one_batch_leave_the_later_one(place):
 
 
 def test_a_number_that_moved_belongs_to_each_owner_in_its_time():
-    shelf = LineShelf()
-    shelf.rows["447700900001"] = [
-        Line("msisdn", "447700900001", 1, 10, 20),
-        Line("msisdn", "447700900001", 2, 30, None),
+    row_set = IdentifierRows()
+    row_set.rows["447700900001"] = [
+        IdentifierPeriod("msisdn", "447700900001", 1, 10, 20),
+        IdentifierPeriod("msisdn", "447700900001", 2, 30, None),
     ]
-    owners = [shelf.owner("msisdn", "447700900001", at) for at in (5, 10, 19, 20, 29, 30, 99)]
+    owners = [row_set.owner("msisdn", "447700900001", at) for at in (5, 10, 19, 20, 29, 30, 99)]
     assert owners == [1, 1, 1, None, None, 2, 2]

@@ -177,11 +177,11 @@ def test_a_message_that_is_too_long_for_a_record_is_cut_and_its_length_told():
 
 def test_of_each_link_and_peer_the_last_unread_message_is_kept():
     kept = Undecodable()
-    kept.note(smpp.MessageRejected("smsc", 5, 1, "short_message is cut", b"first"), 1)
-    kept.note(smpp.MessageRejected("smsc", 5, 4, "in CLOSED"), 2)
-    kept.note(smpp.Undecodable("smsc", "10.0.0.1", "command_length 3", b"second"), 3)
-    kept.note(diameter.MessageRejected("pgw", 272, 4, 5005, "no Rating-Group", b"third"), 4)
-    kept.note(diameter.Undecodable("10.0.0.2", "", "length 3", b"fourth"), 5)
+    kept.record(smpp.MessageRejected("smsc", 5, 1, "short_message is cut", b"first"), 1)
+    kept.record(smpp.MessageRejected("smsc", 5, 4, "in CLOSED"), 2)
+    kept.record(smpp.Undecodable("smsc", "10.0.0.1", "command_length 3", b"second"), 3)
+    kept.record(diameter.MessageRejected("pgw", 272, 4, 5005, "no Rating-Group", b"third"), 4)
+    kept.record(diameter.Undecodable("10.0.0.2", "", "length 3", b"fourth"), 5)
     assert [(one.name, one.message, one.at) for one in kept.all()] == [
         ("10.0.0.2", b"fourth", 5),
         ("pgw", b"third", 4),
@@ -192,5 +192,5 @@ def test_of_each_link_and_peer_the_last_unread_message_is_kept():
 def test_names_that_strangers_make_up_push_each_other_out():
     kept = Undecodable()
     for number in range(3 * MAX_NAMES):
-        kept.note(diameter.Undecodable("10.0.0.2", f"stranger-{number}", "length 3", b"x"), number)
+        kept.record(diameter.Undecodable("10.0.0.2", f"stranger-{number}", "length 3", b"x"), number)
     assert len(kept.all()) == MAX_NAMES

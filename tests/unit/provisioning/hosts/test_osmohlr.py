@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import ABSENT, Access, Condition, Line
+from provisioning.hosts.interface import ABSENT, Access, Condition, HostLine
 from provisioning.hosts.osmohlr import OsmoHlr
 from provisioning.keys import Keys
 
 KI, OPC = bytes.fromhex("465b5ce8b199b49faa5f0a2ee238a6bc"), bytes.fromhex("cd63cb71954a9f4e48a5994e37a02baf")
 KI_HEX = KI.hex()
 IMSI, MSISDN = "234150000000001", "447700900001"
-LINE = Line("8944110000000000001", IMSI, "mobile-line", Keys(KI, OPC))
+LINE = HostLine("8944110000000000001", IMSI, "mobile-line", Keys(KI, OPC))
 OPEN = Condition(Access.OPEN, MSISDN)
 NOBODY = "ERROR No such subscriber."
 

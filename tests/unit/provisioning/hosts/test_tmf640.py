@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioning.errors import HostUnavailable
-from provisioning.hosts.interface import ABSENT, Access, Condition, Line
+from provisioning.hosts.interface import ABSENT, Access, Condition, HostLine
 from provisioning.hosts.tmf640 import Lately, Tmf640
 from provisioning.hosts.tmf640_service import (
     MAX_BODY,
@@ -31,7 +31,7 @@ from provisioning.hosts.tmf640_service import (
 from provisioning.keys import Keys
 
 ICCID, IMSI, MSISDN = "8944110000000000018", "234150000000001", "447700900001"
-LINE = Line(ICCID, IMSI, "mobile-line", Keys(b"\xaa" * 16, b"\xbb" * 16))
+LINE = HostLine(ICCID, IMSI, "mobile-line", Keys(b"\xaa" * 16, b"\xbb" * 16))
 OPEN, BARRED = Condition(Access.OPEN, MSISDN), Condition(Access.BARRED, MSISDN)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -125,7 +125,7 @@ def test_a_call_made_again_stands_last_and_once_among_the_order_items():
 
 
 def test_another_plan_is_a_change_of_the_specification():
-    body = change(service("active"), "8.0", Line(ICCID, IMSI, "data-line"), OPEN)
+    body = change(service("active"), "8.0", HostLine(ICCID, IMSI, "data-line"), OPEN)
     assert body["serviceSpecification"]["id"] == "data-line"
 
 

@@ -10,14 +10,14 @@ from yarl import URL
 from protocols.tap import NOWHERE, Captured
 from provisioning.hosts import http_text
 from provisioning.hosts.ctrl import PONG, CtrlClient, command
-from provisioning.hosts.interface import ABSENT, Line
+from provisioning.hosts.interface import ABSENT, HostLine
 from provisioning.hosts.osmohlr import OsmoHlr
 from provisioning.hosts.tmf640 import Tmf640
 from provisioning.hosts.vty import VtyClient
-from provisioning.hosts.wire_tap import Ear
+from provisioning.hosts.wire_tap import WireTap
 
 PING = b"\x00\x01\xfe\x00"
-LINE = Line("8944110000000000018", "234150000000001", "mobile-line")
+LINE = HostLine("8944110000000000018", "234150000000001", "mobile-line")
 
 
 def reply(text):
@@ -55,33 +55,36 @@ async def vty(reader, writer):
 
 
 def test_nobody_listens_at_first_and_nobody_after_the_end():
-    ear, heard = Ear("ctrl"), []
-    ear.hear(b"a", outgoing=True)
-    ear.watch(heard.append, "home")
-    assert ear.open
-    ear.hear(b"b", outgoing=False, local=("127.0.0.1", 1), remote=("127.0.0.2", 2))
-    ear.watch(None, "home")
-    ear.hear(b"c", outgoing=True)
-    assert (ear.open, heard) == (False, [Captured("ctrl", "home", ("127.0.0.1", 1), ("127.0.0.2", 2), False, b"b")])
+    wire_tap, heard = WireTap("ctrl"), []
+    wire_tap.hear(b"a", outgoing=True)
+    wire_tap.set_tap(heard.append, "home")
+    assert wire_tap.open
+    wire_tap.hear(b"b", outgoing=False, local=("127.0.0.1", 1), remote=("127.0.0.2", 2))
+    wire_tap.set_tap(None, "home")
+    wire_tap.hear(b"c", outgoing=True)
+    assert (wire_tap.open, heard) == (
+        False,
+        [Captured("ctrl", "home", ("127.0.0.1", 1), ("127.0.0.2", 2), False, b"b")],
+    )
 
 
 def test_a_listener_that_raises_is_taken_away():
-    ear, calls = Ear("vty"), []
+    wire_tap, calls = WireTap("vty"), []
 
     def tap(captured):
         calls.append(captured)
         raise ValueError("full")
 
-    ear.watch(tap, "home")
-    ear.hear(b"a", outgoing=True)
-    ear.hear(b"b", outgoing=True)
-    assert (len(calls), ear.open) == (1, False)
+    wire_tap.set_tap(tap, "home")
+    wire_tap.hear(b"a", outgoing=True)
+    wire_tap.hear(b"b", outgoing=True)
+    assert (len(calls), wire_tap.open) == (1, False)
 
 
 async def test_ctrl_tells_whole_frames_in_both_directions_the_keepalive_too():
     server, address = await listening(hlr)
     host, heard = OsmoHlr("home", address, address, timeout=5.0), []
-    host.watch(heard.append)
+    host.set_tap(heard.append)
     assert (await host.read(LINE)).condition == ABSENT
     await hang_up(server, host)
     wanted = f"GET 1 subscriber.by-imsi-{LINE.imsi}.info-all"
@@ -95,7 +98,7 @@ async def test_ctrl_tells_whole_frames_in_both_directions_the_keepalive_too():
 async def test_vty_tells_each_line_and_what_was_printed_up_to_the_prompt():
     server, address = await listening(vty)
     client, heard = VtyClient(address, timeout=5.0), []
-    client.watch(heard.append, "home")
+    client.set_tap(heard.append, "home")
     await client.command("show version")
     await hang_up(server, client)
     assert [(captured.outgoing, captured.message) for captured in heard] == [
@@ -113,7 +116,7 @@ async def test_whoever_comes_while_a_connection_is_open_hears_it_and_stops_when_
     client, heard = CtrlClient(address, timeout=5.0), []
     answers = []
     for tap in (None, heard.append, None):
-        client.watch(tap, "home")
+        client.set_tap(tap, "home")
         answers += await asyncio.gather(client.get("a"), return_exceptions=True)
     await hang_up(server, client)
     assert len(answers) == 3
@@ -126,7 +129,7 @@ async def test_a_raising_listener_stops_no_call():
 
     server, address = await listening(hlr)
     host = OsmoHlr("home", address, address, timeout=5.0)
-    host.watch(tap)
+    host.set_tap(tap)
     assert (await host.read(LINE)).condition == ABSENT
     await hang_up(server, host)
 
@@ -148,7 +151,7 @@ async def tmf640_url():
 
 async def test_http_is_told_as_texts_without_token_and_cookie(tmf640_url):
     host, heard = Tmf640("lab", tmf640_url, token="secret"), []
-    host.watch(heard.append)
+    host.set_tap(heard.append)
     assert (await host.read(LINE)).condition == ABSENT
     await host.close()
     asked, answered = heard
@@ -168,7 +171,7 @@ async def test_http_is_told_as_texts_without_token_and_cookie(tmf640_url):
 async def test_a_request_that_nobody_answers_is_told_alone():
     server, (address, port) = await listening(lambda _reader, writer: writer.close())
     host, heard = Tmf640("lab", f"http://{address}:{port}/v4"), []
-    host.watch(heard.append)
+    host.set_tap(heard.append)
     with pytest.raises(Exception, match="no answer"):
         await host.read(LINE)
     await hang_up(server, host)
