@@ -6,10 +6,11 @@ Each check is one set-based query; a finding names the first rows at fault. Noth
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
-from gateway.ledger.balances import journal_totals
+from gateway.ledger.balances import account_names, journal_totals
+from gateway.ledger.postings import POSTINGS, Evidence, account_class, violation
 from gateway.store.tables import sessions, texts, transfers, usage, wallets
 
 SHOWN = 5
@@ -43,6 +44,8 @@ def check(connection: Connection, recompute: Recompute) -> Report:
     totals = journal_totals(connection)
     findings = [
         *_well_formed(connection),
+        *_postings_allowed(connection),
+        *_booked_once(connection),
         *_zero_sum(totals),
         *_wallets_match(connection, totals),
         *_holds_match(connection),
@@ -68,6 +71,42 @@ def _well_formed(connection: Connection) -> Iterable[Finding]:
     )
     for (entry,) in connection.execute(bad):
         yield Finding("entry", f"entry {entry} moves nothing, a negative amount, or from an account to itself")
+
+
+def _postings_allowed(connection: Connection) -> Iterable[Finding]:
+    """Find entries of a kind, of accounts or without evidence that no row of the table of postings has.
+
+    Entries are looked at in groups of equal shape, of which there are a few dozen however long the journal is.
+    """
+    names = account_names(connection)
+    sides = [
+        case((side < HIGHEST_SYSTEM, side), else_=HIGHEST_SYSTEM) for side in (transfers.c.debit, transfers.c.credit)
+    ]
+    carried = [transfers.c[evidence].is_not(None) for evidence in Evidence]
+    shape = (transfers.c.kind, *sides, *carried)
+    for kind, debit, credit, *there in connection.execute(select(*shape).distinct()):
+        evidence = [each for each, carries in zip(Evidence, there, strict=True) if carries]
+        why = violation(kind, account_class(debit, names), account_class(credit, names), evidence)
+        if why is None:
+            continue
+        same = [side == value for side, value in zip(sides, (debit, credit), strict=True)]
+        same += [column if carries else ~column for column, carries in zip(carried, there, strict=True)]
+        found = select(transfers.c.id).where(transfers.c.kind == kind, *same).order_by(transfers.c.id).limit(SHOWN)
+        for (entry,) in connection.execute(found):
+            yield Finding("posting", f"entry {entry} may not be booked: {why}")
+
+
+def _booked_once(connection: Connection) -> Iterable[Finding]:
+    """Find evidence of which each value is booked once a kind, and was booked again."""
+    for row in POSTINGS:
+        if row.unique is None or row.unique is Evidence.USAGE:  # usage has a check of its own
+            continue
+        column = transfers.c[row.unique]
+        doubled = (
+            select(column).where(transfers.c.kind == row.kind).group_by(column).having(func.count() > 1).limit(SHOWN)
+        )
+        for (value,) in connection.execute(doubled):
+            yield Finding("posting", f"{row.unique} {value} is booked more than once as {row.kind}")
 
 
 def _zero_sum(totals: Totals) -> Iterable[Finding]:

@@ -39,6 +39,12 @@ def test_books_that_nobody_touched_are_right_and_counted(place):
 @pytest.mark.parametrize(
     ("damage", "check_name", "words"),
     [
+        ("UPDATE transfers SET kind = 'rebate' WHERE kind = 'opening'", "posting", "there is no kind 'rebate'"),
+        ("UPDATE transfers SET kind = 'gift' WHERE kind = 'sale'", "posting", "no gift debits wallet:<subscriber>"),
+        ("UPDATE transfers SET credit = 999 WHERE kind = 'accrual'", "posting", "credits an account without a name"),
+        ("UPDATE transfers SET reference = NULL WHERE kind = 'opening'", "posting", "every opening carries reference"),
+        ("UPDATE transfers SET usage_id = NULL WHERE kind = 'accrual'", "posting", "carries usage_id or reference"),
+        ("UPDATE transfers SET reference = 'import:1' WHERE kind = 'opening'", "posting", "booked more than once as opening"),
         ("UPDATE wallets SET balance = balance + 1", "wallet", "micro-units, its journal"),
         ("DELETE FROM wallets WHERE balance > 2000000", "wallet", "says nothing"),
         ("UPDATE transfers SET amount = amount + 1 WHERE kind = 'opening'", "wallet", "its journal"),

@@ -1,0 +1,180 @@
+"""What may be booked: each kind of entry with the accounts that it debits and credits and the evidence it carries.
+
+One literal table. The check of the books and docs/postings.md derive from it; a kind or a pair of accounts that no row of it
+has is a finding. `python -m gateway.ledger.postings` writes the page; a test compares it.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from gateway.ledger.accounts import (
+    CASH,
+    GIVING,
+    HIGHEST_SYSTEM,
+    OPENING,
+    REFUNDS,
+    REVENUE,
+    UNASSIGNED,
+    WRITE_OFFS,
+    cause_account,
+    gifts_account,
+)
+
+PAGE: Final = Path("docs/postings.md")
+
+
+class AccountClass(StrEnum):
+    """Accounts that are alike as far as bookings go."""
+
+    WALLET = "wallet:<subscriber>"
+    CASH = CASH
+    OPENING = OPENING
+    REVENUE = REVENUE
+    GIVING = GIVING
+    CAUSE = "cause:<cause>, unassigned"
+    GIFTS = "gifts:<cause>"
+    REFUNDS = REFUNDS
+    WRITE_OFFS = WRITE_OFFS
+    UNKNOWN = "an account without a name"
+
+
+class Evidence(StrEnum):
+    """Columns of an entry that prove where it comes from."""
+
+    USAGE = "usage_id"
+    REFERENCE = "reference"
+    BASE = "base"
+    POLICY = "policy"
+    SHARE = "share"
+
+
+class Posting(NamedTuple):
+    """A kind of entry: the account classes that it debits and credits, and the evidence it must carry.
+
+    Where `any_of` names evidence, one of it is enough. `unique` names the evidence of which each value is booked once a kind.
+    """
+
+    kind: str
+    debit: AccountClass
+    credit: AccountClass
+    evidence: tuple[Evidence, ...]
+    meaning: str
+    any_of: tuple[Evidence, ...] = ()
+    unique: Evidence | None = None
+
+
+_TENTH: Final = (Evidence.BASE, Evidence.POLICY, Evidence.SHARE)
+POSTINGS: Final = (
+    Posting(
+        "opening",
+        AccountClass.OPENING,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "what a line brought along when it was imported (`import:<iccid>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "topup",
+        AccountClass.CASH,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "money that a customer paid in; the table `payments` keeps each reference once a channel",
+    ),
+    Posting(
+        "charge",
+        AccountClass.WALLET,
+        AccountClass.REVENUE,
+        (Evidence.USAGE,),
+        "the price of a usage record",
+        unique=Evidence.USAGE,
+    ),
+    Posting(
+        "sale",
+        AccountClass.WALLET,
+        AccountClass.REVENUE,
+        (Evidence.REFERENCE,),
+        "the price of a bundle (`sale:<number>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "accrual",
+        AccountClass.GIVING,
+        AccountClass.CAUSE,
+        _TENTH,
+        "a cause's part of the tenth of a charge or sale",
+        any_of=(Evidence.USAGE, Evidence.REFERENCE),
+    ),
+    Posting(
+        "gift",
+        AccountClass.WALLET,
+        AccountClass.GIFTS,
+        (Evidence.REFERENCE,),
+        "a gift, whole (`gift:<question>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "settlement",
+        AccountClass.WALLET,
+        AccountClass.REFUNDS,
+        (Evidence.REFERENCE,),
+        "what is owed to a customer who left (`order:<number>`)",
+    ),
+    Posting(
+        "settlement",
+        AccountClass.WRITE_OFFS,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "what a customer who left owes, and will not be asked for (`order:<number>`)",
+    ),
+)  # fmt: skip  (a table reads best as one)
+KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
+
+
+def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
+    """Give the class of an account by its number; `names` are those of the system accounts."""
+    if number >= HIGHEST_SYSTEM:
+        return AccountClass.WALLET
+    name = names.get(number, "")
+    if name == UNASSIGNED or name.startswith(cause_account("")):
+        return AccountClass.CAUSE
+    if name.startswith(gifts_account("")):
+        return AccountClass.GIFTS
+    return AccountClass(name) if name in set(AccountClass) else AccountClass.UNKNOWN
+
+
+def violation(kind: str, debit: AccountClass, credit: AccountClass, carried: Iterable[Evidence]) -> str | None:
+    """Say why an entry of these accounts and this evidence may not be booked; None if it may."""
+    rows = [posting for posting in POSTINGS if posting.kind == kind]
+    if not rows:
+        return f"there is no kind {kind!r}"
+    row = next((posting for posting in rows if (posting.debit, posting.credit) == (debit, credit)), None)
+    if row is None:
+        return f"no {kind} debits {debit} and credits {credit}"
+    carried = set(carried)
+    missing = [str(evidence) for evidence in row.evidence if evidence not in carried]
+    if row.any_of and not carried & set(row.any_of):
+        missing.append(" or ".join(row.any_of))
+    return f"every {kind} carries {', '.join(missing)}" if missing else None
+
+
+def page() -> str:
+    """Return docs/postings.md."""
+    lines = [
+        "# What may be booked",
+        "",
+        "Every entry of the journal is one of these kinds. This page is made from `gateway/ledger/postings.py` by",
+        "`python -m gateway.ledger.postings`; `tpo ledger check` names each entry that stands in no row of it.",
+        "",
+        "| kind | debits | credits | carries | once for each | what it is |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in POSTINGS:
+        carries = ", ".join((*row.evidence, *([" or ".join(row.any_of)] if row.any_of else [])))
+        lines.append(f"| {row.kind} | {row.debit} | {row.credit} | {carries} | {row.unique or ''} | {row.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
