@@ -1,1 +1,1 @@
-"""The gateway itself: the daemon, its books, its desk for the network, its commands."""
+"""The gateway: the daemon with charging, texts, SIMs and books, its HTTP interface and its commands."""

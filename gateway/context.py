@@ -1,5 +1,7 @@
-"""The house as it stands open: the store with its lane, the books, and the desk's tariff. The daemon and the commands of a
-stopped gateway both open it, under the store's lock."""
+"""What is open while a gateway runs: the store with its write lane, the books, the policies of charging and texts.
+
+The daemon and the commands of a stopped gateway both open it, under the store's lock.
+"""
 
 import threading
 import time

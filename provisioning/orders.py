@@ -355,7 +355,7 @@ def cancel(order: Order, now: int) -> Moment | None:
 
 
 def can_undo(order: Order) -> bool:
-    """Whether every step that was sent so far can be taken back; a step of the house has its effect once it is sent."""
+    """Whether every step that was sent so far can be taken back; a step of the gateway has its effect once it is sent."""
     for place, log in enumerate(order.steps):
         if log.mark in (Mark.WAITING, Mark.UNDONE):
             continue

@@ -1,5 +1,5 @@
 """What the commands ask for, by name: the daemon serves these on its Unix socket, and a command of a stopped gateway calls
-them itself. Each takes the house and a JSON object, and gives a JSON value or raises Problem."""
+them itself. Each takes the open gateway and a JSON object, and gives a JSON value or raises Problem."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus

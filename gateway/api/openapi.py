@@ -97,7 +97,7 @@ AMOUNT: Final = obj(
 )
 
 
-def _wish(kind: Kind) -> Json:
+def _order_row(kind: Kind) -> Json:
     must, may = FIELDS[kind]
     free = {"type": "string", "maxLength": MAX_REASON}
     reason = one_of(SuspendReason) if kind in (Kind.SUSPEND, Kind.RESUME) else free
@@ -176,7 +176,7 @@ ROUTES: Final = (
     Route(method="get", path="/v1/sms/{id}", summary="How a text stands", role=VIEWER, answer=SHOWN,
           problems={404: ("sms.unknown",)}),
     Route(method="post", path="/v1/orders", summary="Order something of a SIM", role=OPERATOR, key=True, status=202,
-          body={"oneOf": [_wish(kind) for kind in FIELDS]}, example=_ORDER_EXAMPLE, answer=ORDERED,
+          body={"oneOf": [_order_row(kind) for kind in FIELDS]}, example=_ORDER_EXAMPLE, answer=ORDERED,
           problems=_ORDER_PROBLEMS),
     Route(method="get", path="/v1/orders/{id}", summary="How an order stands", role=VIEWER, answer=ORDER,
           problems={404: ("order.unknown",)}),

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.api import parameters, sim_inventory
 from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params, need
-from gateway.api.order_requests import problem_of, read_kind, read_wish
+from gateway.api.order_requests import problem_of, read_kind, read_request
 from gateway.api.problems import Problem, bad_request, draining, not_found
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
@@ -27,7 +27,7 @@ class OrderActions:
     """What may be asked about SIMs and orders."""
 
     def __init__(self, context: GatewayContext, executor: OrderExecutor) -> None:
-        """Take the open house and who carries orders out."""
+        """Take the open gateway and who carries orders out."""
         self._context, self._executor = context, executor
 
     def actions(self) -> dict[str, AsyncAction]:
@@ -50,7 +50,7 @@ class OrderActions:
         """
         if self._context.draining:
             raise draining()
-        asked = read_wish(kind, given, self._context.settings, caller.name)
+        asked = read_request(kind, given, self._context.settings, caller.name)
         if asked.request.adopt:
             need(caller.role, ADMIN)
         outcome = await self._executor.accept(client, key, asked)
@@ -78,8 +78,8 @@ class OrderActions:
     async def _row(self, row: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         try:
             key = read_key(row.get("key"))
-            wish = {name: value for name, value in row.items() if name not in ("kind", "key")}
-            taken = await self.order(SOCKET, key, read_kind(row.get("kind")), wish, caller)
+            asked = {name: value for name, value in row.items() if name not in ("kind", "key")}
+            taken = await self.order(SOCKET, key, read_kind(row.get("kind")), asked, caller)
         except Problem as problem:
             return {"order": None, "state": None, "code": problem.code, "message": mask(problem.detail)}
         except StoreError as error:
@@ -126,8 +126,8 @@ class _Ordering:
 
     async def __call__(self, params: Params, caller: Caller) -> dict[str, Any]:
         """Accept the order."""
-        wish = {name: value for name, value in params.items() if name != "key"}
-        return await self._sims.order(SOCKET, read_key(params.get("key")), self._kind, wish, caller)
+        asked = {name: value for name, value in params.items() if name != "key"}
+        return await self._sims.order(SOCKET, read_key(params.get("key")), self._kind, asked, caller)
 
 
 def read_key(key: object) -> str | None:

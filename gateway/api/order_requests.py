@@ -36,8 +36,8 @@ def read_kind(text: object) -> Kind:
     return found
 
 
-def read_wish(kind: Kind, given: Mapping[str, Any], settings: Settings, actor: str) -> Asked:
-    """Check a wish by itself; Problem says which field is at fault, with the stable code of the fault."""
+def read_request(kind: Kind, given: Mapping[str, Any], settings: Settings, actor: str) -> Asked:
+    """Check a request by itself; Problem says which field is at fault, with the stable code of the fault."""
     adopt = _adopt(kind, given.get("adopt"))
     texts = _texts(kind, {name: value for name, value in given.items() if name != "adopt"})
     try:

@@ -22,7 +22,7 @@ class SessionActions:
     """What may be asked about credit-control sessions."""
 
     def __init__(self, context: GatewayContext, session_requests: SessionRequests | None) -> None:
-        """Take the open house and the way to the sessions' clients; there is none where Diameter is not configured."""
+        """Take the open gateway and the way to the sessions' clients; there is none where Diameter is not configured."""
         self._context, self._session_requests = context, session_requests
 
     def actions(self) -> dict[str, AsyncAction]:

@@ -28,7 +28,7 @@ class SmsActions:
     """What may be asked about texts."""
 
     def __init__(self, context: GatewayContext, exchange: Exchange) -> None:
-        """Take the open house and its exchange."""
+        """Take the open gateway and what carries its texts."""
         self._context, self._exchange = context, exchange
 
     def actions(self) -> dict[str, AsyncAction]:

@@ -28,7 +28,7 @@ class SubscriberRoutes:
     """The part of the HTTP interface that is about SIMs and their customers."""
 
     def __init__(self, context: GatewayContext, sims: OrderActions, executor: OrderExecutor) -> None:
-        """Take the open house, where orders are accepted, and whom a callback concerns."""
+        """Take the open gateway, where orders are accepted, and whom a callback concerns."""
         self._context, self._sims, self._executor = context, sims, executor
 
     def routes(self) -> list[web.RouteDef]:

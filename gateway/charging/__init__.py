@@ -1,1 +1,1 @@
-"""The charging desk: Gy/Ro requests in, quota and money out, each committed before it is answered."""
+"""Credit control: Gy/Ro requests in, quota and money out, each committed before it is answered."""

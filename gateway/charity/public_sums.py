@@ -1,4 +1,4 @@
-"""Public-safe sums: what may leave the house about giving, decided without a clock or a store.
+"""Public-safe sums: what may be published about giving, decided without a clock or a store.
 
 One figure a calendar month, cause and currency, in whole units of the currency; what is left over is carried on. A figure
 stands alone only if it is *broad*: at least 50 different subscribers gave in that month, and the sum is really theirs: no part

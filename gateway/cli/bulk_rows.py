@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from gateway.api.order_requests import read_kind, read_wish
+from gateway.api.order_requests import read_kind, read_request
 from gateway.api.problems import Problem
 from gateway.cli.csv_rows import Row
 from gateway.settings import Settings
@@ -29,7 +29,7 @@ FROM: Final[dict[str, tuple[SimState, ...]]] = {
 """How a card has to stand for each action."""
 
 
-class Wish(NamedTuple):
+class OrderRow(NamedTuple):
     """A row that can be ordered; `params` is the row of the action sim.bulk, its key included."""
 
     line: int
@@ -64,28 +64,28 @@ class Checker:
         self._settings, self._batch, self._adopt = settings, batch, adopt
         self._claimed: dict[tuple[str, str], int] = {}
 
-    def check(self, rows: Iterable[Row]) -> tuple[list[Wish], list[Fault]]:
+    def check(self, rows: Iterable[Row]) -> tuple[list[OrderRow], list[Fault]]:
         """Part the rows that can be ordered from those that cannot."""
-        wishes: list[Wish] = []
+        order_rows: list[OrderRow] = []
         faults: list[Fault] = []
         for row in rows:
             values = {name: text.strip() for name, text in row.values.items() if text.strip()}
             try:
-                wishes.append(self._wish(row.line, values))
+                order_rows.append(self._order_row(row.line, values))
             except Problem as problem:
                 faults.append(Fault(row.line, values.get("iccid", ""), problem.detail))
             except _Claimed as claimed:
                 faults.append(Fault(row.line, values.get("iccid", ""), str(claimed)))
-        return wishes, faults
+        return order_rows, faults
 
-    def _wish(self, line: int, values: dict[str, str]) -> Wish:
+    def _order_row(self, line: int, values: dict[str, str]) -> OrderRow:
         kind = read_kind(values.pop("action", DEFAULT_ACTION).lower())
         adopt = {"adopt": True} if self._adopt and kind is Kind.ACTIVATE else {}
-        asked = read_wish(kind, {**values, **adopt}, self._settings, "")
+        asked = read_request(kind, {**values, **adopt}, self._settings, "")
         said = {name: text for name, text in msgspec.structs.asdict(asked.request).items() if text}
         params = {"kind": str(kind), "iccid": asked.iccid, **said}
         self._claim(line, params)
-        return Wish(line, params | {"key": key_of(params, self._batch)})
+        return OrderRow(line, params | {"key": key_of(params, self._batch)})
 
     def _claim(self, line: int, params: dict[str, Any]) -> None:
         """Refuse a second order for a card or a number: they would run at the same time."""

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from gateway.cli.backend import Ask
-from gateway.cli.bulk_rows import Fault, Wish
+from gateway.cli.bulk_rows import Fault, OrderRow
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.follow_order import DONE, OPEN
 from gateway.cli.retrying_client import PATIENCE, PAUSE
@@ -71,9 +71,9 @@ class Results:
         """Write down a row that was not even asked for."""
         self._write((fault.line, fault.iccid, "", REFUSED, fault.message, ""))
 
-    def end(self, wish: Wish, order: str, state: str, message: str) -> None:
+    def end(self, order_row: OrderRow, order: str, state: str, message: str) -> None:
         """Write down what became of a row."""
-        self._write((wish.line, wish.iccid, order, state, message, wish.key))
+        self._write((order_row.line, order_row.iccid, order, state, message, order_row.key))
 
     def _write(self, row: Iterable[object]) -> None:
         self._writer.writerow(row)
@@ -92,7 +92,7 @@ class BulkRun:
     def __init__(
         self,
         ask: Ask,
-        wishes: Iterable[Wish],
+        order_rows: Iterable[OrderRow],
         results: Results,
         *,
         rate: float,
@@ -103,11 +103,11 @@ class BulkRun:
         """Take the orders a second that are allowed, 0: as fast as it goes; `show` is called after each turn."""
         self._ask, self._results = ask, results
         self._clock, self._sleep, self._show = clock, sleep, show
-        self._waiting = deque(wishes)
+        self._waiting = deque(order_rows)
         self._bucket = TokenBucket(rate, rate * POLL, clock())
         self._polled_at = clock()
         self._held_since: float | None = None
-        self.open: dict[str, Wish] = {}
+        self.open: dict[str, OrderRow] = {}
         self.ended: Counter[str] = Counter()
 
     @property
@@ -141,16 +141,18 @@ class BulkRun:
         count = self._bucket.available(self._clock(), room)
         if count <= 0:
             return 0
-        wishes = list(islice(self._waiting, count))
-        answers = self._ask("sim.bulk", {"rows": [wish.params for wish in wishes]})["results"]
-        for _ in wishes:
+        order_rows = list(islice(self._waiting, count))
+        answers = self._ask("sim.bulk", {"rows": [order_row.params for order_row in order_rows]})["results"]
+        for _ in order_rows:
             self._waiting.popleft()
-        put_off = [wish for wish, answer in zip(wishes, answers, strict=True) if answer["code"] in PASSING]
+        put_off = [
+            order_row for order_row, answer in zip(order_rows, answers, strict=True) if answer["code"] in PASSING
+        ]
         self._waiting.extend(put_off)
-        for wish, answer in zip(wishes, answers, strict=True):
+        for order_row, answer in zip(order_rows, answers, strict=True):
             self._bucket.take(self._clock())
             if answer["code"] not in PASSING:
-                self._accepted(wish, answer)
+                self._accepted(order_row, answer)
         self._hold(next((answer for answer in answers if answer["code"] in PASSING), None))
         return count - len(put_off)
 
@@ -164,14 +166,14 @@ class BulkRun:
             what = f"the gateway has taken no orders for {PATIENCE:.0f} s: {answer['message']}"
             raise CommandFailed(what, to_do=AGAIN, exit_code=ExitCode.UNREACHABLE)
 
-    def _accepted(self, wish: Wish, answer: dict[str, Any]) -> None:
+    def _accepted(self, order_row: OrderRow, answer: dict[str, Any]) -> None:
         if answer["order"] is None:
-            self._end(wish, "", REFUSED, f"{answer['code']}: {answer['message']}")
+            self._end(order_row, "", REFUSED, f"{answer['code']}: {answer['message']}")
         elif answer["state"] == DONE:
-            self._end(wish, answer["order"], DONE, "ordered before, under the same key")
+            self._end(order_row, answer["order"], DONE, "ordered before, under the same key")
         else:
             # One that was ordered before and did not succeed is looked at as well: that tells why.
-            self.open[answer["order"]] = wish
+            self.open[answer["order"]] = order_row
 
     def _look(self) -> None:
         """Read how the open orders stand."""
@@ -184,8 +186,8 @@ class BulkRun:
         for order in [order for order in self.open if order not in known]:
             self._end(self.open.pop(order), order, LOST, "the gateway does not know this order any more")
 
-    def _end(self, wish: Wish, order: str, state: str, message: str) -> None:
-        self._results.end(wish, order, state, message)
+    def _end(self, order_row: OrderRow, order: str, state: str, message: str) -> None:
+        self._results.end(order_row, order, state, message)
         self.ended[state] += 1
 
 

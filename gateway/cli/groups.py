@@ -95,7 +95,7 @@ def _others() -> dict[str, EntryPoint]:
 def _load(entry: EntryPoint) -> TyperCommand | TyperGroup:
     try:
         return _named(entry.name, entry.load())
-    except Exception as error:  # noqa: BLE001  (whatever is wrong with a guest must not end the house)
+    except Exception as error:  # noqa: BLE001  (whatever is wrong with a guest must not end `tpo`)
         return _named(entry.name, _broken(entry, error))
 
 

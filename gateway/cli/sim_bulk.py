@@ -18,7 +18,7 @@ from gateway.cli.output import complain, emit
 
 if TYPE_CHECKING:
     from gateway.cli.backend import Ask
-    from gateway.cli.bulk_rows import Fault, Wish
+    from gateway.cli.bulk_rows import Fault, OrderRow
     from gateway.cli.bulk_run import BulkRun
 
 REPORT_SECONDS: Final = 5.0
@@ -72,20 +72,24 @@ def bulk(
     from gateway.cli.csv_rows import read_rows  # noqa: PLC0415  (as above)
 
     settings = context.of(ctx).client_settings
-    wishes, faults = Checker(settings, batch, adopt=adopt).check(read_rows(file, ("iccid",), COLUMNS))
+    order_rows, faults = Checker(settings, batch, adopt=adopt).check(read_rows(file, ("iccid",), COLUMNS))
     if dry_run:
-        _dry_run(ctx, file, wishes, faults, as_json=as_json)
+        _dry_run(ctx, file, order_rows, faults, as_json=as_json)
     else:
         where = results or file.with_name(f"{file.name}.results.csv")
-        _carry_out(ctx, file, where, wishes, faults, rate=rate, go_on=resume, as_json=as_json)
+        _carry_out(ctx, file, where, order_rows, faults, rate=rate, go_on=resume, as_json=as_json)
 
 
-def _dry_run(ctx: typer.Context, file: Path, wishes: list[Wish], faults: list[Fault], *, as_json: bool) -> None:
+def _dry_run(ctx: typer.Context, file: Path, order_rows: list[OrderRow], faults: list[Fault], *, as_json: bool) -> None:
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        found = sorted([*faults, *_standing(ask, wishes)])
-    summary = {"rows": len(wishes) + len(faults), "good": len(wishes) + len(faults) - len(found), "faults": len(found)}
+        found = sorted([*faults, *_standing(ask, order_rows)])
+    summary = {
+        "rows": len(order_rows) + len(faults),
+        "good": len(order_rows) + len(faults) - len(found),
+        "faults": len(found),
+    }
     if as_json:
         emit({**summary, "faults": [fault._asdict() for fault in found]}, as_json=True)
     else:
@@ -95,28 +99,30 @@ def _dry_run(ctx: typer.Context, file: Path, wishes: list[Wish], faults: list[Fa
         raise typer.Exit(ExitCode.PARTLY_DONE if summary["good"] else ExitCode.FAILED)
 
 
-def _standing(ask: Ask, wishes: list[Wish]) -> Iterator[Fault]:
+def _standing(ask: Ask, order_rows: list[OrderRow]) -> Iterator[Fault]:
     """Compare each card with what its row needs; whether a number is free is seen only when it is ordered."""
     from gateway.cli.bulk_rows import FROM, Fault  # noqa: PLC0415  (as above)
     from gateway.cli.client import ActionRefused  # noqa: PLC0415  (as above)
     from provisioning.sim_lifecycle import SimState  # noqa: PLC0415  (as above)
 
-    for wish in wishes:
-        cards = {"iccid": FROM[wish.params["kind"]], "new_iccid": (SimState.IN_STOCK,)}
+    for order_row in order_rows:
+        cards = {"iccid": FROM[order_row.params["kind"]], "new_iccid": (SimState.IN_STOCK,)}
         for name, allowed in cards.items():
-            if name not in wish.params:
+            if name not in order_row.params:
                 continue
             try:
-                card = ask("sim.show", {"iccid": wish.params[name]})
+                card = ask("sim.show", {"iccid": order_row.params[name]})
             except ActionRefused as refused:
-                yield Fault(wish.line, wish.iccid, f"{name}: {refused.problem.get('detail') or refused}")
+                yield Fault(order_row.line, order_row.iccid, f"{name}: {refused.problem.get('detail') or refused}")
                 break
             if card["state"] not in allowed:
                 needs = " or ".join(allowed)
-                yield Fault(wish.line, wish.iccid, f"{name}: the card is {card['state']}; this needs one {needs}")
+                yield Fault(
+                    order_row.line, order_row.iccid, f"{name}: the card is {card['state']}; this needs one {needs}"
+                )
                 break
             if card["order"] is not None:
-                yield Fault(wish.line, wish.iccid, f"{name}: order {card['order']} works on this card")
+                yield Fault(order_row.line, order_row.iccid, f"{name}: order {card['order']} works on this card")
                 break
 
 
@@ -124,7 +130,7 @@ def _carry_out(
     ctx: typer.Context,
     file: Path,
     where: Path,
-    wishes: list[Wish],
+    order_rows: list[OrderRow],
     faults: list[Fault],
     *,
     rate: float,
@@ -137,15 +143,15 @@ def _carry_out(
 
     ask = RetryingClient(context.of(ctx).client_settings, AGAIN)
     with Results(where, go_on=go_on) as written:
-        to_do = [wish for wish in wishes if wish.key not in written.done]
+        to_do = [order_row for order_row in order_rows if order_row.key not in written.done]
         for fault in faults:
             written.fault(fault)
         with _progress(len(to_do)) as show:
             run = BulkRun(ask, to_do, written, rate=rate, clock=time.monotonic, sleep=time.sleep, show=show)
             run.ended["refused"] += len(faults)
-            run.ended[DONE] += len(wishes) - len(to_do)
+            run.ended[DONE] += len(order_rows) - len(to_do)
             interrupted = _run(run)
-    summary = _summary(run, len(wishes) + len(faults), where)
+    summary = _summary(run, len(order_rows) + len(faults), where)
     emit(summary, as_json=as_json)
     if not as_json:
         _name(file, faults)

@@ -1,4 +1,4 @@
-"""A subscriber's wallet: a balance, what is held of it, and what is left of its bundles. Pure; the shelf keeps it on disk."""
+"""A subscriber's wallet: a balance, what is held of it, and what is left of its bundles; WalletRows keeps it on disk."""
 
 from typing import Any, ClassVar
 

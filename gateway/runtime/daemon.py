@@ -1,4 +1,4 @@
-"""The daemon: opens the house, lets the network and the commands in, keeps the timers, and closes everything in order."""
+"""The daemon: opens the store, lets the network and the commands in, keeps the timers, and closes everything in order."""
 
 import asyncio
 import gc

@@ -71,7 +71,7 @@ def make_credit_control_server(
 def make_node(
     context: GatewayContext, settings: Diameter, host_runtime: CreditControlServer, listening: Listening
 ) -> Node:
-    """Make the Diameter node with the charging desk as its one application."""
+    """Make the Diameter node with credit control as its one application."""
     return Node(
         _identity(context, settings),
         [peer_config(peer) for peer in settings.peers],

@@ -75,7 +75,7 @@ class Reload:
     """Reloads, one after the other."""
 
     def __init__(self, running: Running, alarm: Callable[[str, Mapping[str, object]], None]) -> None:
-        """Take what runs, by the settings of its house."""
+        """Take what runs, by the settings of its context."""
         self._running, self._alarm = running, alarm
         self._turn = asyncio.Lock()
         self._marks: Mapping[str, bytes] = _marks(running.context.settings)
@@ -116,7 +116,7 @@ class Reload:
             )
 
     async def end(self) -> None:
-        """Let the reload at hand come to its end; the house drains, so no other begins."""
+        """Let the reload at hand come to its end; the gateway drains, so no other begins."""
         async with self._turn:
             pass
 

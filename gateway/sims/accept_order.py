@@ -18,7 +18,7 @@ SCOPE = "order"
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A checked wish: what to do to which card. `actor` is who asks, as history tells it."""
+    """A checked request: what to do to which card. `actor` is who asks, as history tells it."""
 
     kind: Kind
     iccid: str
@@ -26,21 +26,21 @@ class Asked(msgspec.Struct, frozen=True):
     actor: str
 
     def digest(self, digests: Digests) -> str:
-        """Tell this wish from another under the same key."""
+        """Tell this request from another under the same key."""
         told = msgspec.structs.asdict(self.request)
         adopt = ("adopt",) if told.pop("adopt") else ()
         return digests(self.kind, self.iccid, *told.values(), *adopt)
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """The order that a wish became; `repeated` if its key was used before for the same."""
+    """The order that a request became; `repeated` if its key was used before for the same."""
 
     order_id: int
     repeated: bool = False
 
 
 class AcceptOrder(OrderUnit):
-    """One wish as a unit."""
+    """The acceptance of one order, as a unit."""
 
     touches: ClassVar[tuple[type, ...]] = (IdentifierRows, KeyRows, OrderRows, SimRows, HolderRows)
 

@@ -1,4 +1,4 @@
-"""What the house itself does in an order: each step's effect and its mark in one transaction, so that it happens once."""
+"""What the gateway itself does in an order: each step's effect and its mark in one transaction, so that it happens once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ from provisioning.sim_lifecycle import SuspendReason, Trigger, resumed
 
 
 class LineTerms(msgspec.Struct, frozen=True):
-    """What the house's steps are done with; durations in microseconds.
+    """What the gateway's own steps are done with; durations in microseconds.
 
     `compose` makes a draft of a text of ours to a number, of one of the kinds WELCOME and SWAP; None: no text is sent.
     `currencies` are the currencies of the plans, `pseudonym` names a subscriber to the company.
@@ -51,7 +51,7 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 class LineStep(EndStep):
-    """A step of the house: the order, its cards, their numbers and the customer's wallet are at hand."""
+    """A step of the gateway itself: the order, its cards, their numbers and the customer's wallet are at hand."""
 
     touches: ClassVar[tuple[type, ...]] = (IdentifierRows, OrderRows, SimRows, WalletRows)
 
@@ -70,7 +70,7 @@ class LineStep(EndStep):
             return () if sim is None or sim.subscriber_id is None else (sim.subscriber_id,)
         return super().keys(row_set, batch)
 
-    def decide(self, batch: Batch) -> Effect:  # type: ignore[override]  # a step of the house tells more than the order
+    def decide(self, batch: Batch) -> Effect:  # type: ignore[override]  # a step of the gateway tells more than the order
         """Do it unless it was done, or the order turned round meanwhile; give the order as it goes on."""
         order = self.order(batch)
         if order.steps[self._move.place].mark is Mark.DONE or order.undoing or not order.open:
@@ -135,7 +135,7 @@ class Bar(LineStep):
     """The customer is served no more, until the reason is gone; the host follows."""
 
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
-        """Stop charging; the conductor marks the step when the open sessions were told."""
+        """Stop charging; the order executor marks the step when the open sessions were told."""
         wallet = self.wallet(batch, sim)
         if wallet.status != SUSPENDED:
             wallet.status = SUSPENDED
@@ -165,7 +165,7 @@ class Notify(LineStep):
     """The customer hears of a swap on the old card, before anything is done."""
 
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
-        """Queue the notice once; the conductor marks the step when it has arrived, or had its time."""
+        """Queue the notice once; the order executor marks the step when it has arrived, or had its time."""
         log = order.steps[self._move.place]
         if log.note or sim.msisdn is None:
             return []
@@ -197,7 +197,7 @@ class Close(LineStep):
     """The customer leaves: no new session is served from now on."""
 
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
-        """Stop charging; the conductor marks the step when the sessions have ended."""
+        """Stop charging; the order executor marks the step when the sessions have ended."""
         del order
         self.wallet(batch, sim).status = CLOSING
         return []
@@ -243,7 +243,7 @@ EFFECTS: dict[str, type[LineStep]] = {
     "line.end": End,
     "line.retire": Retire,
 }
-"""The house's steps by their names in provisioning.orders."""
+"""The gateway's own steps by their names in provisioning.orders."""
 
 
 def settle(batch: Batch, wallet: Wallet, books: Books, order_id: int) -> None:

@@ -1,4 +1,4 @@
-"""The conductor: carries orders out step by step, at the pace of their hosts, from wherever they stand.
+"""The order executor: carries orders out step by step, at the pace of their hosts, from wherever they stand.
 
 What it does is written down before it is sent and after it was read back, by the lane; what it knows in memory can be lost
 at any instant. After a restart every open order goes on at its next step, under the same call id.
@@ -325,7 +325,7 @@ class OrderExecutor:
             self._unreachable.discard(name)
             self._alarm("host.back", {"host": name})
 
-    # Steps of the house
+    # Steps of the gateway itself
 
     async def _house_step(self, order: Order, move: Move, cards: Mapping[Card, Sim]) -> Order:
         numbers = {n for card in cards.values() for n in (card.iccid, card.imsi, card.msisdn) if n}
@@ -344,7 +344,7 @@ class OrderExecutor:
             self._enqueue(effect.texts)
 
     async def _follow_up(self, name: str, effect: Effect) -> None:
-        """Do what a step of the house has to do outside the store; it is done again if the process dies meanwhile."""
+        """Do what a step of the gateway has to do outside the store; it is done again if the process dies meanwhile."""
         match name:
             case "line.bar" if effect.subscriber_id is not None:
                 await self._reauthorise(effect.subscriber_id)

@@ -1,4 +1,4 @@
-"""What the conductor writes down of an order's steps, and what a person decides of it, each as a unit."""
+"""What the order executor writes down of an order's steps, and what a person decides of it, each as a unit."""
 
 from collections.abc import Callable
 
@@ -42,10 +42,10 @@ class BeginStep(OrderUnit):
 
 
 class EndStep(OrderUnit):
-    """Reading back showed what was wanted, or a step of the house is done."""
+    """Reading back showed what was wanted, or a step of the gateway is done."""
 
     def __init__(self, order_id: int, move: Move, reading: HostReading | None = None) -> None:
-        """Take the step and what was read, None for a step of the house."""
+        """Take the step and what was read, None for a step of the gateway."""
         super().__init__(order_id)
         self._move, self._reading = move, reading
 

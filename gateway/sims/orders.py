@@ -17,7 +17,7 @@ RETRIED = frozenset({Kind.ACTIVATE, Kind.SWAP})
 
 
 class StoredOrder(msgspec.Struct):
-    """An order on its shelf."""
+    """An order among the rows of a batch."""
 
     order: Order
     fresh: bool = False

@@ -66,7 +66,7 @@ public_sums = Table(
     Column("amount", BigInteger, nullable=False),
     PrimaryKeyConstraint("period", "cause", "currency"),
 )
-"""The figures of giving that have left the house (charity.public_sums), whole units of the currency. Never swept."""
+"""The figures of giving that were published (charity.public_sums), whole units of the currency. Never swept."""
 
 unpublished_sums = Table(
     "unpublished_sums",

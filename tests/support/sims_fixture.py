@@ -87,14 +87,14 @@ class SimPlace(ChargingPlace):
 
     # Orders
 
-    def wish(self, kind, iccid, key=None, client="shop", **request):
+    def accepting(self, kind, iccid, key=None, client="shop", **request):
         """The unit of a wish."""
         asked = Asked(Kind(kind), iccid, OrderRequest(**request), "tester")
         return AcceptOrder(client, key, asked, HOSTS, QUARANTINE, self.digests)
 
     def accept(self, kind, iccid, **options):
         """Have an order accepted; gives its id."""
-        taken = self.lane.run(self.wish(kind, iccid, **options))
+        taken = self.lane.run(self.accepting(kind, iccid, **options))
         assert not isinstance(taken, OrderRefused), taken
         return taken.order_id
 

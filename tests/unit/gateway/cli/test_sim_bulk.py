@@ -93,22 +93,22 @@ def no_wait(monkeypatch):
 
 
 def test_a_row_becomes_what_the_gateway_takes_and_activates_by_default(folder):
-    [wish], faults = check(folder, activation(1, msisdn=" +447700900001 ", cause="wateraid", reason=""))
-    key = wish.params.pop("key")
-    assert wish.params == {"kind": "activate", **activation(1, cause="wateraid")}
+    [order_row], faults = check(folder, activation(1, msisdn=" +447700900001 ", cause="wateraid", reason=""))
+    key = order_row.params.pop("key")
+    assert order_row.params == {"kind": "activate", **activation(1, cause="wateraid")}
     assert (faults, key.startswith("bulk:"), len(key)) == ([], True, 69)
 
 
 def test_rows_that_adopt_say_so_where_they_activate_and_are_other_orders_than_before(folder):
     rows = [activation(1), {"action": "suspend", "iccid": iccid(2), "reason": "lost"}]
     plain, adopting = check(folder, *rows)[0], check(folder, *rows, adopt=True)[0]
-    assert [wish.params.get("adopt") for wish in adopting] == [True, None]
+    assert [order_row.params.get("adopt") for order_row in adopting] == [True, None]
     assert [one.key == other.key for one, other in zip(plain, adopting, strict=True)] == [False, True]
 
 
 def test_the_same_row_has_the_same_key_wherever_it_stands_and_any_difference_another(folder):
     def keys(*rows, batch=""):
-        return [wish.key for wish in check(folder, *rows, batch=batch)[0]]
+        return [order_row.key for order_row in check(folder, *rows, batch=batch)[0]]
 
     first, second = keys(activation(1), activation(2))
     assert keys(activation(2), activation(1, msisdn="+447700900001", action="ACTIVATE")) == [second, first]
@@ -134,8 +134,8 @@ def test_the_same_row_has_the_same_key_wherever_it_stands_and_any_difference_ano
     ],
 )
 def test_a_row_that_cannot_be_ordered_is_named_with_its_reason(folder, row, why):
-    wishes, [fault] = check(folder, row)
-    assert (wishes, fault.line) == ([], 2)
+    order_rows, [fault] = check(folder, row)
+    assert (order_rows, fault.line) == ([], 2)
     assert why in fault.message
 
 
@@ -149,8 +149,8 @@ def test_a_row_that_cannot_be_ordered_is_named_with_its_reason(folder, row, why)
     ],
 )
 def test_two_orders_for_a_card_or_a_number_in_one_file_are_refused(folder, second, what):
-    wishes, [fault] = check(folder, activation(1), second, activation(4))
-    assert [wish.line for wish in wishes] == [2, 4]
+    order_rows, [fault] = check(folder, activation(1), second, activation(4))
+    assert [order_row.line for order_row in order_rows] == [2, 4]
     assert (fault.line, fault.message) == (3, f"line 2 is about the same {what}; give one order a {what} in a file")
 
 
@@ -288,9 +288,9 @@ class Time:
 
 def run_of(folder, ask, count, *, rate=0.0, show=lambda run: None):
     time = Time()
-    wishes, _ = check(folder, *map(activation, range(1, count + 1)))
+    order_rows, _ = check(folder, *map(activation, range(1, count + 1)))
     with Results(folder / "results.csv", go_on=False) as written:
-        run = BulkRun(ask, wishes, written, rate=rate, clock=time, sleep=time.sleep, show=show)
+        run = BulkRun(ask, order_rows, written, rate=rate, clock=time, sleep=time.sleep, show=show)
         run.run()
     return run, time
 

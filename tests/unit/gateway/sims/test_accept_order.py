@@ -1,4 +1,4 @@
-"""Accepting orders: what is refused and why, repeated wishes, and races for one card or one number."""
+"""Accepting orders: what is refused and why, repeated requests, and races for one card or one number."""
 
 import pytest
 from sqlalchemy import func, select
@@ -19,7 +19,7 @@ UNKNOWN = card(99)["iccid"]
 def refused(place, kind, iccid, **options):
     """The code of a refusal; nothing has changed by it."""
     before = everything(place)
-    told = place.lane.run(place.wish(kind, iccid, **options))
+    told = place.lane.run(place.accepting(kind, iccid, **options))
     assert isinstance(told, OrderRefused), told
     assert everything(place) == before
     assert options.get("msisdn", "-") not in str(told)
@@ -33,7 +33,7 @@ def everything(place):
 
 def test_an_accepted_order_holds_its_card_and_is_on_disk(place):
     iccid = place.take_in()
-    taken = place.lane.run(place.wish("activate", iccid, **ACTIVATE))
+    taken = place.lane.run(place.accepting("activate", iccid, **ACTIVATE))
     assert taken == Taken(taken.order_id)
     order, sim = place.order(taken.order_id), place.sim(iccid)
     assert (order.kind, order.state, order.host, order.actor) == (Kind.ACTIVATE, OrderState.ACCEPTED, "lab", "tester")
@@ -47,10 +47,10 @@ def test_an_accepted_order_holds_its_card_and_is_on_disk(place):
 
 def test_a_key_that_is_used_again_gives_the_same_order(place):
     iccid = place.take_in()
-    first = place.lane.run(place.wish("activate", iccid, key="k1", **ACTIVATE))
-    again = place.lane.run(place.wish("activate", iccid, key="k1", **ACTIVATE))
+    first = place.lane.run(place.accepting("activate", iccid, key="k1", **ACTIVATE))
+    again = place.lane.run(place.accepting("activate", iccid, key="k1", **ACTIVATE))
     place.finish(first.order_id)
-    later = place.lane.run(place.wish("activate", iccid, key="k1", **ACTIVATE))
+    later = place.lane.run(place.accepting("activate", iccid, key="k1", **ACTIVATE))
     assert again == later == Taken(first.order_id, repeated=True)
     assert place.read(select(func.count()).select_from(tables.orders)) == [(1,)]
 
@@ -83,19 +83,21 @@ def test_a_wish_that_adopts_is_another_one_and_other_wishes_are_told_as_they_alw
 def test_a_key_belongs_to_its_client(place):
     first, second = place.take_in(1), place.take_in(2)
     place.accept("activate", first, key="k1", client="shop", **ACTIVATE)
-    taken = place.lane.run(place.wish("activate", second, key="k1", client="app", msisdn=OTHER_NUMBER, plan="payg-gb"))
+    taken = place.lane.run(
+        place.accepting("activate", second, key="k1", client="app", msisdn=OTHER_NUMBER, plan="payg-gb")
+    )
     assert taken.repeated is False
 
 
 def test_a_refused_wish_does_not_use_its_key_up(place):
     iccid = place.take_in()
     assert refused(place, "suspend", iccid, key="k1", reason="lost") == "sim.state"
-    assert place.lane.run(place.wish("activate", iccid, key="k1", **ACTIVATE)).repeated is False
+    assert place.lane.run(place.accepting("activate", iccid, key="k1", **ACTIVATE)).repeated is False
 
 
 def test_the_same_key_twice_in_one_batch_is_one_order(place):
     iccid = place.take_in()
-    first, second = place.together(*(place.wish("activate", iccid, key="k1", **ACTIVATE) for _ in range(2)))
+    first, second = place.together(*(place.accepting("activate", iccid, key="k1", **ACTIVATE) for _ in range(2)))
     assert (second.order_id, second.repeated) == (first.order_id, True)
 
 
@@ -165,7 +167,9 @@ def test_a_failed_activation_keeps_its_card_until_somebody_decides(place):
 def test_two_orders_on_one_card_in_one_batch_are_one_order(place, kind):
     iccid, _ = place.live()
     reason = {} if kind == "terminate" else {"reason": "lost"}
-    first, second = place.together(place.wish(kind, iccid, **reason), place.wish("suspend", iccid, reason="fraud"))
+    first, second = place.together(
+        place.accepting(kind, iccid, **reason), place.accepting("suspend", iccid, reason="fraud")
+    )
     assert isinstance(first, Taken)
     assert second.code == "order.busy"
     assert SuspendReason.FRAUD not in place.sim(iccid).suspended_for
@@ -216,7 +220,7 @@ def test_the_new_card_of_a_swap_has_to_be_there_free_and_in_stock(place):
 def test_two_swaps_for_one_new_card_in_one_batch_are_one_swap(place):
     cards = [place.live(1)[0], place.live(2, OTHER_NUMBER)[0]]
     new = place.take_in(3)
-    first, second = place.together(*(place.wish("swap", iccid, new_iccid=new) for iccid in cards))
+    first, second = place.together(*(place.accepting("swap", iccid, new_iccid=new) for iccid in cards))
     assert isinstance(first, Taken)
     assert second.code == "order.busy"
     assert (place.sim(cards[0]).order_id, place.sim(cards[1]).order_id) == (first.order_id, None)
@@ -265,7 +269,7 @@ def test_a_number_of_an_order_that_was_compensated_is_free_at_once(place):
 
 def test_two_activations_in_one_batch_do_not_get_one_number(place):
     cards = [place.take_in(n) for n in (1, 2, 3)]
-    told = place.together(*(place.wish("activate", iccid, **ACTIVATE) for iccid in cards))
+    told = place.together(*(place.accepting("activate", iccid, **ACTIVATE) for iccid in cards))
     assert [isinstance(each, Taken) for each in told] == [True, False, False]
     assert {each.code for each in told[1:]} == {"order.msisdn"}
     assert [place.sim(iccid).msisdn for iccid in cards] == [NUMBER, None, None]
@@ -277,7 +281,7 @@ def test_a_number_in_quarantine_is_refused_and_the_refusal_says_for_how_long(pla
     place.carry_out("terminate", iccid)
     fresh = place.take_in(2)
     assert refused(place, "activate", fresh, **ACTIVATE) == "order.quarantine"
-    told = place.lane.run(place.wish("activate", fresh, **ACTIVATE))
+    told = place.lane.run(place.accepting("activate", fresh, **ACTIVATE))
     assert "for 1 more days" in str(told)
     place.later(QUARANTINE)
     assert place.carry_out("activate", fresh, **ACTIVATE)
