@@ -58,13 +58,13 @@ def show_order(connection: Connection, order_id: int) -> dict[str, Any] | None:
         return None
     order = order_of(tuple(row))
     request = order.request
-    request = {
+    asked = {
         "plan": request.plan or None,
         "reason": request.reason or None,
         "new_iccid": request.new_iccid or None,
         "adopt": request.adopt,
     }
-    return _order(order) | request | {"steps": _steps(order)}
+    return _order(order) | asked | {"steps": _steps(order)}
 
 
 def list_orders(connection: Connection, limit: int, state: str | None = None) -> list[dict[str, Any]]:
