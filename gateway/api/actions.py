@@ -10,6 +10,8 @@ import msgspec
 from gateway.api import parameters, sim_inventory
 from gateway.api.parameters import MAX_ID
 from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
+from gateway.balance.topups import Payment, PaymentRefused, TopUp
 from gateway.charging import review, usage_export
 from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.policies import recompute
@@ -23,10 +25,8 @@ from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
 from gateway.store.idempotency import KeyConflict
 from gateway.subscribers import queries
-from gateway.subscribers.bulk_import import Enrol, Enrolled, RowInvalid, read_row
 from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown
 from gateway.subscribers.identifier_history import MSISDN
-from gateway.subscribers.payments import Payment, PaymentRefused, TopUp
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
 

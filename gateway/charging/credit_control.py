@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance.usage import UsageRecord
 from gateway.charging.decide import ChargingState, Decision, decide
 from gateway.charging.gy import cca
 from gateway.charging.held_reports import ReviewCapacity, hold_back
-from gateway.charging.quota import UsageRecord
 from gateway.charging.request import INITIAL, ChargingRequest
 from gateway.charging.session import AnswerRows, Session, SessionRows, StoredAnswer
 from gateway.charging.tariff import Tariff

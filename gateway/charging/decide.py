@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from gateway.balance.usage import ACTIVE, UsageRecord
 from gateway.charging.held_reports import FOREIGN_SESSION, NO_PRICE, NO_SUBSCRIBER, HeldReport
-from gateway.charging.quota import ACTIVE, CreditControlRun, Quota, UsageRecord
+from gateway.charging.quota import CreditControlRun, Quota
 from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Item, Traffic
 from gateway.charging.session import Session, give_back_covered
 from gateway.charging.tariff import Tariff

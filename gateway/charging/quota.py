@@ -1,46 +1,22 @@
-"""One request at the desk: charge what was used, give back what was held, hold for what is granted. Pure."""
+"""How much quota is granted: one request charges what was used, gives back what was held, holds for what it grants. Pure."""
 
 from collections.abc import Callable
 
 import msgspec
 
+from gateway.balance import bookings
+from gateway.balance.bookings import Giving
+from gateway.balance.usage import UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
 from gateway.charging.held_reports import EXCESS, HeldReport
-from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
+from gateway.charging.request import TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
-from gateway.charity.accruals import accrue
 from gateway.charity.choices import at as choice_at
-from gateway.ledger.accounts import REVENUE
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import Allowance, Wallet
+from gateway.ledger.wallets import Wallet
 from gateway.rating.plans import FREE, Plan, Rate
 from gateway.rating.prices import affordable, price
 from gateway.subscribers.profiles import Profile
-
-ACTIVE = "active"
-"""The status of a line that may be served."""
-DAY_US = 86_400 * MICROSECONDS
-
-
-class UsageRecord(msgspec.Struct, frozen=True, gc=False):
-    """A priced Used-Service-Unit; price in micro-units."""
-
-    id: int
-    event_at: int
-    subscriber_id: int
-    session: int
-    service: str
-    rating_group: int | None
-    octets: int
-    seconds: int
-    units: int
-    price: int
-    currency: str
-    plan: str
-
-    def row(self) -> tuple[object, ...]:
-        """Give the row of the table `usage`, its columns in order."""
-        return msgspec.structs.astuple(self)
 
 
 class Quota(msgspec.Struct, frozen=True, gc=False):
@@ -67,7 +43,7 @@ class CreditControlRun:
         """Take the request and the rows it is about; they are changed in place."""
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
-        self._shares = choice_at(profile.choices, request.as_of)
+        self._giving = Giving(tariff.policy, choice_at(profile.choices, request.as_of), tariff.account)
         said = request.traffic
         self.traffic = said if said is not None else Traffic(session.traffic) if session.traffic else Traffic.OUTGOING
         """What the request says of its direction and called party, or the session's last one that did."""
@@ -96,14 +72,12 @@ class CreditControlRun:
 
         Its tenth accrues on the sale. A line that is not active is sold nothing.
         """
-        bundle = self.plan.bundle
-        if bundle is None or self.wallet.status != ACTIVE or self.wallet.available < bundle.price:
+        if not can_be_sold_bundle(self.wallet, self.plan):
             return
-        if not any(self._needs_bundle(item, used) for item, used in reports):
-            return
-        left = {"data": bundle.data, "voice": bundle.voice, "sms": bundle.sms}
-        self.wallet.add_allowance(Allowance(self.plan.id, self.now + bundle.days * DAY_US, left), self.now)
-        self._charge("sale", bundle.price, None, f"sale:{self._take_id()}")
+        if any(self._needs_bundle(item, used) for item, used in reports):
+            event_at, number = self.request.event_at, self._take_id()
+            sold = sell_bundle(self.wallet, self.plan, self._giving, event_at=event_at, now=self.now, number=number)
+            self.entries += sold.entries if sold is not None else []
 
     def charge(self, item: Item, reported: tuple[Used, ...]) -> None:
         """Charge the units of an item: from the bundle in force when they were used first, the rest by its price."""
@@ -202,14 +176,12 @@ class CreditControlRun:
         """Tell whether an item has a price, and units that are used or wanted at a time for which no bundle was sold."""
         if not self.rate(item).price:
             return False
-        if any(unit.quantity(self.request.service) for unit in used) and not self._has_bundle(self.request.as_of):
+        if any(unit.quantity(self.request.service) for unit in used) and not has_bundle(
+            self.wallet, self.plan, self.request.as_of
+        ):
             return True
         wants = item.requested is not None and self.request.request_type != TERMINATION
-        return wants and not self.session.terminated and not self._has_bundle(self.now)
-
-    def _has_bundle(self, at: int) -> bool:
-        found = self.wallet.allowance_at(at, self.plan.id)
-        return found is not None and found.plan == self.plan.id
+        return wants and not self.session.terminated and not has_bundle(self.wallet, self.plan, self.now)
 
     def _charge_used(self, used: Used, group: Group, rate: Rate, rating_group: int | None) -> None:
         quantity = used.quantity(self.request.service)
@@ -239,23 +211,7 @@ class CreditControlRun:
         )  # fmt: skip  (one line a thought)
         self.usage.append(record)
         if cost:
-            self._charge("charge", cost, record.id, None)
-
-    def _charge(self, kind: str, amount: int, usage_id: int | None, reference: str | None) -> None:
-        account = self.tariff.account
-        charge = Entry(
-            kind=kind,
-            debit=self.wallet.subscriber_id,
-            credit=account(REVENUE),
-            amount=amount,
-            currency=self.wallet.currency,
-            event_at=self.request.event_at,
-            usage_id=usage_id,
-            reference=reference,
-        )
-        self.wallet.move(-amount)
-        self.entries.append(charge)
-        self.entries += accrue(charge, self._shares, self.tariff.policy, account)
+            self.entries += bookings.charge(self.wallet, self._giving, cost, self.request.event_at, record.id)
 
     def _cover(self, rate: Rate, wanted: int) -> int:
         """Count the units that the running bundle can promise; free units need no promise."""

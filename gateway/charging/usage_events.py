@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.charging.quota import UsageRecord
+from gateway.balance.usage import UsageRecord
 from gateway.events.outbox import Event, source_of
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import WalletRows
 from gateway.store.batch import Batch
 from gateway.store.tables import transfers
 
 
 class Books:
-    """Post entries to the journal and to the wallets that they move."""
+    """Post entries to the journal; whoever makes them (balance.bookings) has moved the wallets."""
 
     def __init__(self, accounts: Mapping[str, int]) -> None:
         """Take the numbers of the system accounts."""
@@ -23,12 +22,3 @@ class Books:
         """Append entries to the journal; the wallets among their accounts were moved by whoever decided."""
         for entry in entries:
             batch.add(transfers, entry.row(batch.take_id(), batch.now))
-
-    def move(self, batch: Batch, entry: Entry) -> None:
-        """Append an entry and move the wallets that it debits or credits."""
-        wallets = batch.row_set(WalletRows)
-        for account, amount in ((entry.debit, -entry.amount), (entry.credit, entry.amount)):
-            wallet = wallets.get(account)
-            if wallet is not None:
-                wallet.move(amount)
-        self.post(batch, (entry,))

@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance.usage import BundleSale
 from gateway.ledger.wallets import WalletRows
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.text_charges import SMS, Hold, hold, plan_of
+from gateway.messaging.text_charges import SMS, Hold, hold, plan_of, sell_needed_bundle
 from gateway.messaging.texts import Text, TextPart, TextRows, TextState
 from gateway.rating.destinations import Destination, destination
 from gateway.store.batch import Batch, RowSet
@@ -75,11 +76,14 @@ class AcceptTexts:
         ids: list[int] = []
         new: dict[int, tuple[Draft, Text]] = {}
         references: dict[str, KeptResult] = {}
+        sales: list[BundleSale] = []
         for place, draft in enumerate(self._drafts):
             known = self._known(batch, draft, references)
-            outcome = self._make(batch, draft) if known is None else known
+            outcome = self._make(batch, draft, sales) if known is None else known
             if isinstance(outcome, Refusal):
                 self._give_back(batch, [text for _, text in new.values()])
+                for sold in sales:
+                    sold.undo()
                 return msgspec.structs.replace(outcome, place=place)
             if isinstance(outcome, Text):
                 new[outcome.id] = (draft, outcome)
@@ -88,6 +92,8 @@ class AcceptTexts:
                         draft.digest(self._policy.digests), str(outcome.id).encode()
                     )
             ids.append(outcome.id if isinstance(outcome, Text) else outcome)
+        for sold in sales:
+            self._policy.charging.books.post(batch, sold.entries)
         for reference, kept in references.items():
             batch.row_set(KeyRows).keep(batch, self._scope, reference, kept)
         batch.row_set(TextRows).rows.update({text_id: text for text_id, (_, text) in new.items()})
@@ -104,7 +110,7 @@ class AcceptTexts:
             return Refusal(0, "sms.reference", f"reference {draft.reference!r} was used before for another text")
         return int(kept.result)
 
-    def _make(self, batch: Batch, draft: Draft) -> Text | Refusal:
+    def _make(self, batch: Batch, draft: Draft, sales: list[BundleSale]) -> Text | Refusal:
         payer = batch.row_set(IdentifierRows).owner(MSISDN, draft.source, batch.now)
         if payer is None:
             return make(batch, draft)
@@ -115,11 +121,16 @@ class AcceptTexts:
             return Refusal(
                 0, "sms.line", f"the sender's line is {wallet.status}: it sends nothing until it is active again"
             )
-        plan = plan_of(batch.row_set(ProfileRows).get(payer), tariff, batch.now)
+        profile = batch.row_set(ProfileRows).get(payer)
+        plan = plan_of(profile, tariff, batch.now)
+        held: Hold | None = None
         if called is not Destination.ORDINARY:
-            held: Hold | None = Hold()  # an emergency, or a number that costs nothing
-        else:
-            held = hold(wallet, plan, draft.parts, batch.now) if wallet is not None and plan is not None else None
+            held = Hold()  # an emergency, or a number that costs nothing
+        elif wallet is not None and plan is not None and profile is not None:
+            sold = sell_needed_bundle(batch, wallet, plan, profile, self._policy.charging)
+            if sold is not None:
+                sales.append(sold)
+            held = hold(wallet, plan, draft.parts, batch.now)
         if held is None:
             return Refusal(0, "sms.credit", "the sender's wallet cannot pay for this text")
         return make(batch, draft, payer, held)
@@ -135,7 +146,7 @@ class AcceptTexts:
 
 
 def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None = None) -> Text:
-    """Make a queued text; the caller puts it on the shelf."""
+    """Make a queued text; the caller puts it among the batch's texts."""
     held = held or Hold()
     text_id = batch.take_id()
     return Text(

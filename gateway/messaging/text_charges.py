@@ -2,14 +2,13 @@
 
 import msgspec
 
+from gateway.balance import bookings
+from gateway.balance.bookings import Giving
+from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
 from gateway.charging.credit_control import ChargingPolicy
-from gateway.charging.quota import UsageRecord
 from gateway.charging.tariff import Tariff
-from gateway.charity.accruals import accrue
 from gateway.charity.choices import at as choice_at
 from gateway.events.outbox import RATED, OutboxRows
-from gateway.ledger.accounts import REVENUE
-from gateway.ledger.entries import Entry
 from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.messaging.texts import Text, TextState
 from gateway.rating.plans import Plan
@@ -48,6 +47,16 @@ def hold(wallet: Wallet, plan: Plan, parts: int, now: int) -> Hold | None:
     return Hold(money)
 
 
+def sell_needed_bundle(
+    batch: Batch, wallet: Wallet, plan: Plan, profile: Profile, policy: ChargingPolicy
+) -> BundleSale | None:
+    """Sell the plan's bundle where a text has a price and none is in force, as a call or a data session would."""
+    if not plan.sms.price or has_bundle(wallet, plan, batch.now) or not can_be_sold_bundle(wallet, plan):
+        return None
+    giving = Giving(policy.tariff.policy, choice_at(profile.choices, batch.now), policy.tariff.account)
+    return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, number=batch.take_id())
+
+
 def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> None:
     """Charge a final text that was delivered, or give back what was held for one that was not."""
     wallet = batch.row_set(WalletRows).get(text.payer) if text.payer is not None else None
@@ -84,18 +93,7 @@ def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: Chargi
     )
     batch.add(tables.usage, record.row())
     batch.row_set(OutboxRows).collect(batch, RATED, policy.rated(record))
-    if not money:
-        return
-    account = policy.tariff.account
-    charge = Entry(
-        kind="charge",
-        debit=wallet.subscriber_id,
-        credit=account(REVENUE),
-        amount=money,
-        currency=wallet.currency,
-        event_at=text.created_at,
-        usage_id=record.id,
-    )
-    wallet.move(-money)
-    shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
-    policy.books.post(batch, [charge, *accrue(charge, shares, policy.tariff.policy, account)])
+    if money:
+        shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
+        giving = Giving(policy.tariff.policy, shares, policy.tariff.account)
+        policy.books.post(batch, bookings.charge(wallet, giving, money, text.created_at, record.id))

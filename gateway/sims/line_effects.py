@@ -5,12 +5,11 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance import bookings
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
 from gateway.events.outbox import publish
-from gateway.ledger.accounts import REFUNDS, WRITE_OFFS
 from gateway.ledger.books import Books
-from gateway.ledger.entries import Entry
 from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.messaging.submit import Draft, make
 from gateway.messaging.texts import Text, TextRows
@@ -90,6 +89,11 @@ class LineStep(EndStep):
         if wallet is None:
             raise LookupError("the card has no subscriber with a wallet")
         return wallet
+
+    def settle(self, batch: Batch, wallet: Wallet, order: Order) -> None:
+        """Settle what is left in the wallet of a customer who leaves (decision 010)."""
+        books = self._terms.books
+        books.post(batch, bookings.settlement(wallet, books.account, batch.now, order.id))
 
     def publish(self, batch: Batch, topic: str, sim: Sim, order: Order) -> None:
         """Tell the company what became of a line."""
@@ -209,7 +213,7 @@ class End(LineStep):
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Settle and let go."""
         wallet, lines = self.wallet(batch, sim), batch.row_set(IdentifierRows)
-        settle(batch, wallet, self._terms.books, order.id)
+        self.settle(batch, wallet, order)
         wallet.status = TERMINATED
         for kind, value in ((MSISDN, sim.msisdn), (IMSI, sim.imsi), (ICCID, sim.iccid)):
             if value is not None:
@@ -227,7 +231,7 @@ class Retire(LineStep):
         """Settle what is left; forget the keys."""
         wallet = batch.row_set(WalletRows).get(sim.subscriber_id or 0)
         if wallet is not None and wallet.status == TERMINATED:
-            settle(batch, wallet, self._terms.books, order.id)
+            self.settle(batch, wallet, order)
         sim.keys, sim.free_at = None, None
         self.finish(batch, order, self._move)
         return []
@@ -244,21 +248,3 @@ EFFECTS: dict[str, type[LineStep]] = {
     "line.retire": Retire,
 }
 """The gateway's own steps by their names in provisioning.orders."""
-
-
-def settle(batch: Batch, wallet: Wallet, books: Books, order_id: int) -> None:
-    """Bring a wallet to what is still held of it: the rest is owed to the customer, or written off (decision 010)."""
-    amount = wallet.available
-    if amount == 0:
-        return
-    owed = amount > 0
-    entry = Entry(
-        kind="settlement",
-        debit=wallet.subscriber_id if owed else books.account(WRITE_OFFS),
-        credit=books.account(REFUNDS) if owed else wallet.subscriber_id,
-        amount=abs(amount),
-        currency=wallet.currency,
-        event_at=batch.now,
-        reference=f"order:{order_id}",
-    )
-    books.move(batch, entry)

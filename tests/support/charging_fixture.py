@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.charging import request as charging_request
 from gateway.charging.credit_control import ChargingPolicy, CreditControlUnit
 from gateway.charging.held_reports import ReviewCapacity
@@ -9,7 +10,6 @@ from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charity.policies import POLICIES
 from gateway.events.outbox import Event
 from gateway.rating.plans import Bundle, Plan, Rate
-from gateway.subscribers.bulk_import import Enrol, Enrolment
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_avp, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import (

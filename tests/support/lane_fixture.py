@@ -4,13 +4,13 @@ import itertools
 import time
 from contextlib import contextmanager
 
+from gateway.balance.topups import Payment, TopUp
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
 from gateway.store import nodes, schema
 from gateway.store.engine import open_reader, open_writer
 from gateway.store.idempotency import Digests
 from gateway.store.lane import Lane
-from gateway.subscribers.payments import Payment, TopUp
 
 CAUSES = ("wateraid", "wwf")
 

@@ -8,10 +8,9 @@ from typing import Any, assert_never
 
 from sqlalchemy import Row, delete, func, select
 
+from gateway.balance import bookings
 from gateway.charity.choices import Choice, Share
 from gateway.charity.policies import WHOLE
-from gateway.ledger.accounts import gifts_account
-from gateway.ledger.entries import Entry
 from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.messaging.keywords.amounts import Money
 from gateway.messaging.keywords.answers import bounds, cause_list, render
@@ -180,16 +179,8 @@ class Services:
             balance = self._money(max(wallet.available, 0), wallet)
             return self._answer(request, KeywordAnswer.TOO_POOR, balance=balance, amount=amount, cause=cause)
         books = self._policy.charging.books
-        gift = Entry(
-            kind="gift",
-            debit=wallet.subscriber_id,
-            credit=books.account(gifts_account(asked.cause)),
-            amount=asked.amount,
-            currency=wallet.currency,
-            event_at=self._batch.now,
-            reference=f"gift:{asked.id}",
-        )
-        books.move(self._batch, gift)
+        entries = bookings.gift(wallet, books.account, asked.cause, asked.amount, self._batch.now, asked.id)
+        books.post(self._batch, entries)
         self._opt_in()
         balance = self._money(wallet.available, wallet)
         return self._answer(request, KeywordAnswer.GIVEN, balance=balance, amount=amount, cause=cause)

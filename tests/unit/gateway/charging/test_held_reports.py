@@ -17,13 +17,13 @@ from support.charging_fixture import (
     service,
 )
 
+from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.charging import review
 from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.review import BookReport, DropReport, ReviewRefused
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.store import tables
-from gateway.subscribers.bulk_import import Enrol, Enrolment
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit
 
 POUND, MEGABYTE, SECOND_US = 100 * PENNY, 1_000_000, 1_000_000

@@ -394,3 +394,25 @@ def test_a_text_to_a_free_number_holds_and_costs_nothing_though_the_wallet_is_em
     place.answer(text_id, message_id="a9")
     place.receipt("a9", destination=destination)
     assert place.wallet(broke) == (0, 0)
+
+
+BUNDLED = {"imsi": "234150000000008", "msisdn": "447700900008", "plan": "bundle-gb"}
+
+
+def test_a_line_whose_plan_has_a_bundle_is_sold_it_by_its_first_text_as_by_its_first_session(place):
+    owner = place.enrol(10 * POUND, **BUNDLED)
+    place.accept(place.draft(source=BUNDLED["msisdn"]))
+    assert [amount for amount, _ in place.booked("sale")] == [7_500_000]
+    place.accept(place.draft(source=BUNDLED["msisdn"]))
+    assert len(place.booked("sale")) == 1
+    assert place.wallet(owner)[0] == 10 * POUND - 7_500_000
+    assert place.books_are_right()
+
+
+def test_a_request_that_is_refused_sells_no_bundle(place):
+    owner = place.enrol(8 * POUND, **BUNDLED)
+    broke = place.enrol(0, imsi="234150000000009", msisdn="447700900009")
+    refused = place.accept(place.draft(source=BUNDLED["msisdn"]), place.draft(source="447700900009"))
+    assert refused.code == "sms.credit"
+    assert (place.wallet(owner), place.wallet(broke), place.booked("sale")) == ((8 * POUND, 0), (0, 0), [])
+    assert place.books_are_right()

@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import func, select
 from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card
 
+from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.sims.accept_order import Asked, Taken
 from gateway.sims.order_steps import CancelOrder, RetryOrder
 from gateway.store import tables
 from gateway.store.idempotency import Digests
-from gateway.subscribers.bulk_import import Enrol, Enrolment
 from provisioning.orders import Kind, OrderRefused, OrderRequest, OrderState
 from provisioning.sim_lifecycle import SimState, SuspendReason
 

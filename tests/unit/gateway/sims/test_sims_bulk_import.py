@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import select
 from support.sims_fixture import KI, NUMBER, OPC, card
 
+from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.privacy.sealing import SealBroken, Sealer
 from gateway.sims.bulk_import import Reader
 from gateway.sims.queries import history, list_sims, show_sim
 from gateway.store import tables
-from gateway.subscribers.bulk_import import Enrol, Enrolment
 from provisioning.errors import IdentifierInvalid
 from provisioning.keys import Keys
 from provisioning.sim_lifecycle import SimState

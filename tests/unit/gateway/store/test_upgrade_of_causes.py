@@ -9,12 +9,12 @@ from support.charging_fixture import PLANS
 from support.lane_fixture import Workplace
 from support.old_stores import store_at
 
+from gateway.balance.opening_balances import Enrol, read_row
 from gateway.store import schema
 from gateway.store.engine import open_writer
 from gateway.store.errors import SchemaMismatch
 from gateway.store.idempotency import digest
 from gateway.store.tables import accounts, idempotency_keys, marks, nodes, orders, unpublished_sums
-from gateway.subscribers.bulk_import import Enrol, read_row
 from provisioning.orders import Kind, OrderRequest
 
 KEY = b"a key of tests alone"

@@ -5,11 +5,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance import bookings
 from gateway.charity import choices as charity_choices
 from gateway.charity.policies import WHOLE
-from gateway.ledger.accounts import OPENING
 from gateway.ledger.books import Books
-from gateway.ledger.entries import Entry
 from gateway.ledger.money import MICRO, AmountInvalid, parse_amount
 from gateway.rating.plans import Plan
 from gateway.store.batch import Batch, RowSet
@@ -146,15 +145,8 @@ class Enrol:
             balance=row.balance,
         )
         subscriber_id = open_subscriber(batch, opening)
-        if row.balance:
-            entry = Entry(
-                kind="opening",
-                debit=self._books.account(OPENING),
-                credit=subscriber_id,
-                amount=row.balance,
-                currency=self._currency,
-                event_at=batch.now,
-                reference=f"import:{row.iccid}",
-            )
-            self._books.post(batch, (entry,))
+        entries = bookings.opening(
+            subscriber_id, self._books.account, row.balance, self._currency, batch.now, row.iccid
+        )
+        self._books.post(batch, entries)
         return subscriber_id

@@ -4,12 +4,12 @@ from support.charging_fixture import IMSI, MSISDN
 from support.lane_fixture import workplace
 from support.old_stores import store_at
 
+from gateway.balance.opening_balances import Enrol, Enrolment
+from gateway.balance.topups import PaymentRefused, ToppedUp
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.store import schema, tables
 from gateway.store.idempotency import KeyConflict
-from gateway.subscribers.bulk_import import Enrol, Enrolment
-from gateway.subscribers.payments import PaymentRefused, ToppedUp
 
 OTHER, AMERICAN = "447700900002", "12025550123"
 POUND = 1_000_000

@@ -6,9 +6,8 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.ledger.accounts import CASH
+from gateway.balance import bookings
 from gateway.ledger.books import Books
-from gateway.ledger.entries import Entry
 from gateway.ledger.money import format_amount
 from gateway.ledger.wallets import Wallet
 from gateway.store.batch import Batch, RowSet
@@ -147,16 +146,8 @@ class TopUp(Change):
             limit = format_amount(self._limit, wallet.currency)
             detail = f"amount: the wallet would hold more than {limit} {wallet.currency} (charging.wallet_limit)"
             return PaymentRefused("topup.limit", detail)
-        entry = Entry(
-            kind="topup",
-            debit=self._books.account(CASH),
-            credit=wallet.subscriber_id,
-            amount=payment.amount,
-            currency=wallet.currency,
-            event_at=batch.now,
-            reference=payment.reference,
-        )
-        self._books.move(batch, entry)
+        account, now = self._books.account, batch.now
+        self._books.post(batch, bookings.top_up(wallet, account, payment.amount, now, payment.reference))
         batch.row_set(PaymentRows).keep(batch, payment, wallet.subscriber_id)
         return ToppedUp(wallet.subscriber_id, wallet.currency, wallet.balance)
 

@@ -1,0 +1,92 @@
+"""The entries that move a wallet, one function for each kind (ledger.postings): nothing else makes an entry of its own.
+
+Each moves the wallet in memory and gives the entries that say so; a charge and a sale come with the tenth that accrues on them.
+Whoever decides posts them with its batch (`Books.post`).
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.charity.accruals import accrue
+from gateway.charity.choices import Share
+from gateway.charity.policies import Policy
+from gateway.ledger.accounts import CASH, OPENING, REFUNDS, REVENUE, WRITE_OFFS, gifts_account
+from gateway.ledger.entries import Entry
+from gateway.ledger.wallets import Wallet
+
+Account = Callable[[str], int]
+"""Gives a system account's number by its name."""
+
+
+class Giving(msgspec.Struct, frozen=True, gc=False):
+    """What the tenth of a charge goes by: the policy in force, the customer's shares at the time of use, the accounts."""
+
+    policy: Policy
+    shares: tuple[Share, ...]
+    account: Account
+
+
+def charge(wallet: Wallet, giving: Giving, amount: int, event_at: int, usage_id: int) -> list[Entry]:
+    """Charge the price of a usage record."""
+    return _revenue("charge", wallet, giving, amount, event_at, usage_id, None)
+
+
+def sale(wallet: Wallet, giving: Giving, amount: int, event_at: int, number: int) -> list[Entry]:
+    """Charge the price of a bundle; `number` is the sale's own."""
+    return _revenue("sale", wallet, giving, amount, event_at, None, f"sale:{number}")
+
+
+def gift(wallet: Wallet, account: Account, cause: str, amount: int, now: int, question: int) -> list[Entry]:
+    """Take a gift, whole, for a cause; `question` is the number of the question that was answered with YES."""
+    wallet.move(-amount)
+    credit = account(gifts_account(cause))
+    return [_entry("gift", wallet.subscriber_id, credit, amount, wallet.currency, now, f"gift:{question}")]
+
+
+def top_up(wallet: Wallet, account: Account, amount: int, now: int, reference: str) -> list[Entry]:
+    """Put in money that the customer paid."""
+    wallet.move(amount)
+    return [_entry("topup", account(CASH), wallet.subscriber_id, amount, wallet.currency, now, reference)]
+
+
+def opening(subscriber_id: int, account: Account, amount: int, currency: str, now: int, iccid: str) -> list[Entry]:
+    """Book what a line brought along; its wallet is made with that balance."""
+    return (
+        [_entry("opening", account(OPENING), subscriber_id, amount, currency, now, f"import:{iccid}")] if amount else []
+    )
+
+
+def settlement(wallet: Wallet, account: Account, now: int, order_id: int) -> list[Entry]:
+    """Bring a wallet to what is still held of it: the rest is owed to the customer, or written off (decision 010)."""
+    amount = wallet.available
+    if not amount:
+        return []
+    wallet.move(-amount)
+    debit, credit = (
+        (wallet.subscriber_id, account(REFUNDS)) if amount > 0 else (account(WRITE_OFFS), wallet.subscriber_id)
+    )
+    return [_entry("settlement", debit, credit, abs(amount), wallet.currency, now, f"order:{order_id}")]
+
+
+def _revenue(
+    kind: str, wallet: Wallet, giving: Giving, amount: int, event_at: int, usage_id: int | None, reference: str | None
+) -> list[Entry]:
+    entry = Entry(
+        kind=kind,
+        debit=wallet.subscriber_id,
+        credit=giving.account(REVENUE),
+        amount=amount,
+        currency=wallet.currency,
+        event_at=event_at,
+        usage_id=usage_id,
+        reference=reference,
+    )
+    wallet.move(-amount)
+    return [entry, *accrue(entry, giving.shares, giving.policy, giving.account)]
+
+
+def _entry(kind: str, debit: int, credit: int, amount: int, currency: str, now: int, reference: str) -> Entry:
+    return Entry(
+        kind=kind, debit=debit, credit=credit, amount=amount, currency=currency, event_at=now, reference=reference
+    )
