@@ -1,4 +1,4 @@
-"""Draw docs/architecture.svg from the contracts in .importlinter: the floors of the gateway, each importing only from those below.
+"""Draw docs/architecture.svg from the contracts in .importlinter: the floors of the gateway, lowest last.
 
 `python docs/make_architecture.py` writes it; a test compares it, so that the picture is what the contracts hold.
 """
@@ -13,7 +13,6 @@ from xml.sax.saxutils import escape
 ROOT: Final = Path(__file__).resolve().parents[1]
 PICTURE: Final = ROOT / "docs" / "architecture.svg"
 WIDTH, FLOOR, GAP, MARGIN = 860, 34, 6, 16
-
 
 
 def floors() -> list[list[str]]:

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 import msgspec
 
 from gateway.balance.usage import UsageRecord
+from gateway.charging import outcome as charging_outcome
 from gateway.charging.decide import ChargingState, Decision, decide
-from gateway.charging.gy import cca
 from gateway.charging.held_reports import ReviewCapacity, hold_back
+from gateway.charging.outcome import RenderedAnswer, RequestOutcome
 from gateway.charging.request import INITIAL, ChargingRequest
 from gateway.charging.session import AnswerRows, Session, SessionRows, StoredAnswer
-from gateway.charging.tariff import Tariff
+from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.events.outbox import RATED, Event, OutboxRows
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
@@ -23,10 +24,9 @@ from gateway.subscribers.profiles import ProfileRows
 
 
 class CreditControlResult(msgspec.Struct, gc=False):
-    """What the lane gives back: the answer's body, its Result-Code, whether it is a repeat, and what to raise an alarm for."""
+    """What the lane gives back: the outcome to render, whether it is a repeat's, and what to raise an alarm for."""
 
-    body: bytes
-    result_code: int
+    outcome: RequestOutcome | RenderedAnswer
     alarms: list[str]
     repeated: bool = False
 
@@ -49,7 +49,7 @@ class ChargingPolicy(msgspec.Struct):
 
 
 class CreditControlUnit:
-    """One Credit-Control-Request on its way through the lane."""
+    """One charging request on its way through the lane."""
 
     alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (IdentifierRows, SessionRows, WalletRows, ProfileRows)
@@ -87,14 +87,14 @@ class CreditControlUnit:
             batch.row_set(ProfileRows).get(owner) if owner is not None else None,
         )
         decision = decide(state, self.request, self._policy.tariff, batch.now, batch.node.id, batch.take_id)
-        body = cca.body(decision, self.request, self._policy.tariff.terms)
+        outcome = _outcome(decision, self.request, self._policy.tariff.terms)
         if decision.session is not None:
-            self._book(batch, decision, decision.session, body)
+            self._book(batch, decision, decision.session, outcome)
         foreign = session is not None and session.origin_host != self.request.origin_host
         payer = None if foreign else owner
         if decision.held and not hold_back(batch, self._policy.room, self.request, decision.held, payer):
             decision.alarms.append("charging.review.full")
-        return CreditControlResult(body, decision.result_code, self._alarms(batch, decision))
+        return CreditControlResult(outcome, self._alarms(batch, decision))
 
     def _find_owner(self, batch: Batch) -> int | None:
         """A session keeps its subscriber; else the IMSI tells, and the E.164 number where there is none."""
@@ -119,16 +119,17 @@ class CreditControlUnit:
         if known is None:
             return None
         alarms = [] if known.digest == request.digest else ["charging.answer.mismatch"]
-        return CreditControlResult(known.body, 0, alarms, repeated=True)
+        return CreditControlResult(charging_outcome.decode(known.outcome), alarms, repeated=True)
 
-    def _book(self, batch: Batch, decision: Decision, session: Session, body: bytes) -> None:
+    def _book(self, batch: Batch, decision: Decision, session: Session, outcome: RequestOutcome) -> None:
         request = self.request
         if session.fresh:
             batch.row_set(SessionRows).add(session)
         self._policy.book(batch, decision.entries, decision.usage)
         key = (session.id, request.request_type, request.request_number)
-        batch.row_set(AnswerRows).rows[key] = StoredAnswer(body, request.digest)
-        batch.add(tables.answers, (*key, request.digest, body))
+        kept = StoredAnswer(charging_outcome.encode(outcome), request.digest)
+        batch.row_set(AnswerRows).rows[key] = kept
+        batch.add(tables.answers, (*key, kept.digest, kept.outcome))
 
     def _alarms(self, batch: Batch, decision: Decision) -> list[str]:
         """A number that belongs to somebody else than the IMSI, or than the session, is told but charges nobody else."""
@@ -143,3 +144,17 @@ class CreditControlUnit:
                 alarms.append("charging.subscriber.mismatch")
                 break
         return alarms
+
+
+def _outcome(decision: Decision, request: ChargingRequest, terms: QuotaTerms) -> RequestOutcome:
+    return RequestOutcome(
+        decision.outcome,
+        request.request_type,
+        request.request_number,
+        request.service,
+        decision.message,
+        tuple(decision.items),
+        terms.validity,
+        terms.threshold,
+        terms.quota_holding,
+    )

@@ -1,8 +1,8 @@
-"""The decision on a Credit-Control-Request: `decide(state, request, now) -> answer, entries, usage`. Pure.
+"""The decision on a charging request: `decide(state, request, now) -> answer, entries, usage`. Pure.
 
 Usage is charged before anything is granted; a new grant replaces what was left of the old one (TS 32.299 §6.3.8); a grant
 never takes a wallet below zero, reported usage may. A session that the gateway does not know is rebuilt if its subscriber
-is known and usage is reported: 5002 is only said where nothing was charged.
+is known and usage is reported: UNKNOWN_SESSION is only said where nothing was charged.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.balance.usage import ACTIVE, UsageRecord
 from gateway.charging.held_reports import FOREIGN_SESSION, NO_PRICE, NO_SUBSCRIBER, HeldReport
+from gateway.charging.outcome import ItemOutcome, Outcome
 from gateway.charging.quota import CreditControlRun, Quota
 from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Item, Traffic
 from gateway.charging.session import Session, give_back_covered
@@ -19,23 +20,14 @@ from gateway.ledger.entries import Entry
 from gateway.ledger.wallets import Wallet
 from gateway.rating.plans import FREE, Plan
 from gateway.subscribers.profiles import Profile
-from protocols.diameter.errors import ResultCode
-
-
-class ItemResult(msgspec.Struct, frozen=True):
-    """What became of one item: its Result-Code and, where quota was given, how much."""
-
-    item: Item
-    result_code: int
-    quota: Quota | None = None
 
 
 class Decision(msgspec.Struct):
     """What to answer and what to book. `session` is None where nothing changed, so that nothing need be remembered."""
 
-    result_code: int
+    outcome: Outcome
     message: str = ""
-    results: list[ItemResult] = []
+    items: list[ItemOutcome] = []
     session: Session | None = None
     entries: list[Entry] = []
     usage: list[UsageRecord] = []
@@ -59,23 +51,23 @@ def decide(
     session, wallet, profile = state.session, state.wallet, state.profile
     emergency = request.traffic is Traffic.EMERGENCY or (session is not None and session.traffic == Traffic.EMERGENCY)
     if session is None and request.request_type in (UPDATE, TERMINATION) and not (request.reports_usage or emergency):
-        return Decision(ResultCode.DIAMETER_UNKNOWN_SESSION_ID, "the session is not known, and no usage was reported")
+        return Decision(Outcome.UNKNOWN_SESSION, "the session is not known, and no usage was reported")
     if session is not None and session.origin_host != request.origin_host:
-        refusal = Decision(ResultCode.DIAMETER_UNKNOWN_SESSION_ID, "no session of this Origin-Host")
+        refusal = Decision(Outcome.UNKNOWN_SESSION, "no session of this Origin-Host")
         return _held_back(refusal, request, FOREIGN_SESSION, "charging.session.foreign")
     if wallet is None or profile is None:
         if emergency:
             return _help_anybody(request, tariff)
         return _held_back(
-            Decision(ResultCode.DIAMETER_USER_UNKNOWN, "no subscriber has this Subscription-Id"), request, NO_SUBSCRIBER
+            Decision(Outcome.UNKNOWN_SUBSCRIBER, "no subscriber has this Subscription-Id"), request, NO_SUBSCRIBER
         )
     begins = session is None and request.request_type in (INITIAL, EVENT)
     if wallet.status != ACTIVE and begins and not emergency and not request.reports_usage:
-        return Decision(ResultCode.DIAMETER_END_USER_SERVICE_DENIED, "the subscriber may not be served now")
+        return Decision(Outcome.SERVICE_DENIED, "the subscriber may not be served now")
     plan = tariff.plans.get(profile.plan_at(request.as_of) or "")
     if plan is None or plan.currency != wallet.currency:
         if not emergency:
-            refusal = Decision(ResultCode.DIAMETER_RATING_FAILED, "the subscriber's plan has no price here")
+            refusal = Decision(Outcome.RATING_FAILED, "the subscriber's plan has no price here")
             return _held_back(refusal, request, NO_PRICE, "charging.plan.unknown")
         plan = Plan("", "", wallet.currency, FREE, FREE, FREE)
     if session is None:
@@ -101,8 +93,8 @@ def _help_anybody(request: ChargingRequest, tariff: Tariff) -> Decision:
     for item in request.items:
         ended = item.requested is None or request.request_type == TERMINATION
         units = tariff.terms.wanted(request.service, item.requested or 0)
-        results.append(ItemResult(item, ResultCode.DIAMETER_SUCCESS, None if ended else Quota(units, final=False)))
-    return Decision(_command_result(results), "", results)
+        results.append(_came_to(item, Outcome.SUCCESS, None if ended else Quota(units, final=False)))
+    return Decision(_command_outcome(results), "", results)
 
 
 def expire(session: Session, wallet: Wallet, now: int) -> None:
@@ -160,32 +152,37 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
     if case.held:
         alarms.append("charging.report.held")
     return Decision(
-        _command_result(results), "", results, session, case.entries, case.usage, alarms=alarms, held=case.held
+        _command_outcome(results), "", results, session, case.entries, case.usage, alarms=alarms, held=case.held
     )
 
 
-def _answer_item(case: CreditControlRun, item: Item) -> ItemResult:
+def _answer_item(case: CreditControlRun, item: Item) -> ItemOutcome:
     if item.requested is None or (case.session.terminated and case.request.request_type != EVENT):
-        return ItemResult(item, _spent(case, item))
+        return _came_to(item, _spent(case, item))
     if case.wallet.status != ACTIVE and case.traffic is not Traffic.EMERGENCY:
-        return ItemResult(item, ResultCode.DIAMETER_END_USER_SERVICE_DENIED)
+        return _came_to(item, Outcome.SERVICE_DENIED)
     if case.request.request_type == EVENT and not case.could_be_wanted(item, item.requested):
-        return ItemResult(item, ResultCode.DIAMETER_RATING_FAILED)
+        return _came_to(item, Outcome.RATING_FAILED)
     quota = case.debit(item) if case.request.request_type == EVENT else case.grant(item)
     if quota is None:
-        return ItemResult(item, ResultCode.DIAMETER_CREDIT_LIMIT_REACHED)
-    return ItemResult(item, ResultCode.DIAMETER_SUCCESS, quota)
+        return _came_to(item, Outcome.CREDIT_LIMIT_REACHED)
+    return _came_to(item, Outcome.SUCCESS, quota)
 
 
-def _spent(case: CreditControlRun, item: Item) -> int:
-    """Answer an item that only reports: 4012 tells a client in mid-session that its usage outran the wallet."""
+def _spent(case: CreditControlRun, item: Item) -> Outcome:
+    """Answer an item that only reports: a client in mid-session is told when its usage outran the wallet."""
     overdrawn = bool(item.used) and case.wallet.available < 0 and case.request.request_type == UPDATE
-    return ResultCode.DIAMETER_CREDIT_LIMIT_REACHED if overdrawn else ResultCode.DIAMETER_SUCCESS
+    return Outcome.CREDIT_LIMIT_REACHED if overdrawn else Outcome.SUCCESS
 
 
-def _command_result(results: list[ItemResult]) -> int:
-    """Give the command's Result-Code: success while each item speaks for itself, the item's own where there is no MSCC."""
-    for result in results:
-        if result.item.command_level:
-            return result.result_code
-    return ResultCode.DIAMETER_SUCCESS
+def _came_to(item: Item, code: Outcome, quota: Quota | None = None) -> ItemOutcome:
+    granted, final = (None, False) if quota is None else (quota.units, quota.final)
+    return ItemOutcome(code, item.rating_group, item.service_identifier, granted, final, item.command_level)
+
+
+def _command_outcome(items: list[ItemOutcome]) -> Outcome:
+    """Give the outcome of the whole request: success while each item speaks for itself, else that of the command level."""
+    for item in items:
+        if item.command_level:
+            return item.code
+    return Outcome.SUCCESS

@@ -171,9 +171,9 @@ class SessionRows(RowSet[str, Session]):
 
 
 class StoredAnswer(msgspec.Struct, frozen=True):
-    """What was answered to a request: the body without its head, and a digest of the usage that the request reported."""
+    """What was answered to a request: its encoded outcome (charging.outcome), and a digest of the usage that it reported."""
 
-    body: bytes
+    outcome: bytes
     digest: int
 
 

@@ -238,7 +238,8 @@ answers = Table(
     PrimaryKeyConstraint("session", "request_type", "request_number"),
     sqlite_with_rowid=False,
 )
-"""The answer given to each request that changed something, so that a repeat gets it again. Swept with its closed session."""
+"""What each request that changed something came to, so that a repeat is answered alike; `body` is the outcome as
+charging.outcome encodes it, or the rendered answer where an earlier version wrote it. Swept with its closed session."""
 
 usage = Table(
     "usage",

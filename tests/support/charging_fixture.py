@@ -3,8 +3,9 @@
 from contextlib import contextmanager
 
 from gateway.balance.opening_balances import Enrol, Enrolment
-from gateway.charging import request as charging_request
 from gateway.charging.credit_control import ChargingPolicy, CreditControlUnit
+from gateway.charging.gy import cca
+from gateway.charging.gy import ccr as gy_ccr
 from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charity.policies import POLICIES
@@ -84,7 +85,7 @@ def ccr(request_type, number, *services, session="pgw;1;1", imsi=IMSI, msisdn=No
 
 
 class ChargingPlace(Workplace):
-    """A workplace with a desk; `answers` keeps what the lane said of the last request."""
+    """A workplace with a charging policy; `last` is what the lane gave of the last request, `body` how it was answered."""
 
     def __init__(self, url, plans=PLANS, terms=None, **options):
         super().__init__(url, **options)
@@ -98,6 +99,7 @@ class ChargingPlace(Workplace):
             ReviewCapacity(1000),
         )
         self.last = None
+        self.body = b""
 
     def enrol(self, balance, imsi=IMSI, msisdn=MSISDN, plan="payg-gb", cause="wateraid"):
         row = Enrolment(msisdn, imsi, f"8944{imsi}", plan, cause, balance)
@@ -107,9 +109,10 @@ class ChargingPlace(Workplace):
         """Put a request through real bytes, the lane and real bytes again; gives the decoded answer."""
         body = encode(message)
         frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, body)
-        asked = charging_request.read(decode(CreditControlRequest, frame), peer, next(self.ticks), "GB")
+        asked = gy_ccr.read(decode(CreditControlRequest, frame), peer, next(self.ticks), "GB")
         self.last = self.lane.run(CreditControlUnit(self.policy, asked))
-        answer = encode_message(0, 272, 4, 1, 1, encode_avp(263, message.session_id) + HEAD + self.last.body)
+        self.body = cca.body(self.last.outcome, message.session_id)
+        answer = encode_message(0, 272, 4, 1, 1, encode_avp(263, message.session_id) + HEAD + self.body)
         return decode(CreditControlAnswer, answer)
 
 

@@ -8,8 +8,9 @@ import sys
 import threading
 from functools import partial
 
-from gateway.charging import request as charging_request
 from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.gy import ccr as gy_ccr
+from gateway.charging.outcome import Outcome
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import CreditControlRequest
@@ -37,13 +38,13 @@ def read(session, number, now):
     if number:
         message = ccr(UPDATE, number, service(10, [1000], ask=0), session=session)
     frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, encode(message))
-    return charging_request.read(decode(CreditControlRequest, frame), "pgw.host.example", now, "GB")
+    return gy_ccr.read(decode(CreditControlRequest, frame), "pgw.host.example", now, "GB")
 
 
 def answered(asked, left, answer, error):
     """What the lane calls when the request is done."""
     assert error is None, error
-    assert answer.result_code == 2001
+    assert answer.outcome.code is Outcome.SUCCESS
     say(f"ANSWERED {asked.session_id} {asked.request_number}")
     left.release()
 

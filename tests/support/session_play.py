@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from gateway.charging import request as charging_request
 from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.gy import ccr as gy_ccr
 from gateway.charging.session import _State
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charging.tariff import QuotaTerms
@@ -169,9 +169,7 @@ class Play:
         assert gate.begun.wait(10)
         for message in messages:
             frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, encode(message))
-            read = charging_request.read(
-                decode(CreditControlRequest, frame), "pgw.host.example", next(self.place.ticks), "GB"
-            )
+            read = gy_ccr.read(decode(CreditControlRequest, frame), "pgw.host.example", next(self.place.ticks), "GB")
             self.place.lane.post(CreditControlUnit(self.place.policy, read), done)
         gate.open.set()
         for _ in messages:

@@ -1,10 +1,15 @@
-"""From a decision to the body of a Credit-Control-Answer (RFC 8506 §3.2), without the head that names who answers."""
+"""Render an outcome as the body of a Credit-Control-Answer (RFC 8506 §3.2), without the head that names who answers.
+
+The same outcome gives the same octets in every version: a repeat is rendered anew.
+"""
+
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
-from gateway.charging.decide import Decision, ItemResult
-from gateway.charging.request import DATA, INITIAL, SMS, VOICE, ChargingRequest
-from gateway.charging.tariff import QuotaTerms
+from gateway.charging.outcome import ItemOutcome, Outcome, RenderedAnswer, RequestOutcome
+from gateway.charging.request import DATA, INITIAL, SMS, VOICE
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.errors import ResultCode
 from protocols.diameter.generated import encode
@@ -24,6 +29,19 @@ TERMINATE = 0
 """Final-Unit-Action (RFC 8506 §8.35)."""
 
 
+RESULT_CODES: Final = MappingProxyType(
+    {
+        Outcome.SUCCESS: ResultCode.DIAMETER_SUCCESS,
+        Outcome.UNKNOWN_SESSION: ResultCode.DIAMETER_UNKNOWN_SESSION_ID,
+        Outcome.UNKNOWN_SUBSCRIBER: ResultCode.DIAMETER_USER_UNKNOWN,
+        Outcome.SERVICE_DENIED: ResultCode.DIAMETER_END_USER_SERVICE_DENIED,
+        Outcome.CREDIT_LIMIT_REACHED: ResultCode.DIAMETER_CREDIT_LIMIT_REACHED,
+        Outcome.RATING_FAILED: ResultCode.DIAMETER_RATING_FAILED,
+    }
+)
+"""Result-Code of each outcome, at the command level and in an MSCC (RFC 6733 §7.1, RFC 8506 §9)."""
+
+
 class _Offer(msgspec.Struct):
     """The AVPs that give quota; all None where none is given. They stand in an MSCC or at the command level."""
 
@@ -32,59 +50,61 @@ class _Offer(msgspec.Struct):
     final_unit_indication: FinalUnitIndication | None = None
 
 
-def body(decision: Decision, request: ChargingRequest, terms: QuotaTerms) -> bytes:
-    """Encode everything of the answer but Session-Id, Origin-Host, Origin-Realm and Proxy-Info."""
+def body(outcome: RequestOutcome | RenderedAnswer, session_id: bytes) -> bytes:
+    """Encode everything of the answer but Session-Id, Origin-Host, Origin-Realm and Proxy-Info; `session_id` as it came."""
+    if isinstance(outcome, RenderedAnswer):
+        return outcome.body
     offer = _Offer()
     services = []
-    for result in decision.results:
-        if result.item.command_level:
-            offer = _offer(result, request.service, terms)
+    for item in outcome.items:
+        if item.command_level:
+            offer = _offer(item, outcome)
         else:
-            services.append(_mscc(result, request.service, terms))
-    unknown = decision.result_code == ResultCode.DIAMETER_UNKNOWN_SESSION_ID
+            services.append(_mscc(item, outcome))
+    begun = outcome.request_type == INITIAL and not outcome.message
+    unknown = outcome.code is Outcome.UNKNOWN_SESSION
     return encode(
         CreditControlAnswer(
-            result_code=decision.result_code,
+            result_code=RESULT_CODES[outcome.code],
             auth_application_id=APPLICATION,
-            cc_request_type=request.request_type,
-            cc_request_number=request.request_number,
-            cc_session_failover=FAILOVER_SUPPORTED
-            if request.request_type == INITIAL and not decision.message
-            else None,
+            cc_request_type=outcome.request_type,
+            cc_request_number=outcome.request_number,
+            cc_session_failover=FAILOVER_SUPPORTED if begun else None,
             granted_service_unit=offer.granted_service_unit,
             multiple_services_credit_control=tuple(services),
             validity_time=offer.validity_time,
             final_unit_indication=offer.final_unit_indication,
-            error_message=decision.message or None,
-            failed_avp=(encode_avp(SESSION_ID, request.session_id.encode("latin-1")),) if unknown else (),
+            error_message=outcome.message or None,
+            failed_avp=(encode_avp(SESSION_ID, session_id),) if unknown else (),
         )
     )
 
 
-def _mscc(result: ItemResult, service: str, terms: QuotaTerms) -> MultipleServicesCreditControl:
-    quota = result.quota
-    offer = _offer(result, service, terms)
-    left = quota.units * terms.threshold // 100 if quota is not None and not quota.final else 0
+def _mscc(item: ItemOutcome, outcome: RequestOutcome) -> MultipleServicesCreditControl:
+    service, granted = outcome.service, item.granted
+    offer = _offer(item, outcome)
+    left = 0 if granted is None or item.final else granted * outcome.threshold // 100
     return MultipleServicesCreditControl(
         granted_service_unit=offer.granted_service_unit,
-        service_identifier=result.item.service_identifier,
-        rating_group=result.item.rating_group,
+        service_identifier=item.service_identifier,
+        rating_group=item.rating_group,
         validity_time=offer.validity_time,
-        result_code=result.result_code,
+        result_code=RESULT_CODES[item.code],
         final_unit_indication=offer.final_unit_indication,
         volume_quota_threshold=left if left and service == DATA else None,
         time_quota_threshold=left if left and service == VOICE else None,
-        quota_holding_time=terms.quota_holding if quota is not None and service == DATA else None,
+        quota_holding_time=outcome.quota_holding if granted is not None and service == DATA else None,
     )
 
 
-def _offer(result: ItemResult, service: str, terms: QuotaTerms) -> _Offer:
-    quota = result.quota
-    if quota is None:
+def _offer(item: ItemOutcome, outcome: RequestOutcome) -> _Offer:
+    service, units = outcome.service, item.granted
+    if units is None:
         return _Offer()
     granted = GrantedServiceUnit(
-        cc_total_octets=quota.units if service == DATA else None,
-        cc_time=quota.units if service == VOICE else None,
-        cc_service_specific_units=quota.units if service == SMS else None,
+        cc_total_octets=units if service == DATA else None,
+        cc_time=units if service == VOICE else None,
+        cc_service_specific_units=units if service == SMS else None,
     )
-    return _Offer(granted, terms.validity, FinalUnitIndication(final_unit_action=TERMINATE) if quota.final else None)
+    final = FinalUnitIndication(final_unit_action=TERMINATE) if item.final else None
+    return _Offer(granted, outcome.validity, final)

@@ -1,13 +1,13 @@
-"""The charging desk: takes Diameter requests from the node, puts them through the write lane, and answers after the commit."""
+"""The Gy server: takes Credit-Control-Requests from the node, puts them through the lane, and answers after the commit."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import msgspec
 
-from gateway.charging import request as charging_request
 from gateway.charging.credit_control import ChargingPolicy, CreditControlResult, CreditControlUnit
-from gateway.charging.gy.cca import SESSION_ID
+from gateway.charging.gy import cca, ccr
+from gateway.charging.outcome import RenderedAnswer
 from gateway.charging.request import EVENT, INITIAL, Traffic
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreError, UnitPoisoned
 from gateway.store.lane import Lane
@@ -64,8 +64,8 @@ class CreditControlServer:
         """Take a Credit-Control-Request: read it, queue it; it is answered once its effects are on disk."""
         started = self._monotonic()
         try:
-            ccr = decode(CreditControlRequest, request.frame, profile=self._profiles.get(request.peer, STANDARD))
-            asked = charging_request.read(ccr, request.peer, self._clock(), self._policy.tariff.country)
+            message = decode(CreditControlRequest, request.frame, profile=self._profiles.get(request.peer, STANDARD))
+            asked = ccr.read(message, request.peer, self._clock(), self._policy.tariff.country)
         except DiameterError as error:
             self._refuse(request, error, started)
             return
@@ -74,7 +74,7 @@ class CreditControlServer:
         if self.draining and begins and asked.traffic is not Traffic.EMERGENCY:
             self._refuse(request, DiameterError(ResultCode.DIAMETER_TOO_BUSY, "this gateway drains"), started)
             return
-        done = partial(self._done, request, ccr.session_id, asked.request_type, started)
+        done = partial(self._done, request, message.session_id, asked.request_type, started)
         try:
             self._lane.post(CreditControlUnit(self._policy, asked), done, not_after=started + self._deadline)
         except (LaneOverloaded, LaneClosed) as error:
@@ -92,8 +92,12 @@ class CreditControlServer:
         if answer is None:
             self._failed(request, error, started)
             return
-        request.answer(encode_avp(SESSION_ID, session_id) + self._origin + answer.body)
-        result = "repeated" if answer.repeated else str(int(answer.result_code))
+        head = encode_avp(cca.SESSION_ID, session_id) + self._origin
+        request.answer(head + cca.body(answer.outcome, session_id))
+        if answer.repeated or isinstance(answer.outcome, RenderedAnswer):
+            result = "repeated"
+        else:
+            result = str(int(cca.RESULT_CODES[answer.outcome.code]))
         self._observe(Observed(request_type, result, self._monotonic() - started))
         for alarm in answer.alarms:
             self._alarm(alarm, {"peer": request.peer, "session_id": session_id.decode("latin-1")})

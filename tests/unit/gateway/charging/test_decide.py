@@ -79,11 +79,11 @@ def test_a_repeat_gets_the_stored_answer_and_changes_nothing(place):
     requests = [ccr(UPDATE, 1, service(used=[MEGABYTE], ask=0)), ccr(TERMINATION, 2, service(used=[2 * MEGABYTE]))]
     for request in requests:
         place.ask(request)
-        body, money = place.last.body, wallet(place, sub)
+        body, money = place.body, wallet(place, sub)
         for _ in range(3):
             place.ask(request)
             assert place.last.repeated
-            assert place.last.body == body
+            assert place.body == body
             assert wallet(place, sub) == money
     assert len(transfers(place, "charge")) == 2
 
