@@ -1,4 +1,4 @@
-"""One request at the desk: charge what was used, give back what was held, hold for what is granted. Pure."""
+"""One charging request: charge what was used, give back what was held, hold for what is granted. Pure."""
 
 from collections.abc import Callable
 
