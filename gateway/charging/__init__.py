@@ -1,1 +1,1 @@
-"""Credit control: Gy/Ro requests in, quota and money out, each committed before it is answered."""
+"""Online charging, in no protocol's terms but in gy: requests in, quota and money out, each committed before it is answered."""

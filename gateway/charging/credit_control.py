@@ -56,7 +56,7 @@ class CreditControlUnit:
     __slots__ = ("_owner", "_policy", "request")
 
     def __init__(self, policy: ChargingPolicy, request: ChargingRequest) -> None:
-        """Take the desk and the request as it was read."""
+        """Take the policy, and the request as it was read."""
         self._policy, self.request = policy, request
         self._owner: int | None = None
 

@@ -1,4 +1,4 @@
-"""What the desk charges by: plans, the policy of the tenth, and the terms on which quota is granted."""
+"""What charging goes by: plans, the policy of the tenth, and the terms on which quota is granted."""
 
 from collections.abc import Callable, Mapping
 

@@ -57,7 +57,7 @@ class CreditControlServer:
         self._origin = encode_avp(ORIGIN_HOST, origin_host.encode()) + encode_avp(ORIGIN_REALM, origin_realm.encode())
 
     def apply_settings(self, policy: ChargingPolicy, *, deadline: float, profiles: Mapping[str, Profile]) -> None:
-        """Decide by another desk from the next request on; what is in the lane already goes by the old one."""
+        """Decide by another policy from the next request on; what is in the lane already goes by the old one."""
         self._policy, self._deadline, self._profiles = policy, deadline, profiles
 
     def handle(self, request: Request) -> None:
