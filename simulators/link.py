@@ -11,8 +11,9 @@ from typing import Final
 from protocols.diameter.capabilities import Capabilities, LocalNode
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, FLAG_RETRANSMIT, Header
 from protocols.diameter.events import Closed, Event, Opened
-from protocols.diameter.identity import Application, Limits, NodeIdentity, encode_address
-from protocols.diameter.inbound import Inbound
+from protocols.diameter.identity import NodeIdentity, encode_address
+from protocols.diameter.inbound import Application, Inbound
+from protocols.diameter.limits import Limits
 from protocols.diameter.messages import CREDIT_CONTROL_APPLICATION, CreditControlRequest
 from protocols.diameter.outbound import EndToEndIds
 from protocols.diameter.session import Peer

@@ -21,8 +21,9 @@ from protocols.diameter.events import (
     Recovered,
     Suspected,
 )
-from protocols.diameter.identity import Application, Limits, NodeIdentity, PeerConfig, encode_address
-from protocols.diameter.inbound import Inbound, Request
+from protocols.diameter.identity import NodeIdentity, PeerConfig, encode_address
+from protocols.diameter.inbound import Application, Inbound, Request
+from protocols.diameter.limits import Limits
 from protocols.diameter.node_events import (
     ConnectFailed,
     MessageRejected,
@@ -156,7 +157,7 @@ class Node:
         entry = self._entry(identity)
         if entry.current is not None:
             now = self._clock()
-            entry.barred = cause is DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU
+            entry.reconnect.barred = cause is DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU
             entry.current.disconnect(cause, now)
             self._pump(entry.current, now)
 

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from protocols.diameter.codec import Header
 from protocols.diameter.events import Closed, Event, Received
-from protocols.diameter.identity import Limits, certificate_names
+from protocols.diameter.identity import certificate_names
+from protocols.diameter.limits import Limits
 from protocols.diameter.peer_table import Access, Counters
 from protocols.diameter.session import Peer
 from protocols.diameter.transitions import CloseReason

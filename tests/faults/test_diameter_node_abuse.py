@@ -10,7 +10,8 @@ import pytest
 from support.diameter_rig import OCS, PGW, Authority, RawPeer, Rig, body_of, ccr, ccr_body, cer, echo, two_nodes, until
 
 from protocols.diameter.codec import encode_avp, encode_message
-from protocols.diameter.identity import Limits, PeerConfig
+from protocols.diameter.identity import PeerConfig
+from protocols.diameter.limits import Limits
 from protocols.diameter.node_events import PeerDown, PeerRejected, Undecodable
 from protocols.diameter.transitions import CloseReason
 from protocols.tap import MAX_UNDECODABLE
