@@ -43,7 +43,7 @@ from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, S
 from protocols.diameter.transport import Connection
 from protocols.errors import LocalProtocolError
 from protocols.half_open import HalfOpen
-from protocols.listener import Listener
+from protocols.listener import Listen, Listeners
 from protocols.tap import Tap
 
 __all__ = [
@@ -58,8 +58,6 @@ __all__ = [
     "Request",
     "RequestError",
 ]
-
-Listen = tuple[str, int, ssl.SSLContext | None]
 
 _WAIT_FOR_THE_LAST = 0.25
 """Part of `stop`'s deadline that is kept for DPA and the end of the connections."""
@@ -92,7 +90,6 @@ class Node:
         self._identity = identity
         self._applications = dict(applications)
         self._vendors = {code: application.vendor_id for code, application in applications.items()}
-        self._listen = listen
         self._limits = limits or Limits()
         self._clock = clock
         self._random = random
@@ -101,7 +98,7 @@ class Node:
         self._inbound = Inbound(identity, self._applications, self._limits.outstanding_per_peer, on_event)
         self._end_to_end = EndToEndIds(identity.origin_state_id, random)
         self._outbound = Outbound(self._table, self._end_to_end, self._flush)
-        self._listeners: list[Listener] = []
+        self._listeners = Listeners(listen, self._accept)
         self._connections: dict[Peer, Connection] = {}
         self._half_open = HalfOpen[Connection](
             self._limits.half_open,
@@ -117,16 +114,11 @@ class Node:
     @property
     def ports(self) -> list[int]:
         """The ports that we listen on, in the order of `listen`."""
-        return [listener.port for listener in self._listeners]
+        return self._listeners.ports
 
     async def start(self) -> None:
         """Listen, and begin to dial. OSError if a port cannot be had; nothing is left open then."""
-        try:
-            for host, port, tls in self._listen:
-                self._listeners.append(await Listener.open(host, port, tls, self._accept))
-        except BaseException:
-            await self._close_listeners()
-            raise
+        await self._listeners.open()
         self._dial_due()
 
     async def stop(self, cause: DisconnectCause, deadline: float) -> None:
@@ -141,7 +133,7 @@ class Node:
                 continue
             peer.disconnect(cause, now, deadline * (1.0 - _WAIT_FOR_THE_LAST))
             connection.pump(now)
-        await self._close_listeners()
+        await self._listeners.close()
         if self._connections:
             self._all_gone.clear()
             try:
@@ -386,10 +378,6 @@ class Node:
                 *entry.config.connect, entry.config.tls, entry.config.identity, self._limits.connect_deadline
             )
         self._plan_dial(now)
-
-    async def _close_listeners(self) -> None:
-        for listener in self._listeners:
-            await listener.close()
 
     def _entry(self, identity: str) -> Entry:
         entry = self._table.get(identity)

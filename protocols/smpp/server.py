@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from protocols.half_open import HalfOpen, count_down
-from protocols.listener import Listener
+from protocols.listener import Listen, Listeners
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import BindRequested, Bound, Closed, Event
 from protocols.smpp.limits import Limits
@@ -35,8 +35,6 @@ from protocols.smpp.transitions import CloseReason
 from protocols.smpp.transport import Connection, Request, Result
 
 __all__ = ["BindAttempt", "Connection", "Limits", "Request", "Result", "Server", "ServerConfig", "ServerEvent"]
-
-Listen = tuple[str, int, ssl.SSLContext | None]
 
 _WAIT_FOR_THE_LAST: Final = 0.25
 """The part of the time to stop that is left for unbind and its response."""
@@ -91,14 +89,13 @@ class Server:
     ) -> None:
         self.config = config
         self._limits = config.limits
-        self._listen = listen
         self._authenticate = authenticate
         self._on_request = on_request
         self._on_result = on_result
         self._on_ready = on_ready
         self._tell = on_event
         self._clock = clock
-        self._listeners: list[Listener] = []
+        self._listeners = Listeners(listen, self._accept)
         self._connections: dict[Connection, None] = {}
         self._half_open = HalfOpen[Connection](
             self._limits.half_open,
@@ -113,7 +110,7 @@ class Server:
     @property
     def ports(self) -> list[int]:
         """The ports that we listen on, in the order of `listen`."""
-        return [listener.port for listener in self._listeners]
+        return self._listeners.ports
 
     @property
     def clients(self) -> list[Connection]:
@@ -122,12 +119,7 @@ class Server:
 
     async def start(self) -> None:
         """Listen. OSError if a port cannot be had; nothing is left open then."""
-        try:
-            for host, port, tls in self._listen:
-                self._listeners.append(await Listener.open(host, port, tls, self._accept))
-        except BaseException:
-            await self._close_listeners()
-            raise
+        await self._listeners.open()
 
     async def stop(self, deadline: float) -> None:
         """Leave all ESMEs in order, within `deadline` seconds: what is owed either way, unbind, end."""
@@ -137,7 +129,7 @@ class Server:
                 connection.evict(detail="this server stops")
             else:
                 connection.unbind(deadline * (1.0 - _WAIT_FOR_THE_LAST))
-        await self._close_listeners()
+        await self._listeners.close()
         if self._connections:
             self._all_gone.clear()
             try:
@@ -240,7 +232,3 @@ class Server:
 
     def _reject(self, connection: Connection, reason: CloseReason, detail: str) -> None:
         self._tell(ClientRejected(connection.address, connection.name, reason, detail))
-
-    async def _close_listeners(self) -> None:
-        for listener in self._listeners:
-            await listener.close()
