@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
+from protocols.backoff import Backoff
 
 SURPRISES: Final = 5
 WITHIN: Final = 60.0
@@ -28,23 +29,9 @@ Alarm = Callable[[str, Mapping[str, object]], None]
 Work = Callable[[], Coroutine[Any, Any, object]]
 
 
-class Backoff:
-    """How long to wait before the next attempt: doubling from the first wait to the last, give or take a half."""
-
-    def __init__(self, random: Random, first: float = FIRST_DELAY, last: float = LAST_DELAY) -> None:
-        """Take the randomness that keeps many gateways from coming back at once, and the waits in seconds."""
-        self._random, self._first, self._last = random, first, last
-        self._delay = first
-
-    def reset(self) -> None:
-        """Begin again with the shortest wait."""
-        self._delay = self._first
-
-    def next(self) -> float:
-        """Give the seconds to wait now."""
-        delay = self._delay * self._random.uniform(0.5, 1.5)
-        self._delay = min(2 * self._delay, self._last)
-        return min(delay, self._last)
+def new_backoff(random: Random, last: float = LAST_DELAY) -> Backoff:
+    """Make the waits of a task: doubling from FIRST_DELAY to `last`, give or take a half, never longer than `last`."""
+    return Backoff(FIRST_DELAY, last, random.random, earlier=0.5, later=0.5)
 
 
 class Record:
@@ -54,7 +41,7 @@ class Record:
         """Begin without any."""
         self._latest: deque[float] = deque(maxlen=SURPRISES)
         self._failing = False
-        self._surprises, self._recent_alarms = Backoff(random), Backoff(random, last=TROUBLE_DELAY)
+        self._surprises, self._recent_alarms = new_backoff(random), new_backoff(random, TROUBLE_DELAY)
 
     def ran(self, seconds: float) -> None:
         """A run has ended after so many seconds: one that was long enough starts the waits anew."""

@@ -7,9 +7,11 @@ the handshakes that never end.
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
+Listen = tuple[str, int, ssl.SSLContext | None]
+"""Host, port (0: any) and, for TLS, a context."""
 Accepted = Callable[[socket.socket, str, ssl.SSLContext | None], None]
 
 _BACKLOG: Final = 512
@@ -51,3 +53,31 @@ class Listener:
                 continue
             accepted(sock, address[0], tls)
             await asyncio.sleep(0)  # one connection a tick: a flood of them must not starve those that are open
+
+
+class Listeners:
+    """All addresses that one node or server listens on."""
+
+    def __init__(self, listen: Sequence[Listen], accepted: Accepted) -> None:
+        self._listen = listen
+        self._accepted = accepted
+        self._open: list[Listener] = []
+
+    @property
+    def ports(self) -> list[int]:
+        """The ports that are listened on, in the order of `listen`."""
+        return [listener.port for listener in self._open]
+
+    async def open(self) -> None:
+        """Listen. OSError if a port cannot be had; nothing is left open then."""
+        try:
+            for host, port, tls in self._listen:
+                self._open.append(await Listener.open(host, port, tls, self._accepted))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Accept nothing more."""
+        for listener in self._open:
+            await listener.close()

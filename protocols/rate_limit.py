@@ -1,4 +1,4 @@
-"""How fast we may send: a token bucket. Time is an argument."""
+"""How fast requests may follow each other: a token bucket. Time is an argument."""
 
 from typing import Final
 
@@ -34,6 +34,12 @@ class TokenBucket:
         if self._rate:
             self._fill(now)
             self._tokens -= 1.0
+
+    def reserve(self, now: float) -> float:
+        """Take the next turn, which may lie ahead; returns when it is. Turns are given in the order of the calls."""
+        turn = self.ready_at(now)
+        self.take(now)
+        return turn
 
     def ready_at(self, now: float) -> float:
         """When the next request may go."""

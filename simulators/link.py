@@ -11,8 +11,9 @@ from typing import Final
 from protocols.diameter.capabilities import Capabilities, LocalNode
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, FLAG_RETRANSMIT, Header
 from protocols.diameter.events import Closed, Event, Opened
-from protocols.diameter.identity import Application, Limits, NodeIdentity, encode_address
-from protocols.diameter.inbound import Inbound
+from protocols.diameter.identity import NodeIdentity, encode_address
+from protocols.diameter.inbound import Application, Inbound
+from protocols.diameter.limits import Limits
 from protocols.diameter.messages import CREDIT_CONTROL_APPLICATION, CreditControlRequest
 from protocols.diameter.outbound import EndToEndIds
 from protocols.diameter.session import Peer
@@ -68,7 +69,7 @@ class Link:
         if connection is None:
             return
         now = self._clock()
-        connection.peer.disconnect(DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU, now, deadline)
+        connection.session.disconnect(DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU, now, deadline)
         connection.pump(now)
         try:
             async with asyncio.timeout(deadline):
@@ -101,7 +102,7 @@ class Link:
             raise Unanswered("there is no connection")
         flags = FLAG_REQUEST | FLAG_PROXIABLE | (FLAG_RETRANSMIT if repeated else 0)
         code, application = CreditControlRequest.command_code, CREDIT_CONTROL_APPLICATION
-        hop_by_hop = connection.peer.send_request(flags, code, application, end_to_end, body)
+        hop_by_hop = connection.session.send_request(flags, code, application, end_to_end, body)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._pending[hop_by_hop] = future
         connection.flush_soon()
@@ -118,7 +119,7 @@ class Link:
     def made(self, connection: Connection) -> None:
         """The TCP connection is there: our CER tells its address."""
         addresses = (encode_address(connection.local[0]),) if connection.local[0] else ()
-        connection.peer.local = self._local(addresses)
+        connection.session.local = self._local(addresses)
 
     def received(self, connection: Connection, header: Header, frame: bytes, now: float) -> None:
         """An answer goes to whoever waits for it, a request to the application."""

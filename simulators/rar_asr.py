@@ -5,8 +5,8 @@ from collections import Counter
 
 from protocols.diameter.errors import ResultCode
 from protocols.diameter.generated import decode, encode
-from protocols.diameter.identity import Application, NodeIdentity
-from protocols.diameter.inbound import Request
+from protocols.diameter.identity import NodeIdentity
+from protocols.diameter.inbound import Application, Request
 from protocols.diameter.messages import (
     AbortSessionAnswer,
     AbortSessionRequest,

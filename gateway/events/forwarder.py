@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.background import LAST_DELAY, Background, Backoff
+from gateway.background import LAST_DELAY, Background, new_backoff
 from gateway.events.broker import TIMEOUT, Broker, BrokerSettings
 from gateway.events.outbox_queue import MAX_ROWS, Backlog, MarkPublished, WaitingRow, backlog, read_waiting
 from gateway.events.times import MICROSECONDS, rfc3339
@@ -85,7 +85,7 @@ class Forwarder:
         self._store, self._settings, self._timeout = store, settings, timeout
         self._on_event, self._background = on_event, background or Background()
         random = random or Random()  # noqa: S311  (jitter and a name, no secret)
-        self._backoff = Backoff(random)
+        self._backoff = new_backoff(random)
         self._client_id = f"tpo-{store.node_name[:40]}-{random.getrandbits(32):08x}"
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -166,7 +166,7 @@ class Forwarder:
 
     async def _mark(self, rows: Sequence[int]) -> None:
         """Mark rows, again until it is on disk: reading them once more would publish them once more."""
-        delays = Backoff(Random(0))  # noqa: S311  (nobody else waits for this lane)
+        delays = new_backoff(Random(0))  # noqa: S311  (nobody else waits for this lane)
         while True:
             try:
                 await self._submit(MarkPublished(rows))

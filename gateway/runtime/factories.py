@@ -24,7 +24,8 @@ from gateway.sims.line_effects import LineTerms
 from gateway.sims.notifications import Notifications
 from gateway.sims.order_executor import OrderExecutor
 from protocols.diameter.avp_validation import STANDARD, Profile
-from protocols.diameter.identity import Application, NodeIdentity, PeerConfig
+from protocols.diameter.identity import NodeIdentity, PeerConfig
+from protocols.diameter.inbound import Application
 from protocols.diameter.node import Node
 from protocols.diameter.node_events import NodeEvent
 from protocols.smpp.alphabets import Alphabet

@@ -1,14 +1,10 @@
-"""Who we are, who our peers are, and how much any of them may ask of us."""
+"""Who we are and who our peers are: DiameterIdentities, addresses, names of certificates."""
 
 import ssl
-from collections.abc import Callable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
-
-if TYPE_CHECKING:
-    from protocols.diameter.inbound import Request
 
 TGPP_VENDOR_ID: Final = 10415
 
@@ -51,48 +47,6 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
     tls: ssl.SSLContext | None = None
     allowed_addresses: tuple[str, ...] = ()
     relay: bool = False
-
-
-class Application(msgspec.Struct, frozen=True):
-    """One application of ours: what takes its requests, and which commands it has (others are answered 3001)."""
-
-    handler: "Callable[[Request], None]"
-    commands: frozenset[int]
-    vendor_id: int = 0
-    """Not 0: advertised inside a Vendor-Specific-Application-Id (RFC 6733 §6.11)."""
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a peer may take of us: seconds, octets, counts."""
-
-    cer_deadline: float = 5.0
-    """From the connection to its CER (or CEA); the TLS handshake before it may take as long again."""
-    connect_deadline: float = 10.0
-    half_open: int = 64
-    """Connections without an exchange of capabilities; one more pushes out the oldest."""
-    half_open_per_address: int = 16
-    outstanding_per_peer: int = 1024
-    """Requests of a peer that we owe an answer; more are answered 3004."""
-    message_deadline: float = 10.0
-    """From the first octet of a message to its last."""
-    write_deadline: float = 10.0
-    """How long a peer may leave our answers unread once `write_high_water` octets wait."""
-    write_high_water: int = 256 * 1024
-    """Octets that wait to be sent before we stop reading from that peer."""
-    write_buffer: int = 4 * 1024 * 1024
-    """Octets that wait to be sent before we cut the connection."""
-    probe_deadline: float = 2.0
-    """How long an old connection may take to prove that it lives when its peer connects anew."""
-    drain_deadline: float = 2.0
-    """How long a peer that sent DPR is kept waiting for answers that we still owe it."""
-    closing_deadline: float = 5.0
-    """From DPR or DPA to the end of the connection."""
-    tw: float = 30.0
-    """Interval of the watchdog (RFC 3539)."""
-    reconnect_first: float = 1.0
-    """The first retry of a lost connection; each further one waits twice as long..."""
-    reconnect_last: float = 30.0
-    """... up to Tc (RFC 6733 §2.1)."""
 
 
 def fold(identity: str) -> str:

@@ -17,7 +17,7 @@ from protocols.diameter.codec import (
     encode_message,
 )
 from protocols.diameter.errors import MALFORMED, DiameterError, ResultCode
-from protocols.diameter.identity import Application, NodeIdentity, fold
+from protocols.diameter.identity import NodeIdentity, fold
 from protocols.diameter.node_events import HandlerFailed, MessageRejected, NodeEvent
 from protocols.errors import LocalProtocolError
 from protocols.tap import MAX_UNDECODABLE
@@ -151,7 +151,7 @@ class Request:
         self._answered = True
         self._carrier.send_answer(message, rejected=rejected)
 
-    def _hand_over(self, application: Application, proxy_info: bytes) -> None:
+    def _hand_over(self, application: "Application", proxy_info: bytes) -> None:
         self._proxy_info = proxy_info
         try:
             application.handler(self)
@@ -164,6 +164,15 @@ class Request:
     def _give_up(self, error: DiameterError) -> None:
         if not self._answered:
             self.reject(error)
+
+
+class Application(msgspec.Struct, frozen=True):
+    """One application of ours: what takes its requests, and which commands it has (others are answered 3001)."""
+
+    handler: Callable[[Request], None]
+    commands: frozenset[int]
+    vendor_id: int = 0
+    """Not 0: advertised inside a Vendor-Specific-Application-Id (RFC 6733 §6.11)."""
 
 
 class Inbound:

@@ -7,7 +7,6 @@ node answers by itself), `outbound` (requests of ours). Here they meet sockets. 
 import asyncio
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from protocols.diameter.capabilities import LocalNode
@@ -22,8 +21,9 @@ from protocols.diameter.events import (
     Recovered,
     Suspected,
 )
-from protocols.diameter.identity import Application, Limits, NodeIdentity, PeerConfig, encode_address
-from protocols.diameter.inbound import Inbound, Request
+from protocols.diameter.identity import NodeIdentity, PeerConfig, encode_address
+from protocols.diameter.inbound import Application, Inbound, Request
+from protocols.diameter.limits import Limits
 from protocols.diameter.node_events import (
     ConnectFailed,
     MessageRejected,
@@ -42,7 +42,8 @@ from protocols.diameter.session import Peer
 from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, SessionState
 from protocols.diameter.transport import Connection
 from protocols.errors import LocalProtocolError
-from protocols.listener import Listener
+from protocols.half_open import HalfOpen
+from protocols.listener import Listen, Listeners
 from protocols.tap import Tap
 
 __all__ = [
@@ -57,8 +58,6 @@ __all__ = [
     "Request",
     "RequestError",
 ]
-
-Listen = tuple[str, int, ssl.SSLContext | None]
 
 _WAIT_FOR_THE_LAST = 0.25
 """Part of `stop`'s deadline that is kept for DPA and the end of the connections."""
@@ -91,7 +90,6 @@ class Node:
         self._identity = identity
         self._applications = dict(applications)
         self._vendors = {code: application.vendor_id for code, application in applications.items()}
-        self._listen = listen
         self._limits = limits or Limits()
         self._clock = clock
         self._random = random
@@ -100,10 +98,13 @@ class Node:
         self._inbound = Inbound(identity, self._applications, self._limits.outstanding_per_peer, on_event)
         self._end_to_end = EndToEndIds(identity.origin_state_id, random)
         self._outbound = Outbound(self._table, self._end_to_end, self._flush)
-        self._listeners: list[Listener] = []
+        self._listeners = Listeners(listen, self._accept)
         self._connections: dict[Peer, Connection] = {}
-        self._half_open: dict[Connection, None] = {}
-        self._half_open_addresses: Counter[str] = Counter()
+        self._half_open = HalfOpen[Connection](
+            self._limits.half_open,
+            self._limits.half_open_per_address,
+            lambda connection: connection.evict("too many half-open connections"),
+        )
         self._departures: dict[Connection, asyncio.Event] = {}
         self._dial_timer: asyncio.TimerHandle | None = None
         self._tap: Tap | None = None
@@ -113,16 +114,11 @@ class Node:
     @property
     def ports(self) -> list[int]:
         """The ports that we listen on, in the order of `listen`."""
-        return [listener.port for listener in self._listeners]
+        return self._listeners.ports
 
     async def start(self) -> None:
         """Listen, and begin to dial. OSError if a port cannot be had; nothing is left open then."""
-        try:
-            for host, port, tls in self._listen:
-                self._listeners.append(await Listener.open(host, port, tls, self._accept))
-        except BaseException:
-            await self._close_listeners()
-            raise
+        await self._listeners.open()
         self._dial_due()
 
     async def stop(self, cause: DisconnectCause, deadline: float) -> None:
@@ -137,7 +133,7 @@ class Node:
                 continue
             peer.disconnect(cause, now, deadline * (1.0 - _WAIT_FOR_THE_LAST))
             connection.pump(now)
-        await self._close_listeners()
+        await self._listeners.close()
         if self._connections:
             self._all_gone.clear()
             try:
@@ -153,7 +149,7 @@ class Node:
         entry = self._entry(identity)
         if entry.current is not None:
             now = self._clock()
-            entry.barred = cause is DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU
+            entry.reconnect.barred = cause is DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU
             entry.current.disconnect(cause, now)
             self._pump(entry.current, now)
 
@@ -231,16 +227,16 @@ class Node:
     def made(self, connection: Connection) -> None:
         """A transport is there: only now is it known which of our addresses the peer sees."""
         addresses = self._identity.host_ip_addresses or ((connection.local[0],) if connection.local[0] else ())
-        connection.peer.local = LocalNode(self._identity, tuple(map(encode_address, addresses)), self._vendors)
+        connection.session.local = LocalNode(self._identity, tuple(map(encode_address, addresses)), self._vendors)
 
     def received(self, connection: Connection, header: Header, frame: bytes, now: float) -> None:
         """An application's message: the hot path."""
         if header.flags & FLAG_REQUEST:
             connection.counters.requests_in += 1
             connection.outstanding += 1
-            leaving = connection.peer.state is not SessionState.OPEN
+            leaving = connection.session.state is not SessionState.OPEN
             self._inbound.receive(connection, header, frame, now, leaving=leaving)
-        elif self._outbound.answered(connection.peer, header, frame):
+        elif self._outbound.answered(connection.session, header, frame):
             connection.counters.answers_in += 1
         else:
             connection.counters.dropped += 1
@@ -249,16 +245,16 @@ class Node:
         """Anything else that a connection has to tell."""
         match event:
             case CapabilitiesRequested():
-                self._pump_all(self._table.admit(connection.peer, connection.access, now), now)
+                self._pump_all(self._table.admit(connection.session, connection.access, now), now)
             case Opened():
                 self._opened(connection, event, now)
             case Closed():
                 self._closed(connection, event, now)
             case ProbeAnswered():
-                self._pump_all(self._table.probed(connection.peer, now), now)
+                self._pump_all(self._table.probed(connection.session, now), now)
             case Suspected():
                 self._tell(PeerSuspected(connection.identity))
-                self._outbound.suspected(connection.peer)
+                self._outbound.suspected(connection.session)
             case Recovered():
                 self._tell(PeerRecovered(connection.identity))
             case MessageRefused():
@@ -267,11 +263,11 @@ class Node:
 
     def gone(self, connection: Connection, detail: str) -> None:
         """Nothing is left of a connection."""
-        self._connections.pop(connection.peer, None)
+        self._connections.pop(connection.session, None)
         if (departure := self._departures.get(connection)) is not None:
             departure.set()
         if connection in self._half_open:  # it never got beyond TLS
-            self._forget_half_open(connection)
+            self._half_open.discard(connection)
             self._tell(PeerRejected(connection.access.address, "", detail))
         if not self._connections:
             self._all_gone.set()
@@ -290,19 +286,8 @@ class Node:
         connection = Connection(self, peer, self._limits, self._clock, address)
         connection.set_tap(self._tap)
         self._connections[peer] = connection
-        self._count_half_open(connection)
-        connection.unclaimed = sock
-        connection.making = asyncio.get_running_loop().create_task(self._welcome(sock, tls, connection))
-
-    async def _welcome(self, sock: socket.socket, tls: ssl.SSLContext | None, connection: Connection) -> None:
-        connection.unclaimed = None
-        limit = self._limits.cer_deadline if tls else None
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: connection, sock, ssl=tls, ssl_handshake_timeout=limit
-            )
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-            connection.fail(f"TLS: {error}")
+        self._half_open.add(connection, address)
+        connection.take(sock, tls, self._limits.cer_deadline)
 
     def _new_peer(self, role: Role, entry: Entry | None = None) -> Peer:
         return Peer(
@@ -315,36 +300,14 @@ class Node:
             watchdog=entry.watchdog if entry else None,
         )
 
-    def _count_half_open(self, connection: Connection) -> None:
-        """A flood of silent connections pushes out its own oldest; a peer that sends its CER at once gets through."""
-        address = connection.access.address
-        if self._half_open_addresses[address] >= self._limits.half_open_per_address:
-            self._evict_half_open(next(other for other in self._half_open if other.access.address == address))
-        elif len(self._half_open) >= self._limits.half_open:
-            self._evict_half_open(next(iter(self._half_open)))
-        self._half_open[connection] = None
-        self._half_open_addresses[address] += 1
-
-    def _evict_half_open(self, connection: Connection) -> None:
-        connection.evict("too many half-open connections")
-        self._forget_half_open(connection)
-
-    def _forget_half_open(self, connection: Connection) -> None:
-        if connection in self._half_open:
-            del self._half_open[connection]
-            address = connection.access.address
-            self._half_open_addresses[address] -= 1
-            if not self._half_open_addresses[address]:
-                del self._half_open_addresses[address]
-
     def _opened(self, connection: Connection, event: Opened, now: float) -> None:
-        self._forget_half_open(connection)
+        self._half_open.discard(connection)
         entry = self._table.get(event.capabilities.origin_host)
         assert entry is not None
         connection.identity = entry.config.identity
         connection.relay = entry.config.relay
         connection.counters = entry.counters
-        self._pump_all(self._table.opened(connection.peer, now), now)
+        self._pump_all(self._table.opened(connection.session, now), now)
         self._tell(
             PeerUp(
                 entry.config.identity,
@@ -352,19 +315,19 @@ class Node:
                 connection.access.address,
                 event.capabilities.product_name,
                 event.capabilities.origin_state_id,
-                connection.peer.role is Role.INITIATOR,
+                connection.session.role is Role.INITIATOR,
             )
         )
 
     def _closed(self, connection: Connection, event: Closed, now: float) -> None:
-        self._forget_half_open(connection)
+        self._half_open.discard(connection)
         self._tell_closed(connection, event)
-        self._pump_all(self._table.closed(connection.peer, event.reason, event.cause, now), now)
-        self._outbound.lost(connection.peer)
+        self._pump_all(self._table.closed(connection.session, event.reason, event.cause, now), now)
+        self._outbound.lost(connection.session)
         self._plan_dial(now)
 
     def _tell_closed(self, connection: Connection, event: Closed) -> None:
-        peer, address = connection.peer, connection.access.address
+        peer, address = connection.session, connection.access.address
         claimed = peer.capabilities.origin_host if peer.capabilities else ""
         if event.reason is CloseReason.FRAMING:
             self._tell(Undecodable(address, connection.identity or claimed, event.detail, event.message))
@@ -410,22 +373,11 @@ class Node:
             connection.identity = entry.config.identity
             self._table.dialled(entry, peer)
             self._connections[peer] = connection
-            connection.making = asyncio.get_running_loop().create_task(self._dial(entry.config, connection))
+            assert entry.config.connect is not None
+            connection.dial(
+                *entry.config.connect, entry.config.tls, entry.config.identity, self._limits.connect_deadline
+            )
         self._plan_dial(now)
-
-    async def _dial(self, config: PeerConfig, connection: Connection) -> None:
-        assert config.connect is not None
-        loop = asyncio.get_running_loop()
-        name = config.identity if config.tls else None
-        try:
-            async with asyncio.timeout(self._limits.connect_deadline):
-                await loop.create_connection(lambda: connection, *config.connect, ssl=config.tls, server_hostname=name)
-        except (OSError, TimeoutError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: no host name
-            connection.fail(str(error) or "no answer in time")
-
-    async def _close_listeners(self) -> None:
-        for listener in self._listeners:
-            await listener.close()
 
     def _entry(self, identity: str) -> Entry:
         entry = self._table.get(identity)

@@ -6,18 +6,16 @@ that the owner can send their octets and read their events.
 
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address, ip_network
-from typing import Final
 
 import msgspec
 
 from protocols.diameter.errors import DiameterError, ResultCode
-from protocols.diameter.identity import Limits, PeerConfig, fold, is_named_by
+from protocols.diameter.identity import PeerConfig, fold, is_named_by
+from protocols.diameter.limits import Limits
+from protocols.diameter.reconnect import Reconnect
 from protocols.diameter.session import Peer
 from protocols.diameter.transitions import CloseReason, DisconnectCause, SessionState
 from protocols.diameter.watchdog import Watchdog, WatchdogState
-
-_SPREAD: Final = 0.25
-"""Retries come up to this part earlier, so that a hundred peers of a restarted node don't dial in one instant."""
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -49,29 +47,26 @@ class Entry:
     """One peer that we know, with its connections."""
 
     __slots__ = (
-        "barred",
         "candidate",
         "config",
         "counters",
         "current",
-        "failures",
         "leaving",
+        "reconnect",
         "retry_at",
         "since",
         "watchdog",
     )
 
-    def __init__(self, config: PeerConfig, watchdog: Watchdog, now: float) -> None:
+    def __init__(self, config: PeerConfig, watchdog: Watchdog, reconnect: Reconnect, now: float) -> None:
         self.config = config
         self.watchdog = watchdog
+        self.reconnect = reconnect
         self.counters = Counters()
         self.current: Peer | None = None
         self.candidate: Peer | None = None
         """A connection of the same peer that has sent its CER and waits for the fate of `current`."""
         self.retry_at: float | None = now if config.connect else None
-        self.failures = 0
-        self.barred = False
-        """It does not want to talk to us: it may come, we don't dial (RFC 6733 §5.4.3)."""
         self.leaving = False
         """It is being forgotten: it is neither dialled nor let in."""
         self.since = now
@@ -115,12 +110,13 @@ class PeerTable:
 
     def add(self, config: PeerConfig, now: float) -> None:
         """Know one more peer, which is dialled now if it is to be dialled at all."""
-        self._entries[fold(config.identity)] = Entry(config, Watchdog(self._random, self._limits.tw), now)
+        watchdog, reconnect = Watchdog(self._random, self._limits.tw), Reconnect(self._limits, self._random)
+        self._entries[fold(config.identity)] = Entry(config, watchdog, reconnect, now)
 
     def replace(self, entry: Entry, config: PeerConfig, now: float) -> None:
         """Know the same peer by another configuration; a connection that is there stays as it was made."""
         entry.config = config
-        entry.failures, entry.barred = 0, False
+        entry.reconnect.forget()
         entry.retry_at = now if config.connect and entry.current is None else None
 
     def leave(self, entry: Entry, now: float) -> tuple[Peer, ...]:
@@ -153,7 +149,8 @@ class PeerTable:
         entry = self._entry_of(peer)
         if entry is None:
             return ()
-        entry.failures, entry.barred, entry.since = 0, False, now
+        entry.reconnect.forget()
+        entry.since = now
         return self._dismiss_candidate(entry, now)
 
     def probed(self, peer: Peer, now: float) -> tuple[Peer, ...]:
@@ -188,7 +185,8 @@ class PeerTable:
     def dial_now(self, entry: Entry, now: float) -> None:
         """Someone wants this peer back at once, barred or not."""
         if entry.config.connect and entry.current is None:
-            entry.retry_at, entry.barred, entry.failures = now, False, 0
+            entry.reconnect.forget()
+            entry.retry_at = now
 
     def deadline(self) -> float | None:
         """When the next peer is due."""
@@ -238,16 +236,8 @@ class PeerTable:
         return (candidate,)
 
     def _plan_retry(self, entry: Entry, reason: CloseReason, cause: DisconnectCause | None, now: float) -> None:
-        if reason is CloseReason.LEFT and cause is DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU:
-            entry.barred = True
-        if entry.config.connect is None or entry.barred or entry.leaving:
-            return
-        limits = self._limits
-        delay = min(limits.reconnect_last, limits.reconnect_first * 2.0 ** min(entry.failures, 16))
-        if reason is CloseReason.LEFT and cause is DisconnectCause.BUSY:
-            delay = limits.reconnect_last
-        entry.failures += 1
-        entry.retry_at = now + delay * (1.0 - _SPREAD * self._random())
+        if entry.config.connect is not None and not entry.leaving:
+            entry.retry_at = entry.reconnect.lost(now, reason, cause)
 
     def _entry_of(self, peer: Peer) -> Entry | None:
         return next((entry for entry in self if peer in (entry.current, entry.candidate)), None)

@@ -47,7 +47,8 @@ from protocols.diameter.events import (
     Suspected,
 )
 from protocols.diameter.generated import decode, encode
-from protocols.diameter.identity import Limits, fold
+from protocols.diameter.identity import fold
+from protocols.diameter.limits import Limits
 from protocols.diameter.messages import (
     CapabilitiesExchangeAnswer,
     CapabilitiesExchangeRequest,

@@ -305,15 +305,6 @@ class Link:
         connection.set_tap(self._tap)
         self._current = connection
         self._connections.add(connection)
-        connection.making = asyncio.get_running_loop().create_task(self._connect(connection))
-
-    async def _connect(self, connection: Connection) -> None:
-        config, loop = self.config, asyncio.get_running_loop()
-        name = (config.server_hostname or config.host) if config.tls else None
-        try:
-            async with asyncio.timeout(config.limits.connect_deadline):
-                await loop.create_connection(
-                    lambda: connection, config.host, config.port, ssl=config.tls, server_hostname=name
-                )
-        except (OSError, TimeoutError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: no host name
-            connection.fail(str(error) or "no answer in time")
+        config = self.config
+        server_hostname = config.server_hostname or config.host
+        connection.dial(config.host, config.port, config.tls, server_hostname, config.limits.connect_deadline)

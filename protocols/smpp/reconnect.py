@@ -1,30 +1,26 @@
 """When a lost link is dialled again: exponential, jittered, and long where only a person can help."""
 
 from collections.abc import Callable
-from typing import Final
 
+from protocols.backoff import Backoff
 from protocols.smpp.limits import Limits
-
-_SPREAD: Final = 0.25
-"""Retries come up to this part earlier, so that all links of a host network don't bind in one instant."""
 
 
 class Reconnect:
-    """The back-off of one link. Time is an argument; `random` returns a float of [0, 1)."""
+    """The back-offs of one link. Time is an argument; `random` returns a float of [0, 1)."""
 
-    __slots__ = ("_bound_at", "_failures", "_limits", "_random", "_refusals")
+    __slots__ = ("_bound_at", "_failures", "_refusals", "_steady")
 
     def __init__(self, limits: Limits, random: Callable[[], float]) -> None:
-        self._limits = limits
-        self._random = random
-        self._failures = 0
-        self._refusals = 0
+        self._failures = Backoff(limits.reconnect_first, limits.reconnect_last, random)
+        self._refusals = Backoff(limits.refused_first, limits.refused_last, random)
+        self._steady = limits.steady
         self._bound_at: float | None = None
 
     def bound(self, now: float) -> None:
         """The link is bound: a wrong password is out of the question."""
         self._bound_at = now
-        self._refusals = 0
+        self._refusals.reset()
 
     def lost(self, now: float, *, refused: bool = False) -> float:
         """The link is down; returns when to dial.
@@ -32,18 +28,12 @@ class Reconnect:
         Args:
             refused: by a status that time won't mend (RINVPASWD, RALYBND: SMPP 3.4 §5.1.3).
         """
-        limits = self._limits
-        if self._bound_at is not None and now - self._bound_at >= limits.steady:
-            self._failures = 0
+        if self._bound_at is not None and now - self._bound_at >= self._steady:
+            self._failures.reset()
         self._bound_at = None
-        if refused:
-            delay = min(limits.refused_last, limits.refused_first * 2.0 ** min(self._refusals, 16))
-            self._refusals += 1
-        else:
-            delay = min(limits.reconnect_last, limits.reconnect_first * 2.0 ** min(self._failures, 16))
-            self._failures += 1
-        return now + delay * (1.0 - _SPREAD * self._random())
+        return now + (self._refusals if refused else self._failures).next()
 
     def forget(self) -> None:
         """Someone wants the link up now."""
-        self._failures = self._refusals = 0
+        self._failures.reset()
+        self._refusals.reset()

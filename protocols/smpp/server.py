@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from protocols.listener import Listener
+from protocols.half_open import HalfOpen, count_down
+from protocols.listener import Listen, Listeners
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import BindRequested, Bound, Closed, Event
 from protocols.smpp.limits import Limits
@@ -34,8 +35,6 @@ from protocols.smpp.transitions import CloseReason
 from protocols.smpp.transport import Connection, Request, Result
 
 __all__ = ["BindAttempt", "Connection", "Limits", "Request", "Result", "Server", "ServerConfig", "ServerEvent"]
-
-Listen = tuple[str, int, ssl.SSLContext | None]
 
 _WAIT_FOR_THE_LAST: Final = 0.25
 """The part of the time to stop that is left for unbind and its response."""
@@ -90,17 +89,19 @@ class Server:
     ) -> None:
         self.config = config
         self._limits = config.limits
-        self._listen = listen
         self._authenticate = authenticate
         self._on_request = on_request
         self._on_result = on_result
         self._on_ready = on_ready
         self._tell = on_event
         self._clock = clock
-        self._listeners: list[Listener] = []
+        self._listeners = Listeners(listen, self._accept)
         self._connections: dict[Connection, None] = {}
-        self._half_open: dict[Connection, None] = {}
-        self._half_open_addresses: Counter[str] = Counter()
+        self._half_open = HalfOpen[Connection](
+            self._limits.half_open,
+            self._limits.half_open_per_address,
+            lambda connection: connection.evict(CloseReason.CROWDED, "too many half-open connections"),
+        )
         self._addresses: Counter[str] = Counter()
         self._bound: dict[Connection, None] = {}
         self._stopping = False
@@ -109,7 +110,7 @@ class Server:
     @property
     def ports(self) -> list[int]:
         """The ports that we listen on, in the order of `listen`."""
-        return [listener.port for listener in self._listeners]
+        return self._listeners.ports
 
     @property
     def clients(self) -> list[Connection]:
@@ -118,12 +119,7 @@ class Server:
 
     async def start(self) -> None:
         """Listen. OSError if a port cannot be had; nothing is left open then."""
-        try:
-            for host, port, tls in self._listen:
-                self._listeners.append(await Listener.open(host, port, tls, self._accept))
-        except BaseException:
-            await self._close_listeners()
-            raise
+        await self._listeners.open()
 
     async def stop(self, deadline: float) -> None:
         """Leave all ESMEs in order, within `deadline` seconds: what is owed either way, unbind, end."""
@@ -133,7 +129,7 @@ class Server:
                 connection.evict(detail="this server stops")
             else:
                 connection.unbind(deadline * (1.0 - _WAIT_FOR_THE_LAST))
-        await self._close_listeners()
+        await self._listeners.close()
         if self._connections:
             self._all_gone.clear()
             try:
@@ -175,11 +171,11 @@ class Server:
     def gone(self, connection: Connection, detail: str) -> None:
         """Nothing is left of a connection."""
         if connection in self._half_open:  # it never got beyond TLS
-            self._forget_half_open(connection)
+            self._half_open.discard(connection)
             self._reject(connection, CloseReason.ABANDONED, detail)
         if connection in self._connections:
             del self._connections[connection]
-            _count_down(self._addresses, connection.address)
+            count_down(self._addresses, connection.address)
         if not self._connections:
             self._all_gone.set()
 
@@ -199,19 +195,8 @@ class Server:
         connection = Connection(self, session, config.limits, self._clock, address)
         self._connections[connection] = None
         self._addresses[address] += 1
-        self._count_half_open(connection)
-        connection.unclaimed = sock
-        connection.making = asyncio.get_running_loop().create_task(self._welcome(sock, tls, connection))
-
-    async def _welcome(self, sock: socket.socket, tls: ssl.SSLContext | None, connection: Connection) -> None:
-        connection.unclaimed = None
-        limit = self._limits.session_init if tls else None
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: connection, sock, ssl=tls, ssl_handshake_timeout=limit
-            )
-        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-            connection.fail(f"TLS: {error}")
+        self._half_open.add(connection, address)
+        connection.take(sock, tls, self._limits.session_init)
 
     def _decide(self, connection: Connection, message: BindReceiver, now: float) -> None:
         same = sum(other.system_id == message.system_id for other in self._bound)
@@ -227,13 +212,13 @@ class Server:
             connection.session.accept(now)
 
     def _opened(self, connection: Connection, event: Bound) -> None:
-        self._forget_half_open(connection)
+        self._half_open.discard(connection)
         self._bound[connection] = None
         self._tell(ClientUp(event.system_id, connection.address, event.state, event.interface_version))
         connection.call(self._on_ready, connection)
 
     def _closed(self, connection: Connection, event: Closed) -> None:
-        self._forget_half_open(connection)
+        self._half_open.discard(connection)
         address, name = connection.address, connection.name
         if event.reason is CloseReason.FRAMING:
             self._tell(Undecodable(name, address, event.detail, event.message))
@@ -247,33 +232,3 @@ class Server:
 
     def _reject(self, connection: Connection, reason: CloseReason, detail: str) -> None:
         self._tell(ClientRejected(connection.address, connection.name, reason, detail))
-
-    def _count_half_open(self, connection: Connection) -> None:
-        """A flood of silent connections pushes out its own oldest; an ESME that binds at once gets through."""
-        address = connection.address
-        if self._half_open_addresses[address] >= self._limits.half_open_per_address:
-            self._evict_half_open(next(other for other in self._half_open if other.address == address))
-        elif len(self._half_open) >= self._limits.half_open:
-            self._evict_half_open(next(iter(self._half_open)))
-        self._half_open[connection] = None
-        self._half_open_addresses[address] += 1
-
-    def _evict_half_open(self, connection: Connection) -> None:
-        connection.evict(CloseReason.CROWDED, "too many half-open connections")
-        self._forget_half_open(connection)
-
-    def _forget_half_open(self, connection: Connection) -> None:
-        if connection in self._half_open:
-            del self._half_open[connection]
-            _count_down(self._half_open_addresses, connection.address)
-
-    async def _close_listeners(self) -> None:
-        for listener in self._listeners:
-            await listener.close()
-
-
-def _count_down(counter: Counter[str], key: str) -> None:
-    """One less; what is at nought is forgotten, because addresses are the peer's to choose."""
-    counter[key] -= 1
-    if not counter[key]:
-        del counter[key]

@@ -8,6 +8,7 @@ tells it (SMPP 5.0 §2.9): above 90 it shrinks, below 80 it grows.
 
 from typing import Final
 
+from protocols.backoff import delay_after
 from protocols.smpp.limits import Limits
 
 CONGESTED: Final = 90
@@ -39,7 +40,7 @@ class Throttle:
     def throttled(self, now: float) -> float:
         """The peer has enough; returns when it may be asked again. One pause covers a whole window of refusals."""
         if self.paused_until is None:
-            self.paused_until = now + min(self._last, self._first * 2.0 ** min(self._failures, 16))
+            self.paused_until = now + delay_after(self._failures, self._first, self._last)
             self._failures += 1
             self.limit = 1
         return self.paused_until

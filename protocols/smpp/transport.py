@@ -1,10 +1,9 @@
-"""The socket under one `Session`: octets in, octets out once a tick of the loop, one timer. No task for a PDU."""
+"""One transport connection of SMPP: hands what its `Session` has to tell to a link or a server, and takes PDUs from it."""
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
 from protocols.errors import LocalProtocolError
 from protocols.smpp.errors import CommandStatus
@@ -14,7 +13,7 @@ from protocols.smpp.messages import RESPONSES, Pdu
 from protocols.smpp.node_events import Counters, HandlerFailed, LinkThrottled, MessageRejected
 from protocols.smpp.session import Session
 from protocols.smpp.transitions import CloseReason, SessionState
-from protocols.tap import NOWHERE, Captured, Tap, endpoint
+from protocols.stream import Stream, limit_unacknowledged
 
 Result = Responded | Throttled | Doubtful
 
@@ -75,7 +74,7 @@ class Owner(Protocol):
         """Nothing is left of the connection."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(Stream[Session]):
     """One transport connection, with its `Session`.
 
     Args:
@@ -83,6 +82,9 @@ class Connection(asyncio.Protocol):
         counters: that go on from an earlier connection of the same link.
         name: of the link; that of an ESME is known once it binds.
     """
+
+    protocol = "smpp"
+    sending_moves_deadline = True  # a request begins its response timer
 
     def __init__(
         self,
@@ -94,33 +96,18 @@ class Connection(asyncio.Protocol):
         counters: Counters | None = None,
         name: str = "",
     ) -> None:
-        self.session = session
+        super().__init__(session, limits, clock)
         self.address = address
-        self.local = self.remote = NOWHERE
         self.secure = False
         self.doubtful = 0
         """Requests that the end of the session made doubtful."""
         self.name = name
         """Of the link, or the system_id that an ESME came with."""
         self.counters = counters or Counters()
-        self.making: asyncio.Task[None] | None = None
-        """What dials, or does the handshake of TLS, until the transport is there."""
-        self.unclaimed: socket.socket | None = None
-        """An accepted socket that `making` has not taken yet."""
-        self._tap: Tap | None = None
         self._owner = owner
         self._limits = limits
-        self._clock = clock
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._flush_due = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._stall: asyncio.TimerHandle | None = None
-        self._linger: asyncio.TimerHandle | None = None
         self._pumping = False
         self._ended = False
-        self._gone = False
         self._told_pause = 0.0
 
     @property
@@ -167,51 +154,6 @@ class Connection(asyncio.Protocol):
         self.flush_soon()
         return True
 
-    # asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is there, TLS included."""
-        self._adopt(cast("asyncio.Transport", transport))
-        if self._gone:  # given up while it was being made
-            self._drop()
-            return
-        now = self._clock()
-        self.session.connected(now)
-        self.pump(now)
-
-    def data_received(self, data: bytes) -> None:
-        """Octets have come: all whole PDUs in them are handled now."""
-        now = self._clock()
-        self.session.receive(data, now)
-        self.pump(now)
-
-    def eof_received(self) -> None:
-        """The peer will send no more; a session is of no use in one direction."""
-
-    def pause_writing(self) -> None:
-        """The peer does not read what we send: we neither send nor read, for a while."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._transport.pause_reading()
-        self.session.pause()
-        if self._stall is None:
-            self._stall = self._loop.call_later(self._limits.write_deadline, self._cut_slow_reader)
-
-    def resume_writing(self) -> None:
-        """The peer reads again."""
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-        now = self._clock()
-        self.session.resume(now)
-        self.pump(now)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The transport is gone."""
-        self._end("" if exc is None else str(exc) or type(exc).__name__)
-
     # What the owner calls
 
     def unbind(self, patience: float | None = None) -> None:
@@ -219,17 +161,6 @@ class Connection(asyncio.Protocol):
         now = self._clock()
         self.session.unbind(now, patience)
         self.pump(now)
-
-    def set_tap(self, tap: Tap | None) -> None:
-        """Have each PDU told from now on, or none any more."""
-        self._tap = tap
-        self.session.tap = None if tap is None else self._capture
-
-    def flush_soon(self) -> None:
-        """Send at the end of this tick of the loop what has been gathered until then."""
-        if not self._flush_due:
-            self._flush_due = True
-            self._loop.call_soon(self._flush)
 
     def pump(self, now: float) -> None:
         """Tell the owner what happened, send what there is to send, set the timer."""
@@ -242,12 +173,7 @@ class Connection(asyncio.Protocol):
                     self._tell(event, now)
         finally:
             self._pumping = False
-        if self._ended:
-            self._close()
-        elif not self.session.closed:
-            if self.session.has_output:
-                self.flush_soon()
-            self._arm(now)
+        self._follow_up(now, self._ended)
 
     def call(self, callback: Callable[[_T], None], argument: _T) -> bool:
         """Call the owner; False if that raised, which is told: its fault must not end the connection."""
@@ -257,10 +183,6 @@ class Connection(asyncio.Protocol):
             self._owner.report(HandlerFailed(self.name, error))
             return False
         return True
-
-    def fail(self, detail: str) -> None:
-        """The connection could not be made."""
-        self._end(detail)
 
     def evict(self, reason: CloseReason = CloseReason.ABANDONED, detail: str = "") -> None:
         """Close at once, without a word."""
@@ -317,87 +239,18 @@ class Connection(asyncio.Protocol):
             self._told_pause = event.retry_at
             self._owner.report(LinkThrottled(self.name, event.command_status, event.retry_at - self._clock()))
 
-    def _capture(self, outgoing: bool, message: bytes) -> None:  # noqa: FBT001 - see FrameTap
-        if self._tap is not None:
-            self._tap(Captured("smpp", self.name, self.local, self.remote, outgoing, message))
+    # What `Stream` asks
 
-    def _adopt(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        transport.set_write_buffer_limits(high=self._limits.write_high_water)
-        self.local = endpoint(transport.get_extra_info("sockname"))
-        self.remote = endpoint(transport.get_extra_info("peername"))
+    def _made(self, transport: asyncio.Transport) -> None:
         self.address = self.remote[0] or self.address
         self.secure = transport.get_extra_info("ssl_object") is not None
-        connection = transport.get_extra_info("socket")
-        if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-            # Octets that nobody acknowledges end the connection earlier than the kernel's quarter of an hour.
-            milliseconds = int(1000 * (self._limits.enquire_link + self._limits.response_timeout))
-            with contextlib.suppress(OSError):  # the peer may be gone already, which is told in a moment
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        limit_unacknowledged(transport, self._limits.enquire_link + self._limits.response_timeout)
 
-    def _flush(self) -> None:
-        self._flush_due = False
-        transport = self._transport
-        if transport is None or transport.is_closing() or not self.session.has_output:
-            return
-        transport.write(self.session.data_to_send())
-        if transport.get_write_buffer_size() > self._limits.write_buffer:
-            self._cut_slow_reader()
-        elif not self.session.closed:
-            self._arm(self._clock())
+    def _tap_name(self) -> str:
+        return self.name
 
-    def _cut_slow_reader(self) -> None:
-        self._stall = None
+    def _slow_reader(self) -> None:
         self.evict(CloseReason.SLOW_READER)
 
-    def _arm(self, now: float) -> None:
-        """Let the timer ring not later than the session's deadline; one that rings too early is set again."""
-        deadline = self.session.deadline()
-        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = deadline
-        self._timer = self._loop.call_later(max(0.0, deadline - now), self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        now = self._clock()
-        self.session.on_timer(now)
-        self.pump(now)
-
-    def _close(self) -> None:
-        """Send the last words, then close; a peer that does not take them is cut off."""
-        transport = self._transport
-        if self._gone or transport is None or transport.is_closing():
-            return
-        last = self.session.data_to_send()
-        if last:
-            transport.write(last)
-        transport.close()
-        if self._linger is None:
-            self._linger = self._loop.call_later(self._limits.closing_deadline, self._drop)
-
-    def _drop(self, detail: str = "") -> None:
-        """Without waiting for anything."""
-        if self._transport is not None:
-            self._transport.abort()
-            return
-        if self.making is not None:
-            self.making.cancel()
-        if self.unclaimed is not None:
-            self.unclaimed.close()
-        self._end(detail)
-
-    def _end(self, detail: str) -> None:
-        """Forget everything; may be called again."""
-        if self._gone:
-            return
-        self._gone = True
-        for timer in (self._timer, self._stall, self._linger):
-            if timer is not None:
-                timer.cancel()
-        now = self._clock()
-        self.session.connection_lost(now, detail)
-        self.pump(now)
+    def _lost(self, detail: str) -> None:
         self._owner.gone(self, detail)

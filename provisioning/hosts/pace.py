@@ -3,21 +3,19 @@
 import asyncio
 import time
 
+from protocols.rate_limit import TokenBucket
+
 
 class Pace:
-    """Turns, `rate` of them a second; rate 0: no limit. Whoever comes first goes first."""
+    """Turns of a token bucket, waited for: `rate` of them a second, one at a time; rate 0: no limit."""
 
     def __init__(self, rate: float) -> None:
         """Take the calls a second."""
-        self._gap = 1.0 / rate if rate else 0.0
-        self._next = 0.0
+        self._bucket = TokenBucket(rate, 1.0, time.monotonic())
 
     async def turn(self) -> None:
-        """Wait for a turn."""
-        if not self._gap:
-            return
+        """Wait for a turn. Whoever comes first goes first."""
         now = time.monotonic()
-        mine = max(now, self._next)
-        self._next = mine + self._gap
-        if mine > now:
-            await asyncio.sleep(mine - now)
+        turn = self._bucket.reserve(now)
+        if turn > now:
+            await asyncio.sleep(turn - now)

@@ -10,8 +10,8 @@ from protocols.diameter.capabilities import LocalNode
 from protocols.diameter.codec import MAX_MESSAGE_SIZE, encode_message
 from protocols.diameter.errors import DiameterError
 from protocols.diameter.events import CapabilitiesRequested
-from protocols.diameter.identity import Limits
 from protocols.diameter.inbound import scan
+from protocols.diameter.limits import Limits
 from protocols.diameter.session import Peer
 from protocols.diameter.transitions import Role, SessionState
 from protocols.diameter.watchdog import Watchdog

@@ -25,7 +25,8 @@ from support.diameter_rig import (
 from protocols.diameter.codec import decode_header, encode_avp, encode_message
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.generated import decode, encode
-from protocols.diameter.identity import Limits, PeerConfig
+from protocols.diameter.identity import PeerConfig
+from protocols.diameter.limits import Limits
 from protocols.diameter.messages import (
     CapabilitiesExchangeAnswer,
     CreditControlAnswer,

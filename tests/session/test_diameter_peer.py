@@ -16,7 +16,8 @@ from protocols.diameter.events import (
     Suspected,
 )
 from protocols.diameter.generated import decode, encode
-from protocols.diameter.identity import Limits, NodeIdentity, PeerConfig
+from protocols.diameter.identity import NodeIdentity, PeerConfig
+from protocols.diameter.limits import Limits
 from protocols.diameter.messages import (
     RELAY_APPLICATION,
     CapabilitiesExchangeAnswer,
@@ -806,7 +807,7 @@ def test_a_barred_peer_may_still_come_to_us_and_be_dialled_by_hand():
     assert peers.deadline() == 5.0
     peer, _ = incoming(peers)
     settle(peers, peer)
-    assert not peers.get(THEIRS).barred
+    assert not peers.get(THEIRS).reconnect.barred
 
 
 def test_a_peer_that_connects_to_us_is_never_dialled():

@@ -185,9 +185,7 @@ async def test_a_server_that_is_not_there_is_dialled_until_it_is():
         assert failed.reason is CloseReason.CONNECT_FAILED
         assert not esme.link.submit(SUBMIT)
         assert esme.link.state().retry_at is not None
-        smsc = ServerRig()
-        smsc.server._listen = [("127.0.0.1", port, None)]
-        async with smsc:
+        async with ServerRig(listen=[("127.0.0.1", port, None)]):
             await esme.told(LinkUp)
             assert esme.link.state().retry_at is None
 
@@ -520,8 +518,7 @@ async def test_a_link_without_a_certificate_is_not_served(tmp_path):
 
 async def test_a_port_that_is_taken_is_an_error_and_nothing_stays_open():
     async with ServerRig() as smsc:
-        other = ServerRig()
-        other.server._listen = [("127.0.0.1", 0, None), ("127.0.0.1", smsc.port, None)]
+        other = ServerRig(listen=[("127.0.0.1", 0, None), ("127.0.0.1", smsc.port, None)])
         with pytest.raises(OSError, match="in use"):
             await other.server.start()
         with pytest.raises(OSError, match="Connect"):

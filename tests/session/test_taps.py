@@ -7,7 +7,7 @@ from support.diameter_rig import OCS, PGW, RawPeer, Rig, ccr, two_nodes, until
 from support.smpp_rig import DELIVER, SUBMIT, End, LinkRig, RawEnd, ServerRig, bound_pair
 
 from protocols.diameter.codec import decode_header as diameter_header
-from protocols.diameter.identity import Limits as DiameterLimits
+from protocols.diameter.limits import Limits as DiameterLimits
 from protocols.diameter.node_events import MessageRejected as DiameterRejected
 from protocols.diameter.node_events import PeerUp
 from protocols.smpp.codec import CommandId, decode_header

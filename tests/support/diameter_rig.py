@@ -14,7 +14,9 @@ from cryptography.x509.oid import NameOID
 
 from protocols.diameter.codec import HEADER_SIZE, decode_header, encode_avp, encode_message
 from protocols.diameter.generated import encode
-from protocols.diameter.identity import Application, Limits, NodeIdentity, PeerConfig
+from protocols.diameter.identity import NodeIdentity, PeerConfig
+from protocols.diameter.inbound import Application
+from protocols.diameter.limits import Limits
 from protocols.diameter.messages import (
     CapabilitiesExchangeRequest,
     CreditControlAnswer,

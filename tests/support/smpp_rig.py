@@ -93,13 +93,13 @@ def decode_response(bind, **fields):
 class ServerRig:
     """A message centre on loopback that takes all it gets, and what it told."""
 
-    def __init__(self, limits=None, tls=None, on_request=None, authenticate=None, **config):
+    def __init__(self, limits=None, tls=None, on_request=None, authenticate=None, listen=None, **config):
         self.events, self.results, self.requests, self.attempts, self.ready = [], [], [], [], []
         self.on_request = on_request or self.take
         self.verdict = authenticate or (lambda _: 0)
         self.server = Server(
             ServerConfig(system_id=SMSC, limits=limits or Limits(), **config),
-            [("127.0.0.1", 0, tls)],
+            listen or [("127.0.0.1", 0, tls)],
             authenticate=self.authenticate,
             on_request=self.requested,
             on_result=lambda connection, result: self.results.append((connection, result)),

@@ -45,3 +45,16 @@ def test_a_clock_that_stands_still_or_goes_back_gives_no_tokens():
     bucket = TokenBucket(10.0, 1.0, 50.0)
     bucket.take(50.0)
     assert [bucket.available(now, 1) for now in (50.0, 49.0, 50.0)] == [0, 0, 0]
+
+
+def test_reserved_turns_are_evenly_spread_in_the_order_of_the_calls():
+    bucket = TokenBucket(10.0, 1.0, 50.0)
+    assert [bucket.reserve(50.0) for _ in range(4)] == pytest.approx([50.0, 50.1, 50.2, 50.3])
+    assert bucket.reserve(50.15) == pytest.approx(50.4)
+    assert bucket.reserve(99.0) == 99.0
+    assert bucket.reserve(99.05) == pytest.approx(99.1)
+
+
+def test_without_a_rate_each_turn_is_now():
+    bucket = TokenBucket(0.0, 1.0, 0.0)
+    assert [bucket.reserve(7.0) for _ in range(3)] == [7.0, 7.0, 7.0]

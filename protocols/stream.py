@@ -1,0 +1,317 @@
+"""One stream transport (TCP or TLS) under one session: reads with back-pressure, writes once a tick of the loop, one timer.
+
+The protocols' connections derive from `Stream`. No task is made for a message: octets go to the pure session, and what it has
+to send is gathered until the end of the tick. A peer that does not read is not read from; one that goes on so is cut off.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Generic, Protocol, TypeVar, cast
+
+from protocols.tap import NOWHERE, Captured, FrameTap, Tap, endpoint
+
+
+class StreamSession(Protocol):
+    """The pure session that a stream carries; times are seconds of the stream's clock."""
+
+    tap: FrameTap | None
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more will happen here."""
+
+    @property
+    def has_output(self) -> bool:
+        """`data_to_send` would return something."""
+
+    def connected(self, now: float) -> None:
+        """The transport is there, TLS included."""
+
+    def connection_lost(self, now: float, detail: str = "") -> None:
+        """The transport is gone, or never came about."""
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Octets have come, cut in any way."""
+
+    def deadline(self) -> float | None:
+        """When `on_timer` wants to be called."""
+
+    def on_timer(self, now: float) -> None:
+        """Time has passed; may be called too early."""
+
+    def data_to_send(self) -> bytes:
+        """The octets to send now; they are handed out once."""
+
+    def pause(self) -> None:
+        """Nothing is read for a while: a message that cannot arrive is not late."""
+
+    def resume(self, now: float) -> None:
+        """Reading goes on."""
+
+
+class StreamLimits(Protocol):
+    """What the peer of a stream may take: octets that wait for it, and seconds."""
+
+    @property
+    def write_high_water(self) -> int:
+        """Octets that wait to be sent before we stop reading from that peer."""
+
+    @property
+    def write_buffer(self) -> int:
+        """Octets that wait to be sent before we cut the connection."""
+
+    @property
+    def write_deadline(self) -> float:
+        """How long a peer may leave what we send unread once `write_high_water` octets wait."""
+
+    @property
+    def closing_deadline(self) -> float:
+        """From the last octet that we send to the end of the connection."""
+
+
+S = TypeVar("S", bound=StreamSession)
+
+
+class Stream(asyncio.Protocol, Generic[S]):
+    """One transport connection, with its session.
+
+    A subclass says what its owner is told: `pump` hands over what the session has to tell, and ends with `_follow_up`.
+    """
+
+    protocol: ClassVar[str]
+    """As a tap calls it."""
+    sending_moves_deadline: ClassVar[bool]
+    """Whether a request that goes out may have a deadline before the one that the timer is set to."""
+
+    def __init__(self, session: S, limits: StreamLimits, clock: Callable[[], float]) -> None:
+        self.session = session
+        self.local = self.remote = NOWHERE
+        self._making: asyncio.Task[None] | None = None
+        """What dials, or does the handshake of TLS, until the transport is there."""
+        self._unclaimed: socket.socket | None = None
+        """An accepted socket that `_making` has not taken yet."""
+        self._tap: Tap | None = None
+        self._stream_limits = limits
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._flush_due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._stall: asyncio.TimerHandle | None = None
+        self._linger: asyncio.TimerHandle | None = None
+        self._gone = False
+
+    # What a subclass says
+
+    @abstractmethod
+    def pump(self, now: float) -> None:
+        """Tell the owner what happened, send what there is to send, set the timer."""
+
+    @abstractmethod
+    def _made(self, transport: asyncio.Transport) -> None:
+        """The transport is there, and `local` and `remote` are known; the session does not know yet."""
+
+    @abstractmethod
+    def _tap_name(self) -> str:
+        """Whom a tap is told the messages are of: the link, or the peer."""
+
+    @abstractmethod
+    def _slow_reader(self) -> None:
+        """Cut off a peer that does not read."""
+
+    @abstractmethod
+    def _lost(self, detail: str) -> None:
+        """Tell the owner that nothing is left of the connection."""
+
+    # What the owner calls
+
+    def dial(self, host: str, port: int, tls: ssl.SSLContext | None, server_hostname: str, deadline: float) -> None:
+        """Begin to connect, within `deadline` seconds, TLS included: to a certificate of `server_hostname`."""
+        self._making = self._loop.create_task(self._dial(host, port, tls, server_hostname if tls else None, deadline))
+
+    def take(self, sock: socket.socket, tls: ssl.SSLContext | None, handshake_deadline: float) -> None:
+        """Begin with an accepted socket; its TLS handshake may last so many seconds."""
+        self._unclaimed = sock
+        self._making = self._loop.create_task(self._take(sock, tls, handshake_deadline if tls else None))
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """Have each message told from now on, or none any more."""
+        self._tap = tap
+        self.session.tap = None if tap is None else self._capture
+
+    def flush_soon(self) -> None:
+        """Send at the end of this tick of the loop what has been gathered until then."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def fail(self, detail: str) -> None:
+        """The connection could not be made."""
+        self._end(detail)
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there, TLS included."""
+        self._transport = stream = cast("asyncio.Transport", transport)
+        stream.set_write_buffer_limits(high=self._stream_limits.write_high_water)
+        self.local = endpoint(stream.get_extra_info("sockname"))
+        self.remote = endpoint(stream.get_extra_info("peername"))
+        self._made(stream)
+        if self._gone:  # given up while it was being made
+            self._drop()
+            return
+        now = self._clock()
+        self.session.connected(now)
+        self.pump(now)
+
+    def data_received(self, data: bytes) -> None:
+        """Octets have come: all whole messages in them are handled now."""
+        now = self._clock()
+        self.session.receive(data, now)
+        self.pump(now)
+
+    def eof_received(self) -> None:
+        """The peer will send no more; a session is of no use in one direction."""
+
+    def pause_writing(self) -> None:
+        """The peer does not read what we send: we neither send nor read, for a while."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.pause_reading()
+        self.session.pause()
+        if self._stall is None:
+            self._stall = self._loop.call_later(self._stream_limits.write_deadline, self._cut_slow_reader)
+
+    def resume_writing(self) -> None:
+        """The peer reads again."""
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        now = self._clock()
+        self.session.resume(now)
+        self.pump(now)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport is gone."""
+        self._end("" if exc is None else str(exc) or type(exc).__name__)
+
+    # Inside
+
+    async def _dial(
+        self, host: str, port: int, tls: ssl.SSLContext | None, server_hostname: str | None, deadline: float
+    ) -> None:
+        try:
+            async with asyncio.timeout(deadline):
+                await self._loop.create_connection(lambda: self, host, port, ssl=tls, server_hostname=server_hostname)
+        except (OSError, TimeoutError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: no host name
+            self.fail(str(error) or "no answer in time")
+
+    async def _take(self, sock: socket.socket, tls: ssl.SSLContext | None, handshake_deadline: float | None) -> None:
+        self._unclaimed = None
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: self, sock, ssl=tls, ssl_handshake_timeout=handshake_deadline
+            )
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            self.fail(f"TLS: {error}")
+
+    def _capture(self, outgoing: bool, message: bytes) -> None:  # noqa: FBT001 - see FrameTap
+        if self._tap is not None:
+            self._tap(Captured(self.protocol, self._tap_name(), self.local, self.remote, outgoing, message))
+
+    def _follow_up(self, now: float, ended: bool) -> None:  # noqa: FBT001 - once a read, without keywords' cost
+        """Do what comes after a session was listened to: close its transport, or send and set the timer."""
+        if ended:
+            self._close()
+        elif not self.session.closed:
+            if self.session.has_output:
+                self.flush_soon()
+            self._arm(now)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        transport = self._transport
+        if transport is None or transport.is_closing() or not self.session.has_output:
+            return
+        transport.write(self.session.data_to_send())
+        if transport.get_write_buffer_size() > self._stream_limits.write_buffer:
+            self._cut_slow_reader()
+        elif (self._timer is None or self.sending_moves_deadline) and not self.session.closed:
+            self._arm(self._clock())
+
+    def _cut_slow_reader(self) -> None:
+        self._stall = None
+        self._slow_reader()
+
+    def _arm(self, now: float) -> None:
+        """Let the timer ring not later than the session's deadline; one that rings too early is set again."""
+        deadline = self.session.deadline()
+        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self._loop.call_later(max(0.0, deadline - now), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        now = self._clock()
+        self.session.on_timer(now)
+        self.pump(now)
+
+    def _close(self) -> None:
+        """Send the last words, then close; a peer that does not take them is cut off."""
+        if self._gone:
+            return
+        transport = self._transport
+        if transport is None:
+            self._drop()
+            return
+        if transport.is_closing():
+            return
+        last = self.session.data_to_send()
+        if last:
+            transport.write(last)
+        transport.close()
+        if self._linger is None:
+            self._linger = self._loop.call_later(self._stream_limits.closing_deadline, self._drop)
+
+    def _drop(self, detail: str = "") -> None:
+        """End without waiting for anything."""
+        if self._transport is not None:
+            self._transport.abort()
+            return
+        if self._making is not None:
+            self._making.cancel()
+        if self._unclaimed is not None:
+            self._unclaimed.close()
+        self._end(detail)
+
+    def _end(self, detail: str) -> None:
+        """Forget everything; may be called again."""
+        if self._gone:
+            return
+        self._gone = True
+        for timer in (self._timer, self._stall, self._linger):
+            if timer is not None:
+                timer.cancel()
+        now = self._clock()
+        self.session.connection_lost(now, detail)
+        self.pump(now)
+        self._lost(detail)
+
+
+def limit_unacknowledged(transport: asyncio.Transport, seconds: float) -> None:
+    """End the connection once octets go unacknowledged for so long: earlier than the kernel's quarter of an hour."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        with contextlib.suppress(OSError):  # the peer may be gone already, which is told in a moment
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * seconds))
