@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
 WORKERS ?= 2
+# Tests with processes wait two thirds of their time: for a link that comes back, a second of somebody's clock. The longest stand first.
+WAITING ?= 4
 
 help:   ## what each target is for
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -27,7 +29,7 @@ run: .venv/run.stamp   ## the gateway with the simulated host network beside it
 	$(BIN)/tpo simulate network --with-gateway
 
 test: check .venv/peers.stamp   ## everything: checks, real peers, kills, bad input
-	$(PYTEST) -n $(WORKERS) --dist loadgroup tests/session tests/property tests/interop tests/faults tests/browser tests/fuzz
+	$(PYTEST) -n $(WAITING) --dist loadgroup --durations 20 tests/faults tests/interop tests/session tests/property tests/browser tests/fuzz
 
 check: .venv/develop.stamp   ## lint, types, contracts and unit tests, in under a minute
 	$(BIN)/ruff check .

@@ -1,17 +1,23 @@
-"""The version of the tables: made when the store is empty, refused when it is older, upgraded on request."""
+"""The version of the tables: made when the store is empty, refused when it is older, upgraded on request.
+
+Alembic is imported by what migrates alone: a store that is ready opens without it, in less than half the time.
+"""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, inspect, text
 
 from gateway.store.engine import storing
 from gateway.store.errors import SchemaMismatch
 
-_FOLDER = Path(__file__).parent / "migrations"
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_FOLDER: Final = Path(__file__).parent / "migrations"
+_VERSION_TABLE: Final = "alembic_version"
 
 
 def prepare(engine: Engine) -> None:
@@ -36,7 +42,7 @@ def upgrade(engine: Engine, digest_key: bytes | None = None) -> tuple[str | None
     `digest_key` is that of `keys.Digests`: rows with numbers in clear are made into digests under it. Raises SchemaMismatch for
     a version that this program never had, and for such rows without a key; StoreError where the store cannot be opened.
     """
-    known = {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
+    known = set(_revisions())
     with storing(), engine.begin() as connection:
         before = current(connection)
         if before is not None and before not in known:
@@ -52,24 +58,34 @@ def upgrade(engine: Engine, digest_key: bytes | None = None) -> tuple[str | None
 
 
 def current(connection: Connection) -> str | None:
-    """Give the version that the store is at."""
-    return MigrationContext.configure(connection).get_current_revision()
+    """Give the version that the store is at, None where it has none."""
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return None
+    version: str | None = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar_one_or_none()  # noqa: S608 - our own name
+    return version
 
 
 def head() -> str:
     """Give the version that this program needs."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
-    assert found is not None
-    return found
+    return _revisions()[-1]
+
+
+def _revisions() -> list[str]:
+    """Give the versions of the steps, oldest first: a step's file is named NNNN_title.py after its version NNNN."""
+    return sorted(step.name.partition("_")[0] for step in (_FOLDER / "versions").glob("[0-9]*_*.py"))
 
 
 def _upgrade(connection: Connection, digest_key: bytes | None = None) -> None:
+    from alembic import command  # noqa: PLC0415  (see above)
+
     config = _config()
     config.attributes |= {"connection": connection, "digest_key": digest_key}
     command.upgrade(config, "head")
 
 
 def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415  (see above)
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("path_separator", "os")

@@ -12,7 +12,7 @@ from support.sms_gateway import TOKENS, SmsGateway
 
 from gateway.api.openapi import ROUTES, codes
 
-pytestmark = pytest.mark.xdist_group("postgres")
+pytestmark = pytest.mark.xdist_group("hostile_input")
 
 NO_JSON = [
     b"{", b"[1,", b'"', b"nul", b"NaN", b"-Infinity", b'{"a":NaN}', b"\xff\xfe", b'"\xed\xa0\x80"', b"\xef\xbb\xbf{}",

@@ -76,7 +76,6 @@ async def test_a_gateway_killed_at_random_instants_loses_and_doubles_nothing(tmp
     assert pgw.connections > KILLS
 
 
-@pytest.mark.xdist_group("postgres")
 @pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed (package postgresql)")
 async def test_a_database_server_that_dies_under_load_loses_and_doubles_nothing(tmp_path):
     began, chance = time.monotonic(), random.Random(SEED)

@@ -16,8 +16,6 @@ from support.sim_gateway import card, phone, sim_desk
 from simulators.host_api import HostApi, Mode
 from simulators.host_faults import Fault, Faults
 
-pytestmark = pytest.mark.xdist_group("kill_orders")
-
 KILLS = int(os.environ.get("TPO_KILLS", "5"))
 PLAN = "payg-gb"
 PATIENCE = 200

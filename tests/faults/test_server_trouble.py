@@ -17,7 +17,6 @@ from support.gy_results import Asking
 SUCCESS, TOO_BUSY = 2001, 3004
 ROWS = subscribers(2)
 pytestmark = [
-    pytest.mark.xdist_group("postgres"),
     pytest.mark.timeout(100),
     pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed (package postgresql)"),
 ]

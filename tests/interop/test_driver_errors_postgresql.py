@@ -17,7 +17,7 @@ from gateway.store.errors import StoreConflict, StoreCorrupt, StoreUnavailable, 
 
 pytestmark = [
     pytest.mark.timeout(60),
-    pytest.mark.xdist_group("postgres"),
+    pytest.mark.xdist_group("driver_errors_postgresql"),
     pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed (package postgresql)"),
 ]
 

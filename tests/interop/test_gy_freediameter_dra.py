@@ -18,7 +18,7 @@ from support.python_diameter_pgw import INITIAL, TERMINATION, UPDATE, TheirPgw, 
 from support.wiretap import Wiretap
 
 pytestmark = [
-    pytest.mark.xdist_group("postgres"),
+    pytest.mark.xdist_group("gy_freediameter_dra"),
     pytest.mark.skipif(free_diameter.PROGRAM is None, reason="freeDiameterd is not installed"),
     pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed"),
 ]

@@ -13,7 +13,7 @@ from support.gateways import Gateway, subscribers
 from support.gy_link import gy_link
 
 pytestmark = [
-    pytest.mark.xdist_group("postgres"),
+    pytest.mark.xdist_group("gy_two_gateways"),
     pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed"),
 ]
 

@@ -14,7 +14,7 @@ from gateway.charity.publication import GRACE, MonthReader, PublishMonth
 from gateway.store.engine import reading
 from gateway.store.tables import marks, outbox, public_sums, publications, transfers
 
-pytestmark = pytest.mark.xdist_group("postgres")
+pytestmark = pytest.mark.xdist_group("months_two_gateways")
 AT, ZONE, POUND = 1_700_000_000_000_000, UTC, 1_000_000
 """14 November 2023."""
 NOW = end_of("2023-11", ZONE) + GRACE

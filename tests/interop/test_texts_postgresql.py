@@ -8,7 +8,6 @@ from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import text_place
 
 pytestmark = [
-    pytest.mark.xdist_group("postgres"),
     pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed"),
 ]
 POUND = 100 * PENNY

@@ -22,7 +22,7 @@ from protocols.diameter.messages import (
 from protocols.smpp.codec import CommandId, Tlv, encode_tlv
 from protocols.smpp.errors import CommandStatus
 
-pytestmark = pytest.mark.xdist_group("postgres")
+pytestmark = pytest.mark.xdist_group("what_the_store_cannot_hold")
 ROWS = subscribers(4)
 NUMBER = ROWS[0][0]
 GOOD = (SubscriptionId(1, ROWS[0][1]),)

@@ -12,7 +12,7 @@ from gateway.ledger.wallets import WalletRows
 from gateway.store import tables
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreUnavailable, UnitExpired, UnitPoisoned
 
-pytestmark = pytest.mark.xdist_group("postgres")
+pytestmark = pytest.mark.xdist_group("write_lane")
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from gateway.balance.topups import Payment, TopUp
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
-from gateway.store import nodes, schema
+from gateway.store import nodes
 from gateway.store.engine import open_reader, open_writer
 from gateway.store.idempotency import Digests
 from gateway.store.lane import Lane
+from support.new_stores import prepare
 
 CAUSES = ("wateraid", "wwf")
 
@@ -21,7 +22,7 @@ class Workplace:
     def __init__(self, url, node="ocs.test.example", **lane_options):
         self.url = url
         self.writer, self.reader = open_writer(url), open_reader(url)
-        schema.prepare(self.writer)
+        prepare(self.writer)
         self.ticks = itertools.count(1_700_000_000_000_000, 1_000)
         self.alarms = []
         with self.writer.begin() as connection:

@@ -1,6 +1,10 @@
+import subprocess
+import sys
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from gateway.store import schema
@@ -32,6 +36,25 @@ def test_the_migrations_lead_to_the_tables_that_the_program_knows(engine):
     schema.prepare(engine)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_steps_are_named_for_their_versions_and_follow_each_other():
+    steps = list(ScriptDirectory.from_config(schema._config()).walk_revisions())
+    assert [step.revision for step in reversed(steps)] == schema._revisions()
+    assert schema.head() == ScriptDirectory.from_config(schema._config()).get_current_head()
+
+
+def test_a_store_that_is_ready_opens_without_alembic(engine, tmp_path):
+    schema.prepare(engine)
+    script = f"""
+import sys
+from gateway.store import schema
+from gateway.store.engine import open_writer
+schema.prepare(open_writer("sqlite:///{tmp_path}/t.db"))
+print(sorted(name for name in sys.modules if name.partition(".")[0] == "alembic"))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
 
 
 def test_a_store_that_is_ready_is_left_as_it_is(engine):
