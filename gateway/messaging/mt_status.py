@@ -75,8 +75,6 @@ class Receipt(msgspec.Struct, frozen=True):
 class OptOutRows(RowSet[str, set[str]]):
     """Who opted out of what, by phone number."""
 
-    rank: ClassVar[int] = 17
-
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read the short codes that these numbers said STOP to."""
         for msisdn, short_code in _OPT_OUTS.run(connection, keys):
@@ -89,8 +87,6 @@ class OptOutRows(RowSet[str, set[str]]):
 
 class AwaitedRows(RowSet[str, list[tuple[str, int, int]]]):
     """Which part of which text a message id stands for: id -> [(link, text, part)]."""
-
-    rank: ClassVar[int] = 13
 
     def __init__(self) -> None:
         """Start empty."""
@@ -140,8 +136,6 @@ class Early(msgspec.Struct, frozen=True):
 
 class EarlyRows(RowSet[str, list[Early]]):
     """Early receipts by each form that their message id may be kept in."""
-
-    rank: ClassVar[int] = 14
 
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read early receipts with these ids."""
