@@ -2,11 +2,11 @@
 
 import hashlib
 
-from gateway.messaging.mo_delivery import Arrival
-from gateway.messaging.mt_status import Receipt
-from gateway.messaging.redelivery import Drop
+from gateway.messaging.inbound.mo_delivery import Arrival
+from gateway.messaging.inbound.redelivery import Drop
+from gateway.messaging.inbound.unanswered import SHORT_CODE_DIGITS, silence_of
+from gateway.messaging.queue.mt_status import Receipt
 from gateway.messaging.texts import Step, Text
-from gateway.messaging.unanswered import SHORT_CODE_DIGITS, silence_of
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.messages import DataSm, DeliverSm, QuerySm, QuerySmResp, SubmitSm
 from protocols.smpp.receipts import IdForm, MessageState, id_forms, parse_receipt, stored_id

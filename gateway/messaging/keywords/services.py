@@ -13,6 +13,8 @@ from gateway.charity.policies import WHOLE
 from gateway.ledger.accounts import gifts_account
 from gateway.ledger.entries import Entry
 from gateway.ledger.wallets import Wallet, WalletRows
+from gateway.messaging.inbound.senders import Sender
+from gateway.messaging.inbound.unanswered import Silence
 from gateway.messaging.keywords.amounts import Money
 from gateway.messaging.keywords.answers import bounds, cause_list, render
 from gateway.messaging.keywords.catalogue import KeywordAnswer, KeywordBook
@@ -31,12 +33,10 @@ from gateway.messaging.keywords.parser import (
     Yes,
     read,
 )
-from gateway.messaging.mt_status import OptOutRows
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.senders import Sender
+from gateway.messaging.queue.mt_status import OptOutRows
 from gateway.messaging.submit import Draft, make
 from gateway.messaging.texts import Text, TextRows
-from gateway.messaging.unanswered import Silence
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.subscribers.create import ACTIVE

@@ -6,7 +6,7 @@ From the former a redelivery is known, from the latter how many automatic answer
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.messaging.redelivery import Delivery
+from gateway.messaging.inbound.redelivery import Delivery
 from gateway.store.batch import RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import arrivals

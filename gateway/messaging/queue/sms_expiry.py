@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from sqlalchemy import Connection, delete, select
 
-from gateway.messaging.mt_status import OnTexts
+from gateway.messaging.inbound.senders import HOUR
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.senders import HOUR
+from gateway.messaging.queue.mt_status import OnTexts
 from gateway.messaging.texts import Step, TextRows
 from gateway.store import tables
 from gateway.store.batch import Batch
