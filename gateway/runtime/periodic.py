@@ -12,7 +12,7 @@ from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.context import GatewayContext
 from gateway.messaging.queries import count_open
-from gateway.messaging.queue.sms_expiry import SweepMessaging
+from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.smsc_client import SmscClient
 from gateway.sims.order_executor import OrderExecutor
 from gateway.store.async_submit import submit

@@ -1,6 +1,6 @@
 """What SMSCs send us: told apart into delivery receipts, texts, and what we do not take."""
 
-from gateway.messaging import smpp_mapping
+from gateway.messaging.inbound import deliver_sm
 from gateway.messaging.inbound.receipt_intake import ReceiptIntake
 from gateway.messaging.inbound.text_intake import TextIntake
 from gateway.messaging.routing import SmscLink
@@ -25,12 +25,12 @@ class Intake:
             return
         form = link.route.form
         if is_receipt(message.esm_class):
-            self._receipts.take(smpp_mapping.receipt(link.smsc, message, form), request)
+            self._receipts.take(deliver_sm.receipt(link.smsc, message, form), request)
         elif link.route.by_text and not message_type(message.esm_class) and reads_as_receipt(message):
-            self._receipts.take(smpp_mapping.receipt(link.smsc, message, form, by_text=True), request)
-        elif len(message.source_addr) > smpp_mapping.LONGEST_ADDRESS:
+            self._receipts.take(deliver_sm.receipt(link.smsc, message, form, by_text=True), request)
+        elif len(message.source_addr) > deliver_sm.LONGEST_ADDRESS:
             request.respond(command_status=CommandStatus.ESME_RINVSRCADR)
-        elif len(message.destination_addr) > smpp_mapping.LONGEST_ADDRESS:
+        elif len(message.destination_addr) > deliver_sm.LONGEST_ADDRESS:
             request.respond(command_status=CommandStatus.ESME_RINVDSTADR)
         else:
             self._texts.take(link, message, request)

@@ -13,8 +13,8 @@ from gateway.messaging.inbound.senders import Sender, SenderRows
 from gateway.messaging.inbound.unanswered import Silence, is_ours
 from gateway.messaging.keywords.parser import Start, Stop, read
 from gateway.messaging.keywords.services import Services
+from gateway.messaging.opt_outs import OptOutRows
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.queue.mt_status import OptOutRows
 from gateway.messaging.texts import Text
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
+from gateway.messaging.inbound.delivery_receipts import NoteReceipts
 from gateway.messaging.inbound.responses import acknowledge, drop, refuse
 from gateway.messaging.lane_client import LaneClient
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.queue.mt_status import NoteReceipts, Receipt
+from gateway.messaging.receipts import Receipt
 from protocols.smpp.client import Request
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.messaging import smpp_mapping
+from gateway.messaging.inbound import deliver_sm
 from gateway.messaging.inbound.in_hand import InHand, Known, LostAnswers
 from gateway.messaging.inbound.mo_delivery import Arrival, Arrived, TakeArrival, opts
 from gateway.messaging.inbound.redelivery import Drops
@@ -79,7 +79,7 @@ class TextIntake:
 
     def _read(self, link: SmscLink, message: DeliverSm | DataSm) -> Arrival:
         name, now = link.name, self._clock()
-        return smpp_mapping.arrival(
+        return deliver_sm.arrival(
             name,
             link.smsc,
             message,

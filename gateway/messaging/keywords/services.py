@@ -33,8 +33,8 @@ from gateway.messaging.keywords.parser import (
     Yes,
     read,
 )
+from gateway.messaging.opt_outs import OptOutRows
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.queue.mt_status import OptOutRows
 from gateway.messaging.submit import Draft, make
 from gateway.messaging.texts import Text, TextRows
 from gateway.store import tables

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from gateway.messaging import smpp_mapping
 from gateway.messaging.lane_client import Post
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.queue.mt_status import OnTexts
+from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import NEVER_AGAIN, Step, Text, TextRows, TextState, from_row
 from gateway.store import tables
 from gateway.store.batch import Batch
