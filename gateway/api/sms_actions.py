@@ -11,8 +11,8 @@ from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, Params, n
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.api.times import since
 from gateway.context import GatewayContext
-from gateway.messaging.exchange import Exchange
 from gateway.messaging.queries import latest, show
+from gateway.messaging.smsc_client import SmscClient
 from gateway.messaging.submit import Draft, Refusal
 from gateway.messaging.texts import TextState
 from protocols.errors import LocalProtocolError
@@ -27,9 +27,9 @@ FIELDS = {"from", "to", "text", "reference", "registered_delivery", "validity"}
 class SmsActions:
     """What may be asked about texts."""
 
-    def __init__(self, context: GatewayContext, exchange: Exchange) -> None:
-        """Take the open gateway and what carries its texts."""
-        self._context, self._exchange = context, exchange
+    def __init__(self, context: GatewayContext, smsc_client: SmscClient) -> None:
+        """Take what is open, and the client of the SMSCs."""
+        self._context, self._smsc_client = context, smsc_client
 
     def actions(self) -> dict[str, AsyncAction]:
         """Give what `tpo sms` and `tpo link` ask for, by name."""
@@ -48,7 +48,7 @@ class SmsActions:
         if not 0 < len(given) <= MAX_TEXTS:
             raise bad_request("sms.batch", f"give 1 to {MAX_TEXTS} texts")
         drafts = [self._draft(place, item) for place, item in enumerate(given)]
-        outcome = await self._exchange.accept(client, drafts)
+        outcome = await self._smsc_client.accept(client, drafts)
         if isinstance(outcome, Refusal):
             where = f"messages[{outcome.place}]: {outcome.detail}"
             if outcome.code == "sms.reference":
@@ -83,13 +83,13 @@ class SmsActions:
 
     def links(self) -> dict[str, Any]:
         """Tell how the links do."""
-        return {"rows": [self._link(name) for name in self._exchange.links()]}
+        return {"rows": [self._link(name) for name in self._smsc_client.links()]}
 
     def link(self, name: str, order: str | None) -> dict[str, Any]:
         """Tell one link, after bringing it up or down, suspending or resuming it."""
-        found = self._exchange.links().get(name)
+        found = self._smsc_client.links().get(name)
         if found is None:
-            known = ", ".join(self._exchange.links()) or "none"
+            known = ", ".join(self._smsc_client.links()) or "none"
             raise not_found("link.unknown", f"there is no link {name!r}; there are: {known}")
         orders = {"up": found.up, "down": found.down, "suspend": found.suspend, "resume": found.resume}
         if order is not None:
@@ -117,7 +117,7 @@ class SmsActions:
         return self.link(parameters.text_or_none(params, "name") or "", order)
 
     def _link(self, name: str) -> dict[str, Any]:
-        state = self._exchange.links()[name].state()
+        state = self._smsc_client.links()[name].state()
         told = msgspec.to_builtins(msgspec.structs.asdict(state), enc_hook=str)
         told |= {"state": state.state.name.lower(), "since": since(state.since)}
         return {"name": name, **told}
@@ -130,7 +130,7 @@ class SmsActions:
         if not isinstance(body, str) or not 0 < len(body) <= MAX_BODY:
             raise bad_request("sms.text", f"{where}.text: give 1 to {MAX_BODY} characters")
         try:
-            parts = self._exchange.count_parts(body)
+            parts = self._smsc_client.count_parts(body)
         except LocalProtocolError as error:
             raise bad_request("sms.text", f"{where}.text: {error}") from None
         most = self._context.settings.messaging.max_parts

@@ -14,7 +14,7 @@ from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, Caller, Pa
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
-from gateway.messaging.exchange import Exchange
+from gateway.messaging.smsc_client import SmscClient
 from gateway.privacy.masks import mask
 from gateway.sims.order_executor import OrderExecutor
 from gateway.store.tables import lines, sims
@@ -39,13 +39,13 @@ class TraceActions:
         context: GatewayContext,
         traces: Traces,
         unread: Undecodable,
-        exchange: Exchange,
+        smsc_client: SmscClient,
         executor: OrderExecutor,
         node: Node | None,
     ) -> None:
         """Take what keeps the traces, and what knows the names that there are."""
         self._context, self._traces, self._unread = context, traces, unread
-        self._exchange, self._executor, self._node = exchange, executor, node
+        self._smsc_client, self._executor, self._node = smsc_client, executor, node
 
     def actions(self) -> dict[str, AsyncAction]:
         """Give what `tpo trace` asks for, by name."""
@@ -126,7 +126,7 @@ class TraceActions:
 
     def _names(self) -> list[str]:
         peers = [peer.identity for peer in self._node.peers_state()] if self._node is not None else []
-        return list(dict.fromkeys([*self._exchange.links(), *peers, *self._executor.hosts]))
+        return list(dict.fromkeys([*self._smsc_client.links(), *peers, *self._executor.hosts]))
 
 
 def _subject(params: Params) -> tuple[str, str]:

@@ -73,8 +73,6 @@ class Booked(msgspec.Struct, frozen=True):
 class PaymentRows(RowSet[str, dict[str, Booked]]):
     """The payments of the references that a batch names, by reference and then channel."""
 
-    rank: ClassVar[int] = 11
-
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read whatever was booked under these references."""
         for channel, reference, *kept in _PAYMENTS.run(connection, keys):

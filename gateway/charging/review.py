@@ -93,8 +93,6 @@ def read(connection: Connection, *, after: int, limit: int, decided: bool) -> li
 class HeldReportRows(RowSet[int, Any]):
     """The held reports that a batch decides on, by id, locked before anything else."""
 
-    rank: ClassVar[int] = 5
-
     def load(self, connection: Connection, keys: set[int]) -> None:
         """Read and lock these reports."""
         found = select(held_reports).where(held_reports.c.id.in_(keys)).order_by(held_reports.c.id)

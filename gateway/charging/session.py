@@ -1,6 +1,6 @@
 """A credit-control session as the store keeps it: what each rating group used, was granted and holds."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -134,8 +134,6 @@ class SessionRows(RowSet[str, Session]):
     read again once the wallets are locked, since another gateway may have changed it meanwhile.
     """
 
-    rank: ClassVar[int] = 15
-
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read these sessions."""
         for *fields, groups in _LOAD.run(connection, keys):
@@ -179,8 +177,6 @@ class StoredAnswer(msgspec.Struct, frozen=True):
 
 class AnswerRows(RowSet[tuple[int, int, int], StoredAnswer]):
     """The answers given in this batch; older ones are looked up only for a request that may be a repeat."""
-
-    rank: ClassVar[int] = 50
 
     def find(self, connection: Connection, session: int, request_type: int, request_number: int) -> StoredAnswer | None:
         """Give the answer to a request of this type and number, from this batch or from the store."""

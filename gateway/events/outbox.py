@@ -37,8 +37,6 @@ _encode = msgspec.json.Encoder().encode
 class OutboxRows(RowSet[str, list[Event]]):
     """The events of this batch that share an outbox row, by topic; nothing is ever loaded."""
 
-    rank = 90
-
     def collect(self, batch: Batch, topic: str, event: Event) -> None:
         """Put an event into the topic's batch of this commit."""
         waiting = self.rows.setdefault(topic, [])

@@ -1,6 +1,6 @@
 """A subscriber's wallet: a balance, what is held of it, and what is left of its bundles; WalletRows keeps it on disk."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -122,8 +122,6 @@ def _allowances(bundle: bytes | None) -> list[Allowance]:
 
 class WalletRows(RowSet[int, Wallet]):
     """The wallets that a batch touches, by subscriber id; locked in the order of their ids, before any session."""
-
-    rank: ClassVar[int] = 20
 
     def load(self, connection: Connection, keys: set[int]) -> None:
         """Read and lock the wallets of these subscribers."""

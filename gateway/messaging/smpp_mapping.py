@@ -1,22 +1,16 @@
-"""Between texts and SMPP: what a part looks like on the wire, and what a message from the SMSC means to us."""
+"""Between texts and SMPP: what a part and a query look like on the wire, and what a state of the SMSC means to us."""
 
-import hashlib
-
-from gateway.messaging.mo_delivery import Arrival
-from gateway.messaging.mt_status import Receipt
-from gateway.messaging.redelivery import Drop
 from gateway.messaging.texts import Step, Text
-from gateway.messaging.unanswered import SHORT_CODE_DIGITS, silence_of
 from protocols.smpp.alphabets import Alphabet
-from protocols.smpp.messages import DataSm, DeliverSm, QuerySm, QuerySmResp, SubmitSm
-from protocols.smpp.receipts import IdForm, MessageState, id_forms, parse_receipt, stored_id
-from protocols.smpp.text import encode_text, user_data
+from protocols.smpp.messages import QuerySm, QuerySmResp, SubmitSm
+from protocols.smpp.receipts import IdForm, MessageState, id_forms, stored_id
+from protocols.smpp.text import encode_text
 from protocols.smpp.times import absolute_time
 
 INTERNATIONAL, ALPHANUMERIC, NETWORK = (1, 1), (5, 0), (3, 0)
 """Type of number and numbering plan (SMPP 3.4 §5.2.5, §5.2.6)."""
-LONGEST_ADDRESS = 20
-"""Octets of an address without its NUL (SMPP 3.4 §5.2.8); a peer may send more."""
+SHORT_CODE_DIGITS = 8
+"""Digits of the longest short code."""
 MICROSECONDS = 1_000_000
 OUTCOMES = {
     MessageState.DELIVERED: Step.DELIVERED,
@@ -55,19 +49,6 @@ def submit_sm(text: Text, number: int, alphabet: Alphabet) -> SubmitSm:
     )
 
 
-def receipt(link: str, message: DeliverSm | DataSm, form: IdForm, *, by_text: bool = False) -> Receipt:
-    """Read a delivery receipt; one that is not final, or names no message, has no step.
-
-    `by_text`: its class does not say that it is one, so a handset may have written it.
-    """
-    found = parse_receipt(message)
-    forms = tuple(id_forms(found.message_id, form)) if found.message_id else ()
-    step = OUTCOMES.get(found.state) if found.final else None
-    reference = found.user_message_reference
-    error = "" if step is Step.DELIVERED else found.error[:32] or found.stat[:32]
-    return Receipt(link, forms, step, error, message.source_addr.lstrip("+")[:LONGEST_ADDRESS], reference, by_text)
-
-
 def query_sm(source: str, message_id: str) -> QuerySm:
     """Ask for a message by its id, as the SMSC wrote it, and by the source address of its submit_sm (SMPP 3.4 §4.8.1)."""
     kind = _address(source)
@@ -93,41 +74,6 @@ def queried(answer: QuerySmResp) -> tuple[str, Step | None, str]:
     if step is None or step is Step.DELIVERED:
         return name, step, ""
     return name, step, str(answer.error_code) if answer.error_code else state.name
-
-
-def arrival(
-    link: str,
-    centre: str,
-    message: DeliverSm | DataSm,
-    alphabet: Alphabet,
-    *,
-    came_at: int,
-    bound_at: int,
-    drops: tuple[Drop, ...] = (),
-) -> Arrival:
-    """Read a text from a handset; the digest knows it again if it is delivered once more."""
-    data = user_data(message, alphabet)
-    payload = getattr(message, "short_message", b"") or message.message_payload or b""
-    part = data.concatenation
-    known = [message.source_addr, message.destination_addr, str(message.esm_class), str(message.data_coding)]
-    if part is not None:  # parts told by SAR parameters may have equal payloads
-        known += [str(part.reference), str(part.total), str(part.number)]
-    digest = hashlib.sha256("\x1f".join(known).encode() + b"\x1f" + payload).hexdigest()[:32]
-    return Arrival(
-        link=link,
-        centre=centre,
-        source=message.source_addr.lstrip("+"),
-        destination=message.destination_addr.lstrip("+"),
-        data=data,
-        digest=digest,
-        reference=part.reference if part else 0,
-        total=part.total if part else 1,
-        number=part.number if part else 1,
-        came_at=came_at,
-        bound_at=bound_at,
-        drops=drops,
-        mute=silence_of(message) or "",
-    )
 
 
 def _address(number: str) -> tuple[int, int]:

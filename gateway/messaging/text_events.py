@@ -1,4 +1,4 @@
-"""What the exchange tells of texts for the log, beside what its links tell. No number stands in it."""
+"""Events of texts for the log, beside those of the links. No number stands in it."""
 
 import msgspec
 

@@ -5,7 +5,7 @@ message id, or `doubtful` where the link died before the answer. `delivered`, `f
 """
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -147,8 +147,6 @@ _encode = msgspec.msgpack.Encoder().encode
 
 class TextRows(RowSet[int, Text]):
     """The texts that a batch touches, by id."""
-
-    rank: ClassVar[int] = 16
 
     def load(self, connection: Connection, keys: set[int]) -> None:
         """Read these texts."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from prometheus_client.core import Metric
 
 from gateway.events.forwarder import ForwarderState
-from gateway.messaging.exchange import Exchange
-from gateway.messaging.unanswered import Silence
+from gateway.messaging.inbound.unanswered import Silence
+from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.catalogue import family, sample
 from gateway.sims.order_executor import OrderExecutor
 from gateway.store.lane import Lane
@@ -64,9 +64,9 @@ def peer_metrics(node: Node) -> Iterable[Metric]:
     yield _both_ways("tpo_diameter_requests_outstanding", [(n.identity, n.outstanding, n.pending) for n in peers])
 
 
-def link_metrics(exchange: Exchange) -> Iterable[Metric]:
+def link_metrics(smsc_client: SmscClient) -> Iterable[Metric]:
     """Tell how each SMPP link does."""
-    links = exchange.links()
+    links = smsc_client.links()
     states = {name: link.state() for name, link in links.items()}
     counted = [(name, state.counters) for name, state in states.items()]
     yield family("tpo_smpp_link_up", [((name,), link.bound) for name, link in links.items()])
@@ -80,12 +80,12 @@ def link_metrics(exchange: Exchange) -> Iterable[Metric]:
     yield _both_ways("tpo_smpp_refused_total", [(name, n.errors_in, n.refused) for name, n in counted])
 
 
-def text_metrics(exchange: Exchange, open_texts: Mapping[str, int]) -> Iterable[Metric]:
+def text_metrics(smsc_client: SmscClient, open_texts: Mapping[str, int]) -> Iterable[Metric]:
     """Tell what becomes of texts; `open_texts` counts those that have not come to their end, by state."""
-    yield sample("tpo_sms_queue_depth", exchange.depth)
+    yield sample("tpo_sms_queue_depth", smsc_client.depth)
     yield family("tpo_sms_open_texts", [((state,), number) for state, number in open_texts.items()])
-    yield family("tpo_sms_unanswered_total", [((reason,), exchange.silences[reason]) for reason in Silence])
-    yield family("tpo_sms_queries_total", exchange.queries.items())
+    yield family("tpo_sms_unanswered_total", [((reason,), smsc_client.silences[reason]) for reason in Silence])
+    yield family("tpo_sms_queries_total", smsc_client.queries.items())
 
 
 def order_metrics(executor: OrderExecutor) -> Iterable[Metric]:

@@ -27,8 +27,8 @@ from gateway.logs import crashes, get_logger
 from gateway.logs.catalogue import EVENTS
 from gateway.logs.event_logger import EventLogger
 from gateway.logs.limit import INTERVAL
-from gateway.messaging.exchange import Exchange
-from gateway.messaging.query_sm import QueryEvent
+from gateway.messaging.queue.query_sm import QueryEvent
+from gateway.messaging.smsc_client import SmscClient
 from gateway.messaging.text_events import TextEvent
 from gateway.metrics.registry import Metrics
 from gateway.metrics.sources import (
@@ -47,11 +47,11 @@ from gateway.runtime.factories import (
     Listening,
     alphabet_of,
     make_credit_control_server,
-    make_exchange,
     make_node,
     make_order_executor,
     make_peer_restarts,
     make_session_requests,
+    make_smsc_client,
 )
 from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
@@ -96,7 +96,7 @@ class Daemon:
         self._session_requests: SessionRequests | None = None
         self._peer_restarts: PeerRestarts | None = None
         self._forwarder: Forwarder | None = None
-        self._exchange: Exchange | None = None
+        self._smsc_client: SmscClient | None = None
         self._executor: OrderExecutor | None = None
         self._periodic: PeriodicWork | None = None
         self._page: StatusPage | None = None
@@ -143,8 +143,8 @@ class Daemon:
             metrics.observe, metrics.observe_session_request, self._alarm, self._on_network, self._background
         )
         links = settings.smpp.links
-        self._exchange = make_exchange(context, messaging_policy(context, alphabet_of(links)), links, listening)
-        await self._exchange.start()
+        self._smsc_client = make_smsc_client(context, messaging_policy(context, alphabet_of(links)), links, listening)
+        await self._smsc_client.start()
         charging = None
         if settings.diameter is not None:
             self._peer_restarts = make_peer_restarts(context, settings.diameter, listening)
@@ -156,21 +156,27 @@ class Daemon:
             mqtt = settings.events.mqtt
             self._forwarder = Forwarder(context, mqtt, on_event=self._on_broker, background=self._background)
             self._forwarder.start()
-        self._executor = make_order_executor(context, self._exchange, self._session_requests, listening)
+        self._executor = make_order_executor(context, self._smsc_client, self._session_requests, listening)
         self._executor.start()
-        self._periodic = PeriodicWork(context, self._exchange, self._executor, self._alarm, self._background)
+        self._periodic = PeriodicWork(context, self._smsc_client, self._executor, self._alarm, self._background)
         self._metrics.collect_from(self._own_metrics)
         running = Running(
-            context, self._exchange, self._executor, charging, self._node, self._session_requests, self._peer_restarts
+            context,
+            self._smsc_client,
+            self._executor,
+            charging,
+            self._node,
+            self._session_requests,
+            self._peer_restarts,
         )
         self._reloading = Reload(running, self._alarm)
         self._draining = Drain(running, self._alarm, self._stop.set, self._background)
-        texts = SmsActions(context, self._exchange)
+        texts = SmsActions(context, self._smsc_client)
         sims = OrderActions(context, self._executor)
-        self._page = self._make_page(self._exchange, self._executor, self._periodic)
+        self._page = self._make_page(self._smsc_client, self._executor, self._periodic)
         actions = {**texts.actions(), **SessionActions(context, self._session_requests).actions(), **sims.actions()}
         actions |= {**self._reloading.actions(), **self._draining.actions()}
-        traces = TraceActions(context, self._traces, self._undecodable, self._exchange, self._executor, self._node)
+        traces = TraceActions(context, self._traces, self._undecodable, self._smsc_client, self._executor, self._node)
         actions |= traces.actions()
         self._server = Server(
             context,
@@ -188,8 +194,8 @@ class Daemon:
         self._periodic.start()
         self._page.start()
 
-    def _make_page(self, exchange: Exchange, executor: OrderExecutor, periodic: PeriodicWork) -> StatusPage:
-        parts = Parts(exchange, executor, self._node, self._forwarder, lambda: periodic.lag)
+    def _make_page(self, smsc_client: SmscClient, executor: OrderExecutor, periodic: PeriodicWork) -> StatusPage:
+        parts = Parts(smsc_client, executor, self._node, self._forwarder, lambda: periodic.lag)
         return StatusPage(
             StatusCollector(self._context, self._metrics, self._recent_alarms, parts, self._started_at),
             self._background,
@@ -214,8 +220,8 @@ class Daemon:
             steps.append(self._executor.stop())
         if self._node is not None:
             steps.append(self._node.stop(DisconnectCause.REBOOTING, STOP_SECONDS))
-        if self._exchange is not None:
-            steps.append(self._exchange.stop(STOP_SECONDS))
+        if self._smsc_client is not None:
+            steps.append(self._smsc_client.stop(STOP_SECONDS))
         if self._forwarder is not None:
             steps.append(self._forwarder.stop())
         if hasattr(self, "_server"):
@@ -259,7 +265,7 @@ class Daemon:
 
     def _set_tap(self, tap: Tap | None) -> None:
         """Have all that goes over the wire told, or nothing any more."""
-        for listened in (self._node, self._exchange, self._executor):
+        for listened in (self._node, self._smsc_client, self._executor):
             if listened is not None:
                 listened.set_tap(tap)
 
@@ -303,9 +309,9 @@ class Daemon:
         yield from lane_metrics(self._context.lane)
         if self._node is not None:
             yield from peer_metrics(self._node)
-        if self._exchange is not None:
-            yield from link_metrics(self._exchange)
-            yield from text_metrics(self._exchange, self._periodic.open_texts if self._periodic is not None else {})
+        if self._smsc_client is not None:
+            yield from link_metrics(self._smsc_client)
+            yield from text_metrics(self._smsc_client, self._periodic.open_texts if self._periodic is not None else {})
         if self._executor is not None:
             yield from order_metrics(self._executor)
         if self._forwarder is not None:

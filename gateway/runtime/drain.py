@@ -127,4 +127,4 @@ class Drain:
             found = await asyncio.wait_for(asyncio.to_thread(running.context.read, count), PATIENCE_SECONDS)
         except (StoreError, TimeoutError):  # whatever runs then runs on; the time ends it
             found = None
-        return Left(found, running.exchange.busy, running.executor.running)
+        return Left(found, running.smsc_client.busy, running.executor.running)

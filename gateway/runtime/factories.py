@@ -1,4 +1,4 @@
-"""From the operator's settings to what the network sees: the Diameter node and the exchange of texts."""
+"""From the operator's settings to what the network sees: the Diameter node and the client of the SMSCs."""
 
 import asyncio
 import ssl
@@ -14,9 +14,10 @@ from gateway.charging.gy.peer_restarts import PeerRestarts
 from gateway.charging.gy.reauth_abort import SessionRequests
 from gateway.charging.gy.server import CREDIT_CONTROL, CreditControlServer, Observed
 from gateway.context import GatewayContext
-from gateway.messaging.exchange import Exchange, Route
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.query_sm import QueryEvent
+from gateway.messaging.queue.query_sm import QueryEvent
+from gateway.messaging.routing import Route
+from gateway.messaging.smsc_client import SmscClient
 from gateway.messaging.text_events import TextEvent
 from gateway.settings.sections import Diameter, DiameterPeer, LinkTls, ProvisioningHost, SmppLink, Tls
 from gateway.sims.host_runtime import HostRuntime, callback_secret
@@ -113,11 +114,11 @@ def make_peer_restarts(context: GatewayContext, settings: Diameter, listening: L
     )
 
 
-def make_exchange(
+def make_smsc_client(
     context: GatewayContext, messaging_policy: MessagingPolicy, links: list[SmppLink], listening: Listening
-) -> Exchange:
-    """Make the exchange of texts with all links; there may be none."""
-    return Exchange(
+) -> SmscClient:
+    """Make the client of the SMSCs with all links; there may be none."""
+    return SmscClient(
         messaging_policy,
         context.lane,
         [route(link) for link in links],
@@ -132,7 +133,7 @@ def make_exchange(
 
 
 def make_order_executor(
-    context: GatewayContext, exchange: Exchange, session_requests: SessionRequests | None, listening: Listening
+    context: GatewayContext, smsc_client: SmscClient, session_requests: SessionRequests | None, listening: Listening
 ) -> OrderExecutor:
     """Make what carries out orders, with all hosts; there may be none."""
     settings = context.settings.provisioning
@@ -144,7 +145,7 @@ def make_order_executor(
         notice=float(settings.swap_notice),
         reauthorise=session_requests.reauthorise if session_requests is not None else _nobody,
         abort=session_requests.end if session_requests is not None else _nobody,
-        enqueue=exchange.enqueue,
+        enqueue=smsc_client.enqueue,
         alarm=listening.alarm,
         background=listening.background,
     )
@@ -244,7 +245,7 @@ def peer_config(peer: DiameterPeer) -> PeerConfig:
 
 
 def route(link: SmppLink) -> Route:
-    """Turn a link's settings into what the exchange needs; OSError (ssl.SSLError) where its certificates do not load."""
+    """Turn a link's settings into its route; OSError (ssl.SSLError) where its certificates do not load."""
     config = LinkConfig(
         name=link.name,
         host=link.host,

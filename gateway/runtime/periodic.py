@@ -11,9 +11,9 @@ from gateway.background import Background
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.context import GatewayContext
-from gateway.messaging.exchange import Exchange
 from gateway.messaging.queries import count_open
-from gateway.messaging.sms_expiry import SweepMessaging
+from gateway.messaging.retention import SweepMessaging
+from gateway.messaging.smsc_client import SmscClient
 from gateway.sims.order_executor import OrderExecutor
 from gateway.store.async_submit import submit
 from gateway.store.batch import Batch
@@ -53,13 +53,13 @@ class PeriodicWork:
     def __init__(
         self,
         context: GatewayContext,
-        exchange: Exchange,
+        smsc_client: SmscClient,
         executor: OrderExecutor,
         alarm: Callable[[str, Mapping[str, object]], None],
         background: Background,
     ) -> None:
         """Take what is worked on; nothing runs before `start`."""
-        self._context, self._exchange, self._alarm = context, exchange, alarm
+        self._context, self._smsc_client, self._alarm = context, smsc_client, alarm
         self._executor, self._background = executor, background
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
@@ -78,9 +78,9 @@ class PeriodicWork:
             ("inspect_store", INSPECT_SECONDS, self._inspect_store),
             ("supervise", SUPERVISION_SECONDS, self._supervise),
             ("publish_months", PUBLISH_SECONDS, self._publish_months),
-            ("expire", EXPIRE_SECONDS, self._exchange.expire),
-            ("recover", EXPIRE_SECONDS, self._exchange.recover),
-            ("inquire", INQUIRE_SECONDS, self._exchange.inquire),
+            ("expire", EXPIRE_SECONDS, self._smsc_client.expire),
+            ("recover", EXPIRE_SECONDS, self._smsc_client.recover),
+            ("inquire", INQUIRE_SECONDS, self._smsc_client.inquire),
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("retire_due", SWEEP_SECONDS, self._executor.retire_due),
@@ -162,6 +162,6 @@ class PeriodicWork:
         while await submit(self._context.lane, Sweep(settings.retention, published_only=broker)):
             continue
         while await submit(
-            self._context.lane, SweepMessaging(self._exchange.policy, settings.retention.texts * 1_000_000)
+            self._context.lane, SweepMessaging(self._smsc_client.policy, settings.retention.texts * 1_000_000)
         ):
             continue

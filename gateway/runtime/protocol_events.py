@@ -4,8 +4,9 @@ from enum import Enum, IntEnum
 
 import msgspec
 
-from gateway.messaging import query_sm, text_events
-from gateway.messaging.query_sm import QueryEvent
+from gateway.messaging import text_events
+from gateway.messaging.queue import query_sm
+from gateway.messaging.queue.query_sm import QueryEvent
 from gateway.messaging.text_events import TextEvent
 from protocols.diameter import node_events as diameter
 from protocols.diameter.node_events import NodeEvent

@@ -16,7 +16,8 @@ from gateway.charging.gy.peer_restarts import PeerRestarts
 from gateway.charging.gy.reauth_abort import SessionRequests
 from gateway.charging.gy.server import CreditControlServer
 from gateway.context import GatewayContext, OpenAccounts, messaging_policy
-from gateway.messaging.exchange import Exchange, Route
+from gateway.messaging.routing import Route
+from gateway.messaging.smsc_client import SmscClient
 from gateway.runtime import factories
 from gateway.settings import ConfigInvalid, Settings, Severity, load
 from gateway.settings.diff import Changes, Sorted, compare
@@ -36,7 +37,7 @@ class Running(msgspec.Struct, frozen=True):
     """What runs by the configuration; the last four are there where Diameter is configured."""
 
     context: GatewayContext
-    exchange: Exchange
+    smsc_client: SmscClient
     executor: OrderExecutor
     charging: CreditControlServer | None = None
     node: Node | None = None
@@ -153,11 +154,11 @@ class Reload:
         )
 
     def _apply(self, ready: _Ready) -> None:
-        """Exchange what decides: from here on everything goes by the new settings. Nothing in here waits, or can fail."""
+        """SmscClient what decides: from here on everything goes by the new settings. Nothing in here waits, or can fail."""
         running, new = self._running, ready.settings
         context, self._marks = running.context, ready.marks
         context.apply_settings(new, ready.accounts)
-        running.exchange.apply_settings(messaging_policy(context, factories.alphabet_of(new.smpp.links)))
+        running.smsc_client.apply_settings(messaging_policy(context, factories.alphabet_of(new.smpp.links)))
         kept = {host.name: running.executor.host_runtimes.get(host.name) for host in new.provisioning.hosts}
         running.executor.apply_settings(
             {name: host_runtime for name, host_runtime in (kept | ready.hosts).items() if host_runtime is not None},
@@ -179,12 +180,12 @@ class Reload:
 
     async def _reconnect(self, ready: _Ready) -> None:
         """Leave what went, make anew what changed, dial what came: all at once, each link and peer by itself."""
-        exchange, node = self._running.exchange, self._running.node
+        smsc_client, node = self._running.smsc_client, self._running.node
         links, peers = ready.changes.links, ready.changes.peers
-        leaving = [exchange.remove_link(name, LEAVE_SECONDS) for name in links.removed]
+        leaving = [smsc_client.remove_link(name, LEAVE_SECONDS) for name in links.removed]
         leaving += [self._relink(name, ready.routes[name]) for name in links.changed]
         for name in links.added:
-            exchange.add_link(ready.routes[name])
+            smsc_client.add_link(ready.routes[name])
         if node is not None:
             leaving += [node.remove_peer(name, LEAVE_SECONDS) for name in peers.removed]
             for name in peers.changed:
@@ -195,8 +196,8 @@ class Reload:
 
     async def _relink(self, name: str, route: Route) -> None:
         """Bind anew only after the old bind has ended: few SMSCs take two of one system_id."""
-        await self._running.exchange.remove_link(name, LEAVE_SECONDS)
-        self._running.exchange.add_link(route)
+        await self._running.smsc_client.remove_link(name, LEAVE_SECONDS)
+        self._running.smsc_client.add_link(route)
 
 
 def _marks(settings: Settings) -> dict[str, bytes]:

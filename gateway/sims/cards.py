@@ -1,6 +1,6 @@
 """The cards of the inventory, by ICCID, and every move of their lives with its history."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -79,8 +79,6 @@ _SAVE = Update(sims, _COLUMNS, ["iccid"])
 class SimRows(RowSet[str, Sim]):
     """The cards that a batch touches, by ICCID."""
 
-    rank: ClassVar[int] = 14
-
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read and lock these cards."""
         for row in _LOAD.run(connection, sorted(keys)):
@@ -116,8 +114,6 @@ _HOLDERS = SelectAmong(select(sims.c.msisdn, sims.c.iccid), sims.c.msisdn, str)
 
 class HolderRows(RowSet[str, str]):
     """Which card has a number or is to have it, by MSISDN."""
-
-    rank: ClassVar[int] = 15
 
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read the holders of these numbers."""

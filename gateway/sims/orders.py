@@ -35,8 +35,6 @@ _encode = msgspec.msgpack.Encoder().encode
 class OrderRows(RowSet[int, StoredOrder]):
     """The orders that a batch touches, by id."""
 
-    rank: ClassVar[int] = 13
-
     def load(self, connection: Connection, keys: set[int]) -> None:
         """Read and lock these orders."""
         for row in _LOAD.run(connection, sorted(keys)):

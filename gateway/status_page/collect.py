@@ -16,7 +16,7 @@ from gateway.charity.publication import published
 from gateway.context import GatewayContext
 from gateway.events.forwarder import Forwarder
 from gateway.ledger.accounts import UNASSIGNED
-from gateway.messaging.exchange import Exchange
+from gateway.messaging.smsc_client import SmscClient
 from gateway.messaging.texts import TextState
 from gateway.metrics.registry import Metrics
 from gateway.privacy.masks import mask
@@ -50,7 +50,7 @@ BUSY: Final = 2048
 class Parts(msgspec.Struct, frozen=True):
     """The parts of the running gateway; `lag` gives the seconds that its event loop is late."""
 
-    exchange: Exchange
+    smsc_client: SmscClient
     executor: OrderExecutor
     node: Node | None
     forwarder: Forwarder | None
@@ -78,7 +78,7 @@ class StatusCollector:
         """Gather everything as it is now."""
         stored = await self._read_store()
         parts, now, monotonic = self._parts, self._context.clock(), time.monotonic()
-        links = [link_line(link.state(), monotonic) for link in parts.exchange.links().values()]
+        links = [link_line(link.state(), monotonic) for link in parts.smsc_client.links().values()]
         peers = [peer_line(peer, monotonic) for peer in (parts.node.peers_state() if parts.node else [])]
         hosts = [HostReach(name, up) for name, up in parts.executor.hosts.items()]
         queues = self._queues()
@@ -105,9 +105,9 @@ class StatusCollector:
     def _totals(self) -> Totals:
         duration = self._metrics.registry.restricted_registry([DURATION]).collect()
         latency = {float(sample.labels["le"]): int(sample.value) for metric in duration for sample in metric.samples}
-        exchange = self._parts.exchange
+        smsc_client = self._parts.smsc_client
         ended = sum(self._parts.executor.finished.values())
-        return Totals(time.monotonic(), tuple(sorted(latency.items())), exchange.sent, exchange.arrived, ended)
+        return Totals(time.monotonic(), tuple(sorted(latency.items())), smsc_client.sent, smsc_client.arrived, ended)
 
     async def _read_store(self) -> Stored:
         """Read the store, unless it was read just now; one reader at a time, and nobody waits long for it."""
@@ -138,7 +138,7 @@ class StatusCollector:
             Tone.GOOD: "Units to be committed.",
         }
         parts = Queue(
-            "Texts in memory", f"{self._parts.exchange.depth:,}", "Parts that wait for a free place in a window."
+            "Texts in memory", f"{self._parts.smsc_client.depth:,}", "Parts that wait for a free place in a window."
         )
         return [Queue("Write lane", f"{lane.depth:,}", notes[tone], tone), parts, outbox(forwarder)]
 

@@ -1,6 +1,6 @@
 """One batch of the write lane: what its units share while they are loaded, decided and saved.
 
-A *unit* is one change of state asked for by somebody: a charging request, a top-up, a broker's acknowledgement. A *shelf*
+A *unit* is one change of state asked for by somebody: a charging request, a top-up, a broker's acknowledgement. A *row set*
 holds the rows of one kind that the batch touches: it is filled with one set-based query, changed in memory by the units in
 their order of arrival, and written back with an executemany. So a unit costs the disk a share of a few statements.
 """
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 from sqlalchemy import Connection, Table
 
 from gateway.store.nodes import Node
+from gateway.store.row_order import row_order
 from gateway.store.statements import Insert
 from gateway.store.tables import metadata
 
@@ -26,7 +27,7 @@ class Unit(Protocol[Answer_co]):
     alone: ClassVar[bool]
     """True for a unit that works on sets of rows by itself and must not share a batch."""
     touches: ClassVar[tuple[type, ...]]
-    """The kinds of shelves of which the unit needs rows. A unit that has any is a `Loading` one."""
+    """The kinds of row sets of which the unit needs rows. A unit that has any is a `Loading` one."""
 
     def decide(self, batch: "Batch") -> Answer_co:
         """Change the rows in memory and give the answer; an exception refuses this unit alone."""
@@ -36,14 +37,19 @@ class Loading(Unit[Answer_co], Protocol[Answer_co]):
     """A unit that needs rows before it decides."""
 
     def keys(self, row_set: "RowSet[Any, Any]", batch: "Batch") -> Iterable[object]:
-        """Name the keys that this unit needs of a shelf that it touches; lower shelves are already filled."""
+        """Name the keys that this unit needs of a row set that it touches; those before it are already filled."""
 
 
 class RowSet(Generic[Key, Row]):
     """The rows of one kind in this batch. A subclass says how they are loaded and saved."""
 
     rank: ClassVar[int]
-    """Shelves are loaded in this order, everywhere, so that row locks are always taken in one order."""
+    """The place in store.row_order, found by the name of the class: row sets are loaded and saved in this order."""
+
+    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401  (as object has it)
+        """Find the place of a new kind; TypeError if it has none of its own."""
+        super().__init_subclass__(**options)
+        cls.rank = row_order.place_of(cls)
 
     def __init__(self) -> None:
         """Start empty."""
@@ -54,10 +60,10 @@ class RowSet(Generic[Key, Row]):
         raise NotImplementedError
 
     def after_locks(self, connection: Connection, keys: set[Key]) -> None:
-        """Read again, once every shelf is loaded, what others may have changed before the locks were taken."""
+        """Read again, once every row set is loaded, what others may have changed before the locks were taken."""
 
     def save(self, connection: Connection) -> None:
-        """Write back what changed; shelves that are only read have nothing to do."""
+        """Write back what changed; row sets that are only read have nothing to do."""
 
     def get(self, key: Key) -> Row | None:
         """Give the row of a key that a unit named, None if there is none."""
@@ -65,7 +71,7 @@ class RowSet(Generic[Key, Row]):
 
 
 class Batch:
-    """What one transaction works on. Shelves are made when they are first asked for."""
+    """What one transaction works on. Row sets are made when they are first asked for."""
 
     def __init__(self, connection: Connection, node: Node, now: int) -> None:
         """Take the open transaction, this node, and the time in microseconds."""
@@ -75,7 +81,7 @@ class Batch:
         self._endings: dict[object, Callable[[], None]] = {}
 
     def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
-        """Give this batch's shelf of a kind."""
+        """Give this batch's row set of a kind."""
         found = self._row_sets.get(kind)
         if found is None:
             found = self._row_sets[kind] = kind()
@@ -97,7 +103,7 @@ class Batch:
         self._endings.setdefault(key, action)
 
     def fill(self, units: Sequence[Unit[object]]) -> None:
-        """Load what the units touch, shelf by shelf in the order of their ranks."""
+        """Load what the units touch, one row set after the other in their order."""
         kinds = {kind for touched in {unit.touches for unit in units} for kind in touched}
         loaded: list[tuple[RowSet[Any, Any], set[object]]] = []
         for kind in sorted(kinds, key=_rank):
@@ -127,7 +133,7 @@ class Batch:
 
 
 def _rank(kind: type) -> int:
-    rank: int = kind.rank  # type: ignore[attr-defined]  # every kind of shelf has one
+    rank: int = kind.rank  # type: ignore[attr-defined]  # every kind of row set has one
     return rank
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from typing import ClassVar
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -32,8 +31,6 @@ _LOAD = SelectAmong(
 
 class KeyRows(RowSet[str, dict[str, KeptResult]]):
     """The keys that a batch names, by key and then scope."""
-
-    rank: ClassVar[int] = 12
 
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read whatever these keys were used for."""

@@ -401,8 +401,8 @@ arrivals = Table(
     Column("at", BigInteger, nullable=False),
     Column("remembered", LargeBinary, nullable=False),
 )
-"""What is remembered of a number whose texts came lately (messaging.senders.Sender): its texts, to know a redelivery by, and
-its answers. `node` took the last one, at `at`. Swept by at."""
+"""What is remembered of a number whose texts came lately (messaging.inbound.senders.Sender): its texts, to know a redelivery
+by, and its answers. `node` took the last one, at `at`. Swept by at."""
 
 questions = Table(
     "questions",

@@ -1,7 +1,5 @@
 """Numbers over time: which MSISDN, IMSI or ICCID was whose at which moment."""
 
-from typing import ClassVar
-
 import msgspec
 from sqlalchemy import Connection, select
 
@@ -32,8 +30,6 @@ _END = Update(lines, ["valid_to"], ["kind", "value", "subscriber_id", "valid_fro
 
 class IdentifierRows(RowSet[str, list[IdentifierPeriod]]):
     """The lines of the numbers that a batch names, by number."""
-
-    rank: ClassVar[int] = 10
 
     def __init__(self) -> None:
         """Start empty; nothing has ended."""

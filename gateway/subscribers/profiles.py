@@ -1,7 +1,5 @@
 """What decides a price and a tenth: a subscriber's plans and choices over time."""
 
-from typing import ClassVar
-
 import msgspec
 from sqlalchemy import Connection, select
 
@@ -39,8 +37,6 @@ _CHOICES = SelectAmong(
 
 class ProfileRows(RowSet[int, Profile]):
     """The profiles of the subscribers that a batch touches, by subscriber id; read after their wallets are locked."""
-
-    rank: ClassVar[int] = 30
 
     def load(self, connection: Connection, keys: set[int]) -> None:
         """Read plans and choices of these subscribers."""

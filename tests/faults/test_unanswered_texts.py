@@ -9,7 +9,7 @@ import pytest
 from support.sms_gateway import PATIENCE, SmsGateway, desk_and_centre, text
 from support.unruly_smsc import UnrulySmsc, Watch
 
-from gateway.messaging.exchange import MOST_PAUSED
+from gateway.messaging.routing import MOST_PAUSED
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.messages import SubmitSmResp
 

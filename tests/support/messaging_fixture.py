@@ -1,4 +1,4 @@
-"""Texts on a write lane of their own: the units as the exchange posts them, without a link and without a network."""
+"""Texts on a write lane of their own: the units as the SMSC client posts them, without a link and without a network."""
 
 import itertools
 import json
@@ -10,12 +10,15 @@ from sqlalchemy import select, update
 from gateway.charity.policies import recompute
 from gateway.ledger.accounts import ensure, gifts_account
 from gateway.ledger.check import check
-from gateway.messaging.mo_delivery import TakeArrival
-from gateway.messaging.mt_status import Dispatch, NoteAnswers, NoteReceipts, Receipt, SubmitOutcome, TakeForSending
+from gateway.messaging.inbound.deliver_sm import arrival
+from gateway.messaging.inbound.delivery_receipts import NoteReceipts
+from gateway.messaging.inbound.mo_delivery import TakeArrival
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.queries import show
-from gateway.messaging.smpp_mapping import arrival, count_parts
-from gateway.messaging.sms_expiry import ExpireTexts
+from gateway.messaging.queue.mt_status import Dispatch, NoteAnswers, SubmitOutcome, TakeForSending
+from gateway.messaging.queue.sms_expiry import ExpireTexts
+from gateway.messaging.receipts import Receipt
+from gateway.messaging.smpp_mapping import count_parts
 from gateway.messaging.submit import AcceptTexts, Draft
 from gateway.messaging.texts import Step, from_row
 from gateway.settings import load

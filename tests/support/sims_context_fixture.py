@@ -14,7 +14,7 @@ from gateway.api.sms_actions import SmsActions
 from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
 from gateway.context import GatewayContext, messaging_policy
 from gateway.metrics.registry import Metrics
-from gateway.runtime.factories import Listening, alphabet_of, make_exchange, make_order_executor
+from gateway.runtime.factories import Listening, alphabet_of, make_order_executor, make_smsc_client
 from gateway.settings import load
 from support.gateways import ROOT, free_port
 
@@ -112,13 +112,13 @@ async def sims_context(folder, host_url, *, options="", callback=False):
     listening = Listening(
         metrics.observe, metrics.observe_session_request, lambda *told: alarms.append(told), lambda _: None
     )
-    exchange = make_exchange(context, messaging_policy(context, alphabet_of([])), [], listening)
-    executor = make_order_executor(context, exchange, None, listening)
+    smsc_client = make_smsc_client(context, messaging_policy(context, alphabet_of([])), [], listening)
+    executor = make_order_executor(context, smsc_client, None, listening)
     sims = OrderActions(context, executor)
     server = Server(
         context,
         metrics,
-        SmsActions(context, exchange),
+        SmsActions(context, smsc_client),
         actions=sims.actions(),
         routes=SubscriberRoutes(context, sims, executor).routes(),
         open_paths=(LISTENER,),
@@ -127,7 +127,7 @@ async def sims_context(folder, host_url, *, options="", callback=False):
         status=dict,
         alarm=lambda *told: alarms.append(told),
     )
-    await exchange.start()
+    await smsc_client.start()
     executor.start()
     await server.start()
     unix = aiohttp.UnixConnector(str(settings.api.socket))
@@ -139,5 +139,5 @@ async def sims_context(folder, host_url, *, options="", callback=False):
     finally:
         await executor.stop()
         await server.stop()
-        await exchange.stop(1.0)
+        await smsc_client.stop(1.0)
         await asyncio.to_thread(context.close)

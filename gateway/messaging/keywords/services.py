@@ -12,6 +12,8 @@ from gateway.balance import bookings
 from gateway.charity.choices import Choice, Share
 from gateway.charity.policies import WHOLE
 from gateway.ledger.wallets import Wallet, WalletRows
+from gateway.messaging.inbound.senders import Sender
+from gateway.messaging.inbound.unanswered import Silence
 from gateway.messaging.keywords.amounts import Money
 from gateway.messaging.keywords.answers import bounds, cause_list, render
 from gateway.messaging.keywords.catalogue import KeywordAnswer, KeywordBook
@@ -30,12 +32,10 @@ from gateway.messaging.keywords.parser import (
     Yes,
     read,
 )
-from gateway.messaging.mt_status import OptOutRows
+from gateway.messaging.opt_outs import OptOutRows
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.senders import Sender
 from gateway.messaging.submit import Draft, make
 from gateway.messaging.texts import Text, TextRows
-from gateway.messaging.unanswered import Silence
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.subscribers.create import ACTIVE

@@ -4,7 +4,7 @@ import pytest
 from support.charging_fixture import PENNY
 from support.messaging_fixture import CODE, FRIEND, OWN, text_place
 
-from gateway.messaging.senders import HOUR
+from gateway.messaging.inbound.senders import HOUR
 
 POUND = 100 * PENNY
 STRANGER = "447700900099"

@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import FRIEND, text_place
 
-from gateway.messaging.mt_status import INACTIVE
+from gateway.messaging.queue.mt_status import INACTIVE
 from gateway.messaging.submit import Refusal
 from gateway.store import tables
 from gateway.subscribers.create import ACTIVE, CLOSING, SUSPENDED, TERMINATED

@@ -406,10 +406,10 @@ def context(tmp_path):
 
 
 def gatherer_of(context, **changes):
-    exchange = SimpleNamespace(links=dict, depth=0, sent=0, arrived=0)
+    smsc_client = SimpleNamespace(links=dict, depth=0, sent=0, arrived=0)
     executor = SimpleNamespace(hosts={"lab": True}, running=0, finished={})
     metrics, recent_alarms = changes.pop("metrics", Metrics()), changes.pop("troubles", RecentAlarms())
-    parts = Parts(exchange, executor, None, None, lambda: 0.0)
+    parts = Parts(smsc_client, executor, None, None, lambda: 0.0)
     return StatusCollector(context, metrics, recent_alarms, parts, 0.0)
 
 

@@ -7,15 +7,15 @@ import msgspec
 from sqlalchemy import delete, select
 
 from gateway.ledger.wallets import WalletRows
-from gateway.messaging import redelivery
+from gateway.messaging.inbound import redelivery
+from gateway.messaging.inbound.redelivery import Coming, Drop
+from gateway.messaging.inbound.senders import Sender, SenderRows
+from gateway.messaging.inbound.unanswered import Silence, is_ours
 from gateway.messaging.keywords.parser import Start, Stop, read
 from gateway.messaging.keywords.services import Services
-from gateway.messaging.mt_status import OptOutRows
+from gateway.messaging.opt_outs import OptOutRows
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.redelivery import Coming, Drop
-from gateway.messaging.senders import Sender, SenderRows
 from gateway.messaging.texts import Text
-from gateway.messaging.unanswered import Silence, is_ours
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows

@@ -3,12 +3,10 @@
 From the former a redelivery is known, from the latter how many automatic answers it got: both have to hold over a restart.
 """
 
-from typing import ClassVar
-
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.messaging.redelivery import Delivery
+from gateway.messaging.inbound.redelivery import Delivery
 from gateway.store.batch import RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import arrivals
@@ -49,8 +47,6 @@ _encode = msgspec.msgpack.Encoder().encode
 
 class SenderRows(RowSet[str, Sender]):
     """What is remembered of the numbers whose texts a batch takes, by number."""
-
-    rank: ClassVar[int] = 18
 
     def __init__(self) -> None:
         """Start empty; nothing is changed."""

@@ -10,8 +10,8 @@ from support.messaging_fixture import text_place
 from support.querying_smsc import AFTER, QueryingSmsc, inquiring
 
 from gateway.messaging import smpp_mapping
-from gateway.messaging.mt_status import NoteAnswers, SubmitOutcome
-from gateway.messaging.query_sm import (
+from gateway.messaging.queue.mt_status import NoteAnswers, SubmitOutcome
+from gateway.messaging.queue.query_sm import (
     BATCH,
     NoteFinding,
     QueriesUnsupported,
@@ -43,7 +43,7 @@ def url(tmp_path):
 
 @asynccontextmanager
 async def asking(url, **options):
-    """A centre that is asked, and an exchange that asks it."""
+    """A centre that is asked, and a client that asks it."""
     async with QueryingSmsc() as smsc, inquiring(url, smsc, **options) as inquirer:
         yield inquirer, smsc
 
@@ -105,7 +105,7 @@ async def test_a_link_with_query_after_0_asks_nothing(url):
 
 async def test_final_texts_and_those_that_want_no_receipt_are_not_asked_for(url):
     async with asking(url) as (inquirer, smsc):
-        (plain,) = (await inquirer.exchange.accept("shop", [inquirer.place.draft("no", registered_delivery=0)])).ids
+        (plain,) = (await inquirer.smsc_client.accept("shop", [inquirer.place.draft("no", registered_delivery=0)])).ids
         await inquirer.becomes(plain, "delivered")
         told = await sent(inquirer, "told")
         smsc.deliver(smsc.receipt(smsc.submits[1], "00000002"))
@@ -186,7 +186,7 @@ async def test_a_final_state_settles_the_text_its_money_and_its_event_once(url, 
         assert place.booked("charge") == ([(PRICE, None)] if becomes == "delivered" else [])
         assert place.read(select(tables.early_receipts)) == []  # a receipt that comes after all is known as a double
         assert len(smsc.queries) == 1
-        assert inquirer.exchange.queries == {("smsc-1", state.name.lower()): 1}
+        assert inquirer.smsc_client.queries == {("smsc-1", state.name.lower()): 1}
 
 
 @pytest.mark.parametrize("state", [MessageState.ENROUTE, MessageState.ACCEPTED, MessageState.UNKNOWN, 0, 99])
@@ -223,7 +223,7 @@ async def test_a_text_that_the_smsc_will_not_tell_of_is_not_asked_for_again_and_
         await inquirer.look(100 * AFTER)
         assert (len(smsc.queries), asked(inquirer, text_id)) == (1, [NEVER_AGAIN])
         assert inquirer.events[1:] == [QueryRefused("smsc-1", text_id, status)]
-        assert inquirer.exchange.queries == {("smsc-1", "refused"): 1}
+        assert inquirer.smsc_client.queries == {("smsc-1", "refused"): 1}
         smsc.deliver(smsc.receipt(smsc.submits[0], "00000001"))
         await inquirer.becomes(text_id, "delivered")
 
@@ -246,7 +246,7 @@ async def test_an_smsc_without_query_sm_is_asked_nothing_until_its_link_binds_ag
         smsc.on_query = smsc.tells(MessageState.DELIVERED)
         smsc.server.clients[0].unbind(1)
         await smsc.bound(2)
-        await inquirer.until(lambda: inquirer.exchange.links()["smsc-1"].bound)
+        await inquirer.until(lambda: inquirer.smsc_client.links()["smsc-1"].bound)
         await inquirer.look()
         assert {inquirer.place.state(text_id) for text_id in ids} == {"delivered"}
 
@@ -257,7 +257,7 @@ async def test_an_answer_about_another_message_settles_nothing(url):
         smsc.on_query = smsc.tells(MessageState.DELIVERED, message_id="77")
         await inquirer.look(AFTER + 1)
         assert (inquirer.place.state(text_id), asked(inquirer, text_id)) == ("submitted", [1])
-        assert inquirer.exchange.queries == {("smsc-1", "mismatched"): 1}
+        assert inquirer.smsc_client.queries == {("smsc-1", "mismatched"): 1}
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ async def test_a_question_without_an_answer_frees_its_slot_counts_and_a_late_ans
         text_id = await sent(inquirer)
         await inquirer.look(AFTER + 1)
         assert asked(inquirer, text_id) == [1]
-        assert inquirer.exchange.queries == {("smsc-1", "unanswered"): 1}
+        assert inquirer.smsc_client.queries == {("smsc-1", "unanswered"): 1}
         smsc.tells(MessageState.DELIVERED)(kept[0])
         await inquirer.becomes(text_id, "delivered")
 
@@ -316,7 +316,7 @@ async def test_a_link_that_drops_between_question_and_answer_asks_again_when_it_
         assert asked(inquirer, text_id) == [0]
         smsc.on_query = smsc.tells(MessageState.DELIVERED)
         await smsc.bound(2)
-        await inquirer.until(lambda: inquirer.exchange.links()["smsc-1"].bound)
+        await inquirer.until(lambda: inquirer.smsc_client.links()["smsc-1"].bound)
         await inquirer.look()
         assert inquirer.place.state(text_id) == "delivered"
 
@@ -362,7 +362,7 @@ async def test_a_text_goes_out_before_the_questions_that_wait(url):
         smsc.on_submit = lambda *request: (order.append("text"), take(*request))
         looking = asyncio.create_task(inquirer.look(AFTER + 1))
         await smsc.wait(lambda: kept)
-        await inquirer.exchange.accept("shop", [inquirer.place.draft("new")])
+        await inquirer.smsc_client.accept("shop", [inquirer.place.draft("new")])
         smsc.tells(MessageState.DELIVERED)(kept[0])
         await looking
         assert order == ["00000001", "text", "00000002", "00000003"]
@@ -374,7 +374,7 @@ async def test_another_start_asks_for_what_the_last_process_left_open(url):
             smsc.on_query = lambda _: None
             text_id = await sent(first)
             first.ahead = AFTER + 1
-            await first.exchange.inquire()
+            await first.smsc_client.inquire()
             await smsc.wait(lambda: smsc.queries)
         smsc.on_query = smsc.tells(MessageState.DELIVERED)
         async with inquiring(url, smsc) as second:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.messaging.waiting_parts import LONGEST_PAUSE, Waiting, pause_after
+from gateway.messaging.queue.waiting_parts import LONGEST_PAUSE, Waiting, pause_after
 
 
 def test_pauses_grow_up_to_a_longest_one():

@@ -5,8 +5,8 @@ from sqlalchemy import select, update
 from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import LINK, text_place
 
-from gateway.messaging.redelivery import KEPT, WINDOW, Drop, Drops
-from gateway.messaging.senders import last_arrival
+from gateway.messaging.inbound.redelivery import KEPT, WINDOW, Drop, Drops
+from gateway.messaging.inbound.senders import last_arrival
 from gateway.store import tables
 
 POUND = 100 * PENNY

@@ -8,14 +8,13 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
+from gateway.messaging.smpp_mapping import SHORT_CODE_DIGITS
 from protocols.smpp.messages import DataSm, DeliverSm
 from protocols.smpp.receipts import MessageType, message_type, reads_as_receipt
 
 ALPHANUMERIC: Final = 5
 ABBREVIATED: Final = 6
 """Types of number (SMPP 3.4 §5.2.5)."""
-SHORT_CODE_DIGITS: Final = 8
-"""Digits of the longest short code."""
 NATIONAL_DIGITS: Final = 9
 """Digits of a number of ours, without its country, that are enough to know it by."""
 

@@ -1,13 +1,11 @@
 """Texts whose time is over: what never went out expires, and so does what was accepted and never told of again."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
-from gateway.messaging.mt_status import OnTexts
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.senders import HOUR
+from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import Step, TextRows
 from gateway.store import tables
 from gateway.store.batch import Batch
@@ -50,29 +48,3 @@ class ExpireTexts(OnTexts):
             self.finish(batch, text)
             ended += text.body is None
         return ended
-
-
-class SweepMessaging:
-    """Delete what texts left behind: early receipts and parts that never became whole, arrivals, old questions, old texts."""
-
-    alone: ClassVar[bool] = True
-    touches: ClassVar[tuple[type, ...]] = ()
-
-    def __init__(self, policy: MessagingPolicy, retention: int) -> None:
-        """Take how long final texts are kept, in microseconds."""
-        self._policy, self._retention = policy, retention
-
-    def decide(self, batch: Batch) -> int:
-        """Give how many rows were deleted."""
-        kept = batch.now - self._retention
-        rows = tables.texts
-        old = select(rows.c.id).where(rows.c.final == 1, rows.c.updated_at < kept).order_by(rows.c.id).limit(LIMIT)
-        steps = (
-            delete(tables.early_receipts).where(tables.early_receipts.c.created_at < batch.now - 24 * RECEIPT_GRACE),
-            delete(tables.segments).where(tables.segments.c.created_at < batch.now - self._policy.reassembly),
-            delete(tables.arrivals).where(tables.arrivals.c.at < batch.now - HOUR),
-            delete(tables.questions).where(tables.questions.c.expires_at < batch.now),
-            delete(tables.awaited_receipts).where(tables.awaited_receipts.c.created_at < kept),
-            delete(tables.texts).where(tables.texts.c.id.in_(old)),
-        )
-        return sum(batch.connection.execute(step).rowcount for step in steps)

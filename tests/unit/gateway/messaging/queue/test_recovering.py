@@ -35,18 +35,18 @@ async def test_a_text_whose_commit_was_lost_is_sent_once_and_not_before_the_stor
     url, lose_commits, monkeypatch
 ):
     async with QueryingSmsc() as smsc, inquiring(url, smsc) as inquirer:
-        place, exchange = inquirer.place, inquirer.exchange
+        place, smsc_client = inquirer.place, inquirer.smsc_client
         await inquirer.send(place.draft("before"))
         lose_commits(place)
         with pytest.raises(OutcomeUnknown):
-            await exchange.accept("shop", [place.draft("lost", reference="one")])
+            await smsc_client.accept("shop", [place.draft("lost", reference="one")])
         monkeypatch.undo()
         await inquirer.send(place.draft("after"))
         assert smsc.words() == ["before", "after"]
-        await exchange.recover()
+        await smsc_client.recover()
         await smsc.has(3)
-        await exchange.recover()
-        await exchange.accept("shop", [place.draft("last")])
+        await smsc_client.recover()
+        await smsc_client.accept("shop", [place.draft("last")])
         await smsc.has(4)
         assert smsc.words() == ["before", "after", "lost", "last"]
 
@@ -55,24 +55,24 @@ async def test_the_store_is_read_again_only_after_an_unknown_outcome_and_until_i
     url, lose_commits, monkeypatch
 ):
     async with QueryingSmsc() as smsc, inquiring(url, smsc) as inquirer:
-        exchange, reads = inquirer.exchange, []
+        smsc_client, reads, stored = inquirer.smsc_client, [], inquirer.read
 
         def read(look):
             reads.append(look)
             if len(reads) == 1:
                 raise StoreUnavailable("unable to open database file")
-            return inquirer.read(look)
+            return stored(look)
 
-        exchange._read = read
-        await exchange.recover()
+        inquirer.read = read
+        await smsc_client.recover()
         assert reads == []
         lose_commits(inquirer.place)
         with pytest.raises(OutcomeUnknown):
-            await exchange.accept("shop", [inquirer.place.draft("lost")])
+            await smsc_client.accept("shop", [inquirer.place.draft("lost")])
         monkeypatch.undo()
         with pytest.raises(StoreUnavailable):
-            await exchange.recover()
-        await exchange.recover()
+            await smsc_client.recover()
+        await smsc_client.recover()
         await smsc.has(1)
         await asyncio.sleep(0)
         assert smsc.words() == ["lost"]
@@ -81,10 +81,10 @@ async def test_the_store_is_read_again_only_after_an_unknown_outcome_and_until_i
 async def test_texts_are_queued_in_the_order_of_their_commits_whoever_waits_for_them(url):
     """A task that waits for its unit goes on after the batch's callbacks: its texts would come after newer ones."""
     async with QueryingSmsc() as smsc, inquiring(url, smsc) as inquirer:
-        place, exchange = inquirer.place, inquirer.exchange
+        place, smsc_client = inquirer.place, inquirer.smsc_client
         unit = AcceptTexts("gateway", [place.draft("of an order")], place.messaging_policy)
-        by_order = asyncio.create_task(submit(place.lane, unit, then=lambda taken: exchange.enqueue(taken.new)))
-        by_client = asyncio.create_task(exchange.accept("shop", [place.draft("of a client")]))
+        by_order = asyncio.create_task(submit(place.lane, unit, then=lambda taken: smsc_client.enqueue(taken.new)))
+        by_client = asyncio.create_task(smsc_client.accept("shop", [place.draft("of a client")]))
         await asyncio.gather(by_order, by_client)
         await smsc.has(2)
         assert sorted(smsc.words()) == ["of a client", "of an order"]

@@ -14,11 +14,12 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.messaging import smpp_mapping
-from gateway.messaging.mt_status import OnTexts
+from gateway.messaging.lane_client import Post
 from gateway.messaging.policy import MessagingPolicy
+from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import NEVER_AGAIN, Step, Text, TextRows, TextState, from_row
 from gateway.store import tables
-from gateway.store.batch import Batch, Unit
+from gateway.store.batch import Batch
 from protocols.errors import LocalProtocolError
 from protocols.smpp.client import Link, Result
 from protocols.smpp.errors import CommandStatus
@@ -179,17 +180,17 @@ class QueryScheduler:
 
     def __init__(
         self,
-        policy: MessagingPolicy,
+        policy: Callable[[], MessagingPolicy],
         query_links: Mapping[str, QueryLink],
         *,
         read: Callable[[Callable[[Connection], Any]], Any],
-        post: Callable[[Unit[Any], Callable[[Any], None], Callable[[], None]], None],
+        post: Post,
         node: int,
         clock: Callable[[], int],
         on_ready: Callable[[], None],
         on_event: Callable[[QueryEvent], None],
     ) -> None:
-        """Take the links that ask, a function that reads, and one that hands a unit to the lane.
+        """Take the policy of the moment, the links that ask, a function that reads, and one that hands a unit to the lane.
 
         `on_ready` is told when there may be something to ask, or room to ask it: it calls `pump` once no text waits.
         """
@@ -203,9 +204,10 @@ class QueryScheduler:
         self.results: Counter[tuple[str, str]] = Counter()
         """Questions by link and what came of them: the message's state, or a word of ours for why there is none."""
 
-    def apply_settings(self, policy: MessagingPolicy) -> None:
-        """Note by another office from now on."""
-        self._policy = policy
+    @property
+    def pending(self) -> int:
+        """How many parts wait to be asked for, are asked for, or have the answer written down."""
+        return len(self._waiting) + len(self._out)
 
     def add(self, name: str, query_link: QueryLink) -> None:
         """Ask by one more link."""
@@ -327,4 +329,4 @@ class QueryScheduler:
             self._out.pop(question.key, None)
             self._on_ready()
 
-        self._post(NoteFinding(self._policy, finding), done, done)
+        self._post(NoteFinding(self._policy(), finding), done, done)

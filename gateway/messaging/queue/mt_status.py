@@ -1,0 +1,155 @@
+"""Texts on their way to the SMSC: taken for sending before they go out, then what the SMSC said of each part."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.ledger.wallets import WalletRows
+from gateway.messaging.opt_outs import OptOutRows
+from gateway.messaging.policy import MessagingPolicy
+from gateway.messaging.receipts import AwaitedRows, EarlyRows
+from gateway.messaging.text_units import OnTexts
+from gateway.messaging.texts import Step, Text, TextRows
+from gateway.store import tables
+from gateway.store.batch import Batch, RowSet
+from gateway.subscribers.create import ACTIVE
+
+INACTIVE = "the sender's line is not active"
+
+
+class Dispatch(msgspec.Struct, frozen=True):
+    """A part of a text and the link that is to carry it."""
+
+    text_id: int
+    part: int
+    link: str
+
+
+class SubmitOutcome(msgspec.Struct, frozen=True):
+    """What became of a part at the SMSC: `step` is accepted, waiting (try again), failed or doubtful.
+
+    `message_id` is the SMSC's in the form in which it is kept (protocols.smpp.receipts.stored_id), `stated` as the SMSC
+    wrote it, where that is another: query_sm has to name it so.
+    """
+
+    text_id: int
+    part: int
+    link: str
+    step: Step
+    message_id: str = ""
+    error: str = ""
+    stated: str = ""
+
+
+class TakeForSending(OnTexts):
+    """Write down that parts are about to go out; only those named in the answer may."""
+
+    touches: ClassVar[tuple[type, ...]] = (OptOutRows, *OnTexts.touches)
+
+    def __init__(self, policy: MessagingPolicy, dispatches: Sequence[Dispatch]) -> None:
+        """Take the parts and their links."""
+        super().__init__(policy)
+        self._legs = dispatches
+
+    def text_ids(self, _batch: Batch) -> Iterable[int]:
+        """Name the texts."""
+        return {dispatch.text_id for dispatch in self._legs}
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the receivers too: who opted out since gets nothing."""
+        if isinstance(row_set, OptOutRows):
+            texts = (batch.row_set(TextRows).get(dispatch.text_id) for dispatch in self._legs)
+            return {text.destination for text in texts if text is not None}
+        return super().keys(row_set, batch)
+
+    def decide(self, batch: Batch) -> list[Dispatch]:
+        """Give the parts that may go out now."""
+        taken = []
+        for dispatch in self._legs:
+            text = batch.row_set(TextRows).get(dispatch.text_id)
+            if text is None:
+                continue
+            part = text.parts[dispatch.part]
+            if text.valid_until <= batch.now:
+                part.go(Step.EXPIRED, "validity period over")
+            elif not text.always and batch.row_set(OptOutRows).out(text.destination, text.source):
+                part.go(Step.CANCELLED, "the receiver opted out")
+            elif _is_barred(batch, text):
+                part.go(Step.CANCELLED, INACTIVE)
+            elif part.go(Step.SENT):
+                text.link = dispatch.link
+                part.attempts += 1
+                taken.append(dispatch)
+            self.finish(batch, text)
+        return taken
+
+
+def _is_barred(batch: Batch, text: Text) -> bool:
+    """Whether the line that pays for a text was suspended, or ended, since it was accepted."""
+    wallet = batch.row_set(WalletRows).get(text.payer) if text.payer is not None else None
+    return wallet is not None and wallet.status != ACTIVE
+
+
+class NoteAnswers(OnTexts):
+    """What the SMSC answered to parts that went out, or that it never did."""
+
+    touches: ClassVar[tuple[type, ...]] = (EarlyRows, *OnTexts.touches)
+
+    def __init__(self, policy: MessagingPolicy, answers: Sequence[SubmitOutcome]) -> None:
+        """Take the answers in the order in which they came."""
+        super().__init__(policy)
+        self._answers = answers
+
+    def text_ids(self, _batch: Batch) -> Iterable[int]:
+        """Name the texts."""
+        return {answer.text_id for answer in self._answers}
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the new message ids too: their receipts may be there already."""
+        if isinstance(row_set, EarlyRows):
+            return {answer.message_id for answer in self._answers if answer.message_id}
+        return super().keys(row_set, batch)
+
+    def decide(self, batch: Batch) -> None:
+        """Move the parts; wait for receipts where they were asked for."""
+        for answer in self._answers:
+            text = batch.row_set(TextRows).get(answer.text_id)
+            if text is None:
+                continue
+            part = text.parts[answer.part]
+            was = part.step
+            if part.go(answer.step, answer.error):
+                if was is Step.SENT and answer.step is Step.WAITING:
+                    part.attempts = max(0, part.attempts - 1)  # the SMSC answered, or it never went out
+                part.maybe_double = part.maybe_double or answer.step is Step.DOUBTFUL
+                if answer.step is Step.ACCEPTED:
+                    part.message_id, part.stated = answer.message_id, answer.stated
+                    self._await(batch, text, answer)
+            self.finish(batch, text)
+
+    def _await(self, batch: Batch, text: Text, answer: SubmitOutcome) -> None:
+        part = text.parts[answer.part]
+        if not text.registered_delivery:
+            part.go(Step.DELIVERED)
+            return
+        if not answer.message_id:
+            return  # no receipt could name it
+        early = batch.row_set(EarlyRows).find(answer.link, answer.message_id, text.destination)
+        if early is not None:
+            part.go(Step(early.step), early.error)
+            batch.row_set(EarlyRows).forget(batch, early)
+            return
+        batch.row_set(AwaitedRows).keep(batch, answer.link, answer.message_id, (text.id, answer.part))
+
+
+def open_texts(connection: Connection, node: int, after: int, limit: int) -> Sequence[tuple[Any, ...]]:
+    """Read texts of a node that are not final, in their order, for a start after a stop of any kind."""
+    texts = tables.texts
+    return connection.execute(
+        select(texts)
+        .where(texts.c.final == 0, texts.c.node == node, texts.c.id > after)
+        .order_by(texts.c.id)
+        .limit(limit)
+    ).all()

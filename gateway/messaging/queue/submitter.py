@@ -1,0 +1,163 @@
+"""Submitting parts: taken from the queue while links have room, written down, sent, and settled by the SMSC's answer."""
+
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain
+from typing import cast
+
+from gateway.messaging import smpp_mapping
+from gateway.messaging.lane_client import Post
+from gateway.messaging.links import LinkSet
+from gateway.messaging.policy import MessagingPolicy
+from gateway.messaging.queue.message_queue import MessageQueue
+from gateway.messaging.queue.mt_status import Dispatch, SubmitOutcome, TakeForSending
+from gateway.messaging.queue.outcome_writer import OutcomeWriter
+from gateway.messaging.queue.resending import Resending
+from gateway.messaging.queue.waiting_parts import Waiting
+from gateway.messaging.routing import Rooms, SmscLink
+from gateway.messaging.texts import Step
+from protocols.errors import LocalProtocolError
+from protocols.smpp.client import Result
+from protocols.smpp.errors import CommandStatus
+from protocols.smpp.events import Doubtful, Responded, Throttled
+from protocols.smpp.messages import SubmitSmResp
+from protocols.smpp.receipts import stored_id
+from protocols.smpp.status_policy import Retry, retry_of
+
+
+class Submitter:
+    """Sends what waits in the queue. A part is written down as sent before it goes out."""
+
+    def __init__(
+        self,
+        policy: Callable[[], MessagingPolicy],
+        queue: MessageQueue,
+        links: LinkSet,
+        *,
+        post: Post,
+        outcomes: OutcomeWriter,
+        resending: Resending,
+        on_idle: Callable[[], None],
+    ) -> None:
+        """Take the queue, the links and the parts that it works with; `on_idle` is called when no text wants room."""
+        self._policy, self._queue, self._links, self._post = policy, queue, links, post
+        self._outcomes, self._resending, self._on_idle = outcomes, resending, on_idle
+        self._out: dict[tuple[int, int], tuple[Waiting, SmscLink]] = {}
+        self.sent = 0
+        """Parts that SMSCs took since the start."""
+
+    @property
+    def in_lane(self) -> int:
+        """How many parts are being written down before they go out."""
+        return len(self._out)
+
+    def under_way(self) -> Collection[tuple[int, int]]:
+        """Name the parts that left the queue and may come back to it."""
+        return set(chain(self._out, self._outcomes.again, self._resending.paused))
+
+    def pump(self) -> None:
+        """Take as many parts as the links have room for; once none waits, leave the room to others."""
+        queue = self._queue
+        if queue.stopped:
+            return
+        if queue:
+            self._dispatch()
+        else:
+            queue.refill()
+        if not (queue or queue.more):
+            self._on_idle()
+
+    def _dispatch(self) -> None:
+        """Have parts written down before they go."""
+        dispatches = self._choose()
+        if dispatches:
+            unit = TakeForSending(self._policy(), dispatches)
+            self._post(unit, lambda taken: self._taken(dispatches, taken), lambda: self._not_taken(dispatches))
+
+    def _choose(self) -> list[Dispatch]:
+        queue, out, rooms = self._queue, self._out, Rooms(self._links)
+        dispatches: list[Dispatch] = []
+        while queue:
+            link = rooms.widest()
+            if link is None:
+                break
+            waiting = queue.pop()
+            key = waiting.key
+            if key in out:
+                continue
+            rooms.take(link)
+            dispatches.append(Dispatch(*key, link.name))
+            out[key] = waiting, link
+        return dispatches
+
+    def _taken(self, dispatches: Sequence[Dispatch], taken: Sequence[Dispatch]) -> None:
+        """Send what was written down as going out; the rest has come to its end."""
+        allowed = set(taken)
+        for dispatch in dispatches:
+            waiting, link = self._out.pop((dispatch.text_id, dispatch.part))
+            link.release()
+            if dispatch in allowed:
+                self._submit(waiting, link, dispatch)
+
+    def _submit(self, waiting: Waiting, link: SmscLink, dispatch: Dispatch) -> None:
+        waiting.attempts += 1
+        try:
+            message = smpp_mapping.submit_sm(waiting.text, dispatch.part, link.route.alphabet)
+            waiting.out = link.link.submit(message, (waiting, dispatch))
+        except (LocalProtocolError, IndexError) as error:
+            self._failed(waiting, dispatch.link, f"cannot be sent: {error}"[:64])
+            return
+        if not waiting.out:
+            waiting.attempts -= 1
+            self._outcomes.send_again(waiting, dispatch.link)
+
+    def _not_taken(self, dispatches: Sequence[Dispatch]) -> None:
+        """Nothing went out, but it may stand written down that it did: say that the parts wait, then queue them again."""
+        parts: list[tuple[Waiting, str]] = []
+        for dispatch in dispatches:
+            waiting, link = self._out.pop((dispatch.text_id, dispatch.part))
+            link.release()
+            parts.append((waiting, dispatch.link))
+        self._outcomes.send_again_later(parts)
+
+    def resulted(self, link: SmscLink, result: Result) -> None:
+        """Take what became of a submit_sm."""
+        waiting, dispatch = cast("tuple[Waiting, Dispatch]", result.context)
+        if isinstance(result, Doubtful):
+            waiting.out = False
+            self._resending.doubt(waiting, dispatch.link)
+            return
+        if not result.late:
+            waiting.out = False
+            waiting.attempts -= 1
+        match result:
+            case Responded():
+                self._responded(link, waiting, dispatch.link, result)
+            case Throttled() if not waiting.out:
+                waiting.cancel()
+                self._outcomes.send_again(waiting, dispatch.link, _status(result.command_status))
+
+    def _responded(self, link: SmscLink, waiting: Waiting, name: str, result: Responded) -> None:
+        retry = retry_of(result.command_status)
+        if retry in (Retry.LATER, Retry.THROTTLED):
+            if not waiting.out:  # it is out again where this answer came too late for its first sending
+                self._resending.put_off(waiting, name, _status(result.command_status))
+            return
+        waiting.cancel()
+        if retry is Retry.NEVER:
+            self._failed(waiting, name, _status(result.command_status))
+            return
+        self.sent += 1
+        message_id = result.message.message_id if isinstance(result.message, SubmitSmResp) else ""
+        kept = stored_id(message_id, link.route.form)
+        stated = message_id if message_id != kept else ""
+        self._outcomes.record(SubmitOutcome(*waiting.key, link.smsc, Step.ACCEPTED, kept, stated=stated))
+
+    def _failed(self, waiting: Waiting, link: str, error: str) -> None:
+        self._outcomes.record(SubmitOutcome(*waiting.key, link, Step.FAILED, error=error))
+
+
+def _status(command_status: int) -> str:
+    try:
+        return CommandStatus(command_status).name
+    except ValueError:
+        return f"0x{command_status:08X}"

@@ -1,0 +1,245 @@
+"""The gateway as a client of SMSCs: the links, the queue of texts out and the intake of texts in, put together.
+
+A text is written down before it goes out and when anything becomes of it; what is in memory can be lost at any instant. Parts
+that were out without an answer when the process or the link died are doubtful, and each link's policy says what then.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gateway.background import Background
+from gateway.messaging.inbound.intake import Intake
+from gateway.messaging.inbound.receipt_intake import ReceiptIntake
+from gateway.messaging.inbound.text_intake import TextIntake
+from gateway.messaging.lane_client import LaneClient
+from gateway.messaging.links import LinkSet
+from gateway.messaging.policy import MessagingPolicy
+from gateway.messaging.queue.message_queue import MessageQueue
+from gateway.messaging.queue.outcome_writer import OutcomeWriter
+from gateway.messaging.queue.query_sm import PendingQuery, QueryEvent, QueryLink, QueryScheduler
+from gateway.messaging.queue.resending import Resending
+from gateway.messaging.queue.sms_expiry import ExpireTexts, overdue_texts
+from gateway.messaging.queue.submitter import Submitter
+from gateway.messaging.routing import Route, SmscLink
+from gateway.messaging.submit import Accepted, AcceptTexts, Draft, Refusal
+from gateway.messaging.text_events import TextEvent
+from gateway.messaging.texts import Text
+from gateway.store.errors import StoreError
+from gateway.store.lane import Lane
+from protocols.smpp.client import Link, Result
+from protocols.smpp.node_events import LinkEvent, LinkUp
+from protocols.tap import Tap
+
+
+class SmscClient:
+    """Texts out and in over all links of this gateway."""
+
+    def __init__(
+        self,
+        policy: MessagingPolicy,
+        lane: Lane,
+        routes: Sequence[Route],
+        *,
+        read: Callable[[Callable[[Any], Any]], Any],
+        node: int,
+        clock: Callable[[], int],
+        monotonic: Callable[[], float],
+        random: Callable[[], float],
+        on_event: Callable[[LinkEvent | QueryEvent | TextEvent], None],
+        background: Background | None = None,
+    ) -> None:
+        """Take the policy, the lane and the links' routes; `read` runs a function with a reading connection."""
+        self._policy, self._lane, self._read, self._node = policy, lane, read, node
+        self._clock, self._on_event = clock, on_event
+        self._background = background or Background()
+        self._lane_client = LaneClient(lane)
+        self._queue = MessageQueue(
+            read=read, node=node, unknown_outcomes=lambda: lane.counters.unknown, on_ready=self._pump
+        )
+        self._texts = TextIntake(
+            self._current, post=self._lane_client.post, clock=clock, enqueue=self._queue.enqueue, on_event=on_event
+        )
+        receipts = ReceiptIntake(self._current, self._lane_client)
+        self._links = LinkSet(
+            routes,
+            on_request=Intake(receipts, self._texts).requested,
+            on_result=self._resulted,
+            on_ready=self._pump,
+            on_event=self._happened,
+            monotonic=monotonic,
+            random=random,
+        )
+        self._outcomes = OutcomeWriter(
+            self._current, self._lane_client, on_again=self._queue.put_first, on_written=self._pump
+        )
+        self._lane_client.flush_in_order(self._outcomes.flush, receipts.flush)
+        self._resending = Resending(self._links, self._outcomes, on_event)
+        self._query_scheduler = self._make_query_scheduler()
+        self._submitter = Submitter(
+            self._current,
+            self._queue,
+            self._links,
+            post=self._lane_client.post,
+            outcomes=self._outcomes,
+            resending=self._resending,
+            on_idle=self._query_scheduler.pump,
+        )
+
+    def _make_query_scheduler(self) -> QueryScheduler:
+        return QueryScheduler(
+            self._current,
+            {link.name: _query_link(link) for link in self._links if link.route.asks},
+            read=self._read,
+            post=self._lane_client.post,
+            node=self._node,
+            clock=self._clock,
+            on_ready=self._pump,
+            on_event=self._on_event,
+        )
+
+    def _current(self) -> MessagingPolicy:
+        return self._policy
+
+    # What is seen from outside
+
+    @property
+    def policy(self) -> MessagingPolicy:
+        """What texts are decided with now."""
+        return self._policy
+
+    @property
+    def depth(self) -> int:
+        """How many parts wait in memory."""
+        return len(self._queue)
+
+    @property
+    def busy(self) -> int:
+        """How many parts wait in memory, are being written down, or are out without an answer; 1 if the store has more.
+
+        What came of a part counts as well until it is written down.
+        """
+        at_work = self._submitter.in_lane + self._links.unanswered + self._outcomes.unwritten
+        return len(self._queue) + at_work + int(self._queue.more)
+
+    @property
+    def sent(self) -> int:
+        """Parts that SMSCs took since the start."""
+        return self._submitter.sent
+
+    @property
+    def arrived(self) -> int:
+        """Texts and parts that came from handsets since the start."""
+        return self._texts.arrived
+
+    @property
+    def silences(self) -> Mapping[str, int]:
+        """Texts to our services that got no answer, by the reason."""
+        return self._texts.silences
+
+    @property
+    def queries(self) -> Mapping[tuple[str, str], int]:
+        """How many query_sm came to what, by link and result."""
+        return self._query_scheduler.results
+
+    @property
+    def queries_pending(self) -> int:
+        """How many parts wait to be asked for, are asked for, or have the answer written down."""
+        return self._query_scheduler.pending
+
+    def links(self) -> Mapping[str, Link]:
+        """Give the links by name."""
+        return self._links.by_name()
+
+    def count_parts(self, body: str) -> int:
+        """Count the parts that a text takes; LocalProtocolError where it cannot be sent at all."""
+        return self._policy.segments(body)
+
+    # What is done with it
+
+    async def start(self) -> None:
+        """Look through what was left open, then dial."""
+        await self._texts.start(self._read, self._node)
+        await self._queue.start(self._background, self._resending.doubt)
+        self._links.start()
+
+    async def stop(self, deadline: float) -> None:
+        """Send nothing further, take the answers to what is out, unbind."""
+        self._queue.stop()
+        await self._links.stop(deadline)
+        self._outcomes.release()  # the lane may take them now
+        self._lane_client.flush()
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """Have each PDU of every link copied to a tap from now on, also of links to come; None ends it."""
+        self._links.set_tap(tap)
+
+    def apply_settings(self, policy: MessagingPolicy) -> None:
+        """Decide by another policy from now on; what is in the lane already goes by the old one."""
+        self._policy = policy
+
+    def add_link(self, route: Route) -> None:
+        """Carry texts by one more link, and dial it; LocalProtocolError if there is one of its name."""
+        link = self._links.add(route)
+        if route.asks:
+            self._query_scheduler.add(link.name, _query_link(link))
+
+    async def remove_link(self, name: str, deadline: float) -> None:
+        """Give a link nothing new, take the answers to what is out within `deadline` seconds, unbind, and forget it."""
+        self._query_scheduler.remove(name)
+        await self._links.remove(name, deadline)
+
+    async def accept(self, client: str, drafts: list[Draft]) -> Accepted | Refusal:
+        """Commit the drafts of one request and queue them; StoreError where that cannot be."""
+        future: asyncio.Future[Accepted | Refusal] = asyncio.get_running_loop().create_future()
+
+        def done(answer: Accepted | Refusal | None, error: StoreError | None) -> None:
+            if isinstance(answer, Accepted):
+                self.enqueue(answer.new)
+            if not future.cancelled():
+                future.set_exception(error) if error is not None or answer is None else future.set_result(answer)  # type: ignore[arg-type]  # one of both
+
+        self._lane.post(AcceptTexts(client, drafts, self._policy), done)
+        return await future
+
+    def enqueue(self, texts: Sequence[Text]) -> None:
+        """Queue texts that were committed."""
+        self._queue.enqueue(texts)
+
+    async def expire(self) -> None:
+        """Bring texts to their end whose time is over."""
+        now = self._clock()
+        ids = await asyncio.to_thread(self._read, lambda connection: overdue_texts(connection, now))
+        if ids:
+            self._lane_client.post(ExpireTexts(self._policy, ids), lambda _: None)
+
+    async def recover(self) -> None:
+        """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody."""
+        await self._queue.recover(self._submitter.under_way)
+
+    async def inquire(self) -> None:
+        """Ask the SMSCs for texts that they took and never told of."""
+        if not self._queue.stopped:
+            await self._query_scheduler.look()
+
+    # What the links tell
+
+    def _pump(self) -> None:
+        self._submitter.pump()
+
+    def _resulted(self, link: SmscLink, result: Result) -> None:
+        if isinstance(result.context, PendingQuery):
+            self._query_scheduler.resulted(result.context, result)
+        else:
+            self._submitter.resulted(link, result)
+
+    def _happened(self, event: LinkEvent) -> None:
+        self._texts.happened(event)
+        if isinstance(event, LinkUp):
+            self._query_scheduler.bound(event.name)
+        self._on_event(event)
+
+
+def _query_link(link: SmscLink) -> QueryLink:
+    route = link.route
+    return QueryLink(link.link, link.smsc, route.form, int(route.query_after * 1_000_000), lambda: link.room)

@@ -1,0 +1,40 @@
+"""Units about texts that exist: what they load, and how a text that comes to its end is paid for and published."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from gateway.ledger.wallets import WalletRows
+from gateway.messaging.policy import MessagingPolicy
+from gateway.messaging.text_charges import settle
+from gateway.messaging.texts import Text, TextRows
+from gateway.store.batch import Batch, RowSet
+from gateway.subscribers.profiles import ProfileRows
+
+
+class OnTexts:
+    """A unit about texts: it needs them, and the wallets of those who pay."""
+
+    alone: ClassVar[bool] = False
+    touches: ClassVar[tuple[type, ...]] = (TextRows, WalletRows, ProfileRows)
+
+    def __init__(self, policy: MessagingPolicy) -> None:
+        self._policy = policy
+
+    def text_ids(self, batch: Batch) -> Iterable[int]:
+        """Name the texts."""
+        raise NotImplementedError
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the texts, then their payers."""
+        if isinstance(row_set, TextRows):
+            return self.text_ids(batch)
+        if isinstance(row_set, (WalletRows, ProfileRows)):
+            texts = (batch.row_set(TextRows).get(text_id) for text_id in self.text_ids(batch))
+            return [text.payer for text in texts if text is not None and text.payer is not None]
+        return ()
+
+    def finish(self, batch: Batch, text: Text) -> None:
+        """Work out the state; a text that has just become final is paid for or given back, and told of."""
+        if text.settle(batch.now):
+            settle(batch, text, self._policy.charging)
+            self._policy.publish_final(batch, text)
