@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q
 WORKERS ?= 2
 # Tests with processes wait two thirds of their time: for a link that comes back, a second of somebody's clock. The longest stand first.
-WAITING ?= 4
+WAITING ?= 3
 
 help:   ## what each target is for
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)

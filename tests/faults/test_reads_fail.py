@@ -40,7 +40,7 @@ WAYS = [
     pytest.param("postgresql", read_faults.tables_away, id="postgresql-tables_away"),
     pytest.param("postgresql", read_faults.connections_cut, id="postgresql-connections_cut"),
 ]
-pytestmark = pytest.mark.timeout(200)
+pytestmark = [pytest.mark.xdist_group("reads_fail"), pytest.mark.timeout(200)]
 
 
 class Smsc(QueryingSmsc):

@@ -109,10 +109,10 @@ async def test_a_bulk_goes_on_over_a_killed_gateway_and_orders_each_line_once(tm
             while len(host.inventory.effects) < count / 3:  # noqa: ASYNC110  (the host has no event for this)
                 await asyncio.sleep(0.01)
         gateway.kill()
+        await asyncio.wait_for(bulk.stderr.readuntil(b"waiting for it"), 60)
         await asyncio.to_thread(gateway.start)
         out, errors = await asyncio.wait_for(bulk.communicate(), 120)
         assert (bulk.returncode, json.loads(out)["done"]) == (0, count), errors
-        assert b"waiting for it" in errors
         again = await asyncio.to_thread(gateway.json, "sim", "bulk", str(file))
         assert again["done"] == count
         assert len(host.inventory.effects) == count

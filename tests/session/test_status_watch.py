@@ -67,16 +67,21 @@ def test_a_terminal_is_painted_anew(gateway):
     assert b"running" in painted
 
 
+def until_told(out, state):
+    deadline = time.monotonic() + 20
+    while f'"{state}"' not in out.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_a_gateway_that_is_gone_is_waited_for(tmp_path):
     gateway = Gateway(tmp_path / "gw")
     words = ["--config", str(gateway.config), "status", "--watch", "--interval", "0.2", "--json"]
     with (tmp_path / "out").open("w") as out:
         process = subprocess.Popen([sys.executable, "-m", "gateway.cli", *words], stdout=out, cwd=ROOT)
+        until_told(tmp_path / "out", "unreachable")
         with gateway:
-            deadline = time.monotonic() + 20
-            while '"running"' not in (tmp_path / "out").read_text():
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            until_told(tmp_path / "out", "running")
         process.send_signal(2)
         assert process.wait(20) == 0
     states = [look["state"] for look in looks((tmp_path / "out").read_text())]

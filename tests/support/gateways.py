@@ -6,11 +6,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from support import warm_start
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30
@@ -58,13 +59,8 @@ causes: {ROOT}/config/causes.yaml
     def start(self, *options):
         """Start `tpo run`, with these options, and wait until it says that it is ready."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway.cli", "--config", str(self.config), "run", *options],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                cwd=ROOT,
-            )
+            words = ("--config", str(self.config), "run", *options)
+            self.process = warm_start.Process(words, stdout=log, stderr=log, cwd=ROOT)
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the gateway ended:\n{self.log.read_text()[-3000:]}"
@@ -108,15 +104,8 @@ causes: {ROOT}/config/causes.yaml
 
     def tpo(self, *arguments, ok=(0,)):
         """Run a `tpo` command with this gateway's configuration; gives the finished process."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gateway.cli", "--config", str(self.config), *arguments],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            cwd=ROOT,
-            env={**os.environ, "NO_COLOR": "1"},
-        )
+        words = ("--config", str(self.config), *map(str, arguments))
+        done = warm_start.run(words, timeout=120, cwd=ROOT, env={**os.environ, "NO_COLOR": "1"})
         assert done.returncode in ok, f"tpo {arguments} -> {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
