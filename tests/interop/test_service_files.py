@@ -130,13 +130,11 @@ def allowed_calls():
     return allowed | members("@default")
 
 
-def test_the_gateway_makes_no_system_call_that_the_unit_denies(tmp_path, monkeypatch):
-    popen, traced = subprocess.Popen, tmp_path / "calls"
-    strace = ["strace", "-f", "-qq", "-c", "-S", "name", "-o", str(traced)]
-    monkeypatch.setattr(subprocess, "Popen", lambda words, **named: popen([*strace, *words], **named))
+def test_the_gateway_makes_no_system_call_that_the_unit_denies(tmp_path):
+    traced = tmp_path / "calls"
     gateway = Gateway(tmp_path / "gw")
+    gateway.under = ["strace", "-f", "-qq", "-c", "-S", "name", "-o", str(traced)]
     gateway.start()
-    monkeypatch.undo()
     (daemon,) = Path(f"/proc/{gateway.process.pid}/task/{gateway.process.pid}/children").read_text().split()
     assert gateway.enrol(subscribers(3))["created"] == 3
     os.kill(int(daemon), signal.SIGHUP)

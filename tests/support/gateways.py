@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -37,6 +38,7 @@ class Gateway:
         self.config = self.folder / "gateway.yaml"
         self.log = self.folder / "gateway.log"
         self.process = None
+        self.under = ()  # a program that runs it, such as strace with its options
         known = peers or ["{identity: pgw.host.example, realm: host.example}"]
         listed = "".join(f"\n    - {peer}" for peer in known)
         self.config.write_text(
@@ -60,7 +62,11 @@ causes: {ROOT}/config/causes.yaml
         """Start `tpo run`, with these options, and wait until it says that it is ready."""
         with self.log.open("ab") as log:
             words = ("--config", str(self.config), "run", *options)
-            self.process = warm_start.Process(words, stdout=log, stderr=log, cwd=ROOT)
+            if self.under:
+                command = [*self.under, sys.executable, "-m", "gateway.cli", *words]
+                self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)
+            else:
+                self.process = warm_start.Process(words, stdout=log, stderr=log, cwd=ROOT)
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the gateway ended:\n{self.log.read_text()[-3000:]}"
