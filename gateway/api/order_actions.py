@@ -8,8 +8,11 @@ import msgspec
 
 from gateway.api import parameters, sim_inventory
 from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params, need
+from gateway.api.answers import ImportedSims
+from gateway.api.conversion import to_request
 from gateway.api.order_requests import problem_of, read_kind, read_request
 from gateway.api.problems import Problem, bad_request, draining, not_found
+from gateway.api.requests import ImportSims, ShowOrder
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
@@ -61,12 +64,13 @@ class OrderActions:
             state = (await self._states([outcome.order_id])).get(str(outcome.order_id), state)
         return {"order": str(outcome.order_id), "state": state, "repeated": outcome.repeated, "iccid": asked.iccid}
 
-    async def show_order(self, order_id: str) -> dict[str, Any]:
+    async def show_order(self, order_id: str) -> queries.OrderView:
         """Tell an order with its steps."""
-        return await asyncio.to_thread(sim_inventory.show_order, self._context, {"id": order_id})
+        return await asyncio.to_thread(sim_inventory.show_order, self._context, ShowOrder(order_id))
 
-    async def _import(self, params: Params, caller: Caller) -> dict[str, Any]:
-        return await asyncio.to_thread(sim_inventory.import_sims, self._context, params, caller.name)
+    async def _import(self, params: Params, caller: Caller) -> ImportedSims:
+        request = to_request(params, ImportSims)
+        return await asyncio.to_thread(sim_inventory.import_sims, self._context, request, caller.name)
 
     async def _bulk(self, params: Params, caller: Caller) -> dict[str, Any]:
         """Accept many orders, each by itself: {rows: [{kind, iccid, ..., key}]} -> {results}."""
@@ -96,13 +100,15 @@ class OrderActions:
         differences = await self._executor.reconcile(host, repair=parameters.flag(params, "repair"))
         return {"rows": msgspec.to_builtins(differences)}
 
-    async def _retry(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        return await self._decided(await self._executor.retry(sim_inventory.order_id(params.get("id"))))
+    async def _retry(self, params: Params, _caller: Caller) -> queries.OrderView:
+        return await self._decided(await self._executor.retry(sim_inventory.order_id(to_request(params, ShowOrder).id)))
 
-    async def _cancel(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        return await self._decided(await self._executor.cancel(sim_inventory.order_id(params.get("id"))))
+    async def _cancel(self, params: Params, _caller: Caller) -> queries.OrderView:
+        return await self._decided(
+            await self._executor.cancel(sim_inventory.order_id(to_request(params, ShowOrder).id))
+        )
 
-    async def _decided(self, outcome: Order | OrderRefused | None) -> dict[str, Any]:
+    async def _decided(self, outcome: Order | OrderRefused | None) -> queries.OrderView:
         if outcome is None:
             raise not_found("order.unknown", "there is no order with this id")
         if isinstance(outcome, OrderRefused):
@@ -111,7 +117,7 @@ class OrderActions:
 
     async def _states(self, ids: list[int]) -> dict[str, str]:
         rows = await asyncio.to_thread(self._context.read, lambda connection: queries.order_states(connection, ids))
-        return {row["id"]: row["state"] for row in rows}
+        return {row.id: row.state for row in rows}
 
 
 _ORDERED = (Kind.ACTIVATE, Kind.SUSPEND, Kind.RESUME, Kind.SWAP, Kind.TERMINATE)

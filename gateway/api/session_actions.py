@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.api import parameters
-from gateway.api.actions import MAX_ROWS, OPERATOR, VIEWER, AsyncAction, Caller, Params
+from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, Params
 from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.api.requests import MAX_ROWS
 from gateway.charging import queries as charging_queries
 from gateway.charging.gy.reauth_abort import SessionCommand, SessionRequests
 from gateway.charging.session import Session
