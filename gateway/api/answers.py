@@ -2,12 +2,14 @@
 
 import msgspec
 
+from gateway.charging.queries import SessionRow
 from gateway.charging.review import HeldReport
 from gateway.charging.usage_export import UsageRecord
 from gateway.events.queries import OutboxEvent
 from gateway.ledger.check import Finding
 from gateway.ledger.journal import JournalEntry
 from gateway.sims.queries import HistoryEntry, OrderRow, OrderStanding, SimRow
+from gateway.sims.reconciliation import Difference
 from gateway.subscribers.queries import CauseShare
 
 
@@ -141,3 +143,135 @@ class OrderStates(msgspec.Struct, frozen=True):
     """How orders stand."""
 
     rows: list[OrderStanding]
+
+
+class Sessions(msgspec.Struct, frozen=True):
+    """Sessions, the newest first."""
+
+    rows: list[SessionRow]
+
+
+class SessionReply(msgspec.Struct, frozen=True):
+    """What a session's client said to a request (RAR or ASR): `result` is what became of it, `closed` whether it is over."""
+
+    id: str
+    session_id: str
+    peer: str
+    request: str
+    result: str
+    result_code: int | None
+    detail: str | None
+    closed: bool
+
+
+class TraceRow(msgspec.Struct, frozen=True):
+    """A trace: what it is about (masked), from when until when, what it saw, and who wanted it. Times are RFC 3339."""
+
+    id: str
+    subject: str
+    state: str
+    since: str
+    until: str
+    ended: str | None
+    messages: int
+    missed: int
+    content: bool
+    pcap: str | None
+    by: str
+
+
+class StartedTrace(TraceRow, frozen=True):
+    """A trace that has begun; `known` whether the gateway knows its subject."""
+
+    known: bool
+
+
+class TraceRows(msgspec.Struct, frozen=True):
+    """Traces."""
+
+    rows: list[TraceRow]
+
+
+class TraceMessage(msgspec.Struct, frozen=True):
+    """A message that a trace saw, in a few words."""
+
+    number: int
+    at: str
+    way: str
+    protocol: str
+    name: str
+    what: str
+    sequence: int | None
+    status: str
+    numbers: str
+
+
+class TraceSeen(msgspec.Struct, frozen=True):
+    """A trace and what it saw."""
+
+    trace: TraceRow
+    rows: list[TraceMessage]
+
+
+class UndecodableMessage(msgspec.Struct, frozen=True):
+    """A message that could not be read, and why; `message` is hexadecimal, its header alone unless content was asked for."""
+
+    at: str
+    protocol: str
+    name: str
+    reason: str
+    octets: int
+    message: str
+
+
+class UndecodableMessages(msgspec.Struct, frozen=True):
+    """The last messages that could not be read."""
+
+    rows: list[UndecodableMessage]
+
+
+class TakenText(msgspec.Struct, frozen=True):
+    """A text that was accepted."""
+
+    id: str
+    reference: str | None
+    state: str
+
+
+class ReconciledHosts(msgspec.Struct, frozen=True):
+    """Cards that their hosts hold otherwise than the inventory."""
+
+    rows: list[Difference]
+
+
+class OrderTaken(msgspec.Struct, frozen=True):
+    """An order that was accepted, now or (`repeated`) before."""
+
+    order: str
+    state: str
+    repeated: bool
+    iccid: str
+
+
+class OrderRowTaken(msgspec.Struct, frozen=True):
+    """What became of one of many orders: its id and state, or the code and words of its refusal."""
+
+    order: str | None
+    state: str | None
+    code: str | None
+    message: str
+
+
+class OrderRowsTaken(msgspec.Struct, frozen=True):
+    """What became of each row, in their order."""
+
+    results: list[OrderRowTaken]
+
+
+class OrderTakenOverHttp(msgspec.Struct, frozen=True):
+    """An order that was accepted, as `POST /v1/orders` tells it."""
+
+    id: str
+    state: str
+    kind: str
+    iccid: str

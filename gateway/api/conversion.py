@@ -23,31 +23,44 @@ def refused_as(code: str, wanted: str = "") -> dict[str, str]:
     return {CODE: code} | ({WANTED: wanted} if wanted else {})
 
 
-def to_request(given: Mapping[str, Any], kind: type[Request]) -> Request:
+def to_request(given: object, kind: type[Request], where: str = "") -> Request:
     """Convert a JSON object; Problem names the first field that is not as it should be, and what is wanted there.
 
-    Nothing is made of another kind: "5" is no number, 1.0 no whole one. A null says as much as a field left out.
+    Nothing is made of another kind: "5" is no number, 1.0 no whole one. A null says as much as a field left out, but in a
+    type with `NULL_IS_ABSENT = False`, which takes a null only where it says so. `where` is what of a body the object is.
     """
-    said = {name: value for name, value in given.items() if value is not None}
+    if not isinstance(given, Mapping):
+        raise bad_request(_object_code(kind), f"{where or 'the body'}: give an object with {_names(kind)}")
+    nulls = not getattr(kind, "NULL_IS_ABSENT", True)
+    said = {name: value for name, value in given.items() if nulls or value is not None}
     try:
         return msgspec.convert(said, kind)
     except msgspec.ValidationError:
-        raise _refusal(said, kind) from None
+        raise _refusal(said, kind, f"{where}." if where else "") from None
 
 
-def _refusal(said: Mapping[str, Any], kind: type[msgspec.Struct]) -> Problem:
+def _refusal(said: Mapping[str, Any], kind: type[msgspec.Struct], place: str) -> Problem:
     """Look for the field at fault by converting each alone, so that no words of the library are read."""
     fields = msgspec.structs.fields(kind)
     for field in fields:
         name = field.encode_name
         if name in said:
             if not _fits(said[name], field.type):
-                return _wrong(name, field.type)
+                return _wrong(place + name, field.type)
         elif field.required:
-            return _wrong(name, field.type)
+            return _wrong(place + name, field.type)
     unknown = sorted(set(said) - {field.encode_name for field in fields})
-    known = ", ".join(field.encode_name for field in fields) or "none"
-    return bad_request("params.invalid", f"{''.join(unknown[:1])[:32]}: there is no such field; there are: {known}")
+    detail = f"{place}{''.join(unknown[:1])[:32]}: there is no such field; there are: {_names(kind)}"
+    return bad_request(_object_code(kind), detail)
+
+
+def _object_code(kind: type[msgspec.Struct]) -> str:
+    """Give the code of what is no object of this type: `OBJECT_CODE` of the type, if it has one."""
+    return str(getattr(kind, "OBJECT_CODE", "params.invalid"))
+
+
+def _names(kind: type[msgspec.Struct]) -> str:
+    return ", ".join(field.encode_name for field in msgspec.structs.fields(kind)) or "no field"
 
 
 def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401  (a type)

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from gateway.api.actions import OPERATOR, VIEWER
 from gateway.api.order_requests import FIELDS, MAX_REASON
-from gateway.api.sms_actions import MAX_BODY, MAX_TEXTS
+from gateway.api.requests import MAX_BODY
+from gateway.api.sms_actions import MAX_TEXTS
 from gateway.messaging.texts import Step, TextState
 from provisioning.orders import Kind, Mark, OrderState
 from provisioning.sim_lifecycle import SuspendReason

@@ -8,11 +8,12 @@ from aiohttp import web
 
 from gateway.api import actions
 from gateway.api.actions import OPERATOR, VIEWER
+from gateway.api.answers import OrderTakenOverHttp
 from gateway.api.conversion import to_request
 from gateway.api.order_actions import OrderActions, read_key
 from gateway.api.order_requests import read_kind
 from gateway.api.problems import bad_request, not_found
-from gateway.api.requests import ShowSubscriber, TopUpSubscriber
+from gateway.api.requests import ShowSubscriber, SimOrder, TopUpSubscriber
 from gateway.api.web_requests import caller_of, json_response, read_body, read_object
 from gateway.context import GatewayContext
 from gateway.sims.host_runtime import callback_secret
@@ -49,8 +50,8 @@ class SubscriberRoutes:
         caller = caller_of(request, OPERATOR)
         key, given = _idempotency_key(request), await read_object(request)
         kind = read_kind(given.pop("kind", None))
-        taken = await self._sims.order(caller.name, key, kind, given, caller)
-        told = {"id": taken["order"], "state": taken["state"], "kind": str(kind), "iccid": taken["iccid"]}
+        taken = await self._sims.order(caller.name, key, kind, to_request(given, SimOrder), caller)
+        told = OrderTakenOverHttp(taken.order, taken.state, str(kind), taken.iccid)
         return json_response(told, HTTPStatus.ACCEPTED)
 
     async def _get_order(self, request: web.Request) -> web.Response:

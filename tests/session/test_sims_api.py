@@ -309,7 +309,7 @@ async def test_a_callback_needs_its_secret_and_hastens_its_order(tmp_path):
         is_problem(await desk.ask(path, b"x" * 65_537, token=None), 413, "callback.size")
         for wrong in (path[:-1], path + "0", path.replace("/lab/", "/elsewhere/"), "/v1/hosts/lab/listener/%C3%A9"):
             is_problem(await desk.ask(wrong, b"{}", token=None), 404, "http.404")
-        other = f"/v1/hosts/elsewhere/listener/{desk.conductor.callback_secret('elsewhere')}"
+        other = f"/v1/hosts/elsewhere/listener/{desk.executor.callback_secret('elsewhere')}"
         is_problem(await desk.ask(other, b"{}", token=None), 404, "http.404")
 
 
@@ -327,7 +327,7 @@ async def test_a_mistake_of_ours_is_a_500_that_says_nothing_of_it_and_an_event_t
     route = "/v1/orders/{id}" if door == "tcp" else "/v1/actions/{action}"
     [fields] = [fields for event, fields in desk.alarms if event == "http.request.failed"]
     assert fields["route"] == route
-    assert fields["detail"].startswith("ZeroDivisionError at inventory.py:")
+    assert fields["detail"].startswith("ZeroDivisionError at sim_inventory.py:")
     assert NUMBER not in fields["detail"]
 
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from gateway.api import requests
 from gateway.api.actions import ACTIONS
 from gateway.api.conversion import refused_as, to_request, wanted
 from gateway.api.problems import Problem
@@ -102,12 +103,58 @@ def test_a_place_in_the_events_may_be_the_very_beginning_or_none():
     assert (to_request({"after": 0}, ListEvents).after, to_request({"after": None}, ListEvents).after) == (0, None)
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-def test_every_field_of_every_action_has_words_for_what_is_wanted(action):
-    for field in msgspec.structs.fields(ACTIONS[action].request):
+REQUESTS = [kind for kind in vars(requests).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_every_field_of_every_request_has_words_for_what_is_wanted(kind):
+    for field in msgspec.structs.fields(kind):
         code, words = wanted(field.type)
         assert code
         assert words
+
+
+def test_every_action_of_the_table_has_a_request_type_of_those():
+    assert {action.request for action in ACTIONS.values()} <= set(REQUESTS)
+
+
+@pytest.mark.parametrize("value", [None, "x", "", True, -1, 86_401, 1e308, [], {}])
+def test_a_gateway_leaves_only_for_a_number_of_seconds(value):
+    assert refused({"timeout": value}, requests.BeginDrain) == (
+        "drain.timeout",
+        "timeout: give seconds, from 0 to 86400",
+    )
+
+
+@pytest.mark.parametrize("given", [None, 1, "text", [], True])
+def test_what_is_no_object_is_refused_with_its_place_and_the_fields_there_are(given):
+    with pytest.raises(Problem) as caught:
+        to_request(given, requests.SendText, "messages[2]")
+    assert (caught.value.code, caught.value.detail.partition(",")[0]) == (
+        "sms.fields",
+        "messages[2]: give an object with from",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "detail"),
+    [
+        ({"from": 5}, "sms.address", "messages[0].from: give digits, or a name of up to 11 letters"),
+        ({"to": None}, "sms.address", "messages[0].to: give 5 to 15 digits, country code first"),
+        ({"text": ""}, "sms.text", "messages[0].text: give 1 to 39015 characters"),
+        ({"reference": ""}, "sms.reference", "messages[0].reference: give a text of 1 to 255 characters"),
+        ({"validity": 59}, "sms.validity", "messages[0].validity: give seconds, from 60 to 2592000"),
+        ({"validity": None}, "sms.validity", "messages[0].validity: give seconds, from 60 to 2592000"),
+        ({"registered_delivery": 1}, "sms.registered_delivery", "messages[0].registered_delivery: give true or false"),
+        ({"body": "x"}, "sms.fields", "messages[0].body: there is no such field"),
+    ],
+)
+def test_a_text_to_be_sent_is_refused_by_its_place_and_field(change, code, detail):
+    good = {"from": "TPO", "to": "447700900200", "text": "Thank you!", "reference": None}
+    with pytest.raises(Problem) as caught:
+        to_request(good | change, requests.SendText, "messages[0]")
+    assert caught.value.code == code
+    assert caught.value.detail.startswith(detail)
 
 
 def test_a_type_that_has_no_words_is_a_mistake_of_ours():
