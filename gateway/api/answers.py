@@ -8,6 +8,7 @@ from gateway.charging.usage_export import UsageRecord
 from gateway.events.queries import OutboxEvent
 from gateway.ledger.check import Finding
 from gateway.ledger.journal import JournalEntry
+from gateway.messaging.queries import TextRow
 from gateway.sims.queries import HistoryEntry, OrderRow, OrderStanding, SimRow
 from gateway.sims.reconciliation import Difference
 from gateway.subscribers.queries import CauseShare
@@ -275,3 +276,9 @@ class OrderTakenOverHttp(msgspec.Struct, frozen=True):
     state: str
     kind: str
     iccid: str
+
+
+class Texts(msgspec.Struct, frozen=True):
+    """Texts, the newest first."""
+
+    rows: list[TextRow]

@@ -9,14 +9,14 @@ import msgspec
 from msgspec import UNSET
 
 from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, need
-from gateway.api.answers import TakenText
+from gateway.api.answers import TakenText, Texts
 from gateway.api.conversion import to_request
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.api.requests import RECIPIENT, SENDER, ListTexts, Nothing, OrderLink, SendText, ShowText, page_size
 from gateway.api.times import since
 from gateway.context import GatewayContext
 from gateway.messaging.exchange import Exchange
-from gateway.messaging.queries import latest, show
+from gateway.messaging.queries import TextRow, TextView, latest, show
 from gateway.messaging.submit import Draft, Refusal
 from protocols.errors import LocalProtocolError
 
@@ -57,11 +57,11 @@ class SmsActions:
         pairs = zip(outcome.ids, drafts, strict=True)
         return [TakenText(str(text_id), draft.reference, "queued") for text_id, draft in pairs]
 
-    async def show(self, text_id: str) -> dict[str, Any]:
+    async def show(self, text_id: str) -> TextView:
         """Tell one text."""
         number = int(text_id) if text_id.isascii() and text_id.isdigit() and len(text_id) < 19 else 0
 
-        def look() -> dict[str, Any] | None:
+        def look() -> TextView | None:
             with self._context.reading() as connection:
                 return show(connection, number)
 
@@ -70,14 +70,14 @@ class SmsActions:
             raise not_found("sms.unknown", "there is no text with this id")
         return found
 
-    async def list(self, limit: int, state: str | None) -> dict[str, Any]:
+    async def list(self, limit: int, state: str | None) -> Texts:
         """Tell the latest texts."""
 
-        def look() -> list[dict[str, Any]]:
+        def look() -> list[TextRow]:
             with self._context.reading() as connection:
                 return latest(connection, limit, state)
 
-        return {"rows": await asyncio.to_thread(look)}
+        return Texts(await asyncio.to_thread(look))
 
     def links(self) -> dict[str, Any]:
         """Tell how the links do."""
@@ -99,10 +99,10 @@ class SmsActions:
     async def _send_one(self, request: SendText, _caller: Caller) -> TakenText:
         return (await self.send("socket", [request]))[0]
 
-    async def _show_one(self, request: ShowText, _caller: Caller) -> dict[str, Any]:
+    async def _show_one(self, request: ShowText, _caller: Caller) -> TextView:
         return await self.show(request.id)
 
-    async def _list_some(self, request: ListTexts, _caller: Caller) -> dict[str, Any]:
+    async def _list_some(self, request: ListTexts, _caller: Caller) -> Texts:
         state = None if request.state is None else str(request.state)
         return await self.list(page_size(request.limit, 20, MAX_TEXTS), state)
 
