@@ -48,6 +48,9 @@ OrderText = (
 LONGEST_DRAIN: Final = 86_400
 """Seconds."""
 SENDER: Final = "digits, or a name of up to 11 letters"
+SENDER_FORM: Final = "3 to 15 digits, or a name of up to 11 ASCII characters"
+NUMBER_FORM: Final = {"pattern": r"^\+?[0-9]{5,15}$"}
+"""How the HTTP description writes a sender and a number; `gateway.api.sms_actions` reads them."""
 RECIPIENT: Final = "5 to 15 digits, country code first"
 SESSION_ID: Final = "a Session-Id, or the number that `tpo session list` shows"
 Subject = Annotated[str, Meta(max_length=MAX_TEXT, extra=refused_as("trace.subject", "one of msisdn, imsi and link"))]
@@ -204,15 +207,27 @@ class SendText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     OBJECT_CODE: ClassVar[str] = "sms.fields"
     NULL_IS_ABSENT: ClassVar[bool] = False
 
-    source: Annotated[str, Meta(extra=refused_as("sms.address", SENDER))] = msgspec.field(name="from")
-    destination: Annotated[str, Meta(extra=refused_as("sms.address", RECIPIENT))] = msgspec.field(name="to")
+    source: Annotated[str, Meta(description=SENDER_FORM, extra=refused_as("sms.address", SENDER))] = msgspec.field(
+        name="from"
+    )
+    destination: Annotated[str, Meta(extra_json_schema=NUMBER_FORM, extra=refused_as("sms.address", RECIPIENT))] = (
+        msgspec.field(name="to")
+    )
     text: Annotated[
         str, Meta(min_length=1, max_length=MAX_BODY, extra=refused_as("sms.text", f"1 to {MAX_BODY} characters"))
     ]
-    reference: Annotated[Text, Meta(extra=refused_as("sms.reference"))] | None = None
+    reference: Annotated[Text, Meta(description="unique for a token", extra=refused_as("sms.reference"))] | None = None
     registered_delivery: Annotated[bool, Meta(extra=refused_as("sms.registered_delivery"))] | UnsetType = UNSET
     validity: (
-        Annotated[int, Meta(ge=60, le=2_592_000, extra=refused_as("sms.validity", "seconds, from 60 to 2592000"))]
+        Annotated[
+            int,
+            Meta(
+                ge=60,
+                le=2_592_000,
+                description="seconds",
+                extra=refused_as("sms.validity", "seconds, from 60 to 2592000"),
+            ),
+        ]
         | UnsetType
     ) = UNSET
 
