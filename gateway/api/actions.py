@@ -1,15 +1,30 @@
 """What the commands ask for, by name: the daemon serves these on its Unix socket, and a command of a stopped gateway calls
-them itself. Each takes the open gateway and a JSON object, and gives a JSON value or raises Problem."""
+them itself. Each takes the open gateway and its request type, and gives its answer type or raises Problem."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Generic
 
 import msgspec
 
-from gateway.api import parameters, sim_inventory
-from gateway.api.parameters import MAX_ID
+from gateway.api import requests, sim_inventory
+from gateway.api.answers import (
+    AccountBalance,
+    AccountBalances,
+    BooksChecked,
+    ChosenCauses,
+    Events,
+    HeldReportDecided,
+    HeldReportPage,
+    ImportedRow,
+    ImportedRows,
+    JournalPage,
+    ToppedUp,
+    UsagePage,
+)
+from gateway.api.conversion import Request, to_request
 from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.api.requests import MAX_ID, MAX_ROWS, Nothing, page_size
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
 from gateway.balance.topups import Payment, PaymentRefused, TopUp
 from gateway.charging import review, usage_export
@@ -17,7 +32,6 @@ from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
-from gateway.events.times import rfc3339
 from gateway.ledger import balances, check, journal
 from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
 from gateway.privacy.access import CAUSES
@@ -32,8 +46,6 @@ from provisioning.identifiers import msisdn
 
 VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
 ROLES = (VIEWER, OPERATOR, ADMIN)
-MAX_ROWS = 5000
-"""Rows of one import call, and of one page of a report."""
 Params = Mapping[str, Any]
 COMMAND_LINE = "tpo"
 """The channel of payments that people book by `tpo`: two of them who enter the same payment enter it once."""
@@ -48,25 +60,33 @@ class Caller(msgspec.Struct, frozen=True):
     channel: str = COMMAND_LINE
 
 
-class Action(msgspec.Struct, frozen=True):
-    """Something that can be asked for, and the least role that may ask."""
+class Action(msgspec.Struct, Generic[Request], frozen=True):
+    """Something that can be asked for, the least role that may ask, and what is to be said with it."""
 
-    run: Callable[[GatewayContext, Params], Any]
+    run: Callable[[GatewayContext, Request], msgspec.Struct]
     role: str
+    request: type[Request]
 
 
-class CallerAction(msgspec.Struct, frozen=True):
+class CallerAction(msgspec.Struct, Generic[Request], frozen=True):
     """Something that depends on who asks, such as on the right to see causes: `run` also gets the caller."""
 
-    run: Callable[[GatewayContext, Params, Caller], Any]
+    run: Callable[[GatewayContext, Request, Caller], msgspec.Struct]
     role: str
+    request: type[Request]
 
 
-class AsyncAction(msgspec.Struct, frozen=True):
+class AsyncAction(msgspec.Struct, Generic[Request], frozen=True):
     """Something that only the running gateway does, in its event loop; `run` also gets who asks."""
 
-    run: Callable[[Params, Caller], Awaitable[Any]]
+    run: Callable[[Request, Caller], Awaitable[Any]]
     role: str
+    request: type[Request]
+
+    async def perform(self, params: Params, caller: Caller) -> Any:  # noqa: ANN401  (its answer)
+        """Do it for whoever asks; Problem where it may not, or `params` are not what the action is told."""
+        need(caller.role, self.role)
+        return await self.run(to_request(params, self.request), caller)
 
 
 def need(role: str, least: str) -> None:
@@ -75,21 +95,21 @@ def need(role: str, least: str) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
 
 
-def perform(action: Action | CallerAction, context: GatewayContext, params: Params, caller: Caller) -> Any:  # noqa: ANN401  (its answer)
-    """Run an action for whoever asks; Problem where it may not."""
+def perform(
+    action: Action[Any] | CallerAction[Any], context: GatewayContext, params: Params, caller: Caller
+) -> msgspec.Struct:
+    """Run an action for whoever asks; Problem where it may not, or `params` are not what the action is told."""
     need(caller.role, action.role)
-    return action.run(context, params, caller) if isinstance(action, CallerAction) else action.run(context, params)
+    request = to_request(params, action.request)
+    return action.run(context, request, caller) if isinstance(action, CallerAction) else action.run(context, request)
 
 
-def import_subscribers(context: GatewayContext, params: Params) -> dict[str, Any]:
-    """Import rows, each by itself: {rows: [{msisdn, imsi, ...}]} -> {results: [{outcome, message, subscriber_id}]}."""
-    rows = params.get("rows")
-    if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(map(sim_inventory.is_row, rows)):
-        raise bad_request("import.rows", f"rows: give a list of at most {MAX_ROWS} objects of texts")
+def import_subscribers(context: GatewayContext, request: requests.ImportSubscribers) -> ImportedRows:
+    """Import rows, each by itself."""
     plans, causes = context.settings.plans, context.open_causes
     results: list[Enrolled | None] = []
     units = []
-    for row in rows:
+    for row in request.rows:
         try:
             checked = read_row(row, plans, causes)
         except RowInvalid as error:
@@ -98,14 +118,15 @@ def import_subscribers(context: GatewayContext, params: Params) -> dict[str, Any
             results.append(None)
             units.append(Enrol(checked, plans[checked.plan].currency, context.books, context.digests))
     done = iter(context.run_all(units))
-    return {"results": [_enrolled(next(done) if result is None else result) for result in results]}
+    return ImportedRows([_enrolled(next(done) if result is None else result) for result in results])
 
 
-def show_subscriber(context: GatewayContext, params: Params, caller: Caller) -> dict[str, Any]:
-    """Tell a subscriber by any of its numbers: {number}; `causes` is None for who may not see them."""
-    number = parameters.text(params, "number").lstrip("+")
+def show_subscriber(
+    context: GatewayContext, request: requests.ShowSubscriber, caller: Caller
+) -> queries.SubscriberView:
+    """Tell a subscriber by any of its numbers; `causes` is None for who may not see them."""
     with context.reading() as connection:
-        subscriber_id = queries.find(connection, number)
+        subscriber_id = queries.find(connection, request.number.lstrip("+"))
     if subscriber_id is None:
         raise not_found("subscriber.unknown", "no subscriber has this number now")
     may_see = CAUSES in caller.rights
@@ -113,28 +134,27 @@ def show_subscriber(context: GatewayContext, params: Params, caller: Caller) -> 
         context.record_access(caller.name, "subscriber.show", subscriber_id)
     with context.reading() as connection:
         found = queries.show(connection, subscriber_id, context.clock())
-    return found if may_see else found | {"causes": None}
+    return found if may_see else msgspec.structs.replace(found, causes=None)
 
 
-def top_up(context: GatewayContext, params: Params, caller: Caller) -> dict[str, Any]:
-    """Book money paid in: {number, amount, currency, reference}; the same payment again books nothing.
+def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: Caller) -> ToppedUp:
+    """Book money paid in; the same payment again books nothing.
 
     A reference is unique for its channel for ever: for the API's token that brings it, or for the command line.
     """
     limit = context.settings.charging.topup_limit
     try:
-        number = msisdn(parameters.text(params, "number"))
-        amount = parse_amount(parameters.text(params, "amount"))
+        number = msisdn(request.number)
+        amount = parse_amount(request.amount)
     except (IdentifierInvalid, AmountInvalid) as error:
         raise bad_request("topup.invalid", str(error)) from None
     if amount <= 0:
         raise bad_request("topup.invalid", "amount: a top-up is more than zero")
-    currency = parameters.text(params, "currency", 3)
     if amount > limit:
-        most = f"{format_amount(limit, currency)} (charging.topup_limit)"
+        most = f"{format_amount(limit, request.currency)} (charging.topup_limit)"
         raise bad_request("topup.invalid", f"amount: a top-up is at most {most}; book a larger payment in parts")
-    payment = Payment(caller.channel, parameters.text(params, "reference"), amount, currency)
-    key = parameters.text_or_none(params, "key")
+    payment = Payment(caller.channel, request.reference, amount, request.currency)
+    key = request.key or None
     wallet_limit = context.settings.charging.wallet_limit
     result = context.lane.run(TopUp(number, payment, context.books, wallet_limit=wallet_limit, idempotency_key=key))
     if isinstance(result, SubscriberUnknown):
@@ -143,158 +163,138 @@ def top_up(context: GatewayContext, params: Params, caller: Caller) -> dict[str,
         raise conflict(result.code, str(result))
     if isinstance(result, KeyConflict):
         raise conflict("topup.reference", str(result))
-    return {
-        "subscriber_id": str(result.subscriber_id),
-        "balance": format_amount(result.balance, result.currency),
-        "currency": result.currency,
-        "repeated": result.repeated,
-    }
+    balance = format_amount(result.balance, result.currency)
+    return ToppedUp(str(result.subscriber_id), balance, result.currency, result.repeated)
 
 
-def choose_causes(context: GatewayContext, params: Params) -> dict[str, Any]:
-    """Choose causes from now on: {number, causes: [`cause` or `cause=percent`]}."""
-    texts = params.get("causes")
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise bad_request("cause.invalid", "causes: give a list of `cause` or `cause=percent`")
+def choose_causes(context: GatewayContext, request: requests.ChooseCause) -> ChosenCauses:
+    """Choose causes from now on."""
     try:
-        number = msisdn(parameters.text(params, "number"))
-        shares = parse(texts, context.open_causes)
+        number = msisdn(request.number)
+        shares = parse(request.causes, context.open_causes)
     except (IdentifierInvalid, ChoiceInvalid) as error:
         raise bad_request("cause.invalid", str(error)) from None
     result = context.lane.run(ChooseCauses(MSISDN, number, shares))
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))
-    return {
-        "subscriber_id": str(result),
-        "causes": [{"cause": share.cause, "percent": queries.percent(share.share)} for share in shares],
-    }
+    return ChosenCauses(str(result), queries.causes_of(shares))
 
 
-def export_usage(context: GatewayContext, params: Params) -> dict[str, Any]:
-    """Give a page of usage records: {after, start, end} -> {columns, rows, next}; `next` is None on the last page."""
-    after = parameters.whole(params, "after", 0, MAX_ID)
-    start, end = (parameters.time_or_none(params, name) for name in ("start", "end"))
+def export_usage(context: GatewayContext, request: requests.ExportUsage) -> UsagePage:
+    """Give a page of usage records."""
     with context.reading() as connection:
-        rows = usage_export.read(connection, after=after, limit=MAX_ROWS, start=start, end=end)
-    last = int(rows[-1]["record_id"]) if len(rows) == MAX_ROWS else None
-    return {"columns": list(usage_export.COLUMNS), "rows": rows, "next": last}
+        rows = usage_export.read(connection, after=request.after, limit=MAX_ROWS, start=request.start, end=request.end)
+    last = int(rows[-1].record_id) if len(rows) == MAX_ROWS else None
+    return UsagePage(usage_export.COLUMNS, rows, last)
 
 
-def list_held_reports(context: GatewayContext, params: Params) -> dict[str, Any]:
-    """Give a page of the usage reports that wait for a decision: {after, all} -> {columns, rows, next}."""
-    after, decided = parameters.whole(params, "after", 0, MAX_ID), parameters.flag(params, "all")
+def list_held_reports(context: GatewayContext, request: requests.ListHeldReports) -> HeldReportPage:
+    """Give a page of the usage reports that wait for a decision, or of all that were held."""
     with context.reading() as connection:
-        rows = review.read(connection, after=after, limit=MAX_ROWS, decided=decided)
-    last = int(rows[-1]["id"]) if len(rows) == MAX_ROWS else None
-    return {"columns": list(review.COLUMNS), "rows": rows, "next": last}
+        rows = review.read(connection, after=request.after, limit=MAX_ROWS, decided=request.all)
+    last = int(rows[-1].id) if len(rows) == MAX_ROWS else None
+    return HeldReportPage(review.COLUMNS, rows, last)
 
 
-def book_held_report(context: GatewayContext, params: Params, caller: Caller) -> dict[str, Any]:
-    """Charge a held report as what it says: {id, reason} -> {id, state, record_id, price, currency}."""
-    report, note = _held_report(params)
+def book_held_report(context: GatewayContext, request: requests.DecideHeldReport, caller: Caller) -> HeldReportDecided:
+    """Charge a held report as what it says."""
+    report, note = _report_id(request.id), request.reason
     return _decided(report, context.lane.run(review.BookReport(report, caller.name, note, context.charging_policy())))
 
 
-def drop_held_report(context: GatewayContext, params: Params, caller: Caller) -> dict[str, Any]:
-    """Book a held report nowhere: {id, reason} -> {id, state, ...}."""
-    report, note = _held_report(params)
-    return _decided(report, context.lane.run(review.DropReport(report, caller.name, note)))
+def drop_held_report(context: GatewayContext, request: requests.DecideHeldReport, caller: Caller) -> HeldReportDecided:
+    """Book a held report nowhere."""
+    report = _report_id(request.id)
+    return _decided(report, context.lane.run(review.DropReport(report, caller.name, request.reason)))
 
 
-def _held_report(params: Params) -> tuple[int, str]:
-    name = parameters.text(params, "id", 19)
-    if not (name.isascii() and name.isdigit()) or int(name) > MAX_ID:
+def _report_id(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > MAX_ID:
         raise bad_request("review.id", "id: give the number that `tpo usage review list` shows")
-    return int(name), parameters.text(params, "reason")
+    return int(text)
 
 
-def _decided(report: int, result: review.Decided | review.ReviewRefused) -> dict[str, Any]:
+def _decided(report: int, result: review.Decided | review.ReviewRefused) -> HeldReportDecided:
     if isinstance(result, review.ReviewRefused):
         raise (not_found if result.code == "review.unknown" else conflict)(result.code, str(result))
     booked = result.record_id is not None
-    return {
-        "id": str(report),
-        "state": result.state,
-        "record_id": str(result.record_id) if booked else None,
-        "price": format_amount(result.price, result.currency) if booked else None,
-        "currency": result.currency or None,
-    }
+    return HeldReportDecided(
+        id=str(report),
+        state=result.state,
+        record_id=str(result.record_id) if booked else None,
+        price=format_amount(result.price, result.currency) if booked else None,
+        currency=result.currency or None,
+    )
 
 
-def check_ledger(context: GatewayContext, _params: Params) -> dict[str, Any]:
-    """Prove the books: {ok, entries, wallets, accruals, findings}."""
+def check_ledger(context: GatewayContext, _request: Nothing) -> BooksChecked:
+    """Prove the books."""
     with context.reading() as connection:
         report = check.check(connection, recompute)
-    return {"ok": not report.findings, **msgspec.to_builtins(report)}
+    return BooksChecked(not report.findings, report.entries, report.wallets, report.accruals, report.findings)
 
 
-def list_balances(context: GatewayContext, _params: Params, caller: Caller) -> dict[str, Any]:
-    """Give every account's balance: {rows}; those of causes are one for who may not see them apart."""
+def list_balances(context: GatewayContext, _request: Nothing, caller: Caller) -> AccountBalances:
+    """Give every account's balance; those of causes are one for who may not see them apart."""
     if CAUSES in caller.rights:
         context.record_access(caller.name, "ledger.balances")
     with context.reading() as connection:
         found = balances.balances(connection)
     if CAUSES not in caller.rights:
         found = balances.without_causes(found)
-    rows = [
-        {"account": b.account, "currency": b.currency, "balance": format_amount(b.balance, b.currency)} for b in found
-    ]
-    return {"rows": rows}
+    return AccountBalances(
+        [AccountBalance(each.account, each.currency, format_amount(each.balance, each.currency)) for each in found]
+    )
 
 
-def read_journal(context: GatewayContext, params: Params, caller: Caller) -> dict[str, Any]:
-    """Give a page of the journal: {after, limit, causes} -> {rows, next}; the accounts of causes are named on request only.
+def read_journal(context: GatewayContext, request: requests.ReadJournal, caller: Caller) -> JournalPage:
+    """Give a page of the journal; the accounts of causes are named on request only.
 
     An entry's record and its neighbours tell whose it is, so that its cause needs the right to see causes.
     """
-    limit, after = parameters.limit(params, 100, MAX_ROWS), parameters.whole(params, "after", 0, MAX_ID)
-    causes = parameters.flag(params, "causes")
-    if causes:
+    limit = page_size(request.limit, 100, MAX_ROWS)
+    if request.causes:
         if CAUSES not in caller.rights:
             raise Problem(
                 HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}, which you do not have"
             )
         context.record_access(caller.name, "ledger.journal")
     with context.reading() as connection:
-        rows = journal.read(connection, after=after, limit=limit, causes=causes)
-    for row in rows:
-        row["at"], row["event_at"] = rfc3339(row["at"]), rfc3339(row["event_at"])
-    return {"rows": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
+        rows = journal.read(connection, after=request.after, limit=limit, causes=request.causes)
+    return JournalPage(rows, rows[-1].id if len(rows) == limit else None)
 
 
-def list_events(context: GatewayContext, params: Params) -> dict[str, Any]:
-    """Give events of the outbox: {after, limit} -> {rows}."""
-    limit = parameters.limit(params, 20, MAX_ROWS)
-    after = None if params.get("after") is None else parameters.whole(params, "after", 0, MAX_ID)
+def list_events(context: GatewayContext, request: requests.ListEvents) -> Events:
+    """Give events of the outbox."""
     with context.reading() as connection:
-        return {"rows": events_reading.recent(connection, limit, after)}
+        return Events(events_reading.recent(connection, page_size(request.limit, 20, MAX_ROWS), request.after))
 
 
-def _enrolled(result: Enrolled | StoreError) -> dict[str, Any]:
+def _enrolled(result: Enrolled | StoreError) -> ImportedRow:
     if isinstance(result, StoreError):
-        return {"outcome": "refused", "subscriber_id": None, "message": f"{result.code}: {result}"}
+        return ImportedRow("refused", None, f"{result.code}: {result}")
     number = None if result.subscriber_id is None else str(result.subscriber_id)
-    return {"outcome": result.outcome, "subscriber_id": number, "message": mask(result.message)}
+    return ImportedRow(result.outcome, number, mask(result.message))
 
 
-ACTIONS: dict[str, Action | CallerAction] = {
-    "subscriber.import": Action(import_subscribers, ADMIN),
-    "subscriber.show": CallerAction(show_subscriber, VIEWER),
-    "subscriber.topup": CallerAction(top_up, OPERATOR),
-    "subscriber.cause": Action(choose_causes, OPERATOR),
-    "sim.import": Action(sim_inventory.import_sims, ADMIN),
-    "sim.list": Action(sim_inventory.list_sims, VIEWER),
-    "sim.show": Action(sim_inventory.show_sim, VIEWER),
-    "sim.history": Action(sim_inventory.sim_history, VIEWER),
-    "order.list": Action(sim_inventory.list_orders, VIEWER),
-    "order.show": Action(sim_inventory.show_order, VIEWER),
-    "order.states": Action(sim_inventory.order_states, VIEWER),
-    "usage.export": Action(export_usage, OPERATOR),
-    "usage.review.list": Action(list_held_reports, OPERATOR),
-    "usage.review.book": CallerAction(book_held_report, ADMIN),
-    "usage.review.drop": CallerAction(drop_held_report, ADMIN),
-    "ledger.check": Action(check_ledger, VIEWER),
-    "ledger.balances": CallerAction(list_balances, VIEWER),
-    "ledger.journal": CallerAction(read_journal, OPERATOR),
-    "events.list": Action(list_events, VIEWER),
+ACTIONS: dict[str, Action[Any] | CallerAction[Any]] = {
+    "subscriber.import": Action(import_subscribers, ADMIN, requests.ImportSubscribers),
+    "subscriber.show": CallerAction(show_subscriber, VIEWER, requests.ShowSubscriber),
+    "subscriber.topup": CallerAction(top_up, OPERATOR, requests.TopUpSubscriber),
+    "subscriber.cause": Action(choose_causes, OPERATOR, requests.ChooseCause),
+    "sim.import": Action(sim_inventory.import_sims, ADMIN, requests.ImportSims),
+    "sim.list": Action(sim_inventory.list_sims, VIEWER, requests.ListSims),
+    "sim.show": Action(sim_inventory.show_sim, VIEWER, requests.ShowSim),
+    "sim.history": Action(sim_inventory.sim_history, VIEWER, requests.ShowSim),
+    "order.list": Action(sim_inventory.list_orders, VIEWER, requests.ListOrders),
+    "order.show": Action(sim_inventory.show_order, VIEWER, requests.ShowOrder),
+    "order.states": Action(sim_inventory.order_states, VIEWER, requests.OrderStates),
+    "usage.export": Action(export_usage, OPERATOR, requests.ExportUsage),
+    "usage.review.list": Action(list_held_reports, OPERATOR, requests.ListHeldReports),
+    "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
+    "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),
+    "ledger.check": Action(check_ledger, VIEWER, Nothing),
+    "ledger.balances": CallerAction(list_balances, VIEWER, Nothing),
+    "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
+    "events.list": Action(list_events, VIEWER, requests.ListEvents),
 }

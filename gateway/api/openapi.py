@@ -12,7 +12,8 @@ from aiohttp import web
 
 from gateway.api.actions import OPERATOR, VIEWER
 from gateway.api.order_requests import FIELDS, MAX_REASON
-from gateway.api.sms_actions import MAX_BODY, MAX_TEXTS
+from gateway.api.requests import NUMBER_FORM, SendText
+from gateway.api.sms_actions import MAX_TEXTS
 from gateway.messaging.texts import Step, TextState
 from provisioning.orders import Kind, Mark, OrderState
 from provisioning.sim_lifecycle import SuspendReason
@@ -41,21 +42,10 @@ TEXT: Final[Json] = {"type": "string"}
 MAYBE: Final[Json] = {"type": ["string", "null"]}
 YES_NO: Final[Json] = {"type": "boolean"}
 TIME: Final[Json] = {"type": "string", "format": "date-time"}
-NUMBER: Final[Json] = {"type": "string", "pattern": r"^\+?[0-9]{5,15}$"}
+NUMBER: Final[Json] = {"type": "string", **NUMBER_FORM}
 ICCID: Final[Json] = {"type": "string", "pattern": "^89[0-9]{16,18}[Ff]?$"}
 KEY: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 255}
-SMS: Final = obj(
-    {
-        "from": {"type": "string", "description": "3 to 15 digits, or a name of up to 11 ASCII characters"},
-        "to": NUMBER,
-        "text": {"type": "string", "minLength": 1, "maxLength": MAX_BODY},
-        "reference": {**KEY, "type": ["string", "null"], "description": "unique for a token"},
-        "registered_delivery": YES_NO,
-        "validity": {"type": "integer", "minimum": 60, "maximum": 2_592_000, "description": "seconds"},
-    },
-    ("reference", "registered_delivery", "validity"),
-    additionalProperties=False,
-)
+SMS: Final[Json] = msgspec.json.schema_components([SendText])[1]["SendText"]
 TAKEN: Final = obj({"id": TEXT, "reference": MAYBE, "state": one_of([TextState.QUEUED])})
 PART: Final = obj({"state": one_of(Step), "message_id": MAYBE, "error": MAYBE})
 SHOWN: Final = obj(

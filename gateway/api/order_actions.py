@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from gateway.api import parameters, sim_inventory
-from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params, need
+from gateway.api import sim_inventory
+from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Caller, need
+from gateway.api.answers import ImportedSims, OrderRowsTaken, OrderRowTaken, OrderTaken, ReconciledHosts
+from gateway.api.conversion import to_request
 from gateway.api.order_requests import problem_of, read_kind, read_request
 from gateway.api.problems import Problem, bad_request, draining, not_found
+from gateway.api.requests import ImportSims, KeyedSimOrder, OrderMany, OrderRow, Reconcile, ShowOrder, SimOrder
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
@@ -17,8 +18,6 @@ from gateway.sims.order_executor import OrderExecutor
 from gateway.store.errors import StoreError
 from provisioning.orders import Kind, Order, OrderRefused, OrderState
 
-MAX_BULK = 1000
-"""Rows of one call for many orders."""
 SOCKET = "socket"
 """In whose name the keys of commands are kept: several people may go on with one bulk."""
 
@@ -30,21 +29,19 @@ class OrderActions:
         """Take the open gateway and who carries orders out."""
         self._context, self._executor = context, executor
 
-    def actions(self) -> dict[str, AsyncAction]:
+    def actions(self) -> dict[str, AsyncAction[Any]]:
         """Give every action by its name; those that only read are in `gateway.api.actions`."""
         return {
-            "sim.import": AsyncAction(self._import, ADMIN),
-            **{f"sim.{kind}": AsyncAction(_Ordering(self, kind), OPERATOR) for kind in _ORDERED},
-            "sim.bulk": AsyncAction(self._bulk, ADMIN),
-            "sim.reconcile": AsyncAction(self._reconcile, ADMIN),
-            "order.retry": AsyncAction(self._retry, OPERATOR),
-            "order.cancel": AsyncAction(self._cancel, OPERATOR),
+            "sim.import": AsyncAction(self._import, ADMIN, ImportSims),
+            **{f"sim.{kind}": AsyncAction(_Ordering(self, kind), OPERATOR, KeyedSimOrder) for kind in _ORDERED},
+            "sim.bulk": AsyncAction(self._bulk, ADMIN, OrderMany),
+            "sim.reconcile": AsyncAction(self._reconcile, ADMIN, Reconcile),
+            "order.retry": AsyncAction(self._retry, OPERATOR, ShowOrder),
+            "order.cancel": AsyncAction(self._cancel, OPERATOR, ShowOrder),
         }
 
-    async def order(
-        self, client: str, key: str | None, kind: Kind, given: Mapping[str, Any], caller: Caller
-    ) -> dict[str, Any]:
-        """Accept an order: {order, state, repeated}; Problem says why not, and nothing has changed then.
+    async def order(self, client: str, key: str | None, kind: Kind, given: SimOrder, caller: Caller) -> OrderTaken:
+        """Accept an order; Problem says why not, and nothing has changed then.
 
         Taking over what a host holds already (`adopt`) is an admin's right.
         """
@@ -59,50 +56,45 @@ class OrderActions:
         state = str(OrderState.ACCEPTED)
         if outcome.repeated:
             state = (await self._states([outcome.order_id])).get(str(outcome.order_id), state)
-        return {"order": str(outcome.order_id), "state": state, "repeated": outcome.repeated, "iccid": asked.iccid}
+        return OrderTaken(str(outcome.order_id), state, outcome.repeated, asked.iccid)
 
-    async def show_order(self, order_id: str) -> dict[str, Any]:
+    async def show_order(self, order_id: str) -> queries.OrderView:
         """Tell an order with its steps."""
-        return await asyncio.to_thread(sim_inventory.show_order, self._context, {"id": order_id})
+        return await asyncio.to_thread(sim_inventory.show_order, self._context, ShowOrder(order_id))
 
-    async def _import(self, params: Params, caller: Caller) -> dict[str, Any]:
-        return await asyncio.to_thread(sim_inventory.import_sims, self._context, params, caller.name)
+    async def _import(self, request: ImportSims, caller: Caller) -> ImportedSims:
+        return await asyncio.to_thread(sim_inventory.import_sims, self._context, request, caller.name)
 
-    async def _bulk(self, params: Params, caller: Caller) -> dict[str, Any]:
-        """Accept many orders, each by itself: {rows: [{kind, iccid, ..., key}]} -> {results}."""
-        rows = params.get("rows")
-        if not isinstance(rows, list) or len(rows) > MAX_BULK or not all(isinstance(row, dict) for row in rows):
-            raise bad_request("bulk.rows", f"rows: give a list of at most {MAX_BULK} objects")
-        return {"results": await asyncio.gather(*(self._row(row, caller) for row in rows))}
+    async def _bulk(self, request: OrderMany, caller: Caller) -> OrderRowsTaken:
+        """Accept many orders, each by itself."""
+        return OrderRowsTaken(await asyncio.gather(*(self._row(row, caller) for row in request.rows)))
 
-    async def _row(self, row: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    async def _row(self, row: Mapping[str, Any], caller: Caller) -> OrderRowTaken:
         try:
-            key = read_key(row.get("key"))
-            asked = {name: value for name, value in row.items() if name not in ("kind", "key")}
-            taken = await self.order(SOCKET, key, read_kind(row.get("kind")), asked, caller)
+            asked = to_request(row, OrderRow)
+            taken = await self.order(SOCKET, read_key(asked.key), read_kind(asked.kind), asked, caller)
         except Problem as problem:
-            return {"order": None, "state": None, "code": problem.code, "message": mask(problem.detail)}
+            return OrderRowTaken(None, None, problem.code, mask(problem.detail))
         except StoreError as error:
-            return {"order": None, "state": None, "code": error.code, "message": mask(str(error))}
-        return {"order": taken["order"], "state": taken["state"], "code": None, "message": ""}
+            return OrderRowTaken(None, None, error.code, mask(str(error)))
+        return OrderRowTaken(taken.order, taken.state, None, "")
 
-    async def _reconcile(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        """Compare settled cards with their hosts: {host, repair} -> {rows} of those that differ."""
-        host = parameters.text_or_none(params, "host")
+    async def _reconcile(self, request: Reconcile, _caller: Caller) -> ReconciledHosts:
+        """Compare settled cards with their hosts, and tell those that differ."""
+        host = request.host or None
         known = [each.name for each in self._context.settings.provisioning.hosts]
         if host is not None and host not in known:
             there = ", ".join(known) or "none"
             raise not_found("host.unknown", f"there is no host {str(host)[:64]!r}; there are: {there}")
-        differences = await self._executor.reconcile(host, repair=parameters.flag(params, "repair"))
-        return {"rows": msgspec.to_builtins(differences)}
+        return ReconciledHosts(await self._executor.reconcile(host, repair=request.repair))
 
-    async def _retry(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        return await self._decided(await self._executor.retry(sim_inventory.order_id(params.get("id"))))
+    async def _retry(self, request: ShowOrder, _caller: Caller) -> queries.OrderView:
+        return await self._decided(await self._executor.retry(sim_inventory.order_id(request.id)))
 
-    async def _cancel(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        return await self._decided(await self._executor.cancel(sim_inventory.order_id(params.get("id"))))
+    async def _cancel(self, request: ShowOrder, _caller: Caller) -> queries.OrderView:
+        return await self._decided(await self._executor.cancel(sim_inventory.order_id(request.id)))
 
-    async def _decided(self, outcome: Order | OrderRefused | None) -> dict[str, Any]:
+    async def _decided(self, outcome: Order | OrderRefused | None) -> queries.OrderView:
         if outcome is None:
             raise not_found("order.unknown", "there is no order with this id")
         if isinstance(outcome, OrderRefused):
@@ -111,23 +103,22 @@ class OrderActions:
 
     async def _states(self, ids: list[int]) -> dict[str, str]:
         rows = await asyncio.to_thread(self._context.read, lambda connection: queries.order_states(connection, ids))
-        return {row["id"]: row["state"] for row in rows}
+        return {row.id: row.state for row in rows}
 
 
 _ORDERED = (Kind.ACTIVATE, Kind.SUSPEND, Kind.RESUME, Kind.SWAP, Kind.TERMINATE)
 
 
 class _Ordering:
-    """One kind of order as an action: {iccid, ..., key} -> {order, state, repeated}."""
+    """One kind of order as an action."""
 
     def __init__(self, sims: OrderActions, kind: Kind) -> None:
         """Take where orders are accepted, and of which kind these are."""
         self._sims, self._kind = sims, kind
 
-    async def __call__(self, params: Params, caller: Caller) -> dict[str, Any]:
+    async def __call__(self, request: KeyedSimOrder, caller: Caller) -> OrderTaken:
         """Accept the order."""
-        asked = {name: value for name, value in params.items() if name != "key"}
-        return await self._sims.order(SOCKET, read_key(params.get("key")), self._kind, asked, caller)
+        return await self._sims.order(SOCKET, read_key(request.key), self._kind, request, caller)
 
 
 def read_key(key: object) -> str | None:

@@ -1,9 +1,10 @@
 """What is asked of a SIM, read and checked: the same for a command, a row of a bulk, and POST /v1/orders."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.api.requests import SimOrder
 from gateway.settings import Settings
 from gateway.sims.accept_order import Asked
 from provisioning.errors import IdentifierInvalid
@@ -24,7 +25,7 @@ FIELDS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 """What each kind of order must and may say besides the card; other kinds are not for people to ask."""
 
-_NAMES: Final = frozenset({"iccid", *OrderRequest.__struct_fields__})
+_TEXTS: Final = tuple(name for name in SimOrder.__struct_fields__ if name != "adopt")
 _MISSING: Final = "order.field"
 
 
@@ -36,10 +37,10 @@ def read_kind(text: object) -> Kind:
     return found
 
 
-def read_request(kind: Kind, given: Mapping[str, Any], settings: Settings, actor: str) -> Asked:
+def read_request(kind: Kind, given: SimOrder, settings: Settings, actor: str) -> Asked:
     """Check a request by itself; Problem says which field is at fault, with the stable code of the fault."""
-    adopt = _adopt(kind, given.get("adopt"))
-    texts = _texts(kind, {name: value for name, value in given.items() if name != "adopt"})
+    adopt = _adopt(kind, adopt=bool(given.adopt))
+    texts = _texts(kind, {name: getattr(given, name) for name in _TEXTS})
     try:
         card = iccid(texts.pop("iccid"))
         said = {name: _READ[name](text, kind, settings) for name, text in texts.items()}
@@ -59,16 +60,11 @@ def problem_of(refusal: OrderRefused) -> Problem:
     return conflict(refusal.code, str(refusal))
 
 
-def _texts(kind: Kind, given: Mapping[str, Any]) -> dict[str, str]:
+def _texts(kind: Kind, given: Mapping[str, str | None]) -> dict[str, str]:
     """Give the fields that say something; those that a kind needs are there, others than it knows are not."""
     must, may = FIELDS[kind]
-    unknown = sorted(set(given) - _NAMES)
-    if unknown:
-        raise bad_request(_MISSING, f"{unknown[0][:32]}: there is no such field")
-    texts = {name: value for name, value in given.items() if value not in (None, "")}
-    for name, value in texts.items():
-        if not isinstance(value, str) or len(value) > 255:
-            raise bad_request(_MISSING, f"{name}: give a text of at most 255 characters")
+    texts = {name: value for name, value in given.items() if value}
+    for name in texts:
         if name not in ("iccid", *must, *may):
             raise bad_request(_MISSING, f"{name}: is not for {kind}")
     for name in ("iccid", *must):
@@ -77,14 +73,10 @@ def _texts(kind: Kind, given: Mapping[str, Any]) -> dict[str, str]:
     return texts
 
 
-def _adopt(kind: Kind, value: object) -> bool:
-    if value in (None, ""):
-        return False
-    if not isinstance(value, bool):
-        raise bad_request(_MISSING, "adopt: give true or false")
-    if value and "adopt" not in FIELDS[kind][1]:
+def _adopt(kind: Kind, *, adopt: bool) -> bool:
+    if adopt and "adopt" not in FIELDS[kind][1]:
         raise bad_request(_MISSING, f"adopt: is not for {kind}")
-    return value
+    return adopt
 
 
 def _plan(text: str, _kind: Kind, settings: Settings) -> str:

@@ -19,7 +19,7 @@ from gateway.api import openapi
 from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need, perform
 from gateway.api.connections import Listener
 from gateway.api.problems import Problem, bad_request, not_found
-from gateway.api.sms_actions import SmsActions
+from gateway.api.sms_actions import SmsActions, read_texts
 from gateway.api.web_requests import (
     CALLER,
     MAX_BODY,
@@ -56,7 +56,7 @@ class Server:
         metrics: Metrics,
         texts: SmsActions,
         *,
-        actions: Mapping[str, AsyncAction],
+        actions: Mapping[str, AsyncAction[Any]],
         routes: Sequence[web.RouteDef] = (),
         open_paths: tuple[str, ...] = (),
         live: Health,
@@ -149,7 +149,7 @@ class Server:
 
     async def _post_sms(self, request: web.Request) -> web.Response:
         client = caller_of(request, OPERATOR).name
-        (accepted,) = await self._texts.send(client, [await read_json(request)])
+        (accepted,) = await self._texts.send(client, read_texts([await read_json(request)]))
         return json_response(accepted, HTTPStatus.ACCEPTED)
 
     async def _post_sms_batch(self, request: web.Request) -> web.Response:
@@ -157,7 +157,7 @@ class Server:
         given = await read_json(request)
         if not isinstance(given, list):
             raise bad_request("sms.batch", "the body is no list of texts: give one, like [{...}]")
-        return json_response({"messages": await self._texts.send(client, given)}, HTTPStatus.ACCEPTED)
+        return json_response({"messages": await self._texts.send(client, read_texts(given))}, HTTPStatus.ACCEPTED)
 
     async def _get_sms(self, request: web.Request) -> web.Response:
         return json_response(await self._texts.show(request.match_info["id"]))
@@ -183,7 +183,7 @@ class Server:
         waited = self._actions.get(name)
         if waited is not None:
             need(caller.role, waited.role)
-            return json_response(await waited.run(await _params(request), caller))
+            return json_response(await waited.perform(await _params(request), caller))
         action = ACTIONS.get(name)
         if action is None:
             raise not_found("action.unknown", f"there is no action {name!r}")

@@ -2,13 +2,15 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import Connection
 
-from gateway.api import parameters
-from gateway.api.actions import MAX_ROWS, OPERATOR, VIEWER, AsyncAction, Caller, Params
+from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller
+from gateway.api.answers import SessionReply, Sessions
 from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.api.requests import MAX_ROWS, SESSION_ID, ListSessions, NameSession, page_size
 from gateway.charging import queries as charging_queries
 from gateway.charging.gy.reauth_abort import SessionCommand, SessionRequests
 from gateway.charging.session import Session
@@ -16,6 +18,8 @@ from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.store.fitting import LONGEST_INDEXED, misfit
 from gateway.subscribers import queries as subscriber_queries
+
+Row = TypeVar("Row", bound=charging_queries.SessionRow)
 
 
 class SessionActions:
@@ -25,52 +29,52 @@ class SessionActions:
         """Take the open gateway and the way to the sessions' clients; there is none where Diameter is not configured."""
         self._context, self._session_requests = context, session_requests
 
-    def actions(self) -> dict[str, AsyncAction]:
+    def actions(self) -> dict[str, AsyncAction[Any]]:
         """Give every action by its name."""
         return {
-            "session.list": AsyncAction(self.list, VIEWER),
-            "session.show": AsyncAction(self.show, VIEWER),
-            "session.reauth": AsyncAction(self.reauthorise, OPERATOR),
-            "session.abort": AsyncAction(self.abort, OPERATOR),
+            "session.list": AsyncAction(self.list, VIEWER, ListSessions),
+            "session.show": AsyncAction(self.show, VIEWER, NameSession),
+            "session.reauth": AsyncAction(self.reauthorise, OPERATOR, NameSession),
+            "session.abort": AsyncAction(self.abort, OPERATOR, NameSession),
         }
 
-    async def list(self, params: Params, caller: Caller) -> dict[str, Any]:
-        """Tell of sessions, newest first: {limit, number, peer, closed} -> {rows}; a viewer sees numbers masked."""
-        limit, closed = parameters.limit(params, 20, MAX_ROWS), parameters.flag(params, "closed")
-        number = (parameters.text_or_none(params, "number") or "").lstrip("+")
-        peer = parameters.text_or_none(params, "peer") or ""
+    async def list(self, request: ListSessions, caller: Caller) -> Sessions:
+        """Tell of sessions, newest first; a viewer sees numbers masked."""
+        limit, number = page_size(request.limit, 20, MAX_ROWS), request.number.lstrip("+")
 
-        def look(connection: Connection) -> list[dict[str, Any]]:
+        def look(connection: Connection) -> list[charging_queries.SessionRow]:
             owner = subscriber_queries.find(connection, number) if number else None
             if number and owner is None:
                 raise not_found("subscriber.unknown", "no subscriber has this number now")
-            return charging_queries.latest(connection, limit, closed=closed, subscriber_id=owner, peer=peer)
+            return charging_queries.latest(
+                connection, limit, closed=request.closed, subscriber_id=owner, peer=request.peer
+            )
 
         rows = await asyncio.to_thread(self._context.read, look)
-        return {"rows": [_for(caller.role, row) for row in rows]}
+        return Sessions([_for(caller.role, row) for row in rows])
 
-    async def show(self, params: Params, caller: Caller) -> dict[str, Any]:
-        """Tell everything of one session: {id}, its Session-Id or our number for it."""
-        name = _name(params)
+    async def show(self, request: NameSession, caller: Caller) -> charging_queries.SessionView:
+        """Tell everything of one session."""
+        name = _name(request)
 
-        def look(connection: Connection) -> dict[str, Any] | None:
+        def look(connection: Connection) -> charging_queries.SessionView | None:
             session = charging_queries.find(connection, name)
             return None if session is None else charging_queries.show(connection, session)
 
-        found = await asyncio.to_thread(self._context.read, look)
+        found: charging_queries.SessionView | None = await asyncio.to_thread(self._context.read, look)
         if found is None:
             raise not_found("session.unknown", "there is no session with this Session-Id or number")
         return _for(caller.role, found)
 
-    async def reauthorise(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        """Have a session reported now: {id} -> {id, session_id, request, result, result_code, detail, closed}."""
-        return await self._ask(SessionCommand.REAUTHORISE, _name(params))
+    async def reauthorise(self, request: NameSession, _caller: Caller) -> SessionReply:
+        """Have a session reported now."""
+        return await self._ask(SessionCommand.REAUTHORISE, _name(request))
 
-    async def abort(self, params: Params, _caller: Caller) -> dict[str, Any]:
-        """Have a session ended: {id}, answered as `reauthorise` is."""
-        return await self._ask(SessionCommand.ABORT, _name(params))
+    async def abort(self, request: NameSession, _caller: Caller) -> SessionReply:
+        """Have a session ended."""
+        return await self._ask(SessionCommand.ABORT, _name(request))
 
-    async def _ask(self, demand: SessionCommand, name: str) -> dict[str, Any]:
+    async def _ask(self, demand: SessionCommand, name: str) -> SessionReply:
         if self._session_requests is None:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "diameter.absent", "this gateway speaks no Diameter")
         session: Session | None = await asyncio.to_thread(self._context.read, lambda c: charging_queries.find(c, name))
@@ -79,24 +83,23 @@ class SessionActions:
         if session.closed_at is not None:
             raise conflict("session.closed", "this session is over; there is nobody to ask")
         reply = await self._session_requests.ask(demand, session)
-        return {
-            "id": str(session.id),
-            "session_id": session.session_id,
-            "peer": session.peer,
-            "request": demand.value,
-            "result": reply.fate.value,
-            "result_code": reply.result_code,
-            "detail": reply.detail or None,
-            "closed": reply.closed,
-        }
+        return SessionReply(
+            id=str(session.id),
+            session_id=session.session_id,
+            peer=session.peer,
+            request=demand.value,
+            result=reply.fate.value,
+            result_code=reply.result_code,
+            detail=reply.detail or None,
+            closed=reply.closed,
+        )
 
 
-def _name(params: Params) -> str:
-    name = params.get("id")
-    if not isinstance(name, str) or not name or misfit(name, LONGEST_INDEXED) is not None:
-        raise bad_request("session.id", "id: give a Session-Id, or the number that `tpo session list` shows")
-    return name
+def _name(request: NameSession) -> str:
+    if misfit(request.id, LONGEST_INDEXED) is not None:
+        raise bad_request("session.id", f"id: give {SESSION_ID}")
+    return request.id
 
 
-def _for(role: str, row: dict[str, Any]) -> dict[str, Any]:
-    return row if role != VIEWER or row["msisdn"] is None else {**row, "msisdn": mask(row["msisdn"])}
+def _for(role: str, row: Row) -> Row:
+    return row if role != VIEWER or row.msisdn is None else msgspec.structs.replace(row, msisdn=mask(row.msisdn))

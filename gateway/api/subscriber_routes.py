@@ -8,9 +8,12 @@ from aiohttp import web
 
 from gateway.api import actions
 from gateway.api.actions import OPERATOR, VIEWER
+from gateway.api.answers import OrderTakenOverHttp
+from gateway.api.conversion import to_request
 from gateway.api.order_actions import OrderActions, read_key
 from gateway.api.order_requests import read_kind
 from gateway.api.problems import bad_request, not_found
+from gateway.api.requests import ShowSubscriber, SimOrder, TopUpSubscriber
 from gateway.api.web_requests import caller_of, json_response, read_body, read_object
 from gateway.context import GatewayContext
 from gateway.sims.host_runtime import callback_secret
@@ -47,8 +50,8 @@ class SubscriberRoutes:
         caller = caller_of(request, OPERATOR)
         key, given = _idempotency_key(request), await read_object(request)
         kind = read_kind(given.pop("kind", None))
-        taken = await self._sims.order(caller.name, key, kind, given, caller)
-        told = {"id": taken["order"], "state": taken["state"], "kind": str(kind), "iccid": taken["iccid"]}
+        taken = await self._sims.order(caller.name, key, kind, to_request(given, SimOrder), caller)
+        told = OrderTakenOverHttp(taken.order, taken.state, str(kind), taken.iccid)
         return json_response(told, HTTPStatus.ACCEPTED)
 
     async def _get_order(self, request: web.Request) -> web.Response:
@@ -62,7 +65,8 @@ class SubscriberRoutes:
             detail = "give an object with amount, currency and, unless the key is the payment's reference, reference"
             raise bad_request("topup.invalid", detail)
         params = {"reference": key, **given, "number": request.match_info["msisdn"], "key": key}
-        return json_response(await asyncio.to_thread(actions.top_up, self._context, params, caller))
+        wanted = to_request(params, TopUpSubscriber)
+        return json_response(await asyncio.to_thread(actions.top_up, self._context, wanted, caller))
 
     async def _get_subscriber(self, request: web.Request) -> web.Response:
         caller = caller_of(request, VIEWER)
@@ -71,7 +75,7 @@ class SubscriberRoutes:
         except IdentifierInvalid as error:
             raise bad_request(error.code, str(error)) from None
         return json_response(
-            await asyncio.to_thread(actions.show_subscriber, self._context, {"number": number}, caller)
+            await asyncio.to_thread(actions.show_subscriber, self._context, ShowSubscriber(number), caller)
         )
 
     async def _get_causes(self, request: web.Request) -> web.Response:

@@ -7,11 +7,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import phonenumbers
+from msgspec import structs
 from sqlalchemy import Connection, or_, select
 
-from gateway.api import parameters
-from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, Caller, Params, need
+from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, Caller, need
+from gateway.api.answers import (
+    StartedTrace,
+    TraceMessage,
+    TraceRow,
+    TraceRows,
+    TraceSeen,
+    UndecodableMessage,
+    UndecodableMessages,
+)
 from gateway.api.problems import bad_request, conflict, not_found
+from gateway.api.requests import ListUndecodable, Nothing, ShowTrace, StartTrace, StopTrace
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.messaging.smsc_client import SmscClient
@@ -22,7 +32,7 @@ from gateway.subscribers.queries import find
 from gateway.tracing.files import FileRefused
 from gateway.tracing.masking import header_only
 from gateway.tracing.matching import ByName, ByNumbers, Matching
-from gateway.tracing.traces import MAX_LINES, MAX_SECONDS, Asked, TooMany, Trace, TraceLine, Traces
+from gateway.tracing.traces import MAX_LINES, Asked, TooMany, Trace, TraceLine, Traces
 from gateway.tracing.undecodable import Undecodable, Unread
 from protocols.diameter.node import Node
 from provisioning.errors import IdentifierInvalid
@@ -47,69 +57,63 @@ class TraceActions:
         self._context, self._traces, self._unread = context, traces, unread
         self._smsc_client, self._executor, self._node = smsc_client, executor, node
 
-    def actions(self) -> dict[str, AsyncAction]:
+    def actions(self) -> dict[str, AsyncAction[Any]]:
         """Give what `tpo trace` asks for, by name."""
         return {
-            "trace.start": AsyncAction(self._start, OPERATOR),
-            "trace.list": AsyncAction(self._list, VIEWER),
-            "trace.show": AsyncAction(self._show, OPERATOR),
-            "trace.stop": AsyncAction(self._stop, OPERATOR),
-            "trace.undecodable": AsyncAction(self._undecodable, OPERATOR),
+            "trace.start": AsyncAction(self._start, OPERATOR, StartTrace),
+            "trace.list": AsyncAction(self._list, VIEWER, Nothing),
+            "trace.show": AsyncAction(self._show, OPERATOR, ShowTrace),
+            "trace.stop": AsyncAction(self._stop, OPERATOR, StopTrace),
+            "trace.undecodable": AsyncAction(self._undecodable, OPERATOR, ListUndecodable),
         }
 
-    async def _start(self, params: Params, caller: Caller) -> dict[str, Any]:
-        """Begin: one of {msisdn, imsi, link}, and {seconds, pcap, show_content} -> the trace, and `known` of a number."""
-        kind, value = _subject(params)
-        seconds, content, pcap = params.get("seconds"), params.get("show_content", False), params.get("pcap")
-        if type(seconds) is not int or not 0 < seconds <= MAX_SECONDS:
-            raise bad_request("trace.seconds", f"seconds: give 1 to {MAX_SECONDS}")
-        if not isinstance(content, bool) or not isinstance(pcap, str | None):
-            raise bad_request("trace.wish", "show_content is true or false, pcap the path of a file")
-        if content or pcap is not None:
+    async def _start(self, request: StartTrace, caller: Caller) -> StartedTrace:
+        """Begin a trace; whoever wants a file or what messages say needs to be an admin."""
+        kind, value = _subject(request)
+        if request.show_content or request.pcap is not None:
             need(caller.role, ADMIN)
         matching, known = await self._matching(kind, value)
-        asked = Asked(f"{kind} {mask(value)}", float(seconds), caller.name, content, Path(pcap) if pcap else None)
+        path = Path(request.pcap) if request.pcap else None
+        asked = Asked(f"{kind} {mask(value)}", float(request.seconds), caller.name, request.show_content, path)
         try:
             trace = self._traces.start(asked, matching)
         except TooMany as error:
             raise conflict("trace.many", str(error)) from None
         except FileRefused as error:
             raise conflict("trace.file", str(error)) from None
-        return {**_told(trace), "known": known}
+        return StartedTrace(**structs.asdict(_told(trace)), known=known)
 
-    async def _list(self, _params: Params, _caller: Caller) -> dict[str, Any]:
-        """Tell of all traces that are known: {rows}."""
-        return {"rows": [_told(trace) for trace in self._traces.all()]}
+    async def _list(self, _request: Nothing, _caller: Caller) -> TraceRows:
+        """Tell of all traces that are known."""
+        return TraceRows([_told(trace) for trace in self._traces.all()])
 
-    async def _show(self, params: Params, caller: Caller) -> dict[str, Any]:
-        """Tell what a trace saw: {id (the latest without), after} -> {trace, rows}."""
-        trace = self._known(parameters.text_or_none(params, "id"))
+    async def _show(self, request: ShowTrace, caller: Caller) -> TraceSeen:
+        """Tell what a trace saw."""
+        trace = self._known(request.id)
         if trace.asked.show_content:
             need(caller.role, ADMIN)
-        after = parameters.whole(params, "after", 0, parameters.MAX_ID)
-        rows = [_line(line) for line in trace.lines if line.number > after]
-        return {"trace": _told(trace), "rows": rows[:MAX_LINES]}
+        rows = [_line(line) for line in trace.lines if line.number > request.after]
+        return TraceSeen(_told(trace), rows[:MAX_LINES])
 
-    async def _stop(self, params: Params, caller: Caller) -> dict[str, Any]:
-        """End a trace, or all of them: {id} -> {rows: those that ended}; their files are whole."""
-        name = parameters.text_or_none(params, "id")
-        wanted = [self._known(name)] if name else self._traces.all()
+    async def _stop(self, request: StopTrace, caller: Caller) -> TraceRows:
+        """End a trace, or all of them; those that ended are told, and their files are whole."""
+        wanted = [self._known(request.id)] if request.id else self._traces.all()
         ended = [trace for trace in wanted if trace.ended is None]
         for trace in ended:
             self._traces.end(trace, f"{caller.name} stopped it")
         await self._traces.settle()
-        return {"rows": [_told(trace) for trace in ended]}
+        return TraceRows([_told(trace) for trace in ended])
 
-    async def _undecodable(self, params: Params, caller: Caller) -> dict[str, Any]:
-        """Tell of the last messages that could not be read: {name, show_content} -> {rows}."""
-        content, name = parameters.flag(params, "show_content"), parameters.text_or_none(params, "name")
+    async def _undecodable(self, request: ListUndecodable, caller: Caller) -> UndecodableMessages:
+        """Tell of the last messages that could not be read."""
+        content, name = request.show_content, request.name
         if content:
             need(caller.role, ADMIN)
-        rows = [_unread(one, show_content=content) for one in self._unread.all() if name in (None, one.name)]
-        return {"rows": rows}
+        rows = [_unread(one, show_content=content) for one in self._unread.all() if name in ("", one.name)]
+        return UndecodableMessages(rows)
 
-    def _known(self, trace_id: str | None) -> Trace:
-        found = next(iter(self._traces.all()), None) if trace_id is None else self._traces.get(trace_id)
+    def _known(self, trace_id: str) -> Trace:
+        found = self._traces.get(trace_id) if trace_id else next(iter(self._traces.all()), None)
         if found is None:
             raise not_found("trace.unknown", "there is no such trace" if trace_id else "there is no trace")
         return found
@@ -129,9 +133,10 @@ class TraceActions:
         return list(dict.fromkeys([*self._smsc_client.links(), *peers, *self._executor.hosts]))
 
 
-def _subject(params: Params) -> tuple[str, str]:
-    given = [(kind, params[kind]) for kind in SUBJECTS if params.get(kind)]
-    if len(given) != 1 or not isinstance(given[0][1], str):
+def _subject(request: StartTrace) -> tuple[str, str]:
+    named = {"msisdn": request.msisdn, "imsi": request.imsi, "link": request.link}
+    given = [(kind, value) for kind, value in named.items() if value]
+    if len(given) != 1:
         raise bad_request("trace.subject", "give one of msisdn, imsi and link")
     kind, value = given[0]
     try:
@@ -160,44 +165,44 @@ def _forms(number: str) -> set[str]:
     return forms
 
 
-def _told(trace: Trace) -> dict[str, Any]:
+def _told(trace: Trace) -> TraceRow:
     asked = trace.asked
-    return {
-        "id": trace.id,
-        "subject": asked.subject,
-        "state": "running" if trace.ended is None else "ended",
-        "since": rfc3339(trace.began),
-        "until": rfc3339(trace.until),
-        "ended": trace.ended,
-        "messages": trace.seen,
-        "missed": trace.missed,
-        "content": asked.show_content,
-        "pcap": str(asked.pcap) if asked.pcap else None,
-        "by": asked.by,
-    }
+    return TraceRow(
+        id=trace.id,
+        subject=asked.subject,
+        state="running" if trace.ended is None else "ended",
+        since=rfc3339(trace.began),
+        until=rfc3339(trace.until),
+        ended=trace.ended,
+        messages=trace.seen,
+        missed=trace.missed,
+        content=asked.show_content,
+        pcap=str(asked.pcap) if asked.pcap else None,
+        by=asked.by,
+    )
 
 
-def _line(line: TraceLine) -> dict[str, Any]:
-    return {
-        "number": line.number,
-        "at": rfc3339(line.at),
-        "way": "out" if line.outgoing else "in",
-        "protocol": line.protocol,
-        "name": line.name,
-        "what": line.words.what,
-        "sequence": line.words.sequence,
-        "status": line.words.status,
-        "numbers": line.words.numbers,
-    }
+def _line(line: TraceLine) -> TraceMessage:
+    return TraceMessage(
+        number=line.number,
+        at=rfc3339(line.at),
+        way="out" if line.outgoing else "in",
+        protocol=line.protocol,
+        name=line.name,
+        what=line.words.what,
+        sequence=line.words.sequence,
+        status=line.words.status,
+        numbers=line.words.numbers,
+    )
 
 
-def _unread(one: Unread, *, show_content: bool) -> dict[str, Any]:
+def _unread(one: Unread, *, show_content: bool) -> UndecodableMessage:
     shown = header_only(one.protocol, one.message, show_content=show_content)
-    return {
-        "at": rfc3339(one.at),
-        "protocol": one.protocol,
-        "name": one.name,
-        "reason": mask(one.reason),
-        "octets": len(one.message),
-        "message": shown.hex(),
-    }
+    return UndecodableMessage(
+        at=rfc3339(one.at),
+        protocol=one.protocol,
+        name=one.name,
+        reason=mask(one.reason),
+        octets=len(one.message),
+        message=shown.hex(),
+    )

@@ -1,8 +1,9 @@
 """Sessions as `tpo session` tells of them, and those of a subscriber or a peer as the gateway itself looks for them."""
 
 from collections.abc import Iterable
-from typing import Any
 
+import msgspec
+from msgspec import structs
 from sqlalchemy import Connection, select
 
 from gateway.charging.session import Grant, Group, Session, SessionRows
@@ -13,6 +14,53 @@ from gateway.subscribers.identifier_history import MSISDN
 
 PAGE = 500
 """The most sessions that one look for the gateway's own use finds."""
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """A session as lists have it; times are RFC 3339, amounts decimal strings in major units."""
+
+    id: str
+    session_id: str
+    state: str
+    service: str
+    subscriber_id: str
+    msisdn: str | None
+    peer: str
+    origin_host: str
+    opened_at: str
+    updated_at: str
+    expires_at: str
+    reserved: str
+    currency: str
+
+
+class GrantView(msgspec.Struct, frozen=True):
+    """A grant for some services, in the units of its session's service."""
+
+    service_identifiers: list[int]
+    granted: int
+    of_bundle: int
+    reserved: str
+
+
+class GroupView(msgspec.Struct, frozen=True):
+    """A rating group; units are octets, seconds or messages, as the session's service has it."""
+
+    rating_group: int | None
+    used: int
+    of_bundle: int
+    grants: list[GrantView]
+
+
+class SessionView(SessionRow, frozen=True):
+    """Everything of a session: what each rating group used, and what it holds."""
+
+    realm: str | None
+    node: str | None
+    closed_at: str | None
+    last_request_number: int
+    terminated: bool
+    groups: list[GroupView]
 
 
 def find(connection: Connection, name: str) -> Session | None:
@@ -53,7 +101,7 @@ def open_at(connection: Connection, peer: str, node: int, before: int, after: in
 
 def latest(
     connection: Connection, limit: int, *, closed: bool = False, subscriber_id: int | None = None, peer: str = ""
-) -> list[dict[str, Any]]:
+) -> list[SessionRow]:
     """Tell of sessions, the newest first: the open ones, or all of them."""
     found = select(sessions.c.session_id).order_by(sessions.c.id.desc()).limit(limit)
     if not closed:
@@ -71,21 +119,21 @@ def latest(
     ]
 
 
-def show(connection: Connection, session: Session) -> dict[str, Any]:
+def show(connection: Connection, session: Session) -> SessionView:
     """Tell everything of one session: what each rating group used, and what it holds."""
     owner = {session.subscriber_id}
     currency = _currencies(connection, owner)[session.subscriber_id]
     told = _tell(session, _numbers(connection, owner).get(session.subscriber_id), currency)
     node = connection.execute(select(nodes.c.name).where(nodes.c.id == session.node)).scalar()
-    told |= {
-        "realm": session.realm or None,
-        "node": node,
-        "closed_at": None if session.closed_at is None else rfc3339(session.closed_at),
-        "last_request_number": session.last_number,
-        "terminated": session.terminated,
-        "groups": [_group(name, group, currency) for name, group in session.groups.items()],
-    }
-    return told
+    return SessionView(
+        **structs.asdict(told),
+        realm=session.realm or None,
+        node=node,
+        closed_at=None if session.closed_at is None else rfc3339(session.closed_at),
+        last_request_number=session.last_number,
+        terminated=session.terminated,
+        groups=[_group(name, group, currency) for name, group in session.groups.items()],
+    )
 
 
 def _load(connection: Connection, session_ids: Iterable[str]) -> list[Session]:
@@ -109,39 +157,39 @@ def _currencies(connection: Connection, owners: set[int]) -> dict[int, str]:
     return {row.subscriber_id: row.currency for row in connection.execute(found)}
 
 
-def _tell(session: Session, msisdn: str | None, currency: str) -> dict[str, Any]:
-    """Write a session as a mapping; times are RFC 3339, amounts decimal strings in major units."""
-    return {
-        "id": str(session.id),
-        "session_id": session.session_id,
-        "state": "open" if session.closed_at is None else "closed",
-        "service": session.service,
-        "subscriber_id": str(session.subscriber_id),
-        "msisdn": msisdn,
-        "peer": session.peer,
-        "origin_host": session.origin_host,
-        "opened_at": rfc3339(session.opened_at),
-        "updated_at": rfc3339(session.updated_at),
-        "expires_at": rfc3339(session.expires_at),
-        "reserved": format_amount(session.reserved, currency),
-        "currency": currency,
-    }
+def _tell(session: Session, msisdn: str | None, currency: str) -> SessionRow:
+    """Write a session as lists have it; times are RFC 3339, amounts decimal strings in major units."""
+    return SessionRow(
+        id=str(session.id),
+        session_id=session.session_id,
+        state="open" if session.closed_at is None else "closed",
+        service=session.service,
+        subscriber_id=str(session.subscriber_id),
+        msisdn=msisdn,
+        peer=session.peer,
+        origin_host=session.origin_host,
+        opened_at=rfc3339(session.opened_at),
+        updated_at=rfc3339(session.updated_at),
+        expires_at=rfc3339(session.expires_at),
+        reserved=format_amount(session.reserved, currency),
+        currency=currency,
+    )
 
 
-def _group(name: str, group: Group, currency: str) -> dict[str, Any]:
+def _group(name: str, group: Group, currency: str) -> GroupView:
     """Write a rating group; units are octets, seconds or messages, as the session's service has it."""
-    return {
-        "rating_group": int(name) if name else None,
-        "used": group.rated + group.covered,
-        "of_bundle": group.covered,
-        "grants": [_grant(services, grant, currency) for services, grant in group.grants.items()],
-    }
+    return GroupView(
+        rating_group=int(name) if name else None,
+        used=group.rated + group.covered,
+        of_bundle=group.covered,
+        grants=[_grant(services, grant, currency) for services, grant in group.grants.items()],
+    )
 
 
-def _grant(services: str, grant: Grant, currency: str) -> dict[str, Any]:
-    return {
-        "service_identifiers": [int(service) for service in services.split(",") if service],
-        "granted": grant.paid + grant.covered,
-        "of_bundle": grant.covered,
-        "reserved": format_amount(grant.held, currency),
-    }
+def _grant(services: str, grant: Grant, currency: str) -> GrantView:
+    return GrantView(
+        service_identifiers=[int(service) for service in services.split(",") if service],
+        granted=grant.paid + grant.covered,
+        of_bundle=grant.covered,
+        reserved=format_amount(grant.held, currency),
+    )

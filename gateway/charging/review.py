@@ -20,26 +20,32 @@ from gateway.subscribers.profiles import ProfileRows
 
 LARGEST: Final = (1 << 63) - 1
 """The largest number of units that a usage record can say."""
-COLUMNS: Final = (
-    "id",
-    "state",
-    "reason",
-    "arrived_at",
-    "event_time",
-    "msisdn",
-    "imsi",
-    "session_id",
-    "service",
-    "rating_group",
-    "octets",
-    "seconds",
-    "units",
-    "peer",
-    "decided_at",
-    "decided_by",
-    "note",
-    "record_id",
-)
+
+
+class HeldReport(msgspec.Struct, frozen=True):
+    """A held report; the order of its fields is that of the interface's columns. Times are RFC 3339."""
+
+    id: str
+    state: str
+    reason: str
+    arrived_at: str
+    event_time: str
+    msisdn: str | None
+    imsi: str | None
+    session_id: str
+    service: str
+    rating_group: int | None
+    octets: int
+    seconds: int
+    units: int
+    peer: str
+    decided_at: str | None
+    decided_by: str | None
+    note: str | None
+    record_id: str | None
+
+
+COLUMNS: Final = HeldReport.__struct_fields__
 
 
 class ReviewRefused(ValueError):
@@ -60,32 +66,32 @@ class Decided(msgspec.Struct, frozen=True):
     currency: str = ""
 
 
-def read(connection: Connection, *, after: int, limit: int, decided: bool) -> list[dict[str, Any]]:
+def read(connection: Connection, *, after: int, limit: int, decided: bool) -> list[HeldReport]:
     """Give at most `limit` held reports numbered above `after`, in the order in which they came; the open ones, or all."""
     rows = select(held_reports).where(held_reports.c.id > after).order_by(held_reports.c.id).limit(limit)
     if not decided:
         rows = rows.where(held_reports.c.state == OPEN)
     return [
-        {
-            "id": str(row.id),
-            "state": row.state,
-            "reason": row.reason,
-            "arrived_at": rfc3339(row.arrived_at),
-            "event_time": rfc3339(row.event_at),
-            "msisdn": row.msisdn,
-            "imsi": row.imsi,
-            "session_id": row.session_id,
-            "service": row.service,
-            "rating_group": row.rating_group,
-            "octets": int(row.octets),
-            "seconds": int(row.seconds),
-            "units": int(row.units),
-            "peer": row.peer,
-            "decided_at": None if row.decided_at is None else rfc3339(row.decided_at),
-            "decided_by": row.decided_by or None,
-            "note": row.note or None,
-            "record_id": None if row.usage_id is None else str(row.usage_id),
-        }
+        HeldReport(
+            id=str(row.id),
+            state=row.state,
+            reason=row.reason,
+            arrived_at=rfc3339(row.arrived_at),
+            event_time=rfc3339(row.event_at),
+            msisdn=row.msisdn,
+            imsi=row.imsi,
+            session_id=row.session_id,
+            service=row.service,
+            rating_group=row.rating_group,
+            octets=int(row.octets),
+            seconds=int(row.seconds),
+            units=int(row.units),
+            peer=row.peer,
+            decided_at=None if row.decided_at is None else rfc3339(row.decided_at),
+            decided_by=row.decided_by or None,
+            note=row.note or None,
+            record_id=None if row.usage_id is None else str(row.usage_id),
+        )
         for row in connection.execute(rows)
     ]
 

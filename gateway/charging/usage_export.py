@@ -1,8 +1,8 @@
 """`usage export`: every Used-Service-Unit as the auditors and the billing run get it, with the numbers of its time."""
 
 from collections.abc import Iterable
-from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.events.times import rfc3339
@@ -11,20 +11,25 @@ from gateway.store.statements import SelectAmong
 from gateway.store.tables import lines, sessions, usage
 from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierPeriod
 
-COLUMNS = (
-    "event_time",
-    "msisdn",
-    "imsi",
-    "session_id",
-    "service",
-    "rating_group",
-    "octets",
-    "seconds",
-    "units",
-    "price",
-    "currency",
-    "record_id",
-)  # fmt: skip  (the order is fixed by the interface)
+
+class UsageRecord(msgspec.Struct, frozen=True):
+    """A Used-Service-Unit; the order of its fields is that of the interface's columns. The price is in major units."""
+
+    event_time: str
+    msisdn: str | None
+    imsi: str | None
+    session_id: str | None
+    service: str
+    rating_group: int | None
+    octets: int
+    seconds: int
+    units: int
+    price: str
+    currency: str
+    record_id: str
+
+
+COLUMNS = UsageRecord.__struct_fields__
 _LINES = SelectAmong(
     select(lines.c.kind, lines.c.value, lines.c.subscriber_id, lines.c.valid_from, lines.c.valid_to),
     lines.c.subscriber_id,
@@ -32,7 +37,7 @@ _LINES = SelectAmong(
 )
 
 
-def read(connection: Connection, *, after: int, limit: int, start: int | None, end: int | None) -> list[dict[str, Any]]:
+def read(connection: Connection, *, after: int, limit: int, start: int | None, end: int | None) -> list[UsageRecord]:
     """Give at most `limit` records numbered above `after`, of events from `start` until before `end` (microseconds)."""
     statement = (
         select(usage, sessions.c.session_id)
@@ -48,20 +53,20 @@ def read(connection: Connection, *, after: int, limit: int, start: int | None, e
     rows = connection.execute(statement).all()
     numbers = _numbers(connection, {row.subscriber_id for row in rows})
     return [
-        {
-            "event_time": rfc3339(row.event_at),
-            "msisdn": _number(numbers, row.subscriber_id, MSISDN, row.event_at),
-            "imsi": _number(numbers, row.subscriber_id, IMSI, row.event_at),
-            "session_id": row.session_id,
-            "service": row.service,
-            "rating_group": row.rating_group,
-            "octets": row.octets,
-            "seconds": row.seconds,
-            "units": row.units,
-            "price": format_amount(row.price, row.currency),
-            "currency": row.currency,
-            "record_id": str(row.id),
-        }
+        UsageRecord(
+            event_time=rfc3339(row.event_at),
+            msisdn=_number(numbers, row.subscriber_id, MSISDN, row.event_at),
+            imsi=_number(numbers, row.subscriber_id, IMSI, row.event_at),
+            session_id=row.session_id,
+            service=row.service,
+            rating_group=row.rating_group,
+            octets=row.octets,
+            seconds=row.seconds,
+            units=row.units,
+            price=format_amount(row.price, row.currency),
+            currency=row.currency,
+            record_id=str(row.id),
+        )
         for row in rows
     ]
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
+
 from gateway.cli.client import ActionRefused, DaemonUnreachable, call
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.settings import Settings
@@ -58,7 +60,7 @@ def _own_context(settings: Settings) -> Iterator[Ask]:
     def ask(action: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the action answers)
         try:
             check_value(dict(params))
-            return perform(ACTIONS[action], context, params, caller)
+            return msgspec.to_builtins(perform(ACTIONS[action], context, params, caller))
         except Problem as problem:
             raise ActionRefused(problem.body(), where=action) from None
         except StoreError as error:

@@ -9,8 +9,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from gateway.api.conversion import to_request
 from gateway.api.order_requests import read_kind, read_request
 from gateway.api.problems import Problem
+from gateway.api.requests import SimOrder
 from gateway.cli.csv_rows import Row
 from gateway.settings import Settings
 from provisioning.orders import Kind
@@ -81,7 +83,7 @@ class Checker:
     def _order_row(self, line: int, values: dict[str, str]) -> OrderRow:
         kind = read_kind(values.pop("action", DEFAULT_ACTION).lower())
         adopt = {"adopt": True} if self._adopt and kind is Kind.ACTIVATE else {}
-        asked = read_request(kind, {**values, **adopt}, self._settings, "")
+        asked = read_request(kind, to_request({**values, **adopt}, SimOrder), self._settings, "")
         said = {name: text for name, text in msgspec.structs.asdict(asked.request).items() if text}
         params = {"kind": str(kind), "iccid": asked.iccid, **said}
         self._claim(line, params)

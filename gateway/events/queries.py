@@ -10,18 +10,27 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import nodes, outbox
 
 
-def recent(connection: Connection, limit: int, after_id: int | None = None) -> list[dict[str, Any]]:
+class OutboxEvent(msgspec.Struct, frozen=True):
+    """An event, the number and topic of its outbox row (which may hold many), when it was written and published (RFC 3339)."""
+
+    id: int
+    topic: str
+    written_at: str
+    published_at: str | None
+    event: Any
+
+
+def recent(connection: Connection, limit: int, after_id: int | None = None) -> list[OutboxEvent]:
     """Give events in the order in which they were written: the latest `limit`, or those of the rows after `after_id`.
 
-    Each has the number of its outbox row as `id` (a row may hold many events), its topic, when it was written and
-    published, and the event itself. After a row, whole rows are given until there are `limit` events, and only rows of
-    the node that wrote it; 0 stands before every row.
+    After a row, whole rows are given until there are `limit` events, and only rows of the node that wrote it; 0 stands
+    before every row.
     """
     found = _latest(connection, limit) if after_id is None else _following(connection, limit, after_id)
     return found[-limit:] if after_id is None else found
 
 
-def _latest(connection: Connection, limit: int) -> list[dict[str, Any]]:
+def _latest(connection: Connection, limit: int) -> list[OutboxEvent]:
     """Read each node's last rows, since identifiers only tell the order within a node."""
     found = []
     for (node,) in connection.execute(select(nodes.c.id)):
@@ -36,11 +45,11 @@ def _latest(connection: Connection, limit: int) -> list[dict[str, Any]]:
     return [event for _, _, events in sorted(found, key=lambda entry: entry[:2]) for event in events]
 
 
-def _following(connection: Connection, limit: int, after_id: int) -> list[dict[str, Any]]:
+def _following(connection: Connection, limit: int, after_id: int) -> list[OutboxEvent]:
     wanted = [outbox.c.id > after_id]
     if after_id >> SPAN_BITS:
         wanted.append(outbox.c.id < ((after_id >> SPAN_BITS) + 1) << SPAN_BITS)
-    found: list[dict[str, Any]] = []
+    found: list[OutboxEvent] = []
     for row in connection.execute(select(outbox).where(*wanted).order_by(outbox.c.id).limit(limit)):
         found += _events(row)
         if len(found) >= limit:
@@ -48,8 +57,8 @@ def _following(connection: Connection, limit: int, after_id: int) -> list[dict[s
     return found
 
 
-def _events(row: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (a row of the outbox)
+def _events(row: Any) -> list[OutboxEvent]:  # noqa: ANN401  (a row of the outbox)
     content = msgspec.json.decode(row.body)
     published = None if row.published_at is None else rfc3339(row.published_at)
-    head = {"id": row.id, "topic": row.topic, "written_at": rfc3339(row.created_at), "published_at": published}
-    return [{**head, "event": event} for event in (content if isinstance(content, list) else [content])]
+    events = content if isinstance(content, list) else [content]
+    return [OutboxEvent(row.id, row.topic, rfc3339(row.created_at), published, event) for event in events]

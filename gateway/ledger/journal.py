@@ -1,17 +1,35 @@
 """The journal as an auditor reads it: entries in the order in which they were booked."""
 
-from typing import Any
-
+import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.events.times import rfc3339
 from gateway.ledger.accounts import account_name, without_cause
 from gateway.ledger.balances import account_names
 from gateway.ledger.money import format_amount
 from gateway.store.tables import transfers
 
 
-def read(connection: Connection, *, after: int, limit: int, causes: bool = False) -> list[dict[str, Any]]:
-    """Give at most `limit` entries numbered above `after`; amounts in major units, times in microseconds.
+class JournalEntry(msgspec.Struct, frozen=True):
+    """A double entry; one of an accrual has what it was computed from: base, policy and share (basis points)."""
+
+    id: int
+    at: str
+    kind: str
+    debit: str
+    credit: str
+    amount: str
+    currency: str
+    event_at: str
+    record_id: int | None
+    base: str | None
+    policy: str | None
+    share: int | None
+    reference: str | None
+
+
+def read(connection: Connection, *, after: int, limit: int, causes: bool = False) -> list[JournalEntry]:
+    """Give at most `limit` entries numbered above `after`; amounts in major units, times RFC 3339.
 
     Without `causes` no account of a cause is named: all of them are `causes`, and their gifts' `gifts`.
     """
@@ -20,20 +38,20 @@ def read(connection: Connection, *, after: int, limit: int, causes: bool = False
         names = {number: without_cause(name) for number, name in names.items()}
     rows = connection.execute(select(transfers).where(transfers.c.id > after).order_by(transfers.c.id).limit(limit))
     return [
-        {
-            "id": row.id,
-            "at": row.at,
-            "kind": row.kind,
-            "debit": account_name(row.debit, names),
-            "credit": account_name(row.credit, names),
-            "amount": format_amount(row.amount, row.currency),
-            "currency": row.currency,
-            "event_at": row.event_at,
-            "record_id": row.usage_id,
-            "base": None if row.base is None else format_amount(row.base, row.currency),
-            "policy": row.policy,
-            "share": row.share,
-            "reference": row.reference,
-        }
+        JournalEntry(
+            id=row.id,
+            at=rfc3339(row.at),
+            kind=row.kind,
+            debit=account_name(row.debit, names),
+            credit=account_name(row.credit, names),
+            amount=format_amount(row.amount, row.currency),
+            currency=row.currency,
+            event_at=rfc3339(row.event_at),
+            record_id=row.usage_id,
+            base=None if row.base is None else format_amount(row.base, row.currency),
+            policy=row.policy,
+            share=row.share,
+            reference=row.reference,
+        )
         for row in rows
     ]

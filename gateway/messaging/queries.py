@@ -1,7 +1,7 @@
 """Texts as `tpo sms show` and the HTTP interface tell of them. The words and the sender's money stay where they are."""
 
-from typing import Any
-
+import msgspec
+from msgspec import structs
 from sqlalchemy import Connection, func, select
 
 from gateway.events.times import rfc3339
@@ -9,18 +9,47 @@ from gateway.messaging.texts import Text, TextState, from_row
 from gateway.store.tables import texts
 
 
-def show(connection: Connection, text_id: int) -> dict[str, Any] | None:
+class TextRow(msgspec.Struct, frozen=True):
+    """A text as lists have it, without its words; times are RFC 3339."""
+
+    id: str
+    state: str
+    source: str = msgspec.field(name="from")
+    destination: str = msgspec.field(name="to")
+    link: str | None
+    accepted_at: str
+    updated_at: str
+    valid_until: str
+    error: str | None
+    maybe_double: bool
+
+
+class PartView(msgspec.Struct, frozen=True):
+    """A part of a text: how far it is, and what its service centre called it."""
+
+    state: str
+    message_id: str | None
+    error: str | None
+
+
+class TextView(TextRow, frozen=True):
+    """A text, part by part."""
+
+    parts: list[PartView]
+
+
+def show(connection: Connection, text_id: int) -> TextView | None:
     """Tell a text by its id, part by part; None if there is none."""
     row = connection.execute(select(texts).where(texts.c.id == text_id)).one_or_none()
-    return None if row is None else serialise(from_row(tuple(row)), parts=True)
+    return None if row is None else _view(from_row(tuple(row)))
 
 
-def latest(connection: Connection, limit: int, state: str | None = None) -> list[dict[str, Any]]:
+def latest(connection: Connection, limit: int, state: str | None = None) -> list[TextRow]:
     """Tell the latest texts, newest first."""
     statement = select(texts).order_by(texts.c.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(texts.c.state == state)
-    return [serialise(from_row(tuple(row)), parts=False) for row in connection.execute(statement)]
+    return [_row(from_row(tuple(row))) for row in connection.execute(statement)]
 
 
 def count_open(connection: Connection, node: int) -> dict[str, int]:
@@ -31,23 +60,21 @@ def count_open(connection: Connection, node: int) -> dict[str, int]:
     return {state: found.get(state, 0) for state in (TextState.QUEUED, TextState.SUBMITTED, TextState.DOUBTFUL)}
 
 
-def serialise(text: Text, *, parts: bool) -> dict[str, Any]:
-    """Write a text as a mapping; times are RFC 3339."""
-    told: dict[str, Any] = {
-        "id": str(text.id),
-        "state": str(text.state),
-        "from": text.source,
-        "to": text.destination,
-        "link": text.link or None,
-        "accepted_at": rfc3339(text.created_at),
-        "updated_at": rfc3339(text.updated_at),
-        "valid_until": rfc3339(text.valid_until),
-        "error": next((part.error for part in text.parts if part.error), None),
-        "maybe_double": any(part.maybe_double for part in text.parts),
-    }
-    if parts:
-        told["parts"] = [
-            {"state": str(part.step), "message_id": part.message_id or None, "error": part.error or None}
-            for part in text.parts
-        ]
-    return told
+def _row(text: Text) -> TextRow:
+    return TextRow(
+        id=str(text.id),
+        state=str(text.state),
+        source=text.source,
+        destination=text.destination,
+        link=text.link or None,
+        accepted_at=rfc3339(text.created_at),
+        updated_at=rfc3339(text.updated_at),
+        valid_until=rfc3339(text.valid_until),
+        error=next((part.error for part in text.parts if part.error), None),
+        maybe_double=any(part.maybe_double for part in text.parts),
+    )
+
+
+def _view(text: Text) -> TextView:
+    parts = [PartView(str(part.step), part.message_id or None, part.error or None) for part in text.parts]
+    return TextView(**structs.asdict(_row(text)), parts=parts)

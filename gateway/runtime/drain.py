@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.api.actions import ADMIN, VIEWER, AsyncAction, Caller, Params
-from gateway.api.problems import bad_request
+from gateway.api.actions import ADMIN, VIEWER, AsyncAction, Caller
+from gateway.api.requests import BeginDrain, Nothing
 from gateway.background import Background
 from gateway.runtime.reload import Running
 from gateway.store.errors import StoreError
@@ -22,8 +22,6 @@ from gateway.store.tables import sessions
 LOOK_SECONDS = 0.5
 FOLLOW_SECONDS = 0.5
 """How long whoever follows waits for the end of the waiting, before it is told how far things are."""
-DEFAULT_SECONDS = 60
-LONGEST_SECONDS = 86_400
 PATIENCE_SECONDS = 5.0
 """How long a look at the store may take: one that hangs must not hold up the end."""
 
@@ -58,22 +56,22 @@ class Drain:
         self._task: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
 
-    def actions(self) -> dict[str, AsyncAction]:
+    def actions(self) -> dict[str, AsyncAction[Any]]:
         """Give what `tpo drain` asks for: to begin ({timeout}, seconds), and how it goes on."""
 
-        async def begin(params: Params, _caller: Caller) -> dict[str, Any]:
-            seconds = params.get("timeout", DEFAULT_SECONDS)
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_SECONDS:
-                raise bad_request("drain.timeout", f"timeout: give seconds, from 0 to {LONGEST_SECONDS}")
-            self.begin(float(seconds))
+        async def begin(request: BeginDrain, _caller: Caller) -> dict[str, Any]:
+            self.begin(request.timeout)
             return self.state() or {}
 
-        async def follow(_params: Params, _caller: Caller) -> dict[str, Any]:
+        async def follow(_request: Nothing, _caller: Caller) -> dict[str, Any]:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), FOLLOW_SECONDS)
             return self.state() or {}
 
-        return {"gateway.drain": AsyncAction(begin, ADMIN), "gateway.drain.follow": AsyncAction(follow, VIEWER)}
+        return {
+            "gateway.drain": AsyncAction(begin, ADMIN, BeginDrain),
+            "gateway.drain.follow": AsyncAction(follow, VIEWER, Nothing),
+        }
 
     def close_doors(self) -> None:
         """Take in nothing new from now on."""

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.api.actions import ADMIN, AsyncAction, Caller, Params
+from gateway.api.actions import ADMIN, AsyncAction, Caller
+from gateway.api.requests import Nothing
 from gateway.charging.gy.peer_restarts import PeerRestarts
 from gateway.charging.gy.reauth_abort import SessionRequests
 from gateway.charging.gy.server import CreditControlServer
@@ -81,14 +82,13 @@ class Reload:
         self._turn = asyncio.Lock()
         self._marks: Mapping[str, bytes] = _marks(running.context.settings)
 
-    def actions(self) -> dict[str, AsyncAction]:
+    def actions(self) -> dict[str, AsyncAction[Any]]:
         """Give what `tpo reload` asks for."""
 
-        async def act(_params: Params, _caller: Caller) -> dict[str, Any]:
-            found: dict[str, Any] = msgspec.to_builtins(await self.reload())
-            return found
+        async def act(_request: Nothing, _caller: Caller) -> ReloadOutcome:
+            return await self.reload()
 
-        return {"gateway.reload": AsyncAction(act, ADMIN)}
+        return {"gateway.reload": AsyncAction(act, ADMIN, Nothing)}
 
     async def reload(self) -> ReloadOutcome:
         """Read the files again and take over what they say; what is wrong with them is told, and changes nothing."""

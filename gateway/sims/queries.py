@@ -1,8 +1,9 @@
 """Cards and orders as `tpo sim`, `tpo order` and the HTTP interface tell of them: times RFC 3339, ids as text, keys never."""
 
 from collections.abc import Sequence
-from typing import Any
 
+import msgspec
+from msgspec import structs
 from sqlalchemy import Connection, select
 
 from gateway.events.times import rfc3339
@@ -14,118 +15,208 @@ from gateway.store.tables import orders, sim_history, sims
 from provisioning.orders import Order
 
 
-def show_sim(connection: Connection, iccid: str) -> dict[str, Any] | None:
+class SimRow(msgspec.Struct, frozen=True):
+    """A card as lists have it: its own number in full, for it is printed on it, and those of its line masked."""
+
+    iccid: str
+    state: str
+    suspended_for: list[str]
+    imsi: str
+    msisdn: str | None
+    plan: str | None
+    host: str | None
+    observed: str
+    observed_at: str | None
+    order: str | None
+    updated_at: str
+
+
+class SimView(SimRow, frozen=True):
+    """Everything of a card but its keys, its numbers in full."""
+
+    eid: str | None
+    keys: bool
+    subscriber_id: str | None
+    created_at: str
+    free_at: str | None
+
+
+class HistoryEntry(msgspec.Struct, frozen=True):
+    """Something that happened to a card: what led to it, the states before and after, and who wanted it."""
+
+    at: str
+    trigger: str
+    before: str
+    after: str
+    actor: str
+    reason: str | None
+    order: str | None
+
+
+class OrderRow(msgspec.Struct, frozen=True):
+    """An order as lists have it, the number masked."""
+
+    id: str
+    kind: str
+    state: str
+    iccid: str
+    msisdn: str | None
+    host: str | None
+    actor: str
+    undoing: bool
+    error: str | None
+    created_at: str
+    updated_at: str
+    due_at: str | None
+
+
+class StepView(msgspec.Struct, frozen=True):
+    """A step of an order; `found` is what the host held of the card before it."""
+
+    name: str
+    mark: str
+    attempts: int
+    at: str | None
+    error: str | None
+    found: str | None
+
+
+class OrderView(OrderRow, frozen=True):
+    """An order, what was asked for and each of its steps, but not for which cause."""
+
+    plan: str | None
+    reason: str | None
+    new_iccid: str | None
+    adopt: bool
+    steps: list[StepView]
+
+
+class OrderStanding(msgspec.Struct, frozen=True):
+    """How an order stands."""
+
+    id: str
+    state: str
+    error: str | None
+
+
+def show_sim(connection: Connection, iccid: str) -> SimView | None:
     """Tell everything of a card but its keys, its numbers in full; None if it is not in the inventory."""
     row = connection.execute(select(sims).where(sims.c.iccid == iccid)).one_or_none()
     if row is None:
         return None
     sim = sim_of(tuple(row))
     subscriber = None if sim.subscriber_id is None else str(sim.subscriber_id)
-    own = {"imsi": sim.imsi, "eid": sim.eid, "keys": sim.keys is not None, "msisdn": sim.msisdn}
-    times = {"created_at": rfc3339(sim.created_at), "free_at": _time(sim.free_at)}
-    return _sim(sim) | own | {"subscriber_id": subscriber} | times
+    listed = structs.asdict(_sim(sim)) | {"imsi": sim.imsi, "msisdn": sim.msisdn}
+    return SimView(
+        **listed,
+        eid=sim.eid,
+        keys=sim.keys is not None,
+        subscriber_id=subscriber,
+        created_at=rfc3339(sim.created_at),
+        free_at=_time(sim.free_at),
+    )
 
 
-def list_sims(connection: Connection, after: str, limit: int, state: str | None = None) -> list[dict[str, Any]]:
+def list_sims(connection: Connection, after: str, limit: int, state: str | None = None) -> list[SimRow]:
     """Tell of the cards that follow the ICCID `after`, in the order of their ICCIDs."""
     found = select(sims).where(sims.c.iccid > after).order_by(sims.c.iccid).limit(limit)
     if state is not None:
-        found = found.where(sims.c.state == state)
+        found = found.where(sims.c.state == str(state))
     return [_sim(sim_of(tuple(row))) for row in connection.execute(found)]
 
 
-def history(connection: Connection, iccid: str) -> list[dict[str, Any]]:
+def history(connection: Connection, iccid: str) -> list[HistoryEntry]:
     """Tell what happened to a card, the first thing first."""
     found = select(sim_history).where(sim_history.c.iccid == iccid).order_by(sim_history.c.at, sim_history.c.id)
     return [
-        {
-            "at": rfc3339(row.at),
-            "trigger": row.trigger,
-            "before": row.before,
-            "after": row.after,
-            "actor": row.actor,
-            "reason": row.reason or None,
-            "order": _id(row.order_id),
-        }
+        HistoryEntry(
+            at=rfc3339(row.at),
+            trigger=row.trigger,
+            before=row.before,
+            after=row.after,
+            actor=row.actor,
+            reason=row.reason or None,
+            order=_id(row.order_id),
+        )
         for row in connection.execute(found)
     ]
 
 
-def show_order(connection: Connection, order_id: int) -> dict[str, Any] | None:
+def show_order(connection: Connection, order_id: int) -> OrderView | None:
     """Tell an order, what was asked for and each of its steps, but not for which cause; None if there is none."""
     row = connection.execute(select(orders).where(orders.c.id == order_id)).one_or_none()
     if row is None:
         return None
     order = order_of(tuple(row))
     request = order.request
-    asked = {
-        "plan": request.plan or None,
-        "reason": request.reason or None,
-        "new_iccid": request.new_iccid or None,
-        "adopt": request.adopt,
-    }
-    return _order(order) | asked | {"steps": _steps(order)}
+    return OrderView(
+        **structs.asdict(_order(order)),
+        plan=request.plan or None,
+        reason=request.reason or None,
+        new_iccid=request.new_iccid or None,
+        adopt=request.adopt,
+        steps=_steps(order),
+    )
 
 
-def list_orders(connection: Connection, limit: int, state: str | None = None) -> list[dict[str, Any]]:
+def list_orders(connection: Connection, limit: int, state: str | None = None) -> list[OrderRow]:
     """Tell of the latest orders, the newest first."""
     found = select(orders).order_by(orders.c.id.desc()).limit(limit)
     if state is not None:
-        found = found.where(orders.c.state == state)
+        found = found.where(orders.c.state == str(state))
     return [_order(order_of(tuple(row))) for row in connection.execute(found)]
 
 
-def order_states(connection: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Tell how orders stand: {id, state, error}, in the order of their ids; one that is not there is left out."""
+def order_states(connection: Connection, ids: Sequence[int]) -> list[OrderStanding]:
+    """Tell how orders stand, in the order of their ids; one that is not there is left out."""
     found = select(orders).where(orders.c.id.in_(ids)).order_by(orders.c.id)
     told = map(order_of, map(tuple, connection.execute(found)))
-    return [{"id": str(order.id), "state": str(order.state), "error": _error(order)} for order in told]
+    return [OrderStanding(str(order.id), str(order.state), _error(order)) for order in told]
 
 
-def _sim(sim: Sim) -> dict[str, Any]:
-    """Write a card as lists have it: its own number in full, for it is printed on it, and those of its line masked."""
-    return {
-        "iccid": sim.iccid,
-        "state": str(sim.state),
-        "suspended_for": sorted(sim.suspended_for),
-        "imsi": mask(sim.imsi),
-        "msisdn": None if sim.msisdn is None else mask(sim.msisdn),
-        "plan": sim.plan or None,
-        "host": sim.host or None,
-        "observed": sim.observed,
-        "observed_at": _time(sim.observed_at or None),
-        "order": _id(sim.order_id),
-        "updated_at": rfc3339(sim.updated_at),
-    }
+def _sim(sim: Sim) -> SimRow:
+    return SimRow(
+        iccid=sim.iccid,
+        state=str(sim.state),
+        suspended_for=sorted(sim.suspended_for),
+        imsi=mask(sim.imsi),
+        msisdn=None if sim.msisdn is None else mask(sim.msisdn),
+        plan=sim.plan or None,
+        host=sim.host or None,
+        observed=sim.observed,
+        observed_at=_time(sim.observed_at or None),
+        order=_id(sim.order_id),
+        updated_at=rfc3339(sim.updated_at),
+    )
 
 
-def _order(order: Order) -> dict[str, Any]:
-    return {
-        "id": str(order.id),
-        "kind": str(order.kind),
-        "state": str(order.state),
-        "iccid": order.iccid,
-        "msisdn": mask(order.request.msisdn) or None,
-        "host": order.host or None,
-        "actor": order.actor,
-        "undoing": order.undoing,
-        "error": _error(order),
-        "created_at": rfc3339(order.created_at),
-        "updated_at": rfc3339(order.updated_at),
-        "due_at": rfc3339(order.due_at) if order.open else None,
-    }
+def _order(order: Order) -> OrderRow:
+    return OrderRow(
+        id=str(order.id),
+        kind=str(order.kind),
+        state=str(order.state),
+        iccid=order.iccid,
+        msisdn=mask(order.request.msisdn) or None,
+        host=order.host or None,
+        actor=order.actor,
+        undoing=order.undoing,
+        error=_error(order),
+        created_at=rfc3339(order.created_at),
+        updated_at=rfc3339(order.updated_at),
+        due_at=rfc3339(order.due_at) if order.open else None,
+    )
 
 
-def _steps(order: Order) -> list[dict[str, Any]]:
+def _steps(order: Order) -> list[StepView]:
     return [
-        {
-            "name": log.name,
-            "mark": str(log.mark),
-            "attempts": log.attempts,
-            "at": _time(log.at or None),
-            "error": log.error or None,
-            "found": log.found or None,
-        }
+        StepView(
+            name=log.name,
+            mark=str(log.mark),
+            attempts=log.attempts,
+            at=_time(log.at or None),
+            error=log.error or None,
+            found=log.found or None,
+        )
         for log in order.steps
     ]
 

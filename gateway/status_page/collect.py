@@ -261,13 +261,13 @@ def _doubtful(connection: Connection) -> list[Doubtful]:
 def _orders(connection: Connection) -> list[Order]:
     return [
         Order(
-            id=order["id"],
-            kind=order["kind"],
-            state=order["state"],
-            card=hidden(order["iccid"]),
-            host=order["host"] or "",
-            at=order["updated_at"],
-            error=mask(order["error"] or ""),
+            id=order.id,
+            kind=order.kind,
+            state=order.state,
+            card=hidden(order.iccid),
+            host=order.host or "",
+            at=order.updated_at,
+            error=mask(order.error or ""),
         )
         for order in queries.list_orders(connection, SHOWN)
     ]

@@ -119,7 +119,7 @@ async def test_no_more_than_allowed_wait_at_once_and_no_page_is_left_out(tmp_pat
         assert made.asked == {AbortSessionRequest: 23}
         assert 1 < made.most_busy <= 4
         rows = made.read(lambda connection: queries.latest(connection, 100))
-        assert [row["session_id"].split(";")[1] for row in rows] == ["2001"] * 15
+        assert [row.session_id.split(";")[1] for row in rows] == ["2001"] * 15
 
 
 async def test_a_subscriber_without_sessions_is_no_trouble(tmp_path):

@@ -5,6 +5,7 @@ import itertools
 import shutil
 from contextlib import asynccontextmanager
 
+import msgspec
 from sqlalchemy import select
 
 from gateway.context import GatewayContext
@@ -146,11 +147,11 @@ class OrderRig:
 
     def shown(self, order_id):
         with self.context.reading() as connection:
-            return show_order(connection, order_id)
+            return msgspec.to_builtins(show_order(connection, order_id))
 
     def history(self, card):
         with self.context.reading() as connection:
-            return history(connection, card.iccid)
+            return msgspec.to_builtins(history(connection, card.iccid))
 
 
 @asynccontextmanager

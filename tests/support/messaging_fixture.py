@@ -112,7 +112,7 @@ class TextPlace(ChargingPlace):
 
     def state(self, text_id):
         with self.reader.connect() as connection:
-            return show(connection, text_id)["state"]
+            return show(connection, text_id).state
 
     def wallet(self, subscriber):
         """(balance, reserved)."""

@@ -39,7 +39,7 @@ def context(tmp_path):
 
 
 def act(context, caller, name, **params):
-    return perform(ACTIONS[name], context, params, caller)
+    return msgspec.to_builtins(perform(ACTIONS[name], context, params, caller))
 
 
 def use(context):

@@ -3,8 +3,10 @@
 import pytest
 from support.sims_context_fixture import card, settings_of
 
+from gateway.api.conversion import to_request
 from gateway.api.order_requests import FIELDS, problem_of, read_kind, read_request
 from gateway.api.problems import Problem
+from gateway.api.requests import SimOrder
 from provisioning.orders import Kind, OrderRefused, OrderRequest
 
 ICCID, OTHER = card(1)["iccid"], card(2)["iccid"]
@@ -35,7 +37,7 @@ def settings(tmp_path_factory):
     ],
 )
 def test_a_wish_is_read_into_digits_and_words(settings, kind, given, request_):
-    asked = read_request(kind, given, settings, "n" * 70)
+    asked = read_request(kind, to_request(given, SimOrder), settings, "n" * 70)
     assert (asked.kind, asked.iccid, asked.request, asked.actor) == (kind, ICCID, request_, "n" * 64)
 
 
@@ -65,7 +67,7 @@ def test_a_wish_that_cannot_be_names_its_field(settings, kind, change, code, sai
     full = WHOLE | {"reason": "fraud", "new_iccid": OTHER}
     given = {name: full[name] for name in needed} | change
     with pytest.raises(Problem) as refused:
-        read_request(kind, given, settings, "me")
+        read_request(kind, to_request(given, SimOrder), settings, "me")
     assert (refused.value.status, refused.value.code) == (400, code)
     assert said in refused.value.detail
 

@@ -2,6 +2,7 @@
 
 import os
 
+import msgspec
 import pytest
 from support.sims_context_fixture import KI, card, settings_of
 
@@ -28,7 +29,7 @@ def context(tmp_path):
 @pytest.fixture
 def act(context):
     caller = Caller("local:0", ADMIN)
-    return lambda name, **params: perform(ACTIONS[name], context, params, caller)
+    return lambda name, **params: msgspec.to_builtins(perform(ACTIONS[name], context, params, caller))
 
 
 def activate(context, iccid, msisdn=NUMBER):
@@ -116,9 +117,9 @@ def test_an_order_is_shown_step_by_step_and_its_error_is_the_last_one(act, conte
     act("sim.import", rows=[card(1), card(2)])
     ids = [activate(context, card(n)["iccid"], f"44770090012{n}") for n in (1, 2)]
     order = context.read(lambda connection: queries.show_order(connection, ids[0]))
-    assert (order["state"], order["msisdn"], order["due_at"] is None) == ("accepted", "44********21", False)
+    assert (order.state, order.msisdn, order.due_at is None) == ("accepted", "44********21", False)
     assert "wwf" not in str(order)
-    assert [(step["name"], step["mark"], step["attempts"]) for step in order["steps"]] == [
+    assert [(step.name, step.mark, step.attempts) for step in order.steps] == [
         ("host.activate", "waiting", 0), ("line.enable", "waiting", 0),
     ]  # fmt: skip
     began = context.lane.run(BeginStep(ids[0], next_move(stored(context, ids[0]))))

@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 import pytest
 from sqlalchemy import select
 from support.charging_fixture import (
@@ -54,7 +55,7 @@ def used(place):
 
 def held(place, *, decided=False):
     with place.reader.connect() as connection:
-        return review.read(connection, after=0, limit=100, decided=decided)
+        return msgspec.to_builtins(review.read(connection, after=0, limit=100, decided=decided))
 
 
 def calls(request_type, number, *times, ask=None):

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from sqlalchemy import select
 from support.charging_fixture import IMSI, INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
@@ -89,14 +90,14 @@ def test_the_list_has_the_newest_first_and_can_be_narrowed(place):
     place.ask(ccr(TERMINATION, 1, service(used=[5]), session="pgw;1;1"))
 
     def names(limit=10, **options):
-        return [row["session_id"] for row in look(place, queries.latest, limit, **options)]
+        return [row.session_id for row in look(place, queries.latest, limit, **options)]
 
     assert names() == ["pgw;2;0", "pgw;1;2", "pgw;1;0"]
     assert names(2) == ["pgw;2;0", "pgw;1;2"]
     assert names(closed=True) == ["pgw;2;0", "pgw;1;2", "pgw;1;1", "pgw;1;0"]
     assert names(subscriber_id=owner) == ["pgw;1;2", "pgw;1;0"]
     assert names(peer="dra.core.example") == ["pgw;2;0"]
-    row = look(place, queries.latest, 1)[0]
+    row = msgspec.to_builtins(look(place, queries.latest, 1)[0])
     assert (row["state"], row["msisdn"], row["subscriber_id"]) == ("open", "447700900002", str(other))
     assert (row["reserved"], row["currency"]) == ("0.10", "GBP")
 
@@ -106,6 +107,7 @@ def test_a_session_tells_what_each_rating_group_used_and_holds(place):
     place.ask(ccr(INITIAL, 0, service(ask=0), service(100, ask=0, service_identifier=(1, 2))))
     place.ask(ccr(UPDATE, 1, service(used=[4 * MEGABYTE], ask=0)))
     told = look(place, lambda connection: queries.show(connection, queries.find(connection, "pgw;1;1")))
+    told = msgspec.to_builtins(told)
     ten = 10 * MEGABYTE
     assert told["groups"] == [
         {

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from sqlalchemy import insert, select
 from support.lane_fixture import workplace
@@ -64,7 +65,7 @@ def test_the_backlog_is_counted_with_its_oldest_row(place):
 
 def read(place, *arguments):
     with place.reader.connect() as connection:
-        return recent(connection, *arguments)
+        return msgspec.to_builtins(recent(connection, *arguments))
 
 
 def test_the_latest_events_are_shown_in_order_with_their_row(place):

@@ -1,5 +1,6 @@
 """Break the books in every way that `ledger check` is there for, and see it found."""
 
+import msgspec
 import pytest
 from sqlalchemy import text
 from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, charging_place, service
@@ -72,7 +73,7 @@ def test_damage_is_found_and_named(place, damage, check_name, words):
 @pytest.mark.parametrize(("causes", "account"), [(True, "cause:wateraid"), (False, "causes")])
 def test_the_journal_reads_as_an_auditor_expects_and_names_causes_only_on_request(place, causes, account):
     with place.reader.connect() as connection:
-        rows = read(connection, after=0, limit=3, causes=causes)
+        rows = msgspec.to_builtins(read(connection, after=0, limit=3, causes=causes))
     assert [(row["kind"], row["credit"], row["amount"]) for row in rows] == [
         ("opening", rows[0]["credit"], "5.00"),
         ("charge", "revenue", "0.08"),

@@ -1,5 +1,6 @@
 """Cards taken into the inventory: each row by itself, keys sealed from the first moment, live lines adopted."""
 
+import msgspec
 import pytest
 from sqlalchemy import select
 from support.sims_fixture import KI, NUMBER, OPC, card
@@ -119,9 +120,8 @@ def test_keys_open_for_their_own_card_and_by_our_own_key_alone(place):
 def test_what_is_told_of_a_card_has_no_key(place):
     bring(place, card(0x5A))
     with place.reader.connect() as connection:
-        told = repr(
-            [show_sim(connection, card(0x5A)["iccid"]), list_sims(connection, "", 9), place.unit_of(card(0x5A))]
-        )
+        shown = msgspec.to_builtins([show_sim(connection, card(0x5A)["iccid"]), list_sims(connection, "", 9)])
+        told = repr([*shown, place.unit_of(card(0x5A))])
         told += repr(history(connection, card(0x5A)["iccid"]))
     assert "'keys': True" in told
     assert KI.format(0x5A) not in told.lower()

@@ -423,7 +423,7 @@ async def page_of(gatherer):
 async def test_the_page_of_a_house_has_its_orders_and_no_number_in_clear(context):
     sim = card(7)
     imported = {"rows": [sim]}
-    assert perform(ACTIONS["sim.import"], context, imported, ADMIN_CALLER)["results"][0]["outcome"] == "created"
+    assert perform(ACTIONS["sim.import"], context, imported, ADMIN_CALLER).results[0].outcome == "created"
     asked = Asked(Kind.ACTIVATE, sim["iccid"], OrderRequest(msisdn=NUMBER, plan="payg-gb", cause="wwf"), "socket:0")
     order = context.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, context.digests)).order_id
     answer, page = await page_of(gatherer_of(context))

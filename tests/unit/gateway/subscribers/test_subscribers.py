@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from sqlalchemy import select
 from support.charging_fixture import IMSI, MSISDN, PLANS, charging_place
@@ -33,7 +34,7 @@ def enrol(place, **changes):
 
 def show(place, subscriber_id):
     with place.reader.connect() as connection:
-        return queries.show(connection, subscriber_id, next(place.ticks))
+        return msgspec.to_builtins(queries.show(connection, subscriber_id, next(place.ticks)))
 
 
 def test_an_import_books_the_opening_balance_once(place):
@@ -100,7 +101,7 @@ def test_two_choices_in_one_batch_leave_the_later_one(place):
     place.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wwf", 10_000),)))
     place.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wateraid", 6_000), Share("wwf", 4_000))))
     with place.reader.connect() as connection:
-        told = queries.show(connection, sub, 1 << 60)
+        told = msgspec.to_builtins(queries.show(connection, sub, 1 << 60))
     assert told["causes"] == [{"cause": "wateraid", "percent": 60}, {"cause": "wwf", "percent": 40}]
 
 

@@ -1,0 +1,329 @@
+"""Request types of the actions: what each one takes, with the bounds that `gateway.api.conversion` holds a client to.
+
+A field with a default may be left out. An empty text says as much as none where a text may be left out, and so does a
+`limit` of 0. A field that no type here has is ignored where nothing else is said.
+"""
+
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from gateway.api.conversion import refused_as
+from gateway.messaging.texts import TextState
+from gateway.store.fitting import LEAST_INTEGER, LONGEST_INDEXED, MOST_INTEGER
+from gateway.tracing.traces import MAX_SECONDS
+from provisioning.orders import OrderState
+from provisioning.sim_lifecycle import SimState
+
+MAX_TEXT: Final = 255
+"""Characters of a text."""
+MAX_ID: Final = 1 << 62
+"""Above every identifier (a node's number and a place in its span, `gateway.store.nodes`), with room to reckon."""
+MAX_ROWS: Final = 5000
+"""Rows of one import call, and of one page of a report."""
+MAX_PAGE: Final = 1000
+"""Rows of one page of a list of cards or orders."""
+
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+MaybeText = Annotated[str, Meta(max_length=MAX_TEXT)]
+Currency = Annotated[str, Meta(min_length=1, max_length=3)]
+Number = Annotated[int, Meta(ge=0, le=MAX_ID)]
+Time = Annotated[int, Meta(ge=LEAST_INTEGER, le=MOST_INTEGER)]
+"""Microseconds since 1970."""
+Rows = Annotated[
+    list[dict[str, str | None]],
+    Meta(max_length=MAX_ROWS, extra=refused_as("import.rows", f"a list of at most {MAX_ROWS} objects of texts")),
+]
+"""Rows of a CSV file: texts by the names of their columns."""
+MAX_BODY: Final = 39_015
+"""Characters of one text: 255 parts of 153."""
+MAX_BULK: Final = 1000
+"""Rows of one call for many orders."""
+OrderText = (
+    Annotated[str, Meta(max_length=MAX_TEXT, extra=refused_as("order.field", "a text of at most 255 characters"))]
+    | None
+)
+"""A text of an order; an empty one says as much as none."""
+LONGEST_DRAIN: Final = 86_400
+"""Seconds."""
+SENDER: Final = "digits, or a name of up to 11 letters"
+SENDER_FORM: Final = "3 to 15 digits, or a name of up to 11 ASCII characters"
+NUMBER_FORM: Final = {"pattern": r"^\+?[0-9]{5,15}$"}
+"""How the HTTP description writes a sender and a number; `gateway.api.sms_actions` reads them."""
+RECIPIENT: Final = "5 to 15 digits, country code first"
+SESSION_ID: Final = "a Session-Id, or the number that `tpo session list` shows"
+Subject = Annotated[str, Meta(max_length=MAX_TEXT, extra=refused_as("trace.subject", "one of msisdn, imsi and link"))]
+
+
+def page_size(limit: int, usual: int, most: int) -> int:
+    """Give how many rows are wanted; more than `most` are given in pages, none given means `usual`."""
+    return min(limit or usual, most)
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """An action that has nothing to be told."""
+
+
+class ImportSubscribers(msgspec.Struct, frozen=True):
+    """Lines that are live already, a row each."""
+
+    rows: Rows
+
+
+class ShowSubscriber(msgspec.Struct, frozen=True):
+    """A subscriber by any of its numbers: MSISDN, IMSI or ICCID."""
+
+    number: Text
+
+
+class TopUpSubscriber(msgspec.Struct, frozen=True):
+    """Money paid in: `amount` in major units, `reference` the payment's own, `key` what a repeated request repeats."""
+
+    number: Text
+    amount: Text
+    currency: Currency
+    reference: Text
+    key: MaybeText = ""
+
+
+class ChooseCause(msgspec.Struct, frozen=True):
+    """The causes of a subscriber from now on, each as `cause` or `cause=percent`."""
+
+    number: Text
+    causes: Annotated[list[str], Meta(extra=refused_as("cause.invalid", "a list of `cause` or `cause=percent`"))]
+
+
+class ExportUsage(msgspec.Struct, frozen=True):
+    """Usage records above the number `after`, of events from `start` until before `end`."""
+
+    after: Number = 0
+    start: Time | None = None
+    end: Time | None = None
+
+
+class ListHeldReports(msgspec.Struct, frozen=True):
+    """Held usage reports above the number `after`: those that wait for a decision, or `all`."""
+
+    after: Number = 0
+    all: bool = False
+
+
+class DecideHeldReport(msgspec.Struct, frozen=True):
+    """A held usage report to be booked or dropped, and why."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=19)]
+    reason: Text
+
+
+class ReadJournal(msgspec.Struct, frozen=True):
+    """Entries of the journal above the number `after`; with `causes` their accounts are named."""
+
+    after: Number = 0
+    limit: Number = 0
+    causes: bool = False
+
+
+class ListEvents(msgspec.Struct, frozen=True):
+    """The latest events of the outbox, or those after the row `after`."""
+
+    limit: Number = 0
+    after: Number | None = None
+
+
+class ImportSims(msgspec.Struct, frozen=True):
+    """Cards, a row each; `first_line` is the first row's number in its file, for what is said of it."""
+
+    rows: Rows
+    first_line: Number = 1
+
+
+class ListSims(msgspec.Struct, frozen=True):
+    """Cards in a state, or in any, in the order of their ICCIDs from above `after` on."""
+
+    limit: Number = 0
+    state: Annotated[SimState, Meta(extra=refused_as("params.state"))] | None = None
+    after: MaybeText = ""
+
+
+class ShowSim(msgspec.Struct, frozen=True):
+    """A card by its ICCID."""
+
+    iccid: MaybeText = ""
+
+
+class ListOrders(msgspec.Struct, frozen=True):
+    """Orders in a state, or in any, the newest first."""
+
+    limit: Number = 0
+    state: Annotated[OrderState, Meta(extra=refused_as("params.state"))] | None = None
+
+
+class ShowOrder(msgspec.Struct, frozen=True):
+    """An order by its id; what is no id names no order."""
+
+    id: MaybeText = ""
+
+
+class OrderStates(msgspec.Struct, frozen=True):
+    """Orders by their ids."""
+
+    ids: Annotated[
+        list[str], Meta(max_length=MAX_PAGE, extra=refused_as("order.ids", f"a list of at most {MAX_PAGE} ids"))
+    ]
+
+
+class ListSessions(msgspec.Struct, frozen=True):
+    """Sessions of a subscriber, of a peer or of all, the newest first: the open ones, or with `closed` all of them."""
+
+    limit: Number = 0
+    number: MaybeText = ""
+    peer: MaybeText = ""
+    closed: bool = False
+
+
+class NameSession(msgspec.Struct, frozen=True):
+    """A session by its Session-Id (RFC 6733 §8.8), or by the number that the gateway gave it."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=LONGEST_INDEXED, extra=refused_as("session.id", SESSION_ID))]
+
+
+class ShowText(msgspec.Struct, frozen=True):
+    """A text by its id; what is no id names no text."""
+
+    id: MaybeText = ""
+
+
+class ListTexts(msgspec.Struct, frozen=True):
+    """Texts in a state, or in any, the newest first."""
+
+    limit: Number = 0
+    state: TextState | None = None
+
+
+class SendText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A text to be sent; `validity` in seconds. What is left out is as the settings have it."""
+
+    OBJECT_CODE: ClassVar[str] = "sms.fields"
+    NULL_IS_ABSENT: ClassVar[bool] = False
+
+    source: Annotated[str, Meta(description=SENDER_FORM, extra=refused_as("sms.address", SENDER))] = msgspec.field(
+        name="from"
+    )
+    destination: Annotated[str, Meta(extra_json_schema=NUMBER_FORM, extra=refused_as("sms.address", RECIPIENT))] = (
+        msgspec.field(name="to")
+    )
+    text: Annotated[
+        str, Meta(min_length=1, max_length=MAX_BODY, extra=refused_as("sms.text", f"1 to {MAX_BODY} characters"))
+    ]
+    reference: Annotated[Text, Meta(description="unique for a token", extra=refused_as("sms.reference"))] | None = None
+    registered_delivery: Annotated[bool, Meta(extra=refused_as("sms.registered_delivery"))] | UnsetType = UNSET
+    validity: (
+        Annotated[
+            int,
+            Meta(
+                ge=60,
+                le=2_592_000,
+                description="seconds",
+                extra=refused_as("sms.validity", "seconds, from 60 to 2592000"),
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class OrderLink(msgspec.Struct, frozen=True):
+    """A link by its name, and what it is to do: up, down, suspend or resume, or nothing."""
+
+    name: MaybeText = ""
+    order: MaybeText = ""
+
+
+class StartTrace(msgspec.Struct, frozen=True):
+    """What is to be traced: one of a number, an IMSI and a link's, peer's or host's name; for how many seconds."""
+
+    seconds: Annotated[int, Meta(ge=1, le=MAX_SECONDS, extra=refused_as("trace.seconds", f"1 to {MAX_SECONDS}"))]
+    msisdn: Subject = ""
+    imsi: Subject = ""
+    link: Subject = ""
+    show_content: Annotated[bool, Meta(extra=refused_as("trace.wish"))] = False
+    pcap: Annotated[str, Meta(extra=refused_as("trace.wish", "the path of a file"))] | None = None
+
+
+class ShowTrace(msgspec.Struct, frozen=True):
+    """A trace, the latest without `id`, and its messages above the number `after`."""
+
+    id: MaybeText = ""
+    after: Number = 0
+
+
+class StopTrace(msgspec.Struct, frozen=True):
+    """A trace to be ended, all of them without `id`."""
+
+    id: MaybeText = ""
+
+
+class ListUndecodable(msgspec.Struct, frozen=True):
+    """The last messages that could not be read, those of a link or peer or all; with `show_content` in full."""
+
+    name: MaybeText = ""
+    show_content: bool = False
+
+
+class BeginDrain(msgspec.Struct, frozen=True):
+    """The gateway is to leave: for how many seconds at most it waits for what runs."""
+
+    NULL_IS_ABSENT: ClassVar[bool] = False
+
+    timeout: Annotated[
+        float, Meta(ge=0, le=LONGEST_DRAIN, extra=refused_as("drain.timeout", f"seconds, from 0 to {LONGEST_DRAIN}"))
+    ] = 60
+
+
+class Reconcile(msgspec.Struct, frozen=True):
+    """A host, or all of them, to be compared with the inventory; with `repair` it is given what it lacks."""
+
+    host: MaybeText = ""
+    repair: bool = False
+
+
+class SimOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is asked of a card; which fields a kind of order needs is for `gateway.api.order_requests` to say."""
+
+    OBJECT_CODE: ClassVar[str] = "order.field"
+
+    iccid: OrderText = None
+    msisdn: OrderText = None
+    plan: OrderText = None
+    cause: OrderText = None
+    reason: OrderText = None
+    new_iccid: OrderText = None
+    adopt: Annotated[bool | Literal[""] | None, Meta(extra=refused_as("order.field", "true or false"))] = None
+
+
+class KeyedSimOrder(SimOrder, frozen=True, kw_only=True):
+    """An order with what a repeated request repeats: its idempotency key."""
+
+    key: (
+        Annotated[
+            str, Meta(max_length=MAX_TEXT, extra=refused_as("order.key", "a text of at most 255 printable characters"))
+        ]
+        | None
+    ) = None
+
+
+class OrderRow(KeyedSimOrder, frozen=True, kw_only=True):
+    """One of many orders; it also says its kind."""
+
+    kind: (
+        Annotated[str, Meta(extra=refused_as("order.kind", "one of activate, suspend, resume, swap, terminate"))] | None
+    ) = None
+
+
+class OrderMany(msgspec.Struct, frozen=True):
+    """Many orders; each row is read by itself, as `OrderRow`."""
+
+    rows: Annotated[
+        list[dict[str, Any]],
+        Meta(max_length=MAX_BULK, extra=refused_as("bulk.rows", f"a list of at most {MAX_BULK} objects")),
+    ]

@@ -1,0 +1,70 @@
+"""Answers as the interface has them: the names of their JSON fields and the order in which those are written are fixed."""
+
+import msgspec
+import pytest
+
+from gateway.api import answers
+from gateway.charging.queries import GrantView, GroupView, SessionRow, SessionView
+from gateway.charging.review import HeldReport
+from gateway.charging.usage_export import UsageRecord
+from gateway.events.queries import OutboxEvent
+from gateway.ledger.journal import JournalEntry
+from gateway.messaging.queries import TextRow, TextView
+from gateway.sims.queries import HistoryEntry, OrderRow, OrderView, SimRow, SimView, StepView
+from gateway.subscribers.queries import SubscriberView
+
+CARD = "iccid state suspended_for imsi msisdn plan host observed observed_at order updated_at"
+ORDER = "id kind state iccid msisdn host actor undoing error created_at updated_at due_at"
+SESSION = "id session_id state service subscriber_id msisdn peer origin_host opened_at updated_at expires_at reserved currency"
+TEXT = "id state from to link accepted_at updated_at valid_until error maybe_double"
+USAGE = "event_time msisdn imsi session_id service rating_group octets seconds units price currency record_id"
+HELD = (
+    "id state reason arrived_at event_time msisdn imsi session_id service rating_group octets seconds units peer "
+    "decided_at decided_by note record_id"
+)
+TRACE = "id subject state since until ended messages missed content pcap by"
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (SubscriberView, "subscriber_id msisdn imsi iccid plan status balance reserved currency causes open_sessions"),
+        (answers.ImportedRow, "outcome subscriber_id message"),
+        (answers.ToppedUp, "subscriber_id balance currency repeated"),
+        (UsageRecord, USAGE),
+        (
+            HeldReport,
+            HELD,
+        ),
+        (answers.UsagePage, "columns rows next"),
+        (answers.HeldReportDecided, "id state record_id price currency"),
+        (answers.BooksChecked, "ok entries wallets accruals findings"),
+        (answers.AccountBalance, "account currency balance"),
+        (JournalEntry, "id at kind debit credit amount currency event_at record_id base policy share reference"),
+        (OutboxEvent, "id topic written_at published_at event"),
+        (SimRow, CARD),
+        (SimView, f"{CARD} eid keys subscriber_id created_at free_at"),
+        (HistoryEntry, "at trigger before after actor reason order"),
+        (OrderRow, ORDER),
+        (OrderView, f"{ORDER} plan reason new_iccid adopt steps"),
+        (StepView, "name mark attempts at error found"),
+        (answers.OrderTaken, "order state repeated iccid"),
+        (answers.OrderRowTaken, "order state code message"),
+        (answers.OrderTakenOverHttp, "id state kind iccid"),
+        (SessionRow, SESSION),
+        (SessionView, f"{SESSION} realm node closed_at last_request_number terminated groups"),
+        (GroupView, "rating_group used of_bundle grants"),
+        (GrantView, "service_identifiers granted of_bundle reserved"),
+        (answers.SessionReply, "id session_id peer request result result_code detail closed"),
+        (TextRow, TEXT),
+        (TextView, f"{TEXT} parts"),
+        (answers.TakenText, "id reference state"),
+        (answers.TraceRow, TRACE),
+        (answers.StartedTrace, f"{TRACE} known"),
+        (answers.TraceMessage, "number at way protocol name what sequence status numbers"),
+        (answers.UndecodableMessage, "at protocol name reason octets message"),
+    ],
+)
+def test_the_fields_of_an_answer_stand_in_the_order_of_the_interface(kind, names):
+    assert [field.encode_name for field in msgspec.structs.fields(kind)] == names.split()
+    assert all(field.required for field in msgspec.structs.fields(kind))
