@@ -9,7 +9,7 @@ doubles. After five surprises within a minute the gateway is not ready, until a 
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from random import Random
 from typing import Any, Final
 
@@ -69,17 +69,18 @@ class Record:
 
 
 class Background:
-    """All background tasks of one gateway. `alarm` is told what a person should see."""
+    """All background tasks of one gateway. `alarm` is told what a person should see; `sleep` waits so many seconds."""
 
     def __init__(
         self,
         alarm: Alarm = lambda _event, _fields: None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         random: Random | None = None,
     ) -> None:
         """Begin without any task."""
-        self._alarm, self._monotonic = alarm, monotonic
+        self._alarm, self._monotonic, self._sleep = alarm, monotonic, sleep
         self._random = random or Random()  # noqa: S311  (jitter, no secret)
         self._records: dict[str, Record] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,7 +96,7 @@ class Background:
 
         async def repeat() -> None:
             while True:
-                await asyncio.sleep(seconds)
+                await self._sleep(seconds)
                 await work()
 
         return self.keep(name, repeat)
@@ -123,7 +124,7 @@ class Background:
                 await work()
             except Exception as error:  # noqa: BLE001  (this is the place that they are all brought to)
                 self._record(name).ran(self._monotonic() - began)
-                await asyncio.sleep(self._note(name, error))
+                await self._sleep(self._note(name, error))
             else:
                 return
 

@@ -16,10 +16,18 @@ def told():
 
 
 @pytest.fixture
-def background(told):
-    made = Background(lambda event, fields: told.append((event, dict(fields))), random=Random(1))
-    made._random.uniform = lambda _low, _high: 0.0
-    return made
+def waited():
+    """The seconds of each wait; none of them passes."""
+    return []
+
+
+@pytest.fixture
+def background(told, waited):
+    async def sleep(seconds):
+        waited.append(seconds)
+        await asyncio.sleep(0)
+
+    return Background(lambda event, fields: told.append((event, dict(fields))), sleep=sleep, random=Random(1))
 
 
 def failing(*errors):
@@ -42,12 +50,13 @@ async def test_a_task_that_ends_by_surprise_is_told_with_its_traceback_counted_a
     assert background.failing == []
 
 
-async def test_a_store_in_trouble_is_told_and_no_surprise(background, told):
+async def test_a_store_in_trouble_is_told_and_no_surprise(background, told, waited):
     errors = [StoreUnavailable("disk I/O error"), OSError(28, "No space left on device")] * SURPRISES
     await background.keep("refill", failing(*errors))
     assert told[0] == ("daemon.timer.failed", {"timer": "refill", "detail": "disk I/O error"})
     assert {event for event, _ in told} == {"daemon.timer.failed"}
-    assert len(told) == len(errors)
+    assert len(told) == len(waited) == len(errors)
+    assert 0 < waited[0] < max(waited) <= watching.TROUBLE_DELAY
     assert (background.surprises, background.failing) == ({}, [])
 
 
