@@ -1,4 +1,4 @@
-"""What is open while a gateway runs: the store with its write lane, the books, the policies of charging and texts.
+"""What is open while a gateway runs: the store with its write lane, and the keys.
 
 The daemon and the commands of a stopped gateway both open it, under the store's lock.
 """
@@ -7,53 +7,41 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection
 
-from gateway.charging.credit_control import ChargingPolicy
-from gateway.charging.held_reports import ReviewCapacity
-from gateway.charging.tariff import QuotaTerms, Tariff
-from gateway.charging.usage_events import RatedEvents
-from gateway.charity.policies import POLICIES
-from gateway.events.outbox import source_of
 from gateway.ledger import accounts
-from gateway.ledger.books import Books
-from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.smpp_mapping import count_parts
 from gateway.privacy.access import RecordAccess
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store import lock, nodes, schema
-from gateway.store.batch import Batch, Unit
+from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.engine import open_reader, open_writer, reading, sqlite_path, storing
 from gateway.store.errors import StoreError
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
 from gateway.store.lane import Job, Lane
-from protocols.smpp.alphabets import Alphabet
 
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
+AnyPolicy = TypeVar("AnyPolicy")
 WINDOW = 2048
 """Units that a bulk command keeps waiting in the lane at once."""
 
 
-class OpenAccounts:
-    """Open the accounts of causes as a unit of the lane; gives the numbers of all system accounts."""
+class OpenAccounts(Unit):
+    """Open the accounts of causes, named by their ids; gives the numbers of all system accounts."""
 
     alone: ClassVar[bool] = True
-    touches: ClassVar[tuple[type, ...]] = ()
 
-    def __init__(self, causes: Iterable[str]) -> None:
-        """Take the ids of the causes."""
-        self._names = account_names(causes)
+    causes: list[str]
 
     def decide(self, batch: Batch) -> Mapping[str, int]:
         """Open those that are missing."""
-        return accounts.ensure(batch.connection, self._names)
+        return accounts.ensure(batch.connection, account_names(self.causes))
 
 
 def account_names(causes: Iterable[str]) -> tuple[str, ...]:
@@ -82,6 +70,7 @@ class GatewayContext:
     def __init__(
         self,
         settings: Settings,
+        policies: Callable[["GatewayContext"], Policies],
         *,
         deliver: Callable[[list[Job]], None] | None = None,
         alarm: Callable[[str, str], None] = lambda _event, _detail: None,
@@ -90,10 +79,11 @@ class GatewayContext:
     ) -> None:
         """Take the store's lock, prepare its tables, enter as a node and start the lane.
 
+        `policies` makes what units are decided with, now and whenever the settings change.
         Raises KeyInvalid, or StoreError: StoreLocked, SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be
         reached.
         """
-        self.settings, self.clock, self._log = settings, clock, log
+        self.settings, self.clock, self._log, self._make_policies = settings, clock, log, policies
         self.draining = False
         """Nothing new is taken in: the gateway is on its way out."""
         url = settings.store.connect_url
@@ -114,12 +104,12 @@ class GatewayContext:
         except BaseException:
             self._lock.release()
             raise
-        self.books = Books(self.accounts)
         self.lane = Lane(
             self._writer,
             self.node,
             clock=clock,
             monotonic=time.monotonic,
+            policies=policies(self),
             deliver=deliver,
             alarm=alarm,
             on_connect=self._lock.renew,
@@ -131,31 +121,16 @@ class GatewayContext:
         """Go by other settings from now on; `accounts` is what `OpenAccounts` gave for their causes."""
         self.settings = settings
         self.accounts = {**self.accounts, **accounts}
-        self.books = Books(self.accounts)
+        self.lane.policies = self._make_policies(self)
 
     @property
     def open_causes(self) -> list[str]:
         """The causes that may be chosen now."""
         return [cause.id for cause in self.settings.causes.values() if cause.open]
 
-    def charging_policy(self) -> ChargingPolicy:
-        """Make what charging requests are decided with."""
-        charging = self.settings.charging
-        terms = QuotaTerms(
-            slice_octets=charging.slice,
-            slice_seconds=charging.slice_seconds,
-            slice_units=charging.slice_units,
-            validity=charging.validity,
-            threshold=charging.threshold,
-            quota_holding=charging.quota_holding,
-            octets_per_second=charging.review.octets_per_second,
-            tolerance=charging.review.tolerance,
-        )
-        policy = POLICIES[self.settings.charity.policy]
-        tariff = Tariff(self.settings.plans, policy, terms, self.books.account, self.settings.operator.country)
-        return ChargingPolicy(
-            tariff, self.books, RatedEvents(self.node_name, self.pseudonyms), ReviewCapacity(charging.review.most)
-        )
+    def policy(self, kind: type[AnyPolicy]) -> AnyPolicy:
+        """Give what units of a kind are decided with now; LookupError where there is none."""
+        return self.lane.policies[kind]  # type: ignore[return-value]  # by its own type
 
     def record_access(self, actor: str, action: str, subscriber_id: int | None = None) -> None:
         """Write down that somebody is about to see who gives to whom; StoreError where that cannot be, and nothing is shown."""
@@ -192,7 +167,7 @@ class GatewayContext:
                 self.ground.lose(error)
                 raise
 
-    def run_all(self, units: Iterable[Unit[Any]]) -> list[Any]:
+    def run_all(self, units: Iterable[Unit]) -> list[Any]:
         """Put many units through the lane and give their answers, or the errors that kept them from being done, in order."""
         slots = threading.Semaphore(WINDOW)
         answers: list[Any] = []
@@ -226,24 +201,3 @@ def _prepare(url: str) -> None:
         schema.prepare(maker)
     finally:
         maker.dispose()
-
-
-def messaging_policy(context: GatewayContext, alphabet: Alphabet) -> MessagingPolicy:
-    """Make what texts are decided with; `alphabet` is the one that texts are cut for."""
-    settings = context.settings
-    messaging = settings.messaging
-    return MessagingPolicy(
-        charging=context.charging_policy(),
-        source=source_of(context.node_name),
-        pseudonym=context.pseudonyms.msisdn,
-        operator=settings.operator.name,
-        books=settings.keywords,
-        causes={cause.id: cause.name for cause in settings.causes.values() if cause.open},
-        segments=lambda body: count_parts(body, alphabet),
-        validity=messaging.validity * 1_000_000,
-        question=messaging.question * 1_000_000,
-        reassembly=messaging.reassembly * 1_000_000,
-        own=frozenset((*messaging.short_codes, *messaging.numbers, *settings.keywords)),
-        answers_per_hour=messaging.answers_per_hour,
-        digests=context.digests,
-    )

@@ -82,7 +82,7 @@ class Wanted(msgspec.Struct, frozen=True):
         return Condition(self.access, msisdn if self.numbered else None)
 
 
-class HostStep(msgspec.Struct, frozen=True):
+class HostStep(msgspec.Struct, frozen=True, tag=True):
     """The host is brought to a condition. `claim` is what it may hold of the card before; `undo`: that can be given back."""
 
     name: str
@@ -92,7 +92,7 @@ class HostStep(msgspec.Struct, frozen=True):
     undo: bool = False
 
 
-class GatewayStep(msgspec.Struct, frozen=True):
+class GatewayStep(msgspec.Struct, frozen=True, tag=True):
     """Something that the gateway does itself. `final`: it cannot be taken back."""
 
     name: str

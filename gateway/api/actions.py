@@ -116,7 +116,7 @@ def import_subscribers(context: GatewayContext, request: requests.ImportSubscrib
             results.append(Enrolled("refused", None, str(error)))
         else:
             results.append(None)
-            units.append(Enrol(checked, plans[checked.plan].currency, context.books, context.digests))
+            units.append(Enrol(checked, plans[checked.plan].currency))
     done = iter(context.run_all(units))
     return ImportedRows([_enrolled(next(done) if result is None else result) for result in results])
 
@@ -156,7 +156,7 @@ def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: C
     payment = Payment(caller.channel, request.reference, amount, request.currency)
     key = request.key or None
     wallet_limit = context.settings.charging.wallet_limit
-    result = context.lane.run(TopUp(number, payment, context.books, wallet_limit=wallet_limit, idempotency_key=key))
+    result = context.lane.run(TopUp(MSISDN, number, payment, wallet_limit, idempotency_key=key))
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))
     if isinstance(result, PaymentRefused):
@@ -199,7 +199,7 @@ def list_held_reports(context: GatewayContext, request: requests.ListHeldReports
 def book_held_report(context: GatewayContext, request: requests.DecideHeldReport, caller: Caller) -> HeldReportDecided:
     """Charge a held report as what it says."""
     report, note = _report_id(request.id), request.reason
-    return _decided(report, context.lane.run(review.BookReport(report, caller.name, note, context.charging_policy())))
+    return _decided(report, context.lane.run(review.BookReport(report, caller.name, note)))
 
 
 def drop_held_report(context: GatewayContext, request: requests.DecideHeldReport, caller: Caller) -> HeldReportDecided:

@@ -33,7 +33,7 @@ def import_sims(context: GatewayContext, request: requests.ImportSims, actor: st
 
     `actor` is who history names; without one it is this process's user.
     """
-    reader, hosts = Reader(context.sealer), context.settings.provisioning.host_of
+    reader = Reader(context.sealer)
     results: list[Imported | None] = []
     units = []
     for line, row in enumerate(request.rows, request.first_line):
@@ -43,7 +43,7 @@ def import_sims(context: GatewayContext, request: requests.ImportSims, actor: st
             results.append(Imported("refused", str(error)))
         else:
             results.append(None)
-            units.append(ImportSim(checked, context.sealer, hosts, actor or f"local:{os.getuid()}"))
+            units.append(ImportSim(checked, actor or f"local:{os.getuid()}"))
     done = iter(context.run_all(units))
     return ImportedSims([_told(next(done) if result is None else result) for result in results])
 

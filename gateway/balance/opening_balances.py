@@ -11,7 +11,7 @@ from gateway.charity.policies import WHOLE
 from gateway.ledger.books import Books
 from gateway.ledger.money import MICRO, AmountInvalid, parse_amount
 from gateway.rating.plans import Plan
-from gateway.store.batch import Batch, RowSet
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.idempotency import Digests, KeptResult, KeyRows
 from gateway.subscribers.create import Opening, open_subscriber
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
@@ -91,62 +91,59 @@ def _balance(text: str) -> int:
         raise RowInvalid(f"balance: {error}") from None
 
 
-class Enrol:
-    """One row of an import as a unit: booked once, under the key `import:<iccid>`."""
+class Enrol(Unit):
+    """One checked row of an import, with the currency of its plan: booked once, under the key `import:<iccid>`."""
 
-    alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (IdentifierRows, KeyRows)
 
-    def __init__(self, row: Enrolment, currency: str, books: Books, digests: Digests) -> None:
-        """Take the checked row and the currency of its plan."""
-        self._row, self._currency, self._books, self._digests = row, currency, books, digests
+    row: Enrolment
+    currency: str
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the numbers and the import's key."""
         if isinstance(row_set, KeyRows):
-            return (self._row.iccid,)
-        return (self._row.msisdn, self._row.imsi, self._row.iccid) if isinstance(row_set, IdentifierRows) else ()
+            return (self.row.iccid,)
+        return (self.row.msisdn, self.row.imsi, self.row.iccid) if isinstance(row_set, IdentifierRows) else ()
 
     def decide(self, batch: Batch) -> Enrolled:
         """Create the subscriber, or tell how this row stands to what is already there."""
-        row, keys = self._row, batch.row_set(KeyRows)
+        row, keys, digests = self.row, batch.row_set(KeyRows), batch.policy(Digests)
         kept = keys.find(SCOPE, row.iccid)
         if kept is not None:
-            return self._compare(kept)
+            return self._compare(kept, digests)
         for kind, number in ((MSISDN, row.msisdn), (IMSI, row.imsi), (ICCID, row.iccid)):
             if batch.row_set(IdentifierRows).owner(kind, number, batch.now) is not None:
                 return Enrolled("refused", None, f"{kind}: belongs to another subscriber already")
         subscriber_id = self._create(batch)
-        result = msgspec.json.encode(_Booked(subscriber_id, self._columns()))
-        keys.keep(batch, SCOPE, row.iccid, KeptResult(self._digests(*msgspec.structs.astuple(row)), result))
+        result = msgspec.json.encode(_Booked(subscriber_id, self._columns(digests)))
+        keys.keep(batch, SCOPE, row.iccid, KeptResult(digests(*msgspec.structs.astuple(row)), result))
         return Enrolled("created", subscriber_id)
 
-    def _compare(self, kept: KeptResult) -> Enrolled:
+    def _compare(self, kept: KeptResult, digests: Digests) -> Enrolled:
         booked = msgspec.json.decode(kept.result, type=_Booked)
-        if kept.digest == self._digests(*msgspec.structs.astuple(self._row)):
+        if kept.digest == digests(*msgspec.structs.astuple(self.row)):
             return Enrolled("unchanged", booked.subscriber_id)
-        differing = [name for name, digest in self._columns().items() if digest != booked.columns.get(name)]
+        differing = [name for name, digest in self._columns(digests).items() if digest != booked.columns.get(name)]
         message = f"{', '.join(differing)}: not as first imported; nothing was changed"
         return Enrolled("differs", booked.subscriber_id, message)
 
-    def _columns(self) -> dict[str, str]:
+    def _columns(self, digests: Digests) -> dict[str, str]:
         """Digest each column by itself, bound to the card: equal causes of two rows do not look alike."""
-        iccid, values = self._row.iccid, msgspec.structs.asdict(self._row)
-        return {name: self._digests(iccid, name, values[name])[:COLUMN_DIGITS] for name in COLUMNS}
+        iccid, values = self.row.iccid, msgspec.structs.asdict(self.row)
+        return {name: digests(iccid, name, values[name])[:COLUMN_DIGITS] for name in COLUMNS}
 
     def _create(self, batch: Batch) -> int:
-        row = self._row
+        row = self.row
         # Plan and choice were in force before the line came to us: they count for late reports, too.
         opening = Opening(
             numbers={MSISDN: row.msisdn, IMSI: row.imsi, ICCID: row.iccid},
             plan=row.plan,
-            currency=self._currency,
+            currency=self.currency,
             shares=(charity_choices.Share(row.cause, WHOLE),) if row.cause else (),
             balance=row.balance,
         )
         subscriber_id = open_subscriber(batch, opening)
-        entries = bookings.opening(
-            subscriber_id, self._books.account, row.balance, self._currency, batch.now, row.iccid
-        )
-        self._books.post(batch, entries)
+        books = batch.policy(Books)
+        entries = bookings.opening(subscriber_id, books.account, row.balance, self.currency, batch.now, row.iccid)
+        books.post(batch, entries)
         return subscriber_id

@@ -15,7 +15,6 @@ from gateway.store.idempotency import KeptResult, KeyConflict, KeyRows, digest
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import payments
 from gateway.subscribers.changes import Change, SubscriberUnknown
-from gateway.subscribers.identifier_history import MSISDN
 
 _PAYMENTS = SelectAmong(
     select(
@@ -96,23 +95,23 @@ class PaymentRows(RowSet[str, dict[str, Booked]]):
 
 
 class TopUp(Change):
-    """Money paid in by a customer: cash -> wallet, once a payment."""
+    """Money paid in by a customer: cash -> wallet, once a payment.
+
+    `wallet_limit` is what a wallet may hold at most, in micro-units; `idempotency_key` the request's own, if it has one.
+    """
 
     touches: ClassVar[tuple[type, ...]] = (PaymentRows, KeyRows, *Change.touches)
 
-    def __init__(
-        self, number: str, payment: Payment, books: Books, *, wallet_limit: int, idempotency_key: str | None = None
-    ) -> None:
-        """Take the line's MSISDN, the payment, what a wallet may hold at most in micro-units, and the request's own key."""
-        super().__init__(MSISDN, number)
-        self._payment, self._books, self._limit, self._key = payment, books, wallet_limit, idempotency_key
+    payment: Payment
+    wallet_limit: int
+    idempotency_key: str | None = None
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the reference and the key too."""
         if isinstance(row_set, PaymentRows):
-            return (self._payment.reference,)
+            return (self.payment.reference,)
         if isinstance(row_set, KeyRows):
-            return () if self._key is None else (self._key,)
+            return () if self.idempotency_key is None else (self.idempotency_key,)
         return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> ToppedUp | SubscriberUnknown | KeyConflict | PaymentRefused:
@@ -120,32 +119,32 @@ class TopUp(Change):
         wallet = self._wallet(batch)
         if wallet is None:
             return SubscriberUnknown("no subscriber has this number")
-        if self._key is None:
+        if self.idempotency_key is None:
             return self._book(batch, wallet)
-        keys, scope = batch.row_set(KeyRows), f"topup:{self._payment.channel}"
-        asked = digest(wallet.subscriber_id, *msgspec.structs.astuple(self._payment))
-        used = keys.find(scope, self._key)
+        keys, scope = batch.row_set(KeyRows), f"topup:{self.payment.channel}"
+        asked = digest(wallet.subscriber_id, *msgspec.structs.astuple(self.payment))
+        used = keys.find(scope, self.idempotency_key)
         if used is not None and used.digest != asked:
-            return KeyConflict(f"the key {self._key!r} was used before, for another top-up")
+            return KeyConflict(f"the key {self.idempotency_key!r} was used before, for another top-up")
         booked = self._book(batch, wallet)
         if used is None and isinstance(booked, ToppedUp):
-            keys.keep(batch, scope, self._key, KeptResult(asked, b""))
+            keys.keep(batch, scope, self.idempotency_key, KeptResult(asked, b""))
         return booked
 
     def _book(self, batch: Batch, wallet: Wallet) -> ToppedUp | KeyConflict | PaymentRefused:
-        payment = self._payment
+        payment = self.payment
         known = batch.row_set(PaymentRows).find(payment.channel, payment.reference)
         if known is not None:
             return _repeated(known, payment, wallet)
         if payment.currency != wallet.currency:
             detail = f"currency: the wallet is in {wallet.currency}, the payment in {payment.currency}"
             return PaymentRefused("topup.currency", detail)
-        if wallet.balance + payment.amount > self._limit:
-            limit = format_amount(self._limit, wallet.currency)
+        if wallet.balance + payment.amount > self.wallet_limit:
+            limit = format_amount(self.wallet_limit, wallet.currency)
             detail = f"amount: the wallet would hold more than {limit} {wallet.currency} (charging.wallet_limit)"
             return PaymentRefused("topup.limit", detail)
-        account, now = self._books.account, batch.now
-        self._books.post(batch, bookings.top_up(wallet, account, payment.amount, now, payment.reference))
+        books = batch.policy(Books)
+        books.post(batch, bookings.top_up(wallet, books.account, payment.amount, batch.now, payment.reference))
         batch.row_set(PaymentRows).keep(batch, payment, wallet.subscriber_id)
         return ToppedUp(wallet.subscriber_id, wallet.currency, wallet.balance)
 

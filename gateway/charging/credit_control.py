@@ -18,7 +18,7 @@ from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.ledger.wallets import WalletRows
 from gateway.store import tables
-from gateway.store.batch import Batch, RowSet
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
 from gateway.subscribers.profiles import ProfileRows
 
@@ -48,17 +48,12 @@ class ChargingPolicy(msgspec.Struct):
             rated.collect(batch, RATED, self.rated(record))
 
 
-class CreditControlUnit:
-    """One charging request on its way through the lane."""
+class CreditControlUnit(Unit):
+    """One charging request, as it was read."""
 
-    alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (IdentifierRows, SessionRows, WalletRows, ProfileRows)
-    __slots__ = ("_owner", "_policy", "request")
 
-    def __init__(self, policy: ChargingPolicy, request: ChargingRequest) -> None:
-        """Take the policy, and the request as it was read."""
-        self._policy, self.request = policy, request
-        self._owner: int | None = None
+    request: ChargingRequest
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the numbers and the session, then the subscriber whom they lead to."""
@@ -67,10 +62,9 @@ class CreditControlUnit:
             return [number for number in (request.imsi, request.msisdn) if number]
         if isinstance(row_set, SessionRows):
             return (request.session_id,)
-        if isinstance(row_set, WalletRows):
-            self._owner = self._find_owner(batch)
         if isinstance(row_set, (WalletRows, ProfileRows)):
-            return () if self._owner is None else (self._owner,)
+            owner = self._owner(batch, batch.row_set(SessionRows).get(request.session_id))
+            return () if owner is None else (owner,)
         return ()
 
     def decide(self, batch: Batch) -> CreditControlResult:
@@ -80,28 +74,28 @@ class CreditControlUnit:
             repeat = self._repeat(batch, session)
             if repeat is not None:
                 return repeat
-        owner = session.subscriber_id if session is not None else self._owner
+        owner = self._owner(batch, session)
         state = ChargingState(
             session,
             batch.row_set(WalletRows).get(owner) if owner is not None else None,
             batch.row_set(ProfileRows).get(owner) if owner is not None else None,
         )
-        decision = decide(state, self.request, self._policy.tariff, batch.now, batch.node.id, batch.take_id)
-        outcome = _outcome(decision, self.request, self._policy.tariff.terms)
+        policy = batch.policy(ChargingPolicy)
+        decision = decide(state, self.request, policy.tariff, batch.now, batch.node.id, batch.take_id)
+        outcome = _outcome(decision, self.request, policy.tariff.terms)
         if decision.session is not None:
-            self._book(batch, decision, decision.session, outcome)
+            policy.book(batch, decision.entries, decision.usage)
+            self._keep(batch, decision.session, outcome)
         foreign = session is not None and session.origin_host != self.request.origin_host
         payer = None if foreign else owner
-        if decision.held and not hold_back(batch, self._policy.room, self.request, decision.held, payer):
+        if decision.held and not hold_back(batch, policy.room, self.request, decision.held, payer):
             decision.alarms.append("charging.review.full")
         return CreditControlResult(outcome, self._alarms(batch, decision))
 
-    def _find_owner(self, batch: Batch) -> int | None:
+    def _owner(self, batch: Batch, session: Session | None) -> int | None:
         """A session keeps its subscriber; else the IMSI tells, and the E.164 number where there is none."""
-        session = batch.row_set(SessionRows).get(self.request.session_id)
-        return session.subscriber_id if session is not None else self._owner_by_number(batch)
-
-    def _owner_by_number(self, batch: Batch) -> int | None:
+        if session is not None:
+            return session.subscriber_id
         lines, request = batch.row_set(IdentifierRows), self.request
         if request.imsi:
             return lines.owner(IMSI, request.imsi, request.as_of)
@@ -121,11 +115,11 @@ class CreditControlUnit:
         alarms = [] if known.digest == request.digest else ["charging.answer.mismatch"]
         return CreditControlResult(charging_outcome.decode(known.outcome), alarms, repeated=True)
 
-    def _book(self, batch: Batch, decision: Decision, session: Session, outcome: RequestOutcome) -> None:
+    def _keep(self, batch: Batch, session: Session, outcome: RequestOutcome) -> None:
+        """Keep the session, and the outcome for a repeat."""
         request = self.request
         if session.fresh:
             batch.row_set(SessionRows).add(session)
-        self._policy.book(batch, decision.entries, decision.usage)
         key = (session.id, request.request_type, request.request_number)
         kept = StoredAnswer(charging_outcome.encode(outcome), request.digest)
         batch.row_set(AnswerRows).rows[key] = kept

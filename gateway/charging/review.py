@@ -13,7 +13,7 @@ from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest,
 from gateway.charging.session import Session, SessionRows
 from gateway.events.times import rfc3339
 from gateway.ledger.wallets import Wallet, WalletRows
-from gateway.store.batch import Batch, RowSet
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import held_reports
 from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
 from gateway.subscribers.profiles import ProfileRows
@@ -106,27 +106,26 @@ class HeldReportRows(RowSet[int, Any]):
             self.rows[row.id] = row
 
 
-class _Decide:
-    """A decision on one open report."""
+class _Decide(Unit):
+    """A decision on one open report: who decides, and why."""
 
-    alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (HeldReportRows,)
 
-    def __init__(self, report_id: int, actor: str, note: str) -> None:
-        """Take the report's id, who decides, and why."""
-        self._id, self._actor, self._note = report_id, actor, note
+    report_id: int
+    actor: str
+    note: str
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the report."""
-        return (self._id,) if isinstance(row_set, HeldReportRows) else ()
+        return (self.report_id,) if isinstance(row_set, HeldReportRows) else ()
 
     def _open(self, batch: Batch) -> Any:  # noqa: ANN401  (a row)
-        row = batch.row_set(HeldReportRows).get(self._id)
+        row = batch.row_set(HeldReportRows).get(self.report_id)
         if row is None:
-            raise ReviewRefused("review.unknown", f"there is no held report {self._id}")
+            raise ReviewRefused("review.unknown", f"there is no held report {self.report_id}")
         if row.state != OPEN:
             raise ReviewRefused(
-                "review.decided", f"held report {self._id} was {row.state} already; nothing was changed"
+                "review.decided", f"held report {self.report_id} was {row.state} already; nothing was changed"
             )
         return row
 
@@ -134,12 +133,12 @@ class _Decide:
         change = {
             "state": decided.state,
             "decided_at": batch.now,
-            "decided_by": self._actor[:64],
-            "note": self._note,
+            "decided_by": self.actor[:64],
+            "note": self.note,
             "usage_id": decided.record_id,
         }
-        batch.connection.execute(update(held_reports).where(held_reports.c.id == self._id).values(change))
-        batch.row_set(HeldReportRows).rows.pop(self._id)  # a second decision in this batch finds it gone
+        batch.connection.execute(update(held_reports).where(held_reports.c.id == self.report_id).values(change))
+        batch.row_set(HeldReportRows).rows.pop(self.report_id)  # a second decision in this batch finds it gone
         return decided
 
 
@@ -160,16 +159,11 @@ class BookReport(_Decide):
 
     touches: ClassVar[tuple[type, ...]] = (HeldReportRows, IdentifierRows, SessionRows, WalletRows, ProfileRows)
 
-    def __init__(self, report_id: int, actor: str, note: str, policy: ChargingPolicy) -> None:
-        """Take what a decision takes, and what it is priced with."""
-        super().__init__(report_id, actor, note)
-        self._policy = policy
-
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the report, then its numbers and session, then the subscriber whom they lead to."""
         if isinstance(row_set, HeldReportRows):
-            return (self._id,)
-        row = batch.row_set(HeldReportRows).get(self._id)
+            return (self.report_id,)
+        row = batch.row_set(HeldReportRows).get(self.report_id)
         if row is None:
             return ()
         if isinstance(row_set, IdentifierRows):
@@ -205,16 +199,17 @@ class BookReport(_Decide):
         if wallet is None or profile is None:
             raise ReviewRefused("review.subscriber", "nobody has its numbers: bring the line in first, or drop it")
         request = _request(row, used, batch.now)
-        plan = self._policy.tariff.plans.get(profile.plan_at(request.as_of) or "")
+        policy = batch.policy(ChargingPolicy)
+        plan = policy.tariff.plans.get(profile.plan_at(request.as_of) or "")
         if plan is None or plan.currency != wallet.currency:
             raise ReviewRefused("review.price", "the subscriber's plan has no price: put the plan back, or drop it")
         session = self._session(batch, row, request, wallet)
-        case = CreditControlRun(request, session, wallet, profile, plan, self._policy.tariff, batch.now, batch.take_id)
+        case = CreditControlRun(request, session, wallet, profile, plan, policy.tariff, batch.now, batch.take_id)
         (item,) = request.items
         case.sell_bundle([(item, (used,))])
         case.charge(item, (used,))
         session.changed = not session.fresh
-        self._policy.book(batch, case.entries, case.usage)
+        policy.book(batch, case.entries, case.usage)
         (record,) = case.usage
         return self._close(batch, Decided(BOOKED, record.id, record.price, record.currency))
 

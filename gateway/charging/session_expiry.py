@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from gateway.charging.decide import expire
 from gateway.charging.session import Session, SessionRows
 from gateway.ledger.wallets import WalletRows
-from gateway.store.batch import Batch, RowSet
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import sessions
 
 SWEEP = 500
@@ -29,29 +29,25 @@ def overdue(connection: Connection, now: int) -> list[str]:
     return list(connection.execute(found).scalars())
 
 
-class _Close:
-    """Close one session if it is over; the subclass says when it is."""
+class _Close(Unit):
+    """Close one session if it is over; the subclass says when it is. `session_id` is the Session-Id as the store has it."""
 
-    alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (SessionRows, WalletRows)
-    __slots__ = ("_session_id",)
 
-    def __init__(self, session_id: str) -> None:
-        """Take the Session-Id as the store has it."""
-        self._session_id = session_id
+    session_id: str
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the session, then its subscriber's wallet."""
         if isinstance(row_set, SessionRows):
-            return (self._session_id,)
+            return (self.session_id,)
         if isinstance(row_set, WalletRows):
-            session = batch.row_set(SessionRows).get(self._session_id)
+            session = batch.row_set(SessionRows).get(self.session_id)
             return () if session is None else (session.subscriber_id,)
         return ()
 
     def decide(self, batch: Batch) -> bool:
         """Tell whether the session was closed."""
-        session = batch.row_set(SessionRows).get(self._session_id)
+        session = batch.row_set(SessionRows).get(self.session_id)
         if session is None or session.closed_at is not None or not self._is_over(session, batch.now):
             return False
         wallet = batch.row_set(WalletRows).get(session.subscriber_id)
@@ -67,21 +63,17 @@ class _Close:
 class ExpireSession(_Close):
     """Close one overdue session, unless it was heard of meanwhile."""
 
-    __slots__ = ()
-
     def _is_over(self, session: Session, now: int) -> bool:
         return session.expires_at <= now
 
 
 class CloseLost(_Close):
-    """Close one session that its client no longer has, unless the client was heard of since `known_at` (microseconds)."""
+    """Close one session that its client no longer has, unless the client was heard of since.
 
-    __slots__ = ("_known_at",)
+    `known_at` is a moment (microseconds) at which the client did not have the session any more.
+    """
 
-    def __init__(self, session_id: str, known_at: int) -> None:
-        """Take the Session-Id, and a moment at which the client did not have the session any more."""
-        super().__init__(session_id)
-        self._known_at = known_at
+    known_at: int
 
     def _is_over(self, session: Session, now: int) -> bool:  # noqa: ARG002  (the base's signature)
-        return session.updated_at <= self._known_at
+        return session.updated_at <= self.known_at

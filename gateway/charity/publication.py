@@ -24,7 +24,7 @@ from gateway.events.times import rfc3339
 from gateway.ledger.accounts import HIGHEST_SYSTEM, UNASSIGNED, cause_account, gifts_account
 from gateway.ledger.balances import account_names
 from gateway.ledger.money import format_amount
-from gateway.store.batch import Batch
+from gateway.store.batch import Batch, Unit
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import marks, nodes, public_sums, publications, transfers, unpublished_sums
 
@@ -107,19 +107,20 @@ class MonthReader:
                 known.add(payer, int(amount))
 
 
-class PublishMonth:
-    """Write a month's figures, what is carried on, and the marks, at once; of two gateways the second one writes nothing."""
+class PublishMonth(Unit):
+    """Write a month's figures, what is carried on, and the marks, at once; of two gateways the second one writes nothing.
+
+    `node_name` is the source of the events.
+    """
 
     alone: ClassVar[bool] = True
-    touches: ClassVar[tuple[type, ...]] = ()
 
-    def __init__(self, node_name: str, month: Month) -> None:
-        """Take the node's name, which is the events' source, and the month."""
-        self._source, self._month = source_of(node_name), month
+    node_name: str
+    month: Month
 
     def decide(self, batch: Batch) -> bool:
         """Publish it, unless it is published already."""
-        month, connection = self._month, batch.connection
+        month, connection = self.month, batch.connection
         if connection.execute(select(func.max(publications.c.period))).scalar() != month.previous:
             return False
         insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -137,18 +138,18 @@ class PublishMonth:
         return True
 
     def _move_marks(self, connection: Connection) -> None:
-        for node, span in self._month.spans.items():
+        for node, span in self.month.spans.items():
             connection.execute(delete(marks).where(marks.c.node == node, marks.c.name == MARK))
             connection.execute(insert(marks).values(node=node, name=MARK, value=span.last))
 
     def _event(self, figure: Figure, event_id: str, now: int) -> Event:
         data = {
-            "period": self._month.period,
+            "period": self.month.period,
             "cause": figure.cause,
             "amount": format_amount(figure.amount, figure.currency),
             "currency": figure.currency,
         }
-        return Event(id=event_id, source=self._source, type=TYPE, time=rfc3339(now), data=data)
+        return Event(id=event_id, source=source_of(self.node_name), type=TYPE, time=rfc3339(now), data=data)
 
 
 def published(connection: Connection) -> tuple[str, list[Figure]] | None:

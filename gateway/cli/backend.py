@@ -40,12 +40,13 @@ def _own_context(settings: Settings) -> Iterator[Ask]:
     from gateway.api.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.api.problems import Problem  # noqa: PLC0415  (as above)
     from gateway.context import GatewayContext  # noqa: PLC0415  (a daemon that runs needs none of this here)
+    from gateway.policies import make_policies  # noqa: PLC0415  (as above)
     from gateway.privacy.access import CAUSES  # noqa: PLC0415  (as above)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 
     try:
-        context = GatewayContext(settings)
+        context = GatewayContext(settings, make_policies)
     except (SchemaMismatch, KeyInvalid) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreLocked as error:

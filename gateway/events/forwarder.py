@@ -169,7 +169,7 @@ class Forwarder:
         delays = new_backoff(Random(0))  # noqa: S311  (nobody else waits for this lane)
         while True:
             try:
-                await self._submit(MarkPublished(rows))
+                await self._submit(MarkPublished(list(rows)))
             except LaneClosed:
                 raise
             except StoreError:

@@ -1,12 +1,11 @@
 """What waits in the outbox for the broker: read in order, marked when the broker has it, counted for the status page."""
 
-from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import Final
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from gateway.store.batch import Batch
+from gateway.store.batch import Batch, Unit
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.statements import Update
 from gateway.store.tables import outbox
@@ -61,20 +60,15 @@ def backlog(connection: Connection, node: int) -> Backlog:
 _MARK = Update(outbox, ["published_at"], ["id"])
 
 
-class MarkPublished:
-    """Note that the broker has these rows; noting it again only moves the time."""
+class MarkPublished(Unit):
+    """Record that the broker has the rows of these numbers; doing it again only moves the time."""
 
-    alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = ()
-
-    def __init__(self, rows: Sequence[int]) -> None:
-        """Take the rows' numbers."""
-        self._rows = rows
+    rows: list[int]
 
     def decide(self, batch: Batch) -> int:
         """Mark them and give their number."""
-        _MARK.run(batch.connection, [(batch.now, number) for number in self._rows])
-        return len(self._rows)
+        _MARK.run(batch.connection, [(batch.now, number) for number in self.rows])
+        return len(self.rows)
 
 
 def _waiting(node: int) -> tuple[ColumnElement[bool], ...]:

@@ -18,7 +18,7 @@ class Post(Protocol):
 
     def __call__(
         self,
-        unit: Unit[Any],
+        unit: Unit,
         done: Callable[[Any], None],
         failed: Callable[[], None] = _nothing,
         lost: Callable[[], None] | None = None,
@@ -37,7 +37,7 @@ class LaneClient:
 
     def post(
         self,
-        unit: Unit[Any],
+        unit: Unit,
         done: Callable[[Any], None],
         failed: Callable[[], None] = _nothing,
         lost: Callable[[], None] | None = None,

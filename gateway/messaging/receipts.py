@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.messaging.texts import Step, Text
+from gateway.messaging.texts import Step, Text, TextState
 from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import Delete, Insert, SelectAmong
-from gateway.store.tables import awaited_receipts, early_receipts
+from gateway.store.tables import awaited_receipts, early_receipts, texts
 
 TAIL = 7
 """Digits that two forms of one number have in common at their end."""
@@ -96,6 +96,19 @@ class AwaitedRows(RowSet[str, list[tuple[str, int, int]]]):
         """Delete what is no longer waited for, insert what is."""
         _FORGET.run(connection, self.gone)
         _AWAIT.run(connection, list(self.fresh.values()))
+
+
+class DoubtfulRows(RowSet[str, list[int]]):
+    """The doubtful texts to each number that a receipt came from: one that names an unknown message may tell of them."""
+
+    def load(self, connection: Connection, keys: set[str]) -> None:
+        """Find the doubtful texts to these numbers, the oldest first."""
+        for destination, text_id in connection.execute(
+            select(texts.c.destination, texts.c.id)
+            .where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL, texts.c.destination.in_(keys))
+            .order_by(texts.c.id)
+        ):
+            self.rows.setdefault(destination, []).append(text_id)
 
 
 class Early(msgspec.Struct, frozen=True):

@@ -8,27 +8,29 @@ from gateway.messaging.inbound.senders import HOUR
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.queue.sms_expiry import LIMIT, RECEIPT_GRACE
 from gateway.store import tables
-from gateway.store.batch import Batch
+from gateway.store.batch import Batch, Unit
 
 
-class SweepMessaging:
-    """Delete what texts left behind: early receipts and parts that never became whole, arrivals, old questions, old texts."""
+class SweepMessaging(Unit):
+    """Delete what texts left behind: early receipts and parts that never became whole, arrivals, old questions, old texts.
+
+    `retention` is how long final texts are kept, in microseconds.
+    """
 
     alone: ClassVar[bool] = True
-    touches: ClassVar[tuple[type, ...]] = ()
 
-    def __init__(self, policy: MessagingPolicy, retention: int) -> None:
-        """Take how long final texts are kept, in microseconds."""
-        self._policy, self._retention = policy, retention
+    retention: int
 
     def decide(self, batch: Batch) -> int:
         """Give how many rows were deleted."""
-        kept = batch.now - self._retention
+        kept = batch.now - self.retention
         rows = tables.texts
         old = select(rows.c.id).where(rows.c.final == 1, rows.c.updated_at < kept).order_by(rows.c.id).limit(LIMIT)
         steps = (
             delete(tables.early_receipts).where(tables.early_receipts.c.created_at < batch.now - 24 * RECEIPT_GRACE),
-            delete(tables.segments).where(tables.segments.c.created_at < batch.now - self._policy.reassembly),
+            delete(tables.segments).where(
+                tables.segments.c.created_at < batch.now - batch.policy(MessagingPolicy).reassembly
+            ),
             delete(tables.arrivals).where(tables.arrivals.c.at < batch.now - HOUR),
             delete(tables.questions).where(tables.questions.c.expires_at < batch.now),
             delete(tables.awaited_receipts).where(tables.awaited_receipts.c.created_at < kept),

@@ -37,7 +37,7 @@ class SmscClient:
 
     def __init__(
         self,
-        policy: MessagingPolicy,
+        policy: Callable[[], MessagingPolicy],
         lane: Lane,
         routes: Sequence[Route],
         *,
@@ -49,7 +49,7 @@ class SmscClient:
         on_event: Callable[[LinkEvent | QueryEvent | TextEvent], None],
         background: Background | None = None,
     ) -> None:
-        """Take the policy, the lane and the links' routes; `read` runs a function with a reading connection."""
+        """Take the policy of the moment, the lane and the links' routes; `read` runs a function with a reading connection."""
         self._policy, self._lane, self._read, self._node = policy, lane, read, node
         self._clock, self._on_event = clock, on_event
         self._background = background or Background()
@@ -58,9 +58,9 @@ class SmscClient:
             read=read, node=node, unknown_outcomes=lambda: lane.counters.unknown, on_ready=self._pump
         )
         self._texts = TextIntake(
-            self._current, post=self._lane_client.post, clock=clock, enqueue=self._queue.enqueue, on_event=on_event
+            policy, post=self._lane_client.post, clock=clock, enqueue=self._queue.enqueue, on_event=on_event
         )
-        receipts = ReceiptIntake(self._current, self._lane_client)
+        receipts = ReceiptIntake(self._lane_client)
         self._links = LinkSet(
             routes,
             on_request=Intake(receipts, self._texts).requested,
@@ -70,14 +70,11 @@ class SmscClient:
             monotonic=monotonic,
             random=random,
         )
-        self._outcomes = OutcomeWriter(
-            self._current, self._lane_client, on_again=self._queue.put_first, on_written=self._pump
-        )
+        self._outcomes = OutcomeWriter(self._lane_client, on_again=self._queue.put_first, on_written=self._pump)
         self._lane_client.flush_in_order(self._outcomes.flush, receipts.flush)
         self._resending = Resending(self._links, self._outcomes, on_event)
         self._query_scheduler = self._make_query_scheduler()
         self._submitter = Submitter(
-            self._current,
             self._queue,
             self._links,
             post=self._lane_client.post,
@@ -88,7 +85,6 @@ class SmscClient:
 
     def _make_query_scheduler(self) -> QueryScheduler:
         return QueryScheduler(
-            self._current,
             {link.name: _query_link(link) for link in self._links if link.route.asks},
             read=self._read,
             post=self._lane_client.post,
@@ -98,15 +94,7 @@ class SmscClient:
             on_event=self._on_event,
         )
 
-    def _current(self) -> MessagingPolicy:
-        return self._policy
-
     # What is seen from outside
-
-    @property
-    def policy(self) -> MessagingPolicy:
-        """What texts are decided with now."""
-        return self._policy
 
     @property
     def depth(self) -> int:
@@ -153,7 +141,7 @@ class SmscClient:
 
     def count_parts(self, body: str) -> int:
         """Count the parts that a text takes; LocalProtocolError where it cannot be sent at all."""
-        return self._policy.segments(body)
+        return self._policy().segments(body)
 
     # What is done with it
 
@@ -173,10 +161,6 @@ class SmscClient:
     def set_tap(self, tap: Tap | None) -> None:
         """Have each PDU of every link copied to a tap from now on, also of links to come; None ends it."""
         self._links.set_tap(tap)
-
-    def apply_settings(self, policy: MessagingPolicy) -> None:
-        """Decide by another policy from now on; what is in the lane already goes by the old one."""
-        self._policy = policy
 
     def add_link(self, route: Route) -> None:
         """Carry texts by one more link, and dial it; LocalProtocolError if there is one of its name."""
@@ -199,7 +183,7 @@ class SmscClient:
             if not future.cancelled():
                 future.set_exception(error) if error is not None or answer is None else future.set_result(answer)  # type: ignore[arg-type]  # one of both
 
-        self._lane.post(AcceptTexts(client, drafts, self._policy), done)
+        self._lane.post(AcceptTexts(client, drafts), done)
         return await future
 
     def enqueue(self, texts: Sequence[Text]) -> None:
@@ -211,7 +195,7 @@ class SmscClient:
         now = self._clock()
         ids = await asyncio.to_thread(self._read, lambda connection: overdue_texts(connection, now))
         if ids:
-            self._lane_client.post(ExpireTexts(self._policy, ids), lambda _: None)
+            self._lane_client.post(ExpireTexts(ids), lambda _: None)
 
     async def recover(self) -> None:
         """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody."""

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 import msgspec
 
 from gateway.balance.usage import BundleSale
+from gateway.charging.credit_control import ChargingPolicy
 from gateway.ledger.wallets import WalletRows
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.text_charges import SMS, Hold, hold, plan_of, sell_needed_bundle
 from gateway.messaging.texts import Text, TextPart, TextRows, TextState
 from gateway.rating.destinations import Destination, destination
-from gateway.store.batch import Batch, RowSet
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.idempotency import Digests, KeptResult, KeyRows
 from gateway.subscribers.create import ACTIVE
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
@@ -50,24 +51,22 @@ class Accepted(msgspec.Struct, frozen=True):
     new: list[Text]
 
 
-class AcceptTexts:
-    """The drafts of one request of one client, as a unit."""
+class AcceptTexts(Unit):
+    """The drafts of one request of one client, in whose scope references are unique."""
 
-    alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (KeyRows, IdentifierRows, WalletRows, ProfileRows)
 
-    def __init__(self, client: str, drafts: list[Draft], policy: MessagingPolicy) -> None:
-        """Take the client's name, in whose scope references are unique."""
-        self._scope, self._drafts, self._policy = f"sms:{client}", drafts, policy
+    client: str
+    drafts: list[Draft]
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the references, the senders, and the subscribers who are behind them."""
         if isinstance(row_set, KeyRows):
-            return [draft.reference for draft in self._drafts if draft.reference]
+            return [draft.reference for draft in self.drafts if draft.reference]
         if isinstance(row_set, IdentifierRows):
-            return {draft.source for draft in self._drafts}
+            return {draft.source for draft in self.drafts}
         if isinstance(row_set, (WalletRows, ProfileRows)):
-            owners = (batch.row_set(IdentifierRows).owner(MSISDN, draft.source, batch.now) for draft in self._drafts)
+            owners = (batch.row_set(IdentifierRows).owner(MSISDN, draft.source, batch.now) for draft in self.drafts)
             return {owner for owner in owners if owner is not None}
         return ()
 
@@ -77,9 +76,10 @@ class AcceptTexts:
         new: dict[int, tuple[Draft, Text]] = {}
         references: dict[str, KeptResult] = {}
         sales: list[BundleSale] = []
-        for place, draft in enumerate(self._drafts):
+        policy = batch.policy(MessagingPolicy)
+        for place, draft in enumerate(self.drafts):
             known = self._known(batch, draft, references)
-            outcome = self._make(batch, draft, sales) if known is None else known
+            outcome = self._make(batch, draft, policy.charging, sales) if known is None else known
             if isinstance(outcome, Refusal):
                 self._give_back(batch, [text for _, text in new.values()])
                 for sold in sales:
@@ -88,16 +88,18 @@ class AcceptTexts:
             if isinstance(outcome, Text):
                 new[outcome.id] = (draft, outcome)
                 if draft.reference is not None:
-                    references[draft.reference] = KeptResult(
-                        draft.digest(self._policy.digests), str(outcome.id).encode()
-                    )
+                    references[draft.reference] = KeptResult(draft.digest(policy.digests), str(outcome.id).encode())
             ids.append(outcome.id if isinstance(outcome, Text) else outcome)
         for sold in sales:
-            self._policy.charging.books.post(batch, sold.entries)
+            policy.charging.books.post(batch, sold.entries)
         for reference, kept in references.items():
             batch.row_set(KeyRows).keep(batch, self._scope, reference, kept)
         batch.row_set(TextRows).rows.update({text_id: text for text_id, (_, text) in new.items()})
         return Accepted(ids, [text for _, text in new.values()])
+
+    @property
+    def _scope(self) -> str:
+        return f"sms:{self.client}"
 
     def _known(self, batch: Batch, draft: Draft, references: dict[str, KeptResult]) -> int | Refusal | None:
         """Give the id that a reference led to, or why it cannot be used again."""
@@ -106,16 +108,16 @@ class AcceptTexts:
         kept = references.get(draft.reference) or batch.row_set(KeyRows).find(self._scope, draft.reference)
         if kept is None:
             return None
-        if kept.digest != draft.digest(self._policy.digests):
+        if kept.digest != draft.digest(batch.policy(MessagingPolicy).digests):
             return Refusal(0, "sms.reference", f"reference {draft.reference!r} was used before for another text")
         return int(kept.result)
 
-    def _make(self, batch: Batch, draft: Draft, sales: list[BundleSale]) -> Text | Refusal:
+    def _make(self, batch: Batch, draft: Draft, charging: ChargingPolicy, sales: list[BundleSale]) -> Text | Refusal:
         payer = batch.row_set(IdentifierRows).owner(MSISDN, draft.source, batch.now)
         if payer is None:
             return make(batch, draft)
         wallet = batch.row_set(WalletRows).get(payer)
-        tariff = self._policy.charging.tariff
+        tariff = charging.tariff
         called = destination(draft.destination, tariff.country)
         if wallet is not None and wallet.status != ACTIVE and called is not Destination.EMERGENCY:
             return Refusal(
@@ -127,7 +129,7 @@ class AcceptTexts:
         if called is not Destination.ORDINARY:
             held = Hold()  # an emergency, or a number that costs nothing
         elif wallet is not None and plan is not None and profile is not None:
-            sold = sell_needed_bundle(batch, wallet, plan, profile, self._policy.charging)
+            sold = sell_needed_bundle(batch, wallet, plan, profile, charging)
             if sold is not None:
                 sales.append(sold)
             held = hold(wallet, plan, draft.parts, batch.now)

@@ -7,18 +7,14 @@ from gateway.ledger.wallets import WalletRows
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.text_charges import settle
 from gateway.messaging.texts import Text, TextRows
-from gateway.store.batch import Batch, RowSet
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.subscribers.profiles import ProfileRows
 
 
-class OnTexts:
+class OnTexts(Unit):
     """A unit about texts: it needs them, and the wallets of those who pay."""
 
-    alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (TextRows, WalletRows, ProfileRows)
-
-    def __init__(self, policy: MessagingPolicy) -> None:
-        self._policy = policy
 
     def text_ids(self, batch: Batch) -> Iterable[int]:
         """Name the texts."""
@@ -36,5 +32,6 @@ class OnTexts:
     def finish(self, batch: Batch, text: Text) -> None:
         """Work out the state; a text that has just become final is paid for or given back, and told of."""
         if text.settle(batch.now):
-            settle(batch, text, self._policy.charging)
-            self._policy.publish_final(batch, text)
+            policy = batch.policy(MessagingPolicy)
+            settle(batch, text, policy.charging)
+            policy.publish_final(batch, text)

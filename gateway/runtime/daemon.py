@@ -21,7 +21,7 @@ from gateway.api.trace_actions import TraceActions
 from gateway.background import Background
 from gateway.charging.gy.peer_restarts import PeerRestarts
 from gateway.charging.gy.reauth_abort import SessionRequests
-from gateway.context import GatewayContext, messaging_policy, wall_clock
+from gateway.context import GatewayContext, wall_clock
 from gateway.events.forwarder import Forwarder
 from gateway.logs import crashes, get_logger
 from gateway.logs.catalogue import EVENTS
@@ -42,10 +42,10 @@ from gateway.metrics.sources import (
     text_metrics,
     trace_metrics,
 )
+from gateway.policies import make_policies
 from gateway.runtime.drain import Drain
 from gateway.runtime.factories import (
     Listening,
-    alphabet_of,
     make_credit_control_server,
     make_node,
     make_order_executor,
@@ -116,6 +116,7 @@ class Daemon:
         self._context = await asyncio.to_thread(
             GatewayContext,
             self._settings,
+            make_policies,
             deliver=self._deliver,
             alarm=lambda event, detail: self._alarm(event, {"detail": detail}),
             log=self._alarm,
@@ -142,8 +143,7 @@ class Daemon:
         listening = Listening(
             metrics.observe, metrics.observe_session_request, self._alarm, self._on_network, self._background
         )
-        links = settings.smpp.links
-        self._smsc_client = make_smsc_client(context, messaging_policy(context, alphabet_of(links)), links, listening)
+        self._smsc_client = make_smsc_client(context, settings.smpp.links, listening)
         await self._smsc_client.start()
         charging = None
         if settings.diameter is not None:

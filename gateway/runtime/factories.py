@@ -21,8 +21,6 @@ from gateway.messaging.smsc_client import SmscClient
 from gateway.messaging.text_events import TextEvent
 from gateway.settings.sections import Diameter, DiameterPeer, LinkTls, ProvisioningHost, SmppLink, Tls
 from gateway.sims.host_runtime import HostRuntime, callback_secret
-from gateway.sims.line_effects import LineTerms
-from gateway.sims.notifications import Notifications
 from gateway.sims.order_executor import OrderExecutor
 from protocols.diameter.avp_validation import STANDARD, Profile
 from protocols.diameter.identity import NodeIdentity, PeerConfig
@@ -57,7 +55,6 @@ def make_credit_control_server(
 ) -> CreditControlServer:
     """Make the Credit-Control application."""
     return CreditControlServer(
-        context.charging_policy(),
         context.lane,
         origin_host=settings.identity,
         origin_realm=settings.realm,
@@ -67,6 +64,7 @@ def make_credit_control_server(
         observe=listening.observe,
         alarm=listening.alarm,
         profiles=profiles_of(settings),
+        country=context.settings.operator.country,
     )
 
 
@@ -114,12 +112,10 @@ def make_peer_restarts(context: GatewayContext, settings: Diameter, listening: L
     )
 
 
-def make_smsc_client(
-    context: GatewayContext, messaging_policy: MessagingPolicy, links: list[SmppLink], listening: Listening
-) -> SmscClient:
+def make_smsc_client(context: GatewayContext, links: list[SmppLink], listening: Listening) -> SmscClient:
     """Make the client of the SMSCs with all links; there may be none."""
     return SmscClient(
-        messaging_policy,
+        lambda: context.policy(MessagingPolicy),
         context.lane,
         [route(link) for link in links],
         read=context.read,
@@ -140,8 +136,6 @@ def make_order_executor(
     return OrderExecutor(
         context,
         {host.name: make_host_runtime(host, context) for host in settings.hosts},
-        terms_of(context),
-        plans=settings.host_of,
         notice=float(settings.swap_notice),
         reauthorise=session_requests.reauthorise if session_requests is not None else _nobody,
         abort=session_requests.end if session_requests is not None else _nobody,
@@ -154,18 +148,6 @@ def make_order_executor(
 def make_host_runtime(host: ProvisioningHost, context: GatewayContext) -> HostRuntime:
     """Make what speaks with a host."""
     return HostRuntime(_host(host, context), asyncio.Semaphore(host.concurrency), float(host.poll), float(host.verify))
-
-
-def terms_of(context: GatewayContext) -> LineTerms:
-    """Give what orders are decided by."""
-    return LineTerms(
-        source=context.node_name,
-        books=context.books,
-        currencies={name: plan.currency for name, plan in context.settings.plans.items()},
-        quarantine=context.settings.provisioning.quarantine * 1_000_000,
-        compose=Notifications(context, alphabet_of(context.settings.smpp.links)).compose,
-        pseudonym=context.pseudonyms.subscriber,
-    )
 
 
 async def _nobody(_subscriber_id: int) -> None:
@@ -198,11 +180,6 @@ def _host(host: ProvisioningHost, context: GatewayContext) -> Host:
         poll=float(host.poll),
         rate=float(host.rate),
     )
-
-
-def alphabet_of(links: list[SmppLink]) -> Alphabet:
-    """Give the alphabet that texts are cut for: the first link's."""
-    return Alphabet(links[0].default_alphabet) if links else Alphabet.GSM7
 
 
 def _identity(context: GatewayContext, settings: Diameter) -> NodeIdentity:

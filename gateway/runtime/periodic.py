@@ -4,8 +4,9 @@ ones, sweep what is past its retention, and see that the store is still what it 
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import ClassVar
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from gateway.background import Background
 from gateway.charging.session_expiry import ExpireSession, overdue
@@ -16,9 +17,9 @@ from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.smsc_client import SmscClient
 from gateway.sims.order_executor import OrderExecutor
 from gateway.store.async_submit import submit
-from gateway.store.batch import Batch
+from gateway.store.batch import Batch, Unit
 from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
-from gateway.store.sweeper import Sweep
+from gateway.store.sweeper import Retention, Sweep
 
 SUPERVISION_SECONDS = 2.0
 PUBLISH_SECONDS = 60.0
@@ -37,13 +38,10 @@ INSPECT_SHARE = 20
 """The store is read back from the disk again after this many times the time that it took, lest a large one costs a core."""
 
 
-class Probe:
+class Probe(Unit):
     """A unit that does nothing: what becomes of it tells whether the store can be written again."""
 
-    alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = ()
-
-    def decide(self, _batch: Batch) -> None:
+    def decide(self, batch: Batch) -> None:
         """Nothing."""
 
 
@@ -157,11 +155,9 @@ class PeriodicWork:
         return True
 
     async def _sweep(self) -> None:
-        settings = self._context.settings
-        broker = settings.events.mqtt is not None
-        while await submit(self._context.lane, Sweep(settings.retention, published_only=broker)):
+        settings, lane = self._context.settings, self._context.lane
+        retention = msgspec.convert(settings.retention, Retention, from_attributes=True)
+        while await submit(lane, Sweep(retention, published_only=settings.events.mqtt is not None)):
             continue
-        while await submit(
-            self._context.lane, SweepMessaging(self._smsc_client.policy, settings.retention.texts * 1_000_000)
-        ):
+        while await submit(lane, SweepMessaging(settings.retention.texts * 1_000_000)):
             continue

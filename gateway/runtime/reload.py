@@ -16,7 +16,7 @@ from gateway.api.requests import Nothing
 from gateway.charging.gy.peer_restarts import PeerRestarts
 from gateway.charging.gy.reauth_abort import SessionRequests
 from gateway.charging.gy.server import CreditControlServer
-from gateway.context import GatewayContext, OpenAccounts, messaging_policy
+from gateway.context import GatewayContext, OpenAccounts
 from gateway.messaging.routing import Route
 from gateway.messaging.smsc_client import SmscClient
 from gateway.runtime import factories
@@ -143,7 +143,7 @@ class Reload:
         return _Ready(
             new,
             found,
-            await submit(context.lane, OpenAccounts(new.causes)),
+            await submit(context.lane, OpenAccounts(list(new.causes))),
             {name: factories.route(links[name]) for name in (*found.links.added, *found.links.changed)},
             {name: factories.peer_config(peers[name]) for name in (*found.peers.added, *found.peers.changed)},
             {
@@ -158,20 +158,18 @@ class Reload:
         running, new = self._running, ready.settings
         context, self._marks = running.context, ready.marks
         context.apply_settings(new, ready.accounts)
-        running.smsc_client.apply_settings(messaging_policy(context, factories.alphabet_of(new.smpp.links)))
         kept = {host.name: running.executor.host_runtimes.get(host.name) for host in new.provisioning.hosts}
         running.executor.apply_settings(
             {name: host_runtime for name, host_runtime in (kept | ready.hosts).items() if host_runtime is not None},
-            factories.terms_of(context),
-            plans=new.provisioning.host_of,
             notice=float(new.provisioning.swap_notice),
         )
         if new.diameter is None:
             return
         if running.charging is not None:
-            deadline = float(new.charging.deadline)
             running.charging.apply_settings(
-                context.charging_policy(), deadline=deadline, profiles=factories.profiles_of(new.diameter)
+                deadline=float(new.charging.deadline),
+                profiles=factories.profiles_of(new.diameter),
+                country=new.operator.country,
             )
         if running.session_requests is not None:
             running.session_requests.apply_settings(factories.realms_of(new.diameter))

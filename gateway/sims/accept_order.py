@@ -1,12 +1,13 @@
 """Accepting an order: checked against the card and the number as they are, committed under its idempotency key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
 
 from gateway.sims.cards import HolderRows, Sim, SimRows
-from gateway.sims.orders import OrderRows, OrderUnit, StoredOrder, cards_of
+from gateway.sims.orders import CardUnit, OrderRows, StoredOrder, cards_of
+from gateway.sims.policy import SimsPolicy
 from gateway.store.batch import Batch, RowSet
 from gateway.store.idempotency import Digests, KeptResult, KeyRows
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
@@ -39,24 +40,20 @@ class Taken(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
-class AcceptOrder(OrderUnit):
-    """The acceptance of one order, as a unit."""
+class AcceptOrder(CardUnit):
+    """The acceptance of one order; `key` is unique in the scope of `client`."""
 
     touches: ClassVar[tuple[type, ...]] = (IdentifierRows, KeyRows, OrderRows, SimRows, HolderRows)
 
-    def __init__(
-        self, client: str, key: str | None, asked: Asked, hosts: Mapping[str, str], quarantine: int, digests: Digests
-    ) -> None:
-        """Take in whose scope the key is unique, the host of each plan, and a number's quarantine in microseconds."""
-        super().__init__(0)
-        self._scope, self._key, self._asked = f"{SCOPE}:{client}", key, asked
-        self._hosts, self._quarantine, self._digest = hosts, quarantine, asked.digest(digests)
+    client: str
+    key: str | None
+    asked: Asked
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the key, the cards and the number."""
-        asked = self._asked
+        asked = self.asked
         if isinstance(row_set, KeyRows):
-            return (self._key,) if self._key else ()
+            return (self.key,) if self.key else ()
         if isinstance(row_set, SimRows):
             return (asked.iccid, asked.request.new_iccid) if asked.request.new_iccid else (asked.iccid,)
         if isinstance(row_set, (IdentifierRows, HolderRows)):
@@ -65,10 +62,11 @@ class AcceptOrder(OrderUnit):
 
     def decide(self, batch: Batch) -> Taken | OrderRefused:
         """Open the order, or say why not; nothing has changed then."""
-        keys = batch.row_set(KeyRows)
-        kept = keys.find(self._scope, self._key) if self._key else None
+        keys, scope = batch.row_set(KeyRows), f"{SCOPE}:{self.client}"
+        digest = self.asked.digest(batch.policy(Digests))
+        kept = keys.find(scope, self.key) if self.key else None
         if kept is not None:
-            if kept.digest != self._digest:
+            if kept.digest != digest:
                 return OrderRefused("this idempotency key was used before for another order", "order.key")
             return Taken(int(kept.result), repeated=True)
         try:
@@ -77,23 +75,23 @@ class AcceptOrder(OrderUnit):
             return refusal
         except MoveInvalid as refusal:
             return OrderRefused(str(refusal), "sim.state")
-        if self._key:
-            keys.keep(batch, self._scope, self._key, KeptResult(self._digest, str(order.id).encode()))
+        if self.key:
+            keys.keep(batch, scope, self.key, KeptResult(digest, str(order.id).encode()))
         return Taken(order.id)
 
     def _open(self, batch: Batch) -> Order:
-        sim = self._free_card(batch, self._asked.iccid)
-        host, reasons_left = _PREPARE[self._asked.kind](self, batch, sim)
+        sim = self._free_card(batch, self.asked.iccid)
+        host, reasons_left = _PREPARE[self.asked.kind](self, batch, sim)
         order = Order(
             id=batch.take_id(),
             node=batch.node.id,
-            kind=self._asked.kind,
+            kind=self.asked.kind,
             iccid=sim.iccid,
             host=host,
             state=OrderState.ACCEPTED,
-            actor=self._asked.actor,
-            request=self._asked.request,
-            steps=steps_of(self._asked.kind, reasons_left=reasons_left),
+            actor=self.asked.actor,
+            request=self.asked.request,
+            steps=steps_of(self.asked.kind, reasons_left=reasons_left),
             undoing=False,
             due_at=batch.now,
             created_at=batch.now,
@@ -114,8 +112,8 @@ class AcceptOrder(OrderUnit):
         return sim
 
     def _activate(self, batch: Batch, sim: Sim) -> tuple[str, bool]:
-        request = self._asked.request
-        host = self._hosts.get(request.plan)
+        request = self.asked.request
+        host = batch.policy(SimsPolicy).hosts.get(request.plan)
         if host is None:
             raise OrderRefused(f"no host serves the plan {request.plan!r}; see provisioning.hosts", "order.plan")
         _check_state(sim, SimState.IN_STOCK)
@@ -126,9 +124,9 @@ class AcceptOrder(OrderUnit):
         lines = batch.row_set(IdentifierRows)
         if batch.row_set(HolderRows).get(msisdn) is not None or lines.current(MSISDN, msisdn) is not None:
             raise OrderRefused("the number belongs to another line, or is promised to one", "order.msisdn")
-        left_at = lines.left_at(MSISDN, msisdn)
-        if left_at is not None and left_at + self._quarantine > batch.now:
-            days = (left_at + self._quarantine - batch.now) // 86_400_000_000 + 1
+        left_at, quarantine = lines.left_at(MSISDN, msisdn), batch.policy(SimsPolicy).quarantine
+        if left_at is not None and left_at + quarantine > batch.now:
+            days = (left_at + quarantine - batch.now) // 86_400_000_000 + 1
             raise OrderRefused(f"the number is in quarantine for {days} more days", "order.quarantine")
 
     def _suspend(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (one signature for all kinds)
@@ -137,7 +135,7 @@ class AcceptOrder(OrderUnit):
 
     def _resume(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (as above)
         _check_state(sim, SimState.SUSPENDED)
-        reason = SuspendReason(self._asked.request.reason)
+        reason = SuspendReason(self.asked.request.reason)
         if reason not in sim.suspended_for:
             stands = ", ".join(sorted(sim.suspended_for))
             raise OrderRefused(f"the card is not suspended for {reason}, but for {stands}", "sim.reason")
@@ -150,9 +148,9 @@ class AcceptOrder(OrderUnit):
             raise OrderRefused(
                 f"the line is suspended for {stands}: resume it before its card is swapped", "sim.reason"
             )
-        if self._asked.request.new_iccid == sim.iccid:
+        if self.asked.request.new_iccid == sim.iccid:
             raise OrderRefused("the new card is the old one", "sim.same")
-        _check_state(self._free_card(batch, self._asked.request.new_iccid), SimState.IN_STOCK)
+        _check_state(self._free_card(batch, self.asked.request.new_iccid), SimState.IN_STOCK)
         return sim.host, False
 
     def _terminate(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (as above)

@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from gateway.privacy.sealing import Sealer
 from gateway.sims.cards import UNKNOWN, Sim, SimRows
-from gateway.store.batch import Batch, RowSet
+from gateway.sims.policy import SimsPolicy
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import lines, sims, subscriptions
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
 from provisioning.identifiers import OpcWatch, eid, iccid, imsi, luhn_ok, read_keys
@@ -59,26 +60,27 @@ class Reader:
         )
 
 
-class ImportSim:
-    """One row as a unit. A card that a customer has already is adopted with its number, plan and subscriber."""
+class ImportSim(Unit):
+    """One checked row, and who imports it.
 
-    alone: ClassVar[bool] = False
+    A card that a customer has already is adopted with its number, plan and subscriber.
+    """
+
     touches: ClassVar[tuple[type, ...]] = (IdentifierRows, SimRows)
 
-    def __init__(self, row: SimRow, sealer: Sealer, hosts: Mapping[str, str], actor: str) -> None:
-        """Take the checked row, what opens seals, the host of each plan, and who imports."""
-        self._row, self._sealer, self._hosts, self._actor = row, sealer, hosts, actor
+    row: SimRow
+    actor: str
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the card and its numbers."""
-        return (self._row.iccid, self._row.imsi) if isinstance(row_set, IdentifierRows) else (self._row.iccid,)
+        return (self.row.iccid, self.row.imsi) if isinstance(row_set, IdentifierRows) else (self.row.iccid,)
 
     def decide(self, batch: Batch) -> Imported:
         """Create the card, or tell how the row stands to the one that is there."""
-        row = self._row
+        row = self.row
         known = batch.row_set(SimRows).get(row.iccid)
         if known is not None:
-            return self._compare(known)
+            return self._compare(known, batch.policy(Sealer))
         taken = batch.connection.execute(select(sims.c.iccid).where(sims.c.imsi == row.imsi)).first()
         waiting = any(sim.imsi == row.imsi for sim in batch.row_set(SimRows).rows.values())
         if taken is not None or waiting:
@@ -93,22 +95,23 @@ class ImportSim:
             self._adopt(batch, sim, by_card.subscriber_id)
         return Imported("created", row.warning)
 
-    def _compare(self, known: Sim) -> Imported:
-        row = self._row
+    def _compare(self, known: Sim, sealer: Sealer) -> Imported:
+        row = self.row
+
+        def keys(sealed: bytes) -> Keys:
+            return Keys.unpack(sealer.open(sealed, row.iccid))
+
         differing = [name for name in ("imsi", "eid") if getattr(row, name) != getattr(known, name)]
         if (row.sealed is None) != (known.keys is None) or (
-            row.sealed is not None and known.keys is not None and self._open(row.sealed) != self._open(known.keys)
+            row.sealed is not None and known.keys is not None and keys(row.sealed) != keys(known.keys)
         ):
             differing.append("keys")
         if differing:
             return Imported("differs", f"{', '.join(differing)}: not as first imported; nothing was changed")
         return Imported("unchanged", row.warning)
 
-    def _open(self, sealed: bytes) -> Keys:
-        return Keys.unpack(self._sealer.open(sealed, self._row.iccid))
-
     def _make(self, batch: Batch) -> Sim:
-        row = self._row
+        row = self.row
         return Sim(
             iccid=row.iccid,
             imsi=row.imsi,
@@ -143,5 +146,5 @@ class ImportSim:
         sim.subscriber_id = subscriber_id
         sim.msisdn = batch.connection.execute(number).scalar()
         sim.plan = batch.connection.execute(plan).scalar() or ""
-        sim.host = self._hosts.get(sim.plan, "")
-        sim.move(batch, Trigger.ADOPT, self._actor)
+        sim.host = batch.policy(SimsPolicy).hosts.get(sim.plan, "")
+        sim.move(batch, Trigger.ADOPT, self.actor)

@@ -1,6 +1,6 @@
 """What the gateway itself does in an order: each step's effect and its mark in one transaction, so that it happens once."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
@@ -11,34 +11,17 @@ from gateway.charity.policies import WHOLE
 from gateway.events.outbox import publish
 from gateway.ledger.books import Books
 from gateway.ledger.wallets import Wallet, WalletRows
-from gateway.messaging.submit import Draft, make
+from gateway.messaging.submit import make
 from gateway.messaging.texts import Text, TextRows
 from gateway.sims.cards import Sim, SimRows
 from gateway.sims.order_steps import EndStep
 from gateway.sims.orders import OrderRows
+from gateway.sims.policy import SWAP, WELCOME, SimsPolicy
 from gateway.store.batch import Batch, RowSet
 from gateway.subscribers.create import ACTIVE, CLOSING, SUSPENDED, TERMINATED, Opening, open_subscriber
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
-from provisioning.orders import Card, Mark, Move, Order, begin, refuse, succeed
+from provisioning.orders import Card, Mark, Order, begin, refuse, succeed
 from provisioning.sim_lifecycle import SuspendReason, Trigger, resumed
-
-
-class LineTerms(msgspec.Struct, frozen=True):
-    """What the gateway's own steps are done with; durations in microseconds.
-
-    `compose` makes a draft of a text of ours to a number, of one of the kinds WELCOME and SWAP; None: no text is sent.
-    `currencies` are the currencies of the plans, `pseudonym` names a subscriber to the company.
-    """
-
-    source: str
-    books: Books
-    currencies: Mapping[str, str]
-    quarantine: int
-    compose: Callable[[str, str, int], Draft | None]
-    pseudonym: Callable[[int], str]
-
-
-WELCOME, SWAP = "welcome", "swap"
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -54,17 +37,15 @@ class LineStep(EndStep):
 
     touches: ClassVar[tuple[type, ...]] = (IdentifierRows, OrderRows, SimRows, WalletRows)
 
-    def __init__(self, order: Order, move: Move, terms: LineTerms, numbers: Iterable[str]) -> None:
-        """Take the order as it was read, the step, and the numbers that the step may end or begin."""
-        super().__init__(order.id, move)
-        self._terms, self._numbers = terms, tuple(numbers)
+    numbers: tuple[str, ...] = ()
+    """Those that the step may end or begin."""
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the numbers; the wallet is known once the cards are read."""
         if isinstance(row_set, IdentifierRows):
-            return self._numbers
+            return self.numbers
         if isinstance(row_set, WalletRows):
-            kept = batch.row_set(OrderRows).get(self._order_id)
+            kept = batch.row_set(OrderRows).get(self.order_id)
             sim = batch.row_set(SimRows).get(kept.order.iccid) if kept is not None else None
             return () if sim is None or sim.subscriber_id is None else (sim.subscriber_id,)
         return super().keys(row_set, batch)
@@ -72,9 +53,9 @@ class LineStep(EndStep):
     def decide(self, batch: Batch) -> Effect:  # type: ignore[override]  # a step of the gateway tells more than the order
         """Do it unless it was done, or the order turned round meanwhile; give the order as it goes on."""
         order = self.order(batch)
-        if order.steps[self._move.place].mark is Mark.DONE or order.undoing or not order.open:
+        if order.steps[self.move.place].mark is Mark.DONE or order.undoing or not order.open:
             return Effect(order)
-        self.reach(batch, order, begin(order, self._move, batch.now))
+        self.reach(batch, order, begin(order, self.move, batch.now))
         sim = self.sim(batch, order)
         texts = self.effect(batch, order, sim)
         return Effect(order, texts, sim.subscriber_id)
@@ -92,19 +73,20 @@ class LineStep(EndStep):
 
     def settle(self, batch: Batch, wallet: Wallet, order: Order) -> None:
         """Settle what is left in the wallet of a customer who leaves (decision 010)."""
-        books = self._terms.books
+        books = batch.policy(Books)
         books.post(batch, bookings.settlement(wallet, books.account, batch.now, order.id))
 
     def publish(self, batch: Batch, topic: str, sim: Sim, order: Order) -> None:
         """Tell the company what became of a line."""
         assert sim.subscriber_id is not None
         data = {"order": str(order.id), "plan": sim.plan, "reason": order.request.reason}
-        subject = self._terms.pseudonym(sim.subscriber_id)
-        publish(batch, self._terms.source, topic, subject, {name: value for name, value in data.items() if value})
+        policy = batch.policy(SimsPolicy)
+        subject = policy.pseudonym(sim.subscriber_id)
+        publish(batch, policy.source, topic, subject, {name: value for name, value in data.items() if value})
 
     def send(self, batch: Batch, kind: str, msisdn: str) -> list[Text]:
         """Queue a text of ours to the customer, unless none of this kind is sent."""
-        draft = self._terms.compose(kind, msisdn, batch.now)
+        draft = batch.policy(SimsPolicy).compose(kind, msisdn, batch.now)
         if draft is None:
             return []
         text = make(batch, draft)
@@ -125,12 +107,14 @@ class Enable(LineStep):
         ]
         if taken:  # by an import of lines, since the order was accepted
             error = f"{', '.join(taken)}: belongs to another line by now"
-            self.reach(batch, order, refuse(order, self._move, error, batch.now, untouched=True))
+            self.reach(batch, order, refuse(order, self.move, error, batch.now, untouched=True))
             return []
-        opening = Opening(numbers, request.plan, self._terms.currencies[request.plan], shares, valid_from=batch.now)
+        opening = Opening(
+            numbers, request.plan, batch.policy(SimsPolicy).currencies[request.plan], shares, valid_from=batch.now
+        )
         sim.subscriber_id = open_subscriber(batch, opening)
         sim.touch(batch.now)
-        self.finish(batch, order, self._move)
+        self.finish(batch, order, self.move)
         self.publish(batch, "sim/activated", sim, order)
         return self.send(batch, WELCOME, request.msisdn)
 
@@ -156,11 +140,11 @@ class Unbar(LineStep):
         sim.touch(batch.now)
         if sim.suspended_for:
             sim.move(batch, Trigger.EASE, order.actor, order.request.reason, order.id)
-            succeed(order, self._move, batch.now)  # the card stays as it is: no moment of the order moves it
+            succeed(order, self.move, batch.now)  # the card stays as it is: no moment of the order moves it
             self.reach(batch, order, None)
             return []
         self.wallet(batch, sim).status = ACTIVE
-        self.finish(batch, order, self._move)
+        self.finish(batch, order, self.move)
         self.publish(batch, "sim/resumed", sim, order)
         return []
 
@@ -170,7 +154,7 @@ class Notify(LineStep):
 
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Queue the notice once; the order executor marks the step when it has arrived, or had its time."""
-        log = order.steps[self._move.place]
+        log = order.steps[self.move.place]
         if log.note or sim.msisdn is None:
             return []
         texts = self.send(batch, SWAP, sim.msisdn)
@@ -189,9 +173,9 @@ class Replace(LineStep):
             lines.end(kind, old_value, batch.now)
             lines.begin(batch, kind, value, sim.subscriber_id)
         new.msisdn, new.subscriber_id, new.plan = sim.msisdn, sim.subscriber_id, sim.plan
-        sim.msisdn, sim.suspended_for, sim.free_at = None, frozenset(), batch.now + self._terms.quarantine
+        sim.msisdn, sim.suspended_for, sim.free_at = None, frozenset(), batch.now + batch.policy(SimsPolicy).quarantine
         self.wallet(batch, sim).status = ACTIVE
-        self.finish(batch, order, self._move)
+        self.finish(batch, order, self.move)
         self.publish(batch, "sim/swapped", new, order)
         sim.subscriber_id = None
         return []
@@ -218,8 +202,8 @@ class End(LineStep):
         for kind, value in ((MSISDN, sim.msisdn), (IMSI, sim.imsi), (ICCID, sim.iccid)):
             if value is not None:
                 lines.end(kind, value, batch.now)
-        sim.msisdn, sim.suspended_for, sim.free_at = None, frozenset(), batch.now + self._terms.quarantine
-        self.finish(batch, order, self._move)
+        sim.msisdn, sim.suspended_for, sim.free_at = None, frozenset(), batch.now + batch.policy(SimsPolicy).quarantine
+        self.finish(batch, order, self.move)
         self.publish(batch, "sim/terminated", sim, order)
         return []
 
@@ -233,7 +217,7 @@ class Retire(LineStep):
         if wallet is not None and wallet.status == TERMINATED:
             self.settle(batch, wallet, order)
         sim.keys, sim.free_at = None, None
-        self.finish(batch, order, self._move)
+        self.finish(batch, order, self.move)
         return []
 
 

@@ -1,9 +1,9 @@
 """The texts that a customer gets about a card: a welcome, and the notice of a swap."""
 
-from gateway.context import GatewayContext
 from gateway.messaging.smpp_mapping import count_parts
 from gateway.messaging.submit import Draft
-from gateway.sims.line_effects import SWAP, WELCOME
+from gateway.settings import Settings
+from gateway.sims.policy import SWAP, WELCOME
 from protocols.smpp.alphabets import Alphabet
 
 NAME_SIZE = 11
@@ -13,9 +13,8 @@ NAME_SIZE = 11
 class Notifications:
     """Makes the drafts, in the operator's words."""
 
-    def __init__(self, context: GatewayContext, alphabet: Alphabet) -> None:
+    def __init__(self, settings: Settings, alphabet: Alphabet) -> None:
         """Take the settings; `alphabet` is the one that texts are cut for."""
-        settings = context.settings
         codes = settings.messaging.short_codes
         self._sender = codes[0] if codes else settings.operator.name[:NAME_SIZE].strip()
         words = {WELCOME: settings.provisioning.welcome, SWAP: settings.provisioning.swap_text}

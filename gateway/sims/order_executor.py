@@ -22,7 +22,7 @@ from gateway.sims.cards import Sim
 from gateway.sims.cards import from_row as sim_of
 from gateway.sims.host_runtime import HostRuntime, callback_secret
 from gateway.sims.host_steps import HostStepRun, wait_for
-from gateway.sims.line_effects import EFFECTS, Effect, LineTerms
+from gateway.sims.line_effects import EFFECTS, Effect
 from gateway.sims.order_steps import BeginStep, CancelOrder, EndStep, PostponeStep, RefuseStep, RetryOrder
 from gateway.sims.orders import cards_of
 from gateway.sims.orders import from_row as order_of
@@ -70,9 +70,7 @@ class OrderExecutor:
         self,
         context: GatewayContext,
         host_runtimes: dict[str, HostRuntime],
-        terms: LineTerms,
         *,
-        plans: Mapping[str, str],
         notice: float,
         reauthorise: Network,
         abort: Network,
@@ -80,9 +78,8 @@ class OrderExecutor:
         alarm: Callable[[str, Mapping[str, object]], None],
         background: Background | None = None,
     ) -> None:
-        """Take the host of each plan, and the seconds that a notice of a swap has to arrive."""
-        self._context, self._host_runtimes, self._terms = context, host_runtimes, terms
-        self._plans, self._notice = plans, notice
+        """Take the hosts by name, and the seconds that a notice of a swap has to arrive."""
+        self._context, self._host_runtimes, self._notice = context, host_runtimes, notice
         self._reauthorise, self._abort, self._enqueue, self._alarm = reauthorise, abort, enqueue, alarm
         self._background = background or Background(alarm)
         self._running: dict[int, asyncio.Task[None]] = {}
@@ -110,16 +107,14 @@ class OrderExecutor:
         """The hosts by name."""
         return self._host_runtimes
 
-    def apply_settings(
-        self, host_runtimes: dict[str, HostRuntime], terms: LineTerms, *, plans: Mapping[str, str], notice: float
-    ) -> None:
-        """Go by other hosts and terms from each order's next step on; a host that is left is closed when its steps are over."""
+    def apply_settings(self, host_runtimes: dict[str, HostRuntime], *, notice: float) -> None:
+        """Go by other hosts from each order's next step on; a host that is left is closed when its steps are over."""
         left = [
             host_runtime
             for name, host_runtime in self._host_runtimes.items()
             if host_runtimes.get(name) is not host_runtime
         ]
-        self._host_runtimes, self._terms, self._plans, self._notice = host_runtimes, terms, plans, notice
+        self._host_runtimes, self._notice = host_runtimes, notice
         if self._tap is not None:
             self._set_tap(left, None)
             self._set_tap(host_runtimes.values(), self._tap)
@@ -152,8 +147,7 @@ class OrderExecutor:
 
     async def accept(self, client: str, key: str | None, asked: Asked) -> Taken | OrderRefused:
         """Commit an order and begin with it; StoreError where that cannot be."""
-        unit = AcceptOrder(client, key, asked, self._plans, self._terms.quarantine, self._context.digests)
-        taken: Taken | OrderRefused = await self._submit(unit)
+        taken: Taken | OrderRefused = await self._submit(AcceptOrder(client, key, asked))
         self._wake.set()
         return taken
 
@@ -305,7 +299,7 @@ class OrderExecutor:
 
     def _unsuccessful(
         self, order: Order, move: Move, before: Holding | None, error: HostRefused | HostUnavailable
-    ) -> Unit[Any]:
+    ) -> Unit:
         """Give what is to be written down of a step that the host did not do; `before` is None where nothing was sent."""
         said = mask(str(error))
         if isinstance(error, HostUnavailable):
@@ -331,7 +325,7 @@ class OrderExecutor:
         numbers = {n for card in cards.values() for n in (card.iccid, card.imsi, card.msisdn) if n}
         if order.request.msisdn:
             numbers.add(order.request.msisdn)
-        unit = EFFECTS[move.step.name](order, move, self._terms, numbers)
+        unit = EFFECTS[move.step.name](order.id, move, numbers=tuple(numbers))
         effect: Effect = await submit(self._context.lane, unit, then=self._enqueue_texts)
         log = effect.order.steps[move.place]
         if log.mark is not Mark.SENT or effect.order.undoing or not effect.order.open:
@@ -362,10 +356,10 @@ class OrderExecutor:
                 return
             await asyncio.sleep(min(SCAN_SECONDS, self._notice))
 
-    async def _submit(self, unit: Unit[Any]) -> Any:  # noqa: ANN401  (whatever the unit answers)
+    async def _submit(self, unit: Unit) -> Any:  # noqa: ANN401  (whatever the unit answers)
         return await submit(self._context.lane, unit)
 
-    async def _submit_order(self, unit: Unit[Any]) -> Order:
+    async def _submit_order(self, unit: Unit) -> Order:
         order: Order = await self._submit(unit)
         return order
 

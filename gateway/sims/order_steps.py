@@ -25,38 +25,38 @@ from provisioning.sim_lifecycle import SimState
 
 
 class BeginStep(OrderUnit):
-    """A step is about to be sent: written down first, with what the host held before."""
+    """A step is about to be sent: written down first, with what the host held before.
 
-    def __init__(self, order_id: int, move: Move, before: bytes | None = None, found: str = "") -> None:
-        """Take the step and what was read before it: sealed, and in words; None: it could not be read."""
-        super().__init__(order_id)
-        self._move, self._before, self._found = move, before, found
+    `before` is that, sealed, None where it could not be read; `found` says it in words.
+    """
+
+    move: Move
+    before: bytes | None = None
+    found: str = ""
 
     def decide(self, batch: Batch) -> Order | None:
         """Give the order; None if it was cancelled or turned round meanwhile."""
         order = self.order(batch)
-        if not order.open or order.undoing != self._move.undo:
+        if not order.open or order.undoing != self.move.undo:
             return None
-        self.reach(batch, order, begin(order, self._move, batch.now, self._before, self._found))
+        self.reach(batch, order, begin(order, self.move, batch.now, self.before, self.found))
         return order
 
 
 class EndStep(OrderUnit):
-    """Reading back showed what was wanted, or a step of the gateway is done."""
+    """Reading back showed what was wanted, or a step of the gateway is done, for which there is no `reading`."""
 
-    def __init__(self, order_id: int, move: Move, reading: HostReading | None = None) -> None:
-        """Take the step and what was read, None for a step of the gateway."""
-        super().__init__(order_id)
-        self._move, self._reading = move, reading
+    move: Move
+    reading: HostReading | None = None
 
     def decide(self, batch: Batch) -> Order:
         """Give the order as it goes on."""
-        order, step = self.order(batch), self._move.step
+        order, step = self.order(batch), self.move.step
         if not order.open:
             return order  # it was cancelled meanwhile, and came to its end by that
-        if self._reading is not None and isinstance(step, HostStep):
-            self.sim(batch, order, step.card).see(self._reading.condition.access, batch.now)
-        self.finish(batch, order, self._move)
+        if self.reading is not None and isinstance(step, HostStep):
+            self.sim(batch, order, step.card).see(self.reading.condition.access, batch.now)
+        self.finish(batch, order, self.move)
         return order
 
     def finish(self, batch: Batch, order: Order, move: Move) -> None:
@@ -68,19 +68,18 @@ class EndStep(OrderUnit):
 
 
 class RefuseStep(OrderUnit):
-    """The host said no."""
+    """The host said no: `error` is its reason, masked; `untouched`: the card is somebody else's there."""
 
-    def __init__(self, order_id: int, move: Move, error: str, *, untouched: bool = False) -> None:
-        """Take the step and the host's reason, masked; `untouched`: the card is somebody else's there."""
-        super().__init__(order_id)
-        self._move, self._error, self._untouched = move, error, untouched
+    move: Move
+    error: str
+    untouched: bool = False
 
     def decide(self, batch: Batch) -> Order:
         """Give the order, turned round or failed."""
         order = self.order(batch)
         if not order.open:
             return order
-        moment = refuse(order, self._move, self._error, batch.now, untouched=self._untouched)
+        moment = refuse(order, self.move, self.error, batch.now, untouched=self.untouched)
         self.reach(batch, order, moment)
         if moment is Moment.COMPENSATED:
             let_go(batch, order)
@@ -88,18 +87,17 @@ class RefuseStep(OrderUnit):
 
 
 class PostponeStep(OrderUnit):
-    """The host could not be reached, or did not show what was wanted."""
+    """The host could not be reached, or did not show what was wanted; `after`: the microseconds that it asked for."""
 
-    def __init__(self, order_id: int, move: Move, error: str, after: int | None = None) -> None:
-        """Take the step, why, and the microseconds that the host asked for."""
-        super().__init__(order_id)
-        self._move, self._error, self._after = move, error, after
+    move: Move
+    error: str
+    after: int | None = None
 
     def decide(self, batch: Batch) -> Order:
         """Give the order, due later or failed."""
         order = self.order(batch)
         if order.open:
-            self.reach(batch, order, postpone(order, self._move, self._error, batch.now, self._after))
+            self.reach(batch, order, postpone(order, self.move, self.error, batch.now, self.after))
         return order
 
 

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.sims.cards import Sim, SimRows
-from gateway.store.batch import Batch, RowSet
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import orders
 from provisioning.orders import MOVES, Card, Kind, Moment, Order, OrderRequest, OrderState, StepLog
@@ -102,32 +102,8 @@ def keeps_cards(order: Order) -> bool:
     return order.open or (order.state is OrderState.FAILED and order.kind in RETRIED)
 
 
-class OrderUnit:
-    """A unit on one order: it has the order and its cards at hand."""
-
-    alone: ClassVar[bool] = False
-    touches: ClassVar[tuple[type, ...]] = (OrderRows, SimRows)
-
-    def __init__(self, order_id: int) -> None:
-        """Take the order's id."""
-        self._order_id = order_id
-
-    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
-        """Name the order, then its cards."""
-        if isinstance(row_set, OrderRows):
-            return (self._order_id,)
-        if isinstance(row_set, SimRows):
-            kept = batch.row_set(OrderRows).get(self._order_id)
-            return () if kept is None else cards_of(kept.order)
-        return ()
-
-    def order(self, batch: Batch) -> Order:
-        """Give the order, to be written at the end; LookupError where there is none."""
-        kept = batch.row_set(OrderRows).get(self._order_id)
-        if kept is None:
-            raise LookupError(f"there is no order {self._order_id}")
-        kept.changed = True
-        return kept.order
+class CardUnit(Unit):
+    """A unit on orders and the cards that they are about."""
 
     def sim(self, batch: Batch, order: Order, card: Card = Card.OWN) -> Sim:
         """Give one of the order's cards."""
@@ -149,6 +125,31 @@ class OrderUnit:
             if sim is not None and sim.order_id in (order.id, None) and sim.order_id != wanted:
                 sim.order_id = wanted
                 sim.touch(batch.now)
+
+
+class OrderUnit(CardUnit):
+    """A unit on one order, named by its id: it has the order and its cards at hand."""
+
+    touches: ClassVar[tuple[type, ...]] = (OrderRows, SimRows)
+
+    order_id: int
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the order, then its cards."""
+        if isinstance(row_set, OrderRows):
+            return (self.order_id,)
+        if isinstance(row_set, SimRows):
+            kept = batch.row_set(OrderRows).get(self.order_id)
+            return () if kept is None else cards_of(kept.order)
+        return ()
+
+    def order(self, batch: Batch) -> Order:
+        """Give the order, to be written at the end; LookupError where there is none."""
+        kept = batch.row_set(OrderRows).get(self.order_id)
+        if kept is None:
+            raise LookupError(f"there is no order {self.order_id}")
+        kept.changed = True
+        return kept.order
 
 
 def cards_of(order: Order) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from gateway.sims.cards import UNKNOWN, Sim, SimRows
 from gateway.sims.cards import from_row as sim_of
 from gateway.sims.host_runtime import HostRuntime, line_of
 from gateway.store.async_submit import submit
-from gateway.store.batch import Batch, RowSet
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import sims
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts.interface import UNSETTLED, Condition, Holding, HostReading, KeysHeld
@@ -33,11 +33,11 @@ class Difference(msgspec.Struct, frozen=True):
     repaired: bool = False
 
 
-class SeeCards(msgspec.Struct):
-    """How the hosts held some cards, as a unit: nothing but `observed` changes."""
+class RecordObserved(Unit):
+    """How the hosts held some cards: nothing but `observed` changes."""
 
-    alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (SimRows,)
+
     seen: dict[str, str]
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
@@ -45,7 +45,7 @@ class SeeCards(msgspec.Struct):
         return self.seen
 
     def decide(self, batch: Batch) -> int:
-        """Note it, and give the number of cards."""
+        """Record it, and give the number of cards."""
         for iccid, access in self.seen.items():
             sim = batch.row_set(SimRows).get(iccid)
             if sim is not None:
@@ -69,7 +69,7 @@ async def reconcile(
             *(_compare(context, host_runtimes[sim.host], sim, repair=repair) for sim in mine)
         )
         await submit(
-            context.lane, SeeCards({sim.iccid: access for sim, (access, _) in zip(mine, outcomes, strict=True)})
+            context.lane, RecordObserved({sim.iccid: access for sim, (access, _) in zip(mine, outcomes, strict=True)})
         )
         found += [difference for _, difference in outcomes if difference is not None]
 

@@ -1,13 +1,15 @@
 """One batch of the write lane: what its units share while they are loaded, decided and saved.
 
-A *unit* is one change of state asked for by somebody: a charging request, a top-up, a broker's acknowledgement. A *row set*
-holds the rows of one kind that the batch touches: it is filled with one set-based query, changed in memory by the units in
-their order of arrival, and written back with an executemany. So a unit costs the disk a share of a few statements.
+A *unit* is one change of state asked for by somebody: a charging request, a top-up, a broker's acknowledgement. It is plain
+data, so that it can cross from one process to another; what it is decided with, its *policy*, is looked up in the batch. A
+*row set* holds the rows of one kind that the batch touches: it is filled with one set-based query, changed in memory by the
+units in their order of arrival, and written back with an executemany. So a unit costs the disk a share of a few statements.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
 
+import msgspec
 from sqlalchemy import Connection, Table
 
 from gateway.store.nodes import Node
@@ -18,26 +20,36 @@ from gateway.store.tables import metadata
 Key = TypeVar("Key")
 Row = TypeVar("Row")
 AnyRowSet = TypeVar("AnyRowSet", bound="RowSet[Any, Any]")
-Answer_co = TypeVar("Answer_co", covariant=True)
+AnyPolicy = TypeVar("AnyPolicy")
 
 
-class Unit(Protocol[Answer_co]):
-    """A change of state: it names the rows that it touches, then decides on them with pure functions."""
+class Unit(msgspec.Struct, gc=False, tag=True, tag_field="unit"):
+    """A change of state: it names the rows that it touches, then decides on them with pure functions.
 
-    alone: ClassVar[bool]
+    Its fields are what `msgspec` can write and read: nothing that is open, no function. It is tagged by the name of its class.
+    """
+
+    alone: ClassVar[bool] = False
     """True for a unit that works on sets of rows by itself and must not share a batch."""
-    touches: ClassVar[tuple[type, ...]]
-    """The kinds of row sets of which the unit needs rows. A unit that has any is a `Loading` one."""
-
-    def decide(self, batch: "Batch") -> Answer_co:
-        """Change the rows in memory and give the answer; an exception refuses this unit alone."""
-
-
-class Loading(Unit[Answer_co], Protocol[Answer_co]):
-    """A unit that needs rows before it decides."""
+    touches: ClassVar[tuple[type, ...]] = ()
+    """The kinds of row sets of which the unit needs rows."""
 
     def keys(self, row_set: "RowSet[Any, Any]", batch: "Batch") -> Iterable[object]:
         """Name the keys that this unit needs of a row set that it touches; those before it are already filled."""
+        raise NotImplementedError
+
+    def decide(self, batch: "Batch") -> Any:  # noqa: ANN401  (each unit says what it answers)
+        """Change the rows in memory and give the answer; an exception refuses this unit alone."""
+        raise NotImplementedError
+
+
+Policies = Mapping[type, object]
+"""What units are decided with, made from the settings: each policy by its type. Replaced as a whole, never changed."""
+
+
+def policies_of(*policies: object) -> Policies:
+    """Give policies by their types."""
+    return {type(policy): policy for policy in policies}
 
 
 class RowSet(Generic[Key, Row]):
@@ -73,9 +85,9 @@ class RowSet(Generic[Key, Row]):
 class Batch:
     """What one transaction works on. Row sets are made when they are first asked for."""
 
-    def __init__(self, connection: Connection, node: Node, now: int) -> None:
-        """Take the open transaction, this node, and the time in microseconds."""
-        self.connection, self.node, self.now = connection, node, now
+    def __init__(self, connection: Connection, node: Node, now: int, policies: Policies) -> None:
+        """Take the open transaction, this node, the time in microseconds, and what units are decided with."""
+        self.connection, self.node, self.now, self._policies = connection, node, now, policies
         self._row_sets: dict[type, RowSet[Any, Any]] = {}
         self._rows: dict[str, tuple[Table, list[tuple[object, ...]]]] = {}
         self._endings: dict[object, Callable[[], None]] = {}
@@ -86,6 +98,13 @@ class Batch:
         if found is None:
             found = self._row_sets[kind] = kind()
         return found  # type: ignore[return-value]  # keyed by its own type
+
+    def policy(self, kind: type[AnyPolicy]) -> AnyPolicy:
+        """Give what units of a kind are decided with; LookupError where this lane was given none."""
+        found = self._policies.get(kind)
+        if found is None:
+            raise LookupError(f"this lane was given no {kind.__name__}")
+        return found  # type: ignore[return-value]  # by its own type
 
     def take_id(self) -> int:
         """Give a fresh identifier."""
@@ -102,18 +121,13 @@ class Batch:
         """Run an action once, after the last unit has decided and before the batch is saved; the first one of a key counts."""
         self._endings.setdefault(key, action)
 
-    def fill(self, units: Sequence[Unit[object]]) -> None:
+    def fill(self, units: Sequence[Unit]) -> None:
         """Load what the units touch, one row set after the other in their order."""
         kinds = {kind for touched in {unit.touches for unit in units} for kind in touched}
         loaded: list[tuple[RowSet[Any, Any], set[object]]] = []
         for kind in sorted(kinds, key=_rank):
             row_set: RowSet[Any, Any] = self.row_set(kind)
-            wanted = {
-                key
-                for unit in units
-                if kind in unit.touches
-                for key in cast("Loading[object]", unit).keys(row_set, self)
-            }
+            wanted = {key for unit in units if kind in unit.touches for key in unit.keys(row_set, self)}
             if wanted:
                 row_set.load(self.connection, wanted)
                 loaded.append((row_set, wanted))

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, RootTransaction
 
-from gateway.store.batch import Batch, Unit
+from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.driver_errors import classify, is_undone
 from gateway.store.errors import (
     LaneClosed,
@@ -46,7 +46,7 @@ Done = Callable[[Any, StoreError | None], None]
 class Job(msgspec.Struct):
     """A unit on its way through the lane; `not_after` is on the lane's monotonic clock."""
 
-    unit: Unit[Any]
+    unit: Unit
     done: Done
     not_after: float
     answer: Any = None
@@ -71,7 +71,8 @@ class Lane:
     `deliver` gets the finished jobs of a batch, in order, on the lane's thread, and has to call `finish` on each (an event
     loop does so by one call_soon_threadsafe a batch). `alarm` is told of poisoned units and of a store in trouble.
     `on_connect` is called before the lane connects, at first and after trouble; it may raise StoreLocked. `ground` is asked
-    before each batch, and after its commit, whether what is written will be found again.
+    before each batch, and after its commit, whether what is written will be found again. `policies` is what units are decided
+    with; it may be replaced at any time, and a batch goes by one of them from its beginning to its end.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Lane:
         *,
         clock: Callable[[], int],
         monotonic: Callable[[], float],
+        policies: Policies | None = None,
         deliver: Callable[[list[Job]], None] | None = None,
         alarm: Callable[[str, str], None] = lambda _event, _detail: None,
         on_connect: Callable[[], None] = lambda: None,
@@ -102,12 +104,13 @@ class Lane:
         self._connection: Connection | None = None
         self._fault = UnitPoisoned("nothing failed yet")
         self.counters = LaneCounters()
+        self.policies: Policies = policies or {}
 
     def start(self) -> None:
         """Begin to take units."""
         self._thread.start()
 
-    def post(self, unit: Unit[Any], done: Done, *, not_after: float = float("inf")) -> None:
+    def post(self, unit: Unit, done: Done, *, not_after: float = float("inf")) -> None:
         """Queue a unit; `done` gets its outcome. LaneOverloaded or LaneClosed are raised here, at once."""
         with self._wake:
             if self._closing:
@@ -117,7 +120,7 @@ class Lane:
             self._waiting.append(Job(unit, done, not_after))
             self._wake.notify()
 
-    def run(self, unit: Unit[Any]) -> Any:  # noqa: ANN401  (the unit decides what it answers)
+    def run(self, unit: Unit) -> Any:  # noqa: ANN401  (the unit decides what it answers)
         """Queue a unit and wait for its answer on a thread of one's own; raises what kept it from being done."""
         ready = threading.Event()
         outcome: list[Any] = []
@@ -240,7 +243,7 @@ class Lane:
             verify(connection, self._node)
         if self._node.ceiling - self._node.next_id < IDS_LEFT:
             extend(connection, self._node)
-        batch = Batch(connection, self._node, self._clock())
+        batch = Batch(connection, self._node, self._clock(), self.policies)
         batch.fill([job.unit for job in jobs])
         for job in jobs:
             job.answer = job.unit.decide(batch)

@@ -12,6 +12,7 @@ ROW_SETS: Final = (
     "PaymentRows",
     "KeyRows",
     "AwaitedRows",
+    "DoubtfulRows",
     "OrderRows",
     "EarlyRows",
     "SimRows",

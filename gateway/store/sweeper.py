@@ -7,12 +7,13 @@ Conditions that a partial index stands on are literal text, since SQLite takes s
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
+import msgspec
 from sqlalchemy import Connection, Table, and_, case, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from gateway.store.batch import Batch
+from gateway.store.batch import Batch, Unit
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import (
     access_log,
@@ -33,48 +34,42 @@ _ENDED_AT: Final = case((and_(orders.c.open == 0, orders.c.state != "failed"), o
 """When an order ended; nothing while it is open, or waits for a person to retry or cancel it."""
 
 
-class Retention(Protocol):
-    """How long records are kept, in seconds."""
+class Retention(msgspec.Struct, frozen=True):
+    """How long records are kept, in seconds.
 
-    @property
-    def answers(self) -> int:
-        """From the end of their session."""
+    Attributes:
+        answers: from the end of their session.
+        outbox: from an event's publication, or from its writing where there is no broker.
+        sessions: from their end; idempotency keys are kept as long.
+        usage: from the time of use.
+        orders: from their end.
+        access_log: from the look.
+    """
 
-    @property
-    def outbox(self) -> int:
-        """From an event's publication, or from its writing where there is no broker."""
-
-    @property
-    def sessions(self) -> int:
-        """From their end; idempotency keys are kept as long."""
-
-    @property
-    def usage(self) -> int:
-        """From the time of use."""
-
-    @property
-    def orders(self) -> int:
-        """From their end."""
-
-    @property
-    def access_log(self) -> int:
-        """From the look."""
+    answers: int
+    outbox: int
+    sessions: int
+    usage: int
+    orders: int
+    access_log: int
 
 
-class Sweep:
-    """One step: delete what is past its retention, about `limit` rows at most."""
+class Sweep(Unit):
+    """One step: delete what is past its retention, about `limit` rows at most.
+
+    `published_only`: events wait for a broker, and must not go before it has them.
+    """
 
     alone: ClassVar[bool] = True
-    touches: ClassVar[tuple[type, ...]] = ()
 
-    def __init__(self, retention: Retention, *, published_only: bool, limit: int = LIMIT) -> None:
-        """Take the retentions, and whether events wait for a broker and so must not go before it has them."""
-        self._retention, self._published_only, self._limit = retention, published_only, limit
+    retention: Retention
+    published_only: bool
+    limit: int = LIMIT
 
     def decide(self, batch: Batch) -> int:
         """Give the number of rows that went; 0 when nothing is left to do."""
-        kept, connection = self._retention, batch.connection
-        sent_at = outbox.c.published_at if self._published_only else outbox.c.created_at
+        kept, connection = self.retention, batch.connection
+        sent_at = outbox.c.published_at if self.published_only else outbox.c.created_at
         swept = 0
         for sweep, seconds in (
             (sweep_answers, kept.answers),
@@ -86,8 +81,8 @@ class Sweep:
             (sweep_sessions, kept.sessions),
             (sweep_keys, kept.sessions),
         ):
-            if swept < self._limit:
-                swept += sweep(connection, batch.now - seconds * MICROSECONDS, self._limit - swept)
+            if swept < self.limit:
+                swept += sweep(connection, batch.now - seconds * MICROSECONDS, self.limit - swept)
         return swept
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from gateway.charity.choices import Choice, Share
 from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.store import tables
-from gateway.store.batch import Batch, RowSet
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.subscribers.identifier_history import IdentifierRows
 from gateway.subscribers.profiles import ProfileRows
 
@@ -15,26 +15,25 @@ class SubscriberUnknown(LookupError):
     """No subscriber has this number now."""
 
 
-class Change:
-    """A change to the subscriber who has a number now."""
+class Change(Unit):
+    """A change to the subscriber who has a number now; `kind` is what number it is, such as its MSISDN."""
 
-    alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (IdentifierRows, WalletRows, ProfileRows)
 
-    def __init__(self, kind: str, number: str) -> None:
-        self._kind, self._number = kind, number
+    kind: str
+    number: str
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the number, then the subscriber whom it leads to."""
         if isinstance(row_set, IdentifierRows):
-            return (self._number,)
+            return (self.number,)
         if isinstance(row_set, (WalletRows, ProfileRows)):
             owner = self._owner(batch)
             return () if owner is None else (owner,)
         return ()
 
     def _owner(self, batch: Batch) -> int | None:
-        return batch.row_set(IdentifierRows).owner(self._kind, self._number, batch.now)
+        return batch.row_set(IdentifierRows).owner(self.kind, self.number, batch.now)
 
     def _wallet(self, batch: Batch) -> Wallet | None:
         owner = self._owner(batch)
@@ -42,12 +41,9 @@ class Change:
 
 
 class ChooseCauses(Change):
-    """A customer's new choice; it counts for what is used from now on."""
+    """A customer's new choice, shares that add up to one whole; it counts for what is used from now on."""
 
-    def __init__(self, kind: str, number: str, shares: tuple[Share, ...]) -> None:
-        """Take the line's number and shares that add up to one whole."""
-        super().__init__(kind, number)
-        self._shares = shares
+    shares: tuple[Share, ...]
 
     def decide(self, batch: Batch) -> int | SubscriberUnknown:
         """Write the choice and give the subscriber's id."""
@@ -57,7 +53,7 @@ class ChooseCauses(Change):
             return SubscriberUnknown("no subscriber has this number")
         before = profile.choices[-1].valid_from if profile.choices else 0
         valid_from = max(batch.now, before + 1)
-        for share in self._shares:
+        for share in self.shares:
             batch.add(tables.choices, (batch.take_id(), owner, share.cause, share.share, valid_from))
-        profile.choices.append(Choice(valid_from, self._shares))
+        profile.choices.append(Choice(valid_from, self.shares))
         return owner

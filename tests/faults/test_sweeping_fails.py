@@ -9,23 +9,16 @@ from support import postgres
 from support.gateways import ROOT
 
 from gateway.background import Background
-from gateway.context import GatewayContext, messaging_policy
+from gateway.context import GatewayContext
+from gateway.policies import make_policies
 from gateway.runtime.periodic import PeriodicWork
 from gateway.settings import load
 from gateway.store.tables import outbox
-from protocols.smpp.alphabets import Alphabet
 
 DAY_US = 86_400_000_000
 AWAY_SECONDS = 8
 PATIENCE = 20
 pytestmark = pytest.mark.xdist_group("sweeping_fails")
-
-
-class Texts:
-    """What sweeping asks of the client of the SMSCs: the policy of texts."""
-
-    def __init__(self, context):
-        self.policy = messaging_policy(context, Alphabet.GSM7)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +44,7 @@ async def context(request, tmp_path):
     def deliver(jobs):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
-    context = await asyncio.to_thread(GatewayContext, load(file), deliver=deliver)
+    context = await asyncio.to_thread(GatewayContext, load(file), make_policies, deliver=deliver)
     yield context
     await asyncio.to_thread(context.close)
 
@@ -71,7 +64,7 @@ async def until(condition):
 async def test_sweeping_goes_on_by_itself_when_its_tables_are_back(context):
     alarms = []
     background = Background(lambda event, fields: alarms.append((event, fields)))
-    periodic = PeriodicWork(context, Texts(context), None, lambda *_: None, background)
+    periodic = PeriodicWork(context, None, None, lambda *_: None, background)
     old = {"topic": "t", "body": b"[]", "created_at": context.clock() - 40 * DAY_US, "published_at": None}
     first = context.node.next_id + 1000
     write(context, insert(outbox).values(id=first, **old))

@@ -98,19 +98,20 @@ class ChargingPlace(Workplace):
             lambda record: Event(id=str(record.id), source="/tpo/test", type="rated", time="-", data={}),
             ReviewCapacity(1000),
         )
+        self.decide_by(self.policy)
         self.last = None
         self.body = b""
 
     def enrol(self, balance, imsi=IMSI, msisdn=MSISDN, plan="payg-gb", cause="wateraid"):
         row = Enrolment(msisdn, imsi, f"8944{imsi}", plan, cause, balance)
-        return self.lane.run(Enrol(row, "GBP", self.books, self.digests)).subscriber_id
+        return self.lane.run(Enrol(row, "GBP")).subscriber_id
 
     def ask(self, message, peer="pgw.host.example"):
         """Put a request through real bytes, the lane and real bytes again; gives the decoded answer."""
         body = encode(message)
         frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, body)
         asked = gy_ccr.read(decode(CreditControlRequest, frame), peer, next(self.ticks), "GB")
-        self.last = self.lane.run(CreditControlUnit(self.policy, asked))
+        self.last = self.lane.run(CreditControlUnit(asked))
         self.body = cca.body(self.last.outcome, message.session_id)
         answer = encode_message(0, 272, 4, 1, 1, encode_avp(263, message.session_id) + HEAD + self.body)
         return decode(CreditControlAnswer, answer)

@@ -9,14 +9,15 @@ import msgspec
 from sqlalchemy import select
 
 from gateway.context import GatewayContext
+from gateway.policies import make_policies
 from gateway.settings import load
 from gateway.sims import order_executor as conducting
 from gateway.sims.accept_order import Asked
 from gateway.sims.bulk_import import ImportSim, Reader
 from gateway.sims.host_runtime import HostRuntime
-from gateway.sims.line_effects import LineTerms
 from gateway.sims.order_executor import OrderExecutor
 from gateway.sims.orders import from_row as order_of
+from gateway.sims.policy import SimsPolicy
 from gateway.sims.queries import history, show_order
 from gateway.store import tables
 from gateway.store.async_submit import submit
@@ -76,12 +77,11 @@ class OrderRig:
         async def tell(_subscriber_id):
             return None
 
-        terms = LineTerms("test", self.context.books, {PLAN: "GBP"}, QUARANTINE, lambda *_: None, str)
+        policy = SimsPolicy("test", {PLAN: "lab"}, {PLAN: "GBP"}, QUARANTINE, lambda *_: None, str)
+        self.context.lane.policies = {**self.context.lane.policies, SimsPolicy: policy}
         self.executor = OrderExecutor(
             self.context,
             {"lab": desk},
-            terms,
-            plans={PLAN: "lab"},
             notice=0.0,
             reauthorise=tell,
             abort=tell,
@@ -98,7 +98,7 @@ class OrderRig:
     async def take_in(self, *cards):
         reader = Reader(self.context.sealer)
         for card in cards:
-            unit = ImportSim(reader.read(1, card.row), self.context.sealer, {}, "tester")
+            unit = ImportSim(reader.read(1, card.row), "tester")
             assert (await submit(self.context.lane, unit)).outcome == "created"
 
     async def place(self, kind, card, new=None, *, adopt=False):
@@ -174,7 +174,7 @@ causes: {ROOT}/config/causes.yaml
     def deliver(jobs):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
-    context = await asyncio.to_thread(GatewayContext, load(path, {}), deliver=deliver, clock=clock)
+    context = await asyncio.to_thread(GatewayContext, load(path, {}), make_policies, deliver=deliver, clock=clock)
     rig = OrderRig(context, clock, adapter)
     try:
         rig.start()

@@ -1,19 +1,37 @@
 """A write lane on a store of its own, with the shelves of the gateway."""
 
+import functools
 import itertools
 import time
 from contextlib import contextmanager
+
+import msgspec
 
 from gateway.balance.topups import Payment, TopUp
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
 from gateway.store import nodes
+from gateway.store.batch import Unit, policies_of
 from gateway.store.engine import open_reader, open_writer
 from gateway.store.idempotency import Digests
 from gateway.store.lane import Lane
 from support.new_stores import prepare
 
 CAUSES = ("wateraid", "wwf")
+
+
+@functools.cache
+def _decoder(kind):
+    return msgspec.msgpack.Decoder(kind)
+
+
+class CrossingLane(Lane):
+    """A lane that takes each unit as one of another process would: written down, and read again."""
+
+    def post(self, unit, done, **options):
+        if isinstance(unit, Unit):
+            unit = _decoder(type(unit)).decode(msgspec.msgpack.encode(unit))
+        super().post(unit, done, **options)
 
 
 class Workplace:
@@ -31,19 +49,24 @@ class Workplace:
             self.accounts = accounts.ensure(connection, [*accounts.SYSTEM, *map(accounts.cause_account, CAUSES)])
         self.books = Books(self.accounts)
         self.digests = Digests(b"a key of tests alone")
-        self.lane = Lane(
+        self.lane = CrossingLane(
             self.writer,
             self.node,
             clock=lambda: next(self.ticks),
             monotonic=time.monotonic,
             alarm=lambda event, detail: self.alarms.append((event, detail)),
+            policies=policies_of(self.books, self.digests),
             **lane_options,
         )
+
+    def decide_by(self, *policies):
+        """Have units decided by these policies from now on."""
+        self.lane.policies = {**self.lane.policies, **policies_of(*policies)}
 
     def top_up(self, number, amount, reference, channel="tpo", currency="GBP", key=None, limit=5_000_000_000):
         """Pay in so many micro-units by a channel."""
         payment = Payment(channel, reference, amount, currency)
-        return self.lane.run(TopUp(number, payment, self.books, wallet_limit=limit, idempotency_key=key))
+        return self.lane.run(TopUp("msisdn", number, payment, limit, idempotency_key=key))
 
     def read(self, statement):
         with self.reader.connect() as connection:

@@ -60,7 +60,7 @@ def main(url, rounds):
 
             for session in range(SESSIONS):
                 asked = read(f"pgw;{session}", number, next(place.ticks))
-                place.lane.post(Heard(place.policy, asked), partial(answered, asked, left))
+                place.lane.post(Heard(asked), partial(answered, asked, left))
             for _ in range(SESSIONS):
                 assert left.acquire(timeout=20)
         say(f"END {place.lane.counters.batches}")

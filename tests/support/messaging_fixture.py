@@ -11,11 +11,11 @@ from gateway.charity.policies import recompute
 from gateway.ledger.accounts import ensure, gifts_account
 from gateway.ledger.check import check
 from gateway.messaging.inbound.deliver_sm import arrival
-from gateway.messaging.inbound.delivery_receipts import NoteReceipts
+from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.queries import show
-from gateway.messaging.queue.mt_status import Dispatch, NoteAnswers, SubmitOutcome, TakeForSending
+from gateway.messaging.queue.mt_status import Dispatch, RecordOutcomes, SubmitOutcome, TakeForSending
 from gateway.messaging.queue.sms_expiry import ExpireTexts
 from gateway.messaging.receipts import Receipt
 from gateway.messaging.smpp_mapping import count_parts
@@ -43,7 +43,7 @@ class TextPlace(ChargingPlace):
         with self.writer.begin() as connection:
             self.accounts.update(ensure(connection, [*self.accounts, *map(gifts_account, CAUSES)]))
         book = load(ROOT / "config" / "gateway.yaml").keywords[CODE]
-        self.messaging_policy = MessagingPolicy(
+        messaging_policy = MessagingPolicy(
             charging=self.policy,
             source="/tpo/test",
             pseudonym=lambda number: f"p{number[-4:]}",
@@ -58,34 +58,38 @@ class TextPlace(ChargingPlace):
             own=frozenset({CODE, OWN}),
             answers_per_hour=answers_per_hour,
         )
+        self.decide_by(messaging_policy)
+
+    @property
+    def messaging_policy(self):
+        """What texts are decided with now."""
+        return self.lane.policies[MessagingPolicy]
 
     def draft(self, body="hello", source=MSISDN, destination=FRIEND, **more):
         valid_until = more.pop("valid_until", None) or next(self.ticks) + HOUR
         return Draft(source, destination, body, count_parts(body, Alphabet.GSM7), valid_until, **more)
 
     def accept(self, *drafts, client="shop"):
-        return self.lane.run(AcceptTexts(client, list(drafts), self.messaging_policy))
+        return self.lane.run(AcceptTexts(client, list(drafts)))
 
     def take(self, text_id, *parts):
         """Take parts for sending; gives those that may go out."""
         dispatches = [Dispatch(text_id, part, LINK) for part in parts or (0,)]
-        return [dispatch.part for dispatch in self.lane.run(TakeForSending(self.messaging_policy, dispatches))]
+        return [dispatch.part for dispatch in self.lane.run(TakeForSending(dispatches))]
 
     def answer(self, text_id, step=Step.ACCEPTED, message_id="", part=0, error=""):
         kept = stored_id(message_id) if message_id else ""
-        self.lane.run(NoteAnswers(self.messaging_policy, [SubmitOutcome(text_id, part, LINK, step, kept, error)]))
+        self.lane.run(RecordOutcomes([SubmitOutcome(text_id, part, LINK, step, kept, error)]))
 
     def receipt(
         self, message_id, step=Step.DELIVERED, destination=FRIEND, link=LINK, form=IdForm.AUTO, reference=None, **more
     ):
         """Note a receipt; gives how many parts it moved."""
         forms = tuple(id_forms(message_id, form)) if message_id else ()
-        return self.lane.run(
-            NoteReceipts(self.messaging_policy, [Receipt(link, forms, step, "", destination, reference, **more)])
-        )
+        return self.lane.run(RecordReceipts([Receipt(link, forms, step, "", destination, reference, **more)]))
 
     def expire(self, *ids):
-        return self.lane.run(ExpireTexts(self.messaging_policy, ids))
+        return self.lane.run(ExpireTexts(list(ids)))
 
     def pass_by(self, seconds):
         """Let time pass."""
@@ -98,7 +102,7 @@ class TextPlace(ChargingPlace):
         message = DeliverSm(source_addr=source, destination_addr=CODE, short_message=said, **coded, **fields)
         now = next(self.ticks)
         came = arrival(link, centre, message, Alphabet.GSM7, came_at=now, bound_at=bound_at, drops=drops)
-        return self.lane.run(TakeArrival(self.messaging_policy, msgspec.structs.replace(came, unanswered=unanswered)))
+        return self.lane.run(TakeArrival(msgspec.structs.replace(came, unanswered=unanswered)))
 
     def says(self, words, source=MSISDN, **options):
         """A text from a handset; gives the words of the one answer, or None."""

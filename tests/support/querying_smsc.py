@@ -65,7 +65,7 @@ class Inquirer:
         self.place, self.centres, self.ahead, self.events = place, centres, 0, []
         self.limits = limits or Limits(window=20, reconnect_first=0.05)
         self.smsc_client = SmscClient(
-            place.messaging_policy,
+            lambda: place.messaging_policy,
             place.lane,
             [self._route(f"smsc-{n}", smsc, query_after, options) for n, smsc in enumerate(centres, 1)],
             read=read or self._read,

@@ -170,7 +170,7 @@ class Play:
         for message in messages:
             frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, encode(message))
             read = gy_ccr.read(decode(CreditControlRequest, frame), "pgw.host.example", next(self.place.ticks), "GB")
-            self.place.lane.post(CreditControlUnit(self.place.policy, read), done)
+            self.place.lane.post(CreditControlUnit(read), done)
         gate.open.set()
         for _ in messages:
             assert left.acquire(timeout=10)

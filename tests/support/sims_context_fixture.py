@@ -6,16 +6,19 @@ import time
 from contextlib import asynccontextmanager
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
 from gateway.api.sms_actions import SmsActions
 from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
-from gateway.context import GatewayContext, messaging_policy
+from gateway.context import GatewayContext
 from gateway.metrics.registry import Metrics
-from gateway.runtime.factories import Listening, alphabet_of, make_order_executor, make_smsc_client
+from gateway.policies import make_policies
+from gateway.runtime.factories import Listening, make_order_executor, make_smsc_client
 from gateway.settings import load
+from gateway.sims.policy import SimsPolicy
 from support.gateways import ROOT, free_port
 
 TOKENS = {
@@ -53,6 +56,12 @@ causes: {ROOT}/config/causes.yaml
 """
     )
     return load(path, {})
+
+
+def serve_plans(context, **hosts):
+    """Say which host serves which plan, where the settings have no host."""
+    policy = msgspec.structs.replace(context.policy(SimsPolicy), hosts=hosts)
+    context.lane.policies = {**context.lane.policies, SimsPolicy: policy}
 
 
 class SimHouse:
@@ -106,13 +115,13 @@ async def sims_context(folder, host_url, *, options="", callback=False):
     def deliver(jobs):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
-    context = await asyncio.to_thread(GatewayContext, settings, deliver=deliver)
+    context = await asyncio.to_thread(GatewayContext, settings, make_policies, deliver=deliver)
     alarms = []
     metrics = Metrics()
     listening = Listening(
         metrics.observe, metrics.observe_session_request, lambda *told: alarms.append(told), lambda _: None
     )
-    smsc_client = make_smsc_client(context, messaging_policy(context, alphabet_of([])), [], listening)
+    smsc_client = make_smsc_client(context, [], listening)
     executor = make_order_executor(context, smsc_client, None, listening)
     sims = OrderActions(context, executor)
     server = Server(

@@ -5,6 +5,7 @@ import itertools
 import threading
 from contextlib import contextmanager
 
+import msgspec
 from sqlalchemy import select, update
 
 from gateway.charity.policies import recompute
@@ -14,9 +15,10 @@ from gateway.privacy.sealing import Sealer
 from gateway.sims.accept_order import AcceptOrder, Asked
 from gateway.sims.bulk_import import ImportSim, Reader
 from gateway.sims.cards import from_row as sim_of
-from gateway.sims.line_effects import EFFECTS, LineTerms
+from gateway.sims.line_effects import EFFECTS
 from gateway.sims.order_steps import BeginStep, EndStep, RefuseStep
 from gateway.sims.orders import from_row as order_of
+from gateway.sims.policy import SimsPolicy
 from gateway.store import tables
 from provisioning.hosts.interface import Access, Condition, HostReading
 from provisioning.orders import HostStep, Kind, Mark, OrderRefused, OrderRequest, next_move
@@ -54,20 +56,26 @@ class SimPlace(ChargingPlace):
         super().__init__(url, **options)
         self.sealer = Sealer(b"a key of the tests, long enough for anything")
         self.sent = []
-        self.terms = LineTerms(
+        self.decide_by(self.sealer)
+        self.policy_of_sims(
             source="test",
-            books=self.books,
+            hosts=HOSTS,
             currencies={name: plan.currency for name, plan in PLANS.items()},
             quarantine=QUARANTINE,
             compose=lambda kind, msisdn, now: Draft("TPO", msisdn, f"{kind} to you", 1, now + QUARANTINE, always=True),
             pseudonym=lambda subscriber_id: f"subscriber-{subscriber_id & 0xFF}",
         )
 
+    def policy_of_sims(self, **changes):
+        """Have cards and orders decided by another policy from now on."""
+        known = self.lane.policies.get(SimsPolicy)
+        self.decide_by(SimsPolicy(**changes) if known is None else msgspec.structs.replace(known, **changes))
+
     # Cards
 
     def unit_of(self, row, reader=None):
         """The unit that takes a row in."""
-        return ImportSim((reader or Reader(self.sealer)).read(1, row), self.sealer, HOSTS, "tester")
+        return ImportSim((reader or Reader(self.sealer)).read(1, row), "tester")
 
     def take_in(self, n=1, **changes):
         """Import a card; gives its ICCID."""
@@ -89,8 +97,7 @@ class SimPlace(ChargingPlace):
 
     def accepting(self, kind, iccid, key=None, client="shop", **request):
         """The unit of a wish."""
-        asked = Asked(Kind(kind), iccid, OrderRequest(**request), "tester")
-        return AcceptOrder(client, key, asked, HOSTS, QUARANTINE, self.digests)
+        return AcceptOrder(client, key, Asked(Kind(kind), iccid, OrderRequest(**request), "tester"))
 
     def accept(self, kind, iccid, **options):
         """Have an order accepted; gives its id."""
@@ -113,7 +120,7 @@ class SimPlace(ChargingPlace):
         order, move = self.order(order_id), move or self.move(order_id)
         cards = [self.sim(iccid) for iccid in (order.iccid, order.request.new_iccid) if iccid]
         numbers = {order.request.msisdn} | {n for sim in cards for n in (sim.iccid, sim.imsi, sim.msisdn)}
-        return EFFECTS[move.step.name](order, move, self.terms, numbers - {"", None})
+        return EFFECTS[move.step.name](order_id, move, numbers=tuple(numbers - {"", None}))
 
     def step(self, order_id):
         """Do the next step as a willing host and the house do; gives its name."""

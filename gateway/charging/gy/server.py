@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from gateway.charging.credit_control import ChargingPolicy, CreditControlResult, CreditControlUnit
+from gateway.charging.credit_control import CreditControlResult, CreditControlUnit
 from gateway.charging.gy import cca, ccr
 from gateway.charging.outcome import RenderedAnswer
 from gateway.charging.request import EVENT, INITIAL, Traffic
@@ -36,7 +36,6 @@ class CreditControlServer:
 
     def __init__(
         self,
-        policy: ChargingPolicy,
         lane: Lane,
         *,
         origin_host: str,
@@ -47,25 +46,29 @@ class CreditControlServer:
         observe: Callable[[Observed], None],
         alarm: Callable[[str, dict[str, str]], None],
         profiles: Mapping[str, Profile],
+        country: str,
     ) -> None:
-        """Take the lane, who we are on the network, and the seconds after which a waiting request is shed."""
-        self._policy, self._lane, self._deadline = policy, lane, deadline
+        """Take the lane and who we are on the network.
+
+        `deadline` is how many seconds a request waits until it is shed, `country` our country (ISO 3166).
+        """
+        self._lane, self._deadline, self._country = lane, deadline, country
         self._clock, self._monotonic, self._observe, self._alarm = clock, monotonic, observe, alarm
         self._profiles = profiles
         self.draining = False
         """New sessions and one-time events are refused as 3004: their clients turn to another gateway (RFC 6733 §7.1.3)."""
         self._origin = encode_avp(ORIGIN_HOST, origin_host.encode()) + encode_avp(ORIGIN_REALM, origin_realm.encode())
 
-    def apply_settings(self, policy: ChargingPolicy, *, deadline: float, profiles: Mapping[str, Profile]) -> None:
-        """Decide by another policy from the next request on; what is in the lane already goes by the old one."""
-        self._policy, self._deadline, self._profiles = policy, deadline, profiles
+    def apply_settings(self, *, deadline: float, profiles: Mapping[str, Profile], country: str) -> None:
+        """Go by other settings from the next request on."""
+        self._deadline, self._profiles, self._country = deadline, profiles, country
 
     def handle(self, request: Request) -> None:
         """Take a Credit-Control-Request: read it, queue it; it is answered once its effects are on disk."""
         started = self._monotonic()
         try:
             message = decode(CreditControlRequest, request.frame, profile=self._profiles.get(request.peer, STANDARD))
-            asked = ccr.read(message, request.peer, self._clock(), self._policy.tariff.country)
+            asked = ccr.read(message, request.peer, self._clock(), self._country)
         except DiameterError as error:
             self._refuse(request, error, started)
             return
@@ -76,7 +79,7 @@ class CreditControlServer:
             return
         done = partial(self._done, request, message.session_id, asked.request_type, started)
         try:
-            self._lane.post(CreditControlUnit(self._policy, asked), done, not_after=started + self._deadline)
+            self._lane.post(CreditControlUnit(asked), done, not_after=started + self._deadline)
         except (LaneOverloaded, LaneClosed) as error:
             self._busy(request, error, started)
 

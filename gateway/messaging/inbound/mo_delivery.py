@@ -17,7 +17,7 @@ from gateway.messaging.opt_outs import OptOutRows
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.texts import Text
 from gateway.store import tables
-from gateway.store.batch import Batch, RowSet
+from gateway.store.batch import Batch, RowSet, Unit
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
 from gateway.subscribers.profiles import ProfileRows
 from protocols.smpp.text import UserData, read_text
@@ -73,19 +73,16 @@ def opts(arrival: Arrival, policy: MessagingPolicy) -> bool:
     return isinstance(read(read_text([arrival.data]).text, book), Stop | Start)
 
 
-class TakeArrival:
-    """One deliver_sm as a unit; its answer may go out once this is committed."""
+class TakeArrival(Unit):
+    """One deliver_sm; its answer may go out once this is committed."""
 
-    alone: ClassVar[bool] = False
     touches: ClassVar[tuple[type, ...]] = (IdentifierRows, OptOutRows, SenderRows, WalletRows, ProfileRows)
 
-    def __init__(self, policy: MessagingPolicy, arrival: Arrival) -> None:
-        """Take what came."""
-        self._policy, self._arrival = policy, arrival
+    arrival: Arrival
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the sender, and the subscriber who that is."""
-        arrival = self._arrival
+        arrival = self.arrival
         if isinstance(row_set, (IdentifierRows, OptOutRows, SenderRows)):
             return (arrival.source,)
         if isinstance(row_set, (WalletRows, ProfileRows)):
@@ -95,7 +92,7 @@ class TakeArrival:
 
     def decide(self, batch: Batch) -> Arrived:
         """Act on a text once: join it, serve its keyword, tell the company."""
-        arrival, policy = self._arrival, self._policy
+        arrival, policy = self.arrival, batch.policy(MessagingPolicy)
         sender = batch.row_set(SenderRows).change(arrival.source, batch.node.id, batch.now)
         if self._is_repeat(batch, sender):
             return Arrived([], repeated=True)
@@ -114,7 +111,7 @@ class TakeArrival:
 
     def _is_repeat(self, batch: Batch, sender: Sender) -> bool:
         """Know a redelivery. It is noted like any arrival, because the answer to it may be lost as well."""
-        arrival, known = self._arrival, sender.deliveries
+        arrival, known = self.arrival, sender.deliveries
         coming = Coming(
             arrival.digest,
             arrival.centre,
@@ -127,14 +124,14 @@ class TakeArrival:
         )
         earlier = redelivery.find(known, coming)
         repeat = earlier is not None and redelivery.is_repeat(
-            known, earlier, coming, lambda: opts(arrival, self._policy)
+            known, earlier, coming, lambda: opts(arrival, batch.policy(MessagingPolicy))
         )
         redelivery.record(known, earlier, coming, batch.now, repeat=repeat)
         return repeat
 
     def _join(self, batch: Batch) -> str | None:
         """Keep a part, and give the whole text when this was its last; the sender is part of the key."""
-        arrival, rows = self._arrival, tables.segments
+        arrival, rows = self.arrival, tables.segments
         if arrival.total == 1:
             return _words([arrival.data])
         same = (
@@ -144,7 +141,7 @@ class TakeArrival:
             rows.c.reference == arrival.reference,
             rows.c.total == arrival.total,
         )
-        fresh = rows.c.created_at > batch.now - self._policy.reassembly
+        fresh = rows.c.created_at > batch.now - batch.policy(MessagingPolicy).reassembly
         batch.connection.execute(delete(rows).where(*same, ~fresh))
         found = {row.number: _decode(row.body) for row in batch.connection.execute(select(rows).where(*same))}
         if arrival.number in found:

@@ -1,12 +1,10 @@
 """Delivery receipts in: gathered through one turn of the loop, handed to the lane together, answered when on disk."""
 
-from collections.abc import Callable
 from functools import partial
 
-from gateway.messaging.inbound.delivery_receipts import NoteReceipts
+from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.responses import acknowledge, drop, refuse
 from gateway.messaging.lane_client import LaneClient
-from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.receipts import Receipt
 from protocols.smpp.client import Request
 
@@ -14,9 +12,9 @@ from protocols.smpp.client import Request
 class ReceiptIntake:
     """Takes delivery receipts to the lane and answers them."""
 
-    def __init__(self, policy: Callable[[], MessagingPolicy], lane: LaneClient) -> None:
-        """Take the policy of the moment and the lane."""
-        self._policy, self._lane = policy, lane
+    def __init__(self, lane: LaneClient) -> None:
+        """Take the lane."""
+        self._lane = lane
         self._receipts: list[Receipt] = []
         self._requests: list[Request] = []
 
@@ -37,9 +35,4 @@ class ReceiptIntake:
         def done(_moved: int) -> None:
             acknowledge(requests)
 
-        self._lane.post(
-            NoteReceipts(self._policy(), receipts),
-            done,
-            partial(refuse, requests),
-            partial(drop, requests),
-        )
+        self._lane.post(RecordReceipts(receipts), done, partial(refuse, requests), partial(drop, requests))

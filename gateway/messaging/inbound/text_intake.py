@@ -71,7 +71,7 @@ class TextIntake:
             came = msgspec.structs.replace(came, unanswered=True)
         key, end = self._in_hand.begin(known, request, place), self._in_hand.end
         self._post(
-            TakeArrival(self._policy(), came),
+            TakeArrival(came),
             lambda arrived: self._done(came, known, arrived, end(key)),
             lambda: refuse(end(key)),
             lambda: drop(end(key)),

@@ -8,7 +8,6 @@ from sqlalchemy import Connection, select
 
 from gateway.ledger.wallets import WalletRows
 from gateway.messaging.opt_outs import OptOutRows
-from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.receipts import AwaitedRows, EarlyRows
 from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import Step, Text, TextRows
@@ -48,26 +47,23 @@ class TakeForSending(OnTexts):
 
     touches: ClassVar[tuple[type, ...]] = (OptOutRows, *OnTexts.touches)
 
-    def __init__(self, policy: MessagingPolicy, dispatches: Sequence[Dispatch]) -> None:
-        """Take the parts and their links."""
-        super().__init__(policy)
-        self._legs = dispatches
+    dispatches: list[Dispatch]
 
     def text_ids(self, _batch: Batch) -> Iterable[int]:
         """Name the texts."""
-        return {dispatch.text_id for dispatch in self._legs}
+        return {dispatch.text_id for dispatch in self.dispatches}
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the receivers too: who opted out since gets nothing."""
         if isinstance(row_set, OptOutRows):
-            texts = (batch.row_set(TextRows).get(dispatch.text_id) for dispatch in self._legs)
+            texts = (batch.row_set(TextRows).get(dispatch.text_id) for dispatch in self.dispatches)
             return {text.destination for text in texts if text is not None}
         return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> list[Dispatch]:
         """Give the parts that may go out now."""
         taken = []
-        for dispatch in self._legs:
+        for dispatch in self.dispatches:
             text = batch.row_set(TextRows).get(dispatch.text_id)
             if text is None:
                 continue
@@ -92,29 +88,26 @@ def _is_barred(batch: Batch, text: Text) -> bool:
     return wallet is not None and wallet.status != ACTIVE
 
 
-class NoteAnswers(OnTexts):
-    """What the SMSC answered to parts that went out, or that it never did."""
+class RecordOutcomes(OnTexts):
+    """What the SMSC answered to parts that went out, or that it never did, in the order in which the answers came."""
 
     touches: ClassVar[tuple[type, ...]] = (EarlyRows, *OnTexts.touches)
 
-    def __init__(self, policy: MessagingPolicy, answers: Sequence[SubmitOutcome]) -> None:
-        """Take the answers in the order in which they came."""
-        super().__init__(policy)
-        self._answers = answers
+    answers: list[SubmitOutcome]
 
     def text_ids(self, _batch: Batch) -> Iterable[int]:
         """Name the texts."""
-        return {answer.text_id for answer in self._answers}
+        return {answer.text_id for answer in self.answers}
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the new message ids too: their receipts may be there already."""
         if isinstance(row_set, EarlyRows):
-            return {answer.message_id for answer in self._answers if answer.message_id}
+            return {answer.message_id for answer in self.answers if answer.message_id}
         return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> None:
         """Move the parts; wait for receipts where they were asked for."""
-        for answer in self._answers:
+        for answer in self.answers:
             text = batch.row_set(TextRows).get(answer.text_id)
             if text is None:
                 continue

@@ -5,8 +5,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from gateway.messaging.lane_client import LaneClient
-from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.queue.mt_status import NoteAnswers, SubmitOutcome
+from gateway.messaging.queue.mt_status import RecordOutcomes, SubmitOutcome
 from gateway.messaging.queue.waiting_parts import Waiting
 from gateway.messaging.texts import Step
 
@@ -19,14 +18,13 @@ class OutcomeWriter:
 
     def __init__(
         self,
-        policy: Callable[[], MessagingPolicy],
         lane: LaneClient,
         *,
         on_again: Callable[[Waiting], None],
         on_written: Callable[[], None],
     ) -> None:
-        """Take the policy of the moment and the lane; `on_again` takes a part back, `on_written` ends each batch."""
-        self._policy, self._lane = policy, lane
+        """Take the lane; `on_again` takes a part back, `on_written` ends each batch."""
+        self._lane = lane
         self._on_again, self._on_written = on_again, on_written
         self._outcomes: list[SubmitOutcome] = []
         self._held: deque[list[SubmitOutcome]] = deque()
@@ -61,7 +59,7 @@ class OutcomeWriter:
         """Hand to the lane what has gathered."""
         outcomes, self._outcomes = self._outcomes, []
         if outcomes:
-            unit = NoteAnswers(self._policy(), outcomes)
+            unit = RecordOutcomes(outcomes)
             self._lane.post(unit, lambda _: self._written(outcomes), lambda: self._hold(outcomes))
 
     def release(self) -> None:

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, select
 
 from gateway.messaging import smpp_mapping
 from gateway.messaging.lane_client import Post
-from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import NEVER_AGAIN, Step, Text, TextRows, TextState, from_row
 from gateway.store import tables
@@ -82,24 +81,21 @@ class QueriesUnsupported(msgspec.Struct, frozen=True):
 QueryEvent = QueryRefused | QueriesUnsupported
 
 
-class NoteFinding(OnTexts):
+class RecordFinding(OnTexts):
     """Settle a part by what the SMSC answered, as its receipt would have.
 
     Its awaited receipt stays: one that comes after all is then known as a double, and not kept as an early one.
     """
 
-    def __init__(self, policy: MessagingPolicy, finding: QueryFinding) -> None:
-        """Take what was found."""
-        super().__init__(policy)
-        self._finding = finding
+    finding: QueryFinding
 
     def text_ids(self, _batch: Batch) -> Iterable[int]:
         """Name the text."""
-        return (self._finding.text_id,)
+        return (self.finding.text_id,)
 
     def decide(self, batch: Batch) -> bool:
         """Tell whether the part came to its end; one that moved meanwhile is left as it is."""
-        finding, text = self._finding, batch.row_set(TextRows).get(self._finding.text_id)
+        finding, text = self.finding, batch.row_set(TextRows).get(self.finding.text_id)
         part = text.parts[finding.part] if text is not None else None
         if text is None or part is None or part.step is not Step.ACCEPTED or part.message_id != finding.message_id:
             return False
@@ -180,7 +176,6 @@ class QueryScheduler:
 
     def __init__(
         self,
-        policy: Callable[[], MessagingPolicy],
         query_links: Mapping[str, QueryLink],
         *,
         read: Callable[[Callable[[Connection], Any]], Any],
@@ -190,11 +185,11 @@ class QueryScheduler:
         on_ready: Callable[[], None],
         on_event: Callable[[QueryEvent], None],
     ) -> None:
-        """Take the policy of the moment, the links that ask, a function that reads, and one that hands a unit to the lane.
+        """Take the links that ask, a function that reads, and one that hands a unit to the lane.
 
         `on_ready` is told when there may be something to ask, or room to ask it: it calls `pump` once no text waits.
         """
-        self._policy, self._query_links, self._node = policy, dict(query_links), node
+        self._query_links, self._node = dict(query_links), node
         self._read, self._post, self._clock = read, post, clock
         self._on_ready, self._on_event = on_ready, on_event
         self._cursor = 0
@@ -329,4 +324,4 @@ class QueryScheduler:
             self._out.pop(question.key, None)
             self._on_ready()
 
-        self._post(NoteFinding(self._policy(), finding), done, done)
+        self._post(RecordFinding(finding), done, done)

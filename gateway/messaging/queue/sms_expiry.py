@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import Step, TextRows
 from gateway.store import tables
@@ -23,21 +22,18 @@ def overdue_texts(connection: Connection, now: int) -> list[int]:
 
 
 class ExpireTexts(OnTexts):
-    """Expire the parts of overdue texts that nothing further will come of."""
+    """Expire the parts of texts that were found overdue, and that nothing further will come of."""
 
-    def __init__(self, policy: MessagingPolicy, ids: Sequence[int]) -> None:
-        """Take the texts that were found overdue."""
-        super().__init__(policy)
-        self._ids = ids
+    ids: list[int]
 
     def text_ids(self, _batch: Batch) -> Sequence[int]:
         """Name the texts."""
-        return self._ids
+        return self.ids
 
     def decide(self, batch: Batch) -> int:
         """Give how many texts came to their end."""
         ended = 0
-        for text_id in self._ids:
+        for text_id in self.ids:
             text = batch.row_set(TextRows).get(text_id)
             if text is None or text.body is None or text.valid_until > batch.now:
                 continue

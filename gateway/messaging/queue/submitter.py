@@ -7,7 +7,6 @@ from typing import cast
 from gateway.messaging import smpp_mapping
 from gateway.messaging.lane_client import Post
 from gateway.messaging.links import LinkSet
-from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.queue.message_queue import MessageQueue
 from gateway.messaging.queue.mt_status import Dispatch, SubmitOutcome, TakeForSending
 from gateway.messaging.queue.outcome_writer import OutcomeWriter
@@ -29,7 +28,6 @@ class Submitter:
 
     def __init__(
         self,
-        policy: Callable[[], MessagingPolicy],
         queue: MessageQueue,
         links: LinkSet,
         *,
@@ -39,7 +37,7 @@ class Submitter:
         on_idle: Callable[[], None],
     ) -> None:
         """Take the queue, the links and the parts that it works with; `on_idle` is called when no text wants room."""
-        self._policy, self._queue, self._links, self._post = policy, queue, links, post
+        self._queue, self._links, self._post = queue, links, post
         self._outcomes, self._resending, self._on_idle = outcomes, resending, on_idle
         self._out: dict[tuple[int, int], tuple[Waiting, SmscLink]] = {}
         self.sent = 0
@@ -70,7 +68,7 @@ class Submitter:
         """Have parts written down before they go."""
         dispatches = self._choose()
         if dispatches:
-            unit = TakeForSending(self._policy(), dispatches)
+            unit = TakeForSending(dispatches)
             self._post(unit, lambda taken: self._taken(dispatches, taken), lambda: self._not_taken(dispatches))
 
     def _choose(self) -> list[Dispatch]:

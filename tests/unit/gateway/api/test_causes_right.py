@@ -12,6 +12,7 @@ from support.sims_fixture import NUMBER, sim_place
 from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, ROLES, Caller, perform
 from gateway.api.problems import Problem
 from gateway.context import GatewayContext
+from gateway.policies import make_policies
 from gateway.privacy.access import CAUSES
 from gateway.store.errors import LaneClosed
 from gateway.store.tables import access_log, metadata, orders, transfers, usage
@@ -28,7 +29,9 @@ AUDITOR = Caller("audit", ADMIN, frozenset({CAUSES}))
 @pytest.fixture
 def context(tmp_path):
     logged = []
-    context = GatewayContext(settings_of(tmp_path), log=lambda event, fields: logged.append((event, fields)))
+    context = GatewayContext(
+        settings_of(tmp_path), make_policies, log=lambda event, fields: logged.append((event, fields))
+    )
     context.logged = logged
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
     results = act(context, Caller("setup", ADMIN), "subscriber.import", rows=rows)["results"]

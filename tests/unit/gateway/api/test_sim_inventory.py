@@ -4,11 +4,12 @@ import os
 
 import msgspec
 import pytest
-from support.sims_context_fixture import KI, card, settings_of
+from support.sims_context_fixture import KI, card, serve_plans, settings_of
 
 from gateway.api.actions import ACTIONS, ADMIN, Caller, perform
 from gateway.api.problems import Problem
 from gateway.context import GatewayContext
+from gateway.policies import make_policies
 from gateway.sims import queries
 from gateway.sims.accept_order import AcceptOrder, Asked
 from gateway.sims.order_steps import BeginStep, RefuseStep
@@ -21,7 +22,8 @@ NUMBER = "447700900123"
 
 @pytest.fixture
 def context(tmp_path):
-    context = GatewayContext(settings_of(tmp_path))
+    context = GatewayContext(settings_of(tmp_path), make_policies)
+    serve_plans(context, **{"payg-gb": "lab"})
     yield context
     context.close()
 
@@ -35,7 +37,7 @@ def act(context):
 def activate(context, iccid, msisdn=NUMBER):
     """Accept an order, with no conductor to carry it out."""
     asked = Asked(Kind.ACTIVATE, iccid, OrderRequest(msisdn=msisdn, plan="payg-gb", cause="wwf"), "socket:0")
-    return context.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, context.digests)).order_id
+    return context.lane.run(AcceptOrder("socket", None, asked)).order_id
 
 
 def stored(context, order_id):

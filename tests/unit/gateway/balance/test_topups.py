@@ -21,7 +21,7 @@ def place(tmp_path):
         lines = ((MSISDN, IMSI, "GBP"), (OTHER, "234150000000002", "GBP"), (AMERICAN, "310150000000001", "USD"))
         for msisdn, imsi, currency in lines:
             row = Enrolment(msisdn, imsi, f"8944{imsi}", "payg", "wateraid", 5 * POUND)
-            opened.lane.run(Enrol(row, currency, opened.books, opened.digests))
+            opened.lane.run(Enrol(row, currency))
         yield opened
         with opened.reader.connect() as connection:
             assert check(connection, recompute).findings == []
@@ -114,5 +114,5 @@ def test_references_of_before_channels_were_told_apart_hold_for_every_channel(tm
         columns = (tables.payments.c.channel, tables.payments.c.reference, tables.payments.c.subscriber_id)
         assert place.read(select(*columns)) == [("", "shop-1", 7)]
         row = Enrolment(MSISDN, IMSI, f"8944{IMSI}", "payg", "", 0)
-        place.lane.run(Enrol(row, "GBP", place.books, place.digests))
+        place.lane.run(Enrol(row, "GBP"))
         assert isinstance(place.top_up(MSISDN, POUND, "shop-1", channel="api:shop"), KeyConflict)

@@ -188,11 +188,11 @@ def test_usage_under_a_plan_that_is_gone_is_kept_and_booked_once_the_plan_is_bac
     assert place.ask(ccr(TERMINATION, 1, service(used=[5 * MEGABYTE]))).result_code == 5031
     (report,) = held(place)
     assert report["reason"] == "no_price"
-    refused = place.lane.run(BookReport(int(report["id"]), "ops", "again", place.policy))
+    refused = place.lane.run(BookReport(int(report["id"]), "ops", "again"))
     assert isinstance(refused, ReviewRefused)
     place.policy.tariff.plans["payg-old"] = place.policy.tariff.plans["payg-gb"]
     try:
-        booked = place.lane.run(BookReport(int(report["id"]), "ops", "again", place.policy))
+        booked = place.lane.run(BookReport(int(report["id"]), "ops", "again"))
     finally:
         del place.policy.tariff.plans["payg-old"]
     assert (booked.state, booked.price) == ("booked", 5 * PENNY)
@@ -205,7 +205,7 @@ def test_a_booked_report_is_priced_with_its_session_and_its_tenth_accrues(place)
     place.ask(calls(UPDATE, 1, 30, ask=0))
     place.ask(calls(TERMINATION, 2, 7200))
     (report,) = held(place)
-    booked = place.lane.run(BookReport(int(report["id"]), "ops", "the host confirmed it", place.policy))
+    booked = place.lane.run(BookReport(int(report["id"]), "ops", "the host confirmed it"))
     assert booked.price == 3 * PENNY * 7230 // 60 - 3 * PENNY
     assert wallet(place, owner)[0] == 5 * POUND - 3 * PENNY * 7230 // 60
     accrued = place.read(select(tables.transfers.c.amount).where(tables.transfers.c.kind == "accrual"))
@@ -224,7 +224,7 @@ def test_a_report_is_decided_once(place, first, second):
     (report,) = held(place)
     number = int(report["id"])
     units = {
-        "book": lambda: BookReport(number, "ops", "why", place.policy),
+        "book": lambda: BookReport(number, "ops", "why"),
         "drop": lambda: DropReport(number, "ops", "why"),
     }
     assert place.lane.run(units[first]()).state == f"{first}{'ped' if first == 'drop' else 'ed'}"
@@ -239,16 +239,16 @@ def test_a_report_that_no_record_can_say_can_only_be_dropped(place):
     place.ask(ccr(INITIAL, 0, service(ask=0)))
     place.ask(ccr(UPDATE, 1, service(used=[LARGEST], ask=0)))
     (report,) = held(place)
-    assert place.lane.run(BookReport(int(report["id"]), "ops", "why", place.policy)).code == "review.size"
+    assert place.lane.run(BookReport(int(report["id"]), "ops", "why")).code == "review.size"
     assert place.lane.run(DropReport(int(report["id"]), "ops", "why")).state == "dropped"
 
 
 def test_a_report_of_a_line_that_is_brought_in_later_can_be_booked(place):
     place.ask(ccr(TERMINATION, 1, service(used=[MEGABYTE])))
     (report,) = held(place)
-    assert place.lane.run(BookReport(int(report["id"]), "ops", "why", place.policy)).code == "review.subscriber"
+    assert place.lane.run(BookReport(int(report["id"]), "ops", "why")).code == "review.subscriber"
     owner = place.enrol(POUND)
-    assert place.lane.run(BookReport(int(report["id"]), "ops", "brought in", place.policy)).price == PENNY
+    assert place.lane.run(BookReport(int(report["id"]), "ops", "brought in")).price == PENNY
     assert wallet(place, owner) == (POUND - PENNY, 0)
 
 
@@ -277,7 +277,7 @@ def test_a_suspended_line_that_reports_an_event_is_charged_for_what_it_used(plac
 def test_another_lines_session_id_takes_no_usage_with_it(place):
     place.enrol(POUND)
     other = Enrolment("447700900002", "234150000000002", "8944234150000000002", "payg-gb", "", POUND)
-    place.lane.run(Enrol(other, "GBP", place.books, place.digests))
+    place.lane.run(Enrol(other, "GBP"))
     place.ask(ccr(INITIAL, 0, service(ask=0)))
     place.ask(ccr(UPDATE, 1, service(used=[MEGABYTE]), origin_host="other.example"))
     (report,) = held(place)

@@ -81,7 +81,7 @@ def asked(place):
 
 
 def close_cause(place, _giver):
-    place.messaging_policy = msgspec.structs.replace(place.messaging_policy, causes={"wateraid": "WaterAid"})
+    place.decide_by(msgspec.structs.replace(place.messaging_policy, causes={"wateraid": "WaterAid"}))
 
 
 def suspend(place, giver):
@@ -96,14 +96,14 @@ def lower_the_limit(place, _giver):
     books = {
         code: msgspec.structs.replace(book, maximum=4 * POUND) for code, book in place.messaging_policy.books.items()
     }
-    place.messaging_policy = msgspec.structs.replace(place.messaging_policy, books=books)
+    place.decide_by(msgspec.structs.replace(place.messaging_policy, books=books))
 
 
 def raise_the_limit(place, _giver):
     books = {
         code: msgspec.structs.replace(book, minimum=6 * POUND) for code, book in place.messaging_policy.books.items()
     }
-    place.messaging_policy = msgspec.structs.replace(place.messaging_policy, books=books)
+    place.decide_by(msgspec.structs.replace(place.messaging_policy, books=books))
 
 
 def spend(place, _giver):

@@ -12,6 +12,7 @@ from gateway.background import Background
 from gateway.charity.months import end_of, period_of
 from gateway.charity.publication import GRACE
 from gateway.context import GatewayContext
+from gateway.policies import make_policies
 from gateway.runtime.periodic import PeriodicWork
 from gateway.store.errors import StoreUnavailable
 from gateway.store.tables import outbox, transfers
@@ -29,7 +30,9 @@ async def context(tmp_path, monkeypatch):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
     clock = [AT]
-    context = await asyncio.to_thread(GatewayContext, settings_of(tmp_path), deliver=deliver, clock=lambda: clock[0])
+    context = await asyncio.to_thread(
+        GatewayContext, settings_of(tmp_path), make_policies, deliver=deliver, clock=lambda: clock[0]
+    )
     context.set_clock = lambda now: clock.__setitem__(0, now)
     yield context
     await asyncio.to_thread(context.close)

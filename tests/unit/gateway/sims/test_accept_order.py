@@ -244,7 +244,7 @@ def test_a_number_of_a_line_is_refused(place):
 
 def test_a_number_of_an_imported_customer_is_refused(place):
     row = Enrolment(NUMBER, card(7)["imsi"], card(7)["iccid"], "payg-gb", "", 0)
-    place.lane.run(Enrol(row, "GBP", place.books, place.digests))
+    place.lane.run(Enrol(row, "GBP"))
     assert refused(place, "activate", place.take_in(), **ACTIVATE) == "order.msisdn"
 
 

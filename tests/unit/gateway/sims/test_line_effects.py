@@ -1,6 +1,5 @@
 """What the house does in an order: each effect with its mark at once and once, and the books right after it."""
 
-import msgspec
 import pytest
 from sqlalchemy import select
 from support.charging_fixture import INITIAL, PENNY, TERMINATION, UPDATE, ccr, service
@@ -72,7 +71,7 @@ def test_a_new_customer_is_welcomed_by_one_text_whatever_they_opted_out_of(place
 
 
 def test_without_words_no_text_is_sent(place):
-    place.terms = msgspec.structs.replace(place.terms, compose=lambda *_: None)
+    place.policy_of_sims(compose=lambda *_: None)
     place.live()
     assert (place.sent, count(place, tables.texts)) == ([], 0)
 

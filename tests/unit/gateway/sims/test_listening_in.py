@@ -28,8 +28,6 @@ def executor(desks):
     return OrderExecutor(
         SimpleNamespace(),
         desks,
-        None,
-        plans={},
         notice=0.0,
         reauthorise=None,
         abort=None,
@@ -54,7 +52,7 @@ async def test_a_host_that_comes_by_a_reload_is_listened_to_and_one_that_goes_no
     old, stays, new = desk(), desk(), desk()
     found = executor({"old": old, "stays": stays})
     found.set_tap(tap)
-    found.apply_settings({"stays": stays, "new": new}, None, plans={}, notice=0.0)
+    found.apply_settings({"stays": stays, "new": new}, notice=0.0)
     await found.stop()
     assert (old.host.taps, new.host.taps[:1]) == ([tap, None, "closed"], [tap])
     assert stays.host.taps[:2] == [tap, tap]
@@ -63,5 +61,5 @@ async def test_a_host_that_comes_by_a_reload_is_listened_to_and_one_that_goes_no
 async def test_a_reload_with_nobody_listening_asks_nothing_of_hosts():
     new = desk()
     found = executor({})
-    found.apply_settings({"new": new}, None, plans={}, notice=0.0)
+    found.apply_settings({"new": new}, notice=0.0)
     assert new.host.taps == []

@@ -14,6 +14,7 @@ from support.sims_fixture import KI, NUMBER, OPC, QUARANTINE, card
 
 from gateway.context import GatewayContext
 from gateway.messaging.submit import Draft
+from gateway.policies import make_policies
 from gateway.privacy.sealing import Sealer
 from gateway.settings import load
 from gateway.sims import order_executor as conducting
@@ -21,9 +22,9 @@ from gateway.sims.accept_order import Asked
 from gateway.sims.bulk_import import ImportSim, Reader
 from gateway.sims.cards import from_row as sim_of
 from gateway.sims.host_runtime import HostRuntime
-from gateway.sims.line_effects import LineTerms
 from gateway.sims.order_executor import OrderExecutor
 from gateway.sims.orders import from_row as order_of
+from gateway.sims.policy import SimsPolicy
 from gateway.store import tables
 from gateway.store.async_submit import submit
 from provisioning.errors import HostRefused, HostUnavailable
@@ -143,19 +144,18 @@ class World:
     def start(self, *, slots=16, poll=0.005, verify=LONG, notice=0.0, desks=None):
         """Start a conductor."""
         desk = HostRuntime(self.host, asyncio.Semaphore(slots), poll, verify)
-        terms = LineTerms(
+        policy = SimsPolicy(
             source="test",
-            books=self.context.books,
+            hosts={"payg-gb": "lab"},
             currencies={"payg-gb": "GBP"},
             quarantine=QUARANTINE,
             compose=lambda kind, msisdn, now: Draft("TPO", msisdn, kind, 1, now + QUARANTINE),
             pseudonym=str,
         )
+        self.context.lane.policies = {**self.context.lane.policies, SimsPolicy: policy}
         self.executor = OrderExecutor(
             self.context,
             {"lab": desk} if desks is None else desks,
-            terms,
-            plans={"payg-gb": "lab"},
             notice=notice,
             reauthorise=self._tell("reauthorise"),
             abort=self._tell("abort"),
@@ -182,7 +182,7 @@ class World:
     async def take_in(self, *numbers):
         reader = Reader(self.context.sealer)
         for n in numbers:
-            unit = ImportSim(reader.read(n, card(n)), self.context.sealer, {}, "tester")
+            unit = ImportSim(reader.read(n, card(n)), "tester")
             assert (await submit(self.context.lane, unit)).outcome == "created"
 
     async def accept(self, kind, iccid=OLD, **request):
@@ -247,7 +247,7 @@ causes: {ROOT}/config/causes.yaml
     def deliver(jobs):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
-    context = await asyncio.to_thread(GatewayContext, load(path, {}), deliver=deliver, clock=clock)
+    context = await asyncio.to_thread(GatewayContext, load(path, {}), make_policies, deliver=deliver, clock=clock)
     made = World(context, clock)
     try:
         yield made
@@ -997,7 +997,7 @@ async def test_another_host_takes_the_next_step_and_the_old_one_is_closed_when_i
     await stage.reached.wait()
     other = ScriptedHost()
     desks = {"lab": HostRuntime(other, asyncio.Semaphore(1), 0.005, LONG)}
-    executor.apply_settings(desks, executor._terms, plans={"payg-gb": "lab"}, notice=0.0)
+    executor.apply_settings(desks, notice=0.0)
     second = await place.activate(2, "447700900102")
     await place.until(lambda: other.calls)
     assert place.host.closed is False
@@ -1010,7 +1010,7 @@ async def test_another_host_takes_the_next_step_and_the_old_one_is_closed_when_i
 
 async def test_a_host_that_stayed_is_not_closed(place):
     executor = place.start()
-    executor.apply_settings(dict(executor.host_runtimes), executor._terms, plans={}, notice=0.0)
+    executor.apply_settings(dict(executor.host_runtimes), notice=0.0)
     await place.take_in(1)
     await asyncio.sleep(0)
     assert place.host.closed is False

@@ -166,7 +166,7 @@ def test_a_row_at_fault_is_refused_before_the_store_sees_it(place, changes, code
 
 def enrol(place, n=1, msisdn=NUMBER, plan="payg-gb"):
     row = Enrolment(msisdn, card(n)["imsi"], card(n)["iccid"], plan, "wwf", 5_000_000)
-    return place.lane.run(Enrol(row, "GBP", place.books, place.digests)).subscriber_id
+    return place.lane.run(Enrol(row, "GBP")).subscriber_id
 
 
 def test_a_card_that_a_customer_has_is_adopted_with_number_plan_and_host(place):
@@ -197,7 +197,7 @@ def test_an_adopted_line_lives_on_as_any_other(place):
 
 def test_a_plan_without_a_host_adopts_the_line_all_the_same(place):
     row = Enrolment(NUMBER, card(1)["imsi"], card(1)["iccid"], "no-host", "", 0)
-    place.lane.run(Enrol(row, "GBP", place.books, place.digests))
+    place.lane.run(Enrol(row, "GBP"))
     assert bring(place, card(1)) == ("created", "")
     assert (place.sim(card(1)["iccid"]).state, place.sim(card(1)["iccid"]).host) == (SimState.ACTIVE, "")
 

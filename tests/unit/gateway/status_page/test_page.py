@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from support.lane_fixture import Workplace
 from support.messaging_fixture import FRIEND, TextPlace
 from support.page_views import PEER_FIGURES, full, line, samples
-from support.sims_context_fixture import card, settings_of
+from support.sims_context_fixture import card, serve_plans, settings_of
 
 from gateway.api.actions import ACTIONS, ADMIN, Caller, perform
 from gateway.charging.gy.server import Observed
@@ -22,6 +22,7 @@ from gateway.context import GatewayContext
 from gateway.logs.catalogue import EVENTS
 from gateway.messaging.texts import Step
 from gateway.metrics.registry import Metrics
+from gateway.policies import make_policies
 from gateway.sims.accept_order import AcceptOrder, Asked
 from gateway.status_page.alarms import MAX_WORDS, RecentAlarms
 from gateway.status_page.collect import (
@@ -400,7 +401,8 @@ def test_doubtful_texts_are_counted_and_shown_without_their_numbers(tmp_path):
 
 @pytest.fixture
 def context(tmp_path):
-    context = GatewayContext(settings_of(tmp_path))
+    context = GatewayContext(settings_of(tmp_path), make_policies)
+    serve_plans(context, **{"payg-gb": "lab"})
     yield context
     context.close()
 
@@ -425,7 +427,7 @@ async def test_the_page_of_a_house_has_its_orders_and_no_number_in_clear(context
     imported = {"rows": [sim]}
     assert perform(ACTIONS["sim.import"], context, imported, ADMIN_CALLER).results[0].outcome == "created"
     asked = Asked(Kind.ACTIVATE, sim["iccid"], OrderRequest(msisdn=NUMBER, plan="payg-gb", cause="wwf"), "socket:0")
-    order = context.lane.run(AcceptOrder("socket", None, asked, {"payg-gb": "lab"}, 0, context.digests)).order_id
+    order = context.lane.run(AcceptOrder("socket", None, asked)).order_id
     answer, page = await page_of(gatherer_of(context))
     assert (answer.status, answer.content_type, answer.charset) == (200, "text/html", "utf-8")
     assert answer.headers["Content-Security-Policy"] == POLICY

@@ -1,10 +1,8 @@
-from types import SimpleNamespace
-
 import pytest
 from sqlalchemy import event, func, insert, select
 from support.lane_fixture import Workplace
 
-from gateway.store.sweeper import Sweep
+from gateway.store.sweeper import Retention, Sweep
 from gateway.store.tables import (
     access_log,
     answers,
@@ -19,7 +17,7 @@ from gateway.store.tables import (
 
 NOW = 1_700_000_000_000_000
 HOUR = 3_600_000_000
-RETENTION = SimpleNamespace(
+RETENTION = Retention(
     answers=48 * 3600,
     outbox=24 * 3600,
     sessions=400 * 86_400,

@@ -99,7 +99,7 @@ def place(old):
 def enrol(place, **changes):
     row = ROW | {"balance": "5.00"} | changes
     checked = read_row(row, PLANS, ("wwf", "wateraid"))
-    return place.lane.run(Enrol(checked, "GBP", place.books, place.digests))
+    return place.lane.run(Enrol(checked, "GBP"))
 
 
 def test_a_row_that_was_imported_before_is_known_and_says_what_differs(place):

@@ -29,7 +29,7 @@ def place(tmp_path):
 
 def enrol(place, **changes):
     row = read_row(ROW | changes, PLANS, CAUSES)
-    return place.lane.run(Enrol(row, "GBP", place.books, place.digests))
+    return place.lane.run(Enrol(row, "GBP"))
 
 
 def show(place, subscriber_id):

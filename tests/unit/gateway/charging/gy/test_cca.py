@@ -256,7 +256,7 @@ def test_a_repeat_within_one_batch_is_answered_like_the_first(place):
     place.enrol(POUND)
     request = ccr(INITIAL, 0, service(ask=0))
     asked = gy_ccr.read(request, "pgw.host.example", next(place.ticks), "GB")
-    results = together(place, [CreditControlUnit(place.policy, asked) for _ in range(3)])
+    results = together(place, [CreditControlUnit(asked) for _ in range(3)])
     assert [result.repeated for result in results] == [False, True, True]
     assert len({cca.body(result.outcome, b"pgw;1;1") for result in results}) == 1
 

@@ -10,13 +10,13 @@ from support.messaging_fixture import text_place
 from support.querying_smsc import AFTER, QueryingSmsc, inquiring
 
 from gateway.messaging import smpp_mapping
-from gateway.messaging.queue.mt_status import NoteAnswers, SubmitOutcome
+from gateway.messaging.queue.mt_status import RecordOutcomes, SubmitOutcome
 from gateway.messaging.queue.query_sm import (
     BATCH,
-    NoteFinding,
     QueriesUnsupported,
     QueryFinding,
     QueryRefused,
+    RecordFinding,
     centres_of,
     due_at,
     silent_parts,
@@ -389,9 +389,7 @@ async def test_another_start_asks_for_what_the_last_process_left_open(url):
 def accepted(place, number, body="hello", link="smsc-1"):
     (text_id,) = place.accept(place.draft(body)).ids
     place.take(text_id)
-    place.lane.run(
-        NoteAnswers(place.messaging_policy, [SubmitOutcome(text_id, 0, link, Step.ACCEPTED, f"{number:x}", stated="")])
-    )
+    place.lane.run(RecordOutcomes([SubmitOutcome(text_id, 0, link, Step.ACCEPTED, f"{number:x}", stated="")]))
     return text_id
 
 
@@ -432,9 +430,7 @@ def test_a_finding_about_a_part_that_moved_meanwhile_or_is_gone_changes_nothing(
         text_id = accepted(place, 0xA)
 
         def note(message_id="a", text=text_id):
-            return place.lane.run(
-                NoteFinding(place.messaging_policy, QueryFinding(text, 0, message_id, Step.FAILED, "x"))
-            )
+            return place.lane.run(RecordFinding(QueryFinding(text, 0, message_id, Step.FAILED, "x")))
 
         assert note("b") is False
         assert note(text=text_id + 1) is False
@@ -454,6 +450,4 @@ def test_parts_that_an_older_version_wrote_are_read(url):
             connection.execute(tables.texts.update().values(parts=old))
         (part,) = place.text(text_id).parts
         assert (part.step, part.message_id, part.stated, part.asked) == (Step.ACCEPTED, "a", "", 0)
-        assert (
-            place.lane.run(NoteFinding(place.messaging_policy, QueryFinding(text_id, 0, "a", Step.DELIVERED))) is True
-        )
+        assert place.lane.run(RecordFinding(QueryFinding(text_id, 0, "a", Step.DELIVERED))) is True

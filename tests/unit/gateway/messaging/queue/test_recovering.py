@@ -82,7 +82,7 @@ async def test_texts_are_queued_in_the_order_of_their_commits_whoever_waits_for_
     """A task that waits for its unit goes on after the batch's callbacks: its texts would come after newer ones."""
     async with QueryingSmsc() as smsc, inquiring(url, smsc) as inquirer:
         place, smsc_client = inquirer.place, inquirer.smsc_client
-        unit = AcceptTexts("gateway", [place.draft("of an order")], place.messaging_policy)
+        unit = AcceptTexts("gateway", [place.draft("of an order")])
         by_order = asyncio.create_task(submit(place.lane, unit, then=lambda taken: smsc_client.enqueue(taken.new)))
         by_client = asyncio.create_task(smsc_client.accept("shop", [place.draft("of a client")]))
         await asyncio.gather(by_order, by_client)
