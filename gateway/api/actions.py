@@ -25,6 +25,8 @@ from gateway.api.answers import (
 from gateway.api.conversion import Request, to_request
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_ID, MAX_ROWS, Nothing, page_size
+from gateway.balance import queries
+from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
 from gateway.balance.topups import Payment, PaymentRefused, TopUp
 from gateway.charging import review, usage_export
@@ -38,9 +40,8 @@ from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
 from gateway.store.idempotency import KeyConflict
-from gateway.subscribers import queries
-from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown
 from gateway.subscribers.identifier_history import MSISDN
+from gateway.subscribers.queries import find
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
 
@@ -126,7 +127,7 @@ def show_subscriber(
 ) -> queries.SubscriberView:
     """Tell a subscriber by any of its numbers; `causes` is None for who may not see them."""
     with context.reading() as connection:
-        subscriber_id = queries.find(connection, request.number.lstrip("+"))
+        subscriber_id = find(connection, request.number.lstrip("+"))
     if subscriber_id is None:
         raise not_found("subscriber.unknown", "no subscriber has this number now")
     may_see = CAUSES in caller.rights

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway.balance.queries import CauseShare
 from gateway.charging.queries import SessionRow
 from gateway.charging.review import HeldReport
 from gateway.charging.usage_export import UsageRecord
@@ -11,7 +12,6 @@ from gateway.ledger.journal import JournalEntry
 from gateway.messaging.queries import TextRow
 from gateway.sims.queries import HistoryEntry, OrderRow, OrderStanding, SimRow
 from gateway.sims.reconciliation import Difference
-from gateway.subscribers.queries import CauseShare
 
 
 class ImportedRow(msgspec.Struct, frozen=True):

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from gateway.balance.wallets import Wallet
 from gateway.charity.accruals import accrue
 from gateway.charity.choices import Share
 from gateway.charity.policies import Policy
 from gateway.ledger.accounts import CASH, OPENING, REFUNDS, REVENUE, WRITE_OFFS, gifts_account
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import Wallet
 
 Account = Callable[[str], int]
 """Gives a system account's number by its name."""

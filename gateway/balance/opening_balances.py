@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from gateway.balance import bookings
+from gateway.balance.open_subscriber import Opening, open_subscriber
 from gateway.charity import choices as charity_choices
 from gateway.charity.policies import WHOLE
 from gateway.ledger.books import Books
@@ -13,7 +14,6 @@ from gateway.ledger.money import MICRO, AmountInvalid, parse_amount
 from gateway.rating.plans import Plan
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.idempotency import Digests, KeptResult, KeyRows
-from gateway.subscribers.create import Opening, open_subscriber
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
 from provisioning import identifiers
 from provisioning.errors import IdentifierInvalid

@@ -7,14 +7,14 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.balance import bookings
+from gateway.balance.changes import Change, SubscriberUnknown
+from gateway.balance.wallets import Wallet
 from gateway.ledger.books import Books
 from gateway.ledger.money import format_amount
-from gateway.ledger.wallets import Wallet
 from gateway.store.batch import Batch, RowSet
 from gateway.store.idempotency import KeptResult, KeyConflict, KeyRows, digest
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import payments
-from gateway.subscribers.changes import Change, SubscriberUnknown
 
 _PAYMENTS = SelectAmong(
     select(

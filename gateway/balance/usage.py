@@ -4,8 +4,8 @@ import msgspec
 
 from gateway.balance import bookings
 from gateway.balance.bookings import Giving
+from gateway.balance.wallets import Allowance, Wallet
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import Allowance, Wallet
 from gateway.rating.plans import Plan
 
 ACTIVE = "active"

@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance.profiles import ProfileRows
 from gateway.balance.usage import UsageRecord
+from gateway.balance.wallets import WalletRows
 from gateway.charging import outcome as charging_outcome
 from gateway.charging.decide import ChargingState, Decision, decide
 from gateway.charging.held_reports import ReviewCapacity, hold_back
@@ -16,11 +18,9 @@ from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.events.outbox import RATED, Event, OutboxRows
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import WalletRows
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
-from gateway.subscribers.profiles import ProfileRows
 
 
 class CreditControlResult(msgspec.Struct, gc=False):

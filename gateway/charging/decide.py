@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from gateway.balance.profiles import Profile
 from gateway.balance.usage import ACTIVE, UsageRecord
+from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import FOREIGN_SESSION, NO_PRICE, NO_SUBSCRIBER, HeldReport
 from gateway.charging.outcome import ItemOutcome, Outcome
 from gateway.charging.quota import CreditControlRun, Quota
@@ -17,9 +19,7 @@ from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, Chargi
 from gateway.charging.session import Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import Wallet
 from gateway.rating.plans import FREE, Plan
-from gateway.subscribers.profiles import Profile
 
 
 class Decision(msgspec.Struct):

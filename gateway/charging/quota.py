@@ -6,17 +6,17 @@ import msgspec
 
 from gateway.balance import bookings
 from gateway.balance.bookings import Giving
+from gateway.balance.profiles import Profile
 from gateway.balance.usage import UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
+from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import EXCESS, HeldReport
 from gateway.charging.request import TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.entries import Entry
-from gateway.ledger.wallets import Wallet
 from gateway.rating.plans import FREE, Plan, Rate
 from gateway.rating.prices import affordable, price
-from gateway.subscribers.profiles import Profile
 
 
 class Quota(msgspec.Struct, frozen=True, gc=False):

@@ -6,17 +6,17 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import Connection, select, update
 
+from gateway.balance.profiles import ProfileRows
+from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.held_reports import BOOKED, DROPPED, OPEN
 from gateway.charging.quota import CreditControlRun
 from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Session, SessionRows
 from gateway.events.times import rfc3339
-from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import held_reports
 from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
-from gateway.subscribers.profiles import ProfileRows
 
 LARGEST: Final = (1 << 63) - 1
 """The largest number of units that a usage record can say."""

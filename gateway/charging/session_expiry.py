@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Connection, select
 
+from gateway.balance.wallets import WalletRows
 from gateway.charging.decide import expire
 from gateway.charging.session import Session, SessionRows
-from gateway.ledger.wallets import WalletRows
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import sessions
 

@@ -5,18 +5,18 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance.profiles import ProfileRows
 from gateway.balance.usage import BundleSale
+from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import ChargingPolicy
-from gateway.ledger.wallets import WalletRows
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.text_charges import SMS, Hold, hold, plan_of, sell_needed_bundle
 from gateway.messaging.texts import Text, TextPart, TextRows, TextState
 from gateway.rating.destinations import Destination, destination
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.idempotency import Digests, KeptResult, KeyRows
-from gateway.subscribers.create import ACTIVE
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
-from gateway.subscribers.profiles import ProfileRows
+from gateway.subscribers.status import ACTIVE
 
 
 class Draft(msgspec.Struct, frozen=True):

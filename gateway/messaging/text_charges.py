@@ -4,18 +4,18 @@ import msgspec
 
 from gateway.balance import bookings
 from gateway.balance.bookings import Giving
+from gateway.balance.profiles import Profile, ProfileRows
 from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
+from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.tariff import Tariff
 from gateway.charity.choices import at as choice_at
 from gateway.events.outbox import RATED, OutboxRows
-from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.messaging.texts import Text, TextState
 from gateway.rating.plans import Plan
 from gateway.rating.prices import price
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.subscribers.profiles import Profile, ProfileRows
 
 SMS = "sms"
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from gateway.ledger.wallets import WalletRows
+from gateway.balance.profiles import ProfileRows
+from gateway.balance.wallets import WalletRows
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.text_charges import settle
 from gateway.messaging.texts import Text, TextRows
 from gateway.store.batch import Batch, RowSet, Unit
-from gateway.subscribers.profiles import ProfileRows
 
 
 class OnTexts(Unit):

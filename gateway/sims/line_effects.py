@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 import msgspec
 
 from gateway.balance import bookings
+from gateway.balance.open_subscriber import Opening, open_subscriber
+from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
 from gateway.events.outbox import publish
 from gateway.ledger.books import Books
-from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.messaging.submit import make
 from gateway.messaging.texts import Text, TextRows
 from gateway.sims.cards import Sim, SimRows
@@ -18,8 +19,8 @@ from gateway.sims.order_steps import EndStep
 from gateway.sims.orders import OrderRows
 from gateway.sims.policy import SWAP, WELCOME, SimsPolicy
 from gateway.store.batch import Batch, RowSet
-from gateway.subscribers.create import ACTIVE, CLOSING, SUSPENDED, TERMINATED, Opening, open_subscriber
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
+from gateway.subscribers.status import ACTIVE, CLOSING, SUSPENDED, TERMINATED
 from provisioning.orders import Card, Mark, Order, begin, refuse, succeed
 from provisioning.sim_lifecycle import SuspendReason, Trigger, resumed
 

@@ -1,1 +1,1 @@
-"""Who is it: opaque subscriber ids, the numbers that belong to them over time, their plans and choices."""
+"""Who is it: opaque subscriber ids and the numbers that belong to them over time."""

@@ -1,39 +1,8 @@
-"""A subscriber as `tpo subscriber show` and the HTTP interface tell of it."""
+"""Who has a number now."""
 
-from collections.abc import Iterable
+from sqlalchemy import Connection, select
 
-import msgspec
-from sqlalchemy import Connection, or_, select
-
-from gateway.charity.choices import Share
-from gateway.charity.choices import at as choice_at
-from gateway.ledger.money import format_amount
-from gateway.store.tables import lines, sessions, subscribers, wallets
-from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN
-from gateway.subscribers.profiles import ProfileRows
-
-
-class CauseShare(msgspec.Struct, frozen=True):
-    """A cause's part of a subscriber's tenth, in percent."""
-
-    cause: str
-    percent: int | float
-
-
-class SubscriberView(msgspec.Struct, frozen=True):
-    """What is told of a subscriber: amounts are decimal strings in major units; `causes` is None for who may not see them."""
-
-    subscriber_id: str
-    msisdn: str | None
-    imsi: str | None
-    iccid: str | None
-    plan: str | None
-    status: str
-    balance: str
-    reserved: str
-    currency: str
-    causes: list[CauseShare] | None
-    open_sessions: int
+from gateway.store.tables import lines
 
 
 def find(connection: Connection, number: str) -> int | None:
@@ -41,44 +10,3 @@ def find(connection: Connection, number: str) -> int | None:
     return connection.execute(
         select(lines.c.subscriber_id).where(lines.c.value == number, lines.c.valid_to.is_(None))
     ).scalar()
-
-
-def show(connection: Connection, subscriber_id: int, now: int) -> SubscriberView:
-    """Tell a subscriber's numbers, plan, money and choice; amounts are decimal strings in major units."""
-    status = connection.execute(select(subscribers.c.status).where(subscribers.c.id == subscriber_id)).scalar_one()
-    wallet = connection.execute(select(wallets).where(wallets.c.subscriber_id == subscriber_id)).one()
-    current = or_(lines.c.valid_to.is_(None), lines.c.valid_to > now)
-    rows = connection.execute(
-        select(lines.c.kind, lines.c.value).where(lines.c.subscriber_id == subscriber_id, current)
-    )
-    numbers = {row.kind: row.value for row in rows}
-    profiles = ProfileRows()
-    profiles.load(connection, {subscriber_id})
-    profile = profiles.rows[subscriber_id]
-    shares = choice_at(profile.choices, now)
-    open_sessions = select(sessions.c.id).where(
-        sessions.c.subscriber_id == subscriber_id, sessions.c.closed_at.is_(None)
-    )
-    return SubscriberView(
-        subscriber_id=str(subscriber_id),
-        msisdn=numbers.get(MSISDN),
-        imsi=numbers.get(IMSI),
-        iccid=numbers.get(ICCID),
-        plan=profile.plan_at(now),
-        status=status,
-        balance=format_amount(wallet.balance, wallet.currency),
-        reserved=format_amount(wallet.reserved, wallet.currency),
-        currency=wallet.currency,
-        causes=causes_of(shares),
-        open_sessions=len(connection.execute(open_sessions).all()),
-    )
-
-
-def causes_of(shares: Iterable[Share]) -> list[CauseShare]:
-    """Write shares as they are told."""
-    return [CauseShare(share.cause, percent(share.share)) for share in shares]
-
-
-def percent(basis_points: int) -> int | float:
-    """Give basis points as a percentage: 5000 -> 50, 3333 -> 33.33."""
-    return basis_points / 100 if basis_points % 100 else basis_points // 100

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from support import postgres
 from support.lane_fixture import workplace
 
-from gateway.ledger.wallets import WalletRows
+from gateway.balance.wallets import WalletRows
 from gateway.store import tables
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreUnavailable, UnitExpired, UnitPoisoned
 

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import delete, select
 
-from gateway.ledger.wallets import WalletRows
+from gateway.balance.profiles import ProfileRows
+from gateway.balance.wallets import WalletRows
 from gateway.messaging.inbound import redelivery
 from gateway.messaging.inbound.redelivery import Coming, Drop
 from gateway.messaging.inbound.senders import Sender, SenderRows
@@ -19,7 +20,6 @@ from gateway.messaging.texts import Text
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
-from gateway.subscribers.profiles import ProfileRows
 from protocols.smpp.text import UserData, read_text
 
 

@@ -9,9 +9,10 @@ from typing import Any, assert_never
 from sqlalchemy import Row, delete, func, select
 
 from gateway.balance import bookings
+from gateway.balance.profiles import ProfileRows
+from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Choice, Share
 from gateway.charity.policies import WHOLE
-from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.messaging.inbound.senders import Sender
 from gateway.messaging.inbound.unanswered import Silence
 from gateway.messaging.keywords.amounts import Money
@@ -38,9 +39,8 @@ from gateway.messaging.submit import Draft, make
 from gateway.messaging.texts import Text, TextRows
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.subscribers.create import ACTIVE
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
-from gateway.subscribers.profiles import ProfileRows
+from gateway.subscribers.status import ACTIVE
 
 GIVE = "give"
 MINUTE = 60_000_000

@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.ledger.wallets import WalletRows
+from gateway.balance.wallets import WalletRows
 from gateway.messaging.opt_outs import OptOutRows
 from gateway.messaging.receipts import AwaitedRows, EarlyRows
 from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import Step, Text, TextRows
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet
-from gateway.subscribers.create import ACTIVE
+from gateway.subscribers.status import ACTIVE
 
 INACTIVE = "the sender's line is not active"
 

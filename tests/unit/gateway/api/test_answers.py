@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from gateway.api import answers
+from gateway.balance.queries import SubscriberView
 from gateway.charging.queries import GrantView, GroupView, SessionRow, SessionView
 from gateway.charging.review import HeldReport
 from gateway.charging.usage_export import UsageRecord
@@ -11,7 +12,6 @@ from gateway.events.queries import OutboxEvent
 from gateway.ledger.journal import JournalEntry
 from gateway.messaging.queries import TextRow, TextView
 from gateway.sims.queries import HistoryEntry, OrderRow, OrderView, SimRow, SimView, StepView
-from gateway.subscribers.queries import SubscriberView
 
 CARD = "iccid state suspended_for imsi msisdn plan host observed observed_at order updated_at"
 ORDER = "id kind state iccid msisdn host actor undoing error created_at updated_at due_at"

@@ -8,9 +8,9 @@ import pytest
 from gateway.api import answers, openapi, requests
 from gateway.api.openapi import ROUTES, codes, document
 from gateway.api.order_requests import FIELDS
+from gateway.balance import queries as subscriber_queries
 from gateway.messaging import queries as messaging_queries
 from gateway.sims import queries as sim_queries
-from gateway.subscribers import queries as subscriber_queries
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

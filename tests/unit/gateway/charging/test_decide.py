@@ -12,12 +12,12 @@ from support.charging_fixture import (
     service,
 )
 
+from gateway.balance.changes import ChooseCauses
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.store import tables
-from gateway.subscribers.changes import ChooseCauses
 from protocols.diameter.errors import DiameterError
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit
 

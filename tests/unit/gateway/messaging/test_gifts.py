@@ -9,7 +9,7 @@ from support.messaging_fixture import FRIEND, text_place
 from gateway.messaging.queue.mt_status import INACTIVE
 from gateway.messaging.submit import Refusal
 from gateway.store import tables
-from gateway.subscribers.create import ACTIVE, CLOSING, SUSPENDED, TERMINATED
+from gateway.subscribers.status import ACTIVE, CLOSING, SUSPENDED, TERMINATED
 
 POUND = 100 * PENNY
 PRICE = 2 * PENNY

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from gateway.balance.profiles import ProfileRows
+from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Choice, Share
-from gateway.ledger.wallets import Wallet, WalletRows
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.subscribers.identifier_history import IdentifierRows
-from gateway.subscribers.profiles import ProfileRows
 
 
 class SubscriberUnknown(LookupError):

@@ -8,9 +8,7 @@ from gateway.charity.choices import Share
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.subscribers.identifier_history import IdentifierRows
-
-ACTIVE, SUSPENDED, CLOSING, TERMINATED = "active", "suspended", "closing", "terminated"
-"""A subscriber's status: only an active one is granted anything."""
+from gateway.subscribers.status import ACTIVE
 
 
 class Opening(msgspec.Struct, frozen=True):

@@ -4,11 +4,11 @@ from sqlalchemy import select
 from support.charging_fixture import IMSI, MSISDN, PLANS, charging_place
 from support.lane_fixture import CAUSES
 
+from gateway.balance import queries
+from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.opening_balances import Enrol, RowInvalid, read_row
 from gateway.charity.choices import Share
 from gateway.store import tables
-from gateway.subscribers import queries
-from gateway.subscribers.changes import ChooseCauses, SubscriberUnknown
 from gateway.subscribers.identifier_history import IdentifierPeriod, IdentifierRows
 
 ROW = {
