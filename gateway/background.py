@@ -7,12 +7,12 @@ doubles. After five surprises within a minute the gateway is not ready, until a 
 """
 
 import asyncio
-import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from random import Random
 from typing import Any, Final
 
+from gateway.environment import Environment
 from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
 from protocols.backoff import Backoff
@@ -75,13 +75,13 @@ class Background:
         self,
         alarm: Alarm = lambda _event, _fields: None,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
+        environment: Environment | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        random: Random | None = None,
     ) -> None:
         """Begin without any task."""
-        self._alarm, self._monotonic, self._sleep = alarm, monotonic, sleep
-        self._random = random or Random()  # noqa: S311  (jitter, no secret)
+        environment = environment or Environment()
+        self._alarm, self._monotonic, self._sleep = alarm, environment.monotonic, sleep
+        self._random = environment.random
         self._records: dict[str, Record] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.surprises: Counter[str] = Counter()

@@ -4,13 +4,13 @@ The daemon and the commands of a stopped gateway both open it, under the store's
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection
 
+from gateway.environment import Environment
 from gateway.ledger import accounts
 from gateway.privacy.access import RecordAccess
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
@@ -28,6 +28,7 @@ from gateway.store.lane import Job, Lane
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
 AnyPolicy = TypeVar("AnyPolicy")
+Found = TypeVar("Found")
 WINDOW = 2048
 """Units that a bulk command keeps waiting in the lane at once."""
 
@@ -50,11 +51,6 @@ def account_names(causes: Iterable[str]) -> tuple[str, ...]:
     return (*accounts.SYSTEM, *map(accounts.cause_account, known), *map(accounts.gifts_account, known))
 
 
-def wall_clock() -> int:
-    """Give the time in UTC microseconds."""
-    return time.time_ns() // 1000
-
-
 def digest_key(settings: Settings) -> bytes:
     """Give the key that idempotency keys are digested under; KeyInvalid where the privacy key is none."""
     return derive(_master_key(settings), DIGESTS)
@@ -75,7 +71,7 @@ class GatewayContext:
         deliver: Callable[[list[Job]], None] | None = None,
         alarm: Callable[[str, str], None] = lambda _event, _detail: None,
         log: Callable[[str, Mapping[str, object]], None] = lambda _event, _fields: None,
-        clock: Callable[[], int] = wall_clock,
+        environment: Environment | None = None,
     ) -> None:
         """Take the store's lock, prepare its tables, enter as a node and start the lane.
 
@@ -83,7 +79,13 @@ class GatewayContext:
         Raises KeyInvalid, or StoreError: StoreLocked, SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be
         reached.
         """
-        self.settings, self.clock, self._log, self._make_policies = settings, clock, log, policies
+        self.settings, self._log, self._make_policies = settings, log, policies
+        self.environment = environment or Environment()
+        self.clock, self.monotonic, self.in_thread = (
+            self.environment.clock,
+            self.environment.monotonic,
+            self.environment.in_thread,
+        )
         self.draining = False
         """Nothing new is taken in: the gateway is on its way out."""
         url = settings.store.connect_url
@@ -98,7 +100,7 @@ class GatewayContext:
             self._writer, self._reader = open_writer(url, existing=True), open_reader(url)
             self.ground = StoreFiles(sqlite_path(url), alarm)
             with storing(), self._writer.begin() as connection:
-                self.node = nodes.enter(connection, self.node_name, clock())
+                self.node = nodes.enter(connection, self.node_name, self.clock())
             with storing(), self._writer.begin() as connection:
                 self.accounts = accounts.ensure(connection, account_names(settings.causes))
         except BaseException:
@@ -107,8 +109,8 @@ class GatewayContext:
         self.lane = Lane(
             self._writer,
             self.node,
-            clock=clock,
-            monotonic=time.monotonic,
+            clock=self.clock,
+            monotonic=self.monotonic,
             policies=policies(self),
             deliver=deliver,
             alarm=alarm,
@@ -138,10 +140,14 @@ class GatewayContext:
         subject = None if subscriber_id is None else self._log_names.subscriber(subscriber_id)
         self._log("charity.causes.seen", {"by": actor, "action": action, "subject": subject})
 
-    def read(self, look: Callable[[Connection], Any]) -> Any:  # noqa: ANN401  (whatever the look finds)
+    def read(self, look: Callable[[Connection], Found]) -> Found:
         """Run a function with a connection for reports."""
         with self.reading() as connection:
             return look(connection)
+
+    async def read_async(self, look: Callable[[Connection], Found]) -> Found:
+        """Run a function with a connection for reports on a thread of its own (`AsyncRead`)."""
+        return await self.in_thread(self.read, look)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

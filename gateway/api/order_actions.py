@@ -60,10 +60,10 @@ class OrderActions:
 
     async def show_order(self, order_id: str) -> queries.OrderView:
         """Tell an order with its steps."""
-        return await asyncio.to_thread(sim_inventory.show_order, self._context, ShowOrder(order_id))
+        return await self._context.in_thread(sim_inventory.show_order, self._context, ShowOrder(order_id))
 
     async def _import(self, request: ImportSims, caller: Caller) -> ImportedSims:
-        return await asyncio.to_thread(sim_inventory.import_sims, self._context, request, caller.name)
+        return await self._context.in_thread(sim_inventory.import_sims, self._context, request, caller.name)
 
     async def _bulk(self, request: OrderMany, caller: Caller) -> OrderRowsTaken:
         """Accept many orders, each by itself."""
@@ -102,7 +102,7 @@ class OrderActions:
         return await self.show_order(str(outcome.id))
 
     async def _states(self, ids: list[int]) -> dict[str, str]:
-        rows = await asyncio.to_thread(self._context.read, lambda connection: queries.order_states(connection, ids))
+        rows = await self._context.read_async(lambda connection: queries.order_states(connection, ids))
         return {row.id: row.state for row in rows}
 
 

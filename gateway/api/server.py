@@ -1,6 +1,5 @@
 """The gateway's HTTP faces: health and metrics on TCP, the commands' actions on a Unix socket (0660, role by uid)."""
 
-import asyncio
 import errno
 import os
 import socket
@@ -189,7 +188,7 @@ class Server:
             raise not_found("action.unknown", f"there is no action {name!r}")
         need(caller.role, action.role)
         params = await _params(request)
-        return json_response(await asyncio.to_thread(perform, action, self._context, params, caller))
+        return json_response(await self._context.in_thread(perform, action, self._context, params, caller))
 
 
 def _unix_listener(path: Path) -> socket.socket:

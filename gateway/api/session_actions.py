@@ -1,6 +1,5 @@
 """What `tpo session` asks for: open sessions as the store has them, and requests to their clients (RAR, ASR)."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -50,7 +49,7 @@ class SessionActions:
                 connection, limit, closed=request.closed, subscriber_id=owner, peer=request.peer
             )
 
-        rows = await asyncio.to_thread(self._context.read, look)
+        rows = await self._context.read_async(look)
         return Sessions([_for(caller.role, row) for row in rows])
 
     async def show(self, request: NameSession, caller: Caller) -> charging_queries.SessionView:
@@ -61,7 +60,7 @@ class SessionActions:
             session = charging_queries.find(connection, name)
             return None if session is None else charging_queries.show(connection, session)
 
-        found: charging_queries.SessionView | None = await asyncio.to_thread(self._context.read, look)
+        found: charging_queries.SessionView | None = await self._context.read_async(look)
         if found is None:
             raise not_found("session.unknown", "there is no session with this Session-Id or number")
         return _for(caller.role, found)
@@ -77,7 +76,7 @@ class SessionActions:
     async def _ask(self, demand: SessionCommand, name: str) -> SessionReply:
         if self._session_requests is None:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "diameter.absent", "this gateway speaks no Diameter")
-        session: Session | None = await asyncio.to_thread(self._context.read, lambda c: charging_queries.find(c, name))
+        session: Session | None = await self._context.read_async(lambda c: charging_queries.find(c, name))
         if session is None:
             raise not_found("session.unknown", "there is no session with this Session-Id or number")
         if session.closed_at is not None:

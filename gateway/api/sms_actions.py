@@ -1,6 +1,5 @@
 """Texts over HTTP and the socket: POST /v1/sms and /batch, GET /v1/sms/{id}, what `tpo sms` and `tpo link` ask for."""
 
-import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -65,7 +64,7 @@ class SmsActions:
             with self._context.reading() as connection:
                 return show(connection, number)
 
-        found = await asyncio.to_thread(look)
+        found = await self._context.in_thread(look)
         if found is None:
             raise not_found("sms.unknown", "there is no text with this id")
         return found
@@ -77,7 +76,7 @@ class SmsActions:
             with self._context.reading() as connection:
                 return latest(connection, limit, state)
 
-        return Texts(await asyncio.to_thread(look))
+        return Texts(await self._context.in_thread(look))
 
     def links(self) -> dict[str, Any]:
         """Tell how the links do."""
@@ -116,7 +115,7 @@ class SmsActions:
     def _link(self, name: str) -> dict[str, Any]:
         state = self._smsc_client.links()[name].state()
         told = msgspec.to_builtins(msgspec.structs.asdict(state), enc_hook=str)
-        told |= {"state": state.state.name.lower(), "since": since(state.since)}
+        told |= {"state": state.state.name.lower(), "since": since(self._context.environment, state.since)}
         return {"name": name, **told}
 
     def _draft(self, place: int, given: SendText) -> Draft:

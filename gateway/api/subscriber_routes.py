@@ -1,6 +1,5 @@
 """Orders, top-ups and customers over HTTP, and the callbacks of hosts."""
 
-import asyncio
 import hmac
 from http import HTTPStatus
 
@@ -66,7 +65,7 @@ class SubscriberRoutes:
             raise bad_request("topup.invalid", detail)
         params = {"reference": key, **given, "number": request.match_info["msisdn"], "key": key}
         wanted = to_request(params, TopUpSubscriber)
-        return json_response(await asyncio.to_thread(actions.top_up, self._context, wanted, caller))
+        return json_response(await self._context.in_thread(actions.top_up, self._context, wanted, caller))
 
     async def _get_subscriber(self, request: web.Request) -> web.Response:
         caller = caller_of(request, VIEWER)
@@ -75,7 +74,7 @@ class SubscriberRoutes:
         except IdentifierInvalid as error:
             raise bad_request(error.code, str(error)) from None
         return json_response(
-            await asyncio.to_thread(actions.show_subscriber, self._context, ShowSubscriber(number), caller)
+            await self._context.in_thread(actions.show_subscriber, self._context, ShowSubscriber(number), caller)
         )
 
     async def _get_causes(self, request: web.Request) -> web.Response:

@@ -1,6 +1,5 @@
 """Traces as `tpo trace` asks for them: begun by a number or a name, listed, shown, stopped; and the last messages unread."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -124,7 +123,7 @@ class TraceActions:
             if value.casefold() not in {name.casefold() for name in names}:
                 raise not_found("trace.link", f"there is no link, peer or host {value}; there are: {', '.join(names)}")
             return ByName(value), True
-        numbers = await asyncio.to_thread(self._context.read, lambda connection: _numbers(connection, value))
+        numbers = await self._context.read_async(lambda connection: _numbers(connection, value))
         forms = {form for number in {value, *numbers} for form in _forms(number)}
         return ByNumbers(forms), bool(numbers)
 

@@ -17,6 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from gateway.environment import InThread
 from gateway.events.outbox_queue import WaitingRow
 from gateway.privacy.masks import Secret
 
@@ -76,9 +77,11 @@ class BrokerError(Exception):
 class Broker:
     """One connection, from `open` to `close`."""
 
-    def __init__(self, settings: BrokerSettings, client_id: str, *, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, settings: BrokerSettings, client_id: str, *, in_thread: InThread, timeout: float = TIMEOUT
+    ) -> None:
         """Take the settings and the MQTT client identifier; nothing is connected yet."""
-        self._settings, self._client_id, self._timeout = settings, client_id, timeout
+        self._settings, self._client_id, self._timeout, self._in_thread = settings, client_id, timeout, in_thread
         self._client: _Client | None = None
         self._lost: asyncio.Future[None] | None = None
         self._slots = asyncio.Semaphore(WINDOW)
@@ -144,7 +147,7 @@ class Broker:
         context = None
         if settings.tls:
             ca = None if settings.ca is None else str(settings.ca)
-            context = await asyncio.to_thread(ssl.create_default_context, cafile=ca)
+            context = await self._in_thread(ssl.create_default_context, cafile=ca)
         return _Client(
             hostname=settings.broker.host,
             port=settings.broker.port,

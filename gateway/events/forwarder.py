@@ -8,17 +8,18 @@ broker is away, rows wait on disk and memory stays as it is.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from random import Random
 from typing import Any, Final, Protocol
 
 import msgspec
-from sqlalchemy import Connection
 
 from gateway.background import LAST_DELAY, Background, new_backoff
+from gateway.environment import Environment
 from gateway.events.broker import TIMEOUT, Broker, BrokerSettings
 from gateway.events.outbox_queue import MAX_ROWS, Backlog, MarkPublished, WaitingRow, backlog, read_waiting
 from gateway.events.times import MICROSECONDS, rfc3339
+from gateway.store.async_read import AsyncRead
 from gateway.store.errors import LaneClosed, StoreError
 from gateway.store.lane import Lane
 from gateway.store.nodes import Node
@@ -50,8 +51,13 @@ class OpenStore(Protocol):
     def clock(self) -> Callable[[], int]:
         """The time in microseconds."""
 
-    def reading(self) -> AbstractContextManager[Connection]:
-        """Lend a connection that reads one snapshot; called on another thread."""
+    @property
+    def environment(self) -> Environment:
+        """Its clocks, chance and threads."""
+
+    @property
+    def read_async(self) -> AsyncRead:
+        """What reads the store."""
 
 
 class ForwarderState(msgspec.Struct, frozen=True):
@@ -77,14 +83,13 @@ class Forwarder:
         settings: BrokerSettings,
         *,
         on_event: Callable[..., None],
-        random: Random | None = None,
         timeout: float = TIMEOUT,
         background: Background | None = None,
     ) -> None:
         """Take the open store and the broker's settings; nothing runs before `start`."""
         self._store, self._settings, self._timeout = store, settings, timeout
         self._on_event, self._background = on_event, background or Background()
-        random = random or Random()  # noqa: S311  (jitter and a name, no secret)
+        random = store.environment.random
         self._backoff = new_backoff(random)
         self._client_id = f"tpo-{store.node_name[:40]}-{random.getrandbits(32):08x}"
         self._stopping = asyncio.Event()
@@ -123,8 +128,9 @@ class Forwarder:
         )
 
     async def _forward(self) -> None:
+        in_thread = self._store.environment.in_thread
         while not self._stopping.is_set():
-            broker = Broker(self._settings, self._client_id, timeout=self._timeout)
+            broker = Broker(self._settings, self._client_id, in_thread=in_thread, timeout=self._timeout)
             try:
                 if await self._unless_stopping(broker.open()):
                     await self._pump(broker)
@@ -155,14 +161,10 @@ class Forwarder:
     async def _read_rows(self, broker: Broker) -> list[WaitingRow]:
         """Read what waits, again after a while where the store is in trouble: that is not the broker's fault."""
         try:
-            return await asyncio.to_thread(self._read)
+            return await self._store.read_async(lambda connection: read_waiting(connection, self._store.node.id))
         except StoreError:
             await self._unless_stopping(broker.idle(STORE_PAUSE))
             return []
-
-    def _read(self) -> list[WaitingRow]:
-        with self._store.reading() as connection:
-            return read_waiting(connection, self._store.node.id)
 
     async def _mark(self, rows: Sequence[int]) -> None:
         """Mark rows, again until it is on disk: reading them once more would publish them once more."""
@@ -220,12 +222,8 @@ class Forwarder:
 
     async def _measure(self) -> None:
         while True:
-            self._backlog = await asyncio.to_thread(self._count)
+            self._backlog = await self._store.read_async(lambda connection: backlog(connection, self._store.node.id))
             await asyncio.sleep(MEASURE_SECONDS)
-
-    def _count(self) -> Backlog:
-        with self._store.reading() as connection:
-            return backlog(connection, self._store.node.id)
 
     def _address(self) -> str:
         return f"{self._settings.broker.host}:{self._settings.broker.port}"

@@ -6,7 +6,6 @@ that were out without an answer when the process or the link died are doubtful, 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from gateway.background import Background
 from gateway.messaging.inbound.intake import Intake
@@ -25,6 +24,7 @@ from gateway.messaging.routing import Route, SmscLink
 from gateway.messaging.submit import Accepted, AcceptTexts, Draft, Refusal
 from gateway.messaging.text_events import TextEvent
 from gateway.messaging.texts import Text
+from gateway.store.async_read import AsyncRead
 from gateway.store.errors import StoreError
 from gateway.store.lane import Lane
 from protocols.smpp.client import Link, Result
@@ -41,7 +41,7 @@ class SmscClient:
         lane: Lane,
         routes: Sequence[Route],
         *,
-        read: Callable[[Callable[[Any], Any]], Any],
+        read: AsyncRead,
         node: int,
         clock: Callable[[], int],
         monotonic: Callable[[], float],
@@ -193,7 +193,7 @@ class SmscClient:
     async def expire(self) -> None:
         """Bring texts to their end whose time is over."""
         now = self._clock()
-        ids = await asyncio.to_thread(self._read, lambda connection: overdue_texts(connection, now))
+        ids = await self._read(lambda connection: overdue_texts(connection, now))
         if ids:
             self._lane_client.post(ExpireTexts(ids), lambda _: None)
 

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -21,7 +20,8 @@ from gateway.api.trace_actions import TraceActions
 from gateway.background import Background
 from gateway.charging.gy.peer_restarts import PeerRestarts
 from gateway.charging.gy.reauth_abort import SessionRequests
-from gateway.context import GatewayContext, wall_clock
+from gateway.context import GatewayContext
+from gateway.environment import Environment
 from gateway.events.forwarder import Forwarder
 from gateway.logs import crashes, get_logger
 from gateway.logs.catalogue import EVENTS
@@ -79,17 +79,18 @@ MAX_LAG = 5.0
 class Daemon:
     """One run of the gateway, from its settings to its last commit."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, environment: Environment | None = None) -> None:
         """Take checked settings; nothing is opened yet."""
         self._settings = settings
         self._log = get_logger()
-        self._event_logger = EventLogger(self._log, time.monotonic)
+        self._environment = environment = environment or Environment()
+        self._event_logger = EventLogger(self._log, environment.monotonic)
         self._metrics = Metrics()
         self._recent_alarms = RecentAlarms()
         self._notify = Notify()
-        self._background = Background(self._alarm)
+        self._background = Background(self._alarm, environment=environment)
         self._stop = asyncio.Event()
-        self._started_at = time.time()
+        self._started_at = environment.clock() / 1_000_000
         self._loop = asyncio.get_running_loop()
         self._context: GatewayContext
         self._node: Node | None = None
@@ -102,7 +103,7 @@ class Daemon:
         self._page: StatusPage | None = None
         self._reloading: Reload | None = None
         self._draining: Drain | None = None
-        self._traces = Traces(self._set_tap, wall_clock, self._loop.call_later, self._alarm)
+        self._traces = Traces(self._set_tap, environment, self._loop.call_later, self._alarm)
         self._undecodable = Undecodable()
         self._server: Server
 
@@ -113,13 +114,14 @@ class Daemon:
         self._log.info("daemon.starting", operator=self._settings.operator.name)
         for warning in self._settings.warnings:
             self._log.warning("config.warning", problem=str(warning))
-        self._context = await asyncio.to_thread(
+        self._context = await self._environment.in_thread(
             GatewayContext,
             self._settings,
             make_policies,
             deliver=self._deliver,
             alarm=lambda event, detail: self._alarm(event, {"detail": detail}),
             log=self._alarm,
+            environment=self._environment,
         )
         try:
             await self._open()
@@ -231,7 +233,7 @@ class Daemon:
                 await asyncio.wait_for(step, STOP_SECONDS + 2)
             except (OSError, StoreError, TimeoutError) as error:
                 self._alarm("daemon.stop.incomplete", {"detail": repr(error)})
-        await asyncio.to_thread(self._context.close)
+        await self._environment.in_thread(self._context.close)
         self._event_logger.finish()
         self._log.info("daemon.stopped")
 
@@ -246,7 +248,7 @@ class Daemon:
 
     async def _take_over(self) -> None:
         if self._reloading is not None:
-            self._notify.reloading()
+            self._notify.reloading(self._environment.monotonic)
             try:
                 await self._reloading.reload()
             finally:
@@ -261,7 +263,7 @@ class Daemon:
         """Count an event that is worse than information, and keep its latest words for the status page."""
         if EVENTS[event].level != "info":
             self._metrics.alarms.labels(event).inc()
-            self._recent_alarms.record(event, fields, wall_clock())
+            self._recent_alarms.record(event, fields, self._environment.clock())
 
     def _set_tap(self, tap: Tap | None) -> None:
         """Have all that goes over the wire told, or nothing any more."""
@@ -270,7 +272,7 @@ class Daemon:
                 listened.set_tap(tap)
 
     def _on_network(self, event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> None:
-        self._undecodable.record(event, wall_clock())
+        self._undecodable.record(event, self._environment.clock())
         self._alarm(name_of(event), fields_of(event))
         if self._peer_restarts is not None:
             self._peer_restarts.record(event)
@@ -329,7 +331,7 @@ class Daemon:
             "traces": self._traces.running,
             "lane": {"waiting": self._context.lane.depth, **msgspec.to_builtins(counters)},
             "peers": [
-                {**msgspec.to_builtins(peer), "since": since(peer.since)}
+                {**msgspec.to_builtins(peer), "since": since(self._environment, peer.since)}
                 for peer in (self._node.peers_state() if self._node else [])
             ],
             "events": msgspec.to_builtins(self._forwarder.state()) if self._forwarder else None,

@@ -122,7 +122,7 @@ class Drain:
 
         found: int | None
         try:
-            found = await asyncio.wait_for(asyncio.to_thread(running.context.read, count), PATIENCE_SECONDS)
+            found = await asyncio.wait_for(running.context.read_async(count), PATIENCE_SECONDS)
         except (StoreError, TimeoutError):  # whatever runs then runs on; the time ends it
             found = None
         return Left(found, running.smsc_client.busy, running.executor.running)

@@ -2,9 +2,7 @@
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable, Mapping
-from random import random
 
 import msgspec
 
@@ -60,7 +58,7 @@ def make_credit_control_server(
         origin_realm=settings.realm,
         deadline=float(context.settings.charging.deadline),
         clock=context.clock,
-        monotonic=time.monotonic,
+        monotonic=context.monotonic,
         observe=listening.observe,
         alarm=listening.alarm,
         profiles=profiles_of(settings),
@@ -77,8 +75,8 @@ def make_node(
         [peer_config(peer) for peer in settings.peers],
         {APPLICATION: Application(host_runtime.handle, frozenset({CREDIT_CONTROL}))},
         [(at.address.host, at.address.port, _server_context(at.tls) if at.tls else None) for at in settings.listen],
-        clock=time.monotonic,
-        random=random,
+        clock=context.monotonic,
+        random=context.environment.random.random,
         on_event=listening.on_event,
     )
 
@@ -92,7 +90,7 @@ def make_session_requests(
         context.lane,
         identity=_identity(context, settings),
         realms=realms_of(settings),
-        read=context.read,
+        read=context.read_async,
         clock=context.clock,
         observe=listening.observe_session_request,
         alarm=listening.alarm,
@@ -105,7 +103,7 @@ def make_peer_restarts(context: GatewayContext, settings: Diameter, listening: L
         context.lane,
         context.node.id,
         relays_of(settings),
-        read=context.read,
+        read=context.read_async,
         clock=context.clock,
         alarm=listening.alarm,
         background=listening.background,
@@ -118,11 +116,11 @@ def make_smsc_client(context: GatewayContext, links: list[SmppLink], listening: 
         lambda: context.policy(MessagingPolicy),
         context.lane,
         [route(link) for link in links],
-        read=context.read,
+        read=context.read_async,
         node=context.node.id,
         clock=context.clock,
-        monotonic=time.monotonic,
-        random=random,
+        monotonic=context.monotonic,
+        random=context.environment.random.random,
         on_event=listening.on_event,
         background=listening.background,
     )
@@ -164,6 +162,7 @@ def _host(host: ProvisioningHost, context: GatewayContext) -> Host:
             (host.vty.host, host.vty.port),
             timeout=float(host.timeout),
             rate=float(host.rate),
+            clock=context.monotonic,
         )
     assert host.url is not None
     callback = None
@@ -179,6 +178,7 @@ def _host(host: ProvisioningHost, context: GatewayContext) -> Host:
         timeout=float(host.timeout),
         poll=float(host.poll),
         rate=float(host.rate),
+        clock=context.monotonic,
     )
 
 

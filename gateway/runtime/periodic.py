@@ -100,14 +100,14 @@ class PeriodicWork:
         if began < self._count_due:
             return
         node = self._context.node.id
-        self.open_texts = await asyncio.to_thread(self._context.read, lambda connection: count_open(connection, node))
+        self.open_texts = await self._context.read_async(lambda connection: count_open(connection, node))
         ended = self._loop.time()
         self._count_due = ended + COUNT_SHARE * (ended - began)
 
     async def _watch_store(self) -> None:
         """Look whether the store's files are still there, and whether a store that was in trouble can be written again."""
         with suppress(StoreError):  # the ground and the lane tell of it themselves
-            await asyncio.to_thread(self._context.ground.check)
+            await self._context.in_thread(self._context.ground.check)
             if self._context.lane.in_trouble:
                 await submit(self._context.lane, Probe())
 
@@ -117,7 +117,7 @@ class PeriodicWork:
         if began < self._inspect_due or self._context.ground.lost is not None:
             return
         try:
-            await asyncio.to_thread(self._context.inspect)
+            await self._context.in_thread(self._context.inspect)
         except StoreError:
             if self._context.ground.lost is None:
                 raise
@@ -126,7 +126,7 @@ class PeriodicWork:
 
     async def _supervise(self) -> None:
         now = self._context.clock()
-        for session_id in await asyncio.to_thread(self._context.read, lambda connection: overdue(connection, now)):
+        for session_id in await self._context.read_async(lambda connection: overdue(connection, now)):
             with suppress(LaneOverloaded, LaneClosed):
                 if await submit(self._context.lane, ExpireSession(session_id)):
                     self._alarm("charging.session.expired", {"session_id": session_id})
@@ -139,16 +139,14 @@ class PeriodicWork:
     async def _publish_month(self) -> bool:
         context = self._context
         zone, now = ZoneInfo(context.settings.operator.timezone), context.clock()
-        reader: MonthReader = await asyncio.to_thread(
-            context.read, lambda connection: MonthReader(connection, zone, now)
-        )
+        reader = await context.read_async(lambda connection: MonthReader(connection, zone, now))
         if reader.period is None:
             return False
         more = True
         while more:
-            more = await asyncio.to_thread(context.read, reader.advance)
+            more = await context.read_async(reader.advance)
             await asyncio.sleep(READING_PAUSE)
-        month = await asyncio.to_thread(reader.month)
+        month = await self._context.in_thread(reader.month)
         if await submit(context.lane, PublishMonth(context.node_name, month)):
             told = {"period": month.period, "figures": len(month.decision.figures)}
             self._alarm("charity.month.published", told)

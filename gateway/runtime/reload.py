@@ -131,8 +131,8 @@ class Reload:
     async def _prepare(self) -> _Ready | ReloadOutcome:
         """Make everything that can fail; nothing that runs has noticed yet."""
         context = self._running.context
-        new = await asyncio.to_thread(load, context.settings.file)
-        marks = await asyncio.to_thread(_marks, new)
+        new = await context.in_thread(load, context.settings.file)
+        marks = await context.in_thread(_marks, new)
         stale = [name for name, mark in marks.items() if self._marks.get(name, mark) != mark]
         found = compare(context.settings, new, stale)
         if found.restart:

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Callable, Mapping
 
 MICROSECONDS = 1_000_000
@@ -24,7 +23,7 @@ class Notify:
         """Tell that requests are answered: after the start, and after each reload."""
         self._send("READY=1")
 
-    def reloading(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def reloading(self, monotonic: Callable[[], float]) -> None:
         """Tell that the configuration is read again; `ready` ends it, whatever became of it."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={int(monotonic() * MICROSECONDS)}")
 

@@ -1,7 +1,6 @@
 """One step of an order at its host: what the host holds is read first, then changed, or given back as it was read."""
 
 import asyncio
-import time
 from contextlib import suppress
 
 import msgspec
@@ -91,7 +90,7 @@ class HostStepRun:
         return reading if now.record == before.record else None
 
     async def _shown(self, line: HostLine, wanted: Condition, wait: float) -> HostReading | None:
-        give_up = time.monotonic() + self._host_runtime.verify
+        give_up = self._context.monotonic() + self._host_runtime.verify
         while True:
             if wait:
                 await wait_for(self._hint, wait)
@@ -100,7 +99,7 @@ class HostStepRun:
                 reading = await self._host_runtime.host.read(line)
             if reading.shows(wanted):
                 return reading
-            if time.monotonic() > give_up:
+            if self._context.monotonic() > give_up:
                 return None
             wait = self._host_runtime.poll
 

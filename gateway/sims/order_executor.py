@@ -5,7 +5,6 @@ at any instant. After a restart every open order goes on at its next step, under
 """
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -169,7 +168,7 @@ class OrderExecutor:
 
     async def retire_due(self) -> None:
         """Order the end of cards whose quarantine is over."""
-        for iccid, free_at in await asyncio.to_thread(self._context.read, self._free):
+        for iccid, free_at in await self._context.read_async(self._free):
             asked = Asked(Kind.RETIRE, iccid, OrderRequest(), "gateway")
             outcome = await self.accept("gateway", f"retire:{iccid}:{free_at}", asked)
             if isinstance(outcome, OrderRefused):
@@ -204,7 +203,7 @@ class OrderExecutor:
             self._wake.clear()
             taken = 0
             busy = set(self._running)  # what is read of these may be old when it is here
-            for order in await asyncio.to_thread(self._context.read, lambda connection: self._due(connection, busy)):  # noqa: B023  (run before the next turn)
+            for order in await self._context.read_async(lambda connection: self._due(connection, busy)):  # noqa: B023  (run before the next turn)
                 if order.id not in self._running and len(self._running) < PAGE:
                     self._running[order.id] = self._background.once("order", partial(self._carry, order))
                     taken += 1
@@ -255,7 +254,7 @@ class OrderExecutor:
 
     async def _step(self, order: Order, move: Move) -> Order | None:
         """Do one step, and give the order as it goes on; None: it is not ours to go on with now."""
-        cards = await asyncio.to_thread(self._context.read, lambda connection: _cards(connection, order))
+        cards = await self._context.read_async(lambda connection: _cards(connection, order))
         if isinstance(move.step, HostStep):
             return await self._host_step(order, move, move.step, cards)
         return await self._house_step(order, move, cards)
@@ -350,9 +349,9 @@ class OrderExecutor:
     async def _await_notice(self, effect: Effect) -> None:
         """Wait until the notice has come to its end, or had its time."""
         note = next(log for log in effect.order.steps if log.name == "line.notice").note
-        give_up = time.monotonic() + self._notice
-        while note.isdigit() and time.monotonic() < give_up:
-            if await asyncio.to_thread(self._context.read, lambda connection: _is_final(connection, int(note))):
+        give_up = self._context.monotonic() + self._notice
+        while note.isdigit() and self._context.monotonic() < give_up:
+            if await self._context.read_async(lambda connection: _is_final(connection, int(note))):
                 return
             await asyncio.sleep(min(SCAN_SECONDS, self._notice))
 

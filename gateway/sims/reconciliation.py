@@ -60,7 +60,7 @@ async def reconcile(
     found: list[Difference] = []
     after = ""
     while True:
-        page = await asyncio.to_thread(context.read, lambda connection: _page(connection, after))  # noqa: B023  (run before the next turn)
+        page = await context.read_async(lambda connection: _page(connection, after))  # noqa: B023  (run before the next turn)
         if not page:
             return found
         after = page[-1].iccid

@@ -1,7 +1,6 @@
 """Gather what the status page shows: the running parts are asked in the event loop, the store beside it and not too often."""
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Final
@@ -14,6 +13,7 @@ from gateway.charity.months import title
 from gateway.charity.public_sums import SMALLER
 from gateway.charity.publication import published
 from gateway.context import GatewayContext
+from gateway.environment import Environment
 from gateway.events.forwarder import Forwarder
 from gateway.ledger.accounts import UNASSIGNED
 from gateway.messaging.smsc_client import SmscClient
@@ -77,9 +77,9 @@ class StatusCollector:
     async def view(self) -> View:
         """Gather everything as it is now."""
         stored = await self._read_store()
-        parts, now, monotonic = self._parts, self._context.clock(), time.monotonic()
-        links = [link_line(link.state(), monotonic) for link in parts.smsc_client.links().values()]
-        peers = [peer_line(peer, monotonic) for peer in (parts.node.peers_state() if parts.node else [])]
+        parts, now, environment = self._parts, self._context.clock(), self._context.environment
+        links = [link_line(link.state(), environment) for link in parts.smsc_client.links().values()]
+        peers = [peer_line(peer, environment) for peer in (parts.node.peers_state() if parts.node else [])]
         hosts = [HostReach(name, up) for name, up in parts.executor.hosts.items()]
         queues = self._queues()
         own = process_concerns(parts.lag(), draining=self._context.draining)
@@ -89,7 +89,7 @@ class StatusCollector:
             node=self._context.node_name,
             version=version("tpo-gateway"),
             now=now,
-            age=time.time() - self._started_at,
+            age=now / 1_000_000 - self._started_at,
             state="draining" if self._context.draining else "running",
             concerns=[*own, *concerns_of(links, peers, hosts, queues, stored)],
             links=links,
@@ -107,11 +107,13 @@ class StatusCollector:
         latency = {float(sample.labels["le"]): int(sample.value) for metric in duration for sample in metric.samples}
         smsc_client = self._parts.smsc_client
         ended = sum(self._parts.executor.finished.values())
-        return Totals(time.monotonic(), tuple(sorted(latency.items())), smsc_client.sent, smsc_client.arrived, ended)
+        return Totals(
+            self._context.monotonic(), tuple(sorted(latency.items())), smsc_client.sent, smsc_client.arrived, ended
+        )
 
     async def _read_store(self) -> Stored:
         """Read the store, unless it was read just now; one reader at a time, and nobody waits long for it."""
-        if self._reading is None and time.monotonic() - self._stored_at > MAX_AGE:
+        if self._reading is None and self._context.monotonic() - self._stored_at > MAX_AGE:
             self._reading = asyncio.create_task(self._read_now(), name="status page: the store")
         if self._reading is not None:
             try:
@@ -123,11 +125,11 @@ class StatusCollector:
     async def _read_now(self) -> None:
         try:
             names = {cause.id: cause.name for cause in self._context.settings.causes.values()}
-            self._stored = await asyncio.to_thread(self._context.read, lambda connection: read_store(connection, names))
+            self._stored = await self._context.read_async(lambda connection: read_store(connection, names))
         except StoreError as error:
             self._stored = Stored(trouble=mask(str(error)) or type(error).__name__)
         finally:
-            self._stored_at, self._reading = time.monotonic(), None
+            self._stored_at, self._reading = self._context.monotonic(), None
 
     def _queues(self) -> list[Queue]:
         lane, forwarder = self._context.lane, self._parts.forwarder
@@ -154,8 +156,9 @@ def outbox(forwarder: Forwarder | None) -> Queue:
     return Queue("Event outbox", f"{state.waiting:,}", f"The broker is not connected{why}.", Tone.BAD)
 
 
-def link_line(link: LinkState, now: float) -> ViewLine:
-    """Tell of an SMPP link; `now` is on the monotonic clock."""
+def link_line(link: LinkState, environment: Environment) -> ViewLine:
+    """Tell of an SMPP link."""
+    now = environment.monotonic()
     if link.state.name.startswith("BOUND"):
         pauses = link.paused_until is not None and link.paused_until > now
         state = "suspended" if link.suspended else "throttled" if pauses else "up"
@@ -173,11 +176,13 @@ def link_line(link: LinkState, now: float) -> ViewLine:
         ("throttled", f"{counters.throttled:,}"),
         ("doubtful", f"{counters.doubtful:,}"),
     )
-    return ViewLine(link.name, state, tone, since(link.since), now - link.since, link.address, mask(remark), figures)
+    began, age = since(environment, link.since), now - link.since
+    return ViewLine(link.name, state, tone, began, age, link.address, mask(remark), figures)
 
 
-def peer_line(peer: PeerState, now: float) -> ViewLine:
-    """Tell of a Diameter peer; `now` is on the monotonic clock."""
+def peer_line(peer: PeerState, environment: Environment) -> ViewLine:
+    """Tell of a Diameter peer."""
+    now = environment.monotonic()
     up = peer.state == "open"
     state = "down" if not up else "up" if peer.watchdog == "okay" else "suspect"
     tone = {"up": Tone.GOOD, "suspect": Tone.WARN, "down": Tone.BAD}[state]
@@ -189,9 +194,8 @@ def peer_line(peer: PeerState, now: float) -> ViewLine:
         ("rejected", f"{peer.rejected:,}"),
         ("ours", f"{peer.requests_out:,}"),
     )
-    return ViewLine(
-        peer.identity, state, tone, since(peer.since), now - peer.since, peer.address, mask(remark), figures
-    )
+    began, age = since(environment, peer.since), now - peer.since
+    return ViewLine(peer.identity, state, tone, began, age, peer.address, mask(remark), figures)
 
 
 def process_concerns(lag: float, *, draining: bool) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from gateway.environment import InThread
 from gateway.tracing.captures import FILE_HEADER
 
 MAX_WAITING: Final = 8 << 20
@@ -24,9 +25,10 @@ class CaptureFile:
     Args:
         path: of a file that is not there yet, absolute, with the suffix `.pcap`.
         failed: is told, on the loop, why nothing more can be written.
+        in_thread: runs what writes.
     """
 
-    def __init__(self, path: Path, failed: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, failed: Callable[[str], None], in_thread: InThread) -> None:
         if not path.is_absolute() or path.suffix != SUFFIX:
             raise FileRefused(f"{path}: give an absolute path that ends in {SUFFIX}")
         flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
@@ -37,7 +39,7 @@ class CaptureFile:
         except OSError as error:
             raise FileRefused(f"{path} cannot be written by the gateway: {error.strerror}") from None
         self.path = path
-        self._failed = failed
+        self._failed, self._in_thread = failed, in_thread
         self._waiting = [FILE_HEADER]
         self.size = self._waiting_octets = len(FILE_HEADER)
         self._closing = asyncio.Event()
@@ -76,7 +78,7 @@ class CaptureFile:
             data = b"".join(self._waiting)
             self._waiting.clear()
             self._waiting_octets = 0
-            await asyncio.to_thread(_append, self._descriptor, data)
+            await self._in_thread(_append, self._descriptor, data)
 
 
 def _append(descriptor: int, data: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.environment import Environment
 from gateway.tracing.captures import record
 from gateway.tracing.files import CaptureFile
 from gateway.tracing.masking import masked
@@ -94,14 +95,15 @@ class Traces:
 
     Args:
         watch: puts a tap on everything that there is to listen to, or takes it off.
-        clock: UTC microseconds.
+        environment: whose clock says when a message came, and whose threads write the files.
         alarm: is told when a trace begins and ends, and who wanted it.
     """
 
     def __init__(
-        self, watch: Callable[[Tap | None], None], clock: Callable[[], int], later: Later, alarm: Alarm
+        self, watch: Callable[[Tap | None], None], environment: Environment, later: Later, alarm: Alarm
     ) -> None:
-        self._watch, self._clock, self._later, self._alarm = watch, clock, later, alarm
+        self._watch, self._later, self._alarm = watch, later, alarm
+        self._clock, self._in_thread = environment.clock, environment.in_thread
         self._numbers = count(1)
         self._running: dict[str, Trace] = {}
         self._ended: OrderedDict[str, Trace] = OrderedDict()
@@ -127,7 +129,7 @@ class Traces:
         began, seconds = self._clock(), min(asked.seconds, MAX_SECONDS)
         trace = Trace(next(self._numbers), asked, matching, began, began + int(seconds * 1_000_000))
         if asked.pcap is not None:
-            trace.file = CaptureFile(asked.pcap, lambda reason: self.end(trace, reason))
+            trace.file = CaptureFile(asked.pcap, lambda reason: self.end(trace, reason), self._in_thread)
         trace.timer = self._later(seconds, lambda: self.end(trace, "its time is over"))
         self._running[trace.id] = trace
         if len(self._running) == 1:

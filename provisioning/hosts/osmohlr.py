@@ -10,7 +10,8 @@ other names, Milenage has not.)
 """
 
 import re
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -88,12 +89,21 @@ class OsmoHlr:
         timeout: seconds for a connection, and again for each answer.
         rate: lines brought or read a second at most; 0: no limit.
         window: CTRL commands on their way at once.
+        clock: seconds that never go back.
     """
 
     def __init__(
-        self, name: str, ctrl: Address, vty: Address, *, timeout: float = 10.0, rate: float = 0.0, window: int = 64
+        self,
+        name: str,
+        ctrl: Address,
+        vty: Address,
+        *,
+        timeout: float = 10.0,
+        rate: float = 0.0,
+        window: int = 64,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.name, self._pace = name, Pace(rate)
+        self.name, self._pace = name, Pace(rate, clock)
         self._ctrl = CtrlClient(ctrl, timeout=timeout, window=window)
         self._vty = VtyClient(vty, timeout=timeout)
 

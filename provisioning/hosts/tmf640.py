@@ -89,7 +89,7 @@ class Tmf640:
         self.listening = False
         """The host has taken our callback address."""
         self._url, self._callback, self._poll, self._clock = url.rstrip("/"), callback, poll, clock
-        self._pace = Pace(rate)
+        self._pace = Pace(rate, clock)
         self._wire_tap = WireTap("http")
         self._headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if token is not None:

@@ -164,7 +164,7 @@ async def test_no_more_is_under_way_than_the_broker_wants(place, tmp_path):
         broker.start()
         for n in range(100):
             place.lane.run(Tell(n))
-        connection = Broker(settings(broker.port), "test")
+        connection = Broker(settings(broker.port), "test", in_thread=asyncio.to_thread)
         await connection.open()
         with place.reader.connect() as reader:
             rows = read_waiting(reader, place.node.id)

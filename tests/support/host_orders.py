@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import select
 
 from gateway.context import GatewayContext
+from gateway.environment import Environment
 from gateway.policies import make_policies
 from gateway.settings import load
 from gateway.sims import order_executor as conducting
@@ -174,7 +175,10 @@ causes: {ROOT}/config/causes.yaml
     def deliver(jobs):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
-    context = await asyncio.to_thread(GatewayContext, load(path, {}), make_policies, deliver=deliver, clock=clock)
+    environment = Environment(clock=clock)
+    context = await asyncio.to_thread(
+        GatewayContext, load(path, {}), make_policies, deliver=deliver, environment=environment
+    )
     rig = OrderRig(context, clock, adapter)
     try:
         rig.start()

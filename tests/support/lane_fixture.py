@@ -1,5 +1,6 @@
 """A write lane on a store of its own, with the shelves of the gateway."""
 
+import asyncio
 import functools
 import itertools
 import time
@@ -12,7 +13,7 @@ from gateway.ledger import accounts
 from gateway.ledger.books import Books
 from gateway.store import nodes
 from gateway.store.batch import Unit, policies_of
-from gateway.store.engine import open_reader, open_writer
+from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.idempotency import Digests
 from gateway.store.lane import Lane
 from support.new_stores import prepare
@@ -71,6 +72,15 @@ class Workplace:
     def read(self, statement):
         with self.reader.connect() as connection:
             return connection.execute(statement).all()
+
+    async def read_async(self, look):
+        """Run a function with a connection for reports, beside the loop."""
+
+        def run():
+            with reading(self.reader) as connection:
+                return look(connection)
+
+        return await asyncio.to_thread(run)
 
     def close(self):
         self.lane.close()

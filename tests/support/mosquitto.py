@@ -14,9 +14,9 @@ import aiomqtt
 import msgspec
 from sqlalchemy import func, select
 
+from gateway.environment import Environment
 from gateway.events.forwarder import Forwarder
 from gateway.events.outbox import Event, emit
-from gateway.store.engine import reading
 from gateway.store.tables import outbox
 
 PROGRAM = Path("/usr/sbin/mosquitto")
@@ -86,10 +86,8 @@ class Outlet:
     def __init__(self, place):
         self.place, self.lane, self.node = place, place.lane, place.node
         self.node_name = "ocs.test.example"
-        self.clock = lambda: time.time_ns() // 1000
-
-    def reading(self):
-        return reading(self.place.reader)
+        self.environment = Environment()
+        self.clock, self.read_async = self.environment.clock, place.read_async
 
 
 def settings(port, **others):

@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
-
-from sqlalchemy import Connection
 
 from gateway.background import Background
 from gateway.charging.queries import PAGE, open_at
 from gateway.charging.session_expiry import CloseLost
+from gateway.store.async_read import AsyncRead
 from gateway.store.async_submit import submit
 from gateway.store.errors import StoreError
 from gateway.store.lane import Lane
@@ -37,7 +35,7 @@ class PeerRestarts:
         node: int,
         relays: frozenset[str],
         *,
-        read: Callable[[Callable[[Connection], Any]], Any],
+        read: AsyncRead,
         clock: Callable[[], int],
         alarm: Callable[[str, dict[str, str]], None],
         background: Background | None = None,
@@ -65,7 +63,7 @@ class PeerRestarts:
         closed, after = 0, 0
         with suppress(StoreError):  # Tcc closes what is left
             while True:
-                page = await asyncio.to_thread(self._read, lambda c: open_at(c, peer, self._node, came_back, after))  # noqa: B023  (run before the next turn)
+                page = await self._read(lambda c: open_at(c, peer, self._node, came_back, after))  # noqa: B023  (run before the next turn)
                 units = (CloseLost(session.session_id, came_back) for session in page)
                 closed += sum(await asyncio.gather(*(submit(self._lane, unit) for unit in units)))
                 if len(page) < PAGE:

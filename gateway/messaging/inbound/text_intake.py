@@ -1,9 +1,7 @@
 """Texts from handsets in: each goes to the lane as a unit, its redelivery meanwhile waits for the same answer."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -18,6 +16,7 @@ from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.routing import SmscLink
 from gateway.messaging.text_events import AnswersLimited
 from gateway.messaging.texts import Text
+from gateway.store.async_read import AsyncRead
 from protocols.smpp.client import Request
 from protocols.smpp.messages import DataSm, DeliverSm
 from protocols.smpp.node_events import LinkDown, LinkEvent, LinkUp
@@ -44,9 +43,9 @@ class TextIntake:
         self.silences: Counter[str] = Counter()
         """Texts to our services that got no answer, by the reason."""
 
-    async def start(self, read: Callable[[Callable[[Any], Any]], Any], node: int) -> None:
+    async def start(self, read: AsyncRead, node: int) -> None:
         """Find when this node was alive last: what was answered just before may come again."""
-        last = await asyncio.to_thread(read, lambda connection: last_arrival(connection, node))
+        last = await read(lambda connection: last_arrival(connection, node))
         if last is not None:
             self._drops.restarted(last)
 

@@ -10,10 +10,10 @@ from gateway.background import Background
 from gateway.messaging.queue.mt_status import open_texts
 from gateway.messaging.queue.waiting_parts import Waiting
 from gateway.messaging.texts import Step, Text, from_row
+from gateway.store.async_read import AsyncRead
 
 PAGE = 2000
 """Texts that are read at once when the queue is filled from the store."""
-Read = Callable[[Callable[[Any], Any]], Any]
 Key = tuple[int, int]
 
 
@@ -26,7 +26,7 @@ class MessageQueue:
     def __init__(
         self,
         *,
-        read: Read,
+        read: AsyncRead,
         node: int,
         unknown_outcomes: Callable[[], int],
         on_ready: Callable[[], None],
@@ -135,9 +135,7 @@ class MessageQueue:
         return full
 
     async def _page(self, after: int) -> Sequence[Any]:
-        look = partial(open_texts, node=self._node, after=after, limit=PAGE)
-        rows: Sequence[Any] = await asyncio.to_thread(self._read, look)
-        return rows
+        return await self._read(partial(open_texts, node=self._node, after=after, limit=PAGE))
 
     def _take_waiting(self, text: Text) -> None:
         """Queue the parts of a text that wait."""

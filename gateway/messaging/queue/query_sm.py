@@ -5,10 +5,8 @@ that settled nothing, and once more at the end of its validity. What an answer m
 its text's `updated_at`; what is in memory is only what is out at this moment, so a killed process just asks again.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -18,6 +16,7 @@ from gateway.messaging.lane_client import Post
 from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import NEVER_AGAIN, Step, Text, TextRows, TextState, from_row
 from gateway.store import tables
+from gateway.store.async_read import AsyncRead
 from gateway.store.batch import Batch
 from protocols.errors import LocalProtocolError
 from protocols.smpp.client import Link, Result
@@ -178,7 +177,7 @@ class QueryScheduler:
         self,
         query_links: Mapping[str, QueryLink],
         *,
-        read: Callable[[Callable[[Connection], Any]], Any],
+        read: AsyncRead,
         post: Post,
         node: int,
         clock: Callable[[], int],
@@ -222,7 +221,7 @@ class QueryScheduler:
         self._waiting = [question for question in self._waiting if self._may_ask(question.link)]
         asking = {name: query_link for name, query_link in self._query_links.items() if self._may_ask(name)}
         if asking and not self._waiting:
-            found = await asyncio.to_thread(self._read, lambda connection: self._find(connection, asking))
+            found = await self._read(lambda connection: self._find(connection, asking))
             self._waiting = [question for question in found if question.key not in self._out]
         self._on_ready()
 

@@ -7,6 +7,7 @@ import pytest
 
 from gateway import background as watching
 from gateway.background import SURPRISES, WITHIN, Background, Record
+from gateway.environment import Environment
 from gateway.store.errors import StoreUnavailable
 
 
@@ -27,7 +28,9 @@ def background(told, waited):
         waited.append(seconds)
         await asyncio.sleep(0)
 
-    return Background(lambda event, fields: told.append((event, dict(fields))), sleep=sleep, random=Random(1))
+    return Background(
+        lambda event, fields: told.append((event, dict(fields))), sleep=sleep, environment=Environment(random=Random(1))
+    )
 
 
 def failing(*errors):

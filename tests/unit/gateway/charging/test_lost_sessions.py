@@ -140,7 +140,7 @@ class Restarted:
             place.lane,
             place.node.id,
             frozenset({"dra.core.example"}),
-            read=lambda function: look(place, function),
+            read=place.read_async,
             clock=lambda: next(place.ticks),
             alarm=lambda event, fields: self.told.append((event, fields)),
         )

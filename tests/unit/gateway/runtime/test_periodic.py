@@ -12,6 +12,7 @@ from gateway.background import Background
 from gateway.charity.months import end_of, period_of
 from gateway.charity.publication import GRACE
 from gateway.context import GatewayContext
+from gateway.environment import Environment
 from gateway.policies import make_policies
 from gateway.runtime.periodic import PeriodicWork
 from gateway.store.errors import StoreUnavailable
@@ -31,7 +32,11 @@ async def context(tmp_path, monkeypatch):
 
     clock = [AT]
     context = await asyncio.to_thread(
-        GatewayContext, settings_of(tmp_path), make_policies, deliver=deliver, clock=lambda: clock[0]
+        GatewayContext,
+        settings_of(tmp_path),
+        make_policies,
+        deliver=deliver,
+        environment=Environment(clock=lambda: clock[0]),
     )
     context.set_clock = lambda now: clock.__setitem__(0, now)
     yield context

@@ -13,6 +13,7 @@ from support.gateways import ROOT
 from support.sims_fixture import KI, NUMBER, OPC, QUARANTINE, card
 
 from gateway.context import GatewayContext
+from gateway.environment import Environment
 from gateway.messaging.submit import Draft
 from gateway.policies import make_policies
 from gateway.privacy.sealing import Sealer
@@ -247,7 +248,10 @@ causes: {ROOT}/config/causes.yaml
     def deliver(jobs):
         loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
 
-    context = await asyncio.to_thread(GatewayContext, load(path, {}), make_policies, deliver=deliver, clock=clock)
+    environment = Environment(clock=clock)
+    context = await asyncio.to_thread(
+        GatewayContext, load(path, {}), make_policies, deliver=deliver, environment=environment
+    )
     made = World(context, clock)
     try:
         yield made

@@ -19,6 +19,7 @@ from gateway.api.actions import ACTIONS, ADMIN, Caller, perform
 from gateway.charging.gy.server import Observed
 from gateway.charity.public_sums import SMALLER
 from gateway.context import GatewayContext
+from gateway.environment import Environment
 from gateway.logs.catalogue import EVENTS
 from gateway.messaging.texts import Step
 from gateway.metrics.registry import Metrics
@@ -258,6 +259,9 @@ def test_times_and_figures_are_said_as_people_say_them():
 # Lines and queues
 
 
+NOW = Environment(monotonic=lambda: 100.0)
+
+
 @pytest.mark.parametrize(
     ("changes", "state", "tone", "remark"),
     [
@@ -271,7 +275,7 @@ def test_times_and_figures_are_said_as_people_say_them():
     ],
 )
 def test_a_link_is_told_by_its_state(changes, state, tone, remark):
-    told = link_line(link(**changes), 100.0)
+    told = link_line(link(**changes), NOW)
     assert (told.state, told.tone, told.remark, told.age) == (state, tone, remark, 90.0)
 
 
@@ -284,14 +288,14 @@ def test_a_link_is_told_by_its_state(changes, state, tone, remark):
     ],
 )
 def test_a_peer_is_told_by_its_state_and_its_watchdog(changes, state, tone):
-    told = peer_line(peer(**changes), 100.0)
+    told = peer_line(peer(**changes), NOW)
     assert (told.state, told.tone) == (state, tone)
     assert len(told.figures) == len(PEER_FIGURES)
 
 
 def test_concerns_name_what_is_not_well_and_nothing_else():
-    links = [link_line(link(name="a"), 0), link_line(link(name="b", state=SessionState.CLOSED), 0)]
-    links.append(link_line(link(name="c", state=SessionState.CLOSED, wanted=False), 0))
+    links = [link_line(link(name="a"), NOW), link_line(link(name="b", state=SessionState.CLOSED), NOW)]
+    links.append(link_line(link(name="c", state=SessionState.CLOSED, wanted=False), NOW))
     hosts = [HostReach("lab", reachable=True), HostReach("far", reachable=False)]
     queues = [Queue("Write lane", "9", "The disk is behind.", Tone.WARN), Queue("Texts in memory", "5", "-")]
     assert concerns_of(links, [], hosts, queues, Stored(trouble="gone")) == [

@@ -35,7 +35,7 @@ def test_a_kind_without_a_place_is_refused_where_it_is_defined():
 
 
 def test_two_kinds_cannot_share_a_place():
-    with pytest.raises(TypeError, match=r"WalletRows is named like gateway\.ledger\.wallets\.WalletRows"):
+    with pytest.raises(TypeError, match=r"WalletRows is named like gateway\.balance\.wallets\.WalletRows"):
         type("WalletRows", (RowSet,), {})
 
 

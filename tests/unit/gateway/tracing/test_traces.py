@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from gateway.environment import Environment
 from gateway.tracing import files, traces
 from gateway.tracing.captures import FILE_HEADER, record
 from gateway.tracing.files import CaptureFile, FileRefused
@@ -40,7 +41,9 @@ class Timer:
 class Place:
     def __init__(self):
         self.taps, self.told, self.timer = [], [], Timer()
-        self.all = Traces(self.taps.append, lambda: 1_000_000, self.timer, lambda *event: self.told.append(event))
+        self.all = Traces(
+            self.taps.append, Environment(clock=lambda: 1_000_000), self.timer, lambda *event: self.told.append(event)
+        )
 
     def start(self, subject="link smsc", seconds=600.0, matching=None, **more):
         return self.all.start(Asked(subject, seconds, "socket:0", **more), matching or ByName("smsc"))
@@ -134,7 +137,7 @@ async def test_the_file_is_new_private_and_whole(place, tmp_path):
 
 async def test_a_disk_that_takes_no_more_ends_the_trace_and_leaves_whole_records(tmp_path, monkeypatch):
     failures, whole = [], record(TEXT, TEXT.message, 0)
-    file = CaptureFile(tmp_path / "x.pcap", failures.append)
+    file = CaptureFile(tmp_path / "x.pcap", failures.append, asyncio.to_thread)
     file.put(whole)
     await asyncio.sleep(2 * files.WRITE_SECONDS)
     write = os.write

@@ -29,12 +29,8 @@ class Desk:
     def __init__(self, place):
         self.place, self.ready, self.unknown, self.doubtful = place, 0, 0, []
         self.queue = MessageQueue(
-            read=self.read, node=place.node.id, unknown_outcomes=lambda: self.unknown, on_ready=self.told
+            read=place.read_async, node=place.node.id, unknown_outcomes=lambda: self.unknown, on_ready=self.told
         )
-
-    def read(self, look):
-        with self.place.reader.connect() as connection:
-            return look(connection)
 
     def told(self):
         self.ready += 1

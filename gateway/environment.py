@@ -1,0 +1,42 @@
+"""What the gateway takes from the machine that it runs on: time, chance, threads. A simulation gives its own."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import ParamSpec, Protocol, TypeVar
+
+import msgspec
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class InThread(Protocol):
+    """Runs a function that may block beside the event loop, and gives what it returns."""
+
+    def __call__(
+        self, function: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Awaitable[Result]:
+        """Run it with these arguments."""
+
+
+def wall_clock() -> int:
+    """Give the time in UTC microseconds."""
+    return time.time_ns() // 1000
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """The clocks, the source of chance and the threads of one gateway.
+
+    Attributes:
+        clock: UTC microseconds.
+        monotonic: seconds of a clock that never goes back.
+        random: for jitter and names that are no secret; what protects anything is drawn from the system.
+        in_thread: runs a function that may block.
+    """
+
+    clock: Callable[[], int] = wall_clock
+    monotonic: Callable[[], float] = time.monotonic
+    random: Random = msgspec.field(default_factory=Random)
+    in_thread: InThread = asyncio.to_thread
