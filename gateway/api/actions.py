@@ -3,7 +3,7 @@ them itself. Each takes the open gateway and its request type, and gives its ans
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Generic
+from typing import Generic, Protocol
 
 import msgspec
 
@@ -11,20 +11,15 @@ from gateway.api import requests, sim_inventory
 from gateway.api.answers import (
     AccountBalance,
     AccountBalances,
-    BooksChecked,
-    ChosenCauses,
-    Events,
     HeldReportDecided,
-    HeldReportPage,
     ImportedRow,
     ImportedRows,
-    JournalPage,
     ToppedUp,
-    UsagePage,
 )
 from gateway.api.conversion import Request, to_request
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_ID, MAX_ROWS, Nothing, page_size
+from gateway.api.row_answers import BooksChecked, ChosenCauses, Events, HeldReportPage, JournalPage, UsagePage
 from gateway.balance import queries
 from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
@@ -47,7 +42,8 @@ from provisioning.identifiers import msisdn
 
 VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
 ROLES = (VIEWER, OPERATOR, ADMIN)
-Params = Mapping[str, Any]
+Params = Mapping[str, object]
+"""What is said with an action, as it came: JSON values by name."""
 COMMAND_LINE = "tpo"
 """The channel of payments that people book by `tpo`: two of them who enter the same payment enter it once."""
 
@@ -61,31 +57,63 @@ class Caller(msgspec.Struct, frozen=True):
     channel: str = COMMAND_LINE
 
 
+class StoreAction(Protocol):
+    """What needs the open store alone, whatever its request type is."""
+
+    @property
+    def role(self) -> str:
+        """The least role that may ask."""
+
+    def perform(self, context: GatewayContext, params: Params, caller: Caller) -> msgspec.Struct:
+        """Do it for whoever asks; Problem where it may not, or `params` are not what the action is told."""
+
+
+class RunningAction(Protocol):
+    """What only the running gateway does, in its event loop, whatever its request type is."""
+
+    @property
+    def role(self) -> str:
+        """The least role that may ask."""
+
+    async def perform(self, params: Params, caller: Caller) -> msgspec.Struct:
+        """Do it for whoever asks; Problem where it may not, or `params` are not what the action is told."""
+
+
 class Action(msgspec.Struct, Generic[Request], frozen=True):
-    """Something that can be asked for, the least role that may ask, and what is to be said with it."""
+    """A StoreAction: what runs, the least role that may ask, and what is to be said with it."""
 
     run: Callable[[GatewayContext, Request], msgspec.Struct]
     role: str
     request: type[Request]
 
+    def perform(self, context: GatewayContext, params: Params, caller: Caller) -> msgspec.Struct:
+        """Do it, as StoreAction says."""
+        need(caller.role, self.role)
+        return self.run(context, to_request(params, self.request))
+
 
 class CallerAction(msgspec.Struct, Generic[Request], frozen=True):
-    """Something that depends on who asks, such as on the right to see causes: `run` also gets the caller."""
+    """A StoreAction that depends on who asks, such as on the right to see causes: `run` also gets the caller."""
 
     run: Callable[[GatewayContext, Request, Caller], msgspec.Struct]
     role: str
     request: type[Request]
 
+    def perform(self, context: GatewayContext, params: Params, caller: Caller) -> msgspec.Struct:
+        """Do it, as StoreAction says."""
+        need(caller.role, self.role)
+        return self.run(context, to_request(params, self.request), caller)
+
 
 class AsyncAction(msgspec.Struct, Generic[Request], frozen=True):
-    """Something that only the running gateway does, in its event loop; `run` also gets who asks."""
+    """A RunningAction; `run` also gets who asks."""
 
-    run: Callable[[Request, Caller], Awaitable[Any]]
+    run: Callable[[Request, Caller], Awaitable[msgspec.Struct]]
     role: str
     request: type[Request]
 
-    async def perform(self, params: Params, caller: Caller) -> Any:  # noqa: ANN401  (its answer)
-        """Do it for whoever asks; Problem where it may not, or `params` are not what the action is told."""
+    async def perform(self, params: Params, caller: Caller) -> msgspec.Struct:
+        """Do it, as RunningAction says."""
         need(caller.role, self.role)
         return await self.run(to_request(params, self.request), caller)
 
@@ -94,15 +122,6 @@ def need(role: str, least: str) -> None:
     """Refuse whoever may not do this."""
     if ROLES.index(role) < ROLES.index(least):
         raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
-
-
-def perform(
-    action: Action[Any] | CallerAction[Any], context: GatewayContext, params: Params, caller: Caller
-) -> msgspec.Struct:
-    """Run an action for whoever asks; Problem where it may not, or `params` are not what the action is told."""
-    need(caller.role, action.role)
-    request = to_request(params, action.request)
-    return action.run(context, request, caller) if isinstance(action, CallerAction) else action.run(context, request)
 
 
 def import_subscribers(context: GatewayContext, request: requests.ImportSubscribers) -> ImportedRows:
@@ -278,7 +297,7 @@ def _enrolled(result: Enrolled | StoreError) -> ImportedRow:
     return ImportedRow(result.outcome, number, mask(result.message))
 
 
-ACTIONS: dict[str, Action[Any] | CallerAction[Any]] = {
+ACTIONS: dict[str, StoreAction] = {
     "subscriber.import": Action(import_subscribers, ADMIN, requests.ImportSubscribers),
     "subscriber.show": CallerAction(show_subscriber, VIEWER, requests.ShowSubscriber),
     "subscriber.topup": CallerAction(top_up, OPERATOR, requests.TopUpSubscriber),

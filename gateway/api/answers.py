@@ -1,17 +1,20 @@
-"""Answer types of the actions, each with its JSON fields in the order in which they are written."""
+"""Answer types of the actions and routes, each with its JSON fields in the order in which they are written.
+
+Commands import them, so nothing here needs the store; `gateway.api.row_answers` has those that do. A field that comes later
+has a default: a gateway that was not restarted yet leaves it out.
+"""
+
+from typing import Literal
 
 import msgspec
 
-from gateway.balance.queries import CauseShare
-from gateway.charging.queries import SessionRow
-from gateway.charging.review import HeldReport
-from gateway.charging.usage_export import UsageRecord
-from gateway.events.queries import OutboxEvent
-from gateway.ledger.check import Finding
-from gateway.ledger.journal import JournalEntry
-from gateway.messaging.queries import TextRow
-from gateway.sims.queries import HistoryEntry, OrderRow, OrderStanding, SimRow
-from gateway.sims.reconciliation import Difference
+from gateway.charging.views import SessionRow
+from gateway.events.forwarder_state import ForwarderState
+from gateway.events.times import Timestamp
+from gateway.settings.diff import Sorted
+from gateway.sims.views import HistoryEntry, OrderRow, OrderStanding, SimRow
+from protocols.smpp.node_events import Counters
+from provisioning.orders import Kind, OrderState
 
 
 class ImportedRow(msgspec.Struct, frozen=True):
@@ -37,29 +40,6 @@ class ToppedUp(msgspec.Struct, frozen=True):
     repeated: bool
 
 
-class ChosenCauses(msgspec.Struct, frozen=True):
-    """What a subscriber's tenth goes to from now on."""
-
-    subscriber_id: str
-    causes: list[CauseShare]
-
-
-class UsagePage(msgspec.Struct, frozen=True):
-    """A page of usage records; `next` is the `after` of the next one, None on the last."""
-
-    columns: tuple[str, ...]
-    rows: list[UsageRecord]
-    next: int | None
-
-
-class HeldReportPage(msgspec.Struct, frozen=True):
-    """A page of held usage reports, as `UsagePage`."""
-
-    columns: tuple[str, ...]
-    rows: list[HeldReport]
-    next: int | None
-
-
 class HeldReportDecided(msgspec.Struct, frozen=True):
     """What became of a held report: the usage record and its price in major units where it was booked."""
 
@@ -68,16 +48,6 @@ class HeldReportDecided(msgspec.Struct, frozen=True):
     record_id: str | None
     price: str | None
     currency: str | None
-
-
-class BooksChecked(msgspec.Struct, frozen=True):
-    """What was counted, and what does not add up; `ok` where there is nothing."""
-
-    ok: bool
-    entries: int
-    wallets: int
-    accruals: int
-    findings: list[Finding]
 
 
 class AccountBalance(msgspec.Struct, frozen=True):
@@ -92,19 +62,6 @@ class AccountBalances(msgspec.Struct, frozen=True):
     """The balance of every account, by currency."""
 
     rows: list[AccountBalance]
-
-
-class JournalPage(msgspec.Struct, frozen=True):
-    """A page of the journal; `next` is the `after` of the next one, None on the last."""
-
-    rows: list[JournalEntry]
-    next: int | None
-
-
-class Events(msgspec.Struct, frozen=True):
-    """Events of the outbox."""
-
-    rows: list[OutboxEvent]
 
 
 class ImportedSim(msgspec.Struct, frozen=True):
@@ -166,13 +123,13 @@ class SessionReply(msgspec.Struct, frozen=True):
 
 
 class TraceRow(msgspec.Struct, frozen=True):
-    """A trace: what it is about (masked), from when until when, what it saw, and who wanted it. Times are RFC 3339."""
+    """A trace: what it is about (masked), from when until when, what it saw, and who wanted it."""
 
     id: str
     subject: str
     state: str
-    since: str
-    until: str
+    since: Timestamp
+    until: Timestamp
     ended: str | None
     messages: int
     missed: int
@@ -197,7 +154,7 @@ class TraceMessage(msgspec.Struct, frozen=True):
     """A message that a trace saw, in a few words."""
 
     number: int
-    at: str
+    at: Timestamp
     way: str
     protocol: str
     name: str
@@ -217,7 +174,7 @@ class TraceSeen(msgspec.Struct, frozen=True):
 class UndecodableMessage(msgspec.Struct, frozen=True):
     """A message that could not be read, and why; `message` is hexadecimal, its header alone unless content was asked for."""
 
-    at: str
+    at: Timestamp
     protocol: str
     name: str
     reason: str
@@ -236,20 +193,20 @@ class TakenText(msgspec.Struct, frozen=True):
 
     id: str
     reference: str | None
-    state: str
+    state: Literal["queued"]
 
 
-class ReconciledHosts(msgspec.Struct, frozen=True):
-    """Cards that their hosts hold otherwise than the inventory."""
+class TakenTexts(msgspec.Struct, frozen=True):
+    """Texts that were accepted, in their order."""
 
-    rows: list[Difference]
+    messages: list[TakenText]
 
 
 class OrderTaken(msgspec.Struct, frozen=True):
     """An order that was accepted, now or (`repeated`) before."""
 
     order: str
-    state: str
+    state: OrderState
     repeated: bool
     iccid: str
 
@@ -258,7 +215,7 @@ class OrderRowTaken(msgspec.Struct, frozen=True):
     """What became of one of many orders: its id and state, or the code and words of its refusal."""
 
     order: str | None
-    state: str | None
+    state: OrderState | None
     code: str | None
     message: str
 
@@ -273,12 +230,137 @@ class OrderTakenOverHttp(msgspec.Struct, frozen=True):
     """An order that was accepted, as `POST /v1/orders` tells it."""
 
     id: str
-    state: str
-    kind: str
+    state: OrderState
+    kind: Kind
     iccid: str
 
 
-class Texts(msgspec.Struct, frozen=True):
-    """Texts, the newest first."""
+class LinkView(msgspec.Struct, frozen=True):
+    """An SMPP link as it is now: the fields of `protocols.smpp.node_events.LinkState`; `since` is RFC 3339."""
 
-    rows: list[TextRow]
+    name: str
+    state: str
+    since: Timestamp
+    address: str
+    system_id: str
+    waiting: int
+    unanswered: int
+    paused_until: float | None
+    retry_at: float | None
+    wanted: bool
+    suspended: bool
+    congestion_state: int | None
+    counters: Counters
+
+
+class Links(msgspec.Struct, frozen=True):
+    """All SMPP links."""
+
+    rows: list[LinkView]
+
+
+class DrainLeft(msgspec.Struct, frozen=True):
+    """What still runs: open sessions of this node, None while they cannot be counted; parts of texts; orders under way."""
+
+    sessions: int | None
+    texts: int
+    orders: int
+
+    def __bool__(self) -> bool:
+        """Whether there is anything, for all that is known."""
+        return bool(self.sessions is None or self.sessions or self.texts or self.orders)
+
+
+class DrainState(msgspec.Struct, frozen=True):
+    """What a drain waits for (None before the first look), how many seconds are left, and whether the waiting is over."""
+
+    left: DrainLeft | None
+    seconds: float
+    over: bool
+
+
+class ReloadOutcome(msgspec.Struct, frozen=True):
+    """What became of a reload: whether it was taken over, what changed, and, where it was not, why.
+
+    `problems` are those of the files, as `file:line: key: message`; `restart` names keys that a running gateway keeps.
+    """
+
+    applied: bool
+    changed: tuple[str, ...] = ()
+    links: Sorted = Sorted()
+    peers: Sorted = Sorted()
+    hosts: Sorted = Sorted()
+    problems: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+
+
+class LaneView(msgspec.Struct, frozen=True):
+    """The write lane: units that wait, and what it did since it started (`gateway.store.lane.LaneCounters`)."""
+
+    waiting: int
+    batches: int
+    units: int
+    poisoned: int
+    expired: int
+    failed_batches: int
+    unknown: int
+
+
+class PeerView(msgspec.Struct, frozen=True):
+    """A Diameter peer as it is now: the fields of `protocols.diameter.node_events.PeerState`; `since` is RFC 3339."""
+
+    identity: str
+    realm: str
+    state: str
+    watchdog: str
+    since: Timestamp
+    address: str
+    outstanding: int
+    pending: int
+    requests_in: int
+    answers_out: int
+    requests_out: int
+    answers_in: int
+    rejected: int
+    dropped: int
+
+
+class GatewayStatus(msgspec.Struct, frozen=True):
+    """How the gateway does: its state and what it needs to be ready, the write lane, the Diameter peers, the broker.
+
+    `since` is Unix time; `traces` counts those that run; `events` is None where no broker is configured.
+    """
+
+    state: Literal["running", "draining"]
+    drain: DrainState | None
+    node: str
+    since: float
+    ready: dict[str, bool]
+    traces: int
+    lane: LaneView
+    peers: list[PeerView]
+    events: ForwarderState | None
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether all is well, and what was looked at."""
+
+    ok: bool
+    checks: dict[str, bool]
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """A charity that may be chosen: where it is registered, and under which number."""
+
+    id: str
+    name: str
+    country: str
+    regulator: str | None
+    number: str | None
+    open: bool
+
+
+class Causes(msgspec.Struct, frozen=True):
+    """The causes that may be chosen."""
+
+    causes: list[Cause]

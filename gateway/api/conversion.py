@@ -4,7 +4,7 @@ Only what this module refuses is a client's mistake in form; any other error beh
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -39,7 +39,7 @@ def to_request(given: object, kind: type[Request], where: str = "") -> Request:
         raise _refusal(said, kind, f"{where}." if where else "") from None
 
 
-def _refusal(said: Mapping[str, Any], kind: type[msgspec.Struct], place: str) -> Problem:
+def _refusal(said: Mapping[str, object], kind: type[msgspec.Struct], place: str) -> Problem:
     """Look for the field at fault by converting each alone, so that no words of the library are read."""
     fields = msgspec.structs.fields(kind)
     for field in fields:
@@ -54,6 +54,12 @@ def _refusal(said: Mapping[str, Any], kind: type[msgspec.Struct], place: str) ->
     return bad_request(_object_code(kind), detail)
 
 
+def codes_of(kind: type[msgspec.Struct]) -> list[str]:
+    """Give the codes of all refusals of this type."""
+    fields = [wanted(field.type)[0] for field in msgspec.structs.fields(kind)]
+    return list(dict.fromkeys([_object_code(kind), *fields]))
+
+
 def _object_code(kind: type[msgspec.Struct]) -> str:
     """Give the code of what is no object of this type: `OBJECT_CODE` of the type, if it has one."""
     return str(getattr(kind, "OBJECT_CODE", "params.invalid"))
@@ -63,7 +69,7 @@ def _names(kind: type[msgspec.Struct]) -> str:
     return ", ".join(field.encode_name for field in msgspec.structs.fields(kind)) or "no field"
 
 
-def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401  (a type)
+def _fits(value: object, kind: object) -> bool:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError:
@@ -71,12 +77,12 @@ def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401  (a type)
     return True
 
 
-def _wrong(name: str, kind: Any) -> Problem:  # noqa: ANN401  (a type)
+def _wrong(name: str, kind: object) -> Problem:
     code, words = wanted(kind)
     return bad_request(code, f"{name}: give {words}")
 
 
-def wanted(kind: Any) -> tuple[str, str]:  # noqa: ANN401  (a type)
+def wanted(kind: object) -> tuple[str, str]:
     """Give the code of a refusal, and what a value of this type is in words; TypeError for a type that has none."""
     info, own = _unwrapped(inspect.type_info(kind))
     code = "params.text" if isinstance(info, inspect.StrType) else "params.invalid"

@@ -5,7 +5,7 @@ What is given on holds nothing that the store can't hold (`gateway.store.fitting
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,11 +18,11 @@ MAX_VALUES: Final = 100_000
 """Values in one body: twice what the largest import has."""
 _OCTET: Final = re.compile(r"\(byte (\d+)\)")
 
-Path = tuple[Any, ...]
+Path = tuple[()] | tuple["Path", object]
 """Where a value stands: (the path of what holds it, its name or place); () is the whole."""
 
 
-def read_value(body: bytes, code: str) -> Any:  # noqa: ANN401  (JSON of a client)
+def read_value(body: bytes, code: str) -> object:
     """Read a body as JSON and check all its values; Problem under `code` where it is no JSON, else as `check_value`."""
     # Before they take many times their octets; prose has one comma in dozens of letters.
     if body.count(b",") > 3 * MAX_VALUES:

@@ -1,20 +1,20 @@
 """What `tpo sim`, `tpo order` and the HTTP interface ask of the running gateway: orders, and the comparison with the hosts."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from gateway.api import sim_inventory
-from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Caller, need
-from gateway.api.answers import ImportedSims, OrderRowsTaken, OrderRowTaken, OrderTaken, ReconciledHosts
+from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params, RunningAction, need
+from gateway.api.answers import ImportedSims, OrderRowsTaken, OrderRowTaken, OrderTaken
 from gateway.api.conversion import to_request
 from gateway.api.order_requests import problem_of, read_kind, read_request
 from gateway.api.problems import Problem, bad_request, draining, not_found
 from gateway.api.requests import ImportSims, KeyedSimOrder, OrderMany, OrderRow, Reconcile, ShowOrder, SimOrder
+from gateway.api.row_answers import ReconciledHosts
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
 from gateway.sims.order_executor import OrderExecutor
+from gateway.sims.views import OrderView
 from gateway.store.errors import StoreError
 from provisioning.orders import Kind, Order, OrderRefused, OrderState
 
@@ -29,7 +29,7 @@ class OrderActions:
         """Take the open gateway and who carries orders out."""
         self._context, self._executor = context, executor
 
-    def actions(self) -> dict[str, AsyncAction[Any]]:
+    def actions(self) -> dict[str, RunningAction]:
         """Give every action by its name; those that only read are in `gateway.api.actions`."""
         return {
             "sim.import": AsyncAction(self._import, ADMIN, ImportSims),
@@ -53,12 +53,12 @@ class OrderActions:
         outcome = await self._executor.accept(client, key, asked)
         if isinstance(outcome, OrderRefused):
             raise problem_of(outcome)
-        state = str(OrderState.ACCEPTED)
+        state = OrderState.ACCEPTED
         if outcome.repeated:
             state = (await self._states([outcome.order_id])).get(str(outcome.order_id), state)
         return OrderTaken(str(outcome.order_id), state, outcome.repeated, asked.iccid)
 
-    async def show_order(self, order_id: str) -> queries.OrderView:
+    async def show_order(self, order_id: str) -> OrderView:
         """Tell an order with its steps."""
         return await self._context.in_thread(sim_inventory.show_order, self._context, ShowOrder(order_id))
 
@@ -69,7 +69,7 @@ class OrderActions:
         """Accept many orders, each by itself."""
         return OrderRowsTaken(await asyncio.gather(*(self._row(row, caller) for row in request.rows)))
 
-    async def _row(self, row: Mapping[str, Any], caller: Caller) -> OrderRowTaken:
+    async def _row(self, row: Params, caller: Caller) -> OrderRowTaken:
         try:
             asked = to_request(row, OrderRow)
             taken = await self.order(SOCKET, read_key(asked.key), read_kind(asked.kind), asked, caller)
@@ -88,20 +88,20 @@ class OrderActions:
             raise not_found("host.unknown", f"there is no host {str(host)[:64]!r}; there are: {there}")
         return ReconciledHosts(await self._executor.reconcile(host, repair=request.repair))
 
-    async def _retry(self, request: ShowOrder, _caller: Caller) -> queries.OrderView:
+    async def _retry(self, request: ShowOrder, _caller: Caller) -> OrderView:
         return await self._decided(await self._executor.retry(sim_inventory.order_id(request.id)))
 
-    async def _cancel(self, request: ShowOrder, _caller: Caller) -> queries.OrderView:
+    async def _cancel(self, request: ShowOrder, _caller: Caller) -> OrderView:
         return await self._decided(await self._executor.cancel(sim_inventory.order_id(request.id)))
 
-    async def _decided(self, outcome: Order | OrderRefused | None) -> queries.OrderView:
+    async def _decided(self, outcome: Order | OrderRefused | None) -> OrderView:
         if outcome is None:
             raise not_found("order.unknown", "there is no order with this id")
         if isinstance(outcome, OrderRefused):
             raise problem_of(outcome)
         return await self.show_order(str(outcome.id))
 
-    async def _states(self, ids: list[int]) -> dict[str, str]:
+    async def _states(self, ids: list[int]) -> dict[str, OrderState]:
         rows = await self._context.read_async(lambda connection: queries.order_states(connection, ids))
         return {row.id: row.state for row in rows}
 

@@ -1,9 +1,20 @@
 """What an interface says no with: RFC 9457 problem bodies with a stable code."""
 
 from http import HTTPStatus
-from typing import Any
+
+import msgspec
 
 from gateway.privacy.masks import mask
+
+
+class ProblemBody(msgspec.Struct, frozen=True):
+    """An RFC 9457 problem with a stable code."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
 
 
 class Problem(Exception):
@@ -14,15 +25,15 @@ class Problem(Exception):
         super().__init__(detail)
         self.status, self.code, self.detail = status, code, detail
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> ProblemBody:
         """Give the body of the answer; what it repeats of the request is masked, as answers end up in logs."""
-        return {
-            "type": f"urn:tpo:problem:{self.code}",
-            "title": self.status.phrase,
-            "status": int(self.status),
-            "code": self.code,
-            "detail": mask(self.detail.encode(errors="replace").decode()),
-        }
+        return ProblemBody(
+            type=f"urn:tpo:problem:{self.code}",
+            title=self.status.phrase,
+            status=int(self.status),
+            code=self.code,
+            detail=mask(self.detail.encode(errors="replace").decode()),
+        )
 
 
 def bad_request(code: str, detail: str) -> Problem:

@@ -4,7 +4,7 @@ A field with a default may be left out. An empty text says as much as none where
 `limit` of 0. A field that no type here has is ignored where nothing else is said.
 """
 
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -324,6 +324,6 @@ class OrderMany(msgspec.Struct, frozen=True):
     """Many orders; each row is read by itself, as `OrderRow`."""
 
     rows: Annotated[
-        list[dict[str, Any]],
+        list[dict[str, object]],
         Meta(max_length=MAX_BULK, extra=refused_as("bulk.rows", f"a list of at most {MAX_BULK} objects")),
     ]

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
 from gateway.api import openapi
-from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, AsyncAction, Caller, need, perform
+from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, Caller, Params, RunningAction, need
+from gateway.api.answers import GatewayStatus, Health
 from gateway.api.connections import Listener
 from gateway.api.problems import Problem, bad_request, not_found
 from gateway.api.sms_actions import SmsActions, read_texts
@@ -36,8 +36,8 @@ from gateway.store.private_files import make_folder
 
 PROBE_SECONDS = 1.0
 """How long a socket that is there already may take to answer."""
-Health = Callable[[], dict[str, bool]]
-Status = Callable[[], dict[str, Any]]
+Checks = Callable[[], dict[str, bool]]
+Status = Callable[[], GatewayStatus]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Alarm = Callable[[str, Mapping[str, object]], None]
 
@@ -55,11 +55,11 @@ class Server:
         metrics: Metrics,
         texts: SmsActions,
         *,
-        actions: Mapping[str, AsyncAction[Any]],
+        actions: Mapping[str, RunningAction],
         routes: Sequence[web.RouteDef] = (),
         open_paths: tuple[str, ...] = (),
-        live: Health,
-        ready: Health,
+        live: Checks,
+        ready: Checks,
         status: Status,
         alarm: Alarm = lambda _event, _fields: None,
     ) -> None:
@@ -148,24 +148,24 @@ class Server:
 
     async def _post_sms(self, request: web.Request) -> web.Response:
         client = caller_of(request, OPERATOR).name
-        (accepted,) = await self._texts.send(client, read_texts([await read_json(request)]))
-        return json_response(accepted, HTTPStatus.ACCEPTED)
+        accepted = await self._texts.send(client, read_texts([await read_json(request)]))
+        return json_response(accepted.messages[0], HTTPStatus.ACCEPTED)
 
     async def _post_sms_batch(self, request: web.Request) -> web.Response:
         client = caller_of(request, OPERATOR).name
         given = await read_json(request)
         if not isinstance(given, list):
             raise bad_request("sms.batch", "the body is no list of texts: give one, like [{...}]")
-        return json_response({"messages": await self._texts.send(client, read_texts(given))}, HTTPStatus.ACCEPTED)
+        return json_response(await self._texts.send(client, read_texts(given)), HTTPStatus.ACCEPTED)
 
     async def _get_sms(self, request: web.Request) -> web.Response:
         return json_response(await self._texts.show(request.match_info["id"]))
 
-    def _health(self, checks: Health) -> Handler:
+    def _health(self, checks: Checks) -> Handler:
         async def answer(_request: web.Request) -> web.Response:
             found = checks()
-            status = 200 if all(found.values()) else 503
-            return web.json_response({"ok": status == 200, "checks": found}, status=status)
+            well = all(found.values())
+            return json_response(Health(well, found), HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)
 
         return answer
 
@@ -188,7 +188,7 @@ class Server:
             raise not_found("action.unknown", f"there is no action {name!r}")
         need(caller.role, action.role)
         params = await _params(request)
-        return json_response(await self._context.in_thread(perform, action, self._context, params, caller))
+        return json_response(await self._context.in_thread(action.perform, self._context, params, caller))
 
 
 def _unix_listener(path: Path) -> socket.socket:
@@ -232,7 +232,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-async def _params(request: web.Request) -> dict[str, Any]:
+async def _params(request: web.Request) -> Params:
     return await read_object(request, "params.json", empty=b"{}")
 
 

@@ -1,24 +1,25 @@
 """What `tpo session` asks for: open sessions as the store has them, and requests to their clients (RAR, ASR)."""
 
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller
+from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, RunningAction
 from gateway.api.answers import SessionReply, Sessions
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_ROWS, SESSION_ID, ListSessions, NameSession, page_size
 from gateway.charging import queries as charging_queries
 from gateway.charging.gy.reauth_abort import SessionCommand, SessionRequests
 from gateway.charging.session import Session
+from gateway.charging.views import SessionRow, SessionView
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.store.fitting import LONGEST_INDEXED, misfit
 from gateway.subscribers import queries as subscriber_queries
 
-Row = TypeVar("Row", bound=charging_queries.SessionRow)
+Row = TypeVar("Row", bound=SessionRow)
 
 
 class SessionActions:
@@ -28,7 +29,7 @@ class SessionActions:
         """Take the open gateway and the way to the sessions' clients; there is none where Diameter is not configured."""
         self._context, self._session_requests = context, session_requests
 
-    def actions(self) -> dict[str, AsyncAction[Any]]:
+    def actions(self) -> dict[str, RunningAction]:
         """Give every action by its name."""
         return {
             "session.list": AsyncAction(self.list, VIEWER, ListSessions),
@@ -41,7 +42,7 @@ class SessionActions:
         """Tell of sessions, newest first; a viewer sees numbers masked."""
         limit, number = page_size(request.limit, 20, MAX_ROWS), request.number.lstrip("+")
 
-        def look(connection: Connection) -> list[charging_queries.SessionRow]:
+        def look(connection: Connection) -> list[SessionRow]:
             owner = subscriber_queries.find(connection, number) if number else None
             if number and owner is None:
                 raise not_found("subscriber.unknown", "no subscriber has this number now")
@@ -52,15 +53,15 @@ class SessionActions:
         rows = await self._context.read_async(look)
         return Sessions([_for(caller.role, row) for row in rows])
 
-    async def show(self, request: NameSession, caller: Caller) -> charging_queries.SessionView:
+    async def show(self, request: NameSession, caller: Caller) -> SessionView:
         """Tell everything of one session."""
         name = _name(request)
 
-        def look(connection: Connection) -> charging_queries.SessionView | None:
+        def look(connection: Connection) -> SessionView | None:
             session = charging_queries.find(connection, name)
             return None if session is None else charging_queries.show(connection, session)
 
-        found: charging_queries.SessionView | None = await self._context.read_async(look)
+        found: SessionView | None = await self._context.read_async(look)
         if found is None:
             raise not_found("session.unknown", "there is no session with this Session-Id or number")
         return _for(caller.role, found)

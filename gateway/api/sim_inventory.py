@@ -21,6 +21,7 @@ from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
 from gateway.sims.bulk_import import Imported, ImportSim, Reader
+from gateway.sims.views import OrderView, SimView
 from gateway.store.errors import StoreError
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import iccid
@@ -55,7 +56,7 @@ def list_sims(context: GatewayContext, request: requests.ListSims) -> SimPage:
     return SimPage(rows, rows[-1].iccid if len(rows) == limit else None)
 
 
-def show_sim(context: GatewayContext, request: requests.ShowSim) -> queries.SimView:
+def show_sim(context: GatewayContext, request: requests.ShowSim) -> SimView:
     """Tell a card."""
     return _card(context, request, queries.show_sim)
 
@@ -76,10 +77,10 @@ def list_orders(context: GatewayContext, request: requests.ListOrders) -> Orders
     return Orders(context.read(lambda connection: queries.list_orders(connection, limit, request.state)))
 
 
-def show_order(context: GatewayContext, request: requests.ShowOrder) -> queries.OrderView:
+def show_order(context: GatewayContext, request: requests.ShowOrder) -> OrderView:
     """Tell an order with its steps."""
     number = order_id(request.id)
-    found: queries.OrderView | None = context.read(lambda connection: queries.show_order(connection, number))
+    found: OrderView | None = context.read(lambda connection: queries.show_order(connection, number))
     if found is None:
         raise not_found("order.unknown", "there is no order with this id")
     return found

@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
-import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
-from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, need
-from gateway.api.answers import TakenText, Texts
+from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, RunningAction, need
+from gateway.api.answers import Links, LinkView, TakenText, TakenTexts
 from gateway.api.conversion import to_request
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.api.requests import RECIPIENT, SENDER, ListTexts, Nothing, OrderLink, SendText, ShowText, page_size
+from gateway.api.row_answers import Texts
 from gateway.api.times import since
 from gateway.context import GatewayContext
 from gateway.messaging.queries import TextRow, TextView, latest, show
@@ -30,7 +29,7 @@ class SmsActions:
         """Take what is open, and the client of the SMSCs."""
         self._context, self._smsc_client = context, smsc_client
 
-    def actions(self) -> dict[str, AsyncAction[Any]]:
+    def actions(self) -> dict[str, RunningAction]:
         """Give what `tpo sms` and `tpo link` ask for, by name."""
         return {
             "sms.send": AsyncAction(self._send_one, OPERATOR, SendText),
@@ -40,7 +39,7 @@ class SmsActions:
             "link.show": AsyncAction(self._order_link, VIEWER, OrderLink),
         }
 
-    async def send(self, client: str, given: Sequence[SendText]) -> list[TakenText]:
+    async def send(self, client: str, given: Sequence[SendText]) -> TakenTexts:
         """Accept texts, all or none, in their order; Problem says which is at fault."""
         if self._context.draining:
             raise draining()
@@ -54,7 +53,7 @@ class SmsActions:
                 raise Problem(HTTPStatus.FORBIDDEN, outcome.code, where)
             raise Problem(HTTPStatus.PAYMENT_REQUIRED, outcome.code, where)
         pairs = zip(outcome.ids, drafts, strict=True)
-        return [TakenText(str(text_id), draft.reference, "queued") for text_id, draft in pairs]
+        return TakenTexts([TakenText(str(text_id), draft.reference, "queued") for text_id, draft in pairs])
 
     async def show(self, text_id: str) -> TextView:
         """Tell one text."""
@@ -78,11 +77,11 @@ class SmsActions:
 
         return Texts(await self._context.in_thread(look))
 
-    def links(self) -> dict[str, Any]:
+    def links(self) -> Links:
         """Tell how the links do."""
-        return {"rows": [self._link(name) for name in self._smsc_client.links()]}
+        return Links([self._link(name) for name in self._smsc_client.links()])
 
-    def link(self, name: str, order: str | None) -> dict[str, Any]:
+    def link(self, name: str, order: str | None) -> LinkView:
         """Tell one link, after bringing it up or down, suspending or resuming it."""
         found = self._smsc_client.links().get(name)
         if found is None:
@@ -96,7 +95,7 @@ class SmsActions:
         return self._link(name)
 
     async def _send_one(self, request: SendText, _caller: Caller) -> TakenText:
-        return (await self.send("socket", [request]))[0]
+        return (await self.send("socket", [request])).messages[0]
 
     async def _show_one(self, request: ShowText, _caller: Caller) -> TextView:
         return await self.show(request.id)
@@ -105,18 +104,17 @@ class SmsActions:
         state = None if request.state is None else str(request.state)
         return await self.list(page_size(request.limit, 20, MAX_TEXTS), state)
 
-    async def _list_links(self, _request: Nothing, _caller: Caller) -> dict[str, Any]:
+    async def _list_links(self, _request: Nothing, _caller: Caller) -> Links:
         return self.links()
 
-    async def _order_link(self, request: OrderLink, caller: Caller) -> dict[str, Any]:
+    async def _order_link(self, request: OrderLink, caller: Caller) -> LinkView:
         need(caller.role, OPERATOR if request.order else VIEWER)
         return self.link(request.name, request.order or None)
 
-    def _link(self, name: str) -> dict[str, Any]:
+    def _link(self, name: str) -> LinkView:
         state = self._smsc_client.links()[name].state()
-        told = msgspec.to_builtins(msgspec.structs.asdict(state), enc_hook=str)
-        told |= {"state": state.state.name.lower(), "since": since(self._context.environment, state.since)}
-        return {"name": name, **told}
+        own = {"name": name, "state": state.state.value, "since": since(self._context.environment, state.since)}
+        return LinkView(**structs.asdict(state) | own)
 
     def _draft(self, place: int, given: SendText) -> Draft:
         where, settings = f"messages[{place}]", self._context.settings.messaging

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from gateway.api import actions
 from gateway.api.actions import OPERATOR, VIEWER
-from gateway.api.answers import OrderTakenOverHttp
+from gateway.api.answers import Cause, Causes, OrderTakenOverHttp
 from gateway.api.conversion import to_request
 from gateway.api.order_actions import OrderActions, read_key
 from gateway.api.order_requests import read_kind
@@ -50,7 +50,7 @@ class SubscriberRoutes:
         key, given = _idempotency_key(request), await read_object(request)
         kind = read_kind(given.pop("kind", None))
         taken = await self._sims.order(caller.name, key, kind, to_request(given, SimOrder), caller)
-        told = OrderTakenOverHttp(taken.order, taken.state, str(kind), taken.iccid)
+        told = OrderTakenOverHttp(taken.order, taken.state, kind, taken.iccid)
         return json_response(told, HTTPStatus.ACCEPTED)
 
     async def _get_order(self, request: web.Request) -> web.Response:
@@ -79,18 +79,12 @@ class SubscriberRoutes:
 
     async def _get_causes(self, request: web.Request) -> web.Response:
         caller_of(request, VIEWER)
+        known = self._context.settings.causes.values()
         causes = [
-            {
-                "id": cause.id,
-                "name": cause.name,
-                "country": cause.country,
-                "regulator": cause.regulator or None,
-                "number": cause.number or None,
-                "open": cause.open,
-            }
-            for cause in self._context.settings.causes.values()
+            Cause(each.id, each.name, each.country, each.regulator or None, each.number or None, each.open)
+            for each in known
         ]
-        return json_response({"causes": causes})
+        return json_response(Causes(causes))
 
     async def _post_callback(self, request: web.Request) -> web.Response:
         """Take a hint of a host; nothing of it is read before its secret is seen to be right (TMF640 listener: 201)."""

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import phonenumbers
 from msgspec import structs
 from sqlalchemy import Connection, or_, select
 
-from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, Caller, need
+from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, Caller, RunningAction, need
 from gateway.api.answers import (
     StartedTrace,
     TraceMessage,
@@ -56,7 +56,7 @@ class TraceActions:
         self._context, self._traces, self._unread = context, traces, unread
         self._smsc_client, self._executor, self._node = smsc_client, executor, node
 
-    def actions(self) -> dict[str, AsyncAction[Any]]:
+    def actions(self) -> dict[str, RunningAction]:
         """Give what `tpo trace` asks for, by name."""
         return {
             "trace.start": AsyncAction(self._start, OPERATOR, StartTrace),

@@ -2,7 +2,7 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -54,12 +54,12 @@ async def read_body(request: web.Request, most: int = MAX_BODY, code: str = "htt
     return bytes(body)
 
 
-async def read_json(request: web.Request) -> Any:  # noqa: ANN401  (JSON of a client)
+async def read_json(request: web.Request) -> object:
     """Read a body as JSON; Problem where it is none, or holds what cannot be taken."""
     return read_value(await read_body(request), "body.json")
 
 
-async def read_object(request: web.Request, code: str = "body.json", *, empty: bytes = b"") -> dict[str, Any]:
+async def read_object(request: web.Request, code: str = "body.json", *, empty: bytes = b"") -> dict[str, object]:
     """Read a body as a JSON object, `empty` in place of no body; Problem (`code`) where it is none."""
     given = read_value(await read_body(request) or empty, code)
     if not isinstance(given, dict):

@@ -1,8 +1,10 @@
 """A subscriber as `tpo subscriber show` and the HTTP interface tell of it."""
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from sqlalchemy import Connection, or_, select
 
 from gateway.balance.profiles import ProfileRows
@@ -21,7 +23,7 @@ class CauseShare(msgspec.Struct, frozen=True):
 
 
 class SubscriberView(msgspec.Struct, frozen=True):
-    """What is told of a subscriber: amounts are decimal strings in major units; `causes` is None for who may not see them."""
+    """What is told of a subscriber: amounts are decimal strings in major units."""
 
     subscriber_id: str
     msisdn: str | None
@@ -32,7 +34,10 @@ class SubscriberView(msgspec.Struct, frozen=True):
     balance: str
     reserved: str
     currency: str
-    causes: list[CauseShare] | None
+    causes: Annotated[
+        list[CauseShare] | None,
+        Meta(description="null for a token without the right `causes`; each look of one that has it is noted"),
+    ]
     open_sessions: int
 
 

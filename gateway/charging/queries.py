@@ -1,12 +1,12 @@
-"""Sessions as `tpo session` tells of them, and those of a subscriber or a peer as the gateway itself looks for them."""
+"""Reading sessions for `tpo session`, and those of a subscriber or a peer as the gateway itself looks for them."""
 
 from collections.abc import Iterable
 
-import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, select
 
 from gateway.charging.session import Grant, Group, Session, SessionRows
+from gateway.charging.views import GrantView, GroupView, SessionRow, SessionView
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
 from gateway.store.tables import lines, nodes, sessions, wallets
@@ -14,53 +14,6 @@ from gateway.subscribers.identifier_history import MSISDN
 
 PAGE = 500
 """The most sessions that one look for the gateway's own use finds."""
-
-
-class SessionRow(msgspec.Struct, frozen=True):
-    """A session as lists have it; times are RFC 3339, amounts decimal strings in major units."""
-
-    id: str
-    session_id: str
-    state: str
-    service: str
-    subscriber_id: str
-    msisdn: str | None
-    peer: str
-    origin_host: str
-    opened_at: str
-    updated_at: str
-    expires_at: str
-    reserved: str
-    currency: str
-
-
-class GrantView(msgspec.Struct, frozen=True):
-    """A grant for some services, in the units of its session's service."""
-
-    service_identifiers: list[int]
-    granted: int
-    of_bundle: int
-    reserved: str
-
-
-class GroupView(msgspec.Struct, frozen=True):
-    """A rating group; units are octets, seconds or messages, as the session's service has it."""
-
-    rating_group: int | None
-    used: int
-    of_bundle: int
-    grants: list[GrantView]
-
-
-class SessionView(SessionRow, frozen=True):
-    """Everything of a session: what each rating group used, and what it holds."""
-
-    realm: str | None
-    node: str | None
-    closed_at: str | None
-    last_request_number: int
-    terminated: bool
-    groups: list[GroupView]
 
 
 def find(connection: Connection, name: str) -> Session | None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 
-from gateway.cli.client import ActionRefused, DaemonUnreachable, call
+from gateway.cli.client import ActionRefused, Answer, Ask, DaemonUnreachable, JsonObject, call
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.settings import Settings
 
-Ask = Callable[[str, Mapping[str, Any]], Any]
 TIMEOUT = 600.0
 """Seconds; a large import or check takes its time."""
 
@@ -23,20 +21,24 @@ def asking(settings: Settings) -> Iterator[Ask]:
     """Lend a function that runs actions for the time of one command."""
     if settings.api.socket.exists():
         try:
-            call(settings, "status", {}, timeout=10)
+            call(settings, "status", {}, JsonObject, timeout=10)
         except DaemonUnreachable as error:
             if error.what != "the gateway is not running":
                 raise
         else:
-            yield lambda action, params: call(settings, action, dict(params), timeout=TIMEOUT)
+
+            def ask(action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:
+                return call(settings, action, params, kind, timeout=TIMEOUT)
+
+            yield ask
             return
-    with _own_context(settings) as ask:
-        yield ask
+    with _own_context(settings) as own:
+        yield own
 
 
 @contextmanager
 def _own_context(settings: Settings) -> Iterator[Ask]:
-    from gateway.api.actions import ACTIONS, ADMIN, Caller, perform  # noqa: PLC0415  (as above)
+    from gateway.api.actions import ACTIONS, ADMIN, Caller  # noqa: PLC0415  (as above)
     from gateway.api.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.api.problems import Problem  # noqa: PLC0415  (as above)
     from gateway.context import GatewayContext  # noqa: PLC0415  (a daemon that runs needs none of this here)
@@ -58,10 +60,10 @@ def _own_context(settings: Settings) -> Iterator[Ask]:
 
     caller = Caller(f"local:{os.getuid()}", ADMIN, frozenset({CAUSES}))  # whoever opens the store may read all of it
 
-    def ask(action: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the action answers)
+    def ask(action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:
         try:
             check_value(dict(params))
-            return msgspec.to_builtins(perform(ACTIONS[action], context, params, caller))
+            return msgspec.convert(msgspec.to_builtins(ACTIONS[action].perform(context, params, caller)), kind)
         except Problem as problem:
             raise ActionRefused(problem.body(), where=action) from None
         except StoreError as error:

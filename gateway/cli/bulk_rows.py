@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -35,7 +35,7 @@ class OrderRow(NamedTuple):
     """A row that can be ordered; `params` is the row of the action sim.bulk, its key included."""
 
     line: int
-    params: dict[str, Any]
+    params: dict[str, str | bool]
 
     @property
     def iccid(self) -> str:
@@ -89,10 +89,10 @@ class Checker:
         self._claim(line, params)
         return OrderRow(line, params | {"key": key_of(params, self._batch)})
 
-    def _claim(self, line: int, params: dict[str, Any]) -> None:
+    def _claim(self, line: int, params: dict[str, str | bool]) -> None:
         """Refuse a second order for a card or a number: they would run at the same time."""
         names = {"iccid": "card", "new_iccid": "card", "msisdn": "number"}
-        claims = [(what, params[name]) for name, what in names.items() if name in params]
+        claims = [(what, str(params[name])) for name, what in names.items() if name in params]
         for what, number in claims:
             if (first := self._claimed.get((what, number))) is not None:
                 raise _Claimed(f"line {first} is about the same {what}; give one order a {what} in a file")
@@ -103,12 +103,12 @@ class _Claimed(Exception):
     """Another row of the file is about the same card or number."""
 
 
-def key_of(params: dict[str, Any], batch: str = "") -> str:
+def key_of(params: dict[str, str | bool], batch: str = "") -> str:
     """Derive the key of a row from what it orders: the same row again, anywhere in a file, is the same order.
 
     The cause is left out: the key is kept beside the card's number, and few causes are soon tried. A row that comes again with
     another cause is refused, as any key is that comes with another order.
     """
-    told: dict[str, Any] = {name: text for name, text in params.items() if name != "cause"}
+    told: dict[str, str | bool] = {name: text for name, text in params.items() if name != "cause"}
     told |= {"batch": batch} if batch else {}
     return f"bulk:{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()}"

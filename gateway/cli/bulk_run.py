@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
-from gateway.cli.backend import Ask
+from gateway.api.answers import OrderRowsTaken, OrderRowTaken, OrderStates
 from gateway.cli.bulk_rows import Fault, OrderRow
+from gateway.cli.client import Ask
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.follow_order import DONE, OPEN
 from gateway.cli.retrying_client import PATIENCE, PAUSE
+from gateway.sims.views import OrderStanding
 from gateway.store.private_files import open_private
 from protocols.rate_limit import TokenBucket
 
@@ -142,47 +144,47 @@ class BulkRun:
         if count <= 0:
             return 0
         order_rows = list(islice(self._waiting, count))
-        answers = self._ask("sim.bulk", {"rows": [order_row.params for order_row in order_rows]})["results"]
+        answers = self._ask(
+            "sim.bulk", {"rows": [order_row.params for order_row in order_rows]}, OrderRowsTaken
+        ).results
         for _ in order_rows:
             self._waiting.popleft()
-        put_off = [
-            order_row for order_row, answer in zip(order_rows, answers, strict=True) if answer["code"] in PASSING
-        ]
+        put_off = [order_row for order_row, answer in zip(order_rows, answers, strict=True) if answer.code in PASSING]
         self._waiting.extend(put_off)
         for order_row, answer in zip(order_rows, answers, strict=True):
             self._bucket.take(self._clock())
-            if answer["code"] not in PASSING:
+            if answer.code not in PASSING:
                 self._accepted(order_row, answer)
-        self._hold(next((answer for answer in answers if answer["code"] in PASSING), None))
+        self._hold(next((answer for answer in answers if answer.code in PASSING), None))
         return count - len(put_off)
 
-    def _hold(self, answer: dict[str, Any] | None) -> None:
+    def _hold(self, answer: OrderRowTaken | None) -> None:
         """Bear with a gateway that takes nothing, for a time."""
         if answer is None:
             self._held_since = None
         elif self._held_since is None:
             self._held_since = self._clock()
         elif self._clock() > self._held_since + PATIENCE:
-            what = f"the gateway has taken no orders for {PATIENCE:.0f} s: {answer['message']}"
+            what = f"the gateway has taken no orders for {PATIENCE:.0f} s: {answer.message}"
             raise CommandFailed(what, to_do=AGAIN, exit_code=ExitCode.UNREACHABLE)
 
-    def _accepted(self, order_row: OrderRow, answer: dict[str, Any]) -> None:
-        if answer["order"] is None:
-            self._end(order_row, "", REFUSED, f"{answer['code']}: {answer['message']}")
-        elif answer["state"] == DONE:
-            self._end(order_row, answer["order"], DONE, "ordered before, under the same key")
+    def _accepted(self, order_row: OrderRow, answer: OrderRowTaken) -> None:
+        if answer.order is None:
+            self._end(order_row, "", REFUSED, f"{answer.code}: {answer.message}")
+        elif answer.state == DONE:
+            self._end(order_row, answer.order, DONE, "ordered before, under the same key")
         else:
             # One that was ordered before and did not succeed is looked at as well: that tells why.
-            self.open[answer["order"]] = order_row
+            self.open[answer.order] = order_row
 
     def _look(self) -> None:
         """Read how the open orders stand."""
-        rows = self._ask("order.states", {"ids": list(self.open)})["rows"]
+        rows = self._ask("order.states", {"ids": list(self.open)}, OrderStates).rows
         self._polled_at = self._clock()
-        known = {row["id"] for row in rows}
+        known = {row.id for row in rows}
         for row in rows:
-            if row["state"] not in OPEN:
-                self._end(self.open.pop(row["id"]), row["id"], row["state"], _message(row))
+            if row.state not in OPEN:
+                self._end(self.open.pop(row.id), row.id, row.state, _message(row))
         for order in [order for order in self.open if order not in known]:
             self._end(self.open.pop(order), order, LOST, "the gateway does not know this order any more")
 
@@ -191,6 +193,6 @@ class BulkRun:
         self.ended[state] += 1
 
 
-def _message(row: dict[str, Any]) -> str:
+def _message(row: OrderStanding) -> str:
     """Give why an order ended as it did; a fault that was overcome is not told."""
-    return "" if row["state"] == DONE else row["error"] or ""
+    return "" if row.state == DONE else row.error or ""

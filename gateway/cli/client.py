@@ -5,18 +5,40 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+import msgspec
+
+from gateway.api.problems import ProblemBody
 from gateway.cli.errors import CommandFailed, ExitCode
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
 
+Answer = TypeVar("Answer")
+JsonObject = dict[str, object]
+"""An answer that is printed as it is."""
 LISTED: Final = ("sim", "order", "sms", "link", "session", "trace")
 """Groups of commands that have a `list`."""
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """Rows that are printed as they are; `next`: what the page after them begins behind, None where there is none."""
+
+    rows: list[JsonObject]
+    columns: list[str] = []
+    next: int | str | None = None
+
+
+class Ask(Protocol):
+    """Runs an action, and gives its answer as the type that is named."""
+
+    def __call__(self, action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:
+        """Run it; CommandFailed says why it cannot be."""
 
 
 class DaemonUnreachable(CommandFailed):
@@ -31,15 +53,13 @@ class ActionRefused(CommandFailed):
 
     code = "action_refused"
 
-    def __init__(self, problem: dict[str, Any], *, where: str) -> None:
-        title, detail = problem.get("title") or "the gateway refused", problem.get("detail")
-        action = where.partition(",")[0]
-        to_do = advice(action, problem.get("status"))
-        super().__init__(f"{title}: {detail}" if detail else str(title), where=where, to_do=to_do)
+    def __init__(self, problem: ProblemBody, *, where: str) -> None:
+        to_do = advice(where.partition(",")[0], problem.status)
+        super().__init__(f"{problem.title}: {problem.detail}", where=where, to_do=to_do)
         self.problem = problem
 
 
-def advice(action: str, status: object) -> str:
+def advice(action: str, status: int) -> str:
     """Say what a person can do about an action (`sim.show`) that was refused with this HTTP status."""
     group = action.partition(".")[0]
     match status:
@@ -59,8 +79,10 @@ def advice(action: str, status: object) -> str:
             return "look at the gateway's log"
 
 
-def call(settings: Settings, action: str, params: dict[str, Any], *, timeout: float = 30.0) -> dict[str, Any]:
-    """Run `action` in the daemon (POST /v1/actions/ACTION with `params` as a JSON object) and return its answer.
+def call(
+    settings: Settings, action: str, params: Mapping[str, object], kind: type[Answer], *, timeout: float = 30.0
+) -> Answer:
+    """Run `action` in the daemon (POST /v1/actions/ACTION with `params` as a JSON object) and give its answer as a `kind`.
 
     `timeout` is in seconds. Raises DaemonUnreachable, or ActionRefused where the daemon answers with an error.
     """
@@ -79,19 +101,14 @@ def call(settings: Settings, action: str, params: dict[str, Any], *, timeout: fl
         raise _unreachable(path, error) from None
     finally:
         connection.close()
-    answer = _object(content)
-    if status < 300 and answer is not None:
-        return answer
-    fallback = {"title": "the gateway answered with something unexpected", "detail": f"HTTP status {status}"}
-    raise ActionRefused(answer or fallback, where=f"{action}, by {path}")
-
-
-def _object(content: bytes) -> dict[str, Any] | None:
     try:
-        answer = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return answer if isinstance(answer, dict) else None
+        if status < 300:
+            return msgspec.json.decode(content, type=kind)
+        problem = msgspec.json.decode(content, type=ProblemBody)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        title = "the gateway answered with something unexpected"
+        problem = ProblemBody("about:blank", title, status, "", f"HTTP status {status}")
+    raise ActionRefused(problem, where=f"{action}, by {path}")
 
 
 def _unreachable(path: Path, error: Exception) -> DaemonUnreachable:

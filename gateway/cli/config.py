@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,7 +13,7 @@ from gateway.cli.errors import ExitCode
 from gateway.cli.output import complain, emit
 
 if TYPE_CHECKING:
-    from gateway.settings import Problem, Settings
+    from gateway.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
@@ -45,7 +45,7 @@ def check(ctx: typer.Context, *, as_json: AsJson = False) -> None:
         problems = invalid.problems
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     if as_json:
-        emit({"ok": settings is not None, "problems": [_row(problem) for problem in problems]}, as_json=True)
+        emit({"ok": settings is not None, "problems": [problem._asdict() for problem in problems]}, as_json=True)
     else:
         sys.stdout.writelines(f"{problem}\n" for problem in problems)
         _conclude(str(file), settings, errors)
@@ -60,10 +60,6 @@ def _conclude(file: str, settings: Settings | None, errors: int) -> None:
     peers = len(settings.diameter.peers) if settings.diameter else 0
     counts = f"plans: {len(settings.plans)}, causes: {len(settings.causes)}, Diameter peers: {peers}"
     sys.stdout.write(f"{file}: good ({counts})\n")
-
-
-def _row(problem: Problem) -> dict[str, Any]:
-    return problem._asdict()
 
 
 @app.command()

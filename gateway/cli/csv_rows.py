@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import typer
 
-from gateway.cli.backend import Ask
+from gateway.api.answers import ImportedRows, ImportedSims
+from gateway.cli.client import Ask
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
 
+Imported = TypeVar("Imported", ImportedRows, ImportedSims)
 HEADER: Final = "mend the first line of the file; the command's --help names the columns"
 SHOWN: Final = 20
 """Rows at fault that are named on the terminal; --json names all."""
@@ -66,59 +68,82 @@ def _check_header(file: Path, names: Sequence[str], required: Sequence[str], kno
         raise CommandFailed(f"{others} of the file's columns are none of {', '.join(known)}", where=where, to_do=HEADER)
 
 
+class RowReport(NamedTuple):
+    """What became of a row of a file, and why it was not taken or what is to be said of it."""
+
+    line: int
+    outcome: str
+    message: str
+
+
+class ImportReport(NamedTuple):
+    """A count of each outcome, then the rows at fault and those with a warning."""
+
+    counts: dict[str, int]
+    faults: list[RowReport]
+    warnings: list[RowReport]
+
+
 def import_rows(
-    ask: Ask, action: str, file: Path, *, required: Sequence[str], chunk: int, check: Check | None = None
-) -> dict[str, Any]:
-    """Have a file taken in by an import action: a count of each outcome, then the rows at fault and those with a warning."""
-    counts = dict.fromkeys(OUTCOMES, 0)
-    faults: list[dict[str, Any]] = []
-    warnings: list[dict[str, Any]] = []
+    ask: Ask,
+    action: str,
+    kind: type[Imported],
+    file: Path,
+    *,
+    required: Sequence[str],
+    chunk: int,
+    check: Check | None = None,
+) -> ImportReport:
+    """Have a file taken in by an import action, whose answer is a `kind`."""
+    report = ImportReport(dict.fromkeys(OUTCOMES, 0), [], [])
     rows = read_rows(file, required)
     while some := list(islice(rows, chunk)):
-        for row, result in _handed_on(ask, action, some, check):
-            counts[result["outcome"]] += 1
-            if result["outcome"] not in TAKEN:
-                faults.append({"line": row.line, **result})
-            elif result["message"]:
-                warnings.append({"line": row.line, **result})
+        for row in _handed_on(ask, action, kind, some, check):
+            report.counts[row.outcome] += 1
+            if row.outcome not in TAKEN:
+                report.faults.append(row)
+            elif row.message:
+                report.warnings.append(row)
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r{sum(counts.values())} rows ")
+            sys.stderr.write(f"\r{sum(report.counts.values())} rows ")
     if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[K")
-    return {**counts, "faults": faults, "warnings": warnings}
+    return report
 
 
-def _handed_on(ask: Ask, action: str, rows: list[Row], check: Check | None) -> Iterator[tuple[Row, dict[str, Any]]]:
+def _handed_on(
+    ask: Ask, action: str, kind: type[Imported], rows: list[Row], check: Check | None
+) -> Iterator[RowReport]:
     """Ask for the rows that pass the check, and give what became of each."""
     passed = []
     for row in rows:
         if check is not None and (message := check(row)):
-            yield row, {"outcome": "refused", "message": message}
+            yield RowReport(row.line, "refused", message)
         else:
             passed.append(row)
     if not passed:
         return
     params = {"rows": [row.values for row in passed], "first_line": passed[0].line}
-    for row, result in zip(passed, ask(action, params)["results"], strict=True):
-        yield row, {"outcome": result["outcome"], "message": result["message"]}
+    for row, result in zip(passed, ask(action, params, kind).results, strict=True):
+        yield RowReport(row.line, result.outcome, result.message)
 
 
-def conclude(report: dict[str, Any], file: Path, *, as_json: bool) -> None:
+def conclude(report: ImportReport, file: Path, *, as_json: bool) -> None:
     """Print what `import_rows` found; exits with 75 if some rows were not taken, 1 if none were."""
-    faults, warnings = report["faults"], report["warnings"]
+    counts, faults, warnings = report
     if as_json:
-        emit(report, as_json=True)
+        rows = {"faults": [each._asdict() for each in faults], "warnings": [each._asdict() for each in warnings]}
+        emit({**counts, **rows}, as_json=True)
     else:
-        emit({name: report[name] for name in OUTCOMES}, as_json=False)
+        emit(counts, as_json=False)
         _name_lines(file, faults)
         _name_lines(file, warnings)
     if faults:
-        raise typer.Exit(ExitCode.PARTLY_DONE if any(report[name] for name in TAKEN) else ExitCode.FAILED)
+        raise typer.Exit(ExitCode.PARTLY_DONE if any(counts[name] for name in TAKEN) else ExitCode.FAILED)
 
 
-def _name_lines(file: Path, found: Iterable[dict[str, Any]]) -> None:
-    named = list(found)
-    for each in named[:SHOWN]:
-        complain(f"{file}:{each['line']}: {each['outcome']}: {each['message']}")
-    if len(named) > SHOWN:
-        complain(f"... and {len(named) - SHOWN} more; --json names all")
+def _name_lines(file: Path, found: list[RowReport]) -> None:
+    for each in found[:SHOWN]:
+        complain(f"{file}:{each.line}: {each.outcome}: {each.message}")
+    if len(found) > SHOWN:
+        complain(f"... and {len(found) - SHOWN} more; --json names all")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from gateway.cli import context
 from gateway.cli.context import AsJson
 from gateway.cli.output import complain, emit
+
+if TYPE_CHECKING:
+    from gateway.api.answers import DrainLeft
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 LOOK_SECONDS: Final = 0.2
@@ -35,40 +38,36 @@ def drain(
       tpo drain
       tpo drain --timeout 600
     """
-    from gateway.cli.client import DaemonUnreachable, call  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.api.answers import DrainState  # noqa: PLC0415  (as below)
+    from gateway.cli.client import DaemonUnreachable, JsonObject, call  # noqa: PLC0415  (`tpo --help` starts faster)
 
     settings = context.of(ctx).client_settings
-    told, began = call(settings, "gateway.drain", {"timeout": timeout}), time.monotonic()
+    state, began = call(settings, "gateway.drain", {"timeout": timeout}, DrainState), time.monotonic()
     shown = ""
     with suppress(DaemonUnreachable):
-        while not told["over"]:
-            line = _line(told)
+        while not state.over:
+            line = _line(state.left)
             if line != shown:
                 complain(line)
                 shown = line
-            told = call(settings, "gateway.drain.follow", {})
-        while call(settings, "status", {}):
+            state = call(settings, "gateway.drain.follow", {}, DrainState)
+        while call(settings, "status", {}, JsonObject):
             time.sleep(LOOK_SECONDS)
-    seconds, left = round(time.monotonic() - began, 1), told["left"] or {}
+    seconds, left = round(time.monotonic() - began, 1), state.left
     if as_json:
-        emit({"seconds": seconds, "left": left}, as_json=True)
+        emit({"seconds": seconds, "left": {} if left is None else left}, as_json=True)
         return
-    if _any(left):
+    if left:
         complain(f"not finished, kept in the store: {_counts(left)}")
     sys.stdout.write(f"the gateway has left, after {seconds:g} s\n")
 
 
-def _any(left: dict[str, int | None]) -> bool:
-    """Whether anything runs; what the gateway cannot count just now may."""
-    return any(number is None or number for number in left.values())
-
-
-def _line(told: dict[str, Any]) -> str:
-    left = told["left"]
+def _line(left: DrainLeft | None) -> str:
     if left is None:
         return "draining"
-    return f"draining, still running: {_counts(left)}" if _any(left) else "draining, nothing runs any more"
+    return f"draining, still running: {_counts(left)}" if left else "draining, nothing runs any more"
 
 
-def _counts(left: dict[str, int | None]) -> str:
-    return ", ".join(f"{name}: {'unknown' if number is None else number}" for name, number in left.items())
+def _counts(left: DrainLeft) -> str:
+    numbers = {"sessions": left.sessions, "texts": left.texts, "orders": left.orders}
+    return ", ".join(f"{name}: {'unknown' if number is None else number}" for name, number in numbers.items())

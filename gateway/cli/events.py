@@ -33,9 +33,10 @@ def events(
       tpo events --limit 100 --json
     """
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        rows = ask("events.list", {"limit": limit})["rows"]
+        rows = ask("events.list", {"limit": limit}, Listing).rows
         if as_json and not follow:
             emit(rows, as_json=True)
             return
@@ -43,9 +44,9 @@ def events(
         while True:
             for row in rows:
                 sys.stdout.write(f"{json.dumps(row)}\n")
-                last = max(last, int(row["id"]))
+                last = max(last, int(str(row["id"])))
             sys.stdout.flush()
             if not follow:
                 return
             time.sleep(PAUSE)
-            rows = ask("events.list", {"after": last, "limit": 500})["rows"]
+            rows = ask("events.list", {"after": last, "limit": 500}, Listing).rows

@@ -33,20 +33,21 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
       tpo ledger check
       tpo ledger check --json
     """
+    from gateway.api.row_answers import BooksChecked  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
     with asking(context.of(ctx).settings) as ask:
-        report = ask("ledger.check", {})
+        report = ask("ledger.check", {}, BooksChecked)
     if as_json:
         emit(report, as_json=True)
     else:
-        for finding in report["findings"]:
-            complain(f"{finding['check']}: {finding['detail']}")
-        verdict = "the books are right" if report["ok"] else "the books are WRONG"
+        for finding in report.findings:
+            complain(f"{finding.check}: {finding.detail}")
+        verdict = "the books are right" if report.ok else "the books are WRONG"
         sys.stdout.write(
-            f"{verdict}: {report['entries']} entries, {report['wallets']} wallets, {report['accruals']} accruals recomputed\n"
+            f"{verdict}: {report.entries} entries, {report.wallets} wallets, {report.accruals} accruals recomputed\n"
         )
-    if not report["ok"]:
+    if not report.ok:
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -60,9 +61,10 @@ def balances(ctx: typer.Context, as_json: AsJson = False) -> None:
       tpo ledger balances --json
     """
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        emit(ask("ledger.balances", {})["rows"], as_json=as_json)
+        emit(ask("ledger.balances", {}, Listing).rows, as_json=as_json)
 
 
 @app.command()
@@ -84,7 +86,8 @@ def journal(
       tpo ledger journal --with-causes
     """
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        page = ask("ledger.journal", {"after": after, "limit": limit, "causes": with_causes})
-    emit(page if as_json else [{name: row[name] for name in BRIEF} for row in page["rows"]], as_json=as_json)
+        page = ask("ledger.journal", {"after": after, "limit": limit, "causes": with_causes}, Listing)
+    emit({"rows": page.rows, "next": page.next} if as_json else page.rows, as_json=as_json, columns=BRIEF)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 import typer
 
@@ -10,6 +10,7 @@ from gateway.cli import completion, context
 from gateway.cli.context import AsJson
 from gateway.cli.output import emit
 
+BRIEF: Final = ("name", "state", "address", "waiting", "wanted", "suspended")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 Name = Annotated[str, typer.Argument(help="The link's name in the configuration.", autocompletion=completion.links)]
 
@@ -27,13 +28,9 @@ def list_links(ctx: typer.Context, as_json: AsJson = False) -> None:
     Examples:
       tpo link list
     """
-    from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.client import Listing, call  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    rows = call(context.of(ctx).client_settings, "link.list", {})["rows"]
-    brief = [
-        {name: row[name] for name in ("name", "state", "address", "waiting", "wanted", "suspended")} for row in rows
-    ]
-    emit(rows if as_json else brief, as_json=as_json)
+    emit(call(context.of(ctx).client_settings, "link.list", {}, Listing).rows, as_json=as_json, columns=BRIEF)
 
 
 @app.command()
@@ -92,7 +89,7 @@ def resume(ctx: typer.Context, name: Name, as_json: AsJson = False) -> None:
 
 
 def _order(ctx: typer.Context, name: str, order: str | None, *, as_json: bool) -> None:
-    from gateway.cli.client import call  # noqa: PLC0415  (as above)
+    from gateway.cli.client import JsonObject, call  # noqa: PLC0415  (as above)
 
-    params: dict[str, Any] = {"name": name, "order": order}
-    emit(call(context.of(ctx).client_settings, "link.show", params), as_json=as_json)
+    params = {"name": name, "order": order}
+    emit(call(context.of(ctx).client_settings, "link.show", params, JsonObject), as_json=as_json)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Final, TypeVar
 
 import typer
 
@@ -11,6 +12,7 @@ from gateway.cli.context import AsJson
 from gateway.cli.output import complain, emit
 from provisioning.orders import OrderState
 
+Answer = TypeVar("Answer")
 BRIEF: Final = ("id", "kind", "state", "iccid", "host", "error", "actor", "updated_at")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 Id = Annotated[str, typer.Argument(metavar="ID", help="The order's id, as `tpo order list` shows it.")]
@@ -36,8 +38,10 @@ def list_orders(
       tpo order list --state failed
       tpo order list --limit 500 --json
     """
-    rows = _read(ctx, "order.list", {"limit": limit, "state": state})["rows"]
-    emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)
+    from gateway.api.answers import Orders  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    rows = _read(ctx, "order.list", {"limit": limit, "state": state}, Orders).rows
+    emit(rows, as_json=as_json, columns=BRIEF)
 
 
 @app.command()
@@ -49,9 +53,10 @@ def show(ctx: typer.Context, order: Id, as_json: AsJson = False) -> None:
       tpo order show 1099511627790
       tpo order show 1099511627790 --json
     """
-    from gateway.cli.follow_order import print_order  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.follow_order import print_order  # noqa: PLC0415  (as above)
+    from gateway.sims.views import OrderView  # noqa: PLC0415  (as above)
 
-    print_order(_read(ctx, "order.show", {"id": order}), as_json=as_json)
+    print_order(_read(ctx, "order.show", {"id": order}, OrderView), as_json=as_json)
 
 
 @app.command()
@@ -72,9 +77,10 @@ def retry(
     """
     from gateway.cli.follow_order import finish, print_order  # noqa: PLC0415  (as above)
     from gateway.cli.retrying_client import RetryingClient  # noqa: PLC0415  (as above)
+    from gateway.sims.views import OrderView  # noqa: PLC0415  (as above)
 
     ask = RetryingClient(context.of(ctx).client_settings, f"the order goes on by itself; `tpo order show {order}`")
-    found = ask("order.retry", {"id": order})
+    found = ask("order.retry", {"id": order}, OrderView)
     if wait:
         finish(ask, order, as_json=as_json)
         return
@@ -93,12 +99,14 @@ def cancel(ctx: typer.Context, order: Id, as_json: AsJson = False) -> None:
     """
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
     from gateway.cli.follow_order import print_order  # noqa: PLC0415  (as above)
+    from gateway.sims.views import OrderView  # noqa: PLC0415  (as above)
 
-    print_order(call(context.of(ctx).client_settings, "order.cancel", {"id": order}), as_json=as_json)
+    found = call(context.of(ctx).client_settings, "order.cancel", {"id": order}, OrderView)
+    print_order(found, as_json=as_json)
 
 
-def _read(ctx: typer.Context, action: str, params: dict[str, Any]) -> Any:  # noqa: ANN401  (whatever it answers)
+def _read(ctx: typer.Context, action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        return ask(action, params)
+        return ask(action, params, kind)

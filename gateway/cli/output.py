@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from decimal import Decimal
 
 from gateway.cli.tables import cell, plain, write_pairs, write_rows
 
 __all__ = ["complain", "emit", "plain"]
 
 
-def emit(result: Any, *, as_json: bool) -> None:  # noqa: ANN401  (whatever a command reports)
-    """Print a result: rows (a list of mappings) as a table, a mapping as its keys and values."""
+def emit(result: object, *, as_json: bool, columns: Sequence[str] = ()) -> None:
+    """Print a result: rows (a list) as a table, a Struct or mapping as its keys and values.
+
+    `columns` are what is shown of each; JSON has all.
+    """
     if as_json:
         _write_json(result)
-    elif isinstance(result, Mapping):
-        write_pairs(result)
-    elif isinstance(result, Sequence) and not isinstance(result, str):
-        write_rows(list(result))
+        return
+    import msgspec  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    plain_result: object = msgspec.to_builtins(result, builtin_types=(Decimal,), enc_hook=str)
+    if isinstance(plain_result, Mapping):
+        write_pairs(_chosen(plain_result, columns))
+    elif isinstance(plain_result, Sequence) and not isinstance(plain_result, str):
+        write_rows([_chosen(row, columns) for row in plain_result])
     else:
-        sys.stdout.write(f"{cell(result)}\n")
+        sys.stdout.write(f"{cell(plain_result)}\n")
+
+
+def _chosen(row: Mapping[str, object], columns: Sequence[str]) -> Mapping[str, object]:
+    return {name: row[name] for name in columns} if columns else row
 
 
 def complain(text: str) -> None:
@@ -28,8 +39,8 @@ def complain(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _write_json(result: Any) -> None:  # noqa: ANN401  (whatever a command reports)
-    import msgspec  # noqa: PLC0415  (a command that prints no JSON starts faster)
+def _write_json(result: object) -> None:
+    import msgspec  # noqa: PLC0415  (as above)
 
     text = msgspec.json.format(msgspec.json.encode(result, enc_hook=str), indent=2)
     sys.stdout.write(f"{text.decode()}\n")

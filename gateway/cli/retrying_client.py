@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
-from gateway.cli.client import ActionRefused, DaemonUnreachable, call
+from gateway.cli.client import ActionRefused, Answer, DaemonUnreachable, call
 from gateway.cli.output import complain
 from gateway.settings import Settings
 
@@ -33,12 +33,12 @@ class RetryingClient:
         self._settings, self._again, self._clock, self._sleep = settings, again, clock, sleep
         self._answered = False
 
-    def __call__(self, action: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401  (whatever the action answers)
+    def __call__(self, action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:
         """Run an action; the first one of all is not waited for."""
         give_up = None
         while True:
             try:
-                answer = call(self._settings, action, dict(params))
+                answer = call(self._settings, action, params, kind)
             except (DaemonUnreachable, ActionRefused) as error:
                 if not self._answered or not _passes(error):
                     raise
@@ -58,4 +58,4 @@ class RetryingClient:
 
 def _passes(error: DaemonUnreachable | ActionRefused) -> bool:
     """Tell whether this is a gateway that is away or ending, and not one that says no."""
-    return isinstance(error, DaemonUnreachable) or error.problem.get("status") == HTTPStatus.SERVICE_UNAVAILABLE
+    return isinstance(error, DaemonUnreachable) or error.problem.status == HTTPStatus.SERVICE_UNAVAILABLE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -10,6 +10,9 @@ from gateway.cli import completion, context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import emit
+
+if TYPE_CHECKING:
+    from gateway.charging.views import GroupView
 
 BRIEF: Final = ("id", "state", "service", "msisdn", "peer", "opened_at", "reserved", "currency")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -40,11 +43,10 @@ def list_sessions(
       tpo session list --number 447700900101 --closed
       tpo session list --peer pgw.host.example --limit 1000 --json
     """
-    from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.client import Listing, call  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    params: dict[str, Any] = {"number": number, "peer": peer, "closed": closed, "limit": limit}
-    rows = call(context.of(ctx).client_settings, "session.list", params)["rows"]
-    emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)
+    params = {"number": number, "peer": peer, "closed": closed, "limit": limit}
+    emit(call(context.of(ctx).client_settings, "session.list", params, Listing).rows, as_json=as_json, columns=BRIEF)
 
 
 @app.command()
@@ -56,10 +58,16 @@ def show(ctx: typer.Context, session: Id, as_json: AsJson = False) -> None:
       tpo session show 1099511627790
       tpo session show 'pgw.host.example;1479;1;7a' --json
     """
+    from msgspec.structs import asdict  # noqa: PLC0415  (as above)
+
+    from gateway.charging.views import SessionView  # noqa: PLC0415  (as above)
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
-    found = call(context.of(ctx).client_settings, "session.show", {"id": session})
-    emit(found if as_json else found | {"groups": [_brief(group) for group in found["groups"]]}, as_json=as_json)
+    found = call(context.of(ctx).client_settings, "session.show", {"id": session}, SessionView)
+    if as_json:
+        emit(found, as_json=True)
+    else:
+        emit(asdict(found) | {"groups": [_brief(group) for group in found.groups]}, as_json=False)
 
 
 @app.command()
@@ -90,28 +98,25 @@ def abort(ctx: typer.Context, session: Id, as_json: AsJson = False) -> None:
 
 
 def _ask(ctx: typer.Context, action: str, session: str, *, as_json: bool) -> None:
+    from gateway.api.answers import SessionReply  # noqa: PLC0415  (as above)
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
-    reply = call(context.of(ctx).client_settings, action, {"id": session})
+    reply = call(context.of(ctx).client_settings, action, {"id": session}, SessionReply)
     emit(reply, as_json=as_json)
-    if reply["result"] == "accepted" or (reply["closed"] and action == "session.abort"):
+    if reply.result == "accepted" or (reply.closed and action == "session.abort"):
         return
-    where = f"{reply['request']} to {reply['peer']}"
-    why = reply["detail"] or f"Result-Code {reply['result_code']}"
-    if reply["result"] == "unreachable":
+    where = f"{reply.request} to {reply.peer}"
+    why = reply.detail or f"Result-Code {reply.result_code}"
+    if reply.result == "unreachable":
         to_do = "look at the peer with `tpo status`, then ask again"
         what = f"the session's client was not reached: {why}"
         raise CommandFailed(what, where=where, to_do=to_do, exit_code=ExitCode.UNREACHABLE)
-    if reply["result"] == "unknown":
+    if reply.result == "unknown":
         raise CommandFailed("the client does not have this session; it was closed", where=where)
     raise CommandFailed(f"the client refused: {why}", where=where)
 
 
-def _brief(group: dict[str, Any]) -> dict[str, Any]:
+def _brief(group: GroupView) -> dict[str, object]:
     """Put a rating group on one line: what was used, and what all its grants come to."""
-    grants = group["grants"]
-    return {
-        "rating_group": group["rating_group"],
-        "used": group["used"],
-        "granted": sum(grant["granted"] for grant in grants),
-    }
+    granted = sum(grant.granted for grant in group.grants)
+    return {"rating_group": group.rating_group, "used": group.used, "granted": granted}

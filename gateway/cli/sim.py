@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,6 +18,7 @@ from provisioning.sim_lifecycle import SimState, SuspendReason
 
 if TYPE_CHECKING:
     from gateway.cli.csv_rows import Check
+    from gateway.sims.views import SimRow
 
 CHUNK: Final = 500
 PAGE: Final = 1000
@@ -62,11 +64,14 @@ def import_file(
       tpo sim import cards.csv
       tpo sim import cards.csv --json
     """
+    from gateway.api.answers import ImportedSims  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        report = import_rows(ask, "sim.import", file, required=("iccid", "imsi"), chunk=CHUNK, check=_watch_opc())
+        report = import_rows(
+            ask, "sim.import", ImportedSims, file, required=("iccid", "imsi"), chunk=CHUNK, check=_watch_opc()
+        )
     conclude(report, file, as_json=as_json)
 
 
@@ -109,17 +114,18 @@ def list_sims(
       tpo sim list --state suspended --limit 100
       tpo sim list --limit 100000 --json
     """
+    from gateway.api.answers import SimPage  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    rows: list[dict[str, Any]] = []
+    rows: list[SimRow] = []
     following: str | None = after
     with asking(context.of(ctx).settings) as ask:
         while following is not None and len(rows) < limit:
             params = {"state": state, "after": following, "limit": min(PAGE, limit - len(rows))}
-            page = ask("sim.list", params)
-            rows += page["rows"]
-            following = page["next"]
-    emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)
+            page = ask("sim.list", params, SimPage)
+            rows += page.rows
+            following = page.next
+    emit(rows, as_json=as_json, columns=BRIEF)
 
 
 @app.command()
@@ -132,10 +138,11 @@ def show(ctx: typer.Context, iccid: Card, as_json: AsJson = False) -> None:
       tpo sim show 8944100000000000013 --json
     """
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import JsonObject, Listing  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        card = ask("sim.show", {"iccid": iccid})
-        history = ask("sim.history", {"iccid": iccid})["rows"]
+        card = ask("sim.show", {"iccid": iccid}, JsonObject)
+        history = ask("sim.history", {"iccid": iccid}, Listing).rows
     if as_json:
         emit(card | {"history": history}, as_json=True)
         return
@@ -219,11 +226,12 @@ def resume(
 
 def _only_reason(ctx: typer.Context, iccid: str) -> str:
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
+    from gateway.sims.views import SimView  # noqa: PLC0415  (as above)
 
-    card = call(context.of(ctx).client_settings, "sim.show", {"iccid": iccid})
-    reasons: list[str] = card["suspended_for"]
+    card = call(context.of(ctx).client_settings, "sim.show", {"iccid": iccid}, SimView)
+    reasons = card.suspended_for
     if not reasons:
-        raise CommandFailed(f"the card is {card['state']}, and suspended for nothing", where=iccid)
+        raise CommandFailed(f"the card is {card.state}, and suspended for nothing", where=iccid)
     if len(reasons) > 1:
         what = f"the card is suspended for {' and '.join(reasons)}"
         raise CommandFailed(what, where=iccid, to_do="say which is gone by --reason", exit_code=ExitCode.USAGE)
@@ -292,10 +300,10 @@ def reconcile(
       tpo sim reconcile
       tpo sim reconcile --host operator-hlr --repair
     """
-    from gateway.cli.client import call  # noqa: PLC0415  (as above)
+    from gateway.cli.client import Listing, call  # noqa: PLC0415  (as above)
 
     params = {"host": host, "repair": repair}
-    rows = call(context.of(ctx).client_settings, "sim.reconcile", params, timeout=RECONCILE_SECONDS)["rows"]
+    rows = call(context.of(ctx).client_settings, "sim.reconcile", params, Listing, timeout=RECONCILE_SECONDS).rows
     if rows or as_json:
         emit(rows, as_json=as_json)
     else:
@@ -308,19 +316,20 @@ def reconcile(
         raise typer.Exit(ExitCode.PARTLY_DONE)
 
 
-def _place(ctx: typer.Context, action: str, params: dict[str, Any], *, wait: bool, as_json: bool) -> None:
+def _place(ctx: typer.Context, action: str, params: Mapping[str, object], *, wait: bool, as_json: bool) -> None:
     """Order something and, if that is wanted, follow the order to its end."""
+    from gateway.api.answers import OrderTaken  # noqa: PLC0415  (as above)
     from gateway.cli.follow_order import finish  # noqa: PLC0415  (as above)
     from gateway.cli.retrying_client import RetryingClient  # noqa: PLC0415  (as above)
 
     said = {name: value for name, value in params.items() if value is not None}
     ask = RetryingClient(context.of(ctx).client_settings, "the order goes on by itself; see it with `tpo order list`")
-    taken = ask(action, said)
+    taken = ask(action, said, OrderTaken)
     if wait:
-        if taken["repeated"] and not as_json:
-            complain(f"tpo: this key was used before, for order {taken['order']}")
-        finish(ask, taken["order"], as_json=as_json)
+        if taken.repeated and not as_json:
+            complain(f"tpo: this key was used before, for order {taken.order}")
+        finish(ask, taken.order, as_json=as_json)
         return
     emit(taken, as_json=as_json)
     if not as_json:
-        complain(f"tpo: follow it with `tpo order show {taken['order']}`")
+        complain(f"tpo: follow it with `tpo order show {taken.order}`")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,9 +17,9 @@ from gateway.cli.errors import ExitCode
 from gateway.cli.output import complain, emit
 
 if TYPE_CHECKING:
-    from gateway.cli.backend import Ask
     from gateway.cli.bulk_rows import Fault, OrderRow
     from gateway.cli.bulk_run import BulkRun
+    from gateway.cli.client import Ask
 
 REPORT_SECONDS: Final = 5.0
 """How often progress is told where there is no terminal."""
@@ -103,26 +103,27 @@ def _standing(ask: Ask, order_rows: list[OrderRow]) -> Iterator[Fault]:
     """Compare each card with what its row needs; whether a number is free is seen only when it is ordered."""
     from gateway.cli.bulk_rows import FROM, Fault  # noqa: PLC0415  (as above)
     from gateway.cli.client import ActionRefused  # noqa: PLC0415  (as above)
+    from gateway.sims.views import SimView  # noqa: PLC0415  (as above)
     from provisioning.sim_lifecycle import SimState  # noqa: PLC0415  (as above)
 
     for order_row in order_rows:
-        cards = {"iccid": FROM[order_row.params["kind"]], "new_iccid": (SimState.IN_STOCK,)}
+        cards = {"iccid": FROM[str(order_row.params["kind"])], "new_iccid": (SimState.IN_STOCK,)}
         for name, allowed in cards.items():
             if name not in order_row.params:
                 continue
             try:
-                card = ask("sim.show", {"iccid": order_row.params[name]})
+                card = ask("sim.show", {"iccid": order_row.params[name]}, SimView)
             except ActionRefused as refused:
-                yield Fault(order_row.line, order_row.iccid, f"{name}: {refused.problem.get('detail') or refused}")
+                yield Fault(order_row.line, order_row.iccid, f"{name}: {refused.problem.detail}")
                 break
-            if card["state"] not in allowed:
+            if card.state not in allowed:
                 needs = " or ".join(allowed)
                 yield Fault(
-                    order_row.line, order_row.iccid, f"{name}: the card is {card['state']}; this needs one {needs}"
+                    order_row.line, order_row.iccid, f"{name}: the card is {card.state}; this needs one {needs}"
                 )
                 break
-            if card["order"] is not None:
-                yield Fault(order_row.line, order_row.iccid, f"{name}: order {card['order']} works on this card")
+            if card.order is not None:
+                yield Fault(order_row.line, order_row.iccid, f"{name}: order {card.order} works on this card")
                 break
 
 
@@ -151,8 +152,8 @@ def _carry_out(
             run.ended["refused"] += len(faults)
             run.ended[DONE] += len(order_rows) - len(to_do)
             interrupted = _run(run)
-    summary = _summary(run, len(order_rows) + len(faults), where)
-    emit(summary, as_json=as_json)
+    summary = _summary(run, len(order_rows) + len(faults))
+    emit({**summary, "results": str(where)}, as_json=as_json)
     if not as_json:
         _name(file, faults)
     if interrupted:
@@ -170,11 +171,11 @@ def _run(run: BulkRun) -> bool:
     return False
 
 
-def _summary(run: BulkRun, rows: int, where: Path) -> dict[str, Any]:
+def _summary(run: BulkRun, rows: int) -> dict[str, int]:
     ended = {name: run.ended[name] for name in ("done", *_FAILURES)}
     others = {name: count for name, count in run.ended.items() if name not in ended}
     left = {"open": len(run.open), "waiting": run.waiting} if run.open or run.waiting else {}
-    return {"rows": rows, **ended, **others, **left, "results": str(where)}
+    return {"rows": rows, **ended, **others, **left}
 
 
 def _name(file: Path, faults: list[Fault]) -> None:

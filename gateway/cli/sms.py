@@ -35,12 +35,12 @@ def send(
       tpo sms send --from 70070 --to 447700900101 "Thank you!"
       tpo sms send --from 447700900101 --to 447700900102 --reference a1 "See you at six" --json
     """
-    from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.client import JsonObject, call  # noqa: PLC0415  (`tpo --help` starts faster)
 
     params = {"from": sender, "to": to, "text": text}
     if reference is not None:
         params["reference"] = reference
-    emit(call(context.of(ctx).client_settings, "sms.send", params), as_json=as_json)
+    emit(call(context.of(ctx).client_settings, "sms.send", params, JsonObject), as_json=as_json)
 
 
 @app.command()
@@ -55,9 +55,9 @@ def show(
     Examples:
       tpo sms show 1099511627790
     """
-    from gateway.cli.client import call  # noqa: PLC0415  (as above)
+    from gateway.cli.client import JsonObject, call  # noqa: PLC0415  (as above)
 
-    emit(call(context.of(ctx).client_settings, "sms.show", {"id": text_id}), as_json=as_json)
+    emit(call(context.of(ctx).client_settings, "sms.show", {"id": text_id}, JsonObject), as_json=as_json)
 
 
 @app.command("list")
@@ -80,8 +80,7 @@ def list_texts(
       tpo sms list
       tpo sms list --state doubtful --json
     """
-    from gateway.cli.client import call  # noqa: PLC0415  (as above)
+    from gateway.cli.client import Listing, call  # noqa: PLC0415  (as above)
 
-    found = call(context.of(ctx).client_settings, "sms.list", {"limit": limit, "state": state})
-    rows = found["rows"]
-    emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)
+    found = call(context.of(ctx).client_settings, "sms.list", {"limit": limit, "state": state}, Listing)
+    emit(found.rows, as_json=as_json, columns=BRIEF)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
 
@@ -13,6 +13,9 @@ from gateway.cli import context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed
 from gateway.cli.output import emit
+
+if TYPE_CHECKING:
+    from gateway.api.answers import GatewayStatus, LinkView
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 CLEAR: Final = "\x1b[H\x1b[2J"
@@ -41,20 +44,31 @@ def status(
       tpo status --json
       tpo status --watch --interval 5
     """
+    from gateway.api.answers import GatewayStatus, Links  # noqa: PLC0415  (as below)
     from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` needs no settings)
 
     settings = context.of(ctx).client_settings
 
-    def look() -> dict[str, Any]:
-        return {**call(settings, "status", {}), "links": call(settings, "link.list", {})["rows"]}
+    def look() -> Look:
+        return Look(
+            call(settings, "status", {}, GatewayStatus), call(settings, "link.list", {}, Links).rows, time.time()
+        )
 
     if watch:
         _watch(look, interval, count, as_json=as_json)
     else:
-        _show(look(), as_json=as_json)
+        _show(look(), {}, as_json=as_json)
 
 
-def _watch(look: Callable[[], dict[str, Any]], interval: float, count: int, *, as_json: bool) -> None:
+class Look(NamedTuple):
+    """How the gateway does and its links do, and when that was asked for (Unix time)."""
+
+    gateway: GatewayStatus
+    links: list[LinkView]
+    at: float
+
+
+def _watch(look: Callable[[], Look], interval: float, count: int, *, as_json: bool) -> None:
     """Look until Ctrl-C, or `count` times; a terminal is painted anew each time, a pipe gets one look below the other."""
     looks, before = 0, None
     try:
@@ -63,9 +77,14 @@ def _watch(look: Callable[[], dict[str, Any]], interval: float, count: int, *, a
             if sys.stdout.isatty() and not as_json:
                 sys.stdout.write(CLEAR)
             if found is None:
-                _show_absence(trouble, as_json=as_json)
+                emit({"state": "unreachable", "detail": trouble, "at": time.time()}, as_json=as_json)
             else:
-                _show(found, _rates(before, found), as_json=as_json)
+                rates = _rates(before, found)
+                _show(
+                    found,
+                    {"at": found.at, **({"rates": rates} if rates else {})} if as_json else rates,
+                    as_json=as_json,
+                )
             sys.stdout.flush()
             looks, before = looks + 1, found
             if looks == count:
@@ -75,62 +94,59 @@ def _watch(look: Callable[[], dict[str, Any]], interval: float, count: int, *, a
         return
 
 
-def _try(look: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any] | None, str]:
+def _try(look: Callable[[], Look]) -> tuple[Look | None, str]:
     try:
-        return {**look(), "at": time.time()}, ""
+        return look(), ""
     except CommandFailed as failure:
         return None, failure.what
 
 
-def _show_absence(trouble: str, *, as_json: bool) -> None:
-    emit({"state": "unreachable", "detail": trouble, "at": time.time()}, as_json=as_json)
-
-
-def _show(found: dict[str, Any], rates: dict[str, Any] | None = None, *, as_json: bool) -> None:
+def _show(found: Look, more: Mapping[str, object], *, as_json: bool) -> None:
     if as_json:
-        emit({**found, **({"rates": rates} if rates else {})}, as_json=True)
+        fields = {name: getattr(found.gateway, name) for name in found.gateway.__struct_fields__}
+        emit({**fields, "links": found.links, **more}, as_json=True)
         return
-    emit({**_summary(found), **(rates or {})}, as_json=False)
-    if found["peers"]:
+    emit({**_summary(found.gateway), **more}, as_json=False)
+    if found.gateway.peers:
         sys.stdout.write("\nDiameter peers:\n")
-        emit([{name: peer.get(name) for name in PEER_COLUMNS} for peer in found["peers"]], as_json=False)
-    if found["links"]:
+        emit(found.gateway.peers, as_json=False, columns=PEER_COLUMNS)
+    if found.links:
         sys.stdout.write("\nSMPP links:\n")
-        emit([{name: link[name] for name in LINK_COLUMNS} for link in found["links"]], as_json=False)
+        emit(found.links, as_json=False, columns=LINK_COLUMNS)
 
 
-def _rates(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+def _rates(before: Look | None, now: Look) -> dict[str, float]:
     """Tell what the lane and the peers did a second since the look before, unless the gateway began anew meanwhile."""
-    if before is None or before["since"] != now["since"]:
+    if before is None or before.gateway.since != now.gateway.since:
         return {}
-    seconds: float = max(now["at"] - before["at"], 0.001)
+    seconds = max(now.at - before.at, 0.001)
 
-    def rate(count: Callable[[dict[str, Any]], int]) -> float:
+    def rate(count: Callable[[Look], int]) -> float:
         return round(max(0, count(now) - count(before)) / seconds, 1)
 
     return {
-        "units/s": rate(lambda look: look["lane"]["units"]),
-        "requests in/s": rate(lambda look: sum(peer["requests_in"] for peer in look["peers"])),
-        "texts out/s": rate(lambda look: sum(link["counters"]["requests_out"] for link in look["links"])),
-        "texts in/s": rate(lambda look: sum(link["counters"]["requests_in"] for link in look["links"])),
+        "units/s": rate(lambda look: look.gateway.lane.units),
+        "requests in/s": rate(lambda look: sum(peer.requests_in for peer in look.gateway.peers)),
+        "texts out/s": rate(lambda look: sum(link.counters.requests_out for link in look.links)),
+        "texts in/s": rate(lambda look: sum(link.counters.requests_in for link in look.links)),
     }
 
 
-def _summary(found: dict[str, Any]) -> dict[str, Any]:
-    lane, events, drain = found["lane"], found["events"], found["drain"]
+def _summary(found: GatewayStatus) -> dict[str, object]:
+    lane = found.lane
     return {
-        "state": found["state"],
-        **({"drain": drain} if drain else {}),
-        "node": found["node"],
-        "up for": _span(time.time() - found["since"]),
-        "ready": found["ready"],
+        "state": found.state,
+        **({"drain": found.drain} if found.drain else {}),
+        "node": found.node,
+        "up for": _span(time.time() - found.since),
+        "ready": found.ready,
         "write lane": {
-            "waiting": lane["waiting"],
-            "batches": lane["batches"],
-            "units": lane["units"],
-            "poisoned": lane["poisoned"],
+            "waiting": lane.waiting,
+            "batches": lane.batches,
+            "units": lane.units,
+            "poisoned": lane.poisoned,
         },
-        "events": "no broker configured" if events is None else events,
+        "events": "no broker configured" if found.events is None else found.events,
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -37,11 +38,12 @@ def import_file(
       tpo subscriber import lines.csv
       tpo subscriber import lines.csv --json
     """
+    from gateway.api.answers import ImportedRows  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        report = import_rows(ask, "subscriber.import", file, required=REQUIRED, chunk=CHUNK)
+        report = import_rows(ask, "subscriber.import", ImportedRows, file, required=REQUIRED, chunk=CHUNK)
     conclude(report, file, as_json=as_json)
 
 
@@ -100,8 +102,9 @@ def cause(
     _ask(ctx, "subscriber.cause", {"number": number, "causes": causes}, as_json=as_json)
 
 
-def _ask(ctx: typer.Context, action: str, params: dict[str, Any], *, as_json: bool) -> None:
+def _ask(ctx: typer.Context, action: str, params: Mapping[str, object], *, as_json: bool) -> None:
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.client import JsonObject  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        emit(ask(action, params), as_json=as_json)
+        emit(ask(action, params, JsonObject), as_json=as_json)

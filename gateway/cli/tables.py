@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 WIDE: Final = 10_000
 """Columns where the output is no terminal: a pipe gets each row on one line, uncut."""
@@ -20,7 +20,7 @@ FOLDED: Final = 12
 MONEY: Final = ("balance", "reserved", "amount", "price")
 """Columns that take up the row's currency on a terminal."""
 _AGES: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[Mapping[str, object]]
 
 
 def write_rows(rows: Rows) -> None:
@@ -42,7 +42,7 @@ def write_rows(rows: Rows) -> None:
         _draw(told, _numbers(rows, columns), width)
 
 
-def write_pairs(pairs: Mapping[str, Any]) -> None:
+def write_pairs(pairs: Mapping[str, object]) -> None:
     """Print a mapping as its keys and values, the values folded beside their keys on a terminal."""
     told = {name: cell(value) for name, value in pairs.items()}
     if not sys.stdout.isatty():
@@ -56,7 +56,7 @@ def write_pairs(pairs: Mapping[str, Any]) -> None:
     _write_folded(told, shutil.get_terminal_size().columns)
 
 
-def cell(value: Any) -> str:  # noqa: ANN401  (any value of a report)
+def cell(value: object) -> str:
     """One value as text on one line."""
     if value is None:
         return "-"
@@ -95,7 +95,7 @@ def _for_people(rows: Rows, columns: Sequence[str]) -> dict[str, list[str]]:
     return told
 
 
-def _age(name: str, value: Any, now: float) -> str:  # noqa: ANN401  (any value of a report)
+def _age(name: str, value: object, now: float) -> str:
     """Tell how long ago a time was (`3m ago`), or how far off it is; nothing for what is no time."""
     if not isinstance(value, str) or not (name in ("at", "since", "valid_until") or name.endswith("_at")):
         return ""

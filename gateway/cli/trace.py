@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
@@ -13,6 +14,10 @@ from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit, plain
 
+if TYPE_CHECKING:
+    from gateway.api.answers import TraceMessage, TraceSeen
+
+Answer = TypeVar("Answer")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 Content = Annotated[
     bool, typer.Option("--show-content", help="Numbers and texts in clear (root or the gateway's user; it is logged).")
@@ -58,6 +63,7 @@ def start(
       tpo trace start --link pgw.host.example --for 1h --pcap /var/lib/tpo/pgw.pcap
       tpo trace start --imsi 234150000000101 --for 30s --show-content --json
     """
+    from gateway.api.answers import StartedTrace  # noqa: PLC0415  (as below)
     from gateway.settings.values import parse_duration  # noqa: PLC0415  (pydantic; `tpo --help` needs none)
 
     try:
@@ -70,14 +76,14 @@ def start(
         raise CommandFailed(what, to_do="give one of --msisdn, --imsi, --link", exit_code=ExitCode.USAGE)
     if pcap is not None:
         params["pcap"] = str(pcap.absolute())
-    found = _ask(ctx, "trace.start", params)
+    found = _ask(ctx, "trace.start", params, StartedTrace)
     if as_json:
         emit(found, as_json=True)
         return
-    if not found.pop("known"):
+    if not found.known:
         complain("tpo: no line has this number now; what carries the number itself is traced")
-    emit({name: found[name] for name in BRIEF}, as_json=False)
-    complain(f"see it with `tpo trace show {found['id']} --follow`, end it with `tpo trace stop {found['id']}`")
+    emit(found, as_json=False, columns=BRIEF)
+    complain(f"see it with `tpo trace show {found.id} --follow`, end it with `tpo trace stop {found.id}`")
 
 
 @app.command("list")
@@ -89,8 +95,9 @@ def list_traces(ctx: typer.Context, as_json: AsJson = False) -> None:
       tpo trace list
       tpo trace list --json
     """
-    rows = _ask(ctx, "trace.list", {})["rows"]
-    emit(rows if as_json else [{name: row[name] for name in (*BRIEF, "ended")} for row in rows], as_json=as_json)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    emit(_ask(ctx, "trace.list", {}, Listing).rows, as_json=as_json, columns=(*BRIEF, "ended"))
 
 
 @app.command()
@@ -111,14 +118,16 @@ def show(
       tpo trace show 3 --follow
       tpo trace show 3 --json
     """
-    found = _ask(ctx, "trace.show", {"id": trace})
+    from gateway.api.answers import TraceSeen  # noqa: PLC0415  (as above)
+
+    found = _ask(ctx, "trace.show", {"id": trace}, TraceSeen)
     if not follow:
-        emit(found["rows"] if as_json else [_brief(row) for row in found["rows"]], as_json=as_json)
+        emit(found.rows if as_json else [_brief(row) for row in found.rows], as_json=as_json)
         return
     try:
         _follow(ctx, found, as_json=as_json)
     except KeyboardInterrupt:
-        complain(f"tpo: trace {found['trace']['id']} goes on without you until {found['trace']['until']}")
+        complain(f"tpo: trace {found.trace.id} goes on without you until {found.trace.until}")
 
 
 @app.command()
@@ -135,8 +144,9 @@ def stop(
       tpo trace stop 3
       tpo trace stop
     """
-    rows = _ask(ctx, "trace.stop", {"id": trace})["rows"]
-    emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    emit(_ask(ctx, "trace.stop", {"id": trace}, Listing).rows, as_json=as_json, columns=BRIEF)
 
 
 @app.command()
@@ -159,34 +169,38 @@ def undecodable(
       tpo trace undecodable
       tpo trace undecodable smsc-1 --show-content --json
     """
-    emit(_ask(ctx, "trace.undecodable", {"name": name, "show_content": show_content})["rows"], as_json=as_json)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    emit(_ask(ctx, "trace.undecodable", {"name": name, "show_content": show_content}, Listing).rows, as_json=as_json)
 
 
-def _follow(ctx: typer.Context, found: dict[str, Any], *, as_json: bool) -> None:
+def _follow(ctx: typer.Context, found: TraceSeen, *, as_json: bool) -> None:
     """Print lines as they come, up to the trace's end."""
     import json  # noqa: PLC0415  (for this option only)
 
+    from msgspec.structs import asdict  # noqa: PLC0415  (as above)
+
     after = 0
     while True:
-        for row in found["rows"]:
-            after = row["number"]
-            typer.echo(json.dumps(row) if as_json else plain("  ".join(_brief(row).values())))
-        trace = found["trace"]
-        if trace["state"] == "ended" and not found["rows"]:
-            complain(f"trace {trace['id']} has ended: {trace['ended']}")
+        for row in found.rows:
+            after = row.number
+            typer.echo(json.dumps(asdict(row)) if as_json else plain("  ".join(_brief(row).values())))
+        trace = found.trace
+        if trace.state == "ended" and not found.rows:
+            complain(f"trace {trace.id} has ended: {trace.ended}")
             return
         time.sleep(POLL)
-        found = _ask(ctx, "trace.show", {"id": trace["id"], "after": after})
+        found = _ask(ctx, "trace.show", {"id": trace.id, "after": after}, type(found))
 
 
-def _brief(row: dict[str, Any]) -> dict[str, str]:
-    number = "" if row["sequence"] is None else str(row["sequence"])
-    way = "->" if row["way"] == "out" else "<-"
-    told = {"at": row["at"], "way": way, "name": row["name"], "what": row["what"], "number": number}
-    return {**told, "status": row["status"], "numbers": row["numbers"]}
+def _brief(row: TraceMessage) -> dict[str, str]:
+    number = "" if row.sequence is None else str(row.sequence)
+    way = "->" if row.way == "out" else "<-"
+    told = {"at": row.at, "way": way, "name": row.name, "what": row.what, "number": number}
+    return {**told, "status": row.status, "numbers": row.numbers}
 
 
-def _ask(ctx: typer.Context, action: str, params: dict[str, Any]) -> Any:  # noqa: ANN401  (what the action gives)
+def _ask(ctx: typer.Context, action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:
     from gateway.cli.client import call  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    return call(context.of(ctx).client_settings, action, params)
+    return call(context.of(ctx).client_settings, action, params, kind)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
 from gateway.cli.output import emit
+
+if TYPE_CHECKING:
+    from gateway.cli.client import Ask, Listing
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 review = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -58,20 +62,17 @@ def review_list(
       tpo usage review list --all --format csv > held.csv
     """
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
     if form not in ("table", "csv"):
         raise typer.BadParameter("give table or csv", param_hint="--format")
-    params: dict[str, Any] = {"after": 0, "all": decided}
-    rows: list[dict[str, Any]] = []
     with asking(context.of(ctx).settings) as ask:
-        while params["after"] is not None:
-            page = ask("usage.review.list", params)
-            rows += page["rows"]
-            params["after"] = page["next"]
+        pages = list(_pages(ask, "usage.review.list", {"all": decided}))
+    rows = [row for page in pages for row in page.rows]
     if form == "csv" and not as_json:
-        _write({"rows": rows, "columns": page["columns"]}, "csv", head=True)
+        _write(Listing(rows, pages[0].columns), "csv", head=True)
     else:
-        emit(rows if as_json else [{name: row[name] for name in BRIEF} for row in rows], as_json=as_json)
+        emit(rows, as_json=as_json, columns=BRIEF)
 
 
 Report = Annotated[str, typer.Argument(metavar="ID", help="As `tpo usage review list` shows it.")]
@@ -102,9 +103,10 @@ def review_drop(ctx: typer.Context, report: Report, reason: Why, as_json: AsJson
 
 def _decide(ctx: typer.Context, action: str, report: str, reason: str, *, as_json: bool) -> None:
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import JsonObject  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        emit(ask(action, {"id": report, "reason": reason}), as_json=as_json)
+        emit(ask(action, {"id": report, "reason": reason}, JsonObject), as_json=as_json)
 
 
 @app.command()
@@ -132,25 +134,33 @@ def export(
     form = "json" if as_json else form
     if form not in ("csv", "json"):
         raise typer.BadParameter("give csv or json", param_hint="--format")
-    params: dict[str, Any] = {"start": _time(start, "--from"), "end": _time(end, "--to"), "after": 0}
+    period = {"start": _time(start, "--from"), "end": _time(end, "--to")}
     with asking(context.of(ctx).settings) as ask:
-        first = True
-        while params["after"] is not None:
-            page = ask("usage.export", params)
-            _write(page, form, head=first)
-            params["after"], first = page["next"], False
+        for number, page in enumerate(_pages(ask, "usage.export", period)):
+            _write(page, form, head=number == 0)
 
 
-def _write(page: dict[str, Any], form: str, *, head: bool) -> None:
+def _pages(ask: Ask, action: str, params: Mapping[str, object]) -> Iterator[Listing]:
+    """Ask for page after page."""
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
+
+    after: int | str | None = 0
+    while after is not None:
+        page = ask(action, {**params, "after": after}, Listing)
+        yield page
+        after = page.next
+
+
+def _write(page: Listing, form: str, *, head: bool) -> None:
     if form == "json":
         import json  # noqa: PLC0415  (for this form only)
 
-        sys.stdout.writelines(f"{json.dumps(row)}\n" for row in page["rows"])
+        sys.stdout.writelines(f"{json.dumps(row)}\n" for row in page.rows)
         return
-    writer = csv.DictWriter(sys.stdout, page["columns"], lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, page.columns, lineterminator="\n")
     if head:
         writer.writeheader()
-    writer.writerows(page["rows"])
+    writer.writerows(page.rows)
 
 
 def _time(text: str | None, option: str) -> int | None:

@@ -12,11 +12,10 @@ from contextlib import suppress
 from random import Random
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from gateway.background import LAST_DELAY, Background, new_backoff
 from gateway.environment import Environment
 from gateway.events.broker import TIMEOUT, Broker, BrokerSettings
+from gateway.events.forwarder_state import ForwarderState
 from gateway.events.outbox_queue import MAX_ROWS, Backlog, MarkPublished, WaitingRow, backlog, read_waiting
 from gateway.events.times import MICROSECONDS, rfc3339
 from gateway.store.async_read import AsyncRead
@@ -58,17 +57,6 @@ class OpenStore(Protocol):
     @property
     def read_async(self) -> AsyncRead:
         """What reads the store."""
-
-
-class ForwarderState(msgspec.Struct, frozen=True):
-    """What the status page shows. `published` counts outbox rows since the start, `oldest_waiting` is in seconds."""
-
-    connected: bool
-    connected_since: str | None
-    waiting: int
-    oldest_waiting: float
-    published: int
-    last_error: str | None
 
 
 class Forwarder:

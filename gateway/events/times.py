@@ -2,8 +2,13 @@
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Annotated
+
+from msgspec import Meta
 
 MICROSECONDS = 1_000_000
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""RFC 3339, in an answer."""
 
 
 def rfc3339(time: int) -> str:

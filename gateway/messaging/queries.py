@@ -4,22 +4,22 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, func, select
 
-from gateway.events.times import rfc3339
-from gateway.messaging.texts import Text, TextState, from_row
+from gateway.events.times import Timestamp, rfc3339
+from gateway.messaging.texts import Step, Text, TextState, from_row
 from gateway.store.tables import texts
 
 
 class TextRow(msgspec.Struct, frozen=True):
-    """A text as lists have it, without its words; times are RFC 3339."""
+    """A text as lists have it, without its words."""
 
     id: str
-    state: str
+    state: TextState
     source: str = msgspec.field(name="from")
     destination: str = msgspec.field(name="to")
     link: str | None
-    accepted_at: str
-    updated_at: str
-    valid_until: str
+    accepted_at: Timestamp
+    updated_at: Timestamp
+    valid_until: Timestamp
     error: str | None
     maybe_double: bool
 
@@ -27,7 +27,7 @@ class TextRow(msgspec.Struct, frozen=True):
 class PartView(msgspec.Struct, frozen=True):
     """A part of a text: how far it is, and what its service centre called it."""
 
-    state: str
+    state: Step
     message_id: str | None
     error: str | None
 
@@ -63,7 +63,7 @@ def count_open(connection: Connection, node: int) -> dict[str, int]:
 def _row(text: Text) -> TextRow:
     return TextRow(
         id=str(text.id),
-        state=str(text.state),
+        state=text.state,
         source=text.source,
         destination=text.destination,
         link=text.link or None,
@@ -76,5 +76,5 @@ def _row(text: Text) -> TextRow:
 
 
 def _view(text: Text) -> TextView:
-    parts = [PartView(str(part.step), part.message_id or None, part.error or None) for part in text.parts]
+    parts = [PartView(part.step, part.message_id or None, part.error or None) for part in text.parts]
     return TextView(**structs.asdict(_row(text)), parts=parts)

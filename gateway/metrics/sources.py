@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prometheus_client.core import Metric
 
-from gateway.events.forwarder import ForwarderState
+from gateway.events.forwarder_state import ForwarderState
 from gateway.messaging.inbound.unanswered import Silence
 from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.catalogue import family, sample

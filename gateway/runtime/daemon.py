@@ -5,17 +5,15 @@ import gc
 import signal
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
 
-import msgspec
 from prometheus_client.core import Metric
 
+from gateway.api.answers import GatewayStatus
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
 from gateway.api.session_actions import SessionActions
 from gateway.api.sms_actions import SmsActions
 from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
-from gateway.api.times import since
 from gateway.api.trace_actions import TraceActions
 from gateway.background import Background
 from gateway.charging.gy.peer_restarts import PeerRestarts
@@ -56,6 +54,7 @@ from gateway.runtime.factories import (
 from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
 from gateway.runtime.reload import Reload, Running
+from gateway.runtime.status import gateway_status
 from gateway.runtime.systemd import Notify
 from gateway.settings import Settings
 from gateway.sims.order_executor import OrderExecutor
@@ -215,7 +214,7 @@ class Daemon:
             self._periodic.stop()
         if self._page is not None:
             self._page.stop()
-        steps: list[Coroutine[Any, Any, object]] = [self._traces.stop()]
+        steps: list[Coroutine[None, None, object]] = [self._traces.stop()]
         if self._reloading is not None:
             steps.append(self._reloading.end())
         if self._executor is not None:
@@ -319,23 +318,17 @@ class Daemon:
         if self._forwarder is not None:
             yield from event_metrics(self._forwarder.state())
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> GatewayStatus:
         """Tell what `tpo status` shows."""
-        counters = self._context.lane.counters
-        return {
-            "state": "draining" if self._context.draining else "running",
-            "drain": self._draining.state() if self._draining else None,
-            "node": self._context.node_name,
-            "since": self._started_at,
-            "ready": self._ready(),
-            "traces": self._traces.running,
-            "lane": {"waiting": self._context.lane.depth, **msgspec.to_builtins(counters)},
-            "peers": [
-                {**msgspec.to_builtins(peer), "since": since(self._environment, peer.since)}
-                for peer in (self._node.peers_state() if self._node else [])
-            ],
-            "events": msgspec.to_builtins(self._forwarder.state()) if self._forwarder else None,
-        }
+        return gateway_status(
+            self._context,
+            self._node,
+            self._forwarder,
+            started_at=self._started_at,
+            ready=self._ready(),
+            drain=self._draining.state() if self._draining else None,
+            traces=self._traces.running,
+        )
 
 
 def _finish(loop: asyncio.AbstractEventLoop, jobs: list[Job]) -> None:

@@ -7,12 +7,13 @@ gateway with its new session, while those that run here still report here. The D
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.api.actions import ADMIN, VIEWER, AsyncAction, Caller
+from gateway.api.actions import ADMIN, VIEWER, AsyncAction, Caller, RunningAction
+from gateway.api.answers import DrainLeft, DrainState
+from gateway.api.problems import conflict
 from gateway.api.requests import BeginDrain, Nothing
 from gateway.background import Background
 from gateway.runtime.reload import Running
@@ -24,18 +25,6 @@ FOLLOW_SECONDS = 0.5
 """How long whoever follows waits for the end of the waiting, before it is told how far things are."""
 PATIENCE_SECONDS = 5.0
 """How long a look at the store may take: one that hangs must not hold up the end."""
-
-
-class Left(msgspec.Struct, frozen=True):
-    """What still runs: open sessions of this node, None while they cannot be counted; parts of texts; orders under way."""
-
-    sessions: int | None
-    texts: int
-    orders: int
-
-    def __bool__(self) -> bool:
-        """Whether there is anything, for all that is known."""
-        return bool(self.sessions is None or self.sessions or self.texts or self.orders)
 
 
 class Drain:
@@ -52,21 +41,23 @@ class Drain:
         self._running, self._alarm, self._end, self._background = running, alarm, end, background
         self._loop = asyncio.get_running_loop()
         self._until = 0.0
-        self._left: Left | None = None
+        self._left: DrainLeft | None = None
         self._task: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
 
-    def actions(self) -> dict[str, AsyncAction[Any]]:
+    def actions(self) -> dict[str, RunningAction]:
         """Give what `tpo drain` asks for: to begin ({timeout}, seconds), and how it goes on."""
 
-        async def begin(request: BeginDrain, _caller: Caller) -> dict[str, Any]:
+        async def begin(request: BeginDrain, _caller: Caller) -> DrainState:
             self.begin(request.timeout)
-            return self.state() or {}
+            return self._state()
 
-        async def follow(_request: Nothing, _caller: Caller) -> dict[str, Any]:
+        async def follow(_request: Nothing, _caller: Caller) -> DrainState:
+            if self._task is None:
+                raise conflict("drain.none", "this gateway does not drain: begin with `tpo drain`")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), FOLLOW_SECONDS)
-            return self.state() or {}
+            return self._state()
 
         return {
             "gateway.drain": AsyncAction(begin, ADMIN, BeginDrain),
@@ -93,13 +84,13 @@ class Drain:
         if self._task is not None:
             self._task.cancel()
 
-    def state(self) -> dict[str, Any] | None:
-        """Tell what is waited for, how many seconds are left, and whether the waiting is over; None while nobody drains."""
-        if self._task is None:
-            return None
-        left = None if self._left is None else msgspec.to_builtins(self._left)
+    def state(self) -> DrainState | None:
+        """Tell what is waited for; None while nobody drains."""
+        return None if self._task is None else self._state()
+
+    def _state(self) -> DrainState:
         seconds = max(0.0, round(self._until - self._loop.time(), 1))
-        return {"left": left, "seconds": seconds, "over": self._over.is_set()}
+        return DrainState(self._left, seconds, self._over.is_set())
 
     async def _wait(self) -> None:
         while self._loop.time() < self._until:
@@ -112,7 +103,7 @@ class Drain:
         self._over.set()
         self._end()
 
-    async def _look(self) -> Left:
+    async def _look(self) -> DrainLeft:
         running = self._running
         node = running.context.node.id
 
@@ -125,4 +116,4 @@ class Drain:
             found = await asyncio.wait_for(running.context.read_async(count), PATIENCE_SECONDS)
         except (StoreError, TimeoutError):  # whatever runs then runs on; the time ends it
             found = None
-        return Left(found, running.smsc_client.busy, running.executor.running)
+        return DrainLeft(found, running.smsc_client.busy, running.executor.running)

@@ -7,11 +7,11 @@ then are links and peers that changed left in order and made anew. Those that di
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
-from gateway.api.actions import ADMIN, AsyncAction, Caller
+from gateway.api.actions import ADMIN, AsyncAction, Caller, RunningAction
+from gateway.api.answers import ReloadOutcome
 from gateway.api.requests import Nothing
 from gateway.charging.gy.peer_restarts import PeerRestarts
 from gateway.charging.gy.reauth_abort import SessionRequests
@@ -21,7 +21,7 @@ from gateway.messaging.routing import Route
 from gateway.messaging.smsc_client import SmscClient
 from gateway.runtime import factories
 from gateway.settings import ConfigInvalid, Settings, Severity, load
-from gateway.settings.diff import Changes, Sorted, compare
+from gateway.settings.diff import Changes, compare
 from gateway.settings.sections import LinkTls, Tls
 from gateway.sims.host_runtime import HostRuntime
 from gateway.sims.order_executor import OrderExecutor
@@ -46,21 +46,6 @@ class Running(msgspec.Struct, frozen=True):
     peer_restarts: PeerRestarts | None = None
 
 
-class ReloadOutcome(msgspec.Struct, frozen=True):
-    """What became of a reload: whether it was taken over, what changed, and, where it was not, why.
-
-    `problems` are those of the files, as `file:line: key: message`; `restart` names keys that a running gateway keeps.
-    """
-
-    applied: bool
-    changed: tuple[str, ...] = ()
-    links: Sorted = Sorted()
-    peers: Sorted = Sorted()
-    hosts: Sorted = Sorted()
-    problems: tuple[str, ...] = ()
-    restart: tuple[str, ...] = ()
-
-
 class _Ready(msgspec.Struct, frozen=True):
     """What was made before anything is exchanged."""
 
@@ -82,7 +67,7 @@ class Reload:
         self._turn = asyncio.Lock()
         self._marks: Mapping[str, bytes] = _marks(running.context.settings)
 
-    def actions(self) -> dict[str, AsyncAction[Any]]:
+    def actions(self) -> dict[str, RunningAction]:
         """Give what `tpo reload` asks for."""
 
         async def act(_request: Nothing, _caller: Caller) -> ReloadOutcome:

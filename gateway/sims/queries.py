@@ -1,8 +1,7 @@
-"""Cards and orders as `tpo sim`, `tpo order` and the HTTP interface tell of them: times RFC 3339, ids as text, keys never."""
+"""Reading cards and orders for `tpo sim`, `tpo order` and the HTTP interface."""
 
 from collections.abc import Sequence
 
-import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, select
 
@@ -11,92 +10,9 @@ from gateway.privacy.masks import mask
 from gateway.sims.cards import Sim
 from gateway.sims.cards import from_row as sim_of
 from gateway.sims.orders import from_row as order_of
+from gateway.sims.views import HistoryEntry, OrderRow, OrderStanding, OrderView, SimRow, SimView, StepView
 from gateway.store.tables import orders, sim_history, sims
 from provisioning.orders import Order
-
-
-class SimRow(msgspec.Struct, frozen=True):
-    """A card as lists have it: its own number in full, for it is printed on it, and those of its line masked."""
-
-    iccid: str
-    state: str
-    suspended_for: list[str]
-    imsi: str
-    msisdn: str | None
-    plan: str | None
-    host: str | None
-    observed: str
-    observed_at: str | None
-    order: str | None
-    updated_at: str
-
-
-class SimView(SimRow, frozen=True):
-    """Everything of a card but its keys, its numbers in full."""
-
-    eid: str | None
-    keys: bool
-    subscriber_id: str | None
-    created_at: str
-    free_at: str | None
-
-
-class HistoryEntry(msgspec.Struct, frozen=True):
-    """Something that happened to a card: what led to it, the states before and after, and who wanted it."""
-
-    at: str
-    trigger: str
-    before: str
-    after: str
-    actor: str
-    reason: str | None
-    order: str | None
-
-
-class OrderRow(msgspec.Struct, frozen=True):
-    """An order as lists have it, the number masked."""
-
-    id: str
-    kind: str
-    state: str
-    iccid: str
-    msisdn: str | None
-    host: str | None
-    actor: str
-    undoing: bool
-    error: str | None
-    created_at: str
-    updated_at: str
-    due_at: str | None
-
-
-class StepView(msgspec.Struct, frozen=True):
-    """A step of an order; `found` is what the host held of the card before it."""
-
-    name: str
-    mark: str
-    attempts: int
-    at: str | None
-    error: str | None
-    found: str | None
-
-
-class OrderView(OrderRow, frozen=True):
-    """An order, what was asked for and each of its steps, but not for which cause."""
-
-    plan: str | None
-    reason: str | None
-    new_iccid: str | None
-    adopt: bool
-    steps: list[StepView]
-
-
-class OrderStanding(msgspec.Struct, frozen=True):
-    """How an order stands."""
-
-    id: str
-    state: str
-    error: str | None
 
 
 def show_sim(connection: Connection, iccid: str) -> SimView | None:
@@ -171,13 +87,13 @@ def order_states(connection: Connection, ids: Sequence[int]) -> list[OrderStandi
     """Tell how orders stand, in the order of their ids; one that is not there is left out."""
     found = select(orders).where(orders.c.id.in_(ids)).order_by(orders.c.id)
     told = map(order_of, map(tuple, connection.execute(found)))
-    return [OrderStanding(str(order.id), str(order.state), _error(order)) for order in told]
+    return [OrderStanding(str(order.id), order.state, _error(order)) for order in told]
 
 
 def _sim(sim: Sim) -> SimRow:
     return SimRow(
         iccid=sim.iccid,
-        state=str(sim.state),
+        state=sim.state,
         suspended_for=sorted(sim.suspended_for),
         imsi=mask(sim.imsi),
         msisdn=None if sim.msisdn is None else mask(sim.msisdn),
@@ -193,8 +109,8 @@ def _sim(sim: Sim) -> SimRow:
 def _order(order: Order) -> OrderRow:
     return OrderRow(
         id=str(order.id),
-        kind=str(order.kind),
-        state=str(order.state),
+        kind=order.kind,
+        state=order.state,
         iccid=order.iccid,
         msisdn=mask(order.request.msisdn) or None,
         host=order.host or None,
@@ -211,7 +127,7 @@ def _steps(order: Order) -> list[StepView]:
     return [
         StepView(
             name=log.name,
-            mark=str(log.mark),
+            mark=log.mark,
             attempts=log.attempts,
             at=_time(log.at or None),
             error=log.error or None,

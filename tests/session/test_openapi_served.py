@@ -3,32 +3,26 @@
 import asyncio
 import urllib.request
 
+import jsonschema
+import msgspec
 import pytest
 from support.sims_context_fixture import TOKENS, sims_context
 from support.sms_gateway import SmsGateway
 
 from gateway.api.openapi import ROUTES, codes, document
+from gateway.api.problems import ProblemBody
 from simulators.host_api import HostApi
 
 PAYER = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")
 BY_NAME = {(route.method, route.path): route for route in ROUTES}
-KINDS = {"string": str, "boolean": bool, "integer": int, "number": (int, float), "null": type(None)}
+SCHEMAS = document()["components"]["schemas"]
 
 
-def fits(value, schema, where="answer"):
-    """Keys, types and enums of a JSON value are as documented, and nothing is undocumented."""
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if kinds == ["object"]:
-        assert set(value) == set(schema["required"]), where
-        for name, inner in schema["properties"].items():
-            fits(value[name], inner, f"{where}.{name}")
-    elif "array" in kinds:
-        assert isinstance(value, list) or (value is None and "null" in kinds), where
-        for item in value or ():
-            fits(item, schema["items"], f"{where}[]")
-    else:
-        assert isinstance(value, tuple(KINDS[kind] for kind in kinds)), where
-        assert value in schema.get("enum", [value]), where
+def fits(value, kind):
+    """A JSON value is as its answer type is documented, and has nothing that the type does not."""
+    schema = {"$ref": f"#/components/schemas/{kind.__name__}", "components": {"schemas": SCHEMAS}}
+    jsonschema.validate(value, schema, jsonschema.Draft202012Validator)
+    assert msgspec.to_builtins(msgspec.convert(value, kind)) == value
 
 
 async def test_every_example_is_taken_and_answered_as_documented(tmp_path):
@@ -56,6 +50,10 @@ async def test_every_example_is_taken_and_answered_as_documented(tmp_path):
             status, told = await desk.ask(path, token=TOKENS["viewer"])
             assert status == 200
             fits(told, BY_NAME["get", template].answer)
+        for path in ("/livez", "/readyz"):
+            status, told = await desk.ask(path)
+            assert status == 200
+            fits(told, BY_NAME["get", path].answer)
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +111,4 @@ def test_what_is_refused_is_refused_with_a_documented_code(running, path, templa
     status, told, media = running.ask(path, body, TOKENS.get(token))
     assert media == "application/problem+json"
     assert told["code"] in codes(BY_NAME["get" if body is None else "post", template])[status]
+    fits(told, ProblemBody)

@@ -10,12 +10,58 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
+ICCID, AT = "8944100000000000013", "2026-11-01T00:00:00Z"
+
+
+def card(iccid=ICCID, state="active", **more):
+    """A card as `sim.show` answers it."""
+    known = {
+        "iccid": iccid,
+        "state": state,
+        "suspended_for": [],
+        "imsi": "234150000000001",
+        "msisdn": None,
+        "plan": None,
+    }
+    known |= {"host": None, "observed": "unknown", "observed_at": None, "order": None, "updated_at": AT, "eid": None}
+    return known | {"keys": True, "subscriber_id": None, "created_at": AT, "free_at": None} | more
+
+
+def step(name, mark="done", attempts=0, error=None):
+    """A step of an order."""
+    return {"name": name, "mark": mark, "attempts": attempts, "at": None, "error": error, "found": None}
+
+
+def order(state="done", *steps, error=None):
+    """An order as `order.show` answers it."""
+    return {
+        "id": "77",
+        "kind": "activate",
+        "state": state,
+        "iccid": ICCID,
+        "msisdn": "44********23",
+        "host": "hlr",
+        "actor": "socket:0",
+        "undoing": False,
+        "error": error,
+        "created_at": AT,
+        "updated_at": AT,
+        "due_at": None,
+        "plan": None,
+        "reason": None,
+        "new_iccid": None,
+        "adopt": False,
+        "steps": list(steps) or [step("host.activate"), step("line.enable")],
+    }
+
+
 class Refuse(Exception):
     """What a script raises to have its caller refused."""
 
     def __init__(self, status, code, detail):
         super().__init__(detail)
-        self.status, self.body = status, {"title": "No", "status": status, "code": code, "detail": detail}
+        self.status = status
+        self.body = {"type": "about:blank", "title": "No", "status": status, "code": code, "detail": detail}
 
 
 class Script:

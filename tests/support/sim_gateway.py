@@ -4,6 +4,8 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from support.sms_gateway import Centre, SmsGateway
 
 PATIENCE = 30
@@ -45,14 +47,14 @@ class SimGateway(SmsGateway):
 
     async def act(self, action, **params):
         """Run an action by the socket; gives (ok, what it answered)."""
-        from gateway.cli.client import ActionRefused, call
+        from gateway.cli.client import ActionRefused, JsonObject, call
         from gateway.settings import load
 
         settings = load(self.config, for_client=True)
         try:
-            return True, await asyncio.to_thread(call, settings, action, params)
+            return True, await asyncio.to_thread(call, settings, action, params, JsonObject)
         except ActionRefused as refused:
-            return False, refused.problem
+            return False, msgspec.to_builtins(refused.problem)
 
     async def order(self, kind, iccid, **params):
         """Place an order and wait for its end; gives it as `order show` tells it."""

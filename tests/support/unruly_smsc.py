@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 from types import SimpleNamespace
 
-from gateway.cli.client import call
+from gateway.cli.client import JsonObject, call
 from protocols.smpp.codec import RESPONSE_BIT, CommandId, Framer, decode_header
 from protocols.smpp.generated import decode, encode
 from protocols.smpp.messages import BindTransceiverResp, EnquireLinkResp, SubmitSmResp, UnbindResp
@@ -252,7 +252,7 @@ class Watch:
         """Tell the link something as `tpo link` does; gives its state."""
         socket_path = self._desk.folder / "var" / "tpo.sock"
         settings = SimpleNamespace(api=SimpleNamespace(socket=socket_path))
-        return call(settings, "link.show", {"name": "smsc-1", "order": order})
+        return call(settings, "link.show", {"name": "smsc-1", "order": order}, JsonObject)
 
     def _counts(self):
         prefix, suffix = 'tpo_alarms_total{event="', '"}'

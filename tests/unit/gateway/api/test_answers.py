@@ -3,15 +3,17 @@
 import msgspec
 import pytest
 
-from gateway.api import answers
+from gateway.api import answers, row_answers
+from gateway.api.problems import ProblemBody
 from gateway.balance.queries import SubscriberView
-from gateway.charging.queries import GrantView, GroupView, SessionRow, SessionView
 from gateway.charging.review import HeldReport
 from gateway.charging.usage_export import UsageRecord
+from gateway.charging.views import GrantView, GroupView, SessionRow, SessionView
+from gateway.events.forwarder_state import ForwarderState
 from gateway.events.queries import OutboxEvent
 from gateway.ledger.journal import JournalEntry
 from gateway.messaging.queries import TextRow, TextView
-from gateway.sims.queries import HistoryEntry, OrderRow, OrderView, SimRow, SimView, StepView
+from gateway.sims.views import HistoryEntry, OrderRow, OrderView, SimRow, SimView, StepView
 
 CARD = "iccid state suspended_for imsi msisdn plan host observed observed_at order updated_at"
 ORDER = "id kind state iccid msisdn host actor undoing error created_at updated_at due_at"
@@ -21,6 +23,11 @@ USAGE = "event_time msisdn imsi session_id service rating_group octets seconds u
 HELD = (
     "id state reason arrived_at event_time msisdn imsi session_id service rating_group octets seconds units peer "
     "decided_at decided_by note record_id"
+)
+LINK = "name state since address system_id waiting unanswered paused_until retry_at wanted suspended congestion_state counters"
+PEER = (
+    "identity realm state watchdog since address outstanding pending requests_in answers_out requests_out answers_in "
+    "rejected dropped"
 )
 TRACE = "id subject state since until ended messages missed content pcap by"
 
@@ -36,9 +43,9 @@ TRACE = "id subject state since until ended messages missed content pcap by"
             HeldReport,
             HELD,
         ),
-        (answers.UsagePage, "columns rows next"),
+        (row_answers.UsagePage, "columns rows next"),
         (answers.HeldReportDecided, "id state record_id price currency"),
-        (answers.BooksChecked, "ok entries wallets accruals findings"),
+        (row_answers.BooksChecked, "ok entries wallets accruals findings"),
         (answers.AccountBalance, "account currency balance"),
         (JournalEntry, "id at kind debit credit amount currency event_at record_id base policy share reference"),
         (OutboxEvent, "id topic written_at published_at event"),
@@ -62,6 +69,16 @@ TRACE = "id subject state since until ended messages missed content pcap by"
         (answers.TraceRow, TRACE),
         (answers.StartedTrace, f"{TRACE} known"),
         (answers.TraceMessage, "number at way protocol name what sequence status numbers"),
+        (answers.LinkView, LINK),
+        (answers.PeerView, PEER),
+        (answers.LaneView, "waiting batches units poisoned expired failed_batches unknown"),
+        (ForwarderState, "connected connected_since waiting oldest_waiting published last_error"),
+        (answers.GatewayStatus, "state drain node since ready traces lane peers events"),
+        (answers.DrainState, "left seconds over"),
+        (answers.DrainLeft, "sessions texts orders"),
+        (answers.Health, "ok checks"),
+        (answers.Cause, "id name country regulator number open"),
+        (ProblemBody, "type title status code detail"),
         (answers.UndecodableMessage, "at protocol name reason octets message"),
     ],
 )

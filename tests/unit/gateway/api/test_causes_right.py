@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from support.sims_context_fixture import card, settings_of
 from support.sims_fixture import NUMBER, sim_place
 
-from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, ROLES, Caller, perform
+from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, ROLES, Caller
 from gateway.api.problems import Problem
 from gateway.context import GatewayContext
 from gateway.policies import make_policies
@@ -42,7 +42,7 @@ def context(tmp_path):
 
 
 def act(context, caller, name, **params):
-    return msgspec.to_builtins(perform(ACTIONS[name], context, params, caller))
+    return msgspec.to_builtins(ACTIONS[name].perform(context, params, caller))
 
 
 def use(context):

@@ -1,16 +1,15 @@
 """The description by itself: every route is complete, what it points at is there."""
 
-from typing import get_args
-
 import msgspec
+import openapi_spec_validator
 import pytest
 
-from gateway.api import answers, openapi, requests
+from gateway.api import conversion, openapi, requests
+from gateway.api.conversion import codes_of
 from gateway.api.openapi import ROUTES, codes, document
 from gateway.api.order_requests import FIELDS
-from gateway.balance import queries as subscriber_queries
-from gateway.messaging import queries as messaging_queries
-from gateway.sims import queries as sim_queries
+from gateway.messaging.texts import TextState
+from provisioning.orders import OrderState
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
@@ -27,33 +26,44 @@ def test_no_route_is_described_twice():
     assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
 
 
-@pytest.mark.parametrize(
-    ("schema", "kind"),
-    [
-        (openapi.TAKEN, answers.TakenText),
-        (openapi.SHOWN, messaging_queries.TextView),
-        (openapi.PART, messaging_queries.PartView),
-        (openapi.ORDERED, answers.OrderTakenOverHttp),
-        (openapi.ORDER, sim_queries.OrderView),
-        (openapi.STEP, sim_queries.StepView),
-        (openapi.TOPPED, answers.ToppedUp),
-        (openapi.SUBSCRIBER, subscriber_queries.SubscriberView),
-        (openapi.SHARE, subscriber_queries.CauseShare),
-    ],
-)
-def test_an_answer_is_described_with_the_fields_of_its_type_and_those_that_may_be_null(schema, kind):
+def test_the_description_is_openapi_as_the_specification_has_it():
+    openapi_spec_validator.validate(document())
+
+
+@pytest.mark.parametrize("kind", [route.answer for route in ROUTES if route.answer not in (None, str, dict)])
+def test_an_answer_is_described_with_the_fields_of_its_type_and_those_that_may_be_null(kind):
+    schema = document()["components"]["schemas"][kind.__name__]
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-    assert set(schema["properties"]) == set(schema["required"]) == set(fields)
-    nullable = {name for name, field in fields.items() if type(None) in get_args(field)}
-    assert {name for name, each in schema["properties"].items() if "null" in each.get("type", ())} == nullable
+    assert list(schema["properties"]) == schema["required"] == list(fields)
+    nullable = {name for name, field in fields.items() if conversion._fits(None, field)}
+    assert {
+        name for name, each in schema["properties"].items() if {"type": "null"} in each.get("anyOf", ())
+    } == nullable
+
+
+def test_states_and_times_are_described_as_what_they_are():
+    schemas = document()["components"]["schemas"]
+    assert set(schemas["TextState"]["enum"]) == set(TextState)
+    assert schemas["TextView"]["properties"]["state"] == {"$ref": "#/components/schemas/TextState"}
+    assert set(schemas["OrderState"]["enum"]) == set(OrderState)
+    assert schemas["OrderView"]["properties"]["created_at"] == {"type": "string", "format": "date-time"}
+    assert schemas["TakenText"]["properties"]["state"]["enum"] == ["queued"]
+
+
+def test_a_route_may_refuse_with_each_code_of_its_request():
+    for route in ROUTES:
+        if route.request is not None:
+            assert {"params.invalid", "body.json", *codes_of(route.request)} <= set(codes(route)[400])
+    assert {"sms.fields", "sms.address", "sms.text", "sms.validity"} <= set(codes_of(requests.SendText))
 
 
 def test_a_text_to_be_sent_is_described_with_the_fields_and_bounds_of_its_request_type():
     fields = msgspec.structs.fields(requests.SendText)
-    described = openapi.SMS["properties"]
+    schema = document()["components"]["schemas"]["SendText"]
+    described = schema["properties"]
     assert list(described) == [field.encode_name for field in fields]
-    assert set(openapi.SMS["required"]) == {"from", "to", "text"}
-    assert openapi.SMS["additionalProperties"] is False
+    assert set(schema["required"]) == {"from", "to", "text"}
+    assert schema["additionalProperties"] is False
     assert (described["text"]["minLength"], described["text"]["maxLength"]) == (1, requests.MAX_BODY)
     assert (described["validity"]["minimum"], described["validity"]["maximum"]) == (60, 2_592_000)
     assert described["to"]["pattern"] == openapi.NUMBER["pattern"]

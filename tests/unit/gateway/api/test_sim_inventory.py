@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from support.sims_context_fixture import KI, card, serve_plans, settings_of
 
-from gateway.api.actions import ACTIONS, ADMIN, Caller, perform
+from gateway.api.actions import ACTIONS, ADMIN, Caller
 from gateway.api.problems import Problem
 from gateway.context import GatewayContext
 from gateway.policies import make_policies
@@ -31,7 +31,7 @@ def context(tmp_path):
 @pytest.fixture
 def act(context):
     caller = Caller("local:0", ADMIN)
-    return lambda name, **params: msgspec.to_builtins(perform(ACTIONS[name], context, params, caller))
+    return lambda name, **params: msgspec.to_builtins(ACTIONS[name].perform(context, params, caller))
 
 
 def activate(context, iccid, msisdn=NUMBER):

@@ -5,9 +5,11 @@ import socket
 import threading
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 
-from gateway.cli.client import ActionRefused, DaemonUnreachable, call
+from gateway.api.problems import ProblemBody
+from gateway.cli.client import ActionRefused, DaemonUnreachable, JsonObject, Listing, call
 from gateway.cli.errors import ExitCode
 from gateway.settings import load
 
@@ -53,7 +55,7 @@ def http(status, body):
 
 def test_an_action_is_posted_and_its_answer_returned(settings):
     with daemon(settings.api.socket, http(200, {"balance": "10.00"})) as seen:
-        assert call(settings, "subscriber.show", {"number": "447700900123"}) == {"balance": "10.00"}
+        assert call(settings, "subscriber.show", {"number": "447700900123"}, JsonObject) == {"balance": "10.00"}
     [(head, body)] = seen
     assert head.startswith("POST /v1/actions/subscriber.show HTTP/1.1\r\n")
     assert "Content-Type: application/json" in head
@@ -61,9 +63,9 @@ def test_an_action_is_posted_and_its_answer_returned(settings):
 
 
 def test_a_problem_body_is_told_in_its_own_words(settings):
-    problem = {"type": "about:blank", "title": "unknown plan", "status": 422, "detail": "there is no plan x"}
-    with daemon(settings.api.socket, http(422, problem)), pytest.raises(ActionRefused) as refused:
-        call(settings, "subscriber.plan", {})
+    problem = ProblemBody("about:blank", "unknown plan", 422, "plan.unknown", "there is no plan x")
+    with daemon(settings.api.socket, http(422, msgspec.json.encode(problem))), pytest.raises(ActionRefused) as refused:
+        call(settings, "subscriber.plan", {}, JsonObject)
     assert refused.value.problem == problem
     assert refused.value.exit_code is ExitCode.FAILED
     assert "unknown plan: there is no plan x" in str(refused.value)
@@ -72,18 +74,24 @@ def test_a_problem_body_is_told_in_its_own_words(settings):
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"\xff"])
 def test_an_answer_that_is_no_object_is_refused(settings, body):
     with daemon(settings.api.socket, http(500, body)), pytest.raises(ActionRefused, match="HTTP status 500"):
-        call(settings, "status", {})
+        call(settings, "status", {}, JsonObject)
+
+
+@pytest.mark.parametrize("body", [b"", b"[1]", b"{}", b'{"rows": [1]}'])
+def test_an_answer_of_another_type_is_refused(settings, body):
+    with daemon(settings.api.socket, http(200, body)), pytest.raises(ActionRefused, match="something unexpected"):
+        call(settings, "link.list", {}, Listing)
 
 
 @pytest.mark.parametrize("answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}"])
 def test_a_broken_connection_is_unreachable(settings, answer):
     with daemon(settings.api.socket, answer), pytest.raises(DaemonUnreachable):
-        call(settings, "status", {})
+        call(settings, "status", {}, JsonObject)
 
 
 def test_no_daemon_is_unreachable_and_says_what_to_do(settings):
     with pytest.raises(DaemonUnreachable) as unreachable:
-        call(settings, "status", {})
+        call(settings, "status", {}, JsonObject)
     assert unreachable.value.exit_code is ExitCode.UNREACHABLE
     assert str(unreachable.value).splitlines() == [
         "tpo: the gateway is not running",
@@ -96,7 +104,7 @@ def test_a_stale_socket_is_unreachable(settings):
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(settings.api.socket))
     with pytest.raises(DaemonUnreachable, match="not running"):
-        call(settings, "status", {})
+        call(settings, "status", {}, JsonObject)
 
 
 def test_a_daemon_that_says_nothing_is_unreachable(settings):
@@ -104,4 +112,4 @@ def test_a_daemon_that_says_nothing_is_unreachable(settings):
         silent.bind(str(settings.api.socket))
         silent.listen()
         with pytest.raises(DaemonUnreachable, match="doesn't answer"):
-            call(settings, "status", {}, timeout=0.05)
+            call(settings, "status", {}, JsonObject, timeout=0.05)

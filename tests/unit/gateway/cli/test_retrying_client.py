@@ -3,7 +3,7 @@
 import pytest
 from support.scripted_gateway import Refuse, scripted, write_config
 
-from gateway.cli.client import ActionRefused, DaemonUnreachable
+from gateway.cli.client import ActionRefused, DaemonUnreachable, JsonObject
 from gateway.cli.errors import ExitCode
 from gateway.cli.retrying_client import RetryingClient
 from gateway.settings import load
@@ -35,7 +35,7 @@ def patient(settings, clock):
 def test_a_gateway_that_was_never_there_is_not_waited_for(settings):
     clock = Clock()
     with pytest.raises(DaemonUnreachable, match="is not running"):
-        patient(settings, clock)("order.show", {})
+        patient(settings, clock)("order.show", {}, JsonObject)
     assert clock.now == 0
 
 
@@ -43,9 +43,9 @@ def test_one_that_goes_away_is_waited_for_a_minute_and_then_given_up(settings, t
     clock = Clock()
     ask = patient(settings, clock)
     with scripted(tmp_path, order__show={"id": "1"}):
-        ask("order.show", {})
+        ask("order.show", {}, JsonObject)
     with pytest.raises(DaemonUnreachable) as lost:
-        ask("order.show", {})
+        ask("order.show", {}, JsonObject)
     assert (60 < clock.now <= 62, lost.value.to_do) == (True, "ask again")
     assert lost.value.exit_code == ExitCode.UNREACHABLE
     assert capsys.readouterr().err.count("waiting for it") == 1
@@ -55,7 +55,7 @@ def test_one_that_comes_back_answers(settings, tmp_path, capsys):
     busy = Refuse(503, "store.closed", "the gateway is stopping")
     with scripted(tmp_path, order__show=[{"n": 1}, busy, busy, {"n": 2}]) as script:
         ask = patient(settings, Clock())
-        assert [ask("order.show", {"id": "1"})["n"] for _ in range(2)] == [1, 2]
+        assert [ask("order.show", {"id": "1"}, JsonObject)["n"] for _ in range(2)] == [1, 2]
     assert len(script.asked) == 4
     assert "the gateway is back" in capsys.readouterr().err
 
@@ -63,7 +63,7 @@ def test_one_that_comes_back_answers(settings, tmp_path, capsys):
 def test_a_refusal_is_passed_on_at_once(settings, tmp_path):
     with scripted(tmp_path, order__show=[{}, Refuse(404, "order.unknown", "none")]) as script:
         ask = patient(settings, Clock())
-        ask("order.show", {})
+        ask("order.show", {}, JsonObject)
         with pytest.raises(ActionRefused):
-            ask("order.show", {})
+            ask("order.show", {}, JsonObject)
     assert len(script.asked) == 2

@@ -4,8 +4,9 @@ import csv
 import itertools
 import json
 
+import msgspec
 import pytest
-from support.scripted_gateway import Refuse, scripted, write_config
+from support.scripted_gateway import Refuse, card, scripted, write_config
 
 from gateway.cli import bulk_run, main
 from gateway.cli.bulk_rows import COLUMNS, Checker
@@ -221,9 +222,9 @@ def test_resume_does_not_ask_about_rows_that_were_done(folder, capsys, no_wait):
 
 def test_a_dry_run_orders_nothing_and_compares_each_card_with_what_its_row_needs(folder, capsys):
     cards = {
-        iccid(1): {"state": "in_stock", "order": None},
-        iccid(2): {"state": "active", "order": None},
-        iccid(3): {"state": "active", "order": "9"},
+        iccid(1): card(state="in_stock"),
+        iccid(2): card(),
+        iccid(3): card(order="9"),
     }
 
     def show(params):
@@ -289,8 +290,12 @@ class Time:
 def run_of(folder, ask, count, *, rate=0.0, show=lambda run: None):
     time = Time()
     order_rows, _ = check(folder, *map(activation, range(1, count + 1)))
+
+    def typed(action, params, kind):
+        return msgspec.convert(ask(action, params), kind)
+
     with Results(folder / "results.csv", go_on=False) as written:
-        run = BulkRun(ask, order_rows, written, rate=rate, clock=time, sleep=time.sleep, show=show)
+        run = BulkRun(typed, order_rows, written, rate=rate, clock=time, sleep=time.sleep, show=show)
         run.run()
     return run, time
 

@@ -2,14 +2,16 @@
 
 import json
 
+import msgspec
 import pytest
 import typer
-from support.scripted_gateway import Refuse, scripted, write_config
+from support.scripted_gateway import ICCID, Refuse, card, order, scripted, step, write_config
 
 from gateway.cli import main
 from gateway.cli.follow_order import finish
+from gateway.sims.views import OrderView
 
-ICCID, NEW = "8944100000000000013", "8944100000000000021"
+NEW = "8944100000000000021"
 TAKEN = {"order": "77", "state": "accepted", "repeated": False, "iccid": ICCID}
 
 
@@ -21,28 +23,6 @@ def folder(tmp_path):
 
 def tpo(folder, *arguments):
     return main(["--config", str(folder / "gateway.yaml"), *arguments])
-
-
-def step(name, mark="done", attempts=0, error=None):
-    return {"name": name, "mark": mark, "attempts": attempts, "at": None, "error": error}
-
-
-def order(state="done", *steps, error=None, undoing=False):
-    return {
-        "id": "77",
-        "kind": "activate",
-        "state": state,
-        "iccid": ICCID,
-        "msisdn": "44********23",
-        "host": "hlr",
-        "actor": "socket:0",
-        "undoing": undoing,
-        "error": error,
-        "created_at": "2026-11-01T00:00:00Z",
-        "updated_at": "2026-11-01T00:00:00Z",
-        "due_at": None,
-        "steps": list(steps) or [step("host.activate"), step("line.enable")],
-    }
 
 
 ACTIVATE = ("sim", "activate", ICCID, "--msisdn", "447700900123", "--plan", "payg-gb")
@@ -113,7 +93,7 @@ def test_ctrl_c_leaves_the_order_running_and_says_so(capsys):
         raise KeyboardInterrupt
 
     with pytest.raises(typer.Exit) as ended:
-        finish(lambda *_: order("running"), "77", as_json=False, sleep=interrupt)
+        finish(lambda *_: msgspec.convert(order("running"), OrderView), "77", as_json=False, sleep=interrupt)
     assert ended.value.exit_code == 75
     assert "order 77 goes on without you; see it with `tpo order show 77`" in capsys.readouterr().err
 
@@ -131,22 +111,20 @@ def test_orders_without_a_gateway_exit_69(folder, capsys):
 
 
 def test_resume_finds_the_only_reason(folder):
-    card = {"state": "suspended", "suspended_for": ["credit"]}
-    with scripted(folder, sim__show=card, sim__resume=TAKEN) as script:
+    with scripted(folder, sim__show=card(state="suspended", suspended_for=["credit"]), sim__resume=TAKEN) as script:
         assert tpo(folder, "sim", "resume", ICCID) == 0
     assert script.params("sim.resume") == [{"iccid": ICCID, "reason": "credit"}]
 
 
 def test_resume_asks_which_reason_where_several_hold_and_orders_nothing(folder, capsys):
-    card = {"state": "suspended", "suspended_for": ["credit", "fraud"]}
-    with scripted(folder, sim__show=card) as script:
+    with scripted(folder, sim__show=card(state="suspended", suspended_for=["credit", "fraud"])) as script:
         assert tpo(folder, "sim", "resume", ICCID) == 64
     assert [name for name, _ in script.asked] == ["sim.show"]
     assert "suspended for credit and fraud" in capsys.readouterr().err
 
 
 def test_resume_of_an_active_card_is_refused(folder, capsys):
-    with scripted(folder, sim__show={"state": "active", "suspended_for": []}):
+    with scripted(folder, sim__show=card()):
         assert tpo(folder, "sim", "resume", ICCID) == 1
     assert "the card is active, and suspended for nothing" in capsys.readouterr().err
 
@@ -196,7 +174,7 @@ def test_reconcile_exits_75_while_differences_remain(folder, capsys):
 def test_a_long_list_is_read_page_by_page(folder, capsys):
     def page(params):
         first = int(params["after"] or 0)
-        rows = [{"iccid": str(number)} for number in range(first + 1, first + params["limit"] + 1)]
+        rows = [card(str(number)) for number in range(first + 1, first + params["limit"] + 1)]
         return {"rows": rows, "next": rows[-1]["iccid"]}
 
     with scripted(folder, sim__list=page) as script:

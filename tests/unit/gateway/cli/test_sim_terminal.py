@@ -6,9 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from support.scripted_gateway import ROOT, scripted, write_config
-
-ICCID = "8944100000000000013"
+from support.scripted_gateway import ICCID, ROOT, scripted, step, write_config
+from support.scripted_gateway import order as scripted_order
 
 
 @pytest.fixture
@@ -37,15 +36,13 @@ def on_a_terminal(folder, *arguments):
 
 
 def order(state, *marks):
-    steps = [
-        {"name": name, "mark": mark, "attempts": 1, "at": None, "error": "[red]busy\x1b[2J" if mark == "sent" else None}
-        for name, mark in zip(("host.activate", "line.enable"), marks, strict=True)
-    ]
-    return {"id": "77", "kind": "activate", "state": state, "undoing": False, "error": None, "steps": steps}
+    names = zip(("host.activate", "line.enable"), marks, strict=True)
+    steps = [step(name, mark, 1, "[red]busy\x1b[2J" if mark == "sent" else None) for name, mark in names]
+    return scripted_order(state, *steps)
 
 
 def test_the_steps_of_an_order_are_drawn_as_they_change_and_steer_nothing(folder):
-    taken = {"order": "77", "state": "accepted", "repeated": False}
+    taken = {"order": "77", "state": "accepted", "repeated": False, "iccid": ICCID}
     looks = [order("running", "sent", "waiting"), order("done", "done", "done")]
     with scripted(folder, sim__swap=taken, order__show=looks):
         code, drawn = on_a_terminal(folder, "sim", "swap", ICCID, "8944100000000000021", "--wait")

@@ -15,7 +15,7 @@ from support.messaging_fixture import FRIEND, TextPlace
 from support.page_views import PEER_FIGURES, full, line, samples
 from support.sims_context_fixture import card, serve_plans, settings_of
 
-from gateway.api.actions import ACTIONS, ADMIN, Caller, perform
+from gateway.api.actions import ACTIONS, ADMIN, Caller
 from gateway.charging.gy.server import Observed
 from gateway.charity.public_sums import SMALLER
 from gateway.context import GatewayContext
@@ -429,7 +429,7 @@ async def page_of(gatherer):
 async def test_the_page_of_a_house_has_its_orders_and_no_number_in_clear(context):
     sim = card(7)
     imported = {"rows": [sim]}
-    assert perform(ACTIONS["sim.import"], context, imported, ADMIN_CALLER).results[0].outcome == "created"
+    assert ACTIONS["sim.import"].perform(context, imported, ADMIN_CALLER).results[0].outcome == "created"
     asked = Asked(Kind.ACTIVATE, sim["iccid"], OrderRequest(msisdn=NUMBER, plan="payg-gb", cause="wwf"), "socket:0")
     order = context.lane.run(AcceptOrder("socket", None, asked)).order_id
     answer, page = await page_of(gatherer_of(context))

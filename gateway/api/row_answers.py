@@ -1,0 +1,70 @@
+"""Answer types of the actions that list what the store's queries read; the rows' types stand beside those."""
+
+import msgspec
+
+from gateway.balance.queries import CauseShare
+from gateway.charging.review import HeldReport
+from gateway.charging.usage_export import UsageRecord
+from gateway.events.queries import OutboxEvent
+from gateway.ledger.check import Finding
+from gateway.ledger.journal import JournalEntry
+from gateway.messaging.queries import TextRow
+from gateway.sims.reconciliation import Difference
+
+
+class ChosenCauses(msgspec.Struct, frozen=True):
+    """What a subscriber's tenth goes to from now on."""
+
+    subscriber_id: str
+    causes: list[CauseShare]
+
+
+class UsagePage(msgspec.Struct, frozen=True):
+    """A page of usage records; `next` is the `after` of the next one, None on the last."""
+
+    columns: tuple[str, ...]
+    rows: list[UsageRecord]
+    next: int | None
+
+
+class HeldReportPage(msgspec.Struct, frozen=True):
+    """A page of held usage reports, as `UsagePage`."""
+
+    columns: tuple[str, ...]
+    rows: list[HeldReport]
+    next: int | None
+
+
+class BooksChecked(msgspec.Struct, frozen=True):
+    """What was counted, and what does not add up; `ok` where there is nothing."""
+
+    ok: bool
+    entries: int
+    wallets: int
+    accruals: int
+    findings: list[Finding]
+
+
+class JournalPage(msgspec.Struct, frozen=True):
+    """A page of the journal; `next` is the `after` of the next one, None on the last."""
+
+    rows: list[JournalEntry]
+    next: int | None
+
+
+class Events(msgspec.Struct, frozen=True):
+    """Events of the outbox."""
+
+    rows: list[OutboxEvent]
+
+
+class ReconciledHosts(msgspec.Struct, frozen=True):
+    """Cards that their hosts hold otherwise than the inventory."""
+
+    rows: list[Difference]
+
+
+class Texts(msgspec.Struct, frozen=True):
+    """Texts, the newest first."""
+
+    rows: list[TextRow]

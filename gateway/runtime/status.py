@@ -1,0 +1,34 @@
+"""What the action `status` answers: how the parts of the running gateway do."""
+
+from msgspec import structs
+
+from gateway.api.answers import DrainState, GatewayStatus, LaneView, PeerView
+from gateway.api.times import since
+from gateway.context import GatewayContext
+from gateway.events.forwarder import Forwarder
+from protocols.diameter.node import Node
+
+
+def gateway_status(
+    context: GatewayContext,
+    node: Node | None,
+    forwarder: Forwarder | None,
+    *,
+    started_at: float,
+    ready: dict[str, bool],
+    drain: DrainState | None,
+    traces: int,
+) -> GatewayStatus:
+    """Make the answer; `node` and `forwarder` are there where Diameter and a broker are configured."""
+    peers = node.peers_state() if node is not None else []
+    return GatewayStatus(
+        state="draining" if context.draining else "running",
+        drain=drain,
+        node=context.node_name,
+        since=started_at,
+        ready=ready,
+        traces=traces,
+        lane=LaneView(context.lane.depth, **structs.asdict(context.lane.counters)),
+        peers=[PeerView(**structs.asdict(peer) | {"since": since(context.environment, peer.since)}) for peer in peers],
+        events=forwarder.state() if forwarder is not None else None,
+    )
