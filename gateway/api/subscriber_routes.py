@@ -89,7 +89,7 @@ class SubscriberRoutes:
     async def _post_callback(self, request: web.Request) -> web.Response:
         """Take a hint of a host; nothing of it is read before its secret is seen to be right (TMF640 listener: 201)."""
         name, secret = request.match_info["name"], request.match_info["secret"]
-        known = any(host.name == name and host.callback for host in self._context.settings.provisioning.hosts)
+        known = any(host.name == name and host.calls_back for host in self._context.settings.provisioning.hosts)
         right = callback_secret(self._context, name).encode()
         if not hmac.compare_digest(secret.encode(errors="surrogatepass"), right) or not known:
             raise not_found("http.404", HTTPStatus.NOT_FOUND.phrase)

@@ -5,8 +5,9 @@ gateway with its new session, while those that run here still report here. The D
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
+from typing import ClassVar
 
 import msgspec
 from sqlalchemy import Connection, func, select
@@ -15,8 +16,7 @@ from gateway.api.actions import ADMIN, VIEWER, AsyncAction, Caller, RunningActio
 from gateway.api.answers import DrainLeft, DrainState
 from gateway.api.problems import conflict
 from gateway.api.requests import BeginDrain, Nothing
-from gateway.background import Background
-from gateway.runtime.reload import Running
+from gateway.runtime.component import Component, Services, Stage
 from gateway.store.errors import StoreError
 from gateway.store.tables import sessions
 
@@ -27,18 +27,18 @@ PATIENCE_SECONDS = 5.0
 """How long a look at the store may take: one that hangs must not hold up the end."""
 
 
-class Drain:
+class Drain(Component):
     """The last phase before the end; it is entered once, and not left again."""
 
+    name: ClassVar[str] = "drain"
+    stage: ClassVar[Stage] = Stage.DOORS
+
     def __init__(
-        self,
-        running: Running,
-        alarm: Callable[[str, Mapping[str, object]], None],
-        end: Callable[[], None],
-        background: Background,
+        self, services: Services, *, texts: Callable[[], int], orders: Callable[[], int], end: Callable[[], None]
     ) -> None:
-        """Take what runs; `end` stops the gateway."""
-        self._running, self._alarm, self._end, self._background = running, alarm, end, background
+        """Take what counts the parts of texts and the orders under way; `end` stops the gateway."""
+        self._context, self._log, self._background = services.context, services.log, services.background
+        self._texts, self._orders, self._end = texts, orders, end
         self._loop = asyncio.get_running_loop()
         self._until = 0.0
         self._left: DrainLeft | None = None
@@ -64,21 +64,15 @@ class Drain:
             "gateway.drain.follow": AsyncAction(follow, VIEWER, Nothing),
         }
 
-    def close_doors(self) -> None:
-        """Take in nothing new from now on."""
-        self._running.context.draining = True
-        if self._running.charging is not None:
-            self._running.charging.draining = True
-
     def begin(self, seconds: float) -> None:
         """Close the doors and wait at most so long for what runs; a second call only sets the time anew."""
-        self.close_doors()
+        self._context.draining = True
         self._until = self._loop.time() + seconds
-        self._alarm("daemon.draining", {"seconds": seconds})
+        self._log("daemon.draining", {"seconds": seconds})
         if self._task is None:
             self._task = self._background.keep("draining", self._wait)
 
-    def cancel(self) -> None:
+    async def stop(self) -> None:
         """Wait no longer; the doors stay closed."""
         self._over.set()
         if self._task is not None:
@@ -99,13 +93,12 @@ class Drain:
                 break
             await asyncio.sleep(LOOK_SECONDS)
         if self._left:
-            self._alarm("daemon.drain.incomplete", msgspec.to_builtins(self._left))
+            self._log("daemon.drain.incomplete", msgspec.to_builtins(self._left))
         self._over.set()
         self._end()
 
     async def _look(self) -> DrainLeft:
-        running = self._running
-        node = running.context.node.id
+        node = self._context.node.id
 
         def count(connection: Connection) -> int:
             rows = select(func.count()).where(sessions.c.node == node, sessions.c.closed_at.is_(None))
@@ -113,7 +106,7 @@ class Drain:
 
         found: int | None
         try:
-            found = await asyncio.wait_for(running.context.read_async(count), PATIENCE_SECONDS)
+            found = await asyncio.wait_for(self._context.read_async(count), PATIENCE_SECONDS)
         except (StoreError, TimeoutError):  # whatever runs then runs on; the time ends it
             found = None
-        return DrainLeft(found, running.smsc_client.busy, running.executor.running)
+        return DrainLeft(found, self._texts(), self._orders())

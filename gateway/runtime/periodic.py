@@ -2,19 +2,21 @@
 ones, sweep what is past its retention, and see that the store is still what it was."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import msgspec
+from prometheus_client.core import Metric
 
-from gateway.background import Background
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
-from gateway.context import GatewayContext
 from gateway.messaging.queries import count_open
 from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.smsc_client import SmscClient
+from gateway.metrics.sources import text_metrics
+from gateway.runtime.component import Component, Services, Stage
 from gateway.sims.order_executor import OrderExecutor
 from gateway.store.async_submit import submit
 from gateway.store.batch import Batch, Unit
@@ -45,20 +47,16 @@ class Probe(Unit):
         """Nothing."""
 
 
-class PeriodicWork:
+class PeriodicWork(Component):
     """The gateway's timers; what one of them fails at is told, and tried again at one of its next turns."""
 
-    def __init__(
-        self,
-        context: GatewayContext,
-        smsc_client: SmscClient,
-        executor: OrderExecutor,
-        alarm: Callable[[str, Mapping[str, object]], None],
-        background: Background,
-    ) -> None:
+    name: ClassVar[str] = "periodic work"
+    stage: ClassVar[Stage] = Stage.DOORS
+
+    def __init__(self, services: Services, smsc_client: SmscClient, executor: OrderExecutor) -> None:
         """Take what is worked on; nothing runs before `start`."""
-        self._context, self._smsc_client, self._alarm = context, smsc_client, alarm
-        self._executor, self._background = executor, background
+        self._context, self._log, self._background = services.context, services.log, services.background
+        self._smsc_client, self._executor = smsc_client, executor
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._lag_due = float("inf")
@@ -68,7 +66,7 @@ class PeriodicWork:
         self.open_texts: dict[str, int] = {}
         """Texts that have not come to their end, by state."""
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Start every timer."""
         for name, seconds, work in (
             ("measure_lag", LAG_SECONDS, self._measure_lag),
@@ -85,10 +83,14 @@ class PeriodicWork:
         ):
             self._tasks.append(self._background.every(name, seconds, work))
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop every timer."""
         for task in self._tasks:
             task.cancel()
+
+    def metrics(self) -> Iterable[Metric]:
+        """Tell what becomes of texts, as far as it is known from the last count."""
+        return text_metrics(self._smsc_client, self.open_texts)
 
     async def _measure_lag(self) -> None:
         now = self._loop.time()
@@ -129,7 +131,7 @@ class PeriodicWork:
         for session_id in await self._context.read_async(lambda connection: overdue(connection, now)):
             with suppress(LaneOverloaded, LaneClosed):
                 if await submit(self._context.lane, ExpireSession(session_id)):
-                    self._alarm("charging.session.expired", {"session_id": session_id})
+                    self._log("charging.session.expired", {"session_id": session_id})
 
     async def _publish_months(self) -> None:
         """Publish every month that is over and was not published, the oldest first."""
@@ -149,7 +151,7 @@ class PeriodicWork:
         month = await self._context.in_thread(reader.month)
         if await submit(context.lane, PublishMonth(context.node_name, month)):
             told = {"period": month.period, "figures": len(month.decision.figures)}
-            self._alarm("charity.month.published", told)
+            self._log("charity.month.published", told)
         return True
 
     async def _sweep(self) -> None:

@@ -29,12 +29,12 @@ from gateway.settings.sections import (
     Operator,
     Privacy,
     Provisioning,
-    ProvisioningHost,
     Retention,
     Section,
     Smpp,
     Store,
     Tls,
+    Tmf640Host,
 )
 from gateway.settings.values import Endpoint
 
@@ -204,15 +204,8 @@ def check_grants(found: Found, report: Report) -> None:
         report.warn(("charging", "quota_holding"), message)
 
 
-ADAPTER_KEYS: Final = {
-    "osmohlr": ({"ctrl", "vty"}, {"ctrl", "vty"}),
-    "tmf640": ({"url"}, {"url", "callback", "token", "ca"}),
-}
-"""What each adapter needs, and what of the keys that adapters have it takes."""
-
-
 def check_hosts(found: Found, report: Report) -> None:
-    """Refuse two hosts with one name, or for one plan, and keys that an adapter needs or cannot take."""
+    """Refuse two hosts with one name, or for one plan, and keys that do not go together."""
     names: dict[str, str] = {}
     plans: dict[str, str] = {}
     for number, host in enumerate(found.provisioning.hosts if found.provisioning else []):
@@ -220,7 +213,8 @@ def check_hosts(found: Found, report: Report) -> None:
         if host.name in names:
             report.error((*path, "name"), f"{host.name} is {names[host.name]} already")
         names.setdefault(host.name, f"{dotted(path)}.name")
-        _check_adapter(path, host, report)
+        if isinstance(host, Tmf640Host):
+            _check_api(path, host, report)
         for place, plan in enumerate(host.plans):
             where: KeyPath = (*path, "plans", place)
             if found.plans is not None and plan not in found.plans:
@@ -230,15 +224,8 @@ def check_hosts(found: Found, report: Report) -> None:
             plans.setdefault(plan, dotted(where))
 
 
-def _check_adapter(path: KeyPath, host: ProvisioningHost, report: Report) -> None:
-    needed, taken = ADAPTER_KEYS[host.adapter]
-    for key in ("ctrl", "vty", "url", "callback", "token", "ca"):
-        there = getattr(host, key) is not None
-        if key in needed and not there:
-            report.error(path, f"needs {key}: its adapter is {host.adapter}")
-        elif there and key not in taken:
-            report.error((*path, key), f"is not for an adapter {host.adapter}")
-    if host.url is not None and host.url.startswith("http:"):
+def _check_api(path: KeyPath, host: Tmf640Host, report: Report) -> None:
+    if host.url.startswith("http:"):
         if host.ca is not None:
             report.error((*path, "ca"), f"is for TLS, but {dotted(path)}.url is http://, not https://")
         if host.token is not None and not host.remotes["url"].is_loopback:

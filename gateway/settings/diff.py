@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from gateway.settings.loading import Settings
-from gateway.settings.sections import FILES, SECTIONS, DiameterPeer, ProvisioningHost, SmppLink
+from gateway.settings.sections import FILES, SECTIONS, DiameterPeer, Section
 
 FIXED: Final[dict[str, tuple[str, ...]]] = {
     "store": ("url", "password"),
@@ -19,7 +19,7 @@ FIXED: Final[dict[str, tuple[str, ...]]] = {
 }
 """Keys that a gateway keeps from its start to its end, by section: sockets that are open, and names that others know it by."""
 
-Item = TypeVar("Item", SmppLink, DiameterPeer, ProvisioningHost)
+Item = TypeVar("Item", bound=Section)
 
 
 class Sorted(msgspec.Struct, frozen=True):

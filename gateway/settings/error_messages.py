@@ -6,6 +6,7 @@ from decimal import Decimal
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_args, get_origin
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from gateway.settings.problems import KeyPath, Problem, Severity, did_you_mean, dotted, nearest
@@ -40,45 +41,96 @@ class Report:
 
 def explain(report: Report, shape: Any, error: ValidationError, prefix: KeyPath = ()) -> None:  # noqa: ANN401  (a type expression)
     """Add one problem for each finding; `shape` is the type that was validated, `prefix` where it stands."""
-    findings = error.errors(include_url=False)
+    findings = [(finding, _place(shape, finding["loc"])) for finding in error.errors(include_url=False)]
     misspelt: set[KeyPath] = set()
-    for finding in findings:
+    for finding, place in findings:
         if finding["type"] == "extra_forbidden":
-            misspelt.add(_unknown_key(report, shape, finding, prefix))
-    for finding in findings:
-        path = _path(finding)
-        if finding["type"] == "missing":
-            # Where `windwo` was taken for `window`, that `window` is missing is no second mistake.
-            if path not in misspelt:
-                report.error((*prefix, *path), "is required", at_key=True)
-        elif finding["type"] != "extra_forbidden":
-            report.error((*prefix, *path), _sentence(finding), at_key="[key]" in finding["loc"])
+            misspelt.add(_unknown_key(report, place, prefix))
+    for finding, place in findings:
+        path = (*prefix, *place.path)
+        match finding["type"]:
+            case "extra_forbidden":
+                continue
+            case "missing":
+                # Where `windwo` was taken for `window`, that `window` is missing is no second mistake.
+                if place.path not in misspelt:
+                    _missing(report, path, place)
+            case "union_tag_not_found":
+                report.error((*path, _discriminator(finding)), "is required", at_key=True)
+            case "union_tag_invalid":
+                known, given = finding["ctx"]["expected_tags"].split(", "), finding["ctx"]["tag"]
+                hint = did_you_mean(given, [tag.strip("'") for tag in known])
+                report.error((*path, _discriminator(finding)), f"must be {' or '.join(known)}{hint}")
+            case _:
+                report.error(path, _sentence(finding), at_key="[key]" in finding["loc"])
 
 
-def _path(finding: ErrorDetails) -> KeyPath:
-    return tuple(part for part in finding["loc"] if part != "[key]")
+class _Place(msgspec.Struct, frozen=True):
+    """Where a finding is: its keys, the model that has the last one and, of a model among several, what it was chosen by."""
+
+    path: KeyPath
+    model: type[BaseModel] | None
+    others: tuple[type[BaseModel], ...] = ()
+    chosen_by: tuple[str, str] | None = None
 
 
-def _unknown_key(report: Report, shape: Any, finding: ErrorDetails, prefix: KeyPath) -> KeyPath:  # noqa: ANN401  (a type expression)
-    path = _path(finding)
-    parent, word = path[:-1], str(path[-1])
-    known = keys_of(shape, parent)
-    report.error((*prefix, *path), f"unknown key{did_you_mean(word, known)}", at_key=True)
-    return (*parent, nearest(word, known) or word)
+def _place(shape: Any, loc: tuple[int | str, ...]) -> _Place:  # noqa: ANN401  (a type expression)
+    """Go along a finding's location; pydantic names there which model of several was chosen, and we do not."""
+    place = _Place((), _model_in(shape))
+    for part in loc:
+        if part == "[key]":
+            continue
+        variants = _variants(shape)
+        if part in variants:
+            shape = variants[str(part)]
+            others = tuple(model for model in variants.values() if model is not shape)
+            field = next(name for name, info in shape.model_fields.items() if part in get_args(info.annotation))
+            place = _Place(place.path, shape, others, (field, str(part)))
+            continue
+        if place.model is not _model_in(shape):
+            place = _Place(place.path, _model_in(shape))
+        place = msgspec.structs.replace(place, path=(*place.path, part))
+        shape = _inside(shape, part)
+    return place
 
 
-def keys_of(shape: Any, path: KeyPath) -> list[str]:  # noqa: ANN401  (a type expression)
-    """Return the keys that a mapping may have: the fields of the model that stands at `path` inside `shape`."""
-    for part in path:
-        model = _model_in(shape)
-        if model is None:
-            return []
-        if get_origin(_bare(shape)) in {list, dict}:
-            shape = get_args(_bare(shape))[-1]
-        else:
-            shape = model.model_fields[str(part)].annotation
+def _inside(shape: Any, part: int | str) -> Any:  # noqa: ANN401  (a type expression)
+    if get_origin(_bare(shape)) in {list, dict}:
+        return get_args(_bare(shape))[-1]
     model = _model_in(shape)
-    return list(model.model_fields) if model else []
+    field = model.model_fields.get(str(part)) if model is not None else None
+    return None if field is None else field.annotation
+
+
+def _variants(shape: Any) -> dict[str, type[BaseModel]]:  # noqa: ANN401  (a type expression)
+    """Give the models of a union that is told apart by a key, by the values of that key."""
+    if get_origin(shape) is not Annotated:
+        return {}
+    keys = [info.discriminator for info in get_args(shape)[1:] if getattr(info, "discriminator", None)]
+    models = get_args(_bare(shape))
+    return {get_args(model.model_fields[key].annotation)[0]: model for key in keys for model in models}
+
+
+def _discriminator(finding: ErrorDetails) -> str:
+    return str(finding["ctx"]["discriminator"]).strip("'")
+
+
+def _missing(report: Report, path: KeyPath, place: _Place) -> None:
+    if place.chosen_by is None:
+        report.error(path, "is required", at_key=True)
+    else:
+        report.error(path[:-1], f"needs {path[-1]}: its {place.chosen_by[0]} is {place.chosen_by[1]}")
+
+
+def _unknown_key(report: Report, place: _Place, prefix: KeyPath) -> KeyPath:
+    """Add the problem, and give the path of the key that was meant, as far as it can be told."""
+    *parent, last = place.path
+    word, known = str(last), list(place.model.model_fields) if place.model else []
+    if place.chosen_by is not None and any(word in other.model_fields for other in place.others):
+        report.error((*prefix, *place.path), f"is not for an {place.chosen_by[0]} {place.chosen_by[1]}")
+        return place.path
+    report.error((*prefix, *place.path), f"unknown key{did_you_mean(word, known)}", at_key=True)
+    return (*parent, nearest(word, known) or word)
 
 
 def _bare(shape: Any) -> Any:  # noqa: ANN401  (a type expression)
@@ -102,6 +154,7 @@ _SENTENCES: Final = {
     "bool_type": "must be true or false, not {given}",
     "decimal_type": "must be a number, not {given}",
     "list_type": "must be a list, not {given}",
+    "model_attributes_type": "must be a mapping of keys and values, not {given}",
     "model_type": "must be a mapping of keys and values, not {given}",
     "dict_type": "must be a mapping of keys and values, not {given}",
     "greater_than_equal": "must be at least {ge}",

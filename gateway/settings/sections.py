@@ -322,17 +322,10 @@ HostUrl = Annotated[str, AfterValidator(_host_url)]
 
 
 class ProvisioningHost(Section):
-    """One host operator's provisioning interface, and the plans whose lines it serves."""
+    """One host operator's provisioning interface, and the plans whose lines it serves: what every adapter has."""
 
     name: Id
-    adapter: Literal["osmohlr", "tmf640"]
     plans: list[Id] = []
-    ctrl: Remote | None = None
-    vty: Remote | None = None
-    url: HostUrl | None = None
-    callback: HostUrl | None = None
-    token: SecretValue | None = None
-    ca: ReadableFile | None = None
     rate: Annotated[int, Field(ge=0, le=100_000)] = 0
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
     timeout: Annotated[Duration, Field(ge=1, le=600)] = 10
@@ -340,14 +333,51 @@ class ProvisioningHost(Section):
     verify: Annotated[Duration, Field(ge=1, le=86_400)] = 60
 
     @property
+    def calls_back(self) -> bool:
+        """Whether it is told an address of ours to tell us of changes."""
+        return False
+
+    @property
     def remotes(self) -> dict[str, Endpoint]:
         """Where it listens, by the key that says so."""
-        found = {"ctrl": self.ctrl, "vty": self.vty}
-        if self.url is not None:
-            parts = urlsplit(self.url)
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-            found["url"] = Endpoint(parts.hostname or "", port)
-        return {key: endpoint for key, endpoint in found.items() if endpoint is not None}
+        raise NotImplementedError
+
+
+class OsmoHlrHost(ProvisioningHost):
+    """An OsmoHLR, by its CTRL interface and its VTY."""
+
+    adapter: Literal["osmohlr"]
+    ctrl: Remote
+    vty: Remote
+
+    @property
+    def remotes(self) -> dict[str, Endpoint]:
+        """Where it listens, by the key that says so."""
+        return {"ctrl": self.ctrl, "vty": self.vty}
+
+
+class Tmf640Host(ProvisioningHost):
+    """A service activation API (TMF640)."""
+
+    adapter: Literal["tmf640"]
+    url: HostUrl
+    callback: HostUrl | None = None
+    token: SecretValue | None = None
+    ca: ReadableFile | None = None
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether it is told an address of ours to tell us of changes."""
+        return self.callback is not None
+
+    @property
+    def remotes(self) -> dict[str, Endpoint]:
+        """Where it listens, by the key that says so."""
+        parts = urlsplit(self.url)
+        return {"url": Endpoint(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))}
+
+
+AnyHost = Annotated[OsmoHlrHost | Tmf640Host, Field(discriminator="adapter")]
 
 
 def _note(value: str) -> str:
@@ -370,7 +400,7 @@ Note = Annotated[str, AfterValidator(_note)]
 class Provisioning(Section):
     """The hosts where lines are made and ended, and what customers are told of it."""
 
-    hosts: list[ProvisioningHost] = []
+    hosts: list[AnyHost] = []
     quarantine: Annotated[Duration, Field(ge=0, le=3650 * 86_400)] = 90 * 86_400
     swap_notice: Annotated[Duration, Field(ge=0, le=86_400)] = 60
     welcome: Note = "Welcome to {operator}. Your line works now. Switch your phone off and on if it does not."

@@ -10,7 +10,9 @@ from support.gateways import ROOT
 
 from gateway.background import Background
 from gateway.context import GatewayContext
+from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
+from gateway.runtime.component import Services
 from gateway.runtime.periodic import PeriodicWork
 from gateway.settings import load
 from gateway.store.tables import outbox
@@ -64,7 +66,7 @@ async def until(condition):
 async def test_sweeping_goes_on_by_itself_when_its_tables_are_back(context):
     alarms = []
     background = Background(lambda event, fields: alarms.append((event, fields)))
-    periodic = PeriodicWork(context, None, None, lambda *_: None, background)
+    periodic = PeriodicWork(Services(context, Metrics(), background, lambda *_: None, lambda _: None), None, None)
     old = {"topic": "t", "body": b"[]", "created_at": context.clock() - 40 * DAY_US, "published_at": None}
     first = context.node.next_id + 1000
     write(context, insert(outbox).values(id=first, **old))

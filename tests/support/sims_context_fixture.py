@@ -13,10 +13,13 @@ from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
 from gateway.api.sms_actions import SmsActions
 from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
+from gateway.background import Background
 from gateway.context import GatewayContext
 from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
-from gateway.runtime.factories import Listening, make_order_executor, make_smsc_client
+from gateway.runtime.component import Services
+from gateway.runtime.components.orders import OrdersComponent
+from gateway.runtime.components.texts import TextsComponent
 from gateway.settings import load
 from gateway.sims.policy import SimsPolicy
 from support.gateways import ROOT, free_port
@@ -118,11 +121,9 @@ async def sims_context(folder, host_url, *, options="", callback=False):
     context = await asyncio.to_thread(GatewayContext, settings, make_policies, deliver=deliver)
     alarms = []
     metrics = Metrics()
-    listening = Listening(
-        metrics.observe, metrics.observe_session_request, lambda *told: alarms.append(told), lambda _: None
-    )
-    smsc_client = make_smsc_client(context, [], listening)
-    executor = make_order_executor(context, smsc_client, None, listening)
+    services = Services(context, metrics, Background(), lambda *told: alarms.append(told), lambda _: None)
+    smsc_client = TextsComponent(services).client
+    executor = OrdersComponent(services, smsc_client, None).executor
     sims = OrderActions(context, executor)
     server = Server(
         context,

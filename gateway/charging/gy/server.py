@@ -47,16 +47,18 @@ class CreditControlServer:
         alarm: Callable[[str, dict[str, str]], None],
         profiles: Mapping[str, Profile],
         country: str,
+        draining: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take the lane and who we are on the network.
 
         `deadline` is how many seconds a request waits until it is shed, `country` our country (ISO 3166).
+        While it is `draining` new sessions and one-time events are refused as 3004: their clients turn to another gateway
+        (RFC 6733 §7.1.3).
         """
         self._lane, self._deadline, self._country = lane, deadline, country
         self._clock, self._monotonic, self._observe, self._alarm = clock, monotonic, observe, alarm
         self._profiles = profiles
-        self.draining = False
-        """New sessions and one-time events are refused as 3004: their clients turn to another gateway (RFC 6733 §7.1.3)."""
+        self._draining = draining
         self._origin = encode_avp(ORIGIN_HOST, origin_host.encode()) + encode_avp(ORIGIN_REALM, origin_realm.encode())
 
     def apply_settings(self, *, deadline: float, profiles: Mapping[str, Profile], country: str) -> None:
@@ -74,7 +76,7 @@ class CreditControlServer:
             return
         # What comes with the T flag may have been begun here before; an emergency call is never refused.
         begins = asked.request_type in (INITIAL, EVENT) and not request.header.retransmitted
-        if self.draining and begins and asked.traffic is not Traffic.EMERGENCY:
+        if begins and self._draining() and asked.traffic is not Traffic.EMERGENCY:
             self._refuse(request, DiameterError(ResultCode.DIAMETER_TOO_BUSY, "this gateway drains"), started)
             return
         done = partial(self._done, request, message.session_id, asked.request_type, started)

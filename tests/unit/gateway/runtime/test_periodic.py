@@ -13,7 +13,9 @@ from gateway.charity.months import end_of, period_of
 from gateway.charity.publication import GRACE
 from gateway.context import GatewayContext
 from gateway.environment import Environment
+from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
+from gateway.runtime.component import Services
 from gateway.runtime.periodic import PeriodicWork
 from gateway.store.errors import StoreUnavailable
 from gateway.store.tables import outbox, transfers
@@ -43,6 +45,10 @@ async def context(tmp_path, monkeypatch):
     await asyncio.to_thread(context.close)
 
 
+def services(context, log):
+    return Services(context, Metrics(), Background(), log, lambda _: None)
+
+
 def charge(context, at, givers):
     account, number = context.accounts, context.node.next_id + at // 1_000_000_000
     rows = []
@@ -66,7 +72,7 @@ def told(context):
 
 async def test_every_month_that_is_over_is_published_once_on_the_operators_clock(context):
     zone, alarms = ZoneInfo("Europe/London"), []
-    periodic = PeriodicWork(context, None, None, lambda event, fields: alarms.append((event, fields)), Background())
+    periodic = PeriodicWork(services(context, lambda event, fields: alarms.append((event, fields))), None, None)
     assert period_of(AT, zone) == "2023-11"
     charge(context, AT, 60)
     charge(context, end_of("2023-11", zone) + 1, 70)
@@ -83,7 +89,7 @@ async def test_every_month_that_is_over_is_published_once_on_the_operators_clock
 
 
 async def test_a_store_in_trouble_leaves_the_month_to_the_next_turn(context, monkeypatch):
-    periodic = PeriodicWork(context, None, None, lambda *_: None, Background())
+    periodic = PeriodicWork(services(context, lambda *_: None), None, None)
     charge(context, AT, 60)
     context.set_clock(AT + 60 * 86_400_000_000)
     with monkeypatch.context() as trouble:

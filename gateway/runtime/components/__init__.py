@@ -1,0 +1,1 @@
+"""The components of the running gateway, one a file: each makes its parts from the settings."""

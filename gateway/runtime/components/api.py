@@ -1,0 +1,104 @@
+"""The HTTP faces: health, metrics and the API on TCP, the commands' actions on the Unix socket, the status page."""
+
+from typing import ClassVar
+
+from gateway.api.actions import RunningAction
+from gateway.api.answers import GatewayStatus
+from gateway.api.order_actions import OrderActions
+from gateway.api.server import Server
+from gateway.api.session_actions import SessionActions
+from gateway.api.sms_actions import SmsActions
+from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
+from gateway.api.trace_actions import TraceActions
+from gateway.runtime.component import Component, Services, Stage
+from gateway.runtime.components.diameter import DiameterComponent
+from gateway.runtime.components.events import EventsComponent
+from gateway.runtime.components.orders import OrdersComponent
+from gateway.runtime.components.texts import TextsComponent
+from gateway.runtime.components.traces import TracesComponent
+from gateway.runtime.drain import Drain
+from gateway.runtime.health import Health
+from gateway.runtime.periodic import PeriodicWork
+from gateway.runtime.reload import Reload
+from gateway.runtime.status import gateway_status
+from gateway.status_page.alarms import RecentAlarms
+from gateway.status_page.collect import Parts, StatusCollector
+from gateway.status_page.routes import StatusPage
+from gateway.tracing.undecodable import Undecodable
+
+
+class ApiComponent(Component):
+    """Everything that the gateway answers by HTTP."""
+
+    name: ClassVar[str] = "api"
+    stage: ClassVar[Stage] = Stage.API
+
+    def __init__(
+        self,
+        services: Services,
+        health: Health,
+        *,
+        texts: TextsComponent,
+        diameter: DiameterComponent | None,
+        events: EventsComponent | None,
+        orders: OrdersComponent,
+        traces: TracesComponent,
+        periodic: PeriodicWork,
+        reload: Reload,
+        drain: Drain,
+        undecodable: Undecodable,
+        recent_alarms: RecentAlarms,
+        started_at: float,
+    ) -> None:
+        """Take what is spoken for; nothing is bound before `start`."""
+        context = services.context
+        node = diameter.node if diameter is not None else None
+        forwarder = events.forwarder if events is not None else None
+        sms, sims = SmsActions(context, texts.client), OrderActions(context, orders.executor)
+        sessions = SessionActions(context, diameter.session_requests if diameter is not None else None)
+        tracing = TraceActions(context, traces.traces, undecodable, texts.client, orders.executor, node)
+        parts = Parts(texts.client, orders.executor, node, forwarder, lambda: periodic.lag)
+        collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
+        self._page = StatusPage(collector, services.background)
+
+        def status() -> GatewayStatus:
+            return gateway_status(
+                context,
+                node,
+                forwarder,
+                started_at=started_at,
+                ready=health.ready(),
+                drain=drain.state(),
+                traces=traces.traces.running,
+            )
+
+        actions: dict[str, RunningAction] = {}
+        for source in (sms, sessions, sims, tracing, reload, drain):
+            actions |= source.actions()
+        self._server = Server(
+            context,
+            services.metrics,
+            sms,
+            actions=actions,
+            routes=[*SubscriberRoutes(context, sims, orders.executor).routes(), *self._page.routes()],
+            open_paths=(LISTENER,),
+            live=health.live,
+            ready=health.ready,
+            status=status,
+            alarm=services.log,
+        )
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        return self._server.port
+
+    async def start(self) -> None:
+        """Bind the TCP port and the Unix socket, and begin to take samples for the page."""
+        await self._server.start()
+        self._page.start()
+
+    async def stop(self) -> None:
+        """Finish the requests at hand and unbind."""
+        self._page.stop()
+        await self._server.stop()
