@@ -6,7 +6,6 @@ that were out without an answer when the process or the link died are doubtful, 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from gateway.background import Background
 from gateway.messaging.inbound.intake import Intake
@@ -25,6 +24,7 @@ from gateway.messaging.routing import Route, SmscLink
 from gateway.messaging.submit import Accepted, AcceptTexts, Draft, Refusal
 from gateway.messaging.text_events import TextEvent
 from gateway.messaging.texts import Text
+from gateway.store.engine import Read
 from gateway.store.errors import StoreError
 from gateway.store.lane import Lane
 from protocols.smpp.client import Link, Result
@@ -41,7 +41,7 @@ class SmscClient:
         lane: Lane,
         routes: Sequence[Route],
         *,
-        read: Callable[[Callable[[Any], Any]], Any],
+        read: Read,
         node: int,
         clock: Callable[[], int],
         monotonic: Callable[[], float],

@@ -8,10 +8,10 @@ an error, not an empty store.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -20,9 +20,17 @@ from sqlalchemy.pool import NullPool
 from gateway.store.driver_errors import classify, is_of_driver
 from gateway.store.private_files import keep_private
 
+Found = TypeVar("Found")
 BUSY_TIMEOUT_S = 30.0
 CHECKPOINT_PAGES = 4000
 """WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""
+
+
+class Read(Protocol):
+    """Runs a function with a connection for reading, and gives what it finds. StoreError where the store cannot be read."""
+
+    def __call__(self, look: Callable[[Connection], Found], /) -> Found:
+        """Run it."""
 
 
 def open_writer(url: str, *, existing: bool = False) -> Engine:

@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
-
-from sqlalchemy import Connection
 
 from gateway.background import Background
 from gateway.charging.queries import PAGE, open_at
 from gateway.charging.session_expiry import CloseLost
 from gateway.store.async_submit import submit
+from gateway.store.engine import Read
 from gateway.store.errors import StoreError
 from gateway.store.lane import Lane
 from protocols.diameter.node_events import PeerUp
@@ -37,7 +35,7 @@ class PeerRestarts:
         node: int,
         relays: frozenset[str],
         *,
-        read: Callable[[Callable[[Connection], Any]], Any],
+        read: Read,
         clock: Callable[[], int],
         alarm: Callable[[str, dict[str, str]], None],
         background: Background | None = None,

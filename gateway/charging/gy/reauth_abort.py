@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
 
 from gateway.charging.gy.cca import APPLICATION
 from gateway.charging.queries import PAGE, open_of
 from gateway.charging.session import Session
 from gateway.charging.session_expiry import CloseLost
 from gateway.store.async_submit import submit
+from gateway.store.engine import Read
 from gateway.store.errors import StoreError
 from gateway.store.lane import Lane
 from protocols.diameter.avp_validation import STANDARD, Profile
@@ -131,7 +131,7 @@ class SessionRequests:
         *,
         identity: NodeIdentity,
         realms: Mapping[str, str],
-        read: Callable[[Callable[[Connection], Any]], Any],
+        read: Read,
         clock: Callable[[], int],
         observe: Callable[[str, str], None],
         alarm: Callable[[str, dict[str, str]], None],
@@ -195,10 +195,7 @@ class SessionRequests:
             after = page[-1].id
 
     async def _open_of(self, subscriber_id: int, after: int) -> list[Session]:
-        found: list[Session] = await asyncio.to_thread(
-            self._read, lambda connection: open_of(connection, subscriber_id, after)
-        )
-        return found
+        return await asyncio.to_thread(self._read, lambda connection: open_of(connection, subscriber_id, after))
 
     async def _ask_or_leave(self, demand: SessionCommand, session: Session) -> Reply:
         """Ask; a lost session that cannot be closed for the store's sake is left to Tcc."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -18,6 +17,7 @@ from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.routing import SmscLink
 from gateway.messaging.text_events import AnswersLimited
 from gateway.messaging.texts import Text
+from gateway.store.engine import Read
 from protocols.smpp.client import Request
 from protocols.smpp.messages import DataSm, DeliverSm
 from protocols.smpp.node_events import LinkDown, LinkEvent, LinkUp
@@ -44,7 +44,7 @@ class TextIntake:
         self.silences: Counter[str] = Counter()
         """Texts to our services that got no answer, by the reason."""
 
-    async def start(self, read: Callable[[Callable[[Any], Any]], Any], node: int) -> None:
+    async def start(self, read: Read, node: int) -> None:
         """Find when this node was alive last: what was answered just before may come again."""
         last = await asyncio.to_thread(read, lambda connection: last_arrival(connection, node))
         if last is not None:

@@ -47,7 +47,7 @@ GIVE = "give"
 MINUTE = 60_000_000
 
 
-class AnswersLimited(msgspec.Struct, frozen=True):
+class AnswerLimitReached(msgspec.Struct, frozen=True):
     """The data of the event `sms/answers_limited`: our number that answers no more, and how often it does within an hour."""
 
     to: str
@@ -297,7 +297,7 @@ class Services:
         """Answer no more within this hour, and tell the company once."""
         if self._sender.limit(self._batch.now):
             self.limited = True
-            limit = AnswersLimited(self._book.short_code, self._policy.answers_per_hour)
+            limit = AnswerLimitReached(self._book.short_code, self._policy.answers_per_hour)
             self._policy.publish(self._batch, "sms/answers_limited", self._customer, limit)
         return self._say_nothing(Silence.LIMIT)
 

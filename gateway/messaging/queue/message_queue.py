@@ -3,17 +3,16 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
 from typing import Any
 
 from gateway.background import Background
 from gateway.messaging.queue.mt_status import open_texts
 from gateway.messaging.queue.waiting_parts import Waiting
 from gateway.messaging.texts import Step, Text, from_row
+from gateway.store.engine import Read
 
 PAGE = 2000
 """Texts that are read at once when the queue is filled from the store."""
-Read = Callable[[Callable[[Any], Any]], Any]
 Key = tuple[int, int]
 
 
@@ -134,10 +133,10 @@ class MessageQueue:
         self._more = full or self._more
         return full
 
-    async def _page(self, after: int) -> Sequence[Any]:
-        look = partial(open_texts, node=self._node, after=after, limit=PAGE)
-        rows: Sequence[Any] = await asyncio.to_thread(self._read, look)
-        return rows
+    async def _page(self, after: int) -> Sequence[tuple[Any, ...]]:
+        return await asyncio.to_thread(
+            self._read, lambda connection: open_texts(connection, node=self._node, after=after, limit=PAGE)
+        )
 
     def _take_waiting(self, text: Text) -> None:
         """Queue the parts of a text that wait."""

@@ -8,7 +8,6 @@ its text's `updated_at`; what is in memory is only what is out at this moment, s
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -20,6 +19,7 @@ from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import NEVER_AGAIN, Step, Text, TextRows, TextState, from_row
 from gateway.store import tables
 from gateway.store.batch import Batch
+from gateway.store.engine import Read
 from protocols.errors import LocalProtocolError
 from protocols.smpp.client import Link, Result
 from protocols.smpp.errors import CommandStatus
@@ -183,7 +183,7 @@ class QueryScheduler:
         policy: Callable[[], MessagingPolicy],
         query_links: Mapping[str, QueryLink],
         *,
-        read: Callable[[Callable[[Connection], Any]], Any],
+        read: Read,
         post: Post,
         node: int,
         clock: Callable[[], int],
