@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from gateway.environment import Environment
 from gateway.privacy.masks import mask
@@ -26,7 +26,7 @@ LAST_DELAY: Final = 30.0
 TROUBLE_DELAY: Final = 5.0
 """The longest wait for a store in trouble: what waits for it should go on soon after it is back."""
 Alarm = Callable[[str, Mapping[str, object]], None]
-Work = Callable[[], Coroutine[Any, Any, object]]
+Work = Callable[[], Coroutine[None, None, object]]
 
 
 def new_backoff(random: Random, last: float = LAST_DELAY) -> Backoff:
@@ -111,7 +111,7 @@ class Background:
         now = self._monotonic()
         return sorted(name for name, record in self._records.items() if record.is_failing(now))
 
-    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, name: str, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)  # the loop itself holds a task only weakly
         task.add_done_callback(self._tasks.discard)

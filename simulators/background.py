@@ -58,7 +58,7 @@ class Background:
             self._thread.join()
             self._loop.close()
 
-    def call(self, work: Coroutine[Any, Any, T], patience: float = PATIENCE) -> T:
+    def call(self, work: Coroutine[None, None, T], patience: float = PATIENCE) -> T:
         """Do something in the thread and give what came of it; TimeoutError after `patience` seconds."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
@@ -106,7 +106,7 @@ class BackgroundSmsc:
         chosen = [None if fault is None else SmscFault(fault) for fault in faults]
         self._thread.do(lambda: self._smsc.faults.next_texts(*chosen))
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """Everything that was counted."""
         return self._thread.do(self._smsc.summary)
 
@@ -133,7 +133,7 @@ class BackgroundHostApi:
         """Give how often each serviceOrderId did something."""
         return self._thread.do(lambda: dict(self._host.inventory.effects))
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """Everything that was counted."""
         return self._thread.do(self._host.summary)
 
@@ -164,7 +164,7 @@ class BackgroundPgw:
         self._thread.call(pgw.run(session), patience=60.0)
         return session.result_code
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """Everything that was counted."""
         pgw = self._pgw
         return {} if pgw is None else self._thread.do(lambda: summary(pgw, 0.0))

@@ -8,7 +8,7 @@ GET  /texts?number=447700900101   what this handset got
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -36,7 +36,7 @@ class _Text(msgspec.Struct, forbid_unknown_fields=True):
 class Control:
     """Steers the services that there are; `summary` gives the figures of all."""
 
-    def __init__(self, summary: Callable[[], Any], *, smsc: Smsc | None = None, host: HostApi | None = None) -> None:
+    def __init__(self, summary: Callable[[], object], *, smsc: Smsc | None = None, host: HostApi | None = None) -> None:
         self.port = 0
         self._summary, self._smsc, self._host = summary, smsc, host
         self._runner: web.AppRunner | None = None

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from hmac import compare_digest
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -178,7 +178,7 @@ class HostApi:
             await work()
         return len(waiting)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """Everything that was counted, as a JSON object."""
         states = Counter(service["state"] for service in self.services.values())
         return {

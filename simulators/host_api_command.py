@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -64,7 +64,7 @@ def host_api(
         raise typer.BadParameter(str(error), param_hint="--faults") from None
     token = _token(token_env, token_file)
 
-    async def serve() -> dict[str, Any]:
+    async def serve() -> dict[str, object]:
         found = HostApi(
             host=host,
             port=port,

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 import msgspec
@@ -48,7 +48,7 @@ class Callbacks:
         """Let a listener go."""
         return self.listeners.pop(name, None) is not None
 
-    def event(self, kind: str, about: dict[str, Any]) -> bytes:
+    def event(self, kind: str, about: dict[str, object]) -> bytes:
         """Write an event of TMF640: `kind` such as serviceCreateEvent."""
         self._given += 1
         now = datetime.now(UTC).isoformat()

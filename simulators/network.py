@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 import typer
 
@@ -40,8 +40,8 @@ class Network:
         self._scenario, self._control_port = scenario, control_port
         self._stop = asyncio.Event()
         self._began = time.monotonic()
-        self._figures: dict[str, Any] = {}
-        self.summary: dict[str, Any] = {}
+        self._figures: dict[str, object] = {}
+        self.summary: dict[str, object] = {}
         """Everything that was counted, by service, once the run is over."""
 
     async def run(self, *, with_gateway: bool) -> None:

@@ -9,7 +9,6 @@ Tests need not be asynchronous: the simulators run in a thread of their own (doc
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -50,6 +49,6 @@ def simulated_host_api(request: pytest.FixtureRequest, simulated_network: Backgr
     return BackgroundHostApi(simulated_network, **_options(request, "simulated_host_api"))
 
 
-def _options(request: pytest.FixtureRequest, name: str) -> dict[str, Any]:
+def _options(request: pytest.FixtureRequest, name: str) -> dict[str, object]:
     marker = request.node.get_closest_marker(name)
     return {} if marker is None else dict(marker.kwargs)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulators.pgw import Pgw
 
 
-def summary(pgw: Pgw, seconds: float) -> dict[str, Any]:
+def summary(pgw: Pgw, seconds: float) -> dict[str, object]:
     """Everything that was counted, as a JSON object."""
     counters = pgw.counters
     return {
@@ -46,7 +46,7 @@ def latency(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
-def lines(found: dict[str, Any]) -> list[str]:
+def lines(found: dict[str, object]) -> list[str]:
     """The summary as lines for a terminal."""
     rows = []
     for name, value in found.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from protocols.smpp.receipts import IdForm
 from simulators.control import Control
 from simulators.gateway_process import GatewayProcess
@@ -19,7 +17,7 @@ class AddressTaken(OSError):
 class Services:
     """A message centre and an activation API, each if the configuration has one on this machine, and the control port."""
 
-    def __init__(self, gateway: GatewayProcess, scenario: Scenario, figures: dict[str, Any]) -> None:
+    def __init__(self, gateway: GatewayProcess, scenario: Scenario, figures: dict[str, object]) -> None:
         """Take `figures`, a summary to be told beside those of the services; whoever owns it keeps it fresh."""
         self.smsc = None if gateway.smsc is None else _smsc(gateway.smsc, scenario)
         at = gateway.activation_api
@@ -27,7 +25,7 @@ class Services:
         self.control = Control(self.summary, smsc=self.smsc, host=self.host)
         self._figures = figures
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """Everything that was counted, by service."""
         found = dict(self._figures)
         if self.smsc is not None:

@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -185,7 +185,7 @@ class Smsc:
             )
             self._post(_Item(message, "texts_in", ""))
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """Everything that was counted, as a JSON object."""
         states = Counter(message.state.name.lower() for message in self.messages.values())
         return {

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -79,7 +79,7 @@ def smsc(
     except AnswersUnreadable as error:
         raise typer.BadParameter(str(error), param_hint="--text or --answer") from None
 
-    async def serve() -> dict[str, Any]:
+    async def serve() -> dict[str, object]:
         found = Smsc(
             host=host,
             port=port,

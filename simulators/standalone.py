@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import typer
 
@@ -26,10 +26,10 @@ _Value = TypeVar("_Value")
 class Service(Protocol):
     """A simulated service."""
 
-    async def start(self) -> Any:  # noqa: ANN401  (nothing is done with it)
+    async def start(self) -> object:
         """Listen; OSError."""
 
-    async def stop(self) -> Any:  # noqa: ANN401  (as above)
+    async def stop(self) -> object:
         """Listen no more."""
 
 

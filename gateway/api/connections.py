@@ -5,14 +5,14 @@ import logging
 import socket
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
 from gateway.api.problems import Problem, bad_request
 from gateway.api.web_requests import problem_response
 
-LIMITS: Final[Mapping[str, Any]] = {
+LIMITS: Final[Mapping[str, bool | float]] = {
     "auto_decompress": False,  # a body of a kilobyte may unpack to a gigabyte, and does so before anybody asks for it
     "lingering_time": 1.0,  # seconds for which the rest of a refused body is read and dropped, so that the answer arrives
     "keepalive_timeout": 20.0,  # seconds for a request's whole header, and between two requests

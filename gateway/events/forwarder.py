@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from gateway.background import LAST_DELAY, Background, new_backoff
 from gateway.environment import Environment
@@ -175,7 +175,7 @@ class Forwarder:
             if not finished.done():
                 finished.set_result(None) if error is None else finished.set_exception(error)
 
-        def done(_answer: Any, error: StoreError | None) -> None:  # noqa: ANN401  (the number of rows, known already)
+        def done(_answer: object, error: StoreError | None) -> None:  # the number of rows, known already
             with suppress(RuntimeError):  # the loop has ended, and with it whoever waited
                 loop.call_soon_threadsafe(settle, error)
 
@@ -196,7 +196,7 @@ class Forwarder:
             async with asyncio.timeout(delay):
                 await self._stopping.wait()
 
-    async def _unless_stopping(self, work: Coroutine[Any, Any, None]) -> bool:
+    async def _unless_stopping(self, work: Coroutine[None, None, None]) -> bool:
         """Do something, or give it up when the forwarder is to stop; False if it was given up."""
         task, stop = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
         try:

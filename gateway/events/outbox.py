@@ -4,7 +4,7 @@
 more than the charge itself.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -14,6 +14,8 @@ from gateway.store.batch import Batch, RowSet
 from gateway.store.tables import outbox
 
 RATED = "usage/rated"
+EventData = msgspec.Struct | Mapping[str, str | int]
+"""What an event says, as its JSON object."""
 MAX_EVENTS = 500
 """The most events of one CloudEvents batch."""
 
@@ -28,7 +30,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     time: str
     subject: str | UnsetType = UNSET
     datacontenttype: str = "application/json"
-    data: Any
+    data: EventData
 
 
 _encode = msgspec.json.Encoder().encode
@@ -57,7 +59,7 @@ def source_of(node_name: str) -> str:
     return f"/tpo/{node_name}"
 
 
-def publish(batch: Batch, source: str, topic: str, subject: str, data: dict[str, Any]) -> None:
+def publish(batch: Batch, source: str, topic: str, subject: str, data: EventData) -> None:
     """Write a single event that happens now; `subject` is a pseudonym, the type follows from the topic."""
     event = Event(
         id=str(batch.take_id()),

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from gateway.events.times import rfc3339
 from gateway.store.nodes import SPAN_BITS
@@ -17,7 +17,7 @@ class OutboxEvent(msgspec.Struct, frozen=True):
     topic: str
     written_at: str
     published_at: str | None
-    event: Any
+    event: dict[str, object]
 
 
 def recent(connection: Connection, limit: int, after_id: int | None = None) -> list[OutboxEvent]:
@@ -57,8 +57,8 @@ def _following(connection: Connection, limit: int, after_id: int) -> list[Outbox
     return found
 
 
-def _events(row: Any) -> list[OutboxEvent]:  # noqa: ANN401  (a row of the outbox)
-    content = msgspec.json.decode(row.body)
+def _events(row: Row[Any]) -> list[OutboxEvent]:
+    content = msgspec.json.decode(row.body, type=dict[str, object] | list[dict[str, object]])
     published = None if row.published_at is None else rfc3339(row.published_at)
     events = content if isinstance(content, list) else [content]
     return [OutboxEvent(row.id, row.topic, rfc3339(row.created_at), published, event) for event in events]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import structlog
 
@@ -37,10 +36,10 @@ class EventLogger:
         for handler in logging.getLogger().handlers:
             handler.addFilter(self._admit_library)
 
-    def log(self, event: str, fields: Mapping[str, Any]) -> None:
+    def log(self, event: str, fields: Mapping[str, object]) -> None:
         """Write an event, or count it for a later line."""
         known = EVENTS.get(event)
-        admitted: Mapping[str, Any] | None = fields
+        admitted: Mapping[str, object] | None = fields
         if known is not None and known.per_message:
             admitted = self._admit(event, fields)
         if admitted is not None:
@@ -58,7 +57,7 @@ class EventLogger:
             lines = list(self._limit.rest())
         self._write(lines)
 
-    def _admit(self, event: str, fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def _admit(self, event: str, fields: Mapping[str, object]) -> Mapping[str, object] | None:
         with self._lock:
             return self._limit.admit(event, fields, self._monotonic())
 
@@ -69,6 +68,6 @@ class EventLogger:
             setattr(record, SUPPRESSED, admitted[SUPPRESSED])
         return admitted is not None
 
-    def _write(self, lines: list[tuple[str, Mapping[str, Any]]]) -> None:
+    def _write(self, lines: list[tuple[str, Mapping[str, object]]]) -> None:
         for event, fields in lines:
             log(self._log, event, **fields)

@@ -8,7 +8,7 @@ were not written, so the sum of 1 + N over the lines of a kind is the number of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -25,7 +25,7 @@ SUBJECTS: Final = ("peer", "identity", "name", "host", "logger")
 SUPPRESSED: Final = "suppressed"
 """The field that tells how many events like this one were not written."""
 
-Fields = Mapping[str, Any]
+Fields = Mapping[str, object]
 
 
 class _Kind(msgspec.Struct):

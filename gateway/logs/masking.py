@@ -22,7 +22,7 @@ def mask_fields(_logger: object, _method: str, fields: MutableMapping[str, Any])
     return {name: _field(name, value, 0) for name, value in fields.items()}
 
 
-def _field(name: str, value: Any, depth: int) -> Any:  # noqa: ANN401  (whatever was logged)
+def _field(name: str, value: object, depth: int) -> object:
     lowered = name.lower()
     if lowered in _SECRET_FIELDS and value is not None:
         return MASK
@@ -31,7 +31,7 @@ def _field(name: str, value: Any, depth: int) -> Any:  # noqa: ANN401  (whatever
     return _masked(value, depth)
 
 
-def _masked(value: Any, depth: int) -> Any:  # noqa: ANN401  (whatever was logged)
+def _masked(value: object, depth: int) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):

@@ -1,12 +1,11 @@
 """What every unit of texts is decided with: the charging desk, the keyword book, and how the company hears of texts."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
 from gateway.charging.credit_control import ChargingPolicy
-from gateway.events.outbox import publish
+from gateway.events.outbox import EventData, publish
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.messaging.texts import Text
 from gateway.store.batch import Batch
@@ -37,10 +36,15 @@ class MessagingPolicy(msgspec.Struct, frozen=True):
 
     def publish_final(self, batch: Batch, text: Text) -> None:
         """Tell that a text out has come to its end; its words and numbers stay here."""
-        data = {"id": str(text.id), "state": str(text.state), "parts": len(text.parts), "error": _error(text)}
+        data: EventData = {
+            "id": str(text.id),
+            "state": str(text.state),
+            "parts": len(text.parts),
+            "error": _error(text),
+        }
         self.publish(batch, f"sms/{text.state}", text.destination, data)
 
-    def publish(self, batch: Batch, topic: str, number: str, data: dict[str, Any]) -> None:
+    def publish(self, batch: Batch, topic: str, number: str, data: EventData) -> None:
         """Write an event about a phone number, which appears as its pseudonym."""
         publish(batch, self.source, topic, self.pseudonym(number), data)
 

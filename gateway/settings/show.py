@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -16,14 +15,14 @@ from gateway.settings.sections import FILES, SECTIONS, Section
 from gateway.settings.values import Endpoint
 
 
-def shown(settings: Settings) -> dict[str, Any]:
+def shown(settings: Settings) -> dict[str, object]:
     """Return every setting with its default filled in, as plain JSON values: durations in seconds, paths absolute."""
     sections = {name: _shown(getattr(settings, name)) for name in SECTIONS}
     files = {name: _shown(getattr(settings, name)) for name in FILES}
     return {"file": str(settings.file), **sections, **files}
 
 
-def _shown(value: Any) -> Any:  # noqa: ANN401  (any setting in, JSON out)
+def _shown(value: object) -> object:
     match value:
         case Secret():
             source, _, name = value.origin.partition(":")

@@ -1,7 +1,7 @@
 """What the log warned of since the start: counted by event, with what to do about it from the catalogue."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -59,6 +59,6 @@ class RecentAlarms:
 
 def words(fields: Mapping[str, object]) -> str:
     """Write an event's fields in one line, masked as the log masks them, and cut."""
-    shown: Mapping[str, Any] = mask_fields(None, "", {name: fields[name] for name in fields if name != "exc_info"})
+    shown: Mapping[str, object] = mask_fields(None, "", {name: fields[name] for name in fields if name != "exc_info"})
     line = mask(", ".join(f"{name}: {value}" for name, value in shown.items() if value not in (None, "")))
     return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"

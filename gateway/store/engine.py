@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -20,6 +20,7 @@ from sqlalchemy.pool import NullPool
 from gateway.store.driver_errors import classify, is_of_driver
 from gateway.store.private_files import keep_private
 
+Found = TypeVar("Found")
 BUSY_TIMEOUT_S = 30.0
 CHECKPOINT_PAGES = 4000
 """WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""

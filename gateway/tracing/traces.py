@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -176,7 +176,7 @@ class Traces:
             if trace.full:
                 self.end(trace, "it has seen as much as a trace may")
 
-    def _tell(self, event: str, trace: Trace, **fields: Any) -> None:  # noqa: ANN401  (fields of a log line)
+    def _tell(self, event: str, trace: Trace, **fields: object) -> None:
         asked = trace.asked
         known = {"trace": trace.id, "subject": asked.subject, "by": asked.by, "content": asked.show_content}
         self._alarm(event, {**known, "file": str(asked.pcap or ""), **fields})

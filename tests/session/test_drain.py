@@ -5,10 +5,14 @@ import json
 import signal
 import time
 
+import pytest
 from support.diameter_rig import RawPeer, ccr, dpa
 from support.gateways import subscribers
 from support.sms_gateway import Centre, SmsGateway, desk_and_centre, text
 
+from gateway.api.answers import DrainState
+from gateway.cli.client import ActionRefused, call
+from gateway.settings import load
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.messages import MultipleServicesCreditControl, RequestedServiceUnit, SubscriptionId
 from protocols.smpp.node_events import ClientDown
@@ -133,6 +137,14 @@ async def test_sigterm_ends_the_waiting_of_a_drain(tmp_path):
         assert await asyncio.to_thread(desk.process.wait, 20) == 0
         assert (await drain).returncode == 0
         await peer.leave()
+
+
+async def test_a_gateway_that_does_not_drain_says_so_to_whoever_follows(tmp_path):
+    async with SmsGateway(tmp_path / "gw") as desk:
+        settings = load(desk.config, for_client=True)
+        with pytest.raises(ActionRefused) as refused:
+            await asyncio.to_thread(call, settings, "gateway.drain.follow", {}, DrainState)
+        assert (refused.value.problem.status, refused.value.problem.code) == (409, "drain.none")
 
 
 async def test_a_drain_of_nothing_takes_a_moment_and_a_wrong_time_is_refused(tmp_path):

@@ -6,6 +6,7 @@ text of the same transaction.
 
 from typing import Any, assert_never
 
+import msgspec
 from sqlalchemy import Row, delete, func, select
 
 from gateway.balance import bookings
@@ -44,6 +45,13 @@ from gateway.subscribers.status import ACTIVE
 
 GIVE = "give"
 MINUTE = 60_000_000
+
+
+class AnswerLimitReached(msgspec.Struct, frozen=True):
+    """The data of the event `sms/answers_limited`: our number that answers no more, and how often it does within an hour."""
+
+    to: str
+    answers_per_hour: int
 
 
 class Services:
@@ -289,8 +297,8 @@ class Services:
         """Answer no more within this hour, and tell the company once."""
         if self._sender.limit(self._batch.now):
             self.limited = True
-            data = {"to": self._book.short_code, "answers_per_hour": self._policy.answers_per_hour}
-            self._policy.publish(self._batch, "sms/answers_limited", self._customer, data)
+            limit = AnswerLimitReached(self._book.short_code, self._policy.answers_per_hour)
+            self._policy.publish(self._batch, "sms/answers_limited", self._customer, limit)
         return self._say_nothing(Silence.LIMIT)
 
     def _say_nothing(self, reason: str) -> list[Text]:

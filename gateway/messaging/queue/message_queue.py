@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
 from typing import Any
 
 from gateway.background import Background
@@ -135,7 +134,7 @@ class MessageQueue:
         return full
 
     async def _page(self, after: int) -> Sequence[Any]:
-        return await self._read(partial(open_texts, node=self._node, after=after, limit=PAGE))
+        return await self._read(lambda connection: open_texts(connection, self._node, after, PAGE))
 
     def _take_waiting(self, text: Text) -> None:
         """Queue the parts of a text that wait."""
