@@ -10,47 +10,10 @@ import socket
 import ssl
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Generic, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
-from protocols.tap import NOWHERE, Captured, FrameTap, Tap, endpoint
-
-
-class StreamSession(Protocol):
-    """The pure session that a stream carries; times are seconds of the stream's clock."""
-
-    tap: FrameTap | None
-
-    @property
-    def closed(self) -> bool:
-        """Nothing more will happen here."""
-
-    @property
-    def has_output(self) -> bool:
-        """`data_to_send` would return something."""
-
-    def connected(self, now: float) -> None:
-        """The transport is there, TLS included."""
-
-    def connection_lost(self, now: float, detail: str = "") -> None:
-        """The transport is gone, or never came about."""
-
-    def receive(self, data: bytes, now: float) -> None:
-        """Octets have come, cut in any way."""
-
-    def deadline(self) -> float | None:
-        """When `on_timer` wants to be called."""
-
-    def on_timer(self, now: float) -> None:
-        """Time has passed; may be called too early."""
-
-    def data_to_send(self) -> bytes:
-        """The octets to send now; they are handed out once."""
-
-    def pause(self) -> None:
-        """Nothing is read for a while: a message that cannot arrive is not late."""
-
-    def resume(self, now: float) -> None:
-        """Reading goes on."""
+from protocols.stream_session import StreamSession
+from protocols.tap import NOWHERE, Captured, Tap, endpoint
 
 
 class StreamLimits(Protocol):
@@ -73,7 +36,7 @@ class StreamLimits(Protocol):
         """From the last octet that we send to the end of the connection."""
 
 
-S = TypeVar("S", bound=StreamSession)
+S = TypeVar("S", bound=StreamSession[Any, Any])
 
 
 class Stream(asyncio.Protocol, Generic[S]):

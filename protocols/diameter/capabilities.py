@@ -8,11 +8,15 @@ import msgspec
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.generated import encode
-from protocols.diameter.identity import NodeIdentity
+from protocols.diameter.identity import NodeIdentity, fold
 from protocols.diameter.messages import (
     RELAY_APPLICATION,
     CapabilitiesExchangeAnswer,
     CapabilitiesExchangeRequest,
+    DeviceWatchdogAnswer,
+    DeviceWatchdogRequest,
+    DisconnectPeerAnswer,
+    DisconnectPeerRequest,
     VendorSpecificApplicationId,
 )
 
@@ -37,7 +41,7 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 class LocalNode(msgspec.Struct, frozen=True):
-    """Our side of the exchange on one connection.
+    """Our side of one connection: who we are, and the bodies of the base protocol's messages that say so.
 
     Attributes:
         addresses: the data of our Host-IP-Address AVPs.
@@ -89,6 +93,49 @@ class LocalNode(msgspec.Struct, frozen=True):
             )
         )
 
+    def watchdog_request(self) -> bytes:
+        """The body of a DWR."""
+        identity = self.identity
+        return encode(
+            DeviceWatchdogRequest(
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
+                origin_state_id=identity.origin_state_id or None,
+            )
+        )
+
+    def watchdog_answer(self) -> bytes:
+        """The body of a DWA."""
+        identity = self.identity
+        return encode(
+            DeviceWatchdogAnswer(
+                result_code=ResultCode.DIAMETER_SUCCESS,
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
+                origin_state_id=identity.origin_state_id or None,
+            )
+        )
+
+    def disconnect_request(self, cause: int) -> bytes:
+        """The body of a DPR."""
+        identity = self.identity
+        return encode(
+            DisconnectPeerRequest(
+                origin_host=identity.origin_host, origin_realm=identity.origin_realm, disconnect_cause=cause
+            )
+        )
+
+    def disconnect_answer(self) -> bytes:
+        """The body of a DPA."""
+        identity = self.identity
+        return encode(
+            DisconnectPeerAnswer(
+                result_code=ResultCode.DIAMETER_SUCCESS,
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
+            )
+        )
+
     def refusal(self, error: DiameterError) -> bytes:
         """The body of an answer that refuses: what all answers have in common (RFC 6733 §7.2)."""
         return error_body(self.identity, error)
@@ -128,6 +175,16 @@ def check_request(local: LocalNode, cer: CapabilitiesExchangeRequest) -> None:
         raise DiameterError(ResultCode.DIAMETER_NO_COMMON_APPLICATION, "no common application")
     if cer.inband_security_id and NO_INBAND_SECURITY not in cer.inband_security_id:
         raise DiameterError(ResultCode.DIAMETER_NO_COMMON_SECURITY, "TLS begins before CER here")
+
+
+def check_answer(local: LocalNode, cea: CapabilitiesExchangeAnswer, expected: str) -> None:
+    """Raise DiameterError if the CEA refuses us, or is not of the identity that we dialled (where one is `expected`)."""
+    if cea.result_code // 1000 != 2:
+        raise DiameterError(cea.result_code, cea.error_message or "")
+    if expected and fold(cea.origin_host) != fold(expected):
+        raise DiameterError(ResultCode.DIAMETER_UNKNOWN_PEER, f"the CEA is of {cea.origin_host}")
+    if not local.common(capabilities_of(cea)):
+        raise DiameterError(ResultCode.DIAMETER_NO_COMMON_APPLICATION, "no common application")
 
 
 def error_body(identity: NodeIdentity, error: DiameterError, in_front: bytes = b"") -> bytes:
