@@ -54,44 +54,12 @@ class LocalNode(msgspec.Struct, frozen=True):
 
     def request(self) -> bytes:
         """The body of our CER."""
-        plain, vendor = self._advertised()
-        identity = self.identity
-        return encode(
-            CapabilitiesExchangeRequest(
-                origin_host=identity.origin_host,
-                origin_realm=identity.origin_realm,
-                host_ip_address=self.addresses,
-                vendor_id=identity.vendor_id,
-                product_name=identity.product_name,
-                origin_state_id=identity.origin_state_id or None,
-                supported_vendor_id=identity.supported_vendor_ids,
-                auth_application_id=plain,
-                inband_security_id=(NO_INBAND_SECURITY,),
-                vendor_specific_application_id=vendor,
-                firmware_revision=identity.firmware_revision,
-            )
-        )
+        return encode(self._capabilities())
 
     def answer(self) -> bytes:
         """The body of our CEA that accepts."""
-        plain, vendor = self._advertised()
-        identity = self.identity
-        return encode(
-            CapabilitiesExchangeAnswer(
-                result_code=ResultCode.DIAMETER_SUCCESS,
-                origin_host=identity.origin_host,
-                origin_realm=identity.origin_realm,
-                host_ip_address=self.addresses,
-                vendor_id=identity.vendor_id,
-                product_name=identity.product_name,
-                origin_state_id=identity.origin_state_id or None,
-                supported_vendor_id=identity.supported_vendor_ids,
-                auth_application_id=plain,
-                inband_security_id=(NO_INBAND_SECURITY,),
-                vendor_specific_application_id=vendor,
-                firmware_revision=identity.firmware_revision,
-            )
-        )
+        same = msgspec.structs.asdict(self._capabilities())
+        return encode(CapabilitiesExchangeAnswer(result_code=ResultCode.DIAMETER_SUCCESS, **same))
 
     def watchdog_request(self) -> bytes:
         """The body of a DWR."""
@@ -145,14 +113,26 @@ class LocalNode(msgspec.Struct, frozen=True):
         ours = frozenset(self.applications)
         return ours if RELAY_APPLICATION in capabilities.applications else ours & capabilities.applications
 
-    def _advertised(self) -> tuple[tuple[int, ...], tuple[VendorSpecificApplicationId, ...]]:
-        plain = tuple(code for code, vendor in self.applications.items() if not vendor)
-        specific = tuple(
-            VendorSpecificApplicationId(vendor_id=vendor, auth_application_id=code)
-            for code, vendor in self.applications.items()
-            if vendor
+    def _capabilities(self) -> CapabilitiesExchangeRequest:
+        """Who we are, and what we speak."""
+        identity, applications = self.identity, self.applications.items()
+        return CapabilitiesExchangeRequest(
+            origin_host=identity.origin_host,
+            origin_realm=identity.origin_realm,
+            host_ip_address=self.addresses,
+            vendor_id=identity.vendor_id,
+            product_name=identity.product_name,
+            origin_state_id=identity.origin_state_id or None,
+            supported_vendor_id=identity.supported_vendor_ids,
+            auth_application_id=tuple(code for code, vendor in applications if not vendor),
+            inband_security_id=(NO_INBAND_SECURITY,),
+            vendor_specific_application_id=tuple(
+                VendorSpecificApplicationId(vendor_id=vendor, auth_application_id=code)
+                for code, vendor in applications
+                if vendor
+            ),
+            firmware_revision=identity.firmware_revision,
         )
-        return plain, specific
 
 
 def capabilities_of(message: CapabilitiesExchangeRequest | CapabilitiesExchangeAnswer) -> Capabilities:
