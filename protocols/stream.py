@@ -9,71 +9,14 @@ import contextlib
 import socket
 import ssl
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import ClassVar, Generic, Protocol, TypeVar, cast
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from protocols.tap import NOWHERE, Captured, FrameTap, Tap, endpoint
+from protocols.limits import StreamLimits
+from protocols.stream_session import StreamSession
+from protocols.tap import NOWHERE, Captured, Tap, endpoint
 
-
-class StreamSession(Protocol):
-    """The pure session that a stream carries; times are seconds of the stream's clock."""
-
-    tap: FrameTap | None
-
-    @property
-    def closed(self) -> bool:
-        """Nothing more will happen here."""
-
-    @property
-    def has_output(self) -> bool:
-        """`data_to_send` would return something."""
-
-    def connected(self, now: float) -> None:
-        """The transport is there, TLS included."""
-
-    def connection_lost(self, now: float, detail: str = "") -> None:
-        """The transport is gone, or never came about."""
-
-    def receive(self, data: bytes, now: float) -> None:
-        """Octets have come, cut in any way."""
-
-    def deadline(self) -> float | None:
-        """When `on_timer` wants to be called."""
-
-    def on_timer(self, now: float) -> None:
-        """Time has passed; may be called too early."""
-
-    def data_to_send(self) -> bytes:
-        """The octets to send now; they are handed out once."""
-
-    def pause(self) -> None:
-        """Nothing is read for a while: a message that cannot arrive is not late."""
-
-    def resume(self, now: float) -> None:
-        """Reading goes on."""
-
-
-class StreamLimits(Protocol):
-    """What the peer of a stream may take: octets that wait for it, and seconds."""
-
-    @property
-    def write_high_water(self) -> int:
-        """Octets that wait to be sent before we stop reading from that peer."""
-
-    @property
-    def write_buffer(self) -> int:
-        """Octets that wait to be sent before we cut the connection."""
-
-    @property
-    def write_deadline(self) -> float:
-        """How long a peer may leave what we send unread once `write_high_water` octets wait."""
-
-    @property
-    def closing_deadline(self) -> float:
-        """From the last octet that we send to the end of the connection."""
-
-
-S = TypeVar("S", bound=StreamSession)
+S = TypeVar("S", bound=StreamSession[Any, Any])
 
 
 class Stream(asyncio.Protocol, Generic[S]):
@@ -105,6 +48,8 @@ class Stream(asyncio.Protocol, Generic[S]):
         self._stall: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._gone = False
+        self.finished = asyncio.Event()
+        """Nothing is left of the connection, and the owner knows."""
 
     # What a subclass says
 
@@ -134,10 +79,10 @@ class Stream(asyncio.Protocol, Generic[S]):
         """Begin to connect, within `deadline` seconds, TLS included: to a certificate of `server_hostname`."""
         self._making = self._loop.create_task(self._dial(host, port, tls, server_hostname if tls else None, deadline))
 
-    def take(self, sock: socket.socket, tls: ssl.SSLContext | None, handshake_deadline: float) -> None:
-        """Begin with an accepted socket; its TLS handshake may last so many seconds."""
+    def take(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Begin with an accepted socket; whoever accepted it ends a TLS handshake that lasts too long."""
         self._unclaimed = sock
-        self._making = self._loop.create_task(self._take(sock, tls, handshake_deadline if tls else None))
+        self._making = self._loop.create_task(self._take(sock, tls))
 
     def set_tap(self, tap: Tap | None) -> None:
         """Have each message told from now on, or none any more."""
@@ -214,12 +159,10 @@ class Stream(asyncio.Protocol, Generic[S]):
         except (OSError, TimeoutError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: no host name
             self.fail(str(error) or "no answer in time")
 
-    async def _take(self, sock: socket.socket, tls: ssl.SSLContext | None, handshake_deadline: float | None) -> None:
+    async def _take(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         self._unclaimed = None
         try:
-            await self._loop.connect_accepted_socket(
-                lambda: self, sock, ssl=tls, ssl_handshake_timeout=handshake_deadline
-            )
+            await self._loop.connect_accepted_socket(lambda: self, sock, ssl=tls)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             self.fail(f"TLS: {error}")
 
@@ -307,6 +250,29 @@ class Stream(asyncio.Protocol, Generic[S]):
         self.session.connection_lost(now, detail)
         self.pump(now)
         self._lost(detail)
+        self.finished.set()
+
+
+W = TypeVar("W", bound=Stream[Any])
+
+
+def patience(deadline: float) -> float:
+    """How many of the seconds to leave in are for what is still owed; the rest is for the last words."""
+    return deadline * 0.75
+
+
+async def wait_finished(connections: Iterable[W], deadline: float, evict: Callable[[W], None]) -> None:
+    """Wait for the end of connections that have been told to leave; evict what still stands after `deadline` seconds."""
+    leaving = list(connections)
+    try:
+        async with asyncio.timeout(deadline):
+            for connection in leaving:
+                await connection.finished.wait()
+    except TimeoutError:
+        for connection in leaving:
+            if not connection.finished.is_set():
+                evict(connection)
+        await asyncio.sleep(0)  # the transports tell of their end in the next tick
 
 
 def limit_unacknowledged(transport: asyncio.Transport, seconds: float) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from simulators.exit import fail
-from simulators.standalone import chosen, scenario_of, serve_alone
+from simulators.standalone import chosen, run_alone, scenario_of
 
 
 def host_api(
@@ -51,7 +48,6 @@ def host_api(
     from simulators.control import Control  # noqa: PLC0415  (`tpo --help` starts faster)
     from simulators.host_api import HostApi, Mode  # noqa: PLC0415  (as above)
     from simulators.host_faults import Faults, FaultsUnreadable, read_faults  # noqa: PLC0415  (as above)
-    from simulators.report import lines  # noqa: PLC0415  (as above)
 
     asked = scenario_of(scenario)
     mode = chosen(ctx, "mode", mode, scenario, asked.host.mode)
@@ -64,8 +60,8 @@ def host_api(
         raise typer.BadParameter(str(error), param_hint="--faults") from None
     token = _token(token_env, token_file)
 
-    async def serve() -> dict[str, object]:
-        found = HostApi(
+    def host_api() -> HostApi:
+        return HostApi(
             host=host,
             port=port,
             mode=Mode(mode),
@@ -75,20 +71,18 @@ def host_api(
             faults=drawn,
             seed=seed,
         )
-        await serve_alone(
-            found,
-            Control(found.summary, host=found),
-            asked,
-            "host",
-            control_port=control,
-            duration=chosen(ctx, "duration", duration, scenario, asked.duration),
-            where=lambda: found.url,
-            what="host API",
-        )
-        return found.summary()
 
-    report = asyncio.run(serve())
-    sys.stdout.write(f"{json.dumps(report, indent=2)}\n" if as_json else "".join(f"{x}\n" for x in lines(report)))
+    run_alone(
+        host_api,
+        lambda found: Control(found.summary, host=found),
+        asked,
+        "host",
+        control_port=control,
+        duration=chosen(ctx, "duration", duration, scenario, asked.duration),
+        where=lambda found: found.url,
+        what="host API",
+        as_json=as_json,
+    )
 
 
 def _token(variable: str | None, file: Path | None) -> str | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from simulators.standalone import chosen, scenario_of, serve_alone
+from simulators.standalone import chosen, run_alone, scenario_of
 
 
 def smsc(
@@ -59,7 +56,6 @@ def smsc(
     from simulators.control import Control  # noqa: PLC0415  (as above)
     from simulators.fault_rates import FaultsUnreadable  # noqa: PLC0415  (as above)
     from simulators.handsets import YES, AnswersUnreadable, read_answers  # noqa: PLC0415  (as above)
-    from simulators.report import lines  # noqa: PLC0415  (as above)
     from simulators.smsc import Smsc  # noqa: PLC0415  (as above)
     from simulators.smsc_faults import SmscFaults, read_smsc_faults  # noqa: PLC0415  (as above)
 
@@ -79,7 +75,7 @@ def smsc(
     except AnswersUnreadable as error:
         raise typer.BadParameter(str(error), param_hint="--text or --answer") from None
 
-    async def serve() -> dict[str, object]:
+    def smsc() -> Smsc:
         found = Smsc(
             host=host,
             port=port,
@@ -94,17 +90,16 @@ def smsc(
         )
         for number, words in said.items():
             found.text_in(number, code, words)
-        await serve_alone(
-            found,
-            Control(found.summary, smsc=found),
-            asked,
-            "smsc",
-            control_port=control,
-            duration=chosen(ctx, "duration", duration, scenario, asked.duration),
-            where=lambda: f"{host}:{found.port or port}",
-            what="SMSC",
-        )
-        return found.summary()
+        return found
 
-    report = asyncio.run(serve())
-    sys.stdout.write(f"{json.dumps(report, indent=2)}\n" if as_json else "".join(f"{x}\n" for x in lines(report)))
+    run_alone(
+        smsc,
+        lambda found: Control(found.summary, smsc=found),
+        asked,
+        "smsc",
+        control_port=control,
+        duration=chosen(ctx, "duration", duration, scenario, asked.duration),
+        where=lambda found: f"{host}:{found.port or port}",
+        what="SMSC",
+        as_json=as_json,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 import time
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from simulators.scenario import Scenario
 
 Steer = Callable[[dict[str, dict[str, float]]], None]
-_Value = TypeVar("_Value")
 
 
 class Service(Protocol):
@@ -31,6 +31,13 @@ class Service(Protocol):
 
     async def stop(self) -> object:
         """Listen no more."""
+
+    def summary(self) -> dict[str, object]:
+        """What it has done."""
+
+
+_Value = TypeVar("_Value")
+_Service = TypeVar("_Service", bound=Service)
 
 
 def scenario_of(file: Path | None) -> Scenario:
@@ -61,18 +68,44 @@ async def keep_phases(scenario: Scenario, steer: Steer, began: float, services: 
         await asyncio.sleep(change - now)
 
 
-async def serve_alone(
-    service: Service,
-    control: Control,
+def run_alone(
+    make: Callable[[], _Service],
+    control: Callable[[_Service], Control],
     scenario: Scenario,
     name: str,
     *,
     control_port: int | None,
     duration: float,
+    where: Callable[[_Service], str],
+    what: str,
+    as_json: bool,
+) -> None:
+    """Run a service until its time is over or a signal says so, and print its summary.
+
+    `name` is the scenario's for it, `what` people's; `make` is called in the loop.
+    """
+    from simulators.report import lines  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    async def serve() -> dict[str, object]:
+        service = make()
+        steered = control(service)
+        await _serve(service, steered, scenario, name, control_port, duration, lambda: where(service), what)
+        return service.summary()
+
+    report = asyncio.run(serve())
+    sys.stdout.write(f"{json.dumps(report, indent=2)}\n" if as_json else "".join(f"{x}\n" for x in lines(report)))
+
+
+async def _serve(
+    service: Service,
+    control: Control,
+    scenario: Scenario,
+    name: str,
+    control_port: int | None,
+    duration: float,
     where: Callable[[], str],
     what: str,
 ) -> None:
-    """Run a service until its time is over or a signal says so; `name` is the scenario's for it, `what` people's."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
@@ -11,6 +12,9 @@ from aiohttp import web
 
 from gateway.api.problems import Problem, bad_request
 from gateway.api.web_requests import problem_response
+from protocols.connection_table import ConnectionTable, Eviction
+from protocols.limits import ConnectionLimits
+from protocols.listener import Listeners
 
 LIMITS: Final[Mapping[str, bool | float]] = {
     "auto_decompress": False,  # a body of a kilobyte may unpack to a gigabyte, and does so before anybody asks for it
@@ -21,14 +25,53 @@ LIMITS: Final[Mapping[str, bool | float]] = {
     "max_headers": 64,
 }
 """As `aiohttp.web.RequestHandler` names them; octets where nothing else is said."""
+CONNECTIONS: Final = ConnectionLimits(half_open=128, half_open_per_address=64)
+"""Of the TCP port; half-open is what has not sent the whole header of its first request."""
+LOCAL_CONNECTIONS: Final = ConnectionLimits(connections_per_address=1024, half_open=128, half_open_per_address=128)
+"""Of the Unix socket, whose other ends have no addresses to tell them apart by."""
 SHUTDOWN_SECONDS: Final = 2.0
-BACKLOG: Final = 128
 
 
 class Connection(web.RequestHandler):
-    """One connection; aiohttp would write a traceback into the log for each stranger that speaks no HTTP."""
+    """One connection; aiohttp would write a traceback into the log for each stranger that speaks no HTTP.
 
-    __slots__ = ()
+    Args:
+        connections: the table that it is in: half-open until the head of a request is whole.
+    """
+
+    __slots__ = ("_connections", "_evicted", "_half_open")
+
+    def __init__(self, manager: web.Server, connections: ConnectionTable["Connection"]) -> None:
+        quiet = logging.getLogger("gateway.http")
+        quiet.disabled = True
+        # aiohttp's types leave out what it documents; the access log would hold numbers.
+        super().__init__(manager, loop=asyncio.get_running_loop(), logger=quiet, access_log=None, **LIMITS)  # type: ignore[arg-type]
+        self._connections = connections
+        self._half_open = True
+        self._evicted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, unless it has been evicted meanwhile."""
+        super().connection_made(transport)
+        if self._evicted:
+            self.force_close()
+
+    def data_received(self, data: bytes) -> None:
+        """Octets have come."""
+        super().data_received(data)
+        if self._half_open and self._request_count:
+            self._half_open = False
+            self._connections.leave_half_open(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The transport is gone."""
+        super().connection_lost(exc)
+        self._connections.discard(self)
+
+    def evict(self) -> None:
+        """Close at once, without a word."""
+        self._evicted = True
+        self.force_close()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -54,31 +97,55 @@ class Listener:
     def __init__(self, app: web.Application) -> None:
         """Take what is served; nothing is bound before `on_port` or `on_socket`."""
         self._runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
-        self._server: asyncio.Server | None = None
+        self._listeners: Listeners[Connection] | None = None
+        self._making: set[asyncio.Task[None]] = set()
 
     async def on_port(self, host: str, port: int) -> int:
-        """Listen, and give the port; OSError names what is taken."""
-        await self._runner.setup()
+        """Listen on every address of the host, and give the port; OSError names what is taken."""
+        listeners = await self._begin(CONNECTIONS)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, host, port, backlog=BACKLOG)
-        return int(self._server.sockets[0].getsockname()[1])
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        await listeners.open([(name, port, None) for name in dict.fromkeys(str(address[0]) for *_, address in found)])
+        return listeners.ports[0]
 
     async def on_socket(self, bound: socket.socket) -> None:
         """Listen on a Unix socket."""
-        await self._runner.setup()
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_unix_server(self._connection, sock=bound, backlog=BACKLOG)
+        listeners = await self._begin(LOCAL_CONNECTIONS)
+        listeners.listen(bound)
 
     async def close(self) -> None:
         """Take no more connections, finish the requests at hand, close all."""
-        if self._server is not None:
-            self._server.close()
+        if self._listeners is not None:
+            await self._listeners.close()
+        if self._making:
+            await asyncio.wait(self._making)
         await self._runner.cleanup()
 
-    def _connection(self) -> Connection:
-        manager = self._runner.server
-        assert manager is not None
-        quiet = logging.getLogger("gateway.http")
-        quiet.disabled = True
-        # aiohttp's types leave out what it documents; the access log would hold numbers.
-        return Connection(manager, loop=asyncio.get_running_loop(), logger=quiet, access_log=None, **LIMITS)  # type: ignore[arg-type]
+    async def _begin(self, limits: ConnectionLimits) -> Listeners[Connection]:
+        await self._runner.setup()
+        header_deadline = LIMITS["keepalive_timeout"]
+        self._listeners = Listeners(
+            limits, header_deadline, accept=self._accept, refuse=lambda _address, _why: None, evict=_evict
+        )
+        return self._listeners
+
+    def _accept(self, sock: socket.socket, _address: str, _tls: ssl.SSLContext | None) -> Connection:
+        assert self._runner.server is not None
+        assert self._listeners is not None
+        connection = Connection(self._runner.server, self._listeners.connections)
+        making = asyncio.get_running_loop().create_task(self._make(connection, sock))
+        self._making.add(making)
+        making.add_done_callback(self._making.discard)
+        return connection
+
+    async def _make(self, connection: Connection, sock: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
+        except OSError:  # it has gone already
+            sock.close()
+            assert self._listeners is not None
+            self._listeners.connections.discard(connection)
+
+
+def _evict(connection: Connection, _eviction: Eviction) -> None:
+    connection.evict()

@@ -8,11 +8,15 @@ import msgspec
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.generated import encode
-from protocols.diameter.identity import NodeIdentity
+from protocols.diameter.identity import NodeIdentity, fold
 from protocols.diameter.messages import (
     RELAY_APPLICATION,
     CapabilitiesExchangeAnswer,
     CapabilitiesExchangeRequest,
+    DeviceWatchdogAnswer,
+    DeviceWatchdogRequest,
+    DisconnectPeerAnswer,
+    DisconnectPeerRequest,
     VendorSpecificApplicationId,
 )
 
@@ -37,7 +41,7 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 class LocalNode(msgspec.Struct, frozen=True):
-    """Our side of the exchange on one connection.
+    """Our side of one connection: who we are, and the bodies of the base protocol's messages that say so.
 
     Attributes:
         addresses: the data of our Host-IP-Address AVPs.
@@ -50,42 +54,53 @@ class LocalNode(msgspec.Struct, frozen=True):
 
     def request(self) -> bytes:
         """The body of our CER."""
-        plain, vendor = self._advertised()
-        identity = self.identity
-        return encode(
-            CapabilitiesExchangeRequest(
-                origin_host=identity.origin_host,
-                origin_realm=identity.origin_realm,
-                host_ip_address=self.addresses,
-                vendor_id=identity.vendor_id,
-                product_name=identity.product_name,
-                origin_state_id=identity.origin_state_id or None,
-                supported_vendor_id=identity.supported_vendor_ids,
-                auth_application_id=plain,
-                inband_security_id=(NO_INBAND_SECURITY,),
-                vendor_specific_application_id=vendor,
-                firmware_revision=identity.firmware_revision,
-            )
-        )
+        return encode(self._capabilities())
 
     def answer(self) -> bytes:
         """The body of our CEA that accepts."""
-        plain, vendor = self._advertised()
+        same = msgspec.structs.asdict(self._capabilities())
+        return encode(CapabilitiesExchangeAnswer(result_code=ResultCode.DIAMETER_SUCCESS, **same))
+
+    def watchdog_request(self) -> bytes:
+        """The body of a DWR."""
         identity = self.identity
         return encode(
-            CapabilitiesExchangeAnswer(
+            DeviceWatchdogRequest(
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
+                origin_state_id=identity.origin_state_id or None,
+            )
+        )
+
+    def watchdog_answer(self) -> bytes:
+        """The body of a DWA."""
+        identity = self.identity
+        return encode(
+            DeviceWatchdogAnswer(
                 result_code=ResultCode.DIAMETER_SUCCESS,
                 origin_host=identity.origin_host,
                 origin_realm=identity.origin_realm,
-                host_ip_address=self.addresses,
-                vendor_id=identity.vendor_id,
-                product_name=identity.product_name,
                 origin_state_id=identity.origin_state_id or None,
-                supported_vendor_id=identity.supported_vendor_ids,
-                auth_application_id=plain,
-                inband_security_id=(NO_INBAND_SECURITY,),
-                vendor_specific_application_id=vendor,
-                firmware_revision=identity.firmware_revision,
+            )
+        )
+
+    def disconnect_request(self, cause: int) -> bytes:
+        """The body of a DPR."""
+        identity = self.identity
+        return encode(
+            DisconnectPeerRequest(
+                origin_host=identity.origin_host, origin_realm=identity.origin_realm, disconnect_cause=cause
+            )
+        )
+
+    def disconnect_answer(self) -> bytes:
+        """The body of a DPA."""
+        identity = self.identity
+        return encode(
+            DisconnectPeerAnswer(
+                result_code=ResultCode.DIAMETER_SUCCESS,
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
             )
         )
 
@@ -98,14 +113,26 @@ class LocalNode(msgspec.Struct, frozen=True):
         ours = frozenset(self.applications)
         return ours if RELAY_APPLICATION in capabilities.applications else ours & capabilities.applications
 
-    def _advertised(self) -> tuple[tuple[int, ...], tuple[VendorSpecificApplicationId, ...]]:
-        plain = tuple(code for code, vendor in self.applications.items() if not vendor)
-        specific = tuple(
-            VendorSpecificApplicationId(vendor_id=vendor, auth_application_id=code)
-            for code, vendor in self.applications.items()
-            if vendor
+    def _capabilities(self) -> CapabilitiesExchangeRequest:
+        """Who we are, and what we speak."""
+        identity, applications = self.identity, self.applications.items()
+        return CapabilitiesExchangeRequest(
+            origin_host=identity.origin_host,
+            origin_realm=identity.origin_realm,
+            host_ip_address=self.addresses,
+            vendor_id=identity.vendor_id,
+            product_name=identity.product_name,
+            origin_state_id=identity.origin_state_id or None,
+            supported_vendor_id=identity.supported_vendor_ids,
+            auth_application_id=tuple(code for code, vendor in applications if not vendor),
+            inband_security_id=(NO_INBAND_SECURITY,),
+            vendor_specific_application_id=tuple(
+                VendorSpecificApplicationId(vendor_id=vendor, auth_application_id=code)
+                for code, vendor in applications
+                if vendor
+            ),
+            firmware_revision=identity.firmware_revision,
         )
-        return plain, specific
 
 
 def capabilities_of(message: CapabilitiesExchangeRequest | CapabilitiesExchangeAnswer) -> Capabilities:
@@ -128,6 +155,16 @@ def check_request(local: LocalNode, cer: CapabilitiesExchangeRequest) -> None:
         raise DiameterError(ResultCode.DIAMETER_NO_COMMON_APPLICATION, "no common application")
     if cer.inband_security_id and NO_INBAND_SECURITY not in cer.inband_security_id:
         raise DiameterError(ResultCode.DIAMETER_NO_COMMON_SECURITY, "TLS begins before CER here")
+
+
+def check_answer(local: LocalNode, cea: CapabilitiesExchangeAnswer, expected: str) -> None:
+    """Raise DiameterError if the CEA refuses us, or is not of the identity that we dialled (where one is `expected`)."""
+    if cea.result_code // 1000 != 2:
+        raise DiameterError(cea.result_code, cea.error_message or "")
+    if expected and fold(cea.origin_host) != fold(expected):
+        raise DiameterError(ResultCode.DIAMETER_UNKNOWN_PEER, f"the CEA is of {cea.origin_host}")
+    if not local.common(capabilities_of(cea)):
+        raise DiameterError(ResultCode.DIAMETER_NO_COMMON_APPLICATION, "no common application")
 
 
 def error_body(identity: NodeIdentity, error: DiameterError, in_front: bytes = b"") -> bytes:

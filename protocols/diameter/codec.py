@@ -8,6 +8,7 @@ import msgspec
 from protocols.diameter.dictionary import standard
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.errors import LocalProtocolError
+from protocols.framer import StreamFramer
 
 VERSION: Final = 1
 HEADER_SIZE: Final = 20
@@ -188,35 +189,8 @@ def _bad_message_length(length: int) -> DiameterError:
     return DiameterError(ResultCode.DIAMETER_INVALID_MESSAGE_LENGTH, f"message length {length}", fatal=True)
 
 
-class Framer:
-    """Cuts a stream of octets into whole messages, without trusting it.
-
-    It holds fewer than MAX_MESSAGE_SIZE octets, and looks at each octet a bounded number of times however the
-    stream is cut. After a bad version or length it is of no more use: `error` says why, and the rest is dropped.
-    """
-
-    def __init__(self) -> None:
-        self.error: DiameterError | None = None
-        self._held = bytearray()
-
-    @property
-    def pending(self) -> int:
-        """Octets of a message that has begun and is not whole yet."""
-        return len(self._held)
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take octets as they came; returns the messages that became whole, in order."""
-        if self.error is not None:
-            return []
-        if self._held:
-            self._held += data
-            frames, position = self._cut(self._held)
-            del self._held[:position]
-            return frames
-        frames, position = self._cut(data)
-        if position < len(data) and self.error is None:
-            self._held += data[position:]
-        return frames
+class Framer(StreamFramer[DiameterError]):
+    """Cuts a stream of octets into whole messages; a bad version is found by its first octet."""
 
     def _cut(self, data: bytes | bytearray) -> tuple[list[bytes], int]:
         """Whole messages at the front of `data`, and how many octets they have."""

@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 
+from protocols.connection_table import Eviction
 from protocols.diameter.capabilities import LocalNode
 from protocols.diameter.codec import FLAG_REQUEST, Header
 from protocols.diameter.events import (
@@ -42,8 +43,8 @@ from protocols.diameter.session import Peer
 from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, SessionState
 from protocols.diameter.transport import Connection
 from protocols.errors import LocalProtocolError
-from protocols.half_open import HalfOpen
 from protocols.listener import Listen, Listeners
+from protocols.stream import patience, wait_finished
 from protocols.tap import Tap
 
 __all__ = [
@@ -58,9 +59,6 @@ __all__ = [
     "Request",
     "RequestError",
 ]
-
-_WAIT_FOR_THE_LAST = 0.25
-"""Part of `stop`'s deadline that is kept for DPA and the end of the connections."""
 
 
 class Node:
@@ -98,18 +96,15 @@ class Node:
         self._inbound = Inbound(identity, self._applications, self._limits.outstanding_per_peer, on_event)
         self._end_to_end = EndToEndIds(identity.origin_state_id, random)
         self._outbound = Outbound(self._table, self._end_to_end, self._flush)
-        self._listeners = Listeners(listen, self._accept)
-        self._connections: dict[Peer, Connection] = {}
-        self._half_open = HalfOpen[Connection](
-            self._limits.half_open,
-            self._limits.half_open_per_address,
-            lambda connection: connection.evict("too many half-open connections"),
+        self._listen = listen
+        self._listeners = Listeners[Connection](
+            self._limits, self._limits.cer_deadline, accept=self._accept, refuse=self._refuse, evict=self._evict
         )
-        self._departures: dict[Connection, asyncio.Event] = {}
+        self._accepted = self._listeners.connections
+        self._connections: dict[Peer, Connection] = {}
         self._dial_timer: asyncio.TimerHandle | None = None
         self._tap: Tap | None = None
         self._stopping = False
-        self._all_gone = asyncio.Event()
 
     @property
     def ports(self) -> list[int]:
@@ -118,7 +113,7 @@ class Node:
 
     async def start(self) -> None:
         """Listen, and begin to dial. OSError if a port cannot be had; nothing is left open then."""
-        await self._listeners.open()
+        await self._listeners.open(self._listen)
         self._dial_due()
 
     async def stop(self, cause: DisconnectCause, deadline: float) -> None:
@@ -126,23 +121,18 @@ class Node:
         self._stopping = True
         if self._dial_timer is not None:
             self._dial_timer.cancel()
+        self._listeners.stop_accepting()
         now = self._clock()
         for peer, connection in list(self._connections.items()):
             if peer.closed:  # its TLS handshake is under way
                 connection.evict("this node stops")
                 continue
-            peer.disconnect(cause, now, deadline * (1.0 - _WAIT_FOR_THE_LAST))
+            peer.disconnect(cause, now, patience(deadline))
             connection.pump(now)
         await self._listeners.close()
-        if self._connections:
-            self._all_gone.clear()
-            try:
-                async with asyncio.timeout(deadline):
-                    await self._all_gone.wait()
-            except TimeoutError:
-                for connection in list(self._connections.values()):
-                    connection.evict("this node stops")
-                await asyncio.sleep(0)  # the transports tell of their end in the next tick
+        await wait_finished(
+            self._connections.values(), deadline, lambda connection: connection.evict("this node stops")
+        )
 
     def disconnect(self, identity: str, cause: DisconnectCause) -> None:
         """Leave one peer in order; it is dialled again unless the cause is DO_NOT_WANT_TO_TALK_TO_YOU."""
@@ -179,16 +169,9 @@ class Node:
         self._pump_all(self._table.leave(entry, now), now)
         connection = self._connections.get(entry.current) if entry.current else None
         if entry.current is not None and connection is not None:
-            gone = self._departures[connection] = asyncio.Event()
-            patience = deadline * (1.0 - _WAIT_FOR_THE_LAST)
-            self._dismiss(entry.current, DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU, now, patience)
-            try:
-                async with asyncio.timeout(deadline):
-                    await gone.wait()
-            except TimeoutError:
-                connection.evict("it is no peer any more")
-                await asyncio.sleep(0)  # the transport tells of its end in the next tick
-            self._departures.pop(connection, None)
+            cause = DisconnectCause.DO_NOT_WANT_TO_TALK_TO_YOU
+            self._dismiss(entry.current, cause, now, patience(deadline))
+            await wait_finished([connection], deadline, lambda connection: connection.evict("it is no peer any more"))
         self._table.remove(entry)
 
     async def request(
@@ -264,13 +247,9 @@ class Node:
     def gone(self, connection: Connection, detail: str) -> None:
         """Nothing is left of a connection."""
         self._connections.pop(connection.session, None)
-        if (departure := self._departures.get(connection)) is not None:
-            departure.set()
-        if connection in self._half_open:  # it never got beyond TLS
-            self._half_open.discard(connection)
-            self._tell(PeerRejected(connection.access.address, "", detail))
-        if not self._connections:
-            self._all_gone.set()
+        if connection in self._accepted.half_open:  # it never got beyond TLS
+            self._refuse(connection.access.address, detail)
+        self._accepted.discard(connection)
 
     # Inside
 
@@ -278,16 +257,22 @@ class Node:
         peer.disconnect(cause, now, patience)
         self._pump(peer, now)
 
-    def _accept(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
-        if self._stopping:
-            sock.close()
-            return
+    def _accept(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None) -> Connection:
         peer = self._new_peer(Role.RESPONDER)
         connection = Connection(self, peer, self._limits, self._clock, address)
         connection.set_tap(self._tap)
         self._connections[peer] = connection
-        self._half_open.add(connection, address)
-        connection.take(sock, tls, self._limits.cer_deadline)
+        connection.take(sock, tls)
+        return connection
+
+    def _refuse(self, address: str, detail: str) -> None:
+        self._tell(PeerRejected(address, "", detail))
+
+    def _evict(self, connection: Connection, eviction: Eviction) -> None:
+        if eviction is Eviction.LATE:
+            connection.evict(CloseReason.CER_DEADLINE.value, CloseReason.CER_DEADLINE)
+        else:
+            connection.evict(eviction.value)
 
     def _new_peer(self, role: Role, entry: Entry | None = None) -> Peer:
         return Peer(
@@ -301,7 +286,7 @@ class Node:
         )
 
     def _opened(self, connection: Connection, event: Opened, now: float) -> None:
-        self._half_open.discard(connection)
+        self._accepted.leave_half_open(connection)
         entry = self._table.get(event.capabilities.origin_host)
         assert entry is not None
         connection.identity = entry.config.identity
@@ -320,7 +305,7 @@ class Node:
         )
 
     def _closed(self, connection: Connection, event: Closed, now: float) -> None:
-        self._half_open.discard(connection)
+        self._accepted.leave_half_open(connection)
         self._tell_closed(connection, event)
         self._pump_all(self._table.closed(connection.session, event.reason, event.cause, now), now)
         self._outbound.lost(connection.session)

@@ -23,6 +23,7 @@ from protocols.diameter.capabilities import (
     Capabilities,
     LocalNode,
     capabilities_of,
+    check_answer,
     check_request,
 )
 from protocols.diameter.codec import (
@@ -46,21 +47,19 @@ from protocols.diameter.events import (
     Recovered,
     Suspected,
 )
-from protocols.diameter.generated import decode, encode
-from protocols.diameter.identity import fold
+from protocols.diameter.generated import decode
 from protocols.diameter.limits import Limits
 from protocols.diameter.messages import (
     CapabilitiesExchangeAnswer,
     CapabilitiesExchangeRequest,
-    DeviceWatchdogAnswer,
     DeviceWatchdogRequest,
-    DisconnectPeerAnswer,
     DisconnectPeerRequest,
 )
 from protocols.diameter.transitions import TABLE, CloseReason, DisconnectCause, Input, Role, SessionState
 from protocols.diameter.watchdog import Action, Watchdog
 from protocols.errors import LocalProtocolError
-from protocols.tap import MAX_UNDECODABLE, FrameTap
+from protocols.stream_session import StreamSession
+from protocols.tap import MAX_UNDECODABLE
 
 _CAPABILITIES_EXCHANGE: Final = CapabilitiesExchangeRequest.command_code
 _DEVICE_WATCHDOG: Final = DeviceWatchdogRequest.command_code
@@ -87,7 +86,7 @@ _CAUSES: Final = frozenset(DisconnectCause)
 _Command = TypeVar("_Command", bound=msgspec.Struct)
 
 
-class Peer:
+class Peer(StreamSession[DiameterError, Event]):
     """One connection to a peer.
 
     Args:
@@ -108,27 +107,20 @@ class Peer:
         expected: str = "",
         watchdog: Watchdog | None = None,
     ) -> None:
+        super().__init__(Framer(), limits.message_deadline)
         self.role = role
         self.state = SessionState.WAIT_CONN_ACK if role is Role.INITIATOR else SessionState.CLOSED
         self.capabilities: Capabilities | None = None
         """What the peer said of itself, once it did."""
         self.outstanding = 0
         """Requests of the peer that have not been answered."""
-        self.tap: FrameTap | None = None
-        """Is told of each whole message, before it is read or when it is handed out; it must not raise."""
         self.local = local
         self._limits = limits
         self._end_to_end = end_to_end
         self._hop_by_hop = hop_by_hop & 0xFFFFFFFF
         self._expected = expected
         self._watchdog = watchdog
-        self._framer = Framer()
-        self._out: list[bytes] = []
-        self._events: list[Event] = []
-        self._deadline: float | None = None
         self._probe_deadline: float | None = None
-        self._partial_since: float | None = None
-        self._paused = False
         self._opened = False
         self._patience = limits.drain_deadline
         self._cer: Header | None = None
@@ -141,11 +133,6 @@ class Peer:
     def closed(self) -> bool:
         """Nothing more will happen here (an accepted connection begins so, too)."""
         return self.state is SessionState.CLOSED
-
-    @property
-    def has_output(self) -> bool:
-        """`data_to_send` would return something."""
-        return bool(self._out)
 
     # What the owner of the connection calls
 
@@ -160,36 +147,11 @@ class Peer:
         elif self.state is not SessionState.CLOSED:
             self._close(self._parting or CloseReason.LOST, now, detail)
 
-    def receive(self, data: bytes, now: float) -> None:
-        """Octets have come, cut in any way."""
-        if self.closed:
-            return
-        held = self._framer.pending
-        frames = self._framer.feed(data)
-        if self.tap is not None:
-            for frame in frames:
-                self.tap(False, frame)  # noqa: FBT003 - incoming; see FrameTap
-        for frame in frames:
-            self._receive_frame(frame, now)
-            if self.closed:
-                return
-        if self._framer.error is not None:
-            start = max(0, sum(map(len, frames)) - held)
-            self._cut_off(CloseReason.FRAMING, now, str(self._framer.error), data[start : start + MAX_UNDECODABLE])
-        elif not self._framer.pending:
-            self._partial_since = None
-        elif frames or self._partial_since is None:
-            self._partial_since = now
-        if frames and self._watchdog is not None and self._opened and not self.closed:
-            self._set_tap(self._watchdog.received(now), now)
-
     def deadline(self) -> float | None:
         """When `on_timer` wants to be called."""
-        times = [self._deadline, self._probe_deadline]
+        times = [self._deadline, self._message_due, self._probe_deadline]
         if self.state in _WATCHED and self._watchdog is not None:
             times.append(self._watchdog.deadline)
-        if self._partial_since is not None and not self._paused:
-            times.append(self._partial_since + self._limits.message_deadline)
         return min((time for time in times if time is not None), default=None)
 
     def on_timer(self, now: float) -> None:
@@ -199,35 +161,10 @@ class Peer:
             self._run(Input.TIMEOUT, now)
         if self._probe_deadline is not None and now >= self._probe_deadline:
             self._close(CloseReason.REPLACED, now)
-        late = None if self._partial_since is None else self._partial_since + self._limits.message_deadline
-        if late is not None and now >= late and not self._paused and self.state is not SessionState.CLOSED:
+        if self._message_due is not None and now >= self._message_due:
             self._cut_off(CloseReason.SLOW_SENDER, now)
         if self.state in _WATCHED and self._watchdog is not None:
-            self._set_tap(self._watchdog.on_timer(now), now)
-
-    def data_to_send(self) -> bytes:
-        """The octets to send now; they are handed out once."""
-        if self.tap is not None:
-            for message in filter(None, self._out):
-                self.tap(True, message)  # noqa: FBT003 - outgoing
-        data = b"".join(self._out)
-        self._out.clear()
-        return data
-
-    def events(self) -> list[Event]:
-        """What happened since the last call, in order."""
-        events, self._events = self._events, []
-        return events
-
-    def pause(self) -> None:
-        """Our side stops reading: a message that cannot arrive is not late."""
-        self._paused = True
-
-    def resume(self, now: float) -> None:
-        """Our side reads again."""
-        self._paused = False
-        if self._partial_since is not None:
-            self._partial_since = now
+            self._follow(self._watchdog.on_timer(now), now)
 
     def cut_off(self, reason: CloseReason, now: float, detail: str = "") -> None:
         """End the connection at once, with a DPR if it is open."""
@@ -297,6 +234,8 @@ class Peer:
         else:
             raise LocalProtocolError(f"{event.name} in {self.state.name}", "diameter.peer.state")
 
+    # Messages come in (`StreamSession`)
+
     def _receive_frame(self, frame: bytes, now: float) -> None:
         header = decode_header(frame)
         if self.state is SessionState.OPEN and header.command_code not in _REQUESTS:  # the hot path, in short
@@ -309,6 +248,13 @@ class Peer:
         elif self.state is SessionState.WAIT_I_CEA and event is Input.RCV_CEA:
             event = self._read_cea(frame)
         self._run(event, now, header, frame)
+
+    def _received_frames(self, now: float) -> None:
+        if self._watchdog is not None and self._opened:
+            self._follow(self._watchdog.received(now), now)
+
+    def _lost_framing(self, error: DiameterError, message: bytes, now: float) -> None:
+        self._cut_off(CloseReason.FRAMING, now, str(error), message)
 
     def _read_cer(self, header: Header, frame: bytes) -> Input:
         """Take note of a CER; says whether we can go on with it."""
@@ -326,19 +272,12 @@ class Peer:
         """Take note of a CEA; says whether we can go on with it."""
         try:
             cea = decode(CapabilitiesExchangeAnswer, frame, profile=_LENIENT)
+            self.capabilities = capabilities_of(cea)
+            check_answer(self.local, cea, self._expected)
         except DiameterError as error:
             self._refusal = error
             return Input.NON_SUCCESS_CEA
-        self.capabilities = capabilities_of(cea)
-        if cea.result_code // 1000 != 2:
-            self._refusal = DiameterError(cea.result_code, cea.error_message or "")
-        elif self._expected and fold(cea.origin_host) != fold(self._expected):
-            self._refusal = DiameterError(ResultCode.DIAMETER_UNKNOWN_PEER, f"the CEA is of {cea.origin_host}")
-        elif not self.local.common(self.capabilities):
-            self._refusal = DiameterError(ResultCode.DIAMETER_NO_COMMON_APPLICATION, "no common application")
-        else:
-            return Input.RCV_CEA
-        return Input.NON_SUCCESS_CEA
+        return Input.RCV_CEA
 
     def _snd_cer(self, now: float, _header: Header | None, _frame: bytes) -> None:
         self._deadline = now + self._limits.cer_deadline
@@ -369,7 +308,7 @@ class Peer:
         self._deadline = None
         self._opened = True
         self._events.append(Opened(self.capabilities))
-        self._set_tap(self._watchdog.connection_up(now), now)
+        self._follow(self._watchdog.connection_up(now), now)
 
     def _refused_by_peer(self, now: float, _header: Header | None, _frame: bytes) -> None:
         assert self._refusal is not None
@@ -386,21 +325,14 @@ class Peer:
         assert header is not None
         if self._readable(DeviceWatchdogRequest, header, frame) is None:
             return
-        identity = self.local.identity
-        answer = DeviceWatchdogAnswer(
-            result_code=ResultCode.DIAMETER_SUCCESS,
-            origin_host=identity.origin_host,
-            origin_realm=identity.origin_realm,
-            origin_state_id=identity.origin_state_id or None,
-        )
-        self._answer(header, encode(answer))
+        self._answer(header, self.local.watchdog_answer())
 
     def _process_dwa(self, now: float, _header: Header | None, _frame: bytes) -> None:
         assert self._watchdog is not None
         if self._probe_deadline is not None:
             self._probe_deadline = None
             self._events.append(ProbeAnswered())
-        self._set_tap(self._watchdog.received_dwa(now), now)
+        self._follow(self._watchdog.received_dwa(now), now)
 
     def _process(self, _now: float, header: Header | None, frame: bytes) -> None:
         assert header is not None
@@ -430,7 +362,8 @@ class Peer:
             self._run(Input.SETTLED, now)
 
     def _snd_farewell(self, now: float, _header: Header | None, _frame: bytes) -> None:
-        self._out.append(self._farewell)
+        if self._farewell:
+            self._out.append(self._farewell)
         self._deadline = now + self._limits.closing_deadline
 
     def _snd_dpa(self, _now: float, header: Header | None, _frame: bytes) -> None:
@@ -451,7 +384,7 @@ class Peer:
 
     # Pieces
 
-    def _set_tap(self, actions: tuple[Action, ...], now: float) -> None:
+    def _follow(self, actions: tuple[Action, ...], now: float) -> None:
         """Do what the watchdog wants."""
         for action in actions:
             match action:
@@ -481,7 +414,7 @@ class Peer:
         message: bytes = b"",
     ) -> None:
         self.state = SessionState.CLOSED
-        self._deadline = self._probe_deadline = self._partial_since = None
+        self._deadline = self._message_due = self._probe_deadline = None
         if self._opened:
             assert self._watchdog is not None
             leave = self._watchdog.left_in_order if self._parting is not None else self._watchdog.connection_down
@@ -518,29 +451,14 @@ class Peer:
             return None
 
     def _snd_dwr(self) -> None:
-        identity = self.local.identity
-        body = DeviceWatchdogRequest(
-            origin_host=identity.origin_host,
-            origin_realm=identity.origin_realm,
-            origin_state_id=identity.origin_state_id or None,
-        )
-        self._request(_DEVICE_WATCHDOG, encode(body))
+        self._request(_DEVICE_WATCHDOG, self.local.watchdog_request())
 
     def _dpr(self, cause: DisconnectCause) -> bytes:
-        identity = self.local.identity
-        body = DisconnectPeerRequest(
-            origin_host=identity.origin_host, origin_realm=identity.origin_realm, disconnect_cause=cause
-        )
-        return self._encode_request(_DISCONNECT_PEER, encode(body))
+        return self._encode_request(_DISCONNECT_PEER, self.local.disconnect_request(cause))
 
     def _dpa(self, header: Header) -> bytes:
-        identity = self.local.identity
-        body = DisconnectPeerAnswer(
-            result_code=ResultCode.DIAMETER_SUCCESS,
-            origin_host=identity.origin_host,
-            origin_realm=identity.origin_realm,
-        )
-        return encode_message(0, _DISCONNECT_PEER, 0, header.hop_by_hop, header.end_to_end, encode(body))
+        body = self.local.disconnect_answer()
+        return encode_message(0, _DISCONNECT_PEER, 0, header.hop_by_hop, header.end_to_end, body)
 
 
 def _decode_request(cls: type[_Command], header: Header, frame: bytes) -> _Command:

@@ -80,10 +80,10 @@ class Connection(Stream[Peer]):
                 closed = closed or type(event) is Closed
         self._follow_up(now, closed)
 
-    def evict(self, detail: str) -> None:
+    def evict(self, detail: str, reason: CloseReason = CloseReason.ABANDONED) -> None:
         """Close at once, without a word."""
         now = self._clock()
-        self.session.abandon(CloseReason.ABANDONED, now)
+        self.session.abandon(reason, now)
         self.pump(now)
         self._drop(detail)
 

@@ -31,6 +31,7 @@ from protocols.smpp.reconnect import Reconnect
 from protocols.smpp.session import Session
 from protocols.smpp.transitions import BOUND, CloseReason, SessionState
 from protocols.smpp.transport import Connection, Request, Result
+from protocols.stream import patience, wait_finished
 from protocols.tap import Tap
 
 __all__ = ["Limits", "Link", "LinkConfig", "LinkEvent", "LinkState", "Request", "Result"]
@@ -42,8 +43,6 @@ _BINDS: Final[dict[Bind, type[BindReceiver]]] = {
     "transmitter": BindTransmitter,
     "receiver": BindReceiver,
 }
-_WAIT_FOR_THE_LAST: Final = 0.25
-"""The part of the time to stop that is left for unbind and its response."""
 
 
 class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +122,6 @@ class Link:
         self._wanted = False
         self._suspended = False
         self._needs_a_person = False
-        self._all_gone = asyncio.Event()
         self._tap: Tap | None = None
 
     def start(self) -> None:
@@ -134,16 +132,8 @@ class Link:
 
     async def stop(self, deadline: float) -> None:
         """Leave in order within `deadline` seconds: what is owed either way, unbind, end."""
-        self.down(deadline * (1.0 - _WAIT_FOR_THE_LAST))
-        if self._connections:
-            self._all_gone.clear()
-            try:
-                async with asyncio.timeout(deadline):
-                    await self._all_gone.wait()
-            except TimeoutError:
-                for connection in list(self._connections):
-                    connection.evict()
-                await asyncio.sleep(0)  # the transports tell of their end in the next tick
+        self.down(patience(deadline))
+        await wait_finished(self._connections, deadline, Connection.evict)
 
     def up(self) -> None:
         """Dial now, and again for as long as it takes; whoever refused us is asked again at once."""
@@ -269,8 +259,6 @@ class Link:
             now = self._clock()
             self._closed(connection, Closed(CloseReason.CONNECT_FAILED, detail), now)
         self._connections.discard(connection)
-        if not self._connections:
-            self._all_gone.set()
 
     # Inside
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from protocols.errors import LocalProtocolError
+from protocols.framer import StreamFramer
 from protocols.smpp.errors import CommandStatus, SmppError
 
 HEADER_SIZE: Final = 16
@@ -128,36 +129,8 @@ def _bad_command_length(length: int) -> SmppError:
     return SmppError(CommandStatus.ESME_RINVCMDLEN, f"command_length {length}", fatal=True)
 
 
-class Framer:
-    """Cuts a stream of octets into whole PDUs, without trusting it.
-
-    It holds fewer than MAX_PDU_SIZE octets, and looks at each octet a bounded number of times however the stream is
-    cut. After a bad command_length it is of no more use: `error` says why, and the rest is dropped. The PDUs in
-    front of the bad one are still given.
-    """
-
-    def __init__(self) -> None:
-        self.error: SmppError | None = None
-        self._held = bytearray()
-
-    @property
-    def pending(self) -> int:
-        """Octets of a PDU that has begun and is not whole yet."""
-        return len(self._held)
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take octets as they came; returns the PDUs that became whole, in order."""
-        if self.error is not None:
-            return []
-        if self._held:
-            self._held += data
-            frames, position = self._cut(self._held)
-            del self._held[:position]
-            return frames
-        frames, position = self._cut(data)
-        if position < len(data):
-            self._held += data[position:]
-        return frames
+class Framer(StreamFramer[SmppError]):
+    """Cuts a stream of octets into whole PDUs."""
 
     def _cut(self, data: bytes | bytearray) -> tuple[list[bytes], int]:
         """Whole PDUs at the front of `data`, and how many octets they have."""

@@ -1,10 +1,10 @@
 """What a link and its peer may take of each other: seconds, octets, counts."""
 
-import msgspec
+from protocols.limits import StreamLimits
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The four timers of SMPP 3.4 §7.2, the send window, and the room that a peer gets."""
+class Limits(StreamLimits, frozen=True, kw_only=True):
+    """The four timers of SMPP 3.4 §7.2, the send window, and the room that a peer gets beside that of any stream."""
 
     session_init: float = 5.0
     """From the connection to a finished bind, on both sides."""
@@ -28,24 +28,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Requests of the peer that we owe a response; more are refused for the time being."""
     remembered: int = 1024
     """Requests without a response in time whose late response is still recognised."""
-    connect_deadline: float = 10.0
-    message_deadline: float = 10.0
-    """From the first octet of a PDU to its last."""
-    drain_deadline: float = 5.0
-    """How long an unbind waits for responses that are owed, either way."""
-    closing_deadline: float = 5.0
-    """From the last octet that we send to the end of the connection."""
-    write_deadline: float = 10.0
-    """How long a peer may leave what we send unread once `write_high_water` octets wait."""
-    write_high_water: int = 256 * 1024
-    """Octets that wait to be sent before we stop reading from that peer."""
-    write_buffer: int = 4 * 1024 * 1024
-    """Octets that wait to be sent before we cut the connection."""
-    half_open: int = 64
-    """Connections of a server without a bind; one more pushes out the oldest."""
-    half_open_per_address: int = 16
-    connections_per_address: int = 256
-    """Connections of one address, bound ones too; one more is closed at once."""
     reconnect_first: float = 1.0
     """The first retry of a lost connection; each further one waits twice as long..."""
     reconnect_last: float = 60.0

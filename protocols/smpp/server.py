@@ -5,16 +5,13 @@ from the loop, must not block, and may call the connections. One that raises, `o
 harm.
 """
 
-import asyncio
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import msgspec
 
-from protocols.half_open import HalfOpen, count_down
+from protocols.connection_table import Eviction
 from protocols.listener import Listen, Listeners
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import BindRequested, Bound, Closed, Event
@@ -33,11 +30,9 @@ from protocols.smpp.node_events import (
 from protocols.smpp.session import Session
 from protocols.smpp.transitions import CloseReason
 from protocols.smpp.transport import Connection, Request, Result
+from protocols.stream import patience, wait_finished
 
 __all__ = ["BindAttempt", "Connection", "Limits", "Request", "Result", "Server", "ServerConfig", "ServerEvent"]
-
-_WAIT_FOR_THE_LAST: Final = 0.25
-"""The part of the time to stop that is left for unbind and its response."""
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,17 +90,12 @@ class Server:
         self._on_ready = on_ready
         self._tell = on_event
         self._clock = clock
-        self._listeners = Listeners(listen, self._accept)
-        self._connections: dict[Connection, None] = {}
-        self._half_open = HalfOpen[Connection](
-            self._limits.half_open,
-            self._limits.half_open_per_address,
-            lambda connection: connection.evict(CloseReason.CROWDED, "too many half-open connections"),
+        self._listen = listen
+        self._listeners = Listeners[Connection](
+            self._limits, self._limits.session_init, accept=self._accept, refuse=self._refuse, evict=self._evict
         )
-        self._addresses: Counter[str] = Counter()
+        self._connections = self._listeners.connections
         self._bound: dict[Connection, None] = {}
-        self._stopping = False
-        self._all_gone = asyncio.Event()
 
     @property
     def ports(self) -> list[int]:
@@ -119,26 +109,18 @@ class Server:
 
     async def start(self) -> None:
         """Listen. OSError if a port cannot be had; nothing is left open then."""
-        await self._listeners.open()
+        await self._listeners.open(self._listen)
 
     async def stop(self, deadline: float) -> None:
         """Leave all ESMEs in order, within `deadline` seconds: what is owed either way, unbind, end."""
-        self._stopping = True
+        self._listeners.stop_accepting()
         for connection in list(self._connections):
             if connection.session.closed:  # its TLS handshake is under way, or its last words are
                 connection.evict(detail="this server stops")
             else:
-                connection.unbind(deadline * (1.0 - _WAIT_FOR_THE_LAST))
+                connection.unbind(patience(deadline))
         await self._listeners.close()
-        if self._connections:
-            self._all_gone.clear()
-            try:
-                async with asyncio.timeout(deadline):
-                    await self._all_gone.wait()
-            except TimeoutError:
-                for connection in list(self._connections):
-                    connection.evict()
-                await asyncio.sleep(0)  # the transports tell of their end in the next tick
+        await wait_finished(self._connections, deadline, Connection.evict)
 
     # What connections call (`transport.Owner`)
 
@@ -170,33 +152,27 @@ class Server:
 
     def gone(self, connection: Connection, detail: str) -> None:
         """Nothing is left of a connection."""
-        if connection in self._half_open:  # it never got beyond TLS
-            self._half_open.discard(connection)
+        if connection in self._connections.half_open:  # it never got beyond TLS
             self._reject(connection, CloseReason.ABANDONED, detail)
-        if connection in self._connections:
-            del self._connections[connection]
-            count_down(self._addresses, connection.address)
-        if not self._connections:
-            self._all_gone.set()
+        self._connections.discard(connection)
 
     # Inside
 
-    def _accept(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
-        """A TCP connection has come: count it as half-open, and make room for it."""
-        if self._stopping:
-            sock.close()
-            return
-        if self._addresses[address] >= self._limits.connections_per_address:
-            sock.close()
-            self._tell(ClientRejected(address, "", CloseReason.CROWDED, "too many connections of one address"))
-            return
+    def _accept(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None) -> Connection:
         config = self.config
         session = Session(config.limits, system_id=config.system_id, interface_version=config.interface_version)
         connection = Connection(self, session, config.limits, self._clock, address)
-        self._connections[connection] = None
-        self._addresses[address] += 1
-        self._half_open.add(connection, address)
-        connection.take(sock, tls, self._limits.session_init)
+        connection.take(sock, tls)
+        return connection
+
+    def _refuse(self, address: str, detail: str) -> None:
+        self._tell(ClientRejected(address, "", CloseReason.CROWDED, detail))
+
+    def _evict(self, connection: Connection, eviction: Eviction) -> None:
+        if eviction is Eviction.LATE:
+            connection.evict(CloseReason.SESSION_INIT)
+        else:
+            connection.evict(CloseReason.CROWDED, eviction.value)
 
     def _decide(self, connection: Connection, message: BindReceiver, now: float) -> None:
         same = sum(other.system_id == message.system_id for other in self._bound)
@@ -212,13 +188,13 @@ class Server:
             connection.session.accept(now)
 
     def _opened(self, connection: Connection, event: Bound) -> None:
-        self._half_open.discard(connection)
+        self._connections.leave_half_open(connection)
         self._bound[connection] = None
         self._tell(ClientUp(event.system_id, connection.address, event.state, event.interface_version))
         connection.call(self._on_ready, connection)
 
     def _closed(self, connection: Connection, event: Closed) -> None:
-        self._half_open.discard(connection)
+        self._connections.leave_half_open(connection)
         address, name = connection.address, connection.name
         if event.reason is CloseReason.FRAMING:
             self._tell(Undecodable(name, address, event.detail, event.message))

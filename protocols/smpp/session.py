@@ -60,7 +60,8 @@ from protocols.smpp.transitions import (
     issued_by,
 )
 from protocols.smpp.window import Sent, Window
-from protocols.tap import MAX_UNDECODABLE, FrameTap
+from protocols.stream_session import StreamSession
+from protocols.tap import MAX_UNDECODABLE
 
 _GENERIC_NACK: Final = int(CommandId.GENERIC_NACK)
 _ENQUIRE_LINK: Final = int(CommandId.ENQUIRE_LINK)
@@ -73,7 +74,7 @@ _SMPP_3_3: Final = 0x33
 _SMPP_3_4: Final = 0x34
 
 
-class Session:
+class Session(StreamSession[SmppError, Event]):
     """One session, on one connection.
 
     Args:
@@ -85,33 +86,26 @@ class Session:
     def __init__(
         self, limits: Limits, *, bind: BindReceiver | None = None, system_id: str = "", interface_version: int = 0x34
     ) -> None:
+        super().__init__(Framer(), limits.message_deadline)
         self.role = Role.MC if bind is None else Role.ESME
         self.state = SessionState.CLOSED
         self.bound_as: SessionState | None = None
         """How the session is, or was, bound."""
         self.peer = ""
         """The peer's system_id."""
-        self.tap: FrameTap | None = None
-        """Is told of each whole PDU, before it is read or when it is handed out; it must not raise."""
         self._limits = limits
         self._bind = bind
         self._system_id = system_id
         self._interface_version = interface_version
         self._version = _SMPP_3_3
         self._may_send = self._may_receive = _NONE
-        self._framer = Framer()
         self._window = Window(limits.response_timeout, limits.remembered)
         self._throttle = Throttle(limits)
         self._bucket = TokenBucket(limits.rate, limits.rate * limits.burst, 0.0)
         self._timers = Timers()
         self._sequence_number = 0
         self._owed: dict[tuple[int, int], int] = {}
-        self._out: list[bytes] = []
-        self._events: list[Event] = []
-        self._deadline: float | None = None
         self._tokens_at: float | None = None
-        self._partial_since: float | None = None
-        self._paused = False
         self._starved = False
         self._transaction = False
         self._patience = limits.drain_deadline
@@ -125,11 +119,6 @@ class Session:
     def closed(self) -> bool:
         """Nothing more will happen here (a session that is not connected yet is so, too)."""
         return self.state is SessionState.CLOSED
-
-    @property
-    def has_output(self) -> bool:
-        """`data_to_send` would return something."""
-        return bool(self._out)
 
     @property
     def unanswered(self) -> int:
@@ -164,39 +153,19 @@ class Session:
         if self.state is not SessionState.CLOSED:
             self._close(self._parting or CloseReason.LOST, now, detail)
 
-    def receive(self, data: bytes, now: float) -> None:
-        """Octets have come, cut in any way."""
-        if self.closed:
-            return
-        held = self._framer.pending
-        frames = self._framer.feed(data)
-        if self.tap is not None:
-            for frame in frames:
-                self.tap(False, frame)  # noqa: FBT003 - incoming; see FrameTap
-        for frame in frames:
-            self._receive_frame(frame, now)
-            if self.closed:
-                return
-        if self._framer.error is not None:
-            start = max(0, sum(map(len, frames)) - held)
-            self._garbage(self._framer.error, data[start : start + MAX_UNDECODABLE], now)
-            return
-        if not self._framer.pending:
-            self._partial_since = None
-        elif frames or self._partial_since is None:
-            self._partial_since = now
-        if frames:
-            self._heard(now)
-
     def deadline(self) -> float | None:
         """When `on_timer` wants to be called."""
         if self.closed:
             return None
-        times = [self._deadline, self._timers.deadline(), self._window.deadline(), self._throttle.paused_until]
+        times = [
+            self._deadline,
+            self._message_due,
+            self._timers.deadline(),
+            self._window.deadline(),
+            self._throttle.paused_until,
+        ]
         if self._starved:
             times.append(self._tokens_at)
-        if self._partial_since is not None and not self._paused:
-            times.append(self._partial_since + self._limits.message_deadline)
         return min((time for time in times if time is not None), default=None)
 
     def on_timer(self, now: float) -> None:
@@ -206,8 +175,7 @@ class Session:
         if self._deadline is not None and now >= self._deadline:
             self._deadline = None
             self._run(Input.TIMEOUT, now)
-        late = None if self._partial_since is None else self._partial_since + self._limits.message_deadline
-        if late is not None and now >= late and not self._paused:
+        if self._message_due is not None and now >= self._message_due:
             self.cut_off(CloseReason.SLOW_SENDER, now)
         self._expire_timers(now)
         if self.closed:
@@ -218,29 +186,9 @@ class Session:
         self._settle(now)
         self._tell_ready(now)
 
-    def data_to_send(self) -> bytes:
-        """The octets to send now; they are handed out once."""
-        if self.tap is not None:
-            for message in self._out:
-                self.tap(True, message)  # noqa: FBT003 - outgoing
-        data = b"".join(self._out)
-        self._out.clear()
-        return data
-
-    def events(self) -> list[Event]:
-        """What happened since the last call, in order."""
-        events, self._events = self._events, []
-        return events
-
-    def pause(self) -> None:
-        """The peer does not read: nothing more is sent or read, and a PDU that cannot arrive is not late."""
-        self._paused = True
-
     def resume(self, now: float) -> None:
         """The peer reads again."""
-        self._paused = False
-        if self._partial_since is not None:
-            self._partial_since = now
+        super().resume(now)
         self._tell_ready(now)
 
     def cut_off(self, reason: CloseReason, now: float, detail: str = "") -> None:
@@ -475,7 +423,7 @@ class Session:
         self._out.append(encode(GenericNack(), header.sequence_number, command_status))
         self._events.append(MessageRefused(header.command_id, command_status, reason, unread[:MAX_UNDECODABLE]))
 
-    def _garbage(self, error: SmppError, message: bytes, now: float) -> None:
+    def _lost_framing(self, error: SmppError, message: bytes, now: float) -> None:
         """The stream is lost: say so, then close (SMPP 3.4 §4.3). No sequence_number can be believed: 0."""
         self._out.append(encode(GenericNack(), 0, error.command_status))
         self._close(CloseReason.FRAMING, now, error.message, message)
@@ -573,8 +521,7 @@ class Session:
 
     # Pieces
 
-    def _heard(self, now: float) -> None:
-        """Whole PDUs have come."""
+    def _received_frames(self, now: float) -> None:
         if self._may_send:
             self._timers = self._timers.heard(self._limits, now, transaction=self._transaction)
             self._transaction = False
@@ -612,7 +559,7 @@ class Session:
     def _close(self, reason: CloseReason, _now: float, detail: str = "", message: bytes = b"") -> None:
         self.state = SessionState.CLOSED
         self._may_send = self._may_receive = _NONE
-        self._deadline = self._partial_since = None
+        self._deadline = self._message_due = None
         self._timers = self._timers.stopped()
         for sent in self._window.clear():
             self._events.append(Doubtful(sent.sequence_number, sent.context, Doubt.LOST))

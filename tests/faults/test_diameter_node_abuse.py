@@ -202,7 +202,7 @@ async def test_a_thousand_half_open_connections_take_bounded_room():
         silent = []
         for _ in range(20):
             silent += await asyncio.gather(*(RawPeer.connect(ocs.port) for _ in range(50)))
-            assert len(ocs.node._half_open) <= 16
+            assert len(ocs.node._accepted.half_open) <= 16
         await until(lambda: len(ocs.of(PeerRejected)) >= 1000 - 16)
         await until(lambda: len(ocs.node._connections) <= 16 + 1)
         # a peer that sends its CER at once still gets through
@@ -210,7 +210,7 @@ async def test_a_thousand_half_open_connections_take_bounded_room():
         assert body_of((await late.ask(ccr(origin_host=EVIL)))[1])
         await asyncio.gather(*(peer.leave() for peer in silent))
         silent.clear()
-        await until(lambda: not ocs.node._half_open)
+        await until(lambda: not ocs.node._accepted.half_open)
         ocs.events.clear()
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
@@ -232,12 +232,27 @@ async def test_tls_handshakes_that_never_end_count_as_half_open(tmp_path):
     context = Authority().context(tmp_path, OCS, server=True)
     async with node(tls=context, limits=Limits(cer_deadline=0.3)) as ocs:
         silent = [await RawPeer.connect(ocs.port) for _ in range(100)]
-        assert len(ocs.node._half_open) <= 16
+        assert len(ocs.node._accepted.half_open) <= 16
         for peer in silent:
             await peer.rest()
             await peer.leave()
         await until(lambda: not ocs.node._connections)
         assert len(ocs.of(PeerRejected)) == 100
+        assert ocs.of(PeerRejected)[-1].reason == CloseReason.CER_DEADLINE.value
+
+
+@pytest.mark.parametrize("limits", [{"connections_per_address": 2}, {"connections": 2}])
+async def test_no_more_connections_are_taken_than_the_limits_say(limits):
+    async with node(limits=Limits(**limits)) as ocs, Bystander(ocs.port):
+        second = await RawPeer.open(ocs.port, EVIL)
+        third = await RawPeer.connect(ocs.port)
+        assert await third.rest() == b""
+        assert ocs.of(PeerRejected)[0].reason.startswith("too many connections")
+        await second.leave()
+        await until(lambda: len(ocs.node._connections) == 1)
+        fourth = await RawPeer.open(ocs.port, EVIL)
+        for peer in (third, fourth):
+            await peer.leave()
 
 
 async def test_connections_that_come_and_go_leave_nothing_behind():
@@ -247,7 +262,8 @@ async def test_connections_that_come_and_go_leave_nothing_behind():
             await peer.ask(ccr(origin_host=EVIL))
             await peer.leave()
             await until(lambda: len(ocs.node._connections) == 1)
-        assert not ocs.node._half_open
+        assert not ocs.node._accepted.half_open
+        assert len(ocs.node._accepted) == 1
         assert not ocs.node._outbound._pending
 
 

@@ -132,8 +132,8 @@ async def test_a_pdu_that_is_cut_anywhere_and_followed_by_the_end_leaves_nothing
             await evil.rest()
             await evil.leave()
         await until(lambda: len(smsc.server._connections) == 1)
-        assert not smsc.server._half_open
-        assert list(smsc.server._addresses.values()) == [1]
+        assert not smsc.server._connections.half_open
+        assert list(smsc.server._connections.all.counts.values()) == [1]
 
 
 async def test_random_bodies_are_answered_or_end_the_connection():
@@ -300,7 +300,7 @@ async def test_a_thousand_half_open_connections_take_bounded_room():
         silent = []
         for _ in range(20):
             silent += await asyncio.gather(*(RawEnd.connect(smsc.port) for _ in range(50)))
-            assert len(smsc.server._half_open) <= 16
+            assert len(smsc.server._connections.half_open) <= 16
         await until(lambda: len(smsc.of(ClientRejected)) >= 1000 - 16)
         await until(lambda: len(smsc.server._connections) <= 16 + 1)
         # an ESME that binds at once still gets through
@@ -309,7 +309,7 @@ async def test_a_thousand_half_open_connections_take_bounded_room():
         assert header.command_status == 0
         await asyncio.gather(*(end.leave() for end in silent))
         silent.clear()
-        await until(lambda: not smsc.server._half_open)
+        await until(lambda: not smsc.server._connections.half_open)
         smsc.events.clear()
         smsc.requests.clear()
         gc.collect()
@@ -346,7 +346,7 @@ async def test_tls_handshakes_that_never_end_count_as_half_open(tmp_path):
     context = Authority().context(tmp_path, "smsc.example", server=True)
     async with ServerRig(tls=context, limits=Limits(session_init=0.3)) as smsc:
         silent = [await RawEnd.connect(smsc.port) for _ in range(100)]
-        assert len(smsc.server._half_open) <= 16
+        assert len(smsc.server._connections.half_open) <= 16
         for end in silent:
             await end.rest()
             await end.leave()
@@ -367,6 +367,17 @@ async def test_one_address_gets_so_many_connections_and_no_more():
             await end.leave()
 
 
+async def test_no_more_connections_are_taken_in_all_than_the_limits_say():
+    async with ServerRig(limits=Limits(connections=2)) as smsc:
+        ends = [await RawEnd.bound(smsc.port) for _ in range(2)]
+        third = await RawEnd.connect(smsc.port)
+        assert await third.rest() == b""
+        refused = await smsc.told(ClientRejected)
+        assert (refused.reason, refused.detail) == (CloseReason.CROWDED, "too many connections")
+        for end in (*ends, third):
+            await end.leave()
+
+
 async def test_connections_that_come_and_go_leave_nothing_behind():
     async with ServerRig() as smsc, Bystander(smsc.port):
         for number in range(100):
@@ -377,8 +388,8 @@ async def test_connections_that_come_and_go_leave_nothing_behind():
                 assert header.command_id == CommandId.UNBIND_RESP
             await evil.leave()
             await until(lambda: len(smsc.server._connections) == 1)
-        assert not smsc.server._half_open
-        assert list(smsc.server._addresses.values()) == [1]
+        assert not smsc.server._connections.half_open
+        assert list(smsc.server._connections.all.counts.values()) == [1]
         reasons = [event.reason for event in smsc.of(ClientDown)]
         assert (reasons.count(CloseReason.LEFT), reasons.count(CloseReason.LOST)) == (50, 50)
 

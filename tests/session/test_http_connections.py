@@ -11,11 +11,13 @@ from gateway.api import connections, web_requests
 from gateway.api.connections import Listener
 from gateway.api.problems import Problem
 from gateway.api.web_requests import json_response, problem_response, read_object
+from protocols.limits import ConnectionLimits
 
 
 @asynccontextmanager
-async def listening(monkeypatch, *, head=5.0, body=5.0):
+async def listening(monkeypatch, *, head=5.0, body=5.0, limits=connections.CONNECTIONS):
     """A listener whose patience is this many seconds; gives a function that connects to it."""
+    monkeypatch.setattr(connections, "CONNECTIONS", limits)
     monkeypatch.setattr(connections, "LIMITS", {**connections.LIMITS, "keepalive_timeout": head, "lingering_time": 0.2})
     monkeypatch.setattr(web_requests, "BODY_SECONDS", body)
 
@@ -68,6 +70,84 @@ async def test_a_connection_that_says_nothing_is_cut_off(monkeypatch):
         async with asyncio.timeout(5):
             assert await reader.read() == b""
         writer.close()
+
+
+async def answer_of(reader):
+    """The status of one answer with a body, the connection left open."""
+    async with asyncio.timeout(10):
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
+    return int(head.split(b" ")[1])
+
+
+ASKED = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+
+
+async def test_silent_connections_push_each_other_out_and_who_asks_at_once_is_answered(monkeypatch):
+    async with listening(
+        monkeypatch, head=60.0, limits=ConnectionLimits(half_open=8, half_open_per_address=4)
+    ) as connect:
+        reader, writer = await connect()
+        writer.write(ASKED)
+        assert await answer_of(reader) == 200
+        silent = [await connect() for _ in range(12)]
+        for other, _ in silent[:8]:
+            async with asyncio.timeout(10):
+                assert await other.read() == b""
+        late_reader, late_writer = await connect()
+        late_writer.write(ASKED)
+        assert await answer_of(late_reader) == 200
+        writer.write(ASKED)  # a connection that has asked before is not half-open, and stays
+        assert await answer_of(reader) == 200
+        for _, end in [*silent, (reader, writer), (late_reader, late_writer)]:
+            end.close()
+
+
+async def test_a_head_that_is_not_whole_is_still_half_open_and_makes_room(monkeypatch):
+    async with listening(monkeypatch, head=60.0, limits=ConnectionLimits(half_open_per_address=1)) as connect:
+        slow_reader, slow_writer = await connect()
+        slow_writer.write(ASKED[:20])
+        reader, writer = await connect()
+        async with asyncio.timeout(10):
+            assert await slow_reader.read() == b""
+        writer.write(ASKED)
+        assert await answer_of(reader) == 200
+        for end in (slow_writer, writer):
+            end.close()
+
+
+async def test_one_address_gets_so_many_connections_and_no_more_until_one_ends(monkeypatch):
+    async with listening(monkeypatch, limits=ConnectionLimits(connections_per_address=2)) as connect:
+        ends = [await connect() for _ in range(2)]
+        for reader, writer in ends:
+            writer.write(ASKED)
+            assert await answer_of(reader) == 200
+        third, third_writer = await connect()
+        async with asyncio.timeout(10):
+            assert await third.read() == b""
+        third_writer.close()
+        ends[0][1].close()
+        async with asyncio.timeout(10):
+            while True:
+                reader, writer = await connect()
+                writer.write(ASKED)
+                try:
+                    assert await answer_of(reader) == 200
+                    break
+                except (asyncio.IncompleteReadError, ConnectionError):  # the end of the first is on its way
+                    writer.close()
+        for _, end in [*ends, (reader, writer)]:
+            end.close()
+
+
+async def test_connections_that_come_and_go_leave_nothing_behind(monkeypatch):
+    async with listening(monkeypatch, limits=ConnectionLimits(connections=2)) as connect:
+        for number in range(40):
+            reader, writer = await connect()
+            writer.write([ASKED.replace(b"Host", b"Connection: close\r\nHost"), b"noise\r\n\r\n"][number % 2])
+            status, _ = await heard(reader)
+            assert status == (400 if number % 2 else 200)
+            writer.close()
 
 
 @pytest.mark.parametrize("field", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])

@@ -65,41 +65,50 @@ class Clock:
 
 
 class OrderRig:
-    """A house with one host; `adapter` makes what speaks with it, anew for each conductor."""
+    """A gateway's orders with one host; `adapter` makes what speaks with it, anew for each executor."""
 
     def __init__(self, context, clock, adapter):
         self.context, self.clock, self._adapter = context, clock, adapter
         self.executor = None
-        self.alarms = []
+        self.alarms, self.enqueued = [], []
 
-    def start(self):
-        desk = HostRuntime(self._adapter(), asyncio.Semaphore(8), 0.01, 5.0)
-
-        async def tell(_subscriber_id):
-            return None
-
-        policy = SimsPolicy("test", {PLAN: "lab"}, {PLAN: "GBP"}, QUARANTINE, lambda *_: None, str)
+    def start(self, *, slots=8, poll=0.01, verify=5.0, notice=0.0, hosts=None):
+        """Start an executor."""
+        if hosts is None:
+            hosts = {"lab": HostRuntime(self._adapter(), asyncio.Semaphore(slots), poll, verify)}
+        policy = SimsPolicy("test", {PLAN: "lab"}, {PLAN: "GBP"}, QUARANTINE, self.compose, str)
         self.context.lane.policies = {**self.context.lane.policies, SimsPolicy: policy}
         self.executor = OrderExecutor(
             self.context,
-            {"lab": desk},
-            notice=0.0,
-            reauthorise=tell,
-            abort=tell,
-            enqueue=lambda _texts: None,
+            hosts,
+            notice=notice,
+            reauthorise=self.reauthorise,
+            abort=self.abort,
+            enqueue=self.enqueued.extend,
             alarm=lambda event, fields: self.alarms.append((event, fields)),
         )
         self.executor.start()
+        return self.executor
+
+    def compose(self, _kind, _msisdn, _now):
+        """The text about an order; none."""
+
+    async def reauthorise(self, _subscriber_id):
+        """Nobody's sessions are asked for."""
+
+    async def abort(self, _subscriber_id):
+        """Nobody's sessions end."""
 
     async def stop(self):
         if self.executor is not None:
             await self.executor.stop()
             self.executor = None
 
-    async def take_in(self, *cards):
+    async def take_in(self, *rows):
+        """Import cards."""
         reader = Reader(self.context.sealer)
-        for card in cards:
-            unit = ImportSim(reader.read(1, card.row), "tester")
+        for number, row in enumerate(rows, 1):
+            unit = ImportSim(reader.read(number, row), "tester")
             assert (await submit(self.context.lane, unit)).outcome == "created"
 
     async def place(self, kind, card, new=None, *, adopt=False):
@@ -135,7 +144,7 @@ class OrderRig:
     async def ready_for(self, kind):
         """A card of ours that stands where an order of a kind begins, and another one from stock."""
         card, new = Card(next(CARDS)), Card(next(CARDS))
-        await self.take_in(card, new)
+        await self.take_in(card.row, new.row)
         for earlier in EARLIER[kind]:
             assert (await self.carry_out(earlier, card)).state == "done"
         return card, new
@@ -157,10 +166,18 @@ class OrderRig:
 
 @asynccontextmanager
 async def order_rig(folder, adapter, monkeypatch):
-    """A house over a new store, its conductor started."""
+    """A rig over a new store, its executor started."""
     monkeypatch.setattr(conducting, "SCAN_SECONDS", 0.01)
     blank_store(folder / "blank.db")
     shutil.copy(folder / "blank.db", folder / "tpo.db")
+    async with opened(folder, lambda context, clock: OrderRig(context, clock, adapter)) as rig:
+        rig.start()
+        yield rig
+
+
+@asynccontextmanager
+async def opened(folder, make):
+    """What `make(context, clock)` gives, over the store `tpo.db` of a folder; its executor is stopped at the end."""
     path = folder / "gateway.yaml"
     path.write_text(
         f"""operator: {{name: Test operator}}
@@ -179,9 +196,8 @@ causes: {ROOT}/config/causes.yaml
     context = await asyncio.to_thread(
         GatewayContext, load(path, {}), make_policies, deliver=deliver, environment=environment
     )
-    rig = OrderRig(context, clock, adapter)
+    rig = make(context, clock)
     try:
-        rig.start()
         yield rig
     finally:
         await rig.stop()

@@ -4,30 +4,20 @@ import asyncio
 import shutil
 import threading
 from collections import Counter, deque
-from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
 from sqlalchemy import select, update
-from support.gateways import ROOT
+from support.host_orders import OrderRig, opened
 from support.sims_fixture import KI, NUMBER, OPC, QUARANTINE, card
 
-from gateway.context import GatewayContext
-from gateway.environment import Environment
 from gateway.messaging.submit import Draft
-from gateway.policies import make_policies
 from gateway.privacy.sealing import Sealer
-from gateway.settings import load
 from gateway.sims import order_executor as conducting
 from gateway.sims.accept_order import Asked
-from gateway.sims.bulk_import import ImportSim, Reader
 from gateway.sims.cards import from_row as sim_of
 from gateway.sims.host_runtime import HostRuntime
-from gateway.sims.order_executor import OrderExecutor
-from gateway.sims.orders import from_row as order_of
-from gateway.sims.policy import SimsPolicy
 from gateway.store import tables
-from gateway.store.async_submit import submit
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts.interface import ABSENT, NOTHING, Access, Condition, Holding, HostReading, Pending
 from provisioning.hosts.ownership import check_unchanged
@@ -47,17 +37,6 @@ DOWN = HostUnavailable("it does not answer")
 @pytest.fixture(autouse=True)
 def _quick_scans(monkeypatch):
     monkeypatch.setattr(conducting, "SCAN_SECONDS", 0.02)
-
-
-class Clock:
-    """Time in microseconds, which passes when a test lets it."""
-
-    def __init__(self):
-        self.now = 1_700_000_000_000_000
-
-    def __call__(self):
-        self.now += 1
-        return self.now
 
 
 class ScriptedHost:
@@ -131,60 +110,36 @@ class ScriptedHost:
         return [call_id.split(".")[1] for call_id, _, _ in self.calls]
 
 
-class World:
-    """A house with a host; conductors come and go."""
+class World(OrderRig):
+    """Orders with a scripted host; executors come and go."""
 
     def __init__(self, context, clock):
-        self.context, self.clock, self.host = context, clock, ScriptedHost()
-        self.alarms, self.enqueued = [], []
+        super().__init__(context, clock, lambda: self.host)
+        self.host = ScriptedHost()
         self.told = Counter()
         self.blocked = {}
         """What `reauthorise` and `abort` wait for, by their names."""
-        self.executor = None
 
-    def start(self, *, slots=16, poll=0.005, verify=LONG, notice=0.0, desks=None):
-        """Start a conductor."""
-        desk = HostRuntime(self.host, asyncio.Semaphore(slots), poll, verify)
-        policy = SimsPolicy(
-            source="test",
-            hosts={"payg-gb": "lab"},
-            currencies={"payg-gb": "GBP"},
-            quarantine=QUARANTINE,
-            compose=lambda kind, msisdn, now: Draft("TPO", msisdn, kind, 1, now + QUARANTINE),
-            pseudonym=str,
-        )
-        self.context.lane.policies = {**self.context.lane.policies, SimsPolicy: policy}
-        self.executor = OrderExecutor(
-            self.context,
-            {"lab": desk} if desks is None else desks,
-            notice=notice,
-            reauthorise=self._tell("reauthorise"),
-            abort=self._tell("abort"),
-            enqueue=self.enqueued.extend,
-            alarm=lambda event, fields: self.alarms.append((event, fields)),
-        )
-        self.executor.start()
-        return self.executor
+    def start(self, *, slots=16, poll=0.005, verify=LONG, **options):
+        return super().start(slots=slots, poll=poll, verify=verify, **options)
 
-    def _tell(self, name):
-        async def tell(subscriber_id):
-            self.told[name] += 1
-            act = self.blocked.get(name)
-            if act is not None:
-                await act()
+    def compose(self, kind, msisdn, now):
+        return Draft("TPO", msisdn, kind, 1, now + QUARANTINE)
 
-        return tell
+    async def reauthorise(self, _subscriber_id):
+        await self._tell("reauthorise")
 
-    async def stop(self):
-        if self.executor is not None:
-            await self.executor.stop()
-            self.executor = None
+    async def abort(self, _subscriber_id):
+        await self._tell("abort")
+
+    async def _tell(self, name):
+        self.told[name] += 1
+        act = self.blocked.get(name)
+        if act is not None:
+            await act()
 
     async def take_in(self, *numbers):
-        reader = Reader(self.context.sealer)
-        for n in numbers:
-            unit = ImportSim(reader.read(n, card(n)), "tester")
-            assert (await submit(self.context.lane, unit)).outcome == "created"
+        await super().take_in(*map(card, numbers))
 
     async def accept(self, kind, iccid=OLD, **request):
         taken = await self.executor.accept("shop", None, Asked(Kind(kind), iccid, OrderRequest(**request), "tester"))
@@ -199,12 +154,6 @@ class World:
         await self.ends(await self.activate())
         self.host.calls.clear()
         self.enqueued.clear()
-
-    def order(self, order_id):
-        with self.context.reading() as connection:
-            return order_of(
-                tuple(connection.execute(select(tables.orders).where(tables.orders.c.id == order_id)).one())
-            )
 
     def sim(self, iccid=OLD):
         with self.context.reading() as connection:
@@ -232,38 +181,10 @@ class World:
         return [event for event, _ in self.alarms]
 
 
-@asynccontextmanager
-async def world(folder):
-    path = folder / "gateway.yaml"
-    path.write_text(
-        f"""operator: {{name: Test operator}}
-store: {{url: "sqlite:///tpo.db"}}
-api: {{listen: "127.0.0.1:0", socket: tpo.sock}}
-plans: {ROOT}/config/plans.yaml
-causes: {ROOT}/config/causes.yaml
-"""
-    )
-    loop, clock = asyncio.get_running_loop(), Clock()
-
-    def deliver(jobs):
-        loop.call_soon_threadsafe(lambda: [job.done(job.answer, job.error) for job in jobs])
-
-    environment = Environment(clock=clock)
-    context = await asyncio.to_thread(
-        GatewayContext, load(path, {}), make_policies, deliver=deliver, environment=environment
-    )
-    made = World(context, clock)
-    try:
-        yield made
-    finally:
-        await made.stop()
-        await asyncio.to_thread(context.close)
-
-
 @pytest.fixture
 async def place(tmp_path, blank):
     shutil.copy(blank, tmp_path / "tpo.db")
-    async with world(tmp_path) as made:
+    async with opened(tmp_path, World) as made:
         yield made
 
 
@@ -499,7 +420,7 @@ async def test_a_retry_has_an_order_that_waits_tried_at_once(place):
 
 
 async def test_an_order_for_a_host_that_is_configured_no_more_waits_for_it(place):
-    place.start(desks={})
+    place.start(hosts={})
     await place.take_in(1)
     order_id = await place.activate()
     order = await place.waits(order_id)
