@@ -16,6 +16,7 @@ from gateway.context import GatewayContext, messaging_policy
 from gateway.metrics.registry import Metrics
 from gateway.runtime.factories import Listening, alphabet_of, make_order_executor, make_smsc_client
 from gateway.settings import load
+from support import new_stores
 from support.gateways import ROOT, free_port
 
 TOKENS = {
@@ -52,6 +53,7 @@ plans: {ROOT}/config/plans.yaml
 causes: {ROOT}/config/causes.yaml
 """
     )
+    new_stores.place(folder / "tpo.db")
     return load(path, {})
 
 
