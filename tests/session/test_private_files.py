@@ -23,7 +23,9 @@ def modes(folder):
 
 
 def test_nothing_that_the_gateway_writes_is_open_to_others(tmp_path, careless):
-    with SmsGateway(tmp_path / "gw") as gateway:
+    gateway = SmsGateway(tmp_path / "gw")
+    gateway.new_store = None
+    with gateway:
         gateway.enrol(subscribers(3))
         gateway.tpo("db", "backup", str(tmp_path / "gw" / "var" / "copy.db"))
         gateway.tpo("trace", "start", "--msisdn", "447700900001", "--pcap", str(tmp_path / "gw" / "var" / "t.pcap"))

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from support import warm_start
+from support import new_stores, warm_start
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30
@@ -38,6 +38,8 @@ class Gateway:
         self.config = self.folder / "gateway.yaml"
         self.log = self.folder / "gateway.log"
         self.process = None
+        # A new store that is put there before the first start; None: the gateway makes its own.
+        self.new_store = None if store else self.folder / "var" / "tpo.db"
         self.under = ()  # a program that runs it, such as strace with its options
         known = peers or ["{identity: pgw.host.example, realm: host.example}"]
         listed = "".join(f"\n    - {peer}" for peer in known)
@@ -60,6 +62,8 @@ causes: {ROOT}/config/causes.yaml
 
     def start(self, *options):
         """Start `tpo run`, with these options, and wait until it says that it is ready."""
+        if self.new_store and not self.new_store.exists():
+            new_stores.place(self.new_store)
         with self.log.open("ab") as log:
             words = ("--config", str(self.config), "run", *options)
             if self.under:
@@ -72,7 +76,7 @@ causes: {ROOT}/config/causes.yaml
             assert self.process.poll() is None, f"the gateway ended:\n{self.log.read_text()[-3000:]}"
             if self.get("/readyz")[0] == 200:
                 return self
-            time.sleep(0.05)
+            time.sleep(0.02)
         raise AssertionError(f"the gateway is not ready:\n{self.log.read_text()[-3000:]}")
 
     def kill(self):

@@ -3,6 +3,7 @@
 import itertools
 import json
 from contextlib import contextmanager
+from functools import cache
 
 import msgspec
 from sqlalchemy import select, update
@@ -35,6 +36,11 @@ CODE, FRIEND, LINK, CENTRE = "70070", "447700900002", "smsc-1", "smsc.host.examp
 HOUR = 3_600_000_000
 
 
+@cache
+def _book():
+    return load(ROOT / "config" / "gateway.yaml").keywords[CODE]
+
+
 class TextPlace(ChargingPlace):
     """A charging place with an office for texts; `told` is what the lane said last."""
 
@@ -42,13 +48,12 @@ class TextPlace(ChargingPlace):
         super().__init__(url, **options)
         with self.writer.begin() as connection:
             self.accounts.update(ensure(connection, [*self.accounts, *map(gifts_account, CAUSES)]))
-        book = load(ROOT / "config" / "gateway.yaml").keywords[CODE]
         messaging_policy = MessagingPolicy(
             charging=self.policy,
             source="/tpo/test",
             pseudonym=lambda number: f"p{number[-4:]}",
             operator="Test operator",
-            books={CODE: book},
+            books={CODE: _book()},
             causes={"wateraid": "WaterAid", "wwf": "WWF-UK"},
             segments=segments,
             validity=HOUR,

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -12,6 +13,7 @@ RULES = ROOT / "config/prometheus/alerts.yml"
 RUNBOOKS = ROOT / "docs/runbooks"
 
 
+@cache
 def alerts():
     """The alert rules, by name."""
     groups = yaml.safe_load(RULES.read_text())["groups"]

@@ -4,8 +4,16 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from gateway.store import schema
+from gateway.store import private_files, schema
 from gateway.store.engine import open_writer, sqlite_path
+
+
+def place(path):
+    """Put a new store where there is none yet: who opens it need not make its tables."""
+    private_files.make_folder(path.parent)
+    private_files.keep_private(path, create=True)
+    if not path.stat().st_size:
+        path.write_bytes(_made_by_the_migrations())
 
 
 def prepare(engine):
@@ -13,8 +21,8 @@ def prepare(engine):
     path = sqlite_path(engine.url.render_as_string(hide_password=False))
     if path is None or path.stat().st_size:
         schema.prepare(engine)
-        return
-    path.write_bytes(_made_by_the_migrations())
+    else:
+        path.write_bytes(_made_by_the_migrations())
 
 
 @cache

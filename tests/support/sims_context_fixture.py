@@ -22,6 +22,7 @@ from gateway.runtime.components.orders import OrdersComponent
 from gateway.runtime.components.texts import TextsComponent
 from gateway.settings import load
 from gateway.sims.policy import SimsPolicy
+from support import new_stores
 from support.gateways import ROOT, free_port
 
 TOKENS = {
@@ -58,6 +59,7 @@ plans: {ROOT}/config/plans.yaml
 causes: {ROOT}/config/causes.yaml
 """
     )
+    new_stores.place(folder / "tpo.db")
     return load(path, {})
 
 

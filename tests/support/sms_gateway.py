@@ -177,7 +177,7 @@ class Centre:
         """Wait until something is so."""
         async with asyncio.timeout(PATIENCE):
             while not condition():  # noqa: ASYNC110  (any condition of the test)
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.003)
 
 
 @asynccontextmanager

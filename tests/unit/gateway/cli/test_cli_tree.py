@@ -3,9 +3,11 @@
 import inspect
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
+from support import new_stores
 from typer.main import get_command
 
 from gateway.cli import main
@@ -48,10 +50,11 @@ def words(example):
         yield shlex.split(part.partition(" > ")[0])[1:]
 
 
-def parse(arguments):
+@cache
+def parse(*arguments):
     """Parse as `tpo` would, to the last option, and run nothing; gives the command's name."""
     group, name = get_command(root), []
-    ctx = group.make_context("tpo", _config_first(arguments))
+    ctx = group.make_context("tpo", _config_first(list(arguments)))
     while hasattr(group, "resolve_command"):
         rest = [*ctx._protected_args, *ctx.args]
         called, group, rest = group.resolve_command(ctx, rest)
@@ -75,7 +78,7 @@ def test_help_begins_with_a_sentence_that_says_what_it_is_for(name):
 def test_examples_are_there_and_parse_against_the_real_commands(name):
     found = examples(LEAVES[name])
     assert found
-    called = {parse(arguments) for example in found for arguments in words(example)}
+    called = {parse(*arguments) for example in found for arguments in words(example)}
     assert name in called
 
 
@@ -116,7 +119,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def first_example(name):
-    return next(a for e in examples(LEAVES[name]) for a in words(e) if parse(a) == name and "--config" not in a)
+    return next(a for e in examples(LEAVES[name]) for a in words(e) if parse(*a) == name and "--config" not in a)
 
 
 @pytest.mark.parametrize("name", [*BUSY, "run"])
@@ -137,6 +140,7 @@ def test_a_stopped_gateway_ends_each_command_with_advice_or_from_the_store(name,
         "operator: {name: T}\nstore: {url: sqlite:///t.db}\napi: {socket: t.sock}\n"
         f"plans: {CONFIG}/plans.yaml\ncauses: {CONFIG}/causes.yaml\n"
     )
+    new_stores.place(folder / "t.db")
     code = main(["--config", "gateway.yaml", *first_example(name)])
     told = capsys.readouterr()
     assert code in {0, 1, 69, 78}

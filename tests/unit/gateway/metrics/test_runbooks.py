@@ -1,6 +1,7 @@
 """Each alert has a page that says what to do; what the pages name is there."""
 
 import re
+from functools import cache
 
 import pytest
 from support.monitoring import RUNBOOKS, alerts
@@ -12,6 +13,7 @@ from gateway.metrics.catalogue import FAMILIES
 PAGES = sorted(RUNBOOKS.glob("*.md"))
 
 
+@cache
 def commands():
     """Every `tpo` command of ours, as its words."""
     root = groups.LazyGroup(name="tpo")
