@@ -1,4 +1,4 @@
-"""What the gateway takes from the machine that it runs on: time, chance, threads. A simulation gives its own."""
+"""What the gateway takes from the machine that it runs on: time, chance, threads, network. A simulation gives its own."""
 
 import asyncio
 import time
@@ -7,6 +7,8 @@ from random import Random
 from typing import ParamSpec, Protocol, TypeVar
 
 import msgspec
+
+from protocols.network import SOCKETS, Network
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -34,9 +36,11 @@ class Environment(msgspec.Struct, frozen=True):
         monotonic: seconds of a clock that never goes back.
         random: for jitter and names that are no secret; what protects anything is drawn from the system.
         in_thread: runs a function that may block.
+        network: what connections to peers and SMSCs are made by, and theirs to us.
     """
 
     clock: Callable[[], int] = wall_clock
     monotonic: Callable[[], float] = time.monotonic
     random: Random = msgspec.field(default_factory=Random)
     in_thread: InThread = asyncio.to_thread
+    network: Network = SOCKETS

@@ -1,55 +1,18 @@
-"""Listening sockets that hand out each connection before anything is read from it, TLS included.
-
-`loop.create_server` tells of a TLS connection only once its handshake is done, so nobody could count, or push out,
-the handshakes that never end.
-"""
+"""What a server listens on, and the connections that it has accepted: capped, and cut off if they never say who they are."""
 
 import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from typing import Final, Generic
+from functools import partial
+from typing import Generic
 
 from protocols.connection_table import C, ConnectionTable, Eviction
 from protocols.limits import ConnectionLimits
-from protocols.tap import endpoint
+from protocols.network import SOCKETS, Accepted, Listener, ListeningSocket, Network
 
 Listen = tuple[str, int, ssl.SSLContext | None]
 """Host, port (0: any) and, for TLS, a context."""
-
-_BACKLOG: Final = 512
-_PAUSE: Final = 0.5
-"""Seconds without accepting when the system has no room for another connection (EMFILE and its like)."""
-
-
-class Listener:
-    """One address that we listen on."""
-
-    def __init__(self, sock: socket.socket, accepted: Callable[[socket.socket, str], None]) -> None:
-        self.port = endpoint(sock.getsockname())[1]
-        self._socket = sock
-        self._task = asyncio.get_running_loop().create_task(self._run(accepted))
-
-    def stop_accepting(self) -> None:
-        """Accept nothing more from now on; `close` follows."""
-        self._task.cancel()
-
-    async def close(self) -> None:
-        """Accept nothing more, and free the address."""
-        self._task.cancel()
-        await asyncio.wait([self._task])  # the loop watches the socket until then
-        self._socket.close()
-
-    async def _run(self, accepted: Callable[[socket.socket, str], None]) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                sock, address = await loop.sock_accept(self._socket)
-            except OSError:
-                await asyncio.sleep(_PAUSE)
-                continue
-            accepted(sock, address[0] if address else "")  # a Unix socket's other end has none
-            await asyncio.sleep(0)  # one connection a tick: a flood of them must not starve those that are open
 
 
 class Listeners(Generic[C]):
@@ -60,7 +23,7 @@ class Listeners(Generic[C]):
 
     Args:
         first_message: as of `ConnectionTable`.
-        accept: begins with a socket, of this address, with TLS or without.
+        accept: begins with a connection, of this address, with TLS or without.
         refuse: learns from where a connection was closed at once, and why.
         evict: closes a half-open connection.
     """
@@ -70,14 +33,16 @@ class Listeners(Generic[C]):
         limits: ConnectionLimits,
         first_message: float,
         *,
-        accept: Callable[[socket.socket, str, ssl.SSLContext | None], C],
+        accept: Callable[[Accepted, str, ssl.SSLContext | None], C],
         refuse: Callable[[str, str], None],
         evict: Callable[[C, Eviction], None],
+        network: Network = SOCKETS,
     ) -> None:
         self.connections = ConnectionTable(limits, first_message, evict)
         self._accept = accept
         self._refuse = refuse
-        self._open: list[Listener] = []
+        self._network = network
+        self._open: list[ListeningSocket] = []
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -87,21 +52,16 @@ class Listeners(Generic[C]):
 
     async def open(self, listen: Sequence[Listen]) -> None:
         """Listen on the first address of each host. OSError if a port cannot be had; nothing is left open then."""
-        loop = asyncio.get_running_loop()
         try:
             for host, port, tls in listen:
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-                family, _, _, _, address = found[0]
-                self.listen(socket.create_server(address[:2], family=family, backlog=_BACKLOG), tls)
+                self._open.append(await self._network.listen(host, port, partial(self._accepted, tls=tls)))
         except BaseException:
             await self.close()
             raise
 
     def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Listen on a socket that is bound already."""
-        sock.setblocking(False)  # noqa: FBT003 - the standard library's own signature
-        sock.listen(_BACKLOG)
-        self._open.append(Listener(sock, lambda accepted, address: self._accepted(accepted, address, tls)))
+        self._open.append(Listener(sock, partial(self._accepted, tls=tls)))
 
     def stop_accepting(self) -> None:
         """Accept nothing more from now on; `close` follows."""
@@ -115,14 +75,14 @@ class Listeners(Generic[C]):
         if self._timer is not None:
             self._timer.cancel()
 
-    def _accepted(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
+    def _accepted(self, accepted: Accepted, address: str, tls: ssl.SSLContext | None) -> None:
         refusal = self.connections.refusal(address)
         if refusal:
-            sock.close()
+            accepted.close()
             self._refuse(address, refusal)
             return
         loop = asyncio.get_running_loop()
-        self.connections.add(self._accept(sock, address, tls), address, loop.time(), tls=tls is not None)
+        self.connections.add(self._accept(accepted, address, tls), address, loop.time(), tls=tls is not None)
         self._arm(loop)
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:

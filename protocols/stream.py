@@ -5,14 +5,13 @@ to send is gathered until the end of the tick. A peer that does not read is not 
 """
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from protocols.limits import StreamLimits
+from protocols.network import SOCKETS, Accepted, Network
 from protocols.stream_session import StreamSession
 from protocols.tap import NOWHERE, Captured, Tap, endpoint
 
@@ -30,16 +29,18 @@ class Stream(asyncio.Protocol, Generic[S]):
     sending_moves_deadline: ClassVar[bool]
     """Whether a request that goes out may have a deadline before the one that the timer is set to."""
 
-    def __init__(self, session: S, limits: StreamLimits, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, session: S, limits: StreamLimits, clock: Callable[[], float], network: Network = SOCKETS
+    ) -> None:
         self.session = session
         self.local = self.remote = NOWHERE
         self._making: asyncio.Task[None] | None = None
         """What dials, or does the handshake of TLS, until the transport is there."""
-        self._unclaimed: socket.socket | None = None
-        """An accepted socket that `_making` has not taken yet."""
+        self._unclaimed: Accepted | None = None
+        """An accepted connection that `_making` has not taken yet."""
         self._tap: Tap | None = None
         self._stream_limits = limits
-        self._clock = clock
+        self._clock, self._network = clock, network
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._flush_due = False
@@ -79,10 +80,10 @@ class Stream(asyncio.Protocol, Generic[S]):
         """Begin to connect, within `deadline` seconds, TLS included: to a certificate of `server_hostname`."""
         self._making = self._loop.create_task(self._dial(host, port, tls, server_hostname if tls else None, deadline))
 
-    def take(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """Begin with an accepted socket; whoever accepted it ends a TLS handshake that lasts too long."""
-        self._unclaimed = sock
-        self._making = self._loop.create_task(self._take(sock, tls))
+    def take(self, accepted: Accepted, tls: ssl.SSLContext | None) -> None:
+        """Begin with an accepted connection; whoever accepted it ends a TLS handshake that lasts too long."""
+        self._unclaimed = accepted
+        self._making = self._loop.create_task(self._take(accepted, tls))
 
     def set_tap(self, tap: Tap | None) -> None:
         """Have each message told from now on, or none any more."""
@@ -155,14 +156,14 @@ class Stream(asyncio.Protocol, Generic[S]):
     ) -> None:
         try:
             async with asyncio.timeout(deadline):
-                await self._loop.create_connection(lambda: self, host, port, ssl=tls, server_hostname=server_hostname)
+                await self._network.connect(self, host, port, tls, server_hostname)
         except (OSError, TimeoutError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError: no host name
             self.fail(str(error) or "no answer in time")
 
-    async def _take(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+    async def _take(self, accepted: Accepted, tls: ssl.SSLContext | None) -> None:
         self._unclaimed = None
         try:
-            await self._loop.connect_accepted_socket(lambda: self, sock, ssl=tls)
+            await self._network.take(self, accepted, tls)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             self.fail(f"TLS: {error}")
 
@@ -273,11 +274,3 @@ async def wait_finished(connections: Iterable[W], deadline: float, evict: Callab
             if not connection.finished.is_set():
                 evict(connection)
         await asyncio.sleep(0)  # the transports tell of their end in the next tick
-
-
-def limit_unacknowledged(transport: asyncio.Transport, seconds: float) -> None:
-    """End the connection once octets go unacknowledged for so long: earlier than the kernel's quarter of an hour."""
-    connection = transport.get_extra_info("socket")
-    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-        with contextlib.suppress(OSError):  # the peer may be gone already, which is told in a moment
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * seconds))

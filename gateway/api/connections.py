@@ -15,6 +15,7 @@ from gateway.api.web_requests import problem_response
 from protocols.connection_table import ConnectionTable, Eviction
 from protocols.limits import ConnectionLimits
 from protocols.listener import Listeners
+from protocols.network import SOCKETS, Accepted
 
 LIMITS: Final[Mapping[str, bool | float]] = {
     "auto_decompress": False,  # a body of a kilobyte may unpack to a gigabyte, and does so before anybody asks for it
@@ -129,20 +130,20 @@ class Listener:
         )
         return self._listeners
 
-    def _accept(self, sock: socket.socket, _address: str, _tls: ssl.SSLContext | None) -> Connection:
+    def _accept(self, accepted: Accepted, _address: str, _tls: ssl.SSLContext | None) -> Connection:
         assert self._runner.server is not None
         assert self._listeners is not None
         connection = Connection(self._runner.server, self._listeners.connections)
-        making = asyncio.get_running_loop().create_task(self._make(connection, sock))
+        making = asyncio.get_running_loop().create_task(self._make(connection, accepted))
         self._making.add(making)
         making.add_done_callback(self._making.discard)
         return connection
 
-    async def _make(self, connection: Connection, sock: socket.socket) -> None:
+    async def _make(self, connection: Connection, accepted: Accepted) -> None:
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, sock)
+            await SOCKETS.take(connection, accepted, None)
         except OSError:  # it has gone already
-            sock.close()
+            accepted.close()
             assert self._listeners is not None
             self._listeners.connections.discard(connection)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gateway.messaging.routing import Route, SmscLink
 from protocols.errors import LocalProtocolError
+from protocols.network import SOCKETS, Network
 from protocols.smpp.client import Link, Request, Result
 from protocols.smpp.node_events import LinkEvent
 from protocols.tap import Tap
@@ -23,11 +24,12 @@ class LinkSet:
         on_event: Callable[[LinkEvent], None],
         monotonic: Callable[[], float],
         random: Callable[[], float],
+        network: Network = SOCKETS,
     ) -> None:
         """Take the routes, and who is told of requests, of results, of free places in a window, and of binds and drops."""
         self._on_request, self._on_result = on_request, on_result
         self._on_ready, self._on_event = on_ready, on_event
-        self._monotonic, self._random = monotonic, random
+        self._monotonic, self._random, self._network = monotonic, random, network
         self._tap: Tap | None = None
         self._links = {route.config.name: self._make(route) for route in routes}
 
@@ -40,6 +42,7 @@ class LinkSet:
             on_event=self._on_event,
             clock=self._monotonic,
             random=self._random,
+            network=self._network,
         )
         link.set_tap(self._tap)
         smsc_link = SmscLink(route, link)

@@ -27,6 +27,7 @@ from gateway.messaging.texts import Text
 from gateway.store.async_read import AsyncRead
 from gateway.store.errors import StoreError
 from gateway.store.lane import Lane
+from protocols.network import SOCKETS, Network
 from protocols.smpp.client import Link, Result
 from protocols.smpp.node_events import LinkEvent, LinkUp
 from protocols.tap import Tap
@@ -48,6 +49,7 @@ class SmscClient:
         random: Callable[[], float],
         on_event: Callable[[LinkEvent | QueryEvent | TextEvent], None],
         background: Background | None = None,
+        network: Network = SOCKETS,
     ) -> None:
         """Take the policy of the moment, the lane and the links' routes; `read` runs a function with a reading connection."""
         self._policy, self._lane, self._read, self._node = policy, lane, read, node
@@ -69,6 +71,7 @@ class SmscClient:
             on_event=self._happened,
             monotonic=monotonic,
             random=random,
+            network=network,
         )
         self._outcomes = OutcomeWriter(self._lane_client, on_again=self._queue.put_first, on_written=self._pump)
         self._lane_client.flush_in_order(self._outcomes.flush, receipts.flush)

@@ -5,7 +5,6 @@ node answers by itself), `outbound` (requests of ours). Here they meet sockets. 
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 
@@ -44,6 +43,7 @@ from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, S
 from protocols.diameter.transport import Connection
 from protocols.errors import LocalProtocolError
 from protocols.listener import Listen, Listeners
+from protocols.network import SOCKETS, Accepted, Network
 from protocols.stream import patience, wait_finished
 from protocols.tap import Tap
 
@@ -71,6 +71,7 @@ class Node:
         clock: seconds, monotonic.
         random: returns a float of [0, 1).
         on_event: is told of peers and refusals; it must not raise.
+        network: what connections are made by.
     """
 
     def __init__(
@@ -84,12 +85,13 @@ class Node:
         clock: Callable[[], float],
         random: Callable[[], float],
         on_event: Callable[[NodeEvent], None],
+        network: Network = SOCKETS,
     ) -> None:
         self._identity = identity
         self._applications = dict(applications)
         self._vendors = {code: application.vendor_id for code, application in applications.items()}
         self._limits = limits or Limits()
-        self._clock = clock
+        self._clock, self._network = clock, network
         self._random = random
         self._tell = on_event
         self._table = PeerTable(identity.origin_host, peers, self._limits, random, clock())
@@ -98,7 +100,12 @@ class Node:
         self._outbound = Outbound(self._table, self._end_to_end, self._flush)
         self._listen = listen
         self._listeners = Listeners[Connection](
-            self._limits, self._limits.cer_deadline, accept=self._accept, refuse=self._refuse, evict=self._evict
+            self._limits,
+            self._limits.cer_deadline,
+            accept=self._accept,
+            refuse=self._refuse,
+            evict=self._evict,
+            network=network,
         )
         self._accepted = self._listeners.connections
         self._connections: dict[Peer, Connection] = {}
@@ -257,12 +264,12 @@ class Node:
         peer.disconnect(cause, now, patience)
         self._pump(peer, now)
 
-    def _accept(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None) -> Connection:
+    def _accept(self, accepted: Accepted, address: str, tls: ssl.SSLContext | None) -> Connection:
         peer = self._new_peer(Role.RESPONDER)
-        connection = Connection(self, peer, self._limits, self._clock, address)
+        connection = Connection(self, peer, self._limits, self._clock, address, self._network)
         connection.set_tap(self._tap)
         self._connections[peer] = connection
-        connection.take(sock, tls)
+        connection.take(accepted, tls)
         return connection
 
     def _refuse(self, address: str, detail: str) -> None:
@@ -353,7 +360,7 @@ class Node:
             return
         for entry in self._table.due(now):
             peer = self._new_peer(Role.INITIATOR, entry)
-            connection = Connection(self, peer, self._limits, self._clock)
+            connection = Connection(self, peer, self._limits, self._clock, network=self._network)
             connection.set_tap(self._tap)
             connection.identity = entry.config.identity
             self._table.dialled(entry, peer)

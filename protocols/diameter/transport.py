@@ -11,6 +11,7 @@ from protocols.diameter.limits import Limits
 from protocols.diameter.peer_table import Access, Counters
 from protocols.diameter.session import Peer
 from protocols.diameter.transitions import CloseReason
+from protocols.network import SOCKETS, Network
 from protocols.stream import Stream
 from protocols.tap import NOWHERE
 
@@ -44,8 +45,9 @@ class Connection(Stream[Peer]):
         limits: Limits,
         clock: Callable[[], float],
         address: str = "",
+        network: Network = SOCKETS,
     ) -> None:
-        super().__init__(session, limits, clock)
+        super().__init__(session, limits, clock, network)
         self.identity = ""
         """Of the configured peer, once it is known."""
         self.relay = False

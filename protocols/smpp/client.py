@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from protocols.network import SOCKETS, Network
 from protocols.smpp.events import BindRefused, Bound, Closed, Event
 from protocols.smpp.limits import Limits
 from protocols.smpp.messages import BindReceiver, BindTransceiver, BindTransmitter, Pdu
@@ -92,7 +93,7 @@ class Link:
             once more of a doubtful one whose response came late. What is throttled is to be sent again first.
         on_ready: there is room for requests: the link became bound, a full window has a free slot, a pause is over.
         on_event: is told of the link's life; it must not raise.
-        clock: seconds, monotonic; random: returns a float of [0, 1).
+        clock: seconds, monotonic; random: returns a float of [0, 1); network: what connections are made by.
     """
 
     def __init__(
@@ -105,8 +106,9 @@ class Link:
         on_event: Callable[[LinkEvent], None],
         clock: Callable[[], float],
         random: Callable[[], float],
+        network: Network = SOCKETS,
     ) -> None:
-        self.config = config
+        self.config, self._network = config, network
         self._on_request = on_request
         self._on_result = on_result
         self._on_ready = on_ready
@@ -288,7 +290,13 @@ class Link:
         self._cancel_dial()
         session = Session(self.config.limits, bind=self.config.message())
         connection = Connection(
-            self, session, self.config.limits, self._clock, counters=self._counters, name=self.config.name
+            self,
+            session,
+            self.config.limits,
+            self._clock,
+            counters=self._counters,
+            name=self.config.name,
+            network=self._network,
         )
         connection.set_tap(self._tap)
         self._current = connection

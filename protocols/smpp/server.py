@@ -5,7 +5,6 @@ from the loop, must not block, and may call the connections. One that raises, `o
 harm.
 """
 
-import socket
 import ssl
 from collections.abc import Callable, Sequence
 
@@ -13,6 +12,7 @@ import msgspec
 
 from protocols.connection_table import Eviction
 from protocols.listener import Listen, Listeners
+from protocols.network import Accepted
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import BindRequested, Bound, Closed, Event
 from protocols.smpp.limits import Limits
@@ -158,11 +158,11 @@ class Server:
 
     # Inside
 
-    def _accept(self, sock: socket.socket, address: str, tls: ssl.SSLContext | None) -> Connection:
+    def _accept(self, accepted: Accepted, address: str, tls: ssl.SSLContext | None) -> Connection:
         config = self.config
         session = Session(config.limits, system_id=config.system_id, interface_version=config.interface_version)
         connection = Connection(self, session, config.limits, self._clock, address)
-        connection.take(sock, tls)
+        connection.take(accepted, tls)
         return connection
 
     def _refuse(self, address: str, detail: str) -> None:

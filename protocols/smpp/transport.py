@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from protocols.errors import LocalProtocolError
+from protocols.network import SOCKETS, Network, limit_unacknowledged
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import Closed, Doubt, Doubtful, Event, MessageRefused, Ready, Received, Responded, Throttled
 from protocols.smpp.limits import Limits
@@ -13,7 +14,7 @@ from protocols.smpp.messages import RESPONSES, Pdu
 from protocols.smpp.node_events import Counters, HandlerFailed, LinkThrottled, MessageRejected
 from protocols.smpp.session import Session
 from protocols.smpp.transitions import CloseReason, SessionState
-from protocols.stream import Stream, limit_unacknowledged
+from protocols.stream import Stream
 
 Result = Responded | Throttled | Doubtful
 
@@ -95,8 +96,9 @@ class Connection(Stream[Session]):
         address: str = "",
         counters: Counters | None = None,
         name: str = "",
+        network: Network = SOCKETS,
     ) -> None:
-        super().__init__(session, limits, clock)
+        super().__init__(session, limits, clock, network)
         self.address = address
         self.secure = False
         self.doubtful = 0

@@ -72,6 +72,7 @@ class DiameterComponent(Component):
             clock=context.monotonic,
             random=context.environment.random.random,
             on_event=self._record,
+            network=context.environment.network,
         )
         self.session_requests = SessionRequests(
             self.node,

@@ -44,6 +44,7 @@ class TextsComponent(Component):
             random=context.environment.random.random,
             on_event=services.on_network,
             background=services.background,
+            network=context.environment.network,
         )
 
     async def start(self) -> None:
