@@ -26,6 +26,7 @@ from protocols.diameter.messages import (
 from protocols.diameter.node import Node
 from protocols.diameter.node_events import PeerUp
 from protocols.diameter.transitions import DisconnectCause
+from protocols.network import SOCKETS
 
 OCS, PGW = "ocs.tpo.example", "pgw.host.example"
 PATIENCE = 10.0
@@ -57,7 +58,18 @@ def identity(host, **changes):
 class Rig:
     """A node on loopback, and what it told."""
 
-    def __init__(self, host=OCS, peers=None, handler=echo, commands=(272,), listen=(0,), limits=None, tls=None, **who):
+    def __init__(
+        self,
+        host=OCS,
+        peers=None,
+        handler=echo,
+        commands=(272,),
+        listen=(0,),
+        limits=None,
+        tls=None,
+        network=SOCKETS,
+        **who,
+    ):
         if peers is None:
             peers = [PeerConfig(identity=PGW, realm="host.example", relay=True)]
         self.events = []
@@ -70,6 +82,7 @@ class Rig:
             clock=time.monotonic,
             random=lambda: 0.5,
             on_event=self.events.append,
+            network=network,
         )
 
     @property
