@@ -51,8 +51,8 @@ class Wires:
         if (host, port) not in self.listening:
             raise ConnectionRefusedError(f"nobody listens on {host}:{port}")
         self.made += 1
-        ours = Wire(protocol, (("caller", self.made), (host, port)))
-        self.listening[host, port](Waiting(ours), "caller")
+        ours = Wire(protocol, (("10.0.0.9", 40_000 + self.made), (host, port)))
+        self.listening[host, port](Waiting(ours), "10.0.0.9")
         protocol.connection_made(ours)
 
     async def take(self, protocol, accepted, tls):
