@@ -11,47 +11,13 @@ import time
 import pytest
 from support import postgres
 from support.audit import reckon
-from support.gateways import Gateway, subscribers
+from support.charging_load import OPENING, figures, under_load
+from support.gateways import Gateway
 from support.postgres_crash import crash, linger_in_commit
-from support.stubborn_pgw import StubbornPgw
 
 KILLS = int(os.environ.get("TPO_KILLS", "20"))
 SEED = int(os.environ.get("TPO_KILL_SEED", "2026"))
-CUSTOMERS = 300
-OPENING = 1000
 RESTARTS_OF_POSTGRES = 4
-
-
-def enrol(gateway):
-    rows = subscribers(CUSTOMERS, balance=f"{OPENING}.00")
-    assert gateway.enrol(rows)["created"] == CUSTOMERS
-    return [(row[0], row[1]) for row in rows]
-
-
-async def under_load(gateway, chance, trouble):
-    """Run `trouble` while the PGW works, then let every session come to its end."""
-    pgw = StubbornPgw(gateway.diameter_port, await asyncio.to_thread(enrol, gateway), chance)
-    load = asyncio.create_task(pgw.run())
-    try:
-        await trouble(pgw)
-    finally:
-        pgw.end()
-    await asyncio.wait_for(load, 30)
-    return pgw
-
-
-def figures(began, pgw, records, **more):
-    told = {
-        "seconds": round(time.monotonic() - began, 1),
-        "sessions": len(pgw.subscriber_of),
-        "requests": pgw.requests,
-        "retransmissions": pgw.retransmissions - pgw.repeats,
-        "repeats of what was answered": pgw.repeats,
-        "connections": pgw.connections,
-        "busy": pgw.busy,
-        "usage records": records,
-    }
-    print(", ".join(f"{name} {value}" for name, value in {**more, **told}.items()))
 
 
 @pytest.mark.timeout(120 + 10 * KILLS)

@@ -44,8 +44,11 @@ def told(gateway):
     return found
 
 
-def reckon(gateway, pgw, url, opening):
-    """Hold everything against everything; gives the number of usage records. `opening` in micro-units."""
+def reckon(gateway, pgw, url, opening, paid=None):
+    """Hold everything against everything; gives the number of usage records.
+
+    `opening` in micro-units, and so is what was `paid` in since, by MSISDN.
+    """
     assert not pgw.surprises, pgw.surprises[:5]
     records = gateway.usage()
     charged = {}
@@ -55,14 +58,14 @@ def reckon(gateway, pgw, url, opening):
     assert octets == {key: sorted(reports) for key, reports in pgw.reported.items()}
     for key, found in charged.items():
         assert sum(micro(record["price"]) for record in found) == price(DATA_RATE, sum(octets[key])), key
-    _check_wallets(gateway, pgw, url, opening, records)
+    _check_wallets(gateway, pgw, url, opening, records, paid or {})
     events = told(gateway)["usage/rated"]
     assert events == Counter(record["record_id"] for record in records)
     gateway.check()
     return len(records)
 
 
-def _check_wallets(gateway, pgw, url, opening, records):
+def _check_wallets(gateway, pgw, url, opening, records, paid):
     engine = open_reader(url)
     with reading(engine) as connection:
         owners = dict(
@@ -80,6 +83,6 @@ def _check_wallets(gateway, pgw, url, opening, records):
     for record in records:
         spent[record["msisdn"]] += micro(record["price"])
     balances = {owners[int(name[7:])]: micro(b) for name, b in gateway.balances().items() if name.startswith("wallet:")}
-    assert balances == {msisdn: opening - spent[msisdn] for msisdn in owners.values()}
+    assert balances == {msisdn: opening - spent[msisdn] + paid.get(msisdn, 0) for msisdn in owners.values()}
     by_session = {record["session_id"]: record["msisdn"] for record in records}
     assert by_session == {session: pgw.customers[place][0] for session, place in pgw.subscriber_of.items()}

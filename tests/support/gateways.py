@@ -38,8 +38,10 @@ class Gateway:
         self.config = self.folder / "gateway.yaml"
         self.log = self.folder / "gateway.log"
         self.process = None
+        self.cuts = 0
         # A new store that is put there before the first start; None: the gateway makes its own.
         self.new_store = None if store else self.folder / "var" / "tpo.db"
+        self.disk = None  # a `support.disk.Disk` over var/: with `power`, each kill is a power cut
         self.under = ()  # a program that runs it, such as strace with its options
         known = peers or ["{identity: pgw.host.example, realm: host.example}"]
         listed = "".join(f"\n    - {peer}" for peer in known)
@@ -66,8 +68,11 @@ causes: {ROOT}/config/causes.yaml
             new_stores.place(self.new_store)
         with self.log.open("ab") as log:
             words = ("--config", str(self.config), "run", *options)
-            if self.under:
-                command = [*self.under, sys.executable, "-m", "gateway.cli", *words]
+            under = self.under
+            if self.disk is not None:
+                under = ("env", *(f"{name}={value}" for name, value in self.disk.env.items()), *under)
+            if under:
+                command = [*under, sys.executable, "-m", "gateway.cli", *words]
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)
             else:
                 self.process = warm_start.Process(words, stdout=log, stderr=log, cwd=ROOT)
@@ -80,9 +85,12 @@ causes: {ROOT}/config/causes.yaml
         raise AssertionError(f"the gateway is not ready:\n{self.log.read_text()[-3000:]}")
 
     def kill(self):
-        """SIGKILL, as a power cut would."""
+        """SIGKILL, which keeps what the system has not written yet; a power cut does not."""
         self.process.kill()
         self.process.wait()
+        if self.disk is not None and self.disk.durable is not None:
+            self.disk.cut(self.cuts)
+            self.cuts += 1
 
     def stop(self, timeout=20):
         """SIGTERM, and wait for the orderly end; gives the exit code."""

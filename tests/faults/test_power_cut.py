@@ -1,0 +1,116 @@
+"""The power goes: what was synced is on disk, and of the rest any sector may be. What was acknowledged is there.
+
+SIGKILL keeps the page cache, so no kill shows this. TPO_CUTS says how often the power goes (5), TPO_KILL_SEED which sectors
+stay.
+"""
+
+import asyncio
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+from support.audit import ask, reckon
+from support.charging_load import OPENING, figures, under_load
+from support.disk import FSYNC, Disk
+from support.gateways import Gateway
+from support.stubborn_smsc import WINDOW
+from support.text_load import killed_under_load, stored, url_of
+
+CUTS = int(os.environ.get("TPO_CUTS", "5"))
+SEED = int(os.environ.get("TPO_KILL_SEED", "2026"))
+WRITER = """
+import os, sqlite3, sys
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store.execute("PRAGMA journal_mode=WAL")
+store.execute(f"PRAGMA synchronous={sys.argv[2]}")
+store.execute("CREATE TABLE told (n INTEGER)")
+for n in range(50):
+    store.execute("INSERT INTO told VALUES (?)", (n,))
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize(("synchronous", "kept"), [("FULL", True), ("OFF", False)])
+def test_the_disk_of_these_tests_keeps_what_was_synced_and_nothing_else(tmp_path, synchronous, kept):
+    disk = Disk(tmp_path / "var", power=True)
+    store = tmp_path / "var" / "x.db"
+    subprocess.run([sys.executable, "-c", WRITER, store, synchronous], env={**os.environ, **disk.env}, check=False)
+    synced = disk.seen(FSYNC)
+    with sqlite3.connect(store) as live:
+        assert live.execute("SELECT count(*) FROM told").fetchone() == (50,)  # SIGKILL alone loses nothing
+    live.close()
+    for file in (tmp_path / "var").iterdir():
+        file.unlink()
+    assert (tmp_path / "var").is_dir()
+    disk.cut(1)
+    with sqlite3.connect(store) as found:
+        tables = found.execute("SELECT name FROM sqlite_master").fetchall()
+        rows = found.execute("SELECT count(*) FROM told").fetchone() if tables else (0,)
+        assert found.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert (rows == (50,)) is kept
+    assert (synced > 50) is kept
+
+
+async def pay_in(gateway, numbers, ending):
+    """Top up lines one after another, as a payment provider does; gives the lines whose payments were acknowledged."""
+    booked, n = [], 0
+    while not ending.is_set():
+        n += 1
+        number = numbers[n % len(numbers)]
+        payment = {"number": number, "amount": "1.00", "currency": "GBP", "reference": f"pay-{n}"}
+        while not ending.is_set():
+            try:
+                await asyncio.to_thread(ask, gateway, "subscriber.topup", **payment)
+                booked.append(number)
+                break
+            except (OSError, AssertionError):
+                await asyncio.sleep(0.05)  # it comes again under the same reference
+    return booked
+
+
+@pytest.mark.timeout(120 + 15 * CUTS)
+async def test_power_cuts_under_load_lose_no_charge_and_no_top_up(tmp_path):
+    began, chance, ending = time.monotonic(), random.Random(SEED), asyncio.Event()
+    gateway = Gateway(tmp_path / "gw")
+    gateway.disk = Disk(gateway.folder / "var", power=True)
+    with gateway:
+
+        async def cut_again_and_again(pgw):
+            numbers = [number for number, _ in pgw.customers[:20]]
+            payer = pgw.payer = asyncio.create_task(pay_in(gateway, numbers, ending))
+            for _ in range(CUTS):
+                answered = pgw.requests
+                while pgw.requests < answered + 64:  # noqa: ASYNC110 (the load is on again)
+                    await asyncio.sleep(0.005)
+                await asyncio.sleep(chance.uniform(0.0, 0.5))
+                await asyncio.to_thread(gateway.kill)
+                await asyncio.to_thread(gateway.start)
+            ending.set()
+            pgw.booked = await payer
+
+        pgw = await under_load(gateway, chance, cut_again_and_again)
+        url = f"sqlite:///{gateway.folder}/var/tpo.db"
+        paid = {number: times * 1_000_000 for number, times in Counter(pgw.booked).items()}
+        records = reckon(gateway, pgw, url, OPENING * 1_000_000, paid)
+    figures(began, pgw, records, cuts=CUTS, top_ups=len(pgw.booked))
+    assert len(pgw.booked) > CUTS
+    gateway.disk.close()
+
+
+@pytest.mark.timeout(150 + 15 * CUTS)
+async def test_power_cuts_with_texts_under_way_lose_none_and_book_each_gift_once(tmp_path):
+    async with killed_under_load(tmp_path, CUTS, SEED, power=True) as (load, smsc, desk):
+        told, booked, held = stored(url_of(desk))
+    assert {str(told[text_id].state) for text_id in load.accepted} == {"delivered"}
+    assert all(smsc.taken[key] for key in load.accepted.values())
+    doubled = [text_id for text_id, key in load.accepted.items() if smsc.taken[key] > 1]
+    assert all(part.maybe_double for text_id in doubled for part in told[text_id].parts)
+    assert len(doubled) <= CUTS * WINDOW
+    assert len(booked["gift"]) == len(set(booked["gift"])) == len(load.givers)
+    assert (len(booked["charge"]), held) == (len(load.accepted), 0)
+    desk.disk.close()
