@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.environment import Environment
 from gateway.ledger import accounts
+from gateway.ledger.journal import latest_entry
 from gateway.privacy.access import RecordAccess
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
@@ -29,6 +30,8 @@ DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
 AnyPolicy = TypeVar("AnyPolicy")
 Found = TypeVar("Found")
+CLOCK_BEHIND_US = 1_000_000
+"""A clock this much behind the latest entry of the journal is told of: it went back while the gateway was stopped."""
 WINDOW = 2048
 """Units that a bulk command keeps waiting in the lane at once."""
 
@@ -101,11 +104,15 @@ class GatewayContext:
             self.ground = StoreFiles(sqlite_path(url), alarm)
             with storing(), self._writer.begin() as connection:
                 self.node = nodes.enter(connection, self.node_name, self.clock())
+            with storing(), self._reader.connect() as connection:
+                behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
                 self.accounts = accounts.ensure(connection, account_names(settings.causes))
         except BaseException:
             self._lock.release()
             raise
+        if behind > CLOCK_BEHIND_US:
+            log("clock.behind", {"seconds": round(behind / 1_000_000, 3)})
         self.lane = Lane(
             self._writer,
             self.node,

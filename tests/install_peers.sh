@@ -13,6 +13,8 @@ declare -A peers=(
   [promtool]="prometheus"
   [systemd-analyze]="systemd"
   [chromium]="chromium"
+  [cc]="gcc libc6-dev"
+  [faketime]="faketime"
 )
 export PATH="$PATH:/usr/sbin:/sbin:/usr/lib/kannel/test"
 missing=()

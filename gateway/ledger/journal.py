@@ -7,6 +7,7 @@ from gateway.events.times import rfc3339
 from gateway.ledger.accounts import account_name, without_cause
 from gateway.ledger.balances import account_names
 from gateway.ledger.money import format_amount
+from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import transfers
 
 
@@ -55,3 +56,10 @@ def read(connection: Connection, *, after: int, limit: int, causes: bool = False
         )
         for row in rows
     ]
+
+
+def latest_entry(connection: Connection, node: int) -> int:
+    """Tell when a node booked its latest entry, in microseconds; 0 before its first."""
+    own = (transfers.c.id >= node << SPAN_BITS, transfers.c.id < (node + 1) << SPAN_BITS)
+    latest = select(transfers.c.at).where(*own).order_by(transfers.c.id.desc()).limit(1)
+    return connection.execute(latest).scalar() or 0

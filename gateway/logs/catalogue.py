@@ -47,6 +47,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Something could not be closed in order; `detail` says what. What was acknowledged is on disk.",
         "Nothing, unless it is so at every stop: then report it.",
     ),
+    "clock.stepped": LogEvent(
+        "warning",
+        "The machine's clock stepped by so many `seconds`, back if they are negative. Sessions, texts and orders go on; usage "
+        "that came without a time of its own is dated by the new clock from here on.",
+        "See docs/runbooks/clock-stepped.md: find out which of both times was right, and what was charged by the other.",
+    ),
+    "clock.behind": LogEvent(
+        "warning",
+        "At the start the clock is so many `seconds` behind the latest entry of the journal: it went back meanwhile, or was "
+        "ahead before.",
+        "See docs/runbooks/clock-stepped.md.",
+    ),
     "daemon.timer.failed": LogEvent(
         "warning",
         "Work that is done at intervals failed, and is tried again; `timer` names it.",

@@ -16,6 +16,7 @@ from gateway.messaging.queries import count_open
 from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.sources import text_metrics
+from gateway.runtime.clock_watch import ClockWatch
 from gateway.runtime.component import Component, Services, Stage
 from gateway.sims.order_executor import OrderExecutor
 from gateway.store.async_submit import submit
@@ -59,6 +60,7 @@ class PeriodicWork(Component):
         self._smsc_client, self._executor = smsc_client, executor
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
+        self._clock_watch = ClockWatch(services.context.environment)
         self._lag_due = float("inf")
         self.lag = 0.0
         """Seconds that the event loop was late at its last look."""
@@ -70,6 +72,7 @@ class PeriodicWork(Component):
         """Start every timer."""
         for name, seconds, work in (
             ("measure_lag", LAG_SECONDS, self._measure_lag),
+            ("watch_clock", WATCH_SECONDS, self._watch_clock),
             ("watch_store", WATCH_SECONDS, self._watch_store),
             ("inspect_store", INSPECT_SECONDS, self._inspect_store),
             ("supervise", SUPERVISION_SECONDS, self._supervise),
@@ -96,6 +99,13 @@ class PeriodicWork(Component):
         now = self._loop.time()
         self.lag = max(0.0, now - self._lag_due)
         self._lag_due = now + LAG_SECONDS
+
+    async def _watch_clock(self) -> None:
+        """Tell of a wall clock that stepped: what is charged at the event's arrival is dated by it."""
+        step = self._clock_watch.step()
+        if step:
+            self._executor.clock_stepped(step)
+            self._log("clock.stepped", {"seconds": round(step, 3)})
 
     async def _count_texts(self) -> None:
         began = self._loop.time()

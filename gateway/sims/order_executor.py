@@ -85,6 +85,8 @@ class OrderExecutor:
         self._closing: set[asyncio.Task[None]] = set()
         self._hints: dict[str, asyncio.Event] = {}
         self._wake = asyncio.Event()
+        self._back: list[tuple[float, int]] = []
+        """By how many microseconds the wall clock went back, and until when (monotonic) that counts."""
         self._scanner: asyncio.Task[None] | None = None
         self._unreachable: set[str] = set()
         self._tap: Tap | None = None
@@ -130,6 +132,18 @@ class OrderExecutor:
     def _set_tap(self, host_runtimes: Iterable[HostRuntime], tap: Tap | None) -> None:
         for host_runtime in host_runtimes:
             host_runtime.host.set_tap(tap)
+
+    def clock_stepped(self, seconds: float) -> None:
+        """Learn that the wall clock stepped: where it went back, what was due soon is not to wait as long again."""
+        if seconds < 0:
+            self._back.append((self._context.monotonic() - seconds, int(-seconds * 1_000_000)))
+            self._wake.set()
+
+    def _now(self) -> int:
+        """The time by which orders are due: the clock's, as if it had not gone back lately."""
+        monotonic = self._context.monotonic()
+        self._back = [(until, step) for until, step in self._back if until > monotonic]
+        return self._context.clock() + sum(step for _, step in self._back)
 
     def start(self) -> None:
         """Go on with every open order."""
@@ -212,9 +226,10 @@ class OrderExecutor:
 
     def _due(self, connection: Connection, busy: set[int]) -> list[Order]:
         """Read the orders that are due and not busy; most scans of a bulk find few that are new among many that run."""
+        now = self._now()
         due = (
             select(orders.c.id)
-            .where(orders.c.open == 1, orders.c.due_at <= self._context.clock(), orders.c.node == self._context.node.id)
+            .where(orders.c.open == 1, orders.c.due_at <= now, orders.c.node == self._context.node.id)
             .order_by(orders.c.due_at, orders.c.id)
             .limit(PAGE)
         )
@@ -225,7 +240,7 @@ class OrderExecutor:
     async def _carry(self, order: Order) -> None:
         """Carry one order as far as it goes now; what goes wrong leaves it to the next scan."""
         try:
-            while order.open and order.due_at <= self._context.clock():
+            while order.open and order.due_at <= self._now():
                 move = next_move(order)
                 if move is None:
                     break

@@ -104,7 +104,10 @@ async def test_power_cuts_under_load_lose_no_charge_and_no_top_up(tmp_path):
 
 @pytest.mark.timeout(150 + 15 * CUTS)
 async def test_power_cuts_with_texts_under_way_lose_none_and_book_each_gift_once(tmp_path):
-    async with killed_under_load(tmp_path, CUTS, SEED, power=True) as (load, smsc, desk):
+    def prepare(desk):
+        desk.disk = Disk(desk.folder / "var", power=True)
+
+    async with killed_under_load(tmp_path, CUTS, SEED, prepare=prepare) as (load, smsc, desk):
         told, booked, held = stored(url_of(desk))
     assert {str(told[text_id].state) for text_id in load.accepted} == {"delivered"}
     assert all(smsc.taken[key] for key in load.accepted.values())

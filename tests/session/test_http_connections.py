@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp import web
@@ -59,7 +59,8 @@ async def test_a_head_that_does_not_end_is_cut_off_however_it_comes(monkeypatch)
 
         dribbling = asyncio.create_task(dribble())
         async with asyncio.timeout(5):
-            assert await reader.read() == b""
+            with suppress(ConnectionResetError):  # what was on its way when it was cut is answered by a reset
+                assert await reader.read() == b""
         dribbling.cancel()
         writer.close()
 

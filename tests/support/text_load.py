@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from gateway.messaging.texts import from_row
 from gateway.store.engine import open_reader, reading
 from gateway.store.tables import texts, transfers, wallets
-from support.disk import Disk
 from support.gateways import subscribers
 from support.sms_gateway import SmsGateway
 from support.stubborn_smsc import StubbornSmsc
@@ -105,19 +104,22 @@ def stored(url):
 
 
 @asynccontextmanager
-async def killed_under_load(folder, kills, seed, *, smsc=None, but=(), power=False, **link):
-    """Kill a gateway under load so often (`power`: by power cuts), let it settle, and give load, SMSC and gateway."""
+async def under_load(folder, seed, trouble, *, lines, smsc=None, but=(), prepare=None, **link):
+    """Run `trouble` on a gateway while texts are under way, and let it settle; gives the load, the SMSC and the gateway.
+
+    `lines` are how many customers there are to talk; `prepare` gets the gateway before its first start.
+    """
     chance = random.Random(seed)
     async with StubbornSmsc(**(smsc or {})) as centre:
         desk = SmsGateway(folder / "gw", centre.server.ports[0], **link)
-        if power:
-            desk.disk = Disk(desk.folder / "var", power=True)
-        rows = subscribers(400 * max(kills, 2) + PAYERS, balance="1000.00")
+        if prepare is not None:
+            prepare(desk)
+        rows = subscribers(lines + PAYERS, balance="1000.00")
         await asyncio.to_thread(desk.enrol, rows)
         async with desk:
             load = Load(desk, centre, [row[0] for row in rows], chance)
             tasks = [asyncio.create_task(load.post()), *(asyncio.create_task(load.talk()) for _ in range(TALKERS))]
-            await kill_again_and_again(desk, load, chance, kills)
+            await trouble(desk, load, chance)
             load.ending.set()
             await asyncio.wait_for(asyncio.gather(*tasks), 40)
             await settled(url_of(desk), centre, but=but)
@@ -128,3 +130,12 @@ async def killed_under_load(folder, kills, seed, *, smsc=None, but=(), power=Fal
 
 def url_of(desk):
     return f"sqlite:///{desk.folder}/var/tpo.db"
+
+
+def killed_under_load(folder, kills, seed, **options):
+    """Kill a gateway so often while texts are under way (`under_load`)."""
+
+    async def kill(desk, load, chance):
+        await kill_again_and_again(desk, load, chance, kills)
+
+    return under_load(folder, seed, kill, lines=400 * max(kills, 2), **options)

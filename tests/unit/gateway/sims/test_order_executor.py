@@ -939,3 +939,17 @@ async def test_a_host_that_stayed_is_not_closed(place):
     await place.take_in(1)
     await asyncio.sleep(0)
     assert place.host.closed is False
+
+
+async def test_an_order_that_waits_does_not_wait_an_hour_longer_where_the_clock_went_back(place):
+    await place.take_in(1)
+    place.start()
+    place.host.script.append(DOWN)
+    order_id = await place.activate()
+    order = await place.waits(order_id)
+    hour = 3_600_000_000
+    place.clock.now = order.due_at - hour  # what was due now is an hour ahead
+    place.executor.clock_stepped(-3600.0)
+    await place.ends(order_id)
+    place.executor.clock_stepped(3600.0)  # a step forward lets nothing wait longer
+    assert [step for _, step in place.executor._back] == [hour]

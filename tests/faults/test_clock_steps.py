@@ -1,0 +1,97 @@
+"""The machine's clock steps with sessions and texts open (Debian's faketime): it is told, nothing is lost or doubled."""
+
+import asyncio
+import json
+import random
+from pathlib import Path
+
+import pytest
+from support import text_load
+from support.audit import reckon
+from support.charging_load import OPENING, under_load
+from support.gateways import Gateway
+
+LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+STEPS = (1, -1, 3600, -3600)
+pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="faketime is not installed (package faketime)")
+
+
+class Clock:
+    """The wall clock of a process: the machine's, and an offset that a test sets."""
+
+    def __init__(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = folder / "clock"
+        self.set(0)
+        told = {"LD_PRELOAD": LIBRARY, "FAKETIME_TIMESTAMP_FILE": self._file, "FAKETIME_NO_CACHE": 1}
+        self.under = ("env", *(f"{name}={value}" for name, value in told.items()), "FAKETIME_DONT_FAKE_MONOTONIC=1")
+
+    def set(self, seconds):
+        draft = self._file.with_suffix(".new")
+        draft.write_text(f"{seconds:+d}\n")
+        draft.rename(self._file)
+
+
+def steps(gateway):
+    """The steps that the gateway told of, in whole seconds."""
+    lines = [json.loads(line) for line in gateway.log.read_text().splitlines() if '"clock.stepped"' in line]
+    return [round(line["seconds"]) for line in lines]
+
+
+async def told(gateway, count):
+    async with asyncio.timeout(20):
+        while len(steps(gateway)) < count:  # noqa: ASYNC110  (another process)
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.timeout(120)
+async def test_charging_goes_on_over_steps_and_each_is_told(tmp_path):
+    clock, chance = Clock(tmp_path), random.Random(1)
+    gateway = Gateway(tmp_path / "gw")
+    gateway.under = clock.under
+    with gateway:
+
+        async def step_again_and_again(pgw):
+            offset = 0
+            for number, step in enumerate(STEPS, 1):
+                answered = pgw.requests
+                while pgw.requests < answered + 64:  # noqa: ASYNC110 (the load is on)
+                    await asyncio.sleep(0.005)
+                offset += step
+                clock.set(offset)
+                await told(gateway, number)
+
+        pgw = await under_load(gateway, chance, step_again_and_again)
+        reckon(gateway, pgw, f"sqlite:///{gateway.folder}/var/tpo.db", OPENING * 1_000_000)
+        assert steps(gateway) == list(STEPS)
+        assert f'tpo_alarms_total{{event="clock.stepped"}} {len(STEPS)}.0' in gateway.get("/metrics")[1]
+    assert "Traceback" not in gateway.log.read_text()
+
+
+@pytest.mark.timeout(120)
+async def test_texts_and_gifts_come_to_their_end_over_steps(tmp_path):
+    clock = Clock(tmp_path)
+
+    def prepare(desk):
+        desk.under = clock.under
+
+    async def step_again_and_again(desk, load, _chance):
+        offset = 0
+        for number, step in enumerate(STEPS, 1):
+            accepted, heard = len(load.accepted), len(load.smsc.acknowledged)
+            while len(load.accepted) < accepted + 40 or len(load.smsc.acknowledged) < heard + 10:  # noqa: ASYNC110 (the load is on)
+                await asyncio.sleep(0.005)
+            offset += step
+            clock.set(offset)
+            await told(desk, number)
+
+    async with text_load.under_load(tmp_path, 1, step_again_and_again, lines=1200, prepare=prepare) as (
+        load,
+        smsc,
+        desk,
+    ):
+        texts, booked, held = text_load.stored(text_load.url_of(desk))
+    assert {str(texts[text_id].state) for text_id in load.accepted} == {"delivered"}
+    assert {smsc.taken[key] for key in load.accepted.values()} == {1}
+    assert (len(booked["charge"]), held) == (len(load.accepted), 0)
+    assert steps(desk) == list(STEPS)

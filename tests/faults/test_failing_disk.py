@@ -1,0 +1,74 @@
+"""The disk fails at any operation: what was answered stands in the store, what was refused as undone does not, and it goes on.
+
+Every n-th open, write and fsync on a lane; twelve moments, chosen by TPO_KILL_SEED, on a whole gateway under load.
+"""
+
+import asyncio
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+from support.audit import reckon
+from support.charging_load import OPENING, figures, under_load
+from support.disk import ERRORS, KINDS, OPEN, Disk
+from support.gateways import ROOT, Gateway
+
+FAULTS = int(os.environ.get("TPO_DISK_FAULTS", "12"))
+SEED = int(os.environ.get("TPO_KILL_SEED", "2026"))
+STAYS_SECONDS = 1.0
+
+
+def test_a_lane_survives_the_failure_of_each_operation(tmp_path):
+    disk = Disk(tmp_path / "var")
+    env = {**os.environ, **disk.env, "PYTHONPATH": f"{ROOT}/tests:{ROOT}"}
+    command = [sys.executable, "-m", "support.failing_disk_script", str(disk.root)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout)
+    print(told)
+    assert set(told) == {f"{kind} {error}" for kind in KINDS for error in ERRORS}
+    # What never got to the disk is certain; an fsync that fails leaves it open.
+    assert all(found.get("OutcomeUnknown", 0) == 0 for name, found in told.items() if not name.startswith("fsync"))
+    assert all(found["OutcomeUnknown"] > 0 for name, found in told.items() if name.startswith("fsync"))
+    assert all(found["operations"] > 2 for found in told.values())
+    disk.close()
+
+
+@pytest.mark.timeout(180)
+async def test_a_gateway_whose_disk_fails_under_load_loses_and_doubles_nothing(tmp_path):
+    began, chance = time.monotonic(), random.Random(SEED)
+    gateway = Gateway(tmp_path / "gw")
+    disk = gateway.disk = Disk(gateway.folder / "var")
+    with gateway:
+
+        async def fail_again_and_again(pgw):
+            for number in range(FAULTS):
+                answered, stays = pgw.requests, number % 3 == 0
+                while pgw.requests < answered + 64:  # noqa: ASYNC110 (the load is on again)
+                    await asyncio.sleep(0.005)
+                kind = chance.choice(list(KINDS.values()))
+                disk.fail(
+                    kind,
+                    chance.randint(1, 3 if kind == OPEN else 40),
+                    chance.choice(list(ERRORS.values())),
+                    stays=stays,
+                )
+                async with asyncio.timeout(20):
+                    while not disk.fired:  # noqa: ASYNC110 (another process)
+                        await asyncio.sleep(0.005)
+                if stays:
+                    await asyncio.sleep(STAYS_SECONDS)
+                disk.mend()
+            async with asyncio.timeout(20):
+                while gateway.get("/readyz")[0] != 200:  # noqa: ASYNC110 (another process)
+                    await asyncio.sleep(0.05)
+
+        pgw = await under_load(gateway, chance, fail_again_and_again)
+        records = reckon(gateway, pgw, f"sqlite:///{gateway.folder}/var/tpo.db", OPENING * 1_000_000)
+    figures(began, pgw, records, faults=FAULTS)
+    assert "Traceback" not in gateway.log.read_text()
+    disk.close()
