@@ -21,6 +21,10 @@ help:   ## what each target is for
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/develop.txt
 	touch $@
 
+.venv/fuzz.stamp: requirements/fuzz.txt .venv/develop.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	touch $@
+
 .venv/peers.stamp: tests/install_peers.sh
 	bash tests/install_peers.sh
 	touch $@
@@ -44,7 +48,8 @@ bench: .venv/develop.stamp   ## charging requests and texts a second, beside an 
 	$(BIN)/python -m tests.bench.texts
 	$(BIN)/python -m tests.bench.sims
 
-fuzz: .venv/develop.stamp   ## longer runs of the codec and node under random bytes
+fuzz: .venv/fuzz.stamp   ## fuzzing guided by coverage, a minute a target, then longer runs of the codecs under random bytes
+	$(BIN)/python -m tests.fuzz.guided all $${TPO_FUZZ_SECONDS:-60}
 	HYPOTHESIS_PROFILE=long $(PYTEST) tests/fuzz --timeout 3600
 
 soak: .venv/develop.stamp .venv/peers.stamp   ## hundreds of kills under load, and long attacks on what leaves about giving
@@ -54,6 +59,7 @@ soak: .venv/develop.stamp .venv/peers.stamp   ## hundreds of kills under load, a
 lock:   ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml requirements/build.in -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras --group development pyproject.toml requirements/build.in -o requirements/develop.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:fuzzing -o requirements/fuzz.txt
 
 format: .venv/develop.stamp   ## rewrite the code in the house's format
 	$(BIN)/ruff format .
