@@ -1,6 +1,9 @@
 import os
 import sys
+from functools import cache
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings, strategies
 
 settings.register_profile("default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
@@ -10,6 +13,28 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 # A gateway or command that a test starts finds its modules compiled: without that a third of each start is compiling.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the tests of a module with the mark `xdist_group` on one worker; all others go wherever there is room.
+
+    pytest-xdist 3.8 does so by a suffix of the node's id, which pytest 9.2 does not take: each test went anywhere.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    @cache
+    def is_a_group(module):
+        return "pytest.mark.xdist_group(" in (Path(config.rootpath) / module).read_text()
+
+    class ByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            module = nodeid.partition("::")[0]
+            return module if is_a_group(module) else nodeid
+
+    return ByModule(config, log)
 
 
 def pytest_collection_finish():
