@@ -1,3 +1,4 @@
+import gc
 import os
 import sys
 from functools import cache
@@ -41,3 +42,5 @@ def pytest_collection_finish():
     """Load the one module of Hypothesis that it imports late, and that pytest rewrites: with nothing compiled yet, in the
     middle of a run, CPython before 3.11.8 then sometimes ends in "AST constructor recursion depth mismatch" (gh-106905)."""
     strategies.from_regex("").validate()
+    gc.collect()
+    gc.freeze()  # what was imported stays: each full collection in the run would look through it again
