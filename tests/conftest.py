@@ -1,6 +1,10 @@
+import gc
 import os
 import sys
+from functools import cache
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings, strategies
 
 settings.register_profile("default", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
@@ -12,7 +16,31 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the tests of a module with the mark `xdist_group` on one worker; all others go wherever there is room.
+
+    pytest-xdist 3.8 does so by a suffix of the node's id, which pytest 9.2 does not take: each test went anywhere.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    @cache
+    def is_a_group(module):
+        return "pytest.mark.xdist_group(" in (Path(config.rootpath) / module).read_text()
+
+    class ByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            module = nodeid.partition("::")[0]
+            return module if is_a_group(module) else nodeid
+
+    return ByModule(config, log)
+
+
 def pytest_collection_finish():
     """Load the one module of Hypothesis that it imports late, and that pytest rewrites: with nothing compiled yet, in the
     middle of a run, CPython before 3.11.8 then sometimes ends in "AST constructor recursion depth mismatch" (gh-106905)."""
     strategies.from_regex("").validate()
+    gc.collect()
+    gc.freeze()  # what was imported stays: each full collection in the run would look through it again

@@ -138,8 +138,8 @@ async def test_a_text_that_the_smsc_puts_off_waits_longer_each_time_and_is_never
         first, second = gaps(times)
         assert 0.5 < first < 3.5
         assert 4.0 < second < 8.5
-        shown = await desk.show(text_id)
-        assert (shown["state"], shown["error"], shown["maybe_double"]) == ("queued", "ESME_RSYSERR", False)
+        shown = await desk.becomes(text_id, "queued")
+        assert (shown["error"], shown["maybe_double"]) == ("ESME_RSYSERR", False)
         await asyncio.to_thread(desk.kill)
         smsc.on_submit = smsc.accept
         await asyncio.to_thread(desk.start)

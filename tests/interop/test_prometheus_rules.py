@@ -15,6 +15,7 @@ from support.monitoring import ROOT, alerts, expressions
 
 from gateway.metrics.catalogue import FAMILIES
 
+pytestmark = pytest.mark.xdist_group("prometheus_rules")
 FOLDER = ROOT / "config/prometheus"
 EVERYWHERE = """
 smpp:

@@ -30,6 +30,7 @@ from gateway.status_page.collect import given
 from gateway.store.engine import reading
 from gateway.store.tables import marks, nodes, outbox, publications
 
+pytestmark = pytest.mark.xdist_group("who_gave_to_whom")
 LINES, MONTHS, UNLIKELY = 5000, 36, 1e-3
 LEFT = "left of the total"
 GROUPS = {f"small-{givers}": givers for givers in (1, 3, 10, 49, 50)}

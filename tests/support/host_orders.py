@@ -127,7 +127,7 @@ class OrderRig:
     async def ended(self, order_id, crashed=None):
         """Let time pass until an order is at its end; `crashed`: an event that has the gateway begin anew."""
         async with asyncio.timeout(PATIENCE):
-            while (order := self.order(order_id)).open or self.executor.running:
+            while self.executor.running or (order := self.order(order_id)).open:
                 if crashed is not None and crashed.is_set():
                     crashed.clear()
                     await self.stop()
