@@ -42,10 +42,13 @@ def test_texts_of_one_number_by_two_gateways_at_once_take_one_gift_and_none_is_l
     with text_place(url) as one, text_place(url, node="other.test.example") as two:
         one.enrol(50 * POUND)
         one.says("GIVE WATERAID 5")
-        came = []
+        came, together = [], threading.Barrier(2, timeout=30)
 
         def talk(place):
-            came.extend(place.come(words, MSISDN) for words in ("YES", *(f"word {n}" for n in range(30))))
+            together.wait()
+            came.append(place.come("YES", MSISDN))
+            together.wait()  # a word between both would make the second YES one of its own
+            came.extend(place.come(f"word {n}", MSISDN) for n in range(30))
 
         threads = [threading.Thread(target=talk, args=(place,)) for place in (one, two)]
         for thread in threads:
