@@ -20,10 +20,11 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class Received(msgspec.Struct, frozen=True):
-    """A whole message that is not of the base protocol's own."""
+    """A whole message that is not of the base protocol's own; `busy`: a request that came when we take none."""
 
     header: Header
     frame: bytes
+    busy: bool = False
 
 
 class Suspected(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from protocols.diameter.events import (
     MessageRefused,
     Opened,
     ProbeAnswered,
+    Received,
     Recovered,
     Suspected,
 )
@@ -39,7 +40,7 @@ from protocols.diameter.node_events import (
 from protocols.diameter.outbound import Answer, EndToEndIds, Outbound, RequestError
 from protocols.diameter.peer_table import Entry, PeerTable
 from protocols.diameter.session import Peer
-from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, SessionState
+from protocols.diameter.transitions import CloseReason, DisconnectCause, Role
 from protocols.diameter.transport import Connection
 from protocols.errors import LocalProtocolError
 from protocols.listener import Listen, Listeners
@@ -95,7 +96,7 @@ class Node:
         self._random = random
         self._tell = on_event
         self._table = PeerTable(identity.origin_host, peers, self._limits, random, clock())
-        self._inbound = Inbound(identity, self._applications, self._limits.outstanding_per_peer, on_event)
+        self._inbound = Inbound(identity, self._applications, on_event)
         self._end_to_end = EndToEndIds(identity.origin_state_id, random)
         self._outbound = Outbound(self._table, self._end_to_end, self._flush)
         self._listen = listen
@@ -219,13 +220,12 @@ class Node:
         addresses = self._identity.host_ip_addresses or ((connection.local[0],) if connection.local[0] else ())
         connection.session.local = LocalNode(self._identity, tuple(map(encode_address, addresses)), self._vendors)
 
-    def received(self, connection: Connection, header: Header, frame: bytes, now: float) -> None:
+    def received(self, connection: Connection, event: Received, now: float) -> None:
         """An application's message: the hot path."""
+        header, frame = event.header, event.frame
         if header.flags & FLAG_REQUEST:
             connection.counters.requests_in += 1
-            connection.outstanding += 1
-            leaving = connection.session.state is not SessionState.OPEN
-            self._inbound.receive(connection, header, frame, now, leaving=leaving)
+            self._inbound.receive(connection, header, frame, now, busy=event.busy)
         elif self._outbound.answered(connection.session, header, frame):
             connection.counters.answers_in += 1
         else:

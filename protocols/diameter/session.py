@@ -107,13 +107,11 @@ class Peer(StreamSession[DiameterError, Event]):
         expected: str = "",
         watchdog: Watchdog | None = None,
     ) -> None:
-        super().__init__(Framer(), limits.message_deadline)
+        super().__init__(Framer(), limits)
         self.role = role
         self.state = SessionState.WAIT_CONN_ACK if role is Role.INITIATOR else SessionState.CLOSED
         self.capabilities: Capabilities | None = None
         """What the peer said of itself, once it did."""
-        self.outstanding = 0
-        """Requests of the peer that have not been answered."""
         self.local = local
         self._limits = limits
         self._end_to_end = end_to_end
@@ -134,6 +132,10 @@ class Peer(StreamSession[DiameterError, Event]):
         """Nothing more will happen here (an accepted connection begins so, too)."""
         return self.state is SessionState.CLOSED
 
+    @property
+    def _takes_requests(self) -> bool:
+        return self.state is SessionState.OPEN
+
     # What the owner of the connection calls
 
     def connected(self, now: float) -> None:
@@ -149,7 +151,7 @@ class Peer(StreamSession[DiameterError, Event]):
 
     def deadline(self) -> float | None:
         """When `on_timer` wants to be called."""
-        times = [self._deadline, self._message_due, self._probe_deadline]
+        times = [self._deadline, self._message_due, self._probe_deadline, self._admission.deadline]
         if self.state in _WATCHED and self._watchdog is not None:
             times.append(self._watchdog.deadline)
         return min((time for time in times if time is not None), default=None)
@@ -165,6 +167,8 @@ class Peer(StreamSession[DiameterError, Event]):
             self._cut_off(CloseReason.SLOW_SENDER, now)
         if self.state in _WATCHED and self._watchdog is not None:
             self._follow(self._watchdog.on_timer(now), now)
+        if self._admission.on_timer(now):
+            self.proceed(now)
 
     def cut_off(self, reason: CloseReason, now: float, detail: str = "") -> None:
         """End the connection at once, with a DPR if it is open."""
@@ -216,7 +220,7 @@ class Peer(StreamSession[DiameterError, Event]):
         if self.state not in _UP:
             return False
         self._out.append(message)
-        self.outstanding -= 1
+        self._admission.settle()
         if self.state is SessionState.DRAINING and self.outstanding == 0:
             self._run(Input.SETTLED, now)
         return True
@@ -334,11 +338,13 @@ class Peer(StreamSession[DiameterError, Event]):
             self._events.append(ProbeAnswered())
         self._follow(self._watchdog.received_dwa(now), now)
 
-    def _process(self, _now: float, header: Header | None, frame: bytes) -> None:
+    def _process(self, now: float, header: Header | None, frame: bytes) -> None:
         assert header is not None
+        busy = False
         if header.flags & FLAG_REQUEST:
-            self.outstanding += 1
-        self._events.append(Received(header, frame))
+            busy = self.state is not SessionState.OPEN or self._admission.refusing
+            self._admission.admit(now)
+        self._events.append(Received(header, frame, busy))
 
     def _receive_dpr(self, now: float, header: Header | None, frame: bytes) -> None:
         assert header is not None
@@ -415,6 +421,7 @@ class Peer(StreamSession[DiameterError, Event]):
     ) -> None:
         self.state = SessionState.CLOSED
         self._deadline = self._message_due = self._probe_deadline = None
+        self._admission.end()
         if self._opened:
             assert self._watchdog is not None
             leave = self._watchdog.left_in_order if self._parting is not None else self._watchdog.connection_down

@@ -75,7 +75,7 @@ async def world(tmp_path, **limits):
                 place.lane,
                 identity=identity(OCS),
                 realms={PGW: "host.example"},
-                read=made.read,
+                read=made.place.read_async,
                 clock=lambda: next(place.ticks),
                 observe=lambda *key: made.observed.update([key]),
                 alarm=lambda event, _fields: made.told.update([event]),
