@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from protocols.connection_table import Eviction
 from protocols.diameter.capabilities import LocalNode
-from protocols.diameter.codec import FLAG_REQUEST, Header
+from protocols.diameter.codec import FLAG_REQUEST
 from protocols.diameter.events import (
     CapabilitiesRequested,
     Closed,
