@@ -35,6 +35,12 @@ class Recovered(msgspec.Struct, frozen=True):
     """RFC 3539 Failback(): the peer may be preferred again."""
 
 
+class StateIdRaised(msgspec.Struct, frozen=True):
+    """The peer says on an open connection that it has lost its sessions (RFC 6733 §8.16)."""
+
+    origin_state_id: int
+
+
 class ProbeAnswered(msgspec.Struct, frozen=True):
     """The connection that was probed is alive."""
 
@@ -65,4 +71,14 @@ class Closed(msgspec.Struct, frozen=True):
     message: bytes = b""
 
 
-Event = CapabilitiesRequested | Opened | Received | Suspected | Recovered | ProbeAnswered | MessageRefused | Closed
+Event = (
+    CapabilitiesRequested
+    | Opened
+    | Received
+    | Suspected
+    | Recovered
+    | StateIdRaised
+    | ProbeAnswered
+    | MessageRefused
+    | Closed
+)

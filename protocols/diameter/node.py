@@ -20,6 +20,7 @@ from protocols.diameter.events import (
     ProbeAnswered,
     Received,
     Recovered,
+    StateIdRaised,
     Suspected,
 )
 from protocols.diameter.identity import NodeIdentity, PeerConfig, encode_address
@@ -32,6 +33,7 @@ from protocols.diameter.node_events import (
     PeerDown,
     PeerRecovered,
     PeerRejected,
+    PeerRestarted,
     PeerState,
     PeerSuspected,
     PeerUp,
@@ -73,6 +75,7 @@ class Node:
         random: returns a float of [0, 1).
         on_event: is told of peers and refusals; it must not raise.
         network: what connections are made by.
+        start_number: another one than at the start before; End-to-End Identifiers differ by it from start to start.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Node:
         random: Callable[[], float],
         on_event: Callable[[NodeEvent], None],
         network: Network = SOCKETS,
+        start_number: int = 0,
     ) -> None:
         self._identity = identity
         self._applications = dict(applications)
@@ -97,7 +101,7 @@ class Node:
         self._tell = on_event
         self._table = PeerTable(identity.origin_host, peers, self._limits, random, clock())
         self._inbound = Inbound(identity, self._applications, on_event)
-        self._end_to_end = EndToEndIds(identity.origin_state_id, random)
+        self._end_to_end = EndToEndIds(start_number, random)
         self._outbound = Outbound(self._table, self._end_to_end, self._flush)
         self._listen = listen
         self._listeners = Listeners[Connection](
@@ -247,6 +251,8 @@ class Node:
                 self._outbound.suspected(connection.session)
             case Recovered():
                 self._tell(PeerRecovered(connection.identity))
+            case StateIdRaised():
+                self._tell(PeerRestarted(connection.identity, event.origin_state_id))
             case MessageRefused():
                 code, reason, message = event.result_code, event.reason, event.message
                 self._tell(MessageRejected(connection.identity, event.command_code, 0, code, reason, message))

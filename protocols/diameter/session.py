@@ -25,6 +25,7 @@ from protocols.diameter.capabilities import (
     capabilities_of,
     check_answer,
     check_request,
+    origin_state_id,
 )
 from protocols.diameter.codec import (
     FLAG_ERROR,
@@ -45,6 +46,7 @@ from protocols.diameter.events import (
     ProbeAnswered,
     Received,
     Recovered,
+    StateIdRaised,
     Suspected,
 )
 from protocols.diameter.generated import decode
@@ -120,6 +122,8 @@ class Peer(StreamSession[DiameterError, Event]):
         self._watchdog = watchdog
         self._probe_deadline: float | None = None
         self._opened = False
+        self._state_id = 0
+        """The greatest Origin-State-Id that the peer has given."""
         self._patience = limits.drain_deadline
         self._cer: Header | None = None
         self._refusal: DiameterError | None = None
@@ -311,6 +315,7 @@ class Peer(StreamSession[DiameterError, Event]):
         assert self._watchdog is not None
         self._deadline = None
         self._opened = True
+        self._state_id = self.capabilities.origin_state_id or 0
         self._events.append(Opened(self.capabilities))
         self._follow(self._watchdog.connection_up(now), now)
 
@@ -318,8 +323,9 @@ class Peer(StreamSession[DiameterError, Event]):
         assert self._refusal is not None
         self._close(CloseReason.REFUSED_BY_PEER, now, f"{self._refusal.result_code} {self._refusal.message}")
 
-    def _snd_cea_again(self, _now: float, header: Header | None, _frame: bytes) -> None:
+    def _snd_cea_again(self, _now: float, header: Header | None, frame: bytes) -> None:
         assert header is not None
+        self._note_state_id(frame)
         self._answer(header, self.local.answer())
 
     def _ignore(self, now: float, header: Header | None, frame: bytes) -> None:
@@ -329,10 +335,12 @@ class Peer(StreamSession[DiameterError, Event]):
         assert header is not None
         if self._readable(DeviceWatchdogRequest, header, frame) is None:
             return
+        self._note_state_id(frame)
         self._answer(header, self.local.watchdog_answer())
 
-    def _process_dwa(self, now: float, _header: Header | None, _frame: bytes) -> None:
+    def _process_dwa(self, now: float, _header: Header | None, frame: bytes) -> None:
         assert self._watchdog is not None
+        self._note_state_id(frame)
         if self._probe_deadline is not None:
             self._probe_deadline = None
             self._events.append(ProbeAnswered())
@@ -427,6 +435,14 @@ class Peer(StreamSession[DiameterError, Event]):
             leave = self._watchdog.left_in_order if self._parting is not None else self._watchdog.connection_down
             leave(now)  # what is pending fails over because of Closed
         self._events.append(Closed(reason, detail, cause or self._cause, self._opened, message))
+
+    def _note_state_id(self, frame: bytes) -> None:
+        """Tell of an Origin-State-Id that is greater than those before; the first of a connection only counts from then."""
+        state_id = origin_state_id(frame)
+        if state_id > self._state_id:
+            if self._state_id:
+                self._events.append(StateIdRaised(state_id))
+            self._state_id = state_id
 
     def _next_hop_by_hop(self) -> int:
         self._hop_by_hop = self._hop_by_hop + 1 & 0xFFFFFFFF

@@ -252,7 +252,7 @@ async def behave(port, imsi, rate, seconds, *, in_time=1.0):
         writer.write(frame)
         sent += 1
     until = time.monotonic() + in_time
-    while due and time.monotonic() < until and not reading.done():
+    while due and time.monotonic() < until and not reading.done():  # noqa: ASYNC110 - answers have no event
         await asyncio.sleep(0.01)
     reading.cancel()
     writer.close()
