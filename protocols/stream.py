@@ -2,13 +2,15 @@
 
 The protocols' connections derive from `Stream`. No task is made for a message: octets go to the pure session, and what it has
 to send is gathered until the end of the tick. A peer that does not read is not read from; one that goes on so is cut off.
+A peer that sends more than is handled is not read from, either: its own flow control slows it down, and each of the others
+has its turn.
 """
 
 import asyncio
 import ssl
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, TypeVar, cast
 
 from protocols.limits import StreamLimits
 from protocols.network import SOCKETS, Accepted, Network
@@ -16,6 +18,8 @@ from protocols.stream_session import StreamSession
 from protocols.tap import NOWHERE, Captured, Tap, endpoint
 
 S = TypeVar("S", bound=StreamSession[Any, Any])
+_TURNS_IN_A_ROW: Final = 8
+"""Turns that a peer has as soon as all others have had theirs; after that it waits as long as each of them took."""
 
 
 class Stream(asyncio.Protocol, Generic[S]):
@@ -48,6 +52,11 @@ class Stream(asyncio.Protocol, Generic[S]):
         self._timer_at = 0.0
         self._stall: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None
+        """The next turn of this peer, while messages of it wait."""
+        self._turns, self._turn_seconds = 0, 0.0
+        """How many turns it has had in a row, and how long the last one was."""
+        self._reading, self._behind = True, False
         self._gone = False
         self.finished = asyncio.Event()
         """Nothing is left of the connection, and the owner knows."""
@@ -129,18 +138,17 @@ class Stream(asyncio.Protocol, Generic[S]):
         """The peer does not read what we send: we neither send nor read, for a while."""
         if self._transport is None or self._transport.is_closing():
             return
-        self._transport.pause_reading()
         self.session.pause()
         if self._stall is None:
             self._stall = self._loop.call_later(self._stream_limits.write_deadline, self._cut_slow_reader)
+        self._switch_reading()
 
     def resume_writing(self) -> None:
         """The peer reads again."""
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._switch_reading()
         now = self._clock()
         self.session.resume(now)
         self.pump(now)
@@ -178,7 +186,50 @@ class Stream(asyncio.Protocol, Generic[S]):
         elif not self.session.closed:
             if self.session.has_output:
                 self.flush_soon()
+            if self._behind or self.session.unhandled:
+                self._pace()
             self._arm(now)
+
+    def _pace(self) -> None:
+        """Handle what waits in a later turn, and leave unread what else the peer sends until little is left.
+
+        A peer that is many turns behind, which no number of requests in work explains, has half of the time at most.
+        """
+        session, loop = self.session, self._loop
+        unhandled, blocked = session.unhandled, session.blocked
+        if not unhandled or blocked:
+            self._turns = 0
+        late = self._turns >= _TURNS_IN_A_ROW
+        self._behind = unhandled > 0 and (
+            self._behind or blocked or late or unhandled > self._stream_limits.messages_per_turn
+        )
+        self._switch_reading()
+        if unhandled and not blocked and self._turn is None and self._stall is None:
+            self._turn = loop.call_later(self._turn_seconds, self._proceed) if late else loop.call_soon(self._proceed)
+
+    def _proceed(self) -> None:
+        """One turn of a peer whose messages wait."""
+        self._turn = None
+        if self._gone or self._stall is not None:
+            return
+        now = self._clock()
+        self.session.proceed(now)
+        self.pump(now)
+        self._turns += 1
+        self._turn_seconds = self._clock() - now
+
+    def _switch_reading(self) -> None:
+        """Read what the peer sends, unless it does not read either, or more of it waits already than a turn takes."""
+        reading, transport = self._stall is None and not self._behind, self._transport
+        if reading is self._reading or transport is None or transport.is_closing():
+            return
+        self._reading = reading
+        if reading:
+            self.session.resume_reading(self._clock())
+            transport.resume_reading()
+        else:
+            self.session.stop_reading()
+            transport.pause_reading()
 
     def _flush(self) -> None:
         self._flush_due = False
@@ -188,7 +239,10 @@ class Stream(asyncio.Protocol, Generic[S]):
         transport.write(self.session.data_to_send())
         if transport.get_write_buffer_size() > self._stream_limits.write_buffer:
             self._cut_slow_reader()
-        elif (self._timer is None or self.sending_moves_deadline) and not self.session.closed:
+            return
+        if self._behind or self.session.unhandled:  # what was answered may have made room
+            self._pace()
+        if (self._timer is None or self.sending_moves_deadline) and not self.session.closed:
             self._arm(self._clock())
 
     def _cut_slow_reader(self) -> None:
@@ -244,7 +298,7 @@ class Stream(asyncio.Protocol, Generic[S]):
         if self._gone:
             return
         self._gone = True
-        for timer in (self._timer, self._stall, self._linger):
+        for timer in (self._timer, self._stall, self._linger, self._turn):
             if timer is not None:
                 timer.cancel()
         now = self._clock()

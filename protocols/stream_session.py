@@ -5,10 +5,13 @@ owner's clock), and takes octets (`data_to_send`) and what happened (`events`).
 """
 
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import Generic, TypeVar
 
+from protocols.admission import Admission
 from protocols.errors import RemoteProtocolError
 from protocols.framer import StreamFramer
+from protocols.limits import StreamLimits
 from protocols.tap import MAX_UNDECODABLE, FrameTap
 
 ErrorT = TypeVar("ErrorT", bound=RemoteProtocolError)
@@ -18,11 +21,11 @@ EventT = TypeVar("EventT")
 class StreamSession(ABC, Generic[ErrorT, EventT]):
     """The octets on their way in and out, the message that is still arriving, and the events for the owner.
 
-    Args:
-        message_deadline: seconds from the first octet of a message to its last.
+    Whole messages are handled in the order of their arrival, a turn's worth at once (`messages_per_turn`): while some are
+    left (`unhandled`), the owner calls `proceed` after the others have had their turn, unless the session is `blocked`.
     """
 
-    def __init__(self, framer: StreamFramer[ErrorT], message_deadline: float) -> None:
+    def __init__(self, framer: StreamFramer[ErrorT], limits: StreamLimits) -> None:
         self.tap: FrameTap | None = None
         """Is told of each whole message, before it is read or when it is handed out; it must not raise."""
         self._framer = framer
@@ -30,10 +33,37 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
         self._events: list[EventT] = []
         self._deadline: float | None = None
         """Of the state that the session is in."""
-        self._message_deadline = message_deadline
+        self._admission = Admission(limits)
+        self._waiting: deque[bytes] = deque()
+        """Whole messages that were not handled yet."""
+        self._fault: tuple[ErrorT, bytes] | None = None
+        """What is behind them, where the stream cannot be cut any more."""
+        self._messages_per_turn = limits.messages_per_turn
+        self._message_deadline = limits.message_deadline
         self._message_due: float | None = None
         """When the message that is arriving must be whole; None while nothing is read."""
-        self._paused = False
+        self._paused = self._unread = False
+
+    @property
+    def outstanding(self) -> int:
+        """Requests of the peer that have not been answered."""
+        return self._admission.outstanding
+
+    @property
+    def unhandled(self) -> int:
+        """Whole messages that have come and are not handled yet."""
+        return len(self._waiting)
+
+    @property
+    def blocked(self) -> bool:
+        """The peer has as many requests in work as it may have: nothing more of it is handled for now."""
+        admission = self._admission
+        return admission.full and not admission.refusing and self._takes_requests
+
+    @property
+    @abstractmethod
+    def _takes_requests(self) -> bool:
+        """Neither side is leaving."""
 
     @property
     @abstractmethod
@@ -54,7 +84,7 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
         """The transport is gone, or never came about."""
 
     def receive(self, data: bytes, now: float) -> None:
-        """Octets have come, cut in any way."""
+        """Octets have come, cut in any way: handle a turn's worth of the messages that are whole."""
         if self.closed:
             return
         held = self._framer.pending
@@ -62,19 +92,29 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
         if self.tap is not None:
             for frame in frames:
                 self.tap(False, frame)  # noqa: FBT003 - incoming; see FrameTap
-        for frame in frames:
-            self._receive_frame(frame, now)
-            if self.closed:
-                return
-        if self._framer.error is not None:
+        self._waiting.extend(frames)
+        if self._framer.error is not None and self._fault is None:
             start = max(0, sum(map(len, frames)) - held)
-            self._lost_framing(self._framer.error, data[start : start + MAX_UNDECODABLE], now)
-            return
+            self._fault = self._framer.error, data[start : start + MAX_UNDECODABLE]
         if not self._framer.pending:
             self._message_due = None
-        elif (frames or self._message_due is None) and not self._paused:
+        elif (frames or self._message_due is None) and not self._unread:
             self._message_due = now + self._message_deadline
-        if frames:
+        self.proceed(now)
+
+    def proceed(self, now: float) -> None:
+        """Handle a turn's worth of the messages that wait, as far as there is room for them."""
+        waiting, admission = self._waiting, self._admission
+        left = turn = self._messages_per_turn
+        while waiting and left and not (admission.full and self.blocked):
+            left -= 1
+            self._receive_frame(waiting.popleft(), now)
+            if self.closed:
+                waiting.clear()
+                return
+        if self._fault is not None and not waiting:
+            self._lost_framing(*self._fault, now)
+        elif left < turn:
             self._received_frames(now)
 
     @abstractmethod
@@ -100,13 +140,21 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
         return events
 
     def pause(self) -> None:
-        """The peer does not read, so nothing of its is read: a message that cannot arrive is not late."""
+        """The peer does not read."""
         self._paused = True
+
+    def resume(self, now: float) -> None:  # noqa: ARG002 - a protocol's session needs it
+        """The peer reads again."""
+        self._paused = False
+
+    def stop_reading(self) -> None:
+        """What the peer sends is left unread: a message that cannot arrive is not late."""
+        self._unread = True
         self._message_due = None
 
-    def resume(self, now: float) -> None:
+    def resume_reading(self, now: float) -> None:
         """Reading goes on."""
-        self._paused = False
+        self._unread = False
         if self._framer.pending and not self.closed:
             self._message_due = now + self._message_deadline
 
@@ -118,7 +166,7 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
 
     @abstractmethod
     def _received_frames(self, now: float) -> None:
-        """All whole messages of one read have been received, and the session is not closed."""
+        """A turn's messages have been received, and the session is not closed."""
 
     @abstractmethod
     def _lost_framing(self, error: ErrorT, message: bytes, now: float) -> None:

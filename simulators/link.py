@@ -10,7 +10,7 @@ from typing import Final
 
 from protocols.diameter.capabilities import Capabilities, LocalNode
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, FLAG_RETRANSMIT, Header
-from protocols.diameter.events import Closed, Event, Opened
+from protocols.diameter.events import Closed, Event, Opened, Received
 from protocols.diameter.identity import NodeIdentity, encode_address
 from protocols.diameter.inbound import Application, Inbound
 from protocols.diameter.limits import Limits
@@ -50,7 +50,7 @@ class Link:
         self._limits = Limits()
         self._end_to_end = EndToEndIds(identity.origin_state_id, random)
         self._watchdog = Watchdog(random, self._limits.tw)
-        self._inbound = Inbound(identity, {CREDIT_CONTROL_APPLICATION: application}, 64, _ignore)
+        self._inbound = Inbound(identity, {CREDIT_CONTROL_APPLICATION: application}, _ignore)
         self._connection: Connection | None = None
         self._pending: dict[int, asyncio.Future[Answer]] = {}
         self._up = asyncio.Event()
@@ -121,10 +121,11 @@ class Link:
         addresses = (encode_address(connection.local[0]),) if connection.local[0] else ()
         connection.session.local = self._local(addresses)
 
-    def received(self, connection: Connection, header: Header, frame: bytes, now: float) -> None:
+    def received(self, connection: Connection, event: Received, now: float) -> None:
         """An answer goes to whoever waits for it, a request to the application."""
+        header, frame = event.header, event.frame
         if header.flags & FLAG_REQUEST:
-            self._inbound.receive(connection, header, frame, now, leaving=False)
+            self._inbound.receive(connection, header, frame, now, busy=event.busy)
             return
         future = self._pending.get(header.hop_by_hop)
         if future is not None and not future.done():

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from msgspec import structs
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.charging.session import Grant, Group, Session, SessionRows
 from gateway.charging.views import GrantView, GroupView, SessionRow, SessionView
@@ -35,13 +35,16 @@ def open_of(connection: Connection, subscriber_id: int, after: int = 0) -> list[
     return _load(connection, connection.execute(found).scalars())
 
 
-def open_at(connection: Connection, peer: str, node: int, before: int, after: int = 0) -> list[Session]:
-    """Give the open sessions that a peer reported to this node, the last time at `before` (microseconds) or earlier."""
+def open_at(connection: Connection, origin_host: str, node: int, before: int, after: int = 0) -> list[Session]:
+    """Give the open sessions that a client reported to this node, the last time at `before` (microseconds) or earlier.
+
+    `origin_host` is folded: a DiameterIdentity compares as DNS names do.
+    """
     found = (
         select(sessions.c.session_id)
         .where(
             sessions.c.closed_at.is_(None),
-            sessions.c.peer == peer,
+            func.lower(func.rtrim(sessions.c.origin_host, ".")) == origin_host,
             sessions.c.node == node,
             sessions.c.updated_at <= before,
             sessions.c.id > after,

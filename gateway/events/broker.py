@@ -1,7 +1,9 @@
 """A connection to the MQTT 5 broker, used once: after any error it is dropped and a new one is made.
 
 aiomqtt does the protocol. Added here is what a forwarder cannot do without: an event that the broker refuses counts as not
-published, its Receive Maximum is kept to (MQTT 5 §3.3.4), and a connection can be dropped without waiting for anybody.
+published, its Receive Maximum is kept to (MQTT 5 §3.3.4), a connection can be dropped without waiting for anybody, and a
+broker that sends too much is dropped: a packet above our Maximum Packet Size (§3.1.2.11.4), or an event that nobody subscribed
+to.
 """
 
 import asyncio
@@ -13,6 +15,7 @@ from typing import Any, Final, Protocol
 
 import aiomqtt
 from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -26,6 +29,8 @@ WINDOW: Final = 200
 KEEPALIVE: Final = 15
 TIMEOUT: Final = 5.0
 """Seconds within which the broker has to accept a connection, and to acknowledge an event."""
+MAX_PACKET: Final = 16 * 1024
+"""Octets of a packet that the broker may send: it has little to say but that an event has arrived."""
 BATCH: Final = "application/cloudevents-batch+json"
 SINGLE: Final = "application/cloudevents+json"
 
@@ -93,6 +98,7 @@ class Broker:
             entering = asyncio.ensure_future(client.__aenter__())
             entering.add_done_callback(client.settle)
             await asyncio.shield(entering)
+            client.check()
         except (aiomqtt.MqttError, OSError, ValueError) as error:
             raise BrokerError(_reason(error)) from error
         self._slots = asyncio.Semaphore(client.window)
@@ -159,6 +165,7 @@ class Broker:
             timeout=self._timeout,
             keepalive=KEEPALIVE,
             max_inflight_messages=WINDOW,
+            properties=_connect_properties(),
             tls_context=context,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
@@ -173,14 +180,48 @@ class Broker:
             await self._client.publish(topic, row.body, qos=1, properties=properties)
 
 
+def _connect_properties() -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's properties are untyped
+    properties.MaximumPacketSize = MAX_PACKET
+    return properties
+
+
 class _Client(aiomqtt.Client):
-    """aiomqtt's client with three additions, which need its inner parts; aiomqtt is pinned."""
+    """aiomqtt's client with five additions, which need its inner parts; aiomqtt is pinned."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401  (aiomqtt's own options)
         super().__init__(**options)
-        self.window, self._given_up = WINDOW, False
+        self.window, self._given_up, self._fault = WINDOW, False, ""
         self.pending_calls_threshold = WINDOW
         self._client.connect_timeout = self.timeout
+        self._client._sock_recv = self._receive  # type: ignore[method-assign, assignment]  # noqa: SLF001  (paho reads by it)
+        self._client._handle_publish = self._refuse_publish  # type: ignore[method-assign]  # noqa: SLF001
+
+    def _receive(self, size: int) -> bytes:
+        """Read at most `size` octets; paho asks for the whole rest of a packet, whatever the broker says that is."""
+        if size > MAX_PACKET:
+            self._drop(f"the broker sends a packet of more than {MAX_PACKET} octets")
+            return b""
+        return PahoClient._sock_recv(self._client, size)  # noqa: SLF001
+
+    def _refuse_publish(self) -> MQTTErrorCode:
+        """Drop a broker that publishes to us: nothing is subscribed, and whatever took it would grow without bounds."""
+        self._drop("the broker sends an event that nobody subscribed to")
+        return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+    def _drop(self, reason: str) -> None:
+        """End the connection for a fault of the broker."""
+        self._fault = reason
+        for future in (self._connected, self._disconnected):
+            if not future.done():
+                future.set_exception(aiomqtt.MqttError(reason))
+                future.exception()  # looked at, so that asyncio does not complain where nobody waits for it
+        self._client._sock_close()  # noqa: SLF001  (nothing more is read then)
+
+    def check(self) -> None:
+        """Raise MqttError if the connection was lost between CONNACK and now: aiomqtt forgets that."""
+        if self._client.socket() is None:
+            raise aiomqtt.MqttError(self._fault or "the connection was lost")
 
     def _on_connect(
         self,

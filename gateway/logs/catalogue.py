@@ -135,6 +135,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Nothing, if it recovers. Else the connection ends by itself: look at the network and the peer's load.",
     ),
     "diameter.peer.recovered": LogEvent("info", "A suspected peer answers the watchdog again.", "Nothing."),
+    "diameter.peer.restarted": LogEvent(
+        "info",
+        "A peer says on a connection that stands that it has lost its sessions: its `origin_state_id` grew (RFC 6733 §8.16).",
+        "Nothing; `charging.client.restarted` says what was closed.",
+    ),
     "diameter.handler.failed": LogEvent(
         "error",
         "A request could not be handled for a fault of ours; it was answered 5012.",
@@ -333,7 +338,7 @@ EVENTS: Final[dict[str, LogEvent]] = {
     ),
     "charging.client.restarted": LogEvent(
         "warning",
-        "A peer's Origin-State-Id grew, so it has lost its sessions: `sessions` were closed and gave back what they held.",
+        "A client's Origin-State-Id grew, so it has lost its sessions: `sessions` were closed and gave back what they held.",
         "Nothing, if the restart was meant; else ask the peer's operator. Late reports are charged all the same.",
     ),
     # Giving

@@ -20,6 +20,7 @@ NAMES: dict[type, str] = {
     diameter.PeerDown: "diameter.peer.down",
     diameter.PeerSuspected: "diameter.peer.suspected",
     diameter.PeerRecovered: "diameter.peer.recovered",
+    diameter.PeerRestarted: "diameter.peer.restarted",
     diameter.ConnectFailed: "diameter.peer.unreachable",
     diameter.PeerRejected: "diameter.peer.rejected",
     diameter.MessageRejected: "diameter.message.rejected",

@@ -8,10 +8,12 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
 from gateway.store.errors import StoreReplaced
-from gateway.store.tables import nodes
+from gateway.store.tables import marks, nodes
 
 SPAN_BITS = 40
 BLOCK = 1 << 20
+STARTS = "starts"
+"""The mark that counts a node's starts."""
 
 
 class Node(msgspec.Struct):
@@ -20,6 +22,8 @@ class Node(msgspec.Struct):
     id: int
     name: str
     origin_state_id: int
+    starts: int
+    """How often this node has been started on this store, this time included."""
     next_id: int
     ceiling: int
 
@@ -31,23 +35,32 @@ class Node(msgspec.Struct):
 
 
 def enter(connection: Connection, name: str, now: int) -> Node:
-    """Register this process start: the node's number, a fresh block of identifiers, a larger Origin-State-Id.
+    """Register this process start: the node's number, a fresh block of identifiers, one start more.
 
-    `now` is in microseconds. The Origin-State-Id is the start's Unix second, and always more than at the start before
-    (RFC 6733 §8.16).
+    `now` is in microseconds. The Origin-State-Id is the Unix second in which the node first entered the store: sessions live
+    as long as the store does, and a client may drop its own for a greater value (RFC 6733 §8.16).
     """
     row = connection.execute(select(nodes).where(nodes.c.name == name).with_for_update()).one_or_none()
     if row is None:
         number = (connection.execute(select(func.max(nodes.c.id))).scalar() or 0) + 1
-        row_next, state = number << SPAN_BITS, 0
-        connection.execute(insert(nodes).values(id=number, name=name, next_id=row_next, origin_state_id=0))
+        row_next, state = number << SPAN_BITS, now // 1_000_000
+        connection.execute(insert(nodes).values(id=number, name=name, next_id=row_next, origin_state_id=state))
     else:
         number, row_next, state = row.id, row.next_id, row.origin_state_id
-    state = max(state + 1, now // 1_000_000)
-    node = Node(id=number, name=name, origin_state_id=state, next_id=row_next, ceiling=row_next)
+    starts = _count_start(connection, number)
+    node = Node(id=number, name=name, origin_state_id=state, starts=starts, next_id=row_next, ceiling=row_next)
     extend(connection, node)
-    connection.execute(update(nodes).where(nodes.c.id == number).values(origin_state_id=state))
     return node
+
+
+def _count_start(connection: Connection, number: int) -> int:
+    mark = (marks.c.node == number, marks.c.name == STARTS)
+    before: int | None = connection.execute(select(marks.c.value).where(*mark)).scalar_one_or_none()
+    if before is None:
+        connection.execute(insert(marks).values(node=number, name=STARTS, value=1))
+        return 1
+    connection.execute(update(marks).where(*mark).values(value=before + 1))
+    return before + 1
 
 
 def extend(connection: Connection, node: Node) -> None:

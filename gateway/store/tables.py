@@ -46,7 +46,8 @@ marks = Table(
     Column("value", BigInteger, nullable=False),
     PrimaryKeyConstraint("node", "name"),
 )
-"""How far a node's background work has come, e.g. the last entry that `charity/accrued` has published. Never swept."""
+"""How far a node's background work has come, e.g. the last entry that `charity/accrued` has published, and how often the node
+was started. Never swept."""
 
 publications = Table(
     "publications",

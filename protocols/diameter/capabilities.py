@@ -1,11 +1,12 @@
 """What two peers tell each other first, and what they have in common (RFC 6733 §5.3)."""
 
 from collections.abc import Mapping
+from struct import Struct
 from typing import Final
 
 import msgspec
 
-from protocols.diameter.codec import encode_avp
+from protocols.diameter.codec import HEADER_SIZE, encode_avp
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.generated import encode
 from protocols.diameter.identity import NodeIdentity, fold
@@ -23,7 +24,9 @@ from protocols.diameter.messages import (
 NO_INBAND_SECURITY: Final = 0
 """RFC 6733 §6.10; some peers hang up on a CEA that does not say so."""
 
+_TWO_WORDS: Final = Struct(">II").unpack_from
 _ORIGIN_HOST: Final = 264
+_ORIGIN_STATE_ID: Final = 278
 _ORIGIN_REALM: Final = 296
 _RESULT_CODE: Final = 268
 _ERROR_MESSAGE: Final = 281
@@ -147,6 +150,18 @@ def capabilities_of(message: CapabilitiesExchangeRequest | CapabilitiesExchangeA
         message.origin_state_id,
         frozenset(applications),
     )
+
+
+def origin_state_id(frame: bytes) -> int:
+    """The Origin-State-Id of a whole message, as far as it can be read; 0 without one."""
+    position, end = HEADER_SIZE, len(frame)
+    while position + 8 <= end:
+        code, word = _TWO_WORDS(frame, position)
+        length = word & 0xFFFFFF
+        if code == _ORIGIN_STATE_ID and length == 12 and word < 0x80000000:
+            return int.from_bytes(frame[position + 8 : position + 12], "big")
+        position += max(8, length + 3 & 0x1FFFFFC)
+    return 0
 
 
 def check_request(local: LocalNode, cer: CapabilitiesExchangeRequest) -> None:

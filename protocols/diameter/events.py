@@ -20,10 +20,11 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class Received(msgspec.Struct, frozen=True):
-    """A whole message that is not of the base protocol's own."""
+    """A whole message that is not of the base protocol's own; `busy`: a request that came when we take none."""
 
     header: Header
     frame: bytes
+    busy: bool = False
 
 
 class Suspected(msgspec.Struct, frozen=True):
@@ -32,6 +33,12 @@ class Suspected(msgspec.Struct, frozen=True):
 
 class Recovered(msgspec.Struct, frozen=True):
     """RFC 3539 Failback(): the peer may be preferred again."""
+
+
+class StateIdRaised(msgspec.Struct, frozen=True):
+    """The peer says on an open connection that it has lost its sessions (RFC 6733 §8.16)."""
+
+    origin_state_id: int
 
 
 class ProbeAnswered(msgspec.Struct, frozen=True):
@@ -64,4 +71,14 @@ class Closed(msgspec.Struct, frozen=True):
     message: bytes = b""
 
 
-Event = CapabilitiesRequested | Opened | Received | Suspected | Recovered | ProbeAnswered | MessageRefused | Closed
+Event = (
+    CapabilitiesRequested
+    | Opened
+    | Received
+    | Suspected
+    | Recovered
+    | StateIdRaised
+    | ProbeAnswered
+    | MessageRefused
+    | Closed
+)

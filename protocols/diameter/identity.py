@@ -14,7 +14,7 @@ class NodeIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         host_ip_addresses: as text; empty: the local address of the connection at hand.
-        origin_state_id: one value for the life of the process, greater after each restart (RFC 6733 §8.16).
+        origin_state_id: greater than before whenever our sessions were lost, and only then (RFC 6733 §8.16).
         aliases: other DiameterIdentities that we answer for (a request after a failover names the old host).
         served_realms: Destination-Realms that are ours beside `origin_realm`.
     """

@@ -8,8 +8,6 @@ class Limits(StreamLimits, frozen=True, kw_only=True):
 
     cer_deadline: float = 5.0
     """From the connection to its CER (or CEA); the TLS handshake before it may take as long again."""
-    outstanding_per_peer: int = 1024
-    """Requests of a peer that we owe an answer; more are answered 3004."""
     probe_deadline: float = 2.0
     """How long an old connection may take to prove that it lives when its peer connects anew."""
     drain_deadline: float = 2.0

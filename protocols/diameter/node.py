@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from protocols.connection_table import Eviction
 from protocols.diameter.capabilities import LocalNode
-from protocols.diameter.codec import FLAG_REQUEST, Header
+from protocols.diameter.codec import FLAG_REQUEST
 from protocols.diameter.events import (
     CapabilitiesRequested,
     Closed,
@@ -18,7 +18,9 @@ from protocols.diameter.events import (
     MessageRefused,
     Opened,
     ProbeAnswered,
+    Received,
     Recovered,
+    StateIdRaised,
     Suspected,
 )
 from protocols.diameter.identity import NodeIdentity, PeerConfig, encode_address
@@ -31,6 +33,7 @@ from protocols.diameter.node_events import (
     PeerDown,
     PeerRecovered,
     PeerRejected,
+    PeerRestarted,
     PeerState,
     PeerSuspected,
     PeerUp,
@@ -39,7 +42,7 @@ from protocols.diameter.node_events import (
 from protocols.diameter.outbound import Answer, EndToEndIds, Outbound, RequestError
 from protocols.diameter.peer_table import Entry, PeerTable
 from protocols.diameter.session import Peer
-from protocols.diameter.transitions import CloseReason, DisconnectCause, Role, SessionState
+from protocols.diameter.transitions import CloseReason, DisconnectCause, Role
 from protocols.diameter.transport import Connection
 from protocols.errors import LocalProtocolError
 from protocols.listener import Listen, Listeners
@@ -72,6 +75,7 @@ class Node:
         random: returns a float of [0, 1).
         on_event: is told of peers and refusals; it must not raise.
         network: what connections are made by.
+        start_number: another one than at the start before; End-to-End Identifiers differ by it from start to start.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Node:
         random: Callable[[], float],
         on_event: Callable[[NodeEvent], None],
         network: Network = SOCKETS,
+        start_number: int = 0,
     ) -> None:
         self._identity = identity
         self._applications = dict(applications)
@@ -95,8 +100,8 @@ class Node:
         self._random = random
         self._tell = on_event
         self._table = PeerTable(identity.origin_host, peers, self._limits, random, clock())
-        self._inbound = Inbound(identity, self._applications, self._limits.outstanding_per_peer, on_event)
-        self._end_to_end = EndToEndIds(identity.origin_state_id, random)
+        self._inbound = Inbound(identity, self._applications, on_event)
+        self._end_to_end = EndToEndIds(start_number, random)
         self._outbound = Outbound(self._table, self._end_to_end, self._flush)
         self._listen = listen
         self._listeners = Listeners[Connection](
@@ -219,13 +224,12 @@ class Node:
         addresses = self._identity.host_ip_addresses or ((connection.local[0],) if connection.local[0] else ())
         connection.session.local = LocalNode(self._identity, tuple(map(encode_address, addresses)), self._vendors)
 
-    def received(self, connection: Connection, header: Header, frame: bytes, now: float) -> None:
+    def received(self, connection: Connection, event: Received, now: float) -> None:
         """An application's message: the hot path."""
+        header, frame = event.header, event.frame
         if header.flags & FLAG_REQUEST:
             connection.counters.requests_in += 1
-            connection.outstanding += 1
-            leaving = connection.session.state is not SessionState.OPEN
-            self._inbound.receive(connection, header, frame, now, leaving=leaving)
+            self._inbound.receive(connection, header, frame, now, busy=event.busy)
         elif self._outbound.answered(connection.session, header, frame):
             connection.counters.answers_in += 1
         else:
@@ -247,6 +251,8 @@ class Node:
                 self._outbound.suspected(connection.session)
             case Recovered():
                 self._tell(PeerRecovered(connection.identity))
+            case StateIdRaised():
+                self._tell(PeerRestarted(connection.identity, event.origin_state_id))
             case MessageRefused():
                 code, reason, message = event.result_code, event.reason, event.message
                 self._tell(MessageRejected(connection.identity, event.command_code, 0, code, reason, message))

@@ -40,6 +40,13 @@ class PeerRecovered(msgspec.Struct, frozen=True):
     identity: str
 
 
+class PeerRestarted(msgspec.Struct, frozen=True):
+    """A peer whose connection stands says that it has lost its sessions: its Origin-State-Id grew (§8.16)."""
+
+    identity: str
+    origin_state_id: int
+
+
 class ConnectFailed(msgspec.Struct, frozen=True):
     """A peer could not be dialled, or refused us."""
 
@@ -94,6 +101,7 @@ NodeEvent = (
     | PeerDown
     | PeerSuspected
     | PeerRecovered
+    | PeerRestarted
     | ConnectFailed
     | PeerRejected
     | MessageRejected

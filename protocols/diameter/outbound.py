@@ -32,12 +32,12 @@ class EndToEndIds:
     """End-to-End Identifiers: unique for four minutes even across a restart (RFC 6733 §3).
 
     Args:
-        origin_state_id: greater after each restart, as the time is; its low 12 bits become the high ones.
+        start_number: another one than at the start before; its low 12 bits become the high ones.
         random: returns a float of [0, 1).
     """
 
-    def __init__(self, origin_state_id: int, random: Callable[[], float]) -> None:
-        self._next = (origin_state_id & 0xFFF) << 20 | int(random() * (1 << 20))
+    def __init__(self, start_number: int, random: Callable[[], float]) -> None:
+        self._next = (start_number & 0xFFF) << 20 | int(random() * (1 << 20))
 
     def __call__(self) -> int:
         """The next one."""

@@ -25,6 +25,7 @@ from protocols.diameter.capabilities import (
     capabilities_of,
     check_answer,
     check_request,
+    origin_state_id,
 )
 from protocols.diameter.codec import (
     FLAG_ERROR,
@@ -45,6 +46,7 @@ from protocols.diameter.events import (
     ProbeAnswered,
     Received,
     Recovered,
+    StateIdRaised,
     Suspected,
 )
 from protocols.diameter.generated import decode
@@ -107,13 +109,11 @@ class Peer(StreamSession[DiameterError, Event]):
         expected: str = "",
         watchdog: Watchdog | None = None,
     ) -> None:
-        super().__init__(Framer(), limits.message_deadline)
+        super().__init__(Framer(), limits)
         self.role = role
         self.state = SessionState.WAIT_CONN_ACK if role is Role.INITIATOR else SessionState.CLOSED
         self.capabilities: Capabilities | None = None
         """What the peer said of itself, once it did."""
-        self.outstanding = 0
-        """Requests of the peer that have not been answered."""
         self.local = local
         self._limits = limits
         self._end_to_end = end_to_end
@@ -122,6 +122,8 @@ class Peer(StreamSession[DiameterError, Event]):
         self._watchdog = watchdog
         self._probe_deadline: float | None = None
         self._opened = False
+        self._state_id = 0
+        """The greatest Origin-State-Id that the peer has given."""
         self._patience = limits.drain_deadline
         self._cer: Header | None = None
         self._refusal: DiameterError | None = None
@@ -133,6 +135,10 @@ class Peer(StreamSession[DiameterError, Event]):
     def closed(self) -> bool:
         """Nothing more will happen here (an accepted connection begins so, too)."""
         return self.state is SessionState.CLOSED
+
+    @property
+    def _takes_requests(self) -> bool:
+        return self.state is SessionState.OPEN
 
     # What the owner of the connection calls
 
@@ -149,7 +155,7 @@ class Peer(StreamSession[DiameterError, Event]):
 
     def deadline(self) -> float | None:
         """When `on_timer` wants to be called."""
-        times = [self._deadline, self._message_due, self._probe_deadline]
+        times = [self._deadline, self._message_due, self._probe_deadline, self._admission.deadline]
         if self.state in _WATCHED and self._watchdog is not None:
             times.append(self._watchdog.deadline)
         return min((time for time in times if time is not None), default=None)
@@ -165,6 +171,8 @@ class Peer(StreamSession[DiameterError, Event]):
             self._cut_off(CloseReason.SLOW_SENDER, now)
         if self.state in _WATCHED and self._watchdog is not None:
             self._follow(self._watchdog.on_timer(now), now)
+        if self._admission.on_timer(now):
+            self.proceed(now)
 
     def cut_off(self, reason: CloseReason, now: float, detail: str = "") -> None:
         """End the connection at once, with a DPR if it is open."""
@@ -216,7 +224,7 @@ class Peer(StreamSession[DiameterError, Event]):
         if self.state not in _UP:
             return False
         self._out.append(message)
-        self.outstanding -= 1
+        self._admission.settle()
         if self.state is SessionState.DRAINING and self.outstanding == 0:
             self._run(Input.SETTLED, now)
         return True
@@ -307,6 +315,7 @@ class Peer(StreamSession[DiameterError, Event]):
         assert self._watchdog is not None
         self._deadline = None
         self._opened = True
+        self._state_id = self.capabilities.origin_state_id or 0
         self._events.append(Opened(self.capabilities))
         self._follow(self._watchdog.connection_up(now), now)
 
@@ -314,8 +323,9 @@ class Peer(StreamSession[DiameterError, Event]):
         assert self._refusal is not None
         self._close(CloseReason.REFUSED_BY_PEER, now, f"{self._refusal.result_code} {self._refusal.message}")
 
-    def _snd_cea_again(self, _now: float, header: Header | None, _frame: bytes) -> None:
+    def _snd_cea_again(self, _now: float, header: Header | None, frame: bytes) -> None:
         assert header is not None
+        self._note_state_id(frame)
         self._answer(header, self.local.answer())
 
     def _ignore(self, now: float, header: Header | None, frame: bytes) -> None:
@@ -325,20 +335,24 @@ class Peer(StreamSession[DiameterError, Event]):
         assert header is not None
         if self._readable(DeviceWatchdogRequest, header, frame) is None:
             return
+        self._note_state_id(frame)
         self._answer(header, self.local.watchdog_answer())
 
-    def _process_dwa(self, now: float, _header: Header | None, _frame: bytes) -> None:
+    def _process_dwa(self, now: float, _header: Header | None, frame: bytes) -> None:
         assert self._watchdog is not None
+        self._note_state_id(frame)
         if self._probe_deadline is not None:
             self._probe_deadline = None
             self._events.append(ProbeAnswered())
         self._follow(self._watchdog.received_dwa(now), now)
 
-    def _process(self, _now: float, header: Header | None, frame: bytes) -> None:
+    def _process(self, now: float, header: Header | None, frame: bytes) -> None:
         assert header is not None
+        busy = False
         if header.flags & FLAG_REQUEST:
-            self.outstanding += 1
-        self._events.append(Received(header, frame))
+            busy = self.state is not SessionState.OPEN or self._admission.refusing
+            self._admission.admit(now)
+        self._events.append(Received(header, frame, busy))
 
     def _receive_dpr(self, now: float, header: Header | None, frame: bytes) -> None:
         assert header is not None
@@ -415,11 +429,20 @@ class Peer(StreamSession[DiameterError, Event]):
     ) -> None:
         self.state = SessionState.CLOSED
         self._deadline = self._message_due = self._probe_deadline = None
+        self._admission.end()
         if self._opened:
             assert self._watchdog is not None
             leave = self._watchdog.left_in_order if self._parting is not None else self._watchdog.connection_down
             leave(now)  # what is pending fails over because of Closed
         self._events.append(Closed(reason, detail, cause or self._cause, self._opened, message))
+
+    def _note_state_id(self, frame: bytes) -> None:
+        """Tell of an Origin-State-Id that is greater than those before; the first of a connection only counts from then."""
+        state_id = origin_state_id(frame)
+        if state_id > self._state_id:
+            if self._state_id:
+                self._events.append(StateIdRaised(state_id))
+            self._state_id = state_id
 
     def _next_hop_by_hop(self) -> int:
         self._hop_by_hop = self._hop_by_hop + 1 & 0xFFFFFFFF

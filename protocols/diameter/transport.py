@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from protocols.diameter.codec import Header
 from protocols.diameter.events import Closed, Event, Received
 from protocols.diameter.identity import certificate_names
 from protocols.diameter.limits import Limits
@@ -22,7 +21,7 @@ class Owner(Protocol):
     def made(self, connection: "Connection") -> None:
         """The transport of a connection is there."""
 
-    def received(self, connection: "Connection", header: Header, frame: bytes, now: float) -> None:
+    def received(self, connection: "Connection", event: Received, now: float) -> None:
         """An application's message has come."""
 
     def happened(self, connection: "Connection", event: Event, now: float) -> None:
@@ -51,8 +50,6 @@ class Connection(Stream[Peer]):
         self.identity = ""
         """Of the configured peer, once it is known."""
         self.relay = False
-        self.outstanding = 0
-        """Requests that were handed over and not answered yet; `Peer` counts those that still lie in a read, too."""
         self.counters = Counters()
         self.access = Access(address)
         self._owner = owner
@@ -61,7 +58,6 @@ class Connection(Stream[Peer]):
 
     def send_answer(self, message: bytes, *, rejected: bool) -> None:
         """Send an answer with the others of this tick; counted as dropped if the connection is gone."""
-        self.outstanding -= 1
         if not self.session.send_answer(message, self._clock()):
             self.counters.dropped += 1
             return
@@ -76,7 +72,7 @@ class Connection(Stream[Peer]):
         closed = False
         for event in self.session.events():
             if type(event) is Received:
-                owner.received(self, event.header, event.frame, now)
+                owner.received(self, event, now)
             else:
                 owner.happened(self, event, now)
                 closed = closed or type(event) is Closed

@@ -24,8 +24,6 @@ class Limits(StreamLimits, frozen=True, kw_only=True):
     """How long we send nothing once the peer said RTHROTTLED or RMSGQFUL; each time in a row twice as long..."""
     throttle_last: float = 60.0
     """... up to this."""
-    outstanding: int = 1024
-    """Requests of the peer that we owe a response; more are refused for the time being."""
     remembered: int = 1024
     """Requests without a response in time whose late response is still recognised."""
     reconnect_first: float = 1.0

@@ -11,11 +11,13 @@ An unbind, theirs or ours, first lets both sides give the responses that they ow
 peer are refused meanwhile for the time being.
 """
 
+from struct import Struct
 from typing import Final
 
+from protocols.admission import Admission
 from protocols.errors import LocalProtocolError
 from protocols.rate_limit import TokenBucket
-from protocols.smpp.codec import RESPONSE_BIT, CommandId, Framer, Header, decode_header
+from protocols.smpp.codec import HEADER_SIZE, RESPONSE_BIT, CommandId, Framer, Header, decode_header
 from protocols.smpp.errors import CommandStatus, SmppError, status_name
 from protocols.smpp.events import (
     BindRefused,
@@ -70,6 +72,7 @@ _ALERT_NOTIFICATION: Final = int(CommandId.ALERT_NOTIFICATION)
 _OWN: Final = frozenset({_ENQUIRE_LINK, _UNBIND, int(CommandId.OUTBIND), *map(int, BOUND_AS)})
 """Requests that belong to the session itself."""
 _NONE: Final[frozenset[int]] = frozenset()
+_HEAD: Final = Struct(">IIII").pack
 _SMPP_3_3: Final = 0x33
 _SMPP_3_4: Final = 0x34
 
@@ -86,7 +89,7 @@ class Session(StreamSession[SmppError, Event]):
     def __init__(
         self, limits: Limits, *, bind: BindReceiver | None = None, system_id: str = "", interface_version: int = 0x34
     ) -> None:
-        super().__init__(Framer(), limits.message_deadline)
+        super().__init__(Framer(), limits)
         self.role = Role.MC if bind is None else Role.ESME
         self.state = SessionState.CLOSED
         self.bound_as: SessionState | None = None
@@ -123,7 +126,11 @@ class Session(StreamSession[SmppError, Event]):
     @property
     def unanswered(self) -> int:
         """Requests of the peer that we owe a response."""
-        return sum(self._owed.values())
+        return self._admission.outstanding
+
+    @property
+    def _takes_requests(self) -> bool:
+        return bool(self._may_send)
 
     @property
     def waiting(self) -> int:
@@ -160,6 +167,7 @@ class Session(StreamSession[SmppError, Event]):
         times = [
             self._deadline,
             self._message_due,
+            self._admission.deadline,
             self._timers.deadline(),
             self._window.deadline(),
             self._throttle.paused_until,
@@ -184,6 +192,8 @@ class Session(StreamSession[SmppError, Event]):
             self._events.append(Doubtful(sent.sequence_number, sent.context, Doubt.TIMEOUT))
         self._throttle.resume(now)
         self._settle(now)
+        if self._admission.on_timer(now):
+            self.proceed(now)
         self._tell_ready(now)
 
     def resume(self, now: float) -> None:
@@ -270,6 +280,7 @@ class Session(StreamSession[SmppError, Event]):
             self._owed[key] = count - 1
         else:
             del self._owed[key]
+        self._admission.settle()
         self._settle(now)
         return True
 
@@ -342,7 +353,7 @@ class Session(StreamSession[SmppError, Event]):
     def _receive_request(self, header: Header, frame: bytes, now: float) -> None:
         command_id = header.command_id
         if command_id in self._may_receive:
-            self._process(header, frame)
+            self._process(header, frame, now)
         elif command_id == _ENQUIRE_LINK:
             self._out.append(encode(EnquireLinkResp(), header.sequence_number))
         elif command_id == _UNBIND and (self.state, Input.RCV_UNBIND) in TABLE:
@@ -357,7 +368,7 @@ class Session(StreamSession[SmppError, Event]):
         else:
             self._nack(header, CommandStatus.ESME_RINVCMDID, f"command_id {command_id:#x} is not the peer's to send")
 
-    def _process(self, header: Header, frame: bytes) -> None:
+    def _process(self, header: Header, frame: bytes, now: float) -> None:
         """A request that the session is bound for: the hot path."""
         self._transaction = True
         if header.command_id == _ALERT_NOTIFICATION:
@@ -366,8 +377,8 @@ class Session(StreamSession[SmppError, Event]):
         if not self._may_send:  # one side is leaving
             self._refuse_request(header, self._busy(), f"in {self.state.name}")
             return
-        if len(self._owed) >= self._limits.outstanding:
-            self._refuse_request(header, self._busy(), f"{len(self._owed)} requests are unanswered")
+        if self._admission.refusing:
+            self._refuse_request(header, self._busy(), f"{self.unanswered} requests are unanswered")
             return
         try:
             message = decode(header, frame)
@@ -376,6 +387,7 @@ class Session(StreamSession[SmppError, Event]):
             return
         key = header.sequence_number, header.command_id | RESPONSE_BIT
         self._owed[key] = self._owed.get(key, 0) + 1
+        self._admission.admit(now)
         self._events.append(Received(header.sequence_number, message))
 
     def _receive_alert(self, header: Header, frame: bytes) -> None:
@@ -416,7 +428,8 @@ class Session(StreamSession[SmppError, Event]):
 
     def _refuse_request(self, header: Header, command_status: int, reason: str, unread: bytes = b"") -> None:
         """Answer a request that has a response of its own; `unread` is the whole of one that could not be read."""
-        self._out.append(encode(RESPONSES[header.command_id](), header.sequence_number, command_status))
+        # A response with an error is its header: nothing else has to be encoded, however many there are.
+        self._out.append(_HEAD(HEADER_SIZE, header.command_id | RESPONSE_BIT, command_status, header.sequence_number))
         self._events.append(MessageRefused(header.command_id, command_status, reason, unread[:MAX_UNDECODABLE]))
 
     def _nack(self, header: Header, command_status: int, reason: str, unread: bytes = b"") -> None:
@@ -565,3 +578,4 @@ class Session(StreamSession[SmppError, Event]):
             self._events.append(Doubtful(sent.sequence_number, sent.context, Doubt.LOST))
         self._events.append(Closed(reason, detail, self.bound_as is not None, self.unanswered, message))
         self._owed.clear()
+        self._admission = Admission(self._limits)

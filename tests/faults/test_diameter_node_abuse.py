@@ -137,7 +137,7 @@ async def test_a_slow_sender_is_cut_off(opened):
 
 async def test_a_peer_that_never_reads_is_no_longer_read_and_then_cut_off():
     big = encode_avp(1, bytes(8000))
-    limits = Limits(write_deadline=0.3, write_high_water=64 * 1024, outstanding_per_peer=1_000_000)
+    limits = Limits(write_deadline=0.3, write_high_water=64 * 1024, outstanding=1_000_000)
     async with node(handler=lambda request: request.answer(big), limits=limits) as ocs, Bystander(ocs.port):
         evil = await RawPeer.open(ocs.port, EVIL)
         evil.writer.transport.pause_reading()
@@ -162,7 +162,10 @@ async def test_answers_that_pile_up_beyond_the_buffer_end_the_connection():
     def handler(request):
         kept.append(request) if request.peer == EVIL else echo(request)
 
-    async with node(handler=handler, limits=Limits(write_buffer=1_000_000)) as ocs, Bystander(ocs.port):
+    async with (
+        node(handler=handler, limits=Limits(write_buffer=1_000_000, outstanding=1001)) as ocs,
+        Bystander(ocs.port),
+    ):
         evil = await RawPeer.open(ocs.port, EVIL)
         evil.writer.transport.pause_reading()
         evil.send(ccr(origin_host=EVIL) * 1000)
@@ -179,14 +182,15 @@ async def test_a_flood_of_requests_is_answered_too_busy_while_others_are_served(
     def handler(request):
         kept.append(request) if request.peer == EVIL else echo(request)
 
-    async with node(handler=handler) as ocs, Bystander(ocs.port):
+    limits = Limits(overload_deadline=0.05)
+    async with node(handler=handler, limits=limits) as ocs, Bystander(ocs.port):
         evil = await RawPeer.open(ocs.port, EVIL)
         evil.send(ccr(origin_host=EVIL) * 5000)
-        for _ in range(5000 - 1024):
+        for _ in range(5000 - limits.outstanding):
             header, _ = await evil.receive()
             assert header.error
-        assert len(kept) == 1024
-        assert ocs.node.peers_state()[1].outstanding == 1024
+        assert len(kept) == limits.outstanding
+        assert ocs.node.peers_state()[1].outstanding == limits.outstanding
         await evil.leave()
 
 

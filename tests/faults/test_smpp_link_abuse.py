@@ -219,7 +219,10 @@ async def test_responses_that_pile_up_beyond_the_buffer_end_the_connection():
         else:
             request.respond(SubmitSmResp(message_id="1"))
 
-    async with ServerRig(limits=Limits(write_buffer=1_000_000), on_request=handler) as smsc, Bystander(smsc.port):
+    async with (
+        ServerRig(limits=Limits(write_buffer=1_000_000, outstanding=1001), on_request=handler) as smsc,
+        Bystander(smsc.port),
+    ):
         evil = await RawEnd.bound(smsc.port)
         evil.writer.transport.pause_reading()
         evil.send(encode(SUBMIT, 2) * 1000)
@@ -260,22 +263,22 @@ async def test_a_flood_of_requests_is_put_off_while_others_are_served():
         else:
             request.respond(SubmitSmResp(message_id="1"))
 
-    kept = []
-    async with ServerRig(on_request=handler) as smsc, Bystander(smsc.port):
+    kept, limits = [], Limits(overload_deadline=0.05)
+    async with ServerRig(on_request=handler, limits=limits) as smsc, Bystander(smsc.port):
         evil = await RawEnd.bound(smsc.port)
         evil.send(b"".join(encode(SUBMIT, number) for number in range(1, 5001)))
-        for _ in range(5000 - 1024):
+        for _ in range(5000 - limits.outstanding):
             header, _ = await evil.receive()
             assert header.command_status == CommandStatus.ESME_RTHROTTLED
-        assert len(kept) == 1024
-        assert max(client.session.unanswered for client in smsc.server.clients) == 1024
-        assert len(smsc.of(MessageRejected)) == 5000 - 1024
+        assert len(kept) == limits.outstanding
+        assert max(client.session.unanswered for client in smsc.server.clients) == limits.outstanding
+        assert len(smsc.of(MessageRejected)) == 5000 - limits.outstanding
         await evil.leave()
 
 
 async def test_a_flood_of_delivers_is_put_off_by_our_link():
     kept = []
-    limits = Limits(outstanding=10)
+    limits = Limits(outstanding=10, overload_deadline=0.05)
     async with bound_pair(link={"on_request": kept.append, "limits": limits}, server={"limits": Limits(window=30)}) as (
         smsc,
         _,

@@ -40,6 +40,7 @@ class World:
                 data, self.wires[side] = self.wires[side][:octets], self.wires[side][octets:]
                 if data:
                     self.ends[1 - side].receive(data, self.now)
+                self.ends[1 - side].proceed(self.now)
             self.read()
 
     def read(self):

@@ -30,6 +30,7 @@ from protocols.diameter.limits import Limits
 from protocols.diameter.messages import (
     CapabilitiesExchangeAnswer,
     CreditControlAnswer,
+    DisconnectPeerAnswer,
     DisconnectPeerRequest,
     ErrorAnswer,
     ReAuthAnswer,
@@ -353,14 +354,15 @@ async def test_a_broken_avp_length_is_answered_5014_and_the_connection_goes_on()
 
 async def test_more_requests_than_a_peer_may_have_are_answered_too_busy():
     keep = Keep()
-    async with Rig(handler=keep, limits=Limits(outstanding_per_peer=3)) as ocs:
+    async with Rig(handler=keep, limits=Limits(outstanding=3, overload_deadline=0.05)) as ocs:
         peer = await RawPeer.open(ocs.port)
         peer.send(b"".join(ccr(number) for number in range(5)))
         for number in (3, 4):
             header, frame = await peer.receive()
             assert (header.hop_by_hop, decode(ErrorAnswer, frame).result_code) == (number, 3004)
-        keep.requests[0].answer(CCA)
-        await peer.receive()
+        for request in keep.requests[:2]:
+            request.answer(CCA)
+            await peer.receive()
         peer.send(ccr(9))
         await until(lambda: len(keep.requests) == 4)
         await peer.leave()
@@ -376,6 +378,24 @@ async def test_an_answer_that_nobody_waits_for_is_counted_and_dropped():
 
 
 # Leaving
+
+
+async def test_a_peer_that_leaves_behind_many_requests_has_all_of_them_served_before_its_dpa():
+    later = asyncio.get_running_loop().call_later
+    async with Rig(handler=lambda request: later(0.001, request.answer, CCA)) as ocs:
+        peer = await RawPeer.open(ocs.port)
+        body = DisconnectPeerRequest(origin_host=PGW, origin_realm="host.example", disconnect_cause=REBOOTING)
+        leaving = encode_message(0x80, 282, 0, 999, 999, encode(body))
+        peer.send(b"".join(ccr(number, cc_request_type=3) for number in range(300)) + leaving + ccr(301))
+        served, refused = [], []
+        while True:
+            header, frame = await peer.receive()
+            if header.command_code == 282:
+                break
+            (refused if header.error else served).append(header.hop_by_hop)
+        assert (served, refused) == (list(range(300)), [301])  # what came behind the DPR has no place there
+        assert decode(DisconnectPeerAnswer, frame).result_code == 2001
+        await peer.leave()
 
 
 async def test_stop_sends_the_answers_that_are_owed_then_says_goodbye():

@@ -412,10 +412,10 @@ def test_a_message_is_not_late_while_we_do_not_read():
     pair = Pair().open()
     peer = pair.responder
     peer.receive(request()[:7], 1.0)
-    peer.pause()
+    peer.stop_reading()
     peer.on_timer(20.0)
     assert peer.state is SessionState.OPEN
-    peer.resume(25.0)
+    peer.resume_reading(25.0)
     peer.receive(b"", 26.0)
     peer.on_timer(29.0)
     assert peer.state is SessionState.OPEN

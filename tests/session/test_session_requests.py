@@ -18,6 +18,8 @@ from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import (
     AbortSessionAnswer,
     AbortSessionRequest,
+    DeviceWatchdogAnswer,
+    DeviceWatchdogRequest,
     MultipleServicesCreditControl,
     ReAuthAnswer,
     ReAuthRequest,
@@ -34,6 +36,8 @@ ROWS = subscribers(8)
 SLOW = 1000.0
 """Octets a second: no session here comes to its threshold by itself."""
 PGW = "pgw.host.example"
+STATES = itertools.count(4_100_000_000, 10)
+"""Origin-State-Ids of the peers here that have no client behind them."""
 BOOTS = itertools.count(int(time.time()))
 """Each PGW boots at a second of its own: two that booted in one, with one seed, would make the same Session-Ids."""
 
@@ -85,12 +89,11 @@ def logged(gateway, session_id):
     return [(line["event"], line["request"], line.get("result_code")) for line in said]
 
 
-async def open_session(peer, name, row):
+async def open_session(peer, name, row, **fields):
     """A session of a client that is told what to answer."""
     mscc = MultipleServicesCreditControl(requested_service_unit=RequestedServiceUnit(), rating_group=10)
-    await peer.ask(
-        ccr(session_id=name, subscription_id=(SubscriptionId(1, row[1]),), multiple_services_credit_control=(mscc,))
-    )
+    asked = {"subscription_id": (SubscriptionId(1, row[1]),), "multiple_services_credit_control": (mscc,)}
+    await peer.ask(ccr(session_id=name, **asked, **fields))
 
 
 async def answer(peer, kind, result_code, *, host=PGW):
@@ -256,6 +259,33 @@ async def test_a_restarted_client_s_sessions_are_closed(gateway):
         assert Decimal(found["reserved"]) == (0 if open_sessions == 0 else Decimal("0.10"))
         await again.leave()
     assert '"charging.client.restarted"' in gateway.log.read_text()
+
+
+def dwr(state):
+    body = DeviceWatchdogRequest(origin_host=PGW, origin_realm="host.example", origin_state_id=state)
+    return encode_message(0x80, 280, 0, 5, 5, encode(body))
+
+
+@pytest.mark.parametrize("way", ["dwr", "ccr"])
+async def test_a_client_that_says_so_on_the_connection_that_stands_has_restarted_too(gateway, way):
+    state = next(STATES)
+    peer = await RawPeer.connect(gateway.diameter_port)
+    await peer.ask(cer(origin_state_id=state))
+    await open_session(peer, b"before;%d" % state, ROWS[7])
+    if way == "dwr":
+        _, frame = await peer.ask(dwr(state + 1))
+        assert decode(DeviceWatchdogAnswer, frame).result_code == 2001
+    else:
+        await open_session(peer, b"after;%d" % state, ROWS[6], origin_state_id=state + 1)
+
+    async def is_open(name):
+        return (await asyncio.to_thread(gateway.json, "session", "show", name))["state"] == "open"
+
+    async with asyncio.timeout(10):
+        while await is_open(f"before;{state}"):
+            pass
+    assert way == "dwr" or await is_open(f"after;{state}")
+    await peer.leave()
 
 
 def test_what_is_not_there_is_told_and_the_gateway_has_to_run(gateway, tmp_path):

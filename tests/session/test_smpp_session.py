@@ -560,6 +560,9 @@ def test_more_requests_than_there_is_room_for_are_refused_for_the_time_being():
     for number in (1, 2, 3):
         esme.get(DELIVER, number)
         smsc.get(SUBMIT, number)
+    assert (esme.sent(), smsc.sent()) == ([], [])  # left unread at first
+    for end in (esme, smsc):
+        end.at(2.0)
     assert esme.only() == (DeliverSmResp(), 3, CommandStatus.ESME_RX_T_APPN)
     assert smsc.only() == (SubmitSmResp(), 3, CommandStatus.ESME_RTHROTTLED)
     assert (esme.session.unanswered, smsc.session.unanswered) == (2, 2)
@@ -783,9 +786,9 @@ def test_a_pdu_that_does_not_end_ends_the_session():
 def test_a_pdu_that_we_did_not_read_is_not_late():
     esme = End.bound(Limits(message_deadline=10.0, enquire_link=0.0))
     esme.session.receive(encode(DELIVER, 5)[:-1], 0.0)
-    esme.session.pause()
+    esme.session.stop_reading()
     esme.at(1000.0)
-    esme.session.resume(1000.0)
+    esme.session.resume_reading(1000.0)
     esme.at(1009.0)
     assert not esme.session.closed
 

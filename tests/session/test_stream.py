@@ -4,12 +4,19 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 
+import pytest
+from support import diameter_rig, smpp_rig
 from support.diameter_rig import until
 
+from protocols.diameter import limits as diameter_limits
+from protocols.smpp import limits as smpp_limits
+from protocols.smpp.generated import encode as smpp_encode
+from protocols.smpp.messages import SubmitSmResp
 from protocols.stream import Stream
 
 
 class Limits:
+    messages_per_turn = 32
     write_high_water = 64 * 1024
     write_buffer = 64 * 1024 * 1024
     write_deadline = 60.0
@@ -24,6 +31,7 @@ class Script:
         self.closed = False
         self.out = []
         self.told = []
+        self.unhandled, self.blocked = 0, False
         self.received = b""
         self.at = None
 
@@ -52,6 +60,12 @@ class Script:
     def data_to_send(self):
         data, self.out = b"".join(self.out), []
         return data
+
+    def stop_reading(self):
+        self.told.append("stop reading")
+
+    def resume_reading(self, now):
+        self.told.append("resume reading")
 
     def pause(self):
         self.told.append("pause")
@@ -142,7 +156,7 @@ async def test_a_peer_that_does_not_read_is_not_read_from_until_it_reads_again()
         writer.transport.resume_reading()
         await reader.readexactly(16_000_000)
         await until(lambda: wire.session.received == b"more")
-        assert wire.session.told == ["connected", "pause", "resume"]
+        assert wire.session.told == ["connected", "pause", "stop reading", "resume reading", "resume"]
 
 
 async def test_a_peer_that_goes_on_not_reading_is_cut_off():
@@ -153,7 +167,7 @@ async def test_a_peer_that_goes_on_not_reading_is_cut_off():
         writer.transport.pause_reading()
         wire.send(bytes(16_000_000))
         await until(lambda: wire.ends)
-        assert wire.session.told == ["connected", "pause", "slow reader", "lost"]
+        assert wire.session.told == ["connected", "pause", "stop reading", "slow reader", "lost"]
 
 
 async def test_more_than_the_buffer_takes_ends_the_connection_at_once():
@@ -199,3 +213,141 @@ async def test_one_that_is_given_up_while_it_is_dialled_says_so_and_is_never_mad
     await asyncio.sleep(0)
     assert (wire.ends, wire.session.told, wire.made) == (["given up"], ["lost"], False)
     server.close()
+
+
+# More than is handled at once, with both protocols' sessions
+
+
+class Server:
+    """What one protocol's server keeps of a peer's requests, and how that peer asks."""
+
+    def __init__(self, protocol, limits):
+        self.kept, self.turns, self.protocol = [], 0, protocol
+        if protocol == "diameter":
+            self.rig = diameter_rig.Rig(handler=self.take, limits=diameter_limits.Limits(**limits))
+        else:
+            self.rig = smpp_rig.ServerRig(on_request=self.take, limits=smpp_limits.Limits(**limits))
+
+    def take(self, request):
+        if not self.kept:
+            asyncio.get_running_loop().call_soon(self.turn)
+        self.kept.append(request)
+
+    def turn(self):
+        self.turns += 1
+        asyncio.get_running_loop().call_soon(self.turn)
+
+    async def peer(self):
+        if self.protocol == "diameter":
+            return await diameter_rig.RawPeer.open(self.rig.port)
+        return await smpp_rig.RawEnd.bound(self.rig.port)
+
+    def request(self, number):
+        if self.protocol == "diameter":
+            return diameter_rig.ccr(number)
+        return smpp_encode(smpp_rig.SUBMIT, number)
+
+    def answer(self, count):
+        """Answer so many of those that were kept, the oldest first."""
+        for request in self.kept[:count]:
+            if self.protocol == "diameter":
+                request.answer(diameter_rig.CCA)
+            else:
+                request.respond(SubmitSmResp(message_id="1"))
+        del self.kept[:count]
+
+    def number(self, header):
+        return header.hop_by_hop if self.protocol == "diameter" else header.sequence_number
+
+    def refused(self, header):
+        return header.error if self.protocol == "diameter" else header.command_status != 0
+
+    @property
+    def connection(self):
+        if self.protocol == "diameter":
+            return next(iter(self.rig.node._connections.values()))
+        return self.rig.server.clients[0]
+
+
+@asynccontextmanager
+async def flooded(protocol, count, **limits):
+    """A server whose peer has sent so many requests in one write, and that peer."""
+    server = Server(protocol, limits)
+    async with server.rig:
+        peer = await server.peer()
+        await until(lambda: server.connection)
+        peer.send(b"".join(server.request(number) for number in range(1, count + 1)))
+        yield server, peer
+        await peer.leave()
+
+
+both = pytest.mark.parametrize("protocol", ["diameter", "smpp"])
+
+
+@both
+async def test_a_peer_with_all_its_requests_in_work_is_not_read_from_and_all_are_served(protocol):
+    async with flooded(protocol, 1500, outstanding=100) as (server, peer):
+        answered = []
+        for rest in range(1500, 0, -100):
+            await until(lambda: server.connection.session.outstanding == 100)
+            assert len(server.kept) == 100
+            assert server.connection._transport.is_reading() == (rest == 100)
+            server.answer(100)
+            answered += [(await peer.receive())[0] for _ in range(100)]
+        assert [server.number(header) for header in answered] == list(range(1, 1501))
+        assert not any(server.refused(header) for header in answered)
+        assert server.connection._transport.is_reading()
+
+
+@both
+async def test_it_is_read_from_again_when_half_of_them_are_answered(protocol):
+    async with flooded(protocol, 500, outstanding=100) as (server, peer):
+        await until(lambda: len(server.kept) == 100)
+        server.answer(49)
+        for _ in range(49):
+            await peer.receive()
+        assert len(server.kept) == 51
+        server.answer(1)
+        await until(lambda: len(server.kept) == 100)
+
+
+@both
+async def test_where_nothing_is_answered_for_long_the_rest_is_refused_until_half_is(protocol):
+    async with flooded(protocol, 500, outstanding=100, overload_deadline=0.05) as (server, peer):
+        refused = [(await peer.receive())[0] for _ in range(400)]
+        assert {server.number(header) for header in refused} == set(range(101, 501))
+        assert all(server.refused(header) for header in refused)
+        assert len(server.kept) == 100
+        server.answer(50)
+        for _ in range(50):
+            await peer.receive()
+        peer.send(server.request(501))
+        await until(lambda: len(server.kept) == 51)
+
+
+@both
+async def test_what_one_peer_sends_is_handled_a_few_messages_a_turn(protocol):
+    async with flooded(protocol, 1000, outstanding=10_000, messages_per_turn=20) as (server, _):
+        await until(lambda: len(server.kept) == 1000)
+        assert server.turns >= 1000 // 20 - 1
+
+
+@both
+async def test_what_cannot_be_read_ends_the_connection_after_what_stood_before_it(protocol):
+    async with flooded(protocol, 90, outstanding=10_000, messages_per_turn=20) as (server, peer):
+        peer.send(b"\xff" * 64)
+        await peer.rest()
+        assert len(server.kept) == 90
+
+
+@both
+async def test_a_message_that_was_left_unread_is_not_late(protocol):
+    async with flooded(protocol, 12, outstanding=10, message_deadline=0.05) as (server, peer):
+        await until(lambda: len(server.kept) == 10)
+        late = server.request(13)
+        peer.send(late[:9])
+        await asyncio.sleep(0.2)
+        server.answer(10)
+        await until(lambda: len(server.kept) == 2)
+        peer.send(late[9:])
+        await until(lambda: len(server.kept) == 3)

@@ -47,18 +47,20 @@ class CreditControlServer:
         alarm: Callable[[str, dict[str, str]], None],
         profiles: Mapping[str, Profile],
         country: str,
+        report_state: Callable[[str, int], None] = lambda _origin_host, _origin_state_id: None,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take the lane and who we are on the network.
 
-        `deadline` is how many seconds a request waits until it is shed, `country` our country (ISO 3166).
+        `deadline` is how many seconds a request waits until it is shed, `country` our country (ISO 3166), `report_state` is
+        given each Origin-Host with its Origin-State-Id.
         While it is `draining` new sessions and one-time events are refused as 3004: their clients turn to another gateway
         (RFC 6733 §7.1.3).
         """
         self._lane, self._deadline, self._country = lane, deadline, country
         self._clock, self._monotonic, self._observe, self._alarm = clock, monotonic, observe, alarm
         self._profiles = profiles
-        self._draining = draining
+        self._report_state, self._draining = report_state, draining
         self._origin = encode_avp(ORIGIN_HOST, origin_host.encode()) + encode_avp(ORIGIN_REALM, origin_realm.encode())
 
     def apply_settings(self, *, deadline: float, profiles: Mapping[str, Profile], country: str) -> None:
@@ -74,6 +76,8 @@ class CreditControlServer:
         except DiameterError as error:
             self._refuse(request, error, started)
             return
+        if message.origin_state_id:
+            self._report_state(message.origin_host, message.origin_state_id)
         # What comes with the T flag may have been begun here before; an emergency call is never refused.
         begins = asked.request_type in (INITIAL, EVENT) and not request.header.retransmitted
         if begins and self._draining() and asked.traffic is not Traffic.EMERGENCY:

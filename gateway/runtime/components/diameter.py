@@ -59,6 +59,7 @@ class DiameterComponent(Component):
             alarm=log,
             profiles=profiles_of(settings),
             country=context.settings.operator.country,
+            report_state=self._peer_restarts.report,
             draining=lambda: context.draining,
         )
         self.node = Node(
@@ -73,6 +74,7 @@ class DiameterComponent(Component):
             random=context.environment.random.random,
             on_event=self._record,
             network=context.environment.network,
+            start_number=context.node.starts,
         )
         self.session_requests = SessionRequests(
             self.node,

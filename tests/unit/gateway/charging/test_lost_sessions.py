@@ -8,12 +8,12 @@ from sqlalchemy import select
 from support.charging_fixture import IMSI, INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 
 from gateway.charging import queries
-from gateway.charging.gy.peer_restarts import PeerRestarts
+from gateway.charging.gy.peer_restarts import MAX_HOSTS, PeerRestarts
 from gateway.charging.session_expiry import CloseLost
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.store import tables
-from protocols.diameter.node_events import PeerUp
+from protocols.diameter.node_events import PeerRestarted, PeerUp
 
 MEGABYTE = 1_000_000
 PGW = "pgw.host.example"
@@ -148,6 +148,10 @@ class Restarted:
     async def up(self, identity, origin_state_id):
         """Tell that a peer came up, and wait for what follows."""
         self.peer_restarts.record(PeerUp(identity, "host.example", "127.0.0.1", "test", origin_state_id, False))
+        await self.settled()
+
+    async def settled(self):
+        """Wait for what follows from what was told."""
         await asyncio.gather(*self.peer_restarts._background._tasks)
 
 
@@ -155,7 +159,8 @@ async def test_a_grown_origin_state_id_closes_what_the_peer_had_and_nothing_else
     owner = place.enrol(500 * PENNY)
     for number in range(3):
         await asyncio.to_thread(place.ask, ccr(INITIAL, 0, service(ask=0), session=f"pgw;1;{number}"))
-    await asyncio.to_thread(place.ask, ccr(INITIAL, 0, service(ask=0), session="by relay"), peer="dra.core.example")
+    of_another = ccr(INITIAL, 0, service(ask=0), session="by relay", origin_host="pgw2.host.example")
+    await asyncio.to_thread(place.ask, of_another, peer="dra.core.example")
     world = Restarted(place)
     for state in (None, 0, 1000, 1000, 999, None):
         await world.up(PGW, state)
@@ -168,6 +173,32 @@ async def test_a_grown_origin_state_id_closes_what_the_peer_had_and_nothing_else
     assert world.told[1:] == [("charging.client.restarted", {"peer": PGW, "sessions": "3"})]
     assert [session.session_id for session in look(place, queries.open_of, owner)] == ["by relay"]
     assert wallet(place, owner) == (500 * PENNY, 10 * PENNY)
+
+
+async def test_it_counts_wherever_the_client_says_it_and_closes_what_came_by_a_relay_too(place):
+    owner = place.enrol(500 * PENNY)
+    await asyncio.to_thread(place.ask, ccr(INITIAL, 0, service(ask=0)))
+    by_relay = ccr(INITIAL, 0, service(ask=0), session="by relay", origin_host="PGW.host.example.")
+    await asyncio.to_thread(place.ask, by_relay, peer="dra.core.example")
+    world = Restarted(place)
+    for host, state in ((PGW, 7), ("PGW.host.example.", 7), (PGW, 6), ("dra.core.example", 9), (PGW, 7)):
+        world.peer_restarts.report(host, state)  # as a CCR says it
+    world.peer_restarts.record(PeerRestarted("dra.core.example", 10))
+    await world.settled()
+    assert (world.told, len(look(place, queries.open_of, owner))) == ([], 2)
+    world.peer_restarts.report("PGW.host.example.", 8)
+    world.peer_restarts.record(PeerRestarted(PGW, 8))  # as a DWR says it
+    world.peer_restarts.report(PGW, 8)
+    await world.settled()
+    assert world.told == [("charging.client.restarted", {"peer": PGW, "sessions": "2"})]
+    assert (look(place, queries.open_of, owner), wallet(place, owner)) == ([], (500 * PENNY, 0))
+
+
+async def test_the_hosts_that_are_remembered_are_bounded(place):
+    world = Restarted(place)
+    for number in range(MAX_HOSTS + 100):
+        world.peer_restarts.report(f"pgw{number}.host.example", 1)
+    assert len(world.peer_restarts._states) <= MAX_HOSTS + 1
 
 
 async def test_the_sessions_of_a_restarted_peer_are_found_page_by_page(place, monkeypatch):
