@@ -182,7 +182,7 @@ class Session(StreamSession[SmppError, Event]):
             return
         for sent in self._window.expire(now):
             self._events.append(Doubtful(sent.sequence_number, sent.context, Doubt.TIMEOUT))
-        self._throttle.resume(now)
+        self._throttle.resume(now, len(self._window))
         self._settle(now)
         self._tell_ready(now)
 
@@ -224,15 +224,18 @@ class Session(StreamSession[SmppError, Event]):
         """How many requests may be sent now. Whoever was told 0, or `Throttled`, is told `Ready` in time."""
         if not self._may_send:
             return 0
-        self._tokens_at = None
-        room = 0 if self._paused else self._throttle.room(len(self._window))
+        room = 0 if self._paused else self._throttle.room(len(self._window), now)
         if room and self._limits.rate:
             room = self._bucket.available(now, room)
-            if not room:
-                self._tokens_at = self._bucket.ready_at(now)
         if not room:
-            self._starved = True
+            self._starve(now)
         return room
+
+    def _starve(self, now: float) -> None:
+        """There is no room: `Ready` is told when there is some again."""
+        self._starved, self._tokens_at = True, None
+        if not self._paused and self._throttle.places(len(self._window)):
+            self._tokens_at = max(self._bucket.ready_at(now), self._throttle.ready_at(now))
 
     def send(self, message: Pdu, now: float, context: object = None) -> int:
         """Send a request; returns its sequence_number, or 0 where `room` is 0: nothing has been sent then.
@@ -240,7 +243,8 @@ class Session(StreamSession[SmppError, Event]):
         `context` comes back with what becomes of it. Raises LocalProtocolError if the session is bound for other
         requests, and if a value does not fit its parameter; nothing has been sent then, either.
         """
-        if not self.room(now):
+        room = self.room(now)
+        if not room:
             return 0
         command_id = int(message.command_id)
         if command_id not in self._may_send:
@@ -249,9 +253,12 @@ class Session(StreamSession[SmppError, Event]):
         self._out.append(encode(message, sequence_number))
         self._sequence_number = sequence_number
         self._bucket.take(now)
+        self._throttle.take(now)
         if command_id != _ALERT_NOTIFICATION:  # the one request that has no response
             self._window.add(Sent(sequence_number, command_id, context, now))
         self._timers = self._timers.transacted(self._limits, now)
+        if room == 1:
+            self._starve(now)
         return sequence_number
 
     def respond(self, sequence_number: int, message: Pdu, now: float, command_status: int = 0) -> bool:
@@ -311,11 +318,11 @@ class Session(StreamSession[SmppError, Event]):
                 self._throttle.congestion(congestion_state)
         self._transaction = True
         if status and retry_of(status) is Retry.THROTTLED:
-            retry_at = self._throttle.throttled(now)
+            retry_at = self._throttle.throttled(sent.sent_at, now)
             self._starved = True  # what is handed back waits for the end of the pause
             self._events.append(Throttled(sent.sequence_number, sent.context, status, retry_at, late))
             return
-        self._throttle.succeeded()
+        self._throttle.succeeded(sent.sent_at, now)
         self._events.append(
             Responded(sent.sequence_number, sent.context, status, message, now - sent.sent_at, late),
         )
