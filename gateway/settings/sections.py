@@ -240,6 +240,8 @@ class SmppLink(Section):
     rate: Annotated[int, Field(ge=0, le=100_000)] = 0
     enquire_link: Annotated[Duration, Field(ge=1, le=3600)] = 30
     response_timeout: Annotated[Duration, Field(ge=1, le=600)] = 10
+    bind_timeout: Annotated[Duration, Field(ge=1, le=600)] = 30
+    tlvs: Literal["auto", "always", "never"] = "auto"
     tls: LinkTls | None = None
     default_alphabet: Literal["gsm7", "latin1", "ascii", "ucs2"] = "gsm7"
     message_id: Literal["auto", "string", "hex", "decimal"] = "auto"

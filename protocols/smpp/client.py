@@ -53,6 +53,7 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
         tls: a client's context, with our own certificate if the message centre wants one; None: plain TCP.
         server_hostname: the name that the message centre's certificate has to carry; "": `host`.
         interface_version: 0x34, or 0x50.
+        tlvs: whether optional parameters are sent; None: if the message centre says that it knows them.
     """
 
     name: str
@@ -68,6 +69,7 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     address_range: str = ""
     tls: ssl.SSLContext | None = None
     server_hostname: str = ""
+    tlvs: bool | None = None
     limits: Limits = Limits()
 
     def message(self) -> BindReceiver:
@@ -288,7 +290,7 @@ class Link:
 
     def _dial(self) -> None:
         self._cancel_dial()
-        session = Session(self.config.limits, bind=self.config.message())
+        session = Session(self.config.limits, bind=self.config.message(), tlvs=self.config.tlvs)
         connection = Connection(
             self,
             session,

@@ -31,6 +31,7 @@ from protocols.smpp.events import (
     Responded,
     Throttled,
 )
+from protocols.smpp.fields import without_tlvs
 from protocols.smpp.generated import decode, encode
 from protocols.smpp.limits import Limits
 from protocols.smpp.messages import (
@@ -81,10 +82,17 @@ class Session(StreamSession[SmppError, Event]):
         bind: what the ESME binds with; its class says as what. None: we are the message centre.
         system_id: the message centre's name for itself.
         interface_version: the message centre's.
+        tlvs: whether the peer is sent optional parameters; None: if its interface version says that it knows them.
     """
 
     def __init__(
-        self, limits: Limits, *, bind: BindReceiver | None = None, system_id: str = "", interface_version: int = 0x34
+        self,
+        limits: Limits,
+        *,
+        bind: BindReceiver | None = None,
+        system_id: str = "",
+        interface_version: int = 0x34,
+        tlvs: bool | None = None,
     ) -> None:
         super().__init__(Framer(), limits.message_deadline)
         self.role = Role.MC if bind is None else Role.ESME
@@ -98,6 +106,7 @@ class Session(StreamSession[SmppError, Event]):
         self._system_id = system_id
         self._interface_version = interface_version
         self._version = _SMPP_3_3
+        self._tlvs = tlvs
         self._may_send = self._may_receive = _NONE
         self._window = Window(limits.response_timeout, limits.remembered)
         self._throttle = Throttle(limits)
@@ -139,6 +148,11 @@ class Session(StreamSession[SmppError, Event]):
     def paused_until(self) -> float | None:
         """While the peer throttles us: when the next request may go."""
         return self._throttle.paused_until
+
+    @property
+    def takes_tlvs(self) -> bool:
+        """Whether the peer is sent optional parameters: it is not if it says that it knows none (SMPP 3.4 §3.4)."""
+        return self._version >= _SMPP_3_4 if self._tlvs is None else self._tlvs
 
     # What the owner of the connection calls
 
@@ -250,7 +264,7 @@ class Session(StreamSession[SmppError, Event]):
         if command_id not in self._may_send:
             raise LocalProtocolError(f"{type(message).__name__} in {self.state.name}", "smpp.session.state")
         sequence_number = self._window.next_after(self._sequence_number)
-        self._out.append(encode(message, sequence_number))
+        self._out.append(encode(message if self.takes_tlvs else without_tlvs(message), sequence_number))
         self._sequence_number = sequence_number
         self._bucket.take(now)
         self._throttle.take(now)
@@ -272,7 +286,7 @@ class Session(StreamSession[SmppError, Event]):
         count = self._owed.get(key, 0)
         if not count:
             raise LocalProtocolError(f"{type(message).__name__} {sequence_number} is not owed", "smpp.session.response")
-        self._out.append(encode(message, sequence_number, command_status))
+        self._out.append(encode(message if self.takes_tlvs else without_tlvs(message), sequence_number, command_status))
         if count > 1:
             self._owed[key] = count - 1
         else:
@@ -470,7 +484,7 @@ class Session(StreamSession[SmppError, Event]):
         self._may_send = issued_by(self.role, self.state, self._version)
         self._may_receive = issued_by(self.role.other, self.state, self._version)
         self._timers = self._timers.bound(self._limits, now)
-        self._events.append(Bound(self.state, self.peer, self._version, self._version >= _SMPP_3_4))
+        self._events.append(Bound(self.state, self.peer, self._version, self.takes_tlvs))
 
     def _snd_bind_resp(self, header: Header) -> None:
         """Before 3.4 there were no TLVs: an ESME that speaks less is not sent any (SMPP 3.4 §3.4)."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from prometheus_client.core import Metric
 
@@ -20,6 +20,7 @@ from protocols.smpp.limits import Limits
 from protocols.smpp.receipts import IdForm
 from protocols.tap import Tap
 
+TLVS: Final = {"auto": None, "always": True, "never": False}
 LEAVE_SECONDS = 10.0
 """How long a link that goes may take for what is owed either way."""
 
@@ -96,7 +97,9 @@ def route(link: SmppLink) -> Route:
         bind=link.bind,
         interface_version=0x50 if link.version == "5.0" else 0x34,
         tls=tls.client_context(link.tls) if link.tls else None,
+        tlvs=TLVS[link.tlvs],
         limits=Limits(
+            session_init=float(link.bind_timeout),
             window=link.window,
             rate=float(link.rate),
             enquire_link=float(link.enquire_link),

@@ -89,6 +89,7 @@ def test_a_link_needs_a_name_a_host_and_a_system_id(write, problems):
     assert found.address == Endpoint("smsc.example", 2775)
     assert (found.bind, found.version, found.window, found.rate) == ("transceiver", "3.4", 10, 0)
     assert (found.enquire_link, found.response_timeout) == (30, 10)
+    assert (found.bind_timeout, found.tlvs) == (30, "auto")
     assert (found.default_alphabet, found.message_id, found.doubtful, found.doubtful_wait) == (
         "gsm7", "auto", "resend", 300,
     )  # fmt: skip
