@@ -27,6 +27,7 @@ from gateway.settings.values import (
     Id,
     Identity,
     Listen,
+    NumberPrefix,
     OwnNumber,
     Price,
     ReadableFile,
@@ -250,6 +251,7 @@ class SmppLink(Section):
     query_after: Annotated[Duration, Field(ge=0, le=604_800)] = 600
     receipts: Literal["by_class", "by_text"] = "by_class"
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    no_route: list[Annotated[int, Field(ge=1, le=0xFFFF_FFFF)]] = []
 
     @property
     def address(self) -> Endpoint:
@@ -262,10 +264,25 @@ class SmppLink(Section):
         return self.bind != "transmitter"
 
 
+class SmppRoute(Section):
+    """Which texts out take which links; what it does not name is any."""
+
+    links: Annotated[list[Id], Field(min_length=1)]
+    prefixes: list[NumberPrefix] = []
+    senders: list[Text] = []
+    countries: list[Country] = []
+
+    @property
+    def catches_all(self) -> bool:
+        """Whether it takes every text."""
+        return not (self.prefixes or self.senders or self.countries)
+
+
 class Smpp(Section):
     """The SMSCs that texts go to and come from."""
 
     links: list[SmppLink] = []
+    routes: list[SmppRoute] = []
 
 
 class Messaging(Section):

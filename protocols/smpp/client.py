@@ -174,6 +174,14 @@ class Link:
         return self._current is not None and self._current.state in BOUND
 
     @property
+    def available(self) -> bool:
+        """Bound, not suspended, and not put off by the peer for longer than a moment."""
+        if self._suspended or self._current is None or not self.bound:
+            return False
+        until = self._current.session.paused_until
+        return until is None or until - self._clock() < self.config.limits.throttle_first / 2
+
+    @property
     def window_free(self) -> int:
         """How many requests may be sent now; `on_ready` tells when 0 is over."""
         if self._suspended or self._current is None:

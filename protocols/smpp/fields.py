@@ -121,9 +121,9 @@ def without_tlvs(message: Message) -> Message:
 
 
 @cache
-def _absent(message: type[msgspec.Struct]) -> dict[str, None | tuple[()]]:
+def _absent(message: type[msgspec.Struct]) -> dict[str, tuple[()] | None]:
     """The fields of a message class that are optional parameters, and what they are where there is none."""
-    known: dict[str, None | tuple[()]] = {field.attribute: None for field in plan(message).optional}
+    known: dict[str, tuple[()] | None] = {field.attribute: None for field in plan(message).optional}
     others = {"tlvs": ()} if "tlvs" in message.__struct_fields__ else {}
     return known | others
 

@@ -1,10 +1,10 @@
 """How fast a peer that refuses what is too much for it is asked: pauses, and a rate that is found. Time is an argument.
 
 A peer that says RTHROTTLED or RMSGQFUL gets no request for a while, longer each time in a row. Until its rate is known one
-request goes out as a probe then, and each success doubles how many may be under way, up to the window. What it took between two
-refusals is its rate: from then on requests are paced by it, a refusal costs a part of the time between two of them, and the
-rate moves like a congestion window (RFC 9438): a little down after a refusal, quickly back to just below where that came, slowly
-past it, and ever faster where no refusal comes. Only time in which requests were taken counts, so a silence proves nothing.
+request goes out as a probe then, and each success doubles how many may be under way, up to the window. What it took between
+two refusals is its rate: from then on requests are paced by it, a refusal costs a part of the time between two of them, and
+the rate moves like a congestion window (RFC 9438): a little down after a refusal, quickly back to just below where that came,
+slowly past it, and ever faster where no refusal comes. Only time in which requests were taken counts: silence proves nothing.
 
 The same window follows congestion_state where the peer tells it (SMPP 5.0 §2.9): above 90 it shrinks, below 80 it grows.
 """

@@ -7,13 +7,13 @@ from typing import ClassVar, Final
 from prometheus_client.core import Metric
 
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.routing import Route
+from gateway.messaging.routing import Route, RouteRule
 from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.sources import link_metrics
 from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, Prepared, Services, Stage
 from gateway.settings.diff import Sorted
-from gateway.settings.sections import SmppLink
+from gateway.settings.sections import SmppLink, SmppRoute
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.client import LinkConfig
 from protocols.smpp.limits import Limits
@@ -38,6 +38,7 @@ class TextsComponent(Component):
             lambda: context.policy(MessagingPolicy),
             context.lane,
             [route(link) for link in context.settings.smpp.links],
+            [rule(entry) for entry in context.settings.smpp.routes],
             read=context.read_async,
             node=context.node.id,
             clock=context.clock,
@@ -61,7 +62,8 @@ class TextsComponent(Component):
         wanted = {link.name: link for link in change.settings.smpp.links}
         links = change.changes.links
         routes = {name: route(wanted[name]) for name in (*links.added, *links.changed)}
-        return Prepared(lambda: None, lambda: self._reconnect(links, routes))
+        rules = [rule(entry) for entry in change.settings.smpp.routes]
+        return Prepared(lambda: self.client.set_routes(rules), lambda: self._reconnect(links, routes))
 
     async def _reconnect(self, links: Sorted, routes: dict[str, Route]) -> None:
         """Leave what went, make anew what changed, dial what came: each link by itself."""
@@ -116,4 +118,11 @@ def route(link: SmppLink) -> Route:
         float(link.query_after),
         by_text=link.receipts == "by_text",
         attempts=link.attempts,
+        no_route=frozenset(link.no_route),
     )
+
+
+def rule(entry: SmppRoute) -> RouteRule:
+    """Turn an entry of smpp.routes into its rule."""
+    senders = frozenset(sender.removeprefix("+") for sender in entry.senders)
+    return RouteRule(tuple(entry.links), tuple(entry.prefixes), senders, frozenset(entry.countries))

@@ -3,13 +3,13 @@
 from random import Random
 
 import pytest
+from support.rate_limits import Bucket, Queue, Seconds, Sliding, play
 
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.limits import Limits
 from protocols.smpp.reconnect import Reconnect
 from protocols.smpp.status_policy import Retry, needs_a_person, retry_of
 from protocols.smpp.throttle import Throttle
-from support.rate_limits import Bucket, Queue, Seconds, Sliding, play
 
 
 def test_a_throttled_link_pauses_longer_each_time_in_a_row_up_to_the_cap():
