@@ -135,6 +135,10 @@ class Way(msgspec.Struct, frozen=True):
         """Whether any link is left."""
         return bool(self.preferred or self.others)
 
+    def leads_by(self, link: "SmscLink") -> bool:
+        """Whether a link may carry the part."""
+        return link.name in self.preferred or (self.others and link.name not in self.excluded)
+
 
 ANY = Way(others=True)
 """Of a gateway without routes: its links share the texts."""
@@ -211,9 +215,4 @@ class Rooms:
 
 def elsewhere(way: Way, links: Iterable[SmscLink], avoid: Collection[str]) -> bool:
     """Whether another link than those to avoid could carry a part of this way now."""
-    return any(
-        link.available
-        and link.name not in avoid
-        and (link.name in way.preferred or (way.others and link.name not in way.excluded))
-        for link in links
-    )
+    return any(link.available and link.name not in avoid and way.leads_by(link) for link in links)

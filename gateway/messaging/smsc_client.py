@@ -12,7 +12,7 @@ from gateway.messaging.inbound.intake import Intake
 from gateway.messaging.inbound.receipt_intake import ReceiptIntake
 from gateway.messaging.inbound.text_intake import TextIntake
 from gateway.messaging.lane_client import LaneClient
-from gateway.messaging.links import LinkSet
+from gateway.messaging.links import LinkSet, Losses
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.queue.message_queue import MessageQueue
 from gateway.messaging.queue.outcome_writer import OutcomeWriter
@@ -58,7 +58,8 @@ class SmscClient:
         `read` runs a function with a reading connection.
         """
         self._policy, self._lane, self._read, self._node = policy, lane, read, node
-        self._clock, self._on_event = clock, on_event
+        self._clock, self._monotonic, self._on_event = clock, monotonic, on_event
+        self._losses = Losses()
         self._background = background or Background()
         self._lane_client = LaneClient(lane)
         self._queue = MessageQueue(
@@ -130,6 +131,17 @@ class SmscClient:
     def without_route(self) -> int:
         """How many parts in memory no route takes."""
         return self._queue.without_route(self._clock())
+
+    @property
+    def stranded(self) -> int:
+        """How many parts in memory no link would take if all that are wanted were up."""
+        there = [link for link in self._links if link.route.sends and not link.link.away]
+        return sum(count for way, count in self._queue.by_way().items() if not any(map(way.leads_by, there)))
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """How often links were lost within the last ten minutes, by name."""
+        return self._losses.lately(self._monotonic())
 
     @property
     def sent(self) -> int:
@@ -254,6 +266,7 @@ class SmscClient:
 
     def _happened(self, event: LinkEvent) -> None:
         self._texts.happened(event)
+        self._losses.record(event, self._monotonic())
         if isinstance(event, LinkUp):
             self._query_scheduler.bound(event.name)
         self._on_event(event)

@@ -174,6 +174,11 @@ class Link:
         return self._current is not None and self._current.state in BOUND
 
     @property
+    def away(self) -> str:
+        """How the link was put away by its owner, in words; "": it was not."""
+        return "suspended" if self._suspended else "" if self._wanted else "taken down"
+
+    @property
     def available(self) -> bool:
         """Bound, not suspended, and not put off by the peer for longer than a moment."""
         if self._suspended or self._current is None or not self.bound:

@@ -385,7 +385,7 @@ class Session(StreamSession[SmppError, Event]):
             self._receive_alert(header, frame)
             return
         if not self._may_send:  # one side is leaving
-            self._refuse_request(header, self._busy(), f"in {self.state.name}")
+            self._refuse_request(header, self._busy(), f"in {self.state.name}", leaving=True)
             return
         if len(self._owed) >= self._limits.outstanding:
             self._refuse_request(header, self._busy(), f"{len(self._owed)} requests are unanswered")
@@ -435,10 +435,14 @@ class Session(StreamSession[SmppError, Event]):
         """What makes the peer send a request again, a little later."""
         return CommandStatus.ESME_RX_T_APPN if self.role is Role.ESME else CommandStatus.ESME_RTHROTTLED
 
-    def _refuse_request(self, header: Header, command_status: int, reason: str, unread: bytes = b"") -> None:
+    def _refuse_request(
+        self, header: Header, command_status: int, reason: str, unread: bytes = b"", *, leaving: bool = False
+    ) -> None:
         """Answer a request that has a response of its own; `unread` is the whole of one that could not be read."""
         self._out.append(encode(RESPONSES[header.command_id](), header.sequence_number, command_status))
-        self._events.append(MessageRefused(header.command_id, command_status, reason, unread[:MAX_UNDECODABLE]))
+        self._events.append(
+            MessageRefused(header.command_id, command_status, reason, unread[:MAX_UNDECODABLE], leaving)
+        )
 
     def _nack(self, header: Header, command_status: int, reason: str, unread: bytes = b"") -> None:
         self._out.append(encode(GenericNack(), header.sequence_number, command_status))

@@ -209,7 +209,9 @@ class Connection(Stream[Session]):
             self.call(self._owner.ready, self)
         elif type(event) is MessageRefused:
             self.counters.refused += 1
-            rejected = MessageRejected(self.name, event.command_id, event.command_status, event.reason, event.message)
+            rejected = MessageRejected(
+                self.name, event.command_id, event.command_status, event.reason, event.message, event.leaving
+            )
             self._owner.report(rejected)
         else:
             self._ended = self._ended or type(event) is Closed

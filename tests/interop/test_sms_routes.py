@@ -1,6 +1,7 @@
 """Texts over several links: whose answers go where, which link takes which text, and what a link hands on to the next."""
 
 import asyncio
+import urllib.request
 from contextlib import asynccontextmanager
 
 from support.sms_gateway import CODE, Centre, SmsGateway, text
@@ -33,6 +34,12 @@ def write_routes(gateway, routes):
     """Put these routes into the settings, instead of those that stand there."""
     before, separator, after = gateway.config.read_text().partition("\nmessaging:")
     gateway.config.write_text(before.partition("\n  routes:")[0] + routes.rstrip() + separator + after)
+
+
+def page_of(gateway):
+    """The status page."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{gateway.http_port}/", timeout=30) as answer:
+        return answer.read().decode()
 
 
 async def test_the_answer_of_a_keyword_service_goes_by_the_link_that_its_text_came_by(tmp_path):
@@ -95,6 +102,7 @@ async def test_a_text_without_a_route_says_so_and_goes_once_the_routes_have_one(
         await gateway.becomes(other, "delivered")
         shown = await gateway.show(stuck)
         assert (shown["state"], shown["error"]) == ("queued", "no route")
+        assert "no route takes them (docs/runbooks/texts-without-route.md)" in await asyncio.to_thread(page_of, gateway)
         write_routes(gateway, ROUTES + "    - {links: [smsc-2]}\n")
         await gateway.run("reload")
         await gateway.becomes(stuck, "delivered")
@@ -104,11 +112,13 @@ async def test_a_text_without_a_route_says_so_and_goes_once_the_routes_have_one(
 async def test_what_waits_for_one_link_holds_up_nobody_else(tmp_path):
     async with two_links(tmp_path, ROUTES.replace("[smsc-1, smsc-2]", "[smsc-1]")) as (gateway, uk, us):
         await gateway.run("link", "down", "smsc-1")
+        assert "no link takes them" not in await asyncio.to_thread(page_of, gateway)
         await gateway.send(*(text(f"home {number}") for number in range(60)))
         abroad = await gateway.send(*(text(f"abroad {number}", to="12025550129") for number in range(3)))
         for text_id in abroad:
             await gateway.becomes(text_id, "delivered")
         assert uk.words() == []
+        assert "no link takes them: smsc-1 is taken down" in await asyncio.to_thread(page_of, gateway)
         await gateway.run("link", "up", "smsc-1")
         await uk.has(60)
         assert uk.words() == [f"home {number}" for number in range(60)]

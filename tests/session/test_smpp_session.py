@@ -718,6 +718,7 @@ def test_while_we_leave_new_requests_are_put_off_and_signs_of_life_given():
         CommandStatus.ESME_RX_T_APPN,
         CommandId.ENQUIRE_LINK_RESP,
     )
+    assert [event.leaving for event in esme.events() if type(event) is MessageRefused] == [True]
 
 
 def test_a_peer_that_leaves_gets_what_we_owe_and_may_give_what_it_owes():

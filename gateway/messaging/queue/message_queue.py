@@ -66,6 +66,10 @@ class MessageQueue:
         """Whether the store has more, or is being read."""
         return self._more or self._filling or any(way is not None for way in self._behind)
 
+    def by_way(self) -> dict[Way, int]:
+        """Count the parts in memory by their way, but for those without any."""
+        return {way: len(row) for way, row in self._rows.items() if way is not None and row}
+
     @property
     def filling(self) -> bool:
         """Whether the store is being read."""
