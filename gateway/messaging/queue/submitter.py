@@ -113,8 +113,9 @@ class Submitter:
         try:
             message = smpp_mapping.submit_sm(waiting.text, dispatch.part, link.route.alphabet)
             waiting.out = link.link.submit(message, (waiting, dispatch))
-        except (LocalProtocolError, IndexError) as error:
-            self._failed(waiting, dispatch.link, f"cannot be sent: {error}"[:64])
+        except LocalProtocolError as error:
+            waiting.attempts -= 1
+            self._unreachable(waiting, dispatch.link, f"cannot be sent: {error}"[:64])
             return
         if not waiting.out:
             waiting.attempts -= 1
@@ -176,11 +177,17 @@ class Submitter:
         """The SMSC does not take a part: it fails, unless there is another way to its number."""
         error = _status(command_status)
         if is_no_route(command_status) or command_status in link.route.no_route:
-            waiting.no_route.add(link.name)
-            if self.way_of(waiting):
-                self._outcomes.send_again(waiting, link.name, error)
-                return
-        self._failed(waiting, link.name, error)
+            self._unreachable(waiting, link.name, error)
+        else:
+            self._failed(waiting, link.name, error)
+
+    def _unreachable(self, waiting: Waiting, link: str, error: str) -> None:
+        """A link cannot carry a part: the next way has it, and after the last it fails."""
+        waiting.no_route.add(link)
+        if self.way_of(waiting):
+            self._outcomes.send_again(waiting, link, error)
+        else:
+            self._failed(waiting, link, error)
 
     def _failed(self, waiting: Waiting, link: str, error: str) -> None:
         self._outcomes.record(SubmitOutcome(*waiting.key, link, Step.FAILED, error=error))

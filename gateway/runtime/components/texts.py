@@ -1,7 +1,7 @@
 """Texts: the links to the SMSCs, and the queue and the intake behind them."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import ClassVar, Final
 
 from prometheus_client.core import Metric
@@ -63,15 +63,16 @@ class TextsComponent(Component):
         links = change.changes.links
         routes = {name: route(wanted[name]) for name in (*links.added, *links.changed)}
         rules = [rule(entry) for entry in change.settings.smpp.routes]
-        return Prepared(lambda: self.client.set_routes(rules), lambda: self._reconnect(links, routes))
+        return Prepared(lambda: self.client.set_routes(rules), lambda: self._reconnect(links, routes, rules))
 
-    async def _reconnect(self, links: Sorted, routes: dict[str, Route]) -> None:
-        """Leave what went, make anew what changed, dial what came: each link by itself."""
+    async def _reconnect(self, links: Sorted, routes: dict[str, Route], rules: Sequence[RouteRule]) -> None:
+        """Leave what went, make anew what changed, dial what came, each link by itself; then nothing waits for what went."""
         leaving: list[Awaitable[None]] = [self.client.remove_link(name, LEAVE_SECONDS) for name in links.removed]
         leaving += [self._relink(name, routes[name]) for name in links.changed]
         for name in links.added:
             self.client.add_link(routes[name])
         await asyncio.gather(*leaving)
+        self.client.set_routes(rules)
 
     async def _relink(self, name: str, changed: Route) -> None:
         """Bind anew only after the old bind has ended: few SMSCs take two of one system_id."""
