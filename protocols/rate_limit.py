@@ -22,6 +22,20 @@ class TokenBucket:
         self._tokens = self._burst
         self._filled_at = now
 
+    def change(self, rate: float, burst: float, now: float) -> None:
+        """Go on at another rate; a bucket that had none is empty."""
+        if self._rate:
+            self._fill(now)
+        else:
+            self._tokens, self._filled_at = 0.0, now
+        self._rate, self._burst = rate, max(1.0, burst)
+
+    def give_back(self, now: float) -> None:
+        """The last request does not count: the next may go now."""
+        if self._rate:
+            self._fill(now)
+            self._tokens = max(self._tokens, 1.0)
+
     def available(self, now: float, wanted: int) -> int:
         """How many of the wanted requests may go now."""
         if not self._rate:

@@ -188,6 +188,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Look up the status in SMPP 3.4 §5.1.3; most of them are settled with the SMSC's operator.",
         per_message=True,
     ),
+    "smpp.message.put_off": LogEvent(
+        "info",
+        "A text or receipt came while its link was leaving, as in a drain; the SMSC was told to send it again.",
+        "Nothing: the SMSC delivers it by the next bind.",
+        per_message=True,
+    ),
     "smpp.message.undecodable": LogEvent(
         "warning",
         "The SMSC sent octets that are no SMPP; the link was closed and is made anew.",

@@ -1,14 +1,37 @@
 """The set of links to SMSCs: made from their routes, dialled, added, removed and stopped while texts go on."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gateway.messaging.routing import Route, SmscLink
 from protocols.errors import LocalProtocolError
 from protocols.network import SOCKETS, Network
 from protocols.smpp.client import Link, Request, Result
-from protocols.smpp.node_events import LinkEvent
+from protocols.smpp.node_events import LinkDown, LinkEvent
+from protocols.smpp.transitions import CloseReason
 from protocols.tap import Tap
+
+LATELY = 600.0
+"""Seconds for which the loss of a link is remembered."""
+
+
+class Losses:
+    """How often each link was lost lately: it was bound, and ended otherwise than in order."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._lost: dict[str, deque[float]] = {}
+
+    def record(self, event: LinkEvent, now: float) -> None:
+        """Count an event if it is a loss."""
+        if isinstance(event, LinkDown) and event.reason not in (CloseReason.STOPPED, CloseReason.LEFT):
+            self._lost.setdefault(event.name, deque(maxlen=100)).append(now)
+
+    def lately(self, now: float) -> dict[str, int]:
+        """Count the losses of the last ten minutes, by link."""
+        counted = {name: sum(at > now - LATELY for at in times) for name, times in self._lost.items()}
+        return {name: count for name, count in counted.items() if count}
 
 
 class LinkSet:

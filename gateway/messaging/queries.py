@@ -10,7 +10,7 @@ from gateway.store.tables import texts
 
 
 class TextRow(msgspec.Struct, frozen=True):
-    """A text as lists have it, without its words."""
+    """A text as lists have it, without its words. `refused` counts the answers of SMSCs that wanted a part later."""
 
     id: str
     state: TextState
@@ -22,6 +22,7 @@ class TextRow(msgspec.Struct, frozen=True):
     valid_until: Timestamp
     error: str | None
     maybe_double: bool
+    refused: int
 
 
 class PartView(msgspec.Struct, frozen=True):
@@ -72,6 +73,7 @@ def _row(text: Text) -> TextRow:
         valid_until=rfc3339(text.valid_until),
         error=next((part.error for part in text.parts if part.error), None),
         maybe_double=any(part.maybe_double for part in text.parts),
+        refused=sum(part.refused for part in text.parts),
     )
 
 

@@ -1,6 +1,7 @@
 """Between texts and SMPP: what a part and a query look like on the wire, and what a state of the SMSC means to us."""
 
 from gateway.messaging.texts import Step, Text
+from protocols.errors import LocalProtocolError
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.messages import QuerySm, QuerySmResp, SubmitSm
 from protocols.smpp.receipts import IdForm, MessageState, id_forms, stored_id
@@ -29,9 +30,12 @@ def count_parts(body: str, alphabet: Alphabet) -> int:
 
 
 def submit_sm(text: Text, number: int, alphabet: Alphabet) -> SubmitSm:
-    """Make the message of one part (SMPP 3.4 §4.4.1)."""
+    """Make the message of one part (SMPP 3.4 §4.4.1); LocalProtocolError where this alphabet would cut the text otherwise."""
     assert text.body is not None
     encoded = encode_text(text.body, alphabet)
+    if len(encoded.pieces) != len(text.parts):
+        detail = f"in {alphabet.value} it takes {len(encoded.pieces)} parts, not {len(text.parts)}"
+        raise LocalProtocolError(detail, "sms.parts")
     source, destination = _address(text.source), _address(text.destination)
     return SubmitSm(
         source_addr_ton=source[0],

@@ -5,14 +5,14 @@ that were out without an answer when the process or the link died are doubtful, 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gateway.background import Background
 from gateway.messaging.inbound.intake import Intake
 from gateway.messaging.inbound.receipt_intake import ReceiptIntake
 from gateway.messaging.inbound.text_intake import TextIntake
 from gateway.messaging.lane_client import LaneClient
-from gateway.messaging.links import LinkSet
+from gateway.messaging.links import LinkSet, Losses
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.queue.message_queue import MessageQueue
 from gateway.messaging.queue.outcome_writer import OutcomeWriter
@@ -20,7 +20,8 @@ from gateway.messaging.queue.query_sm import PendingQuery, QueryEvent, QueryLink
 from gateway.messaging.queue.resending import Resending
 from gateway.messaging.queue.sms_expiry import ExpireTexts, overdue_texts
 from gateway.messaging.queue.submitter import Submitter
-from gateway.messaging.routing import Route, SmscLink
+from gateway.messaging.queue.waiting_parts import Waiting
+from gateway.messaging.routing import Route, RouteRule, RoutingTable, SmscLink, Way
 from gateway.messaging.submit import Accepted, AcceptTexts, Draft, Refusal
 from gateway.messaging.text_events import TextEvent
 from gateway.messaging.texts import Text
@@ -41,6 +42,7 @@ class SmscClient:
         policy: Callable[[], MessagingPolicy],
         lane: Lane,
         routes: Sequence[Route],
+        rules: Sequence[RouteRule] = (),
         *,
         read: AsyncRead,
         node: int,
@@ -51,13 +53,23 @@ class SmscClient:
         background: Background | None = None,
         network: Network = SOCKETS,
     ) -> None:
-        """Take the policy of the moment, the lane and the links' routes; `read` runs a function with a reading connection."""
+        """Take the policy of the moment, the lane, the links' routes and the rules of who takes which.
+
+        `read` runs a function with a reading connection.
+        """
         self._policy, self._lane, self._read, self._node = policy, lane, read, node
-        self._clock, self._on_event = clock, on_event
+        self._clock, self._monotonic, self._on_event = clock, monotonic, on_event
+        self._losses = Losses()
         self._background = background or Background()
         self._lane_client = LaneClient(lane)
         self._queue = MessageQueue(
-            read=read, node=node, unknown_outcomes=lambda: lane.counters.unknown, on_ready=self._pump
+            read=read,
+            node=node,
+            unknown_outcomes=lambda: lane.counters.unknown,
+            on_ready=self._pump,
+            way_of=self._way_of,
+            under_way=self._under_way,
+            on_no_route=self._no_route,
         )
         self._texts = TextIntake(
             policy, post=self._lane_client.post, clock=clock, enqueue=self._queue.enqueue, on_event=on_event
@@ -73,6 +85,7 @@ class SmscClient:
             random=random,
             network=network,
         )
+        self._table = RoutingTable(lambda: list(self._links), rules)
         self._outcomes = OutcomeWriter(self._lane_client, on_again=self._queue.put_first, on_written=self._pump)
         self._lane_client.flush_in_order(self._outcomes.flush, receipts.flush)
         self._resending = Resending(self._links, self._outcomes, on_event)
@@ -80,6 +93,7 @@ class SmscClient:
         self._submitter = Submitter(
             self._queue,
             self._links,
+            self._table,
             post=self._lane_client.post,
             outcomes=self._outcomes,
             resending=self._resending,
@@ -112,6 +126,22 @@ class SmscClient:
         """
         at_work = self._submitter.in_lane + self._links.unanswered + self._outcomes.unwritten
         return len(self._queue) + at_work + int(self._queue.more)
+
+    @property
+    def without_route(self) -> int:
+        """How many parts in memory no route takes."""
+        return self._queue.without_route(self._clock())
+
+    @property
+    def stranded(self) -> int:
+        """How many parts in memory no link would take if all that are wanted were up."""
+        there = [link for link in self._links if link.route.sends and not link.link.away]
+        return sum(count for way, count in self._queue.by_way().items() if not any(map(way.leads_by, there)))
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """How often links were lost within the last ten minutes, by name."""
+        return self._losses.lately(self._monotonic())
 
     @property
     def sent(self) -> int:
@@ -165,6 +195,11 @@ class SmscClient:
         """Have each PDU of every link copied to a tap from now on, also of links to come; None ends it."""
         self._links.set_tap(tap)
 
+    def set_routes(self, rules: Sequence[RouteRule]) -> None:
+        """Route by other rules from now on, what waits as well."""
+        self._table.rules = tuple(rules)
+        self._queue.reroute()
+
     def add_link(self, route: Route) -> None:
         """Carry texts by one more link, and dial it; LocalProtocolError if there is one of its name."""
         link = self._links.add(route)
@@ -202,7 +237,7 @@ class SmscClient:
 
     async def recover(self) -> None:
         """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody."""
-        await self._queue.recover(self._submitter.under_way)
+        await self._queue.recover()
 
     async def inquire(self) -> None:
         """Ask the SMSCs for texts that they took and never told of."""
@@ -214,6 +249,15 @@ class SmscClient:
     def _pump(self) -> None:
         self._submitter.pump()
 
+    def _way_of(self, waiting: Waiting) -> Way | None:
+        return self._submitter.way_of(waiting)
+
+    def _under_way(self) -> Collection[tuple[int, int]]:
+        return self._submitter.under_way()
+
+    def _no_route(self, waiting: Waiting) -> None:
+        self._submitter.no_route(waiting)
+
     def _resulted(self, link: SmscLink, result: Result) -> None:
         if isinstance(result.context, PendingQuery):
             self._query_scheduler.resulted(result.context, result)
@@ -222,6 +266,7 @@ class SmscClient:
 
     def _happened(self, event: LinkEvent) -> None:
         self._texts.happened(event)
+        self._losses.record(event, self._monotonic())
         if isinstance(event, LinkUp):
             self._query_scheduler.bound(event.name)
         self._on_event(event)

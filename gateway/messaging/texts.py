@@ -76,7 +76,7 @@ class TextPart(msgspec.Struct, omit_defaults=True):
 
     `stated` is the message id as the SMSC wrote it, where it is kept otherwise. `asked` counts the questions for it
     (query_sm) that settled nothing, `attempts` its sendings that the SMSC has not answered: the one that is out and those
-    that never were.
+    that never were. `refused` counts the answers that wanted it later, `came_by` is the link of the question that it answers.
     """
 
     step: Step = Step.WAITING
@@ -86,6 +86,8 @@ class TextPart(msgspec.Struct, omit_defaults=True):
     stated: str = ""
     asked: int = 0
     attempts: int = 0
+    refused: int = 0
+    came_by: str = ""
 
     def go(self, step: Step, error: str = "") -> bool:
         """Move to a step if the table allows it, and tell whether it did."""

@@ -48,6 +48,8 @@ def name_of(event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> str:
         return "diameter.peer.left"
     if isinstance(event, smpp.LinkDown) and event.reason in (SmppClose.LEFT, SmppClose.STOPPED):
         return "smpp.link.left"
+    if isinstance(event, smpp.MessageRejected) and event.leaving:
+        return "smpp.message.put_off"
     return NAMES[type(event)]
 
 
@@ -55,6 +57,8 @@ def fields_of(event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> dict[str
     """Give the event's fields as a log line has them: of a message that could not be read its size, not its content."""
     fields = msgspec.structs.asdict(event)
     message = fields.pop("message", b"")
+    if isinstance(event, smpp.MessageRejected):
+        del fields["leaving"]  # the name says it
     shown = {name: _shown(value) for name, value in fields.items()}
     return {**shown, "octets": len(message)} if message else shown
 

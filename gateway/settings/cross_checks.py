@@ -176,6 +176,38 @@ def check_links(found: Found, report: Report) -> None:
         )
 
 
+def check_routes(found: Found, report: Report) -> None:
+    """Refuse a route by a link that there is not, or that carries nothing; warn of what no text would ever take."""
+    smpp = found.smpp
+    if smpp is None or not smpp.routes:
+        return
+    links = {link.name: link for link in smpp.links}
+    named: set[str] = set()
+    catch_all = ""
+    for number, route in enumerate(smpp.routes):
+        path: KeyPath = ("smpp", "routes", number)
+        if catch_all:
+            report.warn(path, f"is never taken: {catch_all} takes every text")
+        for place, name in enumerate(route.links):
+            where: KeyPath = (*path, "links", place)
+            if name not in links:
+                report.error(where, f"there is no link {name}{did_you_mean(name, links)}")
+            elif links[name].bind == "receiver":
+                report.error(where, f"{name} is a receiver: it carries no texts out")
+            elif name in route.links[:place]:
+                report.error(where, f"{name} is {dotted((*path, 'links', route.links.index(name)))} already")
+        named.update(route.links)
+        if route.catches_all:
+            catch_all = catch_all or dotted(path)
+    if not catch_all:
+        report.warn(("smpp", "routes"), "none takes every text: those that none takes wait, and expire")
+    for number, link in enumerate(smpp.links):
+        if link.bind != "receiver" and link.name not in named:
+            report.warn(
+                ("smpp", "links", number), f"no route names {link.name}: it carries only answers to its own texts"
+            )
+
+
 def check_short_codes(found: Found, report: Report) -> None:
     """Refuse a short code or number that is given twice; warn of a code that answers nothing."""
     codes = found.messaging.short_codes if found.messaging else []
@@ -331,6 +363,7 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_reach,
     check_tokens,
     check_links,
+    check_routes,
     check_short_codes,
     check_grants,
     check_hosts,

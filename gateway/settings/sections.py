@@ -27,6 +27,7 @@ from gateway.settings.values import (
     Id,
     Identity,
     Listen,
+    NumberPrefix,
     OwnNumber,
     Price,
     ReadableFile,
@@ -240,6 +241,8 @@ class SmppLink(Section):
     rate: Annotated[int, Field(ge=0, le=100_000)] = 0
     enquire_link: Annotated[Duration, Field(ge=1, le=3600)] = 30
     response_timeout: Annotated[Duration, Field(ge=1, le=600)] = 10
+    bind_timeout: Annotated[Duration, Field(ge=1, le=600)] = 30
+    tlvs: Literal["auto", "always", "never"] = "auto"
     tls: LinkTls | None = None
     default_alphabet: Literal["gsm7", "latin1", "ascii", "ucs2"] = "gsm7"
     message_id: Literal["auto", "string", "hex", "decimal"] = "auto"
@@ -248,6 +251,7 @@ class SmppLink(Section):
     query_after: Annotated[Duration, Field(ge=0, le=604_800)] = 600
     receipts: Literal["by_class", "by_text"] = "by_class"
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    no_route: list[Annotated[int, Field(ge=1, le=0xFFFF_FFFF)]] = []
 
     @property
     def address(self) -> Endpoint:
@@ -260,10 +264,25 @@ class SmppLink(Section):
         return self.bind != "transmitter"
 
 
+class SmppRoute(Section):
+    """Which texts out take which links; what it does not name is any."""
+
+    links: Annotated[list[Id], Field(min_length=1)]
+    prefixes: list[NumberPrefix] = []
+    senders: list[Text] = []
+    countries: list[Country] = []
+
+    @property
+    def catches_all(self) -> bool:
+        """Whether it takes every text."""
+        return not (self.prefixes or self.senders or self.countries)
+
+
 class Smpp(Section):
     """The SMSCs that texts go to and come from."""
 
     links: list[SmppLink] = []
+    routes: list[SmppRoute] = []
 
 
 class Messaging(Section):

@@ -242,6 +242,15 @@ def check_own_number(value: str) -> str:
     return digits
 
 
+def check_prefix(value: str) -> str:
+    """Check the first digits of a phone number (E.164), and leave out its plus sign."""
+    digits = value.removeprefix("+")
+    if not re.fullmatch(r"[1-9][0-9]{0,14}", digits):
+        message = "must be the first digits of a phone number, country code first, like 44 or 1202"
+        raise ValueError(message)
+    return digits
+
+
 def parse_path(value: object, info: ValidationInfo) -> Path:
     """Resolve a path from the config file's folder."""
     if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
@@ -281,3 +290,4 @@ SystemId = Annotated[str, AfterValidator(check_system_id)]
 SystemType = Annotated[str, AfterValidator(check_system_type)]
 ShortCode = Annotated[str, AfterValidator(check_short_code)]
 OwnNumber = Annotated[str, AfterValidator(check_own_number)]
+NumberPrefix = Annotated[str, AfterValidator(check_prefix)]

@@ -25,6 +25,7 @@ from gateway.sims.order_executor import OrderExecutor
 from gateway.status_page.alarms import RecentAlarms
 from gateway.status_page.formats import NOTHING
 from gateway.status_page.sampling import Ring, Totals
+from gateway.status_page.text_concerns import LinkStanding, text_concerns
 from gateway.status_page.view import CauseSum, Doubtful, Given, HostReach, Order, Queue, Stored, Tone, View, ViewLine
 from gateway.store.errors import StoreError
 from gateway.store.tables import texts
@@ -91,7 +92,7 @@ class StatusCollector:
             now=now,
             age=now / 1_000_000 - self._started_at,
             state="draining" if self._context.draining else "running",
-            concerns=[*own, *concerns_of(links, peers, hosts, queues, stored)],
+            concerns=[*own, *concerns_of(links, peers, hosts, queues, stored), *self._text_concerns(stored)],
             links=links,
             peers=peers,
             samples=self._ring.samples(),
@@ -101,6 +102,19 @@ class StatusCollector:
             stored=stored,
             recent_alarms=self._recent_alarms.all(),
         )
+
+    def _text_concerns(self, stored: Stored) -> list[str]:
+        """Say what is not as it should be with links and texts."""
+        client, settings = self._parts.smsc_client, self._context.settings
+        concerns = text_concerns(
+            [LinkStanding(name, link.away) for name, link in client.links().items() if link.config.bind != "receiver"],
+            client.losses,
+            stranded=client.stranded,
+            doubtful=dict(stored.texts).get(str(TextState.DOUBTFUL), ""),
+            without_route=client.without_route,
+            anything_else=bool((settings.diameter and settings.diameter.peers) or settings.provisioning.hosts),
+        )
+        return [str(concern) for concern in concerns]
 
     def _totals(self) -> Totals:
         duration = self._metrics.registry.restricted_registry([DURATION]).collect()

@@ -53,6 +53,7 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
         tls: a client's context, with our own certificate if the message centre wants one; None: plain TCP.
         server_hostname: the name that the message centre's certificate has to carry; "": `host`.
         interface_version: 0x34, or 0x50.
+        tlvs: whether optional parameters are sent; None: if the message centre says that it knows them.
     """
 
     name: str
@@ -68,6 +69,7 @@ class LinkConfig(msgspec.Struct, frozen=True, kw_only=True):
     address_range: str = ""
     tls: ssl.SSLContext | None = None
     server_hostname: str = ""
+    tlvs: bool | None = None
     limits: Limits = Limits()
 
     def message(self) -> BindReceiver:
@@ -170,6 +172,19 @@ class Link:
     def bound(self) -> bool:
         """Requests may be sent, if there is room."""
         return self._current is not None and self._current.state in BOUND
+
+    @property
+    def away(self) -> str:
+        """How the link was put away by its owner, in words; "": it was not."""
+        return "suspended" if self._suspended else "" if self._wanted else "taken down"
+
+    @property
+    def available(self) -> bool:
+        """Bound, not suspended, and not put off by the peer for longer than a moment."""
+        if self._suspended or self._current is None or not self.bound:
+            return False
+        until = self._current.session.paused_until
+        return until is None or until - self._clock() < self.config.limits.throttle_first / 2
 
     @property
     def window_free(self) -> int:
@@ -288,7 +303,7 @@ class Link:
 
     def _dial(self) -> None:
         self._cancel_dial()
-        session = Session(self.config.limits, bind=self.config.message())
+        session = Session(self.config.limits, bind=self.config.message(), tlvs=self.config.tlvs)
         connection = Connection(
             self,
             session,

@@ -90,12 +90,18 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class MessageRefused(msgspec.Struct, frozen=True):
-    """A request of the peer was answered with an error by the session itself; `message`: it, if it could not be read."""
+    """A request of the peer was answered with an error by the session itself.
+
+    Attributes:
+        message: it, if it could not be read.
+        leaving: nothing is wrong with it: the session is about to end, and the peer is to send it again by another.
+    """
 
     command_id: int
     command_status: int
     reason: str
     message: bytes = b""
+    leaving: bool = False
 
 
 class Closed(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """From a message class's annotations to a plan of its fields: what both codecs (slow and generated) work from."""
 
 from functools import cache
-from typing import Annotated, Final, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -10,6 +10,8 @@ from protocols.smpp.codec import MAX_TLVS, TLV_HEADER_SIZE, Tlv
 from protocols.smpp.errors import CommandStatus, SmppError
 from protocols.smpp.tags import Tag
 from protocols.smpp.times import well_formed
+
+Message = TypeVar("Message", bound=msgspec.Struct)
 
 
 class CStr(msgspec.Struct, frozen=True):
@@ -108,6 +110,22 @@ def plan(message: type[msgspec.Struct]) -> ClassPlan:
     if tuple(fields[: len(mandatory)]) != mandatory:
         raise TypeError(f"{message.__name__}: mandatory parameters come before the optional ones")
     return ClassPlan(message, mandatory, tuple(fields[len(mandatory) :]))
+
+
+def without_tlvs(message: Message) -> Message:
+    """Leave out the optional parameters; LocalProtocolError where one carries the text itself."""
+    if getattr(message, "message_payload", None) is not None:
+        raise LocalProtocolError("message_payload is a TLV, and the peer takes none", "smpp.session.tlvs")
+    there = {name: nothing for name, nothing in _absent(type(message)).items() if getattr(message, name) != nothing}
+    return msgspec.structs.replace(message, **there) if there else message
+
+
+@cache
+def _absent(message: type[msgspec.Struct]) -> dict[str, tuple[()] | None]:
+    """The fields of a message class that are optional parameters, and what they are where there is none."""
+    known: dict[str, tuple[()] | None] = {field.attribute: None for field in plan(message).optional}
+    others = {"tlvs": ()} if "tlvs" in message.__struct_fields__ else {}
+    return known | others
 
 
 def _field(name: str, hint: object) -> FieldPlan:

@@ -90,6 +90,7 @@ class MessageRejected(msgspec.Struct, frozen=True):
     Attributes:
         name: the link's, or the system_id.
         message: its octets, MAX_UNDECODABLE at most, where it could not be read; else none.
+        leaving: nothing is wrong with it: the session is about to end, and the peer is to send it again by another.
     """
 
     name: str
@@ -97,6 +98,7 @@ class MessageRejected(msgspec.Struct, frozen=True):
     command_status: int
     reason: str
     message: bytes = b""
+    leaving: bool = False
 
 
 class Undecodable(msgspec.Struct, frozen=True):

@@ -33,6 +33,7 @@ from protocols.smpp.events import (
     Responded,
     Throttled,
 )
+from protocols.smpp.fields import without_tlvs
 from protocols.smpp.generated import decode, encode
 from protocols.smpp.limits import Limits
 from protocols.smpp.messages import (
@@ -84,10 +85,17 @@ class Session(StreamSession[SmppError, Event]):
         bind: what the ESME binds with; its class says as what. None: we are the message centre.
         system_id: the message centre's name for itself.
         interface_version: the message centre's.
+        tlvs: whether the peer is sent optional parameters; None: if its interface version says that it knows them.
     """
 
     def __init__(
-        self, limits: Limits, *, bind: BindReceiver | None = None, system_id: str = "", interface_version: int = 0x34
+        self,
+        limits: Limits,
+        *,
+        bind: BindReceiver | None = None,
+        system_id: str = "",
+        interface_version: int = 0x34,
+        tlvs: bool | None = None,
     ) -> None:
         super().__init__(Framer(), limits)
         self.role = Role.MC if bind is None else Role.ESME
@@ -101,6 +109,7 @@ class Session(StreamSession[SmppError, Event]):
         self._system_id = system_id
         self._interface_version = interface_version
         self._version = _SMPP_3_3
+        self._tlvs = tlvs
         self._may_send = self._may_receive = _NONE
         self._window = Window(limits.response_timeout, limits.remembered)
         self._throttle = Throttle(limits)
@@ -147,6 +156,11 @@ class Session(StreamSession[SmppError, Event]):
         """While the peer throttles us: when the next request may go."""
         return self._throttle.paused_until
 
+    @property
+    def takes_tlvs(self) -> bool:
+        """Whether the peer is sent optional parameters: it is not if it says that it knows none (SMPP 3.4 §3.4)."""
+        return self._version >= _SMPP_3_4 if self._tlvs is None else self._tlvs
+
     # What the owner of the connection calls
 
     def connected(self, now: float) -> None:
@@ -190,7 +204,7 @@ class Session(StreamSession[SmppError, Event]):
             return
         for sent in self._window.expire(now):
             self._events.append(Doubtful(sent.sequence_number, sent.context, Doubt.TIMEOUT))
-        self._throttle.resume(now)
+        self._throttle.resume(now, len(self._window))
         self._settle(now)
         if self._admission.on_timer(now):
             self.proceed(now)
@@ -234,15 +248,18 @@ class Session(StreamSession[SmppError, Event]):
         """How many requests may be sent now. Whoever was told 0, or `Throttled`, is told `Ready` in time."""
         if not self._may_send:
             return 0
-        self._tokens_at = None
-        room = 0 if self._paused else self._throttle.room(len(self._window))
+        room = 0 if self._paused else self._throttle.room(len(self._window), now)
         if room and self._limits.rate:
             room = self._bucket.available(now, room)
-            if not room:
-                self._tokens_at = self._bucket.ready_at(now)
         if not room:
-            self._starved = True
+            self._starve(now)
         return room
+
+    def _starve(self, now: float) -> None:
+        """There is no room: `Ready` is told when there is some again."""
+        self._starved, self._tokens_at = True, None
+        if not self._paused and self._throttle.places(len(self._window)):
+            self._tokens_at = max(self._bucket.ready_at(now), self._throttle.ready_at(now))
 
     def send(self, message: Pdu, now: float, context: object = None) -> int:
         """Send a request; returns its sequence_number, or 0 where `room` is 0: nothing has been sent then.
@@ -250,18 +267,22 @@ class Session(StreamSession[SmppError, Event]):
         `context` comes back with what becomes of it. Raises LocalProtocolError if the session is bound for other
         requests, and if a value does not fit its parameter; nothing has been sent then, either.
         """
-        if not self.room(now):
+        room = self.room(now)
+        if not room:
             return 0
         command_id = int(message.command_id)
         if command_id not in self._may_send:
             raise LocalProtocolError(f"{type(message).__name__} in {self.state.name}", "smpp.session.state")
         sequence_number = self._window.next_after(self._sequence_number)
-        self._out.append(encode(message, sequence_number))
+        self._out.append(encode(message if self.takes_tlvs else without_tlvs(message), sequence_number))
         self._sequence_number = sequence_number
         self._bucket.take(now)
+        self._throttle.take(now)
         if command_id != _ALERT_NOTIFICATION:  # the one request that has no response
             self._window.add(Sent(sequence_number, command_id, context, now))
         self._timers = self._timers.transacted(self._limits, now)
+        if room == 1:
+            self._starve(now)
         return sequence_number
 
     def respond(self, sequence_number: int, message: Pdu, now: float, command_status: int = 0) -> bool:
@@ -275,7 +296,7 @@ class Session(StreamSession[SmppError, Event]):
         count = self._owed.get(key, 0)
         if not count:
             raise LocalProtocolError(f"{type(message).__name__} {sequence_number} is not owed", "smpp.session.response")
-        self._out.append(encode(message, sequence_number, command_status))
+        self._out.append(encode(message if self.takes_tlvs else without_tlvs(message), sequence_number, command_status))
         if count > 1:
             self._owed[key] = count - 1
         else:
@@ -322,11 +343,11 @@ class Session(StreamSession[SmppError, Event]):
                 self._throttle.congestion(congestion_state)
         self._transaction = True
         if status and retry_of(status) is Retry.THROTTLED:
-            retry_at = self._throttle.throttled(now)
+            retry_at = self._throttle.throttled(sent.sent_at, now)
             self._starved = True  # what is handed back waits for the end of the pause
             self._events.append(Throttled(sent.sequence_number, sent.context, status, retry_at, late))
             return
-        self._throttle.succeeded()
+        self._throttle.succeeded(sent.sent_at, now)
         self._events.append(
             Responded(sent.sequence_number, sent.context, status, message, now - sent.sent_at, late),
         )
@@ -375,7 +396,7 @@ class Session(StreamSession[SmppError, Event]):
             self._receive_alert(header, frame)
             return
         if not self._may_send:  # one side is leaving
-            self._refuse_request(header, self._busy(), f"in {self.state.name}")
+            self._refuse_request(header, self._busy(), f"in {self.state.name}", leaving=True)
             return
         if self._admission.refusing:
             self._refuse_request(header, self._busy(), f"{self.unanswered} requests are unanswered")
@@ -426,11 +447,15 @@ class Session(StreamSession[SmppError, Event]):
         """What makes the peer send a request again, a little later."""
         return CommandStatus.ESME_RX_T_APPN if self.role is Role.ESME else CommandStatus.ESME_RTHROTTLED
 
-    def _refuse_request(self, header: Header, command_status: int, reason: str, unread: bytes = b"") -> None:
+    def _refuse_request(
+        self, header: Header, command_status: int, reason: str, unread: bytes = b"", *, leaving: bool = False
+    ) -> None:
         """Answer a request that has a response of its own; `unread` is the whole of one that could not be read."""
         # A response with an error is its header: nothing else has to be encoded, however many there are.
         self._out.append(_HEAD(HEADER_SIZE, header.command_id | RESPONSE_BIT, command_status, header.sequence_number))
-        self._events.append(MessageRefused(header.command_id, command_status, reason, unread[:MAX_UNDECODABLE]))
+        self._events.append(
+            MessageRefused(header.command_id, command_status, reason, unread[:MAX_UNDECODABLE], leaving)
+        )
 
     def _nack(self, header: Header, command_status: int, reason: str, unread: bytes = b"") -> None:
         self._out.append(encode(GenericNack(), header.sequence_number, command_status))
@@ -476,7 +501,7 @@ class Session(StreamSession[SmppError, Event]):
         self._may_send = issued_by(self.role, self.state, self._version)
         self._may_receive = issued_by(self.role.other, self.state, self._version)
         self._timers = self._timers.bound(self._limits, now)
-        self._events.append(Bound(self.state, self.peer, self._version, self._version >= _SMPP_3_4))
+        self._events.append(Bound(self.state, self.peer, self._version, self.takes_tlvs))
 
     def _snd_bind_resp(self, header: Header) -> None:
         """Before 3.4 there were no TLVs: an ESME that speaks less is not sent any (SMPP 3.4 §3.4)."""

@@ -24,6 +24,16 @@ _LATER: Final = frozenset(
         CommandStatus.ESME_RSERTYPUNAVAIL,
     }
 )
+_NO_ROUTE: Final = frozenset(
+    {
+        CommandStatus.ESME_RINVSRCADR,
+        CommandStatus.ESME_RINVDSTADR,
+        CommandStatus.ESME_RINVSRCTON,
+        CommandStatus.ESME_RINVSRCNPI,
+        CommandStatus.ESME_RINVDSTTON,
+        CommandStatus.ESME_RINVDSTNPI,
+    }
+)
 _BIND_NEEDS_A_PERSON: Final = frozenset(
     {
         CommandStatus.ESME_RALYBND,
@@ -43,6 +53,11 @@ def retry_of(command_status: int) -> Retry:
     if command_status in _THROTTLED:
         return Retry.THROTTLED
     return Retry.LATER if command_status in _LATER else Retry.NEVER
+
+
+def is_no_route(command_status: int) -> bool:
+    """Whether the peer has no way between these two addresses: another message centre may have one."""
+    return command_status in _NO_ROUTE
 
 
 def needs_a_person(command_status: int) -> bool:

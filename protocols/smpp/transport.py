@@ -16,6 +16,11 @@ from protocols.smpp.session import Session
 from protocols.smpp.transitions import CloseReason, SessionState
 from protocols.stream import Stream
 
+QUIET_SECONDS = 60.0
+"""How long no short pause is told after one that was."""
+TICK = 0.01
+"""Seconds that may lie between a refusal and its being told."""
+
 Result = Responded | Throttled | Doubtful
 
 _T = TypeVar("_T")
@@ -204,7 +209,9 @@ class Connection(Stream[Session]):
             self.call(self._owner.ready, self)
         elif type(event) is MessageRefused:
             self.counters.refused += 1
-            rejected = MessageRejected(self.name, event.command_id, event.command_status, event.reason, event.message)
+            rejected = MessageRejected(
+                self.name, event.command_id, event.command_status, event.reason, event.message, event.leaving
+            )
             self._owner.report(rejected)
         else:
             self._ended = self._ended or type(event) is Closed
@@ -237,9 +244,14 @@ class Connection(Stream[Session]):
             self._owner.report(HandlerFailed(self.name, error))
 
     def _tell_pause(self, event: Throttled) -> None:
-        if event.retry_at != self._told_pause:
+        """A pause is told once, and one that only keeps the rate that was found not more often than each minute."""
+        now = self._clock()
+        pause = event.retry_at - now
+        if pause <= 0 or event.retry_at == self._told_pause:
+            return
+        if pause >= self._limits.throttle_first - TICK or now >= self._told_pause + QUIET_SECONDS:
             self._told_pause = event.retry_at
-            self._owner.report(LinkThrottled(self.name, event.command_status, event.retry_at - self._clock()))
+            self._owner.report(LinkThrottled(self.name, event.command_status, pause))
 
     # What `Stream` asks
 

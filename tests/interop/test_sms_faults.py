@@ -9,7 +9,7 @@ from support.sms_gateway import CODE, desk_and_centre, text
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.generated import encode
 from protocols.smpp.messages import DeliverSm, GenericNack, SubmitSmResp
-from protocols.smpp.node_events import ClientDown
+from protocols.smpp.node_events import ClientDown, ClientUp
 
 GIVER = ("447700900001", "234150000000001", "8944100000000000001", "payg-gb", "wwf", "10.00")
 LOST = "no answer of the SMSC"
@@ -217,3 +217,25 @@ async def test_a_text_in_that_comes_again_after_a_dropped_link_is_acted_on_once(
         await smsc.wait(lambda: "nothing to confirm" in smsc.words()[-1])
         assert (await asyncio.to_thread(desk.balances))["gifts:wateraid"] == "5.00"
         await asyncio.to_thread(desk.check)
+
+
+async def test_texts_that_the_smsc_wanted_later_are_in_no_doubt_after_a_kill_and_say_how_often(tmp_path):
+    """What was answered is known: only a text that was out without an answer may arrive twice."""
+    async with desk_and_centre(tmp_path) as (desk, smsc):
+        smsc.on_submit = smsc.refuse(CommandStatus.ESME_RSYSERR)
+        ids = await desk.send(*(text(f"number {n}") for n in range(14)))
+        await smsc.has(14)
+        await desk.run("link", "suspend", "smsc-1")
+        for text_id in ids:
+            while not (await desk.show(text_id))["refused"]:  # noqa: ASYNC110  (another process counts)
+                await asyncio.sleep(0.02)
+        await asyncio.to_thread(desk.kill)
+        smsc.on_submit = smsc.accept
+        bound = sum(isinstance(event, ClientUp) for event in smsc.events)
+        told = await asyncio.to_thread(desk.stored_texts)
+        assert {(state, error, doubtful) for state, error, doubtful in told} == {("queued", "ESME_RSYSERR", False)}
+        await asyncio.to_thread(desk.start)
+        await smsc.bound(bound + 1)
+        for text_id in ids:
+            shown = await desk.becomes(text_id, "delivered")
+            assert (shown["maybe_double"], shown["refused"] >= 1) == (False, True)

@@ -1,10 +1,11 @@
 """One session at a time, either end, without a wire and without a clock."""
 
+import msgspec
 import pytest
 from support.smpp_rig import BIND, DELIVER, SMSC, SUBMIT, End, decode_response
 
 from protocols.errors import LocalProtocolError
-from protocols.smpp.codec import CommandId, encode_pdu
+from protocols.smpp.codec import CommandId, Tlv, encode_pdu
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import (
     BindRefused,
@@ -89,6 +90,51 @@ def test_a_message_centre_that_does_not_tell_its_version_may_not_know_tlvs():
     esme.session.connected(0.0)
     esme.get(BindTransceiverResp(system_id=SMSC), 1)
     assert esme.events() == [Bound(SessionState.BOUND_TRX, SMSC, 0x33, takes_tlvs=False)]
+
+
+@pytest.mark.parametrize(
+    ("said", "tlvs", "reference"),
+    [
+        (None, None, None),
+        (0x33, None, None),
+        (0x00, None, None),
+        (0x34, None, 7),
+        (0x50, None, 7),
+        (None, True, 7),
+        (0x33, True, 7),
+        (0x34, False, None),
+    ],
+)
+def test_a_message_centre_is_sent_tlvs_if_it_says_that_it_knows_them_or_its_settings_do(said, tlvs, reference):
+    esme = End.bound(sc_interface_version=said, tlvs=tlvs)
+    esme.submit(message=msgspec.structs.replace(SUBMIT, user_message_reference=7))
+    message, _, _ = esme.only()
+    assert message == msgspec.structs.replace(SUBMIT, user_message_reference=reference)
+
+
+def test_unknown_tlvs_and_those_of_responses_are_left_out_as_well():
+    extra = msgspec.structs.replace(DELIVER, receipted_message_id="1", tlvs=(Tlv(0x1401, b"x"),))
+    smsc = End.serving(bind=msgspec.structs.replace(BIND, interface_version=0x33))
+    smsc.submit(message=extra)
+    assert smsc.only()[0] == DELIVER
+    smsc.get(SUBMIT, 5)
+    smsc.session.respond(5, SubmitSmResp(message_id="1", congestion_state=9), 0.0)
+    assert smsc.only()[0] == SubmitSmResp(message_id="1")
+
+
+def test_a_text_that_is_a_tlv_is_not_sent_to_whom_takes_none():
+    esme = End.bound(sc_interface_version=None)
+    with pytest.raises(LocalProtocolError, match="message_payload"):
+        esme.submit(message=msgspec.structs.replace(SUBMIT, short_message=b"", message_payload=b"long"))
+    assert (esme.sent(), esme.session.waiting) == ([], 0)
+
+
+def test_a_bind_resp_may_take_as_long_as_the_settings_say():
+    esme = End(Limits(session_init=30.0), bind=BIND)
+    esme.session.connected(0.0)
+    esme.at(29.9)
+    esme.get(BindTransceiverResp(system_id=SMSC), 1)
+    assert [type(event) for event in esme.events()] == [Bound]
 
 
 def test_an_esme_of_3_3_is_sent_no_tlv():
@@ -675,6 +721,7 @@ def test_while_we_leave_new_requests_are_put_off_and_signs_of_life_given():
         CommandStatus.ESME_RX_T_APPN,
         CommandId.ENQUIRE_LINK_RESP,
     )
+    assert [event.leaving for event in esme.events() if type(event) is MessageRefused] == [True]
 
 
 def test_a_peer_that_leaves_gets_what_we_owe_and_may_give_what_it_owes():

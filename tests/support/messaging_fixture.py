@@ -21,7 +21,7 @@ from gateway.messaging.queue.sms_expiry import ExpireTexts
 from gateway.messaging.receipts import Receipt
 from gateway.messaging.smpp_mapping import count_parts
 from gateway.messaging.submit import AcceptTexts, Draft
-from gateway.messaging.texts import Step, from_row
+from gateway.messaging.texts import Step, Text, TextPart, TextState, from_row
 from gateway.settings import load
 from gateway.store import tables
 from protocols.smpp.alphabets import Alphabet
@@ -34,6 +34,14 @@ from support.lane_fixture import CAUSES
 OWN = "447700900777"
 CODE, FRIEND, LINK, CENTRE = "70070", "447700900002", "smsc-1", "smsc.host.example:2775"
 HOUR = 3_600_000_000
+
+
+def make_text(number=1, source="TPO", destination=FRIEND, body="hello", parts=1, **more):
+    """A text as the queue has it, of no store."""
+    fields = dict.fromkeys(("held", "covered", "bundle_ends_at", "always", "created_at", "updated_at"), 0)
+    fields |= {"state": TextState.QUEUED, "payer": None, "reference_number": number, "registered_delivery": 1}
+    named = {"id": number, "source": source, "destination": destination, "body": body} | fields | more
+    return Text(**{"node": 1, "link": "", "valid_until": HOUR} | named, parts=[TextPart() for _ in range(parts)])
 
 
 @cache

@@ -9,6 +9,8 @@ from collections import deque
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+from gateway.messaging.queries import latest
+from gateway.store.engine import open_reader, reading
 from protocols.smpp.limits import Limits
 from protocols.smpp.messages import DeliverSm, SubmitSm, SubmitSmResp
 from protocols.smpp.node_events import ClientUp
@@ -70,6 +72,14 @@ keywords: {ROOT}/config/keywords.yaml
         status, told, _ = await asyncio.to_thread(self.ask, f"/v1/sms/{text_id}")
         assert status == 200, told
         return told
+
+    def stored_texts(self):
+        """(state, error, whether it may arrive twice) of each text in the store of a gateway that does not run."""
+        engine = open_reader(f"sqlite:///{self.folder}/var/tpo.db")
+        with reading(engine) as connection:
+            rows = latest(connection, 1000)
+        engine.dispose()
+        return [(str(row.state), row.error, row.maybe_double) for row in rows]
 
     async def becomes(self, text_id, *states):
         """Wait until a text is in one of these states; gives what is told of it then."""

@@ -106,6 +106,8 @@ class TakeArrival(Unit):
         mute = arrival.mute or (Silence.OURS if is_ours(arrival.source, policy.own) else "")
         services = Services(policy, batch, arrival.source, book, sender, mute)
         answers = services.serve(body)
+        for part in (part for answer in answers for part in answer.parts):
+            part.came_by = arrival.link
         limited = policy.pseudonym(arrival.source) if services.limited else ""
         return Arrived(answers, silent=services.silent, limited=limited)
 

@@ -8,6 +8,7 @@ from typing import Any
 from gateway.background import Background
 from gateway.messaging.queue.mt_status import open_texts
 from gateway.messaging.queue.waiting_parts import Waiting
+from gateway.messaging.routing import ANY, Way
 from gateway.messaging.texts import Step, Text, from_row
 from gateway.store.async_read import AsyncRead
 
@@ -16,10 +17,17 @@ PAGE = 2000
 Key = tuple[int, int]
 
 
-class MessageQueue:
-    """Parts that wait to be sent. It is refilled when it runs dry, and read again after a batch of unknown outcome.
+def one_way(_waiting: Waiting) -> Way | None:
+    """Route nothing: all parts have the same way."""
+    return ANY
 
-    All texts up to an id have been read or queued; newer ones are in memory only if nothing older waits in the store alone.
+
+class MessageQueue:
+    """Parts that wait to be sent, in a row for each way that they may take: one that has no room holds up no other.
+
+    All texts up to an id have been read or queued. What does not fit in its row waits in the store alone, and is read when the
+    row runs dry, before anything newer of that way. The store is read again after a batch of unknown outcome. Parts that have
+    no way (None) wait until the routes change.
     """
 
     def __init__(
@@ -29,14 +37,20 @@ class MessageQueue:
         node: int,
         unknown_outcomes: Callable[[], int],
         on_ready: Callable[[], None],
+        way_of: Callable[[Waiting], Way | None] = one_way,
+        under_way: Callable[[], Collection[Key]] = frozenset,
+        on_no_route: Callable[[Waiting], None] = lambda _: None,
     ) -> None:
-        """Take a function that reads the store, and the lane's number of batches of unknown outcome.
+        """Take a function that reads the store, the lane's number of batches of unknown outcome, and the way of a part.
 
-        `on_ready` is called when parts have come, or when it is seen that the store has no more.
+        `on_ready` is called when parts have come, or when it is seen that the store has no more; `under_way` names the parts
+        that left the queue and may come back; `on_no_route` is told of a part that no route takes.
         """
         self._read, self._node = read, node
         self._unknown_outcomes, self._on_ready = unknown_outcomes, on_ready
-        self._parts: deque[Waiting] = deque()
+        self._way_of, self._under_way, self._on_no_route = way_of, under_way, on_no_route
+        self._rows: dict[Way | None, deque[Waiting]] = {}
+        self._behind: dict[Way | None, int] = {}
         self._read_up_to = self._recovered = 0
         self._more = self._filling = False
         self.stopped = False
@@ -44,32 +58,92 @@ class MessageQueue:
         self._filler: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        """Count the parts in memory."""
-        return len(self._parts)
+        """Count the parts in memory that have a way."""
+        return sum(len(row) for way, row in self._rows.items() if way is not None)
 
     @property
     def more(self) -> bool:
         """Whether the store has more, or is being read."""
-        return self._more or self._filling
+        return self._more or self._filling or any(way is not None for way in self._behind)
 
-    def pop(self) -> Waiting:
-        """Take the part whose turn it is."""
-        return self._parts.popleft()
+    def by_way(self) -> dict[Way, int]:
+        """Count the parts in memory by their way, but for those without any."""
+        return {way: len(row) for way, row in self._rows.items() if way is not None and row}
+
+    @property
+    def filling(self) -> bool:
+        """Whether the store is being read."""
+        return self._filling
+
+    def without_route(self, now: int) -> int:
+        """Count the parts in memory that no route takes and whose time is not over; `now` in microseconds."""
+        return sum(waiting.text.valid_until > now for waiting in self._rows.get(None, ()))
+
+    def first(self, blocked: Collection[Way] = ()) -> Way | None:
+        """Give the way whose first part is the oldest, but for those that are blocked; None if there is no part."""
+        ways = [way for way, row in self._rows.items() if row and way is not None and way not in blocked]
+        return min(ways, key=lambda way: self._rows[way][0].text.id) if len(ways) > 1 else ways[0] if ways else None
+
+    def peek(self, way: Way) -> Waiting:
+        """Give the part whose turn it is on a way, and leave it there."""
+        return self._rows[way][0]
+
+    def pop(self, way: Way | None = None) -> Waiting:
+        """Take the part whose turn it is, on a way or of all."""
+        way = way or self.first()
+        row = self._rows[way]
+        waiting = row.popleft()
+        if not row and way != ANY:
+            del self._rows[way]
+        return waiting
 
     def put_first(self, waiting: Waiting) -> None:
         """Queue a part again, before anything newer."""
-        self._parts.appendleft(waiting)
+        self._row(self._route(waiting)).appendleft(waiting)
+
+    def reroute(self) -> None:
+        """The routes have changed: find the way of each part anew."""
+        parts = sorted((waiting for row in self._rows.values() for waiting in row), key=lambda waiting: waiting.key)
+        again = min(self._behind.values(), default=None)
+        self._rows, self._behind = {}, {}
+        if again is not None:  # what only the store has is read again, and all that came after it
+            self._read_up_to, self._more = again - 1, True
+            parts = [waiting for waiting in parts if waiting.text.id < again]
+        for waiting in parts:
+            waiting.no_route.clear()
+            self._put(waiting)
+        self.refill()
+        self._on_ready()
+
+    def _route(self, waiting: Waiting) -> Way | None:
+        way = self._way_of(waiting)
+        if way is None:
+            self._on_no_route(waiting)
+        return way
+
+    def _row(self, way: Way | None) -> deque[Waiting]:
+        return self._rows.setdefault(way, deque())
+
+    def _put(self, waiting: Waiting) -> None:
+        """Queue a part at the end of its row; if that is full, or older ones are in the store alone, it is so as well."""
+        way = self._route(waiting)
+        row = self._row(way)
+        if way in self._behind or (len(row) > 2 * PAGE and row[-1].text.id != waiting.text.id):
+            self._behind[way] = min(self._behind.get(way, waiting.text.id), waiting.text.id)
+        else:
+            row.append(waiting)
 
     def enqueue(self, texts: Sequence[Text]) -> None:
         """Queue texts that were committed."""
         for text in texts:
             if text.id <= self._read_up_to:  # the store was read after the commit and before this call
                 continue
-            if self._more or self._filling or len(self._parts) > 2 * PAGE:
+            if self._more or self._filling:
                 self._more = True  # the store has it; it is read when its turn comes
                 continue
             self._read_up_to = text.id
-            self._parts.extend(Waiting(text, part) for part in range(len(text.parts)))
+            for part in range(len(text.parts)):
+                self._put(Waiting(text, part))
         self._on_ready()
 
     async def start(self, background: Background, on_doubtful: Callable[[Waiting, str, bool], None]) -> None:
@@ -79,14 +153,13 @@ class MessageQueue:
         """
         self._recovered = self._unknown_outcomes()
 
-        def take(text: Text) -> None:
-            self._take_waiting(text)
-            for number, part in enumerate(text.parts):
-                if part.step in (Step.SENT, Step.DOUBTFUL):
-                    on_doubtful(Waiting(text, number, part.attempts), text.link, part.step is Step.DOUBTFUL)
-
-        while await self._fill(take):
-            pass
+        self._more = True
+        while self._more:
+            for text in await self._next_page():
+                self._take(text, ())
+                for number, part in enumerate(text.parts):
+                    if part.step in (Step.SENT, Step.DOUBTFUL):
+                        on_doubtful(Waiting(text, number, part.attempts), text.link, part.step is Step.DOUBTFUL)
         self._on_ready()
         self._filler = background.keep("refill the queue", self._keep_filled)
 
@@ -97,77 +170,107 @@ class MessageQueue:
             self._filler.cancel()
 
     def refill(self) -> None:
-        """Have the next texts read, if the store has more."""
-        if self._more and not self._filling:
+        """Have the next texts read, if the store has more and there is a place for them."""
+        if not self._filling and (self._more or self._dry() is not None):
             self._wanted.set()
 
+    def _dry(self) -> Way | None:
+        """A way of which only the store has parts."""
+        return next((way for way in self._behind if way is not None and not self._rows.get(way)), None)
+
     async def _keep_filled(self) -> None:
-        """Refill the queue whenever it runs dry and the store has more, for as long as the gateway runs."""
+        """Refill the queue whenever a row runs dry and the store has more, for as long as the gateway runs."""
         while True:
             self._wanted.clear()
-            if self._more and not self._parts and not self.stopped:
-                await self._refill()
-            else:
+            dry = self._dry()
+            if self.stopped or not (self._more or dry is not None):
                 await self._wanted.wait()
+            elif dry is not None:
+                await self._refill_row(dry)
+            else:
+                await self._refill()
 
     async def _refill(self) -> None:
-        """Read the next texts that did not fit. What is accepted meanwhile waits in the store, lest any be passed over."""
-        self._more, self._filling = False, True
+        """Read the next texts that nobody queued. What is accepted meanwhile waits in the store, lest any be passed over."""
+        self._filling = True
         try:
-            await self._fill(self._take_waiting)
-        except BaseException:
-            self._more = True  # they are still there
-            raise
+            known = self._known()
+            texts = await self._next_page()
+            known |= self._known()
+            for text in texts:
+                self._take(text, known)
         finally:
             self._filling = False
         self._on_ready()
 
-    async def _fill(self, take: Callable[[Text], None]) -> bool:
-        """Read the next page of open texts; tell whether there may be more."""
-        rows = await self._page(self._read_up_to)
-        for row in rows:
-            text = from_row(tuple(row))
-            self._read_up_to = max(self._read_up_to, text.id)
-            take(text)
-        full = len(rows) == PAGE
-        self._more = full or self._more
-        return full
+    async def _refill_row(self, way: Way) -> None:
+        """Read the next texts of a way whose row ran dry."""
+        self._filling = True
+        try:
+            while way in self._behind and len(self._row(way)) <= PAGE:
+                known, up_to = self._known(), self._read_up_to
+                rows = await self._page(self._behind[way] - 1)
+                known |= self._known()
+                for text in (from_row(tuple(each)) for each in rows):
+                    if text.id <= up_to:
+                        self._row(way).extend(part for part in _waiting(text, known) if self._way_of(part) == way)
+                if len(rows) < PAGE or rows[-1][0] >= up_to:
+                    del self._behind[way]
+                else:
+                    self._behind[way] = rows[-1][0] + 1
+        finally:
+            self._filling = False
+        self._on_ready()
+
+    async def _next_page(self) -> list[Text]:
+        """Read the next open texts that nobody queued; `_more` tells whether there may be more after them."""
+        self._more = False
+        try:
+            rows = await self._page(self._read_up_to)
+        except BaseException:
+            self._more = True  # they are still there
+            raise
+        texts = [from_row(tuple(row)) for row in rows]
+        self._read_up_to = max([self._read_up_to, *(text.id for text in texts)])
+        self._more = self._more or len(rows) == PAGE
+        return texts
 
     async def _page(self, after: int) -> Sequence[Any]:
         return await self._read(lambda connection: open_texts(connection, self._node, after, PAGE))
 
-    def _take_waiting(self, text: Text) -> None:
-        """Queue the parts of a text that wait."""
-        for number, part in enumerate(text.parts):
-            if part.step is Step.WAITING:
-                self._parts.append(Waiting(text, number, part.attempts))
+    def _take(self, text: Text, known: Collection[Key]) -> None:
+        """Queue the parts of a text that wait and are not known."""
+        for waiting in _waiting(text, known):
+            self._put(waiting)
 
-    async def recover(self, under_way: Callable[[], Collection[Key]]) -> None:
-        """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody.
-
-        `under_way` names the parts that left the queue and may come back.
-        """
+    async def recover(self) -> None:
+        """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody."""
         unknown = self._unknown_outcomes()
         if unknown == self._recovered or self.stopped:
             return
-        after, up_to, known = 0, self._read_up_to, self._keys().union(under_way())
+        after, up_to, known = 0, self._read_up_to, self._known()
         while True:
             rows = await self._page(after)
-            known |= self._keys().union(under_way())
+            known |= self._known()
             for row in rows:
-                self._take_unknown(from_row(tuple(row)), up_to, known)
+                text = from_row(tuple(row))
+                if text.id <= up_to:
+                    self._take(text, known)
             if len(rows) < PAGE or rows[-1][0] >= up_to:
                 break
             after = rows[-1][0]
         self._recovered, self._more = unknown, True  # what came after `up_to` is read by its turn
         self._on_ready()
 
-    def _take_unknown(self, text: Text, up_to: int, known: Collection[Key]) -> None:
-        if text.id > up_to:
-            return
-        for number, part in enumerate(text.parts):
-            if part.step is Step.WAITING and (text.id, number) not in known:
-                self._parts.append(Waiting(text, number))
+    def _known(self) -> set[Key]:
+        """Name the parts in memory, and those that left it and may come back."""
+        return {waiting.key for row in self._rows.values() for waiting in row}.union(self._under_way())
 
-    def _keys(self) -> set[Key]:
-        return {waiting.key for waiting in self._parts}
+
+def _waiting(text: Text, known: Collection[Key]) -> list[Waiting]:
+    """Give the parts of a text that wait and are not known."""
+    return [
+        Waiting(text, number, part.attempts)
+        for number, part in enumerate(text.parts)
+        if part.step is Step.WAITING and (text.id, number) not in known
+    ]

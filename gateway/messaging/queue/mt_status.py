@@ -30,7 +30,7 @@ class SubmitOutcome(msgspec.Struct, frozen=True):
     """What became of a part at the SMSC: `step` is accepted, waiting (try again), failed or doubtful.
 
     `message_id` is the SMSC's in the form in which it is kept (protocols.smpp.receipts.stored_id), `stated` as the SMSC
-    wrote it, where that is another: query_sm has to name it so.
+    wrote it, where that is another: query_sm has to name it so. `refused`: it answered that it wants the part later.
     """
 
     text_id: int
@@ -40,6 +40,7 @@ class SubmitOutcome(msgspec.Struct, frozen=True):
     message_id: str = ""
     error: str = ""
     stated: str = ""
+    refused: bool = False
 
 
 class TakeForSending(OnTexts):
@@ -113,6 +114,9 @@ class RecordOutcomes(OnTexts):
                 continue
             part = text.parts[answer.part]
             was = part.step
+            if answer.step is Step.WAITING and answer.error:
+                part.refused += answer.refused
+                part.error = answer.error if was is Step.WAITING else part.error
             if part.go(answer.step, answer.error):
                 if was is Step.SENT and answer.step is Step.WAITING:
                     part.attempts = max(0, part.attempts - 1)  # the SMSC answered, or it never went out

@@ -45,10 +45,10 @@ class OutcomeWriter:
         self._outcomes.append(outcome)
         self._lane.flush_soon()
 
-    def send_again(self, waiting: Waiting, link: str, error: str = "") -> None:
-        """Have it written down that a part waits, and give it back then."""
+    def send_again(self, waiting: Waiting, link: str, error: str = "", *, refused: bool = False) -> None:
+        """Have it written down that a part waits, and give it back then; `refused` by the SMSC, for now."""
         self._again[waiting.key] = waiting
-        self.record(SubmitOutcome(*waiting.key, link, Step.WAITING, error=error))
+        self.record(SubmitOutcome(*waiting.key, link, Step.WAITING, error=error, refused=refused))
 
     def send_again_later(self, parts: Sequence[tuple[Waiting, str]]) -> None:
         """Do so for parts, each with its link, when the store may be well again."""

@@ -42,8 +42,9 @@ class Resending:
     def put_off(self, waiting: Waiting, link: str, error: str) -> None:
         """Pause a part that the SMSC wants later, longer each time, and have it written down that it waits."""
         waiting.put_off += 1
+        waiting.refused_by.clear()
         self._pause(waiting, link, pause_after(waiting.put_off), error)
-        self._outcomes.record(SubmitOutcome(*waiting.key, link, Step.WAITING, error=error))
+        self._outcomes.record(SubmitOutcome(*waiting.key, link, Step.WAITING, error=error, refused=True))
 
     def doubt(self, waiting: Waiting, link: str, left: bool = False) -> None:  # noqa: FBT001, FBT002  (a callback's shape)
         """Decide on a part that may have been sent or not, by the policy of its link.

@@ -12,7 +12,7 @@ from gateway.messaging.queue.mt_status import Dispatch, SubmitOutcome, TakeForSe
 from gateway.messaging.queue.outcome_writer import OutcomeWriter
 from gateway.messaging.queue.resending import Resending
 from gateway.messaging.queue.waiting_parts import Waiting
-from gateway.messaging.routing import Rooms, SmscLink
+from gateway.messaging.routing import Rooms, RoutingTable, SmscLink, Way, elsewhere
 from gateway.messaging.texts import Step
 from protocols.errors import LocalProtocolError
 from protocols.smpp.client import Result
@@ -20,7 +20,9 @@ from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import Doubtful, Responded, Throttled
 from protocols.smpp.messages import SubmitSmResp
 from protocols.smpp.receipts import stored_id
-from protocols.smpp.status_policy import Retry, retry_of
+from protocols.smpp.status_policy import Retry, is_no_route, retry_of
+
+NO_ROUTE = "no route"
 
 
 class Submitter:
@@ -30,14 +32,18 @@ class Submitter:
         self,
         queue: MessageQueue,
         links: LinkSet,
+        table: RoutingTable,
         *,
         post: Post,
         outcomes: OutcomeWriter,
         resending: Resending,
         on_idle: Callable[[], None],
     ) -> None:
-        """Take the queue, the links and the parts that it works with; `on_idle` is called when no text wants room."""
-        self._queue, self._links, self._post = queue, links, post
+        """Take the queue, the links, the routes and the parts that it works with.
+
+        `on_idle` is called when no text wants room.
+        """
+        self._queue, self._links, self._table, self._post = queue, links, table, post
         self._outcomes, self._resending, self._on_idle = outcomes, resending, on_idle
         self._out: dict[tuple[int, int], tuple[Waiting, SmscLink]] = {}
         self.sent = 0
@@ -53,32 +59,38 @@ class Submitter:
         return set(chain(self._out, self._outcomes.again, self._resending.paused))
 
     def pump(self) -> None:
-        """Take as many parts as the links have room for; once none waits, leave the room to others."""
+        """Take as many parts as the links have room for; what room no text wants is left to others."""
         queue = self._queue
         if queue.stopped:
             return
-        if queue:
-            self._dispatch()
-        else:
-            queue.refill()
-        if not (queue or queue.more):
-            self._on_idle()
-
-    def _dispatch(self) -> None:
-        """Have parts written down before they go."""
         dispatches = self._choose()
-        if dispatches:
+        if dispatches:  # they are written down before they go
             unit = TakeForSending(dispatches)
             self._post(unit, lambda taken: self._taken(dispatches, taken), lambda: self._not_taken(dispatches))
+        if queue.more:
+            queue.refill()
+        if not (dispatches or queue.filling):
+            self._on_idle()
+
+    def way_of(self, waiting: Waiting) -> Way | None:
+        """Give the way of a part by the routes in force, None if none takes it."""
+        return self._table.way(waiting.text, waiting.came_by, waiting.no_route)
+
+    def no_route(self, waiting: Waiting) -> None:
+        """No route takes a part: have it written down; it waits until one does."""
+        if waiting.text.parts[waiting.part].error != NO_ROUTE:
+            self._outcomes.record(SubmitOutcome(*waiting.key, "", Step.WAITING, error=NO_ROUTE))
 
     def _choose(self) -> list[Dispatch]:
         queue, out, rooms = self._queue, self._out, Rooms(self._links)
         dispatches: list[Dispatch] = []
-        while queue:
-            link = rooms.widest()
+        blocked: set[Way] = set()
+        while (way := queue.first(blocked)) is not None:
+            link = rooms.find(way, queue.peek(way).refused_by)
             if link is None:
-                break
-            waiting = queue.pop()
+                blocked.add(way)
+                continue
+            waiting = queue.pop(way)
             key = waiting.key
             if key in out:
                 continue
@@ -101,8 +113,9 @@ class Submitter:
         try:
             message = smpp_mapping.submit_sm(waiting.text, dispatch.part, link.route.alphabet)
             waiting.out = link.link.submit(message, (waiting, dispatch))
-        except (LocalProtocolError, IndexError) as error:
-            self._failed(waiting, dispatch.link, f"cannot be sent: {error}"[:64])
+        except LocalProtocolError as error:
+            waiting.attempts -= 1
+            self._unreachable(waiting, dispatch.link, f"cannot be sent: {error}"[:64])
             return
         if not waiting.out:
             waiting.attempts -= 1
@@ -132,23 +145,49 @@ class Submitter:
                 self._responded(link, waiting, dispatch.link, result)
             case Throttled() if not waiting.out:
                 waiting.cancel()
-                self._outcomes.send_again(waiting, dispatch.link, _status(result.command_status))
+                self._outcomes.send_again(waiting, dispatch.link, _status(result.command_status), refused=True)
 
     def _responded(self, link: SmscLink, waiting: Waiting, name: str, result: Responded) -> None:
         retry = retry_of(result.command_status)
         if retry in (Retry.LATER, Retry.THROTTLED):
             if not waiting.out:  # it is out again where this answer came too late for its first sending
-                self._resending.put_off(waiting, name, _status(result.command_status))
+                self._put_off(waiting, name, _status(result.command_status))
             return
         waiting.cancel()
         if retry is Retry.NEVER:
-            self._failed(waiting, name, _status(result.command_status))
+            self._refused(link, waiting, result.command_status)
             return
         self.sent += 1
         message_id = result.message.message_id if isinstance(result.message, SubmitSmResp) else ""
         kept = stored_id(message_id, link.route.form)
         stated = message_id if message_id != kept else ""
         self._outcomes.record(SubmitOutcome(*waiting.key, link.smsc, Step.ACCEPTED, kept, stated=stated))
+
+    def _put_off(self, waiting: Waiting, link: str, error: str) -> None:
+        """The SMSC wants a part later: another link takes it now if one can, else it pauses."""
+        waiting.refused_by.add(link)
+        way = self.way_of(waiting)
+        if way is not None and elsewhere(way, self._links, waiting.refused_by):
+            waiting.cancel()
+            self._outcomes.send_again(waiting, link, error, refused=True)
+        else:
+            self._resending.put_off(waiting, link, error)
+
+    def _refused(self, link: SmscLink, waiting: Waiting, command_status: int) -> None:
+        """The SMSC does not take a part: it fails, unless there is another way to its number."""
+        error = _status(command_status)
+        if is_no_route(command_status) or command_status in link.route.no_route:
+            self._unreachable(waiting, link.name, error)
+        else:
+            self._failed(waiting, link.name, error)
+
+    def _unreachable(self, waiting: Waiting, link: str, error: str) -> None:
+        """A link cannot carry a part: the next way has it, and after the last it fails."""
+        waiting.no_route.add(link)
+        if self.way_of(waiting):
+            self._outcomes.send_again(waiting, link, error)
+        else:
+            self._failed(waiting, link, error)
 
     def _failed(self, waiting: Waiting, link: str, error: str) -> None:
         self._outcomes.record(SubmitOutcome(*waiting.key, link, Step.FAILED, error=error))

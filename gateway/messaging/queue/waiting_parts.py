@@ -20,7 +20,8 @@ class Waiting(msgspec.Struct, eq=False):
     """A part of a text in the queue.
 
     `attempts` counts its sendings that were never answered, the one that is out among them, as the store does
-    (texts.Part.attempts); `put_off` how often the SMSC wanted it later. `out`: it is with the SMSC now.
+    (texts.Part.attempts); `put_off` how often the SMSC wanted it later. `out`: it is with the SMSC now. `refused_by` are the
+    links whose SMSC wanted it later since it paused last, `no_route` those whose SMSC cannot reach its number.
     """
 
     text: Text
@@ -28,6 +29,8 @@ class Waiting(msgspec.Struct, eq=False):
     attempts: int = 0
     put_off: int = 0
     out: bool = False
+    refused_by: set[str] = set()
+    no_route: set[str] = set()
     _timer: asyncio.TimerHandle | None = None
     _over: Callable[[], None] | None = None
 
@@ -35,6 +38,11 @@ class Waiting(msgspec.Struct, eq=False):
     def key(self) -> tuple[int, int]:
         """The part."""
         return self.text.id, self.part
+
+    @property
+    def came_by(self) -> str:
+        """The link that the text came by which it answers; "": it answers none."""
+        return self.text.parts[self.part].came_by
 
     def pause(self, seconds: float, again: Callable[[], None], over: Callable[[], None]) -> None:
         """Call `again` after so many seconds, unless `cancel` comes first; `over` is called with either."""

@@ -1,25 +1,26 @@
 """Texts: the links to the SMSCs, and the queue and the intake behind them."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
-from typing import ClassVar
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import ClassVar, Final
 
 from prometheus_client.core import Metric
 
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.routing import Route
+from gateway.messaging.routing import Route, RouteRule
 from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.sources import link_metrics
 from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, Prepared, Services, Stage
 from gateway.settings.diff import Sorted
-from gateway.settings.sections import SmppLink
+from gateway.settings.sections import SmppLink, SmppRoute
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.client import LinkConfig
 from protocols.smpp.limits import Limits
 from protocols.smpp.receipts import IdForm
 from protocols.tap import Tap
 
+TLVS: Final = {"auto": None, "always": True, "never": False}
 LEAVE_SECONDS = 10.0
 """How long a link that goes may take for what is owed either way."""
 
@@ -37,6 +38,7 @@ class TextsComponent(Component):
             lambda: context.policy(MessagingPolicy),
             context.lane,
             [route(link) for link in context.settings.smpp.links],
+            [rule(entry) for entry in context.settings.smpp.routes],
             read=context.read_async,
             node=context.node.id,
             clock=context.clock,
@@ -60,15 +62,17 @@ class TextsComponent(Component):
         wanted = {link.name: link for link in change.settings.smpp.links}
         links = change.changes.links
         routes = {name: route(wanted[name]) for name in (*links.added, *links.changed)}
-        return Prepared(lambda: None, lambda: self._reconnect(links, routes))
+        rules = [rule(entry) for entry in change.settings.smpp.routes]
+        return Prepared(lambda: self.client.set_routes(rules), lambda: self._reconnect(links, routes, rules))
 
-    async def _reconnect(self, links: Sorted, routes: dict[str, Route]) -> None:
-        """Leave what went, make anew what changed, dial what came: each link by itself."""
+    async def _reconnect(self, links: Sorted, routes: dict[str, Route], rules: Sequence[RouteRule]) -> None:
+        """Leave what went, make anew what changed, dial what came, each link by itself; then nothing waits for what went."""
         leaving: list[Awaitable[None]] = [self.client.remove_link(name, LEAVE_SECONDS) for name in links.removed]
         leaving += [self._relink(name, routes[name]) for name in links.changed]
         for name in links.added:
             self.client.add_link(routes[name])
         await asyncio.gather(*leaving)
+        self.client.set_routes(rules)
 
     async def _relink(self, name: str, changed: Route) -> None:
         """Bind anew only after the old bind has ended: few SMSCs take two of one system_id."""
@@ -96,7 +100,9 @@ def route(link: SmppLink) -> Route:
         bind=link.bind,
         interface_version=0x50 if link.version == "5.0" else 0x34,
         tls=tls.client_context(link.tls) if link.tls else None,
+        tlvs=TLVS[link.tlvs],
         limits=Limits(
+            session_init=float(link.bind_timeout),
             window=link.window,
             rate=float(link.rate),
             enquire_link=float(link.enquire_link),
@@ -113,4 +119,11 @@ def route(link: SmppLink) -> Route:
         float(link.query_after),
         by_text=link.receipts == "by_text",
         attempts=link.attempts,
+        no_route=frozenset(link.no_route),
     )
+
+
+def rule(entry: SmppRoute) -> RouteRule:
+    """Turn an entry of smpp.routes into its rule."""
+    senders = frozenset(sender.removeprefix("+") for sender in entry.senders)
+    return RouteRule(tuple(entry.links), tuple(entry.prefixes), senders, frozenset(entry.countries))

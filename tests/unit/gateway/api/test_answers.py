@@ -18,7 +18,7 @@ from gateway.sims.views import HistoryEntry, OrderRow, OrderView, SimRow, SimVie
 CARD = "iccid state suspended_for imsi msisdn plan host observed observed_at order updated_at"
 ORDER = "id kind state iccid msisdn host actor undoing error created_at updated_at due_at"
 SESSION = "id session_id state service subscriber_id msisdn peer origin_host opened_at updated_at expires_at reserved currency"
-TEXT = "id state from to link accepted_at updated_at valid_until error maybe_double"
+TEXT = "id state from to link accepted_at updated_at valid_until error maybe_double refused"
 USAGE = "event_time msisdn imsi session_id service rating_group octets seconds units price currency record_id"
 HELD = (
     "id state reason arrived_at event_time msisdn imsi session_id service rating_group octets seconds units peer "

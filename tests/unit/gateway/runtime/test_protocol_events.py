@@ -1,3 +1,4 @@
+from gateway.logs.catalogue import EVENTS
 from gateway.runtime.protocol_events import fields_of, name_of
 from protocols.diameter import node_events as diameter
 from protocols.smpp import node_events as smpp
@@ -23,3 +24,10 @@ def test_a_refusal_that_is_not_about_reading_says_nothing_of_octets():
     event = smpp.MessageRejected("host", 5, 4, "in CLOSED")
     assert name_of(event) == "smpp.message.rejected"
     assert fields_of(event) == {"name": "host", "command_id": 5, "command_status": 4, "reason": "in CLOSED"}
+
+
+def test_what_comes_while_a_link_leaves_is_no_alarm_about_the_smsc():
+    event = smpp.MessageRejected("host", 5, 0x64, "in DRAINING", leaving=True)
+    assert name_of(event) == "smpp.message.put_off"
+    assert EVENTS[name_of(event)].level == "info"
+    assert "leaving" not in fields_of(event)

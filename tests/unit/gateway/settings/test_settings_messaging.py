@@ -89,6 +89,7 @@ def test_a_link_needs_a_name_a_host_and_a_system_id(write, problems):
     assert found.address == Endpoint("smsc.example", 2775)
     assert (found.bind, found.version, found.window, found.rate) == ("transceiver", "3.4", 10, 0)
     assert (found.enquire_link, found.response_timeout) == (30, 10)
+    assert (found.bind_timeout, found.tlvs) == (30, "auto")
     assert (found.default_alphabet, found.message_id, found.doubtful, found.doubtful_wait) == (
         "gsm7", "auto", "resend", 300,
     )  # fmt: skip
@@ -101,12 +102,62 @@ def test_a_link_needs_a_name_a_host_and_a_system_id(write, problems):
 def test_the_example_link_of_the_shipped_file_is_a_good_one(tmp_path, write):
     text = (ROOT / "config/gateway.yaml").read_text()
     start, end = text.index("smpp:\n  links: []\n"), text.index("\nmessaging:")
-    example = text[start:end].replace("links: []", "links:").replace("\n  #", "\n ").replace("tls/", "")
+    example = (
+        text[start:end]
+        .replace("links: []", "links:")
+        .replace("routes: []", "routes:")
+        .replace("\n  #", "\n ")
+        .replace("tls/", "")
+    )
     lines = [line for line in example.splitlines() if "tls:" not in line]
     settings = load(write("\n".join(lines)), {"TPO_SMSC_PASSWORD": "secret"})
     assert settings.warnings == []
     assert (settings.smpp.links[0].doubtful_wait, settings.smpp.links[0].query_after) == (300, 600)
     assert shown(settings)["smpp"]["links"][0]["password"] == {"env": "TPO_SMSC_PASSWORD"}
+
+
+def routes(*entries, links=("uk", "us")):
+    rows = "".join(f"    - {{name: {name}, host: {name}.example, system_id: tpo}}\n" for name in links)
+    return f"smpp:\n  links:\n{rows}  routes:\n" + "".join(f"    - {{{entry}}}\n" for entry in entries)
+
+
+def test_a_route_says_what_it_takes_and_by_which_links(write):
+    entries = ('links: [uk, us], prefixes: ["+44", "1202"]', 'links: [us], senders: ["70070"], countries: [US]')
+    settings = load(write(routes(*entries, "links: [uk]")), {})
+    first, second, last = settings.smpp.routes
+    assert (first.links, first.prefixes, first.catches_all) == (["uk", "us"], ["44", "1202"], False)
+    assert (second.senders, second.countries) == (["70070"], ["US"])
+    assert last.catches_all
+    assert settings.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (["links: [us, uk, hosts]"], "smpp.routes[0].links[2]: there is no link hosts"),
+        (["links: [uk, us, uk]"], "smpp.routes[0].links[2]: uk is smpp.routes[0].links[0] already"),
+        (["links: []"], "smpp.routes[0].links: must not be empty"),
+        (["prefixes: ['44']"], "smpp.routes[0].links: is required"),
+        (["links: [us, uk], prefixes: ['0044']"], "must be the first digits of a phone number, country code first"),
+        (["links: [us, uk], prefixes: ['']"], "must be the first digits of a phone number, country code first"),
+        (["links: [us, uk], countries: [uk]"], "must be a country code of two capital letters"),
+        (["links: [us, uk], to: ['44']"], "smpp.routes[0].to"),
+        (["links: [us, uk], countries: [GB]"], "smpp.routes: warning: none takes every text"),
+        (
+            ["links: [us, uk]", "links: [us]"],
+            "smpp.routes[1]: warning: is never taken: smpp.routes[0] takes every text",
+        ),
+        (["links: [us]"], "smpp.links[0]: warning: no route names uk"),
+    ],
+)
+def test_what_a_route_cannot_be_and_what_no_text_would_take(problems, entries, message):
+    [problem] = problems(routes(*entries))
+    assert message in problem
+
+
+def test_a_receiver_is_no_route(problems):
+    text = routes("links: [us, uk]").replace("name: us,", "name: us, bind: receiver,")
+    assert "us is a receiver: it carries no texts out" in problems(text)[0]
 
 
 def test_how_receipts_are_known_and_how_often_a_text_is_sent_have_defaults_and_bounds(write, problems):

@@ -412,7 +412,7 @@ def context(tmp_path):
 
 
 def gatherer_of(context, **changes):
-    smsc_client = SimpleNamespace(links=dict, depth=0, sent=0, arrived=0)
+    smsc_client = SimpleNamespace(links=dict, depth=0, sent=0, arrived=0, losses={}, stranded=0, without_route=0)
     executor = SimpleNamespace(hosts={"lab": True}, running=0, finished={})
     metrics, recent_alarms = changes.pop("metrics", Metrics()), changes.pop("troubles", RecentAlarms())
     parts = Parts(smsc_client, executor, None, None, lambda: 0.0)

@@ -3,12 +3,17 @@
 import asyncio
 
 import pytest
-from support.messaging_fixture import text_place
+from support.messaging_fixture import FRIEND, text_place
 
 from gateway.background import Background
 from gateway.messaging.queue import message_queue
 from gateway.messaging.queue.message_queue import MessageQueue
+from gateway.messaging.routing import ANY, Way
 from gateway.messaging.texts import Step
+
+ABROAD, NOWHERE = "12025550129", "33612345678"
+UK, US = Way(("uk",)), Way(("us",))
+ROUTES = {FRIEND: UK, ABROAD: US}
 
 
 @pytest.fixture
@@ -28,9 +33,20 @@ class Desk:
 
     def __init__(self, place):
         self.place, self.ready, self.unknown, self.doubtful = place, 0, 0, []
+        self.under_way, self.unrouted, self.routes = set(), [], None
         self.queue = MessageQueue(
-            read=place.read_async, node=place.node.id, unknown_outcomes=lambda: self.unknown, on_ready=self.told
+            read=place.read_async,
+            node=place.node.id,
+            unknown_outcomes=lambda: self.unknown,
+            on_ready=self.told,
+            under_way=lambda: self.under_way,
+            way_of=self.way_of,
+            on_no_route=self.unrouted.append,
         )
+
+    def way_of(self, waiting):
+        """One way for all, or one by destination where there are routes."""
+        return ANY if self.routes is None else self.routes.get(waiting.text.destination)
 
     def told(self):
         self.ready += 1
@@ -39,15 +55,29 @@ class Desk:
         background = Background()
         await self.queue.start(background, lambda waiting, link, left: self.doubtful.append((waiting.key, link, left)))
 
-    def send(self, count=1):
+    def send(self, count=1, to=FRIEND):
         """Commit texts and queue them; gives their ids."""
-        accepted = self.place.accept(*(self.place.draft() for _ in range(count)))
+        accepted = self.place.accept(*(self.place.draft(destination=to) for _ in range(count)))
         self.queue.enqueue(accepted.new)
         return list(accepted.ids)
 
     def drain(self):
         """The ids of the texts whose parts are in memory, in their order."""
         return [self.queue.pop().text.id for _ in range(len(self.queue))]
+
+    async def all_of(self, way):
+        """The ids of the texts of one way, in memory and in the store, in their order; it is read whenever it runs dry."""
+        found = []
+        async with asyncio.timeout(5):
+            while self.queue.first() is not None or self.queue.more:
+                blocked = {other for other in (UK, US) if other != way}
+                while (first := self.queue.first(blocked)) is not None:
+                    found.append(self.queue.pop(first).text.id)
+                self.queue.refill()
+                await asyncio.sleep(0.001)
+                if self.queue.first(blocked) is None and way not in self.queue._behind and not self.queue.filling:
+                    return found
+        return found
 
     async def refilled(self):
         before = self.ready
@@ -110,11 +140,11 @@ async def test_after_an_unknown_outcome_only_what_is_neither_queued_nor_under_wa
     await desk.start()
     lost = list(place.accept(place.draft()).ids)
     out, queued = desk.send(), desk.send()
-    under_way = {desk.queue.pop().key}
-    await desk.queue.recover(lambda: under_way)
+    under_way = desk.under_way = {desk.queue.pop().key}
+    await desk.queue.recover()
     assert (len(desk.queue), under_way) == (1, {(out[0], 0)})
     desk.unknown += 1
-    await desk.queue.recover(lambda: under_way)
+    await desk.queue.recover()
     assert desk.drain() == [*queued, *lost]
     desk.queue.stop()
 
@@ -126,4 +156,70 @@ async def test_a_part_that_is_put_back_is_the_next(place):
     first = desk.queue.pop()
     desk.queue.put_first(first)
     assert desk.drain() == ids
+    desk.queue.stop()
+
+
+async def test_the_way_whose_text_is_the_oldest_is_first_and_a_blocked_one_holds_up_nobody(place):
+    desk = Desk(place)
+    desk.routes = ROUTES
+    await desk.start()
+    home, abroad, later = desk.send(), desk.send(to=ABROAD), desk.send()
+    assert (desk.queue.first(), desk.queue.first({UK}), desk.queue.first({UK, US})) == (UK, US, None)
+    assert desk.queue.peek(US).text.id == abroad[0]
+    assert desk.drain() == [*home, *abroad, *later]
+    desk.queue.stop()
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_way_that_is_full_keeps_no_text_of_another_out_of_memory_and_loses_none(place):
+    desk = Desk(place)
+    desk.routes = ROUTES
+    await desk.start()
+    home = [text_id for _ in range(12) for text_id in desk.send()]
+    abroad = desk.send(2, to=ABROAD)
+    assert len(desk.queue) == 5 + 2
+    assert await desk.all_of(US) == abroad
+    home += desk.send(3)
+    assert await desk.all_of(UK) == home
+    assert not desk.queue.more
+    desk.queue.stop()
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_what_is_under_way_is_not_read_again_when_its_way_is(place):
+    desk = Desk(place)
+    desk.routes = ROUTES
+    await desk.start()
+    home = [text_id for _ in range(9) for text_id in desk.send()]
+    desk.under_way = {(home[6], 0)}
+    assert await desk.all_of(UK) == [*home[:6], *home[7:]]
+    desk.queue.stop()
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_text_without_a_way_is_told_of_and_goes_once_the_routes_have_one(place):
+    desk = Desk(place)
+    desk.routes = ROUTES
+    await desk.start()
+    stuck = [text_id for _ in range(8) for text_id in desk.send(to=NOWHERE)]
+    home = desk.send()
+    now = place.text(home[0]).created_at
+    assert (desk.drain(), desk.queue.more) == (home, False)
+    assert {waiting.text.id for waiting in desk.unrouted} == set(stuck)
+    assert (desk.queue.without_route(now), desk.queue.without_route(1 << 62)) == (5, 0)
+    desk.routes = {**ROUTES, NOWHERE: US}
+    desk.queue.reroute()
+    assert await desk.all_of(US) == stuck
+    assert desk.queue.without_route(now) == 0
+    desk.queue.stop()
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_all_that_is_open_is_found_at_the_start_by_its_way(place):
+    desk = Desk(place)
+    desk.routes = ROUTES
+    ids = list(place.accept(*(place.draft(destination=to) for to in (FRIEND, ABROAD) * 4)).ids)
+    await desk.start()
+    assert await desk.all_of(US) == ids[1::2]
+    assert await desk.all_of(UK) == ids[::2]
     desk.queue.stop()
