@@ -16,7 +16,8 @@ class Route(msgspec.Struct, frozen=True):
     """A link and what we know of its SMSC's ways. `doubtful` is resend, wait (seconds: `wait`) or fail.
 
     `query_after`: seconds after which a text without a receipt is asked for; 0: never. `by_text`: its receipts come as plain
-    texts. A part is sent `attempts` times without an answer, and then no more.
+    texts. A part is sent `attempts` times without an answer, and then no more. `country` is the one whose numbers it carries in
+    national form.
     """
 
     config: LinkConfig
@@ -27,6 +28,7 @@ class Route(msgspec.Struct, frozen=True):
     query_after: float = 0.0
     by_text: bool = False
     attempts: int = 3
+    country: str = ""
 
     @property
     def sends(self) -> bool:

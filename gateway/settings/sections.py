@@ -38,6 +38,7 @@ from gateway.settings.values import (
     Text,
     reading,
 )
+from provisioning.identifiers import calling_code
 
 MAX_SLICE: Final = 1_000_000_000_000
 """Octets in one grant: a terabyte, which is a typing mistake already."""
@@ -225,6 +226,13 @@ def _version(value: object) -> object:
     return str(value) if isinstance(value, Decimal) else value
 
 
+def _country_with_numbers(value: str) -> str:
+    if not calling_code(value):
+        message = f"there are no phone numbers of a country {value}"
+        raise ValueError(message)
+    return value
+
+
 class SmppLink(Section):
     """One bind to an SMSC (SMPP 3.4 §4.1)."""
 
@@ -248,6 +256,7 @@ class SmppLink(Section):
     query_after: Annotated[Duration, Field(ge=0, le=604_800)] = 600
     receipts: Literal["by_class", "by_text"] = "by_class"
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    country: Annotated[Country, AfterValidator(_country_with_numbers)] | None = None
 
     @property
     def address(self) -> Endpoint:

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from gateway.messaging import addresses
 from gateway.messaging.inbound.mo_delivery import Arrival
 from gateway.messaging.inbound.redelivery import Drop
 from gateway.messaging.inbound.unanswered import silence_of
@@ -39,20 +40,23 @@ def arrival(
     came_at: int,
     bound_at: int,
     drops: tuple[Drop, ...] = (),
+    country: str = "",
 ) -> Arrival:
-    """Read a text from a handset; the digest knows it again if it is delivered once more."""
+    """Read a text from a handset; the digest knows it again if it is delivered once more. `country` is the link's."""
+    source = addresses.of_smsc(message.source_addr, message.source_addr_ton, country)
+    destination = addresses.of_smsc(message.destination_addr, message.dest_addr_ton, country)
     data = user_data(message, alphabet)
     payload = getattr(message, "short_message", b"") or message.message_payload or b""
     part = data.concatenation
-    known = [message.source_addr, message.destination_addr, str(message.esm_class), str(message.data_coding)]
+    known = [source, destination, str(message.esm_class), str(message.data_coding)]
     if part is not None:  # parts told by SAR parameters may have equal payloads
         known += [str(part.reference), str(part.total), str(part.number)]
     digest = hashlib.sha256("\x1f".join(known).encode() + b"\x1f" + payload).hexdigest()[:32]
     return Arrival(
         link=link,
         centre=centre,
-        source=message.source_addr.lstrip("+"),
-        destination=message.destination_addr.lstrip("+"),
+        source=source,
+        destination=destination,
         data=data,
         digest=digest,
         reference=part.reference if part else 0,

@@ -12,6 +12,7 @@ from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.sources import link_metrics
 from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, Prepared, Services, Stage
+from gateway.settings import Settings
 from gateway.settings.diff import Sorted
 from gateway.settings.sections import SmppLink
 from protocols.smpp.alphabets import Alphabet
@@ -36,7 +37,7 @@ class TextsComponent(Component):
         self.client = SmscClient(
             lambda: context.policy(MessagingPolicy),
             context.lane,
-            [route(link) for link in context.settings.smpp.links],
+            [route(link, context.settings) for link in context.settings.smpp.links],
             read=context.read_async,
             node=context.node.id,
             clock=context.clock,
@@ -59,7 +60,7 @@ class TextsComponent(Component):
         """Make the routes of links that came or changed; OSError where their certificates do not load."""
         wanted = {link.name: link for link in change.settings.smpp.links}
         links = change.changes.links
-        routes = {name: route(wanted[name]) for name in (*links.added, *links.changed)}
+        routes = {name: route(wanted[name], change.settings) for name in (*links.added, *links.changed)}
         return Prepared(lambda: None, lambda: self._reconnect(links, routes))
 
     async def _reconnect(self, links: Sorted, routes: dict[str, Route]) -> None:
@@ -84,7 +85,7 @@ class TextsComponent(Component):
         self.client.set_tap(tap)
 
 
-def route(link: SmppLink) -> Route:
+def route(link: SmppLink, settings: Settings) -> Route:
     """Turn a link's settings into its route; OSError (ssl.SSLError) where its certificates do not load."""
     config = LinkConfig(
         name=link.name,
@@ -113,4 +114,5 @@ def route(link: SmppLink) -> Route:
         float(link.query_after),
         by_text=link.receipts == "by_text",
         attempts=link.attempts,
+        country=link.country or settings.operator.country,
     )

@@ -25,6 +25,11 @@ def settings(tmp_path_factory):
         (Kind.ACTIVATE, {**WHOLE, "cause": None, "reason": ""}, OrderRequest(msisdn="447700900123", plan="payg-gb")),
         (
             Kind.ACTIVATE,
+            {**WHOLE, "msisdn": "07700900123"},
+            OrderRequest(msisdn="447700900123", plan="payg-gb", cause="wateraid"),
+        ),
+        (
+            Kind.ACTIVATE,
             {**WHOLE, "cause": "", "adopt": True},
             OrderRequest(msisdn="447700900123", plan="payg-gb", adopt=True),
         ),
