@@ -6,13 +6,14 @@ from http import HTTPStatus
 from msgspec import UNSET, structs
 
 from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, RunningAction, need
-from gateway.api.answers import Links, LinkView, TakenText, TakenTexts
+from gateway.api.answers import Links, LinkView, TakenText, TakenTexts, UnmatchedReceiptView
 from gateway.api.conversion import to_request
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.api.requests import RECIPIENT, SENDER, ListTexts, Nothing, OrderLink, SendText, ShowText, page_size
 from gateway.api.row_answers import Texts
 from gateway.api.times import since
 from gateway.context import GatewayContext
+from gateway.events.times import rfc3339
 from gateway.messaging import addresses
 from gateway.messaging.queries import TextRow, TextView, latest, show
 from gateway.messaging.smsc_client import SmscClient
@@ -116,7 +117,11 @@ class SmsActions:
     def _link(self, name: str) -> LinkView:
         state = self._smsc_client.links()[name].state()
         own = {"name": name, "state": state.state.value, "since": since(self._context.environment, state.since)}
-        return LinkView(**structs.asdict(state) | own)
+        latest = [
+            UnmatchedReceiptView(rfc3339(at), event.reason, event.message_id, event.stat, event.number)
+            for at, event in self._smsc_client.latest_unmatched(name)
+        ]
+        return LinkView(**structs.asdict(state) | own, unmatched_receipts=latest)
 
     def _draft(self, place: int, given: SendText) -> Draft:
         where, settings = f"messages[{place}]", self._context.settings.messaging

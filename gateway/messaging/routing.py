@@ -1,12 +1,12 @@
 """Routing: the links to SMSCs, how many parts each has room for, and which one carries a part."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.client import Link, LinkConfig
-from protocols.smpp.receipts import IdForm
+from protocols.smpp.receipts import STATS, IdForm, MessageState
 
 MOST_PAUSED = 2000
 """Parts of one link that may pause at once: an SMSC that puts everything off gets nothing new for a while."""
@@ -17,7 +17,7 @@ class Route(msgspec.Struct, frozen=True):
 
     `query_after`: seconds after which a text without a receipt is asked for; 0: never. `by_text`: its receipts come as plain
     texts. A part is sent `attempts` times without an answer, and then no more. `country` is the one whose numbers it carries in
-    national form.
+    national form, `stats` what the words for states in its receipts mean.
     """
 
     config: LinkConfig
@@ -29,6 +29,7 @@ class Route(msgspec.Struct, frozen=True):
     by_text: bool = False
     attempts: int = 3
     country: str = ""
+    stats: Mapping[str, MessageState] = msgspec.field(default_factory=lambda: STATS)
 
     @property
     def sends(self) -> bool:

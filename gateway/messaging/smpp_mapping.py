@@ -44,7 +44,7 @@ def submit_sm(text: Text, number: int, alphabet: Alphabet) -> SubmitSm:
         registered_delivery=text.registered_delivery,
         data_coding=encoded.data_coding,
         short_message=encoded.segments(text.reference_number & 0xFF)[number],
-        user_message_reference=(text.reference_number + number) & 0xFFFF,
+        user_message_reference=text.part_reference(number),
     )
 
 

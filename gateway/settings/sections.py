@@ -38,6 +38,7 @@ from gateway.settings.values import (
     Text,
     reading,
 )
+from protocols.smpp.receipts import stat_name
 from provisioning.identifiers import calling_code
 
 MAX_SLICE: Final = 1_000_000_000_000
@@ -226,6 +227,26 @@ def _version(value: object) -> object:
     return str(value) if isinstance(value, Decimal) else value
 
 
+ReceiptState = Literal[
+    "delivered",
+    "expired",
+    "deleted",
+    "undeliverable",
+    "rejected",
+    "accepted",
+    "enroute",
+    "scheduled",
+    "skipped",
+    "unknown",
+]
+"""message_state in words (SMPP 3.4 §5.2.28)."""
+
+
+def _by_stat(value: object) -> object:
+    # YAML takes an unquoted 2 for a number.
+    return {stat_name(str(stat)): state for stat, state in value.items()} if isinstance(value, dict) else value
+
+
 def _country_with_numbers(value: str) -> str:
     if not calling_code(value):
         message = f"there are no phone numbers of a country {value}"
@@ -257,6 +278,7 @@ class SmppLink(Section):
     receipts: Literal["by_class", "by_text"] = "by_class"
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     country: Annotated[Country, AfterValidator(_country_with_numbers)] | None = None
+    receipt_states: Annotated[dict[Text, ReceiptState], BeforeValidator(_by_stat)] = {}
 
     @property
     def address(self) -> Endpoint:

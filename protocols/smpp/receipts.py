@@ -76,7 +76,7 @@ STATS: Final[Mapping[str, MessageState]] = {
         MessageState.ENROUTE: "ENROUTE BUFFRED BUFFERD BUFFERED QUEUED PENDING SENT SUBMITTED SUBMITD 1",
         MessageState.SCHEDULED: "SCHEDULED",
         MessageState.SKIPPED: "SKIPPED 9",
-        MessageState.UNKNOWN: "UNKNOWN UNKNWN UNKNOWNS 7",
+        MessageState.UNKNOWN: "UNKNOWN UNKNWN 7",
     }.items()
     for name in names.split()
 }

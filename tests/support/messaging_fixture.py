@@ -91,7 +91,7 @@ class TextPlace(ChargingPlace):
     ):
         """Note a receipt; gives how many parts it moved."""
         forms = tuple(id_forms(message_id, form)) if message_id else ()
-        return self.lane.run(RecordReceipts([Receipt(link, forms, step, "", destination, reference, **more)]))
+        return self.lane.run(RecordReceipts([Receipt(link, forms, step, "", destination, reference, **more)])).moved
 
     def expire(self, *ids):
         return self.lane.run(ExpireTexts(list(ids)))

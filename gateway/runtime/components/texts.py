@@ -18,7 +18,7 @@ from gateway.settings.sections import SmppLink
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.client import LinkConfig
 from protocols.smpp.limits import Limits
-from protocols.smpp.receipts import IdForm
+from protocols.smpp.receipts import STATS, IdForm, MessageState
 from protocols.tap import Tap
 
 LEAVE_SECONDS = 10.0
@@ -115,4 +115,5 @@ def route(link: SmppLink, settings: Settings) -> Route:
         by_text=link.receipts == "by_text",
         attempts=link.attempts,
         country=link.country or settings.operator.country,
+        stats={**STATS, **{stat: MessageState[name.upper()] for stat, name in link.receipt_states.items()}},
     )
