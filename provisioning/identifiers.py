@@ -1,4 +1,4 @@
-"""Numbers and keys at the edge: `+`, blanks around and filler are taken coming in, bare digits are kept.
+"""Numbers and keys at the edge: `+`, 00, blanks around and filler are taken coming in, bare digits are kept.
 
 ICCID by ITU-T E.118, IMSI by TS 23.003 §2.2, MSISDN by E.164, EID by SGP.02, keys by TS 35.206 §2.3. Whatever is not
 what it is given as ends in IdentifierInvalid, whose text says which kind it is, what is wrong and what to do. It shows two
@@ -9,10 +9,10 @@ import hashlib
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import phonenumbers
-from phonenumbers import PhoneNumberFormat, ValidationResult
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 from stdnum import luhn as luhn_digits
 from stdnum import numdb
 from stdnum.iso7064 import mod_97_10
@@ -22,6 +22,12 @@ from provisioning.keys import SIZE, Keys
 
 LuhnRule = Literal["warn", "require"]
 """What an issuer promises of the last digit of its ICCIDs; where it promises nothing, the caller warns."""
+
+LEAST_ABROAD: Final = 11
+"""Digits of a foreign number that is taken without `+`: ten are as many as numbers have at home, in many countries."""
+LONGEST_DIALLED: Final = 21
+"""Digits of an international number with the prefix of calls abroad."""
+_MOBILE: Final = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 _HEX: Final = re.compile(rf"[0-9A-Fa-f]{{{2 * SIZE}}}", re.ASCII)
 _MARKED_OP: Final = re.compile(r"OP\s*[:=]", re.IGNORECASE)
@@ -83,21 +89,43 @@ def _networks() -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def msisdn(text: str) -> str:
-    """Read an international number (E.164), with or without `+`, into its digits."""
-    digits = _digits(text.strip().removeprefix("+"), "MSISDN")
+def msisdn(text: str, country: str = "") -> str:
+    """Read a phone number into the digits of E.164, as an operator of `country` (ISO 3166; "": of none) writes numbers.
+
+    With `+` or 00 it is international. Without, it is one of the country, with its code or as dialled at home; one of another
+    country is taken only where it can be no slip of one at home: numbers without `+` and numbers without their 0 look alike.
+    """
+    text = text.strip()
+    digits = _digits(text.removeprefix("+"), "MSISDN")
+    international = text.startswith("+")
+    if digits.startswith("00") and not international:
+        digits, international = digits[2:], True
+    dialling = _dialling(country)
+    if international or dialling is None:
+        return _international(digits)
+    found = msisdn_at_home(digits, country, bare=False)
+    if found is not None:
+        return found
+    if digits.startswith((dialling.code, "0")):
+        what = f"has {len(digits)} digits, and is no number of {country}"
+        raise _invalid("MSISDN", digits, f"{what}; give all of them, as +{dialling.code}...")
+    if not _is_surely_abroad(digits, country, dialling):
+        what = f"is no number of {country}, and may be one of another country by accident"
+        raise _invalid("MSISDN", digits, f"{what}; give it with + or 00 and its country code")
+    return _international(digits)
+
+
+def _international(digits: str) -> str:
+    """Check a number that begins with its country code."""
     if digits.startswith("0"):
         raise _invalid(
-            "MSISDN", digits, "is as dialled at home; begin with the country code, as in 44..., without 0 or 00"
+            "MSISDN", digits, "is as dialled at home; begin with the country code, as in 44..., without the 0"
         )
     if len(digits) > 15:
         raise _invalid("MSISDN", digits, f"has {len(digits)} digits; at most 15 are possible")
-    try:
-        parsed = phonenumbers.parse(f"+{digits}", None)
-    except phonenumbers.NumberParseException:
-        raise _invalid(
-            "MSISDN", digits, "has no known country code; give it as +44..., not as dialled at home"
-        ) from None
+    parsed = _parsed(f"+{digits}")
+    if parsed is None:
+        raise _invalid("MSISDN", digits, "has no known country code; give it as +44..., not as dialled at home")
     country = parsed.country_code
     if phonenumbers.is_possible_number_with_reason(parsed) != ValidationResult.IS_POSSIBLE:
         why = f"has {len(digits)} digits, which country code {country} does not use"
@@ -105,6 +133,102 @@ def msisdn(text: str) -> str:
     if phonenumbers.format_number(parsed, PhoneNumberFormat.E164) != f"+{digits}":
         raise _invalid("MSISDN", digits, f"has the prefix of home calls after country code {country}; leave that out")
     return digits
+
+
+class _Dialling(NamedTuple):
+    """How a country's numbers look: its code, its national numbers by their first digits, the digits of its mobile ones.
+
+    `bare`: people write them without a prefix of home calls. `first`: how most mobile numbers begin.
+    """
+
+    code: str
+    national: re.Pattern[str]
+    lengths: tuple[int, ...]
+    bare: bool
+    first: str
+
+
+@cache
+def _dialling(country: str) -> _Dialling | None:
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
+    if metadata is None:
+        return None
+    code, general, mobile = str(metadata.country_code), metadata.general_desc, metadata.mobile
+    if general is None or mobile is None:
+        return None
+    return _Dialling(
+        code=code,
+        national=re.compile(general.national_number_pattern or "", re.ASCII),
+        lengths=tuple(mobile.possible_length or general.possible_length),
+        bare=metadata.national_prefix in (None, "", code),
+        first=(mobile.example_number or "")[:1],
+    )
+
+
+def calling_code(country: str) -> str:
+    """Give a country's code (E.164), "" for a country that has none."""
+    dialling = _dialling(country)
+    return "" if dialling is None else dialling.code
+
+
+def msisdn_at_home(digits: str, country: str, *, bare: bool = True) -> str | None:
+    """Read digits as a number of a country: `07...`, `447...` and, with `bare`, `7...`; None if it is none, assigned or not.
+
+    Also a number after the country's own prefix of calls abroad (011 in the US).
+    """
+    dialling = _dialling(country)
+    if dialling is None or len(digits) > LONGEST_DIALLED:
+        return None
+    rest = digits.removeprefix(dialling.code)
+    if rest != digits and len(rest) in dialling.lengths and dialling.national.fullmatch(rest):
+        return digits
+    parsed = _parsed(digits, country)
+    if parsed is None or not _may_be(parsed, dialling):
+        return None
+    is_bare = digits == phonenumbers.national_significant_number(parsed)
+    if is_bare and not (bare or (dialling.bare and phonenumbers.is_valid_number(parsed))):
+        return None
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.E164).removeprefix("+")
+
+
+def is_possible(digits: str) -> bool:
+    """Whether an international number has as many digits as its country uses."""
+    parsed = _parsed(f"+{digits}")
+    return parsed is not None and bool(phonenumbers.is_possible_number(parsed))
+
+
+def is_mobile(digits: str) -> bool:
+    """Whether an international number is one of a phone that sends texts."""
+    parsed = _parsed(f"+{digits}")
+    return parsed is not None and phonenumbers.number_type(parsed) in _MOBILE
+
+
+def _is_surely_abroad(digits: str, country: str, dialling: _Dialling) -> bool:
+    """Whether bare digits are a whole mobile number of another country, and no home number with a digit lost or too many."""
+    if len(digits) < LEAST_ABROAD or not is_mobile(digits):
+        return False
+    cut = _parsed(digits[:-1], country)
+    if cut is None or not _may_be(cut, dialling):
+        return True
+    national = phonenumbers.national_significant_number(cut)
+    return not national.startswith(dialling.first) and phonenumbers.number_type(cut) not in _MOBILE
+
+
+def _may_be(parsed: PhoneNumber, dialling: _Dialling) -> bool:
+    """Whether a number is assigned, or has the form of its country's mobile numbers."""
+    if str(parsed.country_code) != dialling.code:
+        return bool(phonenumbers.is_possible_number(parsed))
+    national = phonenumbers.national_significant_number(parsed)
+    if len(national) in dialling.lengths and dialling.national.fullmatch(national):
+        return True
+    return bool(phonenumbers.is_valid_number(parsed))
+
+
+def _parsed(text: str, country: str | None = None) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
 
 
 def eid(text: str) -> str:

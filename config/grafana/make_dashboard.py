@@ -163,6 +163,12 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
             "reqps",
             width=12,
         ),
+        Plot(
+            "Receipts that settle no text",
+            {"{{link}} {{reason}}": f"rate(tpo_sms_receipts_unmatched_total{AT}[$__rate_interval])"},
+            "reqps",
+            width=12,
+        ),
     ),
     "SIM cards and orders": (
         Plot("Hosts", {"{{host}}": f"tpo_host_up{AT}"}, "up-down", low=1, kind="state-timeline"),

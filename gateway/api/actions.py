@@ -2,6 +2,7 @@
 them itself. Each takes the open gateway and its request type, and gives its answer type or raises Problem."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Generic, Protocol
 
@@ -131,7 +132,7 @@ def import_subscribers(context: GatewayContext, request: requests.ImportSubscrib
     units = []
     for row in request.rows:
         try:
-            checked = read_row(row, plans, causes)
+            checked = read_row(row, plans, causes, context.settings.operator.country)
         except RowInvalid as error:
             results.append(Enrolled("refused", None, str(error)))
         else:
@@ -147,6 +148,9 @@ def show_subscriber(
     """Tell a subscriber by any of its numbers; `causes` is None for who may not see them."""
     with context.reading() as connection:
         subscriber_id = find(connection, request.number.lstrip("+"))
+        if subscriber_id is None:
+            with suppress(IdentifierInvalid):
+                subscriber_id = find(connection, msisdn(request.number, context.settings.operator.country))
     if subscriber_id is None:
         raise not_found("subscriber.unknown", "no subscriber has this number now")
     may_see = CAUSES in caller.rights
@@ -164,7 +168,7 @@ def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: C
     """
     limit = context.settings.charging.topup_limit
     try:
-        number = msisdn(request.number)
+        number = msisdn(request.number, context.settings.operator.country)
         amount = parse_amount(request.amount)
     except (IdentifierInvalid, AmountInvalid) as error:
         raise bad_request("topup.invalid", str(error)) from None
@@ -190,7 +194,7 @@ def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: C
 def choose_causes(context: GatewayContext, request: requests.ChooseCause) -> ChosenCauses:
     """Choose causes from now on."""
     try:
-        number = msisdn(request.number)
+        number = msisdn(request.number, context.settings.operator.country)
         shares = parse(request.causes, context.open_causes)
     except (IdentifierInvalid, ChoiceInvalid) as error:
         raise bad_request("cause.invalid", str(error)) from None

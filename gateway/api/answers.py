@@ -235,6 +235,16 @@ class OrderTakenOverHttp(msgspec.Struct, frozen=True):
     iccid: str
 
 
+class UnmatchedReceiptView(msgspec.Struct, frozen=True):
+    """A delivery receipt that settled no text: when it came, why, what it says of id and state, the masked number."""
+
+    at: Timestamp
+    reason: str
+    message_id: str
+    stat: str
+    number: str
+
+
 class LinkView(msgspec.Struct, frozen=True):
     """An SMPP link as it is now: the fields of `protocols.smpp.node_events.LinkState`; `since` is RFC 3339."""
 
@@ -251,6 +261,7 @@ class LinkView(msgspec.Struct, frozen=True):
     suspended: bool
     congestion_state: int | None
     counters: Counters
+    unmatched_receipts: list[UnmatchedReceiptView]
 
 
 class Links(msgspec.Struct, frozen=True):

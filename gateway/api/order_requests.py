@@ -102,7 +102,7 @@ def _reason(text: str, kind: Kind, _settings: Settings) -> str:
 
 
 _READ: Final[dict[str, Callable[[str, Kind, Settings], str]]] = {
-    "msisdn": lambda text, _kind, _settings: msisdn(text),
+    "msisdn": lambda text, _kind, settings: msisdn(text, settings.operator.country),
     "plan": _plan,
     "cause": _cause,
     "reason": _reason,

@@ -49,7 +49,7 @@ LONGEST_DRAIN: Final = 86_400
 """Seconds."""
 SENDER: Final = "digits, or a name of up to 11 letters"
 SENDER_FORM: Final = "3 to 15 digits, or a name of up to 11 ASCII characters"
-NUMBER_FORM: Final = {"pattern": r"^\+?[0-9]{5,15}$"}
+NUMBER_FORM: Final = {"pattern": r"^(\+|00)?[0-9]{5,15}$"}
 """How the HTTP description writes a sender and a number; `gateway.api.sms_actions` reads them."""
 RECIPIENT: Final = "5 to 15 digits, country code first"
 SESSION_ID: Final = "a Session-Id, or the number that `tpo session list` shows"

@@ -1,22 +1,25 @@
 """Texts over HTTP and the socket: POST /v1/sms and /batch, GET /v1/sms/{id}, what `tpo sms` and `tpo link` ask for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from msgspec import UNSET, structs
 
 from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, RunningAction, need
-from gateway.api.answers import Links, LinkView, TakenText, TakenTexts
+from gateway.api.answers import Links, LinkView, TakenText, TakenTexts, UnmatchedReceiptView
 from gateway.api.conversion import to_request
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.api.requests import RECIPIENT, SENDER, ListTexts, Nothing, OrderLink, SendText, ShowText, page_size
 from gateway.api.row_answers import Texts
 from gateway.api.times import since
 from gateway.context import GatewayContext
+from gateway.events.times import rfc3339
+from gateway.messaging import addresses
 from gateway.messaging.queries import TextRow, TextView, latest, show
 from gateway.messaging.smsc_client import SmscClient
 from gateway.messaging.submit import Draft, Refusal
 from protocols.errors import LocalProtocolError
+from provisioning.errors import IdentifierInvalid
 
 MAX_TEXTS = 1000
 """Texts of one batch."""
@@ -114,7 +117,11 @@ class SmsActions:
     def _link(self, name: str) -> LinkView:
         state = self._smsc_client.links()[name].state()
         own = {"name": name, "state": state.state.value, "since": since(self._context.environment, state.since)}
-        return LinkView(**structs.asdict(state) | own)
+        latest = [
+            UnmatchedReceiptView(rfc3339(at), event.reason, event.message_id, event.stat, event.number)
+            for at, event in self._smsc_client.latest_unmatched(name)
+        ]
+        return LinkView(**structs.asdict(state) | own, unmatched_receipts=latest)
 
     def _draft(self, place: int, given: SendText) -> Draft:
         where, settings = f"messages[{place}]", self._context.settings.messaging
@@ -128,8 +135,8 @@ class SmsActions:
         validity = settings.validity if given.validity is UNSET else given.validity
         receipt = settings.receipts if given.registered_delivery is UNSET else given.registered_delivery
         return Draft(
-            source=_address(f"{where}.from", given.source, sender=True),
-            destination=_address(f"{where}.to", given.destination, sender=False),
+            source=self._address(f"{where}.from", given.source, addresses.sender, SENDER),
+            destination=self._address(f"{where}.to", given.destination, addresses.recipient, RECIPIENT),
             body=given.text,
             parts=parts,
             valid_until=self._context.clock() + validity * 1_000_000,
@@ -137,20 +144,16 @@ class SmsActions:
             reference=given.reference,
         )
 
+    def _address(self, where: str, value: str, read: Callable[[str, str], str], wanted: str) -> str:
+        """Read a number, a short code or a name in the form in which all of the gateway knows it."""
+        try:
+            return read(value, self._context.settings.operator.country)
+        except IdentifierInvalid as error:
+            raise bad_request("sms.address", f"{where}: give {wanted}; {error}") from None
+
 
 def read_texts(given: Sequence[object]) -> list[SendText]:
     """Read the texts of a body, all or none; Problem says which is at fault."""
     if not 0 < len(given) <= MAX_TEXTS:
         raise bad_request("sms.batch", f"give 1 to {MAX_TEXTS} texts")
     return [to_request(item, SendText, f"messages[{place}]") for place, item in enumerate(given)]
-
-
-def _address(where: str, value: str, *, sender: bool) -> str:
-    """Read a number, or a sender's name of up to 11 letters (SMPP 3.4 §5.2.5)."""
-    text = value.removeprefix("+")
-    digits = text.isascii() and text.isdigit()
-    if digits and (3 if sender else 5) <= len(text) <= 15:
-        return text
-    if sender and not digits and 0 < len(text) <= 11 and text.isascii() and text.isprintable():
-        return text
-    raise bad_request("sms.address", f"{where}: give {SENDER if sender else RECIPIENT}")

@@ -70,7 +70,7 @@ class SubscriberRoutes:
     async def _get_subscriber(self, request: web.Request) -> web.Response:
         caller = caller_of(request, VIEWER)
         try:
-            number = msisdn(request.match_info["msisdn"])
+            number = msisdn(request.match_info["msisdn"], self._context.settings.operator.country)
         except IdentifierInvalid as error:
             raise bad_request(error.code, str(error)) from None
         return json_response(

@@ -37,7 +37,11 @@ from protocols.diameter.node import Node
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import imsi, msisdn
 
-SUBJECTS: Final[dict[str, Callable[[str], str]]] = {"msisdn": msisdn, "imsi": imsi, "link": str}
+SUBJECTS: Final[dict[str, Callable[[str, str], str]]] = {
+    "msisdn": msisdn,
+    "imsi": lambda text, _country: imsi(text),
+    "link": lambda text, _country: text,
+}
 
 
 class TraceActions:
@@ -68,7 +72,7 @@ class TraceActions:
 
     async def _start(self, request: StartTrace, caller: Caller) -> StartedTrace:
         """Begin a trace; whoever wants a file or what messages say needs to be an admin."""
-        kind, value = _subject(request)
+        kind, value = _subject(request, self._context.settings.operator.country)
         if request.show_content or request.pcap is not None:
             need(caller.role, ADMIN)
         matching, known = await self._matching(kind, value)
@@ -132,14 +136,14 @@ class TraceActions:
         return list(dict.fromkeys([*self._smsc_client.links(), *peers, *self._executor.hosts]))
 
 
-def _subject(request: StartTrace) -> tuple[str, str]:
+def _subject(request: StartTrace, country: str) -> tuple[str, str]:
     named = {"msisdn": request.msisdn, "imsi": request.imsi, "link": request.link}
     given = [(kind, value) for kind, value in named.items() if value]
     if len(given) != 1:
         raise bad_request("trace.subject", "give one of msisdn, imsi and link")
     kind, value = given[0]
     try:
-        return kind, SUBJECTS[kind](value)
+        return kind, SUBJECTS[kind](value, country)
     except IdentifierInvalid as error:
         raise bad_request("trace.subject", str(error)) from None
 

@@ -59,8 +59,10 @@ class Enrolled(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: Iterable[str]) -> Enrolment:
-    """Check a CSV row; RowInvalid names the column at fault."""
+def read_row(
+    row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: Iterable[str], country: str = ""
+) -> Enrolment:
+    """Check a CSV row; RowInvalid names the column at fault. `country` is the operator's."""
     text = {name: (row.get(name) or "").strip() for name in COLUMNS}
     try:
         balance = _balance(text["balance"] or "0")
@@ -73,7 +75,7 @@ def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: I
         if text["cause"]:
             charity_choices.parse([text["cause"]], causes)
         return Enrolment(
-            msisdn=identifiers.msisdn(text["msisdn"]),
+            msisdn=identifiers.msisdn(text["msisdn"], country),
             imsi=identifiers.imsi(text["imsi"]),
             iccid=identifiers.iccid(text["iccid"]),
             plan=text["plan"],

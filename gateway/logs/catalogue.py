@@ -223,6 +223,13 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Ask the SMSC's operator; the text may have arrived. `attempts` of the link says how often it is sent.",
         per_message=True,
     ),
+    "sms.receipt.unmatched": LogEvent(
+        "warning",
+        "A delivery receipt settled no text: it names none (no_id), or one that is not waited for (unknown_id: also a second "
+        "one), or its state is missing or unknown (no_state, unknown_state).",
+        "Single ones: nothing. Many: `tpo link show` has the last ones; see the link's `message_id` and `receipt_states`.",
+        per_message=True,
+    ),
     "sms.answers.limited": LogEvent(
         "warning",
         "A number has had its automatic answers of this hour (messaging.answers_per_hour), and gets none for now.",

@@ -6,10 +6,12 @@ import msgspec
 
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.events.outbox import EventData, publish
+from gateway.messaging.addresses import SHORT_CODE_DIGITS
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.messaging.texts import Text
 from gateway.store.batch import Batch
 from gateway.store.idempotency import Digests
+from provisioning.identifiers import calling_code
 
 
 class MessagingPolicy(msgspec.Struct, frozen=True):
@@ -33,6 +35,18 @@ class MessagingPolicy(msgspec.Struct, frozen=True):
     digests: Digests
     own: frozenset[str] = frozenset()
     answers_per_hour: int = 5
+
+    def book(self, address: str) -> KeywordBook | None:
+        """Give the services of one of our short codes or numbers, None if there are none.
+
+        A short code may have its country's code before it; a number of ours that has no book is served by the first one.
+        """
+        found = self.books.get(address)
+        if found is None:
+            found = self.books.get(address.removeprefix(calling_code(self.charging.tariff.country)))
+        if found is None and address in self.own and len(address) > SHORT_CODE_DIGITS:
+            found = next(iter(self.books.values()), None)
+        return found
 
     def publish_final(self, batch: Batch, text: Text) -> None:
         """Tell that a text out has come to its end; its words and numbers stay here."""

@@ -1,10 +1,11 @@
 """Delivery receipts and the message ids that they name: what is waited for, and what came before its submit_sm was answered."""
 
-from collections.abc import Iterable
+from enum import IntEnum
 
 import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.messaging.addresses import SHORT_CODE_DIGITS
 from gateway.messaging.texts import Step, Text, TextState
 from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import Delete, Insert, SelectAmong
@@ -12,10 +13,18 @@ from gateway.store.tables import awaited_receipts, early_receipts, texts
 
 TAIL = 7
 """Digits that two forms of one number have in common at their end."""
+MOST_OF_ONE_ID = 256
+"""Parts that are waited for under one message id: some SMSCs give many texts the same one, and the newest count."""
 _AWAIT = Insert(awaited_receipts)
-_FORGET = Delete(awaited_receipts, ["link", "message_id"])
+_FORGET = Delete(awaited_receipts, ["link", "message_id", "text_id", "part"])
 _AWAITED = SelectAmong(
-    select(awaited_receipts.c.message_id, awaited_receipts.c.link, awaited_receipts.c.text_id, awaited_receipts.c.part),
+    select(
+        awaited_receipts.c.message_id,
+        awaited_receipts.c.link,
+        awaited_receipts.c.text_id,
+        awaited_receipts.c.part,
+        awaited_receipts.c.destination,
+    ),
     awaited_receipts.c.message_id,
     str,
 )
@@ -33,10 +42,24 @@ _EARLY = SelectAmong(
 )
 
 
+class From(IntEnum):
+    """How the address that a receipt comes from goes with the receiver of a text; more is better."""
+
+    OTHER = 0
+    """It is somebody else's number."""
+    NOBODY = 1
+    """It says nothing: none, a short code or name, or the sender's own."""
+    ALIKE = 2
+    """It has the same last digits."""
+    RECEIVER = 3
+    """It is the receiver's number."""
+
+
 class Receipt(msgspec.Struct, frozen=True):
     """A delivery receipt: the forms that its message id may be kept in, and a final step; None if it is not final.
 
-    `destination` is the number that the text went to, `reference` our user_message_reference where the SMSC echoes it.
+    `also` are the forms of the id in its text, where a TLV names another. `destination` is the number that the text went to,
+    `sender` the address that it came from; `reference` our user_message_reference where the SMSC echoes it.
     `by_text`: it came as a plain text, which anybody can write; it has to come from that number.
     """
 
@@ -47,50 +70,105 @@ class Receipt(msgspec.Struct, frozen=True):
     destination: str = ""
     reference: int | None = None
     by_text: bool = False
+    also: tuple[str, ...] = ()
+    sender: str = ""
 
-    def may_tell_of(self, text: Text) -> bool:
-        """Whether it may be about a text, by where it comes from: in any form of the number, or with its addresses swapped.
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All forms of both ids, likeliest first."""
+        return tuple(dict.fromkeys((*self.forms[:1], *self.also[:1], *self.forms[1:], *self.also[1:])))
 
-        A customer's own handset must not tell of the texts that he pays for.
-        """
-        swapped = self.destination == text.source and text.payer is None
-        if not self.by_text or not self.destination or swapped:
-            return True
-        return self.destination[-TAIL:] == text.destination[-TAIL:]
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The phone numbers that the text may have gone to: some SMSCs swap the addresses."""
+        given = (self.destination,) if self.by_text else (self.destination, self.sender)
+        return tuple(dict.fromkeys(filter(is_phone, given)))
+
+    def is_exact(self, message_id: str) -> bool:
+        """Whether an id is as the receipt has it, and not read in another base."""
+        return message_id in (*self.forms[:1], *self.also[:1])
+
+    def comes_from(self, text: Text) -> From:
+        """Compare its addresses with those of a text, which may be swapped."""
+        found = comes_from(self.destination, text)
+        swapped = not self.by_text and self.sender == text.destination and self.destination in ("", text.source)
+        return From.RECEIVER if swapped else found
 
 
-class AwaitedRows(RowSet[str, list[tuple[str, int, int]]]):
-    """Which part of which text a message id stands for: id -> [(link, text, part)]."""
+def is_phone(address: str) -> bool:
+    """Whether an address is a phone number, whose owner a receipt may be about."""
+    return len(address) > SHORT_CODE_DIGITS and address.isdecimal()
+
+
+def comes_from(address: str, text: Text) -> From:
+    """Compare an address that a receipt comes from with those of a text.
+
+    A customer's own handset must not tell of the texts that he pays for.
+    """
+    if address == text.destination and address:
+        return From.RECEIVER
+    if not address or (address == text.source and text.payer is None):
+        return From.NOBODY
+    if address[-TAIL:] == text.destination[-TAIL:]:
+        return From.ALIKE
+    return From.OTHER if is_phone(address) else From.NOBODY
+
+
+class Awaited(msgspec.Struct, frozen=True):
+    """A part whose receipt is waited for, and the number that it went to."""
+
+    message_id: str
+    link: str
+    text_id: int
+    part: int
+    destination: str
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What finds its row."""
+        return self.link, self.message_id, self.text_id, self.part
+
+
+class AwaitedRows(RowSet[str, list[Awaited]]):
+    """Which parts of which texts a message id stands for; an SMSC may use an id again, or always the same one."""
 
     def __init__(self) -> None:
         """Start empty."""
         super().__init__()
-        self.gone: list[tuple[str, str]] = []
-        self.fresh: dict[tuple[str, str], tuple[object, ...]] = {}
+        self.gone: list[tuple[str, str, int, int]] = []
+        self.fresh: dict[tuple[str, str, int, int], tuple[object, ...]] = {}
 
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read what waits for receipts with these ids."""
-        for message_id, link, text_id, part in _AWAITED.run(connection, keys):
-            self.rows.setdefault(message_id, []).append((link, text_id, part))
+        for row in _AWAITED.run(connection, keys):
+            awaited = Awaited(*row)
+            self.rows.setdefault(awaited.message_id, []).append(awaited)
 
-    def candidates(self, link: str, forms: Iterable[str]) -> list[tuple[str, int, int]]:
-        """Give (message id, text, part) for each form that this link knows, likeliest first."""
-        return [
-            (form, text_id, part) for form in forms for known, text_id, part in self.rows.get(form, ()) if known == link
-        ]
+    def candidates(self, receipt: Receipt) -> list[Awaited]:
+        """Give what a receipt may be of: of many parts under one id those to its numbers, and the newest."""
+        found: list[Awaited] = []
+        for form in receipt.ids:
+            known = [awaited for awaited in self.rows.get(form, ()) if awaited.link == receipt.link]
+            known.sort(key=lambda awaited: (awaited.text_id, awaited.part), reverse=True)
+            theirs = [awaited for awaited in known if awaited.destination in receipt.numbers]
+            found += dict.fromkeys((*theirs, *known[:1]))
+        return found
 
-    def keep(self, batch: Batch, link: str, message_id: str, part: tuple[int, int]) -> None:
-        """Wait for the receipt of a part; an SMSC that reuses an id means its newest message by it."""
-        others = [entry for entry in self.rows.get(message_id, ()) if entry[0] != link]
-        self.rows[message_id] = [*others, (link, *part)]
-        self.gone.append((link, message_id))  # who keeps an id need not have loaded it: an older message may have it
-        self.fresh[link, message_id] = (link, message_id, *part, batch.now)
+    def keep(self, batch: Batch, link: str, message_id: str, text: Text, part: int) -> None:
+        """Wait for the receipt of a part; of too many under one id the oldest are given up."""
+        awaited = Awaited(message_id, link, text.id, part, text.destination)
+        known = self.rows.setdefault(message_id, [])
+        same = sorted((other for other in known if other.link == link), key=lambda other: other.text_id)
+        for old in [other for other in same if other.key == awaited.key] + same[: -MOST_OF_ONE_ID + 1]:
+            self.forget(old)
+        known.append(awaited)
+        self.fresh[awaited.key] = (*awaited.key, awaited.destination, batch.now)
 
-    def forget(self, link: str, message_id: str) -> None:
+    def forget(self, awaited: Awaited) -> None:
         """Stop waiting for a receipt that has come."""
-        self.rows[message_id] = [entry for entry in self.rows[message_id] if entry[0] != link]
-        if self.fresh.pop((link, message_id), None) is None:
-            self.gone.append((link, message_id))
+        self.rows[awaited.message_id] = [other for other in self.rows[awaited.message_id] if other != awaited]
+        if self.fresh.pop(awaited.key, None) is None:
+            self.gone.append(awaited.key)
 
     def save(self, connection: Connection) -> None:
         """Delete what is no longer waited for, insert what is."""
@@ -129,35 +207,45 @@ class EarlyRows(RowSet[str, list[Early]]):
         for message_id, *fields in _EARLY.run(connection, keys):
             self.rows.setdefault(message_id, []).append(Early(*fields))
 
-    def find(self, link: str, message_id: str, destination: str) -> Early | None:
-        """Give the receipt of a text that has just been accepted; it comes from the number that the text went to."""
-        for early in self.rows.get(message_id, ()):
-            if early.link == link and early.destination == destination:
-                return early
-        return None
+    def find(self, link: str, message_id: str, text: Text) -> Early | None:
+        """Give the receipt of a text that has just been accepted: from its receiver, or of its very id and from nobody else."""
+        known = [(comes_from(early.destination, text), early) for early in self.rows.get(message_id, ())]
+        fitting = [
+            (fit, early)
+            for fit, early in known
+            if early.link == link and (fit is From.RECEIVER or (fit is not From.OTHER and early.stated == message_id))
+        ]
+        return max(fitting, key=lambda entry: entry[0], default=(From.OTHER, None))[1]
 
-    def forget(self, batch: Batch, early: Early) -> None:
-        """Delete a receipt that has found its text, in all forms of its id."""
-        rows = early_receipts
-        same = (rows.c.link == early.link, rows.c.stated == early.stated, rows.c.destination == early.destination)
+    def forget(self, batch: Batch, early: Early, text: Text) -> None:
+        """Delete a receipt that has found its text, in all forms of its id, and as one of its sender's."""
+        rows, numbers = early_receipts, (early.destination, text.destination, text.source)
+        same = (rows.c.link == early.link, rows.c.stated == early.stated, rows.c.destination.in_(numbers))
         batch.connection.execute(rows.delete().where(*same))
         for known in self.rows.values():
-            known[:] = [other for other in known if other != early]
+            known[:] = [
+                other
+                for other in known
+                if (other.link, other.stated) != (early.link, early.stated) or other.destination not in numbers
+            ]
 
 
-def keep_early(batch: Batch, receipt: Receipt) -> bool:
-    """Hold a receipt whose submit_sm is not answered yet, in every form of its id; it has moved nothing so far."""
-    if not receipt.forms:
-        return False
+def keep_early(batch: Batch, receipt: Receipt) -> None:
+    """Hold a receipt whose submit_sm is not answered yet, in every form of its ids, for each number that it may be about."""
+    for forms in (receipt.forms, receipt.also):
+        for number in receipt.numbers or ("",):
+            _keep_early(batch, receipt, forms, number)
+
+
+def _keep_early(batch: Batch, receipt: Receipt, forms: tuple[str, ...], number: str) -> None:
     row_set, rows = batch.row_set(EarlyRows), early_receipts
-    early = Early(receipt.link, receipt.forms[0], receipt.destination, str(receipt.step), receipt.error[:32])
-    for form in receipt.forms:
+    for form in forms:
+        early = Early(receipt.link, forms[0], number, str(receipt.step), receipt.error[:32])
         known = row_set.rows.setdefault(form, [])
-        same = (rows.c.link == early.link, rows.c.message_id == form, rows.c.destination == early.destination)
+        same = (rows.c.link == early.link, rows.c.message_id == form, rows.c.destination == number)
         batch.connection.execute(rows.delete().where(*same))
-        known[:] = [other for other in known if (other.link, other.destination) != (early.link, early.destination)]
+        known[:] = [other for other in known if (other.link, other.destination) != (early.link, number)]
         known.append(early)
-        values = {"link": early.link, "message_id": form, "destination": early.destination, "stated": early.stated}
+        values = {"link": early.link, "message_id": form, "destination": number, "stated": early.stated}
         values |= {"state": early.step, "error": early.error}
         batch.connection.execute(rows.insert().values(**values, created_at=batch.now))
-    return False

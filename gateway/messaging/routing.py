@@ -1,6 +1,6 @@
 """Routing: the links to SMSCs, how many parts each has room for, and which one carries a part."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -9,7 +9,7 @@ import phonenumbers
 from gateway.messaging.texts import Text
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.client import Link, LinkConfig
-from protocols.smpp.receipts import IdForm
+from protocols.smpp.receipts import STATS, IdForm, MessageState
 
 SHORT_CODE_DIGITS = 8
 """Digits of the longest short code: no number of a country is as short."""
@@ -22,7 +22,8 @@ class Route(msgspec.Struct, frozen=True):
 
     `query_after`: seconds after which a text without a receipt is asked for; 0: never. `by_text`: its receipts come as plain
     texts. A part is sent `attempts` times without an answer, and then no more. `no_route` are codes by which its SMSC says
-    that it cannot reach a number (beside protocols.smpp.status_policy).
+    that it cannot reach a number (beside protocols.smpp.status_policy). `country` is the one whose numbers it carries in
+    national form, `stats` what the words for states in its receipts mean.
     """
 
     config: LinkConfig
@@ -34,6 +35,8 @@ class Route(msgspec.Struct, frozen=True):
     by_text: bool = False
     attempts: int = 3
     no_route: frozenset[int] = frozenset()
+    country: str = ""
+    stats: Mapping[str, MessageState] = msgspec.field(default_factory=lambda: STATS)
 
     @property
     def sends(self) -> bool:

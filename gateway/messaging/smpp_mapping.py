@@ -1,5 +1,6 @@
 """Between texts and SMPP: what a part and a query look like on the wire, and what a state of the SMSC means to us."""
 
+from gateway.messaging.addresses import SHORT_CODE_DIGITS
 from gateway.messaging.texts import Step, Text
 from protocols.errors import LocalProtocolError
 from protocols.smpp.alphabets import Alphabet
@@ -10,8 +11,6 @@ from protocols.smpp.times import absolute_time
 
 INTERNATIONAL, ALPHANUMERIC, NETWORK = (1, 1), (5, 0), (3, 0)
 """Type of number and numbering plan (SMPP 3.4 §5.2.5, §5.2.6)."""
-SHORT_CODE_DIGITS = 8
-"""Digits of the longest short code."""
 MICROSECONDS = 1_000_000
 OUTCOMES = {
     MessageState.DELIVERED: Step.DELIVERED,
@@ -49,7 +48,7 @@ def submit_sm(text: Text, number: int, alphabet: Alphabet) -> SubmitSm:
         registered_delivery=text.registered_delivery,
         data_coding=encoded.data_coding,
         short_message=encoded.segments(text.reference_number & 0xFF)[number],
-        user_message_reference=(text.reference_number + number) & 0xFFFF,
+        user_message_reference=text.part_reference(number),
     )
 
 

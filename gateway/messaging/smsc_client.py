@@ -23,7 +23,7 @@ from gateway.messaging.queue.submitter import Submitter
 from gateway.messaging.queue.waiting_parts import Waiting
 from gateway.messaging.routing import Route, RouteRule, RoutingTable, SmscLink, Way
 from gateway.messaging.submit import Accepted, AcceptTexts, Draft, Refusal
-from gateway.messaging.text_events import TextEvent
+from gateway.messaging.text_events import TextEvent, UnmatchedReceipt
 from gateway.messaging.texts import Text
 from gateway.store.async_read import AsyncRead
 from gateway.store.errors import StoreError
@@ -74,7 +74,9 @@ class SmscClient:
         self._texts = TextIntake(
             policy, post=self._lane_client.post, clock=clock, enqueue=self._queue.enqueue, on_event=on_event
         )
-        receipts = ReceiptIntake(self._lane_client)
+        self._receipts = receipts = ReceiptIntake(
+            self._lane_client, clock=clock, is_owed=self._is_owed, on_event=on_event
+        )
         self._links = LinkSet(
             routes,
             on_request=Intake(receipts, self._texts).requested,
@@ -157,6 +159,15 @@ class SmscClient:
     def silences(self) -> Mapping[str, int]:
         """Texts to our services that got no answer, by the reason."""
         return self._texts.silences
+
+    @property
+    def unmatched_receipts(self) -> Mapping[tuple[str, str], int]:
+        """Delivery receipts that settled no text, by link and reason."""
+        return self._receipts.unmatched
+
+    def latest_unmatched(self, link: str) -> Sequence[tuple[int, UnmatchedReceipt]]:
+        """Give the last receipts of a link that settled no text, and when they came."""
+        return self._receipts.latest.get(link, ())
 
     @property
     def queries(self) -> Mapping[tuple[str, str], int]:
@@ -263,6 +274,11 @@ class SmscClient:
             self._query_scheduler.resulted(result.context, result)
         else:
             self._submitter.resulted(link, result)
+
+    def _is_owed(self, link: SmscLink) -> bool:
+        """Whether the SMSC behind a link has a text of ours without an answer, or one whose answer is not with the lane yet."""
+        same = (other.link.state().waiting for other in self._links if other.smsc == link.smsc)
+        return self._outcomes.unwritten > 0 or any(same)
 
     def _happened(self, event: LinkEvent) -> None:
         self._texts.happened(event)

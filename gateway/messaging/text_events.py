@@ -1,4 +1,4 @@
-"""Events of texts for the log, beside those of the links. No number stands in it."""
+"""Events of texts for the log, beside those of the links. No number stands in it but masked."""
 
 import msgspec
 
@@ -21,4 +21,14 @@ class AnswersLimited(msgspec.Struct, frozen=True):
     subject: str
 
 
-TextEvent = GivenUp | AnswersLimited
+class UnmatchedReceipt(msgspec.Struct, frozen=True):
+    """A delivery receipt of a link settled no text: why, its message id and `stat`, and the masked number that it is about."""
+
+    name: str
+    reason: str
+    message_id: str
+    stat: str
+    number: str
+
+
+TextEvent = GivenUp | AnswersLimited | UnmatchedReceipt

@@ -71,6 +71,11 @@ NEVER_AGAIN = -1
 """`Part.asked` where the SMSC would not tell."""
 
 
+REFERENCE_STRIDE = 40_503
+"""How far apart the references of a text's parts are: 2**16 by the golden ratio, so that they keep away from those of the next
+texts, whose own are one apart."""
+
+
 class TextPart(msgspec.Struct, omit_defaults=True):
     """One segment: its step, the SMSC's message id, the last status or receipt error, and whether it may arrive twice.
 
@@ -125,6 +130,10 @@ class Text(msgspec.Struct):
     parts: list[TextPart]
     fresh: bool = False
     changed: bool = False
+
+    def part_reference(self, number: int) -> int:
+        """Give the user_message_reference of a part (SMPP 3.4 §5.3.2.17); parts of texts that follow each other have others."""
+        return (self.reference_number + number * REFERENCE_STRIDE) & 0xFFFF
 
     def settle(self, now: int) -> bool:
         """Work out the state from the parts; tell whether the text has just become final. A final text forgets its body."""

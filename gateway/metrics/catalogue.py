@@ -80,6 +80,12 @@ FAMILIES: Final[dict[str, Family]] = {
         "no_source, receipt, acknowledgement, opted_out, limit)",
         ("reason",),
     ),
+    "tpo_sms_receipts_unmatched_total": Family(
+        COUNTER,
+        "Delivery receipts that settled no text; `reason` says why (no_id, no_state, unknown_state, unknown_id; early: kept "
+        "until the submit_sm is answered that is out)",
+        ("link", "reason"),
+    ),
     "tpo_sms_queries_total": Family(COUNTER, "Texts without a receipt that were asked for", ("link", "result")),
     # SIM cards and orders
     "tpo_host_up": Family(GAUGE, "0 while the provisioning host does not answer", ("host",)),

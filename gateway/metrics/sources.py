@@ -85,6 +85,7 @@ def text_metrics(smsc_client: SmscClient, open_texts: Mapping[str, int]) -> Iter
     yield sample("tpo_sms_queue_depth", smsc_client.depth)
     yield family("tpo_sms_open_texts", [((state,), number) for state, number in open_texts.items()])
     yield family("tpo_sms_unanswered_total", [((reason,), smsc_client.silences[reason]) for reason in Silence])
+    yield family("tpo_sms_receipts_unmatched_total", smsc_client.unmatched_receipts.items())
     yield family("tpo_sms_queries_total", smsc_client.queries.items())
 
 

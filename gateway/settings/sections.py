@@ -39,6 +39,8 @@ from gateway.settings.values import (
     Text,
     reading,
 )
+from protocols.smpp.receipts import stat_name
+from provisioning.identifiers import calling_code
 
 MAX_SLICE: Final = 1_000_000_000_000
 """Octets in one grant: a terabyte, which is a typing mistake already."""
@@ -226,6 +228,33 @@ def _version(value: object) -> object:
     return str(value) if isinstance(value, Decimal) else value
 
 
+ReceiptState = Literal[
+    "delivered",
+    "expired",
+    "deleted",
+    "undeliverable",
+    "rejected",
+    "accepted",
+    "enroute",
+    "scheduled",
+    "skipped",
+    "unknown",
+]
+"""message_state in words (SMPP 3.4 §5.2.28)."""
+
+
+def _by_stat(value: object) -> object:
+    # YAML takes an unquoted 2 for a number.
+    return {stat_name(str(stat)): state for stat, state in value.items()} if isinstance(value, dict) else value
+
+
+def _country_with_numbers(value: str) -> str:
+    if not calling_code(value):
+        message = f"there are no phone numbers of a country {value}"
+        raise ValueError(message)
+    return value
+
+
 class SmppLink(Section):
     """One bind to an SMSC (SMPP 3.4 §4.1)."""
 
@@ -252,6 +281,8 @@ class SmppLink(Section):
     receipts: Literal["by_class", "by_text"] = "by_class"
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     no_route: list[Annotated[int, Field(ge=1, le=0xFFFF_FFFF)]] = []
+    country: Annotated[Country, AfterValidator(_country_with_numbers)] | None = None
+    receipt_states: Annotated[dict[Text, ReceiptState], BeforeValidator(_by_stat)] = {}
 
     @property
     def address(self) -> Endpoint:

@@ -357,12 +357,13 @@ awaited_receipts = Table(
     Column("message_id", String(65), nullable=False),
     Column("text_id", BigInteger, nullable=False),
     Column("part", SmallInteger, nullable=False),
+    Column("destination", String(21), nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("link", "message_id"),
-    Index("ix_awaited_receipts_message_id", "message_id"),
+    PrimaryKeyConstraint("message_id", "link", "text_id", "part"),
     sqlite_with_rowid=False,
 )
-"""Which text a message id belongs to, until its receipt has come; `link` is the SMSC (host:port). Swept by created_at."""
+"""Which texts, and to whom, a message id belongs to, until their receipts have come; `link` is the SMSC (host:port). Swept by
+created_at."""
 
 early_receipts = Table(
     "early_receipts",

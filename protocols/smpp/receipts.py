@@ -6,6 +6,7 @@ beat it.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum, IntEnum
 from typing import Final
@@ -62,31 +63,31 @@ _FINAL: Final = frozenset(
     }
 )
 
-_STATES: Final = {
-    "DELIVRD": MessageState.DELIVERED,
-    "DELIVERED": MessageState.DELIVERED,
-    "ACKED": MessageState.DELIVERED,
-    "0": MessageState.DELIVERED,
-    "EXPIRED": MessageState.EXPIRED,
-    "DELETED": MessageState.DELETED,
-    "CANCELED": MessageState.DELETED,
-    "CANCELLED": MessageState.DELETED,
-    "UNDELIV": MessageState.UNDELIVERABLE,
-    "UNDELIVERABLE": MessageState.UNDELIVERABLE,
-    "FAILED": MessageState.UNDELIVERABLE,
-    "REJECTD": MessageState.REJECTED,
-    "REJECTED": MessageState.REJECTED,
-    "ACCEPTD": MessageState.ACCEPTED,
-    "ACCEPTED": MessageState.ACCEPTED,
-    "ENROUTE": MessageState.ENROUTE,
-    "BUFFRED": MessageState.ENROUTE,
-    "BUFFERD": MessageState.ENROUTE,
-    "BUFFERED": MessageState.ENROUTE,
-    "SCHEDULED": MessageState.SCHEDULED,
-    "SKIPPED": MessageState.SKIPPED,
-    "UNKNOWN": MessageState.UNKNOWN,
+STATS: Final[Mapping[str, MessageState]] = {
+    name: state
+    for state, names in {
+        MessageState.DELIVERED: "DELIVRD DELIVERED DELIVERD DELIVER DELIV DLVRD ACKED ACK 0 2",
+        MessageState.EXPIRED: "EXPIRED EXPIRD EXPIRE TIMEOUT 3",
+        MessageState.DELETED: "DELETED CANCELED CANCELLED CANCELD 4",
+        MessageState.UNDELIVERABLE: "UNDELIV UNDELIVERABLE UNDELIVERED UNDELIVRD UNDELIVERD UNDLVRD UNDLV NOTDELIVERED "
+        "NOTDELIVRD NONDELIV NONDELIVERED FAILED FAIL FAILURE ERROR ERR NACK NACKED INVALID ABSENT NOROUTE 5",
+        MessageState.REJECTED: "REJECTD REJECTED REJECT REJ BLACKLST BLACKLIST BLACKLISTED BLOCKED BARRED SPAM 8",
+        MessageState.ACCEPTED: "ACCEPTD ACCEPTED ACCEPT 6",
+        MessageState.ENROUTE: "ENROUTE BUFFRED BUFFERD BUFFERED QUEUED PENDING SENT SUBMITTED SUBMITD 1",
+        MessageState.SCHEDULED: "SCHEDULED",
+        MessageState.SKIPPED: "SKIPPED 9",
+        MessageState.UNKNOWN: "UNKNOWN UNKNWN 7",
+    }.items()
+    for name in names.split()
 }
-"""`stat` of a receipt's text: appendix B's seven, and what else message centres write."""
+"""`stat` of a receipt's text, in the form of `stat_name`: appendix B's seven, what else message centres write, and the numbers
+of message_state, but 0, which those that write numbers mean for delivered. A link may have others."""
+
+
+def stat_name(stat: str) -> str:
+    """A `stat` as the tables have it: in capitals, letters and digits alone, a number without leading zeros."""
+    name = "".join(filter(str.isalnum, stat.upper()))
+    return name.lstrip("0") or "0" if name.isdecimal() else name
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -94,7 +95,9 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         message_id: the message centre's; "" if the receipt names none.
+        text_id: the id in the text, where a TLV names another: a message centre may hand on its upstream's receipts.
         state: UNKNOWN where none, or one that nobody knows, is told.
+        recognised: a state is told that is known, UNKNOWN among them.
         stat: the state as the text has it, "" without.
         final: no other receipt follows; False for an intermediate notification whatever its state.
         error: the vendor's error code: digits or letters of the text, or the number of network_error_code.
@@ -108,6 +111,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     message_id: str
     state: MessageState
     final: bool
+    recognised: bool = True
+    text_id: str = ""
     stat: str = ""
     error: str = ""
     network_type: int | None = None
@@ -147,31 +152,32 @@ def reads_as_receipt(message: DeliverSm | DataSm) -> bool:
     payload = getattr(message, "short_message", b"") or message.message_payload or b""
     if b":" not in payload:
         return False
-    # Without its NULs the text is the same in UCS-2 and in ASCII, whatever data_coding says.
-    said = parse_text(payload[:_LONGEST_TEXT].replace(b"\0", b"").decode("latin-1"))
-    return "id" in said and not _TELLING.isdisjoint(said)
+    return _is_whole(_plain_text(payload))
 
 
 _TELLING: Final = frozenset({"stat", "dlvrd", "submit date", "done date"})
 
 
-def parse_receipt(message: DeliverSm | DataSm) -> Receipt:
+def parse_receipt(message: DeliverSm | DataSm, stats: Mapping[str, MessageState] = STATS) -> Receipt:
     """What a receipt says. Never fails: what is missing is empty, and a receipt may be all empty.
 
-    Its text is read as Latin-1, whatever the link's default alphabet: message centres write it in ASCII.
+    `stats`: what each `stat` means on this link.
     """
-    data = user_data(message, Alphabet.LATIN1)
-    said = parse_text(decode(data.octets[:_LONGEST_TEXT], data.alphabet).text)
-    state, stat = _state(message.message_state, said.get("stat", ""))
+    said = _said(message)
+    stat, told_id = said.get("stat", ""), said.get("id", "")
+    state = _state(message.message_state, stats.get(stat_name(stat)))
     error, network_type = said.get("err", ""), None
     if message.network_error_code is not None:
         network_type, told = network_error(message.network_error_code)
         error = error or told
     intermediate = message_type(message.esm_class) == MessageType.INTERMEDIATE_NOTIFICATION
+    message_id = message.receipted_message_id or told_id
     return Receipt(
-        message_id=message.receipted_message_id or said.get("id", ""),
-        state=state,
-        final=state.final and not intermediate,
+        message_id=message_id,
+        state=MessageState.UNKNOWN if state is None else state,
+        final=state is not None and state.final and not intermediate,
+        recognised=state is not None,
+        text_id=told_id if told_id != message_id else "",
         stat=stat,
         error=error,
         network_type=network_type,
@@ -182,6 +188,28 @@ def parse_receipt(message: DeliverSm | DataSm) -> Receipt:
         text=said.get("text", ""),
         user_message_reference=message.user_message_reference,
     )
+
+
+def _said(message: DeliverSm | DataSm) -> dict[str, str]:
+    """The fields of the text, as data_coding says (the default alphabet is Latin-1 here), or else as ASCII.
+
+    Message centres write receipts in ASCII under the data_coding, or the header bit, of the message that they tell of.
+    """
+    data = user_data(message, Alphabet.LATIN1)
+    said = parse_text(decode(data.octets[:_LONGEST_TEXT], data.alphabet).text)
+    if _is_whole(said):
+        return said
+    payload: bytes = getattr(message, "short_message", b"") or message.message_payload or b""
+    return max(said, _plain_text(payload), key=lambda fields: len(fields.keys() - {"text"}))
+
+
+def _plain_text(payload: bytes) -> dict[str, str]:
+    """Without its NULs a text is the same in UCS-2 and in ASCII."""
+    return parse_text(payload[:_LONGEST_TEXT].replace(b"\0", b"").decode("latin-1"))
+
+
+def _is_whole(said: Mapping[str, str]) -> bool:
+    return "id" in said and not _TELLING.isdisjoint(said)
 
 
 def parse_text(text: str) -> dict[str, str]:
@@ -207,12 +235,15 @@ def parse_text(text: str) -> dict[str, str]:
     return found
 
 
-def _state(message_state: int | None, stat: str) -> tuple[MessageState, str]:
-    said = _STATES.get(stat.upper(), MessageState.UNKNOWN)
+def _state(message_state: int | None, stat: MessageState | None) -> MessageState | None:
+    """Of the parameter's state and the text's the final one; the parameter's, if both are, or neither is."""
     try:
-        return (said if message_state is None else MessageState(message_state)), stat
+        told = None if message_state is None else MessageState(message_state)
     except ValueError:
-        return said, stat
+        told = None
+    if told is None or (stat is not None and stat.final and not told.final):
+        return stat
+    return told
 
 
 def _number(digits: str) -> int | None:
@@ -252,7 +283,7 @@ def receipt_text(
     message_id: str, state: MessageState, submit_date: datetime, done_date: datetime, error: str = "000", text: str = ""
 ) -> bytes:
     """The text of a receipt as appendix B writes it: what a message centre sends."""
-    stat = next(name for name, named in _STATES.items() if named is state)
+    stat = next(name for name, named in STATS.items() if named is state)
     delivered = 1 if state is MessageState.DELIVERED else 0
     return (
         f"id:{message_id} sub:001 dlvrd:{delivered:03} submit date:{submit_date:%y%m%d%H%M} "
@@ -274,17 +305,22 @@ class IdForm(Enum):
 
 _LONGEST_ID: Final = 64
 _HEX: Final = re.compile(r"(?:0[xX])?0*([0-9a-fA-F]{1,40})", re.ASCII)
+_UUID: Final = re.compile(r"\{?[0-9a-fA-F]+(?:[-.:_][0-9a-fA-F]+)+\}?", re.ASCII)
+"""RFC 9562 §4, and hexadecimal digits in other groups."""
 _DECIMAL: Final = re.compile(r"0*([0-9]{1,40})", re.ASCII)
 
 
 def stored_id(message_id: str, form: IdForm = IdForm.AUTO) -> str:
     """A response's message_id as it is kept, to be found again by `id_forms` of its receipts.
 
-    A number loses leading zeros, a leading 0x and capitals, which receipts don't copy faithfully; a name stays as it
-    is. Of one that is longer than SMPP 3.4 §5.2.23 lets it be, the first 64 octets count.
+    A number loses leading zeros, a leading 0x and capitals, a UUID capitals: receipts don't copy them faithfully. A name
+    stays as it is. Of one that is longer than SMPP 3.4 §5.2.23 lets it be, the first 64 octets count.
     """
     number = _HEX.fullmatch(message_id)
-    return message_id[:_LONGEST_ID] if number is None or form is IdForm.STRING else number.group(1).lower()
+    if number is not None and form is not IdForm.STRING:
+        return number.group(1).lower()
+    kept = message_id[:_LONGEST_ID]
+    return kept.lower() if _UUID.fullmatch(kept) else kept
 
 
 def id_forms(message_id: str, form: IdForm = IdForm.AUTO) -> dict[str, IdForm]:

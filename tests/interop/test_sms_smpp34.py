@@ -192,3 +192,66 @@ async def test_parts_of_a_text_in_join_in_any_order_and_two_senders_may_use_one_
         assert asked[OTHER[0]].startswith(b"Reply YES to give GBP3.00 to WWF")
         assert smsc.acknowledged[:4] == [0] * 4
         assert len(await desk.run("sms", "list")) == 2
+
+
+UUID = "5e9c1f0a-77b2-4c3d-9e8f-%012x"
+TEXT = "id:{} sub:001 dlvrd:001 submit date:2611231200 done date:2611231201 stat:{} err:000 text:"
+
+
+def in_ucs2_by_name(message_id):
+    return by_text(message_id) | {"data_coding": 8}
+
+
+def beside_a_state(state):
+    tlv = smpp34.Tlv(smpp34.TLV_MESSAGE_STATE, bytes([state]))
+    return lambda message_id: by_text(message_id) | {"tlvs": [tlv]}
+
+
+def of_an_upstream(message_id):
+    tlv = smpp34.Tlv(smpp34.TLV_RECEIPTED_MESSAGE_ID, b"upstream-" + message_id.encode() + b"\0")
+    return by_text(message_id) | {"tlvs": [tlv]}
+
+
+def with_stat(stat):
+    return lambda message_id: {"esm_class": 4, "short_message": TEXT.format(message_id, stat).encode()}
+
+
+async def test_receipts_are_read_as_message_centres_write_them(tmp_path):
+    stats = '{handed: enroute, "2": delivered, GONE: undeliverable}'
+    async with desk_at_smpp34(tmp_path, receipt_states=stats) as (desk, smsc):
+        delivered = [in_ucs2_by_name, of_an_upstream, with_stat("2"), *map(beside_a_state, (0, 6, 7))]
+        failed = [with_stat(stat) for stat in ("UNDELIVERED", "NACK", "ERROR", "BLACKLST", "5", "gone")]
+        for smsc.receipts in delivered:
+            await desk.becomes((await desk.send(text("hello")))[0], "delivered")
+        for smsc.receipts in failed:
+            await desk.becomes((await desk.send(text("hello")))[0], "failed")
+        smsc.form, smsc.receipts = (lambda n: (UUID % n, (UUID % n).upper())), by_text
+        await desk.becomes((await desk.send(text("hello")))[0], "delivered")
+        smsc.receipts = with_stat("HANDED")
+        (on_its_way,) = await desk.send(text("hello"))
+        await until(lambda: len(smsc.acknowledged) == len(delivered) + len(failed) + 2)
+        assert (await desk.show(on_its_way))["state"] == "submitted"
+        assert (await desk.run("link", "show", "smsc-1"))["unmatched_receipts"] == []
+
+
+async def test_receipts_that_settle_nothing_are_counted_logged_and_shown_with_the_link(tmp_path):
+    async with desk_at_smpp34(tmp_path) as (desk, smsc):
+        smsc.deliver("447700900299", CODE, **by_text("nobody's"))
+        smsc.deliver("447700900299", CODE, esm_class=4, short_message=b"\x00\xff garbage 447700900299")
+        smsc.deliver("447700900299", CODE, **with_stat("WHATEVER")("7"))
+        await until(lambda: len(smsc.acknowledged) == 3)
+        smsc.receipts = with_stat("")
+        (text_id,) = await desk.send(text("hello", to="447700900299"))
+        await until(lambda: len(smsc.acknowledged) == 4)
+        assert smsc.acknowledged == [0] * 4
+        assert (await desk.show(text_id))["state"] == "submitted"
+        shown = (await desk.run("link", "show", "smsc-1"))["unmatched_receipts"]
+        told = {"unknown_id": "nobody's", "no_id": "", "unknown_state": "7", "no_state": "1"}
+        assert {row["reason"]: row["message_id"] for row in shown} == told
+        assert [row["stat"] for row in shown if row["reason"] == "unknown_state"] == ["WHATEVER"]
+        _, written = desk.get("/metrics")
+        for reason in told:
+            assert f'tpo_sms_receipts_unmatched_total{{link="smsc-1",reason="{reason}"}} 1.0' in written
+        log = desk.log.read_text()
+        assert log.count("sms.receipt.unmatched") == 4
+        assert "447700900299" not in log + str(shown)

@@ -41,6 +41,8 @@ def is_problem(answer, status, code):
         ({**GOOD, "text": "a" * 2000}, "sms.text"),
         ({**GOOD, "to": "4477"}, "sms.address"),
         ({**GOOD, "to": "Alice"}, "sms.address"),
+        ({**GOOD, "to": "447700"}, "sms.address"),
+        ({**GOOD, "to": "2025550129"}, "sms.address"),
         ({**GOOD, "to": "4477009002000000"}, "sms.address"),
         ({**GOOD, "to": None}, "sms.address"),
         ({**GOOD, "from": "A long, long name"}, "sms.address"),
@@ -83,6 +85,23 @@ def test_a_reference_is_taken_once_and_not_for_another_text(desk):
     assert status == 202
     ids = [message["id"] for message in told["messages"]]
     assert ids[0] == ids[1] != ids[2] == first[1]["id"]
+
+
+def test_a_text_to_or_from_any_form_of_a_number_is_the_same_text(desk):
+    forms = ["447700900123", "+447700900123", "00447700900123", "07700900123", " 07700900123 "]
+    answers = [desk.ask("/v1/sms", {**GOOD, "to": to, "reference": "forms"}) for to in forms]
+    assert {status for status, _, _ in answers} == {202}
+    assert len({told["id"] for _, told, _ in answers}) == 1
+    by_command = desk.json("sms", "send", "--from", "07700900001", "--to", "07700900123", "hello")
+    shown = desk.json("sms", "show", by_command["id"])
+    assert (shown["from"], shown["to"]) == ("447700900001", "447700900123")
+
+
+@pytest.mark.parametrize("number", ["447700900001", "+447700900001", "00447700900001", "07700900001"])
+def test_a_line_is_found_by_any_form_of_its_number(desk, number):
+    found = desk.json("subscriber", "show", number)
+    assert found == desk.json("subscriber", "show", RICH[1])
+    assert desk.ask(f"/v1/subscribers/{number}")[0] == 200
 
 
 def test_a_batch_is_taken_whole_or_not_at_all_and_what_it_held_is_given_back(desk):

@@ -99,7 +99,7 @@ class TextPlace(ChargingPlace):
     ):
         """Note a receipt; gives how many parts it moved."""
         forms = tuple(id_forms(message_id, form)) if message_id else ()
-        return self.lane.run(RecordReceipts([Receipt(link, forms, step, "", destination, reference, **more)]))
+        return self.lane.run(RecordReceipts([Receipt(link, forms, step, "", destination, reference, **more)])).moved
 
     def expire(self, *ids):
         return self.lane.run(ExpireTexts(list(ids)))
@@ -108,13 +108,25 @@ class TextPlace(ChargingPlace):
         """Let time pass."""
         next(itertools.islice(self.ticks, seconds * 1_000, None))
 
-    def come(self, words, source=MSISDN, *, link=LINK, centre=CENTRE, bound_at=0, drops=(), unanswered=False, **fields):
+    def come(
+        self,
+        words,
+        source=MSISDN,
+        *,
+        link=LINK,
+        centre=CENTRE,
+        bound_at=0,
+        drops=(),
+        unanswered=False,
+        to=CODE,
+        **fields,
+    ):
         """A text from a handset; gives what it led to."""
         coded = {} if isinstance(words, bytes) or words.isascii() else {"data_coding": 8}
         said = words if isinstance(words, bytes) else words.encode("utf-16-be" if coded else "ascii")
-        message = DeliverSm(source_addr=source, destination_addr=CODE, short_message=said, **coded, **fields)
+        message = DeliverSm(source_addr=source, destination_addr=to, short_message=said, **coded, **fields)
         now = next(self.ticks)
-        came = arrival(link, centre, message, Alphabet.GSM7, came_at=now, bound_at=bound_at, drops=drops)
+        came = arrival(link, centre, message, Alphabet.GSM7, came_at=now, bound_at=bound_at, drops=drops, country="GB")
         return self.lane.run(TakeArrival(msgspec.structs.replace(came, unanswered=unanswered)))
 
     def says(self, words, source=MSISDN, **options):

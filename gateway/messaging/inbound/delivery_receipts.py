@@ -3,10 +3,19 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from gateway.messaging.receipts import AwaitedRows, DoubtfulRows, Receipt, keep_early
+import msgspec
+
+from gateway.messaging.receipts import Awaited, AwaitedRows, DoubtfulRows, From, Receipt, keep_early
 from gateway.messaging.text_units import OnTexts
-from gateway.messaging.texts import Step, TextRows
+from gateway.messaging.texts import Step, Text, TextRows
 from gateway.store.batch import Batch, RowSet
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """How many receipts moved a part, and the places of those that name no message that is waited for."""
+
+    moved: int
+    unknown: list[int] = []
 
 
 class RecordReceipts(OnTexts):
@@ -20,58 +29,85 @@ class RecordReceipts(OnTexts):
     def text_ids(self, batch: Batch) -> Iterable[int]:
         """Name the texts that the message ids lead to, and doubtful ones that a receipt may tell of."""
         awaited, doubtful = batch.row_set(AwaitedRows), batch.row_set(DoubtfulRows)
-        known = {entry[1] for receipt in self.receipts for entry in awaited.candidates(receipt.link, receipt.forms)}
+        known = {entry.text_id for receipt in self.receipts for entry in awaited.candidates(receipt)}
         return known.union(*(doubtful.rows.get(number, ()) for number in self._unknown(batch)))
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the message ids in every form that they may have, then whose receipts name an unknown one."""
         if isinstance(row_set, AwaitedRows):
-            return {form for receipt in self.receipts for form in receipt.forms}
+            return {form for receipt in self.receipts for form in receipt.ids}
         if isinstance(row_set, DoubtfulRows):
             return self._unknown(batch)
         return super().keys(row_set, batch)
 
-    def decide(self, batch: Batch) -> int:
-        """Give how many receipts moved a part."""
-        return sum(self._record(batch, receipt) for receipt in self.receipts if receipt.step is not None)
+    def decide(self, batch: Batch) -> Recorded:
+        """Settle what the receipts tell of."""
+        moved, unknown = 0, []
+        for place, receipt in enumerate(self.receipts):
+            found = self._find(batch, receipt)
+            if found is not None:
+                moved += receipt.step is not None and self._settle(batch, receipt, *found)
+            elif receipt.step is not None and self._settle_doubt(batch, receipt):
+                moved += 1
+            else:
+                unknown.append(place)
+                self._hold(batch, receipt)
+        return Recorded(moved, unknown)
 
-    def _record(self, batch: Batch, receipt: Receipt) -> bool:
+    def _settle(self, batch: Batch, receipt: Receipt, awaited: Awaited, text: Text) -> bool:
         assert receipt.step is not None
-        candidates = batch.row_set(AwaitedRows).candidates(receipt.link, receipt.forms)
-        for message_id, text_id, number in candidates:
-            text = batch.row_set(TextRows).get(text_id)
-            sure = len(candidates) == 1 and message_id == receipt.forms[0]
-            if text is None or not (sure or text.destination == receipt.destination):
-                continue  # in another base the id may be some other text's
-            if not receipt.may_tell_of(text):
-                continue
-            batch.row_set(AwaitedRows).forget(receipt.link, message_id)
-            if not text.parts[number].go(receipt.step, receipt.error):
-                return False
-            self.finish(batch, text)
-            return True
-        if candidates and receipt.by_text:
-            return False  # of a text to somebody else: it is no early one
-        return self._settle_doubt(batch, receipt) or keep_early(batch, receipt)
+        batch.row_set(AwaitedRows).forget(awaited)
+        if not text.parts[awaited.part].go(receipt.step, receipt.error):
+            return False
+        self.finish(batch, text)
+        return True
+
+    def _find(self, batch: Batch, receipt: Receipt) -> tuple[Awaited, Text] | None:
+        """Find the part: by our reference and the number that the receipt comes from, where its id may mean several."""
+        candidates = batch.row_set(AwaitedRows).candidates(receipt)
+        texts = batch.row_set(TextRows)
+        known = [(awaited, text) for awaited in candidates if (text := texts.get(awaited.text_id)) is not None]
+
+        def fit(entry: tuple[Awaited, Text]) -> tuple[bool, From, bool]:
+            awaited, text = entry
+            same = receipt.reference == text.part_reference(awaited.part)
+            return same, receipt.comes_from(text), receipt.is_exact(awaited.message_id)
+
+        if not known:
+            return None
+        best = max(known, key=fit)  # the first of equal ones: the likeliest form, the newest text
+        same, comes_from, exact = fit(best)
+        if comes_from is From.RECEIVER or (exact and comes_from is not From.OTHER):
+            return best
+        contradicts = receipt.by_text or (receipt.reference is not None and not same)
+        return best if exact and len(candidates) == 1 and not contradicts else None
+
+    def _hold(self, batch: Batch, receipt: Receipt) -> None:
+        """Keep a receipt for the answer to its text; a plain text that tells of somebody else's is no early one."""
+        known = batch.row_set(AwaitedRows).candidates(receipt)
+        if receipt.step is not None and not (known and receipt.by_text):
+            keep_early(batch, receipt)
 
     def _unknown(self, batch: Batch) -> set[str]:
         """Name the numbers that receipts of unknown messages came from, which echo a reference of ours."""
         awaited = batch.row_set(AwaitedRows)
         return {
-            receipt.destination
+            number
             for receipt in self.receipts
-            if receipt.reference is not None and not awaited.candidates(receipt.link, receipt.forms)
+            if receipt.reference is not None and not awaited.candidates(receipt)
+            for number in receipt.numbers
         }
 
     def _settle_doubt(self, batch: Batch, receipt: Receipt) -> bool:
         """A receipt that echoes our user_message_reference settles a part whose answer was lost (doubtful: wait)."""
         assert receipt.step is not None
+        doubtful = batch.row_set(DoubtfulRows)
         if receipt.reference is None:
             return False
-        for text_id in batch.row_set(DoubtfulRows).rows.get(receipt.destination, ()):
+        for text_id in (text_id for number in receipt.numbers for text_id in doubtful.rows.get(number, ())):
             text = batch.row_set(TextRows).get(text_id)
             for number, part in enumerate(text.parts if text is not None else ()):
-                same = text is not None and (text.reference_number + number) & 0xFFFF == receipt.reference
+                same = text is not None and text.part_reference(number) == receipt.reference
                 if text is not None and same and part.step is Step.DOUBTFUL and part.go(receipt.step, receipt.error):
                     self.finish(batch, text)
                     return True

@@ -23,11 +23,10 @@ class Intake:
         if not isinstance(message, DeliverSm | DataSm):
             request.respond(command_status=CommandStatus.ESME_RINVCMDID)
             return
-        form = link.route.form
         if is_receipt(message.esm_class):
-            self._receipts.take(deliver_sm.receipt(link.smsc, message, form), request)
+            self._receipts.take(link, message, request)
         elif link.route.by_text and not message_type(message.esm_class) and reads_as_receipt(message):
-            self._receipts.take(deliver_sm.receipt(link.smsc, message, form, by_text=True), request)
+            self._receipts.take(link, message, request, by_text=True)
         elif len(message.source_addr) > deliver_sm.LONGEST_ADDRESS:
             request.respond(command_status=CommandStatus.ESME_RINVSRCADR)
         elif len(message.destination_addr) > deliver_sm.LONGEST_ADDRESS:

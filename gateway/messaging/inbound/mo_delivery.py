@@ -67,7 +67,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def opts(arrival: Arrival, policy: MessagingPolicy) -> bool:
     """Whether a text of one part is STOP or START."""
-    book = policy.books.get(arrival.destination)
+    book = policy.book(arrival.destination)
     if book is None or arrival.total > 1:
         return False
     return isinstance(read(read_text([arrival.data]).text, book), Stop | Start)
@@ -100,7 +100,7 @@ class TakeArrival(Unit):
         if body is None:
             return Arrived([], whole=False)
         policy.publish(batch, "sms/received", arrival.source, {"to": arrival.destination, "parts": arrival.total})
-        book = policy.books.get(arrival.destination)
+        book = policy.book(arrival.destination)
         if book is None:
             return Arrived([])
         mute = arrival.mute or (Silence.OURS if is_ours(arrival.source, policy.own) else "")

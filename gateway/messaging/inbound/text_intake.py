@@ -86,6 +86,7 @@ class TextIntake:
             came_at=now,
             bound_at=self._drops.bound_at(name),
             drops=self._drops.after(name, now),
+            country=link.route.country,
         )
 
     def _done(self, came: Arrival, known: Known, arrived: Arrived, requests: Sequence[Request]) -> None:

@@ -8,13 +8,10 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
-from gateway.messaging.smpp_mapping import SHORT_CODE_DIGITS
+from gateway.messaging.addresses import SHORT_CODE_DIGITS, TypeOfNumber
 from protocols.smpp.messages import DataSm, DeliverSm
 from protocols.smpp.receipts import MessageType, message_type, reads_as_receipt
 
-ALPHANUMERIC: Final = 5
-ABBREVIATED: Final = 6
-"""Types of number (SMPP 3.4 §5.2.5)."""
 NATIONAL_DIGITS: Final = 9
 """Digits of a number of ours, without its country, that are enough to know it by."""
 
@@ -37,9 +34,9 @@ def silence_of(message: DeliverSm | DataSm) -> Silence | None:
     source = message.source_addr.strip().removeprefix("+")
     if not source:
         return Silence.NO_SOURCE
-    if message.source_addr_ton == ALPHANUMERIC or not (source.isascii() and source.isdigit()):
+    if message.source_addr_ton == TypeOfNumber.ALPHANUMERIC or not (source.isascii() and source.isdigit()):
         return Silence.NAME
-    if message.source_addr_ton == ABBREVIATED or len(source) <= SHORT_CODE_DIGITS:
+    if message.source_addr_ton == TypeOfNumber.ABBREVIATED or len(source) <= SHORT_CODE_DIGITS:
         return Silence.SHORT_CODE
     if message_type(message.esm_class) != MessageType.DEFAULT:
         return Silence.ACKNOWLEDGEMENT

@@ -92,7 +92,7 @@ def _is_barred(batch: Batch, text: Text) -> bool:
 class RecordOutcomes(OnTexts):
     """What the SMSC answered to parts that went out, or that it never did, in the order in which the answers came."""
 
-    touches: ClassVar[tuple[type, ...]] = (EarlyRows, *OnTexts.touches)
+    touches: ClassVar[tuple[type, ...]] = (AwaitedRows, EarlyRows, *OnTexts.touches)
 
     answers: list[SubmitOutcome]
 
@@ -101,8 +101,8 @@ class RecordOutcomes(OnTexts):
         return {answer.text_id for answer in self.answers}
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
-        """Name the new message ids too: their receipts may be there already."""
-        if isinstance(row_set, EarlyRows):
+        """Name the new message ids too: their receipts may be there already, and other texts may have them."""
+        if isinstance(row_set, (AwaitedRows, EarlyRows)):
             return {answer.message_id for answer in self.answers if answer.message_id}
         return super().keys(row_set, batch)
 
@@ -133,12 +133,12 @@ class RecordOutcomes(OnTexts):
             return
         if not answer.message_id:
             return  # no receipt could name it
-        early = batch.row_set(EarlyRows).find(answer.link, answer.message_id, text.destination)
+        early = batch.row_set(EarlyRows).find(answer.link, answer.message_id, text)
         if early is not None:
             part.go(Step(early.step), early.error)
-            batch.row_set(EarlyRows).forget(batch, early)
+            batch.row_set(EarlyRows).forget(batch, early, text)
             return
-        batch.row_set(AwaitedRows).keep(batch, answer.link, answer.message_id, (text.id, answer.part))
+        batch.row_set(AwaitedRows).keep(batch, answer.link, answer.message_id, text, answer.part)
 
 
 def open_texts(connection: Connection, node: int, after: int, limit: int) -> Sequence[tuple[Any, ...]]:

@@ -154,9 +154,12 @@ def centres_of(
     rows = tables.awaited_receipts
     ids = {question.message_id for question in questions}
     known = connection.execute(
-        select(rows.c.text_id, rows.c.part, rows.c.link).where(rows.c.link.in_(centres), rows.c.message_id.in_(ids))
-    )
-    took = {(text_id, part): centre for text_id, part, centre in known}
+        select(rows.c.link, rows.c.message_id, rows.c.text_id, rows.c.part).where(
+            rows.c.link.in_(centres), rows.c.message_id.in_(ids)
+        )
+    ).all()
+    newest = {(link, message_id): part for link, message_id, *part in sorted(map(tuple, known))}
+    took = {tuple(part): centre for (centre, _), part in newest.items()}
     return {question: took[question.key] for question in questions if question.key in took}
 
 

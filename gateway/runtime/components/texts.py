@@ -17,7 +17,7 @@ from gateway.settings.sections import SmppLink, SmppRoute
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.client import LinkConfig
 from protocols.smpp.limits import Limits
-from protocols.smpp.receipts import IdForm
+from protocols.smpp.receipts import STATS, IdForm, MessageState
 from protocols.tap import Tap
 
 TLVS: Final = {"auto": None, "always": True, "never": False}
@@ -37,7 +37,7 @@ class TextsComponent(Component):
         self.client = SmscClient(
             lambda: context.policy(MessagingPolicy),
             context.lane,
-            [route(link) for link in context.settings.smpp.links],
+            [route(link, context.settings.operator.country) for link in context.settings.smpp.links],
             [rule(entry) for entry in context.settings.smpp.routes],
             read=context.read_async,
             node=context.node.id,
@@ -61,7 +61,9 @@ class TextsComponent(Component):
         """Make the routes of links that came or changed; OSError where their certificates do not load."""
         wanted = {link.name: link for link in change.settings.smpp.links}
         links = change.changes.links
-        routes = {name: route(wanted[name]) for name in (*links.added, *links.changed)}
+        routes = {
+            name: route(wanted[name], change.settings.operator.country) for name in (*links.added, *links.changed)
+        }
         rules = [rule(entry) for entry in change.settings.smpp.routes]
         return Prepared(lambda: self.client.set_routes(rules), lambda: self._reconnect(links, routes, rules))
 
@@ -88,8 +90,8 @@ class TextsComponent(Component):
         self.client.set_tap(tap)
 
 
-def route(link: SmppLink) -> Route:
-    """Turn a link's settings into its route; OSError (ssl.SSLError) where its certificates do not load."""
+def route(link: SmppLink, country: str) -> Route:
+    """Turn the settings of a link of an operator in this country into its route; OSError (ssl.SSLError) where its certificates do not load."""
     config = LinkConfig(
         name=link.name,
         host=link.host,
@@ -120,6 +122,8 @@ def route(link: SmppLink) -> Route:
         by_text=link.receipts == "by_text",
         attempts=link.attempts,
         no_route=frozenset(link.no_route),
+        country=link.country or country,
+        stats={**STATS, **{stat: MessageState[name.upper()] for stat, name in link.receipt_states.items()}},
     )
 
 

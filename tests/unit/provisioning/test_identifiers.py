@@ -194,7 +194,7 @@ def test_an_msisdn_is_kept_without_its_plus(text, digits):
     [
         ("07700900123", "begin with the country code"),
         ("+07700900123", "begin with the country code"),
-        ("00447700900123", "without 0 or 00"),
+        ("000447700900123", "begin with the country code"),
         ("4407700900123", "has the prefix of home calls after country code 44"),
         ("7700900123", "country code 7 does not use"),
         ("15550123", "country code 1 does not use"),
@@ -212,6 +212,56 @@ def test_an_msisdn_that_is_none_is_refused_with_a_hint(text, why):
     error = refused(msisdn, text)
     assert error.code == "identifier.msisdn"
     assert why in str(error)
+
+
+@pytest.mark.parametrize("country", ["GB", "US", "IT", ""])
+@pytest.mark.parametrize("text", ["+447700900123", "00447700900123", " 00447700900123\n"])
+def test_a_number_with_plus_or_00_is_the_same_one_in_every_country(country, text):
+    assert msisdn(text, country) == "447700900123"
+
+
+@pytest.mark.parametrize(
+    ("country", "text", "digits"),
+    [
+        ("GB", "447700900101", "447700900101"),
+        ("GB", "07700900101", "447700900101"),
+        ("GB", "4407700900101", "447700900101"),
+        ("GB", "02079460000", "442079460000"),
+        ("US", "2025550129", "12025550129"),
+        ("US", "2035550129", "12035550129"),
+        ("US", "6175550129", "16175550129"),
+        ("US", "12025550129", "12025550129"),
+        ("US", "011447700900123", "447700900123"),
+        ("IT", "3125550129", "393125550129"),
+        ("IT", "02079460000", "3902079460000"),
+        ("FR", "0612345678", "33612345678"),
+    ],
+)
+def test_a_number_as_written_at_home_is_one_of_the_operators_country(country, text, digits):
+    assert msisdn(text, country) == digits
+
+
+@pytest.mark.parametrize("text", ["2025550129", "2035550129", "3125550129", "6175550129", "20255501291", "4520123456"])
+def test_a_number_that_is_foreign_by_accident_is_refused_unless_it_has_plus_or_00(text):
+    assert "by accident" in str(refused(msisdn, text, "GB"))
+
+
+@pytest.mark.parametrize(
+    ("country", "text"),
+    [("GB", "77009001011"), ("GB", "7700900101"), ("US", "20255501291"), ("US", "7700900123"), ("IT", "2025550129")],
+)
+def test_a_home_number_with_a_digit_too_many_or_without_its_0_is_no_foreign_one(country, text):
+    assert "+ or 00" in str(refused(msisdn, text, country))
+
+
+@pytest.mark.parametrize("text", ["12025550123", "33612345678", "61400123456"])
+def test_a_whole_mobile_number_of_another_country_that_is_none_at_home_is_taken(text):
+    assert msisdn(text, "GB") == text
+
+
+@pytest.mark.parametrize("text", ["447700", "4477009001", "44770090010123", "0770090", "0123456789012"])
+def test_digits_that_begin_like_a_home_number_and_are_none_are_refused(text):
+    assert "no number of GB" in str(refused(msisdn, text, "GB"))
 
 
 @given(st.integers(7_000_000_000, 7_999_999_999), st.sampled_from(["", "+"]))

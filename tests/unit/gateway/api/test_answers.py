@@ -24,7 +24,10 @@ HELD = (
     "id state reason arrived_at event_time msisdn imsi session_id service rating_group octets seconds units peer "
     "decided_at decided_by note record_id"
 )
-LINK = "name state since address system_id waiting unanswered paused_until retry_at wanted suspended congestion_state counters"
+LINK = (
+    "name state since address system_id waiting unanswered paused_until retry_at wanted suspended congestion_state "
+    "counters unmatched_receipts"
+)
 PEER = (
     "identity realm state watchdog since address outstanding pending requests_in answers_out requests_out answers_in "
     "rejected dropped"

@@ -25,6 +25,11 @@ def settings(tmp_path_factory):
         (Kind.ACTIVATE, {**WHOLE, "cause": None, "reason": ""}, OrderRequest(msisdn="447700900123", plan="payg-gb")),
         (
             Kind.ACTIVATE,
+            {**WHOLE, "msisdn": "07700900123"},
+            OrderRequest(msisdn="447700900123", plan="payg-gb", cause="wateraid"),
+        ),
+        (
+            Kind.ACTIVATE,
             {**WHOLE, "cause": "", "adopt": True},
             OrderRequest(msisdn="447700900123", plan="payg-gb", adopt=True),
         ),
@@ -51,7 +56,7 @@ def test_a_wish_is_read_into_digits_and_words(settings, kind, given, request_):
         (Kind.ACTIVATE, {"plan": 5}, "order.field", "plan: give a text of at most 255 characters"),
         (Kind.ACTIVATE, {"plan": "gold"}, "order.plan", "is none of bundle-gb, payg-gb, payg-us"),
         (Kind.ACTIVATE, {"cause": "cats"}, "order.cause", "is none of "),
-        (Kind.ACTIVATE, {"msisdn": "07700900123"}, "identifier.msisdn", "country code"),
+        (Kind.ACTIVATE, {"msisdn": "2025550129"}, "identifier.msisdn", "country code"),
         (Kind.ACTIVATE, {"iccid": "8944"}, "identifier.iccid", "18 to 20"),
         (Kind.ACTIVATE, {"adopt": "true"}, "order.field", "adopt: give true or false"),
         (Kind.ACTIVATE, {"adopt": 1}, "order.field", "adopt: give true or false"),

@@ -37,6 +37,19 @@ def show(place, subscriber_id):
         return msgspec.to_builtins(queries.show(connection, subscriber_id, next(place.ticks)))
 
 
+@pytest.mark.parametrize(
+    ("country", "number", "read"),
+    [("GB", "07700900101", "447700900101"), ("US", "2025550129", "12025550129"), ("GB", "+2025550129", "2025550129")],
+)
+def test_a_number_of_an_import_is_read_by_the_operators_country(country, number, read):
+    assert read_row(ROW | {"msisdn": number}, PLANS, CAUSES, country).msisdn == read
+
+
+def test_an_imported_number_that_is_foreign_by_accident_is_refused():
+    with pytest.raises(RowInvalid, match="by accident"):
+        read_row(ROW | {"msisdn": "2025550129"}, PLANS, CAUSES, "GB")
+
+
 def test_an_import_books_the_opening_balance_once(place):
     first = enrol(place)
     assert (first.outcome, enrol(place).outcome) == ("created", "unchanged")

@@ -123,7 +123,7 @@ def test_the_same_row_has_the_same_key_wherever_it_stands_and_any_difference_ano
     [
         ({"iccid": "123"}, "activate needs it"),
         (activation(1, iccid="123"), "ICCID '123' has 3 digits"),
-        (activation(1, msisdn="07700900001"), "dialled at home"),
+        (activation(1, msisdn="2025550129"), "by accident"),
         (activation(1, plan="nonsense"), "plan: 'nonsense' is none of"),
         (activation(1, cause="nonsense"), "cause: 'nonsense' is none of"),
         (activation(1, reason="lost"), "reason: is not for activate"),

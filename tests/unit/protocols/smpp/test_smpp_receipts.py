@@ -4,6 +4,7 @@ import pytest
 
 from protocols.smpp.messages import DataSm, DeliverSm
 from protocols.smpp.receipts import (
+    STATS,
     IdForm,
     MessageState,
     id_forms,
@@ -20,6 +21,8 @@ from protocols.smpp.receipts import (
 CLASSIC = (
     b"id:0123456789 sub:001 dlvrd:001 submit date:2611232036 done date:2611232037 stat:DELIVRD err:000 text:Hello id:9"
 )
+
+UUID = "5e9c1f0a-77b2-4c3d-9e8f-0123456789ab"
 
 
 def receipt(text=b"", **values):
@@ -73,6 +76,60 @@ def test_a_receipt_as_appendix_b_has_it():
 def test_trap_14_a_receipt_s_text_is_read_however_the_vendor_writes_it(text, message_id, state, error):
     found = receipt(text.encode())
     assert (found.message_id, found.state, found.error) == (message_id, state, error)
+
+
+@pytest.mark.parametrize("data_coding", [0, 1, 3, 4, 8, 0x18, 0xF5])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16-be", "utf-16-le", "utf-16"])
+def test_a_receipt_is_read_whatever_its_data_coding_says(data_coding, encoding):
+    found = receipt(CLASSIC.decode().encode(encoding)[:254], data_coding=data_coding)
+    assert (found.message_id, found.state) == ("0123456789", MessageState.DELIVERED)
+
+
+def test_a_receipt_is_read_that_has_the_header_bit_and_no_header():
+    found = parse_receipt(DeliverSm(esm_class=0x44, short_message=CLASSIC))
+    assert (found.message_id, found.state) == ("0123456789", MessageState.DELIVERED)
+
+
+@pytest.mark.parametrize("told", [0, 1, 6, 7, 77])
+@pytest.mark.parametrize(("stat", "state"), [("DELIVRD", MessageState.DELIVERED), ("EXPIRED", MessageState.EXPIRED)])
+def test_of_a_parameter_and_a_text_the_final_state_counts(told, stat, state):
+    found = receipt(f"id:1 stat:{stat}".encode(), message_state=told)
+    assert (found.state, found.final) == (state, True)
+    assert receipt(b"id:1 stat:ACCEPTD", message_state=2).state is MessageState.DELIVERED
+    assert not receipt(b"id:1 stat:ACCEPTD", message_state=told).final
+
+
+@pytest.mark.parametrize(
+    ("stat", "state"),
+    [
+        *((stat, MessageState.UNDELIVERABLE) for stat in ("UNDELIVERED", "NACK", "ERROR", "failed", "UN-DELIV", "5")),
+        *((stat, MessageState.DELIVERED) for stat in ("0", "000", "2", "002", "Delivered", "DELIVRD.")),
+        *((stat, MessageState.REJECTED) for stat in ("BLACKLST", "BLACKLISTED", "8")),
+        ("3", MessageState.EXPIRED),
+        ("4", MessageState.DELETED),
+        ("1", MessageState.ENROUTE),
+        ("6", MessageState.ACCEPTED),
+    ],
+)
+def test_what_message_centres_write_for_a_state_is_known(stat, state):
+    found = receipt(f"id:1 stat:{stat}".encode())
+    assert (found.state, found.recognised, found.final) == (state, True, state.final)
+
+
+def test_a_link_may_have_words_of_its_own_for_states_and_others_are_not_recognised():
+    stats = {**STATS, "GONE": MessageState.DELIVERED, "0": MessageState.SCHEDULED}
+    text = DeliverSm(esm_class=4, short_message=b"id:1 stat:gone")
+    assert parse_receipt(text, stats).state is MessageState.DELIVERED
+    assert not parse_receipt(text).recognised
+    assert not parse_receipt(DeliverSm(esm_class=4, short_message=b"id:1 stat:0"), stats).final
+    assert receipt(b"id:1 stat:UNKNOWN").recognised
+    assert not receipt(b"id:1").recognised
+
+
+def test_the_id_of_the_text_is_told_beside_that_of_the_parameter():
+    found = receipt(CLASSIC, receipted_message_id="upstream-1")
+    assert (found.message_id, found.text_id) == ("upstream-1", "0123456789")
+    assert receipt(CLASSIC).text_id == receipt(CLASSIC, receipted_message_id="0123456789").text_id == ""
 
 
 def test_trap_14_what_the_customer_wrote_is_not_read_as_the_receipt():
@@ -164,6 +221,12 @@ def test_a_receipt_of_ours_is_read_back(state):
         ("5e9c-Xy", "5e9c-Xy", IdForm.DECIMAL),
         ("7", "7", IdForm.DECIMAL),
         ("0", "0000", IdForm.AUTO),
+        (UUID, UUID.upper(), IdForm.AUTO),
+        (UUID.upper(), UUID, IdForm.AUTO),
+        (UUID, UUID.upper(), IdForm.STRING),
+        (UUID, UUID.upper(), IdForm.DECIMAL),
+        (UUID.replace("-", ""), UUID.replace("-", "").upper(), IdForm.AUTO),
+        ("{" + UUID + "}", "{" + UUID.upper() + "}", IdForm.AUTO),
     ],
 )
 def test_a_receipt_s_id_finds_the_response_s(response, told, form):

@@ -422,7 +422,7 @@ def test_the_search_reads_open_texts_and_awaited_receipts_by_their_indexes(url):
             if text.startswith("SELECT")
         ]
     assert "ix_texts_open" in plans[0]
-    assert "PRIMARY KEY (link=? AND message_id=?)" in plans[1]
+    assert "PRIMARY KEY (message_id=? AND link=?)" in plans[1]
 
 
 def test_a_finding_about_a_part_that_moved_meanwhile_or_is_gone_changes_nothing(url):

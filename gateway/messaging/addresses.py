@@ -1,0 +1,84 @@
+"""Phone numbers and other addresses of texts in one form, whatever door they come by: E.164 digits, short codes, names.
+
+A number is read by the country of the link that it came by, or of the operator. What an SMSC says is taken as well as it can be
+read; what somebody asks us to send to or from is refused where it cannot be.
+"""
+
+from enum import IntEnum
+from functools import lru_cache
+from typing import Final
+
+from provisioning.errors import IdentifierInvalid
+from provisioning.identifiers import calling_code, is_mobile, is_possible, msisdn, msisdn_at_home
+
+SHORT_CODE_DIGITS: Final = 8
+"""Digits of the longest short code."""
+LEAST_SENDER, LEAST_RECIPIENT = 3, 5
+"""Digits of the shortest short code that a text may come from, or go to."""
+LONGEST_NAME: Final = 11
+"""Letters of a sender that is a name (TS 23.040 §9.1.2.5)."""
+_PADDING: Final = " \t\r\n\0"
+
+
+class TypeOfNumber(IntEnum):
+    """Types of number that change how an address is read (SMPP 3.4 §5.2.5)."""
+
+    UNKNOWN = 0
+    INTERNATIONAL = 1
+    NATIONAL = 2
+    ALPHANUMERIC = 5
+    ABBREVIATED = 6
+
+
+@lru_cache(maxsize=16_384)
+def of_smsc(address: str, ton: int, country: str) -> str:
+    """Read an address of a PDU: a phone number into E.164, a short code or a name as it is.
+
+    A type of number is often wrong: `0...` is dialled at home and `+...` abroad, whatever it says.
+    """
+    address = address.strip(_PADDING)
+    digits = address.removeprefix("+")
+    if ton == TypeOfNumber.ALPHANUMERIC or not (digits.isascii() and digits.isdigit()):
+        return address.lstrip("+")
+    if ton == TypeOfNumber.ABBREVIATED or len(digits) <= SHORT_CODE_DIGITS:
+        return digits
+    if digits.startswith("0") or address.startswith("+"):
+        try:
+            return msisdn(digits if digits.startswith("0") else address, country)
+        except IdentifierInvalid:
+            return digits
+    return _bare(digits, ton, country)
+
+
+def _bare(digits: str, ton: int, country: str) -> str:
+    """Read digits without any prefix: a person who texts has a mobile phone, which tells most countries' numbers apart."""
+    certain, likely = msisdn_at_home(digits, country, bare=False), msisdn_at_home(digits, country)
+    if certain == digits:
+        return digits
+    if ton == TypeOfNumber.NATIONAL:
+        return likely or digits
+    abroad = is_mobile(digits)
+    if certain is not None and not (abroad and ton == TypeOfNumber.INTERNATIONAL):
+        return certain
+    if likely is None or abroad or (ton == TypeOfNumber.INTERNATIONAL and is_possible(digits)):
+        return digits
+    return likely
+
+
+def sender(value: str, country: str) -> str:
+    """Read who a text is said to come from: a number, a short code, or a name. IdentifierInvalid for anything else."""
+    text = value.strip(_PADDING)
+    digits = text.removeprefix("+")
+    if digits.isascii() and digits.isdigit():
+        return digits if LEAST_SENDER <= len(digits) <= SHORT_CODE_DIGITS else msisdn(text, country)
+    if text.startswith("+") or not (text.isascii() and text.isprintable() and 0 < len(text) <= LONGEST_NAME):
+        raise IdentifierInvalid("it is neither a number nor a name", "sms.address")
+    return text
+
+
+def recipient(value: str, country: str) -> str:
+    """Read who a text goes to: a number or a short code. IdentifierInvalid for anything else."""
+    text = value.strip(_PADDING)
+    short = text.isascii() and text.isdigit() and LEAST_RECIPIENT <= len(text) <= SHORT_CODE_DIGITS
+    cut = text.startswith(("0", calling_code(country) or "0"))  # the beginning of a number rather than a short code
+    return text if short and not cut else msisdn(text, country)

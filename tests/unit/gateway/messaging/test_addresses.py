@@ -1,0 +1,128 @@
+"""One form for a number at every door: what an SMSC says is read, what somebody asks for is read or refused."""
+
+import pytest
+from support.charging_fixture import MSISDN
+from support.messaging_fixture import CODE, FRIEND, OWN, text_place
+
+from gateway.messaging import addresses
+from gateway.messaging.inbound.unanswered import Silence
+from provisioning.errors import IdentifierInvalid
+
+UNKNOWN, INTERNATIONAL, NATIONAL, NETWORK, ALPHANUMERIC, ABBREVIATED = 0, 1, 2, 3, 5, 6
+
+
+@pytest.fixture
+def place(tmp_path):
+    with text_place(f"sqlite:///{tmp_path}/texts.db") as opened:
+        opened.enrol(1_000_000)
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("address", "ton"),
+    [
+        ("447700900001", INTERNATIONAL),
+        ("447700900001", UNKNOWN),
+        ("447700900001", NATIONAL),
+        ("+447700900001", INTERNATIONAL),
+        ("00447700900001", INTERNATIONAL),
+        ("00447700900001", UNKNOWN),
+        ("07700900001", UNKNOWN),
+        ("07700900001", INTERNATIONAL),
+        ("07700900001", NATIONAL),
+        ("+07700900001", UNKNOWN),
+        ("7700900001", NATIONAL),
+        ("7700900001", UNKNOWN),
+        ("7700900001", INTERNATIONAL),
+        (" 447700900001\0", INTERNATIONAL),
+    ],
+)
+def test_an_address_of_a_british_link_is_read_into_e164_whatever_its_form(address, ton):
+    assert addresses.of_smsc(address, ton, "GB") == "447700900001"
+
+
+@pytest.mark.parametrize(
+    ("address", "ton", "country", "read"),
+    [
+        ("2025550129", UNKNOWN, "US", "12025550129"),
+        ("2025550129", NATIONAL, "US", "12025550129"),
+        ("2025550129", INTERNATIONAL, "US", "12025550129"),
+        ("3125550129", INTERNATIONAL, "US", "13125550129"),
+        ("447400123456", INTERNATIONAL, "US", "447400123456"),
+        ("33612345678", INTERNATIONAL, "GB", "33612345678"),
+        ("33612345678", UNKNOWN, "GB", "33612345678"),
+        ("4520123456", INTERNATIONAL, "GB", "4520123456"),
+        ("4520123456", UNKNOWN, "GB", "4520123456"),
+        ("447700900001", INTERNATIONAL, "", "447700900001"),
+        ("07700900001", UNKNOWN, "", "07700900001"),
+        ("99999999999999999999", UNKNOWN, "GB", "99999999999999999999"),
+    ],
+)
+def test_an_address_of_another_country_is_read_by_its_type_and_by_what_a_phone_there_has(address, ton, country, read):
+    assert addresses.of_smsc(address, ton, country) == read
+
+
+@pytest.mark.parametrize(
+    ("address", "ton"),
+    [
+        ("70070", UNKNOWN),
+        ("70070", ABBREVIATED),
+        ("70070", NETWORK),
+        ("447700", INTERNATIONAL),
+        ("TPO", ALPHANUMERIC),
+        ("0800", UNKNOWN),
+        ("7700900001", ABBREVIATED),
+        ("447700900001", ALPHANUMERIC),
+        ("Bank 24/7", UNKNOWN),
+        ("", UNKNOWN),
+    ],
+)
+def test_short_codes_and_names_stay_what_they_are(address, ton):
+    assert addresses.of_smsc(address, ton, "GB") == address
+
+
+@pytest.mark.parametrize("form", ["447700900123", "+447700900123", "00447700900123", "07700900123", " 07700900123 "])
+def test_a_recipient_is_the_same_one_in_each_form(form):
+    assert addresses.recipient(form, "GB") == addresses.sender(form, "GB") == "447700900123"
+
+
+@pytest.mark.parametrize("given", ["447700", "0770", "4477009", "2025550129", "x", "", "+", "1234", "Anna"])
+def test_what_may_be_no_number_is_no_recipient(given):
+    with pytest.raises(IdentifierInvalid):
+        addresses.recipient(given, "GB")
+
+
+@pytest.mark.parametrize("given", ["70070", "61016", "TPO", "Water Aid"])
+def test_a_sender_may_be_a_short_code_or_a_name(given):
+    assert addresses.sender(given, "GB") == given
+
+
+def test_a_text_may_go_to_a_short_code():
+    assert addresses.recipient("61016", "GB") == "61016"
+
+
+@pytest.mark.parametrize(
+    ("source", "ton"), [("07700900001", 0), ("07700900001", 2), ("7700900001", 2), ("00447700900001", 0)]
+)
+def test_a_customer_is_known_and_opted_out_by_any_form_of_the_number(place, source, ton):
+    assert place.says("BALANCE", source, source_addr_ton=ton).startswith("Your balance is")
+    assert "no more texts" in place.says("STOP", source, source_addr_ton=ton)
+    assert place.out(MSISDN)
+    sent = place.accept(place.draft(source=CODE, destination=MSISDN)).ids[0]
+    assert place.take(sent) == []
+    assert place.state(sent) == "cancelled"
+
+
+@pytest.mark.parametrize("to", [OWN, "07700900777", "+447700900777", "00447700900777", "70070 ", "+70070", "4470070"])
+def test_a_text_to_a_number_or_short_code_of_ours_in_any_form_is_served(place, to):
+    assert place.says("BALANCE", to=to).startswith("Your balance is")
+
+
+def test_a_text_to_nobody_of_ours_is_not_served_and_our_own_number_in_national_form_is_not_answered(place):
+    assert place.says("BALANCE", to=FRIEND) is None
+    assert place.come("BALANCE", "07700900777").silent == Silence.OURS
+
+
+def test_a_redelivery_in_another_form_of_the_number_is_known(place):
+    assert place.says("BALANCE", "447700900001", source_addr_ton=1)
+    assert place.come("BALANCE", "07700900001", source_addr_ton=2).repeated
