@@ -30,6 +30,10 @@ class HostRefused(ProvisioningError):
     code = "host.refused"
 
 
+class HostDeclined(HostRefused):
+    """The host said no without a reason that lasts: its database may be locked. It is asked again a few times, later."""
+
+
 class HostUnavailable(ProvisioningError):
     """The host is down, or nobody knows whether it did what was asked: the same call is made again, later.
 

@@ -22,7 +22,7 @@ from gateway.sims.cards import from_row as sim_of
 from gateway.sims.host_runtime import HostRuntime, callback_secret
 from gateway.sims.host_steps import HostStepRun, wait_for
 from gateway.sims.line_effects import EFFECTS, Effect
-from gateway.sims.order_steps import BeginStep, CancelOrder, EndStep, PostponeStep, RefuseStep, RetryOrder
+from gateway.sims.order_steps import BeginStep, CancelOrder, DeclineStep, EndStep, PostponeStep, RefuseStep, RetryOrder
 from gateway.sims.orders import cards_of
 from gateway.sims.orders import from_row as order_of
 from gateway.sims.reconciliation import Difference, reconcile
@@ -31,7 +31,7 @@ from gateway.store.batch import Unit
 from gateway.store.errors import StoreError
 from gateway.store.tables import orders, sims, texts
 from protocols.tap import Tap
-from provisioning.errors import HostRefused, HostUnavailable
+from provisioning.errors import HostDeclined, HostRefused, HostUnavailable
 from provisioning.hosts.interface import NOTHING, Holding
 from provisioning.hosts.ownership import FOREIGN
 from provisioning.orders import (
@@ -304,6 +304,8 @@ class OrderExecutor:
         if isinstance(error, HostUnavailable):
             self._tell_reach(order.host, error)
             return PostponeStep(order.id, move, said, int(error.after * 1_000_000) if error.after else None)
+        if isinstance(error, HostDeclined):
+            return DeclineStep(order.id, move, said)
         foreign = error.code == FOREIGN
         if move.undo and foreign and before == NOTHING:
             return EndStep(order.id, move)  # what stands there now is somebody else's, and nothing of ours

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from protocols.tap import Tap
-from provisioning.errors import HostRefused, HostUnavailable, IdentifierInvalid
+from provisioning.errors import HostDeclined, HostRefused, HostUnavailable, IdentifierInvalid
 from provisioning.hosts.connection import Address
 from provisioning.hosts.ctrl import CtrlClient, CtrlError
 from provisioning.hosts.interface import (
@@ -181,11 +181,14 @@ class OsmoHlr:
         await self._vty.close()
 
     async def _tried(self, change: Awaitable[None]) -> HostRefused | None:
-        """Do it, and give the host's first no, which the caller believes only if reading back bears it out."""
+        """Do it, and give the host's first no, which the caller believes only if reading back bears it out.
+
+        CTRL has one word for a locked database and for what can never be: its no may pass.
+        """
         try:
             await change
         except CtrlError as error:
-            return HostRefused(f"{self.name} refused: {_harmless(error.reason)}")
+            return HostDeclined(f"{self.name} refused: {_harmless(error.reason)}")
         except CommandUnknown:
             return HostRefused(f"{self.name} does not know a VTY command that OsmoHLR 1.5 knows")
         return None

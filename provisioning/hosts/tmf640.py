@@ -34,7 +34,7 @@ KEPT: Final = 10_000
 PAGE: Final = 50
 LISTEN_AGAIN: Final = 60.0
 """Seconds until a host that did not take our callback address is asked again."""
-_LATER: Final = frozenset({408, 421, 425, 429})
+_LATER: Final = frozenset({408, 421, 423, 425, 429})
 """Refusals that are about this moment, not about the line."""
 _CREDENTIALS: Final = frozenset({401, 403, 407})
 _NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
@@ -389,8 +389,9 @@ def _check_status(method: str, answer: _Answer) -> None:
         raise HostUnavailable(f"the host does not take our credentials (HTTP {status})", "host.credentials")
     if 300 <= status < 400:
         raise HostUnavailable(f"the host sends us elsewhere (HTTP {status}): give its new address", "host.redirect")
-    if status in _LATER or (status >= 500 and not (method == "DELETE" and status in _NO_DELETE)):
-        raise HostUnavailable(f"the host can't do it now (HTTP {status})", after=service_of.retry_after(answer.headers))
+    wait = service_of.retry_after(answer.headers)
+    if status in _LATER or (status >= 400 and wait is not None) or (status >= 500 and not (method == "DELETE" and status in _NO_DELETE)):
+        raise HostUnavailable(f"the host can't do it now (HTTP {status})", after=wait)
 
 
 def _accepted(answer: _Answer) -> _Answer:

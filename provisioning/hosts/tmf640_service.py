@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from provisioning.errors import HostRefused, HostUnavailable
+from provisioning.errors import HostDeclined, HostRefused, HostUnavailable
 from provisioning.hosts.interface import ABSENT, NOTHING, UNSETTLED, Access, Condition, Holding, HostLine
 from provisioning.masks import mask
 
@@ -290,7 +290,11 @@ def monitor_refusal(monitor: object) -> HostRefused | None:
     told = response.get("body") if isinstance(response, dict) else None
     if isinstance(told, str):
         told = parse_or_none(told.encode("utf-8", "replace")) or {"message": told}
-    return refused(told, "the host could not do it")
+    refusal = refused(told, "the host could not do it")
+    status = _as_text(response.get("statusCode")) if isinstance(response, dict) else None
+    # Only a status of the client's fault (RFC 9110 §15.5) says that the same call will fail again.
+    lasts = status is not None and status[:1] == "4"
+    return refusal if lasts else HostDeclined(str(refusal), refusal.code)
 
 
 def in_progress(monitor: object) -> bool:

@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from support.hlr_faults import CRASH_AFTER, CRASH_BEFORE, MODES, REFUSE, faulty_way
+from support.hlr_faults import CRASH_AFTER, CRASH_BEFORE, MODES, REFUSE_STILL, faulty_way
 from support.host_orders import EARLIER, PATIENCE, order_rig
 from support.osmo_hlr import osmo_hlr
 
@@ -129,7 +129,7 @@ async def with_a_fault(place, kind, held, mode, at):
     if order.state == "compensated":
         assert after == before, (at, order)
     elif order.state == "failed":
-        assert mode == REFUSE, (at, order)
+        assert mode == REFUSE_STILL, (at, order)
     else:
         assert order.state == "done", (at, order)
     fell = place.way.fell
