@@ -3,9 +3,9 @@
 Each step is written down before it is sent, with what the host held before, and is done when reading back shows what was
 wanted. A host that refuses turns the order round: what was read before each step is given back, the last first; what an
 order did not create it never deletes. A host that cannot be reached, or never shows it, or declines without a reason that
-lasts, is asked again under the same call id, later and later. A host that still declines after `DECLINES` tries has refused; after
-`ATTEMPTS` the order has failed: a person retries it, and it goes on where it
-stands. Some steps cannot be taken back; beyond one, a refusal is a failure as well.
+lasts, is asked again under the same call id, later and later. A host that still declines after `DECLINES` tries has refused;
+after `ATTEMPTS` the order has failed: a person retries it, and it goes on where it stands. Some steps cannot be taken
+back; beyond one, a refusal is a failure as well.
 """
 
 from enum import StrEnum
@@ -174,7 +174,11 @@ MOVES: Final[dict[tuple[Kind, Moment], tuple[tuple[Card, Trigger], ...]]] = {
 
 
 class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was asked for; keys never stand here. `adopt`: what the host holds of the card already is taken over."""
+    """What was asked for; keys never stand here.
+
+    `adopt`: what the host holds of the card already is taken over. `returning`: the number's last customer comes back for it,
+    so that its quarantine is passed over.
+    """
 
     msisdn: str = ""
     plan: str = ""
@@ -182,6 +186,7 @@ class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     new_iccid: str = ""
     adopt: bool = False
+    returning: bool = False
 
 
 class StepLog(msgspec.Struct):

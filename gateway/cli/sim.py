@@ -163,6 +163,13 @@ def activate(
         str | None, typer.Option(help="Who gets the tenth of this line.", autocompletion=completion.causes)
     ] = None,
     adopt: Adopt = False,
+    returning: Annotated[
+        bool,
+        typer.Option(
+            "--returning", help="The number's last customer has it back from quarantine. Admins, with --reason."
+        ),
+    ] = False,
+    reason: Note = None,
     key: Key = None,
     wait: Wait = False,
     as_json: AsJson = False,
@@ -179,8 +186,10 @@ def activate(
       tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --wait
       tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --cause wateraid --key shop-4711
       tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --adopt --wait
+      tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --returning --reason "left by mistake"
     """
-    params = {"iccid": iccid, "msisdn": msisdn, "plan": plan, "cause": cause, "adopt": adopt or None, "key": key}
+    params = {"iccid": iccid, "msisdn": msisdn, "plan": plan, "cause": cause, "adopt": adopt or None}
+    params |= {"returning": returning or None, "reason": reason, "key": key}
     _place(ctx, "sim.activate", params, wait=wait, as_json=as_json)
 
 

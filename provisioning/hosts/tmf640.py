@@ -390,7 +390,11 @@ def _check_status(method: str, answer: _Answer) -> None:
     if 300 <= status < 400:
         raise HostUnavailable(f"the host sends us elsewhere (HTTP {status}): give its new address", "host.redirect")
     wait = service_of.retry_after(answer.headers)
-    if status in _LATER or (status >= 400 and wait is not None) or (status >= 500 and not (method == "DELETE" and status in _NO_DELETE)):
+    if (
+        status in _LATER
+        or (status >= 400 and wait is not None)
+        or (status >= 500 and not (method == "DELETE" and status in _NO_DELETE))
+    ):
         raise HostUnavailable(f"the host can't do it now (HTTP {status})", after=wait)
 
 

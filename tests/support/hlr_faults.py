@@ -9,7 +9,8 @@ from provisioning.orders import DECLINES
 REFUSE, REFUSE_STILL, CUT_BEFORE, CUT_AFTER, CRASH_BEFORE, CRASH_AFTER = MODES = (
     "refuse", "refuse-still", "cut-before", "cut-after", "crash-before", "crash-after",
 )  # fmt: skip
-"""The HLR says no, once or until the order gives up on it; the connection ends with the change not done, or done; the gateway is gone at that moment."""
+"""The HLR says no, once or until the order gives up on it; the connection ends with the change not done, or done; the gateway
+is gone at that moment."""
 PROMPT = b"OsmoHLR# "
 
 

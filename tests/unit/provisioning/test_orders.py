@@ -520,8 +520,18 @@ def test_what_has_come_to_its_end_is_not_cancelled(state):
 
 ACTIONS = st.lists(
     st.sampled_from(
-        ["done", "refused", "untouched", "declined", "declined for long", "unavailable", "unreachable for long"]
-        + ["cancel", "retry", "late"]
+        [
+            "done",
+            "refused",
+            "untouched",
+            "declined",
+            "declined for long",
+            "unavailable",
+            "unreachable for long",
+            "cancel",
+            "retry",
+            "late",
+        ],
     ),
     max_size=40,
 )
