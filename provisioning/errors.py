@@ -37,11 +37,11 @@ class HostDeclined(HostRefused):
 class HostUnavailable(ProvisioningError):
     """The host is down, or nobody knows whether it did what was asked: the same call is made again, later.
 
-    `after`: in how many seconds at the earliest, where the host said so.
+    `after`: in how many seconds at the earliest, where the host said so. `one_line`: it may do better for another line.
     """
 
     code = "host.unavailable"
 
-    def __init__(self, message: str, code: str = "", after: float | None = None) -> None:
+    def __init__(self, message: str, code: str = "", after: float | None = None, *, one_line: bool = False) -> None:
         super().__init__(message, code)
-        self.after = after
+        self.after, self.one_line = after, one_line

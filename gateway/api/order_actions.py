@@ -9,11 +9,11 @@ from gateway.api.conversion import to_request
 from gateway.api.order_requests import SOCKET, problem_of, read_key, read_kind, read_request
 from gateway.api.problems import Problem, draining, not_found
 from gateway.api.requests import ImportSims, KeyedSimOrder, OrderMany, OrderRow, Reconcile, ShowOrder, SimOrder
-from gateway.api.row_answers import ReconciledHosts
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
 from gateway.sims.order_executor import OrderExecutor
+from gateway.sims.reconciliation import Reconciliation
 from gateway.sims.views import OrderView
 from gateway.store.errors import StoreError
 from provisioning.orders import Kind, Order, OrderRefused, OrderState
@@ -76,14 +76,14 @@ class OrderActions:
             return OrderRowTaken(None, None, error.code, mask(str(error)))
         return OrderRowTaken(taken.order, taken.state, None, "")
 
-    async def _reconcile(self, request: Reconcile, _caller: Caller) -> ReconciledHosts:
-        """Compare settled cards with their hosts, and tell those that differ."""
+    async def _reconcile(self, request: Reconcile, _caller: Caller) -> Reconciliation:
+        """Compare the inventory with the hosts, and tell what differs."""
         host = request.host or None
         known = [each.name for each in self._context.settings.provisioning.hosts]
         if host is not None and host not in known:
             there = ", ".join(known) or "none"
             raise not_found("host.unknown", f"there is no host {str(host)[:64]!r}; there are: {there}")
-        return ReconciledHosts(await self._executor.reconcile(host, repair=request.repair))
+        return await self._executor.reconcile(host, repair=request.repair)
 
     async def _retry(self, request: ShowOrder, _caller: Caller) -> OrderView:
         return await self._decided(await self._executor.retry(sim_inventory.order_id(request.id)))

@@ -25,7 +25,7 @@ from gateway.sims.line_effects import EFFECTS, Effect
 from gateway.sims.order_steps import BeginStep, CancelOrder, DeclineStep, EndStep, PostponeStep, RefuseStep, RetryOrder
 from gateway.sims.orders import cards_of
 from gateway.sims.orders import from_row as order_of
-from gateway.sims.reconciliation import Difference, reconcile
+from gateway.sims.reconciliation import Reconciliation, reconcile
 from gateway.store.async_submit import submit
 from gateway.store.batch import Unit
 from gateway.store.errors import StoreError
@@ -162,8 +162,8 @@ class OrderExecutor:
         self._wake.set()
         return outcome
 
-    async def reconcile(self, host: str | None, *, repair: bool) -> list[Difference]:
-        """Compare every settled card with its host, or with one host."""
+    async def reconcile(self, host: str | None, *, repair: bool) -> Reconciliation:
+        """Compare every settled card with its host, or with one host, and what else the hosts hold with the inventory."""
         return await reconcile(self._context, self._host_runtimes, host, repair=repair)
 
     async def retire_due(self) -> None:

@@ -232,7 +232,7 @@ async def test_a_repair_leaves_a_service_under_another_number(place):
     card, _ = await place.ready_for("suspend")
     FOREIGN["an inactive Service"](place.host, card)
     before = copy.deepcopy(place.host.services)
-    (difference,) = await place.executor.reconcile(None, repair=True)
+    (difference,) = (await place.executor.reconcile(None, repair=True)).rows
     assert (difference.repaired, place.host.services) == (False, before)
 
 
