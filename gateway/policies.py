@@ -84,6 +84,7 @@ def sims_policy(context: GatewayContext) -> SimsPolicy:
         quarantine=settings.provisioning.quarantine * SECOND,
         compose=Notifications(settings, alphabet_of(context)).compose,
         pseudonym=context.pseudonyms.subscriber,
+        countries={host.name: host.serves(settings.operator) for host in settings.provisioning.hosts},
     )
 
 

@@ -30,14 +30,18 @@ class HostRefused(ProvisioningError):
     code = "host.refused"
 
 
+class HostDeclined(HostRefused):
+    """The host said no without a reason that lasts: its database may be locked. It is asked again a few times, later."""
+
+
 class HostUnavailable(ProvisioningError):
     """The host is down, or nobody knows whether it did what was asked: the same call is made again, later.
 
-    `after`: in how many seconds at the earliest, where the host said so.
+    `after`: in how many seconds at the earliest, where the host said so. `one_line`: it may do better for another line.
     """
 
     code = "host.unavailable"
 
-    def __init__(self, message: str, code: str = "", after: float | None = None) -> None:
+    def __init__(self, message: str, code: str = "", after: float | None = None, *, one_line: bool = False) -> None:
         super().__init__(message, code)
-        self.after = after
+        self.after, self.one_line = after, one_line

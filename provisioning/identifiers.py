@@ -7,7 +7,7 @@ digits of either end of a number, and nothing of a key.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Final, Literal, NamedTuple
 
@@ -229,6 +229,41 @@ def _parsed(text: str, country: str | None = None) -> PhoneNumber | None:
         return phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         return None
+
+
+_TERRITORIES: Final = {
+    "AU": ("CC", "CX"),
+    "FI": ("AX",),
+    "GB": ("GG", "IM", "JE"),
+    "IT": ("VA",),
+    "MA": ("EH",),
+    "NO": ("SJ",),
+}
+"""Territories whose numbers are of a country's own numbering plan. Those of other shared codes, as of +1, are not."""
+
+
+def is_number_of(msisdn: str, countries: Collection[str]) -> bool:
+    """Tell whether a checked number is one of these countries' (ISO 3166), as far as its digits say."""
+    parsed = phonenumbers.parse(f"+{msisdn}", None)
+    if parsed.country_code not in {phonenumbers.country_code_for_region(country) for country in countries}:
+        return False
+    region = phonenumbers.region_code_for_number(parsed)
+    return region is None or any(region in (country, *_TERRITORIES.get(country, ())) for country in countries)
+
+
+def is_imsi_of(imsi: str, countries: Collection[str]) -> bool:
+    """Tell whether a checked IMSI has the MCC of one of these countries, or one that is no country's (a test network's)."""
+    known = _mcc_countries().get(imsi[:3], frozenset())
+    return not known or not known.isdisjoint(countries)
+
+
+@cache
+def _mcc_countries() -> dict[str, frozenset[str]]:
+    """Give the countries of each MCC, by ITU-T E.212 as the table of networks has it."""
+    return {
+        mcc: frozenset(rest["cc"].upper() for _, _, _, rest, _ in children if rest.get("cc"))
+        for _, mcc, _, _, children in numdb.get("imsi").prefixes
+    }
 
 
 def eid(text: str) -> str:

@@ -2,9 +2,10 @@
 
 Each step is written down before it is sent, with what the host held before, and is done when reading back shows what was
 wanted. A host that refuses turns the order round: what was read before each step is given back, the last first; what an
-order did not create it never deletes. A host that cannot be reached, or never shows it, is asked again
-under the same call id, later and later. After `ATTEMPTS` the order has failed: a person retries it, and it goes on where it
-stands. Some steps cannot be taken back; beyond one, a refusal is a failure as well.
+order did not create it never deletes. A host that cannot be reached, or never shows it, or declines without a reason that
+lasts, is asked again under the same call id, later and later. A host that still declines after `DECLINES` tries has refused;
+after `ATTEMPTS` the order has failed: a person retries it, and it goes on where it stands. Some steps cannot be taken
+back; beyond one, a refusal is a failure as well.
 """
 
 from enum import StrEnum
@@ -19,6 +20,8 @@ from provisioning.sim_lifecycle import Trigger
 
 ATTEMPTS: Final = 12
 """How often a step is tried until a person has to look at it."""
+DECLINES: Final = 7
+"""How often a step is tried that the host declines, until that counts as a refusal: for a minute."""
 FIRST_DELAY: Final = 1_000_000
 LAST_DELAY: Final = 300_000_000
 """Microseconds until a step is tried again, doubled each time up to the last."""
@@ -171,7 +174,11 @@ MOVES: Final[dict[tuple[Kind, Moment], tuple[tuple[Card, Trigger], ...]]] = {
 
 
 class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was asked for; keys never stand here. `adopt`: what the host holds of the card already is taken over."""
+    """What was asked for; keys never stand here.
+
+    `adopt`: what the host holds of the card already is taken over. `returning`: the number's last customer comes back for it,
+    so that its quarantine is passed over.
+    """
 
     msisdn: str = ""
     plan: str = ""
@@ -179,6 +186,7 @@ class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     new_iccid: str = ""
     adopt: bool = False
+    returning: bool = False
 
 
 class StepLog(msgspec.Struct):
@@ -322,10 +330,20 @@ def postpone(order: Order, move: Move, error: str, now: int, after: int | None =
     return None
 
 
+def decline(order: Order, move: Move, error: str, now: int) -> Moment | None:
+    """The host said no for a reason that may pass: try again later and, where it stays at that, take it for a refusal.
+
+    What cannot be taken back anyway is tried as often as with a host that cannot be reached.
+    """
+    if not move.undo and can_undo(order) and order.steps[move.place].attempts >= DECLINES:
+        return refuse(order, move, error, now)
+    return postpone(order, move, error, now)
+
+
 def retry(order: Order, now: int) -> Moment | None:
     """A person wants a failed order to go on where it stands; an order that waits is tried now."""
     if order.state not in (OrderState.FAILED, OrderState.ACCEPTED, OrderState.RUNNING):
-        raise OrderRefused(f"the order is {order.state}: there is nothing to retry", "order.state")
+        raise OrderRefused(f"the order is {order.state}: {_NOT_RETRIED[order.state]}", "order.state")
     again = order.state is OrderState.FAILED
     for log in order.steps:
         log.attempts = 0
@@ -333,6 +351,13 @@ def retry(order: Order, now: int) -> Moment | None:
         order.state = OrderState.RUNNING
     order.due_at = order.updated_at = now
     return Moment.BEGUN if again else None
+
+
+_NOT_RETRIED: Final = {
+    OrderState.DONE: "there is nothing to retry",
+    OrderState.COMPENSATED: "all of it was taken back, so give it again; a bulk gives its rows again by the same command",
+    OrderState.CANCELLED: "it was taken back before it began, so give it again",
+}
 
 
 def cancel(order: Order, now: int) -> Moment | None:

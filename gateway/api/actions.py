@@ -34,6 +34,7 @@ from gateway.ledger import balances, check, journal
 from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
 from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
+from gateway.sims.policy import SimsPolicy
 from gateway.store.errors import StoreError
 from gateway.store.idempotency import KeyConflict
 from gateway.subscribers.identifier_history import MSISDN
@@ -127,12 +128,14 @@ def need(role: str, least: str) -> None:
 
 def import_subscribers(context: GatewayContext, request: requests.ImportSubscribers) -> ImportedRows:
     """Import rows, each by itself."""
-    plans, causes = context.settings.plans, context.open_causes
+    plans, causes, policy = context.settings.plans, context.open_causes, context.policy(SimsPolicy)
     results: list[Enrolled | None] = []
     units = []
     for row in request.rows:
         try:
             checked = read_row(row, plans, causes, context.settings.operator.country)
+            if foreign := policy.foreign(policy.hosts.get(checked.plan, ""), checked.msisdn, checked.imsi):
+                raise RowInvalid(foreign)
         except RowInvalid as error:
             results.append(Enrolled("refused", None, str(error)))
         else:
@@ -307,6 +310,7 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.topup": CallerAction(top_up, OPERATOR, requests.TopUpSubscriber),
     "subscriber.cause": Action(choose_causes, OPERATOR, requests.ChooseCause),
     "sim.import": Action(sim_inventory.import_sims, ADMIN, requests.ImportSims),
+    "sim.check": Action(sim_inventory.check_orders, ADMIN, requests.OrderMany),
     "sim.list": Action(sim_inventory.list_sims, VIEWER, requests.ListSims),
     "sim.show": Action(sim_inventory.show_sim, VIEWER, requests.ShowSim),
     "sim.history": Action(sim_inventory.sim_history, VIEWER, requests.ShowSim),

@@ -226,6 +226,19 @@ class OrderRowsTaken(msgspec.Struct, frozen=True):
     results: list[OrderRowTaken]
 
 
+class OrderRowChecked(msgspec.Struct, frozen=True):
+    """Whether one of many orders would be accepted now: the code and words of its refusal, None where there is none."""
+
+    code: str | None
+    message: str
+
+
+class OrderRowsChecked(msgspec.Struct, frozen=True):
+    """How each row was checked, in their order."""
+
+    results: list[OrderRowChecked]
+
+
 class OrderTakenOverHttp(msgspec.Struct, frozen=True):
     """An order that was accepted, as `POST /v1/orders` tells it."""
 

@@ -52,6 +52,10 @@ def _order_row(kind: Kind) -> Json:
         "type": "boolean",
         "description": "take over what the host holds of the card already; needs the role admin",
     }
+    read["returning"] = {
+        "type": "boolean",
+        "description": "the number's last customer has it back from quarantine; needs a reason, and the role admin",
+    }
     fields = {"kind": {"const": str(kind)}, "iccid": ICCID} | {name: read[name] for name in (*must, *may)}
     return {"type": "object", "properties": fields, "required": [name for name in fields if name not in may]}
 
@@ -84,11 +88,11 @@ _SMS_PROBLEMS: Final = {
     409: ("sms.reference",),
 }
 _ORDER_PROBLEMS: Final = {
-    400: ("body.json", "order.key", "order.kind", "order.plan", "order.cause", "order.reason", "identifier.iccid",
-          "identifier.msisdn"),
+    400: ("body.json", "order.key", "order.kind", "order.country", "order.plan", "order.cause", "order.reason",
+          "identifier.iccid", "identifier.msisdn"),
     404: ("sim.unknown",),
-    409: ("order.key", "order.busy", "order.msisdn", "order.quarantine", "sim.state", "sim.reason", "sim.same",
-          "sim.quarantine"),
+    409: ("order.key", "order.busy", "order.msisdn", "order.quarantine", "order.returning", "sim.state", "sim.reason",
+          "sim.same", "sim.quarantine"),
 }  # fmt: skip
 _TOPUP_PROBLEMS: Final = {
     400: ("body.json", "order.key", "topup.invalid"),

@@ -6,20 +6,17 @@ from gateway.api import sim_inventory
 from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params, RunningAction, need
 from gateway.api.answers import ImportedSims, OrderRowsTaken, OrderRowTaken, OrderTaken
 from gateway.api.conversion import to_request
-from gateway.api.order_requests import problem_of, read_kind, read_request
-from gateway.api.problems import Problem, bad_request, draining, not_found
+from gateway.api.order_requests import SOCKET, problem_of, read_key, read_kind, read_request
+from gateway.api.problems import Problem, draining, not_found
 from gateway.api.requests import ImportSims, KeyedSimOrder, OrderMany, OrderRow, Reconcile, ShowOrder, SimOrder
-from gateway.api.row_answers import ReconciledHosts
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
 from gateway.sims.order_executor import OrderExecutor
+from gateway.sims.reconciliation import Reconciliation
 from gateway.sims.views import OrderView
 from gateway.store.errors import StoreError
 from provisioning.orders import Kind, Order, OrderRefused, OrderState
-
-SOCKET = "socket"
-"""In whose name the keys of commands are kept: several people may go on with one bulk."""
 
 
 class OrderActions:
@@ -43,12 +40,12 @@ class OrderActions:
     async def order(self, client: str, key: str | None, kind: Kind, given: SimOrder, caller: Caller) -> OrderTaken:
         """Accept an order; Problem says why not, and nothing has changed then.
 
-        Taking over what a host holds already (`adopt`) is an admin's right.
+        Taking over what a host holds already (`adopt`), and a number out of quarantine (`returning`), is an admin's right.
         """
         if self._context.draining:
             raise draining()
         asked = read_request(kind, given, self._context.settings, caller.name)
-        if asked.request.adopt:
+        if asked.request.adopt or asked.request.returning:
             need(caller.role, ADMIN)
         outcome = await self._executor.accept(client, key, asked)
         if isinstance(outcome, OrderRefused):
@@ -79,14 +76,14 @@ class OrderActions:
             return OrderRowTaken(None, None, error.code, mask(str(error)))
         return OrderRowTaken(taken.order, taken.state, None, "")
 
-    async def _reconcile(self, request: Reconcile, _caller: Caller) -> ReconciledHosts:
-        """Compare settled cards with their hosts, and tell those that differ."""
+    async def _reconcile(self, request: Reconcile, _caller: Caller) -> Reconciliation:
+        """Compare the inventory with the hosts, and tell what differs."""
         host = request.host or None
         known = [each.name for each in self._context.settings.provisioning.hosts]
         if host is not None and host not in known:
             there = ", ".join(known) or "none"
             raise not_found("host.unknown", f"there is no host {str(host)[:64]!r}; there are: {there}")
-        return ReconciledHosts(await self._executor.reconcile(host, repair=request.repair))
+        return await self._executor.reconcile(host, repair=request.repair)
 
     async def _retry(self, request: ShowOrder, _caller: Caller) -> OrderView:
         return await self._decided(await self._executor.retry(sim_inventory.order_id(request.id)))
@@ -119,12 +116,3 @@ class _Ordering:
     async def __call__(self, request: KeyedSimOrder, caller: Caller) -> OrderTaken:
         """Accept the order."""
         return await self._sims.order(SOCKET, read_key(request.key), self._kind, request, caller)
-
-
-def read_key(key: object) -> str | None:
-    """Read an idempotency key; None where there is none."""
-    if key in (None, ""):
-        return None
-    if not isinstance(key, str) or len(key) > 255 or not key.isprintable():
-        raise bad_request("order.key", "key: give a text of at most 255 printable characters")
-    return key

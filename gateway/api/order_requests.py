@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import msgspec
+
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import SimOrder
 from gateway.settings import Settings
@@ -15,9 +17,11 @@ from provisioning.sim_lifecycle import SuspendReason
 MAX_REASON: Final = 64
 """Characters of a free reason, as history keeps it."""
 MAX_ACTOR: Final = 64
+SOCKET: Final = "socket"
+"""In whose name the keys of commands are kept: several people may go on with one bulk."""
 
 FIELDS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    Kind.ACTIVATE: (("msisdn", "plan"), ("cause", "adopt")),
+    Kind.ACTIVATE: (("msisdn", "plan"), ("cause", "adopt", "returning", "reason")),
     Kind.SUSPEND: (("reason",), ()),
     Kind.RESUME: (("reason",), ()),
     Kind.SWAP: (("new_iccid",), ("reason",)),
@@ -25,7 +29,9 @@ FIELDS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 """What each kind of order must and may say besides the card; other kinds are not for people to ask."""
 
-_TEXTS: Final = tuple(name for name in SimOrder.__struct_fields__ if name != "adopt")
+_FLAGS: Final = ("adopt", "returning")
+"""What only an admin may say."""
+_TEXTS: Final = tuple(name for name in SimOrder.__struct_fields__ if name not in _FLAGS)
 _MISSING: Final = "order.field"
 
 
@@ -39,15 +45,27 @@ def read_kind(text: object) -> Kind:
 
 def read_request(kind: Kind, given: SimOrder, settings: Settings, actor: str) -> Asked:
     """Check a request by itself; Problem says which field is at fault, with the stable code of the fault."""
-    adopt = _adopt(kind, adopt=bool(given.adopt))
+    flags = {name: _flag(kind, name, said=bool(getattr(given, name))) for name in _FLAGS}
     texts = _texts(kind, {name: getattr(given, name) for name in _TEXTS})
     try:
         card = iccid(texts.pop("iccid"))
         said = {name: _READ[name](text, kind, settings) for name, text in texts.items()}
-        request = OrderRequest(**said, adopt=adopt)
+        request = msgspec.convert({**said, **flags}, OrderRequest)
     except IdentifierInvalid as error:
         raise bad_request(error.code, str(error)) from None
+    if kind is Kind.ACTIVATE and request.returning != bool(request.reason):
+        words = "reason: returning needs it" if request.returning else f"reason: is not for {kind} without returning"
+        raise bad_request(_MISSING, words)
     return Asked(kind, card, request, actor[:MAX_ACTOR])
+
+
+def read_key(key: object) -> str | None:
+    """Read an idempotency key; None where there is none."""
+    if key in (None, ""):
+        return None
+    if not isinstance(key, str) or len(key) > 255 or not key.isprintable():
+        raise bad_request("order.key", "key: give a text of at most 255 printable characters")
+    return key
 
 
 def problem_of(refusal: OrderRefused) -> Problem:
@@ -55,7 +73,7 @@ def problem_of(refusal: OrderRefused) -> Problem:
     match refusal.code:
         case "sim.unknown":
             return not_found(refusal.code, str(refusal))
-        case "order.plan":
+        case "order.plan" | "order.country":
             return bad_request(refusal.code, str(refusal))
     return conflict(refusal.code, str(refusal))
 
@@ -73,10 +91,10 @@ def _texts(kind: Kind, given: Mapping[str, str | None]) -> dict[str, str]:
     return texts
 
 
-def _adopt(kind: Kind, *, adopt: bool) -> bool:
-    if adopt and "adopt" not in FIELDS[kind][1]:
-        raise bad_request(_MISSING, f"adopt: is not for {kind}")
-    return adopt
+def _flag(kind: Kind, name: str, *, said: bool) -> bool:
+    if said and name not in FIELDS[kind][1]:
+        raise bad_request(_MISSING, f"{name}: is not for {kind}")
+    return said
 
 
 def _plan(text: str, _kind: Kind, settings: Settings) -> str:

@@ -45,6 +45,7 @@ OrderText = (
     | None
 )
 """A text of an order; an empty one says as much as none."""
+OrderFlag = Annotated[bool | Literal[""] | None, Meta(extra=refused_as("order.field", "true or false"))]
 LONGEST_DRAIN: Final = 86_400
 """Seconds."""
 SENDER: Final = "digits, or a name of up to 11 letters"
@@ -298,7 +299,8 @@ class SimOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     cause: OrderText = None
     reason: OrderText = None
     new_iccid: OrderText = None
-    adopt: Annotated[bool | Literal[""] | None, Meta(extra=refused_as("order.field", "true or false"))] = None
+    adopt: OrderFlag = None
+    returning: OrderFlag = None
 
 
 class KeyedSimOrder(SimOrder, frozen=True, kw_only=True):

@@ -9,7 +9,6 @@ from gateway.events.queries import OutboxEvent
 from gateway.ledger.check import Finding
 from gateway.ledger.journal import JournalEntry
 from gateway.messaging.queries import TextRow
-from gateway.sims.reconciliation import Difference
 
 
 class ChosenCauses(msgspec.Struct, frozen=True):
@@ -56,12 +55,6 @@ class Events(msgspec.Struct, frozen=True):
     """Events of the outbox."""
 
     rows: list[OutboxEvent]
-
-
-class ReconciledHosts(msgspec.Struct, frozen=True):
-    """Cards that their hosts hold otherwise than the inventory."""
-
-    rows: list[Difference]
 
 
 class Texts(msgspec.Struct, frozen=True):

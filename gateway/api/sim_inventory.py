@@ -10,21 +10,27 @@ from gateway.api import requests
 from gateway.api.answers import (
     ImportedSim,
     ImportedSims,
+    OrderRowChecked,
+    OrderRowsChecked,
     Orders,
     OrderStates,
     SimHistory,
     SimPage,
 )
-from gateway.api.problems import bad_request, not_found
+from gateway.api.conversion import to_request
+from gateway.api.order_requests import SOCKET, read_key, read_kind, read_request
+from gateway.api.problems import Problem, bad_request, not_found
 from gateway.api.requests import MAX_PAGE, page_size
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
+from gateway.sims.accept_order import CheckOrder
 from gateway.sims.bulk_import import Imported, ImportSim, Reader
 from gateway.sims.views import OrderView, SimView
 from gateway.store.errors import StoreError
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import iccid
+from provisioning.orders import OrderRefused
 
 Found = TypeVar("Found")
 
@@ -47,6 +53,27 @@ def import_sims(context: GatewayContext, request: requests.ImportSims, actor: st
             units.append(ImportSim(checked, actor or f"local:{os.getuid()}"))
     done = iter(context.run_all(units))
     return ImportedSims([_told(next(done) if result is None else result) for result in results])
+
+
+def check_orders(context: GatewayContext, request: requests.OrderMany) -> OrderRowsChecked:
+    """Tell which of many orders would be refused as things stand, each by itself; nothing is ordered."""
+    results: list[OrderRowChecked | None] = []
+    units = []
+    for row in request.rows:
+        try:
+            asked = to_request(row, requests.OrderRow)
+            checked = read_request(read_kind(asked.kind), asked, context.settings, "")
+            units.append(CheckOrder(SOCKET, read_key(asked.key), checked))
+        except Problem as problem:
+            results.append(OrderRowChecked(problem.code, mask(problem.detail)))
+        else:
+            results.append(None)
+    done = iter(context.run_all(units))
+    return OrderRowsChecked([_checked(next(done)) if result is None else result for result in results])
+
+
+def _checked(result: OrderRefused | StoreError | None) -> OrderRowChecked:
+    return OrderRowChecked(None, "") if result is None else OrderRowChecked(result.code, mask(str(result)))
 
 
 def list_sims(context: GatewayContext, request: requests.ListSims) -> SimPage:

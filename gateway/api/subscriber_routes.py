@@ -9,8 +9,8 @@ from gateway.api import actions
 from gateway.api.actions import OPERATOR, VIEWER
 from gateway.api.answers import Cause, Causes, OrderTakenOverHttp
 from gateway.api.conversion import to_request
-from gateway.api.order_actions import OrderActions, read_key
-from gateway.api.order_requests import read_kind
+from gateway.api.order_actions import OrderActions
+from gateway.api.order_requests import read_key, read_kind
 from gateway.api.problems import bad_request, not_found
 from gateway.api.requests import ShowSubscriber, SimOrder, TopUpSubscriber
 from gateway.api.web_requests import caller_of, json_response, read_body, read_object

@@ -16,19 +16,9 @@ from gateway.api.requests import SimOrder
 from gateway.cli.csv_rows import Row
 from gateway.settings import Settings
 from provisioning.orders import Kind
-from provisioning.sim_lifecycle import SimState
 
 COLUMNS: Final = ("action", "iccid", "msisdn", "plan", "cause", "reason", "new_iccid")
 DEFAULT_ACTION: Final = "activate"
-_IN_SERVICE: Final = (SimState.ACTIVE, SimState.SUSPENDED)
-FROM: Final[dict[str, tuple[SimState, ...]]] = {
-    "activate": (SimState.IN_STOCK,),
-    "suspend": _IN_SERVICE,
-    "resume": (SimState.SUSPENDED,),
-    "swap": _IN_SERVICE,
-    "terminate": _IN_SERVICE,
-}
-"""How a card has to stand for each action."""
 
 
 class OrderRow(NamedTuple):
@@ -44,8 +34,17 @@ class OrderRow(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The idempotency key of its order."""
-        return str(self.params["key"])
+        """The row's own key, under which it is ordered for the first time."""
+        return ":".join(str(self.params["key"]).split(":")[:2])
+
+    @property
+    def given_again(self) -> bool:
+        """Whether it is ordered under another key than its own, since an earlier order of it was taken back."""
+        return self.params["key"] != self.key
+
+    def after(self, order: str) -> OrderRow:
+        """Give the row to be ordered again after an order that was taken back; it has one key for that, whoever asks."""
+        return self._replace(params=self.params | {"key": f"{self.key}:{order}"})
 
 
 class Fault(NamedTuple):

@@ -1,7 +1,8 @@
 """Carry a bulk out: order in chunks at the rate allowed, look how the orders stand, write down what became of each row.
 
 All that has to survive is in the gateway, under the keys of the rows: a run that ends in the middle is begun again from the
-top, and finds its orders.
+top, and finds its orders. Those that an earlier run saw fail are retried, and rows whose order was taken back after a host's no
+are ordered again, under a key that names that order.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from typing import Final
 
 from gateway.api.answers import OrderRowsTaken, OrderRowTaken, OrderStates
 from gateway.cli.bulk_rows import Fault, OrderRow
-from gateway.cli.client import Ask
+from gateway.cli.client import ActionRefused, Ask, JsonObject
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.follow_order import DONE, OPEN
 from gateway.cli.retrying_client import PATIENCE, PAUSE
-from gateway.sims.views import OrderStanding
+from gateway.sims.views import OrderStanding, SimView
 from gateway.store.private_files import open_private
 from protocols.rate_limit import TokenBucket
+from provisioning.orders import Kind, OrderState
+from provisioning.sim_lifecycle import SimState
 
 CHUNK: Final = 200
 """Orders of one call."""
@@ -40,6 +43,9 @@ PASSING: Final = frozenset(
 """Refusals of a gateway in trouble, or about to end: the row is asked for again, under its key."""
 TICK: Final = 0.1
 """Seconds between two calls at a limited rate, so that one call orders several rows."""
+ENDED: Final = frozenset({OrderState.FAILED, OrderState.COMPENSATED})
+"""How an order ends that may do better now."""
+TAKEN_BACK: Final = "a person took the order back; --batch NAME orders it again"
 LOST: Final = "lost"
 """What stands for an order that the gateway does not know any more."""
 
@@ -48,18 +54,19 @@ class Results:
     """The results file: a row for each row of the bulk, as soon as it has come to its end."""
 
     def __init__(self, path: Path, *, go_on: bool) -> None:
-        """Begin it anew, or with `go_on` behind what it has."""
+        """Begin it anew, or with `go_on` behind the rows that it tells as done: the others are about to be told anew."""
         self._path = path
         begun = go_on and path.exists() and path.stat().st_size > 0
         try:
-            self.done = _done_keys(path) if begun else frozenset()
-            self._file = open_private(path, "a" if begun else "w")
+            done = _done_rows(path) if begun else []
+            self.done = frozenset(row["key"] for row in done)
+            self._file = open_private(path, "w")
         except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
             what = f"the results file cannot be used: {type(error).__name__}: {error}"
             raise CommandFailed(what, where=str(path), to_do="name another one by --results") from None
         self._writer = csv.writer(self._file, lineterminator="\n")
-        if not begun:
-            self._write(COLUMNS)
+        for row in (dict(zip(COLUMNS, COLUMNS, strict=True)), *done):
+            self._write(row[name] for name in COLUMNS)
 
     def __enter__(self) -> Results:
         return self
@@ -82,10 +89,10 @@ class Results:
         self._file.flush()
 
 
-def _done_keys(path: Path) -> frozenset[str]:
-    """Give the keys of the rows that an earlier run saw done."""
+def _done_rows(path: Path) -> list[dict[str, str]]:
+    """Give the rows that an earlier run saw done; KeyError for a file of another kind."""
     with path.open(newline="", encoding="utf-8") as lines:
-        return frozenset(row["key"] for row in csv.DictReader(lines) if row["state"] == DONE)
+        return [{name: row[name] for name in COLUMNS} for row in csv.DictReader(lines) if row["state"] == DONE]
 
 
 class BulkRun:
@@ -151,10 +158,15 @@ class BulkRun:
             self._waiting.popleft()
         put_off = [order_row for order_row, answer in zip(order_rows, answers, strict=True) if answer.code in PASSING]
         self._waiting.extend(put_off)
+        ended: dict[str, OrderRow] = {}
         for order_row, answer in zip(order_rows, answers, strict=True):
             self._bucket.take(self._clock())
-            if answer.code not in PASSING:
+            if answer.order is not None and answer.state in ENDED:
+                ended[answer.order] = order_row
+            elif answer.code not in PASSING:
                 self._accepted(order_row, answer)
+        if ended:
+            self._give_again(ended)
         self._hold(next((answer for answer in answers if answer.code in PASSING), None))
         return count - len(put_off)
 
@@ -168,8 +180,42 @@ class BulkRun:
             what = f"the gateway has taken no orders for {PATIENCE:.0f} s: {answer.message}"
             raise CommandFailed(what, to_do=AGAIN, exit_code=ExitCode.UNREACHABLE)
 
+    def _give_again(self, ended: dict[str, OrderRow]) -> None:
+        """Have orders that ended before this run tried again: what kept them from being done may be over."""
+        for row in self._ask("order.states", {"ids": list(ended)}, OrderStates).rows:
+            order_row = ended[row.id]
+            if row.state == OrderState.COMPENSATED and row.error:
+                self._waiting.append(order_row.after(row.id))
+            elif row.state == OrderState.COMPENSATED:
+                self._end(order_row, row.id, row.state, TAKEN_BACK)
+            else:
+                self._retry(order_row, row)
+
+    def _retry(self, order_row: OrderRow, row: OrderStanding) -> None:
+        """Let a failed order go on where it stands."""
+        try:
+            self._ask("order.retry", {"id": row.id}, JsonObject)
+        except ActionRefused as refused:
+            self._end(order_row, row.id, row.state, f"{_message(row)}; not retried: {refused.problem.detail}")
+        else:
+            self.open[row.id] = order_row
+
+    def _is_in_service(self, order_row: OrderRow) -> bool:
+        """Whether a line stands as its row wants it, by another order than the row's."""
+        params = order_row.params
+        if params["kind"] != Kind.ACTIVATE:
+            return False
+        try:
+            card = self._ask("sim.show", {"iccid": order_row.iccid}, SimView)
+        except ActionRefused:
+            return False
+        return (card.state, card.msisdn, card.plan) == (SimState.ACTIVE, params["msisdn"], params["plan"])
+
     def _accepted(self, order_row: OrderRow, answer: OrderRowTaken) -> None:
         if answer.order is None:
+            if order_row.given_again and self._is_in_service(order_row):
+                self._end(order_row, "", DONE, "in service by another order")
+                return
             self._end(order_row, "", REFUSED, f"{answer.code}: {answer.message}")
         elif answer.state == DONE:
             self._end(order_row, answer.order, DONE, "ordered before, under the same key")

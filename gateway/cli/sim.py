@@ -163,6 +163,13 @@ def activate(
         str | None, typer.Option(help="Who gets the tenth of this line.", autocompletion=completion.causes)
     ] = None,
     adopt: Adopt = False,
+    returning: Annotated[
+        bool,
+        typer.Option(
+            "--returning", help="The number's last customer has it back from quarantine. Admins, with --reason."
+        ),
+    ] = False,
+    reason: Note = None,
     key: Key = None,
     wait: Wait = False,
     as_json: AsJson = False,
@@ -179,8 +186,10 @@ def activate(
       tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --wait
       tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --cause wateraid --key shop-4711
       tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --adopt --wait
+      tpo sim activate 8944100000000000013 --msisdn 447700900123 --plan payg-gb --returning --reason "left by mistake"
     """
-    params = {"iccid": iccid, "msisdn": msisdn, "plan": plan, "cause": cause, "adopt": adopt or None, "key": key}
+    params = {"iccid": iccid, "msisdn": msisdn, "plan": plan, "cause": cause, "adopt": adopt or None}
+    params |= {"returning": returning or None, "reason": reason, "key": key}
     _place(ctx, "sim.activate", params, wait=wait, as_json=as_json)
 
 
@@ -291,29 +300,51 @@ def reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Bring the hosts to what is intended.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read every card back from its host and tell those that stand otherwise than intended.
+    """Compare the inventory with the hosts: cards that stand otherwise than intended, and lines there that are not ours.
 
-    Cards that an order works on are left alone. Exits with 75 if differences remain.
+    Every card is read back from its host, and every host's own list is compared with the inventory: a card of ours that is to
+    be in stock, an IMSI that is not ours, a number of ours on it. Nothing of those is ever repaired. Cards that an order works
+    on are left alone. Exits with 75 if differences remain, 69 if a host is not reached.
 
     \b
     Examples:
       tpo sim reconcile
+      tpo sim reconcile --json
       tpo sim reconcile --host operator-hlr --repair
     """
-    from gateway.cli.client import Listing, call  # noqa: PLC0415  (as above)
+    from gateway.cli.client import call  # noqa: PLC0415  (as above)
+    from gateway.sims.reconciliation import Reconciliation  # noqa: PLC0415  (as above)
 
     params = {"host": host, "repair": repair}
-    rows = call(context.of(ctx).client_settings, "sim.reconcile", params, Listing, timeout=RECONCILE_SECONDS).rows
+    settings = context.of(ctx).client_settings
+    found = call(settings, "sim.reconcile", params, Reconciliation, timeout=RECONCILE_SECONDS)
+    rows = [*found.rows, *found.strangers]
     if rows or as_json:
         emit(rows, as_json=as_json)
-    else:
+    elif not found.unreachable:
         sys.stdout.write("every card stands at its host as intended\n")
-    left = sum(not row["repaired"] for row in rows)
-    if left:
-        if not as_json:
-            to_do = "look at the hosts" if repair else "--repair brings the hosts to what is wanted"
-            complain(f"tpo: {left} card{'s' * (left != 1)} differ{'s' * (left == 1)}; {to_do}")
+    left = sum(not row.repaired for row in found.rows)
+    if not as_json:
+        _advise(left, len(found.strangers), repair=repair)
+    if found.unreachable:
+        lost = "; ".join(f"the host {each.host} was not reached: {each.detail}" for each in found.unreachable)
+        raise CommandFailed(
+            lost, to_do="see docs/runbooks/host-unreachable.md, then compare again", exit_code=ExitCode.UNREACHABLE
+        )
+    if left or found.strangers:
         raise typer.Exit(ExitCode.PARTLY_DONE)
+
+
+def _advise(left: int, strangers: int, *, repair: bool) -> None:
+    """Say what is to be done about cards that differ, and about lines that are not ours."""
+    if left:
+        to_do = "look at the hosts" if repair else "--repair brings the hosts to what is wanted"
+        complain(f"tpo: {left} card{'s' * (left != 1)} differ{'s' * (left == 1)}; {to_do}")
+    if strangers:
+        are = "are not ours" if strangers != 1 else "is not ours"
+        complain(
+            f"tpo: {strangers} line{'s' * (strangers != 1)} at the hosts {are}; ask the hosts whose, and have them barred"
+        )
 
 
 def _place(ctx: typer.Context, action: str, params: Mapping[str, object], *, wait: bool, as_json: bool) -> None:

@@ -33,7 +33,7 @@ def bulk(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV: action, iccid, msisdn, plan, cause, reason, new_iccid.")],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check every row and how its card stands; order nothing.")
+        bool, typer.Option("--dry-run", help="Name every row that would be refused as things stand; order nothing.")
     ] = False,
     rate: Annotated[float, typer.Option(min=0, help="The most orders a second; 0: no limit.")] = 0,
     results: Annotated[
@@ -58,7 +58,8 @@ def bulk(
     """Carry out a file of orders: activate (where no action is named), suspend, resume, swap, terminate.
 
     Each row has a key made of what it says: run the same command again after anything that went wrong, and rows that were
-    ordered are followed, the others ordered, none twice. Exits with 0 if all rows are done, 75 if some, 1 if none.
+    ordered are followed, the others ordered, none twice. Orders that failed, or were taken back since the host refused, are
+    tried again then; those that a person took back are not. Exits with 0 if all rows are done, 75 if some, 1 if none.
 
     \b
     Examples:
@@ -84,7 +85,7 @@ def _dry_run(ctx: typer.Context, file: Path, order_rows: list[OrderRow], faults:
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        found = sorted([*faults, *_standing(ask, order_rows)])
+        found = sorted([*faults, *_refused(ask, order_rows)])
     summary = {
         "rows": len(order_rows) + len(faults),
         "good": len(order_rows) + len(faults) - len(found),
@@ -99,32 +100,18 @@ def _dry_run(ctx: typer.Context, file: Path, order_rows: list[OrderRow], faults:
         raise typer.Exit(ExitCode.PARTLY_DONE if summary["good"] else ExitCode.FAILED)
 
 
-def _standing(ask: Ask, order_rows: list[OrderRow]) -> Iterator[Fault]:
-    """Compare each card with what its row needs; whether a number is free is seen only when it is ordered."""
-    from gateway.cli.bulk_rows import FROM, Fault  # noqa: PLC0415  (as above)
-    from gateway.cli.client import ActionRefused  # noqa: PLC0415  (as above)
-    from gateway.sims.views import SimView  # noqa: PLC0415  (as above)
-    from provisioning.sim_lifecycle import SimState  # noqa: PLC0415  (as above)
+def _refused(ask: Ask, order_rows: list[OrderRow]) -> Iterator[Fault]:
+    """Name the rows that the gateway would refuse as things stand."""
+    from gateway.api.answers import OrderRowsChecked  # noqa: PLC0415  (as above)
+    from gateway.cli.bulk_rows import Fault  # noqa: PLC0415  (as above)
+    from gateway.cli.bulk_run import CHUNK  # noqa: PLC0415  (as above)
 
-    for order_row in order_rows:
-        cards = {"iccid": FROM[str(order_row.params["kind"])], "new_iccid": (SimState.IN_STOCK,)}
-        for name, allowed in cards.items():
-            if name not in order_row.params:
-                continue
-            try:
-                card = ask("sim.show", {"iccid": order_row.params[name]}, SimView)
-            except ActionRefused as refused:
-                yield Fault(order_row.line, order_row.iccid, f"{name}: {refused.problem.detail}")
-                break
-            if card.state not in allowed:
-                needs = " or ".join(allowed)
-                yield Fault(
-                    order_row.line, order_row.iccid, f"{name}: the card is {card.state}; this needs one {needs}"
-                )
-                break
-            if card.order is not None:
-                yield Fault(order_row.line, order_row.iccid, f"{name}: order {card.order} works on this card")
-                break
+    for start in range(0, len(order_rows), CHUNK):
+        chunk = order_rows[start : start + CHUNK]
+        checked = ask("sim.check", {"rows": [order_row.params for order_row in chunk]}, OrderRowsChecked).results
+        for order_row, answer in zip(chunk, checked, strict=True):
+            if answer.code is not None:
+                yield Fault(order_row.line, order_row.iccid, f"{answer.code}: {answer.message}")
 
 
 def _carry_out(

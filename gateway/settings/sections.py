@@ -376,6 +376,7 @@ class ProvisioningHost(Section):
 
     name: Id
     plans: list[Id] = []
+    countries: Annotated[list[Country], Field(max_length=250)] | None = None
     rate: Annotated[int, Field(ge=0, le=100_000)] = 0
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
     timeout: Annotated[Duration, Field(ge=1, le=600)] = 10
@@ -386,6 +387,10 @@ class ProvisioningHost(Section):
     def calls_back(self) -> bool:
         """Whether it is told an address of ours to tell us of changes."""
         return False
+
+    def serves(self, operator: Operator) -> frozenset[str]:
+        """Give the countries whose numbers and IMSIs it has: the operator's own if none are said; empty: any."""
+        return frozenset([operator.country] if self.countries is None else self.countries)
 
     @property
     def remotes(self) -> dict[str, Endpoint]:

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
+from sqlalchemy import select
 
 from gateway.sims.cards import HolderRows, Sim, SimRows
 from gateway.sims.orders import CardUnit, OrderRows, StoredOrder, cards_of
 from gateway.sims.policy import SimsPolicy
 from gateway.store.batch import Batch, RowSet
 from gateway.store.idempotency import Digests, KeptResult, KeyRows
+from gateway.store.tables import orders
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
 from provisioning.errors import MoveInvalid
 from provisioning.orders import Card, Kind, Moment, Order, OrderRefused, OrderRequest, OrderState, steps_of
@@ -29,8 +31,8 @@ class Asked(msgspec.Struct, frozen=True):
     def digest(self, digests: Digests) -> str:
         """Tell this request from another under the same key."""
         told = msgspec.structs.asdict(self.request)
-        adopt = ("adopt",) if told.pop("adopt") else ()
-        return digests(self.kind, self.iccid, *told.values(), *adopt)
+        flags = [name for name in ("adopt", "returning") if told.pop(name)]
+        return digests(self.kind, self.iccid, *told.values(), *flags)
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -79,9 +81,13 @@ class AcceptOrder(CardUnit):
             keys.keep(batch, scope, self.key, KeptResult(digest, str(order.id).encode()))
         return Taken(order.id)
 
-    def _open(self, batch: Batch) -> Order:
+    def _check(self, batch: Batch) -> tuple[Sim, str, bool]:
+        """Give the card, the host and whether a resume leaves reasons; OrderRefused says why the order cannot be."""
         sim = self._free_card(batch, self.asked.iccid)
-        host, reasons_left = _PREPARE[self.asked.kind](self, batch, sim)
+        return sim, *_PREPARE[self.asked.kind](self, batch, sim)
+
+    def _open(self, batch: Batch) -> Order:
+        sim, host, reasons_left = self._check(batch)
         order = Order(
             id=batch.take_id(),
             node=batch.node.id,
@@ -117,6 +123,7 @@ class AcceptOrder(CardUnit):
         if host is None:
             raise OrderRefused(f"no host serves the plan {request.plan!r}; see provisioning.hosts", "order.plan")
         _check_state(sim, SimState.IN_STOCK)
+        _check_country(batch, host, request.msisdn, sim.imsi)
         self._check_number(batch, request.msisdn)
         return host, False
 
@@ -125,9 +132,13 @@ class AcceptOrder(CardUnit):
         if batch.row_set(HolderRows).get(msisdn) is not None or lines.current(MSISDN, msisdn) is not None:
             raise OrderRefused("the number belongs to another line, or is promised to one", "order.msisdn")
         left_at, quarantine = lines.left_at(MSISDN, msisdn), batch.policy(SimsPolicy).quarantine
-        if left_at is not None and left_at + quarantine > batch.now:
+        waits = left_at is not None and left_at + quarantine > batch.now
+        if left_at is not None and waits and not self.asked.request.returning:
             days = (left_at + quarantine - batch.now) // 86_400_000_000 + 1
-            raise OrderRefused(f"the number is in quarantine for {days} more days", "order.quarantine")
+            to_do = "only its last customer may have it back, by an admin's order with `returning` and a reason"
+            raise OrderRefused(f"the number is in quarantine for {days} more days; {to_do}", "order.quarantine")
+        if self.asked.request.returning and not waits:
+            raise OrderRefused("the number is in no quarantine: order it without `returning`", "order.returning")
 
     def _suspend(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (one signature for all kinds)
         _check_state(sim, SimState.ACTIVE, SimState.SUSPENDED)
@@ -150,7 +161,9 @@ class AcceptOrder(CardUnit):
             )
         if self.asked.request.new_iccid == sim.iccid:
             raise OrderRefused("the new card is the old one", "sim.same")
-        _check_state(self._free_card(batch, self.asked.request.new_iccid), SimState.IN_STOCK)
+        new = self._free_card(batch, self.asked.request.new_iccid)
+        _check_state(new, SimState.IN_STOCK)
+        _check_country(batch, sim.host, "", new.imsi)
         return sim.host, False
 
     def _terminate(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (as above)
@@ -178,6 +191,27 @@ class AcceptOrder(CardUnit):
             batch.row_set(SimRows).rows[iccid].order_id = order.id
 
 
+class CheckOrder(AcceptOrder):
+    """Whether an order would be accepted now; nothing is written."""
+
+    def decide(self, batch: Batch) -> OrderRefused | None:  # type: ignore[override]  # there is no order to tell of
+        """Say why it would not be."""
+        kept = batch.row_set(KeyRows).find(f"{SCOPE}:{self.client}", self.key) if self.key else None
+        if kept is not None and kept.digest != self.asked.digest(batch.policy(Digests)):
+            return OrderRefused("this idempotency key was used before for another order", "order.key")
+        if kept is not None and not self._was_taken_back(batch, int(kept.result)):
+            return None
+        try:
+            self._check(batch)
+        except OrderRefused as refusal:
+            return refusal
+        return None
+
+    def _was_taken_back(self, batch: Batch, order_id: int) -> bool:
+        state = batch.connection.execute(select(orders.c.state).where(orders.c.id == order_id)).scalar()
+        return state == OrderState.COMPENSATED
+
+
 _PREPARE = {
     Kind.ACTIVATE: AcceptOrder._activate,  # noqa: SLF001  (the class's own table)
     Kind.SUSPEND: AcceptOrder._suspend,  # noqa: SLF001  (as above)
@@ -187,6 +221,12 @@ _PREPARE = {
     Kind.RETIRE: AcceptOrder._retire,  # noqa: SLF001  (as above)
 }
 """What each kind checks: it gives the host, and whether a resume leaves reasons."""
+
+
+def _check_country(batch: Batch, host: str, msisdn: str, imsi: str) -> None:
+    foreign = batch.policy(SimsPolicy).foreign(host, msisdn, imsi)
+    if foreign:
+        raise OrderRefused(foreign, "order.country")
 
 
 def _check_state(sim: Sim, *allowed: SimState) -> None:

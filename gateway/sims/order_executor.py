@@ -22,16 +22,16 @@ from gateway.sims.cards import from_row as sim_of
 from gateway.sims.host_runtime import HostRuntime, callback_secret
 from gateway.sims.host_steps import HostStepRun, wait_for
 from gateway.sims.line_effects import EFFECTS, Effect
-from gateway.sims.order_steps import BeginStep, CancelOrder, EndStep, PostponeStep, RefuseStep, RetryOrder
+from gateway.sims.order_steps import BeginStep, CancelOrder, DeclineStep, EndStep, PostponeStep, RefuseStep, RetryOrder
 from gateway.sims.orders import cards_of
 from gateway.sims.orders import from_row as order_of
-from gateway.sims.reconciliation import Difference, reconcile
+from gateway.sims.reconciliation import Reconciliation, reconcile
 from gateway.store.async_submit import submit
 from gateway.store.batch import Unit
 from gateway.store.errors import StoreError
 from gateway.store.tables import orders, sims, texts
 from protocols.tap import Tap
-from provisioning.errors import HostRefused, HostUnavailable
+from provisioning.errors import HostDeclined, HostRefused, HostUnavailable
 from provisioning.hosts.interface import NOTHING, Holding
 from provisioning.hosts.ownership import FOREIGN
 from provisioning.orders import (
@@ -176,8 +176,8 @@ class OrderExecutor:
         self._wake.set()
         return outcome
 
-    async def reconcile(self, host: str | None, *, repair: bool) -> list[Difference]:
-        """Compare every settled card with its host, or with one host."""
+    async def reconcile(self, host: str | None, *, repair: bool) -> Reconciliation:
+        """Compare every settled card with its host, or with one host, and what else the hosts hold with the inventory."""
         return await reconcile(self._context, self._host_runtimes, host, repair=repair)
 
     async def retire_due(self) -> None:
@@ -319,6 +319,8 @@ class OrderExecutor:
         if isinstance(error, HostUnavailable):
             self._tell_reach(order.host, error)
             return PostponeStep(order.id, move, said, int(error.after * 1_000_000) if error.after else None)
+        if isinstance(error, HostDeclined):
+            return DeclineStep(order.id, move, said)
         foreign = error.code == FOREIGN
         if move.undo and foreign and before == NOTHING:
             return EndStep(order.id, move)  # what stands there now is somebody else's, and nothing of ours

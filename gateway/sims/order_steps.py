@@ -16,6 +16,7 @@ from provisioning.orders import (
     OrderState,
     begin,
     cancel,
+    decline,
     postpone,
     refuse,
     retry,
@@ -80,6 +81,24 @@ class RefuseStep(OrderUnit):
         if not order.open:
             return order
         moment = refuse(order, self.move, self.error, batch.now, untouched=self.untouched)
+        self.reach(batch, order, moment)
+        if moment is Moment.COMPENSATED:
+            let_go(batch, order)
+        return order
+
+
+class DeclineStep(OrderUnit):
+    """The host said no for a reason that may pass: `error` is what it said, masked."""
+
+    move: Move
+    error: str
+
+    def decide(self, batch: Batch) -> Order:
+        """Give the order, due later, turned round or failed."""
+        order = self.order(batch)
+        if not order.open:
+            return order
+        moment = decline(order, self.move, self.error, batch.now)
         self.reach(batch, order, moment)
         if moment is Moment.COMPENSATED:
             let_go(batch, order)

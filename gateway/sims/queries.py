@@ -71,6 +71,7 @@ def show_order(connection: Connection, order_id: int) -> OrderView | None:
         reason=request.reason or None,
         new_iccid=request.new_iccid or None,
         adopt=request.adopt,
+        returning=request.returning,
         steps=_steps(order),
     )
 

@@ -1,7 +1,7 @@
 """Comparing what we intend with what the hosts show, card by card, and mending what differs if that is wanted."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, ClassVar
 
 import msgspec
@@ -11,26 +11,18 @@ from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims.cards import UNKNOWN, Sim, SimRows
 from gateway.sims.cards import from_row as sim_of
+from gateway.sims.host_listing import Difference, list_host, shown
 from gateway.sims.host_runtime import HostRuntime, line_of
 from gateway.store.async_submit import submit
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import sims
 from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import UNSETTLED, Condition, Holding, HostReading, KeysHeld
+from provisioning.hosts.interface import UNSETTLED, Condition, Holding, Host, HostReading, KeysHeld
 from provisioning.sim_lifecycle import SimState
 
 PAGE = 200
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """A card that its host holds otherwise than we intend; `repaired`: it was brought to it, and read back."""
-
-    iccid: str
-    host: str
-    state: str
-    wanted: str
-    found: str
-    repaired: bool = False
+FAILURES = 20
+"""Cards one after the other that a host cannot tell of, until it counts as down."""
 
 
 class RecordObserved(Unit):
@@ -53,25 +45,91 @@ class RecordObserved(Unit):
         return len(self.seen)
 
 
+class UnreachableHost(msgspec.Struct, frozen=True):
+    """A host that could not be compared, or not to the end, and why."""
+
+    host: str
+    detail: str
+
+
+class Reconciliation(msgspec.Struct, frozen=True):
+    """What was found: our cards that differ, lines of the hosts that are not ours, and the hosts that were not reached."""
+
+    rows: list[Difference]
+    strangers: list[Difference]
+    unreachable: list[UnreachableHost]
+
+
 async def reconcile(
     context: GatewayContext, host_runtimes: dict[str, HostRuntime], host: str | None, *, repair: bool
-) -> list[Difference]:
-    """Read every settled card back from its host; cards that an order works on are left alone."""
-    found: list[Difference] = []
-    after = ""
-    while True:
-        page = await context.read_async(lambda connection: _page(connection, after))  # noqa: B023  (run before the next turn)
-        if not page:
-            return found
-        after = page[-1].iccid
-        mine = [sim for sim in page if sim.host in host_runtimes and (host is None or sim.host == host)]
-        outcomes = await asyncio.gather(
-            *(_compare(context, host_runtimes[sim.host], sim, repair=repair) for sim in mine)
-        )
-        await submit(
-            context.lane, RecordObserved({sim.iccid: access for sim, (access, _) in zip(mine, outcomes, strict=True)})
-        )
-        found += [difference for _, difference in outcomes if difference is not None]
+) -> Reconciliation:
+    """Read every settled card back from its host, and every host's own list; cards that an order works on are left alone."""
+    wanted = {name: runtime for name, runtime in host_runtimes.items() if host in (None, name)}
+    return await _Run(context, wanted, repair=repair).run()
+
+
+class _Run:
+    """One comparison; a host that is found to be down is asked nothing more."""
+
+    def __init__(self, context: GatewayContext, host_runtimes: dict[str, HostRuntime], *, repair: bool) -> None:
+        self._context, self._host_runtimes, self._repair = context, host_runtimes, repair
+        self._lost: dict[str, str] = {}
+        self._failures = dict.fromkeys(host_runtimes, 0)
+
+    async def run(self) -> Reconciliation:
+        """Compare card by card, then what else the hosts hold."""
+        rows: list[Difference] = []
+        strangers: list[Difference] = []
+        async for page in self._pages():
+            mine = [sim for sim in page if sim.host in self._host_runtimes]
+            outcomes = await asyncio.gather(*(self._compare(sim) for sim in mine))
+            read = [(sim, outcome) for sim, outcome in zip(mine, outcomes, strict=True) if outcome is not None]
+            await submit(self._context.lane, RecordObserved({sim.iccid: access for sim, (access, _) in read}))
+            rows += [difference for _, (_, difference) in read if difference is not None]
+        for name, host_runtime in self._host_runtimes.items():
+            if name not in self._lost:
+                try:
+                    listed = await list_host(self._context, name, host_runtime)
+                except HostUnavailable as error:
+                    self._lose(name, error)
+                else:
+                    rows += listed.ours
+                    strangers += listed.strangers
+        return Reconciliation(rows, strangers, [UnreachableHost(*lost) for lost in self._lost.items()])
+
+    async def _pages(self) -> AsyncIterator[list[Sim]]:
+        after = ""
+        while len(self._lost) < len(self._host_runtimes):
+            page = await self._context.read_async(lambda connection: _page(connection, after))  # noqa: B023  (run before the next turn)
+            if not page:
+                return
+            after = page[-1].iccid
+            yield page
+
+    async def _compare(self, sim: Sim) -> tuple[str, Difference | None] | None:
+        """Give how the host holds a card, and the difference if there is one; None where the host is down."""
+        wanted = sim.wanted
+        if wanted is None:
+            return sim.observed, None
+        host_runtime = self._host_runtimes[sim.host]
+        async with host_runtime.slots:
+            if sim.host in self._lost:
+                return None
+            try:
+                outcome = await _compare(self._context, host_runtime.host, sim, wanted, repair=self._repair)
+            except HostRefused as error:
+                return UNKNOWN, _difference(sim, wanted, mask(str(error)))
+            except HostUnavailable as error:
+                self._failures[sim.host] += 1
+                if error.one_line and self._failures[sim.host] < FAILURES:
+                    return UNKNOWN, _difference(sim, wanted, mask(str(error)))
+                self._lose(sim.host, error)
+                return None
+        self._failures[sim.host] = 0
+        return outcome
+
+    def _lose(self, name: str, error: HostUnavailable) -> None:
+        self._lost.setdefault(name, mask(str(error)))
 
 
 def _page(connection: Connection, after: str) -> list[Sim]:
@@ -82,29 +140,20 @@ def _page(connection: Connection, after: str) -> list[Sim]:
 
 
 async def _compare(
-    context: GatewayContext, host_runtime: HostRuntime, sim: Sim, *, repair: bool
+    context: GatewayContext, host: Host, sim: Sim, wanted: Condition, *, repair: bool
 ) -> tuple[str, Difference | None]:
-    """Give how the host holds a card, and the difference if there is one."""
-    wanted = sim.wanted
-    if wanted is None:
-        return sim.observed, None
     line = line_of(context, sim)
-    try:
-        async with host_runtime.slots:
-            reading = await host_runtime.host.read(line)
-        if reading.shows(wanted):
-            return _seen(reading), None
-        before = _tell(reading)
-        if repair:
-            async with host_runtime.slots:
-                if not is_repairable(sim, await host_runtime.host.inspect(line)):
-                    return _seen(reading), _difference(sim, wanted, f"{before}; left as it is: not what we put there")
-                await host_runtime.host.bring(f"reconcile.{sim.iccid}.{context.clock()}", line, wanted)
-                reading = await host_runtime.host.read(line)
-        mended = repair and reading.shows(wanted)
-        return _seen(reading), _difference(sim, wanted, before, repaired=mended)
-    except (HostRefused, HostUnavailable) as error:
-        return UNKNOWN, _difference(sim, wanted, mask(str(error)))
+    reading = await host.read(line)
+    if reading.shows(wanted):
+        return _seen(reading), None
+    before = _tell(reading)
+    if repair:
+        if not is_repairable(sim, await host.inspect(line)):
+            return _seen(reading), _difference(sim, wanted, f"{before}; left as it is: not what we put there")
+        await host.bring(f"reconcile.{sim.iccid}.{context.clock()}", line, wanted)
+        reading = await host.read(line)
+    mended = repair and reading.shows(wanted)
+    return _seen(reading), _difference(sim, wanted, before, repaired=mended)
 
 
 def is_repairable(sim: Sim, found: Holding) -> bool:
@@ -119,18 +168,12 @@ def is_repairable(sim: Sim, found: Holding) -> bool:
 
 
 def _difference(sim: Sim, wanted: Condition, found: str, *, repaired: bool = False) -> Difference:
-    return Difference(sim.iccid, sim.host, sim.state, _shown(wanted), found, repaired)
+    return Difference(sim.iccid, sim.host, sim.state, shown(wanted), found, repaired)
 
 
 def _tell(reading: HostReading) -> str:
-    return _shown(reading.condition) + (", with other keys" if reading.keys_match is False else "")
+    return shown(reading.condition) + (", with other keys" if reading.keys_match is False else "")
 
 
 def _seen(reading: HostReading) -> str:
     return UNKNOWN if reading.condition == UNSETTLED else reading.condition.access
-
-
-def _shown(condition: Condition) -> str:
-    if condition == UNSETTLED:
-        return "half this way, half that"
-    return condition.access + (f" as {mask(condition.msisdn)}" if condition.msisdn else "")

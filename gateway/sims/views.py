@@ -85,6 +85,7 @@ class OrderView(OrderRow, frozen=True):
     reason: str | None
     new_iccid: str | None
     adopt: bool
+    returning: bool
     steps: list[StepView]
 
 

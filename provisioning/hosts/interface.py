@@ -5,6 +5,7 @@ condition changes nothing the second time. Nobody believes an OK: a step is done
 host held before the first change is read by `inspect`, and `restore` gives back that and nothing else.
 """
 
+from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -95,6 +96,19 @@ class Holding(msgspec.Struct, frozen=True, omit_defaults=True):
 NOTHING: Final = Holding()
 
 
+class HeldLine(msgspec.Struct, frozen=True):
+    """A line in a host's own list; a host that knows no cards has no ICCID, and one that knows cards may not say the IMSI."""
+
+    imsi: str | None
+    iccid: str | None
+    msisdn: str | None
+    access: Access
+
+
+UNLISTED: Final = "host.unlisted"
+"""The code of a refusal to list what the host holds."""
+
+
 class Pending(msgspec.Struct, frozen=True):
     """The host has taken the call and works on it; reading back is worth while after so many seconds."""
 
@@ -133,6 +147,9 @@ class Host(Protocol):
 
     async def read(self, line: HostLine) -> HostReading:
         """Tell how the host holds a line."""
+
+    def lines(self) -> AsyncIterator[list[HeldLine]]:
+        """List all lines that the host holds, page by page; HostRefused (UNLISTED) where it cannot tell them."""
 
     def hinted(self, body: bytes) -> list[str]:
         """Name the call ids that a callback of the host speaks of; a callback is a hint to read back, and nothing more."""

@@ -11,21 +11,23 @@ other names, Milenage has not.)
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import msgspec
 
 from protocols.tap import Tap
-from provisioning.errors import HostRefused, HostUnavailable, IdentifierInvalid
+from provisioning.errors import HostDeclined, HostRefused, HostUnavailable, IdentifierInvalid
 from provisioning.hosts.connection import Address
 from provisioning.hosts.ctrl import CtrlClient, CtrlError
 from provisioning.hosts.interface import (
     ABSENT,
     NOTHING,
+    UNLISTED,
     UNSETTLED,
     Access,
     Condition,
+    HeldLine,
     Holding,
     HostLine,
     HostReading,
@@ -166,6 +168,18 @@ class OsmoHlr:
         await self._pace.turn()
         return _reading(await self._held(line.imsi), line)
 
+    async def lines(self) -> AsyncIterator[list[HeldLine]]:
+        """List all subscribers, by VTY, in one piece; HostRefused (UNLISTED) from an HLR without that command."""
+        await self._pace.turn()
+        try:
+            printed = await self._vty.listing("show subscribers all")
+        except CommandUnknown:
+            raise HostRefused(f"{self.name} has no list of its subscribers", UNLISTED) from None
+        found = _parse_list(printed)
+        if found is None:
+            raise HostUnavailable(f"{self.name} listed its subscribers in words that cannot be read")
+        yield found
+
     def hinted(self, body: bytes) -> list[str]:  # noqa: ARG002  (the interface's)
         """OsmoHLR calls nobody back."""
         return []
@@ -181,11 +195,14 @@ class OsmoHlr:
         await self._vty.close()
 
     async def _tried(self, change: Awaitable[None]) -> HostRefused | None:
-        """Do it, and give the host's first no, which the caller believes only if reading back bears it out."""
+        """Do it, and give the host's first no, which the caller believes only if reading back bears it out.
+
+        CTRL has one word for a locked database and for what can never be: its no may pass.
+        """
         try:
             await change
         except CtrlError as error:
-            return HostRefused(f"{self.name} refused: {_harmless(error.reason)}")
+            return HostDeclined(f"{self.name} refused: {_harmless(error.reason)}")
         except CommandUnknown:
             return HostRefused(f"{self.name} does not know a VTY command that OsmoHLR 1.5 knows")
         return None
@@ -265,7 +282,7 @@ class OsmoHlr:
     async def _held(self, imsi: str) -> _Held | None:
         held = await self._told(_variable(imsi, "info-all"))
         if held is not None and held.imsi != imsi:
-            raise HostUnavailable(f"{self.name} told of another subscriber than was asked for")
+            raise HostUnavailable(f"{self.name} told of another subscriber than was asked for", one_line=True)
         return held
 
     async def _told(self, variable: str) -> _Held | None:
@@ -275,12 +292,14 @@ class OsmoHlr:
         except CtrlError as error:
             if _NOBODY.search(error.reason):
                 return None
-            raise HostUnavailable(f"{self.name} cannot tell of a subscriber: {_harmless(error.reason)}") from None
+            said = f"{self.name} cannot tell of a subscriber: {_harmless(error.reason)}"
+            raise HostUnavailable(said, one_line=True) from None
         try:
             return _parse(text)
         except (KeyError, ValueError):
             # From None: the error's own words would show what could not be read.
-            raise HostUnavailable(f"{self.name} told of a subscriber in words that cannot be read") from None
+            said = f"{self.name} told of a subscriber in words that cannot be read"
+            raise HostUnavailable(said, one_line=True) from None
 
 
 def _check(line: HostLine, wanted: Condition) -> None:
@@ -361,6 +380,30 @@ def _parse(text: str) -> _Held:
             raise ValueError("not a number")
     state = _State(msisdn, _switch(values["nam_cs"]), _switch(values["nam_ps"]), _parse_aud3g(values))
     return _Held(imsi, state, _parse_keys(values), keyed="aud3g.algo" in values or "aud2g.algo" in values)
+
+
+_LISTED: Final = re.compile(
+    r"[0-9]+ +(?P<msisdn>none|[0-9]{1,15}) +(?P<imsi>[0-9]{6,15}) +(?:[0-9]+|-+) *(?P<nam>CSPS|CS|PS|)"
+)
+_SHOWN: Final = re.compile(r"Subscribers Shown: ([0-9]+)")
+
+
+def _parse_list(printed: str) -> list[HeldLine] | None:
+    """Read `show subscribers all`; None unless every subscriber that it counts was read."""
+    lines = [line.strip() for line in printed.splitlines()]
+    rows = [row for line in lines if (row := _LISTED.fullmatch(line))]
+    shown = next((int(count[1]) for line in reversed(lines) if (count := _SHOWN.fullmatch(line))), None)
+    if shown != len(rows):
+        return None
+    return [
+        HeldLine(
+            row["imsi"],
+            None,
+            None if row["msisdn"] == "none" else row["msisdn"],
+            Access.OPEN if row["nam"] else Access.BARRED,
+        )
+        for row in rows
+    ]
 
 
 def _parse_aud3g(values: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ Monitor is asked for one thing alone: whether the work has failed, and why. Keys
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import count
@@ -22,7 +22,17 @@ from protocols.tap import Tap
 from provisioning.errors import HostRefused, HostUnavailable
 from provisioning.hosts import http_text
 from provisioning.hosts import tmf640_service as service_of
-from provisioning.hosts.interface import ABSENT, Access, Condition, Holding, HostLine, HostReading, Pending
+from provisioning.hosts.interface import (
+    ABSENT,
+    UNLISTED,
+    Access,
+    Condition,
+    HeldLine,
+    Holding,
+    HostLine,
+    HostReading,
+    Pending,
+)
 from provisioning.hosts.lately import Lately
 from provisioning.hosts.ownership import FOREIGN, check_unchanged
 from provisioning.hosts.pace import Pace
@@ -34,7 +44,7 @@ KEPT: Final = 10_000
 PAGE: Final = 50
 LISTEN_AGAIN: Final = 60.0
 """Seconds until a host that did not take our callback address is asked again."""
-_LATER: Final = frozenset({408, 421, 425, 429})
+_LATER: Final = frozenset({408, 421, 423, 425, 429})
 """Refusals that are about this moment, not about the line."""
 _CREDENTIALS: Final = frozenset({401, 403, 407})
 _NOT_THERE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
@@ -167,6 +177,26 @@ class Tmf640:
             with suppress(HostUnavailable):
                 await self._check(line, work)
         return HostReading(service_of.condition(service, line))
+
+    async def lines(self) -> AsyncIterator[list[HeldLine]]:
+        """List all Services that have not ended, page by page (TMF630 offset and limit)."""
+        offset, seen = 0, ""
+        while True:
+            answer = await self._ask("GET", f"/service?offset={offset}&limit={PAGE}")
+            if answer.status >= 400:
+                raise HostRefused(f"the host does not list its services (HTTP {answer.status})", UNLISTED)
+            page = service_of.parse(answer.body)
+            if not isinstance(page, list):
+                raise HostUnavailable("the host's list of services is no list", "host.garbage")
+            first = service_of.identifier(page[0]) if page else ""
+            if page and first == seen:
+                raise HostRefused("the host gives the same page of its services again and again", UNLISTED)
+            if not page:
+                return
+            yield [line for service in page if (line := service_of.held_line(service)) is not None]
+            offset, seen = offset + len(page), first
+            if service_of.total(answer.headers) == offset:
+                return
 
     def hinted(self, body: bytes) -> list[str]:
         """Name the call ids that an event speaks of: in its Service, in its Monitor's request, or by its Monitor."""
@@ -389,8 +419,14 @@ def _check_status(method: str, answer: _Answer) -> None:
         raise HostUnavailable(f"the host does not take our credentials (HTTP {status})", "host.credentials")
     if 300 <= status < 400:
         raise HostUnavailable(f"the host sends us elsewhere (HTTP {status}): give its new address", "host.redirect")
-    if status in _LATER or (status >= 500 and not (method == "DELETE" and status in _NO_DELETE)):
-        raise HostUnavailable(f"the host can't do it now (HTTP {status})", after=service_of.retry_after(answer.headers))
+    wait = service_of.retry_after(answer.headers)
+    if (
+        status in _LATER
+        or (status >= 400 and wait is not None)
+        or (status >= 500 and not (method == "DELETE" and status in _NO_DELETE))
+    ):
+        one_line = status == HTTPStatus.INTERNAL_SERVER_ERROR
+        raise HostUnavailable(f"the host can't do it now (HTTP {status})", after=wait, one_line=one_line)
 
 
 def _accepted(answer: _Answer) -> _Answer:
@@ -403,5 +439,5 @@ def _accepted(answer: _Answer) -> _Answer:
 def _path(service: Resource) -> str:
     identifier = service_of.identifier(service)
     if not identifier:
-        raise HostUnavailable("the host's service has no usable id", "host.garbage")
+        raise HostUnavailable("the host's service has no usable id", "host.garbage", one_line=True)
     return f"/service/{quote(identifier, safe='')}"

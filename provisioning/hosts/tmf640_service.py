@@ -12,8 +12,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from provisioning.errors import HostRefused, HostUnavailable
-from provisioning.hosts.interface import ABSENT, NOTHING, UNSETTLED, Access, Condition, Holding, HostLine
+from provisioning.errors import HostDeclined, HostRefused, HostUnavailable
+from provisioning.hosts.interface import (
+    ABSENT,
+    NOTHING,
+    UNSETTLED,
+    Access,
+    Condition,
+    HeldLine,
+    Holding,
+    HostLine,
+)
 from provisioning.masks import mask
 
 MAX_BODY: Final = 256 * 1024
@@ -51,7 +60,7 @@ def parse(body: bytes) -> Any:  # noqa: ANN401  (JSON of a host)
     try:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError):
-        raise HostUnavailable("the host's answer is no JSON", "host.garbage") from None
+        raise HostUnavailable("the host's answer is no JSON", "host.garbage", one_line=True) from None
 
 
 def parse_or_none(body: bytes) -> Any:  # noqa: ANN401  (as above)
@@ -85,6 +94,24 @@ def identifier(service: object) -> str:
     if isinstance(found, int) and not isinstance(found, bool):
         found = str(found)
     return found if isinstance(found, str) and 0 < len(found) <= MAX_ID and found.strip(".") else ""
+
+
+def held_line(service: object) -> HeldLine | None:
+    """Give a Service of the host's list as a line; None for one that has ended, or is about no line."""
+    if not isinstance(service, dict) or not is_live(service):
+        return None
+    cards = [card for item in _items(service, "supportingResource") if isinstance(card := item.get("id"), str)]
+    iccid, imsi, number = _told(service, "iccid") or next(iter(cards), None), _told(service, "imsi"), _number(service)
+    if iccid is None and imsi is None and number is None:
+        return None
+    access = Access.BARRED if service.get("state") == _STATES[Access.BARRED] else Access.OPEN
+    return HeldLine(imsi, iccid, number, access)
+
+
+def total(headers: Mapping[str, str]) -> int | None:
+    """Give how many resources a list has in all (TMF630, X-Total-Count); None if the host does not say."""
+    given = headers.get("X-Total-Count", "").strip()
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 12 else None
 
 
 def condition(service: Resource | None, line: HostLine) -> Condition:
@@ -290,7 +317,11 @@ def monitor_refusal(monitor: object) -> HostRefused | None:
     told = response.get("body") if isinstance(response, dict) else None
     if isinstance(told, str):
         told = parse_or_none(told.encode("utf-8", "replace")) or {"message": told}
-    return refused(told, "the host could not do it")
+    refusal = refused(told, "the host could not do it")
+    status = _as_text(response.get("statusCode")) if isinstance(response, dict) else None
+    # Only a status of the client's fault (RFC 9110 §15.5) says that the same call will fail again.
+    lasts = status is not None and status[:1] == "4"
+    return refusal if lasts else HostDeclined(str(refusal), refusal.code)
 
 
 def in_progress(monitor: object) -> bool:

@@ -18,6 +18,8 @@ from provisioning.hosts.wire_tap import WireTap
 
 _LIMIT: Final = 32_768
 """Characters between two prompts."""
+_LIST_LIMIT: Final = 128 << 20
+"""The same where an element lists all that it has: over a million subscribers."""
 _PROMPT: Final = re.compile(r"(?:\A|[\r\n])[\w.-]{1,64}([>#]) \Z")
 _PROMPT_LIMIT: Final = 80
 _COMMAND: Final = re.compile(r"[a-z0-9+ -]{1,200}")
@@ -95,12 +97,13 @@ class Screen:
     def __init__(self) -> None:
         self._telnet = Telnet()
         self._text = ""
+        self.limit = _LIMIT
 
     def receive(self, data: bytes) -> tuple[str, str] | None:
         """Give what was printed and the prompt's sign (`>` or `#`) once the prompt is there; VtyInvalid past the limit."""
         self._text += self._telnet.receive(data)
-        if len(self._text) > _LIMIT:
-            raise VtyInvalid(f"it printed more than {_LIMIT} characters")
+        if len(self._text) > self.limit:
+            raise VtyInvalid(f"it printed more than {self.limit} characters")
         prompt = _PROMPT.search(self._text[-_PROMPT_LIMIT:])
         if prompt is None:
             return None
@@ -128,13 +131,24 @@ class VtyClient:
 
     async def command(self, line: str) -> None:
         """Run a command and wait for the prompt; CommandUnknown or HostUnavailable."""
+        await self._run(line, _LIMIT)
+
+    async def listing(self, line: str) -> str:
+        """Run a command that prints much, and give that; CommandUnknown or HostUnavailable.
+
+        It may take as long as it likes while it prints.
+        """
+        return await self._run(line, _LIST_LIMIT)
+
+    async def _run(self, line: str, limit: int) -> str:
         if not _COMMAND.fullmatch(line):
             raise LocalProtocolError("not a command line", "vty.command")
         async with self._turn.taken():
             terminal = await self._enabled()
-            printed, _ = await terminal.type(line)
-        if _UNKNOWN.search(printed):
+            printed, _ = await terminal.type(line, limit)
+        if _UNKNOWN.search(printed[:_LIMIT]):
             raise CommandUnknown
+        return printed
 
     def set_tap(self, tap: Tap | None, name: str) -> None:
         """Have each line that is typed, and what is printed up to the prompt, told under the host's name, or none any more."""
@@ -149,7 +163,7 @@ class VtyClient:
         if self._current is None or not self._current.open:
             self._current = _Terminal(self._name, self._timeout, self._wire_tap)
             await self._current.dial(self._address)
-            _, sign = await self._current.type("enable")
+            _, sign = await self._current.type("enable", _LIMIT)
             if sign != _ENABLED:
                 self._current.end("it does not let us enable")
                 raise HostUnavailable(f"{self._name}: it does not let us enable")
@@ -163,6 +177,7 @@ class _Terminal:
         self._name, self._timeout, self._wire_tap = name, timeout, wire_tap
         self._screen = Screen()
         self._answer: asyncio.Future[tuple[str, str]] | None = None
+        self._patience: asyncio.Timeout | None = None
         self._connection: Connection | None = None
 
     @property
@@ -176,9 +191,10 @@ class _Terminal:
         self._connection = await Connection.dial(address, self._received, self._lost, self._timeout)
         await self._prompted(answer)
 
-    async def type(self, line: str) -> tuple[str, str]:
+    async def type(self, line: str, limit: int) -> tuple[str, str]:
         """Give what was printed, and the sign of the prompt; HostUnavailable."""
         answer = self._expect()
+        self._screen.limit = limit
         if self._connection is not None:
             data = line.encode("ascii") + b"\n"
             self._hear(data, outgoing=True)
@@ -196,7 +212,7 @@ class _Terminal:
 
     async def _prompted(self, answer: asyncio.Future[tuple[str, str]]) -> tuple[str, str]:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout) as self._patience:
                 return await answer
         except TimeoutError:
             reason = f"its prompt did not come back in {self._timeout:g} s"
@@ -211,6 +227,8 @@ class _Terminal:
     def _received(self, data: bytes) -> None:
         if self._answer is None or self._answer.done():
             raise VtyInvalid("it printed something unasked")
+        if self._screen.limit > _LIMIT and self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(asyncio.get_running_loop().time() + self._timeout)
         printed = self._screen.receive(data)
         if printed is not None:
             self._hear(printed[0].encode("latin-1"), outgoing=False)

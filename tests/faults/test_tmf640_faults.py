@@ -473,6 +473,8 @@ async def answering(answer):
         ({"status": 403}, "host.credentials"),
         ({"status": 404}, "host.address"),
         ({"status": 408}, "host.unavailable"),
+        ({"status": 409, "headers": {"Retry-After": "5"}}, "host.unavailable"),
+        ({"status": 423}, "host.unavailable"),
         ({"status": 501}, "host.unavailable"),
         ({"status": 503, "headers": {"Retry-After": "5"}}, "host.unavailable"),
     ],
@@ -486,7 +488,7 @@ async def test_any_answer_that_is_not_about_the_line_is_the_hosts_failure(respon
             with pytest.raises(HostUnavailable) as caught:
                 await call
             assert caught.value.code == code
-            assert caught.value.after == (5.0 if response.get("status") == 503 else None)
+            assert caught.value.after == (5.0 if "Retry-After" in response.get("headers", ()) else None)
 
 
 @cache

@@ -232,5 +232,12 @@ async def test_a_repair_leaves_a_service_under_another_number(place):
     card, _ = await place.ready_for("suspend")
     FOREIGN["an inactive Service"](place.host, card)
     before = copy.deepcopy(place.host.services)
-    (difference,) = await place.executor.reconcile(None, repair=True)
+    (difference,) = (await place.executor.reconcile(None, repair=True)).rows
     assert (difference.repaired, place.host.services) == (False, before)
+
+
+async def test_work_that_failed_at_the_host_for_a_reason_that_may_pass_is_tried_again(place):
+    card, _ = await place.ready_for("activate")
+    place.host.faults.next_changes(Fault.WORK_FAILS, Fault.WORK_FAILS)
+    order = await place.carry_out("activate", card)
+    assert (order.state, len(held_of(place.host, card))) == ("done", 1)

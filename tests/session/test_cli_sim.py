@@ -88,7 +88,7 @@ async def test_a_line_is_activated_suspended_resumed_swapped_and_terminated_by_c
 
 async def test_what_the_host_refuses_exits_1_and_leaves_the_card_in_stock(tmp_path):
     async with place(tmp_path, 1) as (host, gateway):
-        host.faults.next_changes(Fault.WORK_FAILS)
+        host.faults.next_changes(Fault.CONFLICT)
         activate = ("sim", "activate", iccid(0), "--msisdn", "447700900001", "--plan", "payg-gb", "--wait")
         ended = await asyncio.to_thread(gateway.tpo, *activate, ok=(1,))
         assert "the order is compensated: " in ended.stderr

@@ -4,10 +4,13 @@ import asyncio
 import struct
 from contextlib import asynccontextmanager, suppress
 
-REFUSE, CUT_BEFORE, CUT_AFTER, CRASH_BEFORE, CRASH_AFTER = MODES = (
-    "refuse", "cut-before", "cut-after", "crash-before", "crash-after",
+from provisioning.orders import DECLINES
+
+REFUSE, REFUSE_STILL, CUT_BEFORE, CUT_AFTER, CRASH_BEFORE, CRASH_AFTER = MODES = (
+    "refuse", "refuse-still", "cut-before", "cut-after", "crash-before", "crash-after",
 )  # fmt: skip
-"""The HLR says no; the connection ends with the change not done, or done; the gateway is gone at that moment."""
+"""The HLR says no, once or until the order gives up on it; the connection ends with the change not done, or done; the gateway
+is gone at that moment."""
 PROMPT = b"OsmoHLR# "
 
 
@@ -33,7 +36,8 @@ class FaultyWay:
 
     def _next(self):
         self.changes += 1
-        return self._mode if self.changes - 1 == self._at else None
+        times = DECLINES if self._mode == REFUSE_STILL else 1
+        return self._mode if 0 <= self._at < self.changes <= self._at + times else None
 
     async def _serve_ctrl(self, reader, writer):
         await self._relay(reader, writer, self._hlr.ctrl, self._ctrl_message)
@@ -52,7 +56,7 @@ class FaultyWay:
                 if mode is None:
                     ours.write(message)
                     continue
-                if mode == REFUSE:
+                if mode in (REFUSE, REFUSE_STILL):
                     writer.write(refusal)
                     continue
                 if mode in (CUT_AFTER, CRASH_AFTER):

@@ -155,6 +155,11 @@ class OrderRig:
                 tuple(connection.execute(select(tables.orders).where(tables.orders.c.id == order_id)).one())
             )
 
+    def seen(self, card):
+        """How the host held a card when it was last read."""
+        with self.context.reading() as connection:
+            return connection.execute(select(tables.sims.c.observed).where(tables.sims.c.iccid == card.iccid)).scalar()
+
     def shown(self, order_id):
         with self.context.reading() as connection:
             return msgspec.to_builtins(show_order(connection, order_id))

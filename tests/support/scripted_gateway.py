@@ -51,6 +51,7 @@ def order(state="done", *steps, error=None):
         "reason": None,
         "new_iccid": None,
         "adopt": False,
+        "returning": False,
         "steps": list(steps) or [step("host.activate"), step("line.enable")],
     }
 

@@ -91,7 +91,10 @@ class TextsComponent(Component):
 
 
 def route(link: SmppLink, country: str) -> Route:
-    """Turn the settings of a link of an operator in this country into its route; OSError (ssl.SSLError) where its certificates do not load."""
+    """Turn the settings of a link, of an operator in this country, into its route.
+
+    OSError (ssl.SSLError) where its certificates do not load.
+    """
     config = LinkConfig(
         name=link.name,
         host=link.host,

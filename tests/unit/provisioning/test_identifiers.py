@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from stdnum import luhn
 
 from provisioning.errors import IdentifierInvalid
-from provisioning.identifiers import OpcWatch, eid, iccid, imsi, key, luhn_ok, msisdn, network, read_keys
+from provisioning.identifiers import (
+    OpcWatch,
+    eid,
+    iccid,
+    imsi,
+    is_imsi_of,
+    is_number_of,
+    key,
+    luhn_ok,
+    msisdn,
+    network,
+    read_keys,
+)
 from provisioning.keys import Keys
 
 KI, OPC, OTHER = (
@@ -393,3 +405,47 @@ def test_the_watch_keeps_no_key_in_clear():
     watch, secrets = OpcWatch(), (bytes.fromhex(KI), bytes.fromhex(OPC))
     watch.check(Keys(*secrets), 2)
     assert not any(repr(secret)[2:-1] in repr(vars(watch)) for secret in secrets)
+
+
+# Countries
+
+
+@pytest.mark.parametrize(
+    ("number", "countries", "theirs"),
+    [
+        ("447700900123", "GB", True),
+        ("447400123456", "GB", True),
+        ("447624000001", "GB", True),  # the Isle of Man's, of the same numbering plan
+        ("447400123456", "US", False),
+        ("12025550123", "US", True),
+        ("12025550123", "GB", False),
+        ("14165550123", "US", False),  # Canada's, of the same country code
+        ("14165550123", "US CA", True),
+        ("17875551234", "US", False),  # Puerto Rico's
+        ("77010000000", "RU", False),  # Kazakhstan's
+        ("883510001234", "GB", False),  # nobody's: an international network
+        ("33612345678", "GB US", False),
+    ],
+)
+def test_a_number_is_of_a_country_by_its_code_and_by_its_range_where_several_share_one(number, countries, theirs):
+    assert is_number_of(number, countries.split()) is theirs
+
+
+@pytest.mark.parametrize(
+    ("number", "countries", "theirs"),
+    [
+        ("234150000000001", "GB", True),
+        ("235940000000001", "GB", True),
+        ("234150000000001", "US", False),
+        ("310260000000001", "US", True),
+        ("311480000000001", "US", True),
+        ("310260000000001", "GB", False),
+        ("302720000000001", "US", False),
+        ("204080000000001", "GB NL", True),
+        ("001010000000001", "GB", True),  # a test network's
+        ("901700000000001", "GB", True),  # an international one's
+        ("999700000000001", "GB", True),  # a private one's
+    ],
+)
+def test_an_imsi_is_of_a_country_by_its_mcc_and_nobodys_may_be_anybodys(number, countries, theirs):
+    assert is_imsi_of(number, countries.split()) is theirs

@@ -9,6 +9,7 @@ from provisioning.hosts.interface import Access, Condition
 from provisioning.hosts.ownership import Claim
 from provisioning.orders import (
     ATTEMPTS,
+    DECLINES,
     ERROR_SIZE,
     FIRST_DELAY,
     LAST_DELAY,
@@ -27,6 +28,7 @@ from provisioning.orders import (
     Wanted,
     can_undo,
     cancel,
+    decline,
     next_move,
     postpone,
     refuse,
@@ -363,6 +365,61 @@ def test_what_has_come_to_its_end_is_not_retried(state):
     assert refused.value.code == "order.state"
 
 
+def test_what_was_taken_back_says_that_it_is_to_be_given_again():
+    order = opened(Kind.ACTIVATE)
+    do(order, refuse, "no")
+    do(order)
+    with pytest.raises(OrderRefused, match="compensated: all of it was taken back, so give it again"):
+        retry(order, NOW)
+
+
+# A host that declines
+
+
+def declined(order, times):
+    for _ in range(times):
+        do(order, decline, "Cannot create subscriber.")
+
+
+def test_what_a_host_declines_is_tried_again_later_and_later_for_a_minute():
+    order = opened(Kind.ACTIVATE)
+    delays = []
+    for _ in range(DECLINES - 1):
+        declined(order, 1)
+        delays.append(order.due_at - NOW)
+    assert (order.state, order.undoing) == (OrderState.RUNNING, False)
+    assert sum(delays) == FIRST_DELAY * (2 ** (DECLINES - 1) - 1)
+    do(order)
+    assert (order.steps[0].mark, order.steps[0].error) == (Mark.DONE, "")
+
+
+def test_a_host_that_stays_with_its_no_has_refused():
+    order = opened(Kind.ACTIVATE)
+    declined(order, DECLINES)
+    assert order.undoing
+    do(order)
+    assert (order.state, order.steps[0].error) == (OrderState.COMPENSATED, "Cannot create subscriber.")
+
+
+@pytest.mark.parametrize("kind", [Kind.SUSPEND, Kind.TERMINATE, Kind.RETIRE])
+def test_what_cannot_be_taken_back_is_tried_as_long_as_with_a_host_that_is_away(kind):
+    order = opened(kind)
+    run_to(order, 0 if kind is Kind.RETIRE else 1)
+    declined(order, ATTEMPTS - 1)
+    assert order.state is OrderState.RUNNING
+    declined(order, 1)
+    assert order.state is OrderState.FAILED
+
+
+def test_an_undoing_that_is_declined_is_tried_again_and_then_is_for_a_person():
+    order = opened(Kind.ACTIVATE)
+    do(order, refuse, "no")
+    declined(order, ATTEMPTS - 1)
+    assert (order.state, order.undoing) == (OrderState.RUNNING, True)
+    declined(order, 1)
+    assert order.state is OrderState.FAILED
+
+
 # Cancelling
 
 
@@ -462,7 +519,20 @@ def test_what_has_come_to_its_end_is_not_cancelled(state):
 
 
 ACTIONS = st.lists(
-    st.sampled_from(["done", "refused", "untouched", "unavailable", "unreachable for long", "cancel", "retry", "late"]),
+    st.sampled_from(
+        [
+            "done",
+            "refused",
+            "untouched",
+            "declined",
+            "declined for long",
+            "unavailable",
+            "unreachable for long",
+            "cancel",
+            "retry",
+            "late",
+        ],
+    ),
     max_size=40,
 )
 
@@ -518,7 +588,11 @@ class Story:
             for n in range(ATTEMPTS if action.endswith("long") else 1):
                 if n:
                     begin(order, move, NOW)
-                if postpone(order, move, "unreachable", NOW) is Moment.FAILED:
+                if action.startswith("declined"):
+                    decline(order, move, "not now", NOW)
+                else:
+                    postpone(order, move, "unreachable", NOW)
+                if not order.open or next_move(order) != move:
                     break
 
     def note(self, move):

@@ -56,7 +56,7 @@ TRACE = "id subject state since until ended messages missed content pcap by"
         (SimView, f"{CARD} eid keys subscriber_id created_at free_at"),
         (HistoryEntry, "at trigger before after actor reason order"),
         (OrderRow, ORDER),
-        (OrderView, f"{ORDER} plan reason new_iccid adopt steps"),
+        (OrderView, f"{ORDER} plan reason new_iccid adopt returning steps"),
         (StepView, "name mark attempts at error found"),
         (answers.OrderTaken, "order state repeated iccid"),
         (answers.OrderRowTaken, "order state code message"),

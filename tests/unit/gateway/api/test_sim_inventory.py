@@ -14,6 +14,7 @@ from gateway.sims import queries
 from gateway.sims.accept_order import AcceptOrder, Asked
 from gateway.sims.order_steps import BeginStep, RefuseStep
 from gateway.sims.orders import from_row
+from gateway.sims.policy import SimsPolicy
 from gateway.store.tables import orders
 from provisioning.orders import Kind, OrderRequest, next_move
 
@@ -131,3 +132,37 @@ def test_an_order_is_shown_step_by_step_and_its_error_is_the_last_one(act, conte
     assert [(row["id"], row["error"]) for row in told] == [(str(ids[0]), "the host said no"), (str(ids[1]), None)]
     assert [row["id"] for row in act("order.list")["rows"]] == [str(ids[1]), str(ids[0])]
     assert [row["id"] for row in act("order.list", state="accepted")["rows"]] == [str(ids[1])]
+
+
+def test_a_bulks_rows_are_checked_as_they_would_be_taken_while_the_gateway_stands_still(act, context):
+    act("sim.import", rows=[card(n) for n in (1, 2, 3)])
+    activate(context, card(1)["iccid"])
+    rows = [
+        {"iccid": card(2)["iccid"], "msisdn": NUMBER, "plan": "payg-gb"},
+        {"iccid": card(2)["iccid"], "msisdn": "447700900124", "plan": "bundle-gb"},
+        {"iccid": card(2)["iccid"], "msisdn": "0770090", "plan": "payg-gb"},
+        {"iccid": card(1)["iccid"], "msisdn": "447700900124", "plan": "payg-gb"},
+        {"iccid": card(9)["iccid"], "msisdn": "447700900124", "plan": "payg-gb"},
+        {"iccid": card(3)["iccid"], "msisdn": "447700900124", "plan": "payg-gb"},
+    ]
+    results = act("sim.check", rows=[{"kind": "activate", **row} for row in rows])["results"]
+    codes = ["order.msisdn", "order.plan", "identifier.msisdn", "order.busy", "sim.unknown", None]
+    assert [result["code"] for result in results] == codes
+    assert NUMBER not in str(results)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"msisdn": "14165550123"}, "msisdn: 14********23 is a number of another country"),
+        ({"imsi": "302720000000001"}, "imsi: 30********01 is an IMSI of another country"),
+    ],
+)
+def test_a_line_of_another_country_than_its_plans_host_is_not_imported(act, context, change, said):
+    policy = msgspec.structs.replace(context.policy(SimsPolicy), countries={"lab": frozenset({"GB"})})
+    context.lane.policies = {**context.lane.policies, SimsPolicy: policy}
+    row = {"msisdn": NUMBER, "imsi": card(1)["imsi"], "iccid": card(1)["iccid"], "plan": "payg-gb"}
+    (result,) = act("subscriber.import", rows=[row | change])["results"]
+    assert (result["outcome"], result["message"][: len(said)]) == ("refused", said)
+    (result,) = act("subscriber.import", rows=[row | change | {"plan": "payg-us"}])["results"]
+    assert result["outcome"] == "created"  # a plan without a host has no country

@@ -182,7 +182,7 @@ def test_all_done_exits_0_and_each_line_has_its_result(folder, capsys, no_wait):
 def test_some_done_exits_75_and_none_1_and_the_results_say_why(folder, capsys, no_wait):
     orders = Orders(c2="compensated", c3="refused", c4="failed")
     rows = [activation(1), activation(2), activation(3), activation(4), {"iccid": "12"}]
-    with scripted(folder, sim__bulk=orders.bulk, order__states=orders.look):
+    with scripted(folder, sim__bulk=orders.bulk, order__states=orders.look, order__retry={}):
         assert tpo_bulk(folder, write(folder, *rows), "--json") == 75
         told = json.loads(capsys.readouterr().out)
         assert tpo_bulk(folder, write(folder, *rows[1:])) == 1
@@ -215,42 +215,138 @@ def test_resume_does_not_ask_about_rows_that_were_done(folder, capsys, no_wait):
         assert tpo_bulk(folder, file, "--resume", "--json") == 0
     assert [row["iccid"] for row in script.params("sim.bulk")[1]["rows"]] == [iccid(2)]
     told_of = [(row["line"], row["state"]) for row in results(file)]
-    assert told_of == [("2", "done"), ("3", "failed"), ("4", "done"), ("3", "done")]
+    assert told_of == [("2", "done"), ("4", "done"), ("3", "done")]
     told = capsys.readouterr().out
     assert json.loads(told[told.index("{") :])["done"] == 3
 
 
-def test_a_dry_run_orders_nothing_and_compares_each_card_with_what_its_row_needs(folder, capsys):
-    cards = {
-        iccid(1): card(state="in_stock"),
-        iccid(2): card(),
-        iccid(3): card(order="9"),
+class Host(Orders):
+    """Orders at a host that may be mended between two runs: `now` is how orders end that are given or retried from now on."""
+
+    def __init__(self, now, error="Cannot create subscriber."):
+        super().__init__()
+        self.now, self.error, self.retried = now, error, []
+
+    def _take(self, row):
+        order = self.keys.get(row["key"])
+        if order is None:
+            order = self.keys[row["key"]] = str(next(self.ids))
+            self.ended[order] = self.now
+            return {"order": order, "state": "accepted", "code": None, "message": ""}
+        return {"order": order, "state": self.ended[order], "code": None, "message": ""}
+
+    def look(self, params):
+        rows = [(order, self.ended[order]) for order in params["ids"]]
+        return {"rows": [{"id": i, "state": s, "error": None if s == "done" else self.error} for i, s in rows]}
+
+    def retry(self, params):
+        self.retried.append(params["id"])
+        self.ended[params["id"]] = self.now
+        return {}
+
+    def script(self, folder, **more):
+        actions = {"sim__bulk": self.bulk, "order__states": self.look, "order__retry": self.retry}
+        return scripted(folder, **actions, **more)
+
+
+@pytest.mark.parametrize("options", [(), ("--resume",)])
+def test_the_same_file_again_orders_what_the_host_would_not_do_before(folder, capsys, no_wait, options):
+    host, file = Host("compensated"), write(folder, *map(activation, range(1, 4)))
+    with host.script(folder):
+        assert tpo_bulk(folder, file) == 1
+        assert tpo_bulk(folder, file, *options) == 1
+        host.now = "done"
+        assert tpo_bulk(folder, file, *options) == 0
+        assert {row["state"] for row in results(file)} == {"done"}
+        assert len(host.keys) == 9
+        assert tpo_bulk(folder, file) == 0
+    assert len(host.keys) == 9  # what is done is found at the end of the row's orders
+    assert {row["key"] for row in results(file)} == {key for key in host.keys if key.count(":") == 1}
+
+
+def test_the_same_file_again_retries_what_failed_half_way(folder, capsys, no_wait):
+    host, file = Host("failed"), write(folder, *map(activation, range(1, 4)))
+    with host.script(folder):
+        assert tpo_bulk(folder, file) == 1
+        host.now = "done"
+        assert tpo_bulk(folder, file) == 0
+    assert (len(host.keys), sorted(host.retried)) == (3, ["1", "2", "3"])
+    assert {row["state"] for row in results(file)} == {"done"}
+
+
+def test_what_cannot_be_retried_says_why(folder, no_wait):
+    host, file = Host("failed"), write(folder, activation(1))
+    refusal = Refuse(409, "order.stale", "another order has changed the card")
+    with host.script(folder) as script:
+        assert tpo_bulk(folder, file) == 1
+        script.answers["order.retry"] = refusal
+        assert tpo_bulk(folder, file) == 1
+    (row,) = results(file)
+    assert (row["state"], row["message"].split("; ")[1]) == ("failed", f"not retried: {refusal.body['detail']}")
+
+
+def test_what_a_person_took_back_is_not_ordered_again(folder, no_wait):
+    host, file = Host("compensated", error=None), write(folder, activation(1))
+    with host.script(folder):
+        assert tpo_bulk(folder, file) == 1
+        assert tpo_bulk(folder, file) == 1
+    assert (len(host.keys), results(file)[0]["message"][:15]) == (1, "a person took t")
+
+
+@pytest.mark.parametrize(("msisdn", "state"), [("447700900001", "done"), ("447700900009", "refused")])
+def test_a_line_that_was_brought_into_service_by_hand_is_not_told_as_taken_back(folder, no_wait, msisdn, state):
+    host, file = Host("compensated"), write(folder, activation(1))
+    live = card(iccid(1), msisdn=msisdn, plan="payg-gb")
+    refused = {"order": None, "state": None, "code": "sim.state", "message": "the card is active"}
+
+    def bulk(params):
+        return {"results": [refused if row["key"].count(":") > 1 else host._take(row) for row in params["rows"]]}
+
+    with host.script(folder, sim__show=live) as script:
+        assert tpo_bulk(folder, file) == 1
+        script.answers["sim.bulk"] = bulk
+        assert tpo_bulk(folder, file) == (0 if state == "done" else 1)
+    assert [row["state"] for row in results(file)] == [state]
+
+
+def test_a_dry_run_orders_nothing_and_names_each_row_that_the_gateway_would_refuse(folder, capsys):
+    wrong = {
+        iccid(2): ("sim.unknown", "this card is not in the inventory"),
+        iccid(3): ("order.busy", "another order works on this card"),
     }
 
-    def show(params):
-        if params["iccid"] not in cards:
-            raise Refuse(404, "sim.unknown", "this card is not in the inventory")
-        return cards[params["iccid"]]
+    def check(params):
+        told = [wrong.get(row["iccid"], (None, "")) for row in params["rows"]]
+        return {"results": [{"code": code, "message": message} for code, message in told]}
 
     bad = [
         {"action": "suspend", "iccid": iccid(3), "reason": "lost"},
         {"action": "swap", "iccid": iccid(2), "new_iccid": iccid(4)},
         {"iccid": "x"},
     ]
-    with scripted(folder, sim__show=show) as script:
+    with scripted(folder, sim__check=check) as script:
         assert tpo_bulk(folder, write(folder, activation(1)), "--dry-run") == 0
         assert tpo_bulk(folder, write(folder, *bad), "--dry-run") == 1
         capsys.readouterr()
         assert tpo_bulk(folder, write(folder, activation(1), *bad), "--dry-run", "--json") == 75
-    assert {name for name, _ in script.asked} == {"status", "sim.show"}
+    assert {name for name, _ in script.asked} == {"status", "sim.check"}
     report = json.loads(capsys.readouterr().out)
     assert (report["rows"], report["good"]) == (4, 1)
-    assert [(fault["line"], fault["message"][:30]) for fault in report["faults"]] == [
-        (3, "iccid: order 9 works on this c"),
-        (4, "new_iccid: this card is not in"),
+    assert [(fault["line"], fault["message"][:28]) for fault in report["faults"]] == [
+        (3, "order.busy: another order wo"),
+        (4, "sim.unknown: this card is no"),
         (5, "msisdn: activate needs it"),
     ]
     assert not (folder / "lines.csv.results.csv").exists()
+
+
+def test_a_dry_run_asks_in_chunks(folder):
+    def check(params):
+        return {"results": [{"code": None, "message": ""} for _ in params["rows"]]}
+
+    with scripted(folder, sim__check=check) as script:
+        assert tpo_bulk(folder, write(folder, *map(activation, range(1, 451))), "--dry-run") == 0
+    assert [len(params["rows"]) for params in script.params("sim.check")] == [200, 200, 50]
 
 
 def test_ctrl_c_leaves_the_orders_to_the_gateway_and_exits_75(folder, capsys, monkeypatch):

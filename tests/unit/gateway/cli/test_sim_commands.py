@@ -164,11 +164,49 @@ def test_each_order_asks_for_its_action(folder, arguments, action, params):
 
 def test_reconcile_exits_75_while_differences_remain(folder, capsys):
     row = {"iccid": ICCID, "host": "hlr", "state": "active", "wanted": "open", "found": "barred", "repaired": False}
-    with scripted(folder, sim__reconcile=[{"rows": [row]}, {"rows": [row | {"repaired": True}]}]) as script:
+    answers = [{"rows": [each], "strangers": [], "unreachable": []} for each in (row, row | {"repaired": True})]
+    with scripted(folder, sim__reconcile=answers) as script:
         assert tpo(folder, "sim", "reconcile") == 75
         assert tpo(folder, "sim", "reconcile", "--host", "hlr", "--repair") == 0
     assert script.params("sim.reconcile") == [{"host": None, "repair": False}, {"host": "hlr", "repair": True}]
     assert "1 card differs; --repair" in capsys.readouterr().err
+
+
+LINE = {
+    "iccid": "",
+    "host": "hlr",
+    "state": "not ours",
+    "wanted": "absent",
+    "found": "open",
+    "repaired": False,
+    "imsi": "23",
+}
+DOWN = {"host": "hlr", "detail": "127.0.0.1:4259 was not reached: Connection refused"}
+
+
+def test_reconcile_says_once_that_a_host_is_down_and_exits_69(folder, capsys):
+    row = {"iccid": ICCID, "host": "b", "state": "active", "wanted": "open", "found": "barred", "repaired": False}
+    answers = [
+        {"rows": rows, "strangers": [], "unreachable": [DOWN, DOWN | {"host": "c"}]} for rows in ([], [row], [row])
+    ]
+    with scripted(folder, sim__reconcile=answers):
+        assert tpo(folder, "sim", "reconcile") == 69
+        nothing = capsys.readouterr()
+        assert tpo(folder, "sim", "reconcile") == 69
+        assert ICCID in capsys.readouterr().out
+        assert tpo(folder, "sim", "reconcile", "--json") == 69
+    assert nothing.out == ""
+    assert nothing.err.count("the host hlr was not reached: 127.0.0.1:4259 was not reached: Connection refused") == 1
+    assert "--repair" not in nothing.err
+    assert [each["iccid"] for each in json.loads(capsys.readouterr().out)] == [ICCID]
+
+
+def test_reconcile_lists_lines_that_are_not_ours_and_exits_75(folder, capsys):
+    with scripted(folder, sim__reconcile={"rows": [], "strangers": [LINE], "unreachable": []}):
+        assert tpo(folder, "sim", "reconcile", "--json") == 75
+        assert json.loads(capsys.readouterr().out) == [LINE]
+        assert tpo(folder, "sim", "reconcile") == 75
+    assert "1 line at the hosts is not ours; ask the hosts whose" in capsys.readouterr().err
 
 
 def test_a_long_list_is_read_page_by_page(folder, capsys):

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card
 
 from gateway.balance.opening_balances import Enrol, Enrolment
-from gateway.sims.accept_order import Asked, Taken
+from gateway.sims.accept_order import Asked, CheckOrder, Taken
 from gateway.sims.order_steps import CancelOrder, RetryOrder
 from gateway.store import tables
 from gateway.store.idempotency import Digests
@@ -286,6 +286,101 @@ def test_a_number_in_quarantine_is_refused_and_the_refusal_says_for_how_long(pla
     place.later(QUARANTINE)
     assert place.carry_out("activate", fresh, **ACTIVATE)
     assert place.lines(NUMBER) == [(first, False), (place.sim(fresh).subscriber_id, True)]
+
+
+def test_the_last_customer_of_a_number_has_it_back_out_of_quarantine_and_history_says_why(place):
+    iccid, _ = place.live()
+    place.carry_out("terminate", iccid)
+    fresh = place.take_in(2)
+    order_id = place.carry_out("activate", fresh, **ACTIVATE, returning=True, reason="ended by mistake")
+    assert place.sim(fresh).msisdn == NUMBER
+    assert {(reason, order) for _, reason, order in place.history(fresh)} == {("ended by mistake", order_id)}
+
+
+def test_a_number_that_is_in_no_quarantine_needs_no_way_out_of_one(place):
+    back = {"returning": True, "reason": "ended by mistake"}
+    assert refused(place, "activate", place.take_in(1), **ACTIVATE, **back) == "order.returning"
+    place.live(2)
+    assert refused(place, "activate", place.take_in(3), **ACTIVATE, **back) == "order.msisdn"
+
+
+def test_an_order_out_of_quarantine_is_another_one_than_without_and_older_digests_stay_as_they_were(place):
+    digests = Digests(b"key")
+    plain, other = OrderRequest(**ACTIVATE, reason="r"), OrderRequest(**ACTIVATE, reason="r", returning=True)
+    of = [Asked(Kind.ACTIVATE, "89", request, "me").digest(digests) for request in (plain, other)]
+    assert of == [digests(Kind.ACTIVATE, "89", NUMBER, "payg-gb", "", "r", "", *more) for more in ((), ("returning",))]
+
+
+# A country's numbers
+
+
+ABROAD = "14165550123"
+
+
+def test_a_number_of_another_country_than_the_hosts_is_refused(place):
+    place.policy_of_sims(countries={"lab": frozenset({"GB"})})
+    assert refused(place, "activate", place.take_in(), msisdn=ABROAD, plan="payg-gb") == "order.country"
+
+
+def test_an_imsi_of_another_country_than_the_hosts_is_refused(place):
+    place.policy_of_sims(countries={"lab": frozenset({"GB"})})
+    american = place.take_in(imsi="310260000000001")
+    assert refused(place, "activate", american, **ACTIVATE) == "order.country"
+    live, _ = place.live(2)
+    assert refused(place, "swap", live, new_iccid=american) == "order.country"
+
+
+@pytest.mark.parametrize("countries", [{"lab": frozenset({"GB", "US", "CA"})}, {"lab": frozenset()}, {}])
+def test_a_host_of_several_countries_or_of_any_takes_their_numbers(place, countries):
+    place.policy_of_sims(countries=countries)
+    place.carry_out("activate", place.take_in(imsi="310260000000001"), msisdn=ABROAD, plan="payg-gb")
+
+
+# Looking whether an order would be accepted
+
+
+def checked(place, kind, iccid, key=None, **request):
+    """Check an order as `sim bulk --dry-run` does; gives the code of its refusal. Nothing is written."""
+    before = everything(place)
+    told = place.lane.run(CheckOrder("shop", key, place.accepting(kind, iccid, **request).asked))
+    assert everything(place) == before
+    return told and told.code
+
+
+def test_a_check_says_what_an_order_would_be_told_and_writes_nothing(place):
+    iccid = place.take_in(1)
+    assert checked(place, "activate", iccid, **ACTIVATE) is None
+    assert checked(place, "activate", UNKNOWN, **ACTIVATE) == "sim.unknown"
+    assert checked(place, "activate", iccid, msisdn=NUMBER, plan="payg-us") == "order.plan"
+    live, _ = place.live(2)
+    assert checked(place, "activate", iccid, **ACTIVATE) == "order.msisdn"
+    assert checked(place, "activate", live, msisdn=OTHER_NUMBER, plan="payg-gb") == "sim.state"
+    assert checked(place, "resume", live, reason="lost") == "sim.state"
+    assert checked(place, "swap", live, new_iccid=live) == "sim.same"
+    assert checked(place, "suspend", live, reason="lost") is None
+    place.accept("suspend", live, reason="lost")
+    assert checked(place, "terminate", live) == "order.busy"
+
+
+def test_a_check_names_a_number_in_quarantine_and_one_of_another_country(place):
+    iccid, _ = place.live()
+    place.carry_out("terminate", iccid)
+    fresh = place.take_in(2)
+    assert checked(place, "activate", fresh, **ACTIVATE) == "order.quarantine"
+    place.policy_of_sims(countries={"lab": frozenset({"US"})})
+    assert checked(place, "activate", fresh, **ACTIVATE) == "order.country"
+
+
+def test_a_check_of_what_was_ordered_before_finds_that_order_unless_it_was_taken_back(place):
+    iccid = place.take_in(1)
+    order_id = place.accept("activate", iccid, key="k", **ACTIVATE)
+    assert checked(place, "activate", iccid, key="k", **ACTIVATE) is None
+    assert checked(place, "activate", iccid, key="k", msisdn=OTHER_NUMBER, plan="payg-gb") == "order.key"
+    place.refuse(order_id)
+    place.finish(order_id)
+    assert place.order(order_id).state is OrderState.COMPENSATED
+    place.live(2)
+    assert checked(place, "activate", iccid, key="k", **ACTIVATE) == "order.msisdn"
 
 
 # Retrying and cancelling what stands
