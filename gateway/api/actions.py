@@ -131,7 +131,7 @@ def import_subscribers(context: GatewayContext, request: requests.ImportSubscrib
     units = []
     for row in request.rows:
         try:
-            checked = read_row(row, plans, causes)
+            checked = read_row(row, plans, causes, check_iccid=not request.accept_checksum)
         except RowInvalid as error:
             results.append(Enrolled("refused", None, str(error)))
         else:

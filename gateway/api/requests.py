@@ -66,9 +66,10 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 class ImportSubscribers(msgspec.Struct, frozen=True):
-    """Lines that are live already, a row each."""
+    """Lines that are live already, a row each; `accept_checksum` takes ICCIDs whose check digit is not right."""
 
     rows: Rows
+    accept_checksum: bool = False
 
 
 class ShowSubscriber(msgspec.Struct, frozen=True):
@@ -132,10 +133,14 @@ class ListEvents(msgspec.Struct, frozen=True):
 
 
 class ImportSims(msgspec.Struct, frozen=True):
-    """Cards, a row each; `first_line` is the first row's number in its file, for what is said of it."""
+    """Cards, a row each; `first_line` is the first row's number in its file, for what is said of it.
+
+    `accept_checksum` takes ICCIDs whose check digit is not right.
+    """
 
     rows: Rows
     first_line: Number = 1
+    accept_checksum: bool = False
 
 
 class ListSims(msgspec.Struct, frozen=True):

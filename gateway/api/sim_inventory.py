@@ -34,7 +34,7 @@ def import_sims(context: GatewayContext, request: requests.ImportSims, actor: st
 
     `actor` is who history names; without one it is this process's user.
     """
-    reader = Reader(context.sealer)
+    reader = Reader(context.sealer, check_iccid=not request.accept_checksum)
     results: list[Imported | None] = []
     units = []
     for line, row in enumerate(request.rows, request.first_line):

@@ -59,8 +59,13 @@ class Enrolled(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: Iterable[str]) -> Enrolment:
-    """Check a CSV row; RowInvalid names the column at fault."""
+def read_row(
+    row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: Iterable[str], *, check_iccid: bool = False
+) -> Enrolment:
+    """Check a CSV row; RowInvalid names the column at fault.
+
+    With `check_iccid` an ICCID needs its right check digit, and may not look rounded.
+    """
     text = {name: (row.get(name) or "").strip() for name in COLUMNS}
     try:
         balance = _balance(text["balance"] or "0")
@@ -75,7 +80,7 @@ def read_row(row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: I
         return Enrolment(
             msisdn=identifiers.msisdn(text["msisdn"]),
             imsi=identifiers.imsi(text["imsi"]),
-            iccid=identifiers.iccid(text["iccid"]),
+            iccid=(identifiers.imported_iccid if check_iccid else identifiers.iccid)(text["iccid"]),
             plan=text["plan"],
             cause=text["cause"],
             balance=balance,

@@ -14,7 +14,15 @@ from gateway.cli.output import emit
 
 CHUNK: Final = 2000
 REQUIRED: Final = ("msisdn", "imsi", "iccid", "plan")
+COLUMNS: Final = (*REQUIRED, "cause", "balance")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+AcceptChecksum = Annotated[
+    bool,
+    typer.Option(
+        "--accept-checksum",
+        help="Take ICCIDs whose check digit is wrong or left out, and those that look rounded; else such rows are refused.",
+    ),
+]
 Number = Annotated[str, typer.Argument(help="MSISDN in international form; `show` also takes an IMSI or ICCID.")]
 
 
@@ -27,23 +35,35 @@ def _group() -> None:
 def import_file(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV: msisdn, imsi, iccid, plan, cause, balance.")],
+    accept_checksum: AcceptChecksum = False,
     as_json: AsJson = False,
 ) -> None:
     """Import lines that are already live on the host; run again, unchanged rows pass and differing ones are reported.
 
-    The opening balance is booked once a line. Exits with 75 if some rows were not taken, 1 if none were.
+    The opening balance is booked once a line. The file is checked whole before anything is booked; separated by `,` `;` or
+    tabs, in UTF-8 or UTF-16. Exits with 75 if some rows were not taken, 1 if none were.
 
     \b
     Examples:
       tpo subscriber import lines.csv
       tpo subscriber import lines.csv --json
+      tpo subscriber import lines-of-another-issuer.csv --accept-checksum
     """
     from gateway.api.answers import ImportedRows  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
     with asking(context.of(ctx).settings) as ask:
-        report = import_rows(ask, "subscriber.import", ImportedRows, file, required=REQUIRED, chunk=CHUNK)
+        report = import_rows(
+            ask,
+            "subscriber.import",
+            ImportedRows,
+            file,
+            required=REQUIRED,
+            known=COLUMNS,
+            chunk=CHUNK,
+            accept_checksum=accept_checksum,
+        )
     conclude(report, file, as_json=as_json)
 
 

@@ -34,7 +34,7 @@ def context(tmp_path):
     )
     context.logged = logged
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
-    results = act(context, Caller("setup", ADMIN), "subscriber.import", rows=rows)["results"]
+    results = act(context, Caller("setup", ADMIN), "subscriber.import", rows=rows, accept_checksum=True)["results"]
     context.ids = [int(result["subscriber_id"]) for result in results]
     use(context)
     yield context

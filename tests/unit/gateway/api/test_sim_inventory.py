@@ -77,7 +77,7 @@ def test_two_cards_with_one_opc_are_named_by_their_lines(act):
 
 
 def test_cards_are_listed_by_pages_and_by_state_with_their_lines_numbers_masked(act, context):
-    act("sim.import", rows=[card(n) for n in range(5)])
+    act("sim.import", rows=[card(n) for n in range(5)], accept_checksum=True)
     iccids = [card(n)["iccid"] for n in range(5)]
     activate(context, iccids[1])
     first = act("sim.list", limit=3)
@@ -131,3 +131,21 @@ def test_an_order_is_shown_step_by_step_and_its_error_is_the_last_one(act, conte
     assert [(row["id"], row["error"]) for row in told] == [(str(ids[0]), "the host said no"), (str(ids[1]), None)]
     assert [row["id"] for row in act("order.list")["rows"]] == [str(ids[1]), str(ids[0])]
     assert [row["id"] for row in act("order.list", state="accepted")["rows"]] == [str(ids[1])]
+
+
+def test_a_wrong_check_digit_is_refused_by_both_imports_unless_it_is_accepted(act):
+    wrong = card(1)["iccid"][:-1] + str((int(card(1)["iccid"][-1]) + 1) % 10)
+    rounded = card(2)["iccid"][:-4] + "0000"
+    cards = [card(1) | {"iccid": wrong}, card(2) | {"iccid": rounded}]
+    columns = ("msisdn", "imsi", "iccid", "plan", "cause", "balance")
+    lines = [
+        dict(zip(columns, (f"44770090000{n}", f"23415000000000{n}", iccid, "payg-gb", "", "0"), strict=True))
+        for n, iccid in enumerate((wrong, rounded), 1)
+    ]
+    for action, rows in (("sim.import", cards), ("subscriber.import", lines)):
+        refused = act(action, rows=rows)["results"]
+        assert [row["outcome"] for row in refused] == ["refused", "refused"], action
+        assert "(Luhn)" in refused[0]["message"]
+        assert "spreadsheet" in refused[1]["message"]
+        taken = act(action, rows=rows, accept_checksum=True)["results"]
+        assert [row["outcome"] for row in taken] == ["created", "created"], action
