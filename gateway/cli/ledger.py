@@ -36,7 +36,7 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
     from gateway.api.row_answers import BooksChecked  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         report = ask("ledger.check", {}, BooksChecked)
     if as_json:
         emit(report, as_json=True)
@@ -63,7 +63,7 @@ def balances(ctx: typer.Context, as_json: AsJson = False) -> None:
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         emit(ask("ledger.balances", {}, Listing).rows, as_json=as_json)
 
 
@@ -88,6 +88,6 @@ def journal(
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         page = ask("ledger.journal", {"after": after, "limit": limit, "causes": with_causes}, Listing)
     emit({"rows": page.rows, "next": page.next} if as_json else page.rows, as_json=as_json, columns=BRIEF)

@@ -108,5 +108,5 @@ def cancel(ctx: typer.Context, order: Id, as_json: AsJson = False) -> None:
 def _read(ctx: typer.Context, action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         return ask(action, params, kind)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
+from typing import Final, TextIO
 
 from gateway.cli.tables import cell, plain, write_pairs, write_rows
 
-__all__ = ["complain", "emit", "plain"]
+__all__ = ["complain", "discard", "emit", "json_text", "plain"]
+_NOT_ASCII: Final = re.compile(r"[^\n\x20-\x7e]")
 
 
 def emit(result: object, *, as_json: bool, columns: Sequence[str] = ()) -> None:
@@ -35,12 +40,39 @@ def _chosen(row: Mapping[str, object], columns: Sequence[str]) -> Mapping[str, o
 
 
 def complain(text: str) -> None:
-    """Print for the person at the terminal, on standard error."""
-    sys.stderr.write(f"{text}\n")
+    """Print for the person at the terminal, on standard error; where that cannot be written, nobody reads it."""
+    try:
+        sys.stderr.write("".join(f"{plain(line)}\n" for line in text.split("\n")))
+        sys.stderr.flush()
+    except OSError:
+        discard(sys.stderr)
+
+
+def discard(stream: TextIO) -> None:
+    """Let what a stream that cannot be written still holds go nowhere: the interpreter would complain of it at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def json_text(value: object, *, indent: int = 0) -> str:
+    """Write a value as JSON whose characters steer no terminal, whoever wrote them: the others are escaped.
+
+    Outside its texts JSON has ASCII alone, so that an escape is right wherever such a character stands.
+    """
+    import msgspec  # noqa: PLC0415  (as above)
+
+    encoded = msgspec.json.encode(value, enc_hook=str)
+    text = (msgspec.json.format(encoded, indent=indent) if indent else encoded).decode()
+    keep = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    return _NOT_ASCII.sub(lambda found: found[0] if keep and found[0].isprintable() else _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
 
 
 def _write_json(result: object) -> None:
-    import msgspec  # noqa: PLC0415  (as above)
-
-    text = msgspec.json.format(msgspec.json.encode(result, enc_hook=str), indent=2)
-    sys.stdout.write(f"{text.decode()}\n")
+    sys.stdout.write(f"{json_text(result, indent=2)}\n")

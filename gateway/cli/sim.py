@@ -77,7 +77,7 @@ def import_file(
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         report = import_rows(
             ask,
             "sim.import",
@@ -94,7 +94,7 @@ def import_file(
 
 def _watch_opc() -> Check:
     """Look for an OP that was given as OPc over the whole file: the gateway sees one chunk at a time."""
-    from gateway.cli.csv_rows import Row  # noqa: PLC0415  (as above)
+    from gateway.cli.csv_table import Row  # noqa: PLC0415  (as above)
     from provisioning.errors import IdentifierInvalid  # noqa: PLC0415  (as above)
     from provisioning.identifiers import OpcWatch, read_keys  # noqa: PLC0415  (as above)
 
@@ -136,7 +136,7 @@ def list_sims(
 
     rows: list[SimRow] = []
     following: str | None = after
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         while following is not None and len(rows) < limit:
             params = {"state": state, "after": following, "limit": min(PAGE, limit - len(rows))}
             page = ask("sim.list", params, SimPage)
@@ -157,7 +157,7 @@ def show(ctx: typer.Context, iccid: Card, as_json: AsJson = False) -> None:
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.client import JsonObject, Listing  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         card = ask("sim.show", {"iccid": iccid}, JsonObject)
         history = ask("sim.history", {"iccid": iccid}, Listing).rows
     if as_json:

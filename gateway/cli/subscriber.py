@@ -53,7 +53,7 @@ def import_file(
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         report = import_rows(
             ask,
             "subscriber.import",
@@ -97,7 +97,7 @@ def topup(
       tpo subscriber topup 447700900123 10.00 --reference shop-4711
       tpo subscriber topup 12025550123 10.00 --currency USD --reference shop-4712
     """
-    paid_in = currency or context.of(ctx).settings.operator.currency
+    paid_in = currency or context.of(ctx).client_settings.operator.currency
     params = {"number": number, "amount": amount, "currency": paid_in, "reference": reference}
     _ask(ctx, "subscriber.topup", params, as_json=as_json)
 
@@ -126,5 +126,5 @@ def _ask(ctx: typer.Context, action: str, params: Mapping[str, object], *, as_js
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.client import JsonObject  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         emit(ask(action, params, JsonObject), as_json=as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -12,7 +11,8 @@ import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
-from gateway.cli.output import emit
+from gateway.cli.csv_out import CsvOut
+from gateway.cli.output import emit, json_text
 
 if TYPE_CHECKING:
     from gateway.cli.client import Ask, Listing
@@ -66,7 +66,7 @@ def review_list(
 
     if form not in ("table", "csv"):
         raise typer.BadParameter("give table or csv", param_hint="--format")
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         pages = list(_pages(ask, "usage.review.list", {"all": decided}))
     rows = [row for page in pages for row in page.rows]
     if form == "csv" and not as_json:
@@ -105,7 +105,7 @@ def _decide(ctx: typer.Context, action: str, report: str, reason: str, *, as_jso
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.client import JsonObject  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         emit(ask(action, {"id": report, "reason": reason}, JsonObject), as_json=as_json)
 
 
@@ -135,7 +135,7 @@ def export(
     if form not in ("csv", "json"):
         raise typer.BadParameter("give csv or json", param_hint="--format")
     period = {"start": _time(start, "--from"), "end": _time(end, "--to")}
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         for number, page in enumerate(_pages(ask, "usage.export", period)):
             _write(page, form, head=number == 0)
 
@@ -153,14 +153,13 @@ def _pages(ask: Ask, action: str, params: Mapping[str, object]) -> Iterator[List
 
 def _write(page: Listing, form: str, *, head: bool) -> None:
     if form == "json":
-        import json  # noqa: PLC0415  (for this form only)
-
-        sys.stdout.writelines(f"{json.dumps(row)}\n" for row in page.rows)
+        sys.stdout.writelines(f"{json_text(row)}\n" for row in page.rows)
         return
-    writer = csv.DictWriter(sys.stdout, page.columns, lineterminator="\n")
+    out = CsvOut(sys.stdout)
     if head:
-        writer.writeheader()
-    writer.writerows(page.rows)
+        out.write(page.columns)
+    for row in page.rows:
+        out.write(row.get(name) for name in page.columns)
 
 
 def _time(text: str | None, option: str) -> int | None:

@@ -7,7 +7,8 @@ from stdnum import luhn
 from support.scripted_gateway import scripted, write_config
 
 from gateway.cli import main, sim
-from gateway.cli.csv_rows import Row, read_rows
+from gateway.cli.csv_rows import read_rows
+from gateway.cli.csv_table import Row
 from gateway.cli.errors import CommandFailed
 
 KI, OPC = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
