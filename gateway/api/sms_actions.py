@@ -113,8 +113,11 @@ class SmsActions:
 
     def _link(self, name: str) -> LinkView:
         state = self._smsc_client.links()[name].state()
-        own = {"name": name, "state": state.state.value, "since": since(self._context.environment, state.since)}
-        return LinkView(**structs.asdict(state) | own)
+        fields = structs.asdict(state) | {"name": name, "state": state.state.value}
+        for moment in ("since", "paused_until", "retry_at"):
+            if fields[moment] is not None:
+                fields[moment] = since(self._context.environment, fields[moment])
+        return LinkView(**fields)
 
     def _draft(self, place: int, given: SendText) -> Draft:
         where, settings = f"messages[{place}]", self._context.settings.messaging
