@@ -59,9 +59,10 @@ class AccountBalance(msgspec.Struct, frozen=True):
 
 
 class AccountBalances(msgspec.Struct, frozen=True):
-    """The balance of every account, by currency."""
+    """The balances of accounts, by currency; `next` is the `after` of the next page, None on the last."""
 
     rows: list[AccountBalance]
+    next: int | None
 
 
 class ImportedSim(msgspec.Struct, frozen=True):

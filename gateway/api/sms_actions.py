@@ -68,12 +68,15 @@ class SmsActions:
             raise not_found("sms.unknown", "there is no text with this id")
         return found
 
-    async def list(self, limit: int, state: str | None) -> Texts:
-        """Tell the latest texts."""
+    async def list(self, request: ListTexts) -> Texts:
+        """Tell the latest texts that are wanted."""
+        limit = page_size(request.limit, 20, MAX_TEXTS)
+        state = None if request.state is None else str(request.state)
+        number = request.number.removeprefix("+")
 
         def look() -> list[TextRow]:
             with self._context.reading() as connection:
-                return latest(connection, limit, state)
+                return latest(connection, limit, state, number=number, since=request.since, until=request.until)
 
         return Texts(await self._context.in_thread(look))
 
@@ -101,8 +104,7 @@ class SmsActions:
         return await self.show(request.id)
 
     async def _list_some(self, request: ListTexts, _caller: Caller) -> Texts:
-        state = None if request.state is None else str(request.state)
-        return await self.list(page_size(request.limit, 20, MAX_TEXTS), state)
+        return await self.list(request)
 
     async def _list_links(self, _request: Nothing, _caller: Caller) -> Links:
         return self.links()

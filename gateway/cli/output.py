@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Final, TextIO
 
 from gateway.cli.tables import cell, plain, write_pairs, write_rows
 
-__all__ = ["complain", "discard", "emit", "json_text", "plain"]
+__all__ = ["complain", "discard", "emit", "emit_pages", "json_text", "plain"]
 _NOT_ASCII: Final = re.compile(r"[^\n\x20-\x7e]")
 
 
@@ -33,6 +34,23 @@ def emit(result: object, *, as_json: bool, columns: Sequence[str] = ()) -> None:
         write_rows([_chosen(row, columns) for row in plain_result])
     else:
         sys.stdout.write(f"{cell(plain_result)}\n")
+
+
+def emit_pages(pages: Iterable[Sequence[object]], *, as_json: bool, columns: Sequence[str] = ()) -> None:
+    """Print the rows of many pages, each page as it comes: one JSON array, or a table a page."""
+    if not as_json:
+        shown = False
+        for page in pages:
+            if page or not shown:
+                emit(page, as_json=False, columns=columns)
+            shown = True
+        return
+    before = "[\n"
+    for page in pages:
+        for row in page:
+            sys.stdout.write(before + textwrap.indent(json_text(row, indent=2), "  "))
+            before = ",\n"
+    sys.stdout.write("[]\n" if before == "[\n" else "\n]\n")
 
 
 def _chosen(row: Mapping[str, object], columns: Sequence[str]) -> Mapping[str, object]:

@@ -10,9 +10,12 @@ import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
-from gateway.cli.output import emit
+from gateway.cli.output import emit, emit_pages
+from gateway.cli.pages import pages
 
 CHUNK: Final = 2000
+PAGE: Final = 1000
+"""Lines that the gateway lists in one answer."""
 REQUIRED: Final = ("msisdn", "imsi", "iccid", "plan")
 COLUMNS: Final = (*REQUIRED, "cause", "balance")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -28,7 +31,7 @@ Number = Annotated[str, typer.Argument(help="MSISDN in international form; `show
 
 @app.callback()
 def _group() -> None:
-    """Work on customers' lines: import, show, top up, choose causes."""
+    """Work on customers' lines: import, list, find, show, top up, choose causes."""
 
 
 @app.command("import")
@@ -65,6 +68,47 @@ def import_file(
             accept_checksum=accept_checksum,
         )
     conclude(report, file, as_json=as_json)
+
+
+@app.command("list")
+def list_subscribers(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="The most lines to show.")] = 20,
+    after: Annotated[int, typer.Option(min=0, help="Go on behind this subscriber_id.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List the lines in the order in which they came, with plan and balance; numbers are masked, causes are not shown.
+
+    \b
+    Examples:
+      tpo subscriber list
+      tpo subscriber list --limit 300000 --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = pages(ask, "subscriber.list", {}, after=after, limit=limit, page=PAGE)
+        emit_pages((page.rows for page in found), as_json=as_json)
+
+
+@app.command()
+def find(
+    ctx: typer.Context,
+    tail: Annotated[str, typer.Argument(help="The last digits, 3 at least, of an MSISDN, IMSI or ICCID.")],
+    as_json: AsJson = False,
+) -> None:
+    """Find the lines that have a number which ends in these digits; 20 of them at most. Causes are not shown.
+
+    \b
+    Examples:
+      tpo subscriber find 0123
+      tpo subscriber find 900123 --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        emit(ask("subscriber.find", {"tail": tail}, Listing).rows, as_json=as_json)
 
 
 @app.command()

@@ -160,6 +160,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
     asked = {
         "subscriber.show": {"number": ROWS[0][0]}, "sim.list": {}, "sim.show": {"iccid": card(77)["iccid"]},
         "sim.history": {"iccid": card(77)["iccid"]}, "order.list": {}, "order.states": {"ids": []},
+        "subscriber.list": {}, "subscriber.find": {"tail": ROWS[0][0][-4:]},
         "usage.export": {}, "usage.review.list": {"all": True},
         "ledger.check": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
     }  # fmt: skip

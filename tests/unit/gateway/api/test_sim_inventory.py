@@ -149,3 +149,15 @@ def test_a_wrong_check_digit_is_refused_by_both_imports_unless_it_is_accepted(ac
         assert "spreadsheet" in refused[1]["message"]
         taken = act(action, rows=rows, accept_checksum=True)["results"]
         assert [row["outcome"] for row in taken] == ["created", "created"], action
+
+
+def test_orders_of_a_card_of_a_number_and_of_a_time_are_listed(act, context):
+    act("sim.import", rows=[card(n) for n in (1, 2, 3)])
+    ids = [str(activate(context, card(n)["iccid"], f"44770090012{n}")) for n in (1, 2, 3)]
+
+    def found(**params):
+        return [row["id"] for row in act("order.list", **params)["rows"]]
+
+    assert found(number="+447700900122") == found(number=card(2)["iccid"]) == found(number=card(2)["imsi"]) == [ids[1]]
+    assert found(number="447700999999") == found(until=1) == []
+    assert found(since=1, limit=2) == [ids[2], ids[1]]
