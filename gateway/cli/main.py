@@ -63,6 +63,7 @@ def _options(
     First steps:
       tpo demo                            the whole story in a minute; needs nothing, leaves nothing
       tpo simulate network --with-gateway a gateway with traffic to play with
+      tpo init config                     settings to begin with, each key explained
       tpo config check                    is config/gateway.yaml good?
       tpo run                             the gateway, in the foreground
       tpo status                          how does it do?
