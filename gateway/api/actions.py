@@ -39,7 +39,7 @@ from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.ledger import balances, check, journal
-from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
+from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
 from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
 from gateway.store.errors import StoreError
@@ -179,6 +179,10 @@ def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: C
         raise bad_request("topup.invalid", str(error)) from None
     if amount <= 0:
         raise bad_request("topup.invalid", "amount: a top-up is more than zero")
+    if not is_payable(amount, request.currency):
+        digits = digits_of(request.currency)
+        allowed = f"at most {digits} decimals" if digits else "no decimals"
+        raise bad_request("topup.invalid", f"amount: {request.currency} has {allowed}")
     if amount > limit:
         most = f"{format_amount(limit, request.currency)} (charging.topup_limit)"
         raise bad_request("topup.invalid", f"amount: a top-up is at most {most}; book a larger payment in parts")
