@@ -277,7 +277,10 @@ def check_ledger(context: GatewayContext, _request: Nothing) -> BooksChecked:
 
 def list_balances(context: GatewayContext, request: requests.ListBalances, caller: Caller) -> AccountBalances:
     """Give a page of the accounts' balances; those of causes are one for who may not see them apart."""
-    may_see = CAUSES in caller.rights
+    if request.causes:
+        _need_causes(caller)
+    in_time = request.since is not None or request.until is not None
+    may_see = CAUSES in caller.rights and (request.causes or not in_time)
     if may_see:
         context.record_access(caller.name, "ledger.balances")
     limit = page_size(request.limit, MAX_BALANCES, MAX_BALANCES)
@@ -289,6 +292,12 @@ def list_balances(context: GatewayContext, request: requests.ListBalances, calle
         [AccountBalance(each.account, each.currency, format_amount(each.balance, each.currency)) for each in found],
         page.next,
     )
+
+
+def _need_causes(caller: Caller) -> None:
+    if CAUSES not in caller.rights:
+        detail = f"this needs the right {CAUSES}, which you do not have"
+        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", detail)
 
 
 def _selection(
@@ -339,10 +348,7 @@ def read_journal(context: GatewayContext, request: requests.ReadJournal, caller:
     """
     limit = page_size(request.limit, 100, MAX_ROWS)
     if request.causes:
-        if CAUSES not in caller.rights:
-            raise Problem(
-                HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}, which you do not have"
-            )
+        _need_causes(caller)
         context.record_access(caller.name, "ledger.journal")
     with context.reading() as connection:
         only = _selection(connection, request, causes=request.causes)

@@ -137,10 +137,14 @@ class ReadJournal(msgspec.Struct, frozen=True):
 
 
 class ListBalances(msgspec.Struct, frozen=True):
-    """Accounts above the number `after`: one by its name, a line's wallet, or all, of what was booked in that time."""
+    """Accounts above the number `after`: one by its name, a line's wallet, or all, of what was booked in that time.
+
+    What was booked in some time tells who gave to whom: then those of causes are one, unless `causes` asks for them.
+    """
 
     after: Number = 0
     limit: Number = 0
+    causes: bool = False
     account: MaybeText = ""
     number: MaybeText = ""
     since: Time | None = None

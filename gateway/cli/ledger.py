@@ -19,6 +19,9 @@ BRIEF: Final = ("id", "at", "kind", "debit", "credit", "amount", "currency", "re
 BALANCES: Final = 20_000
 """Accounts of one page: each page reads the whole journal."""
 Account = Annotated[str, typer.Option(help="Only this account, such as revenue or wallet:1099511627790.")]
+WithCauses = Annotated[
+    bool, typer.Option("--with-causes", help="Name the causes (needs the right to see them; it is noted).")
+]
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
@@ -64,11 +67,13 @@ def balances(
     since: Since = None,
     until: Until = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The most accounts to show.")] = None,
+    with_causes: WithCauses = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what each account stands at; a wallet's account is wallet:SUBSCRIBER_ID. Who may not see causes sees them as one.
 
-    With --until it is what the account stood at then, with --since what was booked from then on.
+    With --until it is what the account stood at then, with --since what was booked from then on; causes are one then, unless
+    --with-causes asks for them.
 
     \b
     Examples:
@@ -78,7 +83,7 @@ def balances(
     """
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    params = {"account": account, **chosen(number, since, until)}
+    params = {"account": account, "causes": with_causes, **chosen(number, since, until)}
     with asking(context.of(ctx).client_settings) as ask:
         found = pages(ask, "ledger.balances", params, limit=limit, page=BALANCES)
         emit_pages((page.rows for page in found), as_json=as_json)
@@ -93,9 +98,7 @@ def journal(
     since: Since = None,
     until: Until = None,
     limit: Annotated[int, typer.Option(help="The most entries to show.")] = 100,
-    with_causes: Annotated[
-        bool, typer.Option("--with-causes", help="Name the causes (needs the right to see them; it is noted).")
-    ] = False,
+    with_causes: WithCauses = False,
     as_json: AsJson = False,
 ) -> None:
     """Show entries of the journal in the order in which they were booked; what causes are owed is one account, `causes`.

@@ -210,3 +210,37 @@ def test_texts_of_a_number_and_of_a_time(context):
 def test_a_page_of_balances_holds_no_more_than_its_wallets(context):
     page = context.read(lambda connection: ledger_balances.balances(connection, after=0, limit=2))
     assert len([row for row in page.rows if row.account.startswith("wallet:")]) == 2
+
+
+def test_what_causes_got_in_some_time_is_told_only_where_it_is_asked_for_by_who_may(context):
+    entry = {
+        "id": 1 << 42,
+        "kind": "accrual",
+        "debit": context.accounts["giving"],
+        "currency": "GBP",
+        "amount": 7,
+        "at": 9,
+    }
+    write(context, transfers, entry | {"credit": context.accounts["cause:wwf"]})
+
+    def named(caller, **params):
+        return [row["account"] for row in balances(context, caller, **params) if "cause" in row["account"]]
+
+    assert named(AUDITOR) == named(AUDITOR, since=9, until=10, causes=True) == ["cause:wwf"]
+    assert named(AUDITOR, since=9, until=10) == named(VIEW, since=9) == named(VIEW) == ["causes"]
+    with pytest.raises(Problem, match="needs the right causes"):
+        named(VIEW, causes=True)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "why"),
+    [
+        ("10.005", "GBP", "GBP has at most 2 decimals"),
+        ("500.5", "JPY", "JPY has no decimals"),
+        ("1.2345", "KWD", "at most 3"),
+    ],
+)
+def test_a_payment_has_no_more_digits_than_its_currency(context, amount, currency, why):
+    with pytest.raises(Problem, match=why):
+        ask(context, "subscriber.topup", number=ROWS[0][0], amount=amount, currency=currency, reference="r")
+    assert ask(context, "subscriber.topup", number=ROWS[0][0], amount="1.000", currency="GBP", reference="r")
