@@ -34,6 +34,9 @@ _MARKED_OP: Final = re.compile(r"OP\s*[:=]", re.IGNORECASE)
 _SPREADSHEET: Final = re.compile(r"[0-9][.,][0-9]+E\+?[0-9]+", re.IGNORECASE)
 """8.94410E+18: a spreadsheet took the number for a quantity, and its last digits are lost."""
 
+_ROUNDED: Final = "0000"
+"""How 19 digits end of which a spreadsheet kept 15; one of ten thousand ICCIDs ends so by itself."""
+
 
 def iccid(text: str, *, luhn: LuhnRule = "warn") -> str:
     """Read an ICCID: 18 to 20 digits beginning with 89, the filler F of a padded reading taken off (ETSI TS 102 221 §13.2).
@@ -51,6 +54,16 @@ def iccid(text: str, *, luhn: LuhnRule = "warn") -> str:
         why = "has no check digit" if len(digits) == 18 else "has a check digit that does not fit (Luhn)"
         raise _invalid("ICCID", digits, f"{why}; compare it with the card, and look for a digit lost or mistyped")
     return digits
+
+
+def imported_iccid(text: str) -> str:
+    """Read an ICCID that came through a file: its check digit must be right, and its end not that of a rounded number."""
+    digits = iccid(text)
+    if digits.endswith(_ROUNDED):
+        raise _invalid(
+            "ICCID", digits, f"ends in {_ROUNDED} as if a spreadsheet had rounded it; compare it with the card"
+        )
+    return iccid(digits, luhn="require")
 
 
 def luhn_ok(iccid: str) -> bool:

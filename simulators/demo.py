@@ -53,10 +53,10 @@ class Demo:
     """The story, in a folder that is its own; `tell` is called with each step as it ends.
 
     Args:
-        shipped: the folder with the plans, causes and keywords that the story speaks of.
+        shipped: a folder with the plans, causes and keywords that the story speaks of; None: those of `tpo init`.
     """
 
-    def __init__(self, folder: Path, shipped: Path, tell: Callable[[Step], None]) -> None:
+    def __init__(self, folder: Path, shipped: Path | None, tell: Callable[[Step], None]) -> None:
         self.steps: list[Step] = []
         self._folder, self._shipped, self._tell = folder, shipped, tell
         self._smsc = Smsc(answer_seconds=0.3)
@@ -112,8 +112,11 @@ class Demo:
     async def _start(self) -> dict[str, str]:
         await self._smsc.start()
         await self._host.start()
-        config = self._folder / "gateway.yaml"
-        config.write_text(_settings(self._shipped, self._smsc.port, self._host.url), encoding="utf-8")
+        config, shipped = self._folder / "gateway.yaml", self._shipped
+        if shipped is None:
+            shipped = self._folder / "shipped"
+            await GatewayProcess.write_settings(shipped)
+        config.write_text(_settings(shipped, self._smsc.port, self._host.url), encoding="utf-8")
         gateway = self._gateway = await GatewayProcess.read(config)
         assert gateway.diameter is not None
         await gateway.start()

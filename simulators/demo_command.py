@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from simulators.demo import Step
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-DEFAULT_CONFIG = Path("config/gateway.yaml")
 
 
 @app.command()
 def demo(
-    ctx: typer.Context,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the steps as JSON, at the end.")] = False,
 ) -> None:
@@ -40,7 +38,6 @@ def demo(
     """
     from simulators.demo import Demo  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    config = Path(ctx.find_root().params.get("config") or DEFAULT_CONFIG)
     began = time.monotonic()
 
     async def tell_story() -> tuple[bool, list[Step]]:
@@ -48,7 +45,7 @@ def demo(
         assert task is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # as Ctrl-C: nothing is left behind
         with tempfile.TemporaryDirectory(prefix="tpo-demo-") as folder:
-            story = Demo(Path(folder), config.parent, _ignore if as_json else _tell)
+            story = Demo(Path(folder), None, _ignore if as_json else _tell)
             return await story.run(), story.steps
 
     try:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from enum import IntEnum
 from typing import NoReturn
-
-import typer
 
 
 class ExitCode(IntEnum):
@@ -18,12 +15,14 @@ class ExitCode(IntEnum):
     PARTLY_DONE = 75
 
 
+class Failed(Exception):
+    """A command couldn't do its work; `tpo` prints what, where and what to do, and exits with `exit_code`."""
+
+    def __init__(self, what: str, where: str, to_do: str, exit_code: int) -> None:
+        super().__init__(what)
+        self.what, self.where, self.to_do, self.exit_code = what, where, to_do, exit_code
+
+
 def fail(what: str, *, where: str = "", to_do: str = "", exit_code: int = ExitCode.FAILED) -> NoReturn:
-    """Say on standard error why the command ends here, and end it."""
-    lines = [f"tpo: {what}"]
-    if where:
-        lines.append(f"  where:      {where}")
-    if to_do:
-        lines.append(f"  what to do: {to_do}")
-    sys.stderr.write("\n".join(lines) + "\n")
-    raise typer.Exit(exit_code)
+    """End the command here, and have `tpo` say why on standard error."""
+    raise Failed(what, where, to_do, exit_code)

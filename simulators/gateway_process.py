@@ -53,6 +53,11 @@ class GatewayProcess:
         """Read the configuration by `tpo config show`; CommandRefused if it is not a good one."""
         return cls(config, json.loads(await _command(config, "config", "show", "--json")))
 
+    @staticmethod
+    async def write_settings(folder: Path) -> None:
+        """Have `tpo init` write the settings that it brings along; CommandRefused if it cannot."""
+        await _command(folder / "gateway.yaml", "init", str(folder), "--json")
+
     @property
     def diameter(self) -> tuple[str, int] | None:
         """Where it listens for PGWs, if it does, with TLS left out."""
@@ -208,5 +213,15 @@ async def _command(config: Path, *arguments: str) -> bytes:
     )
     out, errors = await process.communicate()
     if process.returncode:
-        raise CommandRefused((errors or out).decode(errors="replace").strip(), process.returncode)
+        raise CommandRefused(_complaint((errors or out).decode(errors="replace").strip()), process.returncode)
     return out
+
+
+def _complaint(said: str) -> str:
+    """Give the words of a problem object as commands write it with --json; else what was said."""
+    try:
+        problem = json.loads(said)
+        words = [problem["detail"], problem["where"], problem["to_do"]]
+    except (ValueError, KeyError, TypeError):
+        return said
+    return "; ".join(word for word in words if word)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
 from pathlib import Path
 from random import Random
 from typing import Final
-
-import typer
 
 from simulators.customers import Customer, CustomersUnreadable, read_customers
 from simulators.exit import ExitCode, fail
@@ -45,7 +42,7 @@ class Network:
         """Everything that was counted, by service, once the run is over."""
 
     async def run(self, *, with_gateway: bool) -> None:
-        """Start what is to be started, run until the end is asked for, stop all in order; ends by typer.Exit on failure."""
+        """Start what is to be started, run until the end is asked for, stop all in order; ends by exit.Failed on failure."""
         loop = asyncio.get_running_loop()
         for number in _STOPPERS:
             loop.add_signal_handler(number, self._stop.set)
@@ -55,8 +52,7 @@ class Network:
         try:
             gateway = await GatewayProcess.read(self._config)
         except CommandRefused as error:
-            sys.stderr.write(f"{error}\n")
-            raise typer.Exit(error.exit_code) from None
+            fail(str(error), where=str(self._config), exit_code=error.exit_code)
         _check(gateway, self._config)
         places = Services(gateway, self._scenario, self._figures)
         try:
@@ -189,7 +185,7 @@ class Network:
 
 def _to_try(config: Path, customer: Customer, gateway: GatewayProcess, places: Services) -> str:
     """The status page and three commands, for whoever has a second terminal."""
-    option = "" if config.parent == Path("config") else f" --config {config}"
+    option = "" if config == Path("config/gateway.yaml") else f" --config {config}"
     number = customer.msisdn
     if places.smsc is not None and gateway.short_code:
         second = f'sms send --from {gateway.short_code} --to {number} "Thank you!"'

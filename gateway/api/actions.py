@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Generic, Protocol
 
 import msgspec
+from sqlalchemy import Connection
 
 from gateway.api import requests, sim_inventory
 from gateway.api.answers import (
@@ -19,8 +20,16 @@ from gateway.api.answers import (
 )
 from gateway.api.conversion import Request, to_request
 from gateway.api.problems import Problem, bad_request, conflict, not_found
-from gateway.api.requests import MAX_ID, MAX_ROWS, Nothing, page_size
-from gateway.api.row_answers import BooksChecked, ChosenCauses, Events, HeldReportPage, JournalPage, UsagePage
+from gateway.api.requests import MAX_BALANCES, MAX_ID, MAX_PAGE, MAX_ROWS, Nothing, page_size
+from gateway.api.row_answers import (
+    BooksChecked,
+    ChosenCauses,
+    Events,
+    HeldReportPage,
+    JournalPage,
+    SubscriberPage,
+    UsagePage,
+)
 from gateway.balance import queries
 from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
@@ -31,14 +40,14 @@ from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.ledger import balances, check, journal
-from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
+from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
 from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
 from gateway.sims.policy import SimsPolicy
 from gateway.store.errors import StoreError
 from gateway.store.idempotency import KeyConflict
 from gateway.subscribers.identifier_history import MSISDN
-from gateway.subscribers.queries import find
+from gateway.subscribers.queries import find, find_tail, owners
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
 
@@ -133,7 +142,8 @@ def import_subscribers(context: GatewayContext, request: requests.ImportSubscrib
     units = []
     for row in request.rows:
         try:
-            checked = read_row(row, plans, causes, context.settings.operator.country)
+            country = context.settings.operator.country
+            checked = read_row(row, plans, causes, country, check_iccid=not request.accept_checksum)
             if foreign := policy.foreign(policy.hosts.get(checked.plan, ""), checked.msisdn, checked.imsi):
                 raise RowInvalid(foreign)
         except RowInvalid as error:
@@ -177,6 +187,10 @@ def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: C
         raise bad_request("topup.invalid", str(error)) from None
     if amount <= 0:
         raise bad_request("topup.invalid", "amount: a top-up is more than zero")
+    if not is_payable(amount, request.currency):
+        digits = digits_of(request.currency)
+        allowed = f"at most {digits} decimals" if digits else "no decimals"
+        raise bad_request("topup.invalid", f"amount: {request.currency} has {allowed}")
     if amount > limit:
         most = f"{format_amount(limit, request.currency)} (charging.topup_limit)"
         raise bad_request("topup.invalid", f"amount: a top-up is at most {most}; book a larger payment in parts")
@@ -209,9 +223,17 @@ def choose_causes(context: GatewayContext, request: requests.ChooseCause) -> Cho
 
 def export_usage(context: GatewayContext, request: requests.ExportUsage) -> UsagePage:
     """Give a page of usage records."""
+    limit = page_size(request.limit, MAX_ROWS, MAX_ROWS)
     with context.reading() as connection:
-        rows = usage_export.read(connection, after=request.after, limit=MAX_ROWS, start=request.start, end=request.end)
-    last = int(rows[-1].record_id) if len(rows) == MAX_ROWS else None
+        rows = usage_export.read(
+            connection,
+            after=request.after,
+            limit=limit,
+            start=request.start,
+            end=request.end,
+            number=request.number.removeprefix("+"),
+        )
+    last = int(rows[-1].record_id) if len(rows) == limit else None
     return UsagePage(usage_export.COLUMNS, rows, last)
 
 
@@ -261,17 +283,70 @@ def check_ledger(context: GatewayContext, _request: Nothing) -> BooksChecked:
     return BooksChecked(not report.findings, report.entries, report.wallets, report.accruals, report.findings)
 
 
-def list_balances(context: GatewayContext, _request: Nothing, caller: Caller) -> AccountBalances:
-    """Give every account's balance; those of causes are one for who may not see them apart."""
-    if CAUSES in caller.rights:
+def list_balances(context: GatewayContext, request: requests.ListBalances, caller: Caller) -> AccountBalances:
+    """Give a page of the accounts' balances; those of causes are one for who may not see them apart."""
+    if request.causes:
+        _need_causes(caller)
+    in_time = request.since is not None or request.until is not None
+    may_see = CAUSES in caller.rights and (request.causes or not in_time)
+    if may_see:
         context.record_access(caller.name, "ledger.balances")
+    limit = page_size(request.limit, MAX_BALANCES, MAX_BALANCES)
     with context.reading() as connection:
-        found = balances.balances(connection)
-    if CAUSES not in caller.rights:
-        found = balances.without_causes(found)
+        only = _selection(connection, request, causes=may_see)
+        page = balances.balances(connection, after=request.after, limit=limit, only=only)
+    found = page.rows if may_see else balances.without_causes(page.rows)
     return AccountBalances(
-        [AccountBalance(each.account, each.currency, format_amount(each.balance, each.currency)) for each in found]
+        [AccountBalance(each.account, each.currency, format_amount(each.balance, each.currency)) for each in found],
+        page.next,
     )
+
+
+def _need_causes(caller: Caller) -> None:
+    if CAUSES not in caller.rights:
+        detail = f"this needs the right {CAUSES}, which you do not have"
+        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", detail)
+
+
+def _selection(
+    connection: Connection, request: requests.ListBalances | requests.ReadJournal, *, causes: bool
+) -> balances.Selection:
+    """Give the entries that are asked for; without `causes` no account of a single cause has a name."""
+    wanted: set[int] | None = None
+    if request.account:
+        wanted = set(balances.account_numbers(connection, request.account, causes=causes))
+        if not wanted:
+            raise not_found("account.unknown", "account: no account is shown under this name")
+    if request.number:
+        found = owners(connection, request.number.removeprefix("+"))
+        if not found:
+            raise not_found("subscriber.unknown", "no subscriber has or had this number")
+        wanted = set(found) if wanted is None else wanted & set(found)
+    return balances.Selection(None if wanted is None else sorted(wanted), request.since, request.until)
+
+
+def list_subscribers(context: GatewayContext, request: requests.ListSubscribers) -> SubscriberPage:
+    """Give a page of subscribers, their numbers masked, and nothing of their causes."""
+    limit = page_size(request.limit, 20, MAX_PAGE)
+    with context.reading() as connection:
+        found = queries.rows_after(connection, request.after, limit, context.clock())
+    rows = [
+        msgspec.structs.replace(row, **{name: masked(getattr(row, name)) for name in ("msisdn", "imsi")})
+        for row in found
+    ]
+    return SubscriberPage(rows, int(rows[-1].subscriber_id) if len(rows) == limit else None)
+
+
+def find_subscribers(context: GatewayContext, request: requests.FindSubscribers) -> SubscriberPage:
+    """Give the subscribers who have a number that ends in these digits: 20 of them, where there are more."""
+    with context.reading() as connection:
+        found = find_tail(connection, request.tail, 20)
+        return SubscriberPage(queries.rows_of(connection, found, context.clock()), None)
+
+
+def masked(number: str | None) -> str | None:
+    """Mask a number that may be missing."""
+    return None if number is None else mask(number)
 
 
 def read_journal(context: GatewayContext, request: requests.ReadJournal, caller: Caller) -> JournalPage:
@@ -281,13 +356,11 @@ def read_journal(context: GatewayContext, request: requests.ReadJournal, caller:
     """
     limit = page_size(request.limit, 100, MAX_ROWS)
     if request.causes:
-        if CAUSES not in caller.rights:
-            raise Problem(
-                HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}, which you do not have"
-            )
+        _need_causes(caller)
         context.record_access(caller.name, "ledger.journal")
     with context.reading() as connection:
-        rows = journal.read(connection, after=request.after, limit=limit, causes=request.causes)
+        only = _selection(connection, request, causes=request.causes)
+        rows = journal.read(connection, after=request.after, limit=limit, causes=request.causes, only=only)
     return JournalPage(rows, rows[-1].id if len(rows) == limit else None)
 
 
@@ -307,6 +380,8 @@ def _enrolled(result: Enrolled | StoreError) -> ImportedRow:
 ACTIONS: dict[str, StoreAction] = {
     "subscriber.import": Action(import_subscribers, ADMIN, requests.ImportSubscribers),
     "subscriber.show": CallerAction(show_subscriber, VIEWER, requests.ShowSubscriber),
+    "subscriber.list": Action(list_subscribers, VIEWER, requests.ListSubscribers),
+    "subscriber.find": Action(find_subscribers, OPERATOR, requests.FindSubscribers),
     "subscriber.topup": CallerAction(top_up, OPERATOR, requests.TopUpSubscriber),
     "subscriber.cause": Action(choose_causes, OPERATOR, requests.ChooseCause),
     "sim.import": Action(sim_inventory.import_sims, ADMIN, requests.ImportSims),
@@ -322,7 +397,7 @@ ACTIONS: dict[str, StoreAction] = {
     "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
     "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),
     "ledger.check": Action(check_ledger, VIEWER, Nothing),
-    "ledger.balances": CallerAction(list_balances, VIEWER, Nothing),
+    "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
     "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
     "events.list": Action(list_events, VIEWER, requests.ListEvents),
 }

@@ -59,9 +59,10 @@ class AccountBalance(msgspec.Struct, frozen=True):
 
 
 class AccountBalances(msgspec.Struct, frozen=True):
-    """The balance of every account, by currency."""
+    """The balances of accounts, by currency; `next` is the `after` of the next page, None on the last."""
 
     rows: list[AccountBalance]
+    next: int | None
 
 
 class ImportedSim(msgspec.Struct, frozen=True):
@@ -259,7 +260,7 @@ class UnmatchedReceiptView(msgspec.Struct, frozen=True):
 
 
 class LinkView(msgspec.Struct, frozen=True):
-    """An SMPP link as it is now: the fields of `protocols.smpp.node_events.LinkState`; `since` is RFC 3339."""
+    """An SMPP link as it is now: the fields of `protocols.smpp.node_events.LinkState`, times as RFC 3339."""
 
     name: str
     state: str
@@ -268,8 +269,8 @@ class LinkView(msgspec.Struct, frozen=True):
     system_id: str
     waiting: int
     unanswered: int
-    paused_until: float | None
-    retry_at: float | None
+    paused_until: Timestamp | None
+    retry_at: Timestamp | None
     wanted: bool
     suspended: bool
     congestion_state: int | None
@@ -349,21 +350,30 @@ class PeerView(msgspec.Struct, frozen=True):
     dropped: int
 
 
-class GatewayStatus(msgspec.Struct, frozen=True):
-    """How the gateway does: its state and what it needs to be ready, the write lane, the Diameter peers, the broker.
+class HostView(msgspec.Struct, frozen=True):
+    """A host of orders: whether it could be reached the last time, and why not."""
 
-    `since` is Unix time; `traces` counts those that run; `events` is None where no broker is configured.
+    name: str
+    reachable: bool
+    trouble: str
+
+
+class GatewayStatus(msgspec.Struct, frozen=True):
+    """How the gateway does: its state and what it needs to be ready, the write lane, the Diameter peers, the broker, the hosts.
+
+    `traces` counts those that run; `events` is None where no broker is configured.
     """
 
     state: Literal["running", "draining"]
     drain: DrainState | None
     node: str
-    since: float
+    since: Timestamp
     ready: dict[str, bool]
     traces: int
     lane: LaneView
     peers: list[PeerView]
     events: ForwarderState | None
+    hosts: list[HostView]
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -22,6 +22,8 @@ MAX_ID: Final = 1 << 62
 """Above every identifier (a node's number and a place in its span, `gateway.store.nodes`), with room to reckon."""
 MAX_ROWS: Final = 5000
 """Rows of one import call, and of one page of a report."""
+MAX_BALANCES: Final = 20_000
+"""Wallets of one page of balances: each page reads the whole journal."""
 MAX_PAGE: Final = 1000
 """Rows of one page of a list of cards or orders."""
 
@@ -67,9 +69,10 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 class ImportSubscribers(msgspec.Struct, frozen=True):
-    """Lines that are live already, a row each."""
+    """Lines that are live already, a row each; `accept_checksum` takes ICCIDs whose check digit is not right."""
 
     rows: Rows
+    accept_checksum: bool = False
 
 
 class ShowSubscriber(msgspec.Struct, frozen=True):
@@ -96,11 +99,13 @@ class ChooseCause(msgspec.Struct, frozen=True):
 
 
 class ExportUsage(msgspec.Struct, frozen=True):
-    """Usage records above the number `after`, of events from `start` until before `end`."""
+    """Usage records above the number `after`, of events from `start` until before `end`, of one line or all."""
 
     after: Number = 0
     start: Time | None = None
     end: Time | None = None
+    number: MaybeText = ""
+    limit: Number = 0
 
 
 class ListHeldReports(msgspec.Struct, frozen=True):
@@ -118,11 +123,46 @@ class DecideHeldReport(msgspec.Struct, frozen=True):
 
 
 class ReadJournal(msgspec.Struct, frozen=True):
-    """Entries of the journal above the number `after`; with `causes` their accounts are named."""
+    """Entries of the journal above the number `after`; with `causes` their accounts are named.
+
+    They may be those of one account, those of a line's wallet, and those booked from `since` until before `until`.
+    """
 
     after: Number = 0
     limit: Number = 0
     causes: bool = False
+    account: MaybeText = ""
+    number: MaybeText = ""
+    since: Time | None = None
+    until: Time | None = None
+
+
+class ListBalances(msgspec.Struct, frozen=True):
+    """Accounts above the number `after`: one by its name, a line's wallet, or all, of what was booked in that time.
+
+    What was booked in some time tells who gave to whom: then those of causes are one, unless `causes` asks for them.
+    """
+
+    after: Number = 0
+    limit: Number = 0
+    causes: bool = False
+    account: MaybeText = ""
+    number: MaybeText = ""
+    since: Time | None = None
+    until: Time | None = None
+
+
+class ListSubscribers(msgspec.Struct, frozen=True):
+    """Subscribers above the number `after`."""
+
+    after: Number = 0
+    limit: Number = 0
+
+
+class FindSubscribers(msgspec.Struct, frozen=True):
+    """Subscribers who have a number that ends in `tail`."""
+
+    tail: Annotated[str, Meta(pattern=r"^[0-9]{3,20}$", extra=refused_as("subscriber.tail", "3 to 20 digits"))]
 
 
 class ListEvents(msgspec.Struct, frozen=True):
@@ -133,10 +173,14 @@ class ListEvents(msgspec.Struct, frozen=True):
 
 
 class ImportSims(msgspec.Struct, frozen=True):
-    """Cards, a row each; `first_line` is the first row's number in its file, for what is said of it."""
+    """Cards, a row each; `first_line` is the first row's number in its file, for what is said of it.
+
+    `accept_checksum` takes ICCIDs whose check digit is not right.
+    """
 
     rows: Rows
     first_line: Number = 1
+    accept_checksum: bool = False
 
 
 class ListSims(msgspec.Struct, frozen=True):
@@ -154,10 +198,13 @@ class ShowSim(msgspec.Struct, frozen=True):
 
 
 class ListOrders(msgspec.Struct, frozen=True):
-    """Orders in a state, or in any, the newest first."""
+    """Orders in a state, or in any, the newest first; those of one card or number, and those accepted in that time."""
 
     limit: Number = 0
     state: Annotated[OrderState, Meta(extra=refused_as("params.state"))] | None = None
+    number: MaybeText = ""
+    since: Time | None = None
+    until: Time | None = None
 
 
 class ShowOrder(msgspec.Struct, frozen=True):
@@ -196,10 +243,13 @@ class ShowText(msgspec.Struct, frozen=True):
 
 
 class ListTexts(msgspec.Struct, frozen=True):
-    """Texts in a state, or in any, the newest first."""
+    """Texts in a state, or in any, the newest first; those from or to a number, and those accepted in that time."""
 
     limit: Number = 0
     state: TextState | None = None
+    number: MaybeText = ""
+    since: Time | None = None
+    until: Time | None = None
 
 
 class SendText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

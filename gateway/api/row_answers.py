@@ -2,7 +2,7 @@
 
 import msgspec
 
-from gateway.balance.queries import CauseShare
+from gateway.balance.queries import CauseShare, SubscriberRow
 from gateway.charging.review import HeldReport
 from gateway.charging.usage_export import UsageRecord
 from gateway.events.queries import OutboxEvent
@@ -16,6 +16,13 @@ class ChosenCauses(msgspec.Struct, frozen=True):
 
     subscriber_id: str
     causes: list[CauseShare]
+
+
+class SubscriberPage(msgspec.Struct, frozen=True):
+    """A page of subscribers; `next` is the `after` of the next one, None on the last."""
+
+    rows: list[SubscriberRow]
+    next: int | None
 
 
 class UsagePage(msgspec.Struct, frozen=True):

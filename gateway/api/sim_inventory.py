@@ -26,7 +26,7 @@ from gateway.privacy.masks import mask
 from gateway.sims import queries
 from gateway.sims.accept_order import CheckOrder
 from gateway.sims.bulk_import import Imported, ImportSim, Reader
-from gateway.sims.views import OrderView, SimView
+from gateway.sims.views import OrderRow, OrderView, SimView
 from gateway.store.errors import StoreError
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import iccid
@@ -40,7 +40,7 @@ def import_sims(context: GatewayContext, request: requests.ImportSims, actor: st
 
     `actor` is who history names; without one it is this process's user.
     """
-    reader = Reader(context.sealer)
+    reader = Reader(context.sealer, check_iccid=not request.accept_checksum)
     results: list[Imported | None] = []
     units = []
     for line, row in enumerate(request.rows, request.first_line):
@@ -101,7 +101,12 @@ def sim_history(context: GatewayContext, request: requests.ShowSim) -> SimHistor
 def list_orders(context: GatewayContext, request: requests.ListOrders) -> Orders:
     """Tell of orders, the newest first."""
     limit = page_size(request.limit, 20, MAX_PAGE)
-    return Orders(context.read(lambda connection: queries.list_orders(connection, limit, request.state)))
+    number, since, until = request.number.removeprefix("+"), request.since, request.until
+
+    def look(connection: Connection) -> list[OrderRow]:
+        return queries.list_orders(connection, limit, request.state, number=number, since=since, until=until)
+
+    return Orders(context.read(look))
 
 
 def show_order(context: GatewayContext, request: requests.ShowOrder) -> OrderView:

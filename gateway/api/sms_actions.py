@@ -71,12 +71,15 @@ class SmsActions:
             raise not_found("sms.unknown", "there is no text with this id")
         return found
 
-    async def list(self, limit: int, state: str | None) -> Texts:
-        """Tell the latest texts."""
+    async def list(self, request: ListTexts) -> Texts:
+        """Tell the latest texts that are wanted."""
+        limit = page_size(request.limit, 20, MAX_TEXTS)
+        state = None if request.state is None else str(request.state)
+        number = request.number.removeprefix("+")
 
         def look() -> list[TextRow]:
             with self._context.reading() as connection:
-                return latest(connection, limit, state)
+                return latest(connection, limit, state, number=number, since=request.since, until=request.until)
 
         return Texts(await self._context.in_thread(look))
 
@@ -104,8 +107,7 @@ class SmsActions:
         return await self.show(request.id)
 
     async def _list_some(self, request: ListTexts, _caller: Caller) -> Texts:
-        state = None if request.state is None else str(request.state)
-        return await self.list(page_size(request.limit, 20, MAX_TEXTS), state)
+        return await self.list(request)
 
     async def _list_links(self, _request: Nothing, _caller: Caller) -> Links:
         return self.links()
@@ -116,12 +118,15 @@ class SmsActions:
 
     def _link(self, name: str) -> LinkView:
         state = self._smsc_client.links()[name].state()
-        own = {"name": name, "state": state.state.value, "since": since(self._context.environment, state.since)}
+        fields = structs.asdict(state) | {"name": name, "state": state.state.value}
+        for moment in ("since", "paused_until", "retry_at"):
+            if fields[moment] is not None:
+                fields[moment] = since(self._context.environment, fields[moment])
         latest = [
             UnmatchedReceiptView(rfc3339(at), event.reason, event.message_id, event.stat, event.number)
             for at, event in self._smsc_client.latest_unmatched(name)
         ]
-        return LinkView(**structs.asdict(state) | own, unmatched_receipts=latest)
+        return LinkView(**fields, unmatched_receipts=latest)
 
     def _draft(self, place: int, given: SendText) -> Draft:
         where, settings = f"messages[{place}]", self._context.settings.messaging

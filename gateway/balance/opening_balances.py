@@ -60,9 +60,17 @@ class Enrolled(msgspec.Struct, frozen=True):
 
 
 def read_row(
-    row: Mapping[str, str | None], plans: Mapping[str, Plan], causes: Iterable[str], country: str = ""
+    row: Mapping[str, str | None],
+    plans: Mapping[str, Plan],
+    causes: Iterable[str],
+    country: str = "",
+    *,
+    check_iccid: bool = False,
 ) -> Enrolment:
-    """Check a CSV row; RowInvalid names the column at fault. `country` is the operator's."""
+    """Check a CSV row; RowInvalid names the column at fault. `country` is the operator's.
+
+    With `check_iccid` an ICCID needs its right check digit, and may not look rounded.
+    """
     text = {name: (row.get(name) or "").strip() for name in COLUMNS}
     try:
         balance = _balance(text["balance"] or "0")
@@ -77,7 +85,7 @@ def read_row(
         return Enrolment(
             msisdn=identifiers.msisdn(text["msisdn"], country),
             imsi=identifiers.imsi(text["imsi"]),
-            iccid=identifiers.iccid(text["iccid"]),
+            iccid=(identifiers.imported_iccid if check_iccid else identifiers.iccid)(text["iccid"]),
             plan=text["plan"],
             cause=text["cause"],
             balance=balance,

@@ -11,8 +11,20 @@ from gateway.balance.profiles import ProfileRows
 from gateway.charity.choices import Share
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.money import format_amount
+from gateway.store.statements import SelectAmong
 from gateway.store.tables import lines, sessions, subscribers, wallets
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN
+
+_LINES = SelectAmong(
+    select(lines.c.subscriber_id, lines.c.kind, lines.c.value, lines.c.valid_to), lines.c.subscriber_id, int
+)
+_WALLETS = SelectAmong(
+    select(subscribers.c.id, subscribers.c.status, wallets.c.balance, wallets.c.reserved, wallets.c.currency).join_from(
+        subscribers, wallets, wallets.c.subscriber_id == subscribers.c.id
+    ),
+    subscribers.c.id,
+    int,
+)
 
 
 class CauseShare(msgspec.Struct, frozen=True):
@@ -70,6 +82,52 @@ def show(connection: Connection, subscriber_id: int, now: int) -> SubscriberView
         causes=causes_of(shares),
         open_sessions=len(connection.execute(open_sessions).all()),
     )
+
+
+class SubscriberRow(msgspec.Struct, frozen=True):
+    """A subscriber as lists have it: nothing of its causes."""
+
+    subscriber_id: str
+    msisdn: str | None
+    imsi: str | None
+    iccid: str | None
+    plan: str | None
+    status: str
+    balance: str
+    reserved: str
+    currency: str
+
+
+def rows_after(connection: Connection, after: int, limit: int, now: int) -> list[SubscriberRow]:
+    """Tell the subscribers numbered above `after`, in the order of their numbers."""
+    found = select(subscribers.c.id).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(limit)
+    return rows_of(connection, list(connection.scalars(found)), now)
+
+
+def rows_of(connection: Connection, ids: Iterable[int], now: int) -> list[SubscriberRow]:
+    """Tell these subscribers, in the order of their numbers."""
+    wanted = sorted(ids)
+    numbers: dict[tuple[int, str], str] = {}
+    for subscriber_id, kind, value, valid_to in _LINES.run(connection, wanted):
+        if valid_to is None or valid_to > now:
+            numbers[subscriber_id, kind] = value
+    profiles = ProfileRows()
+    profiles.load(connection, set(wanted))
+    found = {row[0]: row for row in _WALLETS.run(connection, wanted)}
+    return [
+        SubscriberRow(
+            subscriber_id=str(subscriber_id),
+            msisdn=numbers.get((subscriber_id, MSISDN)),
+            imsi=numbers.get((subscriber_id, IMSI)),
+            iccid=numbers.get((subscriber_id, ICCID)),
+            plan=profiles.rows[subscriber_id].plan_at(now),
+            status=status,
+            balance=format_amount(balance, currency),
+            reserved=format_amount(reserved, currency),
+            currency=currency,
+        )
+        for subscriber_id, status, balance, reserved, currency in (found[each] for each in wanted if each in found)
+    ]
 
 
 def causes_of(shares: Iterable[Share]) -> list[CauseShare]:

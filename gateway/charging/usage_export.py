@@ -1,9 +1,10 @@
 """`usage export`: every Used-Service-Unit as the auditors and the billing run get it, with the numbers of its time."""
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, false, or_, select
 
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
@@ -37,8 +38,13 @@ _LINES = SelectAmong(
 )
 
 
-def read(connection: Connection, *, after: int, limit: int, start: int | None, end: int | None) -> list[UsageRecord]:
-    """Give at most `limit` records numbered above `after`, of events from `start` until before `end` (microseconds)."""
+def read(
+    connection: Connection, *, after: int, limit: int, start: int | None, end: int | None, number: str = ""
+) -> list[UsageRecord]:
+    """Give at most `limit` records numbered above `after`, of events from `start` until before `end` (microseconds).
+
+    With `number`, those of whoever had this MSISDN, IMSI or ICCID at the time of the event.
+    """
     statement = (
         select(usage, sessions.c.session_id)
         .join_from(usage, sessions, sessions.c.id == usage.c.session, isouter=True)
@@ -50,6 +56,8 @@ def read(connection: Connection, *, after: int, limit: int, start: int | None, e
         statement = statement.where(usage.c.event_at >= start)
     if end is not None:
         statement = statement.where(usage.c.event_at < end)
+    if number:
+        statement = statement.where(_had(connection, number))
     rows = connection.execute(statement).all()
     numbers = _numbers(connection, {row.subscriber_id for row in rows})
     return [
@@ -69,6 +77,26 @@ def read(connection: Connection, *, after: int, limit: int, start: int | None, e
         )
         for row in rows
     ]
+
+
+def _had(connection: Connection, number: str) -> ColumnElement[bool]:
+    """Make the condition that a number was the line's at the time of the event, as `_number` tells it."""
+    owners = {
+        row.subscriber_id for row in connection.execute(select(lines.c.subscriber_id).where(lines.c.value == number))
+    }
+    conditions: list[ColumnElement[bool]] = [false()]
+    for (subscriber_id, _), periods in _numbers(connection, owners).items():
+        ordered = sorted(periods, key=lambda period: period.valid_from)
+        for period, following in zip_longest(ordered, ordered[1:]):
+            if period.value != number:
+                continue
+            condition = usage.c.subscriber_id == subscriber_id
+            if period is not ordered[0]:
+                condition &= usage.c.event_at >= period.valid_from
+            if following is not None:
+                condition &= usage.c.event_at < following.valid_from
+            conditions.append(condition)
+    return or_(*conditions)
 
 
 def _numbers(connection: Connection, subscribers: set[int]) -> dict[tuple[int, str], list[IdentifierPeriod]]:

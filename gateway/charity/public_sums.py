@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.ledger.money import CURRENCIES, MICRO
+from gateway.ledger.money import MICRO, digits_of
 
 FEWEST: Final = 50
 """Different subscribers of one month behind a figure."""
@@ -101,7 +101,7 @@ def decide(giving: Mapping[Key, Giving]) -> Decision:
 
 def unit_of(currency: str) -> int:
     """Give the step of published amounts in micro-units: a pound, a dollar, or 100 of a currency without minor units."""
-    zeros = max(0, PENNY_DIGITS - CURRENCIES.get(currency, PENNY_DIGITS))
+    zeros = max(0, PENNY_DIGITS - digits_of(currency))
     return MICRO * int("1" + "0" * zeros)
 
 

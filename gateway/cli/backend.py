@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 
 from gateway.cli.client import ActionRefused, Answer, Ask, DaemonUnreachable, JsonObject, call
+from gateway.cli.context import Invocation
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.settings import Settings
 
@@ -18,8 +20,11 @@ TIMEOUT = 600.0
 
 @contextmanager
 def asking(settings: Settings) -> Iterator[Ask]:
-    """Lend a function that runs actions for the time of one command."""
-    if settings.api.socket.exists():
+    """Lend a function that runs actions for the time of one command.
+
+    The settings may be those of a client: the secrets of the gateway are read only where it is stopped.
+    """
+    if _may_run(settings.api.socket):
         try:
             call(settings, "status", {}, JsonObject, timeout=10)
         except DaemonUnreachable as error:
@@ -36,8 +41,15 @@ def asking(settings: Settings) -> Iterator[Ask]:
         yield own
 
 
+def _may_run(socket: Path) -> bool:
+    try:
+        return socket.exists()
+    except PermissionError:  # a folder on the way to it
+        return True
+
+
 @contextmanager
-def _own_context(settings: Settings) -> Iterator[Ask]:
+def _own_context(client_settings: Settings) -> Iterator[Ask]:
     from gateway.api.actions import ACTIONS, ADMIN, Caller  # noqa: PLC0415  (as above)
     from gateway.api.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.api.problems import Problem  # noqa: PLC0415  (as above)
@@ -47,6 +59,7 @@ def _own_context(settings: Settings) -> Iterator[Ask]:
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
 
+    settings = Invocation(client_settings.file).settings
     try:
         context = GatewayContext(settings, make_policies)
     except (SchemaMismatch, KeyInvalid) as error:

@@ -18,6 +18,7 @@ from typing import Final
 from gateway.api.answers import OrderRowsTaken, OrderRowTaken, OrderStates
 from gateway.cli.bulk_rows import Fault, OrderRow
 from gateway.cli.client import ActionRefused, Ask, JsonObject
+from gateway.cli.csv_out import CsvOut
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.follow_order import DONE, OPEN
 from gateway.cli.retrying_client import PATIENCE, PAUSE
@@ -64,7 +65,7 @@ class Results:
         except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
             what = f"the results file cannot be used: {type(error).__name__}: {error}"
             raise CommandFailed(what, where=str(path), to_do="name another one by --results") from None
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._out = CsvOut(self._file)
         for row in (dict(zip(COLUMNS, COLUMNS, strict=True)), *done):
             self._write(row[name] for name in COLUMNS)
 
@@ -85,7 +86,7 @@ class Results:
         self._write((order_row.line, order_row.iccid, order, state, message, order_row.key))
 
     def _write(self, row: Iterable[object]) -> None:
-        self._writer.writerow(row)
+        self._out.write(row)
         self._file.flush()
 
 

@@ -58,6 +58,10 @@ class ActionRefused(CommandFailed):
         super().__init__(f"{problem.title}: {problem.detail}", where=where, to_do=to_do)
         self.problem = problem
 
+    def problem_body(self) -> dict[str, object]:
+        """Give the gateway's own problem, with what the command knows besides."""
+        return {**super().problem_body(), **msgspec.structs.asdict(self.problem)}
+
 
 def advice(action: str, status: int) -> str:
     """Say what a person can do about an action (`sim.show`) that was refused with this HTTP status."""

@@ -10,7 +10,7 @@ import typer
 from gateway.cli import context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import ExitCode
-from gateway.cli.output import complain, emit
+from gateway.cli.output import complain, emit, plain
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -47,7 +47,7 @@ def check(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     if as_json:
         emit({"ok": settings is not None, "problems": [problem._asdict() for problem in problems]}, as_json=True)
     else:
-        sys.stdout.writelines(f"{problem}\n" for problem in problems)
+        sys.stdout.writelines(f"{plain(str(problem))}\n" for problem in problems)
         _conclude(str(file), settings, errors)
     if settings is None:
         raise typer.Exit(ExitCode.CONFIG)

@@ -1,8 +1,7 @@
-"""CSV files of operators: read row by row with the number of each line, and handed to the gateway in chunks."""
+"""CSV files of operators, handed to the gateway in chunks: what became of each row, and in which line it stands."""
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -13,59 +12,40 @@ import typer
 
 from gateway.api.answers import ImportedRows, ImportedSims
 from gateway.cli.client import Ask
+from gateway.cli.csv_table import MAX_OCTETS, CsvInvalid, CsvTable, Row
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
 
 Imported = TypeVar("Imported", ImportedRows, ImportedSims)
-HEADER: Final = "mend the first line of the file; the command's --help names the columns"
 SHOWN: Final = 20
 """Rows at fault that are named on the terminal; --json names all."""
 TAKEN: Final = ("created", "unchanged")
 OUTCOMES: Final = (*TAKEN, "differs", "refused")
 
 
-class Row(NamedTuple):
-    """One row; `line` is where it stands in the file, the names of its columns are in small letters."""
-
-    line: int
-    values: dict[str, str]
-
-
 Check = Callable[[Row], str]
 """What is looked at before a row is handed on: gives why it is refused, or nothing."""
 
 
-def read_rows(file: Path, required: Sequence[str], known: Sequence[str] = ()) -> Iterator[Row]:
-    """Give the rows of a file; CommandFailed if it cannot be read or lacks a column.
+def read_rows(file: Path, required: Sequence[str], known: Sequence[str] = ()) -> CsvTable:
+    """Read and check a whole file; CommandFailed says at which line it fails.
 
-    With `known`, a column of another name fails as well: a misspelt one would be left out silently.
+    `known` are the names that its columns may have, where there are more than those `required`.
     """
     try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            reader.fieldnames = names = [name.strip().lower() for name in reader.fieldnames or ()]
-            _check_header(file, names, required, known)
-            for row in reader:
-                values = {name: text for name, text in row.items() if isinstance(name, str) and isinstance(text, str)}
-                if any("\0" in text for text in values.values()):
-                    where = f"{file}:{reader.line_num}"
-                    raise CommandFailed("the file has U+0000 in a row", where=where, to_do="save it as text in UTF-8")
-                yield Row(reader.line_num, values)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        to_do = "give a CSV file in UTF-8 that you may read"
-        raise CommandFailed(f"the file cannot be read: {reason}", where=str(file), to_do=to_do) from None
-
-
-def _check_header(file: Path, names: Sequence[str], required: Sequence[str], known: Sequence[str]) -> None:
-    where = f"{file}:1"
-    if missing := [name for name in required if name not in names]:
-        raise CommandFailed(f"the file has no column {', '.join(missing)}", where=where, to_do=HEADER)
-    if len(set(names)) < len(names):
-        raise CommandFailed("the file has two columns of the same name", where=where, to_do=HEADER)
-    # How many and not which: where the header is left out, these are numbers of customers.
-    if known and (others := len(set(names) - set(known))):
-        raise CommandFailed(f"{others} of the file's columns are none of {', '.join(known)}", where=where, to_do=HEADER)
+        with file.open("rb") as octets:
+            content = octets.read(MAX_OCTETS + 1)
+    except OSError as error:
+        what = f"the file cannot be read: {error.strerror or error}"
+        raise CommandFailed(what, where=str(file), to_do="give a CSV file that you may read") from None
+    if len(content) > MAX_OCTETS:
+        what = f"the file has more than {MAX_OCTETS >> 20} MiB"
+        raise CommandFailed(what, where=str(file), to_do="give it in parts, each with the header")
+    try:
+        return CsvTable(content, required, known or required)
+    except CsvInvalid as error:
+        where = f"{file}:{error.line}" if error.line else str(file)
+        raise CommandFailed(f"{error.what}; nothing was taken", where=where, to_do=error.to_do) from None
 
 
 class RowReport(NamedTuple):
@@ -91,19 +71,24 @@ def import_rows(
     file: Path,
     *,
     required: Sequence[str],
+    known: Sequence[str],
     chunk: int,
+    accept_checksum: bool,
     check: Check | None = None,
 ) -> ImportReport:
-    """Have a file taken in by an import action, whose answer is a `kind`."""
+    """Have a file taken in by an import action, whose answer is a `kind`; nothing of a file that is not a table of these."""
     report = ImportReport(dict.fromkeys(OUTCOMES, 0), [], [])
-    rows = read_rows(file, required)
+    rows = iter(read_rows(file, required, known))
     while some := list(islice(rows, chunk)):
-        for row in _handed_on(ask, action, kind, some, check):
-            report.counts[row.outcome] += 1
-            if row.outcome not in TAKEN:
-                report.faults.append(row)
-            elif row.message:
-                report.warnings.append(row)
+        try:
+            for row in _handed_on(ask, action, kind, some, check, accept_checksum=accept_checksum):
+                report.counts[row.outcome] += 1
+                if row.outcome not in TAKEN:
+                    report.faults.append(row)
+                elif row.message:
+                    report.warnings.append(row)
+        except CommandFailed as failure:
+            raise _broken_off(report, file, some[0].line, failure) from None
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{sum(report.counts.values())} rows ")
     if sys.stderr.isatty():
@@ -111,8 +96,21 @@ def import_rows(
     return report
 
 
+def _broken_off(report: ImportReport, file: Path, line: int, failure: CommandFailed) -> CommandFailed:
+    """Say how far an import came that could not go on."""
+    if not any(report.counts.values()):
+        return failure
+    told = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
+    return CommandFailed(
+        f"{failure.what}; before that: {told}",
+        where=f"{file}:{line}",
+        to_do="run the same command again: rows that were taken are passed over, the rest follows",
+        exit_code=ExitCode.PARTLY_DONE,
+    )
+
+
 def _handed_on(
-    ask: Ask, action: str, kind: type[Imported], rows: list[Row], check: Check | None
+    ask: Ask, action: str, kind: type[Imported], rows: list[Row], check: Check | None, *, accept_checksum: bool
 ) -> Iterator[RowReport]:
     """Ask for the rows that pass the check, and give what became of each."""
     passed = []
@@ -123,7 +121,7 @@ def _handed_on(
             passed.append(row)
     if not passed:
         return
-    params = {"rows": [row.values for row in passed], "first_line": passed[0].line}
+    params = {"rows": [row.values for row in passed], "first_line": passed[0].line, "accept_checksum": accept_checksum}
     for row, result in zip(passed, ask(action, params, kind).results, strict=True):
         yield RowReport(row.line, result.outcome, result.message)
 

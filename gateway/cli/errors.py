@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final, Protocol, runtime_checkable
 
 
 class ExitCode(IntEnum):
@@ -16,10 +17,31 @@ class ExitCode(IntEnum):
     CONFIG = 78
 
 
+CODES: Final = {
+    ExitCode.FAILED: "command.failed",
+    ExitCode.USAGE: "command.usage",
+    ExitCode.UNREACHABLE: "command.unreachable",
+    ExitCode.PARTLY_DONE: "command.partly_done",
+    ExitCode.CONFIG: "config_invalid",
+}
+"""The code of a failure that has none of its own."""
+
+
+@runtime_checkable
+class GuestFailure(Protocol):
+    """What a command of another package fails with: an exception that has these."""
+
+    what: str
+    where: str
+    to_do: str
+    exit_code: int
+
+
 class CommandFailed(Exception):
     """A command couldn't do its work; the entry prints the three sentences and exits with `exit_code`."""
 
     exit_code = ExitCode.FAILED
+    code = ""
 
     def __init__(self, what: str, *, where: str = "", to_do: str = "", exit_code: ExitCode | None = None) -> None:
         super().__init__(what)
@@ -28,6 +50,20 @@ class CommandFailed(Exception):
         self.to_do = to_do
         if exit_code is not None:
             self.exit_code = exit_code
+
+    def problem_body(self) -> dict[str, object]:
+        """Give the failure as RFC 9457 writes one: the same members whatever failed; `status` is an HTTP answer's, or null."""
+        code = self.code or CODES[self.exit_code]
+        return {
+            "type": f"urn:tpo:problem:{code}",
+            "title": self.what.partition("\n")[0],
+            "status": None,
+            "code": code,
+            "detail": self.what,
+            "where": self.where,
+            "to_do": self.to_do,
+            "exit_code": int(self.exit_code),
+        }
 
     def __str__(self) -> str:
         lines = [f"tpo: {self.what}"]

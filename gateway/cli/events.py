@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from gateway.cli import context
 from gateway.cli.context import AsJson
-from gateway.cli.output import emit
+from gateway.cli.output import emit, json_text
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 PAUSE = 1.0
@@ -35,7 +34,7 @@ def events(
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         rows = ask("events.list", {"limit": limit}, Listing).rows
         if as_json and not follow:
             emit(rows, as_json=True)
@@ -43,7 +42,7 @@ def events(
         last = 0
         while True:
             for row in rows:
-                sys.stdout.write(f"{json.dumps(row)}\n")
+                sys.stdout.write(f"{json_text(row)}\n")
                 last = max(last, int(str(row["id"])))
             sys.stdout.flush()
             if not follow:

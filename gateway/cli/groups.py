@@ -19,6 +19,7 @@ from typer.main import get_command
 from gateway.cli.errors import CommandFailed
 
 OWN: Final[dict[str, str]] = {
+    "init": "gateway.cli.init",
     "run": "gateway.cli.run",
     "status": "gateway.cli.status",
     "reload": "gateway.cli.reload",
@@ -39,7 +40,7 @@ OWN: Final[dict[str, str]] = {
 """Our commands, in the order of `tpo --help`: the module that has each one's `app`."""
 
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
-    "Begin here": ("run", "status", "demo", "simulate"),
+    "Begin here": ("init", "run", "status", "demo", "simulate"),
     "Lines and cards": ("subscriber", "sim", "order"),
     "Traffic": ("link", "sms", "session", "usage"),
     "Money": ("ledger",),

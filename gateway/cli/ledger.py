@@ -10,10 +10,18 @@ import typer
 from gateway.cli import context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import ExitCode
-from gateway.cli.output import complain, emit
+from gateway.cli.filters import Number, Since, Until, chosen
+from gateway.cli.output import complain, emit, emit_pages
+from gateway.cli.pages import pages
 
 BRIEF: Final = ("id", "at", "kind", "debit", "credit", "amount", "currency", "reference")
 """What the journal shows of an entry; --json has the chain of each: record, base, policy, share."""
+BALANCES: Final = 20_000
+"""Accounts of one page: each page reads the whole journal."""
+Account = Annotated[str, typer.Option(help="Only this account, such as revenue or wallet:1099511627790.")]
+WithCauses = Annotated[
+    bool, typer.Option("--with-causes", help="Name the causes (needs the right to see them; it is noted).")
+]
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
@@ -36,7 +44,7 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
     from gateway.api.row_answers import BooksChecked  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         report = ask("ledger.check", {}, BooksChecked)
     if as_json:
         emit(report, as_json=True)
@@ -52,29 +60,45 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def balances(ctx: typer.Context, as_json: AsJson = False) -> None:
+def balances(
+    ctx: typer.Context,
+    account: Account = "",
+    number: Number = "",
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most accounts to show.")] = None,
+    with_causes: WithCauses = False,
+    as_json: AsJson = False,
+) -> None:
     """Show what each account stands at; a wallet's account is wallet:SUBSCRIBER_ID. Who may not see causes sees them as one.
+
+    With --until it is what the account stood at then, with --since what was booked from then on; causes are one then, unless
+    --with-causes asks for them.
 
     \b
     Examples:
       tpo ledger balances
-      tpo ledger balances --json
+      tpo ledger balances --account revenue --since 2026-11-01 --until 2026-12-01
+      tpo ledger balances --number 447700900123 --json
     """
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
-    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
-        emit(ask("ledger.balances", {}, Listing).rows, as_json=as_json)
+    params = {"account": account, "causes": with_causes, **chosen(number, since, until)}
+    with asking(context.of(ctx).client_settings) as ask:
+        found = pages(ask, "ledger.balances", params, limit=limit, page=BALANCES)
+        emit_pages((page.rows for page in found), as_json=as_json)
 
 
 @app.command()
 def journal(
     ctx: typer.Context,
     after: Annotated[int, typer.Option(help="Show entries numbered above this.")] = 0,
+    account: Account = "",
+    number: Number = "",
+    since: Since = None,
+    until: Until = None,
     limit: Annotated[int, typer.Option(help="The most entries to show.")] = 100,
-    with_causes: Annotated[
-        bool, typer.Option("--with-causes", help="Name the causes (needs the right to see them; it is noted).")
-    ] = False,
+    with_causes: WithCauses = False,
     as_json: AsJson = False,
 ) -> None:
     """Show entries of the journal in the order in which they were booked; what causes are owed is one account, `causes`.
@@ -82,12 +106,17 @@ def journal(
     \b
     Examples:
       tpo ledger journal --limit 20
+      tpo ledger journal --number 447700900123 --since 2026-11-01
+      tpo ledger journal --account revenue --limit 1000
       tpo ledger journal --after 1099511627790 --json
       tpo ledger journal --with-causes
     """
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
-        page = ask("ledger.journal", {"after": after, "limit": limit, "causes": with_causes}, Listing)
+    params = {"after": after, "limit": limit, "causes": with_causes, "account": account, **chosen(number, since, until)}
+    with asking(context.of(ctx).client_settings) as ask:
+        page = ask("ledger.journal", params, Listing)
     emit({"rows": page.rows, "next": page.next} if as_json else page.rows, as_json=as_json, columns=BRIEF)
+    if page.next is not None and not as_json:
+        complain(f"tpo: there may be more; go on by --after {page.next}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import shlex
 import sys
 from collections.abc import MutableMapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,13 +17,18 @@ from typer.main import get_command
 
 from gateway.cli.completion import VARIABLE
 from gateway.cli.context import DEFAULT_CONFIG, Invocation
-from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.cli.errors import CODES, CommandFailed, ExitCode, GuestFailure
 from gateway.cli.groups import LazyGroup
-from gateway.cli.output import complain
+from gateway.cli.output import complain, discard, json_text
 from gateway.store.private_files import narrow_umask
 
 _CLICK_USAGE: Final = 2
 """What typer exits with after a usage error; no command of ours uses it."""
+
+_OUTPUT: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE)
+"""Errors of an output that cannot be written. Commands answer for the files that they open themselves."""
+
+_UsageError: type[typer.BadParameter] = typer.BadParameter.__base__  # type: ignore[assignment]  # its class is private
 
 root = typer.Typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None, add_completion=True)
 
@@ -55,6 +63,7 @@ def _options(
     First steps:
       tpo demo                            the whole story in a minute; needs nothing, leaves nothing
       tpo simulate network --with-gateway a gateway with traffic to play with
+      tpo init config                     settings to begin with, each key explained
       tpo config check                    is config/gateway.yaml good?
       tpo run                             the gateway, in the foreground
       tpo status                          how does it do?
@@ -72,14 +81,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if VARIABLE in os.environ:
         _move_config(os.environ)
+    _mend_streams()
+    as_json = _wants_json(given)
     try:
-        get_command(root).main(args=_config_first(given), prog_name="tpo")
+        code = _run(given, as_json=as_json)
+        sys.stdout.flush()
+    except CommandFailed as failure:
+        return _fail(failure, as_json=as_json)
+    except OSError as error:
+        if error.errno not in _OUTPUT:
+            raise
+        discard(sys.stdout)
+        if error.errno == errno.EPIPE:  # whoever reads has seen enough, as `head` has
+            return ExitCode.FAILED
+        return _fail(CommandFailed(f"the output cannot be written: {error.strerror}"), as_json=as_json)
+    except Exception as error:
+        if not isinstance(error, GuestFailure):
+            raise
+        codes = [code for code in CODES if code == error.exit_code] or [ExitCode.FAILED]
+        told = CommandFailed(error.what, where=error.where, to_do=error.to_do, exit_code=codes[0])
+        _fail(told, as_json=as_json)
+        return error.exit_code
+    return code
+
+
+def _run(given: list[str], *, as_json: bool) -> int:
+    """Run the command; a usage error is typer's to print, unless it is to be JSON."""
+    try:
+        code = get_command(root).main(args=_config_first(given), prog_name="tpo", standalone_mode=not as_json)
     except SystemExit as end:
         return _exit_code(end.code)
-    except CommandFailed as failure:
-        complain(str(failure))
-        return failure.exit_code
-    return ExitCode.DONE
+    except _UsageError as error:
+        raise CommandFailed(
+            error.format_message(),
+            where=error.ctx.command_path if error.ctx else "tpo",
+            to_do="see the command's --help",
+            exit_code=ExitCode.USAGE,
+        ) from None
+    except typer.Abort:
+        return ExitCode.FAILED
+    return _exit_code(code)
+
+
+def _fail(failure: CommandFailed, *, as_json: bool) -> int:
+    complain(json_text(failure.problem_body(), indent=2) if as_json else str(failure))
+    return failure.exit_code
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Tell whether the output is to be JSON, before anything has read the command."""
+    words = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in words or "--format=json" in words or ("--format", "json") in pairwise(words)
+
+
+def _mend_streams() -> None:
+    """Have three open streams that take any text: a file that was opened in the place of one would be written over."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # An output that was closed stays one that cannot be written; of errors nobody wants to know.
+            os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
+        if name != "stdin" and isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _config_first(arguments: list[str]) -> list[str]:

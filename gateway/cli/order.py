@@ -9,6 +9,7 @@ import typer
 
 from gateway.cli import context
 from gateway.cli.context import AsJson
+from gateway.cli.filters import Since, Until, chosen
 from gateway.cli.output import complain, emit
 from provisioning.orders import OrderState
 
@@ -27,20 +28,25 @@ def _group() -> None:
 def list_orders(
     ctx: typer.Context,
     state: Annotated[OrderState | None, typer.Option(help="Only orders in this state.")] = None,
+    number: Annotated[str, typer.Option(help="Only orders about this card (ICCID, IMSI) or number.")] = "",
+    since: Since = None,
+    until: Until = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The most orders to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List the latest orders, newest first.
+    """List the latest orders, newest first; --since and --until go by when they were accepted.
 
     \b
     Examples:
       tpo order list
       tpo order list --state failed
+      tpo order list --number 447700900123 --since 2026-11-01
       tpo order list --limit 500 --json
     """
     from gateway.api.answers import Orders  # noqa: PLC0415  (`tpo --help` starts faster)
 
-    rows = _read(ctx, "order.list", {"limit": limit, "state": state}, Orders).rows
+    params = {"limit": limit, "state": state, **chosen(number, since, until)}
+    rows = _read(ctx, "order.list", params, Orders).rows
     emit(rows, as_json=as_json, columns=BRIEF)
 
 
@@ -108,5 +114,5 @@ def cancel(ctx: typer.Context, order: Id, as_json: AsJson = False) -> None:
 def _read(ctx: typer.Context, action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         return ask(action, params, kind)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gateway.sims.views import SimRow
 
 CHUNK: Final = 500
+COLUMNS: Final = ("iccid", "imsi", "ki", "opc", "eid", "op")
+"""`op` is known to be refused with a word of its own: it is the operator's, and not a card's."""
 PAGE: Final = 1000
 """Cards that the gateway lists in one answer."""
 RECONCILE_SECONDS: Final = 3600.0
@@ -52,12 +54,19 @@ def _group() -> None:
 def import_file(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV: iccid, imsi, ki, opc, eid; keys in hexadecimal.")],
+    accept_checksum: Annotated[
+        bool,
+        typer.Option(
+            "--accept-checksum",
+            help="Take ICCIDs whose check digit is wrong or left out, and those that look rounded; else they are refused.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Take cards into the inventory, their keys sealed at once; run again, unchanged rows pass and differing ones are reported.
 
-    The columns ki, opc and eid may be left out. No key is ever shown. Works while the gateway is stopped, too. Exits with
-    75 if some rows were not taken, 1 if none were.
+    The columns ki, opc and eid may be left out. No key is ever shown. The file is checked whole before anything is taken;
+    separated by `,` `;` or tabs, in UTF-8 or UTF-16. Exits with 75 if some rows were not taken, 1 if none were.
 
     \b
     Examples:
@@ -68,16 +77,24 @@ def import_file(
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         report = import_rows(
-            ask, "sim.import", ImportedSims, file, required=("iccid", "imsi"), chunk=CHUNK, check=_watch_opc()
+            ask,
+            "sim.import",
+            ImportedSims,
+            file,
+            required=("iccid", "imsi"),
+            known=COLUMNS,
+            chunk=CHUNK,
+            accept_checksum=accept_checksum,
+            check=_watch_opc(),
         )
     conclude(report, file, as_json=as_json)
 
 
 def _watch_opc() -> Check:
     """Look for an OP that was given as OPc over the whole file: the gateway sees one chunk at a time."""
-    from gateway.cli.csv_rows import Row  # noqa: PLC0415  (as above)
+    from gateway.cli.csv_table import Row  # noqa: PLC0415  (as above)
     from provisioning.errors import IdentifierInvalid  # noqa: PLC0415  (as above)
     from provisioning.identifiers import OpcWatch, read_keys  # noqa: PLC0415  (as above)
 
@@ -119,7 +136,7 @@ def list_sims(
 
     rows: list[SimRow] = []
     following: str | None = after
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         while following is not None and len(rows) < limit:
             params = {"state": state, "after": following, "limit": min(PAGE, limit - len(rows))}
             page = ask("sim.list", params, SimPage)
@@ -140,7 +157,7 @@ def show(ctx: typer.Context, iccid: Card, as_json: AsJson = False) -> None:
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.client import JsonObject, Listing  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         card = ask("sim.show", {"iccid": iccid}, JsonObject)
         history = ask("sim.history", {"iccid": iccid}, Listing).rows
     if as_json:

@@ -84,7 +84,7 @@ def bulk(
 def _dry_run(ctx: typer.Context, file: Path, order_rows: list[OrderRow], faults: list[Fault], *, as_json: bool) -> None:
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         found = sorted([*faults, *_refused(ask, order_rows)])
     summary = {
         "rows": len(order_rows) + len(faults),

@@ -8,6 +8,7 @@ import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
+from gateway.cli.filters import Since, Until, chosen
 from gateway.cli.output import emit
 
 BRIEF: Final = ("id", "state", "from", "to", "link", "accepted_at", "updated_at", "error", "maybe_double")
@@ -70,17 +71,22 @@ def list_texts(
             autocompletion=completion.one_of(*completion.TEXT_STATES),
         ),
     ] = None,
+    number: Annotated[str, typer.Option(help="Only texts from or to this number, short code or name.")] = "",
+    since: Since = None,
+    until: Until = None,
     limit: Annotated[int, typer.Option(help="The most texts to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List the latest texts, newest first.
+    """List the latest texts, newest first; --since and --until go by when they were accepted.
 
     \b
     Examples:
       tpo sms list
       tpo sms list --state doubtful --json
+      tpo sms list --number 447700900101 --since 2026-11-01
     """
     from gateway.cli.client import Listing, call  # noqa: PLC0415  (as above)
 
-    found = call(context.of(ctx).client_settings, "sms.list", {"limit": limit, "state": state}, Listing)
+    params = {"limit": limit, "state": state, **chosen(number, since, until)}
+    found = call(context.of(ctx).client_settings, "sms.list", params, Listing)
     emit(found.rows, as_json=as_json, columns=BRIEF)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
@@ -13,6 +14,7 @@ from gateway.cli import context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed
 from gateway.cli.output import emit
+from gateway.events.times import MICROSECONDS, rfc3339
 
 if TYPE_CHECKING:
     from gateway.api.answers import GatewayStatus, LinkView
@@ -33,7 +35,7 @@ def status(
     count: Annotated[int, typer.Option(min=0, help="With --watch: end after so many looks; 0 = never.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Show state, peers, links, the write lane and the broker of the running gateway; exits with 69 if none runs.
+    """Show state, peers, hosts, links, the write lane and the broker of the running gateway; exits with 69 if none runs.
 
     With --watch, a gateway that goes away is waited for; rates are those since the look before. --json prints an object
     a look.
@@ -77,12 +79,17 @@ def _watch(look: Callable[[], Look], interval: float, count: int, *, as_json: bo
             if sys.stdout.isatty() and not as_json:
                 sys.stdout.write(CLEAR)
             if found is None:
-                emit({"state": "unreachable", "detail": trouble, "at": time.time()}, as_json=as_json)
+                emit(
+                    {"state": "unreachable", "detail": trouble, "at": rfc3339(int(time.time() * MICROSECONDS))},
+                    as_json=as_json,
+                )
             else:
                 rates = _rates(before, found)
                 _show(
                     found,
-                    {"at": found.at, **({"rates": rates} if rates else {})} if as_json else rates,
+                    {"at": rfc3339(int(found.at * MICROSECONDS)), **({"rates": rates} if rates else {})}
+                    if as_json
+                    else rates,
                     as_json=as_json,
                 )
             sys.stdout.flush()
@@ -110,6 +117,9 @@ def _show(found: Look, more: Mapping[str, object], *, as_json: bool) -> None:
     if found.gateway.peers:
         sys.stdout.write("\nDiameter peers:\n")
         emit(found.gateway.peers, as_json=False, columns=PEER_COLUMNS)
+    if found.gateway.hosts:
+        sys.stdout.write("\nHosts:\n")
+        emit(found.gateway.hosts, as_json=False)
     if found.links:
         sys.stdout.write("\nSMPP links:\n")
         emit(found.links, as_json=False, columns=LINK_COLUMNS)
@@ -133,13 +143,14 @@ def _rates(before: Look | None, now: Look) -> dict[str, float]:
 
 
 def _summary(found: GatewayStatus) -> dict[str, object]:
-    lane = found.lane
+    lane, lost = found.lane, [host.name for host in found.hosts if not host.reachable]
     return {
         "state": found.state,
         **({"drain": found.drain} if found.drain else {}),
         "node": found.node,
-        "up for": _span(time.time() - found.since),
+        "up for": _span(time.time() - datetime.fromisoformat(found.since).timestamp()),
         "ready": found.ready,
+        **({"hosts that do not answer": lost} if lost else {}),
         "write lane": {
             "waiting": lane.waiting,
             "batches": lane.batches,

@@ -10,41 +10,105 @@ import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
-from gateway.cli.output import emit
+from gateway.cli.output import emit, emit_pages
+from gateway.cli.pages import pages
 
 CHUNK: Final = 2000
+PAGE: Final = 1000
+"""Lines that the gateway lists in one answer."""
 REQUIRED: Final = ("msisdn", "imsi", "iccid", "plan")
+COLUMNS: Final = (*REQUIRED, "cause", "balance")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+AcceptChecksum = Annotated[
+    bool,
+    typer.Option(
+        "--accept-checksum",
+        help="Take ICCIDs whose check digit is wrong or left out, and those that look rounded; else such rows are refused.",
+    ),
+]
 Number = Annotated[str, typer.Argument(help="MSISDN in international form; `show` also takes an IMSI or ICCID.")]
 
 
 @app.callback()
 def _group() -> None:
-    """Work on customers' lines: import, show, top up, choose causes."""
+    """Work on customers' lines: import, list, find, show, top up, choose causes."""
 
 
 @app.command("import")
 def import_file(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV: msisdn, imsi, iccid, plan, cause, balance.")],
+    accept_checksum: AcceptChecksum = False,
     as_json: AsJson = False,
 ) -> None:
     """Import lines that are already live on the host; run again, unchanged rows pass and differing ones are reported.
 
-    The opening balance is booked once a line. Exits with 75 if some rows were not taken, 1 if none were.
+    The opening balance is booked once a line. The file is checked whole before anything is booked; separated by `,` `;` or
+    tabs, in UTF-8 or UTF-16. Exits with 75 if some rows were not taken, 1 if none were.
 
     \b
     Examples:
       tpo subscriber import lines.csv
       tpo subscriber import lines.csv --json
+      tpo subscriber import lines-of-another-issuer.csv --accept-checksum
     """
     from gateway.api.answers import ImportedRows  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.csv_rows import conclude, import_rows  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
-        report = import_rows(ask, "subscriber.import", ImportedRows, file, required=REQUIRED, chunk=CHUNK)
+    with asking(context.of(ctx).client_settings) as ask:
+        report = import_rows(
+            ask,
+            "subscriber.import",
+            ImportedRows,
+            file,
+            required=REQUIRED,
+            known=COLUMNS,
+            chunk=CHUNK,
+            accept_checksum=accept_checksum,
+        )
     conclude(report, file, as_json=as_json)
+
+
+@app.command("list")
+def list_subscribers(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="The most lines to show.")] = 20,
+    after: Annotated[int, typer.Option(min=0, help="Go on behind this subscriber_id.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """List the lines in the order in which they came, with plan and balance; numbers are masked, causes are not shown.
+
+    \b
+    Examples:
+      tpo subscriber list
+      tpo subscriber list --limit 300000 --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = pages(ask, "subscriber.list", {}, after=after, limit=limit, page=PAGE)
+        emit_pages((page.rows for page in found), as_json=as_json)
+
+
+@app.command()
+def find(
+    ctx: typer.Context,
+    tail: Annotated[str, typer.Argument(help="The last digits, 3 at least, of an MSISDN, IMSI or ICCID.")],
+    as_json: AsJson = False,
+) -> None:
+    """Find the lines that have a number which ends in these digits; 20 of them at most. Causes are not shown.
+
+    \b
+    Examples:
+      tpo subscriber find 0123
+      tpo subscriber find 900123 --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        emit(ask("subscriber.find", {"tail": tail}, Listing).rows, as_json=as_json)
 
 
 @app.command()
@@ -77,7 +141,7 @@ def topup(
       tpo subscriber topup 447700900123 10.00 --reference shop-4711
       tpo subscriber topup 12025550123 10.00 --currency USD --reference shop-4712
     """
-    paid_in = currency or context.of(ctx).settings.operator.currency
+    paid_in = currency or context.of(ctx).client_settings.operator.currency
     params = {"number": number, "amount": amount, "currency": paid_in, "reference": reference}
     _ask(ctx, "subscriber.topup", params, as_json=as_json)
 
@@ -106,5 +170,5 @@ def _ask(ctx: typer.Context, action: str, params: Mapping[str, object], *, as_js
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.client import JsonObject  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         emit(ask(action, params, JsonObject), as_json=as_json)

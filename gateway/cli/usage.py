@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
-from gateway.cli.output import emit
+from gateway.cli.csv_out import CsvOut
+from gateway.cli.filters import Number, moment
+from gateway.cli.output import emit, emit_pages, json_text
+from gateway.cli.pages import pages
 
 if TYPE_CHECKING:
-    from gateway.cli.client import Ask, Listing
+    from gateway.cli.client import Listing
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 review = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -62,17 +62,16 @@ def review_list(
       tpo usage review list --all --format csv > held.csv
     """
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
-    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
     if form not in ("table", "csv"):
         raise typer.BadParameter("give table or csv", param_hint="--format")
-    with asking(context.of(ctx).settings) as ask:
-        pages = list(_pages(ask, "usage.review.list", {"all": decided}))
-    rows = [row for page in pages for row in page.rows]
-    if form == "csv" and not as_json:
-        _write(Listing(rows, pages[0].columns), "csv", head=True)
-    else:
-        emit(rows, as_json=as_json, columns=BRIEF)
+    with asking(context.of(ctx).client_settings) as ask:
+        found = pages(ask, "usage.review.list", {"all": decided})
+        if form == "csv" and not as_json:
+            for number, page in enumerate(found):
+                _write(page, "csv", head=number == 0)
+        else:
+            emit_pages((page.rows for page in found), as_json=as_json, columns=BRIEF)
 
 
 Report = Annotated[str, typer.Argument(metavar="ID", help="As `tpo usage review list` shows it.")]
@@ -105,15 +104,21 @@ def _decide(ctx: typer.Context, action: str, report: str, reason: str, *, as_jso
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.client import JsonObject  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         emit(ask(action, {"id": report, "reason": reason}, JsonObject), as_json=as_json)
 
 
 @app.command()
 def export(
     ctx: typer.Context,
-    start: Annotated[str | None, typer.Option("--from", help="Events from this time on (RFC 3339).")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Events before this time (RFC 3339).")] = None,
+    number: Number = "",
+    start: Annotated[
+        str | None, typer.Option("--since", "--from", help="Events from this time on (RFC 3339, or a date).")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--until", "--to", help="Events before this time (RFC 3339, or a date).")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most records to write.")] = None,
     form: Annotated[
         str,
         typer.Option(
@@ -122,54 +127,31 @@ def export(
     ] = "csv",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """Write every usage record to the standard output, a row for each reported Used-Service-Unit.
+    """Write usage records, all where nothing else is said, to the standard output: a row for each reported Used-Service-Unit.
 
     \b
     Examples:
       tpo usage export > usage.csv
-      tpo usage export --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z --format json
+      tpo usage export --number 447700900123 --since 2026-11-01
+      tpo usage export --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z --format json
     """
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
     form = "json" if as_json else form
     if form not in ("csv", "json"):
         raise typer.BadParameter("give csv or json", param_hint="--format")
-    period = {"start": _time(start, "--from"), "end": _time(end, "--to")}
-    with asking(context.of(ctx).settings) as ask:
-        for number, page in enumerate(_pages(ask, "usage.export", period)):
-            _write(page, form, head=number == 0)
-
-
-def _pages(ask: Ask, action: str, params: Mapping[str, object]) -> Iterator[Listing]:
-    """Ask for page after page."""
-    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
-
-    after: int | str | None = 0
-    while after is not None:
-        page = ask(action, {**params, "after": after}, Listing)
-        yield page
-        after = page.next
+    wanted = {"start": moment(start, "--since"), "end": moment(end, "--until"), "number": number}
+    with asking(context.of(ctx).client_settings) as ask:
+        for count, page in enumerate(pages(ask, "usage.export", wanted, limit=limit)):
+            _write(page, form, head=count == 0)
 
 
 def _write(page: Listing, form: str, *, head: bool) -> None:
     if form == "json":
-        import json  # noqa: PLC0415  (for this form only)
-
-        sys.stdout.writelines(f"{json.dumps(row)}\n" for row in page.rows)
+        sys.stdout.writelines(f"{json_text(row)}\n" for row in page.rows)
         return
-    writer = csv.DictWriter(sys.stdout, page.columns, lineterminator="\n")
+    out = CsvOut(sys.stdout)
     if head:
-        writer.writeheader()
-    writer.writerows(page.rows)
-
-
-def _time(text: str | None, option: str) -> int | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no RFC 3339 time, such as 2026-11-01T00:00:00Z", param_hint=option
-        ) from None
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+        out.write(page.columns)
+    for row in page.rows:
+        out.write(row.get(name) for name in page.columns)

@@ -53,5 +53,8 @@ def ensure(connection: Connection, names: Iterable[str]) -> Mapping[str, int]:
 
 
 def account_name(number: int, names: Mapping[int, str]) -> str:
-    """Give an account's name by its number: a system account's own, else `wallet:<subscriber_id>`."""
-    return names[number] if number < HIGHEST_SYSTEM else f"{WALLET}{number}"
+    """Give an account's name by its number: a system account's own, else `wallet:<subscriber_id>`.
+
+    One that has none in the books is `unnamed:<number>`.
+    """
+    return names.get(number, f"unnamed:{number}") if number < HIGHEST_SYSTEM else f"{WALLET}{number}"

@@ -1,12 +1,15 @@
 """What each account stands at: the sum of its credits less the sum of its debits, read from the journal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, func, select, union
 
-from gateway.ledger.accounts import account_name, without_cause
+from gateway.ledger.accounts import HIGHEST_SYSTEM, WALLET, account_name, without_cause
 from gateway.store.tables import accounts, transfers
+
+_SIDES: Final = (transfers.c.credit, transfers.c.debit)
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -17,13 +20,59 @@ class Balance(msgspec.Struct, frozen=True):
     balance: int
 
 
-def balances(connection: Connection) -> list[Balance]:
-    """Sum the journal by account and currency, system accounts first."""
+class Selection(msgspec.Struct, frozen=True):
+    """Which entries are wanted: those of some accounts (None: of all), booked from `since` until before `until`."""
+
+    accounts: Sequence[int] | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def in_time(self) -> list[ColumnElement[bool]]:
+        """Give the conditions of the time in which they were booked."""
+        began = [] if self.since is None else [transfers.c.at >= self.since]
+        return began if self.until is None else [*began, transfers.c.at < self.until]
+
+
+ALL: Final = Selection()
+
+
+class BalancePage(msgspec.Struct, frozen=True):
+    """A page of balances; `next` is the `after` of the next one, None on the last."""
+
+    rows: list[Balance]
+    next: int | None
+
+
+def balances(connection: Connection, *, after: int, limit: int, only: Selection = ALL) -> BalancePage:
+    """Sum the wanted entries by account and currency, for the accounts above `after`, system accounts first.
+
+    A page has `limit` wallets at most. The system accounts are all in the first page: who may not see those of causes apart
+    cannot have them one by one.
+    """
+    after = after if after >= HIGHEST_SYSTEM else 0
+    numbers = _numbers(connection, max(after, HIGHEST_SYSTEM - 1), limit, only)
+    last = numbers[-1] if len(numbers) == limit else None
     names = account_names(connection)
-    totals = journal_totals(connection)
-    return [
+    totals = journal_totals(connection, after, last, only)
+    rows = [
         Balance(account_name(number, names), currency, totals[number, currency]) for number, currency in sorted(totals)
     ]
+    return BalancePage(rows, last)
+
+
+def _numbers(connection: Connection, after: int, limit: int, only: Selection) -> list[int]:
+    """Give the first account numbers above `after` of the wanted entries."""
+    sides = union(*(select(side.label("number")).where(*_of(side, after, None, only)) for side in _SIDES)).subquery()
+    return list(connection.scalars(select(sides.c.number).order_by(sides.c.number).limit(limit)))
+
+
+def _of(side: Column[int], after: int, last: int | None, only: Selection) -> list[ColumnElement[bool]]:
+    conditions = [side > after, *only.in_time()]
+    if last is not None:
+        conditions.append(side <= last)
+    if only.accounts is not None:
+        conditions.append(side.in_(only.accounts))
+    return conditions
 
 
 def without_causes(found: Iterable[Balance]) -> list[Balance]:
@@ -40,12 +89,25 @@ def account_names(connection: Connection) -> Mapping[int, str]:
     return {row.id: row.name for row in connection.execute(select(accounts.c.id, accounts.c.name))}
 
 
-def journal_totals(connection: Connection) -> dict[tuple[int, str], int]:
-    """Sum the journal: (account number, currency) -> credits less debits."""
+def account_numbers(connection: Connection, name: str, *, causes: bool) -> list[int]:
+    """Give the numbers of the accounts that are shown under this name: with `causes` one, without it `causes` is several."""
+    if name.startswith(WALLET):
+        number = name.removeprefix(WALLET)
+        return [int(number)] if number.isascii() and number.isdigit() and len(number) < 19 else []
+    shown = ((number, known if causes else without_cause(known)) for number, known in account_names(connection).items())
+    return [number for number, known in shown if known == name]
+
+
+def journal_totals(
+    connection: Connection, after: int = 0, last: int | None = None, only: Selection = ALL
+) -> dict[tuple[int, str], int]:
+    """Sum the journal, or the wanted entries of the accounts above `after`: (number, currency) -> credits less debits."""
     totals: dict[tuple[int, str], int] = {}
-    for side, sign in ((transfers.c.credit, 1), (transfers.c.debit, -1)):
+    for side, sign in zip(_SIDES, (1, -1), strict=True):
         rows = connection.execute(
-            select(side, transfers.c.currency, func.sum(transfers.c.amount)).group_by(side, transfers.c.currency)
+            select(side, transfers.c.currency, func.sum(transfers.c.amount))
+            .where(*_of(side, after, last, only))
+            .group_by(side, transfers.c.currency)
         )
         for number, currency, amount in rows:
             totals[number, currency] = totals.get((number, currency), 0) + sign * int(amount)

@@ -1,11 +1,11 @@
 """The journal as an auditor reads it: entries in the order in which they were booked."""
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.events.times import rfc3339
 from gateway.ledger.accounts import account_name, without_cause
-from gateway.ledger.balances import account_names
+from gateway.ledger.balances import ALL, Selection, account_names
 from gateway.ledger.money import format_amount
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import transfers
@@ -29,15 +29,20 @@ class JournalEntry(msgspec.Struct, frozen=True):
     reference: str | None
 
 
-def read(connection: Connection, *, after: int, limit: int, causes: bool = False) -> list[JournalEntry]:
-    """Give at most `limit` entries numbered above `after`; amounts in major units, times RFC 3339.
+def read(
+    connection: Connection, *, after: int, limit: int, causes: bool = False, only: Selection = ALL
+) -> list[JournalEntry]:
+    """Give at most `limit` of the wanted entries numbered above `after`; amounts in major units, times RFC 3339.
 
     Without `causes` no account of a cause is named: all of them are `causes`, and their gifts' `gifts`.
     """
     names = account_names(connection)
     if not causes:
         names = {number: without_cause(name) for number, name in names.items()}
-    rows = connection.execute(select(transfers).where(transfers.c.id > after).order_by(transfers.c.id).limit(limit))
+    wanted = select(transfers).where(transfers.c.id > after, *only.in_time())
+    if only.accounts is not None:
+        wanted = wanted.where(or_(transfers.c.debit.in_(only.accounts), transfers.c.credit.in_(only.accounts)))
+    rows = connection.execute(wanted.order_by(transfers.c.id).limit(limit))
     return [
         JournalEntry(
             id=row.id,

@@ -2,9 +2,11 @@
 
 import re
 
+from gateway.ledger.currencies import CURRENCIES
+
 MICRO = 1_000_000
-CURRENCIES = {"GBP": 2, "USD": 2, "EUR": 2}
-"""ISO 4217 minor-unit digits of the currencies that the gateway keeps books in."""
+DIGITS = 2
+"""Of the minor unit of a currency that ISO 4217 does not have: it can only come from books of another time."""
 _AMOUNT = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 
@@ -29,5 +31,16 @@ def format_amount(micro: int, currency: str) -> str:
     sign = "-" if micro < 0 else ""
     whole, fraction = divmod(abs(micro), MICRO)
     digits = f"{fraction:06d}"
-    usual = CURRENCIES.get(currency, 2)
-    return f"{sign}{whole}.{digits[:usual]}{digits[usual:].rstrip('0')}"
+    usual = digits_of(currency)
+    decimals = f"{digits[:usual]}{digits[usual:].rstrip('0')}"
+    return f"{sign}{whole}.{decimals}" if decimals else f"{sign}{whole}"
+
+
+def digits_of(currency: str) -> int:
+    """Tell how many digits the minor unit of a currency has: 2 for GBP, 0 for JPY, 3 for KWD."""
+    return CURRENCIES.get(currency, DIGITS)
+
+
+def is_payable(micro: int, currency: str) -> bool:
+    """Tell whether an amount can be paid in a currency: whole minor units alone, such as pennies."""
+    return micro % int(10 ** (6 - digits_of(currency))) == 0

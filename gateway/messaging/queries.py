@@ -2,7 +2,7 @@
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from gateway.events.times import Timestamp, rfc3339
 from gateway.messaging.texts import Step, Text, TextState, from_row
@@ -45,11 +45,25 @@ def show(connection: Connection, text_id: int) -> TextView | None:
     return None if row is None else _view(from_row(tuple(row)))
 
 
-def latest(connection: Connection, limit: int, state: str | None = None) -> list[TextRow]:
-    """Tell the latest texts, newest first."""
+def latest(
+    connection: Connection,
+    limit: int,
+    state: str | None = None,
+    *,
+    number: str = "",
+    since: int | None = None,
+    until: int | None = None,
+) -> list[TextRow]:
+    """Tell the latest texts, newest first: in a state, from or to a number, accepted from `since` until before `until`."""
     statement = select(texts).order_by(texts.c.id.desc()).limit(limit)
     if state is not None:
         statement = statement.where(texts.c.state == state)
+    if number:
+        statement = statement.where(or_(texts.c.source == number, texts.c.destination == number))
+    if since is not None:
+        statement = statement.where(texts.c.created_at >= since)
+    if until is not None:
+        statement = statement.where(texts.c.created_at < until)
     return [_row(from_row(tuple(row))) for row in connection.execute(statement)]
 
 

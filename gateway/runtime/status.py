@@ -2,10 +2,12 @@
 
 from msgspec import structs
 
-from gateway.api.answers import DrainState, GatewayStatus, LaneView, PeerView
+from gateway.api.answers import DrainState, GatewayStatus, HostView, LaneView, PeerView
 from gateway.api.times import since
 from gateway.context import GatewayContext
 from gateway.events.forwarder import Forwarder
+from gateway.events.times import MICROSECONDS, rfc3339
+from gateway.sims.order_executor import OrderExecutor
 from protocols.diameter.node import Node
 
 
@@ -13,6 +15,7 @@ def gateway_status(
     context: GatewayContext,
     node: Node | None,
     forwarder: Forwarder | None,
+    executor: OrderExecutor,
     *,
     started_at: float,
     ready: dict[str, bool],
@@ -25,10 +28,11 @@ def gateway_status(
         state="draining" if context.draining else "running",
         drain=drain,
         node=context.node_name,
-        since=started_at,
+        since=rfc3339(int(started_at * MICROSECONDS)),
         ready=ready,
         traces=traces,
         lane=LaneView(context.lane.depth, **structs.asdict(context.lane.counters)),
         peers=[PeerView(**structs.asdict(peer) | {"since": since(context.environment, peer.since)}) for peer in peers],
         events=forwarder.state() if forwarder is not None else None,
+        hosts=[HostView(name, up, executor.trouble(name)) for name, up in executor.hosts.items()],
     )

@@ -9,10 +9,14 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationInfo
+
+from gateway.ledger.currencies import CURRENCIES
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION: Final = re.compile(r"(0|[1-9][0-9]{0,8})([smhd])", re.ASCII)
@@ -174,17 +178,32 @@ def check_id(value: str) -> str:
 
 
 def check_country(value: str) -> str:
-    """Check an ISO 3166 country code by its form."""
+    """Check an ISO 3166 country code."""
     if not re.fullmatch(r"[A-Z]{2}", value):
         message = "must be a country code of two capital letters, like GB"
+        raise ValueError(message)
+    if value not in countries():
+        message = f"there is no country `{value}` in ISO 3166; the United Kingdom is GB"
         raise ValueError(message)
     return value
 
 
+@cache
+def countries() -> frozenset[str]:
+    """Give the country codes of ISO 3166, from the table that comes with the time zones."""
+    table = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text(encoding="utf-8")
+    return frozenset(line[:2] for line in table.splitlines() if line and not line.startswith("#"))
+
+
 def check_currency(value: str) -> str:
-    """Check an ISO 4217 currency code by its form."""
+    """Check an ISO 4217 currency code."""
     if not re.fullmatch(r"[A-Z]{3}", value):
         message = "must be a currency code of three capital letters, like GBP"
+        raise ValueError(message)
+    if value not in CURRENCIES:
+        swapped = [code for code in CURRENCIES if sorted(code) == sorted(value)]
+        near = swapped or [code for code in CURRENCIES if code[:2] == value[:2]]  # the country's own
+        message = f"there is no currency `{value}` in ISO 4217" + (f"; did you mean `{near[0]}`?" if near else "")
         raise ValueError(message)
     return value
 

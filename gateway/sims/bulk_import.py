@@ -12,7 +12,7 @@ from gateway.sims.policy import SimsPolicy
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import lines, sims, subscriptions
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
-from provisioning.identifiers import OpcWatch, eid, iccid, imsi, luhn_ok, read_keys
+from provisioning.identifiers import OpcWatch, eid, iccid, imported_iccid, imsi, luhn_ok, read_keys
 from provisioning.keys import Keys
 from provisioning.sim_lifecycle import SimState, Trigger
 
@@ -39,14 +39,15 @@ class Imported(msgspec.Struct, frozen=True):
 class Reader:
     """Checks the rows of one file; the keys that it read are gone when it is."""
 
-    def __init__(self, sealer: Sealer) -> None:
-        """Take what seals."""
+    def __init__(self, sealer: Sealer, *, check_iccid: bool = False) -> None:
+        """Take what seals, and whether an ICCID needs its right check digit, and may not look rounded."""
         self._sealer = sealer
+        self._read_iccid = imported_iccid if check_iccid else iccid
         self._set_tap = OpcWatch()
 
     def read(self, line: int, row: Mapping[str, str]) -> SimRow:
         """Check one row, which stands in that line; IdentifierInvalid names the column at fault, and shows nothing of a key."""
-        card = iccid(row.get("iccid", ""))
+        card = self._read_iccid(row.get("iccid", ""))
         keys = read_keys(row)
         if keys is not None:
             self._set_tap.check(keys, line)

@@ -88,7 +88,7 @@ class OrderExecutor:
         self._back: list[tuple[float, int]] = []
         """By how many microseconds the wall clock went back, and until when (monotonic) that counts."""
         self._scanner: asyncio.Task[None] | None = None
-        self._unreachable: set[str] = set()
+        self._unreachable: dict[str, str] = {}
         self._tap: Tap | None = None
         self.finished: Counter[tuple[str, str]] = Counter()
         """Orders that came to an end since the start, by kind and state."""
@@ -102,6 +102,10 @@ class OrderExecutor:
     def hosts(self) -> Mapping[str, bool]:
         """Give every host, and whether it answered when it was last asked."""
         return {name: name not in self._unreachable for name in self._host_runtimes}
+
+    def trouble(self, host: str) -> str:
+        """Say why a host did not answer, numbers masked; nothing where it did, or was not asked yet."""
+        return self._unreachable.get(host, "")
 
     @property
     def host_runtimes(self) -> Mapping[str, HostRuntime]:
@@ -308,7 +312,7 @@ class OrderExecutor:
         if reading is None:
             late = f"the host did not show it within {host_runtime.verify:g} s"
             return await self._submit_order(PostponeStep(order.id, move, late))
-        self._tell_reach(order.host, None)
+        self.tell_reach(order.host, None)
         return await self._submit_order(EndStep(order.id, move, reading))
 
     def _unsuccessful(
@@ -317,7 +321,7 @@ class OrderExecutor:
         """Give what is to be written down of a step that the host did not do; `before` is None where nothing was sent."""
         said = mask(str(error))
         if isinstance(error, HostUnavailable):
-            self._tell_reach(order.host, error)
+            self.tell_reach(order.host, error)
             return PostponeStep(order.id, move, said, int(error.after * 1_000_000) if error.after else None)
         if isinstance(error, HostDeclined):
             return DeclineStep(order.id, move, said)
@@ -326,13 +330,13 @@ class OrderExecutor:
             return EndStep(order.id, move)  # what stands there now is somebody else's, and nothing of ours
         return RefuseStep(order.id, move, said, untouched=before is None or (foreign and not before.present))
 
-    def _tell_reach(self, name: str, error: HostUnavailable | None) -> None:
+    def tell_reach(self, name: str, error: HostUnavailable | None) -> None:
         """Tell once that a host is lost, and once that it is back."""
         if error is not None and name not in self._unreachable:
-            self._unreachable.add(name)
+            self._unreachable[name] = mask(str(error))
             self._alarm("host.unreachable", {"host": name, "detail": mask(str(error))})
         elif error is None and name in self._unreachable:
-            self._unreachable.discard(name)
+            del self._unreachable[name]
             self._alarm("host.back", {"host": name})
 
     # Steps of the gateway itself

@@ -1,9 +1,11 @@
 """Reading cards and orders for `tpo sim`, `tpo order` and the HTTP interface."""
 
 from collections.abc import Sequence
+from itertools import islice
+from typing import Final
 
 from msgspec import structs
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.events.times import rfc3339
 from gateway.privacy.masks import mask
@@ -13,6 +15,8 @@ from gateway.sims.orders import from_row as order_of
 from gateway.sims.views import HistoryEntry, OrderRow, OrderStanding, OrderView, SimRow, SimView, StepView
 from gateway.store.tables import orders, sim_history, sims
 from provisioning.orders import Order
+
+FEW: Final = 500
 
 
 def show_sim(connection: Connection, iccid: str) -> SimView | None:
@@ -76,12 +80,32 @@ def show_order(connection: Connection, order_id: int) -> OrderView | None:
     )
 
 
-def list_orders(connection: Connection, limit: int, state: str | None = None) -> list[OrderRow]:
-    """Tell of the latest orders, the newest first."""
-    found = select(orders).order_by(orders.c.id.desc()).limit(limit)
+def list_orders(
+    connection: Connection,
+    limit: int,
+    state: str | None = None,
+    *,
+    number: str = "",
+    since: int | None = None,
+    until: int | None = None,
+) -> list[OrderRow]:
+    """Tell of the latest orders, the newest first: in a state, about a card or a number, accepted in that time."""
+    found = select(orders).order_by(orders.c.id.desc())
     if state is not None:
         found = found.where(orders.c.state == str(state))
-    return [_order(order_of(tuple(row))) for row in connection.execute(found)]
+    if since is not None:
+        found = found.where(orders.c.created_at >= since)
+    if until is not None:
+        found = found.where(orders.c.created_at < until)
+    if not number:
+        return [_order(order_of(tuple(row))) for row in connection.execute(found.limit(limit))]
+    has = or_(sims.c.msisdn == number, sims.c.imsi == number, sims.c.iccid == number)
+    about = {number, *connection.scalars(select(sims.c.iccid).where(has))}
+    # What was asked for is packed in the row: orders are unpacked a few at a time.
+    with connection.execution_options(yield_per=FEW).execute(found) as rows:
+        every = (order_of(tuple(row)) for row in rows)
+        wanted = (order for order in every if about & {order.iccid, order.request.msisdn, order.request.new_iccid})
+        return [_order(order) for order in islice(wanted, limit)]
 
 
 def order_states(connection: Connection, ids: Sequence[int]) -> list[OrderStanding]:

@@ -10,3 +10,15 @@ def find(connection: Connection, number: str) -> int | None:
     return connection.execute(
         select(lines.c.subscriber_id).where(lines.c.value == number, lines.c.valid_to.is_(None))
     ).scalar()
+
+
+def owners(connection: Connection, number: str) -> list[int]:
+    """Give all subscribers who have or had this MSISDN, IMSI or ICCID."""
+    return list(connection.scalars(select(lines.c.subscriber_id).where(lines.c.value == number).distinct()))
+
+
+def find_tail(connection: Connection, tail: str, limit: int) -> list[int]:
+    """Give at most `limit` subscribers who have a number now that ends in these digits."""
+    ends = (lines.c.value.like(f"%{tail}"), lines.c.valid_to.is_(None))
+    found = select(lines.c.subscriber_id).where(*ends).distinct().order_by(lines.c.subscriber_id).limit(limit)
+    return list(connection.scalars(found))

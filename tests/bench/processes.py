@@ -72,7 +72,9 @@ class Gateway:
 
     def import_lines(self):
         """Import every line, while the gateway is down."""
-        counts = json.loads(self.tpo("subscriber", "import", str(self.folder / "lines.csv"), "--json"))
+        counts = json.loads(
+            self.tpo("subscriber", "import", str(self.folder / "lines.csv"), "--accept-checksum", "--json")
+        )
         if counts["faults"]:
             raise Failed(f"the import has faults: {counts['faults'][:3]}")
 

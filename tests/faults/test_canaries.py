@@ -77,8 +77,8 @@ def ask_wrongly(wanted):
     ]
     file = gateway.folder / "bad.csv"
     file.write_text("msisdn,imsi,iccid,plan,cause,balance\n" + "".join(",".join(row) + "\n" for row in rows))
-    wanted.command("subscriber", "import", str(file), "--json", ok=(75,))
-    wanted.command("subscriber", "import", str(file), ok=(75,))
+    wanted.command("subscriber", "import", str(file), "--accept-checksum", "--json", ok=(75,))
+    wanted.command("subscriber", "import", str(file), "--accept-checksum", ok=(75,))
     wanted.command("subscriber", "topup", STRANGER, "1", "--reference", "r", ok=(1,))
     wanted.command("subscriber", "topup", IMSI, "1", "--reference", "r", ok=(1,))
     wanted.command("subscriber", "topup", MSISDN, IMSI + "x", "--reference", "r", ok=(1,))
@@ -212,7 +212,7 @@ async def test_no_number_and_no_secret_is_told_whatever_goes_wrong(tmp_path):
     wanted.command("subscriber", "show", STRANGER, ok=(1,))  # on the store itself
     try:
         gateway.start("--log-level", "debug")
-        gateway.tpo("subscriber", "import", str(_good_file(tmp_path)))
+        gateway.tpo("subscriber", "import", str(_good_file(tmp_path)), "--accept-checksum")
         ask_wrongly(wanted)
         await misbehave(gateway)
         await until(lambda: "events.broker.down" in gateway.log.read_text())

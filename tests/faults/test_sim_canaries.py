@@ -37,7 +37,14 @@ async def live(desk):
         ("sim.suspend", {"iccid": CARD["iccid"], "reason": "lost"}),
         (
             "sim.import",
-            {"rows": [{**CARD, "imsi": "234159999999999"}, {**SPARE, "ki": KI + "0"}, {**SPARE, "opc": "", "op": OPC}]},
+            {
+                "rows": [
+                    {**CARD, "imsi": "234159999999999"},
+                    {**SPARE, "ki": KI + "0"},
+                    {**SPARE, "opc": "", "op": OPC},
+                ],
+                "accept_checksum": True,
+            },
         ),
         ("sim.reconcile", {}),
         ("sim.show", {"iccid": CARD["iccid"]}),

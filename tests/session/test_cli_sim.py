@@ -42,7 +42,9 @@ async def place(tmp_path, cards, rate=0):
         called = f"url: '{host.url}', poll: 1s, timeout: 2s, rate: {rate}"
         hosts = f"{{name: host, adapter: tmf640, plans: [payg-gb], {called}}}"
         gateway = Gateway(tmp_path, extra=f"provisioning: {{hosts: [{hosts}], welcome: ''}}")
-        taken = await asyncio.to_thread(gateway.json, "sim", "import", str(write_cards(tmp_path, cards)))
+        taken = await asyncio.to_thread(
+            gateway.json, "sim", "import", str(write_cards(tmp_path, cards)), "--accept-checksum"
+        )
         assert taken["created"] == cards
         await asyncio.to_thread(gateway.start)
         try:

@@ -17,7 +17,7 @@ from simulators.demo import Demo
 def demo(*options, **where):
     command = [sys.executable, "-m", "simulators.demo_command", *options]
     pipe = asyncio.subprocess.PIPE
-    return asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=pipe, stderr=pipe, **where)
+    return asyncio.create_subprocess_exec(*command, cwd="/", stdout=pipe, stderr=pipe, **where)
 
 
 @pytest.fixture

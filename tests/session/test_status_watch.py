@@ -6,9 +6,10 @@ import pty
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
-from support.gateways import ROOT, Gateway
+from support.gateways import ROOT, Gateway, free_port
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,22 @@ def test_a_gateway_that_is_gone_is_waited_for(tmp_path):
     states = [look["state"] for look in looks((tmp_path / "out").read_text())]
     assert states[0] == "unreachable"
     assert "running" in states
+
+
+def test_every_time_of_a_status_is_rfc_3339(gateway):
+    told = gateway.json("status")
+    times = [told["since"], *(peer["since"] for peer in told["peers"])]
+    assert all(datetime.fromisoformat(time).tzinfo is UTC for time in times)
+    assert abs(datetime.fromisoformat(told["since"]).timestamp() - time.time()) < 600
+
+
+def test_a_link_that_is_dialled_again_says_when_in_rfc_3339_and_a_dead_host_is_named(tmp_path):
+    port = free_port()
+    link = f"{{name: host, host: 127.0.0.1, port: {port}, system_id: tpo, password: x}}"
+    host = f"{{name: api, adapter: tmf640, plans: [payg-gb], url: 'http://127.0.0.1:{port}'}}"
+    with Gateway(tmp_path / "gw", extra=f"smpp: {{links: [{link}]}}\nprovisioning: {{hosts: [{host}]}}") as gateway:
+        deadline = time.monotonic() + 20
+        while not ((told := gateway.json("status"))["links"][0]["retry_at"] and not told["hosts"][0]["reachable"]):
+            assert time.monotonic() < deadline, told
+    assert datetime.fromisoformat(told["links"][0]["retry_at"]).tzinfo is UTC
+    assert str(port) in told["hosts"][0]["trouble"]

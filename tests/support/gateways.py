@@ -138,7 +138,7 @@ causes: {ROOT}/config/causes.yaml
             writer = csv.writer(out)
             writer.writerow(["msisdn", "imsi", "iccid", "plan", "cause", "balance"])
             writer.writerows(rows)
-        return self.json("subscriber", "import", str(file))
+        return self.json("subscriber", "import", str(file), "--accept-checksum")
 
     def usage(self):
         """Every usage record, as `tpo usage export` writes them."""

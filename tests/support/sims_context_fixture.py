@@ -95,7 +95,7 @@ class SimHouse:
     async def take_in(self, *numbers, **options):
         """Import cards; gives their ICCIDs."""
         rows = [card(n, **options) for n in numbers]
-        status, told = await self.act("sim.import", rows=rows)
+        status, told = await self.act("sim.import", rows=rows, accept_checksum=True)
         assert status == 200, told
         assert {result["outcome"] for result in told["results"]} == {"created"}, told
         return [row["iccid"] for row in rows]

@@ -6,7 +6,7 @@ Micro-units, as everywhere. What could be read in two ways isn't read at all: th
 import re
 from typing import Final, NamedTuple
 
-from gateway.ledger.money import CURRENCIES, MICRO
+from gateway.ledger.money import MICRO, digits_of
 
 _CENT: Final = MICRO // 100
 _NUMBER: Final = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{1,2}))?", re.ASCII)
@@ -76,10 +76,10 @@ _SIGNS: Final = {"GBP": "£", "USD": "$", "EUR": "€"}
 
 def write_amount(money: Money) -> str:
     """Write an amount in the currency's usual way, `£5.00`; less than a penny is cut off, so nothing is promised too much."""
-    digits = CURRENCIES.get(money.currency, 2)
+    digits = digits_of(money.currency)
     minor = money.micro // 10 ** (6 - digits)
     whole, decimals = divmod(abs(minor), 10**digits)
     minus = "-" if minor < 0 else ""
-    number = f"{whole}.{decimals:0{digits}d}"
+    number = f"{whole}.{decimals:0{digits}d}" if digits else str(whole)
     sign = _SIGNS.get(money.currency)
     return f"{minus}{sign}{number}" if sign else f"{minus}{number} {money.currency}"

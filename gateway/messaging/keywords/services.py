@@ -14,6 +14,7 @@ from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Choice, Share
 from gateway.charity.policies import WHOLE
+from gateway.ledger.money import is_payable
 from gateway.messaging.inbound.senders import Sender
 from gateway.messaging.inbound.unanswered import Silence
 from gateway.messaging.keywords.amounts import Money
@@ -120,6 +121,8 @@ class Services:
             return self._answer(request, KeywordAnswer.WHICH_CAUSE, causes=self._causes())
         if request.currency and request.currency != wallet.currency:
             return self._answer(request, KeywordAnswer.OTHER_CURRENCY, currency=wallet.currency)
+        if not is_payable(request.amount, wallet.currency):
+            return self._explain(Unknown(request.language, Reason.HOW_MUCH, cause), wallet)
         if cause not in self._policy.causes:
             return self._answer(request, KeywordAnswer.CLOSED, cause=self._name(cause), causes=self._causes())
         values: dict[str, str | Money] = {"amount": self._money(request.amount, wallet), "cause": self._name(cause)}

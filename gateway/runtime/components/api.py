@@ -66,6 +66,7 @@ class ApiComponent(Component):
                 context,
                 node,
                 forwarder,
+                orders.executor,
                 started_at=started_at,
                 ready=health.ready(),
                 drain=drain.state(),

@@ -12,6 +12,7 @@ from gateway.metrics.sources import order_metrics
 from gateway.runtime.component import Change, Component, Prepared, Services, Stage
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.settings.sections import OsmoHlrHost, ProvisioningHost, Tmf640Host
+from gateway.sims.host_reach import LOOK_SECONDS, HostReach
 from gateway.sims.host_runtime import HostRuntime, callback_secret
 from gateway.sims.order_executor import OrderExecutor
 from protocols.tap import Tap
@@ -42,13 +43,19 @@ class OrdersComponent(Component):
             alarm=services.log,
             background=services.background,
         )
+        self._reach = HostReach(context, self.executor.tell_reach)
+        self._background = services.background
+        self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Go on with every open order."""
+        """Go on with every open order, and look from time to time whether the hosts are there."""
         self.executor.start()
+        self._looking = self._background.every("look_at_hosts", LOOK_SECONDS, self._reach.look)
 
     async def stop(self) -> None:
         """Leave every order where it stands."""
+        if self._looking is not None:
+            self._looking.cancel()
         await self.executor.stop()
 
     async def prepare(self, change: Change) -> Prepared:

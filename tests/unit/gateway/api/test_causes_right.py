@@ -34,7 +34,7 @@ def context(tmp_path):
     )
     context.logged = logged
     rows = [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
-    results = act(context, Caller("setup", ADMIN), "subscriber.import", rows=rows)["results"]
+    results = act(context, Caller("setup", ADMIN), "subscriber.import", rows=rows, accept_checksum=True)["results"]
     context.ids = [int(result["subscriber_id"]) for result in results]
     use(context)
     yield context
@@ -162,6 +162,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "sim.history": {"iccid": card(77)["iccid"]}, "order.list": {}, "order.states": {"ids": []},
             "sim.check": {"rows": [{"kind": "activate", "iccid": card(77)["iccid"], "msisdn": "447700900177",
                                     "plan": "payg-gb", "cause": "wwf"}]},
+        "subscriber.list": {}, "subscriber.find": {"tail": ROWS[0][0][-4:]},
         "usage.export": {}, "usage.review.list": {"all": True},
         "ledger.check": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
     }  # fmt: skip

@@ -78,7 +78,7 @@ def test_two_cards_with_one_opc_are_named_by_their_lines(act):
 
 
 def test_cards_are_listed_by_pages_and_by_state_with_their_lines_numbers_masked(act, context):
-    act("sim.import", rows=[card(n) for n in range(5)])
+    act("sim.import", rows=[card(n) for n in range(5)], accept_checksum=True)
     iccids = [card(n)["iccid"] for n in range(5)]
     activate(context, iccids[1])
     first = act("sim.list", limit=3)
@@ -166,3 +166,33 @@ def test_a_line_of_another_country_than_its_plans_host_is_not_imported(act, cont
     assert (result["outcome"], result["message"][: len(said)]) == ("refused", said)
     (result,) = act("subscriber.import", rows=[row | change | {"plan": "payg-us"}])["results"]
     assert result["outcome"] == "created"  # a plan without a host has no country
+
+
+def test_a_wrong_check_digit_is_refused_by_both_imports_unless_it_is_accepted(act):
+    wrong = card(1)["iccid"][:-1] + str((int(card(1)["iccid"][-1]) + 1) % 10)
+    rounded = card(2)["iccid"][:-4] + "0000"
+    cards = [card(1) | {"iccid": wrong}, card(2) | {"iccid": rounded}]
+    columns = ("msisdn", "imsi", "iccid", "plan", "cause", "balance")
+    lines = [
+        dict(zip(columns, (f"44770090000{n}", f"23415000000000{n}", iccid, "payg-gb", "", "0"), strict=True))
+        for n, iccid in enumerate((wrong, rounded), 1)
+    ]
+    for action, rows in (("sim.import", cards), ("subscriber.import", lines)):
+        refused = act(action, rows=rows)["results"]
+        assert [row["outcome"] for row in refused] == ["refused", "refused"], action
+        assert "(Luhn)" in refused[0]["message"]
+        assert "spreadsheet" in refused[1]["message"]
+        taken = act(action, rows=rows, accept_checksum=True)["results"]
+        assert [row["outcome"] for row in taken] == ["created", "created"], action
+
+
+def test_orders_of_a_card_of_a_number_and_of_a_time_are_listed(act, context):
+    act("sim.import", rows=[card(n) for n in (1, 2, 3)])
+    ids = [str(activate(context, card(n)["iccid"], f"44770090012{n}")) for n in (1, 2, 3)]
+
+    def found(**params):
+        return [row["id"] for row in act("order.list", **params)["rows"]]
+
+    assert found(number="+447700900122") == found(number=card(2)["iccid"]) == found(number=card(2)["imsi"]) == [ids[1]]
+    assert found(number="447700999999") == found(until=1) == []
+    assert found(since=1, limit=2) == [ids[2], ids[1]]

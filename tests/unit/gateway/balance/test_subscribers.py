@@ -126,3 +126,21 @@ def test_a_number_that_moved_belongs_to_each_owner_in_its_time():
     ]
     owners = [row_set.owner("msisdn", "447700900001", at) for at in (5, 10, 19, 20, 29, 30, 99)]
     assert owners == [1, 1, 1, None, None, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("iccid", "why"),
+    [
+        ("8944100000000000000", "as if a spreadsheet had rounded it"),
+        ("8944123456789010000", "as if a spreadsheet had rounded it"),
+        ("8.9441E+18", "was rounded by a spreadsheet"),
+        ("8944100000000000017", "check digit that does not fit"),
+        ("894410000000000001", "has no check digit"),
+    ],
+)
+def test_an_iccid_that_was_rounded_or_mistyped_is_refused_in_a_file_unless_its_check_is_left_out(iccid, why):
+    with pytest.raises(RowInvalid, match=why):
+        read_row(ROW | {"iccid": iccid}, PLANS, CAUSES, check_iccid=True)
+    if iccid.isdigit():
+        assert read_row(ROW | {"iccid": iccid}, PLANS, CAUSES).iccid == iccid
+    assert read_row(ROW | {"iccid": "8944100000000000018"}, PLANS, CAUSES, check_iccid=True)

@@ -159,7 +159,7 @@ def test_a_misspelt_column_fails_before_anything_is_ordered(folder, capsys):
     file = folder / "lines.csv"
     file.write_text("iccid,msisdn,plan,cuase\n")
     assert tpo_bulk(folder, file) == 1
-    assert "1 of the file's columns are none of action, iccid" in capsys.readouterr().err
+    assert "there is no column `cuase`; did you mean `cause`?" in capsys.readouterr().err
 
 
 # The command

@@ -3,10 +3,12 @@
 import json
 
 import pytest
+from stdnum import luhn
 from support.scripted_gateway import scripted, write_config
 
 from gateway.cli import main, sim
-from gateway.cli.csv_rows import Row, read_rows
+from gateway.cli.csv_rows import read_rows
+from gateway.cli.csv_table import Row
 from gateway.cli.errors import CommandFailed
 
 KI, OPC = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
@@ -18,8 +20,13 @@ def folder(tmp_path):
     return tmp_path
 
 
+def iccid_of(number):
+    digits = f"8944100000000{number:05d}"
+    return digits + luhn.calc_check_digit(digits)
+
+
 def card(number, ki=KI, opc=OPC):
-    return f"89441000000000{number:05d},23415{number:010d},{ki},{opc}"
+    return f"{iccid_of(number)},23415{number:010d},{ki},{opc}"
 
 
 def write(folder, *lines, head="iccid,imsi,ki,opc"):
@@ -123,7 +130,7 @@ def test_columns_are_read_in_any_case_and_lines_are_those_of_the_file(tmp_path):
         (b"iccid,ki\n1,2\n", "no column imsi"),
         (b"", "no column iccid, imsi"),
         (b"iccid,imsi,ki,KI\n", "two columns of the same name"),
-        (b"iccid,imsi,other\n", "1 of the file's columns are none of iccid, imsi"),
+        (b"iccid,imsi,other\n", "there is no column `other`"),
         (b"iccid,imsi\n\xff,1\n", "cannot be read"),
     ],
 )

@@ -220,3 +220,13 @@ def test_a_text_to_a_suspended_line_and_one_of_the_companys_go_out(place, giver)
     place.status(giver, SUSPENDED)
     ids = place.accept(place.draft("your bill", source="TPO", destination=MSISDN)).ids
     assert place.take(*ids) == [0]
+
+
+def test_a_gift_of_a_part_that_the_currency_has_not_is_asked_for_again(place, giver):
+    with place.writer.begin() as connection:
+        for table in (tables.wallets, tables.transfers):
+            connection.execute(update(table).values(currency="JPY"))
+    assert place.says("GIVE WATERAID 5.50") == place.says("GIVE WATERAID")
+    assert questions(place) == []
+    assert "5 JPY" in place.says("GIVE WATERAID 5")
+    assert "50 JPY" in place.says("BALANCE")

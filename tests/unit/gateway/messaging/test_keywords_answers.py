@@ -105,6 +105,8 @@ def test_the_list_of_causes_leaves_out_those_that_are_closed():
         (0, "GBP", "£0.00"),
         (-1, "GBP", "-£0.01"),
         (-2_500_000, "GBP", "-£2.50"),
+        (500_000_000, "JPY", "500 JPY"),
+        (5_500_000, "KWD", "5.500 KWD"),
     ],
 )
 def test_amounts_are_written_in_the_usual_way_and_never_promise_too_much(micro, currency, text):
