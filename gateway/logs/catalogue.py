@@ -74,6 +74,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Report it with this line. What the request wanted may have been done: look how it stands.",
         per_message=True,
     ),
+    "api.token.refused": LogEvent(
+        "warning",
+        "From `address` came a wrong token over HTTP: the first in ten minutes, or so many (`wrong`) that it has to wait now.",
+        "If you know who it is, give it the right token of api.tokens; else see that the port is open only to whom it must be.",
+        per_message=True,
+    ),
+    "api.login.in_clear": LogEvent(
+        "warning",
+        "A browser on `address` logged in to the status page over plain HTTP: whoever is on its way can read the token.",
+        "Put a proxy with TLS before api.listen, and renew the token.",
+        per_message=True,
+    ),
     "config.warning": LogEvent(
         "warning", "A setting works, but deserves a look.", "Read `problem`; `tpo config check` prints it too."
     ),

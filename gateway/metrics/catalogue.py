@@ -35,6 +35,11 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_task_surprises_total": Family(
         COUNTER, "Background tasks that ended by an error that nobody expected, and were begun again", ("task",)
     ),
+    "tpo_api_tokens_refused_total": Family(
+        COUNTER,
+        "HTTP requests that were not let in; `reason`: missing, wrong, or limited (after too many wrong ones of an address)",
+        ("reason",),
+    ),
     "tpo_traces_active": Family(GAUGE, "Traces that listen to what goes over the wire (docs/trace.md)"),
     # Charging
     "tpo_charging_requests_total": Family(

@@ -26,6 +26,9 @@ class Metrics:
         duration = "tpo_charging_request_duration_seconds"
         self._seconds = Histogram(duration, FAMILIES[duration].meaning, buckets=SECONDS, registry=self.registry)
         self._session_requests = self._counter("tpo_diameter_session_requests_total")
+        self.refused_tokens = self._counter("tpo_api_tokens_refused_total")
+        for reason in ("missing", "wrong", "limited"):
+            self.refused_tokens.labels(reason)
         self.alarms = self._counter("tpo_alarms_total")
         for name, event in EVENTS.items():
             if event.level != "info":  # from zero: an alert on the increase would not see the first one otherwise

@@ -61,6 +61,8 @@ class Daemon:
         self._components: list[Component] = []
         self._started: list[Component] = []
         self._reload: Reload | None = None
+        self._sighup = False
+        """Whether a SIGHUP has come whose reload was not asked for yet."""
 
     async def run(self, announce: Callable[[str], None] = lambda _line: None) -> None:
         """Open everything, serve until a signal says stop, close everything; StoreError or OSError where it cannot open."""
@@ -151,10 +153,13 @@ class Daemon:
             self._loop.call_soon_threadsafe(_finish, self._loop, jobs)
 
     def _take_sighup(self) -> None:
-        """SIGHUP: what becomes of it is written in the log."""
-        self._background.once("reload", self._reload_settings)
+        """SIGHUP: what becomes of it is written in the log. Any number of them ask for one reload beside the one that runs."""
+        if not self._sighup and not (self._reload is not None and self._reload.waits):
+            self._sighup = True
+            self._background.once("reload", self._reload_settings)
 
     async def _reload_settings(self) -> None:
+        self._sighup = False
         if self._reload is not None:
             self._notify.reloading(self._environment.monotonic)
             try:
