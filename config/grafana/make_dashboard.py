@@ -188,6 +188,16 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
         ),
         Plot("Units that wait", {"{{instance}}": f"tpo_store_queue_depth{AT}"}, red=4000),
         Plot(
+            "Where the time of a batch goes, on average",
+            {
+                "{{phase}}": (
+                    f"sum by (phase) (rate(tpo_store_batch_seconds_sum{AT}[$__rate_interval])) / "
+                    f"sum by (phase) (rate(tpo_store_batch_seconds_count{AT}[$__rate_interval]))"
+                )
+            },
+            "s",
+        ),
+        Plot(
             "Lost, shed, refused in five minutes",
             {
                 "batches lost": f"sum(increase(tpo_store_batches_failed_total{AT}[5m]))",

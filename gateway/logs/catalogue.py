@@ -362,6 +362,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Report it with its `detail`: this is our fault, not the peer's.",
         per_message=True,
     ),
+    "store.stalled": LogEvent(
+        "error",
+        "The store does not come back from a batch: requests that waited for it past their deadline were answered 3004, or had "
+        "their connections closed where the commit had begun.",
+        "Look at the disk, or at the database server: it hangs, or another program holds its locks.",
+    ),
+    "store.batch.slow": LogEvent(
+        "warning",
+        "One batch of `units` took longer than a second; its parts stand beside it in milliseconds (docs/metrics.md).",
+        "committing, saving, loading: the disk or the server is slow. deciding: the processor is. waiting: a crowd.",
+        per_message=True,
+    ),
     "store.unavailable": LogEvent(
         "error",
         "A batch couldn't be written, and was undone; its requests got no answer or a refusal, and come again.",

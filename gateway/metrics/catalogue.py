@@ -97,6 +97,12 @@ FAMILIES: Final[dict[str, Family]] = {
     # The store
     "tpo_store_up": Family(GAUGE, "1 while the write lane runs and its last batch was written"),
     "tpo_store_queue_depth": Family(GAUGE, "Units that wait for the write lane"),
+    "tpo_store_batch_seconds": Family(
+        HISTOGRAM,
+        "Where the time of a batch went: waiting (its oldest unit), loading, deciding, saving, committing, delivering (until "
+        "the event loop has its answers), answering (until they are written)",
+        ("phase",),
+    ),
     "tpo_store_batches_total": Family(COUNTER, "Batches committed, one fsync each"),
     "tpo_store_batches_failed_total": Family(COUNTER, "Batches lost to a store in trouble"),
     "tpo_store_units_total": Family(COUNTER, "Units committed"),

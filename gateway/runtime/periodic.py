@@ -34,6 +34,8 @@ COUNT_SECONDS = 5.0
 COUNT_SHARE = 20
 """Open texts are counted again after this many times the time that counting took, lest a long queue costs a core."""
 LAG_SECONDS = 0.5
+GIVE_UP_SECONDS = 0.25
+"""How late a unit that the store keeps waiting may be given up."""
 WATCH_SECONDS = 1.0
 INSPECT_SECONDS = 5.0
 INSPECT_SHARE = 20
@@ -70,6 +72,7 @@ class PeriodicWork(Component):
         """Start every timer."""
         for name, seconds, work in (
             ("measure_lag", LAG_SECONDS, self._measure_lag),
+            ("give_up_units", GIVE_UP_SECONDS, self._give_up_units),
             ("watch_store", WATCH_SECONDS, self._watch_store),
             ("inspect_store", INSPECT_SECONDS, self._inspect_store),
             ("supervise", SUPERVISION_SECONDS, self._supervise),
@@ -96,6 +99,9 @@ class PeriodicWork(Component):
         now = self._loop.time()
         self.lag = max(0.0, now - self._lag_due)
         self._lag_due = now + LAG_SECONDS
+
+    async def _give_up_units(self) -> None:
+        self._context.lane.expire()
 
     async def _count_texts(self) -> None:
         began = self._loop.time()

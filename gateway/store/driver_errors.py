@@ -76,13 +76,17 @@ def is_of_psycopg(error: BaseException) -> bool:
 def is_undone(error: BaseException) -> bool:
     """Tell whether a COMMIT that failed by this error is certain to have done nothing.
 
-    A disk without room for the commit's record (SQLITE_FULL), a busy file, and a server that answered with an error of its
-    data or resources have refused it. Anything else, a failed fsync or a lost connection above all, leaves it open.
+    A disk without room for the commit's record (SQLITE_FULL), or that does not take it (SQLITE_IOERR_WRITE: a quota, a limit,
+    a bad block), a busy file, and a server that answered with an error of its data or resources have refused it. Anything
+    else, a failed fsync or a lost connection above all, leaves it open.
     """
     found = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(found, sqlite3.Error):
-        primary = (getattr(found, "sqlite_errorcode", 0) or 0) & PRIMARY
-        return primary in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY} | _OF_THE_UNIT
+        code = getattr(found, "sqlite_errorcode", 0) or 0
+        return (
+            code == sqlite3.SQLITE_IOERR_WRITE
+            or code & PRIMARY in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY} | _OF_THE_UNIT
+        )
     state = getattr(found, "sqlstate", None)
     return isinstance(state, str) and state[:2] in {"22", "23", "40", "53"}
 
