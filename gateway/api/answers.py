@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from gateway.charging.views import SessionRow
+from gateway.concerns import Concern
 from gateway.events.forwarder_state import ForwarderState
 from gateway.events.times import Timestamp
 from gateway.settings.diff import Sorted
@@ -328,7 +329,8 @@ class PeerView(msgspec.Struct, frozen=True):
 class GatewayStatus(msgspec.Struct, frozen=True):
     """How the gateway does: its state and what it needs to be ready, the write lane, the Diameter peers, the broker.
 
-    `since` is Unix time; `traces` counts those that run; `events` is None where no broker is configured.
+    `since` is Unix time; `traces` counts those that run; `events` is None where no broker is configured; `concerns` is what
+    an operator should look at, the critical first.
     """
 
     state: Literal["running", "draining"]
@@ -340,13 +342,15 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     lane: LaneView
     peers: list[PeerView]
     events: ForwarderState | None
+    concerns: list[Concern] = []
 
 
 class Health(msgspec.Struct, frozen=True):
-    """Whether all is well, and what was looked at."""
+    """Whether all is well, what was looked at, and what an operator should look at besides."""
 
     ok: bool
     checks: dict[str, bool]
+    concerns: list[Concern]
 
 
 class Cause(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ from gateway.api.web_requests import (
     read_json,
     read_object,
 )
+from gateway.concerns import Concern
 from gateway.context import GatewayContext
 from gateway.metrics.registry import Metrics
 from gateway.privacy.access import CAUSES
@@ -61,6 +62,7 @@ class Server:
         open_paths: tuple[str, ...] = (),
         live: Checks,
         ready: Checks,
+        concerns: Callable[[], list[Concern]] = list,
         status: Status,
         alarm: Alarm = lambda _event, _fields: None,
     ) -> None:
@@ -68,6 +70,7 @@ class Server:
         self._context, self._metrics, self._texts, self._actions = context, metrics, texts, actions
         self._routes, self._open_paths = routes, open_paths
         self._live, self._ready, self._status, self._alarm = live, ready, status, alarm
+        self._concerns = concerns
         self._guard = access.Guard()
         self._listeners: list[Listener] = []
         self._bound: tuple[int, int] | None = None
@@ -89,8 +92,8 @@ class Server:
 
     async def _listen_tcp(self, host: str, port: int) -> int:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems, self._once_each, self._let_in])
-        app.router.add_get("/livez", self._health(self._live))
-        app.router.add_get("/readyz", self._health(self._ready))
+        app.router.add_get("/livez", self._health(self._live, list))
+        app.router.add_get("/readyz", self._health(self._ready, self._concerns))
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_post("/v1/sms", self._post_sms)
         app.router.add_post("/v1/sms/batch", self._post_sms_batch)
@@ -194,11 +197,13 @@ class Server:
     async def _get_sms(self, request: web.Request) -> web.Response:
         return json_response(await self._texts.show(request.match_info["id"]))
 
-    def _health(self, checks: Checks) -> Handler:
+    def _health(self, checks: Checks, concerns: Callable[[], list[Concern]]) -> Handler:
         async def answer(_request: web.Request) -> web.Response:
             found = checks()
             well = all(found.values())
-            return json_response(Health(well, found), HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)
+            return json_response(
+                Health(well, found, concerns()), HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
+            )
 
         return answer
 

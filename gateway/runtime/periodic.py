@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prometheus_client.core import Metric
 
+from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.messaging.queries import count_open
@@ -67,6 +68,8 @@ class PeriodicWork(Component):
         self._count_due = self._inspect_due = 0.0
         self.open_texts: dict[str, int] = {}
         """Texts that have not come to their end, by state."""
+        self.held_reports = 0
+        """Usage reports that wait for a decision."""
 
     async def start(self) -> None:
         """Start every timer."""
@@ -109,6 +112,7 @@ class PeriodicWork(Component):
             return
         node = self._context.node.id
         self.open_texts = await self._context.read_async(lambda connection: count_open(connection, node))
+        self.held_reports = await self._context.read_async(count_held)
         ended = self._loop.time()
         self._count_due = ended + COUNT_SHARE * (ended - began)
 

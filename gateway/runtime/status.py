@@ -4,6 +4,7 @@ from msgspec import structs
 
 from gateway.api.answers import DrainState, GatewayStatus, LaneView, PeerView
 from gateway.api.times import since
+from gateway.concerns import Concern
 from gateway.context import GatewayContext
 from gateway.events.forwarder import Forwarder
 from protocols.diameter.node import Node
@@ -18,6 +19,7 @@ def gateway_status(
     ready: dict[str, bool],
     drain: DrainState | None,
     traces: int,
+    concerns: list[Concern],
 ) -> GatewayStatus:
     """Make the answer; `node` and `forwarder` are there where Diameter and a broker are configured."""
     peers = node.peers_state() if node is not None else []
@@ -31,4 +33,5 @@ def gateway_status(
         lane=LaneView(context.lane.depth, **structs.asdict(context.lane.counters)),
         peers=[PeerView(**structs.asdict(peer) | {"since": since(context.environment, peer.since)}) for peer in peers],
         events=forwarder.state() if forwarder is not None else None,
+        concerns=concerns,
     )
