@@ -199,6 +199,12 @@ def _site_of(address: str) -> str:
     return str(ip_network((address.partition("%")[0], IPV6_SITE), strict=False)) if found.version == 6 else address
 
 
+def client_of(remote: str | None, fields: Mapping[str, str]) -> str:
+    """Give the address that asks: of what a proxy on this machine brings, the one that it names."""
+    named = fields.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return named if is_loopback(remote) and _is_address(named) else remote or ""
+
+
 def was_forwarded(fields: Mapping[str, str]) -> bool:
     """Tell whether a proxy brings the request: then its address is the proxy's, and says nothing of who asks."""
     return any(name in fields for name in ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"))

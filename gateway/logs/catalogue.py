@@ -147,6 +147,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Look up the result code in RFC 6733 §7.1; most of them are settled with the peer's operator.",
         per_message=True,
     ),
+    "diameter.message.deferred": LogEvent(
+        "info",
+        "A new session was answered 3004 because this gateway drains: its client turns to another gateway.",
+        "Nothing.",
+        per_message=True,
+    ),
     "diameter.message.undecodable": LogEvent(
         "warning",
         "A peer sent octets that are no Diameter message; its connection was closed.",
@@ -181,6 +187,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "warning",
         "A request of the SMSC was answered with an error; `command_status` and `reason` say which.",
         "Look up the status in SMPP 3.4 §5.1.3; most of them are settled with the SMSC's operator.",
+        per_message=True,
+    ),
+    "smpp.message.deferred": LogEvent(
+        "info",
+        "A request of the SMSC came while the link was being left, and was put off: it is sent again when a link is bound.",
+        "Nothing.",
         per_message=True,
     ),
     "smpp.message.undecodable": LogEvent(

@@ -46,7 +46,8 @@ ATTEMPTS = 4
 STALLED = 1.0
 """Seconds at one batch after which units that expire meanwhile are the store's fault, and no longer those of a crowd."""
 PATIENCE = 30.0
-"""Seconds at one batch after which its units are given up that have no deadline of their own and share it with others."""
+"""Seconds at one batch after which units are given up that have no deadline of their own: those that share it with others, and
+those that have waited for as long."""
 
 Done = Callable[[Any, StoreError | None], None]
 """Called with a unit's answer and None, or with None and what kept it from being done."""
@@ -207,8 +208,9 @@ class Lane:
         """
         now = self._monotonic()
         with self._wake:
-            over, self._waiting = _split(self._waiting, now)
             flight = self._flight
+            stuck_for_long = flight is not None and flight.began + PATIENCE < now
+            over, self._waiting = _split(self._waiting, now, now - PATIENCE if stuck_for_long else float("-inf"))
             found = [_ended(job, UnitExpired("the unit waited past its deadline")) for job in over]
             stuck = [] if flight is None else self._give_up(flight, now)
             stalled = flight is not None and (bool(stuck) or (bool(over) and now - flight.began > STALLED))
@@ -432,10 +434,10 @@ def _ended(job: Job, error: StoreError) -> Job:
     return Job(job.unit, job.done, job.not_after, job.since, settled=True, error=error)
 
 
-def _split(jobs: deque[Job], now: float) -> tuple[list[Job], deque[Job]]:
-    """Part those whose time is over from the others."""
-    over = [job for job in jobs if job.not_after < now]
-    return over, deque(job for job in jobs if job.not_after >= now) if over else jobs
+def _split(jobs: deque[Job], now: float, posted_before: float) -> tuple[list[Job], deque[Job]]:
+    """Part those whose time is over, or that were posted before a moment, from the others."""
+    over = [job for job in jobs if job.not_after < now or job.since < posted_before]
+    return over, deque(job for job in jobs if job.not_after >= now and job.since >= posted_before) if over else jobs
 
 
 def _finish_all(jobs: list[Job]) -> None:

@@ -346,8 +346,10 @@ def test_units_without_a_deadline_are_given_up_at_last_unless_they_have_the_batc
             unit.alone = alone
             outcome = Outcome(place, unit)
             assert unit.begun.wait(10)
-            time.sleep(0.06)
+            behind = Outcome(place, Add(1, 100))
+            time.sleep(0.1)
             place.lane.expire()
+            assert isinstance(behind.get()[1], UnitExpired)
             assert outcome.ready.is_set() is not alone
             unit.gate.set()
             assert (outcome.get()[1] is None) is alone

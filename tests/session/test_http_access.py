@@ -5,6 +5,7 @@ import json
 from base64 import b64encode
 
 import pytest
+from support.log_lines import lines_of
 from support.sms_gateway import TOKENS, SmsGateway
 
 RIGHT = f"Bearer {TOKENS['operator']}"
@@ -108,6 +109,10 @@ def test_a_browser_on_another_machine_is_asked_for_a_token_and_let_in_with_it(ga
         status, fields, _ = ask(gateway, method, "/", {**ELSEWHERE, "Authorization": LOGIN})
         assert (status, fields.get_content_type()) == (200, "text/html")
     assert ask(gateway, "GET", "/metrics", {**ELSEWHERE, "Authorization": RIGHT})[0] == 200
+    secure = {"X-Forwarded-For": "192.0.2.10", "X-Forwarded-Proto": "https", "Authorization": LOGIN}
+    assert ask(gateway, "GET", "/", secure)[0] == 200
+    warned = [line["address"] for line in lines_of(gateway, "api.login.in_clear")]
+    assert warned == ["192.0.2.9"]
 
 
 def test_a_login_of_a_browser_is_not_taken_for_what_changes_something(gateway):

@@ -158,3 +158,27 @@ def test_addresses_without_end_take_no_memory_without_end():
         guard.find("wrong", TOKENS, f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 0.0)
         guard.is_first_in_clear(str(number))
     assert len(guard._refusals) == len(guard._in_clear) == MAX_ADDRESSES
+
+
+@pytest.mark.parametrize(
+    ("remote", "named", "client"),
+    [
+        ("127.0.0.1", None, "127.0.0.1"),
+        ("127.0.0.1", "192.0.2.1", "192.0.2.1"),
+        ("::1", "10.0.0.1, 192.0.2.1", "192.0.2.1"),
+        ("127.0.0.1", "unknown", "127.0.0.1"),
+        ("192.0.2.9", "192.0.2.1", "192.0.2.9"),
+        (None, None, ""),
+    ],
+)
+def test_the_client_behind_a_proxy_of_this_machine_is_the_one_that_the_proxy_names(remote, named, client):
+    assert access.client_of(remote, {"X-Forwarded-For": named} if named else {}) == client
+
+
+def test_a_login_of_a_browser_over_plain_http_is_known_unless_a_proxy_says_otherwise():
+    login = {"Authorization": basic(b"a:right")}
+    assert access.is_in_clear(login)
+    assert not access.is_in_clear({"Authorization": "Bearer right"})
+    assert not access.is_in_clear({**login, "X-Forwarded-Proto": "https"})
+    guard = Guard()
+    assert [guard.is_first_in_clear("192.0.2.1") for _ in range(2)] == [True, False]
