@@ -158,16 +158,12 @@ class Server:
         if given is None:
             self._metrics.refused_tokens.labels("missing").inc()
             raise _no_token(page=page)
-        token = self._guard.find(given, api.tokens, request.remote or "", self._context.monotonic())
+        client = access.client_of(request.remote, headers)
+        token = self._guard.find(given, api.tokens, client, self._context.monotonic())
         if isinstance(token, access.Refusals):
-            raise self._refused(request.remote or "", token, page=page)
-        if (
-            page
-            and not loopback
-            and access.is_in_clear(headers)
-            and self._guard.is_first_in_clear(request.remote or "")
-        ):
-            self._alarm("api.login.in_clear", {"address": request.remote})
+            raise self._refused(client, token, page=page)
+        if page and access.is_in_clear(headers) and self._guard.is_first_in_clear(client):
+            self._alarm("api.login.in_clear", {"address": client})
         request[CALLER] = Caller(token.name, token.role, frozenset(token.rights), f"api:{token.name}")
         return await handler(request)
 
