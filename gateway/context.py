@@ -24,7 +24,7 @@ from gateway.store.errors import StoreError
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
-from gateway.store.lane import Job, Lane
+from gateway.store.lane import BatchTimes, Job, Lane
 
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
@@ -74,11 +74,13 @@ class GatewayContext:
         deliver: Callable[[list[Job]], None] | None = None,
         alarm: Callable[[str, str], None] = lambda _event, _detail: None,
         log: Callable[[str, Mapping[str, object]], None] = lambda _event, _fields: None,
+        observe: Callable[[BatchTimes], None] = lambda _times: None,
         environment: Environment | None = None,
     ) -> None:
         """Take the store's lock, prepare its tables, enter as a node and start the lane.
 
-        `policies` makes what units are decided with, now and whenever the settings change.
+        `policies` makes what units are decided with, now and whenever the settings change; `observe` gets how long the parts of
+        each batch took, on the lane's thread.
         Raises KeyInvalid, or StoreError: StoreLocked, SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be
         reached.
         """
@@ -123,6 +125,7 @@ class GatewayContext:
             alarm=alarm,
             on_connect=self._lock.renew,
             ground=self.ground,
+            observe=observe,
         )
         self.lane.start()
 

@@ -20,6 +20,7 @@ class Eviction(Enum):
 
     CROWDED = "too many half-open connections"
     LATE = "no first message in time"
+    DESCRIPTORS = "no descriptor is left for others"
 
 
 class ByAddress(Generic[C]):
@@ -109,6 +110,13 @@ class ConnectionTable(Generic[C]):
         """Nothing is left of it; may be called again."""
         self.leave_half_open(connection)
         self.all.discard(connection)
+
+    def evict_oldest(self) -> bool:
+        """Evict the oldest half-open connection to make room for others; False where there is none."""
+        oldest = next(iter(self.half_open), None)
+        if oldest is not None:
+            self._push_out(oldest, Eviction.DESCRIPTORS)
+        return oldest is not None
 
     def deadline(self) -> float | None:
         """When `expire` wants to be called."""

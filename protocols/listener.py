@@ -8,6 +8,7 @@ from functools import partial
 from typing import Generic
 
 from protocols.connection_table import C, ConnectionTable, Eviction
+from protocols.descriptors import DESCRIPTORS, Descriptors
 from protocols.limits import ConnectionLimits
 from protocols.network import SOCKETS, Accepted, Listener, ListeningSocket, Network
 
@@ -26,6 +27,7 @@ class Listeners(Generic[C]):
         accept: begins with a connection, of this address, with TLS or without.
         refuse: learns from where a connection was closed at once, and why.
         evict: closes a half-open connection.
+        idle: gives those that ask for nothing just now, though they have shown who they are, and may be closed by `evict` too.
     """
 
     def __init__(
@@ -36,9 +38,12 @@ class Listeners(Generic[C]):
         accept: Callable[[Accepted, str, ssl.SSLContext | None], C],
         refuse: Callable[[str, str], None],
         evict: Callable[[C, Eviction], None],
+        idle: Callable[[], Sequence[C]] = tuple,
         network: Network = SOCKETS,
+        descriptors: Descriptors = DESCRIPTORS,
     ) -> None:
         self.connections = ConnectionTable(limits, first_message, evict)
+        self._evict, self._idle, self._descriptors = evict, idle, descriptors
         self._accept = accept
         self._refuse = refuse
         self._network = network
@@ -50,8 +55,25 @@ class Listeners(Generic[C]):
         """The ports that are listened on, in the order in which they were opened."""
         return [listener.port for listener in self._open]
 
+    def __len__(self) -> int:
+        return len(self.connections)
+
+    def spare(self) -> int:
+        """How many connections could be closed to make room for others."""
+        return len(self.connections.half_open) or len(self._idle())
+
+    def close_spare(self) -> bool:
+        """Close the oldest half-open connection, or an idle one; False where there is neither."""
+        if self.connections.evict_oldest():
+            return True
+        idle = next(iter(self._idle()), None)
+        if idle is not None:
+            self._evict(idle, Eviction.DESCRIPTORS)
+        return idle is not None
+
     async def open(self, listen: Sequence[Listen]) -> None:
         """Listen on the first address of each host. OSError if a port cannot be had; nothing is left open then."""
+        self._descriptors.add(self)
         try:
             for host, port, tls in listen:
                 self._open.append(await self._network.listen(host, port, partial(self._accepted, tls=tls)))
@@ -61,6 +83,7 @@ class Listeners(Generic[C]):
 
     def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Listen on a socket that is bound already."""
+        self._descriptors.add(self)
         self._open.append(Listener(sock, partial(self._accepted, tls=tls)))
 
     def stop_accepting(self) -> None:
@@ -72,11 +95,14 @@ class Listeners(Generic[C]):
         """Accept nothing more, and free the addresses; what has been accepted is the owner's to close."""
         for listener in self._open:
             await listener.close()
+        self._descriptors.remove(self)
         if self._timer is not None:
             self._timer.cancel()
 
     def _accepted(self, accepted: Accepted, address: str, tls: ssl.SSLContext | None) -> None:
         refusal = self.connections.refusal(address)
+        if not refusal and not self._descriptors.has_room() and not self._descriptors.make_room():
+            refusal = Eviction.DESCRIPTORS.value
         if refusal:
             accepted.close()
             self._refuse(address, refusal)

@@ -7,11 +7,13 @@ import ssl
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from protocols.descriptors import DESCRIPTORS, NO_ROOM
 from protocols.tap import endpoint
 
 _BACKLOG: Final = 512
 _PAUSE: Final = 0.5
-"""Seconds without accepting when the system has no room for another connection (EMFILE and its like)."""
+"""Seconds without accepting when nobody can be closed to make room for another connection (EMFILE and its like)."""
+_TICKS: Final = 3
 
 
 class Accepted(Protocol):
@@ -79,11 +81,43 @@ class Listener:
         while True:
             try:
                 sock, address = await loop.sock_accept(self._socket)
-            except OSError:
-                await asyncio.sleep(_PAUSE)
+            except OSError as error:
+                if error.errno not in NO_ROOM or not await self._accept_by_reserve(accept):
+                    await asyncio.sleep(_PAUSE)
                 continue
-            accept(sock, address[0] if address else "")  # a Unix socket's other end has none
+            accept(sock, _host_of(address))
             await asyncio.sleep(0)  # one connection a tick: a flood of them must not starve those that are open
+
+    async def _readable(self) -> None:
+        """Wait until somebody connects: without a free descriptor accept fails before that, too."""
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._socket, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(self._socket)
+
+    async def _accept_by_reserve(self, accept: Callable[[Accepted, str], None]) -> bool:
+        """Take the next one in place of another, or close it at once; False where not even that can be done."""
+        await self._readable()
+        sock, host = None, ""
+        if DESCRIPTORS.give_up_reserve():
+            with contextlib.suppress(OSError):
+                sock, address = self._socket.accept()
+                host = _host_of(address)
+        made_room = DESCRIPTORS.make_room()
+        if sock is not None:
+            sock.setblocking(False)  # noqa: FBT003 - as above
+            accept(sock, host) if made_room else sock.close()
+        for _ in range(_TICKS):  # what is being closed is closed in one of them
+            DESCRIPTORS.hold_reserve()
+            await asyncio.sleep(0)
+        return sock is not None or made_room
+
+
+def _host_of(address: object) -> str:
+    """Give where a connection comes from; a Unix socket's other end has no address."""
+    return str(address[0]) if isinstance(address, tuple) else ""
 
 
 class Sockets:

@@ -194,6 +194,16 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
         ),
         Plot("Units that wait", {"{{instance}}": f"tpo_store_queue_depth{AT}"}, red=4000),
         Plot(
+            "Where the time of a batch goes, on average",
+            {
+                "{{phase}}": (
+                    f"sum by (phase) (rate(tpo_store_batch_seconds_sum{AT}[$__rate_interval])) / "
+                    f"sum by (phase) (rate(tpo_store_batch_seconds_count{AT}[$__rate_interval]))"
+                )
+            },
+            "s",
+        ),
+        Plot(
             "Lost, shed, refused in five minutes",
             {
                 "batches lost": f"sum(increase(tpo_store_batches_failed_total{AT}[5m]))",
@@ -213,6 +223,11 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
             width=12,
         ),
         Plot("Traces that listen", {"{{instance}}": f"tpo_traces_active{AT}"}, red=1),
+        Plot(
+            "HTTP requests that were not let in",
+            {"{{reason}}": f"sum by (reason) (rate(tpo_api_tokens_refused_total{AT}[$__rate_interval]))"},
+            "reqps",
+        ),
         Plot("Event loop lag", {"{{instance}}": f"tpo_event_loop_lag_seconds{AT}"}, "s", red=0.25),
         Plot("Processors", {"{{instance}}": f"rate(tpo_cpu_seconds_total{AT}[$__rate_interval])"}, red=0.95),
         Plot("Memory", {"{{instance}}": f"tpo_resident_memory_bytes{AT}"}, "bytes"),

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from gateway.charging.views import SessionRow
+from gateway.concerns import Concern
 from gateway.events.forwarder_state import ForwarderState
 from gateway.events.times import Timestamp
 from gateway.settings.diff import Sorted
@@ -361,7 +362,8 @@ class HostView(msgspec.Struct, frozen=True):
 class GatewayStatus(msgspec.Struct, frozen=True):
     """How the gateway does: its state and what it needs to be ready, the write lane, the Diameter peers, the broker, the hosts.
 
-    `traces` counts those that run; `events` is None where no broker is configured.
+    `traces` counts those that run; `events` is None where no broker is configured; `concerns` is what an operator
+    should look at, the critical first.
     """
 
     state: Literal["running", "draining"]
@@ -374,13 +376,15 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     peers: list[PeerView]
     events: ForwarderState | None
     hosts: list[HostView]
+    concerns: list[Concern] = []
 
 
 class Health(msgspec.Struct, frozen=True):
-    """Whether all is well, and what was looked at."""
+    """Whether all is well, what was looked at, and what an operator should look at besides."""
 
     ok: bool
     checks: dict[str, bool]
+    concerns: list[Concern]
 
 
 class Cause(msgspec.Struct, frozen=True):

@@ -69,6 +69,11 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
         self._connections.discard(self)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has been answered all that it asked, and asks nothing."""
+        return not self._half_open and not self._evicted and self._waiter is not None and not self._waiter.done()
+
     def evict(self) -> None:
         """Close at once, without a word."""
         self._evicted = True
@@ -126,9 +131,17 @@ class Listener:
         await self._runner.setup()
         header_deadline = LIMITS["keepalive_timeout"]
         self._listeners = Listeners(
-            limits, header_deadline, accept=self._accept, refuse=lambda _address, _why: None, evict=_evict
+            limits,
+            header_deadline,
+            accept=self._accept,
+            refuse=lambda _address, _why: None,
+            evict=_evict,
+            idle=self._idle,
         )
         return self._listeners
+
+    def _idle(self) -> list[Connection]:
+        return [each for each in self._listeners.connections if each.is_idle] if self._listeners is not None else []
 
     def _accept(self, accepted: Accepted, _address: str, _tls: ssl.SSLContext | None) -> Connection:
         assert self._runner.server is not None

@@ -3,8 +3,10 @@
 What is given on holds nothing that the store can't hold (`gateway.store.fitting`), so an action looks at the meaning alone.
 """
 
+import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -40,7 +42,17 @@ def read_value(body: bytes, code: str) -> object:
         where = f"see its octet {octet.group(1)}" if octet else "it ends too early, or in half of a surrogate pair"
         raise bad_request(code, f"the body is no JSON: {where}") from None
     check_value(value)
+    if b"{" in body:
+        with suppress(ValueError):  # it is JSON, and small enough: nothing else can be wrong with it
+            json.loads(body, object_pairs_hook=_check_names)
     return value
+
+
+def _check_names(pairs: list[tuple[str, object]]) -> None:
+    """Refuse an object that names one thing twice: readers differ in which of both they take (RFC 8259 §4)."""
+    names = {name for name, _ in pairs}
+    if len(names) != len(pairs):
+        raise _refused("the body has an object that names one thing twice: give each name once")
 
 
 def check_value(value: object) -> None:

@@ -175,6 +175,7 @@ def codes(route: Route) -> dict[int, list[str]]:
         found[400] += codes_of(route.request)
     if route.role is not None:
         found[401], found[403] = ["token.missing"], ["action.forbidden", *found.get(403, ())]
+        found[429] = ["token.limited"]
         found.setdefault(400, []).append("params.invalid")
         found[503] = list(_STORE)
     if route.body is not None:
@@ -183,7 +184,10 @@ def codes(route: Route) -> dict[int, list[str]]:
     if route.method == "post":
         found.setdefault(400, []).append("body.broken")
         found[408], found[415] = ["body.slow"], ["body.encoding"]
-    found.setdefault(400, []).append("http.400")
+    found.setdefault(400, []).extend(("http.400", "header.repeated"))
+    if route.path not in (_CALLBACK, _CALLBACK + "/{event}"):
+        found[400].append("host.invalid")
+        found[421] = ["host.unknown"]
     found[500] = ["http.500"]
     if route.key and "topups" in route.path:
         found[503].remove("gateway.runtime.drain")

@@ -1,5 +1,6 @@
 """What an interface says no with: RFC 9457 problem bodies with a stable code."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -18,12 +19,12 @@ class ProblemBody(msgspec.Struct, frozen=True):
 
 
 class Problem(Exception):
-    """A request that is refused; `detail` says what, where and what to do."""
+    """A request that is refused; `detail` says what, where and what to do, `headers` what HTTP wants to stand beside it."""
 
-    def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
+    def __init__(self, status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         """Take the HTTP status, the stable code and one sentence."""
         super().__init__(detail)
-        self.status, self.code, self.detail = status, code, detail
+        self.status, self.code, self.detail, self.headers = status, code, detail, headers or {}
 
     def body(self) -> ProblemBody:
         """Give the body of the answer; what it repeats of the request is masked, as answers end up in logs."""

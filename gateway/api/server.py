@@ -8,12 +8,12 @@ import struct
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from ipaddress import ip_address
+from math import ceil
 from pathlib import Path
 
 from aiohttp import web
 
-from gateway.api import openapi
+from gateway.api import access, openapi
 from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, Caller, Params, RunningAction, need
 from gateway.api.answers import GatewayStatus, Health
 from gateway.api.connections import Listener
@@ -28,12 +28,14 @@ from gateway.api.web_requests import (
     read_json,
     read_object,
 )
+from gateway.concerns import Concern
 from gateway.context import GatewayContext
 from gateway.metrics.registry import Metrics
 from gateway.privacy.access import CAUSES
 from gateway.store.errors import StoreError
 from gateway.store.private_files import make_folder
 
+PAGE_METHODS = ("GET", "HEAD")
 PROBE_SECONDS = 1.0
 """How long a socket that is there already may take to answer."""
 Checks = Callable[[], dict[str, bool]]
@@ -60,6 +62,7 @@ class Server:
         open_paths: tuple[str, ...] = (),
         live: Checks,
         ready: Checks,
+        concerns: Callable[[], list[Concern]] = list,
         status: Status,
         alarm: Alarm = lambda _event, _fields: None,
     ) -> None:
@@ -67,6 +70,8 @@ class Server:
         self._context, self._metrics, self._texts, self._actions = context, metrics, texts, actions
         self._routes, self._open_paths = routes, open_paths
         self._live, self._ready, self._status, self._alarm = live, ready, status, alarm
+        self._concerns = concerns
+        self._guard = access.Guard()
         self._listeners: list[Listener] = []
         self._bound: tuple[int, int] | None = None
         self.port = 0
@@ -86,9 +91,9 @@ class Server:
             path.unlink(missing_ok=True)
 
     async def _listen_tcp(self, host: str, port: int) -> int:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems, self._let_in])
-        app.router.add_get("/livez", self._health(self._live))
-        app.router.add_get("/readyz", self._health(self._ready))
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems, self._once_each, self._let_in])
+        app.router.add_get("/livez", self._health(self._live, list))
+        app.router.add_get("/readyz", self._health(self._ready, self._concerns))
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_post("/v1/sms", self._post_sms)
         app.router.add_post("/v1/sms/batch", self._post_sms_batch)
@@ -98,7 +103,7 @@ class Server:
         return await self._listeners[-1].on_port(host, port)
 
     async def _listen_unix(self, path: Path) -> None:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems, self._once_each])
         app.router.add_post("/v1/actions/{action}", self._act)
         self._listeners.append(Listener(app))
         listener = _unix_listener(path)
@@ -115,7 +120,8 @@ class Server:
         except StoreError as error:
             found = Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error))
         except web.HTTPException as error:
-            found = Problem(HTTPStatus(error.status), f"http.{error.status}", error.reason)
+            allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None  # RFC 9110 §15.5.6
+            found = Problem(HTTPStatus(error.status), f"http.{error.status}", error.reason, allow)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with us ends here, and the client learns that it is)
             found = self._failed(request, error)
         response = problem_response(found)
@@ -131,20 +137,46 @@ class Server:
         return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "http.500", detail)
 
     @web.middleware
+    async def _once_each(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        access.check_fields(request.headers)
+        return await handler(request)
+
+    @web.middleware
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Ask for one of api.tokens: under /v1/ always, for the rest of whoever comes from elsewhere than this machine."""
         if request.path.startswith(self._open_paths):
             return await handler(request)
-        near = ip_address(request.remote or "0.0.0.0").is_loopback  # noqa: S104  (an address compared, none bound)
-        if near and not request.path.startswith("/v1/"):
+        api, headers = self._context.settings.api, request.headers
+        loopback = access.is_loopback(request.remote)
+        if loopback or api.names:
+            absolute = not request.raw_path.startswith(("/", "*"))  # it stands above the header (RFC 9112 §3.2.2)
+            access.check_host(request.url.host if absolute else headers.get("Host"), (*api.names, api.listen.host))
+        page = not request.path.startswith(access.API)
+        if page and loopback and not access.was_forwarded(headers):
             return await handler(request)
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        token = next((token for token in self._context.settings.api.tokens if token.token.matches(given)), None)
-        if scheme.lower() != "bearer" or token is None:
-            detail = "give one of api.tokens as `Authorization: Bearer ...`"
-            raise Problem(HTTPStatus.UNAUTHORIZED, "token.missing", detail)
+        given = access.shown_token(headers.get("Authorization"), page=page and request.method in PAGE_METHODS)
+        if given is None:
+            self._metrics.refused_tokens.labels("missing").inc()
+            raise _no_token(page=page)
+        client = access.client_of(request.remote, headers)
+        token = self._guard.find(given, api.tokens, client, self._context.monotonic())
+        if isinstance(token, access.Refusals):
+            raise self._refused(client, token, page=page)
+        if page and access.is_in_clear(headers) and self._guard.is_first_in_clear(client):
+            self._alarm("api.login.in_clear", {"address": client})
         request[CALLER] = Caller(token.name, token.role, frozenset(token.rights), f"api:{token.name}")
         return await handler(request)
+
+    def _refused(self, address: str, refusals: access.Refusals, *, page: bool) -> Problem:
+        """Count a wrong token, log the first of an address and the one that makes it wait, and say what to do."""
+        left = refusals.until - self._context.monotonic()
+        self._metrics.refused_tokens.labels("limited" if refusals.waits else "wrong").inc()
+        if refusals.wrong in (1, access.ALLOWED) and not refusals.waits:
+            self._alarm("api.token.refused", {"address": address, "wrong": refusals.wrong})
+        if not refusals.waits:
+            return _no_token(page=page)
+        detail = f"too many wrong tokens came from your address: try again in {ceil(left)} s"
+        return Problem(HTTPStatus.TOO_MANY_REQUESTS, "token.limited", detail, {"Retry-After": str(ceil(left))})
 
     async def _post_sms(self, request: web.Request) -> web.Response:
         client = caller_of(request, OPERATOR).name
@@ -161,11 +193,13 @@ class Server:
     async def _get_sms(self, request: web.Request) -> web.Response:
         return json_response(await self._texts.show(request.match_info["id"]))
 
-    def _health(self, checks: Checks) -> Handler:
+    def _health(self, checks: Checks, concerns: Callable[[], list[Concern]]) -> Handler:
         async def answer(_request: web.Request) -> web.Response:
             found = checks()
             well = all(found.values())
-            return json_response(Health(well, found), HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)
+            return json_response(
+                Health(well, found, concerns()), HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
+            )
 
         return answer
 
@@ -189,6 +223,14 @@ class Server:
         need(caller.role, action.role)
         params = await _params(request)
         return json_response(await self._context.in_thread(action.perform, self._context, params, caller))
+
+
+def _no_token(*, page: bool) -> Problem:
+    detail = "give one of api.tokens as `Authorization: Bearer ...`"
+    if page:
+        detail += ", or as the password that a browser asks for, under any name"
+    headers = {"WWW-Authenticate": access.challenge(page=page)}
+    return Problem(HTTPStatus.UNAUTHORIZED, "token.missing", detail, headers)
 
 
 def _unix_listener(path: Path) -> socket.socket:

@@ -74,7 +74,8 @@ def _too_large(most: int, code: str) -> Problem:
 def problem_response(problem: Problem) -> web.Response:
     """Refuse a request (RFC 9457)."""
     body = msgspec.json.encode(problem.body())
-    return web.Response(body=body, status=int(problem.status), content_type="application/problem+json")
+    media = "application/problem+json"
+    return web.Response(body=body, status=int(problem.status), content_type=media, headers=problem.headers)
 
 
 def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> web.Response:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
@@ -64,6 +64,11 @@ class Decided(msgspec.Struct, frozen=True):
     record_id: int | None = None
     price: int = 0
     currency: str = ""
+
+
+def count_held(connection: Connection) -> int:
+    """Count the reports that wait for a decision."""
+    return int(connection.execute(select(func.count()).where(held_reports.c.state == OPEN)).scalar_one())
 
 
 def read(connection: Connection, *, after: int, limit: int, decided: bool) -> list[HeldReport]:

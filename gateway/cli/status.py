@@ -114,6 +114,9 @@ def _show(found: Look, more: Mapping[str, object], *, as_json: bool) -> None:
         emit({**fields, "links": found.links, **more}, as_json=True)
         return
     emit({**_summary(found.gateway), **more}, as_json=False)
+    if found.gateway.concerns:
+        sys.stdout.write("\nThings to look at:\n")
+        emit(found.gateway.concerns, as_json=False, columns=("severity", "words", "runbook"))
     if found.gateway.peers:
         sys.stdout.write("\nDiameter peers:\n")
         emit(found.gateway.peers, as_json=False, columns=PEER_COLUMNS)

@@ -86,6 +86,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Report it with this line. What the request wanted may have been done: look how it stands.",
         per_message=True,
     ),
+    "api.token.refused": LogEvent(
+        "warning",
+        "From `address` came a wrong token over HTTP: the first in ten minutes, or so many (`wrong`) that it has to wait now.",
+        "If you know who it is, give it the right token of api.tokens; else see that the port is open only to whom it must be.",
+        per_message=True,
+    ),
+    "api.login.in_clear": LogEvent(
+        "warning",
+        "A browser on `address` logged in to the status page over plain HTTP: whoever is on its way can read the token.",
+        "Put a proxy with TLS before api.listen, and renew the token.",
+        per_message=True,
+    ),
     "config.warning": LogEvent(
         "warning", "A setting works, but deserves a look.", "Read `problem`; `tpo config check` prints it too."
     ),
@@ -152,6 +164,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Look up the result code in RFC 6733 §7.1; most of them are settled with the peer's operator.",
         per_message=True,
     ),
+    "diameter.message.deferred": LogEvent(
+        "info",
+        "A new session was answered 3004 because this gateway drains: its client turns to another gateway.",
+        "Nothing.",
+        per_message=True,
+    ),
     "diameter.message.undecodable": LogEvent(
         "warning",
         "A peer sent octets that are no Diameter message; its connection was closed.",
@@ -188,10 +206,10 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Look up the status in SMPP 3.4 §5.1.3; most of them are settled with the SMSC's operator.",
         per_message=True,
     ),
-    "smpp.message.put_off": LogEvent(
+    "smpp.message.deferred": LogEvent(
         "info",
-        "A text or receipt came while its link was leaving, as in a drain; the SMSC was told to send it again.",
-        "Nothing: the SMSC delivers it by the next bind.",
+        "A request of the SMSC came while the link was being left, and was put off: it is sent again when a link is bound.",
+        "Nothing.",
         per_message=True,
     ),
     "smpp.message.undecodable": LogEvent(
@@ -378,6 +396,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "error",
         "One unit of work can't be stored; it alone was refused, the others of its batch were done.",
         "Report it with its `detail`: this is our fault, not the peer's.",
+        per_message=True,
+    ),
+    "store.stalled": LogEvent(
+        "error",
+        "The store does not come back from a batch: requests that waited for it past their deadline were answered 3004, or had "
+        "their connections closed where the commit had begun.",
+        "Look at the disk, or at the database server: it hangs, or another program holds its locks.",
+    ),
+    "store.batch.slow": LogEvent(
+        "warning",
+        "One batch of `units` took longer than a second; its parts stand beside it in milliseconds (docs/metrics.md).",
+        "committing, saving, loading: the disk or the server is slow. deciding: the processor is. waiting: a crowd.",
         per_message=True,
     ),
     "store.unavailable": LogEvent(

@@ -35,6 +35,11 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_task_surprises_total": Family(
         COUNTER, "Background tasks that ended by an error that nobody expected, and were begun again", ("task",)
     ),
+    "tpo_api_tokens_refused_total": Family(
+        COUNTER,
+        "HTTP requests that were not let in; `reason`: missing, wrong, or limited (after too many wrong ones of an address)",
+        ("reason",),
+    ),
     "tpo_traces_active": Family(GAUGE, "Traces that listen to what goes over the wire (docs/trace.md)"),
     # Charging
     "tpo_charging_requests_total": Family(
@@ -98,6 +103,12 @@ FAMILIES: Final[dict[str, Family]] = {
     # The store
     "tpo_store_up": Family(GAUGE, "1 while the write lane runs and its last batch was written"),
     "tpo_store_queue_depth": Family(GAUGE, "Units that wait for the write lane"),
+    "tpo_store_batch_seconds": Family(
+        HISTOGRAM,
+        "Where the time of a batch went: waiting (its oldest unit), loading, deciding, saving, committing, delivering (until "
+        "the event loop has its answers), answering (until they are written)",
+        ("phase",),
+    ),
     "tpo_store_batches_total": Family(COUNTER, "Batches committed, one fsync each"),
     "tpo_store_batches_failed_total": Family(COUNTER, "Batches lost to a store in trouble"),
     "tpo_store_units_total": Family(COUNTER, "Units committed"),

@@ -12,6 +12,8 @@ from gateway.metrics.catalogue import FAMILIES
 
 REQUEST_TYPES = {0: "unread", 1: "initial", 2: "update", 3: "termination", 4: "event"}
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+PHASES = ("waiting", "loading", "deciding", "saving", "committing", "delivering", "answering")
+"""The parts of a batch's time, one after the other."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it untyped; it spares a gauge beside each series
 
@@ -26,10 +28,17 @@ class Metrics:
         duration = "tpo_charging_request_duration_seconds"
         self._seconds = Histogram(duration, FAMILIES[duration].meaning, buckets=SECONDS, registry=self.registry)
         self._session_requests = self._counter("tpo_diameter_session_requests_total")
+        self.refused_tokens = self._counter("tpo_api_tokens_refused_total")
+        for reason in ("missing", "wrong", "limited"):
+            self.refused_tokens.labels(reason)
         self.alarms = self._counter("tpo_alarms_total")
         for name, event in EVENTS.items():
             if event.level != "info":  # from zero: an alert on the increase would not see the first one otherwise
                 self.alarms.labels(name)
+        batches = "tpo_store_batch_seconds"
+        found = FAMILIES[batches]
+        self._phases = Histogram(batches, found.meaning, found.labels, buckets=SECONDS, registry=self.registry)
+        self._phase = {phase: self._phases.labels(phase) for phase in PHASES}
         self._children: dict[tuple[int, str], Counter] = {}
 
     def observe(self, observed: Observed) -> None:
@@ -40,6 +49,10 @@ class Metrics:
             child = self._children[key] = self._requests.labels(REQUEST_TYPES[key[0]], key[1])
         child.inc()
         self._seconds.observe(observed.seconds)
+
+    def observe_phase(self, phase: str, seconds: float) -> None:
+        """Count how long one of `PHASES` took for one batch; from any thread."""
+        self._phase[phase].observe(seconds)
 
     def observe_session_request(self, command: str, result: str) -> None:
         """Count one request to a session's client: RAR or ASR."""

@@ -34,11 +34,14 @@ from gateway.runtime.reload import Reload
 from gateway.runtime.systemd import Notify
 from gateway.settings import Settings
 from gateway.status_page.alarms import RecentAlarms
-from gateway.store.lane import Job
+from gateway.store.lane import BatchTimes, Job
 from gateway.tracing.undecodable import Undecodable
 from protocols.tap import Tap
 
 MICROSECONDS = 1_000_000
+SLOW_BATCH = 1.0
+"""Seconds that a batch may take before it is logged."""
+LANE_PHASES = ("waiting", "loading", "deciding", "saving", "committing")
 
 
 class Daemon:
@@ -61,6 +64,8 @@ class Daemon:
         self._components: list[Component] = []
         self._started: list[Component] = []
         self._reload: Reload | None = None
+        self._sighup = False
+        """Whether a SIGHUP has come whose reload was not asked for yet."""
 
     async def run(self, announce: Callable[[str], None] = lambda _line: None) -> None:
         """Open everything, serve until a signal says stop, close everything; StoreError or OSError where it cannot open."""
@@ -76,6 +81,7 @@ class Daemon:
             deliver=self._deliver,
             alarm=lambda event, detail: self._log_event(event, {"detail": detail}),
             log=self._log_event,
+            observe=self._observe_batch,
             environment=self._environment,
         )
         self._started.append(StoreComponent(self._context))
@@ -148,13 +154,37 @@ class Daemon:
     def _deliver(self, jobs: list[Job]) -> None:
         """Hand finished jobs from the lane's thread to the loop; after the loop has ended nobody waits for them."""
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(_finish, self._loop, jobs)
+            self._loop.call_soon_threadsafe(self._finish, jobs, self._environment.monotonic())
+
+    def _finish(self, jobs: list[Job], delivered: float) -> None:
+        """Call back everybody who posted a unit; an error of one of them keeps it from none of the others."""
+        began = self._environment.monotonic()
+        for job in jobs:
+            try:
+                job.done(job.answer, job.error)
+            except Exception as error:  # noqa: BLE001  (logged as a crash of a callback)
+                what = f"the answer to {type(job.unit).__name__}"
+                self._loop.call_exception_handler({"message": what, "exception": error})
+        self._metrics.observe_phase("delivering", began - delivered)
+        self._metrics.observe_phase("answering", self._environment.monotonic() - began)
+
+    def _observe_batch(self, times: BatchTimes) -> None:
+        """Count where the time of a batch went, and log a slow one; on the lane's thread."""
+        parts = {phase: getattr(times, phase) for phase in LANE_PHASES}
+        for phase, seconds in parts.items():
+            self._metrics.observe_phase(phase, seconds)
+        if sum(parts.values()) - times.waiting > SLOW_BATCH:
+            shown = {phase: round(seconds * 1000) for phase, seconds in parts.items()}
+            self._log_event("store.batch.slow", {"units": times.units, "unit": times.kind, **shown})
 
     def _take_sighup(self) -> None:
-        """SIGHUP: what becomes of it is written in the log."""
-        self._background.once("reload", self._reload_settings)
+        """SIGHUP: what becomes of it is written in the log. Any number of them ask for one reload beside the one that runs."""
+        if not self._sighup and not (self._reload is not None and self._reload.waits):
+            self._sighup = True
+            self._background.once("reload", self._reload_settings)
 
     async def _reload_settings(self) -> None:
+        self._sighup = False
         if self._reload is not None:
             self._notify.reloading(self._environment.monotonic)
             try:
@@ -198,12 +228,3 @@ class Daemon:
         yield from task_metrics(self._background.surprises)
         for component in self._components:
             yield from component.metrics()
-
-
-def _finish(loop: asyncio.AbstractEventLoop, jobs: list[Job]) -> None:
-    """Call back everybody who posted a unit; an error of one of them keeps it from none of the others."""
-    for job in jobs:
-        try:
-            job.done(job.answer, job.error)
-        except Exception as error:  # noqa: BLE001  (told as a crash of a callback)
-            loop.call_exception_handler({"message": f"the answer to {type(job.unit).__name__}", "exception": error})

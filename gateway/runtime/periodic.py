@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prometheus_client.core import Metric
 
+from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.messaging.queries import count_open
@@ -35,6 +36,8 @@ COUNT_SECONDS = 5.0
 COUNT_SHARE = 20
 """Open texts are counted again after this many times the time that counting took, lest a long queue costs a core."""
 LAG_SECONDS = 0.5
+GIVE_UP_SECONDS = 0.25
+"""How late a unit that the store keeps waiting may be given up."""
 WATCH_SECONDS = 1.0
 INSPECT_SECONDS = 5.0
 INSPECT_SHARE = 20
@@ -67,12 +70,15 @@ class PeriodicWork(Component):
         self._count_due = self._inspect_due = 0.0
         self.open_texts: dict[str, int] = {}
         """Texts that have not come to their end, by state."""
+        self.held_reports = 0
+        """Usage reports that wait for a decision."""
 
     async def start(self) -> None:
         """Start every timer."""
         for name, seconds, work in (
             ("measure_lag", LAG_SECONDS, self._measure_lag),
             ("watch_clock", WATCH_SECONDS, self._watch_clock),
+            ("give_up_units", GIVE_UP_SECONDS, self._give_up_units),
             ("watch_store", WATCH_SECONDS, self._watch_store),
             ("inspect_store", INSPECT_SECONDS, self._inspect_store),
             ("supervise", SUPERVISION_SECONDS, self._supervise),
@@ -107,12 +113,16 @@ class PeriodicWork(Component):
             self._executor.clock_stepped(step)
             self._log("clock.stepped", {"seconds": round(step, 3)})
 
+    async def _give_up_units(self) -> None:
+        self._context.lane.expire()
+
     async def _count_texts(self) -> None:
         began = self._loop.time()
         if began < self._count_due:
             return
         node = self._context.node.id
         self.open_texts = await self._context.read_async(lambda connection: count_open(connection, node))
+        self.held_reports = await self._context.read_async(count_held)
         ended = self._loop.time()
         self._count_due = ended + COUNT_SHARE * (ended - began)
 

@@ -1,9 +1,11 @@
 """What the network's protocols tell, as log events: which name each has, and how its fields are written."""
 
 from enum import Enum, IntEnum
+from typing import Final
 
 import msgspec
 
+from gateway.charging.gy.server import DRAINS
 from gateway.messaging import text_events
 from gateway.messaging.queue import query_sm
 from gateway.messaging.queue.query_sm import QueryEvent
@@ -12,8 +14,10 @@ from protocols.diameter import node_events as diameter
 from protocols.diameter.node_events import NodeEvent
 from protocols.diameter.transitions import CloseReason as DiameterClose
 from protocols.smpp import node_events as smpp
+from protocols.smpp.errors import CommandStatus
 from protocols.smpp.node_events import LinkEvent
 from protocols.smpp.transitions import CloseReason as SmppClose
+from protocols.smpp.transitions import SessionState
 
 NAMES: dict[type, str] = {
     diameter.PeerUp: "diameter.peer.up",
@@ -42,15 +46,21 @@ NAMES: dict[type, str] = {
 }
 """The log event of each kind of protocol event; gateway.logs.catalogue says what to do about it."""
 
+LEAVING: Final = {f"in {state.name}" for state in (SessionState.DRAINING, SessionState.UNBINDING, SessionState.LEAVING)}
+BUSY: Final = {CommandStatus.ESME_RX_T_APPN, CommandStatus.ESME_RTHROTTLED}
+"""What a session says to a request that comes while one side leaves, and why: it is to be sent again."""
+
 
 def name_of(event: NodeEvent | LinkEvent | QueryEvent | TextEvent) -> str:
-    """Give the log event's name; an end in order is no trouble and has a name of its own."""
+    """Give the log event's name; an end in order is no trouble, nor what is put off because of it: both have their names."""
     if isinstance(event, diameter.PeerDown) and event.reason in (DiameterClose.LEFT, DiameterClose.STOPPED):
         return "diameter.peer.left"
     if isinstance(event, smpp.LinkDown) and event.reason in (SmppClose.LEFT, SmppClose.STOPPED):
         return "smpp.link.left"
+    if isinstance(event, diameter.MessageRejected) and event.reason == DRAINS:
+        return "diameter.message.deferred"
     if isinstance(event, smpp.MessageRejected) and event.leaving:
-        return "smpp.message.put_off"
+        return "smpp.message.deferred"
     return NAMES[type(event)]
 
 

@@ -44,6 +44,7 @@ class Reload(Component):
         """Take what runs, by the settings of its context."""
         self._context, self._components, self._log = context, components, log
         self._turn = asyncio.Lock()
+        self._waiting: asyncio.Task[ReloadOutcome] | None = None
         self._fingerprints: Mapping[str, bytes] = tls.fingerprints(context.settings)
 
     def actions(self) -> dict[str, RunningAction]:
@@ -55,8 +56,22 @@ class Reload(Component):
         return {"gateway.reload": AsyncAction(act, ADMIN, Nothing)}
 
     async def reload(self) -> ReloadOutcome:
-        """Read the files again and take over what they say; what is wrong with them is logged, and changes nothing."""
+        """Read the files again and take over what they say; what is wrong with them is logged, and changes nothing.
+
+        While one runs, all who ask share the next one: it reads the files as they are after the last of them has asked.
+        """
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_task(self._take_turn(), name="reload")
+        return await asyncio.shield(self._waiting)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a reload was asked for that has not begun yet."""
+        return self._waiting is not None
+
+    async def _take_turn(self) -> ReloadOutcome:
         async with self._turn:
+            self._waiting = None
             if self._context.draining:
                 return self._refused(
                     problems=("the gateway is on its way out, and reads its configuration when it starts",)

@@ -4,6 +4,7 @@ from msgspec import structs
 
 from gateway.api.answers import DrainState, GatewayStatus, HostView, LaneView, PeerView
 from gateway.api.times import since
+from gateway.concerns import Concern
 from gateway.context import GatewayContext
 from gateway.events.forwarder import Forwarder
 from gateway.events.times import MICROSECONDS, rfc3339
@@ -21,6 +22,7 @@ def gateway_status(
     ready: dict[str, bool],
     drain: DrainState | None,
     traces: int,
+    concerns: list[Concern],
 ) -> GatewayStatus:
     """Make the answer; `node` and `forwarder` are there where Diameter and a broker are configured."""
     peers = node.peers_state() if node is not None else []
@@ -35,4 +37,5 @@ def gateway_status(
         peers=[PeerView(**structs.asdict(peer) | {"since": since(context.environment, peer.since)}) for peer in peers],
         events=forwarder.state() if forwarder is not None else None,
         hosts=[HostView(name, up, executor.trouble(name)) for name, up in executor.hosts.items()],
+        concerns=concerns,
     )

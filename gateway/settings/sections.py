@@ -169,6 +169,7 @@ class Api(Section):
     """The HTTP interface, and the Unix socket of the `tpo` command."""
 
     listen: Listen = Endpoint("127.0.0.1", 8080)
+    names: list[Host] = []
     socket: FilePath = Field(default=Path("var/tpo.sock"), validate_default=True)
     tokens: list[Token] = []
 

@@ -1,5 +1,6 @@
 """What the log warned of since the start: counted by event, with what to do about it from the catalogue."""
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,6 +11,8 @@ from gateway.logs.masking import mask_fields
 from gateway.privacy.masks import mask
 
 RANK: Final = {"critical": 0, "error": 1, "warning": 2}
+REMEMBERED: Final = 256
+"""Times of one event that are kept."""
 MAX_WORDS: Final = 160
 """Characters of an event's fields that are shown."""
 
@@ -44,13 +47,19 @@ class RecentAlarms:
     def __init__(self) -> None:
         """Begin without any."""
         self._known: dict[str, RecentAlarm] = {}
+        self._times: dict[str, deque[int]] = {}
 
     def record(self, event: str, fields: Mapping[str, object], at: int) -> None:
         """Count an event; one that is mere information is passed over."""
         if EVENTS[event].level not in RANK:
             return
+        self._times.setdefault(event, deque(maxlen=REMEMBERED)).append(at)
         count = self._known[event].count if event in self._known else 0
         self._known[event] = RecentAlarm(event, count + 1, at, words(fields))
+
+    def count_since(self, event: str, moment: int) -> int:
+        """Count how often an event came since a moment, as far as that is remembered."""
+        return sum(at >= moment for at in self._times.get(event, ()))
 
     def all(self) -> list[RecentAlarm]:
         """Give all, the worst first, then the latest."""

@@ -12,6 +12,7 @@ from gateway.api.times import since
 from gateway.charity.months import title
 from gateway.charity.public_sums import SMALLER
 from gateway.charity.publication import published
+from gateway.concerns import Concern, concern, from_events, sorted_concerns
 from gateway.context import GatewayContext
 from gateway.environment import Environment
 from gateway.events.forwarder import Forwarder
@@ -24,9 +25,21 @@ from gateway.sims import queries
 from gateway.sims.order_executor import OrderExecutor
 from gateway.status_page.alarms import RecentAlarms
 from gateway.status_page.formats import NOTHING
-from gateway.status_page.sampling import Ring, Totals
+from gateway.status_page.sampling import Ring, Sample, Totals
 from gateway.status_page.text_concerns import LinkStanding, text_concerns
-from gateway.status_page.view import CauseSum, Doubtful, Given, HostReach, Order, Queue, Stored, Tone, View, ViewLine
+from gateway.status_page.view import (
+    CauseSum,
+    Doubtful,
+    Given,
+    HostReach,
+    Order,
+    Phase,
+    Queue,
+    Stored,
+    Tone,
+    View,
+    ViewLine,
+)
 from gateway.store.errors import StoreError
 from gateway.store.tables import texts
 from protocols.diameter.node import Node
@@ -34,6 +47,8 @@ from protocols.diameter.node_events import PeerState
 from protocols.smpp.node_events import LinkState
 
 DURATION: Final = "tpo_charging_request_duration_seconds_bucket"
+REQUESTS: Final = "tpo_charging_requests_total"
+BATCHES: Final = ("tpo_store_batch_seconds_bucket", "tpo_store_batch_seconds_sum")
 MOST_COUNTED: Final = 20_000
 """Open texts that are counted at most: the page must not slow down what it watches."""
 SHOWN: Final = 8
@@ -44,6 +59,13 @@ LATE: Final = 0.5
 """Seconds that the event loop may be late before the page says so."""
 PATIENCE: Final = 2.0
 """Seconds that a page waits for the store."""
+OLDEST: Final = 300.0
+"""Seconds that an event may wait for the broker."""
+MINUTE: Final = 12
+"""Samples of one minute."""
+SLOW: Final = 0.1
+"""Seconds of the slowest charging request in a hundred, and below the share of refused ones, before a minute is a concern."""
+REFUSED: Final = 0.01
 BUSY: Final = 2048
 """Units that wait in the write lane, a quarter of what it takes, above which it is said to be behind."""
 
@@ -56,6 +78,12 @@ class Parts(msgspec.Struct, frozen=True):
     node: Node | None
     forwarder: Forwarder | None
     lag: Callable[[], float]
+    open_texts: Callable[[], Mapping[str, int]] = dict
+    """Texts that have not come to their end, by state, as they were counted last."""
+    held_reports: Callable[[], int] = int
+    """Usage reports that wait for a decision, as they were counted last."""
+    failing: Callable[[], Sequence[str]] = tuple
+    """Background tasks that fail again and again."""
 
 
 class StatusCollector:
@@ -75,15 +103,44 @@ class StatusCollector:
         """Take a reading of what is counted."""
         self._ring.add(self._totals())
 
+    def concerns(self) -> list[Concern]:
+        """Say what is not as it should be, as far as it is known without asking the store."""
+        return self._concerns(*self._lines(), self._queues(), self._stored)
+
+    def _lines(self) -> tuple[list[ViewLine], list[ViewLine], list[HostReach]]:
+        """Tell of links, peers and hosts."""
+        parts, environment = self._parts, self._context.environment
+        links = [link_line(link.state(), environment) for link in parts.smsc_client.links().values()]
+        peers = [peer_line(peer, environment) for peer in (parts.node.peers_state() if parts.node else [])]
+        return links, peers, [HostReach(name, up) for name, up in parts.executor.hosts.items()]
+
+    def _concerns(
+        self,
+        links: Sequence[ViewLine],
+        peers: Sequence[ViewLine],
+        hosts: Sequence[HostReach],
+        queues: Sequence[Queue],
+        stored: Stored,
+    ) -> list[Concern]:
+        parts, forwarder = self._parts, self._parts.forwarder
+        oldest = forwarder.state().oldest_waiting if forwarder is not None else 0.0
+        return sorted_concerns(
+            [
+                *process_concerns(parts.lag(), draining=self._context.draining, failing=parts.failing()),
+                *concerns_of(links, peers, hosts, queues, stored),
+                *self._text_concerns(),
+                *charging_concerns(self._ring.samples(), parts.held_reports()),
+                *([concern("outbox.waiting", f"events wait {oldest:.0f} s for the broker")] if oldest > OLDEST else []),
+                *from_events(self._recent_alarms.count_since, self._context.clock()),
+            ]
+        )
+
     async def view(self) -> View:
         """Gather everything as it is now."""
         stored = await self._read_store()
-        parts, now, environment = self._parts, self._context.clock(), self._context.environment
-        links = [link_line(link.state(), environment) for link in parts.smsc_client.links().values()]
-        peers = [peer_line(peer, environment) for peer in (parts.node.peers_state() if parts.node else [])]
-        hosts = [HostReach(name, up) for name, up in parts.executor.hosts.items()]
+        parts, now = self._parts, self._context.clock()
+        links, peers, hosts = self._lines()
         queues = self._queues()
-        own = process_concerns(parts.lag(), draining=self._context.draining)
         settings = self._context.settings
         return View(
             operator=settings.operator.name,
@@ -92,10 +149,11 @@ class StatusCollector:
             now=now,
             age=now / 1_000_000 - self._started_at,
             state="draining" if self._context.draining else "running",
-            concerns=[*own, *concerns_of(links, peers, hosts, queues, stored), *self._text_concerns(stored)],
+            concerns=self._concerns(links, peers, hosts, queues, stored),
             links=links,
             peers=peers,
             samples=self._ring.samples(),
+            phases=[Phase(name, seconds, p99) for name, seconds, p99 in self._ring.phases()],
             queues=queues,
             hosts=hosts,
             orders_running=parts.executor.running,
@@ -103,26 +161,43 @@ class StatusCollector:
             recent_alarms=self._recent_alarms.all(),
         )
 
-    def _text_concerns(self, stored: Stored) -> list[str]:
+    def _text_concerns(self) -> list[Concern]:
         """Say what is not as it should be with links and texts."""
-        client, settings = self._parts.smsc_client, self._context.settings
-        concerns = text_concerns(
+        client, open_texts = self._parts.smsc_client, self._parts.open_texts()
+        return text_concerns(
             [LinkStanding(name, link.away) for name, link in client.links().items() if link.config.bind != "receiver"],
             client.losses,
             stranded=client.stranded,
-            doubtful=dict(stored.texts).get(str(TextState.DOUBTFUL), ""),
+            waiting=max(open_texts.get(TextState.QUEUED, 0), client.depth),
+            doubtful=open_texts.get(TextState.DOUBTFUL, 0),
             without_route=client.without_route,
-            anything_else=bool((settings.diameter and settings.diameter.peers) or settings.provisioning.hosts),
         )
-        return [str(concern) for concern in concerns]
 
     def _totals(self) -> Totals:
-        duration = self._metrics.registry.restricted_registry([DURATION]).collect()
-        latency = {float(sample.labels["le"]): int(sample.value) for metric in duration for sample in metric.samples}
+        found = self._metrics.registry.restricted_registry([DURATION, REQUESTS, *BATCHES]).collect()
+        latency: dict[float, int] = {}
+        phases: dict[str, dict[float, int]] = {}
+        seconds: dict[str, float] = {}
+        refused = 0
+        for sample in (each for metric in found for each in metric.samples):
+            labels = sample.labels
+            if sample.name == DURATION:
+                latency[float(labels["le"])] = int(sample.value)
+            elif sample.name == REQUESTS and (labels["result"].startswith("3") or labels["result"] == "5012"):
+                refused += int(sample.value)
+            elif sample.name == BATCHES[0]:
+                phases.setdefault(labels["phase"], {})[float(labels["le"])] = int(sample.value)
+            elif sample.name == BATCHES[1]:
+                seconds[labels["phase"]] = sample.value
         smsc_client = self._parts.smsc_client
-        ended = sum(self._parts.executor.finished.values())
         return Totals(
-            self._context.monotonic(), tuple(sorted(latency.items())), smsc_client.sent, smsc_client.arrived, ended
+            self._context.monotonic(),
+            tuple(sorted(latency.items())),
+            smsc_client.sent,
+            smsc_client.arrived,
+            sum(self._parts.executor.finished.values()),
+            refused,
+            tuple((phase, seconds.get(phase, 0.0), tuple(sorted(counts.items()))) for phase, counts in phases.items()),
         )
 
     async def _read_store(self) -> Stored:
@@ -212,12 +287,27 @@ def peer_line(peer: PeerState, environment: Environment) -> ViewLine:
     return ViewLine(peer.identity, state, tone, began, age, peer.address, mask(remark), figures)
 
 
-def process_concerns(lag: float, *, draining: bool) -> list[str]:
-    """Say in words what is not as it should be with the process itself."""
-    found = ["the gateway is draining: it takes nothing new"] if draining else []
+def process_concerns(lag: float, *, draining: bool, failing: Sequence[str] = ()) -> list[Concern]:
+    """Say what is not as it should be with the process itself."""
+    found = [concern("process.draining", "the gateway is draining: it takes nothing new")] if draining else []
     if lag > LATE:
-        found.append(f"the event loop is {lag:.1f} s late")
+        found.append(concern("process.late", f"the event loop is {lag:.1f} s late"))
+    found += [concern("task.failing", f"the task {name} fails again and again") for name in failing]
     return found
+
+
+LINES: Final = {
+    ("link", "down"): "link.down",
+    ("link", "throttled"): "link.throttled",
+    ("link", "suspended"): "link.suspended",
+    ("peer", "down"): "peer.down",
+    ("peer", "suspect"): "peer.suspect",
+}
+QUEUES: Final = {
+    ("Write lane", Tone.BAD): "store.trouble",
+    ("Write lane", Tone.WARN): "lane.behind",
+    ("Event outbox", Tone.BAD): "broker.down",
+}
 
 
 def concerns_of(
@@ -226,16 +316,43 @@ def concerns_of(
     hosts: Sequence[HostReach],
     queues: Sequence[Queue],
     stored: Stored,
-) -> list[str]:
-    """Say in words what is not as it should be."""
+) -> list[Concern]:
+    """Say what is not as it should be with what the page shows; `gateway.concerns` has the kinds."""
     found = []
     for kind, lines in (("link", links), ("peer", peers)):
         troubled = (Tone.BAD, Tone.WARN)
-        found += [f"{kind} {line.name} is {line.state}" for line in lines if line.tone in troubled]
-    found += [f"host {host.name} does not answer" for host in hosts if not host.reachable]
-    found += [f"{queue.name}: {queue.note.rstrip('.')}" for queue in queues if queue.tone in (Tone.BAD, Tone.WARN)]
+        found += [
+            concern(LINES.get((kind, line.state), f"{kind}.down"), f"{kind} {line.name} is {line.state}")
+            for line in lines
+            if line.tone in troubled
+        ]
+    found += [concern("host.unreachable", f"host {host.name} does not answer") for host in hosts if not host.reachable]
+    found += [
+        concern(QUEUES.get((queue.name, queue.tone), "lane.behind"), f"{queue.name}: {queue.note.rstrip('.')}")
+        for queue in queues
+        if queue.tone in (Tone.BAD, Tone.WARN)
+    ]
     if stored.trouble:
-        found.append("the store cannot be read")
+        found.append(concern("store.unreadable", "the store cannot be read"))
+    if not links and not peers:
+        found.append(concern("config.empty", "no link and no peer is configured: nothing is charged, no text goes out"))
+    return found
+
+
+def charging_concerns(samples: Sequence[Sample], held_reports: int) -> list[Concern]:
+    """Say what is wrong with charging: a minute of slow or refused requests, and reports that wait for a decision."""
+    found, minute = [], samples[-MINUTE:]
+    slow = [sample.p99 for sample in minute if sample.p99 is not None]
+    if len(minute) == MINUTE and slow and min(slow) > SLOW:
+        found.append(
+            concern("charging.slow", f"one charging request in a hundred takes {min(slow) * 1000:.0f} ms or more")
+        )
+    requests, refused = (sum(getattr(sample, name) for sample in minute) for name in ("requests", "refused"))
+    if refused > REFUSED * max(requests, refused):
+        words = f"{refused / max(requests, refused):.0%} of charging requests were refused in the last minute"
+        found.append(concern("charging.refused", words))
+    if held_reports:
+        found.append(concern("reports.held", f"{held_reports:,} usage reports wait for a decision"))
     return found
 
 

@@ -7,13 +7,14 @@ from importlib.resources import files
 from typing import Final
 
 from gateway.charity.public_sums import FEWEST
+from gateway.concerns import Concern
 from gateway.events.times import rfc3339
 from gateway.ledger.money import MICRO
 from gateway.status_page.formats import NOTHING, day_and_time, duration, figure
 from gateway.status_page.markup import Html, join, prose, tag
 from gateway.status_page.plots import plot
 from gateway.status_page.sampling import Sample
-from gateway.status_page.view import CauseSum, Given, HostReach, Order, Queue, Tone, View, ViewLine
+from gateway.status_page.view import CauseSum, Given, HostReach, Order, Phase, Queue, Tone, View, ViewLine
 
 RELOAD_SECONDS: Final = 5
 STYLE: Final = files(__package__).joinpath("page.css").read_text("utf-8")
@@ -68,17 +69,17 @@ def document(view: View) -> str:
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def verdict_of(view: View) -> tuple[Tone, str, Sequence[str]]:
+def verdict_of(view: View) -> tuple[Tone, str, Sequence[Concern]]:
     """Say in one sentence how the gateway does, with what concerns it."""
-    grave = view.state != "running" or any(line.tone is Tone.BAD for line in (*view.links, *view.peers))
+    grave = view.state != "running" or any(each.severity == "critical" for each in view.concerns)
     if not view.concerns:
         return (Tone.GOOD, "Everything runs.", ()) if view.state == "running" else (Tone.BAD, "It is stopping.", ())
     number = len(view.concerns)
     return Tone.BAD if grave else Tone.WARN, f"{number} thing{'s' * (number > 1)} to look at", view.concerns
 
 
-def _verdict(verdict: str, concerns: Sequence[str]) -> list[Html]:
-    items = [tag("li", concern) for concern in concerns]
+def _verdict(verdict: str, concerns: Sequence[Concern]) -> list[Html]:
+    items = [tag("li", each.words, " ", tag("span", each.runbook, class_="note")) for each in concerns]
     return [tag("p", verdict), *([tag("ul", *items)] if items else [])]
 
 
@@ -108,7 +109,15 @@ def _footer(view: View) -> Html:
 
 def _facts(view: View) -> list[Html]:
     pairs = tag("div", _queues(view), _given(view.stored.given), class_="grid")
-    return [_rates(view.samples), _links(view), _peers(view), pairs, _orders(view), _recent_alarms(view)]
+    return [
+        _rates(view.samples),
+        _links(view),
+        _peers(view),
+        pairs,
+        _orders(view),
+        _phases(view.phases),
+        _recent_alarms(view),
+    ]
 
 
 def _section(name: str, title: str, *children: str) -> Html:
@@ -229,6 +238,19 @@ def _order(order: Order) -> list[str]:
     if order.error:
         state = join(state, tag("span", order.error, class_="note"))
     return [order.id, order.kind, state, order.card, order.host or NOTHING, _time(order.at)]
+
+
+def _phases(phases: Sequence[Phase]) -> Html:
+    """Show where the write lane's time went, and how long each part takes for one batch in a hundred."""
+    whole = sum(phase.seconds for phase in phases)
+    if not whole:
+        return _section("phases", "Where the time went", _empty("No batch was committed in the last ten minutes."))
+    rows = [
+        [phase.name, f"{phase.seconds / whole:.0%}", NOTHING if phase.p99 is None else figure(phase.p99 * 1000)]
+        for phase in phases
+    ]
+    columns = ["Part of a batch", "Share of the time", "99th percentile, ms"]
+    return _section("phases", "Where the time went", _table(columns, rows, numbers=(1, 2)))
 
 
 def _recent_alarms(view: View) -> Html:

@@ -26,6 +26,10 @@ class Totals(msgspec.Struct, frozen=True):
     texts_out: int
     texts_in: int
     orders: int
+    refused: int = 0
+    """Charging requests that were refused for a fault of ours or for overload."""
+    phases: tuple[tuple[str, float, tuple[tuple[float, int], ...]], ...] = ()
+    """The parts of the write lane's time: name, seconds, and how many batches by how long it took, as `latency` is."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -36,6 +40,7 @@ class Sample(msgspec.Struct, frozen=True):
     texts_out: float
     texts_in: float
     orders: float
+    refused: float = 0.0
 
 
 class Ring:
@@ -44,17 +49,31 @@ class Ring:
     def __init__(self) -> None:
         """Start with none."""
         self._last: Totals | None = None
+        self._totals: deque[Totals] = deque(maxlen=KEPT)
         self._samples: deque[Sample] = deque(maxlen=KEPT)
 
     def add(self, totals: Totals) -> None:
         """Take a reading; the first one is where counting begins."""
         last, self._last = self._last, totals
+        self._totals.append(totals)
         if last is not None and totals.at > last.at:
             self._samples.append(between(last, totals))
 
     def samples(self) -> list[Sample]:
         """Give all samples, the oldest first."""
         return list(self._samples)
+
+    def phases(self) -> list[tuple[str, float, float | None]]:
+        """Give where the write lane's time went meanwhile: (part, seconds, the 99th percentile of its batches)."""
+        if not self._totals:
+            return []
+        before = {name: (seconds, dict(counts)) for name, seconds, counts in self._totals[0].phases}
+        found = []
+        for name, seconds, counts in self._totals[-1].phases:
+            then, known = before.get(name, (0.0, {}))
+            buckets = [(bound, count - known.get(bound, 0)) for bound, count in counts]
+            found.append((name, seconds - then, quantile(QUANTILE, buckets)))
+        return found
 
 
 def between(before: Totals, after: Totals) -> Sample:
@@ -68,6 +87,7 @@ def between(before: Totals, after: Totals) -> Sample:
         texts_out=(after.texts_out - before.texts_out) / seconds,
         texts_in=(after.texts_in - before.texts_in) / seconds,
         orders=(after.orders - before.orders) * 60 / seconds,
+        refused=(after.refused - before.refused) / seconds,
     )
 
 

@@ -1,23 +1,16 @@
-"""What is not as it should be with links and texts, each with its runbook: pure, of what the running gateway tells."""
+"""What is not as it should be with links and texts: pure, of what the running gateway counts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from gateway.concerns import Concern, concern
+
 OFTEN: Final = 3
 """Losses of a link within ten minutes that are said."""
-
-
-class TextConcern(msgspec.Struct, frozen=True):
-    """What to look at, and the page of docs/runbooks that says how."""
-
-    what: str
-    runbook: str
-
-    def __str__(self) -> str:
-        """Say both."""
-        return f"{self.what} (docs/runbooks/{self.runbook}.md)"
+MANY_WAIT: Final = 1000
+"""Texts that may wait for a link."""
 
 
 class LinkStanding(msgspec.Struct, frozen=True):
@@ -32,36 +25,35 @@ def text_concerns(
     losses: Mapping[str, int],
     *,
     stranded: int,
-    doubtful: str,
+    waiting: int,
+    doubtful: int,
     without_route: int,
-    anything_else: bool,
-) -> list[TextConcern]:
+) -> list[Concern]:
     """Say in words what is not as it should be.
 
     Args:
         losses: within the last ten minutes, by link.
         stranded: parts whose links were all taken down or suspended; without_route: those that no route takes.
-        doubtful: how many texts are, as it is shown.
-        anything_else: a Diameter peer or a host is configured.
+        waiting: parts and texts that wait for a link, of which there are too many at some point.
+        doubtful: texts of which nobody knows whether they were sent.
     """
     found = []
-    if not links and not anything_else:
-        found.append(TextConcern("nothing is configured: no SMSC, no Diameter peer, no host", "nothing-configured"))
-    if doubtful not in ("", "0"):
-        found.append(
-            TextConcern(f"{doubtful} text{'s' * (doubtful != '1')} may have been sent or not", "texts-doubtful")
-        )
+    if doubtful:
+        words = f"{doubtful:,} text{'s' * (doubtful != 1)} may have been sent or not"
+        found.append(concern("texts.doubtful", words))
     for name, count in losses.items():
         if count >= OFTEN:
-            found.append(TextConcern(f"link {name} was lost {count} times in ten minutes", "link-lost-often"))
+            found.append(concern("link.unstable", f"link {name} was lost {count} times in ten minutes"))
     if stranded:
         away = [f"{link.name} is {link.away}" for link in links if link.away]
         why = " and ".join(away) or "there is none"
-        found.append(TextConcern(f"{_texts(stranded)} and no link takes them: {why}", "texts-without-link"))
+        found.append(concern("texts.stranded", f"{_texts(stranded)} and no link takes them: {why}"))
+    elif waiting > MANY_WAIT:
+        found.append(concern("texts.waiting", f"{waiting:,} texts wait for a link"))
     if without_route:
-        found.append(TextConcern(f"{_texts(without_route)} and no route takes them", "texts-without-route"))
+        found.append(concern("texts.without_route", f"{_texts(without_route)} and no route takes them"))
     return found
 
 
 def _texts(number: int) -> str:
-    return f"{number} {'part of a text waits' if number == 1 else 'parts of texts wait'}"
+    return f"{number:,} {'part of a text waits' if number == 1 else 'parts of texts wait'}"

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from gateway.concerns import Concern
 from gateway.status_page.alarms import RecentAlarm
 from gateway.status_page.sampling import Sample
 
@@ -93,6 +94,14 @@ class Stored(msgspec.Struct, frozen=True):
     trouble: str = ""
 
 
+class Phase(msgspec.Struct, frozen=True):
+    """A part of the write lane's time in the last ten minutes: seconds in all, and of one batch in a hundred at least."""
+
+    name: str
+    seconds: float
+    p99: float | None
+
+
 class View(msgspec.Struct, frozen=True):
     """Everything that the page shows at one moment (`now`, UTC microseconds)."""
 
@@ -102,10 +111,11 @@ class View(msgspec.Struct, frozen=True):
     now: int
     age: float
     state: str
-    concerns: Sequence[str]
+    concerns: Sequence[Concern]
     links: Sequence[ViewLine]
     peers: Sequence[ViewLine]
     samples: Sequence[Sample]
+    phases: Sequence[Phase]
     queues: Sequence[Queue]
     hosts: Sequence[HostReach]
     orders_running: int

@@ -7,9 +7,11 @@ An SQLite file is made by whoever prepares a store, and by nobody else: to reade
 an error, not an empty store.
 """
 
+import os
+import socket
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -22,6 +24,7 @@ from gateway.store.private_files import keep_private
 
 Found = TypeVar("Found")
 BUSY_TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 5
 CHECKPOINT_PAGES = 4000
 """WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""
 
@@ -68,6 +71,17 @@ def storing() -> Iterator[None]:
         raise
 
 
+def interrupt(connection: Connection) -> None:
+    """End what another thread waits for on a connection: its statement fails. The connection is of no use afterwards."""
+    with suppress(Exception):  # it is closed, or broken, already
+        raw = connection.connection.dbapi_connection
+        if isinstance(raw, sqlite3.Connection):
+            raw.interrupt()
+        else:
+            with socket.socket(fileno=os.dup(raw.pgconn.socket)) as found:  # type: ignore[union-attr]  # psycopg's own
+                found.shutdown(socket.SHUT_RDWR)
+
+
 def sqlite_path(url: str) -> Path | None:
     """Give the file of an SQLite URL, None for a server."""
     parsed = make_url(url)
@@ -86,7 +100,9 @@ def _open(url: str, *, begin: str, mode: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
-    return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=4, pool_pre_ping=True)
+    options = {"connect_timeout": CONNECT_TIMEOUT_S}
+    server = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(server, pool_size=4, pool_pre_ping=True, connect_args=options)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401  (SQLAlchemy's pool record, unused)

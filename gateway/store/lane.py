@@ -5,6 +5,10 @@ fsync: load what its units touch, decide each in its order of arrival, save, com
 If a unit fails, the batch is rolled back and its units run one by one, so that the culprit alone is refused. If the
 outcome of a commit is unknown, every unit of it gets OutcomeUnknown: nobody may be answered. Whether an error is the unit's
 or the store's is said by gateway.store.driver_errors, and nowhere else.
+
+A store that does not answer keeps nobody waiting beyond its deadline: `expire`, called from another thread, withdraws units
+whose time is over. Who settles a unit, and whether its commit has begun, is decided under the lane's lock, so that a unit that
+was withdrawn is never committed; one whose commit has begun is not withdrawn, its outcome is unknown.
 """
 
 import threading
@@ -18,6 +22,7 @@ from sqlalchemy import Connection, Engine, RootTransaction
 
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.driver_errors import classify, is_undone
+from gateway.store.engine import interrupt
 from gateway.store.errors import (
     LaneClosed,
     LaneOverloaded,
@@ -38,6 +43,11 @@ IDS_LEFT = BLOCK // 2
 """A batch never begins with fewer identifiers than this in its node's block."""
 ATTEMPTS = 4
 """How often a batch runs when the server chose it as a deadlock's victim."""
+STALLED = 1.0
+"""Seconds at one batch after which units that expire meanwhile are the store's fault, and no longer those of a crowd."""
+PATIENCE = 30.0
+"""Seconds at one batch after which units are given up that have no deadline of their own: those that share it with others, and
+those that have waited for as long."""
 
 Done = Callable[[Any, StoreError | None], None]
 """Called with a unit's answer and None, or with None and what kept it from being done."""
@@ -49,8 +59,39 @@ class Job(msgspec.Struct):
     unit: Unit
     done: Done
     not_after: float
+    since: float = 0.0
+    """When it was posted, or at most a batch before: the lane looks at its clock for each batch, not for each unit."""
+    settled: bool = False
+    """Whether its outcome is decided: it is in nobody's hands but of whoever delivers it."""
     answer: Any = None
     error: StoreError | None = None
+
+
+class BatchTimes(msgspec.Struct, frozen=True):
+    """How many seconds the parts of one batch took: its oldest unit's wait, and what followed one after the other."""
+
+    units: int
+    kind: str
+    """Which kind of unit its first one is."""
+    waiting: float
+    loading: float
+    deciding: float
+    saving: float
+    committing: float
+
+
+class Flight(msgspec.Struct):
+    """The batch that the lane works on: since when, all its jobs, and those of the transaction at hand."""
+
+    began: float
+    jobs: list[Job]
+    transaction: list[Job]
+    committing: bool = False
+    interrupted: bool = False
+
+
+class Withdrawn(Exception):
+    """Jobs of the transaction at hand have been withdrawn."""
 
 
 class LaneCounters(msgspec.Struct):
@@ -72,7 +113,8 @@ class Lane:
     loop does so by one call_soon_threadsafe a batch). `alarm` is told of poisoned units and of a store in trouble.
     `on_connect` is called before the lane connects, at first and after trouble; it may raise StoreLocked. `ground` is asked
     before each batch, and after its commit, whether what is written will be found again. `policies` is what units are decided
-    with; it may be replaced at any time, and a batch goes by one of them from its beginning to its end.
+    with; it may be replaced at any time, and a batch goes by one of them from its beginning to its end. `observe` gets, on the
+    lane's thread, how long the parts of each committed batch took.
     """
 
     def __init__(
@@ -87,6 +129,7 @@ class Lane:
         alarm: Callable[[str, str], None] = lambda _event, _detail: None,
         on_connect: Callable[[], None] = lambda: None,
         ground: StoreFiles | None = None,
+        observe: Callable[[BatchTimes], None] = lambda _times: None,
         max_batch: int = MAX_BATCH,
         max_waiting: int = MAX_WAITING,
     ) -> None:
@@ -96,8 +139,13 @@ class Lane:
         self._deliver = deliver or _finish_all
         self._alarm, self._on_connect = alarm, on_connect
         self._ground = ground or StoreFiles(None)
+        self._observe = observe
         self._max_batch, self._max_waiting = max_batch, max_waiting
         self._waiting: deque[Job] = deque()
+        self._flight: Flight | None = None
+        self._settled: list[Job] = []
+        """Of the batch at hand those that the lane's thread is to deliver."""
+        self._mark = monotonic()
         self._wake = threading.Condition()
         self._closing = self._in_trouble = False
         self._thread = threading.Thread(target=self._run, name="write-lane", daemon=True)
@@ -117,7 +165,9 @@ class Lane:
                 raise LaneClosed("the gateway is stopping")
             if len(self._waiting) >= self._max_waiting:
                 raise LaneOverloaded(f"{self._max_waiting} units wait already")
-            self._waiting.append(Job(unit, done, not_after))
+            if not self._waiting:
+                self._mark = self._monotonic()
+            self._waiting.append(Job(unit, done, not_after, self._mark))
             self._wake.notify()
 
     def run(self, unit: Unit) -> Any:  # noqa: ANN401  (the unit decides what it answers)
@@ -150,6 +200,46 @@ class Lane:
         """Whether the last batch failed for the store's sake, or no further one will be written."""
         return self._in_trouble or self._ground.lost is not None
 
+    def expire(self) -> None:
+        """Give up the units whose time is over, in whatever the lane's thread is stuck meanwhile; to be called often.
+
+        Those that wait, or whose transaction has not come to its commit, are withdrawn; of those whose commit has begun the
+        outcome is unknown. A store that they have waited for is in trouble until a batch goes through.
+        """
+        now = self._monotonic()
+        with self._wake:
+            flight = self._flight
+            stuck_for_long = flight is not None and flight.began + PATIENCE < now
+            over, self._waiting = _split(self._waiting, now, now - PATIENCE if stuck_for_long else float("-inf"))
+            found = [_ended(job, UnitExpired("the unit waited past its deadline")) for job in over]
+            stuck = [] if flight is None else self._give_up(flight, now)
+            stalled = flight is not None and (bool(stuck) or (bool(over) and now - flight.began > STALLED))
+            first = stalled and not self._in_trouble
+            self._in_trouble = self._in_trouble or stalled
+            self.counters.expired += len(over) + sum(isinstance(job.error, UnitExpired) for job in stuck)
+            if stuck and flight is not None and not flight.interrupted and self._connection is not None:
+                flight.interrupted = True
+                interrupt(self._connection)
+        if first and flight is not None:
+            what = "a commit" if flight.committing else "a transaction"
+            self._alarm("store.stalled", f"{what} has not come back for {now - flight.began:.1f} s")
+        if found or stuck:
+            self._deliver([*found, *stuck])
+
+    def _give_up(self, flight: Flight, now: float) -> list[Job]:
+        """Settle the jobs of the batch at hand whose time is over; under the lock."""
+        given_up = []
+        for job in flight.jobs:
+            patience = float("inf") if job.unit.alone else flight.began + PATIENCE
+            if not job.settled and min(job.not_after, patience) < now:
+                unknown = flight.committing and any(job is each for each in flight.transaction)
+                job.settled = True
+                error = (
+                    OutcomeUnknown("its commit does not come back") if unknown else UnitExpired("the store is stuck")
+                )
+                given_up.append(_ended(job, error))
+        return given_up
+
     def close(self) -> None:
         """Take no more units, finish those that wait, and return when the last is committed."""
         with self._wake:
@@ -161,7 +251,9 @@ class Lane:
     def _run(self) -> None:
         while jobs := self._gather():
             self._commit(jobs)
-            self._deliver(jobs)
+            with self._wake:
+                settled, self._settled, self._flight = self._settled, [], None
+            self._deliver(settled)
         self._drop_connection()
 
     def _gather(self) -> list[Job]:
@@ -175,6 +267,8 @@ class Lane:
                 jobs.append(self._waiting.popleft())
                 if jobs[-1].unit.alone:
                     break
+            self._mark = self._monotonic()
+            self._flight = Flight(self._mark, jobs, []) if jobs else None
             return jobs
 
     def _commit(self, jobs: list[Job]) -> None:
@@ -182,7 +276,7 @@ class Lane:
         live = []
         for job in jobs:
             if job.not_after < now:
-                job.error = UnitExpired("the unit waited past its deadline")
+                self._settle([job], UnitExpired("the unit waited past its deadline"))
                 self.counters.expired += 1
             else:
                 live.append(job)
@@ -196,33 +290,56 @@ class Lane:
             if not self._attempt([job]):
                 self._poison(job)
 
+    def _settle(self, jobs: list[Job], error: StoreError | None = None) -> None:
+        """Decide the outcome of jobs, unless it was decided meanwhile: their answer, or this error."""
+        with self._wake:
+            for job in jobs:
+                if not job.settled:
+                    job.settled = True
+                    if error is not None:
+                        job.answer, job.error = None, error
+                    self._settled.append(job)
+
     def _attempt(self, jobs: list[Job]) -> bool:
         """Run jobs as one transaction; False if one of them is at fault, and nothing was committed."""
-        for attempt in range(ATTEMPTS):
+        attempt = 0
+        while jobs := [job for job in jobs if not job.settled]:
+            attempt += 1
             try:
-                self._transact(jobs)
+                times = self._transact(jobs)
+            except Withdrawn:
+                self._rollback()
+                attempt -= 1
             except Exception as error:  # noqa: BLE001  (whatever a unit raises refuses that unit, never the lane)
                 trouble = self._ground.lose(classify(error))
                 self._rollback()
-                if isinstance(trouble, StoreConflict) and attempt + 1 < ATTEMPTS:
+                if isinstance(trouble, StoreConflict) and attempt < ATTEMPTS:
                     continue
                 if isinstance(trouble, UnitPoisoned):
                     self._fault = trouble
                     self._fault.__cause__ = error
                     return False
                 self._fail(jobs, trouble)
+                return True
             else:
+                self._settle(jobs)
                 self._in_trouble = False
                 self.counters.batches += 1
                 self.counters.units += len(jobs)
-            return True
+                self._observe(times)
+                return True
         return True
 
-    def _transact(self, jobs: list[Job]) -> None:
+    def _transact(self, jobs: list[Job]) -> BatchTimes:
         ceiling = self._node.ceiling
+        self._enter(jobs, committing=False)
+        began = self._monotonic()
+        waited = began - jobs[0].since
         try:
             self._ground.check()
-            transaction = self._work(jobs)
+            transaction, loaded, decided = self._work(jobs)
+            saved = self._monotonic()
+            self._enter(jobs, committing=True)
             try:
                 transaction.commit()
                 self._ground.check()
@@ -233,8 +350,26 @@ class Lane:
         except BaseException:
             self._node.ceiling = ceiling  # the block that this batch wrote down may be gone with it
             raise
+        return BatchTimes(
+            units=len(jobs),
+            kind=type(jobs[0].unit).__name__,
+            waiting=waited,
+            loading=loaded - began,
+            deciding=decided - loaded,
+            saving=saved - decided,
+            committing=self._monotonic() - saved,
+        )
 
-    def _work(self, jobs: list[Job]) -> RootTransaction:
+    def _enter(self, jobs: list[Job], *, committing: bool) -> None:
+        """Begin with a transaction, or with its commit; Withdrawn where one of its jobs was settled meanwhile."""
+        with self._wake:
+            if any(job.settled for job in jobs):
+                raise Withdrawn
+            if self._flight is not None:
+                self._flight.transaction, self._flight.committing = jobs, committing
+
+    def _work(self, jobs: list[Job]) -> tuple[RootTransaction, float, float]:
+        """Load, decide and save; gives the transaction, and when it had loaded and decided."""
         fresh = self._connection is None
         connection = self._connect()
         transaction = connection.begin()
@@ -245,21 +380,22 @@ class Lane:
             extend(connection, self._node)
         batch = Batch(connection, self._node, self._clock(), self.policies)
         batch.fill([job.unit for job in jobs])
+        loaded = self._monotonic()
         for job in jobs:
             job.answer = job.unit.decide(batch)
+        decided = self._monotonic()
         batch.save()
-        return transaction
+        return transaction, loaded, decided
 
     def _poison(self, job: Job) -> None:
-        job.answer, job.error = None, self._fault
+        self._settle([job], self._fault)
         self.counters.poisoned += 1
         self._alarm("store.unit.poisoned", f"{type(job.unit).__name__}: {self._fault}")
 
     def _fail(self, jobs: list[Job], error: StoreError) -> None:
         if isinstance(error, StoreLocked):
             error = StoreUnavailable(str(error))
-        for job in jobs:
-            job.answer, job.error = None, error
+        self._settle(jobs, error)
         self._in_trouble = True
         self.counters.failed_batches += 1
         self._drop_connection()
@@ -270,7 +406,9 @@ class Lane:
     def _connect(self) -> Connection:
         if self._connection is None:
             self._on_connect()
-            self._connection = self._engine.connect()
+            connection = self._engine.connect()
+            with self._wake:
+                self._connection = connection
         return self._connection
 
     def _rollback(self) -> None:
@@ -281,12 +419,25 @@ class Lane:
             self._drop_connection()
 
     def _drop_connection(self) -> None:
-        connection, self._connection = self._connection, None
+        with self._wake:  # nobody interrupts what is being closed
+            connection, self._connection = self._connection, None
         self._ground.let_go()
         if connection is not None:
             with suppress(Exception):  # it is given up, whatever it says
                 connection.invalidate()
                 connection.close()
+
+
+def _ended(job: Job, error: StoreError) -> Job:
+    """Give a job to be delivered in place of one that the lane's thread may still write to."""
+    job.settled = True
+    return Job(job.unit, job.done, job.not_after, job.since, settled=True, error=error)
+
+
+def _split(jobs: deque[Job], now: float, posted_before: float) -> tuple[list[Job], deque[Job]]:
+    """Part those whose time is over, or that were posted before a moment, from the others."""
+    over = [job for job in jobs if job.not_after < now or job.since < posted_before]
+    return over, deque(job for job in jobs if job.not_after >= now and job.since >= posted_before) if over else jobs
 
 
 def _finish_all(jobs: list[Job]) -> None:

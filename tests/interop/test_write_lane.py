@@ -1,6 +1,7 @@
 """The write lane on SQLite and on a real PostgreSQL: the same tests on both."""
 
 import threading
+import time
 
 import pytest
 from sqlalchemy import func, insert, select, update
@@ -9,6 +10,7 @@ from support import postgres
 from support.lane_fixture import workplace
 
 from gateway.balance.wallets import WalletRows
+from gateway.store import lane as lane_module
 from gateway.store import tables
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreUnavailable, UnitExpired, UnitPoisoned
 
@@ -248,6 +250,130 @@ def test_a_unit_past_its_deadline_is_shed_not_run(url):
         assert balance(place, 1) == 0
 
 
+class Held(Add):
+    """One that is decided when a test says so."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.gate, self.begun = threading.Event(), threading.Event()
+
+    def decide(self, batch):
+        self.begun.set()
+        self.gate.wait(10)
+        return super().decide(batch)
+
+
+class Outcome:
+    """What became of one posted unit."""
+
+    def __init__(self, place, unit, **options):
+        self.ready, self.seen = threading.Event(), []
+        place.lane.post(unit, self.take, **options)
+
+    def take(self, *outcome):
+        self.seen.append(outcome)
+        self.ready.set()
+
+    def get(self):
+        assert self.ready.wait(10)
+        return self.seen[0]
+
+
+def test_a_unit_whose_time_is_over_before_its_commit_is_withdrawn_and_never_committed(url):
+    with workplace(url) as place:
+        open_wallets(place, 1)
+        first, held = Held(1, 100), Held(1, 1)
+        blocker = Outcome(place, first)
+        assert first.begun.wait(10)
+        late = Outcome(place, Add(1, 10), not_after=time.monotonic() + 0.2)
+        together = [Outcome(place, held), Outcome(place, Add(1, 1000), not_after=time.monotonic() + 0.5)]
+        place.lane.expire()
+        assert not late.ready.is_set()
+        time.sleep(0.25)
+        place.lane.expire()
+        assert isinstance(late.get()[1], UnitExpired)  # it waited for its batch
+        first.gate.set()
+        assert held.begun.wait(10)
+        time.sleep(0.3)
+        place.lane.expire()
+        assert isinstance(together[1].get()[1], UnitExpired)  # its batch was at work
+        assert [event for event, _ in place.alarms] == ["store.stalled"]
+        assert place.lane.in_trouble
+        held.gate.set()
+        blocker.get()
+        together[0].get()
+        place.lane.run(Add(1, 0))
+        assert not place.lane.in_trouble
+        assert balance(place, 1) in (100, 101)  # the one beside it was done, or refused with the connection
+        assert (balance(place, 1) == 101) is (together[0].get()[1] is None)
+        assert [len(each.seen) for each in (blocker, late, *together)] == [1] * 4
+
+
+def test_a_commit_that_does_not_come_back_leaves_its_outcome_open_and_answers_nobody_twice(url, monkeypatch):
+    with workplace(url) as place:
+        open_wallets(place, 1)
+        original, begun, gate = type(place.writer.dialect).do_commit, threading.Event(), threading.Event()
+
+        def hang(self, connection):
+            begun.set()
+            gate.wait(10)
+            original(self, connection)
+
+        monkeypatch.setattr(type(place.writer.dialect), "do_commit", hang)
+        unit = Outcome(place, Add(1), not_after=time.monotonic() + 0.05)
+        assert begun.wait(10)
+        waiting = Outcome(place, Add(1, 10), not_after=time.monotonic() + 0.05)
+        time.sleep(0.06)
+        place.lane.expire()
+        answer, error = unit.get()
+        assert (answer, type(error)) == (None, OutcomeUnknown)
+        assert isinstance(waiting.get()[1], UnitExpired)
+        assert place.lane.in_trouble
+        assert place.alarms[0][0] == "store.stalled"
+        monkeypatch.undo()
+        gate.set()
+        assert place.lane.run(Add(1, 100)) in (100, 101)
+        assert not place.lane.in_trouble
+        assert (len(unit.seen), len(waiting.seen)) == (1, 1)
+
+
+def test_units_without_a_deadline_are_given_up_at_last_unless_they_have_the_batch_to_themselves(url, monkeypatch):
+    monkeypatch.setattr(lane_module, "PATIENCE", 0.05)
+    with workplace(url) as place:
+        open_wallets(place, 1)
+        for alone in (False, True):
+            unit = Held(1)
+            unit.alone = alone
+            outcome = Outcome(place, unit)
+            assert unit.begun.wait(10)
+            behind = Outcome(place, Add(1, 100))
+            time.sleep(0.1)
+            place.lane.expire()
+            assert isinstance(behind.get()[1], UnitExpired)
+            assert outcome.ready.is_set() is not alone
+            unit.gate.set()
+            assert (outcome.get()[1] is None) is alone
+        assert balance(place, 1) == 1
+
+
+def test_the_parts_of_each_batch_are_timed_and_a_wait_counts_from_the_post(url):
+    seen = []
+    with workplace(url, observe=seen.append) as place:
+        open_wallets(place, 1)
+        held = Held(1)
+        Outcome(place, held)
+        assert held.begun.wait(10)
+        late = [Outcome(place, Add(1)) for _ in range(3)]
+        time.sleep(0.1)
+        held.gate.set()
+        for each in late:
+            each.get()
+    assert [(times.kind, times.units) for times in seen] == [("Held", 1), ("Add", 3)]
+    assert seen[0].deciding >= 0.1
+    assert seen[1].waiting >= 0.1
+    assert all(min(t.waiting, t.loading, t.deciding, t.saving, t.committing) >= 0 for t in seen)
+
+
 def test_a_batch_costs_the_server_one_fsync(server_url):
     """Count the server's WAL syncs; what SQLite does is counted by strace in tests/faults/test_one_fsync.py."""
     with workplace(server_url) as place:
@@ -261,8 +387,6 @@ def test_a_batch_costs_the_server_one_fsync(server_url):
 
 
 def _wal_syncs(place):
-    import time
-
     from sqlalchemy import text
 
     place.lane.run(Add(1, 0))

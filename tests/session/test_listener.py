@@ -4,12 +4,13 @@ import asyncio
 import os
 import resource
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from support.diameter_rig import until
 
 from protocols.connection_table import Eviction
+from protocols.descriptors import Descriptors
 from protocols.limits import ConnectionLimits
 from protocols.listener import Listeners
 
@@ -17,15 +18,23 @@ from protocols.listener import Listeners
 class Rig:
     """A server whose connections are sockets."""
 
-    def __init__(self, first_message=60.0, **limits):
+    def __init__(self, first_message=60.0, descriptors=None, **limits):
         self.accepted, self.refused, self.evicted = [], [], []
+        options = {} if descriptors is None else {"descriptors": descriptors}
         self.listeners = Listeners(
             ConnectionLimits(**limits),
             first_message,
             accept=self.accept,
             refuse=lambda address, why: self.refused.append((address, why)),
-            evict=lambda sock, eviction: self.evicted.append((sock, eviction)),
+            evict=self.evict,
+            **options,
         )
+
+    def evict(self, sock, eviction):
+        self.evicted.append((sock, eviction))
+        if eviction is Eviction.DESCRIPTORS:
+            sock.close()
+            self.listeners.connections.discard(sock)
 
     def accept(self, sock, _address, _tls):
         self.accepted.append(sock)
@@ -113,20 +122,80 @@ async def test_a_unix_socket_has_no_addresses_and_its_connections_count_all_the_
             writer.close()
 
 
-async def test_a_process_without_a_free_descriptor_accepts_later():
+@contextmanager
+def no_free_descriptor():
+    """No descriptor can be had meanwhile, but those that are freed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(map(int, os.listdir("/proc/self/fd")))  # noqa: PTH208
+    opened = [os.dup(0)]
+    while opened[-1] < highest:  # those that were closed are below others
+        opened.append(os.dup(0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (opened[-1] + 1, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for number in opened:
+            os.close(number)
+
+
+def unconnected():
+    sock = socket.socket()
+    sock.setblocking(False)
+    return sock
+
+
+async def test_a_process_without_a_free_descriptor_closes_who_comes_at_once_and_accepts_later():
+    loop = asyncio.get_running_loop()
     async with listening() as rig:
-        end = socket.socket()
-        end.setblocking(False)
-        free = os.dup(0)
-        os.close(free)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
-        try:
-            await asyncio.get_running_loop().sock_connect(end, ("127.0.0.1", rig.listeners.ports[0]))
-            for _ in range(20):
-                await asyncio.sleep(0)
+        first, late = unconnected(), unconnected()
+        with no_free_descriptor():
+            await loop.sock_connect(first, ("127.0.0.1", rig.listeners.ports[0]))
+            async with asyncio.timeout(10):
+                assert await loop.sock_recv(first, 1) == b""
             assert rig.accepted == []
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        await loop.sock_connect(late, ("127.0.0.1", rig.listeners.ports[0]))
         await until(lambda: rig.accepted)
-        end.close()
+        for end in (first, late):
+            end.close()
+
+
+async def test_a_process_without_a_free_descriptor_lets_the_oldest_half_open_connection_go_for_who_comes():
+    loop = asyncio.get_running_loop()
+    async with listening() as rig, listening() as other:
+        silent = [await connected(rig) for _ in range(3)]
+        ends = [unconnected() for _ in range(4)]
+        await until(lambda: len(rig.accepted) == 3)
+        rig.listeners.connections.leave_half_open(rig.accepted[0])
+        with no_free_descriptor():
+            for number, end in enumerate(ends[:2], 1):
+                await loop.sock_connect(end, ("127.0.0.1", other.listeners.ports[0]))
+                await until(lambda number=number: len(other.accepted) == number)
+                other.listeners.connections.leave_half_open(other.accepted[-1])
+            assert rig.evicted == [(sock, Eviction.DESCRIPTORS) for sock in rig.accepted[1:]]
+            await loop.sock_connect(ends[2], ("127.0.0.1", other.listeners.ports[0]))
+            async with asyncio.timeout(10):
+                assert await loop.sock_recv(ends[2], 1) == b""  # all that are left have shown who they are
+        for end in (*silent, *ends):
+            end.close()
+
+
+async def test_connections_leave_descriptors_to_the_process_itself():
+    descriptors = Descriptors(lambda: 8)
+    async with listening(descriptors=descriptors) as rig, listening(descriptors=descriptors) as other:
+        ends = [await connected(rig) for _ in range(4)]
+        await until(lambda: len(rig.accepted) == 4)
+        ends.append(await connected(other))
+        await until(lambda: rig.evicted)
+        assert rig.evicted == [(rig.accepted[0], Eviction.DESCRIPTORS)]
+        await until(lambda: other.accepted)
+        for sock in (*rig.accepted, *other.accepted):
+            for table in (rig.listeners.connections, other.listeners.connections):
+                table.leave_half_open(sock)
+        rig.listeners.connections.add(rig.accepted[0], "192.0.2.1", 0.0)
+        rig.listeners.connections.leave_half_open(rig.accepted[0])
+        ends.append(await connected(other))
+        await until(lambda: other.refused)
+        assert other.refused == [("127.0.0.1", Eviction.DESCRIPTORS.value)]
+        for end in ends:
+            end.close()

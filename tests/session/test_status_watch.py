@@ -34,6 +34,17 @@ def test_one_look_tells_of_peers_and_links(gateway):
     assert (told["links"], told["drain"], told["state"]) == ([], None, "running")
 
 
+def test_the_status_readyz_and_the_page_tell_of_the_same_concerns(gateway):
+    told = gateway.json("status")["concerns"]
+    assert [(each["id"], each["severity"], each["runbook"]) for each in told] == [
+        ("peer.down", "critical", "docs/runbooks/peer-down.md")
+    ]
+    assert json.loads(gateway.get("/readyz")[1])["concerns"] == told
+    assert json.loads(gateway.get("/livez")[1])["concerns"] == []
+    assert told[0]["words"] in gateway.get("/")[1]
+    assert told[0]["words"] in gateway.tpo("status").stdout
+
+
 def test_rates_are_those_since_the_look_before(gateway):
     done = gateway.tpo("status", "--watch", "--interval", "0.2", "--count", "3", "--json")
     first, second, third = looks(done.stdout)

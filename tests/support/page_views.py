@@ -4,9 +4,22 @@ import math
 
 import msgspec
 
+from gateway.concerns import concern
 from gateway.status_page.alarms import RecentAlarm
 from gateway.status_page.sampling import Sample
-from gateway.status_page.view import CauseSum, Doubtful, Given, HostReach, Order, Queue, Stored, Tone, View, ViewLine
+from gateway.status_page.view import (
+    CauseSum,
+    Doubtful,
+    Given,
+    HostReach,
+    Order,
+    Phase,
+    Queue,
+    Stored,
+    Tone,
+    View,
+    ViewLine,
+)
 
 NOW = 1_795_478_400_000_000
 AT = "2026-11-24T00:00:00Z"
@@ -54,7 +67,11 @@ def full(**changes):
         now=NOW,
         age=1_209_600.0,
         state="running",
-        concerns=["link host-north is down", "peer pgw-2.host.example is suspect", "host bundle-host does not answer"],
+        concerns=[
+            concern("link.down", "link host-north is down"),
+            concern("peer.suspect", "peer pgw-2.host.example is suspect"),
+            concern("host.unreachable", "host bundle-host does not answer"),
+        ],
         links=[
             line("host-south", "up", Tone.GOOD),
             line("host-north", "down", Tone.BAD, remark="dialled again in 12 s", address=""),
@@ -65,6 +82,7 @@ def full(**changes):
             line("pgw-2.host.example", "suspect", Tone.WARN, PEER_FIGURES, remark="realm host.example"),
         ],
         samples=samples(),
+        phases=[Phase("loading", 1.5, 0.004), Phase("committing", 4.5, 0.012), Phase("answering", 0.0, None)],
         queues=[
             Queue("Write lane", "14", "Units to be committed.", Tone.GOOD),
             Queue("Texts in memory", "1,204", "Parts that wait for a free place in a window."),

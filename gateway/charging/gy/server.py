@@ -21,6 +21,8 @@ from protocols.diameter.messages import CreditControlRequest
 CREDIT_CONTROL = 272
 """Command code of CCR and CCA (RFC 8506 §3)."""
 ORIGIN_HOST, ORIGIN_REALM = 264, 296
+DRAINS = "this gateway drains"
+"""Why a new session is refused while this gateway is on its way out."""
 
 
 class Observed(msgspec.Struct, frozen=True, gc=False):
@@ -81,7 +83,7 @@ class CreditControlServer:
         # What comes with the T flag may have been begun here before; an emergency call is never refused.
         begins = asked.request_type in (INITIAL, EVENT) and not request.header.retransmitted
         if begins and self._draining() and asked.traffic is not Traffic.EMERGENCY:
-            self._refuse(request, DiameterError(ResultCode.DIAMETER_TOO_BUSY, "this gateway drains"), started)
+            self._refuse(request, DiameterError(ResultCode.DIAMETER_TOO_BUSY, DRAINS), started)
             return
         done = partial(self._done, request, message.session_id, asked.request_type, started)
         try:

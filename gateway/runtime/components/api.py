@@ -57,7 +57,16 @@ class ApiComponent(Component):
         sms, sims = SmsActions(context, texts.client), OrderActions(context, orders.executor)
         sessions = SessionActions(context, diameter.session_requests if diameter is not None else None)
         tracing = TraceActions(context, traces.traces, undecodable, texts.client, orders.executor, node)
-        parts = Parts(texts.client, orders.executor, node, forwarder, lambda: periodic.lag)
+        parts = Parts(
+            texts.client,
+            orders.executor,
+            node,
+            forwarder,
+            lag=lambda: periodic.lag,
+            open_texts=lambda: periodic.open_texts,
+            held_reports=lambda: periodic.held_reports,
+            failing=lambda: services.background.failing,
+        )
         collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
         self._page = StatusPage(collector, services.background)
 
@@ -71,6 +80,7 @@ class ApiComponent(Component):
                 ready=health.ready(),
                 drain=drain.state(),
                 traces=traces.traces.running,
+                concerns=collector.concerns(),
             )
 
         actions: dict[str, RunningAction] = {}
@@ -85,6 +95,7 @@ class ApiComponent(Component):
             open_paths=(LISTENER,),
             live=health.live,
             ready=health.ready,
+            concerns=collector.concerns,
             status=status,
             alarm=services.log,
         )

@@ -7,6 +7,7 @@ import pytest
 from support.monitoring import RUNBOOKS, alerts
 
 from gateway.cli import groups
+from gateway.concerns import CONCERNS, FROM_EVENTS, SEEN_FROM_OUTSIDE, concern, from_events, sorted_concerns
 from gateway.logs.catalogue import EVENTS
 from gateway.metrics.catalogue import FAMILIES
 
@@ -38,10 +39,43 @@ def test_each_alert_has_a_page_a_severity_and_a_summary(name):
     assert f"Alert `{name}`." in file.read_text()
 
 
-def test_no_page_is_without_its_alert():
-    assert {f"docs/runbooks/{page.name}" for page in PAGES} == {
-        rule["annotations"]["runbook"] for rule in alerts().values()
-    }
+def test_no_page_is_without_its_alert_or_concern():
+    of_alerts = {rule["annotations"]["runbook"] for rule in alerts().values()}
+    of_concerns = {f"docs/runbooks/{kind.runbook}.md" for kind in CONCERNS.values()}
+    assert {f"docs/runbooks/{page.name}" for page in PAGES} == of_alerts | of_concerns
+
+
+@pytest.mark.parametrize("name", CONCERNS)
+def test_each_concern_has_a_page_and_one_without_an_alert_is_named_there_or_shares_an_alerts_page(name):
+    kind = CONCERNS[name]
+    text = (RUNBOOKS / f"{kind.runbook}.md").read_text()
+    assert f"Concern `{name}`." in text or "Alert `" in text
+    for alert in kind.alerts:
+        assert alerts()[alert]["annotations"]["runbook"] == f"docs/runbooks/{kind.runbook}.md"
+        assert alerts()[alert]["labels"]["severity"] == kind.severity
+
+
+def test_each_alert_is_about_one_concern_or_about_what_a_gateway_cannot_say_of_itself():
+    named = [alert for kind in CONCERNS.values() for alert in kind.alerts]
+    assert sorted([*named, *SEEN_FROM_OUTSIDE]) == sorted(alerts())
+
+
+def test_what_is_derived_from_events_names_events_and_concerns_that_there_are():
+    for each in FROM_EVENTS:
+        assert each.id in CONCERNS
+        assert all(EVENTS[event].level != "info" for event in each.events)
+
+
+def test_a_concern_lasts_as_long_as_its_events_are_recent():
+    times = {"order.failed": [100_000_000], "diameter.peer.down": [3_000_000_000] * 3}
+
+    def count_since(event, moment):
+        return sum(at >= moment for at in times.get(event, ()))
+
+    assert {each.id for each in from_events(count_since, 3_000_000_000)} == {"orders.failed", "peer.unstable"}
+    assert from_events(count_since, 9_000_000_000) == []
+    found = [concern("texts.doubtful", "a"), concern("link.down", "b"), concern("link.down", "b")]
+    assert [each.id for each in sorted_concerns(found)] == ["link.down", "texts.doubtful"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -54,13 +88,17 @@ def test_each_page_has_its_parts_and_names_only_what_there_is(page):
         if re.fullmatch(r"tpo_[a-z_]+", words):
             assert words in FAMILIES, words
         elif re.fullmatch(
-            r"(daemon|config|diameter|smpp|charging|order|host|store)\.[a-z_.]+", words
+            r"(daemon|config|diameter|smpp|charging|order|host|store|api|process)\.[a-z_.]+", words
         ) and words not in (
             "diameter.peers",
             "store.url",
             "charging.deadline",
+            "smpp.links",
+            "smpp.routes",
+            "api.tokens",
+            "api.listen",
         ):
-            assert words in EVENTS, words
+            assert words in EVENTS or words in CONCERNS, words
         elif words.startswith("tpo "):
             asked = tuple(words.split()[1:])
             assert any(asked[: len(known)] == known for known in commands()), words

@@ -91,3 +91,34 @@ async def test_where_one_component_is_not_ready_nothing_changes(context):
     assert outcome.problems == (f"{causes} does not load",)
     assert context.settings.provisioning.quarantine == 3600
     assert context.lane.policies is policies
+
+
+class Slow(Part):
+    """A component whose readiness a test decides on; it counts how often it was asked."""
+
+    def __init__(self):
+        super().__init__(Stage.DOORS, [])
+        self.begun, self.gate, self.asked = asyncio.Event(), asyncio.Event(), 0
+
+    async def prepare(self, _change):
+        self.asked += 1
+        self.begun.set()
+        await self.gate.wait()
+
+
+async def test_of_three_thousand_reloads_one_runs_and_one_waits(context):
+    slow, logged = Slow(), []
+    reload = Reload(context, [StoreComponent(context), slow], lambda event, _: logged.append(event))
+    first = asyncio.create_task(reload.reload())
+    await slow.begun.wait()
+    assert not reload.waits
+    others = [asyncio.create_task(reload.reload()) for _ in range(3000)]
+    await asyncio.sleep(0)
+    assert reload.waits
+    others[0].cancel()  # who goes away takes nobody's reload along
+    slow.gate.set()
+    outcomes = await asyncio.gather(first, *others[1:])
+    assert all(outcome.applied for outcome in outcomes)
+    assert (slow.asked, logged.count("config.reloaded")) == (2, 2)
+    assert (await reload.reload()).applied
+    assert slow.asked == 3

@@ -1,7 +1,10 @@
+import pytest
+
 from gateway.logs.catalogue import EVENTS
 from gateway.runtime.protocol_events import fields_of, name_of
 from protocols.diameter import node_events as diameter
 from protocols.smpp import node_events as smpp
+from protocols.smpp.errors import CommandStatus
 
 CANARY = b"447700900123 GIVE WATERAID 5"
 
@@ -26,8 +29,26 @@ def test_a_refusal_that_is_not_about_reading_says_nothing_of_octets():
     assert fields_of(event) == {"name": "host", "command_id": 5, "command_status": 4, "reason": "in CLOSED"}
 
 
-def test_what_comes_while_a_link_leaves_is_no_alarm_about_the_smsc():
-    event = smpp.MessageRejected("host", 5, 0x64, "in DRAINING", leaving=True)
-    assert name_of(event) == "smpp.message.put_off"
-    assert EVENTS[name_of(event)].level == "info"
-    assert "leaving" not in fields_of(event)
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        (
+            smpp.MessageRejected("host", 5, CommandStatus.ESME_RX_T_APPN, "in DRAINING", leaving=True),
+            "smpp.message.deferred",
+        ),
+        (
+            smpp.MessageRejected("host", 5, CommandStatus.ESME_RX_T_APPN, "in UNBINDING", leaving=True),
+            "smpp.message.deferred",
+        ),
+        (
+            smpp.MessageRejected("host", 5, CommandStatus.ESME_RX_T_APPN, "64 requests are unanswered"),
+            "smpp.message.rejected",
+        ),
+        (smpp.MessageRejected("host", 5, CommandStatus.ESME_RINVBNDSTS, "in DRAINING"), "smpp.message.rejected"),
+        (diameter.MessageRejected("pgw", 272, 4, 3004, "this gateway drains"), "diameter.message.deferred"),
+        (diameter.MessageRejected("pgw", 272, 4, 3004, "store.unavailable"), "diameter.message.rejected"),
+    ],
+)
+def test_what_is_put_off_because_we_leave_is_no_alarm_about_the_other_end(event, name):
+    assert name_of(event) == name
+    assert (EVENTS[name].level == "info") is name.endswith("deferred")

@@ -18,6 +18,7 @@ from support.sims_context_fixture import card, serve_plans, settings_of
 from gateway.api.actions import ACTIONS, ADMIN, Caller
 from gateway.charging.gy.server import Observed
 from gateway.charity.public_sums import SMALLER
+from gateway.concerns import concern
 from gateway.context import GatewayContext
 from gateway.environment import Environment
 from gateway.logs.catalogue import EVENTS
@@ -29,6 +30,7 @@ from gateway.status_page.alarms import MAX_WORDS, RecentAlarms
 from gateway.status_page.collect import (
     Parts,
     StatusCollector,
+    charging_concerns,
     concerns_of,
     given,
     link_line,
@@ -42,7 +44,7 @@ from gateway.status_page.markup import Html, join, prose, tag
 from gateway.status_page.plots import WIDTH, plot
 from gateway.status_page.rendering import POLICY, SCRIPT, STYLE, document, verdict_of
 from gateway.status_page.routes import StatusPage
-from gateway.status_page.sampling import KEPT, Ring, Totals, between, quantile
+from gateway.status_page.sampling import KEPT, Ring, Sample, Totals, between, quantile
 from gateway.status_page.view import CauseSum, Given, HostReach, Queue, Stored, Tone
 from gateway.store.engine import reading
 from gateway.store.errors import StoreUnavailable
@@ -127,6 +129,10 @@ def test_text_is_escaped_and_markup_of_ours_is_not_escaped_twice():
     assert prose("Read `<b>` now.") == "Read <code>&lt;b&gt;</code> now."
 
 
+def told(concerns):
+    return [(each.id, each.words) for each in concerns]
+
+
 def test_nothing_that_came_from_outside_becomes_an_element():
     hostile = line(EVIL, EVIL, Tone.BAD, tuple((EVIL, EVIL) for _ in range(2)), address=EVIL, remark=EVIL)
     view = full()
@@ -136,7 +142,7 @@ def test_nothing_that_came_from_outside_becomes_an_element():
         operator=EVIL,
         node=EVIL,
         state=EVIL,
-        concerns=[EVIL],
+        concerns=[concern("link.down", EVIL)],
         links=[hostile],
         peers=[hostile],
         queues=[Queue(EVIL, EVIL, EVIL, Tone.BAD)],
@@ -217,9 +223,10 @@ def test_a_page_with_nothing_says_so():
 def test_the_verdict_is_as_grave_as_what_it_is_about():
     fine = line("a", "up", Tone.GOOD)
     assert verdict_of(full(links=[fine], peers=[], concerns=[])) == (Tone.GOOD, "Everything runs.", ())
-    assert verdict_of(full(links=[fine], peers=[], concerns=["x"]))[:2] == (Tone.WARN, "1 thing to look at")
-    assert verdict_of(full(concerns=["x", "y"]))[:2] == (Tone.BAD, "2 things to look at")
-    assert verdict_of(full(links=[fine], peers=[], concerns=["x"], state="draining"))[0] is Tone.BAD
+    small, grave = concern("texts.doubtful", "x"), concern("link.down", "y")
+    assert verdict_of(full(links=[fine], peers=[], concerns=[small]))[:2] == (Tone.WARN, "1 thing to look at")
+    assert verdict_of(full(concerns=[small, grave]))[:2] == (Tone.BAD, "2 things to look at")
+    assert verdict_of(full(links=[fine], peers=[], concerns=[small], state="draining"))[0] is Tone.BAD
 
 
 def test_every_table_has_headers_and_every_cell_says_its_column():
@@ -227,7 +234,7 @@ def test_every_table_has_headers_and_every_cell_says_its_column():
     tables = [attributes for name, attributes in page.elements if name == "table"]
     columns = [attributes for name, attributes in page.elements if name == "th" and attributes.get("scope") == "col"]
     cells = [attributes for name, attributes in page.elements if name == "td"]
-    assert len(tables) == 7
+    assert len(tables) == 8
     assert len(columns) > len(tables)
     assert all(each["role"] == "table" for each in tables)
     assert cells
@@ -298,17 +305,68 @@ def test_concerns_name_what_is_not_well_and_nothing_else():
     links.append(link_line(link(name="c", state=SessionState.CLOSED, wanted=False), NOW))
     hosts = [HostReach("lab", reachable=True), HostReach("far", reachable=False)]
     queues = [Queue("Write lane", "9", "The disk is behind.", Tone.WARN), Queue("Texts in memory", "5", "-")]
-    assert concerns_of(links, [], hosts, queues, Stored(trouble="gone")) == [
-        "link b is down",
-        "host far does not answer",
-        "Write lane: The disk is behind",
-        "the store cannot be read",
+    assert told(concerns_of(links, [], hosts, queues, Stored(trouble="gone"))) == [
+        ("link.down", "link b is down"),
+        ("host.unreachable", "host far does not answer"),
+        ("lane.behind", "Write lane: The disk is behind"),
+        ("store.unreadable", "the store cannot be read"),
     ]
     assert process_concerns(0.1, draining=False) == []
-    assert process_concerns(1.23, draining=True) == [
-        "the gateway is draining: it takes nothing new",
-        "the event loop is 1.2 s late",
+    assert told(process_concerns(1.23, draining=True, failing=["recover"])) == [
+        ("process.draining", "the gateway is draining: it takes nothing new"),
+        ("process.late", "the event loop is 1.2 s late"),
+        ("task.failing", "the task recover fails again and again"),
     ]
+
+
+def test_a_minute_of_slow_or_refused_requests_and_held_reports_are_concerns():
+    def minute(**fields):
+        return [
+            Sample(**{"requests": 10.0, "p99": 0.01, "texts_out": 0.0, "texts_in": 0.0, "orders": 0.0} | fields)
+        ] * 12
+
+    assert charging_concerns(minute(), 0) == charging_concerns([], 0) == []
+    assert [each.id for each in charging_concerns(minute(p99=0.2), 0)] == ["charging.slow"]
+    assert charging_concerns(minute(p99=0.2)[:11], 0) == charging_concerns(minute(p99=None), 0) == []
+    assert told(charging_concerns(minute(refused=1.0), 2)) == [
+        ("charging.refused", "10% of charging requests were refused in the last minute"),
+        ("reports.held", "2 usage reports wait for a decision"),
+    ]
+
+
+async def test_a_gateway_in_which_nothing_is_configured_says_so(context):
+    assert [each.id for each in gatherer_of(context).concerns()] == ["config.empty"]
+
+
+async def test_peers_that_were_lost_again_and_again_are_a_concern_for_ten_minutes(context):
+    recent_alarms = RecentAlarms()
+    for second in range(4):
+        recent_alarms.record("diameter.peer.down", {"peer": "a"}, context.clock() - second * 5_000_000)
+    gatherer = gatherer_of(context, troubles=recent_alarms)
+    assert ("peer.unstable", "connections of Diameter peers were lost: 4 in 10 minutes") in told(gatherer.concerns())
+    words = Reader(document(await gatherer.view())).words
+    assert "connections of Diameter peers were lost: 4 in 10 minutes" in words
+    assert "docs/runbooks/peer-down.md" in words
+    assert recent_alarms.count_since("diameter.peer.down", context.clock() - 7_000_000) == 2
+
+
+def test_where_the_time_of_the_lane_went_is_a_small_table():
+    words = Reader(document(full())).words
+    assert re.search(r"committing\s+75%\s+12", words), words
+    assert "No batch was committed" in Reader(document(full(phases=[]))).words
+
+
+async def test_the_parts_of_batches_are_those_of_the_last_ten_minutes(context):
+    metrics = Metrics()
+    gatherer = gatherer_of(context, metrics=metrics)
+    metrics.observe_phase("committing", 4.0)
+    gatherer.sample()
+    for _ in range(100):
+        metrics.observe_phase("committing", 0.02)
+    gatherer.sample()
+    [found] = [phase for phase in (await gatherer.view()).phases if phase.name == "committing"]
+    assert round(found.seconds, 3) == 2.0
+    assert 0.01 < found.p99 <= 0.025
 
 
 def test_the_outbox_is_told_with_and_without_a_broker():

@@ -220,3 +220,21 @@ def test_a_commit_is_undone_for_certain_only_where_the_store_said_so(path):
     assert not is_undone(error_of(OF_THE_STORE["a failing disk"], path))
     assert not is_undone(error_of(DAMAGED["malformed"], path))
     assert not is_undone(ValueError("whatever"))
+
+
+@pytest.mark.parametrize(
+    ("code", "undone"),
+    [
+        (sqlite3.SQLITE_FULL, True),
+        (sqlite3.SQLITE_IOERR_WRITE, True),
+        (sqlite3.SQLITE_IOERR_FSYNC, False),
+        (sqlite3.SQLITE_IOERR_DIR_FSYNC, False),
+        (sqlite3.SQLITE_IOERR, False),
+        (sqlite3.SQLITE_INTERRUPT, False),
+    ],
+)
+def test_a_commit_that_a_disk_does_not_take_is_undone_and_one_that_it_may_have_lost_is_open(code, undone):
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    assert is_undone(error) is undone
+    assert type(classify(error)) is StoreUnavailable
