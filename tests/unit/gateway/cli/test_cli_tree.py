@@ -16,7 +16,7 @@ from gateway.cli.main import _config_first, root
 CONFIG = Path(__file__).parents[4] / "config"
 SILENT = {"run"}
 """A daemon reports by its log."""
-RUNS_ON = ("run", "demo", "simulate", "replay")
+RUNS_ON = ("init", "run", "demo", "simulate", "replay")
 """Commands that would start something and stay, or need no gateway of this configuration."""
 LINES = re.compile(r"^Examples:\n((?:  tpo .*\n?)+)", re.MULTILINE)
 
