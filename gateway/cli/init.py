@@ -33,7 +33,7 @@ def init(
 
     \b
     Examples:
-      tpo init /etc/tpo
+      tpo init config
       tpo init try --network
     """
     names = (*SETTINGS, *NETWORK) if network else SETTINGS

@@ -102,7 +102,7 @@ def list_orders(
     has = or_(sims.c.msisdn == number, sims.c.imsi == number, sims.c.iccid == number)
     about = {number, *connection.scalars(select(sims.c.iccid).where(has))}
     # What was asked for is packed in the row: orders are unpacked a few at a time.
-    with connection.execution_options(yield_per=FEW).execute(found) as rows:
+    with connection.execute(found.execution_options(yield_per=FEW)) as rows:
         every = (order_of(tuple(row)) for row in rows)
         wanted = (order for order in every if about & {order.iccid, order.request.msisdn, order.request.new_iccid})
         return [_order(order) for order in islice(wanted, limit)]
