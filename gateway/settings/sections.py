@@ -42,6 +42,9 @@ from gateway.settings.values import (
 MAX_SLICE: Final = 1_000_000_000_000
 """Octets in one grant: a terabyte, which is a typing mistake already."""
 
+MAX_SERVICE_CONTEXT: Final = 255
+"""Characters of a Service-Context-Id that is given a service."""
+
 MAX_NAME: Final = 48
 """Characters of a token's name, which stands beside all that its caller does."""
 
@@ -287,8 +290,17 @@ class Review(Section):
     most: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
 
 
+def _small_letters(value: str) -> str:
+    if not value or len(value) > MAX_SERVICE_CONTEXT:
+        message = f"a Service-Context-Id has 1 to {MAX_SERVICE_CONTEXT} characters"
+        raise ValueError(message)
+    return value.lower()
+
+
 class Charging(Section):
     """How much is granted at a time, for how long, what is believed, and how much money a wallet may take."""
+
+    service_contexts: dict[Annotated[str, AfterValidator(_small_letters)], Literal["data", "voice", "sms"]] = {}
 
     slice: Annotated[int, Field(ge=1, le=MAX_SLICE)] = 10_000_000
     slice_seconds: Annotated[Duration, Field(ge=1, le=86_400)] = 300

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from gateway.charging.gy.cca import APPLICATION
+from gateway.charging.gy.sub_session import parts_of
 from gateway.charging.queries import PAGE, open_of
 from gateway.charging.session import Session
 from gateway.charging.session_expiry import CloseLost
@@ -226,8 +227,9 @@ class SessionRequests:
         return _reply(demand, session, answer)
 
     def _message(self, demand: SessionCommand, session: Session) -> Command:
+        session_id, sub_session_id = parts_of(session.session_id)
         fields: dict[str, Any] = {
-            "session_id": session.session_id.encode("latin-1"),
+            "session_id": session_id,
             "origin_host": self._identity.origin_host,
             "origin_realm": self._identity.origin_realm,
             "destination_realm": session.realm or self._realms.get(session.peer) or self._identity.origin_realm,
@@ -236,7 +238,7 @@ class SessionRequests:
         }
         if demand is SessionCommand.ABORT:
             return AbortSessionRequest(**fields)
-        return ReAuthRequest(**fields, re_auth_request_type=AUTHORIZE_ONLY)
+        return ReAuthRequest(**fields, re_auth_request_type=AUTHORIZE_ONLY, cc_sub_session_id=sub_session_id)
 
     def _tell(self, demand: SessionCommand, session: Session, reply: Reply) -> None:
         self._observe(demand.value, _label(reply))

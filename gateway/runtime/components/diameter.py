@@ -59,6 +59,7 @@ class DiameterComponent(Component):
             alarm=log,
             profiles=profiles_of(settings),
             country=context.settings.operator.country,
+            contexts=context.settings.charging.service_contexts,
             draining=lambda: context.draining,
         )
         self.node = Node(
@@ -106,6 +107,7 @@ class DiameterComponent(Component):
                 deadline=float(change.settings.charging.deadline),
                 profiles=profiles_of(settings),
                 country=change.settings.operator.country,
+                contexts=change.settings.charging.service_contexts,
             )
             self.session_requests.apply_settings(realms_of(settings))
             self._peer_restarts.apply_settings(relays_of(settings))
