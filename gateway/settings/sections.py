@@ -309,6 +309,7 @@ class Charging(Section):
     threshold: Annotated[int, Field(ge=0, le=90)] = 20
     quota_holding: Annotated[Duration, Field(ge=0, le=604_800)] = 600
     deadline: Annotated[Duration, Field(ge=1, le=60)] = 5
+    abort_wait: Annotated[Duration, Field(ge=1, le=86_400)] = 60
     review: Review = Review()
     topup_limit: Price = 500 * MICRO
     wallet_limit: Price = 5_000 * MICRO

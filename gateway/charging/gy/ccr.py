@@ -158,7 +158,7 @@ def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> It
         # At the start, an MSCC that says nothing asks for its rating group to be authorised.
         says_nothing = ccr.cc_request_type in (INITIAL, EVENT) and not used
         wanted, unpriced = _wanted(ccr, mscc.requested_service_unit, service, implied=says_nothing)
-        if wanted == 0 and ccr.cc_request_type == EVENT:
+        if wanted == 0 and not unpriced and ccr.cc_request_type == EVENT:
             wanted, unpriced = _event(service, called if len(services) == 1 else None)
         yield Item(mscc.rating_group, mscc.service_identifier, used, wanted, unpriced=unpriced)
     implied = not services and not ccr.used_service_unit and _is_for_one_service(ccr, service)
@@ -166,7 +166,7 @@ def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> It
         identifier = () if ccr.service_identifier is None else (ccr.service_identifier,)
         used = tuple(_used(unit, service) for unit in ccr.used_service_unit)
         wanted, unpriced = _wanted(ccr, ccr.requested_service_unit, service, implied=implied)
-        if wanted == 0 and ccr.cc_request_type == EVENT:
+        if wanted == 0 and not unpriced and ccr.cc_request_type == EVENT:
             wanted, unpriced = _event(service, called)
         yield Item(None, identifier, used, wanted, command_level=True, unpriced=unpriced)
 
@@ -196,8 +196,10 @@ def _wanted(
         value = unit.cc_total_octets or max(unit.cc_input_octets or 0, unit.cc_output_octets or 0)
     else:
         value = (unit.cc_time if service == VOICE else unit.cc_service_specific_units) or 0
+    if value:
+        return min(value, MAX_OCTETS), False
     priced, others = _named(unit, service)
-    return min(value, MAX_OCTETS), bool(others) and not priced
+    return 0, bool(others) and not priced
 
 
 def _event(service: str, called: Called | None) -> tuple[int, bool]:

@@ -47,6 +47,9 @@ def read_subscription(ccr: CreditControlRequest, country: str) -> Subscription:
 
     What a Subscription-Id of type E164 or IMSI says is taken as it stands where it is no number: it is nobody's.
     """
+    plain = _plain(ccr)
+    if plain is not None:
+        return plain
     named = [(each.subscription_id_type, each.subscription_id_data) for each in ccr.subscription_id]
     named += [name for each in ccr.subscription_id_extension for name in _extension(each)]
     found = _collect(named, country, as_it_stands=True)
@@ -55,14 +58,29 @@ def read_subscription(ccr: CreditControlRequest, country: str) -> Subscription:
     return found
 
 
+def _plain(ccr: CreditControlRequest) -> Subscription | None:
+    """Read an IMSI and a number that are digits alone, as nearly all clients give them; None where there is more to read."""
+    imsi: str | None = None
+    msisdns: tuple[str, ...] = ()
+    for each in ccr.subscription_id:
+        text = each.subscription_id_data
+        if not (text.isascii() and text.isdigit()):
+            return None
+        if each.subscription_id_type == IMSI and imsi is None:
+            imsi = text
+        elif each.subscription_id_type == E164 and not msisdns and text[0] != "0":
+            msisdns = (text,)
+        else:
+            return None
+    known = imsi is not None or msisdns
+    return Subscription(imsi, msisdns) if known and not ccr.subscription_id_extension else None
+
+
 def _collect(named: Iterable[tuple[int, str]], country: str, *, as_it_stands: bool) -> Subscription:
     imsis: dict[str, int] = {}
     msisdns: dict[str, int] = {}
     for kind, text in named:
-        if kind in (E164, IMSI) and text.isascii() and text.isdigit() and (kind == IMSI or text[0] != "0"):
-            name: tuple[int, str] | None = (kind, text)  # as nearly always
-        else:
-            name = _read(kind, text[:LONGEST].strip(), country)
+        name = _read(kind, text[:LONGEST].strip(), country)
         if name is None and as_it_stands and kind in (E164, IMSI) and misfit(text) is None:
             name = kind, text.lstrip("+")
         if name is not None:

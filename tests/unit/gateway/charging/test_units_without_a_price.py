@@ -80,6 +80,15 @@ def test_an_event_of_data_or_voice_that_does_not_say_how_much_is_refused(place, 
     assert money(place) == (POUND, 0)
 
 
+@pytest.mark.parametrize("in_mscc", [False, True])
+def test_a_text_that_is_asked_for_by_time_is_refused(place, in_mscc):
+    items = [wants(SECONDS, None)] if in_mscc else []
+    more = {} if in_mscc else {"requested_service_unit": SECONDS}
+    answer = place.ask(ccr(EVENT, 0, *items, context=SMS, requested_action=0, **more))
+    assert (only(answer) if in_mscc else answer).result_code == 5031
+    assert money(place) == (POUND, 0)
+
+
 def test_an_event_of_more_texts_than_could_be_is_refused(place):
     information = sms_information(avp("Number-Of-Messages-Sent", word(4_000_000_000)))
     request = ccr(EVENT, 0, context=SMS, requested_action=0, service_information=information)
