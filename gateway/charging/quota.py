@@ -112,10 +112,11 @@ class CreditControlRun:
 
         A grant that this request brought stays: the same rating group may stand in it several times.
         """
-        group, key = self.session.group(item.rating_group), self.session.key(item.rating_group)
-        for name in self._grants_of(item, group):
+        key = self._holding(item)
+        grants = self.session.groups[key].grants
+        for name in self._grants_of(item, grants):
             if (key, name) not in self._given:
-                self._give_back(group.grants.pop(name))
+                self._give_back(grants.pop(name))
 
     def release_all(self) -> None:
         """Give back whatever the session still holds."""
@@ -154,19 +155,36 @@ class CreditControlRun:
         self._charge_used(amounts[service], group, rate, item.rating_group)
         return Quota(wanted, final=False)
 
-    def _grants_of(self, item: Item, group: Group) -> list[str]:
-        """Name the grants of a rating group that an item speaks of: clients leave the Service-Identifier out as they like.
+    def _holding(self, item: Item) -> str:
+        """Name the rating group whose grants an item speaks of: clients leave the Rating-Group out as they like.
+
+        Where its own group has none, an item without a Rating-Group is about the only one that has some (RFC 8506 §8.16), and
+        what was used under a Rating-Group was used of a grant without one.
+        """
+        key = self.session.key(item.rating_group)
+        if self.session.group(item.rating_group).grants:
+            return key
+        others = [name for name, group in self.session.groups.items() if group.grants]
+        if not key:
+            return others[0] if len(others) == 1 and not item.service_identifier else key
+        return "" if "" in others and self._reports(item) else key
+
+    def _grants_of(self, item: Item, grants: dict[str, Grant]) -> list[str]:
+        """Name the grants of a rating group that an item speaks of: clients leave the Service-Identifier out as they like, too.
 
         Without one it is all of them (RFC 8506 §8.16); else those of its identifiers, or else the one without any. What was
         used where nothing was granted was used of the others.
         """
         wanted = set(item.service_identifier)
         if not wanted:
-            return list(group.grants)
-        named = [name for name in group.grants if name and wanted & set(map(int, name.split(",")))]
-        if named or "" in group.grants:
+            return list(grants)
+        named = [name for name in grants if name and wanted & set(map(int, name.split(",")))]
+        if named or "" in grants:
             return named or [""]
-        return list(group.grants) if any(used.quantity(self.request.service) for used in item.used) else []
+        return list(grants) if self._reports(item) else []
+
+    def _reports(self, item: Item) -> bool:
+        return any(used.quantity(self.request.service) for used in item.used)
 
     def _doubt(self, used: Used, item: Item) -> str | None:
         """Say why a report is put aside; None if it is taken."""

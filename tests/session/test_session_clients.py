@@ -29,12 +29,13 @@ class World:
         self.busy = self.most_busy = 0
         self.asked = Counter()
         self.observed, self.told = Counter(), Counter()
-        self.clients = None
+        self.clients = self.latest = None
 
     def handle(self, request):
         """Answer a little later, so that requests pile up."""
         asks, answers = KINDS[request.header.command_code]
-        session_id = decode(asks, request.frame).session_id
+        self.latest = decode(asks, request.frame)
+        session_id = self.latest.session_id
         result = int(session_id.split(b";")[1])
         self.asked[asks] += 1
         self.busy += 1
@@ -193,3 +194,11 @@ async def test_credit_is_offered_to_the_sessions_that_stand_still_for_want_of_it
         report = ccr(UPDATE, 1, service(used=[1], ask=0), session=f"{PGW};2002;1")
         await asyncio.to_thread(made.place.ask, report, PGW)
         assert await made.clients.offer_credit(owner) == CommandOutcome()
+
+
+async def test_a_sub_session_is_asked_by_both_of_its_numbers(tmp_path):
+    async with world(tmp_path) as (made, owner):
+        message = ccr(INITIAL, 0, service(ask=0), session=f"{PGW};2002;0", cc_sub_session_id=7)
+        await asyncio.to_thread(made.place.ask, message, PGW)
+        assert await made.clients.reauthorise(owner) == CommandOutcome(sent=1, accepted=1)
+        assert (made.latest.session_id, made.latest.cc_sub_session_id) == (f"{PGW};2002;0".encode(), 7)

@@ -59,6 +59,25 @@ def test_usage_under_an_identifier_that_was_granted_nothing_was_of_what_was_gran
     assert money(place) == (POUND - PENNY, 10 * PENNY)
 
 
+@pytest.mark.parametrize(("first", "second"), [(100, None), (None, 100)])
+def test_a_hold_is_found_whether_or_not_its_rating_group_is_named_again(place, first, second):
+    place.enrol(POUND)
+    place.ask(ccr(INITIAL, 0, service(first, ask=0)))
+    place.ask(ccr(UPDATE, 1, service(second, used=[MEGABYTE], ask=0)))
+    assert money(place) == (POUND - PENNY, 10 * PENNY)
+    place.ask(ccr(UPDATE, 2, service(first, used=[MEGABYTE], ask=0)))
+    assert money(place) == (POUND - 2 * PENNY, 10 * PENNY)
+
+
+def test_rating_groups_that_are_named_are_held_apart(place):
+    place.enrol(POUND)
+    place.ask(ccr(INITIAL, 0, service(100, ask=0), service(101, ask=0)))
+    place.ask(ccr(UPDATE, 1, service(102, used=[MEGABYTE], ask=0)))
+    assert money(place) == (POUND - PENNY, 30 * PENNY)
+    place.ask(ccr(UPDATE, 2, service(None, used=[MEGABYTE], ask=0)))  # which of the three is not known
+    assert money(place) == (POUND - 2 * PENNY, 40 * PENNY)
+
+
 def test_three_identifiers_do_not_lock_a_customer_with_money_out_of_his_rating_group(place):
     place.enrol(30 * PENNY)
     place.ask(ccr(INITIAL, 0, of(1), of(2), of(3)))

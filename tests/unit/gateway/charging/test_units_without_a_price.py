@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
+from pydantic import ValidationError
 from sqlalchemy import select
 from support.charging_fixture import EVENT, INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
@@ -191,3 +192,9 @@ def test_multimedia_messages_have_no_price_until_they_are_given_a_service():
         gy_ccr.read(request, "pgw.host.example", 0, "GB")
     assert (refused.value.result_code, refused.value.failed_avp) == (5031, avp("Service-Context-Id", b"32270@3gpp.org"))
     assert gy_ccr.read(request, "pgw.host.example", 0, "GB", {"32270@3gpp.org": "sms"}).service == "sms"
+
+
+@pytest.mark.parametrize("contexts", [{"mms@host.example": "mms"}, {"": "sms"}, {"x" * 256: "sms"}])
+def test_a_service_context_is_given_one_of_the_services_that_have_prices(contexts):
+    with pytest.raises(ValidationError):
+        Charging(service_contexts=contexts)
