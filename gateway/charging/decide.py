@@ -186,7 +186,8 @@ def _decide_item(case: CreditControlRun, item: Item) -> ItemOutcome:
     if case.has_no_price(item) and not ends:
         return _came_to(item, Outcome.RATING_FAILED)
     over = case.session.terminated and case.request.request_type != EVENT
-    if over and item.requested is not None and case.request.request_type == INITIAL:
+    begins = item.requested is not None and case.request.request_type == INITIAL
+    if over and begins and case.traffic is not Traffic.EMERGENCY:
         return _came_to(item, Outcome.SERVICE_DENIED)  # its end came first
     if item.requested is None or over:
         return _came_to(item, _spent(case, item))

@@ -161,7 +161,7 @@ def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> It
         if wanted == 0 and not unpriced and ccr.cc_request_type == EVENT:
             wanted, unpriced = _event(service, called if len(services) == 1 else None)
         yield Item(mscc.rating_group, mscc.service_identifier, used, wanted, unpriced=unpriced)
-    implied = not services and not ccr.used_service_unit and _is_for_one_service(ccr, service)
+    implied = not services and _is_for_one_service(ccr, service)
     if ccr.requested_service_unit is not None or ccr.used_service_unit or implied:
         identifier = () if ccr.service_identifier is None else (ccr.service_identifier,)
         used = tuple(_used(unit, service) for unit in ccr.used_service_unit)
@@ -172,13 +172,14 @@ def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> It
 
 
 def _is_for_one_service(ccr: CreditControlRequest, service: str) -> bool:
-    """Tell whether a request without any units is for one service, of which the server says how much (RFC 8506 §8.18).
+    """Tell whether a request without rating groups is for one service, of which the server says how much (RFC 8506 §5.2).
 
-    A data session may begin without any, and ask for its rating groups once there is traffic.
+    Such a session goes on until it is ended, whether or not it asks for units. A data session may begin without any, and ask
+    for its rating groups once there is traffic.
     """
     if ccr.cc_request_type == EVENT:
-        return True
-    if ccr.cc_request_type != INITIAL:
+        return not ccr.used_service_unit
+    if ccr.cc_request_type == TERMINATION:
         return False
     several = ccr.multiple_services_indicator == MULTIPLE_SERVICES_SUPPORTED
     return ccr.service_identifier is not None or (service != DATA and not several)

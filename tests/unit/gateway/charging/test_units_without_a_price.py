@@ -173,6 +173,17 @@ def test_a_beginning_without_units_gets_a_grant_and_a_hold(place, context, more)
     assert money(place) == (POUND, 0)
 
 
+def test_a_call_that_goes_on_is_given_more_whether_or_not_it_asks(place):
+    call = {"context": VOICE, "service_identifier": 7}
+    place.ask(ccr(INITIAL, 0, **call))
+    answer = place.ask(ccr(UPDATE, 1, used_service_unit=(UsedServiceUnit(cc_time=60),), **call))
+    assert (answer.result_code, answer.granted_service_unit.cc_time) == (2001, 300)
+    assert money(place) == (POUND - 3 * PENNY, 15 * PENNY)
+    answer = place.ask(ccr(TERMINATION, 2, used_service_unit=(UsedServiceUnit(cc_time=60),), **call))
+    assert (answer.result_code, answer.granted_service_unit) == (2001, None)
+    assert money(place) == (POUND - 6 * PENNY, 0)
+
+
 @pytest.mark.parametrize("more", [{}, {"multiple_services_indicator": 1}])
 def test_a_data_session_may_begin_without_any_rating_group(place, more):
     answer = place.ask(ccr(INITIAL, 0, **more))
