@@ -13,6 +13,7 @@ from gateway.api.order_actions import OrderActions
 from gateway.api.order_requests import read_key, read_kind
 from gateway.api.problems import bad_request, not_found
 from gateway.api.requests import ShowSubscriber, SimOrder, TopUpSubscriber
+from gateway.api.topup_actions import TopUpActions
 from gateway.api.web_requests import caller_of, json_response, read_body, read_object
 from gateway.context import GatewayContext
 from gateway.sims.host_runtime import callback_secret
@@ -29,9 +30,11 @@ LISTENER = "/v1/hosts/"
 class SubscriberRoutes:
     """The part of the HTTP interface that is about SIMs and their customers."""
 
-    def __init__(self, context: GatewayContext, sims: OrderActions, executor: OrderExecutor) -> None:
-        """Take the open gateway, where orders are accepted, and whom a callback concerns."""
-        self._context, self._sims, self._executor = context, sims, executor
+    def __init__(
+        self, context: GatewayContext, sims: OrderActions, topups: TopUpActions, executor: OrderExecutor
+    ) -> None:
+        """Take the open gateway, where orders and money are accepted, and whom a callback concerns."""
+        self._context, self._sims, self._topups, self._executor = context, sims, topups, executor
 
     def routes(self) -> list[web.RouteDef]:
         """Give every route."""
@@ -65,7 +68,7 @@ class SubscriberRoutes:
             raise bad_request("topup.invalid", detail)
         params = {"reference": key, **given, "number": request.match_info["msisdn"], "key": key}
         wanted = to_request(params, TopUpSubscriber)
-        return json_response(await self._context.in_thread(actions.top_up, self._context, wanted, caller))
+        return json_response(await self._topups.top_up(wanted, caller))
 
     async def _get_subscriber(self, request: web.Request) -> web.Response:
         caller = caller_of(request, VIEWER)

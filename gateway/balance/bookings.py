@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from gateway.balance.wallets import Wallet
-from gateway.charity.accruals import accrue
+from gateway.charity.accruals import RunningTenth, accrue
 from gateway.charity.choices import Share
 from gateway.charity.policies import Policy
 from gateway.ledger.accounts import CASH, OPENING, REFUNDS, REVENUE, WRITE_OFFS, gifts_account
@@ -27,14 +27,16 @@ class Giving(msgspec.Struct, frozen=True, gc=False):
     account: Account
 
 
-def charge(wallet: Wallet, giving: Giving, amount: int, event_at: int, usage_id: int) -> list[Entry]:
-    """Charge the price of a usage record."""
-    return _revenue("charge", wallet, giving, amount, event_at, usage_id, None)
+def charge(
+    wallet: Wallet, giving: Giving, amount: int, event_at: int, usage_id: int, running: RunningTenth
+) -> list[Entry]:
+    """Charge the price of a usage record; `running` is what its session was charged so far, and is carried on."""
+    return _revenue("charge", wallet, giving, amount, event_at, running, usage_id=usage_id)
 
 
 def sale(wallet: Wallet, giving: Giving, amount: int, event_at: int, number: int) -> list[Entry]:
     """Charge the price of a bundle; `number` is the sale's own."""
-    return _revenue("sale", wallet, giving, amount, event_at, None, f"sale:{number}")
+    return _revenue("sale", wallet, giving, amount, event_at, RunningTenth(), reference=f"sale:{number}")
 
 
 def gift(wallet: Wallet, account: Account, cause: str, amount: int, now: int, question: int) -> list[Entry]:
@@ -70,7 +72,15 @@ def settlement(wallet: Wallet, account: Account, now: int, order_id: int) -> lis
 
 
 def _revenue(
-    kind: str, wallet: Wallet, giving: Giving, amount: int, event_at: int, usage_id: int | None, reference: str | None
+    kind: str,
+    wallet: Wallet,
+    giving: Giving,
+    amount: int,
+    event_at: int,
+    running: RunningTenth,
+    *,
+    usage_id: int | None = None,
+    reference: str | None = None,
 ) -> list[Entry]:
     entry = Entry(
         kind=kind,
@@ -83,7 +93,7 @@ def _revenue(
         reference=reference,
     )
     wallet.move(-amount)
-    return [entry, *accrue(entry, giving.shares, giving.policy, giving.account)]
+    return [entry, *accrue(entry, giving.shares, giving.policy, giving.account, running)]
 
 
 def _entry(kind: str, debit: int, credit: int, amount: int, currency: str, now: int, reference: str) -> Entry:

@@ -9,10 +9,10 @@ from gateway.balance.profiles import ProfileRows
 from gateway.balance.usage import UsageRecord
 from gateway.balance.wallets import WalletRows
 from gateway.charging import outcome as charging_outcome
-from gateway.charging.decide import ChargingState, Decision, decide
+from gateway.charging.decide import ChargingState, Decision, already_booked, decide
 from gateway.charging.held_reports import ReviewCapacity, hold_back
 from gateway.charging.outcome import RenderedAnswer, RequestOutcome
-from gateway.charging.request import INITIAL, ChargingRequest
+from gateway.charging.request import INITIAL, TERMINATION, ChargingRequest
 from gateway.charging.session import AnswerRows, Session, SessionRows, StoredAnswer
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.events.outbox import RATED, Event, OutboxRows
@@ -59,7 +59,7 @@ class CreditControlUnit(Unit):
         """Name the numbers and the session, then the subscriber whom they lead to."""
         request = self.request
         if isinstance(row_set, IdentifierRows):
-            return [number for number in (request.imsi, request.msisdn) if number]
+            return [number for number in (request.imsi, *request.msisdns) if number]
         if isinstance(row_set, SessionRows):
             return (request.session_id,)
         if isinstance(row_set, (WalletRows, ProfileRows)):
@@ -81,7 +81,13 @@ class CreditControlUnit(Unit):
             batch.row_set(ProfileRows).get(owner) if owner is not None else None,
         )
         policy = batch.policy(ChargingPolicy)
-        decision = decide(state, self.request, policy.tariff, batch.now, batch.node.id, batch.take_id)
+        if session is not None and self._is_booked(batch, session):
+            decision = already_booked(self.request)
+            session.last_number = max(session.last_number, self.request.request_number)
+            session.changed = True
+            decision.session = session
+        else:
+            decision = decide(state, self.request, policy.tariff, batch.now, batch.node.id, batch.take_id)
         outcome = _outcome(decision, self.request, policy.tariff.terms)
         if decision.session is not None:
             policy.book(batch, decision.entries, decision.usage)
@@ -99,7 +105,8 @@ class CreditControlUnit(Unit):
         lines, request = batch.row_set(IdentifierRows), self.request
         if request.imsi:
             return lines.owner(IMSI, request.imsi, request.as_of)
-        return lines.owner(MSISDN, request.msisdn, request.as_of) if request.msisdn else None
+        owners = (lines.owner(MSISDN, number, request.as_of) for number in request.msisdns if number)
+        return next((owner for owner in owners if owner is not None), None)
 
     def _repeat(self, batch: Batch, session: Session) -> CreditControlResult | None:
         request = self.request
@@ -114,6 +121,15 @@ class CreditControlUnit(Unit):
             return None
         alarms = [] if known.digest == request.digest else ["charging.answer.mismatch"]
         return CreditControlResult(charging_outcome.decode(known.outcome), alarms, repeated=True)
+
+    def _is_booked(self, batch: Batch, session: Session) -> bool:
+        """Tell whether this is the session's final report, again under another number: it is booked once."""
+        request = self.request
+        if request.request_type != TERMINATION or not session.terminated or session.origin_host != request.origin_host:
+            return False
+        return any(used.octets or used.seconds or used.units for item in request.items for used in item.used) and (
+            batch.row_set(AnswerRows).reported(batch.connection, session.id, TERMINATION, request.digest)
+        )
 
     def _keep(self, batch: Batch, session: Session, outcome: RequestOutcome) -> None:
         """Keep the session, and the outcome for a repeat."""
@@ -133,8 +149,10 @@ class CreditControlUnit(Unit):
         if decision.session is None:
             return alarms
         lines, request = batch.row_set(IdentifierRows), self.request
-        for kind, number in ((IMSI, request.imsi), (MSISDN, request.msisdn)):
-            if number and lines.owner(kind, number, request.as_of) != decision.session.subscriber_id:
+        for kind, numbers in ((IMSI, (request.imsi,)), (MSISDN, request.msisdns)):
+            named = [number for number in numbers if number]
+            owners = {lines.owner(kind, number, request.as_of) for number in named}
+            if named and decision.session.subscriber_id not in owners:
                 alarms.append("charging.subscriber.mismatch")
                 break
         return alarms

@@ -12,7 +12,7 @@ import msgspec
 from gateway.balance.profiles import Profile
 from gateway.balance.usage import ACTIVE, UsageRecord
 from gateway.balance.wallets import Wallet
-from gateway.charging.held_reports import FOREIGN_SESSION, NO_PRICE, NO_SUBSCRIBER, HeldReport
+from gateway.charging.held_reports import EXCESS, FOREIGN_SESSION, NO_PRICE, NO_SUBSCRIBER, UNPRICED, HeldReport
 from gateway.charging.outcome import ItemOutcome, Outcome
 from gateway.charging.quota import CreditControlRun, Quota
 from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Item, Traffic
@@ -51,7 +51,12 @@ def decide(
     session, wallet, profile = state.session, state.wallet, state.profile
     emergency = request.traffic is Traffic.EMERGENCY or (session is not None and session.traffic == Traffic.EMERGENCY)
     if session is None and request.request_type in (UPDATE, TERMINATION) and not (request.reports_usage or emergency):
-        return Decision(Outcome.UNKNOWN_SESSION, "the session is not known, and no usage was reported")
+        refusal = Decision(Outcome.UNKNOWN_SESSION, "the session is not known, and no usage was reported")
+        if request.request_type == TERMINATION and wallet is not None:
+            refusal.session = _open(request, wallet, now, node, take_id())  # its beginning may have been overtaken
+            refusal.session.terminated, refusal.session.last_number = True, request.request_number
+            refusal.session.close(now)
+        return refusal
     if session is not None and session.origin_host != request.origin_host:
         refusal = Decision(Outcome.UNKNOWN_SESSION, "no session of this Origin-Host")
         return _held_back(refusal, request, FOREIGN_SESSION, "charging.session.foreign")
@@ -149,15 +154,42 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
     else:
         session.touch(case.now, case.now + case.tariff.terms.supervision)
     alarms = ["charging.wallet.overdrawn"] if case.wallet.balance < 0 <= balance else []
-    if case.held:
+    if any(report.reason == EXCESS for report in case.held):
         alarms.append("charging.report.held")
+    if any(case.has_no_price(item) for item in request.items) or any(report.reason == UNPRICED for report in case.held):
+        alarms.append("charging.unit.unpriced")
     return Decision(
         _command_outcome(results), "", results, session, case.entries, case.usage, alarms=alarms, held=case.held
     )
 
 
+def already_booked(request: ChargingRequest) -> Decision:
+    """Answer a final report that was booked under another number: nothing more comes of it."""
+    return Decision(
+        Outcome.SUCCESS,
+        items=[_came_to(item, Outcome.SUCCESS) for item in request.items],
+        alarms=["charging.termination.repeated"],
+    )
+
+
 def _answer_item(case: CreditControlRun, item: Item) -> ItemOutcome:
-    if item.requested is None or (case.session.terminated and case.request.request_type != EVENT):
+    """Decide on an item's quota, and remember whether its rating group stands still for want of money."""
+    answer = _decide_item(case, item)
+    if item.requested is not None or answer.code is Outcome.CREDIT_LIMIT_REACHED:
+        group = case.session.group(item.rating_group)
+        group.short = answer.code is Outcome.CREDIT_LIMIT_REACHED or answer.final
+    return answer
+
+
+def _decide_item(case: CreditControlRun, item: Item) -> ItemOutcome:
+    ends = case.request.request_type == TERMINATION
+    if case.has_no_price(item) and not ends:
+        return _came_to(item, Outcome.RATING_FAILED)
+    over = case.session.terminated and case.request.request_type != EVENT
+    begins = item.requested is not None and case.request.request_type == INITIAL
+    if over and begins and case.traffic is not Traffic.EMERGENCY:
+        return _came_to(item, Outcome.SERVICE_DENIED)  # its end came first
+    if item.requested is None or over:
         return _came_to(item, _spent(case, item))
     if case.wallet.status != ACTIVE and case.traffic is not Traffic.EMERGENCY:
         return _came_to(item, Outcome.SERVICE_DENIED)

@@ -9,7 +9,7 @@ from gateway.balance.bookings import Giving
 from gateway.balance.profiles import Profile
 from gateway.balance.usage import UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
 from gateway.balance.wallets import Wallet
-from gateway.charging.held_reports import EXCESS, HeldReport
+from gateway.charging.held_reports import EXCESS, UNPRICED, HeldReport
 from gateway.charging.request import TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
@@ -48,6 +48,7 @@ class CreditControlRun:
         self.traffic = said if said is not None else Traffic(session.traffic) if session.traffic else Traffic.OUTGOING
         """What the request says of its direction and called party, or the session's last one that did."""
         self._believed: dict[str, int] = {}
+        self._given: set[tuple[str, str]] = set()
         self.entries: list[Entry] = []
         self.usage: list[UsageRecord] = []
         self.held: list[HeldReport] = []
@@ -56,16 +57,24 @@ class CreditControlRun:
         """Give the reported units that could have been used, and put the others aside for somebody to look at.
 
         Units of a rating group could be used as far as they were granted, a few slices more (clients overshoot), or as far as
-        a network could carry them since the group's last report, whichever is more.
+        a network could carry them since the group's last report, whichever is more. Units without a price are put aside, too.
         """
         sound = []
         for used in item.used:
-            if self._could_be_used(used, item):
+            reason = self._doubt(used, item)
+            if reason is None:
                 sound.append(used)
             else:
                 place = len(self.held)
-                self.held.append(HeldReport(place, EXCESS, item.rating_group, used.octets, used.seconds, used.units))
+                self.held.append(HeldReport(place, reason, item.rating_group, used.octets, used.seconds, used.units))
         return tuple(sound)
+
+    def has_no_price(self, item: Item) -> bool:
+        """Tell whether an item asks for units without a price, or counts by such alone and leaves it to us what to give."""
+        if self.traffic is Traffic.EMERGENCY:
+            return False
+        reports = any(used.unpriced for used in item.used) and bool(self.rate(item).price)
+        return item.unpriced or (reports and not item.requested)
 
     def sell_bundle(self, reports: list[tuple[Item, tuple[Used, ...]]]) -> None:
         """Sell the plan's bundle where priced units are used or wanted while none is in force, and the wallet can pay for it.
@@ -99,11 +108,15 @@ class CreditControlRun:
         return self.traffic is Traffic.EMERGENCY or units <= self._most(self.session.group(item.rating_group))
 
     def release(self, item: Item) -> None:
-        """Give back what the item's grant held: its usage was reported, or a new grant takes its place."""
-        group = self.session.group(item.rating_group)
-        grant = group.grants.pop(item.grant_key, None)
-        if grant is not None:
-            self._give_back(grant)
+        """Give back what the item's grants held: their usage was reported, or a new grant takes their place.
+
+        A grant that this request brought stays: the same rating group may stand in it several times.
+        """
+        key = self._holding(item)
+        grants = self.session.groups[key].grants
+        for name in self._grants_of(item, grants):
+            if (key, name) not in self._given:
+                self._give_back(grants.pop(name))
 
     def release_all(self) -> None:
         """Give back whatever the session still holds."""
@@ -118,8 +131,7 @@ class CreditControlRun:
         group = self.session.group(item.rating_group)
         rate = self.rate(item)
         wanted = self.tariff.terms.wanted(service, item.requested or 0)
-        if item.grant_key in group.grants:
-            self.release(item)
+        self.release(item)
         covered = self._cover(rate, wanted)
         ahead = group.rated + sum(other.paid for other in group.grants.values())
         paid = affordable(rate, ahead, wanted - covered, self.wallet.available)
@@ -143,14 +155,48 @@ class CreditControlRun:
         self._charge_used(amounts[service], group, rate, item.rating_group)
         return Quota(wanted, final=False)
 
+    def _holding(self, item: Item) -> str:
+        """Name the rating group whose grants an item speaks of: clients leave the Rating-Group out as they like.
+
+        Where its own group has none, an item without a Rating-Group is about the only one that has some (RFC 8506 §8.16), and
+        what was used under a Rating-Group was used of a grant without one.
+        """
+        key = self.session.key(item.rating_group)
+        if self.session.group(item.rating_group).grants:
+            return key
+        others = [name for name, group in self.session.groups.items() if group.grants]
+        if not key:
+            return others[0] if len(others) == 1 and not item.service_identifier else key
+        return "" if "" in others and self._reports(item) else key
+
+    def _grants_of(self, item: Item, grants: dict[str, Grant]) -> list[str]:
+        """Name the grants of a rating group that an item speaks of: clients leave the Service-Identifier out as they like, too.
+
+        Without one it is all of them (RFC 8506 §8.16); else those of its identifiers, or else the one without any. What was
+        used where nothing was granted was used of the others.
+        """
+        wanted = set(item.service_identifier)
+        if not wanted:
+            return list(grants)
+        named = [name for name in grants if name and wanted & set(map(int, name.split(",")))]
+        if named or "" in grants:
+            return named or [""]
+        return list(grants) if self._reports(item) else []
+
+    def _reports(self, item: Item) -> bool:
+        return any(used.quantity(self.request.service) for used in item.used)
+
+    def _doubt(self, used: Used, item: Item) -> str | None:
+        """Say why a report is put aside; None if it is taken."""
+        if used.unpriced and self.rate(item).price:
+            return UNPRICED
+        return None if self._could_be_used(used, item) else EXCESS
+
     def _could_be_used(self, used: Used, item: Item) -> bool:
         """Tell whether units could be used together with those that this request reported of their group before."""
         key = self.session.key(item.rating_group)
         together = used.quantity(self.request.service) + self._believed.get(key, 0)
-        group = self.session.group(item.rating_group)
-        grant = group.grants.get(item.grant_key)
-        within = grant is not None and together <= grant.paid + grant.covered
-        if not used.countable or not (within or together <= self._most(group)):
+        if not used.countable or together > self._most(self.session.group(item.rating_group)):
             return False
         self._believed[key] = together
         return True
@@ -211,7 +257,8 @@ class CreditControlRun:
         )  # fmt: skip  (one line a thought)
         self.usage.append(record)
         if cost:
-            self.entries += bookings.charge(self.wallet, self._giving, cost, self.request.event_at, record.id)
+            event_at, running = self.request.event_at, self.session.tenth
+            self.entries += bookings.charge(self.wallet, self._giving, cost, event_at, record.id, running)
 
     def _cover(self, rate: Rate, wanted: int) -> int:
         """Count the units that the running bundle can promise; free units need no promise."""
@@ -225,9 +272,16 @@ class CreditControlRun:
         if allowance is not None:
             allowance.hold(self.request.service, covered)
             grant.covered, grant.bundle_ends_at = covered, allowance.ends_at
-        group.grants[item.grant_key] = grant
         self.session.reserved += grant.held
         self.wallet.hold(grant.held)
+        name = item.grant_key
+        before = group.grants.get(name)
+        if before is not None:
+            grant.paid, grant.held = grant.paid + before.paid, grant.held + before.held
+            grant.covered += before.covered
+            grant.bundle_ends_at = grant.bundle_ends_at or before.bundle_ends_at
+        group.grants[name] = grant
+        self._given.add((self.session.key(item.rating_group), name))
 
     def _give_back(self, grant: Grant) -> None:
         give_back_covered(grant, self.session.service, self.wallet)

@@ -24,12 +24,16 @@ class Traffic(StrEnum):
     EMERGENCY = "sos"
 
 
-class Used(msgspec.Struct, frozen=True, gc=False):
-    """One report of used units: octets, seconds, and messages or other units of the service."""
+class Used(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One report of used units: octets, seconds, and messages or other units of the service.
+
+    `unpriced`: it names only units that the service has no price for, such as the seconds of a data session.
+    """
 
     octets: int
     seconds: int
     units: int
+    unpriced: bool = False  # left out where False: the digest of a report stays what it was
 
     def quantity(self, service: str) -> int:
         """Give the number that the service is rated by."""
@@ -44,7 +48,8 @@ class Used(msgspec.Struct, frozen=True, gc=False):
 class Item(msgspec.Struct, frozen=True):
     """What a request says of one rating group, or, where `command_level` is set, of the whole request without any.
 
-    `requested`: None = no quota wanted, 0 = as much as the server thinks fit, else units of the service.
+    `requested`: None = no quota wanted, 0 = as much as the server thinks fit, else units of the service. `unpriced`: quota is
+    wanted in units that the service has no price for, or a one-time event does not say of how much.
     """
 
     rating_group: int | None
@@ -52,11 +57,12 @@ class Item(msgspec.Struct, frozen=True):
     used: tuple[Used, ...]
     requested: int | None
     command_level: bool = False
+    unpriced: bool = False
 
     @property
     def grant_key(self) -> str:
         """Name the grant of this item within its rating group."""
-        return ",".join(map(str, self.service_identifier))
+        return ",".join(map(str, sorted(set(self.service_identifier))))
 
 
 class ChargingRequest(msgspec.Struct):
@@ -83,6 +89,13 @@ class ChargingRequest(msgspec.Struct):
     """The client's realm if a relay brought the request: what we ask of the client later has to name it."""
     traffic: Traffic | None = None
     """None where the request does not say: then it is what its session is."""
+    other_msisdns: tuple[str, ...] = ()
+    """Further numbers that the request gives for its subscriber: one of them may be ours where the first is not."""
+
+    @property
+    def msisdns(self) -> tuple[str, ...]:
+        """Every number that the request gives for its subscriber, in its order."""
+        return () if self.msisdn is None else (self.msisdn, *self.other_msisdns)
 
     @property
     def reports_usage(self) -> bool:

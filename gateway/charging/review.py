@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, update
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
-from gateway.charging.held_reports import BOOKED, DROPPED, OPEN
+from gateway.charging.held_reports import BOOKED, DROPPED, OPEN, UNPRICED
 from gateway.charging.quota import CreditControlRun
 from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Session, SessionRows
@@ -198,6 +198,8 @@ class BookReport(_Decide):
         used = Used(int(row.octets), int(row.seconds), int(row.units))
         if max(used.octets, used.seconds, used.units) > LARGEST:
             raise ReviewRefused("review.size", "it reports more than a record can say: nobody used that; drop it")
+        if row.reason == UNPRICED:
+            raise ReviewRefused("review.price", "it counts in units that have no price: it would cost nothing; drop it")
         owner = self._owner(batch, row)
         wallet = batch.row_set(WalletRows).get(owner) if owner is not None else None
         profile = batch.row_set(ProfileRows).get(owner) if owner is not None else None

@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.balance.wallets import Wallet
+from gateway.charity.accruals import RunningTenth
 from gateway.store.batch import RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import answers, sessions
@@ -34,13 +35,15 @@ def give_back_covered(grant: Grant, service: str, wallet: Wallet) -> None:
 class Group(msgspec.Struct, array_like=True):
     """A rating group within a session: units rated on money, units covered by a bundle, grants by Service-Identifier.
 
-    `reported_at` is when its usage was last heard of (microseconds); 0 where it never was.
+    `reported_at` is when its usage was last heard of (microseconds); 0 where it never was. `short`: it was last given no quota,
+    or its last, for want of money.
     """
 
     rated: int = 0
     covered: int = 0
     grants: dict[str, Grant] = {}
     reported_at: int = 0
+    short: bool = False
 
 
 class Session(msgspec.Struct):
@@ -67,6 +70,13 @@ class Session(msgspec.Struct):
     """The client's realm, where a relay stands between it and us; else its peer's configuration says it."""
     traffic: str = ""
     """What kind of call or text it is (charging.request.Traffic): not every request of a session says it again."""
+    tenth: RunningTenth = msgspec.field(default_factory=RunningTenth)
+    """What the tenth of its charges was computed from so far."""
+
+    @property
+    def short_of_credit(self) -> bool:
+        """Tell whether a rating group stands still, or is about to, for want of money."""
+        return any(group.short for group in self.groups.values())
 
     def key(self, rating_group: int | None) -> str:
         """Name a rating group among the groups."""
@@ -101,6 +111,7 @@ class _State(msgspec.Struct, array_like=True):
     groups: dict[str, Group]
     realm: str = ""
     traffic: str = ""
+    tenth: RunningTenth = msgspec.field(default_factory=RunningTenth)
 
 
 _COLUMNS = (
@@ -139,7 +150,7 @@ class SessionRows(RowSet[str, Session]):
         for *fields, groups in _LOAD.run(connection, keys):
             state = _decode(groups)
             session = Session(*fields, state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
-            session.realm, session.traffic = state.realm, state.traffic
+            session.realm, session.traffic, session.tenth = state.realm, state.traffic, state.tenth
             self.rows[session.session_id] = session
 
     def after_locks(self, connection: Connection, keys: set[str]) -> None:
@@ -158,7 +169,7 @@ class SessionRows(RowSet[str, Session]):
         for s in self.rows.values():
             if not s.changed:
                 continue
-            groups = _encode(_State(s.last_number, s.terminated, s.groups, s.realm, s.traffic))
+            groups = _encode(_State(s.last_number, s.terminated, s.groups, s.realm, s.traffic, s.tenth))
             if s.fresh:
                 head = (s.id, s.session_id, s.subscriber_id, s.node, s.peer, s.origin_host, s.service, s.opened_at)
                 new.append((*head, s.updated_at, s.expires_at, s.closed_at, 1, s.reserved, groups))
@@ -191,3 +202,12 @@ class AnswerRows(RowSet[tuple[int, int, int], StoredAnswer]):
             )
         ).one_or_none()
         return StoredAnswer(row.body, row.digest) if row is not None else None
+
+    def reported(self, connection: Connection, session: int, request_type: int, digest: int) -> bool:
+        """Tell whether a request of this type reported the same usage before, in this batch or in the store."""
+        if any(key[:2] == (session, request_type) and kept.digest == digest for key, kept in self.rows.items()):
+            return True
+        found = select(answers.c.request_number).where(
+            answers.c.session == session, answers.c.request_type == request_type, answers.c.digest == digest
+        )
+        return connection.execute(found.limit(1)).first() is not None

@@ -29,8 +29,8 @@ def overdue(connection: Connection, now: int) -> list[str]:
     return list(connection.execute(found).scalars())
 
 
-class _Close(Unit):
-    """Close one session if it is over; the subclass says when it is. `session_id` is the Session-Id as the store has it."""
+class _OneSession(Unit):
+    """A change to one session; `session_id` is the Session-Id as the store has it."""
 
     touches: ClassVar[tuple[type, ...]] = (SessionRows, WalletRows)
 
@@ -44,6 +44,10 @@ class _Close(Unit):
             session = batch.row_set(SessionRows).get(self.session_id)
             return () if session is None else (session.subscriber_id,)
         return ()
+
+
+class _Close(_OneSession):
+    """Close one session if it is over; the subclass says when it is."""
 
     def decide(self, batch: Batch) -> bool:
         """Tell whether the session was closed."""
@@ -77,3 +81,22 @@ class CloseLost(_Close):
 
     def _is_over(self, session: Session, now: int) -> bool:  # noqa: ARG002  (the base's signature)
         return session.updated_at <= self.known_at
+
+
+class AwaitEnd(_OneSession):
+    """Let a session that its client was asked to end be over at `until` (microseconds), unless it is heard of first.
+
+    `asked_at` is when the client was asked: what it reported since is an answer.
+    """
+
+    asked_at: int
+    until: int
+
+    def decide(self, batch: Batch) -> bool:
+        """Tell whether the session is waited for."""
+        session = batch.row_set(SessionRows).get(self.session_id)
+        if session is None or session.closed_at is not None or session.updated_at > self.asked_at:
+            return False
+        session.expires_at = min(session.expires_at, self.until)
+        session.changed = True
+        return True

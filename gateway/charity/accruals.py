@@ -1,6 +1,8 @@
 """The tenth of a final charge, as journal entries: giving expense -> payable to each chosen cause."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE, Policy
@@ -8,30 +10,59 @@ from gateway.ledger.accounts import GIVING, UNASSIGNED, cause_account
 from gateway.ledger.entries import Entry
 
 
-def accrue(charge: Entry, shares: tuple[Share, ...], policy: Policy, account: Callable[[str], int]) -> list[Entry]:
-    """Make the accruals of one final charge; a price of nothing, or a part that rounds to nothing, makes none.
+class RunningTenth(msgspec.Struct, array_like=True):
+    """What the charges of one session came to so far (micro-units), and what rounding still owes each part of their tenth.
 
-    `charge` is the entry wallet -> revenue; `account` gives a system account's number by its name.
+    `owed` is in basis points of a micro-unit, in the order of the causes' ids; empty where nothing is owed. Many small charges
+    come to the tenth of their sum, and each part to its share of that, as one large charge would.
     """
-    parts = shares or (Share(UNASSIGNED, WHOLE),)  # held there, visibly, until the company decides
-    entries = []
-    for part in parts:
-        amount = policy.accrual(charge.amount, part.share)
-        if amount:
-            name = UNASSIGNED if part.cause == UNASSIGNED else cause_account(part.cause)
-            entries.append(
-                Entry(
-                    kind="accrual",
-                    debit=account(GIVING),
-                    credit=account(name),
-                    amount=amount,
-                    currency=charge.currency,
-                    event_at=charge.event_at,
-                    usage_id=charge.usage_id,
-                    base=charge.amount,
-                    policy=policy.id,
-                    share=part.share,
-                    reference=charge.reference,
-                )
-            )
-    return entries
+
+    base: int = 0
+    owed: list[int] = []
+
+    def add(self, amount: int, policy: Policy) -> int:
+        """Add a charge and give the tenth that it adds."""
+        before = self.base
+        self.base += amount
+        return policy.tenth(self.base) - policy.tenth(before)
+
+    def split(self, amount: int, shares: Sequence[int]) -> list[int]:
+        """Split a tenth by shares (basis points of one whole) to the largest remainder; equal ones by their order."""
+        owed = self.owed if len(self.owed) == len(shares) else [0] * len(shares)
+        parts = [amount * share // WHOLE for share in shares]
+        owed = [before + amount * share % WHOLE for before, share in zip(owed, shares, strict=True)]
+        for i in sorted(range(len(shares)), key=lambda i: -owed[i])[: amount - sum(parts)]:
+            parts[i] += 1
+            owed[i] -= WHOLE
+        self.owed = owed if any(owed) else []
+        return parts
+
+
+def accrue(
+    charge: Entry, shares: tuple[Share, ...], policy: Policy, account: Callable[[str], int], running: RunningTenth
+) -> list[Entry]:
+    """Make the accruals of one final charge; a part that comes to nothing makes none.
+
+    `charge` is the entry wallet -> revenue; `account` gives a system account's number by its name; `running` is what was
+    charged before, and is carried on.
+    """
+    chosen = shares or (Share(UNASSIGNED, WHOLE),)  # held there, visibly, until the company decides
+    chosen = tuple(sorted(chosen, key=lambda part: part.cause))
+    parts = running.split(running.add(charge.amount, policy), [part.share for part in chosen])
+    return [
+        Entry(
+            kind="accrual",
+            debit=account(GIVING),
+            credit=account(UNASSIGNED if part.cause == UNASSIGNED else cause_account(part.cause)),
+            amount=amount,
+            currency=charge.currency,
+            event_at=charge.event_at,
+            usage_id=charge.usage_id,
+            base=charge.amount,
+            policy=policy.id,
+            share=part.share,
+            reference=charge.reference,
+        )
+        for part, amount in zip(chosen, parts, strict=True)
+        if amount
+    ]

@@ -19,6 +19,10 @@ class Policy(msgspec.Struct, frozen=True):
     base: str
     rate: int
 
+    def tenth(self, base: int) -> int:
+        """Compute the tenth of a base in micro-units, rounded once, half-even."""
+        return half_even(base * self.rate, WHOLE)
+
     def accrual(self, base: int, share: int) -> int:
         """Compute a cause's part of the tenth in micro-units, rounded once, half-even; `share` in basis points."""
         return half_even(base * self.rate * share, WHOLE * WHOLE)

@@ -3,22 +3,21 @@
 Each check is one set-based query; a finding names the first rows at fault. Nothing is repaired here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 import msgspec
 from sqlalchemy import Connection, and_, case, func, or_, select
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.balances import account_names, journal_totals
+from gateway.ledger.check_tenths import Recompute, wrong_tenths
 from gateway.ledger.postings import POSTINGS, Evidence, account_class, violation
 from gateway.store.tables import sessions, texts, transfers, usage, wallets
 
 SHOWN = 5
 LEAST = 1000
 """A charge of fewer micro-units, a tenth of a penny, may be shared among so many causes that each part rounds to nothing."""
-Recompute = Callable[[str, int, int], int | None]
-"""Gives an accrual's amount from its policy, base and share; None for a policy that nobody knows."""
-
 Totals = Mapping[tuple[int, str], int]
 """The journal's sum by account number and currency."""
 
@@ -168,16 +167,9 @@ def _usage_is_charged(connection: Connection) -> Iterable[Finding]:
 
 
 def _accruals_match(connection: Connection, recompute: Recompute) -> Iterable[Finding]:
-    """Recompute each accrual from what is stamped on it, and hold its base against the charge that it stands for."""
-    accruals = transfers.c.kind == "accrual"
-    columns = (transfers.c.policy, transfers.c.base, transfers.c.share, transfers.c.amount)
-    for policy, base, share, amount in connection.execute(select(*columns).where(accruals).distinct()):
-        expected = recompute(policy, base, share)
-        if expected != amount:
-            yield Finding(
-                "accrual",
-                f"{share} basis points of {base} micro-units by policy {policy} are {expected}, booked {amount}",
-            )
+    """Recompute each tenth from what is stamped on it, and hold its base against the charge that it stands for."""
+    for detail in islice(wrong_tenths(connection, recompute), SHOWN):
+        yield Finding("accrual", detail)
     accrual, charge = transfers.alias("accrual"), transfers.alias("charge")
     for kind, same in (
         ("charge", accrual.c.usage_id == charge.c.usage_id),

@@ -303,6 +303,19 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "`tpo usage review list` shows it: bring the line or the plan in and book it, or drop it.",
         per_message=True,
     ),
+    "charging.unit.unpriced": LogEvent(
+        "warning",
+        "A client asked for quota, or reported usage, in units that the service has no price for, such as seconds of data: it "
+        "was refused (5031); what it reported is held.",
+        "Have the client count in octets (data), seconds (calls) or messages (texts); `tpo usage review list` shows reports.",
+        per_message=True,
+    ),
+    "charging.termination.repeated": LogEvent(
+        "warning",
+        "A client ended a session again under another CC-Request-Number with the same usage: it is booked once.",
+        "Report it to the host's operator: a repeat has the number of what it repeats.",
+        per_message=True,
+    ),
     "charging.review.full": LogEvent(
         "error",
         "So many reports wait for a decision (`charging.review.most`) that a further one was only counted.",

@@ -9,6 +9,7 @@ from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, h
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.tariff import Tariff
+from gateway.charity.accruals import RunningTenth
 from gateway.charity.choices import at as choice_at
 from gateway.events.outbox import RATED, OutboxRows
 from gateway.messaging.texts import Text, TextState
@@ -96,4 +97,4 @@ def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: Chargi
     if money:
         shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
         giving = Giving(policy.tariff.policy, shares, policy.tariff.account)
-        policy.books.post(batch, bookings.charge(wallet, giving, money, text.created_at, record.id))
+        policy.books.post(batch, bookings.charge(wallet, giving, money, text.created_at, record.id, RunningTenth()))

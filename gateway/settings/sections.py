@@ -45,6 +45,9 @@ from provisioning.identifiers import calling_code
 MAX_SLICE: Final = 1_000_000_000_000
 """Octets in one grant: a terabyte, which is a typing mistake already."""
 
+MAX_SERVICE_CONTEXT: Final = 255
+"""Characters of a Service-Context-Id that is given a service."""
+
 MAX_NAME: Final = 48
 """Characters of a token's name, which stands beside all that its caller does."""
 
@@ -338,8 +341,17 @@ class Review(Section):
     most: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
 
 
+def _small_letters(value: str) -> str:
+    if not value or len(value) > MAX_SERVICE_CONTEXT:
+        message = f"a Service-Context-Id has 1 to {MAX_SERVICE_CONTEXT} characters"
+        raise ValueError(message)
+    return value.lower()
+
+
 class Charging(Section):
     """How much is granted at a time, for how long, what is believed, and how much money a wallet may take."""
+
+    service_contexts: dict[Annotated[str, AfterValidator(_small_letters)], Literal["data", "voice", "sms"]] = {}
 
     slice: Annotated[int, Field(ge=1, le=MAX_SLICE)] = 10_000_000
     slice_seconds: Annotated[Duration, Field(ge=1, le=86_400)] = 300
@@ -348,6 +360,7 @@ class Charging(Section):
     threshold: Annotated[int, Field(ge=0, le=90)] = 20
     quota_holding: Annotated[Duration, Field(ge=0, le=604_800)] = 600
     deadline: Annotated[Duration, Field(ge=1, le=60)] = 5
+    abort_wait: Annotated[Duration, Field(ge=1, le=86_400)] = 60
     review: Review = Review()
     topup_limit: Price = 500 * MICRO
     wallet_limit: Price = 5_000 * MICRO

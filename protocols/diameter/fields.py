@@ -21,11 +21,13 @@ class AvpField(msgspec.Struct, frozen=True):
         name: the AVP that the field stands for.
         required: a message without it is refused with 5005.
         walked: a group kept as raw octets is still checked inside.
+        waived: a message of a peer with a lenient profile may leave it out although it is required; then it is None.
     """
 
     name: str
     required: bool = False
     walked: bool = False
+    waived: bool = False
 
 
 class Form(Enum):
@@ -75,6 +77,7 @@ class FieldPlan(msgspec.Struct, frozen=True):
     form: Form
     required: bool
     walked: bool
+    waived: bool
     repeated: bool
     has_default: bool
     default: object
@@ -109,7 +112,9 @@ def _field(name: str, hint: object, info: msgspec.structs.FieldInfo) -> FieldPla
     form = _form(name, base, avp)
     has_default = info.default is not msgspec.NODEFAULT
     group = base if isinstance(base, type) and issubclass(base, msgspec.Struct) else None
-    return FieldPlan(name, avp, form, note.required, note.walked, repeated, has_default, info.default, group)
+    return FieldPlan(
+        name, avp, form, note.required, note.walked, note.waived, repeated, has_default, info.default, group
+    )
 
 
 def _base(kind: object) -> tuple[object, bool]:

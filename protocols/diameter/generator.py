@@ -146,6 +146,8 @@ def _absent(field: FieldPlan) -> list[str]:
     """What to do at the end about a field that did not come."""
     if field.required:
         test = f"if not {field.attribute}:" if field.repeated else f"if {field.attribute} is None:"
+        if field.waived:
+            test = f"if {field.attribute} is None and not profile.lenient:"
         return [test, f"    raise missing(avp_{field.attribute})"]
     if field.repeated or field.default is None:
         return []
@@ -165,9 +167,9 @@ def _send(field: FieldPlan) -> list[str]:
     name = field.attribute
     if field.repeated:
         return [f"for value in self.{name}:", *_indented(_add(field))]
-    if not field.has_default:
+    if not field.has_default and not field.waived:
         return [f"value = self.{name}", *_add(field)]
-    test = "is not None" if field.default is None else f"!= default_{name}"
+    test = "is not None" if field.default is None or field.waived else f"!= default_{name}"
     return [f"value = self.{name}", f"if value {test}:", *_indented(_add(field))]
 
 

@@ -80,11 +80,13 @@ class _Decoder:
             if field.attribute in values and not field.repeated:
                 raise too_many(self._frame, found.position, field.avp.name)
             values.setdefault(field.attribute, []).append(self._value(field, found, depth))
+        waived = {field.attribute for field in plan(cls).fields if field.waived and self._profile.lenient}
         for field in plan(cls).fields:
-            if field.required and field.attribute not in values:
+            if field.required and field.attribute not in values and field.attribute not in waived:
                 raise missing(field.avp)
         repeated = {field.attribute for field in plan(cls).fields if field.repeated}
-        arguments = {name: tuple(items) if name in repeated else items[0] for name, items in values.items()}
+        arguments: dict[str, object] = dict.fromkeys(waived)
+        arguments |= {name: tuple(items) if name in repeated else items[0] for name, items in values.items()}
         return cls(**arguments, avps=tuple(rest))
 
     def _scan(self, position: int, end: int) -> Iterator[_Found]:
@@ -137,7 +139,7 @@ def _encode(message: msgspec.Struct) -> bytes:
     parts = []
     for field in plan(type(message)).fields:
         value = getattr(message, field.attribute)
-        if field.has_default and value == field.default:
+        if (field.has_default and value == field.default) or (field.waived and value is None):
             continue
         parts += [_encode_value(field, item) for item in (value if field.repeated else (value,))]
     parts += [encode_avp(avp.code, avp.data, avp.vendor_id, avp.flags) for avp in message.avps]  # type: ignore[attr-defined] # plan() saw to it that every message has avps

@@ -50,6 +50,17 @@ class SubscriptionId(Group, frozen=True, gc=False):
     avps: tuple[Avp, ...] = ()
 
 
+class SubscriptionIdExtension(Group, frozen=True, gc=False):
+    """One name of the customer, where a type has an AVP of its own (RFC 8506 §8.58)."""
+
+    subscription_id_e164: Annotated[str | None, AvpField("Subscription-Id-E164")] = None
+    subscription_id_imsi: Annotated[str | None, AvpField("Subscription-Id-IMSI")] = None
+    subscription_id_sip_uri: Annotated[str | None, AvpField("Subscription-Id-SIP-URI")] = None
+    subscription_id_nai: Annotated[str | None, AvpField("Subscription-Id-NAI")] = None
+    subscription_id_private: Annotated[str | None, AvpField("Subscription-Id-Private")] = None
+    avps: tuple[Avp, ...] = ()
+
+
 class UserEquipmentInfo(Group, frozen=True, gc=False):
     """The customer's device (RFC 8506 §8.49)."""
 
@@ -92,6 +103,7 @@ class RequestedServiceUnit(Group, frozen=True, gc=False):
     """What the client asks for; empty where the server is to decide (RFC 8506 §8.18)."""
 
     cc_time: Annotated[int | None, AvpField("CC-Time")] = None
+    cc_money: Annotated[bytes | None, AvpField("CC-Money", walked=True)] = None
     cc_total_octets: Annotated[int | None, AvpField("CC-Total-Octets")] = None
     cc_input_octets: Annotated[int | None, AvpField("CC-Input-Octets")] = None
     cc_output_octets: Annotated[int | None, AvpField("CC-Output-Octets")] = None
@@ -105,6 +117,7 @@ class UsedServiceUnit(Group, frozen=True, gc=False):
     reporting_reason: Annotated[tuple[int, ...], AvpField("Reporting-Reason")] = ()
     tariff_change_usage: Annotated[int | None, AvpField("Tariff-Change-Usage")] = None
     cc_time: Annotated[int | None, AvpField("CC-Time")] = None
+    cc_money: Annotated[bytes | None, AvpField("CC-Money", walked=True)] = None
     cc_total_octets: Annotated[int | None, AvpField("CC-Total-Octets")] = None
     cc_input_octets: Annotated[int | None, AvpField("CC-Input-Octets")] = None
     cc_output_octets: Annotated[int | None, AvpField("CC-Output-Octets")] = None
@@ -242,16 +255,22 @@ class CreditControlRequest(Command, frozen=True, gc=False):
     origin_host: Annotated[str, AvpField("Origin-Host", required=True)]
     origin_realm: Annotated[str, AvpField("Origin-Realm", required=True)]
     destination_realm: Annotated[str, AvpField("Destination-Realm", required=True)]
-    auth_application_id: Annotated[int, AvpField("Auth-Application-Id", required=True)]
+    auth_application_id: Annotated[int | None, AvpField("Auth-Application-Id", required=True, waived=True)]
     service_context_id: Annotated[str, AvpField("Service-Context-Id", required=True)]
     cc_request_type: Annotated[int, AvpField("CC-Request-Type", required=True)]
     cc_request_number: Annotated[int, AvpField("CC-Request-Number", required=True)]
+    vendor_specific_application_id: Annotated[
+        VendorSpecificApplicationId | None, AvpField("Vendor-Specific-Application-Id")
+    ] = None
     destination_host: Annotated[str | None, AvpField("Destination-Host")] = None
     user_name: Annotated[str | None, AvpField("User-Name")] = None
     cc_sub_session_id: Annotated[int | None, AvpField("CC-Sub-Session-Id")] = None
     origin_state_id: Annotated[int | None, AvpField("Origin-State-Id")] = None
     event_timestamp: Annotated[int | None, AvpField("Event-Timestamp")] = None
     subscription_id: Annotated[tuple[SubscriptionId, ...], AvpField("Subscription-Id")] = ()
+    subscription_id_extension: Annotated[
+        tuple[SubscriptionIdExtension, ...], AvpField("Subscription-Id-Extension")
+    ] = ()
     service_identifier: Annotated[int | None, AvpField("Service-Identifier")] = None
     termination_cause: Annotated[int | None, AvpField("Termination-Cause")] = None
     requested_service_unit: Annotated[RequestedServiceUnit | None, AvpField("Requested-Service-Unit")] = None

@@ -1,16 +1,20 @@
 """All sessions of a subscriber at once: the requests of `Clients` over real nodes, on a real store."""
 
 import asyncio
+import itertools
 from collections import Counter
 from contextlib import asynccontextmanager
 
 import pytest
-from support.charging_fixture import INITIAL, ccr, charging_place, service
+from sqlalchemy import select
+from support.charging_fixture import INITIAL, MSISDN, UPDATE, ccr, charging_place, service
 from support.diameter_rig import OCS, PGW, identity, two_nodes
 
 from gateway.charging import queries
 from gateway.charging.gy import reauth_abort as charging_clients
 from gateway.charging.gy.reauth_abort import CommandOutcome, CommandResult, Limits, SessionCommand, SessionRequests
+from gateway.charging.session_expiry import ExpireSession, overdue
+from gateway.store import tables
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import AbortSessionAnswer, AbortSessionRequest, ReAuthAnswer, ReAuthRequest
 
@@ -25,12 +29,13 @@ class World:
         self.busy = self.most_busy = 0
         self.asked = Counter()
         self.observed, self.told = Counter(), Counter()
-        self.clients = None
+        self.clients = self.latest = None
 
     def handle(self, request):
         """Answer a little later, so that requests pile up."""
         asks, answers = KINDS[request.header.command_code]
-        session_id = decode(asks, request.frame).session_id
+        self.latest = decode(asks, request.frame)
+        session_id = self.latest.session_id
         result = int(session_id.split(b";")[1])
         self.asked[asks] += 1
         self.busy += 1
@@ -53,13 +58,25 @@ class World:
         with self.place.reader.connect() as connection:
             return look(connection)
 
+    async def close_overdue(self, microseconds):
+        """Let time go by, and close the sessions whose time is over; gives how many."""
+        self.place.ticks = itertools.count(next(self.place.ticks) + microseconds, 1_000)
+        overdue_now = self.read(lambda connection: overdue(connection, next(self.place.ticks)))
+        units = [ExpireSession(session_id) for session_id in overdue_now]
+        return sum([await asyncio.to_thread(self.place.lane.run, unit) for unit in units])
+
+    def held(self, owner):
+        """What the subscriber's wallet holds."""
+        wallets = tables.wallets.c
+        return self.place.read(select(wallets.reserved).where(wallets.subscriber_id == owner))[0].reserved
+
     def still_open(self, owner):
         """The Result-Codes of the sessions that are open."""
         return [int(s.session_id.split(";")[1]) for s in self.read(lambda c: queries.open_of(c, owner))]
 
 
 @asynccontextmanager
-async def world(tmp_path, **limits):
+async def world(tmp_path, balance=100_000_000, **limits):
     """A world of one subscriber: (world, subscriber_id)."""
     loop = asyncio.get_running_loop()
 
@@ -68,7 +85,7 @@ async def world(tmp_path, **limits):
 
     with charging_place(f"sqlite:///{tmp_path}/desk.db", deliver=deliver) as place:
         made = World(place)
-        owner = await asyncio.to_thread(place.enrol, 100_000_000)
+        owner = await asyncio.to_thread(place.enrol, balance)
         async with two_nodes(client={"handler": made.handle, "commands": tuple(KINDS)}) as (ocs, _):
             made.clients = SessionRequests(
                 ocs.node,
@@ -79,6 +96,7 @@ async def world(tmp_path, **limits):
                 clock=lambda: next(place.ticks),
                 observe=lambda *key: made.observed.update([key]),
                 alarm=lambda event, _fields: made.told.update([event]),
+                abort_wait=60_000_000,
                 limits=Limits(**limits),
             )
             yield made, owner
@@ -145,3 +163,42 @@ async def test_one_session_is_asked_alone(tmp_path):
         reply = await made.clients.ask(SessionCommand.REAUTHORISE, first)
         assert (reply.session_id, reply.fate, reply.result_code) == (first.session_id, CommandResult.ACCEPTED, 2002)
         assert made.asked == {ReAuthRequest: 1}
+
+
+async def test_an_aborted_session_gives_back_its_hold_after_a_while_whatever_its_client_answered(tmp_path):
+    async with world(tmp_path, answer=0.3) as (made, owner):
+        await made.open(2001, 3001, 5012, 3002, 0)
+        await made.open(2001, peer="elsewhere.example")
+        await made.clients.abort(owner)
+        assert len(made.still_open(owner)) == 6
+        assert await made.close_overdue(59_000_000) == 0
+        assert await made.close_overdue(2_000_000) == 6
+        assert made.held(owner) == 0
+
+
+async def test_an_aborted_session_that_reports_all_the_same_is_supervised_as_before(tmp_path):
+    async with world(tmp_path) as (made, owner):
+        await made.open(3001)
+        await made.clients.abort(owner)
+        await asyncio.to_thread(made.place.ask, ccr(UPDATE, 1, service(used=[1], ask=0), session=f"{PGW};3001;0"), PGW)
+        assert await made.close_overdue(61_000_000) == 0
+        assert await made.close_overdue(2 * 3_600_000_000) == 1
+
+
+async def test_credit_is_offered_to_the_sessions_that_stand_still_for_want_of_it(tmp_path):
+    async with world(tmp_path, balance=150_000) as (made, owner):
+        await made.open(2002, 2002, 5002)  # 10 MB, the last 5 MB, none
+        outcome = await made.clients.offer_credit(owner)
+        assert outcome == CommandOutcome(sent=2, accepted=1, refused=1, closed=1)
+        await asyncio.to_thread(made.place.top_up, MSISDN, 1_000_000, "shop-1")
+        report = ccr(UPDATE, 1, service(used=[1], ask=0), session=f"{PGW};2002;1")
+        await asyncio.to_thread(made.place.ask, report, PGW)
+        assert await made.clients.offer_credit(owner) == CommandOutcome()
+
+
+async def test_a_sub_session_is_asked_by_both_of_its_numbers(tmp_path):
+    async with world(tmp_path) as (made, owner):
+        message = ccr(INITIAL, 0, service(ask=0), session=f"{PGW};2002;0", cc_sub_session_id=7)
+        await asyncio.to_thread(made.place.ask, message, PGW)
+        assert await made.clients.reauthorise(owner) == CommandOutcome(sent=1, accepted=1)
+        assert (made.latest.session_id, made.latest.cc_sub_session_id) == (f"{PGW};2002;0".encode(), 7)

@@ -70,12 +70,15 @@ def ccr(request_type, number, *services, session="pgw;1;1", imsi=IMSI, msisdn=No
     subscriptions = [SubscriptionId(1, imsi)] if imsi else []
     if msisdn:
         subscriptions.append(SubscriptionId(0, msisdn))
-    fields = {"subscription_id": tuple(subscriptions), "origin_host": "pgw.host.example"} | more
+    fields = {
+        "subscription_id": tuple(subscriptions),
+        "origin_host": "pgw.host.example",
+        "auth_application_id": 4,
+    } | more
     return CreditControlRequest(
         session_id=session.encode(),
         origin_realm="host.example",
         destination_realm="test.example",
-        auth_application_id=4,
         service_context_id=context,
         cc_request_type=request_type,
         cc_request_number=number,

@@ -89,6 +89,8 @@ class Play:
         ]
         self.numbers = [itertools.count() for _ in SESSIONS]
         self.reported = {}
+        self.ended = set()
+        """What final reports said, by session: the same again under another number is booked once."""
         self.sent = []
         """Every request so far with the answer it got at first; None for one that changed nothing and is not remembered."""
 
@@ -122,6 +124,11 @@ class Play:
             imsi=CUSTOMERS[owner][0],
             context=CONTEXTS[service],
         )
+        if request_type == TERMINATION:
+            final = (name, gy_ccr.read(message, "pgw.host.example", 0, "GB").digest)
+            if final in self.ended:
+                return message
+            self.ended.add(final)
         for mscc in services:
             for used in mscc.used_service_unit:
                 key = (name, mscc.rating_group)
@@ -242,8 +249,15 @@ class Play:
                 assert not any(allowance["held"].values())
 
     def _check_tenth(self):
-        """A tenth of each charge and sale, each rounded by itself, half-even."""
+        """A tenth of what the charges of each session came to, and of each sale, rounded once, half-even."""
         rows = self.place.read(select(tables.transfers))
-        owed = Counter(round(Fraction(row.amount, 10)) for row in rows if row.kind in {"charge", "sale"})
-        del owed[0]
-        assert Counter(row.amount for row in rows if row.kind == "accrual") == owed
+        sessions = dict(self.place.read(select(tables.usage.c.id, tables.usage.c.session)))
+        charged, accrued = Counter(), Counter()
+        for row in rows:
+            of = row.reference if row.usage_id is None else sessions[row.usage_id]
+            if row.kind in {"charge", "sale"}:
+                charged[of] += row.amount
+            elif row.kind == "accrual":
+                accrued[of] += row.amount
+        owed = Counter({of: round(Fraction(amount, 10)) for of, amount in charged.items()})
+        assert accrued == owed

@@ -13,6 +13,7 @@ from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
 from gateway.api.sms_actions import SmsActions
 from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
+from gateway.api.topup_actions import TopUpActions
 from gateway.background import Background
 from gateway.context import GatewayContext
 from gateway.metrics.registry import Metrics
@@ -126,13 +127,13 @@ async def sims_context(folder, host_url, *, options="", callback=False):
     services = Services(context, metrics, Background(), lambda *told: alarms.append(told), lambda _: None)
     smsc_client = TextsComponent(services).client
     executor = OrdersComponent(services, smsc_client, None).executor
-    sims = OrderActions(context, executor)
+    sims, topups = OrderActions(context, executor), TopUpActions(context, services.background, None)
     server = Server(
         context,
         metrics,
         SmsActions(context, smsc_client),
         actions=sims.actions(),
-        routes=SubscriberRoutes(context, sims, executor).routes(),
+        routes=SubscriberRoutes(context, sims, topups, executor).routes(),
         open_paths=(LISTENER,),
         live=dict,
         ready=dict,

@@ -1,9 +1,13 @@
 """Read a Credit-Control-Request (RFC 8506 §3.1, TS 32.299 §6.4.2) into a charging request."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
 
-from gateway.charging.gy.service_information import read_called
+from gateway.charging.gy.service_information import Called, read_called
+from gateway.charging.gy.sub_session import name_of
+from gateway.charging.gy.subscription import E164, IMSI, SUBSCRIPTION_ID, SUBSCRIPTION_ID_DATA, read_subscription
 from gateway.charging.request import (
     DATA,
     EVENT,
@@ -22,20 +26,22 @@ from gateway.charging.request import (
 from gateway.rating.destinations import Destination, destination
 from gateway.store.fitting import length_of, misfit
 from gateway.store.tables import sessions
+from protocols.diameter.avp_validation import missing
 from protocols.diameter.codec import encode_avp
+from protocols.diameter.dictionary import standard
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.messages import (
+    CREDIT_CONTROL_APPLICATION,
     CreditControlRequest,
-    MultipleServicesCreditControl,
     RequestedServiceUnit,
     UsedServiceUnit,
 )
 
-E164, IMSI = 0, 1
-"""Subscription-Id-Type (RFC 8506 §8.47)."""
 DIRECT_DEBITING = 0
 """Requested-Action (RFC 8506 §8.41)."""
-SESSION_ID, ORIGIN_HOST, ORIGIN_REALM, SUBSCRIPTION_ID, SUBSCRIPTION_ID_DATA = 263, 264, 296, 443, 444
+MULTIPLE_SERVICES_SUPPORTED = 1
+"""Multiple-Services-Indicator (RFC 8506 §8.40)."""
+SESSION_ID, ORIGIN_HOST, ORIGIN_REALM, SERVICE_CONTEXT_ID = 263, 264, 296, 461
 """AVP codes (RFC 6733 §4.5, RFC 8506 §8)."""
 LATE_US = 48 * 3600 * MICROSECONDS
 EARLY_US = 300 * MICROSECONDS
@@ -43,28 +49,36 @@ EARLY_US = 300 * MICROSECONDS
 MAX_UNSIGNED64 = (1 << 64) - 1
 _LONGEST_SESSION_ID = length_of(sessions.c.session_id)
 _LONGEST_HOST, _LONGEST_PEER = length_of(sessions.c.origin_host), length_of(sessions.c.peer)
-_CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$")
+_CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$", re.IGNORECASE)
 _SERVICES = {"32251": DATA, "32255": DATA, "32260": VOICE, "32276": VOICE, "32274": SMS}
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def read(ccr: CreditControlRequest, peer: str, now: int, country: str) -> ChargingRequest:
+def read(
+    ccr: CreditControlRequest, peer: str, now: int, country: str, contexts: Mapping[str, str] = _NONE
+) -> ChargingRequest:
     """Turn a decoded CCR into a charging request; DiameterError names what cannot be taken.
 
     `now` is the time of arrival in microseconds; an Event-Timestamp close to it decides choice, price and time of the event.
-    `country` is the one whose emergency and free numbers a called number is looked up among (ISO 3166).
+    `country` is the one whose emergency and free numbers a called number is looked up among (ISO 3166); `contexts` gives the
+    service of further Service-Context-Ids, written in small letters.
     """
+    _check_application(ccr)
     if not INITIAL <= ccr.cc_request_type <= EVENT:
         raise _invalid(416, ccr.cc_request_type, "CC-Request-Type is none of RFC 8506's four")
     if ccr.cc_request_type == EVENT and ccr.requested_action not in (None, DIRECT_DEBITING):
         raise _invalid(436, ccr.requested_action or 0, "only DIRECT_DEBITING is served as an event")
-    session_id = ccr.session_id.decode("latin-1")
-    _check_texts(ccr, session_id, peer)
-    service = _service(ccr)
-    items = tuple(_items(ccr, service))
+    _check_texts(ccr, ccr.session_id.decode("latin-1"), peer)
+    service = _service(ccr, contexts)
+    called = None
+    if service != DATA and ccr.service_information is not None:
+        called = read_called(ccr.service_information)
+    items = tuple(_items(ccr, service, called))
     event_at = _event_at(ccr.event_timestamp, now)
-    msisdn = _subscription(ccr, E164)
+    imsi, msisdns = read_subscription(ccr, country)
+    msisdn = msisdns[0] if msisdns else None
     return ChargingRequest(
-        session_id=session_id,
+        session_id=name_of(ccr.session_id, ccr.cc_sub_session_id),
         origin_host=ccr.origin_host,
         peer=peer,
         request_type=ccr.cc_request_type,
@@ -72,21 +86,26 @@ def read(ccr: CreditControlRequest, peer: str, now: int, country: str) -> Chargi
         service=service,
         event_at=event_at,
         as_of=max(event_at, min(event_at + MICROSECONDS - 1, now)),
-        imsi=_subscription(ccr, IMSI),
+        imsi=imsi,
         msisdn=msisdn,
         items=items,
         digest=usage_digest(items),
         inconsistent=any(_disagrees(unit) for unit in _reports(ccr)),
         realm=ccr.origin_realm if ccr.origin_host != peer else "",
-        traffic=None if service == DATA else _traffic(ccr.service_information, msisdn, country),
+        traffic=None if called is None else _traffic(called, msisdn, country),
+        other_msisdns=msisdns[1:],
     )
 
 
-def _traffic(information: bytes | None, msisdn: str | None, country: str) -> Traffic | None:
+def _check_application(ccr: CreditControlRequest) -> None:
+    """Refuse a request that does not name credit control; a lenient peer may do so in Vendor-Specific-Application-Id alone."""
+    named = ccr.vendor_specific_application_id
+    if ccr.auth_application_id is None and (named is None or named.auth_application_id != CREDIT_CONTROL_APPLICATION):
+        raise missing(standard().by_name("Auth-Application-Id"))
+
+
+def _traffic(called: Called, msisdn: str | None, country: str) -> Traffic | None:
     """Tell who is called: an emergency before all else, then the customer himself, then a number that is free to call."""
-    if information is None:
-        return None
-    called = read_called(information)
     least = min(
         (max(destination(address, country) for address in addresses) for addresses in called.recipients),
         default=Destination.ORDINARY,
@@ -132,43 +151,82 @@ def _check_texts(ccr: CreditControlRequest, session_id: str, peer: str) -> None:
             raise DiameterError(ResultCode.DIAMETER_INVALID_AVP_VALUE, f"Subscription-Id-Data {why}", offending)
 
 
-def _items(ccr: CreditControlRequest, service: str) -> Iterable[Item]:
-    for mscc in ccr.multiple_services_credit_control:
-        yield Item(
-            rating_group=mscc.rating_group,
-            service_identifier=mscc.service_identifier,
-            used=tuple(_used(unit) for unit in mscc.used_service_unit),
-            requested=_requested(ccr.cc_request_type, mscc, service),
-        )
-    if ccr.requested_service_unit is not None or ccr.used_service_unit:
-        wanted = None if ccr.requested_service_unit is None else _quantity(ccr.requested_service_unit, service)
+def _items(ccr: CreditControlRequest, service: str, called: Called | None) -> Iterable[Item]:
+    services = ccr.multiple_services_credit_control
+    for mscc in services:
+        used = tuple(_used(unit, service) for unit in mscc.used_service_unit)
+        # At the start, an MSCC that says nothing asks for its rating group to be authorised.
+        says_nothing = ccr.cc_request_type in (INITIAL, EVENT) and not used
+        wanted, unpriced = _wanted(ccr, mscc.requested_service_unit, service, implied=says_nothing)
+        if wanted == 0 and not unpriced and ccr.cc_request_type == EVENT:
+            wanted, unpriced = _event(service, called if len(services) == 1 else None)
+        yield Item(mscc.rating_group, mscc.service_identifier, used, wanted, unpriced=unpriced)
+    implied = not services and _is_for_one_service(ccr, service)
+    if ccr.requested_service_unit is not None or ccr.used_service_unit or implied:
         identifier = () if ccr.service_identifier is None else (ccr.service_identifier,)
-        used = tuple(_used(unit) for unit in ccr.used_service_unit)
-        yield Item(None, identifier, used, wanted if ccr.cc_request_type != TERMINATION else None, command_level=True)
+        used = tuple(_used(unit, service) for unit in ccr.used_service_unit)
+        wanted, unpriced = _wanted(ccr, ccr.requested_service_unit, service, implied=implied)
+        if wanted == 0 and not unpriced and ccr.cc_request_type == EVENT:
+            wanted, unpriced = _event(service, called)
+        yield Item(None, identifier, used, wanted, command_level=True, unpriced=unpriced)
 
 
-def _requested(request_type: int, mscc: MultipleServicesCreditControl, service: str) -> int | None:
-    """Tell how much quota an MSCC wants; at the start, one that says nothing asks for its rating group to be authorised."""
-    if request_type == TERMINATION:
-        return None
-    if mscc.requested_service_unit is not None:
-        return _quantity(mscc.requested_service_unit, service)
-    return 0 if request_type in (INITIAL, EVENT) and not mscc.used_service_unit else None
+def _is_for_one_service(ccr: CreditControlRequest, service: str) -> bool:
+    """Tell whether a request without rating groups is for one service, of which the server says how much (RFC 8506 §5.2).
+
+    Such a session goes on until it is ended, whether or not it asks for units. A data session may begin without any, and ask
+    for its rating groups once there is traffic.
+    """
+    if ccr.cc_request_type == EVENT:
+        return not ccr.used_service_unit
+    if ccr.cc_request_type == TERMINATION:
+        return False
+    several = ccr.multiple_services_indicator == MULTIPLE_SERVICES_SUPPORTED
+    return ccr.service_identifier is not None or (service != DATA and not several)
 
 
-def _quantity(unit: RequestedServiceUnit, service: str) -> int:
+def _wanted(
+    ccr: CreditControlRequest, unit: RequestedServiceUnit | None, service: str, *, implied: bool
+) -> tuple[int | None, bool]:
+    """Tell how much quota is wanted, and whether in units without a price; `implied`: some is, though no unit is named."""
+    if ccr.cc_request_type == TERMINATION or (unit is None and not implied):
+        return None, False
+    if unit is None:
+        return 0, False
     if service == DATA:
         value = unit.cc_total_octets or max(unit.cc_input_octets or 0, unit.cc_output_octets or 0)
     else:
         value = (unit.cc_time if service == VOICE else unit.cc_service_specific_units) or 0
-    return min(value, MAX_OCTETS)
+    if value:
+        return min(value, MAX_OCTETS), False
+    priced, others = _named(unit, service)
+    return 0, bool(others) and not priced
 
 
-def _used(unit: UsedServiceUnit) -> Used:
+def _event(service: str, called: Called | None) -> tuple[int, bool]:
+    """Tell how much a one-time event is of that does not say so: texts are counted; of octets and seconds nobody knows."""
+    return (called.messages if called is not None else 1, False) if service == SMS else (0, True)
+
+
+def _named(unit: RequestedServiceUnit | UsedServiceUnit, service: str) -> tuple[list[object], list[object]]:
+    """Give the amounts of a unit that the service is priced by, and the others, as far as they are named."""
+    octets = (unit.cc_total_octets, unit.cc_input_octets, unit.cc_output_octets)
+    seconds, units = (unit.cc_time,), (unit.cc_service_specific_units,)
+    by_service = {DATA: octets, VOICE: seconds, SMS: units}
+    priced: list[object] = [amount for amount in by_service.pop(service) if amount is not None]
+    others: list[object] = [amount for amounts in by_service.values() for amount in amounts if amount is not None]
+    return priced, others if unit.cc_money is None else [*others, unit.cc_money]
+
+
+def _used(unit: UsedServiceUnit, service: str) -> Used:
     directions = (unit.cc_input_octets or 0) + (unit.cc_output_octets or 0)
     total = unit.cc_total_octets
-    octets = directions if total is None or _disagrees(unit) else total
-    return Used(min(octets, MAX_UNSIGNED64), unit.cc_time or 0, unit.cc_service_specific_units or 0)
+    octets = min(directions if total is None or _disagrees(unit) else total, MAX_UNSIGNED64)
+    used = Used(octets, unit.cc_time or 0, unit.cc_service_specific_units or 0)
+    if used.quantity(service):
+        return used  # as nearly always
+    priced, others = _named(unit, service)
+    return Used(octets, used.seconds, used.units, unpriced=any(others) and not priced)
 
 
 def _disagrees(unit: UsedServiceUnit) -> bool:
@@ -184,13 +242,15 @@ def _reports(ccr: CreditControlRequest) -> Iterable[UsedServiceUnit]:
         yield from mscc.used_service_unit
 
 
-def _service(ccr: CreditControlRequest) -> str:
-    match = _CONTEXT.search(ccr.service_context_id)
-    known = _SERVICES.get(match.group(1)) if match else None
+def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
+    name = ccr.service_context_id
+    match = _CONTEXT.search(name)
+    known = contexts.get(name.lower()) or (_SERVICES.get(match.group(1)) if match else None)
     if known is None:
         raise DiameterError(
             ResultCode.DIAMETER_RATING_FAILED,
-            f"Service-Context-Id {ccr.service_context_id[:64]!r} names no service with a price",
+            f"Service-Context-Id {name[:64]!r} names no service with a price",
+            encode_avp(SERVICE_CONTEXT_ID, name.encode()),
         )
     return known
 
@@ -200,14 +260,6 @@ def _event_at(timestamp: int | None, now: int) -> int:
         return now
     at = timestamp * MICROSECONDS
     return at if now - LATE_US <= at <= now + EARLY_US else now
-
-
-def _subscription(ccr: CreditControlRequest, kind: int) -> str | None:
-    """Give the Subscription-Id of a type, wherever it stands among the others; `+` and `00` are not part of a number."""
-    for subscription in ccr.subscription_id:
-        if subscription.subscription_id_type == kind:
-            return subscription.subscription_id_data.lstrip("+")
-    return None
 
 
 def _invalid(code: int, value: int, message: str) -> DiameterError:

@@ -6,15 +6,17 @@ client's fault is never raised: it is told, counted, and given back as what beca
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
 from gateway.charging.gy.cca import APPLICATION
+from gateway.charging.gy.sub_session import parts_of
 from gateway.charging.queries import PAGE, open_of
 from gateway.charging.session import Session
-from gateway.charging.session_expiry import CloseLost
+from gateway.charging.session_expiry import AwaitEnd, CloseLost
 from gateway.store.async_read import AsyncRead
 from gateway.store.async_submit import submit
 from gateway.store.errors import StoreError
@@ -122,6 +124,7 @@ class SessionRequests:
         read: runs a function with a connection for reading.
         clock: microseconds.
         observe: counts a request: its name, and a Result-Code or `unreachable`.
+        abort_wait: microseconds after which an aborted session is over though nothing more was heard of it.
     """
 
     def __init__(
@@ -135,24 +138,32 @@ class SessionRequests:
         clock: Callable[[], int],
         observe: Callable[[str, str], None],
         alarm: Callable[[str, dict[str, str]], None],
+        abort_wait: int,
         limits: Limits = Limits(),  # noqa: B008  (frozen)
     ) -> None:
         """Take the node that requests leave by, and the lane that lost sessions are closed through."""
         self._node, self._lane, self._identity, self._realms = node, lane, identity, realms
         self._read, self._clock, self._observe, self._alarm = read, clock, observe, alarm
-        self._limits = limits
+        self._abort_wait, self._limits = abort_wait, limits
         self._room = asyncio.Semaphore(limits.concurrency)
 
-    def apply_settings(self, realms: Mapping[str, str]) -> None:
-        """Know other peers from now on."""
-        self._realms = realms
+    def apply_settings(self, realms: Mapping[str, str], abort_wait: int) -> None:
+        """Know other peers, and wait so long, from now on."""
+        self._realms, self._abort_wait = realms, abort_wait
 
     async def reauthorise(self, subscriber_id: int) -> CommandOutcome:
         """Have every open session of a subscriber report and ask for quota anew: it is decided by what holds now."""
         return await self._all(SessionCommand.REAUTHORISE, subscriber_id)
 
+    async def offer_credit(self, subscriber_id: int) -> CommandOutcome:
+        """Have those sessions of a subscriber ask for quota anew that stand still for want of money (RFC 8506 §5.5)."""
+        return await self._all(SessionCommand.REAUTHORISE, subscriber_id, lambda session: session.short_of_credit)
+
     async def abort(self, subscriber_id: int) -> CommandOutcome:
-        """Have every open session of a subscriber end; those that their clients do not have are closed here at once."""
+        """Have every open session of a subscriber end; those that their clients do not have are closed here at once.
+
+        Whatever a client answers, a session of which nothing more is heard for `abort_wait` gives back what it holds.
+        """
         return await self._all(SessionCommand.ABORT, subscriber_id)
 
     async def end(self, subscriber_id: int) -> CommandOutcome:
@@ -181,14 +192,20 @@ class SessionRequests:
         if reply.fate is CommandResult.UNKNOWN:
             closed = await submit(self._lane, CloseLost(session.session_id, asked_at))
             reply = msgspec.structs.replace(reply, closed=closed)
+        elif demand is SessionCommand.ABORT:
+            with suppress(StoreError):  # Tcc closes it
+                await submit(self._lane, AwaitEnd(session.session_id, asked_at, asked_at + self._abort_wait))
         self._tell(demand, session, reply)
         return reply
 
-    async def _all(self, demand: SessionCommand, subscriber_id: int) -> CommandOutcome:
+    async def _all(
+        self, demand: SessionCommand, subscriber_id: int, concerned: Callable[[Session], bool] = lambda _: True
+    ) -> CommandOutcome:
         outcome, after = CommandOutcome(), 0
         while True:
             page = await self._open_of(subscriber_id, after)
-            for reply in await asyncio.gather(*(self._ask_or_leave(demand, session) for session in page)):
+            asked = (self._ask_or_leave(demand, session) for session in page if concerned(session))
+            for reply in await asyncio.gather(*asked):
                 outcome.add(reply)
             if len(page) < PAGE:
                 return outcome
@@ -226,8 +243,9 @@ class SessionRequests:
         return _reply(demand, session, answer)
 
     def _message(self, demand: SessionCommand, session: Session) -> Command:
+        session_id, sub_session_id = parts_of(session.session_id)
         fields: dict[str, Any] = {
-            "session_id": session.session_id.encode("latin-1"),
+            "session_id": session_id,
             "origin_host": self._identity.origin_host,
             "origin_realm": self._identity.origin_realm,
             "destination_realm": session.realm or self._realms.get(session.peer) or self._identity.origin_realm,
@@ -236,7 +254,7 @@ class SessionRequests:
         }
         if demand is SessionCommand.ABORT:
             return AbortSessionRequest(**fields)
-        return ReAuthRequest(**fields, re_auth_request_type=AUTHORIZE_ONLY)
+        return ReAuthRequest(**fields, re_auth_request_type=AUTHORIZE_ONLY, cc_sub_session_id=sub_session_id)
 
     def _tell(self, demand: SessionCommand, session: Session, reply: Reply) -> None:
         self._observe(demand.value, _label(reply))

@@ -20,7 +20,7 @@ from protocols.diameter.messages import CreditControlRequest
 
 CREDIT_CONTROL = 272
 """Command code of CCR and CCA (RFC 8506 §3)."""
-ORIGIN_HOST, ORIGIN_REALM = 264, 296
+ORIGIN_HOST, ORIGIN_REALM, CC_SUB_SESSION_ID = 264, 296, 419
 DRAINS = "this gateway drains"
 """Why a new session is refused while this gateway is on its way out."""
 
@@ -49,32 +49,35 @@ class CreditControlServer:
         alarm: Callable[[str, dict[str, str]], None],
         profiles: Mapping[str, Profile],
         country: str,
+        contexts: Mapping[str, str],
         report_state: Callable[[str, int], None] = lambda _origin_host, _origin_state_id: None,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take the lane and who we are on the network.
 
-        `deadline` is how many seconds a request waits until it is shed, `country` our country (ISO 3166), `report_state` is
-        given each Origin-Host with its Origin-State-Id.
+        `deadline` is how many seconds a request waits until it is shed, `country` our country (ISO 3166), `contexts` gives the
+        service of Service-Context-Ids that are not of 3GPP, `report_state` is given each Origin-Host with its Origin-State-Id.
         While it is `draining` new sessions and one-time events are refused as 3004: their clients turn to another gateway
         (RFC 6733 §7.1.3).
         """
         self._lane, self._deadline, self._country = lane, deadline, country
         self._clock, self._monotonic, self._observe, self._alarm = clock, monotonic, observe, alarm
-        self._profiles = profiles
+        self._profiles, self._contexts = profiles, contexts
         self._report_state, self._draining = report_state, draining
         self._origin = encode_avp(ORIGIN_HOST, origin_host.encode()) + encode_avp(ORIGIN_REALM, origin_realm.encode())
 
-    def apply_settings(self, *, deadline: float, profiles: Mapping[str, Profile], country: str) -> None:
+    def apply_settings(
+        self, *, deadline: float, profiles: Mapping[str, Profile], country: str, contexts: Mapping[str, str]
+    ) -> None:
         """Go by other settings from the next request on."""
-        self._deadline, self._profiles, self._country = deadline, profiles, country
+        self._deadline, self._profiles, self._country, self._contexts = deadline, profiles, country, contexts
 
     def handle(self, request: Request) -> None:
         """Take a Credit-Control-Request: read it, queue it; it is answered once its effects are on disk."""
         started = self._monotonic()
         try:
             message = decode(CreditControlRequest, request.frame, profile=self._profiles.get(request.peer, STANDARD))
-            asked = ccr.read(message, request.peer, self._clock(), self._country)
+            asked = ccr.read(message, request.peer, self._clock(), self._country, self._contexts)
         except DiameterError as error:
             self._refuse(request, error, started)
             return
@@ -85,7 +88,7 @@ class CreditControlServer:
         if begins and self._draining() and asked.traffic is not Traffic.EMERGENCY:
             self._refuse(request, DiameterError(ResultCode.DIAMETER_TOO_BUSY, DRAINS), started)
             return
-        done = partial(self._done, request, message.session_id, asked.request_type, started)
+        done = partial(self._done, request, message, asked.request_type, started)
         try:
             self._lane.post(CreditControlUnit(asked), done, not_after=started + self._deadline)
         except (LaneOverloaded, LaneClosed) as error:
@@ -94,7 +97,7 @@ class CreditControlServer:
     def _done(
         self,
         request: Request,
-        session_id: bytes,
+        message: CreditControlRequest,
         request_type: int,
         started: float,
         answer: CreditControlResult | None,
@@ -103,7 +106,10 @@ class CreditControlServer:
         if answer is None:
             self._failed(request, error, started)
             return
+        session_id, sub_session_id = message.session_id, message.cc_sub_session_id
         head = encode_avp(cca.SESSION_ID, session_id) + self._origin
+        if sub_session_id is not None:
+            head += encode_avp(CC_SUB_SESSION_ID, sub_session_id.to_bytes(8, "big"))
         request.answer(head + cca.body(answer.outcome, session_id))
         if answer.repeated or isinstance(answer.outcome, RenderedAnswer):
             result = "repeated"

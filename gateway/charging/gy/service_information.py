@@ -22,6 +22,7 @@ SM_MESSAGE_TYPE, RECIPIENT_INFO, RECIPIENT_ADDRESS, RECIPIENT_RECEIVED_ADDRESS, 
     2028,
     897,
 )
+NUMBER_OF_MESSAGES_SENT = 2019
 TERMINATING_ROLE: Final = 1
 """Role-Of-Node of the called customer's node (TS 32.299 §7.2.187)."""
 SUBMISSION, SM_SERVICE_REQUEST = 0, 2
@@ -32,11 +33,12 @@ class Called(msgspec.Struct, frozen=True):
     """Whom a call or text goes to: `incoming` if to the customer, None if nothing says so.
 
     `recipients` has the addresses of each, as it was dialled and as it was routed after translation: a call has one recipient,
-    a text may have several.
+    a text may have several. `messages` is how many texts are sent: as many as the network says, else one to each recipient.
     """
 
     incoming: bool | None = None
     recipients: tuple[tuple[str, ...], ...] = ()
+    messages: int = 1
 
 
 def read_called(data: bytes) -> Called:
@@ -44,6 +46,7 @@ def read_called(data: bytes) -> Called:
     incoming: bool | None = None
     call: list[str] = []
     recipients: list[tuple[str, ...]] = []
+    messages = 0
     for group in _inside(data, IMS_INFORMATION, VCS_INFORMATION, SMS_INFORMATION):
         for avp in _inside(group.data):
             if avp.code == ROLE_OF_NODE:
@@ -52,11 +55,13 @@ def read_called(data: bytes) -> Called:
                 incoming = _number(avp) not in (SUBMISSION, SM_SERVICE_REQUEST)
             elif avp.code in (CALLED_PARTY_ADDRESS, REQUESTED_PARTY_ADDRESS):
                 call.append(_text(avp))
+            elif avp.code == NUMBER_OF_MESSAGES_SENT and len(avp.data) == 4:
+                messages = int.from_bytes(avp.data, "big")
             elif avp.code == RECIPIENT_INFO:
                 recipients.append(tuple(_addresses(avp)))
     if call:
         recipients.append(tuple(call))
-    return Called(incoming, tuple(each for each in recipients if each))
+    return Called(incoming, tuple(each for each in recipients if each), messages or max(len(recipients), 1))
 
 
 def _addresses(recipient: Avp) -> Iterator[str]:

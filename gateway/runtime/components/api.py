@@ -9,6 +9,7 @@ from gateway.api.server import Server
 from gateway.api.session_actions import SessionActions
 from gateway.api.sms_actions import SmsActions
 from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
+from gateway.api.topup_actions import TopUpActions
 from gateway.api.trace_actions import TraceActions
 from gateway.runtime.component import Component, Services, Stage
 from gateway.runtime.components.diameter import DiameterComponent
@@ -55,7 +56,9 @@ class ApiComponent(Component):
         node = diameter.node if diameter is not None else None
         forwarder = events.forwarder if events is not None else None
         sms, sims = SmsActions(context, texts.client), OrderActions(context, orders.executor)
-        sessions = SessionActions(context, diameter.session_requests if diameter is not None else None)
+        session_requests = diameter.session_requests if diameter is not None else None
+        sessions = SessionActions(context, session_requests)
+        topups = TopUpActions(context, services.background, session_requests)
         tracing = TraceActions(context, traces.traces, undecodable, texts.client, orders.executor, node)
         parts = Parts(
             texts.client,
@@ -84,14 +87,14 @@ class ApiComponent(Component):
             )
 
         actions: dict[str, RunningAction] = {}
-        for source in (sms, sessions, sims, tracing, reload, drain):
+        for source in (sms, sessions, topups, sims, tracing, reload, drain):
             actions |= source.actions()
         self._server = Server(
             context,
             services.metrics,
             sms,
             actions=actions,
-            routes=[*SubscriberRoutes(context, sims, orders.executor).routes(), *self._page.routes()],
+            routes=[*SubscriberRoutes(context, sims, topups, orders.executor).routes(), *self._page.routes()],
             open_paths=(LISTENER,),
             live=health.live,
             ready=health.ready,

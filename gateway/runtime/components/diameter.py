@@ -24,6 +24,8 @@ from protocols.diameter.transitions import DisconnectCause
 from protocols.tap import Tap
 
 PRODUCT = "TPO gateway"
+SECOND = 1_000_000
+"""Microseconds."""
 LEAVE_SECONDS = 10.0
 """How long a peer that goes may take for what is owed either way."""
 
@@ -60,6 +62,7 @@ class DiameterComponent(Component):
             profiles=profiles_of(settings),
             country=context.settings.operator.country,
             report_state=self._peer_restarts.report,
+            contexts=context.settings.charging.service_contexts,
             draining=lambda: context.draining,
         )
         self.node = Node(
@@ -85,6 +88,7 @@ class DiameterComponent(Component):
             clock=context.clock,
             observe=metrics.observe_session_request,
             alarm=log,
+            abort_wait=context.settings.charging.abort_wait * SECOND,
         )
 
     async def start(self) -> None:
@@ -108,8 +112,9 @@ class DiameterComponent(Component):
                 deadline=float(change.settings.charging.deadline),
                 profiles=profiles_of(settings),
                 country=change.settings.operator.country,
+                contexts=change.settings.charging.service_contexts,
             )
-            self.session_requests.apply_settings(realms_of(settings))
+            self.session_requests.apply_settings(realms_of(settings), change.settings.charging.abort_wait * SECOND)
             self._peer_restarts.apply_settings(relays_of(settings))
 
         return Prepared(apply, lambda: self._reconnect(peers, configs))

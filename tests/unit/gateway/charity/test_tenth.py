@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.charity.accruals import accrue
+from gateway.charity.accruals import RunningTenth, accrue
 from gateway.charity.choices import Choice, ChoiceInvalid, Share, at, parse
 from gateway.charity.policies import POLICIES
 from gateway.ledger.entries import Entry
@@ -18,18 +18,18 @@ def charge(amount):
 
 
 def test_the_tenth_of_seven_pounds_fifty_is_seventy_five_pence():
-    (entry,) = accrue(charge(7_500_000), (Share("wateraid", 10_000),), POLICY, ACCOUNTS.__getitem__)
+    (entry,) = accrue(charge(7_500_000), (Share("wateraid", 10_000),), POLICY, ACCOUNTS.__getitem__, RunningTenth())
     assert (entry.debit, entry.credit, entry.amount) == (1, 3, 750_000)
     assert (entry.base, entry.policy, entry.share, entry.usage_id) == (7_500_000, "2026-1", 10_000, 77)
 
 
 def test_without_a_choice_the_tenth_is_held_visibly():
-    (entry,) = accrue(charge(100), (), POLICY, ACCOUNTS.__getitem__)
+    (entry,) = accrue(charge(100), (), POLICY, ACCOUNTS.__getitem__, RunningTenth())
     assert (entry.credit, entry.amount) == (ACCOUNTS["unassigned"], 10)
 
 
 def test_a_part_that_rounds_to_nothing_books_nothing():
-    assert accrue(charge(4), (Share("wwf", 10_000),), POLICY, ACCOUNTS.__getitem__) == []
+    assert accrue(charge(4), (Share("wwf", 10_000),), POLICY, ACCOUNTS.__getitem__, RunningTenth()) == []
 
 
 @given(st.integers(1, 10**12), st.integers(1, 10_000))

@@ -44,6 +44,7 @@ def test_books_that_nobody_touched_are_right_and_counted(place):
         ("UPDATE transfers SET kind = 'gift' WHERE kind = 'sale'", "posting", "no gift debits wallet:<subscriber>"),
         ("UPDATE transfers SET credit = 999 WHERE kind = 'accrual'", "posting", "credits an account without a name"),
         ("UPDATE transfers SET reference = NULL WHERE kind = 'opening'", "posting", "every opening carries reference"),
+        ("UPDATE transfers SET share = NULL WHERE kind = 'accrual'", "posting", "every accrual carries share"),
         ("UPDATE transfers SET usage_id = NULL WHERE kind = 'accrual'", "posting", "carries usage_id or reference"),
         ("UPDATE transfers SET reference = 'import:1' WHERE kind = 'opening'", "posting", "booked more than once as opening"),
         ("UPDATE wallets SET balance = balance + 1", "wallet", "micro-units, its journal"),
