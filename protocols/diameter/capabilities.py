@@ -172,12 +172,14 @@ def check_request(local: LocalNode, cer: CapabilitiesExchangeRequest) -> None:
         raise DiameterError(ResultCode.DIAMETER_NO_COMMON_SECURITY, "TLS begins before CER here")
 
 
-def check_answer(local: LocalNode, cea: CapabilitiesExchangeAnswer, expected: str) -> None:
-    """Raise DiameterError if the CEA refuses us, or is not of the identity that we dialled (where one is `expected`)."""
+def check_answer(local: LocalNode, cea: CapabilitiesExchangeAnswer, expected: str, expected_realm: str) -> None:
+    """Raise DiameterError if the CEA refuses us, or is not of the peer that we dialled (where one is `expected`)."""
     if cea.result_code // 1000 != 2:
         raise DiameterError(cea.result_code, cea.error_message or "")
     if expected and fold(cea.origin_host) != fold(expected):
         raise DiameterError(ResultCode.DIAMETER_UNKNOWN_PEER, f"the CEA is of {cea.origin_host}")
+    if expected_realm and fold(cea.origin_realm) != fold(expected_realm):
+        raise DiameterError(ResultCode.DIAMETER_UNKNOWN_PEER, f"the CEA is of {cea.origin_realm}, not {expected_realm}")
     if not local.common(capabilities_of(cea)):
         raise DiameterError(ResultCode.DIAMETER_NO_COMMON_APPLICATION, "no common application")
 

@@ -38,7 +38,8 @@ class PeerConfig(msgspec.Struct, frozen=True, kw_only=True):
         connect: host and port to dial; None: the peer connects to us.
         tls: dial with this context; whoever dials, a connection without TLS is refused once this is set.
         allowed_addresses: IP addresses and networks that it may connect from; empty: any.
-        relay: it may bring requests of other Origin-Hosts than its own (a DRA).
+        realm: it has to say the same in its capabilities exchange.
+        relay: it may bring requests of other Origin-Hosts than its own (a DRA), and takes ours to any host.
     """
 
     identity: str

@@ -195,16 +195,24 @@ class Node:
         timeout: float,  # noqa: ASYNC109 - it is Tx of the request, and belongs to it also after a failover
         *,
         failover: bool = False,
+        destination_host: str = "",
     ) -> Answer:
         """Send a request to a peer and wait for its answer: header and whole message.
 
         With `failover`, another peer of the same realm takes it if this one is down or is lost meanwhile: with the T
-        flag then, and the same End-to-End Identifier. Raises RequestError.
+        flag then, and the same End-to-End Identifier. Where it is for one host, that is a relay or the host itself.
+        Raises RequestError.
         """
         if self._stopping:
             raise RequestError("the node is stopping", "diameter.request.no_peer")
         return await self._outbound.request(
-            peer_identity, command_code, application_id, body, timeout, failover=failover
+            peer_identity,
+            command_code,
+            application_id,
+            body,
+            timeout,
+            failover=failover,
+            destination_host=destination_host,
         )
 
     def set_tap(self, tap: Tap | None) -> None:
@@ -295,6 +303,7 @@ class Node:
             end_to_end=self._end_to_end,
             hop_by_hop=int(self._random() * (1 << 32)),
             expected=entry.config.identity if entry else "",
+            expected_realm=entry.config.realm if entry else "",
             watchdog=entry.watchdog if entry else None,
         )
 

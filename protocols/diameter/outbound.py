@@ -52,6 +52,7 @@ class _Pending:
         "application_id",
         "body",
         "command_code",
+        "destination_host",
         "end_to_end",
         "entry",
         "failover",
@@ -69,6 +70,7 @@ class _Pending:
         body: bytes,
         *,
         failover: bool,
+        destination_host: str,
         future: asyncio.Future[Answer],
     ) -> None:
         self.entry = entry
@@ -76,7 +78,7 @@ class _Pending:
         self.application_id = application_id
         self.end_to_end = end_to_end
         self.body = body
-        self.failover = failover
+        self.failover, self.destination_host = failover, destination_host
         self.future = future
         self.hop_by_hop = 0
         self.waiting: dict[int, _Pending] = {}
@@ -97,7 +99,15 @@ class Outbound:
         self._pending: dict[Peer, dict[int, _Pending]] = {}
 
     async def request(
-        self, identity: str, command_code: int, application_id: int, body: bytes, tx: float, *, failover: bool
+        self,
+        identity: str,
+        command_code: int,
+        application_id: int,
+        body: bytes,
+        tx: float,
+        *,
+        failover: bool,
+        destination_host: str = "",
     ) -> Answer:
         """Send a request to a peer and wait for its answer; raises RequestError."""
         entry = self._table.get(identity)
@@ -105,13 +115,23 @@ class Outbound:
             raise RequestError(f"{identity} is not a peer of this node", _NO_PEER)
         target: Entry | None = entry
         if not entry.open or not speaks(entry, application_id):
-            target = self._table.usable(entry.config.realm, application_id, entry) if failover else None
+            usable = self._table.usable
+            target = usable(entry.config.realm, application_id, entry, destination_host) if failover else None
         if target is None:
             raise RequestError(f"{identity} is {entry.state.value}", _NO_PEER)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         end_to_end = self._end_to_end()
-        pending = _Pending(target, command_code, application_id, end_to_end, body, failover=failover, future=future)
+        pending = _Pending(
+            target,
+            command_code,
+            application_id,
+            end_to_end,
+            body,
+            failover=failover,
+            destination_host=destination_host,
+            future=future,
+        )
         timer = loop.call_later(tx, _time_out, pending)
         try:
             self._send(target, pending, FLAG_REQUEST | FLAG_PROXIABLE)
@@ -150,7 +170,8 @@ class Outbound:
         """Send it to another peer of the realm: T set, End-to-End Identifier and Destination-Host as they were."""
         if not pending.failover or pending.future.done():
             return False
-        entry = self._table.usable(pending.entry.config.realm, pending.application_id, pending.entry)
+        realm, host = pending.entry.config.realm, pending.destination_host
+        entry = self._table.usable(realm, pending.application_id, pending.entry, host)
         if entry is None:
             return False
         self._send(entry, pending, FLAG_REQUEST | FLAG_PROXIABLE | FLAG_RETRANSMIT)

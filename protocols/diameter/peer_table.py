@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_network
 
 import msgspec
 
+from protocols.diameter.capabilities import Capabilities
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.identity import PeerConfig, fold, is_named_by
 from protocols.diameter.limits import Limits
@@ -132,7 +133,7 @@ class PeerTable:
         """Answer `CapabilitiesRequested`: accept, refuse, or keep it waiting for the connection that is there."""
         assert peer.capabilities is not None
         entry = self._entries.get(fold(peer.capabilities.origin_host))
-        refusal = _refusal(entry, peer.capabilities.origin_host, access)
+        refusal = _refusal(entry, peer.capabilities, access)
         if refusal or entry is None:
             peer.refuse(refusal or _unknown(""), now)
             return (peer,)
@@ -192,11 +193,18 @@ class PeerTable:
         """When the next peer is due."""
         return min((e.retry_at for e in self if e.retry_at is not None and e.current is None), default=None)
 
-    def usable(self, realm: str, application_id: int, besides: Entry | None = None) -> Entry | None:
-        """A peer of the realm that takes requests of the application: one above doubt, else one on trial."""
+    def usable(
+        self, realm: str, application_id: int, besides: Entry | None = None, destination_host: str = ""
+    ) -> Entry | None:
+        """A peer of the realm that takes requests of the application: one above doubt, else one on trial.
+
+        What is for one host goes to that host or by a relay: another host of the realm would take it for its own.
+        """
         best: Entry | None = None
         for entry in self:
             if entry is besides or not entry.open or fold(entry.config.realm) != fold(realm):
+                continue
+            if destination_host and not entry.config.relay and fold(entry.config.identity) != fold(destination_host):
                 continue
             if not speaks(entry, application_id) or entry.watchdog.state is WatchdogState.SUSPECT:
                 continue
@@ -258,10 +266,13 @@ def _may_come_from(address: str, allowed: tuple[str, ...]) -> bool:
     return not allowed or any(ip in ip_network(network, strict=False) for network in allowed)
 
 
-def _refusal(entry: Entry | None, origin_host: str, access: Access) -> DiameterError | None:
+def _refusal(entry: Entry | None, capabilities: Capabilities, access: Access) -> DiameterError | None:
     """Why this peer may not come in; all reasons look the same to the peer, but for the sentence."""
+    origin_host = capabilities.origin_host
     if entry is None or entry.leaving:
         return _unknown(f"{origin_host} is not a peer of this node")
+    if fold(capabilities.origin_realm) != fold(entry.config.realm):
+        return _unknown(f"{origin_host} is of {entry.config.realm}, and says that it is of {capabilities.origin_realm}")
     if not _may_come_from(access.address, entry.config.allowed_addresses):
         return _unknown(f"{origin_host} may not connect from {access.address}")
     if entry.config.tls is not None and not access.secure:

@@ -95,6 +95,7 @@ class Peer(StreamSession[DiameterError, Event]):
         end_to_end: gives out End-to-End Identifiers.
         hop_by_hop: the first Hop-by-Hop Identifier of this connection.
         expected: the identity that was dialled; a CEA of anybody else ends the connection.
+        expected_realm: the same of its realm.
         watchdog: of the peer that was dialled; that of an accepted connection is given to `accept`.
     """
 
@@ -107,6 +108,7 @@ class Peer(StreamSession[DiameterError, Event]):
         end_to_end: Callable[[], int],
         hop_by_hop: int = 0,
         expected: str = "",
+        expected_realm: str = "",
         watchdog: Watchdog | None = None,
     ) -> None:
         super().__init__(Framer(), limits)
@@ -118,7 +120,7 @@ class Peer(StreamSession[DiameterError, Event]):
         self._limits = limits
         self._end_to_end = end_to_end
         self._hop_by_hop = hop_by_hop & 0xFFFFFFFF
-        self._expected = expected
+        self._expected, self._expected_realm = expected, expected_realm
         self._watchdog = watchdog
         self._probe_deadline: float | None = None
         self._opened = False
@@ -281,7 +283,7 @@ class Peer(StreamSession[DiameterError, Event]):
         try:
             cea = decode(CapabilitiesExchangeAnswer, frame, profile=_LENIENT)
             self.capabilities = capabilities_of(cea)
-            check_answer(self.local, cea, self._expected)
+            check_answer(self.local, cea, self._expected, self._expected_realm)
         except DiameterError as error:
             self._refusal = error
             return Input.NON_SUCCESS_CEA

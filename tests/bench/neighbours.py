@@ -19,7 +19,7 @@ EXTRA = """
 smpp: {{links: [{{name: mad, host: 127.0.0.1, port: {port}, system_id: tpo, password: secret}}]}}
 """
 MQTT = """
-events: {{mqtt: {{broker: "127.0.0.1:{port}"}}}}
+events: {{mqtt: {{url: "mqtt://127.0.0.1:{port}"}}}}
 """
 PEERS = "[{identity: pgw.host.example, realm: host.example}, {identity: mad.host.example, realm: host.example}]"
 

@@ -69,8 +69,7 @@ async def test_while_the_store_is_slow_a_yes_by_two_links_takes_one_gift_and_the
 
 @pytest.mark.timeout(120)
 async def test_texts_beyond_what_the_lane_holds_come_again_by_any_link_and_none_is_lost_or_doubled(tmp_path):
-    links = 9
-    per_link = MAX_WAITING // (links - 1) - 40
+    links, per_link = (MAX_WAITING + MAX_BATCH) // OWED + 2, OWED
     numbers = [f"4479{n:08d}" for n in range(links * per_link)]
     async with Handsets() as handsets, SmsGateway(tmp_path, *[handsets.port] * links) as desk:
         await handsets.bound(links, links)

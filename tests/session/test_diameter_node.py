@@ -546,6 +546,49 @@ async def test_pending_requests_of_a_lost_peer_go_to_another_of_its_realm():
             assert not seen[1].header.retransmitted
 
 
+async def test_what_is_for_one_host_goes_by_another_relay_and_never_to_another_host():
+    keep, seen = Keep(), []
+
+    def second_handler(request):
+        seen.append(request)
+        echo(request)
+
+    relays = {}
+    for name, handler in (("dra.tpo.example", keep), ("pgw3.tpo.example", keep), ("dra2.tpo.example", second_handler)):
+        relays[name] = await Rig(name, handler=handler).__aenter__()
+    peers = [
+        PeerConfig(identity=name, realm="tpo.example", connect=("127.0.0.1", rig.port), relay=name.startswith("dra"))
+        for name, rig in relays.items()
+    ]
+    ask = {"failover": True, "destination_host": "pgw9.tpo.example"}
+    async with Rig(PGW, peers, listen=()) as ocs:
+        await ocs.told(PeerUp, 3)
+        asked = asyncio.create_task(ocs.node.request("dra.tpo.example", 272, 4, ccr_body(), 5.0, **ask))
+        await until(lambda: keep.requests)
+        next(iter(relays["dra.tpo.example"].node._connections.values()))._transport.abort()
+        await asked
+        assert [request.header.retransmitted for request in seen] == [True]
+        await relays["dra2.tpo.example"].__aexit__()
+        await ocs.told(PeerDown, 2)
+        with pytest.raises(RequestError):
+            await ocs.node.request("dra.tpo.example", 272, 4, ccr_body(), 5.0, **ask)
+        ours = ask | {"destination_host": "PGW3.tpo.example"}
+        asked = asyncio.create_task(ocs.node.request("dra.tpo.example", 272, 4, ccr_body(), 5.0, **ours))
+        await until(lambda: len(keep.requests) == 2)  # the host itself, where it is a peer of ours
+        keep.requests[1].answer(CCA)
+        await asked
+    for name in ("dra.tpo.example", "pgw3.tpo.example"):
+        await relays[name].__aexit__()
+
+
+async def test_a_peer_that_says_another_realm_than_it_was_dialled_for_is_left():
+    async with Rig() as ocs:
+        peer = PeerConfig(identity=OCS, realm="elsewhere.example", connect=("127.0.0.1", ocs.port))
+        async with Rig(PGW, [peer], listen=()) as pgw:
+            failed = await pgw.told(ConnectFailed)
+            assert "the CEA is of tpo.example, not elsewhere.example" in failed.detail
+
+
 # TLS
 
 

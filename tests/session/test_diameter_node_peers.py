@@ -19,7 +19,7 @@ REFUSED = ResultCode.DIAMETER_UNKNOWN_PEER
 
 
 def known(identity, **more):
-    return PeerConfig(identity=identity, realm="host.example", **more)
+    return PeerConfig(identity=identity, realm=identity.lower().partition(".")[2], **more)
 
 
 async def asked_in(port, host):

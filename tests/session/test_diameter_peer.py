@@ -555,11 +555,11 @@ def table(*configs, host=OURS):
     return PeerTable(host, configs, LIMITS, lambda: 0.0, 0.0)
 
 
-def incoming(peers, access=LOCAL, now=0.0, host=THEIRS, ours=OURS):
+def incoming(peers, access=LOCAL, now=0.0, host=THEIRS, ours=OURS, **fields):
     """An accepted connection that has sent its CER, and what the table makes of it."""
     peer = new_peer(Role.RESPONDER, ours)
     peer.connected(now)
-    peer.receive(cer(origin_host=host), now)
+    peer.receive(cer(origin_host=host, **fields), now)
     touched = peers.admit(peer, access, now)
     return peer, touched
 
@@ -597,6 +597,17 @@ def test_an_unknown_peer_is_answered_3010_under_the_error_bit():
     assert header.flags == 0x20
     assert decode(ErrorAnswer, frame).result_code == 3010
     assert closed(peer).reason is CloseReason.REFUSED
+
+
+@pytest.mark.parametrize(("realm", "welcome"), [("HOST.example.", True), ("other.example", False), ("", False)])
+def test_a_peer_has_to_be_of_the_realm_that_is_configured(realm, welcome):
+    peer, _ = incoming(table(), origin_realm=realm)
+    header, frame = only_message(peer.data_to_send())
+    if welcome:
+        assert peer.state is SessionState.OPEN
+    else:
+        assert (header.flags, decode(ErrorAnswer, frame).result_code) == (0x20, 3010)
+        assert closed(peer).reason is CloseReason.REFUSED
 
 
 def test_identities_compare_without_regard_to_case():
@@ -727,8 +738,10 @@ def test_the_lesser_identity_takes_the_other_connection_when_its_own_ends():
 
 def test_two_nodes_that_dial_each_other_end_with_one_connection():
     """Both CERs cross: each side's I- connection is the other's R- connection."""
-    us = PeerTable(OURS, [PeerConfig(identity=THEIRS, realm="r", connect=("", 1))], LIMITS, lambda: 0.0, 0.0)
-    them = PeerTable(THEIRS, [PeerConfig(identity=OURS, realm="r", connect=("", 1))], LIMITS, lambda: 0.0, 0.0)
+    us = PeerTable(OURS, [PeerConfig(identity=THEIRS, realm="host.example", connect=("", 1))], LIMITS, lambda: 0.0, 0.0)
+    them = PeerTable(
+        THEIRS, [PeerConfig(identity=OURS, realm="tpo.example", connect=("", 1))], LIMITS, lambda: 0.0, 0.0
+    )
     our_i, their_i = dial(us, us.get(THEIRS), OURS), dial(them, them.get(OURS), THEIRS)
     our_r, their_r = new_peer(Role.RESPONDER, OURS), new_peer(Role.RESPONDER, THEIRS)
     links = [(our_i, their_r), (their_i, our_r)]

@@ -155,8 +155,8 @@ class Flood:
                 if time.monotonic() >= self.until:
                     break
                 writer.write(piece)
-                await asyncio.wait_for(writer.drain(), max(0.1, self.until - time.monotonic()))
                 self.sent += len(piece)
+                await asyncio.wait_for(writer.drain(), max(0.1, self.until - time.monotonic()))
                 await asyncio.sleep(0)
         reading.cancel()
         writer.transport.abort()

@@ -232,6 +232,7 @@ class SessionRequests:
                 encode(message),
                 self._limits.answer,
                 failover=by_relay,  # another relay knows the way as well; another client does not have the session
+                destination_host=session.origin_host,
             )
         except ProtocolError as error:
             return Reply(
