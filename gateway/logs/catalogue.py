@@ -241,6 +241,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Ask the SMSC's operator; the text may have arrived. `attempts` of the link says how often it is sent.",
         per_message=True,
     ),
+    "sms.switching.requested": LogEvent(
+        "error",
+        "A customer asks by text for a PAC, a STAC or information about switching; the gateway makes no answer.",
+        "The care desk answers it now: the answer is due within a minute. See docs/runbooks/switching-requested.md.",
+        per_message=True,
+    ),
     "sms.receipt.unmatched": LogEvent(
         "warning",
         "A delivery receipt settled no text: it names none (no_id), or one that is not waited for (unknown_id: also a second "

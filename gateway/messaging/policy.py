@@ -1,6 +1,7 @@
 """What every unit of texts is decided with: the charging desk, the keyword book, and how the company hears of texts."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import msgspec
 
@@ -8,13 +9,17 @@ from gateway.charging.credit_control import ChargingPolicy
 from gateway.events.outbox import EventData, publish
 from gateway.messaging.addresses import SHORT_CODE_DIGITS
 from gateway.messaging.keywords.catalogue import KeywordBook
+from gateway.messaging.keywords.normalize import joined, tokens
 from gateway.messaging.texts import Text
 from gateway.store.batch import Batch
 from gateway.store.idempotency import Digests
 from provisioning.identifiers import calling_code
 
+LEAST_INITIALS = 2
+"""Initials that are too few to be a name: `to`."""
 
-class MessagingPolicy(msgspec.Struct, frozen=True):
+
+class MessagingPolicy(msgspec.Struct, frozen=True, dict=True):
     """Everything that texts are decided by. Durations in microseconds; `pseudonym` names a phone number to the company.
 
     `books` are the keyword books by short code, `causes` the names of the causes that may be chosen, by id.
@@ -35,6 +40,15 @@ class MessagingPolicy(msgspec.Struct, frozen=True):
     digests: Digests
     own: frozenset[str] = frozenset()
     answers_per_hour: int = 5
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """What customers may call us: the operator's name, with and without its article, and its initials."""
+        words = tokens(self.operator)
+        short = words[1:] if words[:1] == ["the"] else words
+        initials = "".join(word[0] for word in words)
+        named = {joined(words), joined(short), *({initials} if len(initials) > LEAST_INITIALS else ())}
+        return frozenset(named - {""})
 
     def book(self, address: str) -> KeywordBook | None:
         """Give the services of one of our short codes or numbers, None if there are none.

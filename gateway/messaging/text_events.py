@@ -31,4 +31,13 @@ class UnmatchedReceipt(msgspec.Struct, frozen=True):
     number: str
 
 
-TextEvent = GivenUp | AnswersLimited | UnmatchedReceipt
+class SwitchingAsked(msgspec.Struct, frozen=True):
+    """A customer asks to switch: `request` is PAC, STAC or INFO, `to` where it was sent, `subject` the customer's pseudonym."""
+
+    name: str
+    request: str
+    to: str
+    subject: str
+
+
+TextEvent = GivenUp | AnswersLimited | UnmatchedReceipt | SwitchingAsked

@@ -42,6 +42,7 @@ NAMES: dict[type, str] = {
     query_sm.QueriesUnsupported: "smpp.query.unsupported",
     text_events.GivenUp: "sms.text.given_up",
     text_events.AnswersLimited: "sms.answers.limited",
+    text_events.SwitchingAsked: "sms.switching.requested",
     text_events.UnmatchedReceipt: "sms.receipt.unmatched",
 }
 """The log event of each kind of protocol event; gateway.logs.catalogue says what to do about it."""

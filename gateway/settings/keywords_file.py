@@ -156,6 +156,7 @@ class BookEntry(Section):
     language: str | None = None
     gift: GiftEntry = GiftEntry()
     causes: dict[Id, Words] = Field(default_factory=dict)
+    names: list[Word] = Field(default_factory=list)
     languages: Annotated[dict[LanguageCode, LanguageEntry], Field(min_length=1)]
 
     def book(self, short_code: str) -> KeywordBook:
@@ -167,6 +168,7 @@ class BookEntry(Section):
             maximum=self.gift.maximum,
             languages={code: entry.language() for code, entry in self.languages.items()},
             causes=self.causes,
+            names=self.names,
         )
 
 
@@ -202,9 +204,11 @@ def _check_meanings(code: str, book: KeywordBook, report: Report) -> None:
 
 
 def _words(code: str, book: KeywordBook) -> Iterator[tuple[KeyPath, str, str]]:
-    """Give every service's words and those to ignore: where each stands, as written, and what it means."""
+    """Give every service's words, our names and words to ignore: where each stands, as written, and what it means."""
     for language, service, place, word in book.words():
         yield (code, "languages", language, "words", service.value, place), word, service.value
+    for place, name in enumerate(book.names):
+        yield (code, "names", place), name, "us"
     for name, entry in book.languages.items():
         for place, word in enumerate(entry.ignored):
             yield (code, "languages", name, "ignored", place), word, "nothing"

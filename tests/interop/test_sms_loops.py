@@ -130,3 +130,42 @@ async def test_two_gateways_whose_short_codes_write_to_each_other_fall_silent_at
         smsc.deliver(event.source_addr, event.destination_addr, short_message=event.short_message)
         assert await quiet(smsc, 0.5) == 0
         assert isinstance(desk, SmsGateway)
+
+
+async def test_numbers_in_any_form_are_one_customer_at_every_door(tmp_path):
+    async with desk_at_smpp34(tmp_path, messaging=', numbers: ["447700900777"]') as (desk, smsc):
+        await asyncio.to_thread(desk.enrol, [(f"0{NUMBER[2:]}", *ASKER[1:])])
+        balance = ["Your balance is £10.00."]
+        assert await smsc.say(f"0{NUMBER[2:]}", "BALANCE", source_addr_ton=2) == balance
+        assert await smsc.say(NUMBER[2:], "my balance", source_addr_ton=2) == balance
+        assert await smsc.say(f"00{NUMBER}", "balance please") == balance
+        before = len(smsc.submits)
+        for number, to in ((NUMBER, "447700900777"), (NUMBER, f"{CODE} ")):
+            smsc.deliver(number, to, short_message=b"BALANCE to " + to.encode())
+        await until(lambda: len(smsc.submits) == before + 2)
+        await smsc.say(f"0{NUMBER[2:]}", "70070 STOP", source_addr_ton=2)
+        forms = [NUMBER, f"+{NUMBER}", f"00{NUMBER}", f"0{NUMBER[2:]}"]
+        news = await desk.send(*(text("news", to=to, sender=CODE) for to in forms))
+        for text_id in news:
+            await desk.becomes(text_id, "cancelled")
+        assert await quiet(smsc, 0.3) == 0
+
+
+async def test_who_asks_for_a_pac_is_not_answered_but_told_of_and_wakes_somebody(tmp_path):
+    async with desk_at_smpp34(tmp_path) as (desk, smsc):
+        await asyncio.to_thread(desk.enrol, [ASKER])
+        for to, words in (("65075", b"PAC"), ("75075", b"stac"), ("85075", b"INFO"), (CODE, b"PAC please")):
+            smsc.deliver(NUMBER, to, short_message=words)
+        await until(lambda: len(smsc.acknowledged) == 4)
+        assert await quiet(smsc, 0.5) == 0
+        lines = logged(desk, "sms.switching.requested")
+        assert sorted((line["request"], line["to"]) for line in lines) == [
+            ("INFO", "85075"),
+            ("PAC", "65075"),
+            ("PAC", CODE),
+            ("STAC", "75075"),
+        ]
+        assert NUMBER not in desk.log.read_text()
+        assert counted(desk, 'tpo_alarms_total{event="sms.switching.requested"}') == 4
+        topics = [event["topic"] for event in await desk.run("events", "--limit", "50")]
+        assert topics.count("sms/switching_requested") == 4

@@ -255,3 +255,16 @@ async def test_receipts_that_settle_nothing_are_counted_logged_and_shown_with_th
         log = desk.log.read_text()
         assert log.count("sms.receipt.unmatched") == 4
         assert "447700900299" not in log + str(shown)
+
+
+async def test_an_smsc_that_gives_every_text_one_id_has_each_settled_by_its_own_receipt(tmp_path):
+    async with desk_at_smpp34(tmp_path) as (desk, smsc):
+
+        def by_number(message_id):
+            even = int(smsc.submits[-1].destination_addr) % 2 == 0
+            return with_stat("DELIVRD" if even else "UNDELIV")(message_id)
+
+        smsc.form, smsc.receipts = (lambda _: ("0", "0")), by_number
+        ids = await desk.send(*(text(f"number {n}", to=f"4477009{n:05d}") for n in range(100)))
+        for n, text_id in enumerate(ids):
+            await desk.becomes(text_id, "delivered" if n % 2 == 0 else "failed")

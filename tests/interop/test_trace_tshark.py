@@ -152,7 +152,7 @@ def test_what_is_asked_wrongly_is_told(tmp_path):
     with Gateway(tmp_path / "gw") as gateway:
         for words, code, said in (
             (("--link", "nobody"), 1, "there is no link, peer or host nobody; there are: pgw.host.example"),
-            (("--msisdn", "07700900123"), 1, "country code"),
+            (("--msisdn", "2025550123"), 1, "country code"),
             ((), 64, "one of --msisdn, --imsi, --link"),
             (("--msisdn", MSISDN, "--link", "x"), 64, "one of"),
             (("--msisdn", MSISDN, "--for", "soon"), 64, "duration"),

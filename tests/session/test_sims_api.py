@@ -112,7 +112,7 @@ async def test_orders_that_cannot_be_say_why(desk):
         (("sim.activate", {"iccid": two, "msisdn": NUMBER, "plan": "payg-gb"}), 409, "order.msisdn"),
         (("sim.activate", {"iccid": one, "msisdn": "447700900124", "plan": "payg-gb"}), 409, "sim.state"),
         (("sim.activate", {"iccid": two, "msisdn": "447700900124", "plan": "payg-us"}), 400, "order.plan"),
-        (("sim.activate", {"iccid": two, "msisdn": "07700900124", "plan": "payg-gb"}), 400, "identifier.msisdn"),
+        (("sim.activate", {"iccid": two, "msisdn": "2025550124", "plan": "payg-gb"}), 400, "identifier.msisdn"),
         (("sim.activate", {"iccid": "12", "msisdn": NUMBER, "plan": "payg-gb"}), 400, "identifier.iccid"),
         (("sim.resume", {"iccid": one, "reason": "fraud"}), 409, "sim.state"),
         (("sim.suspend", {"iccid": two, "reason": "fraud"}), 409, "sim.state"),

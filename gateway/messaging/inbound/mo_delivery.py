@@ -14,6 +14,7 @@ from gateway.messaging.inbound.senders import Sender, SenderRows
 from gateway.messaging.inbound.unanswered import Silence, is_ours
 from gateway.messaging.keywords.parser import Start, Stop, read
 from gateway.messaging.keywords.services import Services
+from gateway.messaging.keywords.switching import switching_request
 from gateway.messaging.opt_outs import OptOutRows
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.texts import Text
@@ -51,7 +52,8 @@ class Arrived(msgspec.Struct, frozen=True):
     """What an arrival led to: texts to send in answer; `repeated` if it was acted on before, `whole` if it was complete.
 
     `silent` is why a text to one of our services got no answer, "" if it got one or wanted none. `limited` is the pseudonym
-    of its sender where that has just had all its answers of an hour.
+    of its sender where that has just had all its answers of an hour. `switching` is what the text asks for, and `subject` the
+    pseudonym of its sender, where a person has to answer it.
     """
 
     answers: list[Text]
@@ -59,6 +61,15 @@ class Arrived(msgspec.Struct, frozen=True):
     whole: bool = True
     silent: str = ""
     limited: str = ""
+    switching: str = ""
+    subject: str = ""
+
+
+class SwitchingRequested(msgspec.Struct, frozen=True):
+    """The data of the event `sms/switching_requested`: PAC, STAC or INFO, and the number that it was sent to."""
+
+    request: str
+    to: str
 
 
 _decode = msgspec.msgpack.Decoder(UserData).decode
@@ -70,7 +81,7 @@ def opts(arrival: Arrival, policy: MessagingPolicy) -> bool:
     book = policy.book(arrival.destination)
     if book is None or arrival.total > 1:
         return False
-    return isinstance(read(read_text([arrival.data]).text, book), Stop | Start)
+    return isinstance(read(read_text([arrival.data]).text, book, names=policy.names), Stop | Start)
 
 
 class TakeArrival(Unit):
@@ -101,6 +112,13 @@ class TakeArrival(Unit):
             return Arrived([], whole=False)
         policy.publish(batch, "sms/received", arrival.source, {"to": arrival.destination, "parts": arrival.total})
         book = policy.book(arrival.destination)
+        switching = switching_request(arrival.destination, body, policy.charging.tariff.country, book)
+        if switching is not None and not arrival.mute:
+            policy.publish(
+                batch, "sms/switching_requested", arrival.source, SwitchingRequested(switching, arrival.destination)
+            )
+            subject = policy.pseudonym(arrival.source)
+            return Arrived([], silent=Silence.SWITCHING, switching=switching, subject=subject)
         if book is None:
             return Arrived([])
         mute = arrival.mute or (Silence.OURS if is_ours(arrival.source, policy.own) else "")

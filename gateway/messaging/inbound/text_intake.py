@@ -14,7 +14,7 @@ from gateway.messaging.inbound.senders import last_arrival
 from gateway.messaging.lane_client import Post
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.routing import SmscLink
-from gateway.messaging.text_events import AnswersLimited
+from gateway.messaging.text_events import AnswersLimited, SwitchingAsked
 from gateway.messaging.texts import Text
 from gateway.store.async_read import AsyncRead
 from protocols.smpp.client import Request
@@ -32,9 +32,9 @@ class TextIntake:
         post: Post,
         clock: Callable[[], int],
         enqueue: Callable[[Sequence[Text]], None],
-        on_event: Callable[[AnswersLimited], None],
+        on_event: Callable[[AnswersLimited | SwitchingAsked], None],
     ) -> None:
-        """Take the policy of the moment, the lane, a clock in microseconds, the queue of texts out, and who hears of limits."""
+        """Take the policy of the moment, the lane, a clock in microseconds, the queue of texts out, and who hears of events."""
         self._policy, self._post, self._clock = policy, post, clock
         self._enqueue, self._on_event = enqueue, on_event
         self._drops, self._in_hand, self._lost_answers = Drops(), InHand(), LostAnswers()
@@ -96,4 +96,6 @@ class TextIntake:
             self.silences[arrived.silent] += 1
         if arrived.limited:
             self._on_event(AnswersLimited(came.link, came.destination, arrived.limited))
+        if arrived.switching:
+            self._on_event(SwitchingAsked(came.link, arrived.switching, came.destination, arrived.subject))
         self._enqueue(arrived.answers)

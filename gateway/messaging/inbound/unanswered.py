@@ -27,6 +27,7 @@ class Silence(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     OPTED_OUT = "opted_out"
     LIMIT = "limit"
+    SWITCHING = "switching"
 
 
 def silence_of(message: DeliverSm | DataSm) -> Silence | None:

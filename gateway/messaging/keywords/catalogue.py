@@ -133,6 +133,7 @@ class Index(msgspec.Struct, frozen=True):
     longest: int
     ignored: frozenset[str]
     causes: dict[str, str]
+    names: frozenset[str]
 
 
 class KeywordBook(msgspec.Struct, frozen=True, dict=True):
@@ -140,6 +141,7 @@ class KeywordBook(msgspec.Struct, frozen=True, dict=True):
 
     `language` is that of answers to texts that don't show theirs, `minimum` and `maximum` bound a gift (micro-units of
     the giver's currency), `causes` are the words of each cause by its id, the first of them the one to be told.
+    `names` are what customers call us before a keyword, beside the short code.
     """
 
     short_code: str
@@ -148,6 +150,7 @@ class KeywordBook(msgspec.Struct, frozen=True, dict=True):
     maximum: int
     languages: dict[str, Language]
     causes: dict[str, list[str]]
+    names: list[str] = []
 
     @cached_property
     def index(self) -> Index:
@@ -163,6 +166,7 @@ class KeywordBook(msgspec.Struct, frozen=True, dict=True):
             longest=max((phrase.count(" ") + 1 for phrase in phrases), default=0),
             ignored=frozenset(token for word in ignored for token in tokens(word)),
             causes=causes,
+            names=frozenset(joined(tokens(name)) for name in (self.short_code, *self.names)),
         )
 
     def words(self) -> Iterator[tuple[str, Service, int, str]]:

@@ -42,6 +42,21 @@ def tokens(text: str) -> list[str]:
     return [part for part in found if part[0].isalnum() or part == "%" or unicodedata.category(part) == "Sc"]
 
 
+_TAIL: Final = re.compile(
+    r"(?:^|(?<=\W))(?:sent\s+(?:from|via|with|using)\s|get\s+outlook\s+for\s|envoye\s+(?:de(?:puis)?|a\s+partir)\s|envoyé\s+"
+    r"(?:de(?:puis)?|à\s+partir)\s|enviado\s+(?:desde|de(?:l)?|por)\s)",
+    re.IGNORECASE,
+)
+"""How the lines begin that phones and mail programs add, in the languages of the shipped book."""
+_SIGNATURE: Final = re.compile(r"^--[ \t]*$", re.MULTILINE)
+
+
+def without_tail(text: str) -> str:
+    """Return `text` without what a phone or mail program adds at its end; a text that is nothing else stays."""
+    found = min((match.start() for match in (_TAIL.search(text), _SIGNATURE.search(text)) if match), default=0)
+    return text[:found] if text[:found].strip() else text
+
+
 def joined(words: list[str]) -> str:
     """Return words without the spaces between them: `water aid`, `Water-Aid` and `WATERAID` are one."""
     return "".join(words)

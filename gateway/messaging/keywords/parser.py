@@ -1,5 +1,8 @@
 """Read what a text asks for: `read(text, book)` answers any text with exactly one wish, and never raises.
 
+Before the keyword may stand what customers call us, or the short code (`TPO STOP`); what a phone adds at the end (`Sent from my
+phone`), and kisses, mean nothing. A cause and an amount are a gift without GIVE too: nothing is taken without a YES.
+
 Stop comes before everything. A text asks to stop
 
 - if it begins with a stop word or phrase (`STOP`, `stop all`, `opt out of this`), polite words before it left aside
@@ -13,8 +16,12 @@ The words are the book's, so whatever else a reasonable person understands (`lea
 A YES, and a START, is one only if nothing else stands in the text but further words of its kind and polite ones. A text that
 begins with a NO is one whatever follows, unless the two together are a stop word (`no more texts`). Causes are matched whole: a
 gift to a cause that isn't known is asked back, never guessed.
+
+Only while a question is open (`asked`), `ok` and a thumb up are a YES, and a YES may name the cause and the amount once more;
+it is none if it names others.
 """
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -23,7 +30,7 @@ import msgspec
 
 from gateway.messaging.keywords.amounts import take_amount
 from gateway.messaging.keywords.catalogue import Heading, Index, KeywordBook, Service
-from gateway.messaging.keywords.normalize import joined, tokens
+from gateway.messaging.keywords.normalize import joined, tokens, without_tail
 
 
 class Give(msgspec.Struct, frozen=True):
@@ -87,6 +94,14 @@ class Help(msgspec.Struct, frozen=True):
     language: str
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """The gift that an open question is about."""
+
+    cause: str
+    amount: int
+    currency: str
+
+
 class Reason(StrEnum):
     """Why a text is not understood."""
 
@@ -106,6 +121,22 @@ class Unknown(msgspec.Struct, frozen=True):
 
 KeywordRequest: TypeAlias = Give | Yes | No | Choose | Balance | Tenth | Stop | Start | Help | Unknown
 
+LONGEST_NAME: Final = 6
+"""Words of what we are called."""
+_KISSES: Final = re.compile(r"x+(?:ox*)*")
+_UP: Final = frozenset("👍👌✅✔☑🆗")
+_DOWN: Final = frozenset("👎❌✖")
+_AGREED: Final = {
+    word: language
+    for language, words in {
+        "en": "ok okay okey oki k kk sure yup yea ye aye agreed confirm confirmed definitely absolutely",
+        "fr": "daccord ouais volontiers",
+        "es": "vale claro bueno",
+    }.items()
+    for word in words.split()
+}
+"""Words that agree to a question, and are nothing without one: they are said to other texts as well."""
+
 _PLAIN: Final[dict[Service, type[No | Balance | Tenth | Stop | Help]]] = {
     Service.NO: No,
     Service.BALANCE: Balance,
@@ -115,30 +146,53 @@ _PLAIN: Final[dict[Service, type[No | Balance | Tenth | Stop | Help]]] = {
 }
 
 
-def read(text: str, book: KeywordBook) -> KeywordRequest:
-    """Return the one wish that `text` expresses, in the language of its keyword (or else the book's)."""
-    words, index = tokens(text), book.index
-    stop = _stop(words, index)
+def read(
+    text: str, book: KeywordBook, *, names: frozenset[str] = frozenset(), asked: Asked | None = None
+) -> KeywordRequest:
+    """Return the one wish that `text` expresses, in the language of its keyword (or else the book's).
+
+    `names` are what we are called, folded and joined, beside the book's own; `asked` is the question that is open.
+    """
+    index = book.index
+    every = _addressed(tokens(text), index.names | names)
+    stop = _stop(every, index)
     if stop is not None:
         return Stop(stop.language)
+    words = _addressed(tokens(without_tail(text)), index.names | names)
     found = _service(words, index)
+    if asked is not None and (found is None or found[0].service is Service.YES):
+        answer = _answer_to(asked, text, every, words, book)
+        if answer is not None:
+            return answer
     if found is None:
-        return Unknown(book.language, Reason.NO_SERVICE)
+        return _bare_gift(words, book)
     (service, language), end = found
     match service:
         case Service.GIVE:
             return _give(words[end:], language, book)
         case Service.YES | Service.START:
-            return _sure(words, end, Heading(service, language), index)
+            return _sure(every, len(words), end, Heading(service, language), index)
         case Service.CAUSE:
             return _choose(words[end:], language, index)
         case _:
             return _PLAIN[service](language)
 
 
+def _addressed(words: list[str], names: frozenset[str]) -> list[str]:
+    """Leave out the names that a text begins with, unless nothing else stands in it."""
+    for end in range(min(LONGEST_NAME, len(words) - 1), 0, -1):
+        if joined(words[:end]) in names:
+            return _addressed(words[end:], names)
+    return words
+
+
+def _is_ignored(word: str, index: Index) -> bool:
+    return word in index.ignored or _KISSES.fullmatch(word) is not None
+
+
 def _after_polite(words: list[str], start: int, index: Index) -> int:
     """Return where the first word that means something stands, from `start` on."""
-    while start < len(words) and words[start] in index.ignored:
+    while start < len(words) and _is_ignored(words[start], index):
         start += 1
     return start
 
@@ -170,8 +224,8 @@ def _service(words: list[str], index: Index) -> tuple[Heading, int] | None:
     return (whole, len(words)) if whole else next(_headings_first(words, index), None)
 
 
-def _sure(words: list[str], end: int, asked: Heading, index: Index) -> KeywordRequest:
-    """Read a YES or START: what else stands in the text makes it doubtful, a stop word undoes it."""
+def _sure(words: list[str], size: int, end: int, asked: Heading, index: Index) -> KeywordRequest:
+    """Read a YES or START: what else stands in the first `size` words makes it doubtful, a stop word anywhere undoes it."""
     sure = True
     while (start := _after_polite(words, end, index)) < len(words):
         end = start + 1
@@ -182,13 +236,55 @@ def _sure(words: list[str], end: int, asked: Heading, index: Index) -> KeywordRe
                 end = phrase_end
                 break
         else:
-            sure = False
+            sure = sure and start >= size
     if not sure:
         return Unknown(asked.language, Reason.NO_SERVICE)
     return Yes(asked.language) if asked.service is Service.YES else Start(asked.language)
 
 
-def _give(rest: list[str], language: str, book: KeywordBook) -> KeywordRequest:
+def _answer_to(
+    asked: Asked, text: str, every: list[str], words: list[str], book: KeywordBook
+) -> Yes | No | Stop | None:
+    """Read an answer to an open question that would be none without it; None where it is not clear."""
+    index = book.index
+    up, down = not _UP.isdisjoint(text), not _DOWN.isdisjoint(text)
+    if up and down:
+        return None
+    if down and not words:
+        return No(book.language)
+    language, rest, start = book.language if up else "", [], 0
+    while (start := _after_polite(every, start, index)) < len(every):
+        heading, end = next(_headings_at(every, start, index), (None, start + 1))
+        if heading is not None and heading.service is Service.STOP:
+            return Stop(heading.language)
+        if heading is not None and heading.service is Service.YES:
+            language = heading.language
+        elif heading is not None and heading.service is not Service.GIVE and start < len(words):
+            return None
+        elif heading is None and every[start] in _AGREED:
+            language = language or (_AGREED[every[start]] if _AGREED[every[start]] in book.languages else book.language)
+        elif heading is None and start < len(words):
+            rest.append(every[start])
+        start = end
+    return Yes(language) if language and not down and _is_asked(rest, asked, index) else None
+
+
+def _is_asked(rest: list[str], asked: Asked, index: Index) -> bool:
+    """Whether the words beside a YES say nothing else than was asked."""
+    typed, words = take_amount(rest)
+    known, cause = _cause(words, index)
+    same = typed is not None and (typed.micro, typed.currency or asked.currency) == (asked.amount, asked.currency)
+    return known and cause in (None, asked.cause) and (same or words == rest)
+
+
+def _bare_gift(words: list[str], book: KeywordBook) -> KeywordRequest:
+    """Read a cause and an amount without GIVE."""
+    wish = _give(words, book.language, book)
+    clear = isinstance(wish, Give) or wish.reason is Reason.OUT_OF_BOUNDS
+    return wish if clear and wish.cause is not None else Unknown(book.language, Reason.NO_SERVICE)
+
+
+def _give(rest: list[str], language: str, book: KeywordBook) -> Give | Unknown:
     typed, words = take_amount(rest)
     known, cause = _cause(words, book.index)
     if not known:
@@ -207,6 +303,6 @@ def _choose(rest: list[str], language: str, index: Index) -> KeywordRequest:
 
 def _cause(words: list[str], index: Index) -> tuple[bool, str | None]:
     """Return whether `words` are understood, and the cause that they name; no words at all name none."""
-    meant = [word for word in words if word not in index.ignored]
+    meant = [word for word in words if not _is_ignored(word, index)]
     cause = index.causes.get(joined(words)) or index.causes.get(joined(meant))
     return cause is not None or not meant, cause

@@ -7,7 +7,7 @@ text of the same transaction.
 from typing import Any, assert_never
 
 import msgspec
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, delete, func, or_, select
 
 from gateway.balance import bookings
 from gateway.balance.profiles import ProfileRows
@@ -21,6 +21,7 @@ from gateway.messaging.keywords.amounts import Money
 from gateway.messaging.keywords.answers import bounds, cause_list, render
 from gateway.messaging.keywords.catalogue import KeywordAnswer, KeywordBook
 from gateway.messaging.keywords.parser import (
+    Asked,
     Balance,
     Choose,
     Give,
@@ -80,7 +81,7 @@ class Services:
 
         While the customer is out, what he asks for himself is answered, what asks for nothing is not; neither opts him in.
         """
-        request = read(body, self._book)
+        request = read(body, self._book, names=self._policy.names)
         if isinstance(request, Stop):
             return self._stop(request)
         if self._mute:
@@ -92,6 +93,14 @@ class Services:
         wallet = self._batch.row_set(WalletRows).get(self._owner) if self._owner is not None else None
         if wallet is None:
             return self._say_nothing(Silence.OPTED_OUT) if self._out else self._answer(request, KeywordAnswer.STRANGER)
+        asked = self._question(wallet) if isinstance(request, Unknown) else None
+        if asked is not None:
+            question = Asked(asked.cause, asked.amount, asked.currency)
+            answer = read(body, self._book, names=self._policy.names, asked=question)
+            if isinstance(answer, Stop):
+                return self._stop(answer)
+            if isinstance(answer, (Yes, No)):
+                request = answer
         return self._serve(request, wallet)
 
     def _serve(self, request: Give | Yes | No | Choose | Balance | Tenth | Unknown, wallet: Wallet) -> list[Text]:
@@ -309,12 +318,13 @@ class Services:
         return []
 
     def _given(self, wallet: Wallet) -> int:
-        """Sum the tenth that this customer's usage accrued so far."""
-        charge, accrual = tables.transfers.alias("charge"), tables.transfers.alias("accrual")
-        total = (
-            select(func.sum(accrual.c.amount))
-            .join_from(accrual, charge, accrual.c.usage_id == charge.c.usage_id)
-            .where(accrual.c.kind == "accrual", charge.c.kind == "charge", charge.c.debit == wallet.subscriber_id)
+        """Sum the tenth that accrued on this customer's charges and bundles so far."""
+        rows, paid = tables.transfers, tables.transfers.alias("paid")
+        theirs = paid.c.debit == wallet.subscriber_id
+        charges = select(paid.c.usage_id).where(theirs, paid.c.kind == "charge")
+        sales = select(paid.c.reference).where(theirs, paid.c.kind == "sale")
+        total = select(func.sum(rows.c.amount)).where(
+            rows.c.kind == "accrual", or_(rows.c.usage_id.in_(charges), rows.c.reference.in_(sales))
         )
         return int(self._batch.connection.execute(total).scalar() or 0)
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from sqlalchemy import select, update
-from support.charging_fixture import MSISDN, PENNY
+from support.charging_fixture import MSISDN, PENNY, ccr, service
 from support.messaging_fixture import FRIEND, text_place
 
 from gateway.messaging.queue.mt_status import INACTIVE
@@ -230,3 +230,32 @@ def test_a_gift_of_a_part_that_the_currency_has_not_is_asked_for_again(place, gi
     assert questions(place) == []
     assert "5 JPY" in place.says("GIVE WATERAID 5")
     assert "50 JPY" in place.says("BALANCE")
+
+
+def test_while_a_question_is_open_a_thumb_up_takes_the_gift_and_without_one_nothing_is_taken(place, giver):
+    assert "Sorry" in place.says("ok")
+    place.says("wateraid 5")
+    assert "WaterAid" in place.says("👍")
+    assert gifts(place) == [5 * POUND]
+    place.pass_by(11)
+    assert "Sorry" in place.says("yes wateraid")
+    assert gifts(place) == [5 * POUND]
+
+
+def test_a_yes_that_names_another_cause_takes_nothing_and_the_question_stays(place, giver):
+    place.says("GIVE WATERAID 5 xx")
+    place.says("yes wwf")
+    assert gifts(place) == []
+    place.says("yes wateraid")
+    assert gifts(place) == [5 * POUND]
+
+
+def test_the_tenth_of_a_customer_with_a_bundle_is_what_the_books_say(tmp_path):
+    with text_place(f"sqlite:///{tmp_path}/bundles.db") as place:
+        place.enrol(100 * POUND, plan="bundle-gb")
+        place.ask(ccr(1, 0, service(ask=1_000_000)))
+        accrued = sum(amount for amount, _ in place.booked("accrual"))
+        assert [amount for amount, _ in place.booked("sale")] == [7_500_000]
+        assert accrued == 750_000
+        assert "£0.75" in place.says("TENTH")
+        assert place.books_are_right()

@@ -14,6 +14,7 @@ from gateway.messaging.keywords.amounts import take_amount
 from gateway.messaging.keywords.catalogue import KeywordBook, Language, Service
 from gateway.messaging.keywords.normalize import tokens
 from gateway.messaging.keywords.parser import (
+    Asked,
     Balance,
     Choose,
     Give,
@@ -210,6 +211,115 @@ def test_a_doubtful_yes_is_none(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("wateraid 5", gift(5)),
+        ("£5 water aid please", gift(5, currency="GBP")),
+        ("5 wwf", gift(5, "wwf")),
+        ("wateraid 500", Unknown("en", Reason.OUT_OF_BOUNDS, "wateraid")),
+        ("oxfam 5", Unknown("en", Reason.NO_SERVICE)),
+        ("is wateraid open at 5", Unknown("en", Reason.NO_SERVICE)),
+        ("wateraid 5 6", Unknown("en", Reason.NO_SERVICE)),
+        ("5", Unknown("en", Reason.NO_SERVICE)),
+    ],
+)
+def test_a_cause_and_an_amount_are_a_gift_without_a_keyword(text, wish):
+    assert reading(text) == wish
+
+
+@pytest.mark.parametrize("tail", ["xx", " x", "xoxo", "\nxxx", " thanks xx"])
+@pytest.mark.parametrize(("text", "wish"), [("GIVE WATERAID 5", gift(5)), ("YES", Yes("en")), ("START", Start("en"))])
+def test_kisses_mean_nothing(text, wish, tail):
+    assert reading(f"{text} {tail}") == wish
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "Sent from my phone",
+        "Sent from my iPhone 15",
+        "sent from Outlook for Android",
+        "SENT VIA my Samsung Galaxy S23, an AT&T 5G phone",
+        "Get Outlook for iOS",
+        "Envoyé de mon iPhone",
+        "Enviado desde mi iPhone 15",
+        "--\nJohn Smith, 5 High Street",
+    ],
+)
+@pytest.mark.parametrize(("text", "wish"), [("GIVE WATERAID 5", gift(5)), ("Yes.", Yes("en")), ("Stop", Stop("en"))])
+def test_what_a_phone_adds_at_the_end_means_nothing(text, wish, tail):
+    assert reading(f"{text}\n\n{tail}") == wish
+    assert reading(f"{text}\n{tail}") == wish
+
+
+def test_a_stop_word_after_what_a_phone_adds_still_undoes_a_yes():
+    assert reading("yes\nSent from my phone. Stop") == Stop("en")
+    assert reading("Sent from my phone") == Unknown("en", Reason.NO_SERVICE)
+
+
+@pytest.mark.parametrize(
+    "text", ["TPO STOP", "70070 STOP", "tpo: please stop", "70070 TPO end", "T.P.O. unsubscribe me"]
+)
+def test_a_stop_is_one_after_what_we_are_called(text):
+    assert reading(text) == Stop("en")
+
+
+def test_a_keyword_stands_after_what_we_are_called():
+    assert reading("TPO BALANCE") == Balance("en")
+    assert reading("70070 give wateraid 5") == reading("70070 wateraid 5") == gift(5)
+    assert reading("TPO") == reading("70070") == Unknown("en", Reason.NO_SERVICE)
+    named = frozenset({"thepeoplesoperator"})
+    assert read("The People's Operator: stop", BOOK, names=named) == Stop("en")
+
+
+ASKED = Asked("wateraid", 5 * POUND, "GBP")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("ok", "OK.", "Okay thanks", "k", "sure", "👍", "👍🏽", "👍👍", "✅", "ok 👍", "yep ok xx"),
+        *(
+            "yes wateraid",
+            "YES WATER AID xx",
+            "yes 5",
+            "yes £5 to wateraid please",
+            "ok wateraid 5",
+            "yes give wateraid 5",
+        ),
+        *("ok\nSent from my iPhone 15", "YES"),
+    ],
+)
+def test_while_a_question_is_open_what_agrees_to_it_is_a_yes(text):
+    assert read(text, BOOK, asked=ASKED) == Yes("en")
+
+
+@pytest.mark.parametrize("text", ["ok", "Okay thanks", "sure", "👍", "✅", "yes wateraid", "yes 5", "👎"])
+def test_without_a_question_what_may_agree_to_one_is_nothing(text):
+    assert reading(text) == Unknown("en", Reason.NO_SERVICE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("yes wwf", "yes 6", "yes $5", "ok 50", "yes wateraid 6", "yes but not 5", "yes I do not want that", "yes no"),
+        *("ok but how much", "ok no", "👍👎", "yes 5 6", "okapi", "ok wwf wateraid"),
+    ],
+)
+def test_while_a_question_is_open_what_says_something_else_is_no_yes(text):
+    assert read(text, BOOK, asked=ASKED) == Unknown("en", Reason.NO_SERVICE)
+
+
+def test_while_a_question_is_open_everything_else_is_what_it_was():
+    assert read("👎", BOOK, asked=ASKED) == No("en")
+    assert read("no 👍", BOOK, asked=ASKED) == No("en")
+    assert read("ok stop", BOOK, asked=ASKED) == read("yes 5 stop", BOOK, asked=ASKED) == Stop("en")
+    assert read("GIVE WATERAID 5 👍", BOOK, asked=ASKED) == read("wateraid 5", BOOK, asked=ASKED) == gift(5)
+    assert read("vale", BOOK, asked=ASKED) == Yes("es")
+    assert read("balance", BOOK, asked=ASKED) == Balance("en")
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "ＧＩＶＥ ＷＡＴＥＲＡＩＤ ５",
@@ -334,6 +444,7 @@ def test_a_stop_word_at_the_beginning_always_stops_whatever_follows(word, case, 
 )
 def test_a_yes_with_a_stop_in_it_never_takes_money(service, between, word):
     assert not isinstance(reading(f"{service} {between} {word}"), Yes | Give)
+    assert not isinstance(read(f"{service} {between} {word}", BOOK, asked=ASKED), Yes | Give)
 
 
 @given(st.integers(1, 100), st.integers(0, 99), st.sampled_from([".", ","]), st.sampled_from(["", "£", "£ "]))

@@ -8,8 +8,10 @@ import yaml
 from gateway.messaging.keywords.answers import render
 from gateway.messaging.keywords.catalogue import PLACEHOLDERS, STAND_INS, KeywordAnswer, Service
 from gateway.messaging.keywords.parser import No, Start, read
+from gateway.runtime.components.texts import route
 from gateway.settings import ConfigInvalid, Endpoint, load, shown
 from gateway.settings.keywords_file import AnswersEntry, WordsEntry
+from protocols.smpp.receipts import MessageState
 
 ROOT = Path(__file__).parents[4]
 BASE = "operator: {name: TPO}\nstore: {url: sqlite:///tpo.db}\napi: {}\n"
@@ -172,6 +174,30 @@ def test_how_receipts_are_known_and_how_often_a_text_is_sent_have_defaults_and_b
             "but smpp.links[0].doubtful is fail"
         )
     ]
+
+
+def test_a_link_has_the_country_of_its_numbers_and_words_of_its_own_for_states(write, problems):
+    settings = load(write(link()), {})
+    [found] = settings.smpp.links
+    assert (found.country, found.receipt_states, route(found, settings).country) == (None, {}, "GB")
+    settings = load(write(link(country="US", receipt_states='{"Un-Sent": undeliverable, 2: enroute}')), {})
+    [found] = settings.smpp.links
+    assert found.receipt_states == {"UNSENT": "undeliverable", "2": "enroute"}
+    made = route(found, settings)
+    assert (made.country, made.stats["UNSENT"], made.stats["2"]) == (
+        "US",
+        MessageState.UNDELIVERABLE,
+        MessageState.ENROUTE,
+    )
+    assert made.stats["DELIVRD"] is MessageState.DELIVERED
+    assert "there are no phone numbers of a country ZZ" in problems(link(country="ZZ"))[0]
+    assert "receipt_states.GONE: must be 'delivered'" in problems(link(receipt_states="{GONE: lost}"))[0]
+
+
+def test_what_customers_call_us_is_no_word_of_a_service(write, problems):
+    assert load(write(CODES, {"70070": book(names=["TPO"])}), {}).keywords["70070"].names == ["TPO"]
+    [problem] = problems(CODES, {"70070": book(names=["STOP"])})
+    assert "STOP means" in problem
 
 
 def test_our_own_numbers_and_how_often_one_is_answered(write, problems):
