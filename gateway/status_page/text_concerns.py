@@ -7,6 +7,8 @@ import msgspec
 
 OFTEN: Final = 3
 """Losses of a link within ten minutes that are said."""
+WITHOUT_ALERT: Final = ("nothing-configured", "texts-without-link", "texts-without-route")
+"""Pages of docs/runbooks that the status page alone leads to."""
 
 
 class TextConcern(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from support.monitoring import RUNBOOKS, alerts
 from gateway.cli import groups
 from gateway.logs.catalogue import EVENTS
 from gateway.metrics.catalogue import FAMILIES
+from gateway.status_page.text_concerns import WITHOUT_ALERT
 
 PAGES = sorted(RUNBOOKS.glob("*.md"))
 
@@ -38,10 +39,11 @@ def test_each_alert_has_a_page_a_severity_and_a_summary(name):
     assert f"Alert `{name}`." in file.read_text()
 
 
-def test_no_page_is_without_its_alert():
-    assert {f"docs/runbooks/{page.name}" for page in PAGES} == {
-        rule["annotations"]["runbook"] for rule in alerts().values()
-    }
+def test_no_page_is_without_its_alert_or_its_concern_on_the_status_page():
+    of_alerts = {rule["annotations"]["runbook"] for rule in alerts().values()}
+    of_concerns = {f"docs/runbooks/{name}.md" for name in WITHOUT_ALERT}
+    assert {f"docs/runbooks/{page.name}" for page in PAGES} == of_alerts | of_concerns
+    assert not of_alerts & of_concerns
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -57,6 +59,8 @@ def test_each_page_has_its_parts_and_names_only_what_there_is(page):
             r"(daemon|config|diameter|smpp|charging|order|host|store)\.[a-z_.]+", words
         ) and words not in (
             "diameter.peers",
+            "smpp.links",
+            "smpp.routes",
             "store.url",
             "charging.deadline",
         ):
