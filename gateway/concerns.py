@@ -58,7 +58,7 @@ CONCERNS: Final[dict[str, Kind]] = {
     "peer.unstable": Kind("warning", "peer-down"),
     # Texts
     "link.down": Kind("critical", "link-down", ("TpoLinkDown",)),
-    "link.unstable": Kind("warning", "link-lost-often"),
+    "link.unstable": Kind("warning", "link-lost-often", ("TpoLinkLostOften",)),
     "link.throttled": Kind("warning", "link-throttled", ("TpoLinkThrottled",)),
     "link.suspended": Kind("warning", "text-queue-growing"),
     "texts.stranded": Kind("critical", "texts-without-link"),

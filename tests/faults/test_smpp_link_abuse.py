@@ -236,7 +236,7 @@ async def test_responses_that_pile_up_beyond_the_buffer_end_the_connection():
 async def test_a_message_centre_that_does_not_read_stops_our_sending_and_is_cut_off():
     async def serve(end):
         await end.receive()
-        end.send(encode(BindTransceiverResp(system_id=SMSC), 1))
+        end.send(encode(BindTransceiverResp(system_id=SMSC, sc_interface_version=0x34), 1))
         await end.writer.drain()
         end.writer.transport.pause_reading()
         await asyncio.sleep(60)
