@@ -38,7 +38,8 @@ def asking(settings: Settings) -> Iterator[Ask]:
 
 @contextmanager
 def _own_context(settings: Settings) -> Iterator[Ask]:
-    from gateway.api.actions import ACTIONS, ADMIN, Caller  # noqa: PLC0415  (as above)
+    from gateway.api.actions import ACTIONS, ADMIN  # noqa: PLC0415  (as above)
+    from gateway.api.callers import Caller  # noqa: PLC0415  (as above)
     from gateway.api.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.api.problems import Problem  # noqa: PLC0415  (as above)
     from gateway.context import GatewayContext  # noqa: PLC0415  (a daemon that runs needs none of this here)
