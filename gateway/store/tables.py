@@ -436,7 +436,7 @@ sims = Table(
     "sims",
     metadata,
     Column("iccid", String(20), primary_key=True),
-    Column("imsi", String(15), nullable=False),
+    Column("imsi", String(15), nullable=False, index=True),
     Column("eid", String(32)),
     Column("keys", LargeBinary),
     Column("host", String(64), nullable=False),

@@ -28,6 +28,7 @@ def upgrade() -> None:
     op.add_column("sim_history", sa.Column("amended", sa.String(length=64), nullable=True))
     with op.batch_alter_table("sims") as sims:
         sims.drop_constraint(op.f("uq_sims_imsi"), type_="unique")
+    op.create_index(op.f("ix_sims_imsi"), "sims", ["imsi"], unique=False)
     op.create_index(
         "uq_sims_imsi",
         "sims",
