@@ -29,7 +29,7 @@ MAX_PAGE: Final = 1000
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 MaybeText = Annotated[str, Meta(max_length=MAX_TEXT)]
 Reason = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$", extra=refused_as("params.reason", WHY))
+    str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", extra=refused_as("params.reason", WHY))
 ]
 """Why a person changes something, as history keeps it."""
 Currency = Annotated[str, Meta(min_length=1, max_length=3)]
