@@ -43,6 +43,10 @@ class Kind(StrEnum):
     RESUME = "resume"
     SWAP = "swap"
     TERMINATE = "terminate"
+    RENUMBER = "renumber"
+    """The line gets another number."""
+    REPLAN = "replan"
+    """The line gets another plan."""
     RETIRE = "retire"
     """Opened by the gateway when a card's quarantine is over."""
 
@@ -132,6 +136,14 @@ SAGAS: Final[dict[Kind, tuple[Step, ...]]] = {
         HostStep("host.terminate", Card.OWN, _SILENT, Claim.LINE),
         GatewayStep("line.end", final=True),
     ),
+    Kind.RENUMBER: (
+        HostStep("host.renumber", Card.OWN, _OPEN, Claim.LINE, undo=True),
+        GatewayStep("line.renumber", final=True),
+    ),
+    Kind.REPLAN: (
+        HostStep("host.replan", Card.OWN, _OPEN, Claim.LINE, undo=True),
+        GatewayStep("line.replan", final=True),
+    ),
     Kind.RETIRE: (
         HostStep("host.delete", Card.OWN, _GONE, Claim.LEFT),
         GatewayStep("line.retire", final=True),
@@ -168,6 +180,8 @@ MOVES: Final[dict[tuple[Kind, Moment], tuple[tuple[Card, Trigger], ...]]] = {
     (Kind.SWAP, Moment.CANCELLED): ((Card.NEW, Trigger.RELEASE),),
     (Kind.TERMINATE, Moment.ACCEPTED): ((Card.OWN, Trigger.TERMINATE),),
     (Kind.TERMINATE, Moment.DONE): ((Card.OWN, Trigger.ENDED),),
+    (Kind.RENUMBER, Moment.DONE): ((Card.OWN, Trigger.AMEND),),
+    (Kind.REPLAN, Moment.DONE): ((Card.OWN, Trigger.AMEND),),
     (Kind.RETIRE, Moment.DONE): ((Card.OWN, Trigger.RETIRE),),
 }
 """Which card an order moves, at which moment, by which trigger of its life."""

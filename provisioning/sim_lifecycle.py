@@ -48,6 +48,7 @@ class Trigger(StrEnum):
     ENDED = "ended"
     REPLACED = "replaced"
     RETIRE = "retire"
+    AMEND = "amend"
 
 
 class SuspendReason(StrEnum):
@@ -64,6 +65,7 @@ TABLE: Final[dict[tuple[SimState, Trigger], SimState]] = {
     (SimState.IN_STOCK, Trigger.ADOPT): SimState.ACTIVE,
     (SimState.IN_STOCK, Trigger.RESERVE): SimState.RESERVED,
     (SimState.IN_STOCK, Trigger.RETIRE): SimState.DESTROYED,
+    (SimState.IN_STOCK, Trigger.AMEND): SimState.IN_STOCK,
     (SimState.RESERVED, Trigger.RELEASE): SimState.IN_STOCK,
     (SimState.RESERVED, Trigger.BEGIN): SimState.ACTIVATING,
     (SimState.ACTIVATING, Trigger.ENABLED): SimState.ACTIVE,
@@ -74,6 +76,8 @@ TABLE: Final[dict[tuple[SimState, Trigger], SimState]] = {
     (SimState.ACTIVE, Trigger.SUSPEND): SimState.SUSPENDED,
     (SimState.ACTIVE, Trigger.TERMINATE): SimState.TERMINATING,
     (SimState.ACTIVE, Trigger.REPLACED): SimState.QUARANTINED,
+    (SimState.ACTIVE, Trigger.AMEND): SimState.ACTIVE,
+    (SimState.SUSPENDED, Trigger.AMEND): SimState.SUSPENDED,
     (SimState.SUSPENDED, Trigger.SUSPEND): SimState.SUSPENDED,
     (SimState.SUSPENDED, Trigger.EASE): SimState.SUSPENDED,
     (SimState.SUSPENDED, Trigger.RESUME): SimState.ACTIVE,
@@ -112,6 +116,7 @@ TRIGGERS: Final[dict[Trigger, str]] = {
     Trigger.ENDED: "the line has ended at the host and with us",
     Trigger.REPLACED: "a swap has put another SIM in its place",
     Trigger.RETIRE: "quarantine is over, or it is scrapped from stock",
+    Trigger.AMEND: "a column of its import, its number or its plan is put right",
 }
 """What each trigger means."""
 
@@ -174,6 +179,11 @@ _THEORY: Final = (
     "already, or the number on another IMSI, is refused and changes nothing; `tpo sim activate --adopt` takes the card's own",
     "line over, with `adopt` as the reason in its history. Later orders touch the line only under our number, a retirement",
     "deletes only what a termination left. `tpo order show` tells what each step found.",
+    "",
+    "A mistake of an import is put right by `tpo sim amend`: keys and EID of any card in stock or in service, the IMSI only in",
+    "stock, for a line in service runs with the one that its host has. `tpo sim scrap` destroys a card in stock, whose IMSI is",
+    "free then. `tpo subscriber number` and `tpo subscriber plan` change a line at its host first, then in our books. Each",
+    "asks for a reason, which stands with who it was in the history of the card and of the subscriber.",
     "",
     "This page is made from `provisioning/sim_lifecycle.py` by `python -m provisioning.sim_lifecycle`.",
     "",

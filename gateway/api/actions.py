@@ -9,7 +9,7 @@ from typing import Generic, Protocol
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.api import requests, sim_inventory
+from gateway.api import line_changes, requests, sim_inventory
 from gateway.api.answers import (
     AccountBalance,
     AccountBalances,
@@ -18,6 +18,7 @@ from gateway.api.answers import (
     ImportedRows,
     ToppedUp,
 )
+from gateway.api.callers import Caller
 from gateway.api.conversion import Request, to_request
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_BALANCES, MAX_ID, MAX_PAGE, MAX_ROWS, Nothing, page_size
@@ -55,17 +56,6 @@ VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
 ROLES = (VIEWER, OPERATOR, ADMIN)
 Params = Mapping[str, object]
 """What is said with an action, as it came: JSON values by name."""
-COMMAND_LINE = "tpo"
-"""The channel of payments that people book by `tpo`: two of them who enter the same payment enter it once."""
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """Who asks, as history names it, its role, what it may do besides (privacy.access), and by which channel it pays in."""
-
-    name: str
-    role: str
-    rights: frozenset[str] = frozenset()
-    channel: str = COMMAND_LINE
 
 
 class StoreAction(Protocol):
@@ -385,6 +375,11 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.topup": CallerAction(top_up, OPERATOR, requests.TopUpSubscriber),
     "subscriber.cause": Action(choose_causes, OPERATOR, requests.ChooseCause),
     "sim.import": Action(sim_inventory.import_sims, ADMIN, requests.ImportSims),
+    "subscriber.plan": CallerAction(line_changes.change_plan, OPERATOR, requests.ChangePlan),
+    "subscriber.number": CallerAction(line_changes.change_number, OPERATOR, requests.ChangeNumber),
+    "subscriber.history": Action(line_changes.history, VIEWER, requests.ShowSubscriber),
+    "sim.amend": CallerAction(sim_inventory.amend_sim, ADMIN, requests.AmendSim),
+    "sim.scrap": CallerAction(sim_inventory.scrap_sim, ADMIN, requests.ScrapSim),
     "sim.check": Action(sim_inventory.check_orders, ADMIN, requests.OrderMany),
     "sim.list": Action(sim_inventory.list_sims, VIEWER, requests.ListSims),
     "sim.show": Action(sim_inventory.show_sim, VIEWER, requests.ShowSim),

@@ -14,8 +14,10 @@ from gateway.events.forwarder_state import ForwarderState
 from gateway.events.times import Timestamp
 from gateway.settings.diff import Sorted
 from gateway.sims.views import HistoryEntry, OrderRow, OrderStanding, SimRow
+from gateway.subscribers.views import SubscriberChange
 from protocols.smpp.node_events import Counters
 from provisioning.orders import Kind, OrderState
+from provisioning.sim_lifecycle import SimState
 
 
 class ImportedRow(msgspec.Struct, frozen=True):
@@ -226,6 +228,29 @@ class OrderRowsTaken(msgspec.Struct, frozen=True):
     """What became of each row, in their order."""
 
     results: list[OrderRowTaken]
+
+
+class SimAmended(msgspec.Struct, frozen=True):
+    """A card as it was put right: the columns that differed, and its state now."""
+
+    iccid: str
+    amended: list[str]
+    state: SimState
+
+
+class SubscriberChanges(msgspec.Struct, frozen=True):
+    """The changes of a subscriber, the first one first."""
+
+    subscriber_id: str
+    rows: list[SubscriberChange]
+
+
+class LineChanged(msgspec.Struct, frozen=True):
+    """A line's other plan or number: done in our books, or the order that has its host changed first."""
+
+    subscriber_id: str | None
+    order: str | None
+    state: OrderState
 
 
 class OrderRowChecked(msgspec.Struct, frozen=True):

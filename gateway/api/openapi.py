@@ -91,8 +91,8 @@ _ORDER_PROBLEMS: Final = {
     400: ("body.json", "order.key", "order.kind", "order.country", "order.plan", "order.cause", "order.reason",
           "identifier.iccid", "identifier.msisdn"),
     404: ("sim.unknown",),
-    409: ("order.key", "order.busy", "order.msisdn", "order.quarantine", "order.returning", "sim.state", "sim.reason",
-          "sim.same", "sim.quarantine"),
+    409: ("order.key", "order.busy", "order.msisdn", "order.quarantine", "order.returning", "order.host", "sim.state",
+          "sim.reason", "sim.same", "sim.quarantine"),
 }  # fmt: skip
 _TOPUP_PROBLEMS: Final = {
     400: ("body.json", "order.key", "topup.invalid"),

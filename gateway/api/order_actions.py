@@ -2,19 +2,33 @@
 
 import asyncio
 
-from gateway.api import sim_inventory
-from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Caller, Params, RunningAction, need
-from gateway.api.answers import ImportedSims, OrderRowsTaken, OrderRowTaken, OrderTaken
+import msgspec
+
+from gateway.api import line_changes, sim_inventory
+from gateway.api.actions import ADMIN, OPERATOR, AsyncAction, Params, RunningAction, need
+from gateway.api.answers import ImportedSims, LineChanged, OrderRowsTaken, OrderRowTaken, OrderTaken
+from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
-from gateway.api.order_requests import SOCKET, problem_of, read_key, read_kind, read_request
+from gateway.api.order_requests import FIELDS, SOCKET, problem_of, read_key, read_kind, read_request
 from gateway.api.problems import Problem, draining, not_found
-from gateway.api.requests import ImportSims, KeyedSimOrder, OrderMany, OrderRow, Reconcile, ShowOrder, SimOrder
+from gateway.api.requests import (
+    ChangeNumber,
+    ChangePlan,
+    ImportSims,
+    KeyedSimOrder,
+    OrderMany,
+    OrderRow,
+    Reconcile,
+    ShowOrder,
+    SimOrder,
+)
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
 from gateway.sims.order_executor import OrderExecutor
-from gateway.sims.reconciliation import Reconciliation
-from gateway.sims.views import OrderView
+from gateway.sims.views import OrderView, Reconciliation
+from gateway.store.async_submit import submit
+from gateway.store.batch import Unit
 from gateway.store.errors import StoreError
 from provisioning.orders import Kind, Order, OrderRefused, OrderState
 
@@ -31,6 +45,8 @@ class OrderActions:
         return {
             "sim.import": AsyncAction(self._import, ADMIN, ImportSims),
             **{f"sim.{kind}": AsyncAction(_Ordering(self, kind), OPERATOR, KeyedSimOrder) for kind in _ORDERED},
+            "subscriber.plan": AsyncAction(self._plan, OPERATOR, ChangePlan),
+            "subscriber.number": AsyncAction(self._number, OPERATOR, ChangeNumber),
             "sim.bulk": AsyncAction(self._bulk, ADMIN, OrderMany),
             "sim.reconcile": AsyncAction(self._reconcile, ADMIN, Reconcile),
             "order.retry": AsyncAction(self._retry, OPERATOR, ShowOrder),
@@ -61,6 +77,28 @@ class OrderActions:
 
     async def _import(self, request: ImportSims, caller: Caller) -> ImportedSims:
         return await self._context.in_thread(sim_inventory.import_sims, self._context, request, caller.name)
+
+    async def _plan(self, request: ChangePlan, caller: Caller) -> LineChanged:
+        """Change a line's plan, at its host first where it has one."""
+        unit = line_changes.plan_unit(self._context, request, caller)
+        order = SimOrder(plan=request.plan, reason=request.reason)
+        return await self._change(unit, Kind.REPLAN, order, request.key, caller)
+
+    async def _number(self, request: ChangeNumber, caller: Caller) -> LineChanged:
+        """Change a line's number, at its host first where it has one; out of quarantine by an admin alone."""
+        if request.returning:
+            need(caller.role, ADMIN)
+        unit = line_changes.number_unit(request, caller)
+        order = SimOrder(msisdn=request.msisdn, reason=request.reason, returning=request.returning)
+        return await self._change(unit, Kind.RENUMBER, order, request.key, caller)
+
+    async def _change(self, unit: Unit, kind: Kind, order: SimOrder, key: str, caller: Caller) -> LineChanged:
+        outcome = line_changes.told(await submit(self._context.lane, unit))
+        if isinstance(outcome, LineChanged):
+            return outcome
+        asked = msgspec.structs.replace(order, iccid=outcome.iccid)
+        taken = await self.order(SOCKET, read_key(key), kind, asked, caller)
+        return LineChanged(None, taken.order, taken.state)
 
     async def _bulk(self, request: OrderMany, caller: Caller) -> OrderRowsTaken:
         """Accept many orders, each by itself."""
@@ -103,7 +141,7 @@ class OrderActions:
         return {row.id: row.state for row in rows}
 
 
-_ORDERED = (Kind.ACTIVATE, Kind.SUSPEND, Kind.RESUME, Kind.SWAP, Kind.TERMINATE)
+_ORDERED = tuple(FIELDS)
 
 
 class _Ordering:

@@ -26,6 +26,8 @@ FIELDS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     Kind.RESUME: (("reason",), ()),
     Kind.SWAP: (("new_iccid",), ("reason",)),
     Kind.TERMINATE: ((), ("reason",)),
+    Kind.RENUMBER: (("msisdn", "reason"), ("returning",)),
+    Kind.REPLAN: (("plan", "reason"), ()),
 }
 """What each kind of order must and may say besides the card; other kinds are not for people to ask."""
 

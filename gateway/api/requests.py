@@ -24,11 +24,16 @@ MAX_ROWS: Final = 5000
 """Rows of one import call, and of one page of a report."""
 MAX_BALANCES: Final = 20_000
 """Wallets of one page of balances: each page reads the whole journal."""
+WHY: Final = "1 to 64 printable characters"
 MAX_PAGE: Final = 1000
 """Rows of one page of a list of cards or orders."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 MaybeText = Annotated[str, Meta(max_length=MAX_TEXT)]
+Reason = Annotated[
+    str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", extra=refused_as("params.reason", WHY))
+]
+"""Why a person changes something, as history keeps it."""
 Currency = Annotated[str, Meta(min_length=1, max_length=3)]
 Number = Annotated[int, Meta(ge=0, le=MAX_ID)]
 Time = Annotated[int, Meta(ge=LEAST_INTEGER, le=MOST_INTEGER)]
@@ -55,6 +60,7 @@ SENDER_FORM: Final = "3 to 15 digits, or a name of up to 11 ASCII characters"
 NUMBER_FORM: Final = {"pattern": r"^(\+|00)?[0-9]{5,15}$"}
 """How the HTTP description writes a sender and a number; `gateway.api.sms_actions` reads them."""
 RECIPIENT: Final = "5 to 15 digits, country code first"
+KINDS: Final = "one of activate, suspend, resume, swap, terminate, renumber, replan"
 SESSION_ID: Final = "a Session-Id, or the number that `tpo session list` shows"
 Subject = Annotated[str, Meta(max_length=MAX_TEXT, extra=refused_as("trace.subject", "one of msisdn, imsi and link"))]
 
@@ -96,6 +102,25 @@ class ChooseCause(msgspec.Struct, frozen=True):
 
     number: Text
     causes: Annotated[list[str], Meta(extra=refused_as("cause.invalid", "a list of `cause` or `cause=percent`"))]
+
+
+class ChangePlan(msgspec.Struct, frozen=True):
+    """Another plan for the line that has a number, and why; `key` is what a repeated request repeats."""
+
+    number: Text
+    plan: Text
+    reason: Reason
+    key: MaybeText = ""
+
+
+class ChangeNumber(msgspec.Struct, frozen=True):
+    """Another number for the line that has one, and why; `returning` takes it out of quarantine for its last customer."""
+
+    number: Text
+    msisdn: Text
+    reason: Reason
+    returning: bool = False
+    key: MaybeText = ""
 
 
 class ExportUsage(msgspec.Struct, frozen=True):
@@ -181,6 +206,24 @@ class ImportSims(msgspec.Struct, frozen=True):
     rows: Rows
     first_line: Number = 1
     accept_checksum: bool = False
+
+
+class AmendSim(msgspec.Struct, frozen=True):
+    """What is put right of a card, and why: its IMSI, its EID, its keys in hexadecimal; what is empty stays."""
+
+    iccid: Text
+    reason: Reason
+    imsi: MaybeText = ""
+    eid: MaybeText = ""
+    ki: MaybeText = ""
+    opc: MaybeText = ""
+
+
+class ScrapSim(msgspec.Struct, frozen=True):
+    """A card in stock that is to be destroyed, and why."""
+
+    iccid: Text
+    reason: Reason
 
 
 class ListSims(msgspec.Struct, frozen=True):
@@ -368,7 +411,11 @@ class OrderRow(KeyedSimOrder, frozen=True, kw_only=True):
     """One of many orders; it also says its kind."""
 
     kind: (
-        Annotated[str, Meta(extra=refused_as("order.kind", "one of activate, suspend, resume, swap, terminate"))] | None
+        Annotated[
+            str,
+            Meta(extra=refused_as("order.kind", KINDS)),
+        ]
+        | None
     ) = None
 
 

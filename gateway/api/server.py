@@ -14,8 +14,9 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.api import access, openapi
-from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, Caller, Params, RunningAction, need
+from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, Params, RunningAction, need
 from gateway.api.answers import GatewayStatus, Health
+from gateway.api.callers import Caller
 from gateway.api.connections import Listener
 from gateway.api.problems import Problem, bad_request, not_found
 from gateway.api.sms_actions import SmsActions, read_texts

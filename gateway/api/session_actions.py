@@ -6,8 +6,9 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, RunningAction
+from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, RunningAction
 from gateway.api.answers import SessionReply, Sessions
+from gateway.api.callers import Caller
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_ROWS, SESSION_ID, ListSessions, NameSession, page_size
 from gateway.charging import queries as charging_queries

@@ -14,22 +14,25 @@ from gateway.api.answers import (
     OrderRowsChecked,
     Orders,
     OrderStates,
+    SimAmended,
     SimHistory,
     SimPage,
 )
+from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
 from gateway.api.order_requests import SOCKET, read_key, read_kind, read_request
-from gateway.api.problems import Problem, bad_request, not_found
+from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_PAGE, page_size
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims import queries
 from gateway.sims.accept_order import CheckOrder
+from gateway.sims.amendments import Amended, AmendmentRefused, AmendSim, ScrapSim
 from gateway.sims.bulk_import import Imported, ImportSim, Reader
 from gateway.sims.views import OrderRow, OrderView, SimView
 from gateway.store.errors import StoreError
 from provisioning.errors import IdentifierInvalid
-from provisioning.identifiers import iccid
+from provisioning.identifiers import eid, iccid, imsi, read_keys
 from provisioning.orders import OrderRefused
 
 Found = TypeVar("Found")
@@ -53,6 +56,43 @@ def import_sims(context: GatewayContext, request: requests.ImportSims, actor: st
             units.append(ImportSim(checked, actor or f"local:{os.getuid()}"))
     done = iter(context.run_all(units))
     return ImportedSims([_told(next(done) if result is None else result) for result in results])
+
+
+def amend_sim(context: GatewayContext, request: requests.AmendSim, caller: Caller) -> SimAmended:
+    """Put a card's import right; Problem says why not, and nothing has changed then."""
+    try:
+        card = iccid(request.iccid)
+        keys = read_keys({"ki": request.ki, "opc": request.opc})
+        unit = AmendSim(
+            card,
+            caller.name,
+            request.reason,
+            imsi(request.imsi) if request.imsi else None,
+            eid(request.eid) if request.eid else None,
+            None if keys is None else context.sealer.seal(keys.pack(), card),
+        )
+    except IdentifierInvalid as error:
+        raise bad_request(error.code, str(error)) from None
+    if (unit.imsi, unit.eid, unit.sealed) == (None, None, None):
+        raise bad_request("sim.amend", "give what is to be put right: imsi, eid, or ki and opc")
+    return _amended(context, unit)
+
+
+def scrap_sim(context: GatewayContext, request: requests.ScrapSim, caller: Caller) -> SimAmended:
+    """Destroy a card that never came into service."""
+    try:
+        card = iccid(request.iccid)
+    except IdentifierInvalid as error:
+        raise bad_request(error.code, str(error)) from None
+    return _amended(context, ScrapSim(card, caller.name, request.reason))
+
+
+def _amended(context: GatewayContext, unit: AmendSim | ScrapSim) -> SimAmended:
+    outcome: Amended | AmendmentRefused = context.lane.run(unit)
+    if isinstance(outcome, AmendmentRefused):
+        raise (not_found if outcome.code == "sim.unknown" else conflict)(outcome.code, str(outcome))
+    state = show_sim(context, requests.ShowSim(unit.iccid)).state
+    return SimAmended(unit.iccid, list(outcome.columns), state)
 
 
 def check_orders(context: GatewayContext, request: requests.OrderMany) -> OrderRowsChecked:

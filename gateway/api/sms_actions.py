@@ -5,8 +5,9 @@ from http import HTTPStatus
 
 from msgspec import UNSET, structs
 
-from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, Caller, RunningAction, need
+from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, RunningAction, need
 from gateway.api.answers import Links, LinkView, TakenText, TakenTexts, UnmatchedReceiptView
+from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.api.requests import RECIPIENT, SENDER, ListTexts, Nothing, OrderLink, SendText, ShowText, page_size

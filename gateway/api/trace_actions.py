@@ -9,7 +9,7 @@ import phonenumbers
 from msgspec import structs
 from sqlalchemy import Connection, or_, select
 
-from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, Caller, RunningAction, need
+from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, RunningAction, need
 from gateway.api.answers import (
     StartedTrace,
     TraceMessage,
@@ -19,6 +19,7 @@ from gateway.api.answers import (
     UndecodableMessage,
     UndecodableMessages,
 )
+from gateway.api.callers import Caller
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import ListUndecodable, Nothing, ShowTrace, StartTrace, StopTrace
 from gateway.context import GatewayContext

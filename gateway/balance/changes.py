@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from gateway.balance.profiles import ProfileRows
+from gateway.balance.profiles import Profile, ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Choice, Share
 from gateway.store import tables
@@ -38,6 +38,15 @@ class Change(Unit):
     def _wallet(self, batch: Batch) -> Wallet | None:
         owner = self._owner(batch)
         return None if owner is None else batch.row_set(WalletRows).get(owner)
+
+
+def change_plan(batch: Batch, profile: Profile, subscriber_id: int, plan: str) -> str:
+    """Give a subscriber another plan from now on; gives the one before."""
+    before, last = profile.plans[-1] if profile.plans else (0, "")
+    valid_from = max(batch.now, before + 1)
+    batch.add(tables.subscriptions, (batch.take_id(), subscriber_id, plan, valid_from))
+    profile.plans.append((valid_from, plan))
+    return last
 
 
 class ChooseCauses(Change):

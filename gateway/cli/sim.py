@@ -42,12 +42,13 @@ Adopt = Annotated[
         help="Take over what the host holds of this card already; without it such an order is refused. Admins only.",
     ),
 ]
+Why = Annotated[str, typer.Option("--reason", help="Why, in your own words; it stands in the history.")]
 Note = Annotated[str | None, typer.Option("--reason", help="Words of your own, for the card's history.")]
 
 
 @app.callback()
 def _group() -> None:
-    """Work on SIM cards: import, list, show, activate, suspend, resume, swap, terminate, bulk, reconcile."""
+    """Work on SIM cards: import, list, show, activate, suspend, resume, swap, terminate, amend, scrap, bulk, reconcile."""
 
 
 @app.command("import")
@@ -307,6 +308,69 @@ def terminate(
     _place(ctx, "sim.terminate", {"iccid": iccid, "reason": reason, "key": key}, wait=wait, as_json=as_json)
 
 
+@app.command()
+def amend(
+    ctx: typer.Context,
+    iccid: Card,
+    reason: Why,
+    imsi: Annotated[str, typer.Option(help="The right IMSI, for a card in stock.")] = "",
+    eid: Annotated[str, typer.Option(help="The right EID.")] = "",
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="CSV as for `tpo sim import`, with this card's row: ki and opc are taken from it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put right what a card was imported with. Keys come from a file, so that no command line has them.
+
+    Keys and EID of a card in service may be put right, too: its host keeps what it has. A card with a wrong ICCID is scrapped,
+    and the right one imported. Who did it and why stands in the card's history. Admins only; works while the gateway is
+    stopped, too.
+
+    \b
+    Examples:
+      tpo sim amend 8944100000000000013 --imsi 234150000000013 --reason "columns were mixed up"
+      tpo sim amend 8944100000000000013 --keys cards.csv --reason "vendor sent other keys" --json
+    """
+    params: dict[str, object] = {"iccid": iccid, "reason": reason, "imsi": imsi, "eid": eid}
+    _ask(ctx, "sim.amend", params | (_keys_of(keys, iccid) if keys is not None else {}), as_json=as_json)
+
+
+@app.command()
+def scrap(ctx: typer.Context, iccid: Card, reason: Why, as_json: AsJson = False) -> None:
+    """Destroy a card in stock: its keys are forgotten, and its IMSI may be another card's. This cannot be taken back.
+
+    Admins only; works while the gateway is stopped, too.
+
+    \b
+    Examples:
+      tpo sim scrap 8944100000000000013 --reason "printed with a wrong number"
+      tpo sim scrap 8944100000000000013 --reason "broken in the post" --json
+    """
+    _ask(ctx, "sim.scrap", {"iccid": iccid, "reason": reason}, as_json=as_json)
+
+
+def _keys_of(file: Path, iccid: str) -> dict[str, object]:
+    """Read the keys of a card from its row of a file; CommandFailed where it has none there."""
+    from gateway.cli.csv_rows import read_rows  # noqa: PLC0415  (as above)
+
+    wanted = iccid.strip().rstrip("Ff")
+    for row in read_rows(file, ("iccid", "ki", "opc")):
+        if row.values["iccid"].strip().rstrip("Ff") == wanted:
+            return {name: row.values[name] for name in ("ki", "opc")}
+    raise CommandFailed(
+        "the file has no row of this card", where=str(file), to_do="give a file with its ICCID, ki and opc"
+    )
+
+
+def _ask(ctx: typer.Context, action: str, params: Mapping[str, object], *, as_json: bool) -> None:
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import JsonObject  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).settings) as ask:
+        emit(ask(action, params, JsonObject), as_json=as_json)
+
+
 app.command()(bulk)
 
 
@@ -330,7 +394,7 @@ def reconcile(
       tpo sim reconcile --host operator-hlr --repair
     """
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
-    from gateway.sims.reconciliation import Reconciliation  # noqa: PLC0415  (as above)
+    from gateway.sims.views import Reconciliation  # noqa: PLC0415  (as above)
 
     params = {"host": host, "repair": repair}
     settings = context.of(ctx).client_settings

@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
-from gateway.cli.output import emit, emit_pages
+from gateway.cli.output import complain, emit, emit_pages
 from gateway.cli.pages import pages
 
 CHUNK: Final = 2000
@@ -28,10 +28,14 @@ AcceptChecksum = Annotated[
 ]
 Number = Annotated[str, typer.Argument(help="MSISDN in international form; `show` also takes an IMSI or ICCID.")]
 
+Why = Annotated[str, typer.Option("--reason", help="Why, in your own words; it stands in the history.")]
+Key = Annotated[str, typer.Option(help="Idempotency key of your own; the same one again orders nothing new.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Show the steps until an order has come to its end.")]
+
 
 @app.callback()
 def _group() -> None:
-    """Work on customers' lines: import, list, find, show, top up, choose causes."""
+    """Work on customers' lines: import, list, find, show, top up, choose causes, change plan and number."""
 
 
 @app.command("import")
@@ -164,6 +168,95 @@ def cause(
       tpo subscriber cause 447700900123 wateraid=60 wwf=40
     """
     _ask(ctx, "subscriber.cause", {"number": number, "causes": causes}, as_json=as_json)
+
+
+@app.command()
+def plan(
+    ctx: typer.Context,
+    number: Number,
+    new_plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="The plan from now on.", autocompletion=completion.plans)
+    ],
+    reason: Why,
+    key: Key = "",
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a line another plan from now on; what was used before is not priced again.
+
+    A line that has a host is changed there first, by an order, while the gateway runs; --wait follows it. Any other one is
+    changed in our books at once. The plan has the wallet's currency, and the line's host. Who did it and why stands in its
+    history.
+
+    \b
+    Examples:
+      tpo subscriber plan 447700900123 bundle-gb --reason "imported with the wrong plan" --wait
+      tpo subscriber plan 447700900123 payg-gb --reason "as asked by letter" --json
+    """
+    params = {"number": number, "plan": new_plan, "reason": reason, "key": key}
+    _change(ctx, "subscriber.plan", params, wait=wait, as_json=as_json)
+
+
+@app.command()
+def number(
+    ctx: typer.Context,
+    number: Number,
+    new_number: Annotated[str, typer.Argument(metavar="NEW", help="The number from now on, country code first.")],
+    reason: Why,
+    returning: Annotated[
+        bool, typer.Option("--returning", help="NEW comes out of quarantine for its last customer. Admins only.")
+    ] = False,
+    key: Key = "",
+    wait: Wait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a line another number; the one that it had goes into quarantine.
+
+    A line that has a host is changed there first, by an order, while the gateway runs; --wait follows it. Any other one is
+    changed in our books at once. Who did it and why stands in its history.
+
+    \b
+    Examples:
+      tpo subscriber number 447700900123 447700900124 --reason "mistyped at import" --wait
+      tpo subscriber number 447700900124 447700900123 --reason "it was right after all" --returning --json
+    """
+    params = {"number": number, "msisdn": new_number, "reason": reason, "returning": returning, "key": key}
+    _change(ctx, "subscriber.number", params, wait=wait, as_json=as_json)
+
+
+@app.command()
+def history(ctx: typer.Context, number: Number, as_json: AsJson = False) -> None:
+    """Show the changes of a line's plan and number: what, when, by whom and why.
+
+    \b
+    Examples:
+      tpo subscriber history 447700900123
+      tpo subscriber history 447700900123 --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).settings) as ask:
+        emit(ask("subscriber.history", {"number": number}, Listing).rows, as_json=as_json)
+
+
+def _change(ctx: typer.Context, action: str, params: Mapping[str, object], *, wait: bool, as_json: bool) -> None:
+    """Change a line and, if that is wanted, follow the order that it takes."""
+    from gateway.api.answers import LineChanged  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.follow_order import finish  # noqa: PLC0415  (as above)
+    from gateway.cli.retrying_client import RetryingClient  # noqa: PLC0415  (as above)
+
+    settings = context.of(ctx)
+    with asking(settings.settings) as ask:
+        changed = ask(action, params, LineChanged)
+    if changed.order is None or not wait:
+        emit(changed, as_json=as_json)
+        if changed.order is not None and not as_json:
+            complain(f"tpo: follow it with `tpo order show {changed.order}`")
+        return
+    again = "the order goes on by itself; see it with `tpo order list`"
+    finish(RetryingClient(settings.client_settings, again), changed.order, as_json=as_json)
 
 
 def _ask(ctx: typer.Context, action: str, params: Mapping[str, object], *, as_json: bool) -> None:

@@ -12,8 +12,9 @@ from typing import ClassVar
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from gateway.api.actions import ADMIN, VIEWER, AsyncAction, Caller, RunningAction
+from gateway.api.actions import ADMIN, VIEWER, AsyncAction, RunningAction
 from gateway.api.answers import DrainLeft, DrainState
+from gateway.api.callers import Caller
 from gateway.api.problems import conflict
 from gateway.api.requests import BeginDrain, Nothing
 from gateway.runtime.component import Component, Services, Stage

@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import msgspec
 
-from gateway.api.actions import ADMIN, AsyncAction, Caller, RunningAction
+from gateway.api.actions import ADMIN, AsyncAction, RunningAction
 from gateway.api.answers import ReloadOutcome
+from gateway.api.callers import Caller
 from gateway.api.requests import Nothing
 from gateway.context import GatewayContext
 from gateway.runtime import tls

@@ -124,21 +124,27 @@ class AcceptOrder(CardUnit):
             raise OrderRefused(f"no host serves the plan {request.plan!r}; see provisioning.hosts", "order.plan")
         _check_state(sim, SimState.IN_STOCK)
         _check_country(batch, host, request.msisdn, sim.imsi)
-        self._check_number(batch, request.msisdn)
+        check_number(batch, request.msisdn, returning=request.returning)
         return host, False
 
-    def _check_number(self, batch: Batch, msisdn: str) -> None:
-        lines = batch.row_set(IdentifierRows)
-        if batch.row_set(HolderRows).get(msisdn) is not None or lines.current(MSISDN, msisdn) is not None:
-            raise OrderRefused("the number belongs to another line, or is promised to one", "order.msisdn")
-        left_at, quarantine = lines.left_at(MSISDN, msisdn), batch.policy(SimsPolicy).quarantine
-        waits = left_at is not None and left_at + quarantine > batch.now
-        if left_at is not None and waits and not self.asked.request.returning:
-            days = (left_at + quarantine - batch.now) // 86_400_000_000 + 1
-            to_do = "only its last customer may have it back, by an admin's order with `returning` and a reason"
-            raise OrderRefused(f"the number is in quarantine for {days} more days; {to_do}", "order.quarantine")
-        if self.asked.request.returning and not waits:
-            raise OrderRefused("the number is in no quarantine: order it without `returning`", "order.returning")
+    def _renumber(self, batch: Batch, sim: Sim) -> tuple[str, bool]:
+        _check_state(sim, SimState.ACTIVE)
+        _check_host(sim)
+        _check_country(batch, sim.host, self.asked.request.msisdn, "")
+        check_number(batch, self.asked.request.msisdn, returning=self.asked.request.returning)
+        return sim.host, False
+
+    def _replan(self, batch: Batch, sim: Sim) -> tuple[str, bool]:
+        _check_state(sim, SimState.ACTIVE)
+        _check_host(sim)
+        policy, plan = batch.policy(SimsPolicy), self.asked.request.plan
+        if plan == sim.plan:
+            raise OrderRefused(f"the line has the plan {plan!r} already", "order.plan")
+        if policy.hosts.get(plan) != sim.host:
+            raise OrderRefused(f"the plan {plan!r} is not served by the line's host {sim.host!r}", "order.plan")
+        if policy.currencies.get(plan) != policy.currencies.get(sim.plan):
+            raise OrderRefused(f"the plan {plan!r} is in another currency than the line's wallet", "order.plan")
+        return sim.host, False
 
     def _suspend(self, batch: Batch, sim: Sim) -> tuple[str, bool]:  # noqa: ARG002  (one signature for all kinds)
         _check_state(sim, SimState.ACTIVE, SimState.SUSPENDED)
@@ -218,9 +224,31 @@ _PREPARE = {
     Kind.RESUME: AcceptOrder._resume,  # noqa: SLF001  (as above)
     Kind.SWAP: AcceptOrder._swap,  # noqa: SLF001  (as above)
     Kind.TERMINATE: AcceptOrder._terminate,  # noqa: SLF001  (as above)
+    Kind.RENUMBER: AcceptOrder._renumber,  # noqa: SLF001  (as above)
+    Kind.REPLAN: AcceptOrder._replan,  # noqa: SLF001  (as above)
     Kind.RETIRE: AcceptOrder._retire,  # noqa: SLF001  (as above)
 }
 """What each kind checks: it gives the host, and whether a resume leaves reasons."""
+
+
+def check_number(batch: Batch, msisdn: str, *, returning: bool) -> None:
+    """Refuse a number that a line has, or is promised, or that is in quarantine unless its last customer comes back for it."""
+    lines = batch.row_set(IdentifierRows)
+    if batch.row_set(HolderRows).get(msisdn) is not None or lines.current(MSISDN, msisdn) is not None:
+        raise OrderRefused("the number belongs to another line, or is promised to one", "order.msisdn")
+    left_at, quarantine = lines.left_at(MSISDN, msisdn), batch.policy(SimsPolicy).quarantine
+    waits = left_at is not None and left_at + quarantine > batch.now
+    if left_at is not None and waits and not returning:
+        days = (left_at + quarantine - batch.now) // 86_400_000_000 + 1
+        to_do = "only its last customer may have it back, by an admin's order with `returning` and a reason"
+        raise OrderRefused(f"the number is in quarantine for {days} more days; {to_do}", "order.quarantine")
+    if returning and not waits:
+        raise OrderRefused("the number is in no quarantine: order it without `returning`", "order.returning")
+
+
+def _check_host(sim: Sim) -> None:
+    if not sim.host:
+        raise OrderRefused("the card's line has no host that could be told", "order.host")
 
 
 def _check_country(batch: Batch, host: str, msisdn: str, imsi: str) -> None:

@@ -7,10 +7,11 @@ import msgspec
 from sqlalchemy import select
 
 from gateway.privacy.sealing import Sealer
+from gateway.sims.amendments import holder_of
 from gateway.sims.cards import UNKNOWN, Sim, SimRows
 from gateway.sims.policy import SimsPolicy
 from gateway.store.batch import Batch, RowSet, Unit
-from gateway.store.tables import lines, sims, subscriptions
+from gateway.store.tables import lines, subscriptions
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
 from provisioning.identifiers import OpcWatch, eid, iccid, imported_iccid, imsi, luhn_ok, read_keys
 from provisioning.keys import Keys
@@ -82,9 +83,7 @@ class ImportSim(Unit):
         known = batch.row_set(SimRows).get(row.iccid)
         if known is not None:
             return self._compare(known, batch.policy(Sealer))
-        taken = batch.connection.execute(select(sims.c.iccid).where(sims.c.imsi == row.imsi)).first()
-        waiting = any(sim.imsi == row.imsi for sim in batch.row_set(SimRows).rows.values())
-        if taken is not None or waiting:
+        if holder_of(batch, row.imsi) is not None:
             return Imported("refused", "imsi: another card has it already")
         by_card = batch.row_set(IdentifierRows).current(ICCID, row.iccid)
         by_imsi = batch.row_set(IdentifierRows).current(IMSI, row.imsi)

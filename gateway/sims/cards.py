@@ -37,11 +37,20 @@ class Sim(msgspec.Struct):
     fresh: bool = False
     changed: bool = False
 
-    def move(self, batch: Batch, trigger: Trigger, actor: str, reason: str = "", order_id: int | None = None) -> None:
+    def move(
+        self,
+        batch: Batch,
+        trigger: Trigger,
+        actor: str,
+        reason: str = "",
+        order_id: int | None = None,
+        *,
+        amended: str | None = None,
+    ) -> None:
         """Go on in its life and write that into its history; MoveInvalid where there is no such way."""
         before, self.state = self.state, follow(self.state, trigger)
         self.touch(batch.now)
-        row = (batch.take_id(), self.iccid, batch.now, trigger, before, self.state, actor, reason, order_id)
+        row = (batch.take_id(), self.iccid, batch.now, trigger, before, self.state, actor, reason, order_id, amended)
         batch.add(sim_history, row)
 
     def touch(self, now: int) -> None:
@@ -70,7 +79,7 @@ class Sim(msgspec.Struct):
 _LOAD = SelectAmong(select(sims), sims.c.iccid, str, lock=sims)
 _INSERT = Insert(sims)
 _COLUMNS = (
-    "keys", "host", "plan", "msisdn", "subscriber_id", "state", "suspended_for",
+    "imsi", "eid", "keys", "host", "plan", "msisdn", "subscriber_id", "state", "suspended_for",
     "observed", "observed_at", "order_id", "free_at", "updated_at",
 )  # fmt: skip
 _SAVE = Update(sims, _COLUMNS, ["iccid"])

@@ -15,6 +15,7 @@ from gateway.privacy.masks import mask
 from gateway.sims.cards import Sim
 from gateway.sims.cards import from_row as sim_of
 from gateway.sims.host_runtime import HostRuntime, line_of
+from gateway.sims.views import Difference
 from gateway.store.tables import lines, sims
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN
 from provisioning.errors import HostRefused
@@ -27,21 +28,6 @@ STRANGERS = 1000
 NOT_OURS = "not ours"
 """The state of what is not in the inventory."""
 _AT_A_HOST = frozenset({SimState.ACTIVE, SimState.SUSPENDED, SimState.QUARANTINED})
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """A card that its host holds otherwise than we intend; `repaired`: it was brought to it, and read back.
-
-    `imsi` is there for a line that is not ours, in full: the host may know it by nothing else.
-    """
-
-    iccid: str
-    host: str
-    state: str
-    wanted: str
-    found: str
-    repaired: bool = False
-    imsi: str = ""
 
 
 class HostList(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from gateway.sims.host_runtime import HostRuntime, line_of
 from provisioning.errors import HostRefused
 from provisioning.hosts.interface import ABSENT, NOTHING, Condition, Holding, HostLine, HostReading
 from provisioning.hosts.ownership import Claim, check_claim
-from provisioning.orders import HostStep, Move, Order
+from provisioning.orders import HostStep, Kind, Move, Order
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Holding).decode
@@ -31,7 +31,7 @@ class HostStepRun:
         msisdn: str,
         hint: asyncio.Event,
     ) -> None:
-        """Take the step's own card and the line's number."""
+        """Take the step's own card and the number that the line has, or is to have."""
         self._context, self._host_runtime, self._order, self._move, self._step = (
             context,
             host_runtime,
@@ -41,7 +41,9 @@ class HostStepRun:
         )
         self._msisdn, self._hint, self._iccid = msisdn, hint, card.iccid
         self._call_id = move.call_id(order)
-        self._line = line_of(context, card)
+        line = line_of(context, card)
+        self._line = msgspec.structs.replace(line, profile=order.request.plan) if order.kind is Kind.REPLAN else line
+        self._now_has = (card.msisdn or "") if order.kind is Kind.RENUMBER else ""
         self._wanted = step.wanted.condition(msisdn)
 
     async def before(self) -> Holding:
@@ -57,7 +59,8 @@ class HostStepRun:
         number = self._msisdn if self._step.wanted.numbered else None
         async with self._host_runtime.slots:
             found = await self._host_runtime.host.inspect(self._line, number)
-        check_claim(self._step.claim, found, self._msisdn, adopt=self._order.request.adopt)
+        request = self._order.request
+        check_claim(self._step.claim, found, self._msisdn, adopt=request.adopt, now_has=self._now_has)
         return found
 
     def sealed(self, before: Holding) -> bytes:

@@ -6,7 +6,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from gateway.balance import bookings
+from gateway.balance.changes import change_plan
 from gateway.balance.open_subscriber import Opening, open_subscriber
+from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
@@ -14,11 +16,13 @@ from gateway.events.outbox import publish
 from gateway.ledger.books import Books
 from gateway.messaging.submit import make
 from gateway.messaging.texts import Text, TextRows
-from gateway.sims.cards import Sim, SimRows
+from gateway.privacy.masks import mask
+from gateway.sims.cards import HolderRows, Sim, SimRows
 from gateway.sims.order_steps import EndStep
 from gateway.sims.orders import OrderRows
 from gateway.sims.policy import SWAP, WELCOME, SimsPolicy
 from gateway.store.batch import Batch, RowSet
+from gateway.subscribers.history import NUMBER, PLAN, record
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN, IdentifierRows
 from gateway.subscribers.status import ACTIVE, CLOSING, SUSPENDED, TERMINATED
 from provisioning.orders import Card, Mark, Order, begin, refuse, succeed
@@ -182,6 +186,64 @@ class Replace(LineStep):
         return []
 
 
+class Renumber(LineStep):
+    """The line has another number from now on; the old one goes into quarantine."""
+
+    touches: ClassVar[tuple[type, ...]] = (*LineStep.touches, HolderRows)
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the numbers here, too."""
+        return self.numbers if isinstance(row_set, HolderRows) else super().keys(row_set, batch)
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Move the subscriber to the number, unless somebody got it meanwhile."""
+        lines, msisdn = batch.row_set(IdentifierRows), order.request.msisdn
+        holder = batch.row_set(HolderRows).get(msisdn)
+        if lines.current(MSISDN, msisdn) is not None or holder not in (None, sim.iccid):
+            error = f"{MSISDN}: belongs to another line by now"
+            self.reach(batch, order, refuse(order, self.move, error, batch.now, untouched=True))
+            return []
+        assert sim.subscriber_id is not None
+        before = renumber(batch, sim, msisdn)
+        self.finish(batch, order, self.move)
+        values = (mask(before), mask(msisdn))
+        record(batch, sim.subscriber_id, NUMBER, values, order.actor, order.request.reason, order.id)
+        self.publish(batch, "sim/renumbered", sim, order)
+        return []
+
+
+class Replan(LineStep):
+    """The line has another plan from now on."""
+
+    touches: ClassVar[tuple[type, ...]] = (*LineStep.touches, ProfileRows)
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the subscriber, whose wallet is at hand."""
+        return batch.row_set(WalletRows).rows if isinstance(row_set, ProfileRows) else super().keys(row_set, batch)
+
+    def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
+        """Begin the plan."""
+        assert sim.subscriber_id is not None
+        profile, plan = batch.row_set(ProfileRows).rows[sim.subscriber_id], order.request.plan
+        before = change_plan(batch, profile, sim.subscriber_id, plan)
+        sim.plan = plan
+        self.finish(batch, order, self.move)
+        record(batch, sim.subscriber_id, PLAN, (before, plan), order.actor, order.request.reason, order.id)
+        self.publish(batch, "sim/replanned", sim, order)
+        return []
+
+
+def renumber(batch: Batch, sim: Sim, msisdn: str) -> str:
+    """Give a card's line another number, and let the one go that it had, which is given back."""
+    assert sim.subscriber_id is not None
+    before, lines = sim.msisdn or "", batch.row_set(IdentifierRows)
+    lines.end(MSISDN, before, batch.now)
+    lines.begin(batch, MSISDN, msisdn, sim.subscriber_id)
+    sim.msisdn = msisdn
+    sim.touch(batch.now)
+    return before
+
+
 class Close(LineStep):
     """The customer leaves: no new session is served from now on."""
 
@@ -230,6 +292,8 @@ EFFECTS: dict[str, type[LineStep]] = {
     "line.move": Replace,
     "line.close": Close,
     "line.end": End,
+    "line.renumber": Renumber,
+    "line.replan": Replan,
     "line.retire": Retire,
 }
 """The gateway's own steps by their names in provisioning.orders."""

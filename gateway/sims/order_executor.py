@@ -25,7 +25,8 @@ from gateway.sims.line_effects import EFFECTS, Effect
 from gateway.sims.order_steps import BeginStep, CancelOrder, DeclineStep, EndStep, PostponeStep, RefuseStep, RetryOrder
 from gateway.sims.orders import cards_of
 from gateway.sims.orders import from_row as order_of
-from gateway.sims.reconciliation import Reconciliation, reconcile
+from gateway.sims.reconciliation import reconcile
+from gateway.sims.views import Reconciliation
 from gateway.store.async_submit import submit
 from gateway.store.batch import Unit
 from gateway.store.errors import StoreError
@@ -289,7 +290,8 @@ class OrderExecutor:
             return await self._submit_order(PostponeStep(order.id, move, error))
         call_id = move.call_id(order)
         hint = self._hints[call_id] = asyncio.Event()
-        msisdn = cards[Card.OWN].msisdn or order.request.msisdn
+        wanted, has = order.request.msisdn, cards[Card.OWN].msisdn or ""
+        msisdn = wanted if order.kind is Kind.RENUMBER else has or wanted
         run = HostStepRun(self._context, host_runtime, order, move, step, cards[step.card], msisdn, hint)
         try:
             return await self._at_host(order, move, run, host_runtime)

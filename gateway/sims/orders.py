@@ -12,8 +12,12 @@ from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import orders
 from provisioning.orders import MOVES, Card, Kind, Moment, Order, OrderRequest, OrderState, StepLog
 
-RETRIED = frozenset({Kind.ACTIVATE, Kind.SWAP})
+RETRIED = frozenset({Kind.ACTIVATE, Kind.SWAP, Kind.RENUMBER, Kind.REPLAN})
 """Kinds whose failed order keeps its cards until somebody retries or cancels it: they stand half done."""
+
+
+_AMENDED = {Kind.RENUMBER: "msisdn", Kind.REPLAN: "plan"}
+"""What a kind of order puts right of a card, for its history."""
 
 
 class StoredOrder(msgspec.Struct):
@@ -117,7 +121,8 @@ class CardUnit(Unit):
         if moment is not None:
             reason = order.request.reason or ("adopt" if order.request.adopt else "")
             for card, trigger in MOVES.get((order.kind, moment), ()):
-                self.sim(batch, order, card).move(batch, trigger, order.actor, reason, order.id)
+                moved = self.sim(batch, order, card)
+                moved.move(batch, trigger, order.actor, reason, order.id, amended=_AMENDED.get(order.kind))
         held = keeps_cards(order)
         for iccid in cards_of(order):
             sim = batch.row_set(SimRows).get(iccid)

@@ -57,6 +57,7 @@ def history(connection: Connection, iccid: str) -> list[HistoryEntry]:
             actor=row.actor,
             reason=row.reason or None,
             order=_id(row.order_id),
+            amended=row.amended,
         )
         for row in connection.execute(found)
     ]

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, ClassVar
 
-import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, exists, select
 
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.sims.cards import UNKNOWN, Sim, SimRows
 from gateway.sims.cards import from_row as sim_of
-from gateway.sims.host_listing import Difference, list_host, shown
+from gateway.sims.host_listing import list_host, shown
 from gateway.sims.host_runtime import HostRuntime, line_of
+from gateway.sims.views import Difference, Reconciliation, UnreachableHost
 from gateway.store.async_submit import submit
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import sims
@@ -43,21 +43,6 @@ class RecordObserved(Unit):
             if sim is not None:
                 sim.see(access, batch.now)
         return len(self.seen)
-
-
-class UnreachableHost(msgspec.Struct, frozen=True):
-    """A host that could not be compared, or not to the end, and why."""
-
-    host: str
-    detail: str
-
-
-class Reconciliation(msgspec.Struct, frozen=True):
-    """What was found: our cards that differ, lines of the hosts that are not ours, and the hosts that were not reached."""
-
-    rows: list[Difference]
-    strangers: list[Difference]
-    unreachable: list[UnreachableHost]
 
 
 async def reconcile(
@@ -134,9 +119,19 @@ class _Run:
 
 def _page(connection: Connection, after: str) -> list[Sim]:
     rows = connection.execute(
-        select(sims).where(sims.c.iccid > after, sims.c.order_id.is_(None)).order_by(sims.c.iccid).limit(PAGE)
+        select(sims)
+        .where(sims.c.iccid > after, sims.c.order_id.is_(None), ~_is_succeeded())
+        .order_by(sims.c.iccid)
+        .limit(PAGE)
     )
     return [sim_of(tuple(row)) for row in rows]
+
+
+def _is_succeeded() -> ColumnElement[bool]:
+    """Whether a card is destroyed and another one has its IMSI: what the host holds of that is the other one's."""
+    other = sims.alias()
+    has_it = exists().where(other.c.imsi == sims.c.imsi, other.c.state != SimState.DESTROYED)
+    return (sims.c.state == SimState.DESTROYED) & has_it
 
 
 async def _compare(

@@ -46,6 +46,7 @@ class HistoryEntry(msgspec.Struct, frozen=True):
     actor: str
     reason: str | None
     order: str | None
+    amended: str | None
 
 
 class OrderRow(msgspec.Struct, frozen=True):
@@ -95,3 +96,33 @@ class OrderStanding(msgspec.Struct, frozen=True):
     id: str
     state: OrderState
     error: str | None
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A card that its host holds otherwise than we intend; `repaired`: it was brought to it, and read back.
+
+    `imsi` is there for a line that is not ours, in full: the host may know it by nothing else.
+    """
+
+    iccid: str
+    host: str
+    state: str
+    wanted: str
+    found: str
+    repaired: bool = False
+    imsi: str = ""
+
+
+class UnreachableHost(msgspec.Struct, frozen=True):
+    """A host that could not be compared, or not to the end, and why."""
+
+    host: str
+    detail: str
+
+
+class Reconciliation(msgspec.Struct, frozen=True):
+    """What was found: our cards that differ, lines of the hosts that are not ours, and the hosts that were not reached."""
+
+    rows: list[Difference]
+    strangers: list[Difference]
+    unreachable: list[UnreachableHost]

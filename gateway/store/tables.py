@@ -438,7 +438,7 @@ sims = Table(
     "sims",
     metadata,
     Column("iccid", String(20), primary_key=True),
-    Column("imsi", String(15), nullable=False, unique=True),
+    Column("imsi", String(15), nullable=False, index=True),
     Column("eid", String(32)),
     Column("keys", LargeBinary),
     Column("host", String(64), nullable=False),
@@ -453,6 +453,13 @@ sims = Table(
     Column("free_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Index(
+        "uq_sims_imsi",
+        "imsi",
+        unique=True,
+        sqlite_where=text("state <> 'destroyed'"),
+        postgresql_where=text("state <> 'destroyed'"),
+    ),
     Index(
         "uq_sims_msisdn",
         "msisdn",
@@ -483,8 +490,25 @@ sim_history = Table(
     Column("actor", String(64), nullable=False),
     Column("reason", String(64), nullable=False),
     Column("order_id", BigInteger),
+    Column("amended", String(64)),
 )
-"""What happened to a card, by whom and why. Never swept: it is the evidence of who did what."""
+"""What happened to a card, by whom and why; `amended` names columns that were put right. Never swept: it is the evidence of who
+did what."""
+
+subscriber_history = Table(
+    "subscriber_history",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("change", String(12), nullable=False),
+    Column("before", String(64), nullable=False),
+    Column("after", String(64), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("order_id", BigInteger),
+)
+"""Changes of a subscriber's plan or number (masked here, in full in `lines`), by whom and why. Never swept."""
 
 orders = Table(
     "orders",

@@ -26,10 +26,11 @@ class Claim(StrEnum):
     """What a termination has left: no number, and no keys but the card's."""
 
 
-def check_claim(claim: Claim, found: Holding, msisdn: str, *, adopt: bool = False) -> None:
+def check_claim(claim: Claim, found: Holding, msisdn: str, *, adopt: bool = False, now_has: str = "") -> None:
     """Refuse a step that would change what is not ours, naming what stands in the way; HostRefused (FOREIGN).
 
-    `msisdn` is the line's number; a number of another IMSI is never taken from it, whatever the order says.
+    `msisdn` is the line's number, or is to be it instead of `now_has`; a number of another IMSI is
+    never taken from it, whatever the order says.
     """
     if found.number_elsewhere:
         to_do = "Have the host free it, or order another number"
@@ -40,7 +41,7 @@ def check_claim(claim: Claim, found: Holding, msisdn: str, *, adopt: bool = Fals
         return
     if claim is Claim.NEW:
         _check_new(found, adopt=adopt)
-    elif not _is_line(found, msisdn) if claim is Claim.LINE else not _is_left(found):
+    elif not _is_line(found, now_has or msisdn) if claim is Claim.LINE else not _is_left(found):
         what = f"the host holds this card as somebody else's line: {found.words}; nothing was changed"
         raise HostRefused(f"{what}. Ask the host whose it is", FOREIGN)
 

@@ -353,3 +353,51 @@ async def test_a_customers_causes_are_told_to_a_token_with_the_right_and_each_lo
     ]  # fmt: skip
     paid = {"amount": "1.00", "currency": "GBP"}
     assert (await desk.ask(f"/v1/subscribers/{NUMBER}/topups", paid, key="t", token=AUDIT_TOKEN))[0] == 403
+
+
+async def test_a_mistake_is_put_right_at_the_host_and_in_the_books_by_who_may_and_history_says_who(desk):
+    iccid, other = await desk.take_in(71, 72)
+    _, taken = await desk.act("sim.activate", iccid=iccid, msisdn=NUMBER, plan="payg-gb")
+    await desk.becomes(taken["order"], "done")
+    why = {"reason": "mistyped at import"}
+    for action, more in [("plan", {"plan": "bundle-gb"}), ("number", {"msisdn": "447700900124"})]:
+        status, changed = await desk.act(f"subscriber.{action}", number=NUMBER, **more, **why)
+        assert (status, changed["state"]) == (200, "accepted"), changed
+        assert (await desk.becomes(changed["order"], "done", "compensated", "failed"))["state"] == "done"
+    (service,) = [each for each in desk.host.services.values() if each["supportingResource"][0]["id"] == iccid]
+    told = {item["name"]: item["value"] for item in service["serviceCharacteristic"]}
+    assert (told["msisdn"], service["serviceSpecification"]["id"]) == ("447700900124", "bundle-gb")
+    _, sim = await desk.act("sim.show", iccid=iccid)
+    assert (sim["msisdn"], sim["plan"], sim["state"]) == ("447700900124", "bundle-gb", "active")
+    is_problem(await desk.act("subscriber.history", number=NUMBER), 404, "subscriber.unknown")
+    _, history = await desk.act("subscriber.history", number="447700900124")
+    assert [(row["change"], row["reason"]) for row in history["rows"]] == [
+        ("plan", why["reason"]),
+        ("number", why["reason"]),
+    ]
+    assert {row["actor"].partition(":")[0] for row in history["rows"]} == {"socket"}
+    assert (await desk.act("sim.reconcile"))[1] == {"rows": [], "strangers": [], "unreachable": []}
+    status, amended = await desk.act("sim.amend", iccid=other, imsi="234150000000079", **why)
+    assert (status, amended["amended"]) == (200, ["imsi"])
+    _, history = await desk.act("sim.history", iccid=other)
+    assert [(row["trigger"], row["amended"]) for row in history["rows"]] == [("amend", "imsi")]
+    status, scrapped = await desk.act("sim.scrap", iccid=other, **why)
+    assert (status, scrapped["state"]) == (200, "destroyed")
+    is_problem(await desk.act("sim.amend", iccid=other, eid="", **why), 400, "sim.amend")
+    is_problem(await desk.act("sim.scrap", iccid=other, reason=""), 400, "params.reason")
+
+
+async def test_a_number_comes_back_out_of_quarantine_by_an_admins_order_alone(desk):
+    first, second = await desk.take_in(73, 74)
+    for kind, iccid, more in [("activate", first, {"msisdn": NUMBER, "plan": "payg-gb"}), ("terminate", first, {})]:
+        _, taken = await desk.act(f"sim.{kind}", iccid=iccid, **more)
+        await desk.becomes(taken["order"], "done")
+    back = {**ACTIVATE, "iccid": second}
+    is_problem(await desk.ask("/v1/orders", back, key="q1"), 409, "order.quarantine")
+    back |= {"returning": True, "reason": "ended by mistake"}
+    is_problem(await desk.ask("/v1/orders", back, key="q2"), 403, "action.forbidden")
+    status, taken = await desk.ask("/v1/orders", back, key="q3", token=TOKENS["admin"])
+    assert status == 202, taken
+    assert (await desk.becomes(taken["id"], "done", "compensated"))["returning"] is True
+    _, history = await desk.act("sim.history", iccid=second)
+    assert {row["reason"] for row in history["rows"]} == {"ended by mistake"}

@@ -28,13 +28,15 @@ from support.session_play import blank_store
 
 PATIENCE = 30
 QUARANTINE = 3_600_000_000
-PLAN = "payg-gb"
+PLAN, OTHER_PLAN = "payg-gb", "bundle-gb"
 EARLIER = {
     "activate": (),
     "suspend": ("activate",),
     "resume": ("activate", "suspend"),
     "swap": ("activate",),
     "terminate": ("activate",),
+    "renumber": ("activate",),
+    "replan": ("activate",),
     "retire": ("activate", "terminate"),
 }
 """What has been done to a card before an order of each kind."""
@@ -48,7 +50,7 @@ class Card:
         self.n = n
         self.iccid, self.imsi = f"894410{n:013d}", f"23415{n:010d}"
         self.ki, self.opc = f"{n:032x}", f"{n + (1 << 64):032x}"
-        self.msisdn = f"4477009{n:05d}"
+        self.msisdn, self.other_msisdn = f"4477009{n:05d}", f"4477008{n:05d}"
 
     @property
     def row(self):
@@ -76,7 +78,8 @@ class OrderRig:
         """Start an executor."""
         if hosts is None:
             hosts = {"lab": HostRuntime(self._adapter(), asyncio.Semaphore(slots), poll, verify)}
-        policy = SimsPolicy("test", {PLAN: "lab"}, {PLAN: "GBP"}, QUARANTINE, self.compose, str)
+        hosts_of, currencies = dict.fromkeys((PLAN, OTHER_PLAN), "lab"), dict.fromkeys((PLAN, OTHER_PLAN), "GBP")
+        policy = SimsPolicy("test", hosts_of, currencies, QUARANTINE, self.compose, str)
         self.context.lane.policies = {**self.context.lane.policies, SimsPolicy: policy}
         self.executor = OrderExecutor(
             self.context,
@@ -117,6 +120,8 @@ class OrderRig:
             "activate": OrderRequest(msisdn=card.msisdn, plan=PLAN, cause="wwf", adopt=adopt),
             "suspend": OrderRequest(reason="lost"),
             "resume": OrderRequest(reason="lost"),
+            "renumber": OrderRequest(msisdn=card.other_msisdn, reason="mistyped"),
+            "replan": OrderRequest(plan=OTHER_PLAN, reason="as asked"),
             "swap": OrderRequest(new_iccid=new.iccid if new else ""),
         }.get(kind, OrderRequest())
         if kind == "retire":

@@ -34,6 +34,8 @@ BEFORE = {
     "host.activate": Access.ABSENT,
     "host.resume": Access.BARRED,
     "host.prepare": Access.ABSENT,
+    "host.renumber": Access.OPEN,
+    "host.replan": Access.OPEN,
     "host.release": Access.OPEN,
     "host.assign": Access.BARRED,
 }

@@ -90,6 +90,8 @@ def names(order, limit=20):
         (Kind.RESUME, "host.resume line.open"),
         (Kind.SWAP, "line.notice host.prepare host.release host.assign line.move"),
         (Kind.TERMINATE, "line.close host.terminate line.end"),
+        (Kind.RENUMBER, "host.renumber line.renumber"),
+        (Kind.REPLAN, "host.replan line.replan"),
         (Kind.RETIRE, "host.delete line.retire"),
     ],
 )
@@ -210,6 +212,8 @@ def test_a_step_that_was_not_sent_reads_anew_what_the_host_holds_when_it_is_trie
 
 
 REFUSALS = [
+    (Kind.RENUMBER, 0, ["-host.renumber"]),
+    (Kind.REPLAN, 0, ["-host.replan"]),
     (Kind.ACTIVATE, 0, ["-host.activate"]),
     (Kind.RESUME, 0, ["-host.resume"]),
     (Kind.SWAP, 1, ["-host.prepare"]),

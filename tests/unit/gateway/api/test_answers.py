@@ -58,7 +58,7 @@ LATER = {"concerns"}
         (OutboxEvent, "id topic written_at published_at event"),
         (SimRow, CARD),
         (SimView, f"{CARD} eid keys subscriber_id created_at free_at"),
-        (HistoryEntry, "at trigger before after actor reason order"),
+        (HistoryEntry, "at trigger before after actor reason order amended"),
         (OrderRow, ORDER),
         (OrderView, f"{ORDER} plan reason new_iccid adopt returning steps"),
         (StepView, "name mark attempts at error found"),

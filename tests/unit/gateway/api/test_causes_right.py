@@ -9,7 +9,8 @@ from sqlalchemy import insert, select
 from support.sims_context_fixture import card, settings_of
 from support.sims_fixture import NUMBER, sim_place
 
-from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, ROLES, Caller
+from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, ROLES
+from gateway.api.callers import Caller
 from gateway.api.problems import Problem
 from gateway.context import GatewayContext
 from gateway.policies import make_policies
@@ -158,16 +159,18 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
     caller = Caller("root", ADMIN)
     act(context, caller, "sim.import", rows=[card(77)])
     asked = {
-        "subscriber.show": {"number": ROWS[0][0]}, "sim.list": {}, "sim.show": {"iccid": card(77)["iccid"]},
+        "subscriber.show": {"number": ROWS[0][0]}, "subscriber.history": {"number": ROWS[0][0]}, "sim.list": {},
+        "sim.show": {"iccid": card(77)["iccid"]},
         "sim.history": {"iccid": card(77)["iccid"]}, "order.list": {}, "order.states": {"ids": []},
-            "sim.check": {"rows": [{"kind": "activate", "iccid": card(77)["iccid"], "msisdn": "447700900177",
-                                    "plan": "payg-gb", "cause": "wwf"}]},
+        "sim.check": {"rows": [{"kind": "activate", "iccid": card(77)["iccid"], "msisdn": "447700900177",
+                                "plan": "payg-gb", "cause": "wwf"}]},
         "subscriber.list": {}, "subscriber.find": {"tail": ROWS[0][0][-4:]},
         "usage.export": {}, "usage.review.list": {"all": True},
         "ledger.check": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
     }  # fmt: skip
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
-    writes |= {"usage.review.book", "usage.review.drop"}
+    writes |= {"usage.review.book", "usage.review.drop", "sim.amend", "sim.scrap"}
+    writes |= {"subscriber.plan", "subscriber.number"}
     assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():
         assert not CAUSE_IDS.search(json.dumps(act(context, caller, name, **params))), name

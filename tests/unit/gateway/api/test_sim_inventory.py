@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from support.sims_context_fixture import KI, card, serve_plans, settings_of
 
-from gateway.api.actions import ACTIONS, ADMIN, Caller
+from gateway.api.actions import ACTIONS, ADMIN
+from gateway.api.callers import Caller
 from gateway.api.problems import Problem
 from gateway.context import GatewayContext
 from gateway.policies import make_policies

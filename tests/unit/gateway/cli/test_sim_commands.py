@@ -248,3 +248,85 @@ def test_order_list_show_cancel_and_retry(folder, capsys):
     assert script.params("order.cancel") == [{"id": "77"}]
     assert script.params("order.retry") == [{"id": "77"}, {"id": "77"}]
     assert capsys.readouterr().out.count("line.enable") == 4
+
+
+# Putting a mistake right
+
+CHANGED = {"subscriber_id": "12", "order": None, "state": "done"}
+WHY = ("--reason", "mistyped")
+AMENDED = {"iccid": ICCID, "amended": ["keys"], "state": "in_stock"}
+
+
+def test_amend_takes_keys_from_the_cards_row_of_a_file_and_prints_none(folder, capsys):
+    file, ki, opc = folder / "cards.csv", "0f" * 16, "f0" * 16
+    file.write_text(f"iccid,imsi,ki,opc\n{NEW},1,{'1' * 32},{'2' * 32}\n{ICCID}F,1,{ki},{opc}\n")
+    with scripted(folder, sim__amend=AMENDED) as script:
+        assert tpo(folder, "sim", "amend", ICCID, "--keys", str(file), "--imsi", "234150000000013", *WHY, "--json") == 0
+    asked = {"iccid": ICCID, "reason": "mistyped", "imsi": "234150000000013", "eid": "", "ki": ki, "opc": opc}
+    assert script.params("sim.amend") == [asked]
+    told = capsys.readouterr()
+    assert json.loads(told.out) == AMENDED
+    assert not any(key in told.out + told.err for key in (ki, opc))
+
+
+def test_amend_of_a_card_that_the_file_has_not_asks_for_nothing(folder, capsys):
+    file = folder / "cards.csv"
+    file.write_text(f"iccid,ki,opc\n{NEW},{'1' * 32},{'2' * 32}\n")
+    with scripted(folder, sim__amend=AMENDED) as script:
+        assert tpo(folder, "sim", "amend", ICCID, "--keys", str(file), *WHY) == 1
+    assert script.params("sim.amend") == []
+    assert "the file has no row of this card" in capsys.readouterr().err
+
+
+def test_scrap_asks_with_the_reason(folder, capsys):
+    scrapped = {"iccid": ICCID, "amended": [], "state": "destroyed"}
+    with scripted(folder, sim__scrap=scrapped) as script:
+        assert tpo(folder, "sim", "scrap", ICCID, *WHY) == 0
+    assert script.params("sim.scrap") == [{"iccid": ICCID, "reason": "mistyped"}]
+    assert "destroyed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sim", "amend", ICCID, "--imsi", "234150000000013"),
+        ("sim", "scrap", ICCID),
+        ("subscriber", "plan", "447700900123", "payg-gb"),
+        ("subscriber", "number", "447700900123", "447700900124"),
+    ],
+)
+def test_nothing_is_put_right_without_a_reason(folder, arguments):
+    assert tpo(folder, *arguments) == 64
+
+
+def test_plan_and_number_ask_with_the_reason_and_print_what_came_of_it(folder, capsys):
+    with scripted(folder, subscriber__plan=CHANGED, subscriber__number=CHANGED) as script:
+        assert tpo(folder, "subscriber", "plan", "447700900123", "bundle-gb", *WHY, "--json") == 0
+        assert json.loads(capsys.readouterr().out) == CHANGED
+        assert tpo(folder, "subscriber", "number", "447700900123", "447700900124", *WHY, "--returning") == 0
+    line = {"number": "447700900123", "reason": "mistyped", "key": ""}
+    assert script.params("subscriber.plan") == [line | {"plan": "bundle-gb"}]
+    assert script.params("subscriber.number") == [line | {"msisdn": "447700900124", "returning": True}]
+
+
+@pytest.mark.parametrize(("state", "code"), [("done", 0), ("compensated", 1)])
+def test_a_change_at_a_host_is_followed_if_that_is_wanted(folder, capsys, monkeypatch, state, code):
+    taken = {"subscriber_id": None, "order": "77", "state": "accepted"}
+    with scripted(folder, subscriber__number=taken, order__show=order(state)):
+        assert tpo(folder, "subscriber", "number", "447700900123", "447700900124", *WHY) == 0
+        assert "tpo order show 77" in capsys.readouterr().err
+        assert tpo(folder, "subscriber", "number", "447700900123", "447700900124", *WHY, "--wait") == code
+
+
+def test_the_history_of_a_subscriber_is_listed(folder, capsys):
+    row = {"at": "t", "change": "plan", "before": "a", "after": "b", "actor": "alice", "reason": "r", "order": None}
+    with scripted(folder, subscriber__history={"subscriber_id": "12", "rows": [row]}):
+        assert tpo(folder, "subscriber", "history", "447700900123", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == [row]
+
+
+def test_a_number_comes_out_of_quarantine_with_a_reason(folder, capsys):
+    with scripted(folder, sim__activate=TAKEN) as script:
+        assert tpo(folder, *ACTIVATE, "--returning", "--reason", "left by mistake") == 0
+    (asked,) = script.params("sim.activate")
+    assert (asked["returning"], asked["reason"]) == (True, "left by mistake")

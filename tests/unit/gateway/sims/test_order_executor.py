@@ -8,7 +8,7 @@ from collections import Counter, deque
 import msgspec
 import pytest
 from sqlalchemy import select, update
-from support.host_orders import OrderRig, opened
+from support.host_orders import OTHER_PLAN, OrderRig, opened
 from support.sims_fixture import KI, NUMBER, OPC, QUARANTINE, card
 
 from gateway.messaging.submit import Draft
@@ -634,15 +634,24 @@ async def test_a_notice_that_does_not_arrive_holds_a_swap_up_only_so_long(place)
 HOST_STEPS = [
     (kind, step.name) for kind, saga in SAGAS.items() for step in saga if isinstance(step, HostStep)
 ]  # fmt: skip
+OTHER_NUMBER = "447700900199"
 WANTED = {
     Kind.ACTIVATE: {OLD: OPEN},
     Kind.SUSPEND: {OLD: BARRED},
     Kind.RESUME: {OLD: OPEN},
     Kind.SWAP: {OLD: SILENT, NEW: OPEN},
     Kind.TERMINATE: {OLD: SILENT},
+    Kind.RENUMBER: {OLD: Condition(Access.OPEN, OTHER_NUMBER)},
+    Kind.REPLAN: {OLD: OPEN},
     Kind.RETIRE: {OLD: ABSENT},
 }
-REQUESTS = {"suspend": {"reason": "lost"}, "resume": {"reason": "lost"}, "swap": {"new_iccid": NEW}}
+REQUESTS = {
+    "renumber": {"msisdn": OTHER_NUMBER, "reason": "mistyped"},
+    "replan": {"plan": OTHER_PLAN, "reason": "as asked"},
+    "suspend": {"reason": "lost"},
+    "resume": {"reason": "lost"},
+    "swap": {"new_iccid": NEW},
+}
 
 
 async def ready_for(place, kind):
