@@ -72,12 +72,13 @@ def storing() -> Iterator[None]:
 
 
 def interrupt(connection: Connection) -> None:
-    """End what another thread waits for on a connection: its statement fails. The connection is of no use afterwards."""
+    """End what another thread waits for a server to answer; the connection is of no use afterwards.
+
+    SQLite is left alone: it comes back by itself, as its waits for locks end, and others may be in the same batch.
+    """
     with suppress(Exception):  # it is closed, or broken, already
         raw = connection.connection.dbapi_connection
-        if isinstance(raw, sqlite3.Connection):
-            raw.interrupt()
-        else:
+        if not isinstance(raw, sqlite3.Connection):
             with socket.socket(fileno=os.dup(raw.pgconn.socket)) as found:  # type: ignore[union-attr]  # psycopg's own
                 found.shutdown(socket.SHUT_RDWR)
 

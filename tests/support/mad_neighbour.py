@@ -24,7 +24,12 @@ def bomb(megabytes=800):
 
 def head(token, *fields, method="POST", path="/v1/sms"):
     """The head of a request, with the token if there is one."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", *fields, *([f"Authorization: Bearer {token}"] if token else [])]
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        "Host: localhost",
+        *fields,
+        *([f"Authorization: Bearer {token}"] if token else []),
+    ]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
