@@ -30,7 +30,7 @@ class StreamLimits(ConnectionLimits, frozen=True, kw_only=True):
     """Requests of the peer that we owe an answer before we leave unread what it sends; we go on at half of them."""
     overload_deadline: float = 2.0
     """How long it is left unread so; then its requests are refused until half of them are answered."""
-    messages_per_turn: int = 32
+    messages_per_turn: int = 64
     """Messages of one peer that are handled before the other peers have their turn."""
     write_deadline: float = 10.0
     """How long a peer may leave what we send unread once `write_high_water` octets wait."""

@@ -18,7 +18,7 @@ from protocols.stream_session import StreamSession
 from protocols.tap import NOWHERE, Captured, Tap, endpoint
 
 S = TypeVar("S", bound=StreamSession[Any, Any])
-_TURNS_IN_A_ROW: Final = 8
+_TURNS_IN_A_ROW: Final = 4
 """Turns that a peer has as soon as all others have had theirs; after that it waits as long as each of them took."""
 
 

@@ -56,10 +56,9 @@ async def _measure(folder, kind, rate, seconds):
             quiet = await neighbours.behave(gateway.port, lines[0][0], rate, seconds / 2)
             neighbours.forget_most(gateway.process.pid)
             before, _ = neighbours.resident(gateway.process.pid)
-            neighbour.begin()
-            await asyncio.sleep(0.5)
             beside, livez = await asyncio.gather(
-                neighbours.behave(gateway.port, lines[0][0], rate, seconds), neighbours.look(gateway.api, seconds)
+                neighbours.behave(gateway.port, lines[0][0], rate, seconds, ready=neighbour.begin),
+                neighbours.look(gateway.api, seconds),
             )
             _, most = neighbours.resident(gateway.process.pid)
             told = await neighbour.end()

@@ -61,9 +61,9 @@ async def beside(kind, gateway, port):
         pid = gateway.process.pid
         forget_most(pid)
         before, _ = resident(pid)
-        neighbour.begin()
         figures, livez = await asyncio.gather(
-            behave(gateway.diameter_port, ROWS[0][1], RATE, SECONDS), look(gateway.http_port, SECONDS)
+            behave(gateway.diameter_port, ROWS[0][1], RATE, SECONDS, ready=neighbour.begin),
+            look(gateway.http_port, SECONDS),
         )
         _, most = resident(pid)
         told = await neighbour.end()

@@ -223,12 +223,13 @@ class Figures(msgspec.Struct):
         return len(self.seconds) / self.sent
 
 
-async def behave(port, imsi, rate, seconds, *, in_time=1.0):
-    """Send CCR-I at a fixed rate, whatever comes back."""
+async def behave(port, imsi, rate, seconds, *, ready=lambda: None, in_time=1.0):
+    """Send CCR-I at a fixed rate, whatever comes back; `ready` is called once the connection is open."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(cer(GOOD))
     head = await reader.readexactly(4)
     await reader.readexactly(int.from_bytes(head[1:], "big") - 4)
+    ready()
     due, took = {}, []
     sessions = Sessions(GOOD, imsi, first=time.monotonic_ns() // 1000 % 1_000_000_000)
 
