@@ -65,6 +65,7 @@ CONCERNS: Final[dict[str, Kind]] = {
     "texts.without_route": Kind("critical", "texts-without-route"),
     "texts.waiting": Kind("warning", "text-queue-growing", ("TpoTextQueueGrowing",)),
     "texts.doubtful": Kind("warning", "texts-doubtful", ("TpoTextsDoubtful",)),
+    "switching.requested": Kind("critical", "switching-requested", ("TpoSwitchingRequested",)),
     "responses.missing": Kind("warning", "responses-missing", ("TpoResponsesMissing",)),
     # SIM cards and orders
     "host.unreachable": Kind("critical", "host-unreachable", ("TpoHostUnreachable",)),
@@ -99,6 +100,7 @@ FROM_EVENTS: Final = (
     FromEvents("wallet.overdrawn", ("charging.wallet.overdrawn",), HOUR, 11, "wallets were overdrawn"),
     FromEvents("reports.held", ("charging.report.unbooked",), HOUR, 1, "usage reports could not be booked or held"),
     FromEvents("peer.unstable", ("diameter.peer.down",), TEN_MINUTES, 3, "connections of Diameter peers were lost"),
+    FromEvents("switching.requested", ("sms.switching.requested",), HOUR, 1, "customers asked by text how to leave"),
     FromEvents("orders.failed", ("order.failed", "order.stuck"), HOUR, 1, "orders about SIMs gave up"),
 )  # fmt: skip
 
