@@ -355,7 +355,7 @@ def _keys_of(file: Path, iccid: str) -> dict[str, object]:
     from gateway.cli.csv_rows import read_rows  # noqa: PLC0415  (as above)
 
     wanted = iccid.strip().rstrip("Ff")
-    for row in read_rows(file, ("iccid", "ki", "opc")):
+    for row in read_rows(file, ("iccid", "ki", "opc"), ("iccid", "imsi", "ki", "opc", "eid")):
         if row.values["iccid"].strip().rstrip("Ff") == wanted:
             return {name: row.values[name] for name in ("ki", "opc")}
     raise CommandFailed(
@@ -367,7 +367,7 @@ def _ask(ctx: typer.Context, action: str, params: Mapping[str, object], *, as_js
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.client import JsonObject  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         emit(ask(action, params, JsonObject), as_json=as_json)
 
 

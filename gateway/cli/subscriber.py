@@ -236,7 +236,7 @@ def history(ctx: typer.Context, number: Number, as_json: AsJson = False) -> None
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
 
-    with asking(context.of(ctx).settings) as ask:
+    with asking(context.of(ctx).client_settings) as ask:
         emit(ask("subscriber.history", {"number": number}, Listing).rows, as_json=as_json)
 
 

@@ -179,11 +179,11 @@ def test_how_receipts_are_known_and_how_often_a_text_is_sent_have_defaults_and_b
 def test_a_link_has_the_country_of_its_numbers_and_words_of_its_own_for_states(write, problems):
     settings = load(write(link()), {})
     [found] = settings.smpp.links
-    assert (found.country, found.receipt_states, route(found, settings).country) == (None, {}, "GB")
+    assert (found.country, found.receipt_states, route(found, settings.operator.country).country) == (None, {}, "GB")
     settings = load(write(link(country="US", receipt_states='{"Un-Sent": undeliverable, 2: enroute}')), {})
     [found] = settings.smpp.links
     assert found.receipt_states == {"UNSENT": "undeliverable", "2": "enroute"}
-    made = route(found, settings)
+    made = route(found, settings.operator.country)
     assert (made.country, made.stats["UNSENT"], made.stats["2"]) == (
         "US",
         MessageState.UNDELIVERABLE,
