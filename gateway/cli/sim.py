@@ -355,7 +355,7 @@ def _keys_of(file: Path, iccid: str) -> dict[str, object]:
     from gateway.cli.csv_rows import read_rows  # noqa: PLC0415  (as above)
 
     wanted = iccid.strip().rstrip("Ff")
-    for row in read_rows(file, ("iccid", "ki", "opc"), ("iccid", "imsi", "ki", "opc", "eid")):
+    for row in read_rows(file, ("iccid", "ki", "opc"), COLUMNS):
         if row.values["iccid"].strip().rstrip("Ff") == wanted:
             return {name: row.values[name] for name in ("ki", "opc")}
     raise CommandFailed(
