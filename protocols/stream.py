@@ -19,7 +19,9 @@ from protocols.tap import NOWHERE, Captured, Tap, endpoint
 
 S = TypeVar("S", bound=StreamSession[Any, Any])
 _TURNS_IN_A_ROW: Final = 4
-"""Turns that a peer has as soon as all others have had theirs; after that it waits as long as each of them took."""
+"""Turns that a peer has as soon as all others have had theirs..."""
+_REST: Final = 4
+"""... after that it waits so many times as long as each turn took."""
 
 
 class Stream(asyncio.Protocol, Generic[S]):
@@ -54,8 +56,8 @@ class Stream(asyncio.Protocol, Generic[S]):
         self._linger: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
         """The next turn of this peer, while messages of it wait."""
-        self._turns, self._turn_seconds = 0, 0.0
-        """How many turns it has had in a row, and how long the last one was."""
+        self._turns, self._rest = 0, 0.0
+        """How many turns it has had in a row, and how long it rests now where they are many."""
         self._reading, self._behind = True, False
         self._gone = False
         self.finished = asyncio.Event()
@@ -193,7 +195,7 @@ class Stream(asyncio.Protocol, Generic[S]):
     def _pace(self) -> None:
         """Handle what waits in a later turn, and leave unread what else the peer sends until little is left.
 
-        A peer that is many turns behind, which no number of requests in work explains, has half of the time at most.
+        A peer that is many turns behind, which no number of requests in work explains, has a fifth of the time at most.
         """
         session, loop = self.session, self._loop
         unhandled, blocked = session.unhandled, session.blocked
@@ -205,7 +207,7 @@ class Stream(asyncio.Protocol, Generic[S]):
         )
         self._switch_reading()
         if unhandled and not blocked and self._turn is None and self._stall is None:
-            self._turn = loop.call_later(self._turn_seconds, self._proceed) if late else loop.call_soon(self._proceed)
+            self._turn = loop.call_later(self._rest, self._proceed) if late else loop.call_soon(self._proceed)
 
     def _proceed(self) -> None:
         """One turn of a peer whose messages wait."""
@@ -216,7 +218,7 @@ class Stream(asyncio.Protocol, Generic[S]):
         self.session.proceed(now)
         self.pump(now)
         self._turns += 1
-        self._turn_seconds = self._clock() - now
+        self._rest = _REST * (self._clock() - now)
 
     def _switch_reading(self) -> None:
         """Read what the peer sends, unless it does not read either, or more of it waits already than a turn takes."""
