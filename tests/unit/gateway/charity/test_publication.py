@@ -223,7 +223,8 @@ def test_a_crash_before_the_commit_leaves_the_month_to_be_told(place):
 
     with pytest.raises(Exception, match="power"):
         place.lane.run(Torn("a", month))
-    assert (told(place), place.read(select(publications)), place.read(select(marks))) == ([], [], [])
+    mark = select(marks).where(marks.c.name == "charity/accrued")
+    assert (told(place), place.read(select(publications)), place.read(mark)) == ([], [], [])
     assert publish(place, DECEMBER + GRACE) == ["2026-11"]
     assert len(told(place)) == 1
 
