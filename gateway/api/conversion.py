@@ -26,17 +26,22 @@ def refused_as(code: str, wanted: str = "") -> dict[str, str]:
 def to_request(given: object, kind: type[Request], where: str = "") -> Request:
     """Convert a JSON object; Problem names the first field that is not as it should be, and what is wanted there.
 
-    Nothing is made of another kind: "5" is no number, 1.0 no whole one. A null says as much as a field left out, but in a
-    type with `NULL_IS_ABSENT = False`, which takes a null only where it says so. `where` is what of a body the object is.
+    Nothing is made of another kind: "5" is no number; 5.0 is a whole one (JSON Schema 2020-12 §4.2.3). A null says as much as
+    a field left out, but in a type with `NULL_IS_ABSENT = False`, which takes a null only where it says so. `where` is what
+    of a body the object is.
     """
     if not isinstance(given, Mapping):
         raise bad_request(_object_code(kind), f"{where or 'the body'}: give an object with {_names(kind)}")
     nulls = not getattr(kind, "NULL_IS_ABSENT", True)
-    said = {name: value for name, value in given.items() if nulls or value is not None}
+    said = {name: _whole(value) for name, value in given.items() if nulls or value is not None}
     try:
         return msgspec.convert(said, kind)
     except msgspec.ValidationError:
         raise _refusal(said, kind, f"{where}." if where else "") from None
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _refusal(said: Mapping[str, object], kind: type[msgspec.Struct], place: str) -> Problem:

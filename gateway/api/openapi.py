@@ -15,7 +15,7 @@ from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, T
 from gateway.api.conversion import codes_of
 from gateway.api.order_requests import FIELDS, MAX_REASON
 from gateway.api.problems import ProblemBody
-from gateway.api.requests import NUMBER_FORM, SendText, SimOrder, TopUpSubscriber
+from gateway.api.requests import NO_NUL, NUMBER_FORM, PRINTABLE, SendText, SimOrder, TopUpSubscriber
 from gateway.api.sms_actions import MAX_TEXTS
 from gateway.balance.queries import SubscriberView
 from gateway.messaging.queries import TextView
@@ -28,26 +28,47 @@ Json = dict[str, object]
 TEXT: Final[Json] = {"type": "string"}
 NUMBER: Final[Json] = {"type": "string", **NUMBER_FORM}
 ICCID: Final[Json] = {"type": "string", "pattern": "^89[0-9]{16,18}[Ff]?$"}
-KEY: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 255}
+PLAN: Final[Json] = {"type": "string", "format": "plan", "description": "the id of a plan"}
+CAUSE: Final[Json] = {"type": "string", "format": "cause", "description": "the id of an open cause"}
+KEY: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": PRINTABLE}
+PARAMETERS: Final = {"msisdn": NUMBER}
 _SCHEMAS: Final = "#/components/schemas/{name}"
 SMS: Final[Json] = {"$ref": _SCHEMAS.format(name=SendText.__name__)}
 AMOUNT: Final[Json] = {
     "type": "object",
     "properties": {
-        "amount": {"type": "string", "pattern": r"^\d{1,12}(\.\d{1,6})?$"},
-        "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
-        "reference": {"type": "string", "minLength": 1, "maxLength": 255},
+        "amount": {
+            "type": "string",
+            "format": "amount",
+            "pattern": r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?$",
+            "description": "in major units, with at most the decimals of the currency, up to charging.topup_limit",
+        },
+        "currency": {"type": "string", "format": "currency", "pattern": "^[A-Z]{3}$", "description": "by ISO 4217"},
+        "reference": {"type": "string", "minLength": 1, "maxLength": 255, **NO_NUL},
     },
     "required": ["amount", "currency"],
     "additionalProperties": False,
 }
 
 
-def _order_row(kind: Kind) -> Json:
+def _order_rows(kind: Kind) -> list[Json]:
+    """Describe a kind of order: one object, but an activation is another where the number's last customer has it back."""
     must, may = FIELDS[kind]
-    free: Json = {"type": "string", "maxLength": MAX_REASON}
+    if kind is not Kind.ACTIVATE:
+        return [_order_row(kind, must, may)]
+    returning = _order_row(kind, (*must, "returning", "reason"), ("cause", "adopt"), returning={"const": True})
+    return [_order_row(kind, must, ("cause", "adopt", "returning"), returning={"const": False}), returning]
+
+
+def _order_row(kind: Kind, must: tuple[str, ...], may: tuple[str, ...], **narrower: Json) -> Json:
+    free: Json = {
+        "type": "string",
+        "minLength": 1 if "reason" in must else 0,
+        "maxLength": MAX_REASON,
+        "pattern": PRINTABLE,
+    }
     reason: Json = {"enum": list(SuspendReason)} if kind in (Kind.SUSPEND, Kind.RESUME) else free
-    read: dict[str, Json] = {"msisdn": NUMBER, "plan": TEXT, "cause": TEXT, "reason": reason, "new_iccid": ICCID}
+    read: dict[str, Json] = {"msisdn": NUMBER, "plan": PLAN, "cause": CAUSE, "reason": reason, "new_iccid": ICCID}
     read["adopt"] = {
         "type": "boolean",
         "description": "take over what the host holds of the card already; needs the role admin",
@@ -55,9 +76,11 @@ def _order_row(kind: Kind) -> Json:
     read["returning"] = {
         "type": "boolean",
         "description": "the number's last customer has it back from quarantine; needs a reason, and the role admin",
+        **narrower.get("returning", {}),
     }
     fields = {"kind": {"const": str(kind)}, "iccid": ICCID} | {name: read[name] for name in (*must, *may)}
-    return {"type": "object", "properties": fields, "required": [name for name in fields if name not in may]}
+    required = [name for name in fields if name not in may]
+    return {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +147,7 @@ ROUTES: Final = (
     Route(method="get", path="/v1/sms/{id}", summary="How a text stands", role=VIEWER, answer=TextView,
           problems={404: ("sms.unknown",)}),
     Route(method="post", path="/v1/orders", summary="Order something of a SIM", role=OPERATOR, key=True, status=202,
-          request=SimOrder, body={"oneOf": [_order_row(kind) for kind in FIELDS]}, example=_ORDER_EXAMPLE,
+          request=SimOrder, body={"oneOf": [row for kind in FIELDS for row in _order_rows(kind)]}, example=_ORDER_EXAMPLE,
           answer=OrderTakenOverHttp, problems=_ORDER_PROBLEMS),
     Route(method="get", path="/v1/orders/{id}", summary="How an order stands", role=VIEWER, answer=OrderView,
           problems={404: ("order.unknown",)}),
@@ -196,7 +219,9 @@ def codes(route: Route) -> dict[int, list[str]]:
 
 def _operation(route: Route) -> Json:
     names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
-    parameters: list[Json] = [{"name": name, "in": "path", "required": True, "schema": TEXT} for name in names]
+    parameters: list[Json] = [
+        {"name": name, "in": "path", "required": True, "schema": PARAMETERS.get(name, TEXT)} for name in names
+    ]
     if route.key:
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": True, "schema": KEY})
     answered: Json = {"description": HTTPStatus(route.status).phrase}

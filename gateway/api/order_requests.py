@@ -1,14 +1,16 @@
 """What is asked of a SIM, read and checked: the same for a command, a row of a bulk, and POST /v1/orders."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from gateway.api.problems import Problem, bad_request, conflict, not_found
-from gateway.api.requests import SimOrder
+from gateway.api.requests import PRINTABLE, SimOrder
 from gateway.settings import Settings
 from gateway.sims.accept_order import Asked
+from gateway.store.fitting import misfit
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import iccid, msisdn
 from provisioning.orders import Kind, OrderRefused, OrderRequest
@@ -65,7 +67,7 @@ def read_key(key: object) -> str | None:
     """Read an idempotency key; None where there is none."""
     if key in (None, ""):
         return None
-    if not isinstance(key, str) or len(key) > 255 or not key.isprintable():
+    if not isinstance(key, str) or len(key) > 255 or not re.match(PRINTABLE, key) or misfit(key):
         raise bad_request("order.key", "key: give a text of at most 255 printable characters")
     return key
 
@@ -116,7 +118,7 @@ def _reason(text: str, kind: Kind, _settings: Settings) -> str:
     if kind in (Kind.SUSPEND, Kind.RESUME):
         if text not in set(SuspendReason):
             raise bad_request("order.reason", f"reason: give one of {', '.join(SuspendReason)}")
-    elif len(text) > MAX_REASON or not text.isprintable():
+    elif len(text) > MAX_REASON or not re.match(PRINTABLE, text):
         raise bad_request("order.reason", f"reason: give at most {MAX_REASON} printable characters")
     return text
 

@@ -25,14 +25,17 @@ MAX_ROWS: Final = 5000
 MAX_BALANCES: Final = 20_000
 """Wallets of one page of balances: each page reads the whole journal."""
 WHY: Final = "1 to 64 printable characters"
+PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+"""Without control characters, ends of lines, and what turns the direction of writing."""
 MAX_PAGE: Final = 1000
 """Rows of one page of a list of cards or orders."""
 
+NO_NUL: Final[dict[str, object]] = {"pattern": r"^[^\x00]*$"}
+"""How the HTTP description says what `gateway.store.fitting` holds every text to."""
+
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 MaybeText = Annotated[str, Meta(max_length=MAX_TEXT)]
-Reason = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", extra=refused_as("params.reason", WHY))
-]
+Reason = Annotated[str, Meta(min_length=1, max_length=64, pattern=PRINTABLE, extra=refused_as("params.reason", WHY))]
 """Why a person changes something, as history keeps it."""
 Currency = Annotated[str, Meta(min_length=1, max_length=3)]
 Number = Annotated[int, Meta(ge=0, le=MAX_ID)]
@@ -56,9 +59,25 @@ OrderFlag = Annotated[bool | Literal[""] | None, Meta(extra=refused_as("order.fi
 LONGEST_DRAIN: Final = 86_400
 """Seconds."""
 SENDER: Final = "digits, or a name of up to 11 letters"
-SENDER_FORM: Final = "3 to 15 digits, or a name of up to 11 ASCII characters"
-NUMBER_FORM: Final = {"pattern": r"^(\+|00)?[0-9]{5,15}$"}
-"""How the HTTP description writes a sender and a number; `gateway.api.sms_actions` reads them."""
+SENDER_FORM: Final[dict[str, object]] = {
+    "format": "sender",
+    "minLength": 1,
+    "maxLength": MAX_TEXT,
+    "description": "a number, a short code of 3 to 8 digits, or a name of up to 11 ASCII characters",
+}
+RECIPIENT_FORM: Final[dict[str, object]] = {
+    "format": "recipient",
+    "minLength": 5,
+    "maxLength": MAX_TEXT,
+    "description": "a number, or a short code of 5 to 8 digits",
+}
+NUMBER_FORM: Final[dict[str, object]] = {
+    "format": "msisdn",
+    "minLength": 5,
+    "maxLength": MAX_TEXT,
+    "description": "a number with + or 00 and its country code, or as it is dialled in the operator's country",
+}
+"""How the HTTP description writes senders and numbers: no pattern knows the numbering plans, so each is a `format`."""
 RECIPIENT: Final = "5 to 15 digits, country code first"
 KINDS: Final = "one of activate, suspend, resume, swap, terminate, renumber, replan"
 SESSION_ID: Final = "a Session-Id, or the number that `tpo session list` shows"
@@ -301,16 +320,28 @@ class SendText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     OBJECT_CODE: ClassVar[str] = "sms.fields"
     NULL_IS_ABSENT: ClassVar[bool] = False
 
-    source: Annotated[str, Meta(description=SENDER_FORM, extra=refused_as("sms.address", SENDER))] = msgspec.field(
-        name="from"
+    source: Annotated[str, Meta(extra_json_schema=SENDER_FORM, extra=refused_as("sms.address", SENDER))] = (
+        msgspec.field(name="from")
     )
-    destination: Annotated[str, Meta(extra_json_schema=NUMBER_FORM, extra=refused_as("sms.address", RECIPIENT))] = (
+    destination: Annotated[str, Meta(extra_json_schema=RECIPIENT_FORM, extra=refused_as("sms.address", RECIPIENT))] = (
         msgspec.field(name="to")
     )
     text: Annotated[
-        str, Meta(min_length=1, max_length=MAX_BODY, extra=refused_as("sms.text", f"1 to {MAX_BODY} characters"))
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_BODY,
+            extra_json_schema=NO_NUL,
+            extra=refused_as("sms.text", f"1 to {MAX_BODY} characters"),
+        ),
     ]
-    reference: Annotated[Text, Meta(description="unique for a token", extra=refused_as("sms.reference"))] | None = None
+    reference: (
+        Annotated[
+            Text,
+            Meta(description="unique for a token", extra_json_schema=NO_NUL, extra=refused_as("sms.reference")),
+        ]
+        | None
+    ) = None
     registered_delivery: Annotated[bool, Meta(extra=refused_as("sms.registered_delivery"))] | UnsetType = UNSET
     validity: (
         Annotated[

@@ -98,7 +98,7 @@ class Server:
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_post("/v1/sms", self._post_sms)
         app.router.add_post("/v1/sms/batch", self._post_sms_batch)
-        app.router.add_get("/v1/sms/{id}", self._get_sms)
+        app.router.add_get("/v1/sms/{id:(?!batch$)[^/]+}", self._get_sms)
         app.router.add_routes([openapi.served(), *self._routes])
         self._listeners.append(Listener(app))
         return await self._listeners[-1].on_port(host, port)

@@ -40,9 +40,13 @@ def refused(given, kind=Asked):
     return caught.value.code, caught.value.detail
 
 
-@pytest.mark.parametrize("value", [True, False, 1.0, 1.5, "1", "", [], {}, -1, 11, 2**63])
+@pytest.mark.parametrize("value", [True, False, 11.0, 1.5, "1", "", [], {}, -1, 11, 2**63])
 def test_a_whole_number_is_an_int_of_its_range_and_nothing_that_turns_into_one(value):
     assert refused({"n": value}) == ("params.invalid", "n: give a whole number from 0 to 10")
+
+
+def test_a_number_without_a_fraction_is_whole_however_it_is_written():
+    assert repr(to_request({"n": 5.0}, Asked).n) == "5"
 
 
 @pytest.mark.parametrize("value", [1, True, [], {}, "x" * 256])

@@ -9,7 +9,7 @@ from gateway.api.conversion import codes_of
 from gateway.api.openapi import ROUTES, codes, document
 from gateway.api.order_requests import FIELDS
 from gateway.messaging.texts import TextState
-from provisioning.orders import OrderState
+from provisioning.orders import Kind, OrderState
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
@@ -66,11 +66,13 @@ def test_a_text_to_be_sent_is_described_with_the_fields_and_bounds_of_its_reques
     assert schema["additionalProperties"] is False
     assert (described["text"]["minLength"], described["text"]["maxLength"]) == (1, requests.MAX_BODY)
     assert (described["validity"]["minimum"], described["validity"]["maximum"]) == (60, 2_592_000)
-    assert described["to"]["pattern"] == openapi.NUMBER["pattern"]
+    assert (described["from"]["format"], described["to"]["format"]) == ("sender", "recipient")
     assert {"type": "null"} in described["reference"]["anyOf"]
 
 
 @pytest.mark.parametrize("kind", FIELDS)
 def test_an_order_is_described_with_fields_of_its_request_type(kind):
-    described = openapi._order_row(kind)["properties"]
-    assert set(described) - {"kind"} <= {field.encode_name for field in msgspec.structs.fields(requests.SimOrder)}
+    rows = openapi._order_rows(kind)
+    assert len(rows) == (2 if kind is Kind.ACTIVATE else 1)
+    described = {name for row in rows for name in row["properties"]}
+    assert described - {"kind"} <= {field.encode_name for field in msgspec.structs.fields(requests.SimOrder)}

@@ -4,7 +4,7 @@ import pytest
 from support.sims_context_fixture import card, settings_of
 
 from gateway.api.conversion import to_request
-from gateway.api.order_requests import FIELDS, problem_of, read_kind, read_request
+from gateway.api.order_requests import FIELDS, problem_of, read_key, read_kind, read_request
 from gateway.api.problems import Problem
 from gateway.api.requests import SimOrder
 from provisioning.orders import Kind, OrderRefused, OrderRequest
@@ -100,3 +100,10 @@ def test_kinds_that_nobody_can_ask_for(text):
 def test_a_refusal_has_the_status_of_its_code(code, status):
     problem = problem_of(OrderRefused("no", code))
     assert (problem.status, problem.code, problem.detail) == (status, code, "no")
+
+
+@pytest.mark.parametrize("key", ["a\x00", "a\nb", "caf\udce9", "\u202eabc", "x" * 256, 5])
+def test_a_key_that_the_store_cannot_hold_or_a_reader_cannot_read_is_refused(key):
+    with pytest.raises(Problem) as caught:
+        read_key(key)
+    assert (caught.value.status, caught.value.code) == (400, "order.key")
