@@ -69,7 +69,7 @@ def smpp_stream(data: bytes) -> None:
         except RemoteProtocolError:
             continue
         if isinstance(message, DeliverSm | DataSm):
-            deliver_sm.receipt("link", message, IdForm.AUTO)
+            deliver_sm.receipt("link", message, parse_receipt(message), IdForm.AUTO, "GB")
             deliver_sm.arrival("link", "smsc", message, Alphabet.GSM7, came_at=NOW, bound_at=0, drops=())
         if isinstance(message, UnknownPdu):
             continue

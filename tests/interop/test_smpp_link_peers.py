@@ -138,7 +138,7 @@ async def test_a_rust_message_centre_that_throttles_gets_everything_in_the_end()
 
     port = free_port()
     limits = Limits(window=16, throttle_first=0.02)
-    async with RustCentre(port, lambda count: smpp34.ESME_RTHROTTLED if count % 50 < 10 else 0):
+    async with RustCentre(port, lambda count: smpp34.ESME_RTHROTTLED if count % 50 < 5 else 0):
         esme = LinkRig(port, limits=limits, on_ready=fill, on_result=settle)
         async with esme:
             await until(lambda: len(done) == 200)

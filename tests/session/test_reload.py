@@ -263,7 +263,10 @@ async def test_a_host_is_known_after_a_reload_and_changes_with_the_next(tmp_path
         whole = desk.config.read_text()
         desk.config.write_text(f"{whole}\nprovisioning: {{{host.format(5)}}}\n")
         assert (await desk.run("reload"))["hosts"]["added"] == ["lab"]
-        await asyncio.to_thread(desk.tpo, "sim", "reconcile", "--host", "lab")
+        assert (
+            "was not reached"
+            in (await asyncio.to_thread(desk.tpo, "sim", "reconcile", "--host", "lab", ok=(69,))).stderr
+        )
         desk.config.write_text(f"{whole}\nprovisioning: {{{host.format(6)}}}\n")
         assert (await desk.run("reload"))["hosts"]["changed"] == ["lab"]
         desk.config.write_text(whole)
