@@ -99,12 +99,12 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path):
+def terminal(tmp_path_factory):
     if os.geteuid() != 0:
         pytest.skip("a network of its own needs root")
     fresh = subprocess.run(["make", "--question", ".venv/run.stamp"], cwd=ROOT, capture_output=True, check=False)
     assert fresh.returncode == 0, "the virtualenv is older than pyproject.toml: run `make check` first"
-    terminal = Terminal(tmp_path / "checkout")
+    terminal = Terminal(tmp_path_factory.mktemp("readme") / "checkout")  # short: a socket's path has 107 octets
     yield terminal
     terminal.close()
 

@@ -111,10 +111,17 @@ static int fails(int kind) {
 
 static void in_durable(const char *path, char *found) { snprintf(found, PATH_MAX, "%s%s", durable, path + root_size); }
 
+static struct file *known(const char *path) {
+    struct file *file = files;
+    while (file != NULL && strcmp(file->path, path) != 0)
+        file = file->next;
+    return file;
+}
+
 static struct file *file_of(const char *path) {
-    for (struct file *file = files; file != NULL; file = file->next)
-        if (strcmp(file->path, path) == 0)
-            return file;
+    struct file *found = known(path);
+    if (found != NULL)
+        return found;
     struct file *made = calloc(1, sizeof *made);
     snprintf(made->path, PATH_MAX, "%s", path);
     made->last = &made->first;
@@ -185,7 +192,7 @@ static int opened(const char *path, int flags, mode_t mode, int folder, int at) 
     int mine = ours(path, found);
     if (mine && fails(OPEN))
         return -1;
-    if (mine && durable[0] && (flags & O_ACCMODE) != O_RDONLY)
+    if (mine && durable[0] && known(found) == NULL)
         copy_whole(found);
     int fd = at ? real_openat64(folder, path, flags, mode) : real_open64(path, flags, mode);
     if (fd >= 0 && fd < FDS) {

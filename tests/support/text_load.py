@@ -119,7 +119,10 @@ async def under_load(folder, seed, trouble, *, lines, smsc=None, but=(), prepare
         async with desk:
             load = Load(desk, centre, [row[0] for row in rows], chance)
             tasks = [asyncio.create_task(load.post()), *(asyncio.create_task(load.talk()) for _ in range(TALKERS))]
-            await trouble(desk, load, chance)
+            troubled = asyncio.create_task(trouble(desk, load, chance))
+            ended, _ = await asyncio.wait([troubled, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()  # a load that broke says why, and nobody waits for it
             load.ending.set()
             await asyncio.wait_for(asyncio.gather(*tasks), 40)
             await settled(url_of(desk), centre, but=but)
