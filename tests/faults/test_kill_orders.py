@@ -47,14 +47,21 @@ async def kill_while_it_runs(desk, process, kills):
         await asyncio.to_thread(desk.start)
 
 
-@pytest.mark.parametrize(("mode", "count", "kills"), [(Mode.SYNC, 500, KILLS), (Mode.ASYNC, 120, KILLS // 2)])
-async def test_each_line_of_a_bulk_is_activated_exactly_once(tmp_path, mode, count, kills):
+@pytest.mark.parametrize(
+    ("mode", "count", "kills", "power"),
+    [
+        pytest.param(Mode.SYNC, 500, KILLS, False, id="killed"),
+        pytest.param(Mode.ASYNC, 120, KILLS // 2, False, id="killed-with-a-host-that-answers-later"),
+        pytest.param(Mode.SYNC, 250, KILLS, True, id="without-power"),
+    ],
+)
+async def test_each_line_of_a_bulk_is_activated_exactly_once(tmp_path, mode, count, kills, power):
     faults = Faults(dict.fromkeys((Fault.ERROR_BEFORE, Fault.ERROR_AFTER, Fault.DROPPED), 0.02), seed=3)
     async with HostApi(mode=mode, work_seconds=0.05, faults=faults) as host:
         hosts = [
             f"{{name: home, adapter: tmf640, plans: [{PLAN}], url: '{host.url}', rate: 250, poll: 1s, timeout: 3s}}"
         ]
-        async with sim_desk(tmp_path, hosts=hosts, links=False, provisioning="") as (desk, _):
+        async with sim_desk(tmp_path, hosts=hosts, links=False, provisioning="", power=power) as (desk, _):
             await desk.import_cards([card(n) for n in range(count)])
             write_bulk(tmp_path / "bulk.csv", count)
             process = await bulk(desk, tmp_path / "bulk.csv")
@@ -65,6 +72,7 @@ async def test_each_line_of_a_bulk_is_activated_exactly_once(tmp_path, mode, cou
             assert (await desk.run("ledger", "check"))["ok"]
             rows = list(csv.DictReader((tmp_path / "bulk.csv.results.csv").open()))
             assert Counter(row["state"] for row in rows) == {"done": count}
+            assert desk.cuts > (1 if power else -1)
         check_host(host, count)
         check_store(tmp_path / "var" / "tpo.db", count)
 

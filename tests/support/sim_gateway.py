@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from support.disk import Disk
 from support.sms_gateway import Centre, SmsGateway
 
 PATIENCE = 30
@@ -31,10 +32,11 @@ def phone(number):
 
 
 class SimGateway(SmsGateway):
-    """A gateway that knows these hosts; `hosts` are rows of provisioning.hosts."""
+    """A gateway that knows these hosts; `hosts` are rows of provisioning.hosts. With `power`, a kill is a power cut."""
 
-    def __init__(self, folder, *ports, hosts, provisioning="swap_notice: 1s", **options):
+    def __init__(self, folder, *ports, hosts, provisioning="swap_notice: 1s", power=False, **options):
         super().__init__(folder, *ports, **options)
+        self.disk = Disk(self.folder / "var", power=True) if power else None
         rows = "".join(f"\n    - {host}" for host in hosts)
         keys = f"\n  {provisioning}" if provisioning else ""
         self.config.write_text(self.config.read_text() + f"provisioning:\n  hosts:{rows}{keys}\n")
