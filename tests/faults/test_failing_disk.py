@@ -12,10 +12,12 @@ import sys
 import time
 
 import pytest
+from support import postgres
 from support.audit import reckon
 from support.charging_load import OPENING, figures, under_load
 from support.disk import ERRORS, KINDS, OPEN, Disk
 from support.gateways import ROOT, Gateway
+from support.postgres_crash import revive
 
 FAULTS = int(os.environ.get("TPO_DISK_FAULTS", "12"))
 SEED = int(os.environ.get("TPO_KILL_SEED", "2026"))
@@ -38,37 +40,60 @@ def test_a_lane_survives_the_failure_of_each_operation(tmp_path):
     disk.close()
 
 
+async def fail_again_and_again(gateway, disk, chance, pgw, mended=lambda: None):
+    """Let one operation fail, or all for a second, so often; each time the load is on, and then the gateway ready again."""
+    for number in range(FAULTS):
+        answered, stays = pgw.requests, number % 3 == 0
+        while pgw.requests < answered + 64:  # noqa: ASYNC110 (the load is on again)
+            await asyncio.sleep(0.005)
+        kind = chance.choice(list(KINDS.values()))
+        disk.fail(kind, chance.randint(1, 3 if kind == OPEN else 40), chance.choice(list(ERRORS.values())), stays=stays)
+        async with asyncio.timeout(20):
+            while not disk.fired:  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.005)
+        if stays:
+            await asyncio.sleep(STAYS_SECONDS)
+        disk.mend()
+        async with asyncio.timeout(20):
+            while (await asyncio.to_thread(gateway.get, "/readyz"))[0] != 200:
+                await asyncio.to_thread(mended)
+                await asyncio.sleep(0.05)
+
+
 @pytest.mark.timeout(180)
 async def test_a_gateway_whose_disk_fails_under_load_loses_and_doubles_nothing(tmp_path):
     began, chance = time.monotonic(), random.Random(SEED)
     gateway = Gateway(tmp_path / "gw")
     disk = gateway.disk = Disk(gateway.folder / "var")
     with gateway:
-
-        async def fail_again_and_again(pgw):
-            for number in range(FAULTS):
-                answered, stays = pgw.requests, number % 3 == 0
-                while pgw.requests < answered + 64:  # noqa: ASYNC110 (the load is on again)
-                    await asyncio.sleep(0.005)
-                kind = chance.choice(list(KINDS.values()))
-                disk.fail(
-                    kind,
-                    chance.randint(1, 3 if kind == OPEN else 40),
-                    chance.choice(list(ERRORS.values())),
-                    stays=stays,
-                )
-                async with asyncio.timeout(20):
-                    while not disk.fired:  # noqa: ASYNC110 (another process)
-                        await asyncio.sleep(0.005)
-                if stays:
-                    await asyncio.sleep(STAYS_SECONDS)
-                disk.mend()
-            async with asyncio.timeout(20):
-                while gateway.get("/readyz")[0] != 200:  # noqa: ASYNC110 (another process)
-                    await asyncio.sleep(0.05)
-
-        pgw = await under_load(gateway, chance, fail_again_and_again)
+        pgw = await under_load(gateway, chance, lambda pgw: fail_again_and_again(gateway, disk, chance, pgw))
         records = reckon(gateway, pgw, f"sqlite:///{gateway.folder}/var/tpo.db", OPENING * 1_000_000)
     figures(began, pgw, records, faults=FAULTS)
     assert "Traceback" not in gateway.log.read_text()
     disk.close()
+
+
+@pytest.mark.timeout(180)
+async def test_a_gateway_whose_servers_disk_fails_under_load_loses_and_doubles_nothing(tmp_path):
+    began, chance, disks = time.monotonic(), random.Random(SEED), []
+
+    def on_disk(data):
+        disks.append(Disk(data))
+        disks[0].open_to_all()
+        return disks[0].env
+
+    with postgres.server(on_disk) as database:
+        url = database("failing")
+        gateway = Gateway(tmp_path / "gw", store=url)
+        with gateway:
+
+            def trouble(pgw):
+                return fail_again_and_again(gateway, disks[0], chance, pgw, lambda: revive(url, disks[0].env))
+
+            pgw = await under_load(gateway, chance, trouble)
+            records = reckon(gateway, pgw, url, OPENING * 1_000_000)
+        log = (disks[0].root.parent / "log").read_text()
+    figures(began, pgw, records, faults=FAULTS)
+    assert "PANIC" in log, "no failure reached the server's log of writes"
+    assert "Traceback" not in gateway.log.read_text()
+    disks[0].close()

@@ -51,6 +51,11 @@ class Disk:
             self.durable.mkdir()
             self.env["TPO_DISK_DURABLE"] = str(self.durable)
 
+    def open_to_all(self):
+        """Let a process of another user share it."""
+        self.work.chmod(0o755)
+        (self.work / "control").chmod(0o666)
+
     def fail(self, kind, number, error, *, stays=False):
         """Have the n-th operation of a kind from now on fail; with `stays` all further ones too, until `mend`."""
         self._cells[_COUNTDOWN], self._cells[_ERROR], self._cells[_STAYS] = number, error, stays

@@ -45,7 +45,10 @@ REAL(int, unlink, const char *);
 REAL(int, rename, const char *, const char *);
 REAL(int, link, const char *, const char *);
 
-__attribute__((constructor)) static void begin(void) {
+/* Other libraries' constructors may call in before ours: each entry looks first. */
+static void bind_symbols(void) {
+    if (real_link != NULL)
+        return;
     real_open64 = dlsym(RTLD_NEXT, "open64");
     real_openat64 = dlsym(RTLD_NEXT, "openat64");
     real_close = dlsym(RTLD_NEXT, "close");
@@ -57,6 +60,10 @@ __attribute__((constructor)) static void begin(void) {
     real_unlink = dlsym(RTLD_NEXT, "unlink");
     real_rename = dlsym(RTLD_NEXT, "rename");
     real_link = dlsym(RTLD_NEXT, "link");
+}
+
+__attribute__((constructor)) static void begin(void) {
+    bind_symbols();
     const char *where = getenv("TPO_DISK_ROOT"), *told = getenv("TPO_DISK_CONTROL"), *kept = getenv("TPO_DISK_DURABLE");
     if (where == NULL || told == NULL || realpath(where, root) == NULL)
         return;
@@ -189,6 +196,7 @@ static void synced(int fd) {
 
 static int opened(const char *path, int flags, mode_t mode, int folder, int at) {
     char found[PATH_MAX];
+    bind_symbols();
     int mine = ours(path, found);
     if (mine && fails(OPEN))
         return -1;
@@ -214,6 +222,7 @@ int __open_2(const char *path, int flags) { return opened(path, flags, 0, 0, 0);
 int __open64_2(const char *path, int flags) { return opened(path, flags, 0, 0, 0); }
 
 int close(int fd) {
+    bind_symbols();
     if (fd >= 0 && fd < FDS)
         by_fd[fd] = NULL; /* what was written stays not yet on disk */
     return real_close(fd);
@@ -222,6 +231,7 @@ int close(int fd) {
 static int watched(int fd) { return control != NULL && fd >= 0 && fd < FDS && by_fd[fd] != NULL; }
 
 ssize_t write(int fd, const void *data, size_t size) {
+    bind_symbols();
     if (!watched(fd))
         return real_write(fd, data, size);
     if (fails(WRITE))
@@ -234,6 +244,7 @@ ssize_t write(int fd, const void *data, size_t size) {
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at) {
+    bind_symbols();
     if (!watched(fd))
         return real_pwrite64(fd, data, size, at);
     if (fails(WRITE))
@@ -246,6 +257,7 @@ ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at) {
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at) { return pwrite64(fd, data, size, at); }
 
 int ftruncate64(int fd, off64_t size) {
+    bind_symbols();
     int done = real_ftruncate64(fd, size);
     if (done == 0 && watched(fd))
         note(fd, size, NULL, -1);
@@ -263,10 +275,11 @@ static int sync_it(int fd, int (*real)(int)) {
         synced(fd);
     return done;
 }
-int fsync(int fd) { return sync_it(fd, real_fsync); }
-int fdatasync(int fd) { return sync_it(fd, real_fdatasync); }
+int fsync(int fd) { bind_symbols(); return sync_it(fd, real_fsync); }
+int fdatasync(int fd) { bind_symbols(); return sync_it(fd, real_fdatasync); }
 
 int unlink(const char *path) {
+    bind_symbols();
     char found[PATH_MAX], kept[PATH_MAX];
     int mine = ours(path, found), done = real_unlink(path);
     if (done == 0 && mine && durable[0]) {
@@ -289,5 +302,5 @@ static int moved(const char *from, const char *to, int (*real)(const char *, con
     }
     return done;
 }
-int rename(const char *from, const char *to) { return moved(from, to, real_rename); }
-int link(const char *from, const char *to) { return moved(from, to, real_link); }
+int rename(const char *from, const char *to) { bind_symbols(); return moved(from, to, real_rename); }
+int link(const char *from, const char *to) { bind_symbols(); return moved(from, to, real_link); }

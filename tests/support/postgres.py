@@ -18,11 +18,14 @@ SOCKET_PORT = 5432
 
 
 @contextmanager
-def server():
-    """Run a server until the block ends; gives a function that makes a fresh database, its tables made, and returns its URL."""
+def server(on_disk=None):
+    """Run a server until the block ends; gives a function that makes a fresh database, its tables made, and returns its URL.
+
+    `on_disk` gets the folder of its data before it starts, and gives the environment that it runs in.
+    """
     with _folder() as folder:
         _as_owner("cp", "-a", _new_cluster(), folder / "data")
-        with _running(folder):
+        with _running(folder, env=on_disk(folder / "data") if on_disk else None):
             yield lambda name: _database(folder, name, "--template", "migrated")
 
 
@@ -50,10 +53,15 @@ def _folder():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def _running(folder, end="immediate"):
+def start(folder, env=None):
+    """Start the server of a folder."""
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -p {SOCKET_PORT} -c max_connections=60"
-    _run("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start")
+    _run("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start", env=env)
+
+
+@contextmanager
+def _running(folder, end="immediate", env=None):
+    start(folder, env)
     try:
         yield
     finally:
@@ -65,15 +73,16 @@ def _database(folder, name, *options):
     return f"postgresql://tpo@localhost/{name}?host={folder}&port={SOCKET_PORT}"
 
 
-def _run(program, *arguments):
-    _as_owner(BINARIES[-1] / program, *arguments)
+def _run(program, *arguments, env=None):
+    _as_owner(BINARIES[-1] / program, *arguments, env=env)
 
 
-def _as_owner(*command):
+def _as_owner(*command, env=None):
     command = [*map(str, command)]
     if os.geteuid() == 0:  # the server refuses to run as root
         command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *command]
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, cwd="/tmp", timeout=60, stdin=subprocess.DEVNULL
-    )
+        command, check=False, capture_output=True, text=True, cwd="/tmp", timeout=60, stdin=subprocess.DEVNULL,
+        env=None if env is None else {**os.environ, **env},
+    )  # fmt: skip
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"

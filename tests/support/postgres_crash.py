@@ -1,12 +1,13 @@
 """A PostgreSQL server that loses its power and gets it back."""
 
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
-from support.postgres import _run
+from support.postgres import _run, start
 
 
 def linger_in_commit(url, microseconds):
@@ -25,3 +26,11 @@ def crash(url):
     """End the server of a database without a checkpoint or a goodbye, and start it again."""
     folder = Path(parse_qs(urlsplit(url).query)["host"][0])
     _run("pg_ctl", "-D", folder / "data", "-w", "-m", "immediate", "-l", folder / "log", "restart")
+
+
+def revive(url, env):
+    """Start the server of a database in this environment, if it has ended; one that cannot start yet is asked again."""
+    folder = Path(parse_qs(urlsplit(url).query)["host"][0])
+    if not (folder / "data" / "postmaster.pid").exists():
+        with suppress(AssertionError):
+            start(folder, env)
