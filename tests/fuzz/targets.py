@@ -19,6 +19,7 @@ from gateway.api.json_values import read_value
 from gateway.api.problems import Problem
 from gateway.balance.opening_balances import RowInvalid, read_row
 from gateway.charging.gy import ccr
+from gateway.cli.csv_table import CsvInvalid, CsvTable
 from gateway.messaging.inbound import deliver_sm
 from gateway.messaging.keywords import parser
 from gateway.privacy.sealing import Sealer
@@ -146,6 +147,24 @@ def import_rows(data: bytes) -> None:
         assert not any(len(cell) > 12 and cell in str(error) for cell in cells[2:4])
 
 
+COLUMNS = ("msisdn", "imsi", "iccid", "plan", "cause", "balance")
+
+
+def csv_files(data: bytes) -> None:
+    """A file of rows, in any encoding: rows as wide as its header, or a sentence with a line."""
+    try:
+        table = CsvTable(data, COLUMNS[:3], COLUMNS)
+    except CsvInvalid as error:
+        assert error.what
+        assert error.to_do
+        assert 0 <= error.line <= len(data) + 1
+        return
+    rows = list(table)
+    assert len(rows) == table.count
+    assert all(set(row.values) <= set(COLUMNS) for row in rows)
+    assert list(table) == rows
+
+
 @cache
 def _requests():
     kinds = [kind for kind in vars(requests).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
@@ -170,7 +189,7 @@ def api_requests(data: bytes) -> None:
 TARGETS = {
     target.__name__: target
     for target in (
-        diameter_stream, smpp_stream, credit_control, receipts, validity_times, keywords, import_rows, api_requests,
+        diameter_stream, smpp_stream, credit_control, receipts, validity_times, keywords, import_rows, csv_files, api_requests,
     )
 }  # fmt: skip
 CORPUS = Path(__file__).with_name("corpus")
