@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from threading import Event
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import typer
@@ -73,8 +76,8 @@ class Look(NamedTuple):
 def _watch(look: Callable[[], Look], interval: float, count: int, *, as_json: bool) -> None:
     """Look until Ctrl-C, or `count` times; a terminal is painted anew each time, a pipe gets one look below the other."""
     looks, before = 0, None
-    try:
-        while True:
+    with suppress(KeyboardInterrupt), _interrupted() as interrupted:
+        while not interrupted.is_set():
             found, trouble = _try(look)
             if sys.stdout.isatty() and not as_json:
                 sys.stdout.write(CLEAR)
@@ -97,8 +100,22 @@ def _watch(look: Callable[[], Look], interval: float, count: int, *, as_json: bo
             if looks == count:
                 return
             time.sleep(interval)
-    except KeyboardInterrupt:
-        return
+
+
+@contextmanager
+def _interrupted() -> Iterator[Event]:
+    """Remember a Ctrl-C: what is raised in the middle of a finalizer is dropped."""
+    seen = Event()
+
+    def interrupt(*_: object) -> None:
+        seen.set()
+        raise KeyboardInterrupt
+
+    usual = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _try(look: Callable[[], Look]) -> tuple[Look | None, str]:
