@@ -248,18 +248,33 @@ class Lane:
         if self._thread.is_alive():
             self._thread.join()
 
-    def _run(self) -> None:
-        while jobs := self._gather():
+    def run_pending(self) -> bool:
+        """Work on one batch of what waits, and deliver it; False where nothing waits.
+
+        The lane's thread does so. Whoever does not start it, such as a simulation without threads, calls this instead.
+        """
+        jobs = self._gather()
+        if jobs:
             self._commit(jobs)
             with self._wake:
                 settled, self._settled, self._flight = self._settled, [], None
             self._deliver(settled)
+        return bool(jobs)
+
+    def _run(self) -> None:
+        while self._wait_for_units():
+            self.run_pending()
         self._drop_connection()
 
-    def _gather(self) -> list[Job]:
+    def _wait_for_units(self) -> bool:
+        """Wait until units wait; False where none do, and none will."""
         with self._wake:
             while not self._waiting and not self._closing:
                 self._wake.wait()
+            return bool(self._waiting)
+
+    def _gather(self) -> list[Job]:
+        with self._wake:
             jobs: list[Job] = []
             while self._waiting and len(jobs) < self._max_batch:
                 if self._waiting[0].unit.alone and jobs:

@@ -1,0 +1,180 @@
+"""One world: everything that a seed decides, from its first second to the proof of its promises."""
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from support import new_stores
+
+from gateway import settings as gateway_settings
+from gateway.balance.opening_balances import Enrol, Enrolment
+from gateway.store.async_submit import submit
+
+from .broker import BrokerConnection, BrokerModel
+from .disk import Disk
+from .faults import Faults
+from .gateway import Gateway, replaced
+from .history import History
+from .loop import Process, Stuck, VirtualLoop, run
+from .network import SimulatedNetwork
+from .pgw import Pgw
+from .shop import Shop
+from .story import Story
+
+ROOT = Path(__file__).resolve().parents[2]
+MEMORY = Path("/dev/shm")
+BEGINNING = 1_750_000_000_000_000
+"""Microseconds: 2025-06-15."""
+CONFIG = """
+operator: {{name: Simulated}}
+store: {{url: "sqlite:///var/tpo.db"}}
+api: {{listen: "127.0.0.1:8080"}}
+diameter:
+  identity: ocs.tpo.example
+  realm: tpo.example
+  listen: ["127.0.0.1:3868"]
+  peers: [{{identity: pgw.host.example, realm: host.example}}]
+charging: {{slice: 2000000, validity: 600}}
+events: {{mqtt: {{url: "mqtt://127.0.0.1:1883"}}}}
+privacy: {{key: "{key}"}}
+plans: {root}/config/plans.yaml
+causes: {root}/config/causes.yaml
+keywords: {root}/config/keywords.yaml
+"""
+PLANS = ("payg-gb", "bundle-gb", "payg-gb", "payg-gb")
+SETTLE_SECONDS = 900.0
+"""Virtual seconds in peace, until which everything has to have come to its end."""
+
+
+class Customer:
+    """Somebody with a line."""
+
+    def __init__(self, place, plan, balance):
+        self.imsi, self.msisdn = f"23415000000000{place}", f"44770090000{place}"
+        self.iccid, self.plan, self.balance = f"8944{self.imsi}", plan, balance
+
+
+class World:
+    """A gateway and its neighbours, for `seconds` of faults and as long in peace as they need."""
+
+    def __init__(self, seed, *, seconds=60.0, listen=None):
+        self.seed, self.seconds = seed, seconds
+        self.loop = VirtualLoop()
+        self.story, self.counts = Story(self.loop, listen), Counter()
+        self.over = False
+        self.broken_by = []
+        self._clock_offset = 0
+        self.gateway, self.lives = None, 0
+        self.parts = []
+
+    def chance(self, name):
+        """A source of chance of its own for each part: what one draws does not change another's."""
+        return Random(f"{self.seed} {name}")
+
+    def wall_clock(self):
+        return BEGINNING + self._clock_offset + int(self.loop.time() * 1_000_000)
+
+    def step_clock(self, seconds):
+        self._clock_offset += int(seconds * 1_000_000)
+        self.story.tell("clock", f"steps by {seconds:.1f} s")
+
+    def broken(self, what):
+        self.history.breach(what)
+
+    def run(self):
+        """Play it; gives what was broken."""
+        folder = Path(tempfile.mkdtemp(prefix="tpo-sim-", dir=MEMORY if MEMORY.is_dir() else None))
+        try:
+            self._settle_in(folder)
+            with replaced(self):
+                try:
+                    run(self.loop, self._play())
+                except Stuck as stuck:
+                    self.broken(f"stuck: {stuck}")
+            for error in self.loop.errors:
+                self.broken(f"an error that nobody took: {error.get('exception') or error.get('message')!r}")
+        finally:
+            self.loop.close()
+            shutil.rmtree(folder)
+        return self.history.broken
+
+    def _settle_in(self, folder):
+        config = folder / "gateway.yaml"
+        config.write_text(CONFIG.format(root=ROOT, key="5" * 64))
+        self.settings = gateway_settings.load(config)
+        new_stores.place(folder / "var" / "tpo.db")
+        draw = self.chance("world")
+        self.customers = [
+            Customer(place, plan, draw.choice((0, 300_000, 5_000_000, 50_000_000)))
+            for place, plan in enumerate(PLANS, start=1)
+        ]
+        self.disk = Disk(self.chance("disk"))
+        nature = Process("nature")
+        self.network = SimulatedNetwork(self.loop, self.chance("network"), nature.context(), draw.choice((0.002, 0.05)))
+        self.history, self.broker = History(self), BrokerModel(self)
+
+    async def _play(self):
+        self._live()
+        await self._until(lambda: self.gateway.ready, 60.0, "the gateway starts")
+        for customer in self.customers:
+            row = Enrolment(customer.msisdn, customer.imsi, customer.iccid, customer.plan, "wateraid", customer.balance)
+            enrolled = await self.gateway.ask(lambda gateway, row=row: submit(gateway.context.lane, Enrol(row, "GBP")))
+            assert enrolled.outcome == "created"
+        self.pgw = Pgw(self)
+        self.shop = Shop(self)
+        self.parts = [self.shop]
+        self.faults = Faults(self)
+        self.faults.begin()
+        await asyncio.sleep(self.seconds)
+        self.over = True
+        self.story.tell("world", "is left in peace")
+        await self._settle()
+        self.history.check()
+        self.story.tell("world", f"{len(self.history.broken)} promises broken")
+
+    async def _settle(self):
+        self.disk.heal()
+        self.network.heal()
+        self.broker.away_until = 0.0
+        await self._until(lambda: self.gateway is not None and self.gateway.ready, 60.0, "the gateway is back")
+        await self._until(lambda: not self.pgw.running, SETTLE_SECONDS, "all sessions ended")
+        for part in self.parts:
+            await self._until(part.is_done, SETTLE_SECONDS, f"{type(part).__name__} is done")
+        await self._until(self._nothing_waits, SETTLE_SECONDS, "the outbox is empty")
+
+    def _nothing_waits(self):
+        from gateway.events.outbox_queue import backlog
+
+        context = self.gateway.context
+        return context.lane.depth == 0 and not context.read(lambda c: backlog(c, context.node.id)).waiting
+
+    async def _until(self, condition, seconds, what):
+        end = self.loop.time() + seconds
+        while not condition():
+            if self.loop.time() > end:
+                self.broken(f"in {seconds:.0f} s of peace this did not come: {what}")
+                return
+            await asyncio.sleep(0.5)
+
+    # The gateway's lives
+
+    def _live(self):
+        self.lives += 1
+        self.gateway = Gateway(self, self.lives)
+
+    def kill(self, *, power, down):
+        if self.gateway is None or self.gateway.process.dead:
+            return
+        self.gateway.kill(power=power)
+        self.loop.call_later(down, self._live, context=Process("init").context())
+
+    # What the gateway is given in place of the outside
+
+    def make_broker(self, *_arguments, **_options):
+        return BrokerConnection(self.broker)
+
+    def make_host_runtime(self, host, context):
+        raise AssertionError("there are no hosts yet")
