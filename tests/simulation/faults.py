@@ -5,6 +5,9 @@ import math
 
 from .loop import Process
 
+WATCH_SECONDS = 8.0
+"""How long a fault waits for its moment."""
+
 
 class Faults:
     """The hand that breaks things."""
@@ -29,6 +32,7 @@ class Faults:
                 return
             kind = self.random.choice(self.kinds)
             self.count += 1
+            self.world.disturb()
             self.world.story.tell("FAULT", kind)
             KINDS[kind](self)
 
@@ -44,21 +48,29 @@ class Faults:
 
     def kill_after_commit(self):
         """A kill just after a batch has come back, its answers on their way at most."""
-        self._watch(lambda lane, known=[]: not lane.stepping and lane.counters.batches > self._batches)
+        self._watch(lambda lane: not lane.stepping and lane.counters.batches > self._batches)
 
-    def _watch(self, condition):
+    def cut_after_commit(self):
+        """All connections break just after a batch has come back: answers are lost on their way."""
+        self._watch(
+            lambda lane: not lane.stepping and lane.counters.batches > self._batches, self.world.network.break_all
+        )
+
+    def _watch(self, condition, strike=None):
+        """Strike as soon as a condition of the lane holds: a kill, unless it is something else."""
         gateway = self.world.gateway
         if gateway is None or not gateway.ready:
             return
         self._batches = gateway.context.lane.counters.batches
-        end = self.world.loop.time() + 20.0
+        end = self.world.loop.time() + WATCH_SECONDS
 
         def look():
             if gateway.process.dead or self.world.over or self.world.loop.time() > end:
                 return
             if condition(gateway.context.lane):
-                self.world.story.tell("FAULT", "it is killed there")
-                self._end(power=False)
+                self.world.story.tell("FAULT", "it strikes")
+                self.world.disturb()
+                strike() if strike else self._end(power=False)
             else:
                 self.world.loop.call_later(self.random.uniform(0.0003, 0.003), look, context=self.process.context())
 
@@ -73,6 +85,9 @@ class Faults:
 
     def silence(self):
         self.world.network.silence_one()
+
+    def stall(self):
+        self.world.network.stall_one()
 
     def refuse(self):
         self.world.network.refusing_until = self.world.loop.time() + self.random.uniform(1.0, 15.0)
@@ -101,7 +116,9 @@ KINDS = {
     "kill in a commit": Faults.kill_in_commit,
     "kill after a commit": Faults.kill_after_commit,
     "connection cut": Faults.cut,
+    "all cut after a commit": Faults.cut_after_commit,
     "connection silent": Faults.silence,
+    "connection stalled": Faults.stall,
     "connections refused": Faults.refuse,
     "slow disk": Faults.slow_disk,
     "full disk": Faults.full_disk,

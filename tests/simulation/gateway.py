@@ -10,6 +10,8 @@ import contextlib
 import itertools
 from unittest import mock
 
+from sqlalchemy.pool import NullPool, QueuePool
+
 from gateway import context as gateway_context
 from gateway.api.sms_actions import SmsActions
 from gateway.background import Background
@@ -26,6 +28,8 @@ from gateway.runtime.components.orders import OrdersComponent
 from gateway.runtime.components.texts import TextsComponent
 from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
+from gateway.store import engine as gateway_engine
+from gateway.store import lane, nodes
 from gateway.store.engine import open_reader, open_writer
 from gateway.store.errors import StoreError
 
@@ -34,14 +38,17 @@ from .loop import Process
 
 SELDOM = 900.0
 """Seconds between two readings of the whole store from the disk: they find what this world does not do to it."""
+IDENTIFIERS = 300
+"""Identifiers that a node writes down at once: few, so that it comes to the end of them."""
 _compiled = {}
 
 
-def _sharing(make):
+def _sharing(make, pool=NullPool):
     """Let every engine use what the first of its kind compiled: a statement takes longer to compile than to run."""
 
     def made(*arguments, **options):
-        engine = make(*arguments, **options)
+        with mock.patch.object(gateway_engine, "NullPool", pool):
+            engine = make(*arguments, **options)
         first = _compiled.setdefault(make, engine)
         engine._compiled_cache = first._compiled_cache
         engine.dialect = first.dialect
@@ -65,9 +72,13 @@ def replaced(world):
 
     with (
         mock.patch.object(gateway_context, "open_writer", _sharing(open_writer)),
-        mock.patch.object(gateway_context, "open_reader", _sharing(open_reader)),
+        mock.patch.object(
+            gateway_context, "open_reader", _sharing(open_reader, QueuePool)
+        ),  # opening costs more than reading
         mock.patch.object(dialect, "do_commit", commit),
         mock.patch.object(runtime_periodic, "INSPECT_SECONDS", SELDOM),
+        mock.patch.object(nodes, "BLOCK", IDENTIFIERS),
+        mock.patch.object(lane, "IDS_LEFT", IDENTIFIERS // 2),
         mock.patch.object(orders_component, "make_host_runtime", world.make_host_runtime),
         mock.patch("gateway.events.forwarder.Broker", world.make_broker),
     ):
@@ -81,7 +92,7 @@ class Gateway:
 
     def __init__(self, world, number):
         self.world, self.loop = world, world.loop
-        self.process = Process(f"gateway {number}")
+        self.process = Process(f"gateway {number}", model=False)
         self.context = self.sms = self.orders = self.requests = None
         self.ready = False
         self.process.run(self.loop.create_task, self._start())
@@ -128,6 +139,7 @@ class Gateway:
         self.world.network.kill(self.process, power=power)
         context = self.context
         if context is not None:
+            context._reader.dispose()
             if not context.lane.stepping:  # else it lets go as it comes back from there
                 context.lane.let_go()
             context._lock.release()

@@ -98,15 +98,23 @@ class History:
         for reference in sorted(self.paid):
             if paid[reference] != 1:
                 self.breach(f"top-up {reference} was acknowledged and is booked {paid[reference]} times")
-        into = Counter()
+        booked = Counter()
         for row in connection.execute(select(tables.transfers).where(tables.transfers.c.kind == "topup")):
-            into[row.credit] += row.amount
+            booked[row.reference] += row.amount
+        for reference, (_, amount) in self.payments.items():
+            if booked[reference] not in ((amount,) if reference in self.paid else (amount, 0)):
+                self.breach(f"top-up {reference} of {amount} is booked as {booked[reference]}")
+        texts = tables.texts
+        held = Counter()
+        for payer, amount in connection.execute(select(texts.c.payer, texts.c.held).where(texts.c.final == 0)):
+            held[payer] += amount
         for number, row in wallets.items():
-            if row.reserved:
-                self.breach(f"wallet {number} holds {row.reserved} and no session is open")
+            if row.reserved != held[number]:
+                self.breach(
+                    f"wallet {number} holds {row.reserved}, no session is open, and its texts hold {held[number]}"
+                )
             if row.balance < 0:
                 self.world.story.tell("CHECK", f"wallet {number} is overdrawn by {-row.balance}")
-        return into
 
     # Events
 
@@ -135,8 +143,8 @@ class History:
             self.check_charging(connection)
             self.check_books(connection)
             self.check_events(connection, self.world.broker)
-            for part in self.world.parts:
-                part.check(connection)
+            for witness in self.world.witnesses:
+                witness.check(connection)
 
 
 ALLOWED = {2001, 4010, 4012, 5002}

@@ -14,10 +14,13 @@ PROCESS = contextvars.ContextVar("process", default=None)
 
 
 class Process:
-    """Whoever lives and dies in the simulation: a gateway from its start to its end, a peer."""
+    """Whoever lives and dies in the simulation: a gateway from its start to its end, a peer.
 
-    def __init__(self, name):
-        self.name, self.dead = name, False
+    What a task of a *model* raises is a fault of the simulation, and is told.
+    """
+
+    def __init__(self, name, *, model=True):
+        self.name, self.dead, self.model = name, False, model
         self.tasks = []  # kept: a task that is collected would run its `finally` then
 
     def run(self, function, *arguments):
@@ -95,6 +98,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _note(self, _loop, context):
         self.errors.append(context)
 
+    def tell_error(self, task):
+        """A task of a model has failed."""
+        self.errors.append({"message": f"{task.get_coro()!r}", "exception": task.exception()})
+
     def run_in_executor(self, executor, function, *arguments):
         raise AssertionError(f"a thread for {function}: use Environment.in_thread")
 
@@ -115,6 +122,8 @@ def _make_task(loop, coroutine, **options):
     task._log_destroy_pending = False
     if process is not None:
         process.tasks.append(task)
+        if process.model:
+            task.add_done_callback(lambda done: done.cancelled() or done.exception() is None or loop.tell_error(done))
         if len(process.tasks) > 5000:
             process.tasks = [each for each in process.tasks if not each.done()]
     return task

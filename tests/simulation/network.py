@@ -1,25 +1,43 @@
 """A network between processes: each connection has its own delay, cuts octets anew, breaks, or goes silent.
 
 Octets come in the order they were sent, in pieces of any size. A connection that is *cut* tells both ends; a *silent* one
-(half-open) takes octets and loses them, and tells nobody.
+(half-open) takes octets and loses them, and tells nobody until the sender's kernel gives up; a *stalled* one brings them late.
 """
 
 import asyncio
 import itertools
+import socket
 
 from .loop import PROCESS
+
+KERNEL_SECONDS = 924.0
+"""How long octets go unacknowledged until a kernel gives up that was told nothing (tcp_retries2)."""
+
+
+class Options:
+    """What is set of a connection's socket."""
+
+    def __init__(self):
+        self.user_timeout = KERNEL_SECONDS
+
+    def setsockopt(self, level, option, value):
+        assert (level, option) == (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        self.user_timeout = value / 1000
 
 
 class Wire(asyncio.Transport):
     """One end of a connection."""
 
     def __init__(self, network, name, sockname, peername):
-        super().__init__({"sockname": sockname, "peername": peername})
+        self.options = Options()
+        super().__init__({"sockname": sockname, "peername": peername, "socket": self.options})
         self.network, self.name, self.peer = network, name, None
         self.protocol, self.context, self.process = None, None, None
         self.closing = self.silent = self.paused = self.over = False
         self.arrived = []
         self.free_at = 0.0
+        self.cut_at = float("inf")
+        """When this end was given up: its kernel sends nothing again from then on."""
 
     def begin(self, protocol):
         """Belong to the process that runs now."""
@@ -46,15 +64,20 @@ class Wire(asyncio.Transport):
             loop.call_at(self.free_at, self._arrive, action, context=self.network.context)
 
     def _arrive(self, action):
-        if not self.silent:
+        if not self.silent and self.network.loop.time() <= self.cut_at + self.network.slowest:
             action()
 
     def come(self, data):
         """Octets have arrived here."""
-        if self.over:
+        if self.over:  # where nobody is any more: the kernel says so
+            self.network.loop.call_later(self.network.delay(), self._refuse, context=self.network.context)
             return
         self.arrived.append(data)
         self._hand_over()
+
+    def _refuse(self):
+        if not (self.silent or self.peer.silent):
+            self.peer.lose(ConnectionResetError("reset by the peer"))
 
     def _hand_over(self):
         if self.protocol is None or self.paused or self.process.dead:
@@ -82,7 +105,7 @@ class Wire(asyncio.Transport):
 
     def abort(self):
         if not self.over:
-            self.closing = True
+            self.closing, self.cut_at = True, self.network.loop.time()
             self._send(lambda: self.peer.lose(ConnectionResetError("reset by the peer")))
             self.lose()
 
@@ -197,10 +220,17 @@ class SimulatedNetwork:
     def break_one(self):
         """Cut a connection; what was under way is lost."""
         if self.wires:
-            wire = self.random.choice(self.wires)
-            for end in (wire, wire.peer):
-                end.silent = True
-                end.lose(ConnectionResetError("the network broke"))
+            self._break(self.random.choice(self.wires))
+
+    def break_all(self):
+        """Cut every connection."""
+        for wire in list(self.wires):
+            self._break(wire)
+
+    def _break(self, wire):
+        for end in (wire, wire.peer):
+            end.silent = True
+            end.lose(ConnectionResetError("the network broke"))
 
     def silence_one(self):
         """Let a connection go half-open, in one direction or both."""
@@ -210,11 +240,15 @@ class SimulatedNetwork:
             if self.random.random() < 0.5:
                 wire.peer.silent = True
 
+    def stall_one(self):
+        """Let nothing more come through a connection for a while, in one direction; then all of it comes."""
+        if self.wires:
+            wire = self.random.choice(self.wires)
+            wire.free_at = max(wire.free_at, self.loop.time() + self.random.uniform(1.0, 25.0))
+
     def heal(self):
         """Whoever is silent is cut: a firewall came back to its senses."""
         for wire in list(self.wires):
             if wire.silent or wire.peer.silent:
-                for end in (wire, wire.peer):
-                    end.silent = True
-                    end.lose(ConnectionResetError("the network healed"))
+                self._break(wire)
         self.refusing_until = 0.0

@@ -12,17 +12,21 @@ from support import new_stores
 from gateway import settings as gateway_settings
 from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.store.async_submit import submit
+from gateway.store.errors import StoreError
 
 from .broker import BrokerConnection, BrokerModel
 from .disk import Disk
 from .faults import Faults
 from .gateway import Gateway, replaced
+from .handsets import Handsets
 from .history import History
 from .loop import Process, Stuck, VirtualLoop, run
 from .network import SimulatedNetwork
 from .pgw import Pgw
 from .shop import Shop
+from .smsc import Smsc
 from .story import Story
+from .text_sender import TextSender
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = Path("/dev/shm")
@@ -37,6 +41,11 @@ diameter:
   realm: tpo.example
   listen: ["127.0.0.1:3868"]
   peers: [{{identity: pgw.host.example, realm: host.example}}]
+smpp:
+  links:
+    - {{name: a, host: 127.0.0.1, port: 2775, system_id: tpo, enquire_link: 10, query_after: 60}}
+    - {{name: b, host: 127.0.0.1, port: 2775, system_id: tpo, enquire_link: 10, query_after: 60}}
+messaging: {{short_codes: ["70070"], answers_per_hour: 100}}
 charging: {{slice: 2000000, validity: 600}}
 events: {{mqtt: {{url: "mqtt://127.0.0.1:1883"}}}}
 privacy: {{key: "{key}"}}
@@ -45,6 +54,8 @@ causes: {root}/config/causes.yaml
 keywords: {root}/config/keywords.yaml
 """
 PLANS = ("payg-gb", "bundle-gb", "payg-gb", "payg-gb")
+LASTING = 30.0
+"""Virtual seconds for which a fault of the disk, or a connection that went silent, has its effect."""
 SETTLE_SECONDS = 900.0
 """Virtual seconds in peace, until which everything has to have come to its end."""
 
@@ -66,9 +77,10 @@ class World:
         self.story, self.counts = Story(self.loop, listen), Counter()
         self.over = False
         self.broken_by = []
-        self._clock_offset = 0
+        self._clock_offset, self.clock_stepped = 0, False
+        self._disturbances = []
         self.gateway, self.lives = None, 0
-        self.parts = []
+        self.parts, self.witnesses = [], []
 
     def chance(self, name):
         """A source of chance of its own for each part: what one draws does not change another's."""
@@ -77,7 +89,16 @@ class World:
     def wall_clock(self):
         return BEGINNING + self._clock_offset + int(self.loop.time() * 1_000_000)
 
+    def disturb(self):
+        """Note that something befell the gateway, its store or its network just now."""
+        self._disturbances.append(self.loop.time())
+
+    def disturbed_between(self, since, until):
+        """Whether something befell the gateway, from so long before that it may still have had its effect."""
+        return any(since - LASTING < at < until for at in self._disturbances)
+
     def step_clock(self, seconds):
+        self.clock_stepped = True
         self._clock_offset += int(seconds * 1_000_000)
         self.story.tell("clock", f"steps by {seconds:.1f} s")
 
@@ -94,6 +115,8 @@ class World:
                     run(self.loop, self._play())
                 except Stuck as stuck:
                     self.broken(f"stuck: {stuck}")
+                except StoreError as error:
+                    self.broken(f"the store cannot be read: {error!r}")
             for error in self.loop.errors:
                 self.broken(f"an error that nobody took: {error.get('exception') or error.get('message')!r}")
         finally:
@@ -124,8 +147,10 @@ class World:
             enrolled = await self.gateway.ask(lambda gateway, row=row: submit(gateway.context.lane, Enrol(row, "GBP")))
             assert enrolled.outcome == "created"
         self.pgw = Pgw(self)
-        self.shop = Shop(self)
-        self.parts = [self.shop]
+        handsets = Handsets(self)
+        smsc = handsets.smsc = Smsc(self, handsets.heard)
+        self.parts = [Shop(self), smsc, handsets, TextSender(self, smsc)]
+        self.witnesses = [part for part in self.parts if part is not smsc]
         self.faults = Faults(self)
         self.faults.begin()
         await asyncio.sleep(self.seconds)
