@@ -16,6 +16,10 @@ class PowerCut(BaseException):
     """The process that runs this is dead: nothing further happens in it."""
 
 
+class LaneBusy(BaseException):
+    """Whoever waits for the lane on a thread of its own begins again later: the lane is at work further down this stack."""
+
+
 def disk_full():
     """What SQLite says when there is no room."""
     error = sqlite3.OperationalError("database or disk is full")
@@ -95,6 +99,8 @@ def stepped_lane(loop, disk):
             self.plan()
 
         def run(self, unit):
+            if self.stepping:
+                raise LaneBusy
             outcome = []
             self.post(unit, lambda answer, error: outcome.extend((answer, error)))
             loop.spend(3600.0, lambda: bool(outcome) or self.process.dead)

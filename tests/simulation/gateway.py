@@ -7,13 +7,14 @@ for the broker and the hosts, by the interface that the gateway has for them.
 
 import asyncio
 import contextlib
-import itertools
 from unittest import mock
 
 from sqlalchemy.pool import NullPool, QueuePool
 
 from gateway import context as gateway_context
+from gateway.api.order_actions import OrderActions
 from gateway.api.sms_actions import SmsActions
+from gateway.api.topup_actions import TopUpActions
 from gateway.background import Background
 from gateway.environment import Environment
 from gateway.logs.catalogue import EVENTS
@@ -33,7 +34,7 @@ from gateway.store import lane, nodes
 from gateway.store.engine import open_reader, open_writer
 from gateway.store.errors import StoreError
 
-from .disk import PowerCut, stepped_lane
+from .disk import LaneBusy, PowerCut, stepped_lane
 from .loop import Process
 
 SELDOM = 900.0
@@ -88,12 +89,11 @@ def replaced(world):
 class Gateway:
     """One life of the gateway."""
 
-    _numbers = itertools.count(1)
-
     def __init__(self, world, number):
         self.world, self.loop = world, world.loop
         self.process = Process(f"gateway {number}", model=False)
-        self.context = self.sms = self.orders = self.requests = None
+        self.number = number
+        self.context = self.sms = self.orders = self.topups = None
         self.ready = False
         self.process.run(self.loop.create_task, self._start())
 
@@ -119,7 +119,8 @@ class Gateway:
         events = EventsComponent(services, world.settings.events.mqtt)
         orders = OrdersComponent(services, texts.client, diameter)
         periodic = PeriodicWork(services, texts.client, orders.executor)
-        self.sms, self.orders, self.requests = SmsActions(self.context, texts.client), orders.executor, diameter
+        self.sms, self.orders = SmsActions(self.context, texts.client), OrderActions(self.context, orders.executor)
+        self.topups = TopUpActions(self.context, background, diameter.session_requests)
         for component in (texts, diameter, events, orders, periodic):
             await component.start()
         self.ready = True
@@ -152,6 +153,8 @@ class Gateway:
                 found = function(*arguments, **options)
             except PowerCut:
                 return
+            except LaneBusy:  # what comes before its unit changes nothing
+                self.loop.call_later(0.002, run)
             except Exception as error:  # noqa: BLE001  (whatever it raises is the caller's)
                 if not future.done():
                     future.set_exception(error)

@@ -40,6 +40,8 @@ class Handsets:
     async def _live(self, number):
         while not self.world.over:
             await asyncio.sleep(self.random.expovariate(1 / 6))
+            if self.world.over:
+                break
             self.open += 1
             await self._do(number, self.random.choice(THINGS))
             self.open -= 1

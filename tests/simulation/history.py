@@ -77,10 +77,10 @@ class History:
 
     def _check_prices(self, found, prices):
         """Of sessions without a bundle: the price of the total."""
-        plans = {customer.imsi: self.world.settings.plans[customer.plan] for customer in self.world.customers}
+        plans = self.world.settings.plans
         owner = {session.id: session.customer for session in self.world.pgw.sessions.values()}
         for (session_id, group), octets in found.items():
-            plan = plans[owner[session_id].imsi]
+            plan = plans[owner[session_id].plan]
             wanted = price(plan.rate("data", group), octets)
             if plan.bundle is None and prices[session_id, group] != wanted:
                 self.breach(f"{session_id} {group}: {octets} octets cost {prices[session_id, group]}, not {wanted}")
@@ -132,6 +132,11 @@ class History:
             self.breach(f"usage record {missing} has no event")
         for invented in sorted(set(told) - records):
             self.breach(f"event of usage record {invented}, which is not there")
+        numbers = [n for line in (*self.world.customers, *self.world.desk.lines) for n in line.numbers]
+        for topic, body in broker.order:
+            told_of = [number for number in numbers if number.encode() in body]
+            if told_of:
+                self.breach(f"an event of {topic} tells {len(told_of)} numbers in plain")
         for first, second in zip(broker.firsts, broker.firsts[1:], strict=False):
             if second < first:
                 self.breach(f"event {second} came for the first time after {first}")
@@ -147,8 +152,9 @@ class History:
                 witness.check(connection)
 
 
-ALLOWED = {2001, 4010, 4012, 5002}
-"""Results that a well-behaved PGW may get here: 5002 for a termination of a session that we never heard of."""
+ALLOWED = {2001, 4010, 4012, 5002, 5030}
+"""Results that a well-behaved PGW may get here: the line is suspended, there is no money; 5002 for the end of a session that
+was never heard of, 5030 for a card without a line."""
 
 
 def _given(answer):

@@ -26,11 +26,12 @@ from protocols.diameter.outbound import RequestError
 from .loop import Process
 
 OCS, PGW, REALM = "ocs.tpo.example", "pgw.host.example", "host.example"
+ABORT = 274
+"""Abort-Session (RFC 6733 §8.5)."""
+SUCCESS = 2001
 INITIAL, UPDATE, TERMINATION = 1, 2, 3
 RATING_GROUPS = (10, 100, 200)
 SLICE = 2_000_000
-REFUSALS = {4010, 4012, 5030}
-"""What a session may be refused for here: line not active, no money, customer unknown."""
 
 
 class Session:
@@ -38,6 +39,7 @@ class Session:
 
     def __init__(self, session_id, customer, rating_groups):
         self.id, self.customer, self.rating_groups = session_id, customer, rating_groups
+        self.imsi, self.aborted = customer.imsi, False
         self.number, self.granted, self.open = 0, {}, False
         self.silent = False
         self.wake = asyncio.Event()
@@ -67,7 +69,7 @@ class Pgw:
             network=self.world.network,
         )
         await self.node.start()
-        for customer in self.world.customers:
+        for customer in (*self.world.customers, *self.world.desk.lines):
             self.loop.create_task(self._live(customer))
 
     async def _live(self, customer):
@@ -86,7 +88,7 @@ class Pgw:
         if self.random.random() < 0.9:  # else its beginning was lost with another OCS: it begins with a report
             await self._ask(session, INITIAL, [self._service(group, None, ask=True) for group in groups])
         for _ in range(self.random.randint(0, 5)):
-            if self.world.over:
+            if self.world.over or session.aborted:
                 break
             try:
                 async with asyncio.timeout(self.random.expovariate(1 / 6)):
@@ -94,6 +96,8 @@ class Pgw:
             except TimeoutError:
                 pass
             session.wake.clear()
+            if session.aborted:
+                break
             await self._ask(session, UPDATE, self._report(session, ask=True))
         await self._ask(session, TERMINATION, self._report(session, ask=False))
         session.open = False
@@ -126,7 +130,7 @@ class Pgw:
             service_context_id="32251@3gpp.org",
             cc_request_type=kind,
             cc_request_number=session.number,
-            subscription_id=(SubscriptionId(1, session.customer.imsi),),
+            subscription_id=(SubscriptionId(1, session.imsi),),
             multiple_services_credit_control=tuple(services),
         )
         session.number += 1
@@ -136,8 +140,9 @@ class Pgw:
         for given in answer.multiple_services_credit_control:
             if given.granted_service_unit is not None and kind != TERMINATION:
                 session.granted[given.rating_group] = given.granted_service_unit.cc_total_octets or 0
-        self.asked.append(message)
-        if self.random.random() < 0.15:  # its answer was lost on the way to whoever asked the PGW
+        if answer.result_code == SUCCESS:  # what was refused changed nothing, and may be answered otherwise by now
+            self.asked.append(message)
+        if self.asked and self.random.random() < 0.15:  # its answer was lost on the way to whoever asked the PGW
             await asyncio.sleep(self.random.choice((0.0, 0.5, 4.0)))
             await self._until_answered(self.random.choice(self.asked[-12:]))
 
@@ -163,6 +168,7 @@ class Pgw:
         session = self.sessions.get(session_id)
         code = 2002 if session is not None and session.open else 5002
         if session is not None:
+            session.aborted = session.aborted or request.header.command_code == ABORT
             self.loop.call_soon(session.wake.set)
         kind = ReAuthAnswer if request.header.command_code == 258 else AbortSessionAnswer
         request.answer(

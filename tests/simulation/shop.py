@@ -2,11 +2,15 @@
 
 import asyncio
 
-from gateway.balance.topups import Payment, ToppedUp, TopUp
-from gateway.store.async_submit import submit
+from gateway.api.callers import Caller
+from gateway.api.problems import Problem
+from gateway.api.requests import TopUpSubscriber
+from gateway.ledger.money import format_amount
 from gateway.store.errors import StoreError
 
 from .loop import Process
+
+CALLER = Caller("shop", "operator", channel="shop")
 
 
 class Shop:
@@ -24,6 +28,8 @@ class Shop:
     async def _trade(self):
         while not self.world.over:
             await asyncio.sleep(self.random.expovariate(1 / 3))
+            if self.world.over:
+                break
             self.number += 1
             customer = self.random.choice(self.world.customers)
             self.open += 1
@@ -31,16 +37,17 @@ class Shop:
 
     async def _pay(self, reference, customer, amount):
         self.history.payments[reference] = (customer.imsi, amount)
-        unit = TopUp("msisdn", customer.msisdn, Payment("shop", reference, amount, "GBP"), 10**12, f"key-{reference}")
+        request = TopUpSubscriber(customer.msisdn, format_amount(amount, "GBP"), "GBP", reference, f"key-{reference}")
         times = self.random.choice((1, 1, 1, 2))  # one that is not sure asks again
         while times:
             try:
-                booked = await self.world.gateway.ask(lambda gateway: submit(gateway.context.lane, unit))
+                await self.world.gateway.ask(lambda gateway: gateway.topups.top_up(request, CALLER))
             except (ConnectionError, TimeoutError, StoreError):
                 await asyncio.sleep(self.random.uniform(0.1, 3.0))
                 continue
-            if not isinstance(booked, ToppedUp):
-                self.history.breach(f"top-up {reference} was refused: {booked!r}")
+            except Problem as problem:
+                self.history.breach(f"top-up {reference} was refused: {problem}")
+                break
             self.history.paid[reference] = amount
             times -= 1
         self.open -= 1

@@ -19,6 +19,9 @@ from simulators.handsets import Handsets
 from .loop import Process
 
 PORT = 2775
+SURELY_KNOWN = 2.0
+"""Seconds within which a text is delivered again that has to be known by then: the gateway knows it for ten, and it may have
+been on its way for eight."""
 TAKEN, THROTTLED, LATER, REFUSED, UNANSWERED, LATE, DROPPED_AFTER, DROPPED_BEFORE = range(8)
 """What it does with a text."""
 STATUSES = {
@@ -42,7 +45,8 @@ class Item:
 
     def __init__(self, message, lane, taken):
         self.message, self.lane, self.taken = message, lane, taken
-        self.attempts = 0
+        self.sent_at = None
+        """When it was sent first."""
 
 
 class Smsc:
@@ -60,8 +64,8 @@ class Smsc:
         self.by_id = {}
         self.handsets = Handsets({})
         self.loose = Counter()
-        """By number: texts acknowledged late, with a second copy on its way: it may come after the next text of the number,
-        and then nobody can tell it from a new one."""
+        """By number: texts that were delivered again so late, or are on their way once more so late, that nobody can tell
+        them from new ones."""
         self.lanes = defaultdict(deque)
         self.busy = set()
         self.count = self.references = 0
@@ -213,7 +217,8 @@ class Smsc:
         ]
         if not receivers or not self.random.choice(receivers).send(item.message, (name, item)):
             return False
-        item.attempts += 1
+        item.sent_at = item.sent_at or self.loop.time()
+        self.loose[item.lane] += self.loop.time() - item.sent_at > SURELY_KNOWN
         self.busy.add(name)
         return True
 

@@ -44,6 +44,8 @@ class TextSender:
     async def _work(self):
         while not self.world.over:
             await asyncio.sleep(self.random.expovariate(1 / 3))
+            if self.world.over:
+                break
             self.open += 1
             self.world.loop.create_task(self._send([self._text() for _ in range(self.random.choice((1, 1, 1, 3)))]))
 

@@ -11,15 +11,18 @@ from support import new_stores
 
 from gateway import settings as gateway_settings
 from gateway.balance.opening_balances import Enrol, Enrolment
+from gateway.sims.host_runtime import HostRuntime
 from gateway.store.async_submit import submit
 from gateway.store.errors import StoreError
 
 from .broker import BrokerConnection, BrokerModel
+from .desk import Desk
 from .disk import Disk
 from .faults import Faults
 from .gateway import Gateway, replaced
 from .handsets import Handsets
 from .history import History
+from .host import HostConnection, HostModel
 from .loop import Process, Stuck, VirtualLoop, run
 from .network import SimulatedNetwork
 from .pgw import Pgw
@@ -46,6 +49,10 @@ smpp:
     - {{name: a, host: 127.0.0.1, port: 2775, system_id: tpo, enquire_link: 10, query_after: 60}}
     - {{name: b, host: 127.0.0.1, port: 2775, system_id: tpo, enquire_link: 10, query_after: 60}}
 messaging: {{short_codes: ["70070"], answers_per_hour: 100}}
+provisioning:
+  swap_notice: 5
+  hosts:
+    - {{name: host, adapter: osmohlr, plans: [payg-gb, bundle-gb], ctrl: "127.0.0.1:4259", vty: "127.0.0.1:4258"}}
 charging: {{slice: 2000000, validity: 600}}
 events: {{mqtt: {{url: "mqtt://127.0.0.1:1883"}}}}
 privacy: {{key: "{key}"}}
@@ -66,6 +73,7 @@ class Customer:
     def __init__(self, place, plan, balance):
         self.imsi, self.msisdn = f"23415000000000{place}", f"44770090000{place}"
         self.iccid, self.plan, self.balance = f"8944{self.imsi}", plan, balance
+        self.numbers = (self.imsi, self.msisdn, self.iccid)
 
 
 class World:
@@ -140,16 +148,18 @@ class World:
         self.history, self.broker = History(self), BrokerModel(self)
 
     async def _play(self):
+        self.host = HostModel(self)
         self._live()
         await self._until(lambda: self.gateway.ready, 60.0, "the gateway starts")
         for customer in self.customers:
             row = Enrolment(customer.msisdn, customer.imsi, customer.iccid, customer.plan, "wateraid", customer.balance)
             enrolled = await self.gateway.ask(lambda gateway, row=row: submit(gateway.context.lane, Enrol(row, "GBP")))
             assert enrolled.outcome == "created"
+        self.desk = Desk(self, self.host)
         self.pgw = Pgw(self)
         handsets = Handsets(self)
         smsc = handsets.smsc = Smsc(self, handsets.heard)
-        self.parts = [Shop(self), smsc, handsets, TextSender(self, smsc)]
+        self.parts = [Shop(self), smsc, handsets, TextSender(self, smsc), self.desk]
         self.witnesses = [part for part in self.parts if part is not smsc]
         self.faults = Faults(self)
         self.faults.begin()
@@ -201,5 +211,6 @@ class World:
     def make_broker(self, *_arguments, **_options):
         return BrokerConnection(self.broker)
 
-    def make_host_runtime(self, host, context):
-        raise AssertionError("there are no hosts yet")
+    def make_host_runtime(self, host, _context):
+        connection = HostConnection(self.host, host.name, self.gateway)
+        return HostRuntime(connection, asyncio.Semaphore(host.concurrency), 0.5, 5.0)
