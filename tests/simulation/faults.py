@@ -1,12 +1,27 @@
 """What befalls a world: drawn from its seed, one thing after the other, until it is left in peace."""
 
 import asyncio
+import contextlib
 import math
 
 from .loop import Process
 
 WATCH_SECONDS = 8.0
 """How long a fault waits for its moment."""
+
+
+class Stranger(asyncio.Protocol):
+    """Sends octets of chance, some of them under a head that looks like Diameter (RFC 6733 §3), and never says goodbye."""
+
+    def __init__(self, random):
+        self.random = random
+
+    def connection_made(self, transport):
+        octets = self.random.randbytes(self.random.randint(1, 300))
+        if self.random.random() < 0.7:
+            size = 20 + len(octets)
+            octets = b"\x01" + size.to_bytes(3, "big") + self.random.choice((b"\x80", b"\xc0")) + octets + bytes(15)
+        transport.write(octets)
 
 
 class Faults:
@@ -92,6 +107,14 @@ class Faults:
     def refuse(self):
         self.world.network.refusing_until = self.world.loop.time() + self.random.uniform(1.0, 15.0)
 
+    def stranger(self):
+        """Somebody connects to the gateway's Diameter port, and sends what he likes."""
+        self.process.run(self.world.loop.create_task, self._intrude())
+
+    async def _intrude(self):
+        with contextlib.suppress(OSError):
+            await self.world.network.connect(Stranger(self.random), "127.0.0.1", 3868, None, None)
+
     def slow_disk(self):
         self.world.disk.slow_until = self.world.loop.time() + self.random.uniform(1.0, 20.0)
 
@@ -120,6 +143,7 @@ KINDS = {
     "connection silent": Faults.silence,
     "connection stalled": Faults.stall,
     "connections refused": Faults.refuse,
+    "stranger": Faults.stranger,
     "slow disk": Faults.slow_disk,
     "full disk": Faults.full_disk,
     "failing disk": Faults.failing_disk,

@@ -57,11 +57,15 @@ class Wire(asyncio.Transport):
     def _send(self, action):
         """Let something arrive at the other end, after whatever was sent before."""
         loop = self.network.loop
-        self.free_at = max(
-            self.free_at + 1e-6, loop.time() + self.network.delay()
-        )  # timers of one moment have no order
-        if not self.silent:
+        # A little later than what was sent before: timers of one moment have no order.
+        self.free_at = max(self.free_at + 1e-6, loop.time() + self.network.delay())
+        if self.silent:
+            loop.call_later(self.options.user_timeout, self._give_up, context=self.network.context)
+        else:
             loop.call_at(self.free_at, self._arrive, action, context=self.network.context)
+
+    def _give_up(self):
+        self.lose(TimeoutError("nobody acknowledges what was sent"))
 
     def _arrive(self, action):
         if not self.silent and self.network.loop.time() <= self.cut_at + self.network.slowest:
