@@ -40,6 +40,7 @@ class HostModel:
         self.lines, self.changes = {}, []
         """How each is held (Condition); of each change the call that made it, and the life of the gateway that sent that."""
         self.refusals = 0
+        """How often it said no, for ever or for now: enough of the latter are a refusal, too."""
         self.process = Process("host")
         self.process.run(world.loop.create_task, self._listen())
 
@@ -137,6 +138,7 @@ class HostConnection:
         if self._unkind():
             raise HostUnavailable("the host does not answer")
         if self._unkind():
+            self.model.refusals += 1
             raise HostDeclined("the database is locked")
         if self._unkind() and self._unkind():
             self.model.refusals += 1

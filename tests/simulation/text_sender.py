@@ -1,7 +1,7 @@
 """One of the company's systems that sends texts by HTTP: each request again, with its references, until it is answered."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from http import HTTPStatus
 from itertools import pairwise
 
@@ -20,6 +20,7 @@ from .loop import Process
 from .smsc import LATE, LATER, TAKEN, THROTTLED, UNANSWERED
 
 REFUSALS = {HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN}
+FINAL = {str(state) for state in (TextState.DELIVERED, TextState.FAILED, TextState.EXPIRED, TextState.CANCELLED)}
 ATTEMPTS = 3
 """How often the gateway sends a part that is not answered (smpp.links.attempts)."""
 
@@ -94,6 +95,19 @@ class TextSender:
                 self.world.broken(f"{reference} was taken as {text_id}, and is not there")
             else:
                 self._check_text(reference, row, parts[row.destination, reference])
+        self._check_events(rows)
+
+    def _check_events(self, rows):
+        """Whatever came to its end is told of once, by the state that it has."""
+        told = Counter(
+            (int(event["data"]["id"]), topic.removeprefix("sms/"))
+            for topic, body in self.world.broker.order
+            if topic.removeprefix("sms/") in FINAL
+            for event in (msgspec.json.decode(body),)
+        )
+        wanted = Counter((row.id, row.state) for row in rows.values() if row.final)
+        for text_id, state in sorted((told - wanted) + (wanted - told)):
+            self.world.history.breach(f"text {text_id} is {state}, and was told of {told[text_id, state]} times")
 
     def _check_text(self, reference, row, parts):
         breach = self.world.history.breach

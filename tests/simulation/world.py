@@ -188,7 +188,7 @@ class World:
 
     async def _until(self, condition, seconds, what):
         end = self.loop.time() + seconds
-        while not condition():
+        while not self.history.broken and not condition():
             if self.loop.time() > end:
                 self.broken(f"in {seconds:.0f} s of peace this did not come: {what}")
                 return
