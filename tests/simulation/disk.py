@@ -139,11 +139,18 @@ def stepped_lane(loop, disk):
 
         def close(self):
             self._closing = True
-            while self.stepping and not self.process.dead:
-                loop.spend(1.0, lambda: not self.stepping or self.process.dead)
-            while self.run_pending():
-                continue
-            self._drop_connection()
-            self.closed = True
+            if self.stepping:
+                raise LaneBusy
+            self.stepping = True
+            try:
+                while self.run_pending():
+                    continue
+                self._drop_connection()
+                self.closed = True
+            except PowerCut:
+                self.let_go()
+                raise
+            finally:
+                self.stepping = False
 
     return SteppedLane

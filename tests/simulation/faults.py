@@ -91,9 +91,15 @@ class Faults:
 
         look()
 
+    def restart(self):
+        self.world.restart(self._down())
+
     def _end(self, *, power):
-        down = math.exp(self.random.uniform(math.log(0.05), math.log(20.0)))
-        self.world.kill(power=power, down=down)
+        self.world.kill(power=power, down=self._down())
+
+    def _down(self):
+        """How long the gateway is away: between a twentieth of a second and twenty."""
+        return math.exp(self.random.uniform(math.log(0.05), math.log(20.0)))
 
     def cut(self):
         self.world.network.break_one()
@@ -135,6 +141,7 @@ class Faults:
 
 KINDS = {
     "kill": Faults.kill,
+    "restart": Faults.restart,
     "power cut": Faults.power_cut,
     "kill in a commit": Faults.kill_in_commit,
     "kill after a commit": Faults.kill_after_commit,

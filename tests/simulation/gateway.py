@@ -7,6 +7,7 @@ for the broker and the hosts, by the interface that the gateway has for them.
 
 import asyncio
 import contextlib
+import contextvars
 from unittest import mock
 
 from sqlalchemy.pool import NullPool, QueuePool
@@ -21,11 +22,12 @@ from gateway.logs.catalogue import EVENTS
 from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
 from gateway.runtime import periodic as runtime_periodic
-from gateway.runtime.component import Services
+from gateway.runtime.component import Services, stop_in_stages
 from gateway.runtime.components import orders as orders_component
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
 from gateway.runtime.components.orders import OrdersComponent
+from gateway.runtime.components.store import StoreComponent
 from gateway.runtime.components.texts import TextsComponent
 from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
@@ -94,7 +96,7 @@ class Gateway:
         self.process = Process(f"gateway {number}", model=False)
         self.number = number
         self.context = self.sms = self.orders = self.topups = None
-        self.ready = False
+        self.ready, self.components = False, []
         self.process.run(self.loop.create_task, self._start())
 
     async def _start(self):
@@ -121,7 +123,9 @@ class Gateway:
         periodic = PeriodicWork(services, texts.client, orders.executor)
         self.sms, self.orders = SmsActions(self.context, texts.client), OrderActions(self.context, orders.executor)
         self.topups = TopUpActions(self.context, background, diameter.session_requests)
+        self.components.append(StoreComponent(self.context))
         for component in (texts, diameter, events, orders, periodic):
+            self.components.append(component)
             await component.start()
         self.ready = True
         world.story.tell("gateway", f"ready, start {self.context.node.starts}")
@@ -134,6 +138,14 @@ class Gateway:
         if EVENTS[event].level in ("error", "critical") and event in WRONG:
             self.world.broken(f"{event} {told}")
 
+    async def stop(self, ended):
+        """Come to an end in order, as after SIGTERM; `ended` is called then."""
+        self.ready, self.context.draining = False, True
+        await stop_in_stages(self.components, self.log)
+        self.process.dead = True
+        self.world.network.kill(self.process, power=False)
+        ended()
+
     def kill(self, *, power):
         """End this life at once: `kill -9`, or with `power` its whole machine."""
         self.process.dead, self.ready = True, False
@@ -143,7 +155,8 @@ class Gateway:
             context._reader.dispose()
             if not context.lane.stepping:  # else it lets go as it comes back from there
                 context.lane.let_go()
-            context._lock.release()
+            if not context.lane.closed:
+                context._lock.release()
 
     async def _in_thread(self, function, *arguments, **options):
         future = self.loop.create_future()
@@ -199,7 +212,7 @@ class Gateway:
                 error = raised
             loop.call_later(network.delay(), settle, found, error, context=context)
 
-        context = asyncio.tasks.contextvars.copy_context()
+        context = contextvars.copy_context()
         loop.call_later(network.delay(), lambda: loop.create_task(run()), context=self.process.context())
         async with asyncio.timeout(patience):
             return await answer

@@ -204,7 +204,16 @@ class World:
         if self.gateway is None or self.gateway.process.dead:
             return
         self.gateway.kill(power=power)
+        self._live_again(down)
+
+    def _live_again(self, down):
         self.loop.call_later(down, self._live, context=Process("init").context())
+
+    def restart(self, down):
+        """Have the gateway stop in order, and start again some time after it has."""
+        gateway = self.gateway
+        if gateway is not None and gateway.ready:
+            gateway.process.run(self.loop.create_task, gateway.stop(lambda: self._live_again(down)))
 
     # What the gateway is given in place of the outside
 
