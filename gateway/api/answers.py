@@ -20,6 +20,14 @@ from provisioning.orders import Kind, OrderState
 from provisioning.sim_lifecycle import SimState
 
 
+class NodeProblem(msgspec.Struct, frozen=True):
+    """A gateway on the same store that gave no answer, and why: the code and words of a problem."""
+
+    node: str
+    code: str
+    detail: str
+
+
 class ImportedRow(msgspec.Struct, frozen=True):
     """What became of a row of `subscriber import`; `message` says why it was refused, or what differs."""
 

@@ -429,6 +429,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "committing, saving, loading: the disk or the server is slow. deciding: the processor is. waiting: a crowd.",
         per_message=True,
     ),
+    "node.request.refused": LogEvent(
+        "warning",
+        "What another gateway asks for (`from` is its number) does not open under this one's key, and was not done.",
+        "Give all gateways of a store the same `privacy.key`; if they have it, find out who else writes to the store.",
+        per_message=True,
+    ),
+    "node.request.failed": LogEvent(
+        "error",
+        "This gateway failed at an `action` that another one asked for; `detail` says at what.",
+        "Report it; look how things stand before asking again.",
+        per_message=True,
+    ),
     "store.unavailable": LogEvent(
         "error",
         "A batch couldn't be written, and was undone; its requests got no answer or a refusal, and come again.",
