@@ -90,6 +90,7 @@ async def world(tmp_path, balance=100_000_000, **limits):
             made.clients = SessionRequests(
                 ocs.node,
                 place.lane,
+                number=place.node.id,
                 identity=identity(OCS),
                 realms={PGW: "host.example"},
                 read=place.read_async,
