@@ -26,8 +26,8 @@ EVERYWHERE_SECONDS: Final = 3.0
 """How long the others may take for what all are asked at once."""
 SOMEWHERE_SECONDS: Final = 8.0
 """How long one other may take for what concerns it: of these a client has five for its answer to a RAR or ASR."""
-SEARCH_SECONDS: Final = 20.0
-"""How long gateways are asked one after the other, until the rest are left out."""
+SEARCH_SECONDS: Final = 12.0
+"""How long the rest are asked one after the other; with the first one and the own one, less than a command waits."""
 NODE: Final = "node"
 """The parameter that names a gateway."""
 Found = msgspec.Struct | Problem

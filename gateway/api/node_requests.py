@@ -130,7 +130,7 @@ class NodeRequests:
         background: Background,
         log: Log,
     ) -> None:
-        """Take the store's both ends; nothing is asked or answered before `serve` says how."""
+        """Take the store's both ends; `serve` says how others are answered, before the first look."""
         (self._node, self.name), self._lane, self._sealer = node, lane, sealer
         self._read, self._clock, self._random, self._background, self._log = read, clock, random, background, log
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
@@ -236,8 +236,7 @@ class NodeRequests:
             opened = self._sealer.open(asked.body, _request_of(asked.id, asked.from_node, self._node))
             request = msgspec.msgpack.decode(opened, type=NodeRequest)
             action = request.action
-            if self._perform is None:
-                raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "node.starting", f"{self.name} is only just starting")
+            assert self._perform is not None
             answer = await self._perform(action, request.params, request.caller)
             return NodeAnswer(msgspec.msgpack.encode(answer))
         except Problem as problem:
