@@ -28,6 +28,8 @@ SOMEWHERE_SECONDS: Final = 8.0
 """How long one other may take for what concerns it: of these a client has five for its answer to a RAR or ASR."""
 SEARCH_SECONDS: Final = 12.0
 """How long the rest are asked one after the other; with the first one and the own one, less than a command waits."""
+OTHERS: Final = "others"
+"""Stands for the gateways that are not known, since the store does not tell."""
 NODE: Final = "node"
 """The parameter that names a gateway."""
 Found = msgspec.Struct | Problem
@@ -77,11 +79,19 @@ class Router:
         raise not_found("node.unknown", f"node: there is no gateway {name} on this store; there are: {names}")
 
     async def _everywhere(self, call: "_Call", where: Everywhere[Any, Any]) -> msgspec.Struct:
-        """Have it done by all that there are, and join what they answer."""
-        others = await self._others.known() if where.wanted(call.request) else ()
+        """Have it done by all that there are."""
+        if not where.wanted(call.request):
+            return await call.here()
+        try:
+            others = await self._others.known()
+        except StoreError as error:  # what this gateway is asked for most while its store is in trouble
+            return _joined(where, [await call.here()], [NodeProblem(OTHERS, error.code, str(error))])
         if not others:
             return await call.here()
-        call = call.with_request(where.prepare(call.request))
+        return await self._by_all(call.with_request(where.prepare(call.request)), where, others)
+
+    async def _by_all(self, call: "_Call", where: Everywhere[Any, Any], others: Sequence[KnownNode]) -> msgspec.Struct:
+        """Have it done by this gateway and these at once, and join what they answer."""
         own, *theirs = await asyncio.gather(
             _caught(call.here()), *(_caught(self._ask(node, call, EVERYWHERE_SECONDS)) for node in others)
         )
@@ -92,8 +102,7 @@ class Router:
         problems = [_told(name, problem) for name, problem in told.items() if problem.code not in where.quiet]
         if isinstance(own, Problem) and not answers:
             raise _nowhere(own, problems)
-        joined: msgspec.Struct = where.join(answers, problems)
-        return joined
+        return _joined(where, answers, problems)
 
     async def _somewhere(self, call: "_Call", where: Somewhere[Any, Any]) -> msgspec.Struct:
         """Have it done by the first gateway that has what is meant."""
@@ -212,6 +221,13 @@ def _routed(router: Router, name: str, action: RunningAction) -> RunningAction:
     if not isinstance(action, AsyncAction) or action.where is None:
         return action
     return _Routed(router, name, action)
+
+
+def _joined(
+    where: Everywhere[Any, Any], answers: Sequence[msgspec.Struct], problems: Sequence[NodeProblem]
+) -> msgspec.Struct:
+    joined: msgspec.Struct = where.join(answers, problems)
+    return joined
 
 
 async def _caught(work: Any) -> Found:  # noqa: ANN401  (a coroutine of a Struct)

@@ -21,7 +21,7 @@ from gateway.privacy.sealing import SealBroken, Sealer
 from gateway.store.async_read import AsyncRead
 from gateway.store.async_submit import submit
 from gateway.store.batch import Unit
-from gateway.store.errors import StoreError
+from gateway.store.errors import StoreError, StoreUnavailable
 from gateway.store.lane import Lane
 from gateway.store.node_requests import (
     MAX_ANSWER,
@@ -47,6 +47,8 @@ MOST_SERVED: Final = 16
 """Requests of others that are worked on at once."""
 REMEMBERED: Final = 1024
 """Requests of others that are known again: none of them is done twice."""
+KNOWN_SECONDS: Final = 2.0
+"""How long the store may take to say which gateways there are."""
 SECOND: Final = 1_000_000
 """Microseconds."""
 DOWN: Final = "node.down"
@@ -83,7 +85,7 @@ class OtherNodes(Protocol):
         """Whether there can be no others."""
 
     async def known(self) -> Sequence[KnownNode]:
-        """Give the others, those that do not run as well."""
+        """Give the others, those that do not run as well; StoreError where the store does not tell."""
 
     async def ask(self, node: KnownNode, request: NodeRequest, kind: type[AnswerType], seconds: float) -> AnswerType:
         """Have another one do an action; Problem where it refuses, does not run or does not answer."""
@@ -137,14 +139,29 @@ class NodeRequests:
         self._served: dict[int, None] = {}
         self._room, self._hands = asyncio.Semaphore(MOST_ASKED), asyncio.Semaphore(MOST_SERVED)
         self._perform: Perform | None = None
+        self._reading: asyncio.Future[list[KnownNode]] | None = None
+        """The last look for who there is."""
 
     def serve(self, perform: Perform) -> None:
         """Answer others from now on, by what this does."""
         self._perform = perform
 
     async def known(self) -> Sequence[KnownNode]:
-        """Give the others; StoreError where the store cannot be read."""
-        return [node for node in await self._read(known_nodes) if node.name != self.name]
+        """Give the others; StoreError where the store cannot be read, or does not answer soon.
+
+        A store that stands still has one thread waiting for it, however many ask meanwhile.
+        """
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.ensure_future(self._read(known_nodes))
+            self._reading.add_done_callback(lambda reading: reading.cancelled() or reading.exception())
+        try:
+            async with asyncio.timeout(KNOWN_SECONDS):
+                found = await asyncio.shield(self._reading)
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"the store did not say within {KNOWN_SECONDS:.0f} s which gateways there are"
+            ) from None
+        return [node for node in found if node.name != self.name]
 
     async def ask(self, node: KnownNode, request: NodeRequest, kind: type[AnswerType], seconds: float) -> AnswerType:
         """Have another gateway do an action within so many seconds, and give its answer.

@@ -122,6 +122,17 @@ async def test_trouble_of_the_own_store_keeps_no_answer_back():
     assert (await place.ask()).silent == [NodeProblem(TWO, "store.unavailable", "the lane is in trouble")]
 
 
+async def test_a_store_that_does_not_say_who_there_is_keeps_the_own_answer_from_nobody():
+    place = Place(everywhere)
+
+    async def known():
+        raise StoreUnavailable("the server does not answer")
+
+    place.others.known = known
+    problem = NodeProblem("others", "store.unavailable", "the server does not answer")
+    assert await place.ask() == Names([ONE], "", [problem])
+
+
 async def test_what_is_here_is_done_here_and_nobody_else_is_asked():
     place = Place(Somewhere(Names), ocs2=Names([TWO]))
     assert await place.ask() == Names([ONE])

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from support.diameter_rig import until
 from support.lane_fixture import workplace
 
+from gateway.api import node_requests as module
 from gateway.api.action_routing import Router
 from gateway.api.actions import OPERATOR, VIEWER, AsyncAction
 from gateway.api.answers import Links
@@ -19,6 +20,7 @@ from gateway.api.requests import Nothing
 from gateway.api.where import Elsewhere, Somewhere
 from gateway.background import Background
 from gateway.privacy.sealing import Sealer
+from gateway.store.errors import StoreUnavailable
 from gateway.store.node_requests import MAX_ANSWER, MAX_REQUEST, KnownNode
 from gateway.store.tables import node_requests
 
@@ -156,6 +158,24 @@ async def test_who_does_not_run_is_not_asked(tmp_path):
             await one.requests.ask(gone, NodeRequest("link.list", {}, WHO), Links, 20)
         assert (told.value.status, told.value.code) == (HTTPStatus.GATEWAY_TIMEOUT, "node.down")
         assert one.place.read(select(node_requests)) == []
+
+
+async def test_a_store_that_stands_still_is_asked_once_by_however_many_and_holds_nobody_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "KNOWN_SECONDS", 0.05)
+    async with two(tmp_path) as (one, _):
+        reads, goes_on = [], asyncio.Event()
+
+        async def read(look):
+            reads.append(look)
+            await goes_on.wait()
+            return [KnownNode(1, "ocs1", runs=True), KnownNode(2, "ocs2", runs=False)]
+
+        one.requests._read = read
+        asked = await asyncio.gather(one.requests.known(), one.requests.known(), return_exceptions=True)
+        assert [type(error) for error in asked] == [StoreUnavailable] * 2
+        goes_on.set()
+        assert [node.name for node in await one.requests.known()] == ["ocs2"]
+        assert len(reads) == 1
 
 
 async def test_a_request_is_done_once_however_often_it_is_found(tmp_path):
