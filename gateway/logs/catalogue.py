@@ -80,6 +80,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "An error that nobody expected ended a task, a thread or the process.",
         "Keep the lines around it and report it. The store is safe: start the gateway again.",
     ),
+    "node.request.refused": LogEvent(
+        "warning",
+        "What another gateway asks for (`from` is its number) does not open under this one's key, and was not done.",
+        "Give all gateways of a store the same `privacy.key`; if they have it, find out who else writes to the store.",
+        per_message=True,
+    ),
+    "node.request.failed": LogEvent(
+        "error",
+        "This gateway failed at an `action` that another one asked for; `detail` says at what.",
+        "Report it; look how things stand before asking again.",
+        per_message=True,
+    ),
     "http.request.failed": LogEvent(
         "error",
         "A request on `route` met a mistake of ours and was answered 500; `detail` names the line, nothing of the request.",
@@ -427,18 +439,6 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "warning",
         "One batch of `units` took longer than a second; its parts stand beside it in milliseconds (docs/metrics.md).",
         "committing, saving, loading: the disk or the server is slow. deciding: the processor is. waiting: a crowd.",
-        per_message=True,
-    ),
-    "node.request.refused": LogEvent(
-        "warning",
-        "What another gateway asks for (`from` is its number) does not open under this one's key, and was not done.",
-        "Give all gateways of a store the same `privacy.key`; if they have it, find out who else writes to the store.",
-        per_message=True,
-    ),
-    "node.request.failed": LogEvent(
-        "error",
-        "This gateway failed at an `action` that another one asked for; `detail` says at what.",
-        "Report it; look how things stand before asking again.",
         per_message=True,
     ),
     "store.unavailable": LogEvent(

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -143,12 +144,13 @@ def test_a_gateway_that_stands_still_or_is_gone_is_told_in_words_and_holds_nobod
         session = pgw.open(ROWS[2][1])
         two.process.send_signal(signal.SIGSTOP)
         try:
-            rows = one.json("link", "list")
-            (silent,) = (row for row in rows if row["node"] == TWO)
+            with ThreadPoolExecutor() as both:  # it stands still for three seconds, not for twice as long
+                rows = both.submit(one.json, "link", "list")
+                refused = both.submit(one.tpo, "link", "down", "smsc-2", ok=(69,))
+            (silent,) = (row for row in rows.result() if row["node"] == TWO)
             assert (silent["state"], silent["name"]) == ("no answer", None)
             assert "did not answer within 3 s" in silent["detail"]
-            refused = one.tpo("link", "down", "smsc-2", ok=(69,))
-            assert f"the gateway {TWO} did not answer" in refused.stderr
+            assert f"the gateway {TWO} did not answer" in refused.result().stderr
         finally:
             two.process.send_signal(signal.SIGCONT)
         assert one.json("session", "reauth", session)["node"] == TWO
