@@ -275,7 +275,7 @@ class NodeRequests:
 
 def not_running(name: str) -> Problem:
     """Refuse what only a gateway could do that does not run."""
-    detail = f"the gateway {name} does not run: nobody on this store holds its lock"
+    detail = f"the gateway {name} does not run: nothing listens for it on this store"
     return Problem(HTTPStatus.GATEWAY_TIMEOUT, DOWN, detail)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
-from gateway.cli.nodes import Node, for_people, with_silent
+from gateway.cli.node_rows import Node, for_people, with_silent
 from gateway.cli.output import emit
 
 BRIEF: Final = ("name", "state", "address", "waiting", "wanted", "suspended")

@@ -9,7 +9,7 @@ import typer
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.nodes import for_people
+from gateway.cli.node_rows import for_people
 from gateway.cli.output import emit
 
 if TYPE_CHECKING:

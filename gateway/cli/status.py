@@ -16,7 +16,7 @@ import typer
 from gateway.cli import context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed
-from gateway.cli.nodes import for_people, with_silent
+from gateway.cli.node_rows import for_people, with_silent
 from gateway.cli.output import emit
 from gateway.events.times import MICROSECONDS, rfc3339
 

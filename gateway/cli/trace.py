@@ -12,7 +12,7 @@ import typer
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.nodes import complain_of, for_people, with_silent
+from gateway.cli.node_rows import complain_of, for_people, with_silent
 from gateway.cli.output import complain, emit, plain
 
 if TYPE_CHECKING:

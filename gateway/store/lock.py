@@ -78,16 +78,12 @@ class ServerLock:
 
     def _take(self) -> Connection:
         connection = self._engine.connect()
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number_of(self._node)}).scalar():
+        number = int.from_bytes(hashlib.sha256(f"tpo-node:{self._node}".encode()).digest()[:8], "big", signed=True)
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
             connection.close()
             detail = f"another gateway runs as {self._node!r} on this store; give each its own diameter.identity"
             raise StoreLocked(detail)
         return connection
-
-
-def number_of(node: str) -> int:
-    """Give the number of a node's advisory lock on a server."""
-    return int.from_bytes(hashlib.sha256(f"tpo-node:{node}".encode()).digest()[:8], "big", signed=True)
 
 
 def take(url: str, node: str) -> Lock:

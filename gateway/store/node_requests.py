@@ -8,11 +8,11 @@ so that no gateway's own clock decides what is too late. What a row says is seal
 from typing import ClassVar, Final
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, literal, literal_column, select, text, update
+from sqlalchemy import Connection, and_, delete, func, insert, literal, literal_column, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.store.batch import Batch, Unit
-from gateway.store.lock import number_of
+from gateway.store.notifications import channel_of, listening_nodes
 from gateway.store.tables import node_requests, nodes
 
 MOST: Final = 64
@@ -23,15 +23,10 @@ MAX_ANSWER: Final = 1024 * 1024
 KEPT: Final = 60_000_000
 """Microseconds after a request's time for which its row is kept if nobody deletes it: whoever asked is gone."""
 _SERVER_CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-_HELD: Final = text(
-    "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "
-    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-)
-"""The numbers of the advisory locks that somebody holds; a server forgets those of a connection that has ended."""
 
 
 class KnownNode(msgspec.Struct, frozen=True):
-    """A gateway on this store; `runs` is whether a process holds its lock now (gateway.store.lock)."""
+    """A gateway on this store; `runs` is whether a process listens for it now (gateway.store.notifications)."""
 
     id: int
     name: str
@@ -137,8 +132,8 @@ def known_nodes(connection: Connection) -> list[KnownNode]:
     """Give every gateway that ever entered this store, the latest number of each name, by number."""
     latest = select(func.max(nodes.c.id).label("id"), nodes.c.name).group_by(nodes.c.name)
     found = sorted(connection.execute(latest).all(), key=lambda row: int(row.id))
-    held = set(connection.scalars(_HELD)) if connection.dialect.name == "postgresql" else set()
-    return [KnownNode(row.id, row.name, number_of(row.name) in held) for row in found]
+    listening = listening_nodes(connection)
+    return [KnownNode(row.id, row.name, row.id in listening) for row in found]
 
 
 def sweep_requests(connection: Connection, now: int, limit: int) -> int:
@@ -148,11 +143,6 @@ def sweep_requests(connection: Connection, now: int, limit: int) -> int:
     over = node_requests.c.not_after < _clock(connection, now) - KEPT
     due = select(node_requests.c.id).where(over).limit(limit).with_for_update(skip_locked=True)
     return connection.execute(delete(node_requests).where(node_requests.c.id.in_(due))).rowcount
-
-
-def channel_of(node: int) -> str:
-    """Name the channel by which a node is told that something waits for it."""
-    return f"tpo_node_{node}"
 
 
 def _wake(connection: Connection, node: int) -> None:

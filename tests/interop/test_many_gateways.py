@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,6 +12,8 @@ pytest.importorskip("diameter", reason="python-diameter is not installed")
 from support import postgres
 from support.gateways import Gateway, free_port, subscribers
 from support.obedient_pgw import ASR, RAR, ObedientPgw
+
+from gateway.store.engine import open_writer
 
 pytestmark = [
     pytest.mark.xdist_group("many_gateways"),
@@ -34,15 +37,19 @@ def gateway(folder, number, store):
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory):
+def store():
+    with postgres.server() as database:
+        yield database("pair")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, store):
     """Both gateways, running, with the customers of the tests."""
     folder = tmp_path_factory.mktemp("pair")
-    with postgres.server() as database:
-        store = database("pair")
-        one, two = (gateway(folder / str(number), number, store) for number in (1, 2))
-        with one, two:
-            one.enrol([*ROWS, POOR])
-            yield one, two
+    one, two = (gateway(folder / str(number), number, store) for number in (1, 2))
+    with one, two:
+        one.enrol([*ROWS, POOR])
+        yield one, two
 
 
 @pytest.fixture
@@ -136,6 +143,21 @@ def test_a_trace_listens_at_both_and_is_shown_as_one(pair, pgw, tmp_path):
     followed = one.tpo("trace", "show", started["id"], "--follow", "--json").stdout.splitlines()
     assert [json.loads(line) for line in followed] == shown
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"line.{name}.pcap" for name in (ONE, TWO)]
+
+
+def test_both_hear_each_other_again_after_the_server_ended_all_connections(pair, store):
+    one, two = pair
+    engine = open_writer(store)
+    with engine.begin() as connection:
+        others = "pid <> pg_backend_pid() AND datname = current_database()"
+        ended = connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        assert ended.rowcount >= 8  # of each gateway its lock, its lane, its reader and what listens
+    engine.dispose()
+    for asked, other in ((one, TWO), (two, ONE)):
+        deadline = time.monotonic() + PATIENCE
+        while asked.tpo("link", "list", "--node", other, ok=(0, 1, 69)).returncode:
+            assert time.monotonic() < deadline, asked.log.read_text()[-2000:]
+    assert [row["node"] for row in one.json("link", "list", "--node", TWO)] == [TWO, TWO]
 
 
 def test_a_gateway_that_stands_still_or_is_gone_is_told_in_words_and_holds_nobody_up(pair):

@@ -8,10 +8,9 @@ from sqlalchemy import insert, select
 from support import postgres
 from support.lane_fixture import workplace
 
-from gateway.store import lock
 from gateway.store.engine import reading
 from gateway.store.errors import StoreError
-from gateway.store.node_requests import KEPT, AnswerNode, AskNode, channel_of, known_nodes, look
+from gateway.store.node_requests import KEPT, AnswerNode, AskNode, known_nodes, look
 from gateway.store.notifications import Notifications
 from gateway.store.sweeper import Retention, Sweep
 from gateway.store.tables import node_requests
@@ -46,7 +45,7 @@ def take_all(ears):
 
 def test_who_is_asked_and_who_asked_are_woken_by_what_was_committed(pair):
     one, two = pair
-    ears = [Notifications(place.url, channel_of(place.node.id)) for place in pair]
+    ears = [Notifications(place.url, place.node.id) for place in pair]
     first, second = (each.open() for each in ears)
     one.lane.run(AskNode(7, two.node.id, 60_000_000, b"what"))
     assert woken(second)
@@ -67,10 +66,10 @@ def test_who_is_asked_and_who_asked_are_woken_by_what_was_committed(pair):
 
 def test_a_connection_that_the_server_ended_is_told_and_can_be_opened_again(pair):
     one, two = pair
-    ears = Notifications(one.url, channel_of(one.node.id))
+    ears = Notifications(one.url, one.node.id)
     descriptor = ears.open()
     with two.writer.begin() as connection:
-        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN tpo_node_%%'"
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
         assert connection.exec_driver_sql(ended).rowcount == 1
     assert woken(descriptor)
     with pytest.raises(StoreError):
@@ -81,17 +80,21 @@ def test_a_connection_that_the_server_ended_is_told_and_can_be_opened_again(pair
     ears.close()
 
 
-def test_a_gateway_runs_as_long_as_a_process_holds_its_lock(pair, url):
-    one, _ = pair
+def test_a_gateway_runs_as_long_as_a_process_listens_for_it(pair):
+    one, two = pair
 
     def running():
         with reading(one.reader) as connection:
             return {node.name for node in known_nodes(connection) if node.runs}
 
     assert running() == set()
-    held = lock.take(url, "ocs2")
+    first, second = (Notifications(two.url, two.node.id) for _ in range(2))
+    for each in (first, second):  # one that comes back does not wait for the server to notice that it was gone
+        each.open()
+        assert running() == {"ocs2"}
+    first.close()
     assert running() == {"ocs2"}
-    held.release()
+    second.close()
     deadline = time.monotonic() + 20
     while running() and time.monotonic() < deadline:
         continue

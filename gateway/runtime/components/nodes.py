@@ -8,7 +8,6 @@ from gateway.api.node_requests import NodeRequests, NoOthers, OtherNodes, Perfor
 from gateway.runtime.component import Component, Services, Stage
 from gateway.store.engine import sqlite_path
 from gateway.store.errors import StoreError
-from gateway.store.node_requests import channel_of
 from gateway.store.notifications import Notifications
 
 LOOK_SECONDS: Final = 1.0
@@ -33,7 +32,7 @@ class NodesComponent(Component):
         self._requests: NodeRequests | None = None
         url = context.settings.store.connect_url
         if sqlite_path(url) is None:
-            self._notifications = Notifications(url, channel_of(context.node.id))
+            self._notifications = Notifications(url, context.node.id)
             self._requests = NodeRequests(
                 (context.node.id, context.node_name),
                 context.lane,
@@ -58,6 +57,7 @@ class NodesComponent(Component):
     async def start(self) -> None:
         """Listen for notifications, and look now and then all the same."""
         if self._requests is not None:
+            await self._listen()
             self._task = self._background.keep("hear other gateways", self._hear)
 
     async def stop(self) -> None:
@@ -88,8 +88,11 @@ class NodesComponent(Component):
         try:
             if self._notifications.take():
                 self._woken.set()
-        except StoreError:  # the connection has ended: another one is opened before the next look
+        except (
+            StoreError
+        ):  # the connection has ended: the next look finds what came meanwhile, and another one is opened
             self._deafen()
+            self._woken.set()
 
     def _deafen(self) -> None:
         if self._watched is not None:

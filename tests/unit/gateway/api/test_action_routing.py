@@ -181,7 +181,7 @@ async def test_one_that_does_not_answer_may_have_what_nobody_else_has():
         (
             Place(Somewhere(Names), own=NOWHERE, ocs2=not_running(TWO)),
             404,
-            "there is no link here; the gateway ocs2 does not run: nobody on this store holds its lock",
+            "there is no link here; the gateway ocs2 does not run: nothing listens for it on this store",
         ),
         (
             Place(Somewhere(Names), own=NOWHERE, ocs2=SILENT),
