@@ -17,7 +17,7 @@ from gateway.api.callers import Caller
 from gateway.api.problems import Problem, ProblemBody
 from gateway.api.where import Elsewhere
 from gateway.background import Background
-from gateway.privacy.sealing import SealBroken, Sealer
+from gateway.privacy.sealing import Sealer
 from gateway.store.async_read import AsyncRead
 from gateway.store.async_submit import submit
 from gateway.store.batch import Unit
@@ -54,6 +54,8 @@ SECOND: Final = 1_000_000
 DOWN: Final = "node.down"
 SILENT: Final = "node.silent"
 """The codes of what a gateway cannot be asked, or was asked in vain."""
+OTHER_KEY: Final = "node.key"
+"""The code of what does not open under the key that all gateways of a store share."""
 
 
 class NodeRequest(msgspec.Struct, frozen=True):
@@ -205,11 +207,9 @@ class NodeRequests:
         try:
             async with asyncio.timeout(seconds):
                 await submit(self._lane, AskNode(number, node.id, int(seconds * SECOND), sealed))
-                return self._sealer.open(await answered, _answer_of(number, node.id, self._node))
+                return self._opened(await answered, _answer_of(number, node.id, self._node), node.name)
         except TimeoutError:
             raise _silent(node.name, seconds) from None
-        except SealBroken:
-            raise _other_key(node.name) from None
         finally:
             del self._waiting[number]
             self._post(CloseRequests([number]))
@@ -250,23 +250,29 @@ class NodeRequests:
         """Do it; what goes wrong here is told there, without anything of our inside."""
         action = ""
         try:
-            opened = self._sealer.open(asked.body, _request_of(asked.id, asked.from_node, self._node))
+            opened = self._opened(asked.body, _request_of(asked.id, asked.from_node, self._node), self.name)
             request = msgspec.msgpack.decode(opened, type=NodeRequest)
             action = request.action
             assert self._perform is not None
             answer = await self._perform(action, request.params, request.caller)
             return NodeAnswer(msgspec.msgpack.encode(answer))
         except Problem as problem:
+            if problem.code == OTHER_KEY:
+                self._log("node.request.refused", {"from": asked.from_node})
             return NodeAnswer(problem=problem.body(), elsewhere=isinstance(problem, Elsewhere))
-        except SealBroken:
-            self._log("node.request.refused", {"from": asked.from_node})
-            return NodeAnswer(problem=_other_key(self.name).body())
         except StoreError as error:
             return NodeAnswer(problem=Problem(HTTPStatus.SERVICE_UNAVAILABLE, error.code, str(error)).body())
         except Exception as error:  # noqa: BLE001  (as at the HTTP face: the other side learns that it failed)
             self._log("node.request.failed", {"action": action, "detail": type(error).__name__, "exc_info": error})
             detail = f"{self.name} failed, and its log says where: look how things stand before you ask again"
             return NodeAnswer(problem=Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "node.failed", detail).body())
+
+    def _opened(self, sealed: bytes, owner: str, name: str) -> bytes:
+        """Open what another gateway sealed; Problem where it was not sealed so, or is nothing sealed."""
+        try:
+            return self._sealer.open(sealed, owner)
+        except ValueError:  # SealBroken, and what the cipher says of octets that are too few
+            raise _other_key(name) from None
 
     def _post(self, unit: Unit) -> None:
         """Have something done that nobody waits for: the sweeper does it where the lane cannot."""
@@ -291,7 +297,7 @@ def _too_large(name: str) -> Problem:
 
 def _other_key(name: str) -> Problem:
     detail = f"{name} and this gateway cannot read each other: give all gateways of a store the same privacy.key"
-    return Problem(HTTPStatus.BAD_GATEWAY, "node.key", detail)
+    return Problem(HTTPStatus.BAD_GATEWAY, OTHER_KEY, detail)
 
 
 def _as_problem(body: ProblemBody, *, elsewhere: bool) -> Problem:

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
-from gateway.cli.node_rows import Node, for_people, with_silent
+from gateway.cli.node_rows import Node, for_people, shares_store, with_silent
 from gateway.cli.output import emit
 
 BRIEF: Final = ("name", "state", "address", "waiting", "wanted", "suspended")
@@ -39,9 +39,10 @@ def list_links(ctx: typer.Context, node: Node = None, as_json: AsJson = False) -
     from gateway.api.answers import Links, LinkView  # noqa: PLC0415  (as above)
     from gateway.cli.client import call  # noqa: PLC0415  (as above)
 
-    found = call(context.of(ctx).client_settings, "link.list", {"node": node}, Links)
+    settings = context.of(ctx).client_settings
+    found = call(settings, "link.list", {"node": node}, Links)
     rows = with_silent(to_builtins(found.rows), found.silent, LinkView.__struct_fields__)
-    emit(rows if as_json else for_people(rows, BRIEF), as_json=as_json)
+    emit(rows if as_json else for_people(rows, BRIEF, several=shares_store(settings)), as_json=as_json)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from gateway.cli.output import complain
 
 if TYPE_CHECKING:
     from gateway.api.answers import NodeProblem
+    from gateway.settings import Settings
 
 Node = Annotated[
     str | None,
@@ -19,6 +20,11 @@ Node = Annotated[
 NO_ANSWER: Final = "no answer"
 """The state of a row that stands for a gateway that gave none."""
 Row = Mapping[str, object]
+
+
+def shares_store(settings: Settings) -> bool:
+    """Tell whether there may be other gateways on the store: rows say then whose they are, also where all are of one."""
+    return not settings.store.url.startswith("sqlite")
 
 
 def with_silent(rows: Sequence[Row], silent: Iterable[NodeProblem], fields: Iterable[str]) -> list[Row]:

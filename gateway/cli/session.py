@@ -9,7 +9,7 @@ import typer
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.node_rows import for_people
+from gateway.cli.node_rows import for_people, shares_store
 from gateway.cli.output import emit
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ def list_sessions(
     from gateway.cli.client import Listing, call  # noqa: PLC0415  (`tpo --help` starts faster)
 
     params = {"number": number, "peer": peer, "closed": closed, "limit": limit}
-    rows = call(context.of(ctx).client_settings, "session.list", params, Listing).rows
-    emit(rows if as_json else for_people(rows, BRIEF), as_json=as_json)
+    settings = context.of(ctx).client_settings
+    rows = call(settings, "session.list", params, Listing).rows
+    emit(rows if as_json else for_people(rows, BRIEF, several=shares_store(settings)), as_json=as_json)
 
 
 @app.command()

@@ -12,7 +12,7 @@ import typer
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.node_rows import complain_of, for_people, with_silent
+from gateway.cli.node_rows import complain_of, for_people, shares_store, with_silent
 from gateway.cli.output import complain, emit, plain
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def show(
     found = _ask(ctx, "trace.show", {"id": trace}, TraceSeen)
     complain_of(found.silent)
     if not follow:
-        emit(found.rows if as_json else _briefly(found), as_json=as_json)
+        several = shares_store(context.of(ctx).client_settings)
+        emit(found.rows if as_json else [_brief(row, with_node=several) for row in found.rows], as_json=as_json)
         return
     try:
         _follow(ctx, found, as_json=as_json)
@@ -214,9 +215,8 @@ def _follow(ctx: typer.Context, found: TraceSeen, *, as_json: bool) -> None:
     from msgspec.structs import asdict  # noqa: PLC0415  (as above)
 
     after_at: dict[str, int] = {}
-    several = False
+    several = shares_store(context.of(ctx).client_settings)
     while True:
-        several = several or _is_of_several(found)
         for row in found.rows:
             after_at[row.node] = row.number
             typer.echo(
@@ -229,15 +229,6 @@ def _follow(ctx: typer.Context, found: TraceSeen, *, as_json: bool) -> None:
         time.sleep(POLL)
         after = after_at.get("", 0)  # of a gateway that was not restarted yet, and names none
         found = _ask(ctx, "trace.show", {"id": trace.id, "after": after, "after_at": after_at}, type(found))
-
-
-def _is_of_several(found: TraceSeen) -> bool:
-    return bool(found.silent) or len({row.node for row in found.rows}) > 1
-
-
-def _briefly(found: TraceSeen) -> list[dict[str, str]]:
-    with_node = _is_of_several(found)
-    return [_brief(row, with_node=with_node) for row in found.rows]
 
 
 def _brief(row: TraceMessage, *, with_node: bool) -> dict[str, str]:

@@ -117,6 +117,24 @@ async def test_gateways_of_different_keys_say_so(tmp_path):
         assert other.done == []
 
 
+@pytest.mark.parametrize("octets", [b"", b"\x01", b"\x01" * 40, b"\xff" * 9])
+async def test_any_octets_in_the_store_are_refused_by_who_is_asked_and_by_who_asked(tmp_path, octets):
+    async with two(tmp_path) as (one, other):
+        task = asyncio.ensure_future(one.ask(other))
+        await until(lambda: one.place.read(select(node_requests)))
+        with one.place.writer.begin() as connection:
+            connection.execute(update(node_requests).values(request=octets))
+        await other.requests.look()
+        await until(lambda: other.logged)
+        assert other.logged == [("node.request.refused", {"from": one.place.node.id})]
+        await until(lambda: one.place.read(select(node_requests).where(node_requests.c.answer.is_not(None))))
+        with one.place.writer.begin() as connection:
+            connection.execute(update(node_requests).values(answer=octets))
+        await one.requests.look()
+        with pytest.raises(Problem, match="cannot read each other"):
+            await task
+
+
 @pytest.mark.parametrize(
     ("problem", "kind"),
     [

@@ -53,12 +53,14 @@ def message(node, number, at):
 @pytest.fixture
 def tpo(tmp_path, capsys):
     """Run a command against a script of answers: its exit code, its output, its standard error, and the script."""
-    config = str(write_config(tmp_path))
+    config = write_config(tmp_path)
 
-    def run(*words, **answers):
+    def run(*words, server=False, **answers):
+        if server:
+            config.write_text(config.read_text().replace("sqlite:///tpo.db", "postgresql://tpo@db.tpo.example/tpo"))
         with scripted(tmp_path) as script:
             script.answers |= {name.replace("__", "."): answer for name, answer in answers.items()}
-            code = main(["--config", config, *words])
+            code = main(["--config", str(config), *words])
         said = capsys.readouterr()
         return code, said.out, said.err, script
 
@@ -143,10 +145,19 @@ def test_a_trace_that_has_begun_at_several_gateways_is_a_row_each(tpo):
 def test_a_trace_is_followed_at_each_gateway_from_what_it_showed_last(tpo):
     first = {"trace": trace(ONE), "rows": [message(ONE, 7, "T1"), message(TWO, 3, "T2"), message(ONE, 8, "T3")]}
     end = {"trace": trace(ONE, state="ended", ended="its time is over"), "rows": []}
-    code, out, err, script = tpo("trace", "show", "1-1-1", "--follow", trace__show=[first | {"silent": [SILENT]}, end])
+    answers = [first | {"silent": [SILENT]}, end]
+    code, out, err, script = tpo("trace", "show", "1-1-1", "--follow", server=True, trace__show=answers)
     assert code == 0
     assert script.params("trace.show")[1] == {"id": "1-1-1", "after": 0, "after_at": {ONE: 8, TWO: 3}}
     assert [line.split()[-1] for line in out.splitlines()] == [ONE, TWO, ONE]
     assert SILENT["detail"] in err
-    _, out, _, _ = tpo("trace", "show", trace__show={"trace": trace(ONE), "rows": [message(ONE, 7, "T1")]})
-    assert ONE not in out
+
+
+def test_on_a_file_nobody_says_which_gateway_and_on_a_server_everybody_does(tpo):
+    seen = {"trace": trace(ONE), "rows": [message(ONE, 7, "T1")]}
+    listed = {"rows": [link("a", ONE)]}
+    for server, shown in ((False, False), (True, True)):
+        _, out, _, _ = tpo("trace", "show", server=server, trace__show=seen)
+        assert (ONE in out) is shown
+        _, out, _, _ = tpo("link", "list", server=server, link__list=listed)
+        assert (ONE in out) is shown
