@@ -15,10 +15,10 @@ from gateway.api.actions import AsyncAction, Params, RunningAction, need
 from gateway.api.answers import NodeProblem
 from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
-from gateway.api.node_requests import SILENT, NodeRequest, OtherNodes
+from gateway.api.node_requests import SILENT, Log, NodeRequest, OtherNodes
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_TEXT
-from gateway.api.where import Elsewhere, Everywhere, Somewhere
+from gateway.api.where import Elsewhere, Everywhere, Somewhere, Where
 from gateway.store.errors import StoreError
 from gateway.store.node_requests import KnownNode
 
@@ -39,20 +39,25 @@ Found = msgspec.Struct | Problem
 class Router:
     """The actions of one gateway among others on its store."""
 
-    def __init__(self, actions: Mapping[str, RunningAction], others: OtherNodes) -> None:
-        """Take all actions by their names, and the way to the other gateways."""
-        self._actions, self._others = actions, others
+    def __init__(
+        self, actions: Mapping[str, RunningAction], others: OtherNodes, log: Log = lambda _event, _fields: None
+    ) -> None:
+        """Take all actions by their names, and the way to the other gateways; `log` is told what is changed for these."""
+        self._actions, self._others, self._log = actions, others, log
 
     def actions(self) -> dict[str, RunningAction]:
         """Give the same actions, done where they belong."""
         return {name: _routed(self, name, action) for name, action in self._actions.items()}
 
-    async def serve(self, name: str, params: Params, caller: Caller) -> msgspec.Struct:
+    async def serve(self, asked: NodeRequest, from_node: int) -> msgspec.Struct:
         """Do here what another gateway asks for; Problem where it is refused. Only what has a `where` is done for others."""
-        action = self._actions.get(name)
+        action = self._actions.get(asked.action)
         if not isinstance(action, AsyncAction) or action.where is None:
-            raise not_found("action.unknown", f"no gateway does {name!r} for another one")
-        return await action.perform(params, caller)
+            raise not_found("action.unknown", f"no gateway does {asked.action!r} for another one")
+        answer = await action.perform(asked.params, asked.caller)
+        if _changes(action.where, to_request(asked.params, action.request)):
+            self._log("node.request.done", {"action": asked.action, "by": asked.caller.name, "from": from_node})
+        return answer
 
     async def perform(self, name: str, action: AsyncAction[Any], params: Params, caller: Caller) -> msgspec.Struct:
         """Do an action where it belongs, for whoever asks; Problem where it is refused, or cannot be had."""
@@ -221,6 +226,11 @@ def _routed(router: Router, name: str, action: RunningAction) -> RunningAction:
     if not isinstance(action, AsyncAction) or action.where is None:
         return action
     return _Routed(router, name, action)
+
+
+def _changes(where: Where, request: Any) -> bool:  # noqa: ANN401  (the action's own type)
+    """Tell whether a request is to change something at one gateway: what starts and ends at all of them logs it itself."""
+    return isinstance(where, Somewhere) and (where.probe is None or where.probe(request) != request)
 
 
 def _joined(

@@ -37,8 +37,6 @@ from gateway.store.node_requests import (
 )
 
 AnswerType = TypeVar("AnswerType", bound=msgspec.Struct)
-Perform = Callable[[str, Mapping[str, object], Caller], Awaitable[msgspec.Struct]]
-"""Does an action that another gateway asks for, here; Problem where it is refused."""
 Log = Callable[[str, Mapping[str, object]], None]
 
 MOST_ASKED: Final = 32
@@ -64,6 +62,10 @@ class NodeRequest(msgspec.Struct, frozen=True):
     action: str
     params: dict[str, Any]
     caller: Caller
+
+
+Perform = Callable[[NodeRequest, int], Awaitable[msgspec.Struct]]
+"""Does here what another gateway, of this number, asks for; Problem where it is refused."""
 
 
 class NodeAnswer(msgspec.Struct, frozen=True):
@@ -254,7 +256,7 @@ class NodeRequests:
             request = msgspec.msgpack.decode(opened, type=NodeRequest)
             action = request.action
             assert self._perform is not None
-            answer = await self._perform(action, request.params, request.caller)
+            answer = await self._perform(request, asked.from_node)
             return NodeAnswer(msgspec.msgpack.encode(answer))
         except Problem as problem:
             if problem.code == OTHER_KEY:

@@ -80,6 +80,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "An error that nobody expected ended a task, a thread or the process.",
         "Keep the lines around it and report it. The store is safe: start the gateway again.",
     ),
+    "node.request.done": LogEvent(
+        "info",
+        "This gateway did an `action` that changes something for another one (`from` is its number), as `by` asked there.",
+        "Nothing.",
+        per_message=True,
+    ),
     "node.request.refused": LogEvent(
         "warning",
         "What another gateway asks for (`from` is its number) does not open under this one's key, and was not done.",

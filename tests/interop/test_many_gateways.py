@@ -99,6 +99,10 @@ def test_links_of_both_are_listed_and_steered_by_either(pair):
     down = one.json("link", "down", "smsc-2")
     assert (down["node"], down["wanted"]) == (TWO, False)
     assert two.json("link", "show", "smsc-2")["wanted"] is False
+    logged = [json.loads(line) for line in two.log.read_text().splitlines()]
+    assert ("node.request.done", "link.show", 1) in [
+        (line["event"], line.get("action"), line.get("from")) for line in logged
+    ]
     assert one.json("link", "up", "smsc-2")["wanted"] is True
     assert one.json("link", "suspend", "both")["node"] == ONE  # the one that is asked comes first
     assert one.json("link", "suspend", "both", "--node", TWO)["suspended"] is True

@@ -92,7 +92,7 @@ class ApiComponent(Component):
         own: dict[str, RunningAction] = status_actions(status)
         for source in (sms, sessions, topups, sims, tracing, reload, drain):
             own |= source.actions()
-        router = Router(own, nodes.others)
+        router = Router(own, nodes.others, services.log)
         actions = router.actions()
         nodes.serve(router.serve)
         if session_requests is not None and not nodes.others.alone:

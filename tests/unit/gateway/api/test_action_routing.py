@@ -7,7 +7,7 @@ from gateway.api.action_routing import Router
 from gateway.api.actions import OPERATOR, VIEWER, AsyncAction
 from gateway.api.answers import NodeProblem
 from gateway.api.callers import Caller
-from gateway.api.node_requests import NoOthers, not_running
+from gateway.api.node_requests import NodeRequest, NoOthers, not_running
 from gateway.api.problems import Problem, bad_request, conflict
 from gateway.api.requests import OrderLink
 from gateway.api.where import Elsewhere, Everywhere, Somewhere
@@ -235,6 +235,21 @@ async def test_who_may_not_ask_here_has_nobody_asked():
         with pytest.raises(Problem, match="this needs the role operator, yours is viewer"):
             await place.ask(READER)
         assert (place.done, place.others.asked) == ([], [])
+
+
+async def test_what_is_changed_for_another_gateway_is_logged_with_who_asked_there_and_what_is_looked_at_is_not():
+    logged = []
+    place = Place(Somewhere(Names, probe=without_order))
+    actions = {"link.show": AsyncAction(place.run, VIEWER, OrderLink, Somewhere(Names, probe=without_order))}
+    actions["link.list"] = AsyncAction(place.run, VIEWER, OrderLink, everywhere)
+    router = Router(actions, place.others, lambda event, fields: logged.append((event, fields)))
+    for name, params in (
+        ("link.show", {"name": "x"}),
+        ("link.list", {}),
+        ("link.show", {"name": "x", "order": "down"}),
+    ):
+        await router.serve(NodeRequest(name, params, WHO), 7)
+    assert logged == [("node.request.done", {"action": "link.show", "by": "socket:0", "from": 7})]
 
 
 async def test_a_gateway_that_is_alone_does_everything_itself_and_reads_nothing():

@@ -43,8 +43,8 @@ class Gateway:
     def log(self, event, fields):
         self.logged.append((event, {name: value for name, value in fields.items() if name != "exc_info"}))
 
-    async def perform(self, action, params, caller):
-        self.done.append((action, dict(params), caller))
+    async def perform(self, request, from_node):
+        self.done.append((request.action, request.params, request.caller, from_node))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -88,7 +88,7 @@ async def cross(one, other, **asked):
 async def test_an_action_crosses_with_who_asks_and_its_answer_comes_back_and_nothing_stays(tmp_path):
     async with two(tmp_path) as (one, other):
         assert await cross(one, other, params={"a": [1, None, "x"]}) == Links([])
-        assert other.done == [("link.list", {"a": [1, None, "x"]}, WHO)]
+        assert other.done == [("link.list", {"a": [1, None, "x"]}, WHO, one.place.node.id)]
         await until(lambda: not one.place.read(select(node_requests)))
         assert (one.logged, other.logged) == ([], [])
 
@@ -255,5 +255,5 @@ async def test_the_role_of_who_asks_is_checked_by_the_gateway_that_does_it():
         ("no", "action.unknown"),
     ):
         with pytest.raises(Problem) as told:
-            await router.serve(action, {}, Caller("api:reader", VIEWER))
+            await router.serve(NodeRequest(action, {}, Caller("api:reader", VIEWER)), 2)
         assert told.value.code == code
