@@ -1,6 +1,7 @@
 """A desk where lines are ordered, changed and ended: each order again, under its key, until it is accepted, then waited for."""
 
 import asyncio
+from http import HTTPStatus
 
 from sqlalchemy import select
 
@@ -130,6 +131,9 @@ class Desk:
             except (ConnectionError, TimeoutError, StoreError):
                 await asyncio.sleep(self.random.uniform(0.1, 3.0))
             except Problem as problem:
+                if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                    await asyncio.sleep(1.0)
+                    continue
                 self.world.story.tell("desk", f"is refused: {problem}")
                 return None
 

@@ -45,7 +45,7 @@ class Disk:
     def seconds(self, now):
         """How long a write takes."""
         if now < self.slow_until:
-            return self.random.uniform(0.1, 9.0)
+            return self.random.uniform(10.0, 45.0) if self.random.random() < 0.1 else self.random.uniform(0.1, 9.0)
         return self.random.uniform(0.0005, 0.01)
 
     def trouble_at(self, now):

@@ -13,7 +13,7 @@ from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.rating.prices import price
 from gateway.store import tables
-from gateway.store.engine import reading
+from gateway.store.engine import open_reader, reading
 
 
 class History:
@@ -143,13 +143,14 @@ class History:
 
     def check(self):
         """Hold everything against the store as it is now."""
-        context = self.world.gateway.context
-        with reading(context._reader) as connection:
+        reader = open_reader(self.world.settings.store.connect_url)
+        with reading(reader) as connection:
             self.check_charging(connection)
             self.check_books(connection)
             self.check_events(connection, self.world.broker)
             for witness in self.world.witnesses:
                 witness.check(connection)
+        reader.dispose()
 
 
 ALLOWED = {2001, 4010, 4012, 5002, 5030}

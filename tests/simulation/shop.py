@@ -1,6 +1,7 @@
 """A shop where customers pay in: it sends each payment until it is told that it was booked, under one reference and key."""
 
 import asyncio
+from http import HTTPStatus
 
 from gateway.api.callers import Caller
 from gateway.api.problems import Problem
@@ -46,6 +47,9 @@ class Shop:
                 await asyncio.sleep(self.random.uniform(0.1, 3.0))
                 continue
             except Problem as problem:
+                if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                    await asyncio.sleep(1.0)
+                    continue
                 self.history.breach(f"top-up {reference} was refused: {problem}")
                 break
             self.history.paid[reference] = amount

@@ -72,6 +72,9 @@ class TextSender:
                 await asyncio.sleep(self.random.uniform(0.1, 3.0))
                 continue
             except Problem as problem:
+                if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                    await asyncio.sleep(1.0)
+                    continue
                 if problem.status in REFUSALS and not any(text["reference"] in self.taken for text in texts):
                     break
                 self.world.broken(f"texts {[text['reference'] for text in texts]} were refused: {problem}")

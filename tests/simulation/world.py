@@ -125,6 +125,9 @@ class World:
                     self.broken(f"stuck: {stuck}")
                 except StoreError as error:
                     self.broken(f"the store cannot be read: {error!r}")
+                except Exception as error:
+                    error.add_note(f"in the world of seed {self.seed}")
+                    raise
             for error in self.loop.errors:
                 self.broken(f"an error that nobody took: {error.get('exception') or error.get('message')!r}")
         finally:
