@@ -103,7 +103,7 @@ class LaneCounters(msgspec.Struct):
     expired: int = 0
     failed_batches: int = 0
     unknown: int = 0
-    """Of the failed ones those whose commit may have gone through."""
+    """Batches whose commit may have gone through, or did, and of which not everybody was told."""
 
 
 class Lane:
@@ -305,15 +305,17 @@ class Lane:
             if not self._attempt([job]):
                 self._poison(job)
 
-    def _settle(self, jobs: list[Job], error: StoreError | None = None) -> None:
-        """Decide the outcome of jobs, unless it was decided meanwhile: their answer, or this error."""
+    def _settle(self, jobs: list[Job], error: StoreError | None = None) -> bool:
+        """Decide the outcome of jobs, unless it was decided meanwhile: their answer, or this error; False if one's was."""
         with self._wake:
+            given_up = any(job.settled for job in jobs)
             for job in jobs:
                 if not job.settled:
                     job.settled = True
                     if error is not None:
                         job.answer, job.error = None, error
                     self._settled.append(job)
+        return not given_up
 
     def _attempt(self, jobs: list[Job]) -> bool:
         """Run jobs as one transaction; False if one of them is at fault, and nothing was committed."""
@@ -337,9 +339,10 @@ class Lane:
                 self._fail(jobs, trouble)
                 return True
             else:
-                self._settle(jobs)
+                everybody_told = self._settle(jobs)
                 self._in_trouble = False
                 self.counters.batches += 1
+                self.counters.unknown += not everybody_told
                 self.counters.units += len(jobs)
                 self._observe(times)
                 return True
