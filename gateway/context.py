@@ -25,6 +25,7 @@ from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
 from gateway.store.lane import BatchTimes, Job, Lane
+from gateway.store.leases import Lease
 
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
@@ -101,11 +102,11 @@ class GatewayContext:
         self._lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)
-            _prepare(url)
-            self._writer, self._reader = open_writer(url, existing=True), open_reader(url)
+            self.node, lease = self._enter(url)
+            label = f"tpo/{self.node.id}/{self.node.epoch}"
+            self._lock.label(label)
+            self._writer, self._reader = open_writer(url, existing=True, label=label), open_reader(url, label=label)
             self.ground = StoreFiles(sqlite_path(url), alarm)
-            with storing(), self._writer.begin() as connection:
-                self.node = nodes.enter(connection, self.node_name, self.clock())
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
@@ -126,8 +127,28 @@ class GatewayContext:
             on_connect=self._lock.renew,
             ground=self.ground,
             observe=observe,
+            lease=lease,
         )
         self.lane.start()
+
+    def _enter(self, url: str) -> tuple[nodes.Node, Lease]:
+        """Make the tables of an empty store, and enter as a node, from now on until its lease is over."""
+        seconds = 0 if sqlite_path(url) is not None else self.settings.store.takeover
+        maker = open_writer(url)
+        try:
+            schema.prepare(maker)
+            lease, asked = Lease(seconds), self.monotonic()
+            with storing(), maker.begin() as connection:
+                node = nodes.enter(connection, self.node_name, self.clock(), seconds * 1_000_000)
+        finally:
+            maker.dispose()
+        lease.renewed(asked)
+        return node, lease
+
+    @property
+    def may_send(self) -> bool:
+        """Whether no other gateway can have taken over: asked before anything goes out that must not go out twice."""
+        return self.lane.lease.holds(self.monotonic())
 
     def apply_settings(self, settings: Settings, accounts: Mapping[str, int]) -> None:
         """Go by other settings from now on; `accounts` is what `OpenAccounts` gave for their causes."""
@@ -209,11 +230,3 @@ class GatewayContext:
         self._writer.dispose()
         self._reader.dispose()
         self._lock.release()
-
-
-def _prepare(url: str) -> None:
-    maker = open_writer(url)
-    try:
-        schema.prepare(maker)
-    finally:
-        maker.dispose()

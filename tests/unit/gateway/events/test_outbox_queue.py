@@ -5,7 +5,8 @@ from support.lane_fixture import workplace
 
 from gateway.events.outbox_queue import MarkPublished, backlog, read_waiting
 from gateway.events.queries import recent
-from gateway.store.tables import nodes, outbox
+from gateway.store.nodes import enter
+from gateway.store.tables import outbox
 
 FIRST, OTHER = 1 << 40, 2 << 40
 
@@ -14,7 +15,7 @@ FIRST, OTHER = 1 << 40, 2 << 40
 def place(tmp_path):
     with workplace(f"sqlite:///{tmp_path}/t.db") as place:
         with place.writer.begin() as connection:
-            connection.execute(insert(nodes).values(id=2, name="other", next_id=3 << 40, origin_state_id=1))
+            enter(connection, "other", 1)
         yield place
 
 
