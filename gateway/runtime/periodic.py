@@ -120,8 +120,8 @@ class PeriodicWork(Component):
         began = self._loop.time()
         if began < self._count_due:
             return
-        node = self._context.node.id
-        self.open_texts = await self._context.read_async(lambda connection: count_open(connection, node))
+        shards = self._context.node.owned
+        self.open_texts = await self._context.read_async(lambda connection: count_open(connection, shards))
         self.held_reports = await self._context.read_async(count_held)
         ended = self._loop.time()
         self._count_due = ended + COUNT_SHARE * (ended - began)

@@ -135,7 +135,7 @@ def _sqlite_url(path: str, folder: Path) -> str:
 
 
 SHORTEST_TAKEOVER: Final = 3
-"""Seconds: a lease is renewed every second or two, and a commit may take one."""
+"""Seconds: a lease is renewed by each commit, and within a fifth of it where nothing is committed; a commit may take one."""
 
 
 def _off(value: object) -> object:

@@ -377,6 +377,8 @@ class Lane:
 
     def _work(self, jobs: list[Job]) -> tuple[RootTransaction, float, float]:
         """Load, decide and save; gives the transaction, and when it had loaded and decided."""
+        if self.lease.fenced:
+            raise StoreFenced("another gateway has taken over")
         fresh = self._connection is None
         connection = self._connect()
         transaction = connection.begin()
@@ -399,9 +401,10 @@ class Lane:
         """Renew the lease; StoreFenced if it is another's, StoreReplaced if this is not the store that was entered."""
         try:
             leases.begin(connection, self._node)
-        except StoreFenced:
+        except StoreFenced as error:
             verify(connection, self._node)
             self.lease.fenced = True
+            self._alarm("store.fenced", str(error))
             raise
 
     def _poison(self, job: Job) -> None:
@@ -418,8 +421,8 @@ class Lane:
         self._drop_connection()
         unknown = isinstance(error, OutcomeUnknown)
         self.counters.unknown += unknown
-        event = "store.outcome_unknown" if unknown else "store.unavailable"
-        self._alarm("store.fenced" if isinstance(error, StoreFenced) else event, str(error))
+        if not isinstance(error, StoreFenced):  # which is told of once
+            self._alarm("store.outcome_unknown" if unknown else "store.unavailable", str(error))
 
     def _connect(self) -> Connection:
         if self._connection is None:

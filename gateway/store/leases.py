@@ -3,7 +3,7 @@
 A row's *shard* is the number of the node that made it. Each node owns its own shard, and those that it adopted. On a server,
 the first statement of each transaction of the lane renews the node's lease, and finds no row once another gateway has raised
 its epoch: then it is *fenced*, and commits nothing any more. Since that statement keeps the row locked until the commit, an
-adopter waits for what is being committed, and nothing is committed after it.
+adopter waits for what is being committed, and nothing is committed after it (decision 030).
 
 Times are microseconds of the server's clock, so that no gateway's own clock decides who is alive. An SQLite file has one
 writer, by its lock: there the lease holds for ever, and costs no statement.
@@ -16,12 +16,14 @@ from sqlalchemy import Connection, literal_column, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.store.errors import StoreFenced
-from gateway.store.nodes import SERVER_CLOCK, Node
+from gateway.store.nodes import SERVER_CLOCK, Node, owned
 from gateway.store.tables import nodes
 
 MICROSECONDS: Final = 1_000_000
 SAFE_SHARE: Final = 0.8
 """Of a lease: what is sent later than this after its last renewal might meet what an adopter sends."""
+RENEW_SHARE: Final = 0.2
+"""Of a lease: after so long without a transaction it is renewed for its own sake."""
 _RENEW: Final = (
     "UPDATE nodes SET renewed_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint "
     "WHERE id = %s AND epoch = %s AND owner = id"
@@ -29,7 +31,8 @@ _RENEW: Final = (
 
 
 class Lapsed(msgspec.Struct, frozen=True):
-    """A node whose lease is over and that nobody has adopted: its number, name and epoch, and for how many seconds."""
+    """A node whose lease is over and that nobody has adopted: its number, name and epoch, and the seconds since its last
+    renewal."""
 
     node: int
     name: str
@@ -38,7 +41,7 @@ class Lapsed(msgspec.Struct, frozen=True):
 
 
 class NodeRow(msgspec.Struct, frozen=True):
-    """A node as the store has it. `owner` is the name of the node that works on its rows; times are microseconds."""
+    """A node as the store has it. `owner` is the number of the node that works on its rows; times are microseconds."""
 
     node: int
     name: str
@@ -47,6 +50,7 @@ class NodeRow(msgspec.Struct, frozen=True):
     owner_name: str
     renewed_at: int
     lease: int
+    retired: bool
     age: int
     """Since its last renewal."""
 
@@ -57,22 +61,38 @@ class NodeRow(msgspec.Struct, frozen=True):
 
 
 class Lease:
-    """How long this process may still act on what it owns, by its own clock that never goes back."""
+    """How long this process may still act on what it owns, by its own clock that never goes back; times in seconds."""
 
     def __init__(self, seconds: float) -> None:
         """Take how long it holds from each renewal on; 0: for ever."""
+        self.seconds = seconds
         self._safe = seconds * SAFE_SHARE if seconds else float("inf")
         self._renewed = float("-inf") if seconds else 0.0
+        self._steady_since = 0.0
         self.fenced = False
         """Another gateway has taken over, or another process of this name has started: nothing is committed any more."""
 
     def renewed(self, at: float) -> None:
-        """A transaction that was committed had renewed it, at `at` (seconds) or later."""
+        """A transaction that was committed had renewed it, at `at` or later."""
+        if at - self._renewed >= self._safe:
+            self._steady_since = at
         self._renewed = max(self._renewed, at)
 
     def holds(self, now: float) -> bool:
         """Whether nobody else can have taken over: to be asked before anything goes out that must not go out twice."""
         return not self.fenced and now - self._renewed < self._safe
+
+    def due(self, now: float) -> bool:
+        """Whether it is to be renewed for its own sake, as nothing was committed lately."""
+        return now - self._renewed >= self.seconds * RENEW_SHARE
+
+    def may_adopt(self, now: float) -> bool:
+        """Whether it has held without a gap for its own length.
+
+        Else this process has just started, or was cut off: so may others have been, by a restart of the server say, and they
+        get the same time to come back before anybody takes them for dead.
+        """
+        return self.holds(now) and now - self._steady_since >= self.seconds
 
 
 def begin(connection: Connection, node: Node) -> None:
@@ -110,16 +130,25 @@ def _ownerless(but: int) -> tuple[ColumnElement[bool], ...]:
 def adopt(connection: Connection, node: int, epoch: int, adopter: int, *, force: bool = False) -> tuple[int, ...]:
     """Take a node's shards over, if it is still at this epoch and its lease is over, or by `force`.
 
-    Gives the shards that came with it, none where another gateway was quicker or the node is alive.
+    Gives the shards that came with it; none where another gateway was quicker, the node is alive, or a transaction of it has
+    not ended yet: nobody waits for that here.
     """
-    mine = (nodes.c.id == node, nodes.c.epoch == epoch, nodes.c.owner == node, nodes.c.id != adopter)
-    over = () if force or connection.dialect.name == "sqlite" else _ownerless(adopter)
-    taken = update(nodes).where(*mine, *over).values(epoch=nodes.c.epoch + 1, owner=adopter)
-    if connection.execute(taken).rowcount != 1:
+    over = () if force else _ownerless(adopter)
+    wanted = (nodes.c.id == node, nodes.c.epoch == epoch, nodes.c.owner == node, nodes.c.id != adopter)
+    mine = select(nodes.c.id).where(*wanted, *over).with_for_update(skip_locked=True)
+    if connection.execute(mine).one_or_none() is None:
         return ()
-    before = connection.scalars(select(nodes.c.id).where(nodes.c.owner == node).order_by(nodes.c.id)).all()
+    shards = owned(connection, node)
+    connection.execute(update(nodes).where(nodes.c.id == node).values(epoch=nodes.c.epoch + 1))
     connection.execute(update(nodes).where(nodes.c.owner == node).values(owner=adopter))
-    return (*before, node)
+    return shards
+
+
+def adopt_all(connection: Connection, adopter: int) -> None:
+    """Take over every other node of a store that has one writer: no other can be alive."""
+    others = select(nodes.c.id, nodes.c.epoch).where(nodes.c.owner == nodes.c.id, nodes.c.id != adopter)
+    for node, epoch in connection.execute(others).all():
+        adopt(connection, node, epoch, adopter, force=True)
 
 
 def retire(connection: Connection, name: str) -> int:
@@ -131,23 +160,24 @@ def retire(connection: Connection, name: str) -> int:
 def end_backends(connection: Connection, node: int) -> int:
     """End what the server runs for a node, so that no transaction of it holds a row; gives how many there were.
 
-    A server's error is raised where the role may not do so (it may with those of its own).
+    Those of a role that this one may not speak for are left: the server's time limits end them.
     """
     if connection.dialect.name == "sqlite":
         return 0
     activity = (
-        "pg_stat_activity WHERE application_name LIKE %s AND pid <> pg_backend_pid() AND datname = current_database()"
+        "pg_stat_activity WHERE application_name LIKE %s AND pid <> pg_backend_pid() AND datname = current_database() "
+        "AND pg_has_role(usesysid, 'MEMBER')"
     )
     ended = connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM {activity}", (f"tpo/{node}/%",))  # noqa: S608 - as above
     return len(ended.all())
 
 
 def all_nodes(connection: Connection, now: int) -> list[NodeRow]:
-    """Give every node that was not retired, by number."""
+    """Give every node that there ever was, by number; `now` is the time where the store has no clock of its own."""
     owners = nodes.alias("owners")
     age = (clock(connection, now) - nodes.c.renewed_at).label("age")
     columns = (nodes.c.id, nodes.c.name, nodes.c.epoch, nodes.c.owner, owners.c.name.label("owner_name"))
-    rest = (nodes.c.renewed_at, nodes.c.lease, age)
+    rest = (nodes.c.renewed_at, nodes.c.lease, nodes.c.retired == 1, age)
     joined = nodes.join(owners, owners.c.id == nodes.c.owner)
-    found = select(*columns, *rest).select_from(joined).where(nodes.c.retired == 0).order_by(nodes.c.id)
+    found = select(*columns, *rest).select_from(joined).order_by(nodes.c.id)
     return [NodeRow(*row) for row in connection.execute(found)]

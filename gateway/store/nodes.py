@@ -7,8 +7,7 @@ down before it uses them, so that an identifier is never given twice, also not a
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, insert, literal_column, select, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal_column, select, text, update
 
 from gateway.store.errors import StoreReplaced
 from gateway.store.tables import marks, nodes
@@ -17,6 +16,8 @@ SERVER_CLOCK: Final[ColumnElement[int]] = literal_column("(extract(epoch FROM cl
 """PostgreSQL's clock in UTC microseconds: the one clock that all gateways on a store share."""
 SPAN_BITS = 40
 BLOCK = 1 << 20
+ENTERING: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('tpo-nodes', 0))")
+"""Held while a gateway enters a server's store: of two that take a new number at once, each takes its own."""
 STARTS = "starts"
 """The mark that counts a node's starts."""
 
@@ -35,6 +36,8 @@ class Node(msgspec.Struct):
     """Of its lease (store.leases): another process of the same name, or an adopter, has a greater one."""
     owned: tuple[int, ...] = ()
     """The shards that it works on: those it adopted, then its own."""
+    adopter: str = ""
+    """Who has what was this name's before, where it got a new number now."""
 
     def take_id(self) -> int:
         """Give a fresh identifier; the lane has made sure that the block suffices."""
@@ -50,6 +53,8 @@ def enter(connection: Connection, name: str, now: int, lease: int = 0) -> Node:
     Origin-State-Id is the Unix second in which the name first entered the store: sessions live as long as the store does, and
     a client may drop its own for a greater value (RFC 6733 §8.16).
     """
+    if connection.dialect.name == "postgresql":
+        connection.execute(ENTERING)
     latest = select(nodes).where(nodes.c.name == name).order_by(nodes.c.id.desc()).limit(1).with_for_update()
     row = connection.execute(latest).one_or_none()
     before = row
@@ -68,6 +73,7 @@ def enter(connection: Connection, name: str, now: int, lease: int = 0) -> Node:
         ceiling=row.next_id,
         epoch=row.epoch + 1,
         owned=owned(connection, row.id),
+        adopter=_name_of(connection, before.owner) if before is not None and before.id != row.id else "",
     )
     extend(connection, node)
     return node
@@ -83,10 +89,19 @@ def _new_number(connection: Connection, name: str, now: int, before: Row[Any] | 
     return connection.execute(select(nodes).where(nodes.c.id == number)).one()
 
 
+def _name_of(connection: Connection, number: int) -> str:
+    return str(connection.execute(select(nodes.c.name).where(nodes.c.id == number)).scalar_one())
+
+
 def owned(connection: Connection, node: int) -> tuple[int, ...]:
     """Name the shards that a node owns: those it adopted, the oldest first, then its own."""
     adopted = select(nodes.c.id).where(nodes.c.owner == node, nodes.c.id != node).order_by(nodes.c.id)
     return (*connection.scalars(adopted), node)
+
+
+def in_shard(column: ColumnElement[int], shard: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Give the conditions by which an identifier is one of a shard's: of those that this node gave out."""
+    return column >= shard << SPAN_BITS, column < (shard + 1) << SPAN_BITS
 
 
 def _count_start(connection: Connection, number: int, counted: int) -> int:

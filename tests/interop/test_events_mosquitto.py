@@ -167,7 +167,7 @@ async def test_no_more_is_under_way_than_the_broker_wants(place, tmp_path):
         connection = Broker(settings(broker.port), "test", in_thread=asyncio.to_thread)
         await connection.open()
         with place.reader.connect() as reader:
-            rows = read_waiting(reader, place.node.id)
+            rows = read_waiting(reader, place.node.owned)
         publishing = asyncio.create_task(connection.publish(rows))
         most = 0
         while not publishing.done():

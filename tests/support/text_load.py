@@ -20,10 +20,11 @@ TALKERS = 8
 
 
 class Load:
-    """Texts out by HTTP and texts in by the message centre, until `ending` is set."""
+    """Texts out by HTTP and texts in by the message centre, until `ending` is set; a customer pauses for so many seconds."""
 
-    def __init__(self, desk, smsc, numbers, chance):
+    def __init__(self, desk, smsc, numbers, chance, *, pause=0.0, batch_pause=0.02):
         self.desk, self.smsc, self.chance = desk, smsc, chance
+        self._pause, self._batch_pause = pause, batch_pause
         self.payers, self.customers = numbers[:PAYERS], iter(numbers[PAYERS:])
         self.accepted = {}
         """Id -> (receiver, words) of each text that HTTP answered 202 for."""
@@ -49,11 +50,12 @@ class Load:
                 await asyncio.sleep(0.05)
             ids = [message["id"] for message in told["messages"]]
             self.accepted.update(zip(map(int, ids), wanted, strict=True))
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(self._batch_pause)
 
     async def talk(self):
         """Customers one after another: GIVE, and once that is taken most say YES."""
         while not self.ending.is_set():
+            await asyncio.sleep(self._pause)
             customer = next(self.customers)
             await self._say(customer, b"GIVE WATERAID 1")
             if self.chance.random() < 0.8:

@@ -14,6 +14,7 @@ from gateway.api.trace_actions import TraceActions
 from gateway.runtime.component import Component, Services, Stage
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
+from gateway.runtime.components.leases import LeasesComponent
 from gateway.runtime.components.orders import OrdersComponent
 from gateway.runtime.components.texts import TextsComponent
 from gateway.runtime.components.traces import TracesComponent
@@ -44,6 +45,7 @@ class ApiComponent(Component):
         events: EventsComponent | None,
         orders: OrdersComponent,
         traces: TracesComponent,
+        leases: LeasesComponent,
         periodic: PeriodicWork,
         reload: Reload,
         drain: Drain,
@@ -69,6 +71,7 @@ class ApiComponent(Component):
             open_texts=lambda: periodic.open_texts,
             held_reports=lambda: periodic.held_reports,
             failing=lambda: services.background.failing,
+            nodes_gone=lambda: [lapsed.name for lapsed in leases.gone],
         )
         collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
         self._page = StatusPage(collector, services.background)

@@ -28,17 +28,17 @@ def put(place, *numbers, body=b'{"id":"x"}', published_at=None, at=1_000_000):
         connection.execute(insert(outbox), rows)
 
 
-def waiting(place, node=1, **limits):
+def waiting(place, *shards, **limits):
     with place.reader.connect() as connection:
-        return [row.id for row in read_waiting(connection, node, **limits)]
+        return [row.id for row in read_waiting(connection, shards or (1,), **limits)]
 
 
 def test_waiting_rows_are_read_in_order_and_only_ones_own(place):
     put(place, FIRST + 2, OTHER, FIRST, FIRST + 1)
     put(place, FIRST + 3, published_at=5)
     assert waiting(place) == [FIRST, FIRST + 1, FIRST + 2]
-    assert waiting(place, node=2) == [OTHER]
-    assert waiting(place, node=3) == []
+    assert waiting(place, 2) == [OTHER]
+    assert waiting(place, 3) == []
 
 
 def test_no_more_is_read_than_memory_is_meant_for(place):
@@ -60,8 +60,11 @@ def test_the_backlog_is_counted_with_its_oldest_row(place):
     put(place, FIRST + 7, FIRST + 8, at=2_000_000)
     put(place, OTHER)
     with place.reader.connect() as connection:
-        assert (backlog(connection, 1).waiting, backlog(connection, 1).oldest_at) == (2, 2_000_000 + (FIRST + 7) % 100)
-        assert (backlog(connection, 3).waiting, backlog(connection, 3).oldest_at) == (0, None)
+        assert (backlog(connection, (1,)).waiting, backlog(connection, (1,)).oldest_at) == (
+            2,
+            2_000_000 + (FIRST + 7) % 100,
+        )
+        assert (backlog(connection, (3,)).waiting, backlog(connection, (3,)).oldest_at) == (0, None)
 
 
 def read(place, *arguments):
