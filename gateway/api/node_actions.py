@@ -56,7 +56,9 @@ def _adopt(context: GatewayContext, row: NodeRow, *, force: bool) -> int:
         )
     for _ in range(ATTEMPTS if force else 1):
         context.read(lambda connection: end_backends(connection, row.node))
-        shards: tuple[int, ...] = context.lane.run(takeover.AdoptNode(row.node, row.epoch, force))
+        shards: tuple[int, ...] = context.lane.run(
+            takeover.AdoptNode(row.node, row.epoch, None if force else row.renewed_at)
+        )
         if shards:
             return len(shards)
     raise conflict(

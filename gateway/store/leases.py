@@ -5,10 +5,11 @@ the first statement of each transaction of the lane renews the node's lease, and
 its epoch: then it is *fenced*, and commits nothing any more. Since that statement keeps the row locked until the commit, an
 adopter waits for what is being committed, and nothing is committed after it (decision 030).
 
-Times are microseconds of the server's clock, so that no gateway's own clock decides who is alive. An SQLite file has one
-writer, by its lock: there the lease holds for ever, and costs no statement.
+`renewed_at` is the server's clock in microseconds, for people to read; who is alive is decided by whether it changes. An SQLite
+file has one writer, by its lock: there the lease holds for ever, and costs no statement.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -30,14 +31,14 @@ _RENEW: Final = (
 )
 
 
-class Lapsed(msgspec.Struct, frozen=True):
-    """A node whose lease is over and that nobody has adopted: its number, name and epoch, and the seconds since its last
-    renewal."""
+class Other(msgspec.Struct, frozen=True):
+    """Another node that nobody has adopted: its number, name and epoch, its last renewal, how long its lease holds (us)."""
 
     node: int
     name: str
     epoch: int
-    since: float
+    renewed_at: int
+    lease: int
 
 
 class NodeRow(msgspec.Struct, frozen=True):
@@ -56,8 +57,8 @@ class NodeRow(msgspec.Struct, frozen=True):
 
     @property
     def live(self) -> bool:
-        """Whether it owns itself and its lease holds."""
-        return self.owner == self.node and (not self.lease or self.age <= self.lease)
+        """Whether it owns itself and its lease holds, by the store's clock; one of before leases is not."""
+        return self.owner == self.node and self.renewed_at > 0 and (not self.lease or self.age <= self.lease)
 
 
 class Lease:
@@ -113,30 +114,48 @@ def clock(connection: Connection, now: int) -> ColumnElement[int]:
     return SERVER_CLOCK if connection.dialect.name == "postgresql" else literal_column(str(int(now)))
 
 
-def lapsed(connection: Connection, but: int) -> list[Lapsed]:
-    """Find nodes, but for one, whose lease is over and that nobody has adopted."""
-    if connection.dialect.name == "sqlite":
-        return []
-    age = (SERVER_CLOCK - nodes.c.renewed_at).label("age")
-    found = select(nodes.c.id, nodes.c.name, nodes.c.epoch, age).where(*_ownerless(but)).order_by(nodes.c.id)
-    return [Lapsed(row.id, row.name, row.epoch, row.age / MICROSECONDS) for row in connection.execute(found)]
+def others(connection: Connection, but: int) -> list[Other]:
+    """Give the nodes, but for one, that nobody has adopted."""
+    columns = (nodes.c.id, nodes.c.name, nodes.c.epoch, nodes.c.renewed_at, nodes.c.lease)
+    found = select(*columns).where(nodes.c.owner == nodes.c.id, nodes.c.id != but).order_by(nodes.c.id)
+    return [Other(*row) for row in connection.execute(found)]
 
 
-def _ownerless(but: int) -> tuple[ColumnElement[bool], ...]:
-    over = SERVER_CLOCK - nodes.c.renewed_at > nodes.c.lease
-    return (nodes.c.owner == nodes.c.id, nodes.c.id != but, nodes.c.lease > 0, over)
+class Sightings:
+    """Since when, by the clock of whoever looks, each other node has not renewed its lease.
+
+    A clock that steps, the server's or another gateway's, makes nobody look dead or alive: what is compared is whether the
+    row has changed.
+    """
+
+    def __init__(self) -> None:
+        """Nobody was seen yet."""
+        self._seen: dict[int, tuple[int, int, float]] = {}
+
+    def silent(self, found: Iterable[Other], now: float) -> list[Other]:
+        """Take what was found at `now` (seconds); gives those that have not renewed for longer than their lease.
+
+        One without a lease (of before leases, or of an SQLite file) is never silent.
+        """
+        seen = {}
+        for other in found:
+            before = self._seen.get(other.node)
+            same = before is not None and before[:2] == (other.epoch, other.renewed_at)
+            seen[other.node] = before if before is not None and same else (other.epoch, other.renewed_at, now)
+        self._seen = seen
+        return [each for each in found if each.lease and now - seen[each.node][2] > each.lease / MICROSECONDS]
 
 
-def adopt(connection: Connection, node: int, epoch: int, adopter: int, *, force: bool = False) -> tuple[int, ...]:
-    """Take a node's shards over, if it is still at this epoch and its lease is over, or by `force`.
+def adopt(connection: Connection, node: int, epoch: int, renewed_at: int | None, adopter: int) -> tuple[int, ...]:
+    """Take a node's shards over, if it is still at this epoch and has not renewed its lease since; None: even if it has.
 
     Gives the shards that came with it; none where another gateway was quicker, the node is alive, or a transaction of it has
     not ended yet: nobody waits for that here.
     """
-    over = () if force else _ownerless(adopter)
-    wanted = (nodes.c.id == node, nodes.c.epoch == epoch, nodes.c.owner == node, nodes.c.id != adopter)
-    mine = select(nodes.c.id).where(*wanted, *over).with_for_update(skip_locked=True)
-    if connection.execute(mine).one_or_none() is None:
+    wanted = [nodes.c.id == node, nodes.c.epoch == epoch, nodes.c.owner == node, nodes.c.id != adopter]
+    if renewed_at is not None:
+        wanted.append(nodes.c.renewed_at == renewed_at)
+    if connection.execute(select(nodes.c.id).where(*wanted).with_for_update(skip_locked=True)).one_or_none() is None:
         return ()
     shards = owned(connection, node)
     connection.execute(update(nodes).where(nodes.c.id == node).values(epoch=nodes.c.epoch + 1))
@@ -146,9 +165,8 @@ def adopt(connection: Connection, node: int, epoch: int, adopter: int, *, force:
 
 def adopt_all(connection: Connection, adopter: int) -> None:
     """Take over every other node of a store that has one writer: no other can be alive."""
-    others = select(nodes.c.id, nodes.c.epoch).where(nodes.c.owner == nodes.c.id, nodes.c.id != adopter)
-    for node, epoch in connection.execute(others).all():
-        adopt(connection, node, epoch, adopter, force=True)
+    for other in others(connection, adopter):
+        adopt(connection, other.node, other.epoch, None, adopter)
 
 
 def retire(connection: Connection, name: str) -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from gateway.store import leases
 from gateway.store.batch import Batch, Unit
-from gateway.store.leases import Lapsed
+from gateway.store.leases import Other
 from gateway.store.nodes import owned
 from gateway.store.tables import nodes
 from gateway.store.waiting_rows import is_waited_for
@@ -21,17 +21,17 @@ class RenewLease(Unit):
 
 
 class AdoptNode(Unit):
-    """Take over what a node owns that is at this epoch of its lease, once that is over; by `force` also before."""
+    """Take over what a node owns that is at this epoch of its lease and has not renewed it since `renewed_at`; None: anyway."""
 
     alone: ClassVar[bool] = True
 
     node: int
     epoch: int
-    force: bool = False
+    renewed_at: int | None
 
     def decide(self, batch: Batch) -> tuple[int, ...]:
         """Give the shards that came with it, none where it is alive or another gateway was quicker."""
-        return leases.adopt(batch.connection, self.node, self.epoch, batch.node.id, force=self.force)
+        return leases.adopt(batch.connection, self.node, self.epoch, self.renewed_at, batch.node.id)
 
 
 class RetireNodes(Unit):
@@ -47,23 +47,23 @@ class RetireNodes(Unit):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """How a node stands among the others: the shards that it owns, with the names of their makers, and who is gone.
-
-    `gone` are those whose lease is over and whose rows wait: one that was stopped with nothing left to do is left alone, and
-    goes on under its number when it is back.
-    """
+    """How a node stands among the others: the shards that it owns, with the names of their makers, and who else is there."""
 
     owned: dict[int, str]
-    gone: list[Lapsed]
+    others: list[Other]
 
 
-def look_around(connection: Connection, node: int, *, events: bool) -> Standing:
-    """Tell how a node stands; `events`: there is a broker that events wait for."""
+def look_around(connection: Connection, node: int) -> Standing:
+    """Tell how a node stands."""
     shards = owned(connection, node)
-    names = dict(connection.execute(select(nodes.c.id, nodes.c.name).where(nodes.c.id.in_(shards))).tuples().all())
-    gone = [
-        lapsed
-        for lapsed in leases.lapsed(connection, node)
-        if is_waited_for(connection, owned(connection, lapsed.node), events=events)
-    ]
-    return Standing({shard: names[shard] for shard in shards}, gone)
+    makers = connection.execute(select(nodes.c.id, nodes.c.name).where(nodes.c.id.in_(shards)))
+    names = {row.id: row.name for row in makers}
+    return Standing({shard: names[shard] for shard in shards}, leases.others(connection, node))
+
+
+def with_work(connection: Connection, silent: list[Other], *, events: bool) -> list[Other]:
+    """Leave out those for which nothing waits; `events`: there is a broker that events wait for.
+
+    A gateway that was stopped with nothing left to do is left alone, and goes on under its number when it is back.
+    """
+    return [each for each in silent if is_waited_for(connection, owned(connection, each.node), events=events)]

@@ -136,7 +136,7 @@ async def test_a_gateway_that_is_cut_off_from_the_database_sends_nothing_more_an
         async with StubbornSmsc(delay=0.1, host="0.0.0.0") as centre:
             port = centre.server.ports[0]
             one = RemoteGateway(network, tmp_path, "ocs1", remote, port)
-            two = SharingGateway(tmp_path, "ocs2", url, port)
+            two = SharingGateway(tmp_path, "ocs2", url, port, address=network.OTHERS)
             async with under_load([two, one], centre, url) as load:
                 wanted = [f"to {n}" for n in range(3)]
                 for words in wanted:

@@ -71,7 +71,7 @@ class ApiComponent(Component):
             open_texts=lambda: periodic.open_texts,
             held_reports=lambda: periodic.held_reports,
             failing=lambda: services.background.failing,
-            nodes_gone=lambda: [lapsed.name for lapsed in leases.gone],
+            nodes_gone=lambda: [other.name for other in leases.gone],
         )
         collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
         self._page = StatusPage(collector, services.background)

@@ -10,8 +10,8 @@ from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.sources import lease_metrics
 from gateway.runtime.component import Component, Services, Stage
 from gateway.store.async_submit import submit
-from gateway.store.leases import RENEW_SHARE, Lapsed, end_backends
-from gateway.store.takeover import AdoptNode, RenewLease, Standing, look_around
+from gateway.store.leases import RENEW_SHARE, Other, Sightings, end_backends
+from gateway.store.takeover import AdoptNode, RenewLease, Standing, look_around, with_work
 
 MOST_SECONDS: Final = 1.0
 """Between two looks at the own lease, and at those of others; a short lease is looked at more often."""
@@ -35,7 +35,8 @@ class LeasesComponent(Component):
         self._lease = services.context.lane.lease
         self._taken_up = set(services.context.node.owned)
         self._tasks: list[asyncio.Task[None]] = []
-        self.gone: list[Lapsed] = []
+        self._sightings = Sightings()
+        self.gone: list[Other] = []
         """Gateways that are gone, whose rows wait, and that nobody has adopted, at the last look."""
 
     async def start(self) -> None:
@@ -62,28 +63,29 @@ class LeasesComponent(Component):
 
     async def _watch(self) -> None:
         """Take up what came to be ours, and adopt who is gone."""
-        found = await self._look()
-        self.gone = found.gone
-        if found.gone and self._may_adopt():
-            for lapsed in found.gone:
-                await self._adopt(lapsed)
-            found = await self._look()
-            self.gone = found.gone
+        found = await self._look_around()
+        if self.gone and self._may_adopt():
+            for other in self.gone:
+                await self._adopt(other)
+            found = await self._look_around()
         await self._take_up(found.owned)
 
-    async def _look(self) -> Standing:
-        number, events = self._context.node.id, self._context.settings.events.mqtt is not None
-        return await self._context.read_async(lambda connection: look_around(connection, number, events=events))
+    async def _look_around(self) -> Standing:
+        context, events = self._context, self._context.settings.events.mqtt is not None
+        found = await context.read_async(lambda connection: look_around(connection, context.node.id))
+        silent = self._sightings.silent(found.others, context.monotonic())
+        self.gone = silent and await context.read_async(lambda connection: with_work(connection, silent, events=events))
+        return found
 
     def _may_adopt(self) -> bool:
         context = self._context
         wanted = context.settings.store.takeover > 0 and not context.draining
         return wanted and self._lease.may_adopt(context.monotonic())
 
-    async def _adopt(self, lapsed: Lapsed) -> None:
+    async def _adopt(self, other: Other) -> None:
         """End what the server still runs for a gateway, so that it holds no row, then take its shards."""
-        await self._context.read_async(lambda connection: end_backends(connection, lapsed.node))
-        await submit(self._context.lane, AdoptNode(lapsed.node, lapsed.epoch))
+        await self._context.read_async(lambda connection: end_backends(connection, other.node))
+        await submit(self._context.lane, AdoptNode(other.node, other.epoch, other.renewed_at))
 
     async def _take_up(self, owned: Mapping[int, str]) -> None:
         """Begin with the work of shards that came to be ours."""

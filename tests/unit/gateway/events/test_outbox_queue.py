@@ -41,6 +41,19 @@ def test_waiting_rows_are_read_in_order_and_only_ones_own(place):
     assert waiting(place, 3) == []
 
 
+def test_what_an_adopted_shard_tells_goes_before_what_is_told_since(place):
+    put(place, FIRST, FIRST + 1, OTHER)
+    assert waiting(place, 2, 1) == [OTHER]
+    place.lane.run(MarkPublished([OTHER]))
+    assert waiting(place, 2, 1) == [FIRST, FIRST + 1]
+    put(place, OTHER + 1, at=1)
+    with place.reader.connect() as connection:
+        assert (backlog(connection, (2, 1)).waiting, backlog(connection, (2, 1)).oldest_at) == (
+            3,
+            1 + (OTHER + 1) % 100,
+        )
+
+
 def test_no_more_is_read_than_memory_is_meant_for(place):
     put(place, *range(FIRST, FIRST + 10), body=b"x" * 100)
     assert len(waiting(place, max_rows=4)) == 4
