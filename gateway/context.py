@@ -107,7 +107,10 @@ class GatewayContext:
             self.node, lease = self._enter(url)
             label = f"tpo/{self.node.id}/{self.node.epoch}"
             self._lock.label(label)
-            self._writer, self._reader = open_writer(url, existing=True, label=label), open_reader(url, label=label)
+            self._writer, self._reader = (
+                open_writer(url, existing=True, label=label),
+                open_reader(url, label=f"{label}/reads"),
+            )
             self.ground = StoreFiles(sqlite_path(url), alarm)
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()

@@ -441,6 +441,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "numbers came with it.",
         "See docs/runbooks/node-adopted.md: look at the gateway that is gone.",
     ),
+    "node.stalled": LogEvent(
+        "warning",
+        "A transaction of another gateway (its `numbers` in `tpo node list`) had not gone on for `seconds`, and kept rows from "
+        "the others; this one had the server end it. What it was to do was not committed.",
+        "Look at that gateway: its process or its machine stands still. See docs/runbooks/node-adopted.md.",
+    ),
     "node.renumbered": LogEvent(
         "warning",
         "What this gateway had before its start was taken over by another one (`adopter`) meanwhile, and stays there; it goes "

@@ -25,9 +25,16 @@ SAFE_SHARE: Final = 0.8
 """Of a lease: what is sent later than this after its last renewal might meet what an adopter sends."""
 RENEW_SHARE: Final = 0.2
 """Of a lease: after so long without a transaction it is renewed for its own sake."""
+STALL_SHARE: Final = 0.5
+"""Of a lease: so long a transaction may wait for its gateway, which holds rows meanwhile that others want."""
 _RENEW: Final = (
     "UPDATE nodes SET renewed_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint "
     "WHERE id = %s AND epoch = %s AND owner = id"
+)
+
+_END: Final = (
+    "SELECT application_name, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {} "
+    "AND datname = current_database() AND pid <> pg_backend_pid() AND pg_has_role(usesysid, 'MEMBER')"
 )
 
 
@@ -175,6 +182,22 @@ def retire(connection: Connection, name: str) -> int:
     return connection.execute(update(nodes).where(*gone).values(retired=1)).rowcount
 
 
+def end_stalled(connection: Connection, but: int, seconds: float) -> list[int]:
+    """End transactions of other gateways' lanes that have waited so long for their next word; gives the nodes' numbers.
+
+    The server's own limit (idle_in_transaction_session_timeout) does not count in the middle of a pipeline of statements, and a
+    gateway may stand still there as well as anywhere. Whoever waits for a row of it could not renew its own lease.
+    """
+    if connection.dialect.name == "sqlite":
+        return []
+    waits = (
+        "application_name ~ '^tpo/[0-9]+/[0-9]+$' AND application_name NOT LIKE %s AND wait_event = 'ClientRead' "
+        "AND xact_start IS NOT NULL AND query_start < clock_timestamp() - make_interval(secs => %s)"
+    )
+    found = connection.exec_driver_sql(_END.format(waits), (f"tpo/{but}/%", seconds))
+    return [int(row.application_name.split("/")[1]) for row in found]
+
+
 def end_backends(connection: Connection, node: int) -> int:
     """End what the server runs for a node, so that no transaction of it holds a row; gives how many there were.
 
@@ -182,12 +205,7 @@ def end_backends(connection: Connection, node: int) -> int:
     """
     if connection.dialect.name == "sqlite":
         return 0
-    activity = (
-        "pg_stat_activity WHERE application_name LIKE %s AND pid <> pg_backend_pid() AND datname = current_database() "
-        "AND pg_has_role(usesysid, 'MEMBER')"
-    )
-    ended = connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM {activity}", (f"tpo/{node}/%",))  # noqa: S608 - as above
-    return len(ended.all())
+    return len(connection.exec_driver_sql(_END.format("application_name LIKE %s"), (f"tpo/{node}/%",)).all())
 
 
 def all_nodes(connection: Connection, now: int) -> list[NodeRow]:

@@ -10,7 +10,7 @@ from gateway.store.batch import Batch, Unit
 from gateway.store.leases import Other
 from gateway.store.nodes import owned
 from gateway.store.tables import nodes
-from gateway.store.waiting_rows import is_waited_for
+from gateway.store.waiting_rows import kinds_waiting
 
 
 class RenewLease(Unit):
@@ -61,9 +61,13 @@ def look_around(connection: Connection, node: int) -> Standing:
     return Standing({shard: names[shard] for shard in shards}, leases.others(connection, node))
 
 
-def with_work(connection: Connection, silent: list[Other], *, events: bool) -> list[Other]:
-    """Leave out those for which nothing waits; `events`: there is a broker that events wait for.
+class Gone(msgspec.Struct, frozen=True):
+    """Another node that has given no sign of life, and the kinds of rows that wait for it (store.waiting_rows)."""
 
-    A gateway that was stopped with nothing left to do is left alone, and goes on under its number when it is back.
-    """
-    return [each for each in silent if is_waited_for(connection, owned(connection, each.node), events=events)]
+    node: Other
+    waiting: frozenset[str]
+
+
+def look_closer(connection: Connection, silent: list[Other]) -> list[Gone]:
+    """Tell what waits for nodes that give no sign of life."""
+    return [Gone(each, kinds_waiting(connection, owned(connection, each.node))) for each in silent]

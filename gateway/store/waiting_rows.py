@@ -17,15 +17,15 @@ class WaitingRows(msgspec.Struct, frozen=True):
     events: int = 0
 
 
-def is_waited_for(connection: Connection, shards: Iterable[int], *, events: bool) -> bool:
-    """Whether anything waits in these shards; events count where there is a broker for them (`events`)."""
-    wanted: list[tuple[ColumnElement[bool], ...]] = []
+def kinds_waiting(connection: Connection, shards: Iterable[int]) -> frozenset[str]:
+    """Name the kinds of rows that wait in these shards, as the fields of WaitingRows are named."""
+    wanted: list[tuple[str, tuple[ColumnElement[bool], ...]]] = []
     for shard in shards:
-        wanted.append((texts.c.final == 0, *in_shard(texts.c.id, shard)))
-        wanted.append((orders.c.open == 1, orders.c.node == shard))
-        if events:
-            wanted.append((outbox.c.published_at.is_(None), *in_shard(outbox.c.id, shard)))
-    return any(connection.execute(select(1).where(*each).limit(1)).one_or_none() for each in wanted)
+        wanted.append(("texts", (texts.c.final == 0, *in_shard(texts.c.id, shard))))
+        wanted.append(("orders", (orders.c.open == 1, orders.c.node == shard)))
+        wanted.append(("events", (outbox.c.published_at.is_(None), *in_shard(outbox.c.id, shard))))
+    first = ((kind, select(1).where(*conditions).limit(1)) for kind, conditions in wanted)
+    return frozenset(kind for kind, found in first if connection.execute(found).one_or_none())
 
 
 def count_waiting(connection: Connection, shards: Sequence[int]) -> WaitingRows:

@@ -77,6 +77,14 @@ def nothing_lost(load, centre, url, deaths=1):
     return f"texts {len(load.accepted)}, arrived twice {len(doubled)}, gifts {len(booked['gift'])}"
 
 
+async def ends_as_fenced(gateway):
+    """Wait until a gateway has ended by itself, and said why."""
+    code, words = await asyncio.to_thread(gateway.ended)
+    assert (code, "another gateway has taken over" in " ".join(words)) == (1, True), words
+    assert len(gateway.events("store.fenced")) == 1
+    assert "Traceback" not in gateway.log.read_text()
+
+
 async def test_of_three_gateways_one_takes_over_from_a_killed_one_and_the_last_from_both(tmp_path):
     with postgres.server() as database:
         url = database("three")
@@ -119,9 +127,9 @@ async def test_a_stopped_gateway_holds_no_wallet_is_taken_over_from_and_ends_whe
                 seconds = time.monotonic() - at
                 await asyncio.sleep(max(0.0, STANDS_STILL - seconds))
                 one.go_on()
-                code, words = await asyncio.to_thread(one.ended)
-                assert (code, "another gateway has taken over" in " ".join(words)) == (1, True), words
-                assert len(one.events("store.fenced")) == 1
+                await ends_as_fenced(one)
+                assert (await two.run("node", "retire", one.identity))["owner"] == two.identity
+                assert set(await asyncio.to_thread(two.nodes)) == {"ocs2"}
             figures = nothing_lost(load, centre, url)
             print(f"{figures}, wallets after {free:.1f} s, taken over after {seconds:.1f} s")
 
@@ -138,20 +146,21 @@ async def test_a_gateway_that_is_cut_off_from_the_database_sends_nothing_more_an
             one = RemoteGateway(network, tmp_path, "ocs1", remote, port)
             two = SharingGateway(tmp_path, "ocs2", url, port, address=network.OTHERS)
             async with under_load([two, one], centre, url) as load:
-                wanted = [f"to {n}" for n in range(3)]
+                wanted = [f"to {n}" for n in range(5)]
+                await one.run("link", "suspend", "smsc-1")
                 for words in wanted:
                     await one.run("sms", "send", "--from", "70070", "--to", "447700900001", words)
                 await asyncio.to_thread(network.cut)
                 at = time.monotonic()
-                refused = await asyncio.to_thread(
-                    one.tpo, "sms", "send", "--from", "70070", "--to", "447700900001", "never", ok=(1, 69)
-                )
-                assert refused.returncode
+                await one.run("link", "resume", "smsc-1")  # it has them in memory, and must not send them any more
                 await adopted(two)
                 seconds = time.monotonic() - at
+                late = await asyncio.to_thread(
+                    one.tpo, "sms", "send", "--from", "70070", "--to", "447700900001", "late", ok=(1, 69)
+                )
+                assert late.returncode
                 await asyncio.to_thread(network.mend)
-                code, words = await asyncio.to_thread(one.ended)
-                assert (code, "another gateway has taken over" in " ".join(words)) == (1, True), words
-            assert all(centre.taken["447700900001", words] for words in wanted)
+                await ends_as_fenced(one)
+            assert [centre.taken["447700900001", words] for words in (*wanted, "late")] == [1, 1, 1, 1, 1, 0]
             figures = nothing_lost(load, centre, url)
             print(f"{figures}, taken over after {seconds:.1f} s")

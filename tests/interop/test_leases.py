@@ -159,6 +159,39 @@ def test_a_transaction_of_a_stopped_gateway_is_waited_for_by_nobody_and_ended_by
         stopped.invalidate()
 
 
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_a_transaction_that_waits_for_its_gateway_is_ended_whoever_watches_also_amid_statements(url, in_pipeline):
+    """Amid a pipeline the server does not count a connection as idle, and its own limit never comes."""
+    with workplace(url, node="one") as one, workplace(url, node="two") as two:
+        open_wallet(two)
+        connection = open_writer(url, label=f"tpo/{one.node.id}/1").connect().connection.driver_connection
+        report = open_reader(url, label=f"tpo/{one.node.id}/1/reads").connect()
+        report.execute(select(wallets)).all()
+        if in_pipeline:
+            raw = connection.pgconn
+            raw.enter_pipeline_mode()
+            for words in (b"BEGIN", b"UPDATE wallets SET balance = 5"):
+                raw.send_query_params(words, None)
+            raw.flush()  # and no Sync after it
+        else:
+            connection.execute("UPDATE wallets SET balance = 5")
+        ended = []
+        with two.reader.connect() as watching:
+            while not ended:
+                assert leases.end_stalled(watching, one.node.id, 0.0) == []
+                assert leases.end_stalled(watching, two.node.id, 1000.0) == []
+                ended = leases.end_stalled(watching, two.node.id, 0.0)
+                watching.rollback()  # the activity is one snapshot a transaction
+        assert ended == [one.node.id]
+        assert report.execute(select(wallets)).all()
+        report.close()
+        with two.writer.begin() as writing:
+            writing.execute(text("SET LOCAL lock_timeout = '5s'"))
+            writing.execute(update(wallets).values(balance=wallets.c.balance + 1))
+        assert two.read(select(wallets.c.balance)) == [(1,)]
+        connection.close()
+
+
 def test_a_writer_asks_the_server_for_limits_unless_its_administrator_set_some(url):
     def limits():
         engine = open_writer(url, label="tpo/1/1")

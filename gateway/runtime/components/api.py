@@ -71,7 +71,7 @@ class ApiComponent(Component):
             open_texts=lambda: periodic.open_texts,
             held_reports=lambda: periodic.held_reports,
             failing=lambda: services.background.failing,
-            nodes_gone=lambda: [other.name for other in leases.gone],
+            nodes_gone=lambda: [gone.node.name for gone in leases.gone],
         )
         collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
         self._page = StatusPage(collector, services.background)

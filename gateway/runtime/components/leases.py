@@ -10,8 +10,8 @@ from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.sources import lease_metrics
 from gateway.runtime.component import Component, Services, Stage
 from gateway.store.async_submit import submit
-from gateway.store.leases import RENEW_SHARE, Other, Sightings, end_backends
-from gateway.store.takeover import AdoptNode, RenewLease, Standing, look_around, with_work
+from gateway.store.leases import RENEW_SHARE, STALL_SHARE, Other, Sightings, end_backends, end_stalled
+from gateway.store.takeover import AdoptNode, Gone, RenewLease, Standing, look_around, look_closer
 
 MOST_SECONDS: Final = 1.0
 """Between two looks at the own lease, and at those of others; a short lease is looked at more often."""
@@ -36,7 +36,7 @@ class LeasesComponent(Component):
         self._taken_up = set(services.context.node.owned)
         self._tasks: list[asyncio.Task[None]] = []
         self._sightings = Sightings()
-        self.gone: list[Other] = []
+        self.gone: list[Gone] = []
         """Gateways that are gone, whose rows wait, and that nobody has adopted, at the last look."""
 
     async def start(self) -> None:
@@ -64,23 +64,43 @@ class LeasesComponent(Component):
     async def _watch(self) -> None:
         """Take up what came to be ours, and adopt who is gone."""
         found = await self._look_around()
-        if self.gone and self._may_adopt():
-            for other in self.gone:
-                await self._adopt(other)
+        wanted = [gone.node for gone in self.gone if self._is_able(gone)] if self._may_adopt() else []
+        for other in wanted:
+            await self._adopt(other)
+        if wanted:
             found = await self._look_around()
         await self._take_up(found.owned)
 
     async def _look_around(self) -> Standing:
-        context, events = self._context, self._context.settings.events.mqtt is not None
+        """Tell how things stand, and note who is gone.
+
+        One for whom nothing waits is left alone, and goes on under its number when it is back.
+        """
+        context = self._context
         found = await context.read_async(lambda connection: look_around(connection, context.node.id))
+        stalled_after = self._lease.seconds * STALL_SHARE
+        ended = await context.read_async(lambda connection: end_stalled(connection, context.node.id, stalled_after))
+        if ended:
+            self._log("node.stalled", {"numbers": ", ".join(map(str, ended)), "seconds": stalled_after})
         silent = self._sightings.silent(found.others, context.monotonic())
-        self.gone = silent and await context.read_async(lambda connection: with_work(connection, silent, events=events))
+        gone = await context.read_async(lambda connection: look_closer(connection, silent)) if silent else []
+        # Without a broker here there may be none at all: then events wait for nobody.
+        unwanted = {"events"} if context.settings.events.mqtt is None else set()
+        self.gone = [each for each in gone if each.waiting - unwanted]
         return found
 
     def _may_adopt(self) -> bool:
         context = self._context
         wanted = context.settings.store.takeover > 0 and not context.draining
         return wanted and self._lease.may_adopt(context.monotonic())
+
+    def _is_able(self, gone: Gone) -> bool:
+        """Whether this gateway has links for the texts of another one, and hosts for its orders; else a better one may come."""
+        settings = self._context.settings
+        links = any(link.bind != "receiver" for link in settings.smpp.links)
+        return ("texts" not in gone.waiting or links) and (
+            "orders" not in gone.waiting or bool(settings.provisioning.hosts)
+        )
 
     async def _adopt(self, other: Other) -> None:
         """End what the server still runs for a gateway, so that it holds no row, then take its shards."""

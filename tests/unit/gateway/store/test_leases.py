@@ -8,7 +8,7 @@ from gateway.store import leases, nodes
 from gateway.store.engine import open_writer
 from gateway.store.leases import Lease, Other, Sightings
 from gateway.store.tables import orders, outbox, texts
-from gateway.store.takeover import with_work
+from gateway.store.takeover import Gone, look_closer
 from gateway.store.waiting_rows import WaitingRows, count_waiting
 
 SECOND = 1_000_000
@@ -138,26 +138,22 @@ def row_of(table, **values):
 
 
 @pytest.mark.parametrize(
-    ("table", "values", "events", "waits"),
+    ("table", "values", "waits"),
     [
-        (texts, {"final": 0}, False, True),
-        (texts, {"final": 1}, False, False),
-        (orders, {"open": 1, "node": 1}, False, True),
-        (orders, {"open": 0, "node": 1}, False, False),
-        (outbox, {"published_at": None}, True, True),
-        (outbox, {"published_at": None}, False, False),
-        (outbox, {"published_at": 5}, True, False),
+        (texts, {"final": 0, "node": 1}, "texts"),
+        (texts, {"final": 1, "node": 1}, None),
+        (orders, {"open": 1, "node": 1}, "orders"),
+        (orders, {"open": 0, "node": 1}, None),
+        (outbox, {"published_at": None}, "events"),
+        (outbox, {"published_at": 5}, None),
     ],
 )
-def test_a_gateway_that_is_gone_is_taken_over_from_only_where_something_waits(connection, table, values, events, waits):
+def test_what_waits_for_a_gateway_that_is_gone_is_known_by_kind_and_number(connection, table, values, waits):
     one = nodes.enter(connection, "ocs-1", SECOND)
+    elsewhere = {"node": 9} if "node" in values else {}
     connection.execute(insert(table).values(row_of(table, id=one.take_id(), **values)))
-    connection.execute(
-        insert(table).values(
-            row_of(table, id=9 << nodes.SPAN_BITS, **values | {"node": 9} if "node" in values else values)
-        )
-    )
-    silent = [other(node=1)]
-    assert with_work(connection, silent, events=events) == (silent if waits else [])
-    counted = count_waiting(connection, [1])
-    assert (counted != WaitingRows()) == (waits or (table is outbox and values["published_at"] is None))
+    connection.execute(insert(table).values(row_of(table, id=9 << nodes.SPAN_BITS, **values | elsewhere)))
+    found = {waits} if waits else set()
+    assert look_closer(connection, [other(node=1)]) == [Gone(other(node=1), frozenset(found))]
+    assert count_waiting(connection, [1]) == WaitingRows(**dict.fromkeys(found, 1))
+    assert count_waiting(connection, [1, 9]) == WaitingRows(**dict.fromkeys(found, 2))
