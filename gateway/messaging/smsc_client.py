@@ -14,6 +14,7 @@ from gateway.messaging.inbound.text_intake import TextIntake
 from gateway.messaging.lane_client import LaneClient
 from gateway.messaging.links import LinkSet, Losses
 from gateway.messaging.policy import MessagingPolicy
+from gateway.messaging.queue.crossed_receipts import SettleCrossed, crossed_receipts
 from gateway.messaging.queue.message_queue import MessageQueue
 from gateway.messaging.queue.outcome_writer import OutcomeWriter
 from gateway.messaging.queue.query_sm import PendingQuery, QueryEvent, QueryLink, QueryScheduler
@@ -261,6 +262,13 @@ class SmscClient:
         ids = await self._read(lambda connection: overdue_texts(connection, now))
         if ids:
             self._lane_client.post(ExpireTexts(ids), lambda _: None)
+
+    async def settle_crossed(self) -> None:
+        """Settle texts whose receipts another gateway of the store took at the moment of their acceptance."""
+        now, shards = self._clock(), self._shards()
+        crossed = await self._read(lambda connection: crossed_receipts(connection, shards, now))
+        if crossed:
+            self._lane_client.post(SettleCrossed(crossed), lambda _: None)
 
     async def recover(self) -> None:
         """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody."""

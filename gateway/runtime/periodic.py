@@ -86,6 +86,7 @@ class PeriodicWork(Component):
             ("expire", EXPIRE_SECONDS, self._smsc_client.expire),
             ("recover", EXPIRE_SECONDS, self._smsc_client.recover),
             ("inquire", INQUIRE_SECONDS, self._smsc_client.inquire),
+            ("settle_crossed", EXPIRE_SECONDS, self._smsc_client.settle_crossed),
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("retire_due", SWEEP_SECONDS, self._executor.retire_due),
