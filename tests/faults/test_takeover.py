@@ -5,17 +5,34 @@ lease in seconds (3); with TPO_SOAK a stopped gateway stands still for a minute.
 """
 
 import asyncio
+import json
 import os
 import random
 import time
+from collections import Counter
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy import func, select
 from support import postgres
-from support.gateways import subscribers
-from support.shared_store import TAKEOVER, Network, RemoteGateway, SharingGateway, server_on, wait_until
+from support.gateways import free_port, subscribers
+from support.mosquitto import PROGRAM, Listener, mosquitto
+from support.shared_store import (
+    TAKEOVER,
+    Network,
+    OrderingGateway,
+    RemoteGateway,
+    SharingGateway,
+    server_on,
+    wait_until,
+)
+from support.sim_gateway import card, phone
 from support.stubborn_smsc import WINDOW, StubbornSmsc
 from support.text_load import PAYERS, Load, settled, stored
+
+from gateway.store.engine import open_reader, reading
+from gateway.store.tables import orders, outbox
+from simulators.host_api import HostApi
 
 STANDS_STILL = 60 if os.environ.get("TPO_SOAK") else TAKEOVER + 2
 LIMIT = 15
@@ -167,3 +184,47 @@ async def test_a_gateway_that_is_cut_off_from_the_database_sends_nothing_more_an
             assert [centre.taken["447700900001", words] for words in (*wanted, "late")] == [1, 1, 1, 1, 1, 0]
             figures = nothing_lost(load, centre, url)
             print(f"{figures}, taken over after {seconds:.1f} s")
+
+
+@pytest.mark.skipif(not PROGRAM.exists(), reason="Mosquitto is not installed")
+async def test_orders_under_way_and_events_that_wait_go_on_elsewhere_each_once(tmp_path):
+    count = 60
+    with postgres.server() as database, mosquitto(tmp_path) as broker:
+        url = database("orders")
+        async with HostApi(work_seconds=0.05) as host, Listener(broker.port) as heard:
+            more = f"""provisioning:
+  hosts: [{{name: home, adapter: tmf640, plans: [payg-gb], url: "{host.url}", rate: 25, poll: 1s, timeout: 3s}}]
+events: {{mqtt: {{url: "mqtt://127.0.0.1:{broker.port}", topic: tpo}}}}
+"""
+            one, two = (OrderingGateway(tmp_path, f"ocs{n}", url, free_port(), extra=more) for n in (1, 2))
+            with one, two:
+                await one.import_cards([card(n) for n in range(count)])
+                rows = [
+                    {"kind": "activate", "iccid": card(n)["iccid"], "msisdn": phone(n), "plan": "payg-gb"}
+                    for n in range(count)
+                ]
+                ok, told = await one.act("sim.bulk", rows=rows)
+                assert ok, told
+                engine = open_reader(url)
+
+                def standing():
+                    with reading(engine) as connection:
+                        states = Counter(connection.execute(select(orders.c.state)).scalars())
+                        unpublished = select(func.count()).where(outbox.c.published_at.is_(None))
+                        return states, connection.execute(unpublished).scalar_one()
+
+                await asyncio.to_thread(wait_until, lambda: standing()[0]["done"] >= count // 4)
+                await asyncio.to_thread(one.kill)
+                states, waiting = standing()
+                assert states["done"] < count
+                assert waiting >= states["done"]
+                broker.start()
+                await adopted(two)
+                await asyncio.to_thread(wait_until, lambda: standing() == ({"done": count}, 0))
+                engine.dispose()
+                assert set(host.inventory.effects.values()) == {1}
+                assert len(host.services) == count
+                assert (await two.run("ledger", "check"))["ok"]
+                activated = [message for message in heard.messages if str(message.topic).endswith("sim/activated")]
+                assert len({json.loads(message.payload)["id"] for message in activated}) == count
+            print(f"orders done before {states['done']}, after {count - states['done']}; events that waited {waiting}")

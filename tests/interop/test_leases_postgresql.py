@@ -6,11 +6,13 @@ import pytest
 from sqlalchemy import event, insert, select, text, update
 from support import postgres
 from support.lane_fixture import workplace
+from support.old_stores import store_at
 
-from gateway.store import leases, nodes
+from gateway.store import leases, nodes, schema
 from gateway.store.engine import open_reader, open_writer, storing
 from gateway.store.errors import StoreFenced, StoreUnavailable
 from gateway.store.leases import end_backends
+from gateway.store.tables import nodes as tables_nodes
 from gateway.store.tables import subscribers, wallets
 from gateway.store.takeover import AdoptNode, RenewLease, RetireNodes, look_around
 
@@ -223,3 +225,31 @@ def test_a_retired_name_is_listed_no_more_and_may_come_again(url):
         assert rows == [(1, True, False), (2, False, True)]
     with workplace(url, node="one") as again:
         assert (again.node.id, again.node.adopter) == (3, "two")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_nodes_of_before_leases_own_themselves_and_nobody_takes_them_for_dead(kind, request, tmp_path):
+    """A gateway that has not started since the upgrade may be on its way; a person may adopt it."""
+    url = f"sqlite:///{tmp_path}/t.db" if kind == "sqlite" else request.getfixturevalue("url")
+    if kind == "postgresql":
+        with open_writer(url).begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+    engine = store_at(url, "0009")
+    with engine.begin() as connection:
+        for number in (1, 2):
+            values = {"id": number, "name": f"node-{number}", "next_id": number << 40, "origin_state_id": 5}
+            connection.execute(insert(tables_nodes).values(values))
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        assert [(row.node, row.owner, row.live) for row in leases.all_nodes(connection, 9)] == [
+            (1, 1, False),
+            (2, 2, False),
+        ]
+        first = nodes.enter(connection, "node-1", 9_000_000)
+        assert (first.id, first.origin_state_id, first.epoch, first.owned) == (1, 5, 1, (1,))
+        sightings = leases.Sightings()
+        assert sightings.silent(leases.others(connection, 1), 0.0) == []
+        assert sightings.silent(leases.others(connection, 1), 1e6) == []
+        assert leases.adopt(connection, 2, 0, 0, 1) == (2,)
+    engine.dispose()

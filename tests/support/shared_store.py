@@ -8,6 +8,7 @@ import sys
 import time
 
 from support import postgres
+from support.sim_gateway import SimGateway
 from support.sms_gateway import SmsGateway
 
 TAKEOVER = int(os.environ.get("TPO_TAKEOVER", "3"))
@@ -45,6 +46,12 @@ class SharingGateway(SmsGateway):
     def nodes(self):
         """Name -> the row of `tpo node list`."""
         return {row["name"].removesuffix(".tpo.example"): row for row in self.json("node", "list")}
+
+
+class OrderingGateway(SharingGateway):
+    """One that is asked by its socket, as SIM orders are."""
+
+    act, import_cards = SimGateway.act, SimGateway.import_cards
 
 
 class Network:
