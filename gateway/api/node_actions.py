@@ -8,7 +8,8 @@ from gateway.api.requests import AdoptNode, NameNode, Nothing
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.store import takeover
-from gateway.store.leases import MICROSECONDS, NodeRow, all_nodes, end_backends
+from gateway.store.backends import end_backends
+from gateway.store.leases import MICROSECONDS, NodeRow, all_nodes
 from gateway.store.waiting_rows import WaitingRows, count_waiting
 
 ATTEMPTS: Final = 20

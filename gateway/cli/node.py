@@ -10,7 +10,7 @@ from gateway.cli import context
 from gateway.cli.context import AsJson
 from gateway.cli.output import emit
 
-BRIEF: Final = ("name", "number", "state", "owner", "epoch", "renewed_at", "texts", "orders", "events")
+BRIEF: Final = ("name", "number", "state", "owner", "epoch", "renewed_at", "shards", "texts", "orders", "events")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 Node = Annotated[str, typer.Argument(help="The gateway's diameter.identity, or its number.")]
 

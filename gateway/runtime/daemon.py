@@ -145,7 +145,7 @@ class Daemon:
             recent_alarms=self._recent_alarms,
             started_at=self._started_at,
         )
-        made = (*self._started, texts, diameter, events, orders, traces, leases, reload, drain, api, periodic)
+        made = (*self._started, leases, texts, diameter, events, orders, traces, reload, drain, api, periodic)
         self._components.extend(component for component in made if component is not None)
         self._metrics.collect_from(lambda: self._collect(periodic))
         for component in self._components[1:]:

@@ -2,8 +2,8 @@
 
 A row's *shard* is the number of the node that made it. Each node owns its own shard, and those that it adopted. On a server,
 the first statement of each transaction of the lane renews the node's lease, and finds no row once another gateway has raised
-its epoch: then it is *fenced*, and commits nothing any more. Since that statement keeps the row locked until the commit, an
-adopter waits for what is being committed, and nothing is committed after it (decision 030).
+its epoch: then it is *fenced*, and commits nothing any more. Since that statement keeps the row locked until the commit, and an
+adopter takes no row that is locked, nothing is committed after an adoption (decision 030).
 
 `renewed_at` is the server's clock in microseconds, for people to read; who is alive is decided by whether it changes. An SQLite
 file has one writer, by its lock: there the lease holds for ever, and costs no statement.
@@ -25,16 +25,9 @@ SAFE_SHARE: Final = 0.8
 """Of a lease: what is sent later than this after its last renewal might meet what an adopter sends."""
 RENEW_SHARE: Final = 0.2
 """Of a lease: after so long without a transaction it is renewed for its own sake."""
-STALL_SHARE: Final = 0.5
-"""Of a lease: so long a transaction may wait for its gateway, which holds rows meanwhile that others want."""
 _RENEW: Final = (
     "UPDATE nodes SET renewed_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint "
     "WHERE id = %s AND epoch = %s AND owner = id"
-)
-
-_END: Final = (
-    "SELECT application_name, pg_terminate_backend(pid) FROM pg_stat_activity WHERE {} "
-    "AND datname = current_database() AND pid <> pg_backend_pid() AND pg_has_role(usesysid, 'MEMBER')"
 )
 
 
@@ -180,32 +173,6 @@ def retire(connection: Connection, name: str) -> int:
     """Say of the nodes of a name that were adopted that they will not come back; gives how many there were."""
     gone = (nodes.c.name == name, nodes.c.owner != nodes.c.id, nodes.c.retired == 0)
     return connection.execute(update(nodes).where(*gone).values(retired=1)).rowcount
-
-
-def end_stalled(connection: Connection, but: int, seconds: float) -> list[int]:
-    """End transactions of other gateways' lanes that have waited so long for their next word; gives the nodes' numbers.
-
-    The server's own limit (idle_in_transaction_session_timeout) does not count in the middle of a pipeline of statements, and a
-    gateway may stand still there as well as anywhere. Whoever waits for a row of it could not renew its own lease.
-    """
-    if connection.dialect.name == "sqlite":
-        return []
-    waits = (
-        "application_name ~ '^tpo/[0-9]+/[0-9]+$' AND application_name NOT LIKE %s AND wait_event = 'ClientRead' "
-        "AND xact_start IS NOT NULL AND query_start < clock_timestamp() - make_interval(secs => %s)"
-    )
-    found = connection.exec_driver_sql(_END.format(waits), (f"tpo/{but}/%", seconds))
-    return [int(row.application_name.split("/")[1]) for row in found]
-
-
-def end_backends(connection: Connection, node: int) -> int:
-    """End what the server runs for a node, so that no transaction of it holds a row; gives how many there were.
-
-    Those of a role that this one may not speak for are left: the server's time limits end them.
-    """
-    if connection.dialect.name == "sqlite":
-        return 0
-    return len(connection.exec_driver_sql(_END.format("application_name LIKE %s"), (f"tpo/{node}/%",)).all())
 
 
 def all_nodes(connection: Connection, now: int) -> list[NodeRow]:

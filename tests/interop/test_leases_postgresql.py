@@ -9,9 +9,9 @@ from support.lane_fixture import workplace
 from support.old_stores import store_at
 
 from gateway.store import leases, nodes, schema
+from gateway.store.backends import end_backends, end_stalled
 from gateway.store.engine import open_reader, open_writer, storing
 from gateway.store.errors import StoreFenced, StoreUnavailable
-from gateway.store.leases import end_backends
 from gateway.store.tables import nodes as tables_nodes
 from gateway.store.tables import subscribers, wallets
 from gateway.store.takeover import AdoptNode, RenewLease, RetireNodes, look_around
@@ -180,9 +180,9 @@ def test_a_transaction_that_waits_for_its_gateway_is_ended_whoever_watches_also_
         ended = []
         with two.reader.connect() as watching:
             while not ended:
-                assert leases.end_stalled(watching, one.node.id, 0.0) == []
-                assert leases.end_stalled(watching, two.node.id, 1000.0) == []
-                ended = leases.end_stalled(watching, two.node.id, 0.0)
+                assert end_stalled(watching, one.node.id, 0.0) == []
+                assert end_stalled(watching, two.node.id, 1000.0) == []
+                ended = end_stalled(watching, two.node.id, 0.0)
                 watching.rollback()  # the activity is one snapshot a transaction
         assert ended == [one.node.id]
         assert report.execute(select(wallets)).all()

@@ -10,7 +10,8 @@ from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.sources import lease_metrics
 from gateway.runtime.component import Component, Services, Stage
 from gateway.store.async_submit import submit
-from gateway.store.leases import RENEW_SHARE, STALL_SHARE, Other, Sightings, end_backends, end_stalled
+from gateway.store.backends import STALL_SHARE, end_backends, end_stalled
+from gateway.store.leases import RENEW_SHARE, Other, Sightings
 from gateway.store.takeover import AdoptNode, Gone, RenewLease, Standing, look_around, look_closer
 
 MOST_SECONDS: Final = 1.0
