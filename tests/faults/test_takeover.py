@@ -1,7 +1,7 @@
 """Gateways that share a store, and one of them gone: killed, stopped for longer than its lease, or cut off from the database.
 
 Another one goes on with its texts: none is lost, and what arrives twice was in doubt and is marked so. TPO_TAKEOVER is the
-lease in seconds (3); with TPO_SOAK a stopped gateway stands still for a minute.
+lease in seconds (5); with TPO_SOAK a stopped gateway stands still for a minute.
 """
 
 import asyncio
@@ -158,13 +158,13 @@ async def test_a_stopped_gateway_holds_no_wallet_is_taken_over_from_and_ends_whe
 async def test_a_gateway_that_is_cut_off_from_the_database_sends_nothing_more_and_ends_when_the_wire_is_mended(
     tmp_path,
 ):
-    with Network() as network, server_on(network.DATABASE) as database:
+    with Network() as network, server_on(network.database) as database:
         url = database("cut")
-        remote = f"postgresql://tpo@{network.DATABASE}:{postgres.SOCKET_PORT}/cut"
+        remote = f"postgresql://tpo@{network.database}:{postgres.SOCKET_PORT}/cut"
         async with StubbornSmsc(delay=0.1, host="0.0.0.0") as centre:
             port = centre.server.ports[0]
             one = RemoteGateway(network, tmp_path, "ocs1", remote, port)
-            two = SharingGateway(tmp_path, "ocs2", url, port, address=network.OTHERS)
+            two = SharingGateway(tmp_path, "ocs2", url, port, address=network.others)
             async with under_load([two, one], centre, url) as load:
                 wanted = [f"to {n}" for n in range(5)]
                 await one.run("link", "suspend", "smsc-1")

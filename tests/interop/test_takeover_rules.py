@@ -22,7 +22,7 @@ from gateway.store.async_submit import submit
 from gateway.store.errors import StoreFenced, StoreUnavailable
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import orders, outbox, texts
-from gateway.store.takeover import RenewLease
+from gateway.store.takeover import AdoptNode, RenewLease
 
 pytestmark = pytest.mark.xdist_group("takeover_rules")
 LINK = "smpp: {links: [{name: smsc-1, host: 127.0.0.1, port: 1, system_id: tpo, password: secret}]}"
@@ -101,6 +101,7 @@ class Watcher:
 
     def __init__(self, context, time):
         self.context, self.time, self.sent, self.told = context, time, [], []
+        self.fails = False
         services = SimpleNamespace(
             context=context, background=None, log=lambda name, fields: self.told.append((name, fields))
         )
@@ -108,6 +109,8 @@ class Watcher:
 
     async def adopt(self, shards):
         """As the SMSC client does."""
+        if self.fails:
+            raise StoreUnavailable("the server is away")
         self.sent += shards
 
     async def watch(self, seconds, *others):
@@ -201,6 +204,18 @@ async def test_a_gateway_that_drains_takes_nothing_over(tmp_path, url):
         watcher.context.draining = True
         assert await watcher.watch(13) == ["ocs1.tpo.example"]
         assert watcher.owned == (2,)
+
+
+async def test_what_could_not_be_taken_up_is_taken_up_by_the_next_look_and_told_of_once(tmp_path, url):
+    async with pair(tmp_path, url) as (one, watcher):
+        await watcher.watch(1, one)
+        await submit(watcher.context.lane, AdoptNode(one.node.id, one.node.epoch, None))
+        watcher.fails = True
+        with pytest.raises(StoreUnavailable):
+            await watcher.watch(1)
+        watcher.fails = False
+        await watcher.watch(2)
+        assert (watcher.sent, [name for name, _ in watcher.told]) == ([1], ["node.adopted"])
 
 
 # The commands

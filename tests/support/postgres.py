@@ -62,7 +62,10 @@ def start(folder, env=None, listen=""):
     options = (
         f"-c listen_addresses='{listen}' -c unix_socket_directories={folder} -p {SOCKET_PORT} -c max_connections=60"
     )
-    _run("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start", env=env)
+    try:
+        _run("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start", env=env)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{(folder / 'log').read_text()[-2000:]}") from None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from support import postgres
 from support.sim_gateway import SimGateway
 from support.sms_gateway import SmsGateway
 
-TAKEOVER = int(os.environ.get("TPO_TAKEOVER", "3"))
+TAKEOVER = int(os.environ.get("TPO_TAKEOVER", "5"))
 """Seconds of a lease."""
 PRIVACY_KEY = "c2hhcmVkLWJ5LWFsbC1nYXRld2F5cy1vZi1hLXN0b3JlIQ=="
 
@@ -57,16 +57,16 @@ class OrderingGateway(SharingGateway):
 class Network:
     """A network namespace with one wire to the database and another one to everything else; needs root."""
 
-    DATABASE, OTHERS = "10.77.1.1", "10.77.2.1"
-
     def __init__(self):
-        self.name = f"tpo{os.getpid()}"
-        self._wires = (f"d{os.getpid()}", f"o{os.getpid()}")
+        number = os.getpid()
+        self.name = f"tpo{number}"
+        self._wires = (f"d{number}", f"o{number}")
+        self.database, self.others = (f"10.{64 + number % 64}.{number // 64 % 128 * 2 + wire}.1" for wire in (0, 1))
 
     def __enter__(self):
         self._ip("netns", "add", self.name)
         self._ip("-n", self.name, "link", "set", "lo", "up")
-        for wire, address in zip(self._wires, (self.DATABASE, self.OTHERS), strict=True):
+        for wire, address in zip(self._wires, (self.database, self.others), strict=True):
             far = address[:-1] + "2"
             self._ip("link", "add", wire, "type", "veth", "peer", "name", f"{wire}n", "netns", self.name)
             self._ip("addr", "add", f"{address}/24", "dev", wire)
@@ -101,7 +101,7 @@ class RemoteGateway(SharingGateway):
     """A gateway in a network of its own: whoever asks it by HTTP does so from there."""
 
     def __init__(self, network, folder, name, store, port, **options):
-        super().__init__(folder, name, store, port, address=network.OTHERS, **options)
+        super().__init__(folder, name, store, port, address=network.others, **options)
         self.network, self.under = network, network.inside()
 
     def get(self, path):

@@ -113,7 +113,7 @@ class LeasesComponent(Component):
         self._context.node.owned = tuple(owned)
         new = [shard for shard in owned if shard not in self._taken_up]
         if new:
-            names = sorted({owned[shard] for shard in new})
-            self._log("node.adopted", {"nodes": ", ".join(names), "shards": len(new)})
             await self._smsc_client.adopt(new)
             self._taken_up.update(new)
+            names = sorted({owned[shard] for shard in new})
+            self._log("node.adopted", {"nodes": ", ".join(names), "shards": len(new)})
