@@ -1,7 +1,8 @@
 """What a server runs for gateways: ended where one has left it in the middle, so that it holds no row that others want.
 
-A writer is named tpo/NUMBER/EPOCH there (application_name), a reader tpo/NUMBER/EPOCH/reads. A role may end what runs for
-itself or for a role that it is a member of; the rest is left to the server's own time limits. An SQLite file runs nothing.
+A writer is named tpo/NUMBER/EPOCH there (application_name), a reader tpo/NUMBER/EPOCH/reads, and the connection that hears of
+other gateways' requests tpo/NUMBER/listens. A role may end what runs for itself or for a role that it is a member of; the rest
+is left to the server's own time limits. An SQLite file runs nothing.
 """
 
 from typing import Final

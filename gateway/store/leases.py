@@ -13,11 +13,10 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, literal_column, select, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, select, update
 
 from gateway.store.errors import StoreFenced
-from gateway.store.nodes import SERVER_CLOCK, Node, owned
+from gateway.store.nodes import Node, owned, store_clock
 from gateway.store.tables import nodes
 
 MICROSECONDS: Final = 1_000_000
@@ -109,11 +108,6 @@ def begin(connection: Connection, node: Node) -> None:
         )
 
 
-def clock(connection: Connection, now: int) -> ColumnElement[int]:
-    """Give the store's clock as an expression: the server's, or `now` where there is none."""
-    return SERVER_CLOCK if connection.dialect.name == "postgresql" else literal_column(str(int(now)))
-
-
 def others(connection: Connection, but: int) -> list[Other]:
     """Give the nodes, but for one, that nobody has adopted."""
     columns = (nodes.c.id, nodes.c.name, nodes.c.epoch, nodes.c.renewed_at, nodes.c.lease)
@@ -178,7 +172,7 @@ def retire(connection: Connection, name: str) -> int:
 def all_nodes(connection: Connection, now: int) -> list[NodeRow]:
     """Give every node that there ever was, by number; `now` is the time where the store has no clock of its own."""
     owners = nodes.alias("owners")
-    age = (clock(connection, now) - nodes.c.renewed_at).label("age")
+    age = (store_clock(connection, now) - nodes.c.renewed_at).label("age")
     columns = (nodes.c.id, nodes.c.name, nodes.c.epoch, nodes.c.owner, owners.c.name.label("owner_name"))
     rest = (nodes.c.renewed_at, nodes.c.lease, nodes.c.retired == 1, age)
     joined = nodes.join(owners, owners.c.id == nodes.c.owner)

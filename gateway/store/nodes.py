@@ -7,13 +7,12 @@ down before it uses them, so that an identifier is never given twice, also not a
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal_column, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, literal_column, select, text, update
 
 from gateway.store.errors import StoreReplaced
 from gateway.store.tables import marks, nodes
 
-SERVER_CLOCK: Final[ColumnElement[int]] = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-"""PostgreSQL's clock in UTC microseconds: the one clock that all gateways on a store share."""
+_SERVER_CLOCK: Final[ColumnElement[int]] = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 SPAN_BITS = 40
 BLOCK = 1 << 20
 ENTERING: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('tpo-nodes', 0))")
@@ -61,7 +60,7 @@ def enter(connection: Connection, name: str, now: int, lease: int = 0) -> Node:
     if row is None or row.owner != row.id:
         row = _new_number(connection, name, now, row)
     starts = _count_start(connection, row.id, before.id if before is not None else row.id)
-    at = SERVER_CLOCK if connection.dialect.name == "postgresql" else now
+    at = store_clock(connection, now)
     entered = {"epoch": row.epoch + 1, "renewed_at": at, "lease": lease, "retired": 0}
     connection.execute(update(nodes).where(nodes.c.id == row.id).values(entered))
     node = Node(
@@ -89,6 +88,12 @@ def _new_number(connection: Connection, name: str, now: int, before: Row[Any] | 
     return connection.execute(select(nodes).where(nodes.c.id == number)).one()
 
 
+def latest_number(connection: Connection, number: int) -> int:
+    """Give the number that the node of this one has now, after somebody may have adopted what it had."""
+    name = select(nodes.c.name).where(nodes.c.id == number).scalar_subquery()
+    return int(connection.execute(select(func.max(nodes.c.id)).where(nodes.c.name == name)).scalar_one())
+
+
 def _name_of(connection: Connection, number: int) -> str:
     return str(connection.execute(select(nodes.c.name).where(nodes.c.id == number)).scalar_one())
 
@@ -97,6 +102,11 @@ def owned(connection: Connection, node: int) -> tuple[int, ...]:
     """Name the shards that a node owns: those it adopted, the oldest first, then its own."""
     adopted = select(nodes.c.id).where(nodes.c.owner == node, nodes.c.id != node).order_by(nodes.c.id)
     return (*connection.scalars(adopted), node)
+
+
+def store_clock(connection: Connection, now: int) -> ColumnElement[int]:
+    """Give the clock that all gateways on a store share, in UTC microseconds: the server's, or `now` where there is none."""
+    return _SERVER_CLOCK if connection.dialect.name == "postgresql" else literal(now)
 
 
 def in_shard(column: ColumnElement[int], shard: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -54,6 +54,21 @@ node that works on them now, at first the one that made them. `epoch` is raised 
 is the server's clock at the last transaction, and `lease` (microseconds) how long it holds from then on, 0 for ever. `retired`:
 it was adopted, and its name is back under another number, or will not come back. Never swept."""
 
+node_requests = Table(
+    "node_requests",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("from_node", Integer, nullable=False),
+    Column("to_node", Integer, nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("not_after", BigInteger, nullable=False),
+    Column("answered_at", BigInteger),
+    Column("answer", LargeBinary),
+)
+"""What one gateway asks of another (store.node_requests), sealed, with the answer to it; times are the server's. Deleted by who
+asked, at the latest when it waits no longer; else swept by not_after."""
+
 marks = Table(
     "marks",
     metadata,

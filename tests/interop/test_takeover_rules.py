@@ -20,6 +20,7 @@ from gateway.runtime.components.leases import LeasesComponent
 from gateway.settings import load
 from gateway.store.async_submit import submit
 from gateway.store.errors import StoreFenced, StoreUnavailable
+from gateway.store.node_requests import known_nodes
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import orders, outbox, texts
 from gateway.store.takeover import AdoptNode, RenewLease
@@ -258,6 +259,7 @@ async def test_node_commands_list_who_is_there_adopt_by_force_and_retire(tmp_pat
         retired = await act(two, "node.retire", node="ocs1.tpo.example")
         assert retired == {"name": "ocs1.tpo.example", "owner": "ocs2.tpo.example", "retired": 1}
         assert await listed(two) == [("ocs2", "here", "ocs2", [1, 2], 1)]
+        assert [node.name for node in await two.read_async(known_nodes)] == ["ocs2.tpo.example"]
 
 
 async def test_a_gateway_that_was_stopped_is_retired_at_once_once_its_lease_is_over(tmp_path, url):
