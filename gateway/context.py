@@ -147,7 +147,8 @@ class GatewayContext:
             schema.prepare(maker)
             lease, asked = Lease(seconds), self.monotonic()
             with storing(), maker.begin() as connection:
-                node = nodes.enter(connection, self.node_name, self.clock(), seconds * leases.MICROSECONDS)
+                lasts = seconds * leases.MICROSECONDS
+                node = nodes.enter(connection, self.node_name, self.clock(), lasts, alone=alone)
                 if alone:  # whoever else entered did so under another name of this gateway's
                     leases.adopt_all(connection, node.id)
                     node.owned = nodes.owned(connection, node.id)

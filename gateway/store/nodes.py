@@ -45,10 +45,11 @@ class Node(msgspec.Struct):
         return value
 
 
-def enter(connection: Connection, name: str, now: int, lease: int = 0) -> Node:
+def enter(connection: Connection, name: str, now: int, lease: int = 0, *, alone: bool = False) -> Node:
     """Register this process start: the node's number, a fresh block of identifiers, one start more, the next epoch.
 
-    `now` and `lease` are in microseconds. A node whose number was adopted meanwhile takes a new one (decision 030). The
+    `now` and `lease` are in microseconds. A node whose number was adopted meanwhile takes a new one (decision 030); in a store
+    that one process alone can have open (`alone`) it has its own again, as nobody else can be working on it. The
     Origin-State-Id is the Unix second in which the name first entered the store: sessions live as long as the store does, and
     a client may drop its own for a greater value (RFC 6733 §8.16).
     """
@@ -57,11 +58,11 @@ def enter(connection: Connection, name: str, now: int, lease: int = 0) -> Node:
     latest = select(nodes).where(nodes.c.name == name).order_by(nodes.c.id.desc()).limit(1).with_for_update()
     row = connection.execute(latest).one_or_none()
     before = row
-    if row is None or row.owner != row.id:
+    if row is None or (row.owner != row.id and not alone):
         row = _new_number(connection, name, now, row)
     starts = _count_start(connection, row.id, before.id if before is not None else row.id)
     at = store_clock(connection, now)
-    entered = {"epoch": row.epoch + 1, "renewed_at": at, "lease": lease, "retired": 0}
+    entered = {"epoch": row.epoch + 1, "renewed_at": at, "lease": lease, "retired": 0, "owner": row.id}
     connection.execute(update(nodes).where(nodes.c.id == row.id).values(entered))
     node = Node(
         id=row.id,

@@ -114,12 +114,12 @@ def test_only_a_node_that_is_as_it_was_seen_is_adopted_and_only_once(connection)
     assert leases.adopt(connection, one.id, one.epoch + 1, None, three.id) == ()
 
 
-def test_a_file_s_only_writer_has_what_was_made_under_its_former_names(connection):
-    for name in ("ocs-1", "ocs-2"):
-        nodes.enter(connection, name, SECOND)
-    three = nodes.enter(connection, "ocs-3", SECOND)
-    leases.adopt_all(connection, three.id)
-    assert nodes.owned(connection, three.id) == (1, 2, 3)
+def test_a_file_s_only_writer_has_what_was_made_under_its_former_names_and_each_name_keeps_its_number(connection):
+    for name, number in (("ocs-1", 1), ("ocs-2", 2), ("ocs-1", 1), ("ocs-3", 3), ("ocs-1", 1)):
+        node = nodes.enter(connection, name, SECOND, alone=True)
+        leases.adopt_all(connection, node.id)
+        assert (node.id, node.adopter) == (number, "")
+    assert nodes.owned(connection, 1) == (2, 3, 1)
 
 
 def test_a_retired_name_is_free_and_what_was_its_own_stays_with_who_has_it(connection):
