@@ -455,3 +455,44 @@ class Causes(msgspec.Struct, frozen=True):
     """The causes that may be chosen."""
 
     causes: list[Cause]
+
+
+class NodeView(msgspec.Struct, frozen=True):
+    """A gateway on the store, under one of its numbers, and how many rows wait for it.
+
+    `here` is the one that was asked; `gone`: its lease is over and nobody has adopted it. `owner` works on what it had,
+    `shards` are the numbers whose rows it works on itself: its own and those that it adopted.
+    """
+
+    name: str
+    number: int
+    state: Literal["here", "live", "gone", "adopted"]
+    epoch: int
+    owner: str
+    renewed_at: Timestamp | None
+    shards: list[int]
+    texts: int
+    orders: int
+    events: int
+
+
+class Nodes(msgspec.Struct, frozen=True):
+    """The gateways on the store, by number."""
+
+    rows: list[NodeView]
+
+
+class NodeAdopted(msgspec.Struct, frozen=True):
+    """A gateway that was taken over from, its number, and with how many numbers of others that it had adopted itself."""
+
+    name: str
+    number: int
+    shards: int
+
+
+class NodeRetired(msgspec.Struct, frozen=True):
+    """A gateway that is listed no more, under how many numbers, and who works on its rows."""
+
+    name: str
+    owner: str
+    retired: int

@@ -447,6 +447,30 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "committing, saving, loading: the disk or the server is slow. deciding: the processor is. waiting: a crowd.",
         per_message=True,
     ),
+    "store.fenced": LogEvent(
+        "critical",
+        "Another gateway has taken over what this one worked on, or a second process runs under its name: nothing is committed "
+        "any more, and the gateway ends. What it acknowledged is on disk.",
+        "See docs/runbooks/node-fenced.md: find out why it gave no sign of life for so long. Its service starts it again.",
+    ),
+    "node.adopted": LogEvent(
+        "warning",
+        "This gateway goes on with the texts, orders and events of `nodes`, which gave no sign of life; `shards` says how many "
+        "numbers came with it.",
+        "See docs/runbooks/node-adopted.md: look at the gateway that is gone.",
+    ),
+    "node.stalled": LogEvent(
+        "warning",
+        "A transaction of another gateway (its `numbers` in `tpo node list`) had not gone on for `seconds`, and kept rows from "
+        "the others; this one had the server end it. What it was to do was not committed.",
+        "Look at that gateway: its process or its machine stands still. See docs/runbooks/node-adopted.md.",
+    ),
+    "node.renumbered": LogEvent(
+        "warning",
+        "What this gateway had before its start was taken over by another one (`adopter`) meanwhile, and stays there; it goes "
+        "on under a new `number`.",
+        "See docs/runbooks/node-fenced.md.",
+    ),
     "store.unavailable": LogEvent(
         "error",
         "A batch couldn't be written, and was undone; its requests got no answer or a refusal, and come again.",

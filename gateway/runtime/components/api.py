@@ -15,6 +15,7 @@ from gateway.api.trace_actions import TraceActions
 from gateway.runtime.component import Component, Services, Stage
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
+from gateway.runtime.components.leases import LeasesComponent
 from gateway.runtime.components.nodes import NodesComponent
 from gateway.runtime.components.orders import OrdersComponent
 from gateway.runtime.components.texts import TextsComponent
@@ -46,6 +47,7 @@ class ApiComponent(Component):
         events: EventsComponent | None,
         orders: OrdersComponent,
         traces: TracesComponent,
+        leases: LeasesComponent,
         periodic: PeriodicWork,
         reload: Reload,
         drain: Drain,
@@ -72,6 +74,7 @@ class ApiComponent(Component):
             open_texts=lambda: periodic.open_texts,
             held_reports=lambda: periodic.held_reports,
             failing=lambda: services.background.failing,
+            nodes_gone=lambda: [gone.node.name for gone in leases.gone],
         )
         collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
         self._page = StatusPage(collector, services.background)
