@@ -19,14 +19,15 @@ SOCKET_PORT = 5432
 
 @contextmanager
 def server(on_disk=None):
-    """Run a server until the block ends; gives a function that makes a fresh database, its tables made, and returns its URL.
+    """Run a server until the block ends; gives a function that makes a fresh database, its tables made, and returns its URL;
+    one that is to be `empty` has none.
 
     `on_disk` gets the folder of its data before it starts, and gives the environment that it runs in.
     """
     with _folder() as folder:
         _as_owner("cp", "-a", _new_cluster(), folder / "data")
         with _running(folder, env=on_disk(folder / "data") if on_disk else None):
-            yield lambda name: _database(folder, name, "--template", "migrated")
+            yield lambda name, empty=False: _database(folder, name, "--template", "template0" if empty else "migrated")
 
 
 @cache
