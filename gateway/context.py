@@ -101,11 +101,11 @@ class GatewayContext:
         self._lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)
-            _prepare(url)
+            version = _prepare(url)
             self._writer, self._reader = open_writer(url, existing=True), open_reader(url)
             self.ground = StoreFiles(sqlite_path(url), alarm)
             with storing(), self._writer.begin() as connection:
-                self.node = nodes.enter(connection, self.node_name, self.clock())
+                self.node = nodes.enter(connection, self.node_name, self.clock(), schema.head())
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
@@ -113,6 +113,8 @@ class GatewayContext:
         except BaseException:
             self._lock.release()
             raise
+        if version != schema.head():
+            log("store.schema.newer", {"version": version, "program": schema.head()})
         if behind > CLOCK_BEHIND_US:
             log("clock.behind", {"seconds": round(behind / 1_000_000, 3)})
         self.lane = Lane(
@@ -211,9 +213,9 @@ class GatewayContext:
         self._lock.release()
 
 
-def _prepare(url: str) -> None:
+def _prepare(url: str) -> str:
     maker = open_writer(url)
     try:
-        schema.prepare(maker)
+        return schema.prepare(maker)
     finally:
         maker.dispose()

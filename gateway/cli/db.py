@@ -91,7 +91,8 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     except StoreError as error:
         raise CommandFailed(f"the store cannot be reached: {error}", exit_code=ExitCode.UNREACHABLE) from None
     try:
-        before, after = schema.upgrade(open_writer(settings.store.connect_url, existing=True), digest_key(settings))
+        writer = open_writer(settings.store.connect_url, existing=True)
+        before, after = schema.upgrade(writer, digest_key(settings), node)
     except (SchemaMismatch, KeyInvalid) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreError as error:

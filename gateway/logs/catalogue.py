@@ -411,6 +411,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Look at the broker. Nothing is lost while the disk has room.",
     ),
     # The store
+    "store.schema.newer": LogEvent(
+        "info",
+        "The store was upgraded by a later program to `version`; this one, made for version `program`, may go on with it.",
+        "Nothing, if gateways are being upgraded one by one or the program was rolled back; else install the later program.",
+    ),
     "store.unit.poisoned": LogEvent(
         "error",
         "One unit of work can't be stored; it alone was refused, the others of its batch were done.",

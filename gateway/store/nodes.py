@@ -14,6 +14,8 @@ SPAN_BITS = 40
 BLOCK = 1 << 20
 STARTS = "starts"
 """The mark that counts a node's starts."""
+PROGRAM = "program"
+"""The mark of which version of the tables a node's program was made for when it was started last."""
 
 
 class Node(msgspec.Struct):
@@ -34,11 +36,12 @@ class Node(msgspec.Struct):
         return value
 
 
-def enter(connection: Connection, name: str, now: int) -> Node:
+def enter(connection: Connection, name: str, now: int, program: str = "0") -> Node:
     """Register this process start: the node's number, a fresh block of identifiers, one start more.
 
-    `now` is in microseconds. The Origin-State-Id is the Unix second in which the node first entered the store: sessions live
-    as long as the store does, and a client may drop its own for a greater value (RFC 6733 §8.16).
+    `now` is in microseconds; `program` is the version of the tables that the program was made for (schema.head).
+    The Origin-State-Id is the Unix second in which the node first entered the store: sessions live as long as the store does,
+    and a client may drop its own for a greater value (RFC 6733 §8.16).
     """
     row = connection.execute(select(nodes).where(nodes.c.name == name).with_for_update()).one_or_none()
     if row is None:
@@ -47,20 +50,23 @@ def enter(connection: Connection, name: str, now: int) -> Node:
         connection.execute(insert(nodes).values(id=number, name=name, next_id=row_next, origin_state_id=state))
     else:
         number, row_next, state = row.id, row.next_id, row.origin_state_id
-    starts = _count_start(connection, number)
+    starts = _value(connection, number, STARTS) + 1
+    _mark(connection, number, STARTS, starts)
+    _mark(connection, number, PROGRAM, int(program))
     node = Node(id=number, name=name, origin_state_id=state, starts=starts, next_id=row_next, ceiling=row_next)
     extend(connection, node)
     return node
 
 
-def _count_start(connection: Connection, number: int) -> int:
-    mark = (marks.c.node == number, marks.c.name == STARTS)
-    before: int | None = connection.execute(select(marks.c.value).where(*mark)).scalar_one_or_none()
-    if before is None:
-        connection.execute(insert(marks).values(node=number, name=STARTS, value=1))
-        return 1
-    connection.execute(update(marks).where(*mark).values(value=before + 1))
-    return before + 1
+def _value(connection: Connection, number: int, name: str) -> int:
+    mark = select(marks.c.value).where(marks.c.node == number, marks.c.name == name)
+    return connection.execute(mark).scalar_one_or_none() or 0
+
+
+def _mark(connection: Connection, number: int, name: str, value: int) -> None:
+    mark = (marks.c.node == number, marks.c.name == name)
+    if not connection.execute(update(marks).where(*mark).values(value=value)).rowcount:
+        connection.execute(insert(marks).values(node=number, name=name, value=value))
 
 
 def extend(connection: Connection, node: Node) -> None:

@@ -1,4 +1,4 @@
-"""Upgrade a store in a process that is killed: at its first statement, at its second, ... and around its commit, until one lives.
+"""Upgrade a store in processes that are killed: at the first statement, the second, ... and around the commit, until one lives.
 
 Run as `python killed_upgrade.py URL KEY`: prints, a JSON line a process, where it was killed, the store's version after that,
 and a digest of all its rows.
