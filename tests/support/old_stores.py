@@ -1,4 +1,12 @@
-"""Stores as earlier versions of the gateway left them."""
+"""Stores as earlier versions of the gateway left them.
+
+Run as `python -m tests.support.old_stores STORE`: writes an SQLite store as SQL, as of one moment.
+"""
+
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
 
 import msgspec
 from alembic import command
@@ -8,6 +16,8 @@ from gateway.store import schema
 from gateway.store.engine import open_writer
 from provisioning.orders import Kind, OrderRequest
 
+RELEASED = sorted((Path(__file__).parents[1] / "unit" / "gateway" / "store" / "released").glob("*.sql"))
+"""Dumps that the programs of earlier versions wrote, see the README beside them."""
 _KINDS = {"BLOB": "BYTEA", "TEXT": "TEXT"}
 """Names of types in SQLite and in PostgreSQL."""
 
@@ -19,6 +29,24 @@ def store_at(url, revision):
     with writer.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+    return writer
+
+
+def restored(url, dump):
+    """Make a store of a dump; gives its writing engine. On a server the version's steps make the tables."""
+    if url.startswith("sqlite:"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as store:
+            store.executescript(dump.read_text())
+        return open_writer(url)
+    writer = store_at(url, dump.stem)
+    with closing(sqlite3.connect(":memory:")) as source, writer.begin() as connection:
+        source.executescript(dump.read_text())
+        source.row_factory = sqlite3.Row
+        for (table,) in source.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+            rows = [dict(row) for row in source.execute(f"SELECT * FROM {table}")]
+            if rows and table != "alembic_version":
+                names = ", ".join(rows[0])
+                connection.execute(text(f"INSERT INTO {table} ({names}) VALUES (:{', :'.join(rows[0])})"), rows)
     return writer
 
 
@@ -93,3 +121,13 @@ def fill(writer):
         for table, row in rows.items():
             names = ", ".join(row)
             connection.execute(text(f"INSERT INTO {table} ({names}) VALUES (:{', :'.join(row)})"), row)
+
+
+def main(store):
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True, isolation_level=None)) as source:
+        source.execute("BEGIN")
+        sys.stdout.writelines(f"{line}\n" for line in source.iterdump())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
