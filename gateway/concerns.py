@@ -48,6 +48,7 @@ CONCERNS: Final[dict[str, Kind]] = {
     "lane.behind": Kind("warning", "lane-in-trouble", ("TpoLaneInTrouble",)),
     "lane.lost": Kind("warning", "lane-in-trouble"),
     "unit.poisoned": Kind("warning", "unit-poisoned", ("TpoUnitPoisoned",)),
+    "backup.behind": Kind("warning", "backup-behind", ("TpoBackupBehind",)),
     # Charging
     "charging.slow": Kind("warning", "charging-slow", ("TpoChargingSlow",)),
     "charging.refused": Kind("critical", "charging-refused", ("TpoChargingRefused",)),

@@ -25,6 +25,7 @@ from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
 from gateway.store.lane import BatchTimes, Job, Lane
+from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
 
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
@@ -93,6 +94,8 @@ class GatewayContext:
         )
         self.draining = False
         """Nothing new is taken in: the gateway is on its way out."""
+        self.change_reader: ChangeReader | None = None
+        self._before_release: Callable[[], None] = lambda: None
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
         key = _master_key(settings)
@@ -130,6 +133,12 @@ class GatewayContext:
             observe=observe,
         )
         self.lane.start()
+
+    def lend_changes(self, reader: ChangeReader, before_release: Callable[[], None]) -> None:
+        """Let a continuous backup read what the lane commits; `before_release` runs when the last of it is committed."""
+        make_no_checkpoints(self._writer)
+        self.change_reader, self._before_release = reader, before_release
+        self.lane.policies = self._make_policies(self)
 
     def apply_settings(self, settings: Settings, accounts: Mapping[str, int]) -> None:
         """Go by other settings from now on; `accounts` is what `OpenAccounts` gave for their causes."""
@@ -208,6 +217,7 @@ class GatewayContext:
     def close(self) -> None:
         """Finish what waits in the lane, then let the next writer in."""
         self.lane.close()
+        self._before_release()
         self._writer.dispose()
         self._reader.dispose()
         self._lock.release()

@@ -384,11 +384,23 @@ class HostView(msgspec.Struct, frozen=True):
     trouble: str
 
 
+class BackupView(msgspec.Struct, frozen=True):
+    """The continuous backup: until when all that was committed is in its folder, how many seconds ago that is, what went wrong.
+
+    `safe_until` is None before the first whole copy is there.
+    """
+
+    folder: str
+    safe_until: Timestamp | None
+    behind: float
+    trouble: str
+
+
 class GatewayStatus(msgspec.Struct, frozen=True):
     """How the gateway does: its state and what it needs to be ready, the write lane, the Diameter peers, the broker, the hosts.
 
-    `traces` counts those that run; `events` is None where no broker is configured; `concerns` is what an operator
-    should look at, the critical first.
+    `traces` counts those that run; `events` is None where no broker is configured, `backup` where no continuous backup is;
+    `concerns` is what an operator should look at, the critical first.
     """
 
     state: Literal["running", "draining"]
@@ -402,6 +414,7 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     events: ForwarderState | None
     hosts: list[HostView]
     concerns: list[Concern] = []
+    backup: BackupView | None = None
 
 
 class Health(msgspec.Struct, frozen=True):

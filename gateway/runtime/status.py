@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from gateway.api.answers import DrainState, GatewayStatus, HostView, LaneView, PeerView
+from gateway.api.answers import BackupView, DrainState, GatewayStatus, HostView, LaneView, PeerView
 from gateway.api.times import since
 from gateway.concerns import Concern
 from gateway.context import GatewayContext
@@ -23,8 +23,9 @@ def gateway_status(
     drain: DrainState | None,
     traces: int,
     concerns: list[Concern],
+    backup: BackupView | None,
 ) -> GatewayStatus:
-    """Make the answer; `node` and `forwarder` are there where Diameter and a broker are configured."""
+    """Make the answer; `node`, `forwarder` and `backup` are there where Diameter, a broker and a backup are configured."""
     peers = node.peers_state() if node is not None else []
     return GatewayStatus(
         state="draining" if context.draining else "running",
@@ -38,4 +39,5 @@ def gateway_status(
         events=forwarder.state() if forwarder is not None else None,
         hosts=[HostView(name, up, executor.trouble(name)) for name, up in executor.hosts.items()],
         concerns=concerns,
+        backup=backup,
     )

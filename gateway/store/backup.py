@@ -30,38 +30,49 @@ def backup(store: Path, target: Path, progress: Callable[[float], None]) -> int:
     os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         _copy(store, partial, progress)
-        _sync(partial)
+        sync(partial)
         target.hardlink_to(partial)  # which fails where somebody else made the file meanwhile
-        _sync(target.parent)
+        sync(target.parent)
     finally:
         partial.unlink()
     return target.stat().st_size
 
 
 def _copy(store: Path, partial: Path, progress: Callable[[float], None]) -> None:
+    try:
+        source = read_only(store)
+        try:
+            source.execute("BEGIN")
+            # Only now does the transaction see one moment.
+            source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            copy_snapshot(source, partial, progress)
+        finally:
+            source.close()
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{store} cannot be copied: {error}") from error
+
+
+def copy_snapshot(source: sqlite3.Connection, target: Path, progress: Callable[[float], None]) -> None:
+    """Copy what a connection sees in its transaction to a file, and look whether that is whole.
+
+    Raises StoreUnavailable where it is damaged, sqlite3.Error, and what `progress` raises.
+    """
+
     def told(_status: int, remaining: int, total: int) -> None:
         progress(1.0 if not total else (total - remaining) / total)
 
+    copy = sqlite3.connect(target, isolation_level=None)
     try:
-        source = read_only(store)
-        copy = sqlite3.connect(partial, isolation_level=None)
-        try:
-            source.execute("BEGIN")
-            source.execute(
-                "SELECT count(*) FROM sqlite_schema"
-            ).fetchone()  # only now does the transaction see one moment
-            source.backup(copy, pages=PAGES_A_STEP, progress=told)
-            found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
-        finally:
-            source.close()
-            copy.close()
-    except sqlite3.Error as error:
-        raise StoreUnavailable(f"{store} cannot be copied: {error}") from error
+        source.backup(copy, pages=PAGES_A_STEP, progress=told)
+        found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+    finally:
+        copy.close()
     if found != "ok":
-        raise StoreUnavailable(f"the copy of {store} is damaged: {found}")
+        raise StoreUnavailable(f"the copy of the store is damaged: {found}")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file's octets, or a folder's names, on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -29,9 +29,10 @@ MOST_FRAMES: Final = 8192
 """Frames of a log that are looked at; of one that is longer every second, third, ..."""
 
 
-def read_only(store: Path) -> sqlite3.Connection:
+def read_only(store: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
     """Open a connection that neither writes nor makes a file; sqlite3.Error where there is none."""
-    return sqlite3.connect(f"file:{quote(str(store))}?mode=ro", uri=True, isolation_level=None)
+    address = f"file:{quote(str(store))}?mode=ro"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=check_same_thread)
 
 
 def inspect(store: Path) -> None:

@@ -12,6 +12,7 @@ from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
 from gateway.api.topup_actions import TopUpActions
 from gateway.api.trace_actions import TraceActions
 from gateway.runtime.component import Component, Services, Stage
+from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
 from gateway.runtime.components.orders import OrdersComponent
@@ -42,6 +43,7 @@ class ApiComponent(Component):
         texts: TextsComponent,
         diameter: DiameterComponent | None,
         events: EventsComponent | None,
+        backup: BackupComponent | None,
         orders: OrdersComponent,
         traces: TracesComponent,
         periodic: PeriodicWork,
@@ -69,6 +71,7 @@ class ApiComponent(Component):
             open_texts=lambda: periodic.open_texts,
             held_reports=lambda: periodic.held_reports,
             failing=lambda: services.background.failing,
+            backup=backup.concerns if backup is not None else tuple,
         )
         collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
         self._page = StatusPage(collector, services.background)
@@ -84,6 +87,7 @@ class ApiComponent(Component):
                 drain=drain.state(),
                 traces=traces.traces.running,
                 concerns=collector.concerns(),
+                backup=backup.view() if backup is not None else None,
             )
 
         actions: dict[str, RunningAction] = {}

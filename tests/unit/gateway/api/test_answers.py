@@ -35,7 +35,7 @@ PEER = (
 )
 TRACE = "id subject state since until ended messages missed content pcap by"
 
-LATER = {"concerns"}
+LATER = {"concerns", "backup"}
 """Fields that an answer of a gateway that was not restarted yet leaves out."""
 
 
@@ -80,7 +80,8 @@ LATER = {"concerns"}
         (answers.PeerView, PEER),
         (answers.LaneView, "waiting batches units poisoned expired failed_batches unknown"),
         (ForwarderState, "connected connected_since waiting oldest_waiting published last_error"),
-        (answers.GatewayStatus, "state drain node since ready traces lane peers events hosts concerns"),
+        (answers.GatewayStatus, "state drain node since ready traces lane peers events hosts concerns backup"),
+        (answers.BackupView, "folder safe_until behind trouble"),
         (answers.HostView, "name reachable trouble"),
         (answers.DrainState, "left seconds over"),
         (answers.DrainLeft, "sessions texts orders"),
