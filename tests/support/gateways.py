@@ -29,7 +29,16 @@ class Gateway:
     """One gateway process over a folder; `kill` and `start` may follow each other as often as a test likes."""
 
     def __init__(
-        self, folder, *, store=None, identity="ocs.tpo.example", peers=None, extra="", diameter="", charging="", backup=None
+        self,
+        folder,
+        *,
+        store=None,
+        identity="ocs.tpo.example",
+        peers=None,
+        extra="",
+        diameter="",
+        charging="",
+        backup=None,
     ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)

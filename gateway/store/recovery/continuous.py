@@ -69,7 +69,7 @@ class ContinuousBackup:
         self._copied_at: int | None = None
         self._retry_at = 0
         self._safe_at: int | None = None
-        self._copying = self._stopping = False
+        self._copying = self._stopping = self._quiet = False
         self._turn = asyncio.Lock()
         """Held while something is written."""
         self.octets = 0
@@ -195,12 +195,16 @@ class ContinuousBackup:
         """Make no whole copy any more, and wait until nothing is being written; the lane goes on until it is closed."""
         self._stopping = True
         await self._turn.acquire()
+        self._quiet = True
 
     def finish(self) -> None:
-        """Write what was committed last; called after `stop`, when the lane has ended, before the store is let go. Blocks."""
+        """Write what was committed last; called when the lane has ended, before the store is let go. Blocks.
+
+        Where `stop` did not come back, the folder hangs: nothing more is written to it.
+        """
         try:
             self._gather(self.reader.look(self._clock(), begin=False))
-            if self._chain is not None and self._stopping:
+            if self._chain is not None and self._quiet:
                 _write(self._chain, self._pending)
         except OSError as error:
             self._log("store.backup.failed", {"detail": f"{self.terms.folder}: {error.strerror or error}"})
