@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 from support import text_load
 from support.gateways import subscribers
+from support.old_stores import everything
 from support.stubborn_pgw import RATING_GROUPS, StubbornPgw
 
 from gateway.store.engine import open_reader, reading
@@ -94,6 +95,14 @@ class Drill:
                 await asyncio.sleep(0.02)
 
 
+def rows(file):
+    """All rows but those that a restore changes."""
+    engine = open_reader(f"sqlite:///{file}")
+    found = everything(engine)
+    engine.dispose()
+    return {name: of_table for name, of_table in found.items() if name not in ("nodes", "marks")}
+
+
 @pytest.mark.timeout(150)
 async def test_a_lost_store_is_restored_with_all_that_was_acknowledged_until_the_stated_moment_and_peers_go_on(
     tmp_path,
@@ -113,6 +122,10 @@ async def test_a_lost_store_is_restored_with_all_that_was_acknowledged_until_the
     assert len(before) > 200
     assert not before & gone
     assert all(drill.pgw.acknowledged[key] <= drill.killed_at + 1 for key in gone)
+
+    again = gateway.json("db", "restore", drill.backup, "--to", f"sqlite:///{tmp_path}/again.db")
+    assert rows(tmp_path / "again.db") == rows(gateway.folder / "var" / "tpo.db"), "an orderly stop leaves nothing out"
+    assert again["changes"] >= 1
 
     engine = open_reader(f"sqlite:///{gateway.folder}/var/tpo.db")
     with reading(engine) as connection:
