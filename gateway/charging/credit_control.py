@@ -59,7 +59,7 @@ class CreditControlUnit(Unit):
         """Name the numbers and the session, then the subscriber whom they lead to."""
         request = self.request
         if isinstance(row_set, IdentifierRows):
-            return [number for number in (request.imsi, *request.msisdns) if number]
+            return [number for number in (request.imsi, request.msisdn, *request.other_msisdns) if number]
         if isinstance(row_set, SessionRows):
             return (request.session_id,)
         if isinstance(row_set, (WalletRows, ProfileRows)):
@@ -148,13 +148,13 @@ class CreditControlUnit(Unit):
             alarms.append("charging.usage.inconsistent")
         if decision.session is None:
             return alarms
-        lines, request = batch.row_set(IdentifierRows), self.request
-        for kind, numbers in ((IMSI, (request.imsi,)), (MSISDN, request.msisdns)):
-            named = [number for number in numbers if number]
-            owners = {lines.owner(kind, number, request.as_of) for number in named}
-            if named and decision.session.subscriber_id not in owners:
-                alarms.append("charging.subscriber.mismatch")
-                break
+        lines, request, subscriber = batch.row_set(IdentifierRows), self.request, decision.session.subscriber_id
+        foreign = bool(request.imsi) and lines.owner(IMSI, request.imsi or "", request.as_of) != subscriber
+        if not foreign and request.msisdn and lines.owner(MSISDN, request.msisdn, request.as_of) != subscriber:
+            others = (lines.owner(MSISDN, number, request.as_of) for number in request.other_msisdns)
+            foreign = subscriber not in others
+        if foreign:
+            alarms.append("charging.subscriber.mismatch")
         return alarms
 
 

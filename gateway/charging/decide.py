@@ -154,9 +154,10 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
     else:
         session.touch(case.now, case.now + case.tariff.terms.supervision)
     alarms = ["charging.wallet.overdrawn"] if case.wallet.balance < 0 <= balance else []
-    if any(report.reason == EXCESS for report in case.held):
+    reasons = [report.reason for report in case.held]
+    if EXCESS in reasons:
         alarms.append("charging.report.held")
-    if any(case.has_no_price(item) for item in request.items) or any(report.reason == UNPRICED for report in case.held):
+    if case.unpriced or UNPRICED in reasons:
         alarms.append("charging.unit.unpriced")
     return Decision(
         _command_outcome(results), "", results, session, case.entries, case.usage, alarms=alarms, held=case.held
@@ -182,20 +183,19 @@ def _answer_item(case: CreditControlRun, item: Item) -> ItemOutcome:
 
 
 def _decide_item(case: CreditControlRun, item: Item) -> ItemOutcome:
-    ends = case.request.request_type == TERMINATION
-    if case.has_no_price(item) and not ends:
+    kind = case.request.request_type
+    if case.has_no_price(item) and kind != TERMINATION:
         return _came_to(item, Outcome.RATING_FAILED)
-    over = case.session.terminated and case.request.request_type != EVENT
-    begins = item.requested is not None and case.request.request_type == INITIAL
-    if over and begins and case.traffic is not Traffic.EMERGENCY:
+    over = case.session.terminated and kind != EVENT
+    if over and kind == INITIAL and item.requested is not None and case.traffic is not Traffic.EMERGENCY:
         return _came_to(item, Outcome.SERVICE_DENIED)  # its end came first
     if item.requested is None or over:
         return _came_to(item, _spent(case, item))
     if case.wallet.status != ACTIVE and case.traffic is not Traffic.EMERGENCY:
         return _came_to(item, Outcome.SERVICE_DENIED)
-    if case.request.request_type == EVENT and not case.could_be_wanted(item, item.requested):
+    if kind == EVENT and not case.could_be_wanted(item, item.requested):
         return _came_to(item, Outcome.RATING_FAILED)
-    quota = case.debit(item) if case.request.request_type == EVENT else case.grant(item)
+    quota = case.debit(item) if kind == EVENT else case.grant(item)
     if quota is None:
         return _came_to(item, Outcome.CREDIT_LIMIT_REACHED)
     return _came_to(item, Outcome.SUCCESS, quota)

@@ -49,6 +49,8 @@ class CreditControlRun:
         """What the request says of its direction and called party, or the session's last one that did."""
         self._believed: dict[str, int] = {}
         self._given: set[tuple[str, str]] = set()
+        self.unpriced = False
+        """Whether units without a price were asked for, or alone reported."""
         self.entries: list[Entry] = []
         self.usage: list[UsageRecord] = []
         self.held: list[HeldReport] = []
@@ -71,10 +73,14 @@ class CreditControlRun:
 
     def has_no_price(self, item: Item) -> bool:
         """Tell whether an item asks for units without a price, or counts by such alone and leaves it to us what to give."""
-        if self.traffic is Traffic.EMERGENCY:
+        reports = False
+        for used in item.used:
+            reports = reports or used.unpriced
+        if not (reports or item.unpriced) or self.traffic is Traffic.EMERGENCY:
             return False
-        reports = any(used.unpriced for used in item.used) and bool(self.rate(item).price)
-        return item.unpriced or (reports and not item.requested)
+        found = item.unpriced or (bool(self.rate(item).price) and not item.requested)
+        self.unpriced = self.unpriced or found
+        return found
 
     def sell_bundle(self, reports: list[tuple[Item, tuple[Used, ...]]]) -> None:
         """Sell the plan's bundle where priced units are used or wanted while none is in force, and the wallet can pay for it.
@@ -112,6 +118,8 @@ class CreditControlRun:
 
         A grant that this request brought stays: the same rating group may stand in it several times.
         """
+        if self.session.fresh:
+            return  # what it holds was granted by this request
         key = self._holding(item)
         grants = self.session.groups[key].grants
         for name in self._grants_of(item, grants):
@@ -131,7 +139,8 @@ class CreditControlRun:
         group = self.session.group(item.rating_group)
         rate = self.rate(item)
         wanted = self.tariff.terms.wanted(service, item.requested or 0)
-        self.release(item)
+        if not item.used:  # else its report has released them
+            self.release(item)
         covered = self._cover(rate, wanted)
         ahead = group.rated + sum(other.paid for other in group.grants.values())
         paid = affordable(rate, ahead, wanted - covered, self.wallet.available)
@@ -162,7 +171,7 @@ class CreditControlRun:
         what was used under a Rating-Group was used of a grant without one.
         """
         key = self.session.key(item.rating_group)
-        if self.session.group(item.rating_group).grants:
+        if self.session.named_group(key).grants:
             return key
         others = [name for name, group in self.session.groups.items() if group.grants]
         if not key:
@@ -175,9 +184,9 @@ class CreditControlRun:
         Without one it is all of them (RFC 8506 §8.16); else those of its identifiers, or else the one without any. What was
         used where nothing was granted was used of the others.
         """
-        wanted = set(item.service_identifier)
-        if not wanted:
+        if not item.service_identifier:
             return list(grants)
+        wanted = set(item.service_identifier)
         named = [name for name in grants if name and wanted & set(map(int, name.split(",")))]
         if named or "" in grants:
             return named or [""]
@@ -196,7 +205,11 @@ class CreditControlRun:
         """Tell whether units could be used together with those that this request reported of their group before."""
         key = self.session.key(item.rating_group)
         together = used.quantity(self.request.service) + self._believed.get(key, 0)
-        if not used.countable or together > self._most(self.session.group(item.rating_group)):
+        group = self.session.named_group(key)
+        granted = 0
+        for grant in group.grants.values():
+            granted += grant.paid + grant.covered
+        if not used.countable or (together > granted and together > self._most(group)):
             return False
         self._believed[key] = together
         return True

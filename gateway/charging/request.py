@@ -62,7 +62,7 @@ class Item(msgspec.Struct, frozen=True):
     @property
     def grant_key(self) -> str:
         """Name the grant of this item within its rating group."""
-        return ",".join(map(str, sorted(set(self.service_identifier))))
+        return ",".join(map(str, sorted(set(self.service_identifier)))) if self.service_identifier else ""
 
 
 class ChargingRequest(msgspec.Struct):

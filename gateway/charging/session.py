@@ -84,7 +84,10 @@ class Session(msgspec.Struct):
 
     def group(self, rating_group: int | None) -> Group:
         """Give the group of a rating group, made when first used."""
-        key = self.key(rating_group)
+        return self.named_group("" if rating_group is None else str(rating_group))
+
+    def named_group(self, key: str) -> Group:
+        """Give the group of this name, made when first used."""
         found = self.groups.get(key)
         if found is None:
             found = self.groups[key] = Group()

@@ -22,12 +22,14 @@ class RunningTenth(msgspec.Struct, array_like=True):
 
     def add(self, amount: int, policy: Policy) -> int:
         """Add a charge and give the tenth that it adds."""
-        before = self.base
+        before = policy.tenth(self.base) if self.base else 0
         self.base += amount
-        return policy.tenth(self.base) - policy.tenth(before)
+        return policy.tenth(self.base) - before
 
     def split(self, amount: int, shares: Sequence[int]) -> list[int]:
         """Split a tenth by shares (basis points of one whole) to the largest remainder; equal ones by their order."""
+        if shares == [WHOLE] and not self.owed:
+            return [amount]  # one cause gets all of it, as nearly always
         owed = self.owed if len(self.owed) == len(shares) else [0] * len(shares)
         parts = [amount * share // WHOLE for share in shares]
         owed = [before + amount * share % WHOLE for before, share in zip(owed, shares, strict=True)]
@@ -47,7 +49,8 @@ def accrue(
     charged before, and is carried on.
     """
     chosen = shares or (Share(UNASSIGNED, WHOLE),)  # held there, visibly, until the company decides
-    chosen = tuple(sorted(chosen, key=lambda part: part.cause))
+    if len(chosen) > 1:
+        chosen = tuple(sorted(chosen, key=lambda part: part.cause))
     parts = running.split(running.add(charge.amount, policy), [part.share for part in chosen])
     return [
         Entry(

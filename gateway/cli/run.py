@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable
 from typing import Annotated
 
@@ -12,10 +11,6 @@ import typer
 
 from gateway.cli import context
 from gateway.cli.errors import CommandFailed, ExitCode
-
-SWITCH_INTERVAL = 0.001
-"""Seconds for which the loop may keep the interpreter from the write lane, at each statement of a batch: Python's own five
-milliseconds make a batch wait for a tenth of a second while a peer floods us."""
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -42,7 +37,6 @@ def run(
     if log_level not in logs.LEVELS:
         raise typer.BadParameter(f"{log_level!r} is none of {', '.join(logs.LEVELS)}")
     logs.configure(log_level)
-    sys.setswitchinterval(SWITCH_INTERVAL)
 
     async def serve() -> None:
         await Daemon(settings).run(announce=up)

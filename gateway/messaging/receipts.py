@@ -15,6 +15,7 @@ TAIL = 7
 """Digits that two forms of one number have in common at their end."""
 MOST_OF_ONE_ID = 256
 """Parts that are waited for under one message id: some SMSCs give many texts the same one, and the newest count."""
+_UNANSWERED = (TextState.SUBMITTED, TextState.DOUBTFUL)
 _AWAIT = Insert(awaited_receipts)
 _FORGET = Delete(awaited_receipts, ["link", "message_id", "text_id", "part"])
 _AWAITED = SelectAmong(
@@ -177,13 +178,14 @@ class AwaitedRows(RowSet[str, list[Awaited]]):
 
 
 class DoubtfulRows(RowSet[str, list[int]]):
-    """The doubtful texts to each number that a receipt came from: one that names an unknown message may tell of them."""
+    """The texts to each number that a receipt came from which are doubtful, or become so in the same batch: a receipt that
+    names an unknown message may tell of them."""
 
     def load(self, connection: Connection, keys: set[str]) -> None:
-        """Find the doubtful texts to these numbers, the oldest first."""
+        """Find the texts to these numbers whose answers are out, the oldest first."""
         for destination, text_id in connection.execute(
             select(texts.c.destination, texts.c.id)
-            .where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL, texts.c.destination.in_(keys))
+            .where(texts.c.final == 0, texts.c.state.in_(_UNANSWERED), texts.c.destination.in_(keys))
             .order_by(texts.c.id)
         ):
             self.rows.setdefault(destination, []).append(text_id)

@@ -33,6 +33,7 @@ from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
 from gateway.runtime.reload import Reload
 from gateway.runtime.systemd import Notify
+from gateway.runtime.thread_switching import ThreadSwitching
 from gateway.settings import Settings
 from gateway.status_page.alarms import RecentAlarms
 from gateway.store.engine import sqlite_path
@@ -57,6 +58,7 @@ class Daemon:
         self._event_logger = EventLogger(self._log, self._environment.monotonic)
         self._metrics = Metrics()
         self._recent_alarms, self._undecodable = RecentAlarms(), Undecodable()
+        self._switching = ThreadSwitching(self._environment.monotonic)
         self._notify = Notify()
         self._background = Background(self._log_event, environment=self._environment)
         self._stop = asyncio.Event()
@@ -178,6 +180,7 @@ class Daemon:
         parts = {phase: getattr(times, phase) for phase in LANE_PHASES}
         for phase, seconds in parts.items():
             self._metrics.observe_phase(phase, seconds)
+        self._switching.observe(times.loading + times.deciding + times.saving)
         if sum(parts.values()) - times.waiting > SLOW_BATCH:
             shown = {phase: round(seconds * 1000) for phase, seconds in parts.items()}
             self._log_event("store.batch.slow", {"units": times.units, "unit": times.kind, **shown})

@@ -1,7 +1,7 @@
 """Statements of the hot path: written in SQLAlchemy Core, compiled once a dialect, then run with plain tuples.
 
 Building and binding a Core statement for every batch costs more than the rows themselves; the text is the same each time,
-so it is compiled at start and handed to the driver directly.
+so it is compiled at start and handed to the driver directly, whose own errors come out (`store.driver_errors` knows them).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     select,
 )
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.elements import ColumnElement
 
 _TYPES = {int: BigInteger, str: Text}
@@ -50,7 +51,7 @@ class _Writing(_Prepared):
     def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
         """Run it for all rows with one executemany; none is fine."""
         if rows:
-            connection.exec_driver_sql(self.text(connection.dialect), list(rows))
+            _cursor(connection).executemany(self.text(connection.dialect), rows)
 
 
 class Insert(_Writing):
@@ -119,8 +120,8 @@ class SelectAmong(_Prepared):
         if not wanted:
             return ()
         given: object = wanted if connection.dialect.name == "postgresql" else msgspec.json.encode(wanted).decode()
-        cursor = connection.exec_driver_sql(self.text(connection.dialect), (given,)).cursor
-        assert cursor is not None
+        cursor = _cursor(connection)
+        cursor.execute(self.text(connection.dialect), (given,))
         return cursor.fetchall()
 
     def _compile(self, dialect: Dialect) -> str:
@@ -134,6 +135,13 @@ class SelectAmong(_Prepared):
             statement = self._statement.where(self._among.in_(select(each.c.value)))
         compiled = statement.compile(dialect=dialect)
         return _positional(str(compiled), compiled.positiontup, ["keys"])
+
+
+def _cursor(connection: Connection) -> DBAPICursor:
+    """Give a cursor of the driver, in a transaction that is SQLAlchemy's."""
+    if not connection.in_transaction():
+        connection.begin()
+    return connection.connection.cursor()
 
 
 def _positional(text: str, positions: Sequence[str] | None, wanted: Sequence[str]) -> str:

@@ -43,11 +43,14 @@ class IdentifierRows(RowSet[str, list[IdentifierPeriod]]):
 
     def owner(self, kind: str, value: str, at: int) -> int | None:
         """Give the subscriber to whom a number belonged at a time; the first owner also before that."""
-        known = [line for line in self.rows.get(value, ()) if line.kind == kind]
-        for line in known:
+        first: IdentifierPeriod | None = None
+        for line in self.rows.get(value, ()):
+            if line.kind != kind:
+                continue
             if line.valid_from <= at and (line.valid_to is None or at < line.valid_to):
                 return line.subscriber_id
-        first = min(known, key=lambda line: line.valid_from, default=None)
+            if first is None or line.valid_from < first.valid_from:
+                first = line
         return first.subscriber_id if first is not None and at < first.valid_from else None
 
     def current(self, kind: str, value: str) -> IdentifierPeriod | None:

@@ -31,6 +31,14 @@ def crash(url):
 def revive(url, env):
     """Start the server of a database in this environment, if it has ended; one that cannot start yet is asked again."""
     folder = Path(parse_qs(urlsplit(url).query)["host"][0])
-    if not (folder / "data" / "postmaster.pid").exists():
+    if not _runs(folder / "data" / "postmaster.pid"):
         with suppress(AssertionError):
             start(folder, env)
+
+
+def _runs(note):
+    """Whether the process runs that left this note; one whose disk failed may have left it behind."""
+    try:
+        return Path("/proc", note.read_text().split()[0]).exists()
+    except (OSError, IndexError):
+        return False

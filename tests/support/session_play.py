@@ -29,6 +29,7 @@ from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_messag
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import CreditControlRequest
 from support.charging_fixture import PLANS, TERMINATION, ChargingPlace, ccr
+from support.one_batch import Gate
 
 CUSTOMERS = (("234150000000001", "447700900001", "payg-gb"), ("234150000000002", "447700900002", "bundle-gb"))
 SESSIONS = (
@@ -59,20 +60,6 @@ def blank_store(path):
     place = ChargingPlace(f"sqlite:///{path}")
     place.lane.start()
     place.close()
-
-
-class Gate:
-    """A unit that keeps the lane busy, so that what is posted meanwhile shares one batch."""
-
-    alone = False
-    touches = ()
-
-    def __init__(self):
-        self.begun, self.open = threading.Event(), threading.Event()
-
-    def decide(self, _batch):
-        self.begun.set()
-        assert self.open.wait(10)
 
 
 class Play:

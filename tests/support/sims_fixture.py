@@ -1,8 +1,6 @@
 """Cards and orders on a write lane of their own: the units as the conductor posts them, without a host."""
 
-import functools
 import itertools
-import threading
 from contextlib import contextmanager
 
 import msgspec
@@ -23,7 +21,7 @@ from gateway.store import tables
 from provisioning.hosts.interface import Access, Condition, HostReading
 from provisioning.orders import HostStep, Kind, Mark, OrderRefused, OrderRequest, next_move
 from support.charging_fixture import PLANS, ChargingPlace
-from support.session_play import Gate
+from support.one_batch import together
 
 QUARANTINE = 3_600_000_000
 HOSTS = {"payg-gb": "lab", "bundle-gb": "lab"}
@@ -206,22 +204,7 @@ class SimPlace(ChargingPlace):
 
     def together(self, *units):
         """Put units through the lane in one batch; gives their answers, or the errors that kept them from being done."""
-        gate, answers, ready = Gate(), {}, threading.Event()
-
-        def done(place, answer, error):
-            answers[place] = error or answer
-            if len(answers) == len(units):
-                ready.set()
-
-        self.lane.post(gate, lambda *_: None)
-        assert gate.begun.wait(10)
-        before = self.lane.counters.batches
-        for place, unit in enumerate(units):
-            self.lane.post(unit, functools.partial(done, place))
-        gate.open.set()
-        assert ready.wait(10)
-        assert self.lane.counters.batches == before + 2, "they did not share one batch"
-        return [answers[place] for place in range(len(units))]
+        return together(self.lane, *units)
 
     def findings(self):
         with self.reader.connect() as connection:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -51,6 +52,8 @@ _LONGEST_SESSION_ID = length_of(sessions.c.session_id)
 _LONGEST_HOST, _LONGEST_PEER = length_of(sessions.c.origin_host), length_of(sessions.c.peer)
 _CONTEXT = re.compile(r"(?:^|\.)(32\d{3})@3gpp\.org$", re.IGNORECASE)
 _SERVICES = {"32251": DATA, "32255": DATA, "32260": VOICE, "32276": VOICE, "32274": SMS}
+_LONGEST_CONTEXT: Final = 255
+_NO_UNITS: Final = RequestedServiceUnit()
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -199,6 +202,8 @@ def _wanted(
         value = (unit.cc_time if service == VOICE else unit.cc_service_specific_units) or 0
     if value:
         return min(value, MAX_OCTETS), False
+    if unit == _NO_UNITS:
+        return 0, False  # as most clients ask
     priced, others = _named(unit, service)
     return 0, bool(others) and not priced
 
@@ -244,8 +249,7 @@ def _reports(ccr: CreditControlRequest) -> Iterable[UsedServiceUnit]:
 
 def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
     name = ccr.service_context_id
-    match = _CONTEXT.search(name)
-    known = contexts.get(name.lower()) or (_SERVICES.get(match.group(1)) if match else None)
+    known = (contexts.get(name.lower()) if contexts else None) or _standard_service(name)
     if known is None:
         raise DiameterError(
             ResultCode.DIAMETER_RATING_FAILED,
@@ -253,6 +257,13 @@ def _service(ccr: CreditControlRequest, contexts: Mapping[str, str]) -> str:
             encode_avp(SERVICE_CONTEXT_ID, name.encode()),
         )
     return known
+
+
+@lru_cache(256)
+def _standard_service(name: str) -> str | None:
+    """Give the service of a Service-Context-Id of the 3GPP (TS 32.299 §7.1.12); clients have few of them."""
+    match = _CONTEXT.search(name) if len(name) <= _LONGEST_CONTEXT else None
+    return _SERVICES.get(match.group(1)) if match else None
 
 
 def _event_at(timestamp: int | None, now: int) -> int:

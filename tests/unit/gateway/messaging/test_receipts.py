@@ -5,11 +5,13 @@ from sqlalchemy import insert, select
 from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import CODE, FRIEND, LINK, text_place
 from support.old_stores import store_at
+from support.one_batch import together
 
 from gateway.messaging.inbound.deliver_sm import receipt
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
+from gateway.messaging.queue.mt_status import RecordOutcomes, SubmitOutcome
 from gateway.messaging.queue.query_sm import PendingQuery, centres_of
-from gateway.messaging.receipts import MOST_OF_ONE_ID
+from gateway.messaging.receipts import MOST_OF_ONE_ID, Receipt
 from gateway.messaging.texts import Step
 from gateway.store import schema, tables
 from protocols.smpp.messages import DeliverSm
@@ -108,6 +110,15 @@ def test_a_reference_means_one_part_of_one_text_among_those_that_follow_each_oth
     assert states(place, long, short) == ["doubtful", "delivered"]
     assert [place.receipt("77", reference=reference) for reference in references] == [1, 1]
     assert place.state(long) == "delivered"
+
+
+def test_a_receipt_settles_a_part_that_becomes_doubtful_in_the_same_batch(place):
+    text_id = out(place)
+    found = Receipt(LINK, ("77",), Step.DELIVERED, "", FRIEND, place.text(text_id).reference_number)
+    doubt = RecordOutcomes([SubmitOutcome(text_id, 0, LINK, Step.DOUBTFUL, error="no answer")])
+    _, recorded = together(place.lane, doubt, RecordReceipts([found]))
+    assert recorded.moved == 1
+    assert states(place, text_id) == ["delivered"]
 
 
 def test_the_references_of_a_thousand_long_texts_in_a_row_are_all_different(place):

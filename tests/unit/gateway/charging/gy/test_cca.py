@@ -1,12 +1,10 @@
 """An outcome is rendered as the same Credit-Control-Answer in every version: a repeat may come two days late."""
 
-import queue
-
 import msgspec
 import pytest
 from sqlalchemy import select, update
 from support.charging_fixture import INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
-from support.session_play import Gate
+from support.one_batch import together
 
 from gateway.charging import outcome as charging_outcome
 from gateway.charging.credit_control import CreditControlUnit
@@ -174,19 +172,6 @@ def charges(place):
     return [row.price for row in place.read(select(tables.usage.c.price))]
 
 
-def together(place, units):
-    """Put units through one batch: what the lane gave for each."""
-    gate, results = Gate(), queue.SimpleQueue()
-    place.lane.post(gate, lambda *_: None)
-    assert gate.begun.wait(10)
-    for unit in units:
-        place.lane.post(unit, lambda *done: results.put(done))
-    gate.open.set()
-    done = [results.get(timeout=10) for _ in units]
-    assert [error for _, error in done] == [None] * len(units)
-    return [result for result, _ in done]
-
-
 @pytest.mark.parametrize(("came_to", "kept", "body"), GOLDEN.values(), ids=GOLDEN)
 def test_a_stored_outcome_is_rendered_as_the_same_octets_in_every_version(came_to, kept, body):
     octets = bytes.fromhex(kept)
@@ -256,7 +241,7 @@ def test_a_repeat_within_one_batch_is_answered_like_the_first(place):
     place.enrol(POUND)
     request = ccr(INITIAL, 0, service(ask=0))
     asked = gy_ccr.read(request, "pgw.host.example", next(place.ticks), "GB")
-    results = together(place, [CreditControlUnit(asked) for _ in range(3)])
+    results = together(place.lane, *(CreditControlUnit(asked) for _ in range(3)))
     assert [result.repeated for result in results] == [False, True, True]
     assert len({cca.body(result.outcome, b"pgw;1;1") for result in results}) == 1
 
