@@ -15,8 +15,9 @@ import msgspec
 from sqlalchemy import Engine, event, insert, update
 
 from gateway.store.batch import Batch, Unit
+from gateway.store.errors import StoreCorrupt
 from gateway.store.files import family
-from gateway.store.inspection import FRAME, HEADER, read_only
+from gateway.store.inspection import FRAME, HEADER, check_header, read_only
 from gateway.store.tables import marks
 
 BACKUP: Final = "backup"
@@ -77,7 +78,10 @@ class ChangeReader:
         self.snapshot: sqlite3.Connection | None = None
 
     def look(self, now: int, *, begin: bool) -> Changes:
-        """Give what was committed since the last look, nothing at the first; with `begin` there is a `snapshot` afterwards."""
+        """Give what was committed since the last look, nothing at the first; with `begin` there is a `snapshot` afterwards.
+
+        StoreCorrupt where somebody wrote over the log.
+        """
         try:
             changes = self._look(now)
             if begin and self._position is None:
@@ -102,12 +106,15 @@ class ChangeReader:
         if self._connection is None:
             address = f"file:{quote(str(self._store))}?mode=rw"
             self._connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+        self._check_log()
         # Passive: it waits for nobody. A report that is being read keeps the rest of the log for the next look.
         busy, frames, moved = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if busy or frames < 0:  # somebody else makes one just now, by hand
             return Changes(self._at)
         before = self._position
-        with open(self._log, "rb", buffering=0) as log:  # noqa: PTH123  (SQLite keeps no lock on this file)
+        with self._log.open(
+            "rb", buffering=0
+        ) as log:  # SQLite keeps no lock on this file, so closing it takes none away
             if not frames:
                 return Changes(now)
             _, _, page_size, _, *salts = HEADER.unpack(log.read(HEADER.size))[:6]
@@ -115,6 +122,15 @@ class ChangeReader:
             return (
                 _between(log.fileno(), before, self._position, page_size, now) if before is not None else Changes(now)
             )
+
+    def _check_log(self) -> None:
+        """Raise StoreCorrupt before a checkpoint would carry what somebody wrote over the log into the store."""
+        if not self._log.exists():
+            return
+        with self._log.open("rb", buffering=0) as log:
+            head = log.read(HEADER.size)
+        if head and (found := check_header(head)) is not None:
+            raise StoreCorrupt(f"{self._log}: {found}")
 
     def _begin_snapshot(self) -> sqlite3.Connection:
         if self.snapshot is not None:
@@ -143,7 +159,7 @@ def _between(log: int, before: _Position, after: _Position, page_size: int, now:
     for start in range(0, length, step):
         number, commit, *salts = FRAME.unpack(octets[start : start + FRAME.size])[:4]
         if tuple(salts) != after.salts:
-            return Changes(now, broken="the log was overwritten while it was read")
+            raise StoreCorrupt("frames of the log were overwritten")
         pages[number] = bytes(octets[start + FRAME.size : start + step])
         size = commit or size
     return Changes(now, page_size, size, pages)

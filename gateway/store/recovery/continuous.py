@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.environment import InThread
 from gateway.store.async_submit import submit
-from gateway.store.errors import LaneOverloaded, StoreUnavailable
+from gateway.store.errors import LaneOverloaded, StoreCorrupt, StoreUnavailable
 from gateway.store.lane import Lane
 from gateway.store.recovery.changes import ChangeReader, Changes, NoteBackup, TakeChanges
 from gateway.store.recovery.folder import Chain, prune
@@ -206,8 +206,10 @@ class ContinuousBackup:
             self._gather(self.reader.look(self._clock(), begin=False))
             if self._chain is not None and self._quiet:
                 _write(self._chain, self._pending)
-        except OSError as error:
-            self._log("store.backup.failed", {"detail": f"{self.terms.folder}: {error.strerror or error}"})
+        except (OSError, StoreCorrupt) as error:
+            self._log(
+                "store.backup.failed", {"detail": f"what was committed last is not in {self.terms.folder}: {error}"}
+            )
         finally:
             if self._snapshot is not None:
                 self._snapshot.connection.close()

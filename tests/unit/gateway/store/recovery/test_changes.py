@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 
 from gateway.store.backup import copy_snapshot
+from gateway.store.errors import StoreCorrupt
 from gateway.store.recovery.changes import ChangeReader
 
 TICKS = itertools.count(1)
@@ -131,6 +132,25 @@ def test_a_log_that_somebody_else_began_anew_breaks_the_chain(store, tmp_path):
     changes = follower.reader.look(next(TICKS), begin=False)
     assert changes.broken == "the log began anew before all of it had been read"
     assert not changes.pages
+    follower.reader.close()
+    lane.close()
+
+
+@pytest.mark.parametrize("place", ["header", "frames"])
+def test_a_log_that_was_written_over_is_corrupt_and_with_its_header_nothing_of_it_gets_into_the_store(
+    store, tmp_path, place
+):
+    lane = writing(store)
+    follower = Follower(store, tmp_path / "copy.db")
+    write(lane, 50)
+    before = store.read_bytes()
+    with store.with_name("t.db-wal").open("r+b") as log:
+        log.seek(0 if place == "header" else 32)
+        log.write(b"\xa5" * 9000)
+    with pytest.raises(StoreCorrupt, match=r"overwritten"):
+        follower.reader.look(next(TICKS), begin=False)
+    if place == "header":
+        assert store.read_bytes() == before
     follower.reader.close()
     lane.close()
 
