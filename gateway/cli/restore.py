@@ -157,7 +157,7 @@ def _check_books(connection: Connection, *, anyway: bool) -> Books:
     return Books(report.entries, report.wallets, findings)
 
 
-def _compare(before: Path | None, restored: Engine) -> tuple[dict[str, int], Lost | None]:
+def _compare(before: Path | None, restored: Engine) -> tuple[dict[int, int], Lost | None]:
     """Tell which identifiers the store before gave out, and what it had beyond the restored one, where it can be read."""
     if before is None or not before.exists():
         return {}, None

@@ -16,6 +16,9 @@ STARTS = "starts"
 """The mark that counts a node's starts."""
 PROGRAM = "program"
 """The mark of which version of the tables a node's program was made for when it was started last."""
+SKIPPED = "skipped"
+"""The mark (node 0) of how many identifiers restores skipped: a node that entered in a lost time gave out as many at most, and
+whoever gets its number after the restore begins above them."""
 
 
 class Node(msgspec.Struct):
@@ -46,7 +49,7 @@ def enter(connection: Connection, name: str, now: int, program: str = "0") -> No
     row = connection.execute(select(nodes).where(nodes.c.name == name).with_for_update()).one_or_none()
     if row is None:
         number = (connection.execute(select(func.max(nodes.c.id))).scalar() or 0) + 1
-        row_next, state = number << SPAN_BITS, now // 1_000_000
+        row_next, state = (number << SPAN_BITS) + _value(connection, 0, SKIPPED), now // 1_000_000
         connection.execute(insert(nodes).values(id=number, name=name, next_id=row_next, origin_state_id=state))
     else:
         number, row_next, state = row.id, row.next_id, row.origin_state_id

@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from gateway.store.engine import storing
 from gateway.store.errors import StoreCorrupt, StoreUnavailable
 from gateway.store.inspection import read_only
-from gateway.store.nodes import BLOCK, SPAN_BITS, STARTS
+from gateway.store.nodes import BLOCK, SKIPPED, SPAN_BITS, STARTS
 from gateway.store.tables import (
     marks,
     nodes,
@@ -94,7 +94,7 @@ def last_commit(connection: Connection) -> int:
     return max(connection.execute(select(func.max(time))).scalar() or 0 for time in times)
 
 
-def mend(connection: Connection, since: int, now: int, given_out: Mapping[str, int]) -> list[MendedNode]:
+def mend(connection: Connection, since: int, now: int, given_out: Mapping[int, int]) -> list[MendedNode]:
     """Raise each node's Origin-State-Id and skip identifiers; `since` and `now` bound the lost time, UTC microseconds.
 
     `given_out` is what `given_out` told of the store before. StoreUnavailable where a node's range is used up by restores.
@@ -102,7 +102,7 @@ def mend(connection: Connection, since: int, now: int, given_out: Mapping[str, i
     skipped = 2 * BLOCK + min(max(0, now - since) // MICROSECONDS * IDS_A_SECOND, MOST_SKIPPED)
     mended = []
     for row in connection.execute(select(nodes).order_by(nodes.c.id)).all():
-        next_id = max(row.next_id + skipped, given_out.get(row.name, 0))
+        next_id = max(row.next_id + skipped, given_out.get(row.id, 0))
         if next_id >= (row.id + 1) << SPAN_BITS:
             raise StoreUnavailable(f"node {row.name} has no identifiers left: give it another diameter.identity")
         state = max(row.origin_state_id + 1, now // MICROSECONDS)
@@ -110,13 +110,16 @@ def mend(connection: Connection, since: int, now: int, given_out: Mapping[str, i
         connection.execute(update(nodes).where(nodes.c.id == row.id).values(values))
         _raise_mark(connection, row.id, STARTS, STARTS_SKIPPED)
         mended.append(MendedNode(row.name, state, next_id - row.next_id))
+    unknown = given_out.keys() - connection.scalars(select(nodes.c.id)).all()
+    of_unknown = max((given_out[number] - (number << SPAN_BITS) for number in unknown), default=0)
+    _raise_mark(connection, 0, SKIPPED, max(skipped, of_unknown))
     _raise_mark(connection, 0, RESTORES, 1)
     return mended
 
 
-def given_out(before: Connection) -> dict[str, int]:
-    """Tell up to which identifier each node of a store may have given them out."""
-    return {row.name: row.next_id for row in before.execute(select(nodes))}
+def given_out(before: Connection) -> dict[int, int]:
+    """Tell up to which identifier each node of a store, by its number, may have given them out."""
+    return {row.id: row.next_id for row in before.execute(select(nodes))}
 
 
 def _raise_mark(connection: Connection, node: int, name: str, by: int) -> None:

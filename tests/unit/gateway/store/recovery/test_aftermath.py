@@ -39,13 +39,23 @@ def test_identifiers_of_the_lost_time_are_skipped_in_whole_blocks_and_by_the_sec
 
 
 def test_what_the_store_before_is_known_to_have_given_out_counts_if_it_is_more(place):
-    _, row = mend(place, NOW, {"n": place.node.ceiling + 77 * BLOCK, "other": 1 << 50})
+    _, row = mend(place, NOW, {1: place.node.ceiling + 77 * BLOCK})
     assert row.next_id == place.node.ceiling + 77 * BLOCK
 
 
 def test_a_clock_that_went_back_and_a_loss_of_years_skip_within_bounds(place):
     assert mend(place, NOW + 60 * SECOND)[0].skipped == 2 * BLOCK
     assert mend(place, 0)[0].skipped == 2 * BLOCK + aftermath.MOST_SKIPPED
+
+
+def test_a_node_that_entered_in_the_lost_time_begins_above_what_it_gave_out_then(place):
+    mend(place, NOW - 3600 * SECOND)
+    mend(place, NOW, {2: (2 << SPAN_BITS) + 400 * BLOCK})
+    with place.writer.begin() as connection:
+        found = entering.enter(connection, "b", NOW)
+    assert found.id == 2
+    skipped = 2 * BLOCK + 3600 * aftermath.IDS_A_SECOND + 400 * BLOCK
+    assert found.take_id() == (2 << SPAN_BITS) + skipped
 
 
 def test_a_range_that_is_used_up_is_refused(place):
@@ -76,7 +86,7 @@ def test_what_the_store_before_had_beyond_the_restored_one_is_counted_and_paymen
                 connection.execute(insert(payments).values(payment | {"amount": number, "currency": "GBP"}))
     with later.reader.connect() as before, place.reader.connect() as restored:
         lost = aftermath.lost(before, restored)
-        assert aftermath.given_out(before) == {"n": later.node.ceiling}
+        assert aftermath.given_out(before) == {1: later.node.ceiling}
         assert aftermath.last_commit(before) == 3
     assert lost.rows == {"transfers": 2}
     assert lost.payments == [aftermath.Payment("shop", f"r{n}", n, "GBP") for n in (2, 3)]
