@@ -65,8 +65,7 @@ def restore(settings: Settings, url: str, source: Path | None, until: int | None
 
     `until` in UTC microseconds. Raises CommandFailed, StoreError, OSError; then nothing was changed.
     """
-    node = settings.diameter.identity if settings.diameter else "gateway"
-    held = lock.take(url, node)
+    held = lock.take(url, _node(settings))
     try:
         if source is None:
             return _finish(settings, url, url, until, wall_clock(), anyway=anyway)
@@ -131,17 +130,21 @@ def _upgrade(settings: Settings, writer: Engine) -> str | None:
     with storing(), writer.connect() as connection:
         found = schema.current(connection)
     if found is not None and found < schema.head():
-        schema.upgrade(writer, digest_key(settings))
+        schema.upgrade(writer, digest_key(settings), _node(settings))
         return found
     schema.prepare(writer)
     return None
 
 
 def _refuse_where_others_run(connection: Connection, settings: Settings) -> None:
-    own = settings.diameter.identity if settings.diameter else "gateway"
     for name in connection.scalars(select(nodes.c.name)):
-        if name != own and lock.is_held(connection, name):
+        if name != _node(settings) and lock.is_held(connection, name):
             raise StoreLocked(f"gateway {name} runs on this store")
+
+
+def _node(settings: Settings) -> str:
+    """Name the node whose lock this command holds."""
+    return settings.diameter.identity if settings.diameter else "gateway"
 
 
 def _check_books(connection: Connection, *, anyway: bool) -> Books:
