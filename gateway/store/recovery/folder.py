@@ -9,6 +9,7 @@
 Every file appears under its name when it is complete and on the disk, so the folder may be copied elsewhere at any moment.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -30,6 +31,8 @@ from gateway.store.recovery.changes import Changes
 
 FOLDER: Final = 0o700
 FORMAT: Final = 1
+MOST_COPIES: Final = 12
+"""Whole copies that are kept at most."""
 MICROSECONDS: Final = 1_000_000
 _NUMBER: Final = struct.Struct(">I")
 _LEVEL: Final = 1
@@ -67,11 +70,16 @@ class Chain:
     """One chain, being written. OSError where the folder cannot be written."""
 
     def __init__(self, folder: Path, store: Path, now: int) -> None:
-        """Begin it; FileExistsError where the folder has chains of another store."""
+        """Begin it; FileExistsError where the folder has chains of another store. What a killed run left unfinished goes."""
         folder.mkdir(mode=FOLDER, parents=True, exist_ok=True)
         for known in chains(folder):
             if (other := _head_of(known).store) != str(store):
-                raise FileExistsError(17, f"it has the backup of another store, {other}", str(folder))
+                raise FileExistsError(errno.EEXIST, f"it has the backup of another store, {other}", str(folder))
+        for known in chains(folder):
+            if copies(known):
+                _remove_unfinished(known)
+            else:
+                shutil.rmtree(known)  # changes without a whole copy below them
         self.path = folder / datetime.fromtimestamp(now / MICROSECONDS, UTC).strftime("%Y-%m-%dT%H-%M-%S.%fZ")
         self.path.mkdir(mode=FOLDER)
         self.number = 0
@@ -163,15 +171,18 @@ def read_changes(file: Path) -> Changes:
 
 
 def prune(folder: Path, before: int) -> None:
-    """Remove what is not needed to restore the store as of any moment since `before`; a whole copy always stays."""
+    """Remove what is not needed to restore the store as of any moment since `before`; a whole copy always stays.
+
+    Of more than MOST_COPIES the oldest go all the same: a gateway that starts again and again makes one each time.
+    """
     every = [(chain, part) for chain in chains(folder) for part in copies(chain)]
-    needed = [place for place in every if place[1].at <= before]
-    if not needed:
+    if not every:
         return
-    chain, copy = needed[-1]
-    for older in chains(folder):
-        if older < chain:
-            shutil.rmtree(older)
+    older = sum(copy.at <= before for _, copy in every)
+    chain, copy = every[max(older - 1, len(every) - MOST_COPIES, 0)]
+    for known in chains(folder):
+        if known < chain:
+            shutil.rmtree(known)
     for part in (*_parts(chain, "db"), *_parts(chain, "pages")):
         if part.number < copy.number or (part.number == copy.number and part.at < copy.at):
             part.file.unlink(missing_ok=True)
@@ -180,12 +191,15 @@ def prune(folder: Path, before: int) -> None:
 def write_file(file: Path, octets: bytes, *, durable: bool = True) -> None:
     """Write a file that only its owner may read, whole or not at all."""
     partial = file.with_name(f".{file.name}")
-    with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, FILE)) as out:
-        out.write(octets)
-        if durable:
-            out.flush()
-            os.fsync(out.fileno())
-    partial.replace(file)
+    try:
+        with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, FILE)) as out:
+            out.write(octets)
+            if durable:
+                out.flush()
+                os.fsync(out.fileno())
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
     if durable:
         sync(file.parent)
 
@@ -201,8 +215,13 @@ def _parts(chain: Path, kind: str) -> Iterator[Part]:
         yield Part(int(number), int(at), file)
 
 
+def _remove_unfinished(chain: Path) -> None:
+    for file in chain.glob(".*"):
+        file.unlink()
+
+
 def _head_of(chain: Path) -> ChainHead:
     try:
         return msgspec.json.decode((chain / "chain.json").read_bytes(), type=ChainHead)
     except msgspec.DecodeError as error:
-        raise FileExistsError(17, f"{chain.name} is no chain: {error}", str(chain)) from None
+        raise FileExistsError(errno.EEXIST, f"{chain.name} is no chain: {error}", str(chain)) from None

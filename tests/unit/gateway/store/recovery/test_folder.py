@@ -123,6 +123,21 @@ def test_what_is_not_needed_any_more_goes_and_what_is_needed_stays(tmp_path, sou
     assert rebuild(tmp_path / "backup", tmp_path / "once more.db").changes == 1
 
 
+def test_of_many_starts_the_latest_copies_stay_and_what_a_killed_run_left_goes_at_the_next_start(tmp_path, source):
+    for number in range(backups.MOST_COPIES + 3):
+        chain = Chain(tmp_path / "backup", tmp_path / "t.db", BEGAN + number * SECOND)
+        copy_of(chain, source, 0, BEGAN + number * SECOND)
+        backups.prune(tmp_path / "backup", 0)
+    assert len(backups.chains(tmp_path / "backup")) == backups.MOST_COPIES
+    (chain.path / ".0000000001-1.db").write_bytes(bytes(9))
+    killed = Chain(tmp_path / "backup", tmp_path / "t.db", BEGAN + 100 * SECOND)
+    killed.add(changes_of(source, BEGAN + 101 * SECOND))
+    assert not (chain.path / ".0000000001-1.db").exists()
+    Chain(tmp_path / "backup", tmp_path / "t.db", BEGAN + 200 * SECOND)
+    assert not killed.path.exists()
+    assert len(backups.chains(tmp_path / "backup")) == backups.MOST_COPIES + 1
+
+
 def test_the_folder_of_another_store_is_left_alone(tmp_path, source):
     chain_at(tmp_path, source)
     with pytest.raises(FileExistsError, match="it has the backup of another store"):
