@@ -77,6 +77,8 @@ class Receipt(msgspec.Struct, frozen=True):
     @property
     def ids(self) -> tuple[str, ...]:
         """All forms of both ids, likeliest first."""
+        if not self.also:
+            return self.forms
         return tuple(dict.fromkeys((*self.forms[:1], *self.also[:1], *self.forms[1:], *self.also[1:])))
 
     @property
@@ -149,7 +151,13 @@ class AwaitedRows(RowSet[str, list[Awaited]]):
         """Give what a receipt may be of: of many parts under one id those to its numbers, and the newest."""
         found: list[Awaited] = []
         for form in receipt.ids:
-            known = [awaited for awaited in self.rows.get(form, ()) if awaited.link == receipt.link]
+            waiting = self.rows.get(form)
+            if not waiting:
+                continue
+            known = [awaited for awaited in waiting if awaited.link == receipt.link]
+            if len(known) == 1:  # as nearly always
+                found += known
+                continue
             known.sort(key=lambda awaited: (awaited.text_id, awaited.part), reverse=True)
             theirs = [awaited for awaited in known if awaited.destination in receipt.numbers]
             found += dict.fromkeys((*theirs, *known[:1]))

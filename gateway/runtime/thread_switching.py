@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SHORT = 0.001
 """Seconds after which Python makes a thread let the interpreter go, in bad times."""
-SLOW_WORK = 0.05
+SLOW_WORK = 0.1
 """Seconds of work, without the waiting and the commit, that no batch takes when the loop pauses."""
 CALM = 10.0
 """Seconds without a slow batch after which the usual interval holds again."""

@@ -41,9 +41,16 @@ class _Taken(msgspec.Struct, frozen=True):
     """A receipt on its way to the lane: why it surely settles nothing, and whether its text may be unanswered yet."""
 
     receipt: Receipt
-    event: UnmatchedReceipt
+    link: str
+    message_id: str
+    stat: str
     reason: Unmatched | None
     may_be_early: bool
+
+    def event(self, reason: Unmatched) -> UnmatchedReceipt:
+        """Tell of it, with its number masked and the SMSC's words cut."""
+        number = mask(next(iter(self.receipt.numbers), ""))
+        return UnmatchedReceipt(self.link, str(reason), _shown(self.message_id), _shown(self.stat), number)
 
 
 class ReceiptIntake:
@@ -75,9 +82,7 @@ class ReceiptIntake:
         route = link.route
         found = protocol.parse_receipt(message, route.stats)
         receipt = deliver_sm.receipt(link.smsc, message, found, route.form, route.country, by_text=by_text)
-        number = mask(next(iter(receipt.numbers), ""))
-        event = UnmatchedReceipt(link.name, "", _shown(found.message_id), _shown(found.stat), number)
-        taken = _Taken(receipt, event, _fault(found), self._is_owed(link))
+        taken = _Taken(receipt, link.name, found.message_id, found.stat, _fault(found), self._is_owed(link))
         self._requests.append(request)
         if receipt.forms or receipt.reference is not None:
             self._taken.append(taken)
@@ -107,10 +112,10 @@ class ReceiptIntake:
                 self._count(each, Unmatched.EARLY if each.may_be_early else Unmatched.UNKNOWN_ID)
 
     def _count(self, taken: _Taken, reason: Unmatched) -> None:
-        event = msgspec.structs.replace(taken.event, reason=str(reason))
-        self.unmatched[event.name, event.reason] += 1
+        self.unmatched[taken.link, str(reason)] += 1
         if reason is not Unmatched.EARLY:
-            self._latest[event.name].append((self._clock(), event))
+            event = taken.event(reason)
+            self._latest[taken.link].append((self._clock(), event))
             self._on_event(event)
 
 

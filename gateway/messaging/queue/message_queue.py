@@ -135,6 +135,8 @@ class MessageQueue:
 
     def enqueue(self, texts: Sequence[Text]) -> None:
         """Queue texts that were committed."""
+        if not texts:
+            return
         for text in texts:
             if text.id <= self._read_up_to:  # the store was read after the commit and before this call
                 continue
