@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.store.backup import sync
+from gateway.store.errors import StoreUnavailable
 from gateway.store.files import family
 
 _WITH_ITS_OWN: Final = ("wal", "shm", "journal")
@@ -21,8 +22,12 @@ def put_in_place(restored: Path, store: Path, now: int) -> Path | None:
     """Move the store that is there aside, with its log, and the restored file in its place; gives where the old one is kept.
 
     The caller has the store's lock. Killed at any point, this leaves the old store, the new one, or a note beside the store
-    with which no gateway takes a missing store for an empty one (files.StoreFiles.prove). OSError where it cannot be.
+    with which no gateway takes a missing store for an empty one (files.StoreFiles.prove). OSError where it cannot be;
+    StoreUnavailable where the restored file is not closed.
     """
+    log = restored.with_name(f"{restored.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreUnavailable(f"{restored} is still open: its last commits are in {log}")
     files = family(store)
     kept = aside(files["store"], now)
     note = files["damaged"]
