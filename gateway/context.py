@@ -104,10 +104,11 @@ class GatewayContext:
         self._lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)
-            version = _prepare(url)
+            _prepare(url)
             self._writer, self._reader = open_writer(url, existing=True), open_reader(url)
             self.ground = StoreFiles(sqlite_path(url), alarm)
             with storing(), self._writer.begin() as connection:
+                version = schema.confirm(connection)
                 self.node = nodes.enter(connection, self.node_name, self.clock(), schema.head())
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
@@ -223,9 +224,9 @@ class GatewayContext:
         self._lock.release()
 
 
-def _prepare(url: str) -> str:
+def _prepare(url: str) -> None:
     maker = open_writer(url)
     try:
-        return schema.prepare(maker)
+        schema.prepare(maker)
     finally:
         maker.dispose()
