@@ -1,5 +1,6 @@
 """Put a restored file in the place of an SQLite store, and keep what was there."""
 
+import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,15 @@ def aside(store: Path, now: int) -> Path:
     return store.with_name(f"{store.name}.before-{at:%Y%m%dT%H%M%SZ}")
 
 
+def _give(like: Path, *files: Path) -> None:
+    """Give files to whoever owns another one: the gateway must open what root has put there."""
+    if os.geteuid() == 0:
+        owner = like.stat()
+        for file in files:
+            if file.exists():
+                os.chown(file, owner.st_uid, owner.st_gid)
+
+
 def put_in_place(restored: Path, store: Path, now: int) -> Path | None:
     """Move the store that is there aside, with its log, and the restored file in its place; gives where the old one is kept.
 
@@ -34,6 +44,7 @@ def put_in_place(restored: Path, store: Path, now: int) -> Path | None:
     note.write_text(f"a restore of {now} is under way: run it again\n")
     sync(note.parent)
     had_store = files["store"].exists()
+    _give(files["store"] if had_store else note.parent, restored, files["lock"])
     if had_store:
         files["store"].rename(kept)
     sync(note.parent)  # before its log goes: what is left behind must not be taken for a store without one
