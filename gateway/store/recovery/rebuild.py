@@ -63,7 +63,7 @@ def _copy(source: Path, target: Path) -> None:
         with closing(read_only(source)) as connection:
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            copy_snapshot(connection, target, lambda _share: None)
+            copy_snapshot(connection, target)
     except sqlite3.Error as error:
         raise StoreUnavailable(f"{source} cannot be read: {error}") from error
 

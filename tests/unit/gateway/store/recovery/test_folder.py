@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 
+from gateway.store.backup import CopyStopped
 from gateway.store.errors import StoreUnavailable
 from gateway.store.recovery import folder as backups
 from gateway.store.recovery.changes import Changes
@@ -37,7 +38,7 @@ def chain_at(tmp_path, source, at=BEGAN, store="t.db"):
 
 def copy_of(chain, source, number, at):
     source.execute("BEGIN")
-    size = chain.copy(source, number, at, lambda _share: None)
+    size = chain.copy(source, number, at, lambda: True)
     source.execute("COMMIT")
     assert size >= 2 * PAGE
 
@@ -147,12 +148,9 @@ def test_the_folder_of_another_store_is_left_alone(tmp_path, source):
 def test_everything_is_its_owners_alone_and_nothing_unfinished_is_left(tmp_path, source):
     chain = chain_at(tmp_path, source)
 
-    def stop(_share):
-        raise InterruptedError
-
     source.execute("BEGIN")
-    with pytest.raises(InterruptedError):
-        chain.copy(source, 9, BEGAN + 1, stop)
+    with pytest.raises(CopyStopped):
+        chain.copy(source, 9, BEGAN + 1, lambda: False)
     assert {stat.S_IMODE(path.stat().st_mode) for path in chain.path.iterdir()} == {0o600}
     assert stat.S_IMODE(chain.path.stat().st_mode) == stat.S_IMODE(chain.path.parent.stat().st_mode) == 0o700
     assert not [path for path in chain.path.iterdir() if path.name.startswith(".")]
