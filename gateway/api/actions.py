@@ -31,6 +31,7 @@ from gateway.api.row_answers import (
     SubscriberPage,
     UsagePage,
 )
+from gateway.api.where import Where
 from gateway.balance import queries
 from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
@@ -107,11 +108,15 @@ class CallerAction(msgspec.Struct, Generic[Request], frozen=True):
 
 
 class AsyncAction(msgspec.Struct, Generic[Request], frozen=True):
-    """A RunningAction; `run` also gets who asks."""
+    """A RunningAction; `run` also gets who asks.
+
+    `where` says which of several gateways on one store do it (gateway.api.action_routing); None: the one that was asked.
+    """
 
     run: Callable[[Request, Caller], Awaitable[msgspec.Struct]]
     role: str
     request: type[Request]
+    where: Where | None = None
 
     async def perform(self, params: Params, caller: Caller) -> msgspec.Struct:
         """Do it, as RunningAction says."""

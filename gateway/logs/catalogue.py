@@ -80,6 +80,24 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "An error that nobody expected ended a task, a thread or the process.",
         "Keep the lines around it and report it. The store is safe: start the gateway again.",
     ),
+    "node.request.done": LogEvent(
+        "info",
+        "This gateway did an `action` that changes something for another one (`from` is its number), as `by` asked there.",
+        "Nothing.",
+        per_message=True,
+    ),
+    "node.request.refused": LogEvent(
+        "warning",
+        "What another gateway asks for (`from` is its number) does not open under this one's key, and was not done.",
+        "Give all gateways of a store the same `privacy.key`; if they have it, find out who else writes to the store.",
+        per_message=True,
+    ),
+    "node.request.failed": LogEvent(
+        "error",
+        "This gateway failed at an `action` that another one asked for; `detail` says at what.",
+        "Report it; look how things stand before asking again.",
+        per_message=True,
+    ),
     "http.request.failed": LogEvent(
         "error",
         "A request on `route` met a mistake of ours and was answered 500; `detail` names the line, nothing of the request.",

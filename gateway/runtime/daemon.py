@@ -23,6 +23,7 @@ from gateway.runtime.components.api import ApiComponent
 from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
+from gateway.runtime.components.nodes import NodesComponent
 from gateway.runtime.components.orders import OrdersComponent
 from gateway.runtime.components.store import StoreComponent
 from gateway.runtime.components.texts import TextsComponent
@@ -116,6 +117,7 @@ class Daemon:
         orders = OrdersComponent(services, texts.client, diameter)
         periodic = PeriodicWork(services, texts.client, orders.executor)
         traces = TracesComponent(services, self._set_tap)
+        nodes = NodesComponent(services)
         reload = self._reload = Reload(context, self._components, self._log_event)
         drain = Drain(
             services,
@@ -136,11 +138,12 @@ class Daemon:
             periodic=periodic,
             reload=reload,
             drain=drain,
+            nodes=nodes,
             undecodable=self._undecodable,
             recent_alarms=self._recent_alarms,
             started_at=self._started_at,
         )
-        made = (*self._started, texts, diameter, events, backup, orders, traces, reload, drain, api, periodic)
+        made = (*self._started, texts, diameter, events, backup, orders, traces, reload, drain, nodes, api, periodic)
         self._components.extend(component for component in made if component is not None)
         self._metrics.collect_from(lambda: self._collect(periodic))
         for component in self._components[1:]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, and_, case, delete, func, or_, select,
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.store.batch import Batch, Unit
+from gateway.store.node_requests import sweep_requests
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import (
     access_log,
@@ -83,6 +84,8 @@ class Sweep(Unit):
         ):
             if swept < self.limit:
                 swept += sweep(connection, batch.now - seconds * MICROSECONDS, self.limit - swept)
+        if swept < self.limit:
+            swept += sweep_requests(connection, batch.now, self.limit - swept)
         return swept
 
 

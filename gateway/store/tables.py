@@ -38,6 +38,21 @@ nodes = Table(
 )
 """One row a gateway process: its number range and its Origin-State-Id (RFC 6733 §8.16). Never swept."""
 
+node_requests = Table(
+    "node_requests",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("from_node", Integer, nullable=False),
+    Column("to_node", Integer, nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("not_after", BigInteger, nullable=False),
+    Column("answered_at", BigInteger),
+    Column("answer", LargeBinary),
+)
+"""What one gateway asks of another (store.node_requests), sealed, with the answer to it; times are the server's. Deleted by who
+asked, at the latest when it waits no longer; else swept by not_after."""
+
 marks = Table(
     "marks",
     metadata,

@@ -82,6 +82,7 @@ class DiameterComponent(Component):
         self.session_requests = SessionRequests(
             self.node,
             context.lane,
+            number=context.node.id,
             identity=identity,
             realms=realms_of(settings),
             read=context.read_async,
