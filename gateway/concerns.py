@@ -52,6 +52,7 @@ CONCERNS: Final[dict[str, Kind]] = {
     "node.gone": Kind("critical", "node-gone", ("TpoNodeGone",)),
     "node.adopted": Kind("warning", "node-adopted", ("TpoNodeAdopted",)),
     "node.fenced": Kind("warning", "node-fenced", ("TpoNodeFenced",)),
+    "backup.behind": Kind("warning", "backup-behind", ("TpoBackupBehind",)),
     # Charging
     "charging.slow": Kind("warning", "charging-slow", ("TpoChargingSlow",)),
     "charging.refused": Kind("critical", "charging-refused", ("TpoChargingRefused",)),

@@ -26,6 +26,7 @@ from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
 from gateway.store.lane import BatchTimes, Job, Lane
 from gateway.store.leases import Lease
+from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
 
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
@@ -96,6 +97,8 @@ class GatewayContext:
         )
         self.draining = False
         """Nothing new is taken in: the gateway is on its way out."""
+        self.change_reader: ChangeReader | None = None
+        self._before_release: Callable[[], None] = lambda: None
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
         key = _master_key(settings)
@@ -104,7 +107,7 @@ class GatewayContext:
         self._lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)
-            self.node, lease = self._enter(url)
+            self.node, lease, version = self._enter(url)
             label = f"tpo/{self.node.id}/{self.node.epoch}"
             self._lock.label(label)
             self._writer, self._reader = (
@@ -121,6 +124,8 @@ class GatewayContext:
             raise
         if self.node.adopter:
             log("node.renumbered", {"adopter": self.node.adopter, "number": self.node.id})
+        if version != schema.head():
+            log("store.schema.newer", {"version": version, "program": schema.head()})
         if behind > CLOCK_BEHIND_US:
             log("clock.behind", {"seconds": round(behind / 1_000_000, 3)})
         self.lane = Lane(
@@ -138,8 +143,11 @@ class GatewayContext:
         )
         self.lane.start()
 
-    def _enter(self, url: str) -> tuple[nodes.Node, Lease]:
-        """Make the tables of an empty store, and enter as a node, from now on until its lease is over."""
+    def _enter(self, url: str) -> tuple[nodes.Node, Lease, str]:
+        """Make the tables of an empty store, and enter as a node, from now on until its lease is over.
+
+        Gives the version of the tables, too.
+        """
         alone = sqlite_path(url) is not None
         seconds = 0 if alone else self.settings.store.takeover or LEASE
         maker = open_writer(url)
@@ -148,14 +156,15 @@ class GatewayContext:
             lease, asked = Lease(seconds), self.monotonic()
             with storing(), maker.begin() as connection:
                 lasts = seconds * leases.MICROSECONDS
-                node = nodes.enter(connection, self.node_name, self.clock(), lasts, alone=alone)
+                version = schema.confirm(connection)
+                node = nodes.enter(connection, self.node_name, self.clock(), lasts, alone=alone, program=schema.head())
                 if alone:  # whoever else entered did so under another name of this gateway's
                     leases.adopt_all(connection, node.id)
                     node.owned = nodes.owned(connection, node.id)
         finally:
             maker.dispose()
         lease.renewed(asked)
-        return node, lease
+        return node, lease, version
 
     @property
     def may_send(self) -> bool:
@@ -166,6 +175,12 @@ class GatewayContext:
         """Raise StoreUnavailable where another gateway may have taken over."""
         if not self.may_send:
             raise StoreUnavailable("the lease was not renewed in time: another gateway may have taken over")
+
+    def lend_changes(self, reader: ChangeReader, before_release: Callable[[], None]) -> None:
+        """Let a continuous backup read what the lane commits; `before_release` runs when the last of it is committed."""
+        make_no_checkpoints(self._writer)
+        self.change_reader, self._before_release = reader, before_release
+        self.lane.policies = self._make_policies(self)
 
     def apply_settings(self, settings: Settings, accounts: Mapping[str, int]) -> None:
         """Go by other settings from now on; `accounts` is what `OpenAccounts` gave for their causes."""
@@ -244,6 +259,7 @@ class GatewayContext:
     def close(self) -> None:
         """Finish what waits in the lane, then let the next writer in."""
         self.lane.close()
+        self._before_release()
         self._writer.dispose()
         self._reader.dispose()
         self._lock.release()

@@ -193,6 +193,12 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
             "ops",
         ),
         Plot("Units that wait", {"{{instance}}": f"tpo_store_queue_depth{AT}"}, red=4000),
+        Plot("Behind: on one disk alone", {"{{instance}}": f"tpo_backup_behind_seconds{AT}"}, "s", red=60),
+        Plot(
+            "Written to the backup",
+            {"{{instance}}": f"rate(tpo_backup_bytes_total{AT}[$__rate_interval])"},
+            "Bps",
+        ),
         Plot(
             "Where the time of a batch goes, on average",
             {

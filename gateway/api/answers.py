@@ -409,10 +409,23 @@ class HostView(msgspec.Struct, frozen=True):
     trouble: str
 
 
+class BackupView(msgspec.Struct, frozen=True):
+    """The continuous backup: until when all that was committed is in its folder, how many seconds ago that is, what went wrong.
+
+    `safe_until` is None before the first whole copy is there.
+    """
+
+    folder: str
+    safe_until: Timestamp | None
+    behind: float
+    trouble: str
+
+
 class GatewayStatus(msgspec.Struct, frozen=True):
     """How the gateway does: its state and what it needs to be ready, the write lane, the Diameter peers, the broker, the hosts.
 
-    `traces` counts those that run; `events` is None where no broker is configured; `concerns` is what an operator
+    `traces` counts those that run; `events` is None where no broker is configured, `backup` where no
+    continuous backup is; `concerns` is what an operator
     should look at, the critical first. Where all gateways on the store were asked for, `others` is what they say of themselves,
     and `silent` those that said nothing.
     """
@@ -430,6 +443,7 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     concerns: list[Concern] = []
     others: list["GatewayStatus"] = []
     silent: list[NodeProblem] = []
+    backup: BackupView | None = None
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -429,6 +429,26 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Look at the broker. Nothing is lost while the disk has room.",
     ),
     # The store
+    "store.schema.newer": LogEvent(
+        "info",
+        "The store was upgraded by a later program to `version`; this one, made for version `program`, may go on with it.",
+        "Nothing, if gateways are being upgraded one by one or the program was rolled back; else install the later program.",
+    ),
+    "store.backup.copied": LogEvent(
+        "info",
+        "A whole copy of the store is in the backup's `folder`, of so many `octets`; from now on what changes is added to it.",
+        "Nothing.",
+    ),
+    "store.backup.broken": LogEvent(
+        "warning",
+        "What changed cannot be added to the backup any more, `detail` says why; a new one begins with a whole copy.",
+        "Nothing, if a program made a checkpoint by hand. Else see that the folder's disk keeps up.",
+    ),
+    "store.backup.failed": LogEvent(
+        "warning",
+        "A whole copy, or what was committed last, could not be written to the backup's folder; `detail` says why.",
+        "See docs/runbooks/backup-behind.md. A copy is tried again after a minute.",
+    ),
     "store.unit.poisoned": LogEvent(
         "error",
         "One unit of work can't be stored; it alone was refused, the others of its batch were done.",

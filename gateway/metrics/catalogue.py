@@ -122,6 +122,8 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_store_units_total": Family(COUNTER, "Units committed"),
     "tpo_store_units_poisoned_total": Family(COUNTER, "Units refused alone"),
     "tpo_store_units_expired_total": Family(COUNTER, "Units shed past their deadline"),
+    "tpo_backup_behind_seconds": Family(GAUGE, "For how long what was committed may be on the store's disk alone"),
+    "tpo_backup_bytes_total": Family(COUNTER, "Written to the folder of the continuous backup"),
 }
 """The table of all metrics, in the order in which the page shows them. Some need their part of the settings to be shown."""
 

@@ -109,6 +109,12 @@ def event_metrics(state: ForwarderState) -> Iterable[Metric]:
     yield sample("tpo_events_oldest_waiting_seconds", state.oldest_waiting)
 
 
+def backup_metrics(behind: float, octets: int) -> Iterable[Metric]:
+    """Tell how the continuous backup does."""
+    yield sample("tpo_backup_behind_seconds", behind)
+    yield sample("tpo_backup_bytes_total", octets)
+
+
 def _both_ways(name: str, rows: Iterable[tuple[str, int, int]]) -> Metric:
     """Make a metric with the labels (who, direction) from rows of who, in and out."""
     return family(name, [((who, way), n) for who, *both in rows for way, n in zip(("in", "out"), both, strict=True)])

@@ -20,6 +20,7 @@ from gateway.metrics.sources import process_metrics, task_metrics
 from gateway.policies import make_policies
 from gateway.runtime.component import Component, NetworkEvent, Services, stop_in_stages
 from gateway.runtime.components.api import ApiComponent
+from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
 from gateway.runtime.components.leases import LeasesComponent
@@ -37,6 +38,7 @@ from gateway.runtime.systemd import Notify
 from gateway.runtime.thread_switching import ThreadSwitching
 from gateway.settings import Settings
 from gateway.status_page.alarms import RecentAlarms
+from gateway.store.engine import sqlite_path
 from gateway.store.errors import StoreFenced
 from gateway.store.lane import BatchTimes, Job
 from gateway.tracing.undecodable import Undecodable
@@ -118,6 +120,8 @@ class Daemon:
         texts = TextsComponent(services)
         diameter = DiameterComponent(services, settings.diameter) if settings.diameter is not None else None
         events = EventsComponent(services, settings.events.mqtt) if settings.events.mqtt is not None else None
+        store = sqlite_path(settings.store.url)
+        backup = BackupComponent(services, store, settings.store.backup) if store and settings.store.backup else None
         orders = OrdersComponent(services, texts.client, diameter)
         leases = LeasesComponent(services, texts.client)
         periodic = PeriodicWork(services, texts.client, orders.executor)
@@ -137,6 +141,7 @@ class Daemon:
             texts=texts,
             diameter=diameter,
             events=events,
+            backup=backup,
             orders=orders,
             traces=traces,
             leases=leases,
@@ -148,7 +153,8 @@ class Daemon:
             recent_alarms=self._recent_alarms,
             started_at=self._started_at,
         )
-        made = (*self._started, leases, texts, diameter, events, orders, traces, reload, drain, nodes, api, periodic)
+        workers = (leases, texts, diameter, events, backup, orders, traces, reload, drain, nodes)
+        made = (*self._started, *workers, api, periodic)
         self._components.extend(component for component in made if component is not None)
         self._metrics.collect_from(lambda: self._collect(periodic))
         for component in self._components[1:]:

@@ -94,13 +94,34 @@ class ServerLock:
 
     def _take(self) -> Connection:
         connection = self._engine.connect()
-        number = int.from_bytes(hashlib.sha256(f"tpo-node:{self._node}".encode()).digest()[:8], "big", signed=True)
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), {"n": number}).scalar():
+        number = {"n": _of_node(self._node)}
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:n)"), number).scalar():
             connection.close()
             detail = f"another gateway runs as {self._node!r} on this store; give each its own diameter.identity"
             raise StoreLocked(detail)
         self._name(connection)
         return connection
+
+
+def number_of(name: str) -> int:
+    """Give the number of a server's advisory lock by its name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+
+
+def _of_node(node: str) -> int:
+    return number_of(f"tpo-node:{node}")
+
+
+def is_held(connection: Connection, node: str) -> bool:
+    """Tell whether a process runs as this node on a server's store; an SQLite store has one process at a time."""
+    if connection.dialect.name != "postgresql":
+        return False
+    held = text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database()) "
+        "AND (classid::bigint << 32 | objid::bigint) = :n"
+    )
+    return bool(connection.execute(held, {"n": _of_node(node)}).scalar())
 
 
 def take(url: str, node: str) -> Lock:

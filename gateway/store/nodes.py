@@ -19,6 +19,11 @@ ENTERING: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('tpo-nodes
 """Held while a gateway enters a server's store: of two that take a new number at once, each takes its own."""
 STARTS = "starts"
 """The mark that counts a node's starts."""
+PROGRAM = "program"
+"""The mark of which version of the tables a node's program was made for when it was started last."""
+SKIPPED = "skipped"
+"""The mark (node 0) of how many identifiers restores skipped: a node that entered in a lost time gave out as many at most, and
+whoever gets its number after the restore begins above them."""
 
 
 class Node(msgspec.Struct):
@@ -45,13 +50,15 @@ class Node(msgspec.Struct):
         return value
 
 
-def enter(connection: Connection, name: str, now: int, lease: int = 0, *, alone: bool = False) -> Node:
+def enter(
+    connection: Connection, name: str, now: int, lease: int = 0, *, alone: bool = False, program: str = "0"
+) -> Node:
     """Register this process start: the node's number, a fresh block of identifiers, one start more, the next epoch.
 
-    `now` and `lease` are in microseconds. A node whose number was adopted meanwhile takes a new one (decision 030); in a store
-    that one process alone can have open (`alone`) it has its own again, as nobody else can be working on it. The
-    Origin-State-Id is the Unix second in which the name first entered the store: sessions live as long as the store does, and
-    a client may drop its own for a greater value (RFC 6733 §8.16).
+    `now` and `lease` are in microseconds; `program` is the version of the tables that the program was made for (schema.head).
+    A node whose number was adopted meanwhile takes a new one (decision 030); in a store that one process alone can have open
+    (`alone`) it has its own again, as nobody else can be working on it. The Origin-State-Id is the Unix second in which the
+    name first entered the store: sessions live as long as the store does, and a client may drop its own for a greater value (RFC 6733 §8.16).
     """
     if connection.dialect.name == "postgresql":
         connection.execute(ENTERING)
@@ -60,7 +67,9 @@ def enter(connection: Connection, name: str, now: int, lease: int = 0, *, alone:
     before = row
     if row is None or (row.owner != row.id and not alone):
         row = _new_number(connection, name, now, row)
-    starts = _count_start(connection, row.id, before.id if before is not None else row.id)
+    starts = _value(connection, before.id if before is not None else row.id, STARTS) + 1
+    _mark(connection, row.id, STARTS, starts)
+    _mark(connection, row.id, PROGRAM, int(program))
     at = store_clock(connection, now)
     entered = {"epoch": row.epoch + 1, "renewed_at": at, "lease": lease, "retired": 0, "owner": row.id}
     connection.execute(update(nodes).where(nodes.c.id == row.id).values(entered))
@@ -82,8 +91,9 @@ def enter(connection: Connection, name: str, now: int, lease: int = 0, *, alone:
 def _new_number(connection: Connection, name: str, now: int, before: Row[Any] | None) -> Row[Any]:
     number = (connection.execute(select(func.max(nodes.c.id))).scalar() or 0) + 1
     state = now // 1_000_000 if before is None else before.origin_state_id
+    first = (number << SPAN_BITS) + _value(connection, 0, SKIPPED)
     lease = {"epoch": 0, "renewed_at": 0, "lease": 0, "owner": number, "retired": 0}
-    row = {"id": number, "name": name, "next_id": number << SPAN_BITS, "origin_state_id": state, **lease}
+    row = {"id": number, "name": name, "next_id": first, "origin_state_id": state, **lease}
     connection.execute(update(nodes).where(nodes.c.name == name).values(retired=1))
     connection.execute(insert(nodes).values(row))
     return connection.execute(select(nodes).where(nodes.c.id == number)).one()
@@ -115,14 +125,15 @@ def in_shard(column: ColumnElement[int], shard: int) -> tuple[ColumnElement[bool
     return column >= shard << SPAN_BITS, column < (shard + 1) << SPAN_BITS
 
 
-def _count_start(connection: Connection, number: int, counted: int) -> int:
-    """Count one start more than the number `counted` had, which the same name had before."""
-    last = select(marks.c.value).where(marks.c.node == counted, marks.c.name == STARTS)
-    starts: int = (connection.execute(last).scalar_one_or_none() or 0) + 1
-    mark = (marks.c.node == number, marks.c.name == STARTS)
-    if connection.execute(update(marks).where(*mark).values(value=starts)).rowcount == 0:
-        connection.execute(insert(marks).values(node=number, name=STARTS, value=starts))
-    return starts
+def _value(connection: Connection, number: int, name: str) -> int:
+    mark = select(marks.c.value).where(marks.c.node == number, marks.c.name == name)
+    return connection.execute(mark).scalar_one_or_none() or 0
+
+
+def _mark(connection: Connection, number: int, name: str, value: int) -> None:
+    mark = (marks.c.node == number, marks.c.name == name)
+    if not connection.execute(update(marks).where(*mark).values(value=value)).rowcount:
+        connection.execute(insert(marks).values(node=number, name=name, value=value))
 
 
 def extend(connection: Connection, node: Node) -> None:

@@ -13,6 +13,7 @@ from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
 from gateway.api.topup_actions import TopUpActions
 from gateway.api.trace_actions import TraceActions
 from gateway.runtime.component import Component, Services, Stage
+from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
 from gateway.runtime.components.leases import LeasesComponent
@@ -45,6 +46,7 @@ class ApiComponent(Component):
         texts: TextsComponent,
         diameter: DiameterComponent | None,
         events: EventsComponent | None,
+        backup: BackupComponent | None,
         orders: OrdersComponent,
         traces: TracesComponent,
         leases: LeasesComponent,
@@ -75,6 +77,7 @@ class ApiComponent(Component):
             held_reports=lambda: periodic.held_reports,
             failing=lambda: services.background.failing,
             nodes_gone=lambda: [gone.node.name for gone in leases.gone],
+            backup=backup.concerns if backup is not None else tuple,
         )
         collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
         self._page = StatusPage(collector, services.background)
@@ -90,6 +93,7 @@ class ApiComponent(Component):
                 drain=drain.state(),
                 traces=traces.traces.running,
                 concerns=collector.concerns(),
+                backup=backup.view() if backup is not None else None,
             )
 
         own: dict[str, RunningAction] = status_actions(status)
