@@ -58,7 +58,8 @@ def enter(
     `now` and `lease` are in microseconds; `program` is the version of the tables that the program was made for (schema.head).
     A node whose number was adopted meanwhile takes a new one (decision 030); in a store that one process alone can have open
     (`alone`) it has its own again, as nobody else can be working on it. The Origin-State-Id is the Unix second in which the
-    name first entered the store: sessions live as long as the store does, and a client may drop its own for a greater value (RFC 6733 §8.16).
+    name first entered the store: sessions live as long as the store does, and a client may drop its own for a greater value
+    (RFC 6733 §8.16).
     """
     if connection.dialect.name == "postgresql":
         connection.execute(ENTERING)

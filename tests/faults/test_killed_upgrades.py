@@ -62,7 +62,7 @@ def test_an_upgrade_killed_at_any_statement_has_changed_nothing_and_one_that_liv
     assert described(reader) == described(fresh)
     after = everything(reader)
     for table in ("transfers", "usage", "wallets", "lines", "subscribers", "sessions", "nodes"):
-        assert after[table] == before[table], table
+        assert [new[: len(old)] for new, old in zip(after[table], before[table], strict=True)] == before[table], table
     assert len(after["awaited_receipts"]) == len(before["awaited_receipts"]) == 1
     reader.dispose()
     fresh.dispose()
