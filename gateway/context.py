@@ -17,14 +17,16 @@ from gateway.privacy.access import RecordAccess
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
-from gateway.store import lock, nodes, schema
+from gateway.store import leases, lock, nodes, schema
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.engine import open_reader, open_writer, reading, sqlite_path, storing
-from gateway.store.errors import StoreError
+from gateway.store.errors import StoreError, StoreUnavailable
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
 from gateway.store.lane import BatchTimes, Job, Lane
+from gateway.store.leases import Lease
+from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
 
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
@@ -32,6 +34,8 @@ AnyPolicy = TypeVar("AnyPolicy")
 Found = TypeVar("Found")
 CLOCK_BEHIND_US = 1_000_000
 """A clock this much behind the latest entry of the journal is told of: it went back while the gateway was stopped."""
+LEASE = 10
+"""Seconds that a lease holds where nobody takes over by itself (`store.takeover: off`)."""
 WINDOW = 2048
 """Units that a bulk command keeps waiting in the lane at once."""
 
@@ -94,6 +98,8 @@ class GatewayContext:
         )
         self.draining = False
         """Nothing new is taken in: the gateway is on its way out."""
+        self.change_reader: ChangeReader | None = None
+        self._before_release: Callable[[], None] = lambda: None
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
         key = _master_key(settings)
@@ -102,11 +108,14 @@ class GatewayContext:
         self._lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)
-            _prepare(url)
-            self._writer, self._reader = open_writer(url, existing=True), open_reader(url)
+            self.node, lease, version = self._enter(url)
+            label = f"tpo/{self.node.id}/{self.node.epoch}"
+            self._lock.label(label)
+            self._writer, self._reader = (
+                open_writer(url, existing=True, label=label),
+                open_reader(url, label=f"{label}/reads"),
+            )
             self.ground = StoreFiles(sqlite_path(url), alarm)
-            with storing(), self._writer.begin() as connection:
-                self.node = nodes.enter(connection, self.node_name, self.clock())
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
@@ -114,6 +123,10 @@ class GatewayContext:
         except BaseException:
             self._lock.release()
             raise
+        if self.node.adopter:
+            log("node.renumbered", {"adopter": self.node.adopter, "number": self.node.id})
+        if version != schema.head():
+            log("store.schema.newer", {"version": version, "program": schema.head()})
         if behind > CLOCK_BEHIND_US:
             log("clock.behind", {"seconds": round(behind / 1_000_000, 3)})
         self.lane = make_lane(
@@ -127,8 +140,48 @@ class GatewayContext:
             on_connect=self._lock.renew,
             ground=self.ground,
             observe=observe,
+            lease=lease,
         )
         self.lane.start()
+
+    def _enter(self, url: str) -> tuple[nodes.Node, Lease, str]:
+        """Make the tables of an empty store, and enter as a node, from now on until its lease is over.
+
+        Gives the version of the tables, too.
+        """
+        alone = sqlite_path(url) is not None
+        seconds = 0 if alone else self.settings.store.takeover or LEASE
+        maker = open_writer(url)
+        try:
+            schema.prepare(maker)
+            lease, asked = Lease(seconds), self.monotonic()
+            with storing(), maker.begin() as connection:
+                lasts = seconds * leases.MICROSECONDS
+                version = schema.confirm(connection)
+                node = nodes.enter(connection, self.node_name, self.clock(), lasts, alone=alone, program=schema.head())
+                if alone:  # whoever else entered did so under another name of this gateway's
+                    leases.adopt_all(connection, node.id)
+                    node.owned = nodes.owned(connection, node.id)
+        finally:
+            maker.dispose()
+        lease.renewed(asked)
+        return node, lease, version
+
+    @property
+    def may_send(self) -> bool:
+        """Whether no other gateway can have taken over: asked before anything goes out that must not go out twice."""
+        return self.lane.lease.holds(self.monotonic())
+
+    def need_lease(self) -> None:
+        """Raise StoreUnavailable where another gateway may have taken over."""
+        if not self.may_send:
+            raise StoreUnavailable("the lease was not renewed in time: another gateway may have taken over")
+
+    def lend_changes(self, reader: ChangeReader, before_release: Callable[[], None]) -> None:
+        """Let a continuous backup read what the lane commits; `before_release` runs when the last of it is committed."""
+        make_no_checkpoints(self._writer)
+        self.change_reader, self._before_release = reader, before_release
+        self.lane.policies = self._make_policies(self)
 
     def apply_settings(self, settings: Settings, accounts: Mapping[str, int]) -> None:
         """Go by other settings from now on; `accounts` is what `OpenAccounts` gave for their causes."""
@@ -207,14 +260,7 @@ class GatewayContext:
     def close(self) -> None:
         """Finish what waits in the lane, then let the next writer in."""
         self.lane.close()
+        self._before_release()
         self._writer.dispose()
         self._reader.dispose()
         self._lock.release()
-
-
-def _prepare(url: str) -> None:
-    maker = open_writer(url)
-    try:
-        schema.prepare(maker)
-    finally:
-        maker.dispose()

@@ -30,6 +30,7 @@ def make_policies(context: GatewayContext) -> Policies:
         charging,
         messaging_policy(context, charging),
         sims_policy(context),
+        *([context.change_reader] if context.change_reader is not None else []),
     )
 
 

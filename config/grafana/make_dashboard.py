@@ -193,6 +193,12 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
             "ops",
         ),
         Plot("Units that wait", {"{{instance}}": f"tpo_store_queue_depth{AT}"}, red=4000),
+        Plot("Behind: on one disk alone", {"{{instance}}": f"tpo_backup_behind_seconds{AT}"}, "s", red=60),
+        Plot(
+            "Written to the backup",
+            {"{{instance}}": f"rate(tpo_backup_bytes_total{AT}[$__rate_interval])"},
+            "Bps",
+        ),
         Plot(
             "Where the time of a batch goes, on average",
             {
@@ -212,6 +218,10 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
             },
             red=1,
         ),
+    ),
+    "Several gateways on one store": (
+        Plot("Lease held", {"{{instance}}": f"tpo_store_lease_held{AT}"}, low=1, width=12),
+        Plot("Gateways gone that nobody adopted", {"gone": f"max(tpo_nodes_gone{AT})"}, red=1, width=12),
     ),
     "The process": (
         Plot("Alarms in an hour", {"{{event}}": f"sum by (event) (increase(tpo_alarms_total{AT}[1h])) > 0"}, width=12),

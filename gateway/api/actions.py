@@ -9,7 +9,7 @@ from typing import Generic, Protocol
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.api import line_changes, requests, sim_inventory
+from gateway.api import line_changes, node_actions, requests, sim_inventory
 from gateway.api.answers import (
     AccountBalance,
     AccountBalances,
@@ -399,5 +399,8 @@ ACTIONS: dict[str, StoreAction] = {
     "ledger.check": Action(check_ledger, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
     "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
+    "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
+    "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),
+    "node.retire": Action(node_actions.retire_node, ADMIN, requests.NameNode),
     "events.list": Action(list_events, VIEWER, requests.ListEvents),
 }

@@ -409,10 +409,23 @@ class HostView(msgspec.Struct, frozen=True):
     trouble: str
 
 
+class BackupView(msgspec.Struct, frozen=True):
+    """The continuous backup: until when all that was committed is in its folder, how many seconds ago that is, what went wrong.
+
+    `safe_until` is None before the first whole copy is there.
+    """
+
+    folder: str
+    safe_until: Timestamp | None
+    behind: float
+    trouble: str
+
+
 class GatewayStatus(msgspec.Struct, frozen=True):
     """How the gateway does: its state and what it needs to be ready, the write lane, the Diameter peers, the broker, the hosts.
 
-    `traces` counts those that run; `events` is None where no broker is configured; `concerns` is what an operator
+    `traces` counts those that run; `events` is None where no broker is configured, `backup` where no
+    continuous backup is; `concerns` is what an operator
     should look at, the critical first. Where all gateways on the store were asked for, `others` is what they say of themselves,
     and `silent` those that said nothing.
     """
@@ -430,6 +443,7 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     concerns: list[Concern] = []
     others: list["GatewayStatus"] = []
     silent: list[NodeProblem] = []
+    backup: BackupView | None = None
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -455,3 +469,44 @@ class Causes(msgspec.Struct, frozen=True):
     """The causes that may be chosen."""
 
     causes: list[Cause]
+
+
+class NodeView(msgspec.Struct, frozen=True):
+    """A gateway on the store, under one of its numbers, and how many rows wait for it.
+
+    `here` is the one that was asked; `gone`: its lease is over and nobody has adopted it. `owner` works on what it had,
+    `shards` are the numbers whose rows it works on itself: its own and those that it adopted.
+    """
+
+    name: str
+    number: int
+    state: Literal["here", "live", "gone", "adopted"]
+    epoch: int
+    owner: str
+    renewed_at: Timestamp | None
+    shards: list[int]
+    texts: int
+    orders: int
+    events: int
+
+
+class Nodes(msgspec.Struct, frozen=True):
+    """The gateways on the store, by number."""
+
+    rows: list[NodeView]
+
+
+class NodeAdopted(msgspec.Struct, frozen=True):
+    """A gateway that was taken over from, its number, and with how many numbers of others that it had adopted itself."""
+
+    name: str
+    number: int
+    shards: int
+
+
+class NodeRetired(msgspec.Struct, frozen=True):
+    """A gateway that is listed no more, under how many numbers, and who works on its rows."""
+
+    name: str
+    owner: str
+    retired: int

@@ -420,6 +420,18 @@ class BeginDrain(msgspec.Struct, frozen=True):
     ] = 60
 
 
+class NameNode(msgspec.Struct, frozen=True):
+    """A gateway of the store, by its name (diameter.identity) or number."""
+
+    node: Text
+
+
+class AdoptNode(NameNode, frozen=True):
+    """A gateway to take over from; by `force` also one that is alive."""
+
+    force: bool = False
+
+
 class Reconcile(msgspec.Struct, frozen=True):
     """A host, or all of them, to be compared with the inventory; with `repair` it is given what it lacks."""
 

@@ -21,6 +21,7 @@ from gateway.charging.views import SessionRow, SessionView
 from gateway.context import GatewayContext
 from gateway.privacy.masks import mask
 from gateway.store.fitting import LONGEST_INDEXED, misfit
+from gateway.store.nodes import latest_number
 from gateway.subscribers import queries as subscriber_queries
 
 Row = TypeVar("Row", bound=SessionRow)
@@ -80,8 +81,12 @@ class SessionActions:
 
     async def _node_of(self, request: NameSession) -> int | None:
         name = _name(request)
-        session: Session | None = await self._context.read_async(lambda c: charging_queries.find(c, name))
-        return None if session is None else session.node
+
+        def look(connection: Connection) -> int | None:
+            session = charging_queries.find(connection, name)
+            return None if session is None else latest_number(connection, session.node)
+
+        return await self._context.read_async(look)
 
     async def _ask(self, demand: SessionCommand, request: NameSession, _caller: Caller) -> SessionReply:
         """Have a session reported now, or ended, if this gateway reaches its client."""

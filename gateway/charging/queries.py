@@ -1,6 +1,6 @@
 """Reading sessions for `tpo session`, and those of a subscriber or a peer as the gateway itself looks for them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import structs
 from sqlalchemy import Connection, func, select
@@ -35,17 +35,19 @@ def open_of(connection: Connection, subscriber_id: int, after: int = 0) -> list[
     return _load(connection, connection.execute(found).scalars())
 
 
-def open_at(connection: Connection, origin_host: str, node: int, before: int, after: int = 0) -> list[Session]:
-    """Give the open sessions that a client reported to this node, the last time at `before` (microseconds) or earlier.
+def open_at(
+    connection: Connection, origin_host: str, shards: Collection[int], before: int, after: int = 0
+) -> list[Session]:
+    """Give the open sessions that a client reported to the nodes of these numbers, the last time at `before` or earlier.
 
-    `origin_host` is folded: a DiameterIdentity compares as DNS names do.
+    `before` is in microseconds, `origin_host` is folded: a DiameterIdentity compares as DNS names do.
     """
     found = (
         select(sessions.c.session_id)
         .where(
             sessions.c.closed_at.is_(None),
             func.lower(func.rtrim(sessions.c.origin_host, ".")) == origin_host,
-            sessions.c.node == node,
+            sessions.c.node.in_(shards),
             sessions.c.updated_at <= before,
             sessions.c.id > after,
         )

@@ -11,14 +11,15 @@ import typer
 from gateway.cli import context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.output import emit
+from gateway.cli.filters import moment
+from gateway.cli.output import complain, emit
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 @app.callback()
 def _group() -> None:
-    """Keep the store: copy it, and bring its tables to this version."""
+    """Keep the store: copy it, restore it, and bring its tables to this version."""
 
 
 @app.command()
@@ -30,8 +31,8 @@ def backup(
 ) -> None:
     """Copy an SQLite store to a new file, whole as of one moment, checked; the gateway may run and charge on meanwhile.
 
-    Keep the privacy.key (var/tpo.key) with it: without the key the copy's SIM keys cannot be opened. A PostgreSQL store is
-    copied with PostgreSQL's own pg_dump.
+    Keep the privacy.key (var/tpo.key) with it: without the key the copy's SIM keys cannot be opened. For a backup that
+    follows by itself, seconds behind, set store.backup. A PostgreSQL store is copied with PostgreSQL's own pg_dump.
 
     \b
     Examples:
@@ -69,6 +70,61 @@ def _progress(share: float) -> None:
 
 
 @app.command()
+def restore(
+    ctx: typer.Context,
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE|FOLDER]",
+            help="A copy of `tpo db backup`, or the folder of store.backup; without it: what is in the store's place already.",
+        ),
+    ] = None,
+    at: Annotated[str | None, typer.Option(help="As of this time (RFC 3339): what was committed until then.")] = None,
+    to: Annotated[str, typer.Option(metavar="URL", help="Put it there, not in the place of store.url.")] = "",
+    *,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Also if its books are not right.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup in the store's place; the gateway must be stopped. What is there now is kept beside it.
+
+    It is read whole and its books are checked before it is put in place. Its Origin-State-Id rises, so that network elements
+    drop sessions that are lost, and identifiers of the lost time are never given out again. A PostgreSQL server restores its
+    data itself (docs/restore.md); afterwards this, without a file, does the rest.
+
+    \b
+    Examples:
+      tpo db restore /backup/tpo
+      tpo db restore /backup/tpo --at 2026-11-26T16:30:00Z
+      tpo db restore /backup/tpo-monday.db --to sqlite:////tmp/look.db
+      tpo db restore --at 2026-11-26T16:30:00Z
+    """
+    from gateway.cli.restore import restore as run  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
+    from gateway.store.errors import SchemaMismatch, StoreError, StoreLocked  # noqa: PLC0415  (as above)
+
+    settings, until = context.of(ctx).settings, moment(at, "--at")
+    if source is not None and source.is_file() and until is not None:
+        raise typer.BadParameter("a single copy is of one moment; name a folder of store.backup", param_hint="--at")
+    if to and not to.startswith("sqlite:///"):
+        raise typer.BadParameter("must be sqlite:///FILE", param_hint="--to")
+    try:
+        done = run(settings, to or settings.store.connect_url, source, until, anyway=anyway)
+    except StoreLocked as error:
+        raise CommandFailed(str(error), to_do="stop the gateway first") from None
+    except (SchemaMismatch, KeyInvalid) as error:
+        raise CommandFailed(str(error), where=str(source or "the store"), exit_code=ExitCode.CONFIG) from None
+    except (StoreError, OSError) as error:
+        to_do = "nothing was changed; see docs/restore.md"
+        raise CommandFailed(f"it cannot be restored: {error}", where=str(source or "the store"), to_do=to_do) from None
+    emit(done, as_json=as_json)
+    if not as_json:
+        complain(
+            f"what was acknowledged after {done.until} is gone: {done.lost_seconds:.0f} s until now. Peers may repeat what "
+            "they sent since; see docs/restore.md"
+        )
+
+
+@app.command()
 def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Bring the tables of the store to this program's version; the gateway must be stopped.
 
@@ -91,7 +147,8 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     except StoreError as error:
         raise CommandFailed(f"the store cannot be reached: {error}", exit_code=ExitCode.UNREACHABLE) from None
     try:
-        before, after = schema.upgrade(open_writer(settings.store.connect_url, existing=True), digest_key(settings))
+        writer = open_writer(settings.store.connect_url, existing=True)
+        before, after = schema.upgrade(writer, digest_key(settings), node)
     except (SchemaMismatch, KeyInvalid) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreError as error:

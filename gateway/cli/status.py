@@ -218,6 +218,7 @@ def _summary(found: GatewayStatus) -> dict[str, object]:
             "poisoned": lane.poisoned,
         },
         "events": "no broker configured" if found.events is None else found.events,
+        **({"backup": found.backup} if found.backup is not None else {}),
     }
 
 

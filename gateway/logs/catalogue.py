@@ -429,6 +429,26 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Look at the broker. Nothing is lost while the disk has room.",
     ),
     # The store
+    "store.schema.newer": LogEvent(
+        "info",
+        "The store was upgraded by a later program to `version`; this one, made for version `program`, may go on with it.",
+        "Nothing, if gateways are being upgraded one by one or the program was rolled back; else install the later program.",
+    ),
+    "store.backup.copied": LogEvent(
+        "info",
+        "A whole copy of the store is in the backup's `folder`, of so many `octets`; from now on what changes is added to it.",
+        "Nothing.",
+    ),
+    "store.backup.broken": LogEvent(
+        "warning",
+        "What changed cannot be added to the backup any more, `detail` says why; a new one begins with a whole copy.",
+        "Nothing, if a program made a checkpoint by hand. Else see that the folder's disk keeps up.",
+    ),
+    "store.backup.failed": LogEvent(
+        "warning",
+        "A whole copy, or what was committed last, could not be written to the backup's folder; `detail` says why.",
+        "See docs/runbooks/backup-behind.md. A copy is tried again after a minute.",
+    ),
     "store.unit.poisoned": LogEvent(
         "error",
         "One unit of work can't be stored; it alone was refused, the others of its batch were done.",
@@ -446,6 +466,30 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "One batch of `units` took longer than a second; its parts stand beside it in milliseconds (docs/metrics.md).",
         "committing, saving, loading: the disk or the server is slow. deciding: the processor is. waiting: a crowd.",
         per_message=True,
+    ),
+    "store.fenced": LogEvent(
+        "critical",
+        "Another gateway has taken over what this one worked on, or a second process runs under its name: nothing is committed "
+        "any more, and the gateway ends. What it acknowledged is on disk.",
+        "See docs/runbooks/node-fenced.md: find out why it gave no sign of life for so long. Its service starts it again.",
+    ),
+    "node.adopted": LogEvent(
+        "warning",
+        "This gateway goes on with the texts, orders and events of `nodes`, which gave no sign of life; `shards` says how many "
+        "numbers came with it.",
+        "See docs/runbooks/node-adopted.md: look at the gateway that is gone.",
+    ),
+    "node.stalled": LogEvent(
+        "warning",
+        "A transaction of another gateway (its `numbers` in `tpo node list`) had not gone on for `seconds`, and kept rows from "
+        "the others; this one had the server end it. What it was to do was not committed.",
+        "Look at that gateway: its process or its machine stands still. See docs/runbooks/node-adopted.md.",
+    ),
+    "node.renumbered": LogEvent(
+        "warning",
+        "What this gateway had before its start was taken over by another one (`adopter`) meanwhile, and stays there; it goes "
+        "on under a new `number`.",
+        "See docs/runbooks/node-fenced.md.",
     ),
     "store.unavailable": LogEvent(
         "error",

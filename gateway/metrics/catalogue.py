@@ -41,6 +41,14 @@ FAMILIES: Final[dict[str, Family]] = {
         ("reason",),
     ),
     "tpo_traces_active": Family(GAUGE, "Traces that listen to what goes over the wire (docs/trace.md)"),
+    # Several gateways on one store
+    "tpo_store_lease_held": Family(
+        GAUGE, "1 while no other gateway can have taken over from this one; it sends no text, order or event otherwise"
+    ),
+    "tpo_nodes_gone": Family(
+        GAUGE,
+        "Other gateways of this store that have given no sign of life, whose rows wait and that nobody has adopted",
+    ),
     # Charging
     "tpo_charging_requests_total": Family(
         COUNTER,
@@ -114,6 +122,8 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_store_units_total": Family(COUNTER, "Units committed"),
     "tpo_store_units_poisoned_total": Family(COUNTER, "Units refused alone"),
     "tpo_store_units_expired_total": Family(COUNTER, "Units shed past their deadline"),
+    "tpo_backup_behind_seconds": Family(GAUGE, "For how long what was committed may be on the store's disk alone"),
+    "tpo_backup_bytes_total": Family(COUNTER, "Written to the folder of the continuous backup"),
 }
 """The table of all metrics, in the order in which the page shows them. Some need their part of the settings to be shown."""
 

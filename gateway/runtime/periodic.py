@@ -86,6 +86,7 @@ class PeriodicWork(Component):
             ("expire", EXPIRE_SECONDS, self._smsc_client.expire),
             ("recover", EXPIRE_SECONDS, self._smsc_client.recover),
             ("inquire", INQUIRE_SECONDS, self._smsc_client.inquire),
+            ("settle_crossed", EXPIRE_SECONDS, self._smsc_client.settle_crossed),
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("retire_due", SWEEP_SECONDS, self._executor.retire_due),
@@ -120,8 +121,8 @@ class PeriodicWork(Component):
         began = self._loop.time()
         if began < self._count_due:
             return
-        node = self._context.node.id
-        self.open_texts = await self._context.read_async(lambda connection: count_open(connection, node))
+        shards = self._context.node.owned
+        self.open_texts = await self._context.read_async(lambda connection: count_open(connection, shards))
         self.held_reports = await self._context.read_async(count_held)
         ended = self._loop.time()
         self._count_due = ended + COUNT_SHARE * (ended - began)

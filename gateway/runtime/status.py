@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from gateway.api.actions import VIEWER, AsyncAction, RunningAction
-from gateway.api.answers import DrainState, GatewayStatus, HostView, LaneView, NodeProblem, PeerView
+from gateway.api.answers import BackupView, DrainState, GatewayStatus, HostView, LaneView, NodeProblem, PeerView
 from gateway.api.callers import Caller
 from gateway.api.requests import ShowStatus
 from gateway.api.times import since
@@ -48,8 +48,9 @@ def gateway_status(
     drain: DrainState | None,
     traces: int,
     concerns: list[Concern],
+    backup: BackupView | None,
 ) -> GatewayStatus:
-    """Make the answer; `node` and `forwarder` are there where Diameter and a broker are configured."""
+    """Make the answer; `node`, `forwarder` and `backup` are there where Diameter, a broker and a backup are configured."""
     peers = node.peers_state() if node is not None else []
     return GatewayStatus(
         state="draining" if context.draining else "running",
@@ -63,4 +64,5 @@ def gateway_status(
         events=forwarder.state() if forwarder is not None else None,
         hosts=[HostView(name, up, executor.trouble(name)) for name, up in executor.hosts.items()],
         concerns=concerns,
+        backup=backup,
     )

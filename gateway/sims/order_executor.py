@@ -239,7 +239,7 @@ class OrderExecutor:
 
     def _latest_change(self, connection: Connection) -> int | None:
         open_orders = select(func.max(orders.c.updated_at)).where(
-            orders.c.open == 1, orders.c.node == self._context.node.id
+            orders.c.open == 1, orders.c.node.in_(self._context.node.owned)
         )
         latest: int | None = connection.execute(open_orders).scalar()
         return latest
@@ -249,7 +249,7 @@ class OrderExecutor:
         now = self._now()
         due = (
             select(orders.c.id)
-            .where(orders.c.open == 1, orders.c.due_at <= now, orders.c.node == self._context.node.id)
+            .where(orders.c.open == 1, orders.c.due_at <= now, orders.c.node.in_(self._context.node.owned))
             .order_by(orders.c.due_at, orders.c.id)
             .limit(PAGE)
         )

@@ -29,9 +29,10 @@ MOST_FRAMES: Final = 8192
 """Frames of a log that are looked at; of one that is longer every second, third, ..."""
 
 
-def read_only(store: Path) -> sqlite3.Connection:
+def read_only(store: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
     """Open a connection that neither writes nor makes a file; sqlite3.Error where there is none."""
-    return sqlite3.connect(f"file:{quote(str(store))}?mode=ro", uri=True, isolation_level=None)
+    address = f"file:{quote(str(store))}?mode=ro"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=check_same_thread)
 
 
 def inspect(store: Path) -> None:
@@ -70,12 +71,20 @@ def check_log(log: Path) -> str | None:
         os.close(file)  # SQLite keeps no lock on this file, so closing it takes none away
 
 
-def _check_frames(file: int, head: bytes) -> str | None:
+def check_header(head: bytes) -> str | None:
+    """Say what is wrong with the first octets of a log; None if nothing is."""
     if len(head) < HEADER.size:
         return "its header is cut off"
-    magic, version, page, _, *rest = HEADER.unpack(head)
+    magic, version, _, _, *rest = HEADER.unpack(head)
     if magic & ~1 != MAGIC or version != VERSION or checksum(head[:24], big=bool(magic & 1)) != tuple(rest[2:]):
         return "its header was overwritten"
+    return None
+
+
+def _check_frames(file: int, head: bytes) -> str | None:
+    if (found := check_header(head)) is not None:
+        return found
+    _, _, page, _, *rest = HEADER.unpack(head)
     salts, step = tuple(rest[:2]), FRAME.size + page
     frames, strange = (os.fstat(file).st_size - HEADER.size) // step, None
     for number in range(0, frames, max(1, frames // MOST_FRAMES)):

@@ -8,10 +8,10 @@ so that no gateway's own clock decides what is too late. What a row says is seal
 from typing import ClassVar, Final
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, insert, literal, literal_column, select, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from gateway.store.batch import Batch, Unit
+from gateway.store.nodes import store_clock
 from gateway.store.notifications import channel_of, listening_nodes
 from gateway.store.tables import node_requests, nodes
 
@@ -22,7 +22,6 @@ MAX_ANSWER: Final = 1024 * 1024
 """Octets, sealed."""
 KEPT: Final = 60_000_000
 """Microseconds after a request's time for which its row is kept if nobody deletes it: whoever asked is gone."""
-_SERVER_CLOCK: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 
 class KnownNode(msgspec.Struct, frozen=True):
@@ -69,7 +68,7 @@ class AskNode(Unit):
 
     def decide(self, batch: Batch) -> None:
         """Put the request down, and wake the node that it is for."""
-        now = _clock(batch.connection, batch.now)
+        now = store_clock(batch.connection, batch.now)
         row = {"id": self.id, "from_node": batch.node.id, "to_node": self.to_node, "request": self.body}
         batch.connection.execute(insert(node_requests).values(**row, created_at=now, not_after=now + self.within))
         _wake(batch.connection, self.to_node)
@@ -92,7 +91,7 @@ class AnswerNode(Unit):
             node_requests.c.to_node == batch.node.id,
             node_requests.c.answered_at.is_(None),
         )
-        answered = {"answer": self.body, "answered_at": _clock(batch.connection, batch.now)}
+        answered = {"answer": self.body, "answered_at": store_clock(batch.connection, batch.now)}
         if batch.connection.execute(update(node_requests).where(waiting).values(answered)).rowcount != 1:
             return False
         _wake(batch.connection, self.from_node)
@@ -114,7 +113,7 @@ class CloseRequests(Unit):
 
 def look(connection: Connection, node: int, now: int) -> Inbox:
     """Find what waits for a node: requests for it that are in time, and answers to its own. `now` where there is no server."""
-    table, moment = node_requests, _clock(connection, now)
+    table, moment = node_requests, store_clock(connection, now)
     left = (table.c.not_after - moment).label("left")
     mine = (table.c.to_node == node, table.c.answered_at.is_(None), table.c.not_after > moment)
     asked = select(table.c.id, table.c.from_node, table.c.request, left).where(*mine)
@@ -129,8 +128,8 @@ def look(connection: Connection, node: int, now: int) -> Inbox:
 
 
 def known_nodes(connection: Connection) -> list[KnownNode]:
-    """Give every gateway that ever entered this store, the latest number of each name, by number."""
-    latest = select(func.max(nodes.c.id).label("id"), nodes.c.name).group_by(nodes.c.name)
+    """Give every gateway that ever entered this store and was not retired, the latest number of each name, by number."""
+    latest = select(func.max(nodes.c.id).label("id"), nodes.c.name).where(nodes.c.retired == 0).group_by(nodes.c.name)
     found = sorted(connection.execute(latest).all(), key=lambda row: int(row.id))
     listening = listening_nodes(connection)
     return [KnownNode(row.id, row.name, row.id in listening) for row in found]
@@ -140,7 +139,7 @@ def sweep_requests(connection: Connection, now: int, limit: int) -> int:
     """Delete requests that whoever asked left behind; an SQLite file has one gateway, and none."""
     if connection.dialect.name == "sqlite":
         return 0
-    over = node_requests.c.not_after < _clock(connection, now) - KEPT
+    over = node_requests.c.not_after < store_clock(connection, now) - KEPT
     due = select(node_requests.c.id).where(over).limit(limit).with_for_update(skip_locked=True)
     return connection.execute(delete(node_requests).where(node_requests.c.id.in_(due))).rowcount
 
@@ -149,7 +148,3 @@ def _wake(connection: Connection, node: int) -> None:
     """Tell a node, once this is committed, that something waits for it."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_notify(%s, '')", (channel_of(node),))
-
-
-def _clock(connection: Connection, now: int) -> ColumnElement[int]:
-    return literal_column(_SERVER_CLOCK) if connection.dialect.name == "postgresql" else literal(now)

@@ -28,7 +28,8 @@ class Notifications:
         """Take the store's URL, which names a server, and the node's number."""
         assert sqlite_path(url) is None
         server = make_url(url).set(drivername="postgresql+psycopg")
-        options = {"connect_timeout": CONNECT_TIMEOUT_S, **_KEPT_ALIVE}
+        named = {"application_name": f"tpo/{node}/listens"}  # who adopts the node ends it too: nobody listens any more
+        options = {"connect_timeout": CONNECT_TIMEOUT_S, **named, **_KEPT_ALIVE}
         self._engine = create_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=options)
         self._node = node
         self._connection: Any = None

@@ -1,5 +1,8 @@
 """The version of the tables: made when the store is empty, refused when it is older, upgraded on request.
 
+A store that a later program has upgraded is opened all the same if each step since says by `compatible_from` that a program of
+this version may still write (decision 032): so gateways on one store are upgraded one by one, and a program is rolled back.
+
 Alembic is imported by what migrates alone: a store that is ready opens without it, in less than half the time.
 """
 
@@ -10,45 +13,73 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from gateway.store import lock
 from gateway.store.engine import storing
 from gateway.store.errors import SchemaMismatch
+from gateway.store.nodes import PROGRAM
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _VERSION_TABLE: Final = "alembic_version"
+COMPATIBLE_FROM: Final = "schema.compatible_from"
+"""The store's mark (node 0) of the oldest version whose program may write it."""
 
 
-def prepare(engine: Engine) -> None:
-    """Create the tables of an empty store; raise SchemaMismatch where they are older or newer than this program.
+def prepare(engine: Engine) -> str:
+    """Create the tables of an empty store; give the version that the store is at, this program's or a later one.
 
-    StoreError where the store cannot be opened.
+    Raises SchemaMismatch where the tables are older, or so much newer that this program may not write them; StoreError where
+    the store cannot be opened.
     """
     with storing(), engine.begin() as connection:
+        _alone(connection)
         if not inspect(connection).get_table_names():
             _upgrade(connection)
-            return
-        found, wanted = current(connection), head()
-    if found != wanted:
-        raise SchemaMismatch(
-            f"the store is at version {found or 'none'}, this program needs {wanted}; run `tpo db upgrade`"
-        )
+            return head()
+        return _usable(connection)
 
 
-def upgrade(engine: Engine, digest_key: bytes | None = None) -> tuple[str | None, str]:
+def confirm(connection: Connection) -> str:
+    """Give the version that the store is at, as `prepare`, and keep it so until this transaction ends.
+
+    A gateway enters as a node in such a transaction: whoever upgrades the tables has done so before, or finds its program.
+    """
+    _alone(connection)
+    return _usable(connection)
+
+
+def _usable(connection: Connection) -> str:
+    found, wanted = current(connection), head()
+    if found == wanted:
+        return wanted
+    if found is None or found < wanted:
+        to_do = "run `tpo db upgrade`"
+    elif (oldest := _oldest_writer(connection)) is not None and oldest <= int(wanted):
+        return found
+    else:
+        to_do = "use the program that upgraded it, or a later one"
+    raise SchemaMismatch(f"the store is at version {found or 'none'}, this program needs {wanted}; {to_do}")
+
+
+def upgrade(engine: Engine, digest_key: bytes | None = None, node: str = "") -> tuple[str | None, str]:
     """Bring the tables to this program's version; gives the versions before and after.
 
-    `digest_key` is that of `keys.Digests`: rows with numbers in clear are made into digests under it. Raises SchemaMismatch for
-    a version that this program never had, and for such rows without a key; StoreError where the store cannot be opened.
+    `digest_key` is that of `keys.Digests`: rows with numbers in clear are made into digests under it. `node` is whose lock the
+    caller has. Raises SchemaMismatch for a version that this program never had, for such rows without a key, and where another
+    gateway runs on the store whose program could not go on; StoreError where the store cannot be opened.
     """
     known = set(_revisions())
     with storing(), engine.begin() as connection:
+        _alone(connection)
         before = current(connection)
         if before is not None and before not in known:
             raise SchemaMismatch(
                 f"the store is at version {before}, which this program does not know; use the program that wrote it"
             )
+        if before is not None and before != head():
+            _refuse_where_others_run(connection, before, node)
         _upgrade(connection, digest_key)
     if engine.dialect.name == "sqlite":
         # What rows said before the upgrade does not stay readable in the write-ahead log.
@@ -75,12 +106,52 @@ def _revisions() -> list[str]:
     return sorted(step.name.partition("_")[0] for step in (_FOLDER / "versions").glob("[0-9]*_*.py"))
 
 
+def _alone(connection: Connection) -> None:
+    """Keep other gateways of a server from making or changing its tables until this transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": lock.number_of("tpo-schema")})
+
+
+def _oldest_writer(connection: Connection) -> int | None:
+    """Give the oldest version whose program may still write this store, None where it does not say."""
+    mark = text("SELECT value FROM marks WHERE node = 0 AND name = :name")
+    value: int | None = connection.execute(mark, {"name": COMPATIBLE_FROM}).scalar_one_or_none()
+    return value
+
+
+def _refuse_where_others_run(connection: Connection, before: str, node: str) -> None:
+    oldest = _compatible_from()
+    names = connection.execute(text("SELECT id, name FROM nodes WHERE name <> :node"), {"node": node}).all()
+    for number, name in names:
+        if lock.is_held(connection, name):
+            mark = text("SELECT value FROM marks WHERE node = :node AND name = :name")
+            program = connection.execute(mark, {"node": number, "name": PROGRAM}).scalar_one_or_none()
+            if (int(before) if program is None else program) < oldest:
+                raise SchemaMismatch(
+                    f"gateway {name} runs on this store by a program that could not go on with the new tables; stop it first"
+                )
+
+
 def _upgrade(connection: Connection, digest_key: bytes | None = None) -> None:
     from alembic import command  # noqa: PLC0415  (see above)
 
     config = _config()
     config.attributes |= {"connection": connection, "digest_key": digest_key}
     command.upgrade(config, "head")
+    mark = {"name": COMPATIBLE_FROM, "value": _compatible_from()}
+    connection.execute(text("DELETE FROM marks WHERE node = 0 AND name = :name"), mark)
+    connection.execute(text("INSERT INTO marks (node, name, value) VALUES (0, :name, :value)"), mark)
+
+
+def _compatible_from() -> int:
+    """Give the oldest version whose program may write the tables as they are after all steps.
+
+    A step that says nothing allows only programs that have it.
+    """
+    from alembic.script import ScriptDirectory  # noqa: PLC0415  (see above)
+
+    steps = ScriptDirectory.from_config(_config()).walk_revisions()
+    return max(int(getattr(step.module, "compatible_from", step.revision)) for step in steps)
 
 
 def _config() -> Config:

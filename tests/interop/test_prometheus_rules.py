@@ -36,7 +36,8 @@ def promtool(*arguments, folder=FOLDER):
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory):
     ports = {name: free_port() for name in ("smsc", "host", "broker")}
-    with Gateway(tmp_path_factory.mktemp("watched") / "gw", extra=EVERYWHERE % ports) as running:
+    folder = tmp_path_factory.mktemp("watched")
+    with Gateway(folder / "gw", extra=EVERYWHERE % ports, backup=folder / "backup") as running:
         yield running
 
 

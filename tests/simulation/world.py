@@ -187,7 +187,7 @@ class World:
         from gateway.events.outbox_queue import backlog
 
         context = self.gateway.context
-        return context.lane.depth == 0 and not context.read(lambda c: backlog(c, context.node.id)).waiting
+        return context.lane.depth == 0 and not context.read(lambda c: backlog(c, context.node.owned)).waiting
 
     async def _until(self, condition, seconds, what):
         end = self.loop.time() + seconds

@@ -29,7 +29,16 @@ class Gateway:
     """One gateway process over a folder; `kill` and `start` may follow each other as often as a test likes."""
 
     def __init__(
-        self, folder, *, store=None, identity="ocs.tpo.example", peers=None, extra="", diameter="", charging=""
+        self,
+        folder,
+        *,
+        store=None,
+        identity="ocs.tpo.example",
+        peers=None,
+        extra="",
+        diameter="",
+        charging="",
+        backup=None,
     ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -45,9 +54,10 @@ class Gateway:
         self.under = ()  # a program that runs it, such as strace with its options
         known = peers or ["{identity: pgw.host.example, realm: host.example}"]
         listed = "".join(f"\n    - {peer}" for peer in known)
+        kept = f", backup: {{folder: {backup}, every: 1s}}" if backup else ""
         self.config.write_text(
             f"""operator: {{name: Test operator}}
-store: {{url: "{store or "sqlite:///var/tpo.db"}"}}
+store: {{url: "{store or "sqlite:///var/tpo.db"}"{kept}}}
 api: {{listen: "127.0.0.1:{self.http_port}", socket: var/tpo.sock}}
 diameter:
   identity: {identity}

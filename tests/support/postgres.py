@@ -5,28 +5,114 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+import psycopg
 
 from gateway.store import schema
 from gateway.store.engine import open_writer
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SOCKET_PORT = 5432
-"""Only the name of the socket file: the server listens on no TCP port."""
+"""Only the name of the socket file, where the server listens on no address."""
 
 
 @contextmanager
-def server(on_disk=None):
-    """Run a server until the block ends; gives a function that makes a fresh database, its tables made, and returns its URL.
+def server(on_disk=None, listen=""):
+    """Run a server until the block ends; gives a function that makes a fresh database, its tables made, and returns its URL;
+    one that is to be `empty` has none.
 
-    `on_disk` gets the folder of its data before it starts, and gives the environment that it runs in.
+    `on_disk` gets the folder of its data before it starts, and gives the environment that it runs in. `listen` is an address
+    that it is reached at by TCP as well, by whoever is in its network of 24 bits.
     """
     with _folder() as folder:
         _as_owner("cp", "-a", _new_cluster(), folder / "data")
-        with _running(folder, env=on_disk(folder / "data") if on_disk else None):
-            yield lambda name: _database(folder, name, "--template", "migrated")
+        if listen:
+            with (folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {listen}/24 trust\n")
+        with _running(folder, env=on_disk(folder / "data") if on_disk else None, listen=listen):
+            yield lambda name, empty=False: _database(folder, name, "--template", "template0" if empty else "migrated")
+
+
+class ArchivedServer:
+    """A server whose log is archived, as docs/restore.md sets it up, and what an operator does with it."""
+
+    def __init__(self, folder):
+        self._folder, self._data, self._base = folder, folder / "data", folder / "base"
+        archive = folder / "archive"
+        archive.mkdir()
+        archive.chmod(0o777)
+        command = f"test ! -f {archive}/%f && cp %p {archive}/.%f && mv {archive}/.%f {archive}/%f"
+        self._set({"archive_mode": "on", "archive_command": command, "restore_command": f"cp {archive}/%f %p"})
+        start(folder)
+        self.url = _database(folder, "tpo", "--template", "migrated")
+
+    def base_copy(self):
+        _run(
+            "pg_basebackup",
+            "-h",
+            self._folder,
+            "-p",
+            SOCKET_PORT,
+            "-U",
+            "tpo",
+            "-D",
+            self._base,
+            "-c",
+            "fast",
+            "-X",
+            "none",
+        )
+
+    def archive_the_rest(self):
+        """What `archive_timeout` does after its time."""
+        self.ask("SELECT pg_switch_wal()")
+        self._until("SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM pg_stat_archiver")
+
+    def lose(self):
+        """The server dies, and its data with it."""
+        self.stop()
+        _as_owner("rm", "-rf", self._data)
+
+    def restore(self, at):
+        """Put the base copy in place, and have the archive replayed until a moment."""
+        _as_owner("cp", "-a", self._base, self._data)
+        self._set({"recovery_target_time": at, "recovery_target_action": "promote"})
+        _as_owner("touch", self._data / "recovery.signal")
+        start(self._folder)
+        self._until("SELECT NOT pg_is_in_recovery()")
+
+    def stop(self):
+        _run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
+
+    def ask(self, statement):
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return connection.execute(statement).fetchone()[0]
+
+    def _until(self, statement):
+        deadline = time.monotonic() + 30
+        while not self.ask(statement):
+            assert time.monotonic() < deadline, statement
+            time.sleep(0.05)
+
+    def _set(self, settings):
+        with (self._data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+
+
+@contextmanager
+def archived_server():
+    """Run a server whose log is archived until the block ends; it has a database of its own, `url`."""
+    with _folder() as folder:
+        _as_owner("cp", "-a", _new_cluster(), folder / "data")
+        archived = ArchivedServer(folder)
+        try:
+            yield archived
+        finally:
+            archived.stop()
 
 
 @cache
@@ -53,15 +139,20 @@ def _folder():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def start(folder, env=None):
+def start(folder, env=None, listen=""):
     """Start the server of a folder."""
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -p {SOCKET_PORT} -c max_connections=60"
-    _run("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start", env=env)
+    options = (
+        f"-c listen_addresses='{listen}' -c unix_socket_directories={folder} -p {SOCKET_PORT} -c max_connections=60"
+    )
+    try:
+        _run("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start", env=env)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{(folder / 'log').read_text()[-2000:]}") from None
 
 
 @contextmanager
-def _running(folder, end="immediate", env=None):
-    start(folder, env)
+def _running(folder, end="immediate", env=None, listen=""):
+    start(folder, env, listen)
     try:
         yield
     finally:

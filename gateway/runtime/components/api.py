@@ -13,8 +13,10 @@ from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
 from gateway.api.topup_actions import TopUpActions
 from gateway.api.trace_actions import TraceActions
 from gateway.runtime.component import Component, Services, Stage
+from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
+from gateway.runtime.components.leases import LeasesComponent
 from gateway.runtime.components.nodes import NodesComponent
 from gateway.runtime.components.orders import OrdersComponent
 from gateway.runtime.components.texts import TextsComponent
@@ -44,8 +46,10 @@ class ApiComponent(Component):
         texts: TextsComponent,
         diameter: DiameterComponent | None,
         events: EventsComponent | None,
+        backup: BackupComponent | None,
         orders: OrdersComponent,
         traces: TracesComponent,
+        leases: LeasesComponent,
         periodic: PeriodicWork,
         reload: Reload,
         drain: Drain,
@@ -72,6 +76,8 @@ class ApiComponent(Component):
             open_texts=lambda: periodic.open_texts,
             held_reports=lambda: periodic.held_reports,
             failing=lambda: services.background.failing,
+            nodes_gone=lambda: [gone.node.name for gone in leases.gone],
+            backup=backup.concerns if backup is not None else tuple,
         )
         collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
         self._page = StatusPage(collector, services.background)
@@ -87,6 +93,7 @@ class ApiComponent(Component):
                 drain=drain.state(),
                 traces=traces.traces.running,
                 concerns=collector.concerns(),
+                backup=backup.view() if backup is not None else None,
             )
 
         own: dict[str, RunningAction] = status_actions(status)

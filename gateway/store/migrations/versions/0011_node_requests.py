@@ -4,7 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
+compatible_from = "0010"  # a program without this table is asked nothing, and is told of as silent (decision 032)
 branch_labels = None
 depends_on = None
 

@@ -38,7 +38,7 @@ PEER = (
 )
 TRACE = "id subject state since until ended messages missed content pcap by node"
 
-LATER = {"concerns", "node", "others", "silent"}
+LATER = {"concerns", "backup", "node", "others", "silent"}
 """Fields that an answer of a gateway that was not restarted yet leaves out."""
 
 
@@ -86,7 +86,11 @@ LATER = {"concerns", "node", "others", "silent"}
         (answers.PeerView, PEER),
         (answers.LaneView, "waiting batches units poisoned expired failed_batches unknown"),
         (ForwarderState, "connected connected_since waiting oldest_waiting published last_error"),
-        (answers.GatewayStatus, "state drain node since ready traces lane peers events hosts concerns others silent"),
+        (
+            answers.GatewayStatus,
+            "state drain node since ready traces lane peers events hosts concerns others silent backup",
+        ),
+        (answers.BackupView, "folder safe_until behind trouble"),
         (answers.HostView, "name reachable trouble"),
         (answers.DrainState, "left seconds over"),
         (answers.DrainLeft, "sessions texts orders"),

@@ -66,5 +66,6 @@ def test_a_threshold_of_time_stands_where_the_alert_does():
         ("Time to the answer", "TpoChargingSlow"),
         ("Event loop lag", "TpoEventLoopLate"),
         ("Age of the oldest", "TpoOutboxWaiting"),
+        ("Behind: on one disk alone", "TpoBackupBehind"),
     ):
         assert rules[alert].endswith(f"> {red[title]}")

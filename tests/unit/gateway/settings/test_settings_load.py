@@ -194,6 +194,13 @@ def test_store_urls(problems, url, good):
     assert (found == []) is good, found
 
 
+@pytest.mark.parametrize(("url", "good"), [("sqlite:///var/tpo.db", True), ("postgresql://u@h/d", False)])
+def test_a_continuous_backup_is_of_an_sqlite_store(problems, url, good):
+    found = problems(SMALLEST.replace("sqlite:///var/tpo.db", f'"{url}", backup: {{folder: b, every: 2s}}'))
+    assert (found == []) is good
+    assert good or "backup is for an SQLite store; a server archives its own log" in found[0]
+
+
 def test_a_password_in_the_store_url_is_moved_out_of_sight(write):
     text = SMALLEST.replace("sqlite:///var/tpo.db", "postgresql://tpo:s%40crt-canary@db.example:5433/tpo")
     settings = load(write(text), {})

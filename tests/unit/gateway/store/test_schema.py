@@ -63,12 +63,39 @@ def test_a_store_that_is_ready_is_left_as_it_is(engine):
     assert schema.upgrade(engine) == (schema.head(), schema.head())
 
 
-@pytest.mark.parametrize("version", ["0000", "9999_from_the_future"])
-def test_another_version_is_refused_with_both_versions_named(engine, version):
+def test_an_earlier_version_is_refused_with_both_versions_and_the_remedy_named(engine):
     schema.prepare(engine)
-    mark(engine, version)
-    with pytest.raises(SchemaMismatch, match=f"at version {version}, this program needs {schema.head()}"):
+    mark(engine, "0000")
+    with pytest.raises(
+        SchemaMismatch, match=f"at version 0000, this program needs {schema.head()}; run `tpo db upgrade`"
+    ):
         schema.prepare(engine)
+
+
+@pytest.mark.parametrize(("oldest", "opens"), [(int(schema.head()), True), (1, True), (9998, False)])
+def test_a_later_version_is_opened_where_its_steps_allow_programs_of_this_one(engine, oldest, opens):
+    schema.prepare(engine)
+    mark(engine, "9999")
+    with engine.begin() as connection:
+        values = {"value": oldest, "name": schema.COMPATIBLE_FROM}
+        connection.execute(text("UPDATE marks SET value = :value WHERE node = 0 AND name = :name"), values)
+    if opens:
+        assert schema.prepare(engine) == "9999"
+        with engine.begin() as connection:
+            assert schema.confirm(connection) == "9999"
+    else:
+        with pytest.raises(
+            SchemaMismatch, match=f"at version 9999, this program needs {schema.head()}; use the program"
+        ):
+            schema.prepare(engine)
+
+
+def test_a_step_that_says_nothing_allows_only_programs_that_have_it(engine):
+    schema.prepare(engine)
+    steps = list(ScriptDirectory.from_config(schema._config()).walk_revisions())
+    oldest = max(int(getattr(step.module, "compatible_from", step.revision)) for step in steps)
+    with engine.connect() as connection:
+        assert schema._oldest_writer(connection) == oldest
 
 
 def test_a_version_that_this_program_never_had_is_not_upgraded(engine):
