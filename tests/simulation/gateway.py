@@ -131,7 +131,9 @@ class Gateway:
         world.story.tell("gateway", f"ready, start {self.context.node.starts}")
 
     def log(self, event, fields):
-        """An event of the catalogue."""
+        """An event of the catalogue; what is said after the end of the world is said to nobody."""
+        if self.loop.is_closed():
+            return
         told = " ".join(f"{name}={value}" for name, value in fields.items() if name != "exc_info")
         self.world.story.tell("gateway", f"{event} {told}")
         self.world.counts[event] += 1

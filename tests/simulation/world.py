@@ -14,6 +14,7 @@ from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.sims.host_runtime import HostRuntime
 from gateway.store.async_submit import submit
 from gateway.store.errors import StoreError
+from protocols.descriptors import DESCRIPTORS
 
 from .broker import BrokerConnection, BrokerModel
 from .desk import Desk
@@ -133,6 +134,10 @@ class World:
         finally:
             self.loop.close()
             shutil.rmtree(folder)
+            for spender in list(
+                DESCRIPTORS._spenders
+            ):  # of lives that ended without a word: the next world begins anew
+                DESCRIPTORS.remove(spender)
         return self.history.broken
 
     def _settle_in(self, folder):
