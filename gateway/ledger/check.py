@@ -44,6 +44,7 @@ def check(connection: Connection, recompute: Recompute) -> Report:
     findings = [
         *_well_formed(connection),
         *_postings_allowed(connection),
+        *_numbered_once(connection),
         *_booked_once(connection),
         *_zero_sum(totals),
         *_wallets_match(connection, totals),
@@ -93,6 +94,16 @@ def _postings_allowed(connection: Connection) -> Iterable[Finding]:
         found = select(transfers.c.id).where(transfers.c.kind == kind, *same).order_by(transfers.c.id).limit(SHOWN)
         for (entry,) in connection.execute(found):
             yield Finding("posting", f"entry {entry} may not be booked: {why}")
+
+
+def _numbered_once(connection: Connection) -> Iterable[Finding]:
+    """Find numbers that two months of a server's table have; within one, and on SQLite, its primary key sees to that."""
+    if connection.dialect.name == "sqlite":
+        return
+    for table, name in ((transfers, "entry"), (usage, "record")):
+        doubled = select(table.c.id).group_by(table.c.id).having(func.count() > 1).limit(SHOWN)
+        for (number,) in connection.execute(doubled):
+            yield Finding("number", f"{name} {number} is there more than once")
 
 
 def _booked_once(connection: Connection) -> Iterable[Finding]:
