@@ -44,7 +44,7 @@ def divide(engine: Engine, now: int, say: Callable[[str], None]) -> dict[str, in
         with storing(), engine.connect() as connection:
             for each in partitions(connection, table):
                 if each.since is None and each.until is not None:
-                    found[table.name] = each.until
+                    found[str(table.name)] = each.until
     return found
 
 

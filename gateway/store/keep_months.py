@@ -97,9 +97,9 @@ def _begin(connection: Connection, table: Table, now: int, kept: MonthsKept) -> 
     if (bound is not None and bound.proved) or size_of(connection, default_name(table)) <= SMALL:
         if attempt(connection, partial(begin, connection, table, now)):
             return True
-        kept.busy.append(table.name)
+        kept.busy.append(str(table.name))
     else:
-        kept.waiting.append(table.name)
+        kept.waiting.append(str(table.name))
     if bound is not None and now > bound.start - DAY:  # it would refuse what is booked from then on
         attempt(connection, partial(drop_bound, connection, table))
     return False
