@@ -11,6 +11,7 @@ from support import postgres
 from support.lane_fixture import Workplace
 from support.old_stores import everything
 
+from gateway.charity import publication
 from gateway.ledger.check import check
 from gateway.store import division, lock, months
 from gateway.store.errors import StoreUnavailable
@@ -229,6 +230,26 @@ def test_a_report_of_a_month_reads_its_partition_alone(place):
     assert "usage_2026_12" in plan
     assert "usage_2026_11" not in plan
     assert "usage_before" not in plan
+
+
+def test_who_paid_what_was_given_is_looked_for_in_the_month_of_its_booking_alone(place):
+    keep(place)
+    book(place, at(2026, 11, 2))
+    (number,) = book(place, at(2026, 12, 2))
+    accrual = entry(number + 1, at(2026, 12, 2)) | {"kind": "accrual", "debit": 3, "usage_id": number}
+    with place.writer.begin() as connection:
+        connection.execute(insert(transfers), [accrual])
+    wanted = publication._sums(0, number + 1).compile(
+        dialect=place.reader.dialect, compile_kwargs={"literal_binds": True}
+    )
+    with place.reader.connect() as connection:
+        found = [tuple(row) for row in connection.exec_driver_sql(str(wanted))]
+        plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {wanted}").scalars().all()
+    assert (2, "GBP", 1 << 40, 7) in found
+    looks = [line for line in plan if " charge_" in line]
+    assert len(looks) == 5
+    (look,) = [line for line in looks if "never executed" not in line]
+    assert "transfers_2026_12" in look
 
 
 # A large store
