@@ -167,7 +167,7 @@ def partition(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Divide the journal and usage of a large PostgreSQL store into months; gateways may run and charge on meanwhile.
 
     A small store's months begin by themselves. Of a large one (the log says store.months.waiting) the server reads both tables
-    through, at the pace of its disk; no row is moved. Ended halfway it goes on when it is run again.
+    twice, at the pace of its disk; no row is moved. Ended halfway it goes on when it is run again.
 
     \b
     Examples:

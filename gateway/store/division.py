@@ -1,6 +1,6 @@
 """Letting the months of a large store's tables begin, beside gateways that charge: what `tpo db partition` does.
 
-The server proves by a constraint that no row is of a month to come; that takes it a reading of the table, in which rows are
+The server proves by a constraint that no row is of a month to come; that takes it two readings of the table, in which rows are
 booked as ever. The constraint refuses rows of those months, which are a week off at least; killed on the way, it goes on where
 it was when it is run again, and if it never is, a gateway takes the constraint back a day before they begin (`KeepMonths`).
 """
@@ -39,7 +39,7 @@ def divide(engine: Engine, now: int, say: Callable[[str], None]) -> dict[str, in
         with storing(), engine.connect() as connection:
             there = partitions(connection, table)
         if there and not is_begun(there):
-            say(f"{table.name}: the server reads it through; gateways go on")
+            say(f"{table.name}: the server reads it twice; gateways go on")
             _divide(engine, table, now)
         with storing(), engine.connect() as connection:
             for each in partitions(connection, table):

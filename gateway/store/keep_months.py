@@ -74,13 +74,15 @@ class KeepMonths(Unit):
             connection.execute(text(PATIENCE))
             for table in MONTHLY:
                 _keep(connection, table, batch.now, kept)
-            _drop_due(connection, usage, batch.now - self.usage_seconds * MICROSECONDS, kept)
+            now = min(batch.now, _time_of_server(connection))  # one clock that is ahead is not enough to drop anything
+            _drop_due(connection, usage, now - self.usage_seconds * MICROSECONDS, kept)
         return kept
 
 
 def _keep(connection: Connection, table: Table, now: int, kept: MonthsKept) -> None:
-    if not is_begun(partitions(connection, table)) and not _begin(connection, table, now, kept):
-        return
+    there = partitions(connection, table)
+    if not there or (not is_begun(there) and not _begin(connection, table, now, kept)):
+        return  # not partitioned, by a later program; or not yet
     there, start = partitions(connection, table), month_start(now)
     for _ in range(AHEAD + 1):
         if not any(each.has(start) for each in there):
@@ -103,6 +105,11 @@ def _begin(connection: Connection, table: Table, now: int, kept: MonthsKept) -> 
     if bound is not None and now > bound.start - DAY:  # it would refuse what is booked from then on
         attempt(connection, partial(drop_bound, connection, table))
     return False
+
+
+def _time_of_server(connection: Connection) -> int:
+    found = connection.execute(text("SELECT CAST(extract(epoch FROM now()) * 1000000 AS bigint)"))
+    return int(found.scalar_one())
 
 
 def _drop_due(connection: Connection, table: Table, before: int, kept: MonthsKept) -> None:

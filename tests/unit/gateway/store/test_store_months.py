@@ -12,6 +12,7 @@ from support.lane_fixture import Workplace
 from support.old_stores import everything
 
 from gateway.charity import publication
+from gateway.environment import wall_clock
 from gateway.ledger.check import check
 from gateway.store import division, lock, months
 from gateway.store.errors import StoreUnavailable
@@ -170,15 +171,25 @@ def findings(place, check_name):
 
 
 def test_a_month_of_usage_goes_as_a_whole_when_all_of_it_is_due_and_the_journal_stays(place):
+    set_clock(place, at(2023, 11, 26))
     keep(place)
-    book(place, at(2026, 11, 2), at(2026, 11, 30))
-    set_clock(place, at(2026, 12, 31) + 89 * DAY * MICROSECONDS)
+    book(place, at(2023, 11, 2), at(2023, 11, 30))
+    last_is_due = at(2023, 12, 1) + 120 * DAY * MICROSECONDS
+    set_clock(place, last_is_due - 1)
     assert keep(place, days=120).dropped == []
-    set_clock(place, at(2026, 12, 1) + 120 * DAY * MICROSECONDS)
-    assert keep(place, days=120).dropped == ["usage_2026_11"]
+    set_clock(place, last_is_due)
+    assert keep(place, days=120).dropped == ["usage_2023_11"]
     assert where(place, usage) == {}
     assert len(where(place, transfers)) == 2
     assert findings(place, "usage") == []
+
+
+def test_a_clock_that_is_ahead_of_the_servers_drops_nothing(place):
+    set_clock(place, wall_clock())
+    made = keep(place).made
+    set_clock(place, wall_clock() + 10_000 * DAY * MICROSECONDS)
+    assert keep(place).dropped == []
+    assert set(made) <= {*names(place, usage), *names(place, transfers)}
 
 
 def test_what_is_in_no_month_is_swept_row_by_row_and_a_months_rows_are_not(place):
