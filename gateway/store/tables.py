@@ -188,7 +188,8 @@ transfers = Table(
     Column("reference", Text),
 )
 """The journal, append-only. A row is one double entry: it debits one account and credits another by the same amount, so that
-the whole sums to zero by its shape. An accrual also carries what it was computed from: base, policy and share."""
+the whole sums to zero by its shape. An accrual also carries what it was computed from: base, policy and share. On PostgreSQL
+partitioned by the month of `at` (store.months)."""
 
 sessions = Table(
     "sessions",
@@ -258,7 +259,7 @@ usage = Table(
     Column("currency", String(3), nullable=False),
     Column("plan", String(64), nullable=False),
 )
-"""A row for each Used-Service-Unit of each report. Swept by event_at."""
+"""A row for each Used-Service-Unit of each report. Swept by event_at; on PostgreSQL partitioned by its month (store.months)."""
 
 held_reports = Table(
     "held_reports",
