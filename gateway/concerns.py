@@ -48,6 +48,10 @@ CONCERNS: Final[dict[str, Kind]] = {
     "lane.behind": Kind("warning", "lane-in-trouble", ("TpoLaneInTrouble",)),
     "lane.lost": Kind("warning", "lane-in-trouble"),
     "unit.poisoned": Kind("warning", "unit-poisoned", ("TpoUnitPoisoned",)),
+    # Several gateways on one store
+    "node.gone": Kind("critical", "node-gone", ("TpoNodeGone",)),
+    "node.adopted": Kind("warning", "node-adopted", ("TpoNodeAdopted",)),
+    "node.fenced": Kind("warning", "node-fenced", ("TpoNodeFenced",)),
     "backup.behind": Kind("warning", "backup-behind", ("TpoBackupBehind",)),
     # Charging
     "charging.slow": Kind("warning", "charging-slow", ("TpoChargingSlow",)),
@@ -98,6 +102,8 @@ FROM_EVENTS: Final = (
     FromEvents("tokens.refused", ("api.token.refused",), HOUR // 4, 2, "addresses came with wrong tokens"),
     FromEvents("lane.lost", ("store.unavailable", "store.outcome_unknown"), TEN_MINUTES, 1, "batches were lost"),
     FromEvents("unit.poisoned", ("store.unit.poisoned",), HOUR, 1, "units of work could not be stored"),
+    FromEvents("node.adopted", ("node.adopted",), HOUR, 1, "times the work of another gateway was taken over"),
+    FromEvents("node.fenced", ("store.fenced", "node.renumbered"), HOUR, 1, "signs that another gateway took over"),
     FromEvents("wallet.overdrawn", ("charging.wallet.overdrawn",), HOUR, 11, "wallets were overdrawn"),
     FromEvents("reports.held", ("charging.report.unbooked",), HOUR, 1, "usage reports could not be booked or held"),
     FromEvents("peer.unstable", ("diameter.peer.down",), TEN_MINUTES, 3, "connections of Diameter peers were lost"),

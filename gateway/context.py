@@ -17,14 +17,15 @@ from gateway.privacy.access import RecordAccess
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
-from gateway.store import lock, nodes, schema
+from gateway.store import leases, lock, nodes, schema
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.engine import open_reader, open_writer, reading, sqlite_path, storing
-from gateway.store.errors import StoreError
+from gateway.store.errors import StoreError, StoreUnavailable
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
 from gateway.store.lane import BatchTimes, Job, Lane
+from gateway.store.leases import Lease
 from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
 
 DIGESTS = "digests"
@@ -33,6 +34,8 @@ AnyPolicy = TypeVar("AnyPolicy")
 Found = TypeVar("Found")
 CLOCK_BEHIND_US = 1_000_000
 """A clock this much behind the latest entry of the journal is told of: it went back while the gateway was stopped."""
+LEASE = 10
+"""Seconds that a lease holds where nobody takes over by itself (`store.takeover: off`)."""
 WINDOW = 2048
 """Units that a bulk command keeps waiting in the lane at once."""
 
@@ -104,11 +107,14 @@ class GatewayContext:
         self._lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)
-            version = _prepare(url)
-            self._writer, self._reader = open_writer(url, existing=True), open_reader(url)
+            self.node, lease, version = self._enter(url)
+            label = f"tpo/{self.node.id}/{self.node.epoch}"
+            self._lock.label(label)
+            self._writer, self._reader = (
+                open_writer(url, existing=True, label=label),
+                open_reader(url, label=f"{label}/reads"),
+            )
             self.ground = StoreFiles(sqlite_path(url), alarm)
-            with storing(), self._writer.begin() as connection:
-                self.node = nodes.enter(connection, self.node_name, self.clock(), schema.head())
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
@@ -116,6 +122,8 @@ class GatewayContext:
         except BaseException:
             self._lock.release()
             raise
+        if self.node.adopter:
+            log("node.renumbered", {"adopter": self.node.adopter, "number": self.node.id})
         if version != schema.head():
             log("store.schema.newer", {"version": version, "program": schema.head()})
         if behind > CLOCK_BEHIND_US:
@@ -131,8 +139,42 @@ class GatewayContext:
             on_connect=self._lock.renew,
             ground=self.ground,
             observe=observe,
+            lease=lease,
         )
         self.lane.start()
+
+    def _enter(self, url: str) -> tuple[nodes.Node, Lease, str]:
+        """Make the tables of an empty store, and enter as a node, from now on until its lease is over.
+
+        Gives the version of the tables, too.
+        """
+        alone = sqlite_path(url) is not None
+        seconds = 0 if alone else self.settings.store.takeover or LEASE
+        maker = open_writer(url)
+        try:
+            schema.prepare(maker)
+            lease, asked = Lease(seconds), self.monotonic()
+            with storing(), maker.begin() as connection:
+                lasts = seconds * leases.MICROSECONDS
+                version = schema.confirm(connection)
+                node = nodes.enter(connection, self.node_name, self.clock(), lasts, alone=alone, program=schema.head())
+                if alone:  # whoever else entered did so under another name of this gateway's
+                    leases.adopt_all(connection, node.id)
+                    node.owned = nodes.owned(connection, node.id)
+        finally:
+            maker.dispose()
+        lease.renewed(asked)
+        return node, lease, version
+
+    @property
+    def may_send(self) -> bool:
+        """Whether no other gateway can have taken over: asked before anything goes out that must not go out twice."""
+        return self.lane.lease.holds(self.monotonic())
+
+    def need_lease(self) -> None:
+        """Raise StoreUnavailable where another gateway may have taken over."""
+        if not self.may_send:
+            raise StoreUnavailable("the lease was not renewed in time: another gateway may have taken over")
 
     def lend_changes(self, reader: ChangeReader, before_release: Callable[[], None]) -> None:
         """Let a continuous backup read what the lane commits; `before_release` runs when the last of it is committed."""
@@ -221,11 +263,3 @@ class GatewayContext:
         self._writer.dispose()
         self._reader.dispose()
         self._lock.release()
-
-
-def _prepare(url: str) -> str:
-    maker = open_writer(url)
-    try:
-        return schema.prepare(maker)
-    finally:
-        maker.dispose()

@@ -219,6 +219,10 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
             red=1,
         ),
     ),
+    "Several gateways on one store": (
+        Plot("Lease held", {"{{instance}}": f"tpo_store_lease_held{AT}"}, low=1, width=12),
+        Plot("Gateways gone that nobody adopted", {"gone": f"max(tpo_nodes_gone{AT})"}, red=1, width=12),
+    ),
     "The process": (
         Plot("Alarms in an hour", {"{{event}}": f"sum by (event) (increase(tpo_alarms_total{AT}[1h])) > 0"}, width=12),
         Plot(

@@ -9,7 +9,7 @@ from typing import Generic, Protocol
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.api import line_changes, requests, sim_inventory
+from gateway.api import line_changes, node_actions, requests, sim_inventory
 from gateway.api.answers import (
     AccountBalance,
     AccountBalances,
@@ -32,6 +32,7 @@ from gateway.api.row_answers import (
     SubscriberPage,
     UsagePage,
 )
+from gateway.api.where import Where
 from gateway.balance import queries
 from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
@@ -108,11 +109,15 @@ class CallerAction(msgspec.Struct, Generic[Request], frozen=True):
 
 
 class AsyncAction(msgspec.Struct, Generic[Request], frozen=True):
-    """A RunningAction; `run` also gets who asks."""
+    """A RunningAction; `run` also gets who asks.
+
+    `where` says which of several gateways on one store do it (gateway.api.action_routing); None: the one that was asked.
+    """
 
     run: Callable[[Request, Caller], Awaitable[msgspec.Struct]]
     role: str
     request: type[Request]
+    where: Where | None = None
 
     async def perform(self, params: Params, caller: Caller) -> msgspec.Struct:
         """Do it, as RunningAction says."""
@@ -401,5 +406,8 @@ ACTIONS: dict[str, StoreAction] = {
     "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
     "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
+    "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
+    "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),
+    "node.retire": Action(node_actions.retire_node, ADMIN, requests.NameNode),
     "events.list": Action(list_events, VIEWER, requests.ListEvents),
 }

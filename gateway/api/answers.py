@@ -20,6 +20,14 @@ from provisioning.orders import Kind, OrderState
 from provisioning.sim_lifecycle import SimState
 
 
+class NodeProblem(msgspec.Struct, frozen=True):
+    """A gateway on the same store that gave no answer, and why: the code and words of a problem."""
+
+    node: str
+    code: str
+    detail: str
+
+
 class ImportedRow(msgspec.Struct, frozen=True):
     """What became of a row of `subscriber import`; `message` says why it was refused, or what differs."""
 
@@ -114,7 +122,10 @@ class Sessions(msgspec.Struct, frozen=True):
 
 
 class SessionReply(msgspec.Struct, frozen=True):
-    """What a session's client said to a request (RAR or ASR): `result` is what became of it, `closed` whether it is over."""
+    """What a session's client said to a request (RAR or ASR): `result` is what became of it, `closed` whether it is over.
+
+    `node` is the gateway that asked it.
+    """
 
     id: str
     session_id: str
@@ -124,10 +135,11 @@ class SessionReply(msgspec.Struct, frozen=True):
     result_code: int | None
     detail: str | None
     closed: bool
+    node: str = ""
 
 
-class TraceRow(msgspec.Struct, frozen=True):
-    """A trace: what it is about (masked), from when until when, what it saw, and who wanted it."""
+class TraceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A trace: what it is about (masked), from when until when, what it saw, who wanted it, and which gateway it runs at."""
 
     id: str
     subject: str
@@ -140,22 +152,29 @@ class TraceRow(msgspec.Struct, frozen=True):
     content: bool
     pcap: str | None
     by: str
+    node: str = ""
 
 
-class StartedTrace(TraceRow, frozen=True):
-    """A trace that has begun; `known` whether the gateway knows its subject."""
+class StartedTrace(TraceRow, frozen=True, kw_only=True):
+    """A trace that has begun; `known` whether the gateway knows its subject.
+
+    `others` is the same trace at the other gateways on the store, `silent` those at which it does not run, and why.
+    """
 
     known: bool
+    others: list[TraceRow] = []
+    silent: list[NodeProblem] = []
 
 
 class TraceRows(msgspec.Struct, frozen=True):
-    """Traces."""
+    """Traces; `silent` are gateways that did not tell of theirs."""
 
     rows: list[TraceRow]
+    silent: list[NodeProblem] = []
 
 
 class TraceMessage(msgspec.Struct, frozen=True):
-    """A message that a trace saw, in a few words."""
+    """A message that a trace saw, in a few words; `number` counts at its gateway."""
 
     number: int
     at: Timestamp
@@ -166,13 +185,15 @@ class TraceMessage(msgspec.Struct, frozen=True):
     sequence: int | None
     status: str
     numbers: str
+    node: str = ""
 
 
 class TraceSeen(msgspec.Struct, frozen=True):
-    """A trace and what it saw."""
+    """A trace and what it saw, at all gateways, by time; `silent` are those that did not tell."""
 
     trace: TraceRow
     rows: list[TraceMessage]
+    silent: list[NodeProblem] = []
 
 
 class UndecodableMessage(msgspec.Struct, frozen=True):
@@ -184,12 +205,14 @@ class UndecodableMessage(msgspec.Struct, frozen=True):
     reason: str
     octets: int
     message: str
+    node: str = ""
 
 
 class UndecodableMessages(msgspec.Struct, frozen=True):
-    """The last messages that could not be read."""
+    """The last messages that could not be read; `silent` are gateways that did not tell of theirs."""
 
     rows: list[UndecodableMessage]
+    silent: list[NodeProblem] = []
 
 
 class TakenText(msgspec.Struct, frozen=True):
@@ -286,7 +309,7 @@ class UnmatchedReceiptView(msgspec.Struct, frozen=True):
 
 
 class LinkView(msgspec.Struct, frozen=True):
-    """An SMPP link as it is now: the fields of `protocols.smpp.node_events.LinkState`, times as RFC 3339."""
+    """An SMPP link as it is now: the fields of `protocols.smpp.node_events.LinkState`, times as RFC 3339, and its gateway."""
 
     name: str
     state: str
@@ -302,12 +325,14 @@ class LinkView(msgspec.Struct, frozen=True):
     congestion_state: int | None
     counters: Counters
     unmatched_receipts: list[UnmatchedReceiptView]
+    node: str = ""
 
 
 class Links(msgspec.Struct, frozen=True):
-    """All SMPP links."""
+    """All SMPP links; `silent` are gateways that did not tell of theirs."""
 
     rows: list[LinkView]
+    silent: list[NodeProblem] = []
 
 
 class DrainLeft(msgspec.Struct, frozen=True):
@@ -399,8 +424,10 @@ class BackupView(msgspec.Struct, frozen=True):
 class GatewayStatus(msgspec.Struct, frozen=True):
     """How the gateway does: its state and what it needs to be ready, the write lane, the Diameter peers, the broker, the hosts.
 
-    `traces` counts those that run; `events` is None where no broker is configured, `backup` where no continuous backup is;
-    `concerns` is what an operator should look at, the critical first.
+    `traces` counts those that run; `events` is None where no broker is configured, `backup` where no
+    continuous backup is; `concerns` is what an operator
+    should look at, the critical first. Where all gateways on the store were asked for, `others` is what they say of themselves,
+    and `silent` those that said nothing.
     """
 
     state: Literal["running", "draining"]
@@ -414,6 +441,8 @@ class GatewayStatus(msgspec.Struct, frozen=True):
     events: ForwarderState | None
     hosts: list[HostView]
     concerns: list[Concern] = []
+    others: list["GatewayStatus"] = []
+    silent: list[NodeProblem] = []
     backup: BackupView | None = None
 
 
@@ -440,3 +469,44 @@ class Causes(msgspec.Struct, frozen=True):
     """The causes that may be chosen."""
 
     causes: list[Cause]
+
+
+class NodeView(msgspec.Struct, frozen=True):
+    """A gateway on the store, under one of its numbers, and how many rows wait for it.
+
+    `here` is the one that was asked; `gone`: its lease is over and nobody has adopted it. `owner` works on what it had,
+    `shards` are the numbers whose rows it works on itself: its own and those that it adopted.
+    """
+
+    name: str
+    number: int
+    state: Literal["here", "live", "gone", "adopted"]
+    epoch: int
+    owner: str
+    renewed_at: Timestamp | None
+    shards: list[int]
+    texts: int
+    orders: int
+    events: int
+
+
+class Nodes(msgspec.Struct, frozen=True):
+    """The gateways on the store, by number."""
+
+    rows: list[NodeView]
+
+
+class NodeAdopted(msgspec.Struct, frozen=True):
+    """A gateway that was taken over from, its number, and with how many numbers of others that it had adopted itself."""
+
+    name: str
+    number: int
+    shards: int
+
+
+class NodeRetired(msgspec.Struct, frozen=True):
+    """A gateway that is listed no more, under how many numbers, and who works on its rows."""
+
+    name: str
+    owner: str
+    retired: int

@@ -364,8 +364,17 @@ class OrderLink(msgspec.Struct, frozen=True):
     order: MaybeText = ""
 
 
+class ShowStatus(msgspec.Struct, frozen=True):
+    """How the gateway does, and `all` others on its store."""
+
+    all: bool = False
+
+
 class StartTrace(msgspec.Struct, frozen=True):
-    """What is to be traced: one of a number, an IMSI and a link's, peer's or host's name; for how many seconds."""
+    """What is to be traced: one of a number, an IMSI and a link's, peer's or host's name; for how many seconds.
+
+    `id` is that of the same trace at another gateway.
+    """
 
     seconds: Annotated[int, Meta(ge=1, le=MAX_SECONDS, extra=refused_as("trace.seconds", f"1 to {MAX_SECONDS}"))]
     msisdn: Subject = ""
@@ -373,13 +382,19 @@ class StartTrace(msgspec.Struct, frozen=True):
     link: Subject = ""
     show_content: Annotated[bool, Meta(extra=refused_as("trace.wish"))] = False
     pcap: Annotated[str, Meta(extra=refused_as("trace.wish", "the path of a file"))] | None = None
+    id: Annotated[
+        str, Meta(max_length=MAX_TEXT, pattern="^[0-9-]*$", extra=refused_as("trace.id", "digits with dashes between"))
+    ] = ""
 
 
 class ShowTrace(msgspec.Struct, frozen=True):
-    """A trace, the latest without `id`, and its messages above the number `after`."""
+    """A trace, the latest without `id`, and its messages above the number `after`, or that of their gateway in `after_at`."""
 
     id: MaybeText = ""
     after: Number = 0
+    after_at: Annotated[
+        dict[str, Number], Meta(max_length=MAX_PAGE, extra=refused_as("params.invalid", "numbers by names of gateways"))
+    ] = {}
 
 
 class StopTrace(msgspec.Struct, frozen=True):
@@ -403,6 +418,18 @@ class BeginDrain(msgspec.Struct, frozen=True):
     timeout: Annotated[
         float, Meta(ge=0, le=LONGEST_DRAIN, extra=refused_as("drain.timeout", f"seconds, from 0 to {LONGEST_DRAIN}"))
     ] = 60
+
+
+class NameNode(msgspec.Struct, frozen=True):
+    """A gateway of the store, by its name (diameter.identity) or number."""
+
+    node: Text
+
+
+class AdoptNode(NameNode, frozen=True):
+    """A gateway to take over from; by `force` also one that is alive."""
+
+    force: bool = False
 
 
 class Reconcile(msgspec.Struct, frozen=True):

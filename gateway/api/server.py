@@ -15,7 +15,7 @@ from aiohttp import web
 
 from gateway.api import access, openapi
 from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, Params, RunningAction, need
-from gateway.api.answers import GatewayStatus, Health
+from gateway.api.answers import Health
 from gateway.api.callers import Caller
 from gateway.api.connections import Listener
 from gateway.api.problems import Problem, bad_request, not_found
@@ -40,13 +40,12 @@ PAGE_METHODS = ("GET", "HEAD")
 PROBE_SECONDS = 1.0
 """How long a socket that is there already may take to answer."""
 Checks = Callable[[], dict[str, bool]]
-Status = Callable[[], GatewayStatus]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Alarm = Callable[[str, Mapping[str, object]], None]
 
 
 class Server:
-    """Both listeners of one gateway; `ready` and `status` are asked at each request.
+    """Both listeners of one gateway; `ready` is asked at each request.
 
     `actions` are those that need the running gateway, beside `gateway.api.actions.ACTIONS`; `routes` stand beside those of
     health and texts, and those that begin with one of `open_paths` see to their callers themselves.
@@ -64,13 +63,12 @@ class Server:
         live: Checks,
         ready: Checks,
         concerns: Callable[[], list[Concern]] = list,
-        status: Status,
         alarm: Alarm = lambda _event, _fields: None,
     ) -> None:
         """Take what is served, and who is told of a failure of ours; nothing is bound before `start`."""
         self._context, self._metrics, self._texts, self._actions = context, metrics, texts, actions
         self._routes, self._open_paths = routes, open_paths
-        self._live, self._ready, self._status, self._alarm = live, ready, status, alarm
+        self._live, self._ready, self._alarm = live, ready, alarm
         self._concerns = concerns
         self._guard = access.Guard()
         self._listeners: list[Listener] = []
@@ -212,8 +210,6 @@ class Server:
     async def _act(self, request: web.Request) -> web.Response:
         name = request.match_info["action"]
         caller = _caller(request)
-        if name == "status":
-            return json_response(self._status())
         waited = self._actions.get(name)
         if waited is not None:
             need(caller.role, waited.role)

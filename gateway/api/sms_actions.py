@@ -6,13 +6,14 @@ from http import HTTPStatus
 from msgspec import UNSET, structs
 
 from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, RunningAction, need
-from gateway.api.answers import Links, LinkView, TakenText, TakenTexts, UnmatchedReceiptView
+from gateway.api.answers import Links, LinkView, NodeProblem, TakenText, TakenTexts, UnmatchedReceiptView
 from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.api.requests import RECIPIENT, SENDER, ListTexts, Nothing, OrderLink, SendText, ShowText, page_size
 from gateway.api.row_answers import Texts
 from gateway.api.times import since
+from gateway.api.where import Elsewhere, Everywhere, Somewhere
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.messaging import addresses
@@ -39,8 +40,8 @@ class SmsActions:
             "sms.send": AsyncAction(self._send_one, OPERATOR, SendText),
             "sms.show": AsyncAction(self._show_one, VIEWER, ShowText),
             "sms.list": AsyncAction(self._list_some, VIEWER, ListTexts),
-            "link.list": AsyncAction(self._list_links, VIEWER, Nothing),
-            "link.show": AsyncAction(self._order_link, VIEWER, OrderLink),
+            "link.list": AsyncAction(self._list_links, VIEWER, Nothing, Everywhere(Links, _join_links)),
+            "link.show": AsyncAction(self._order_link, VIEWER, OrderLink, Somewhere(LinkView, probe=_without_order)),
         }
 
     async def send(self, client: str, given: Sequence[SendText]) -> TakenTexts:
@@ -93,7 +94,7 @@ class SmsActions:
         found = self._smsc_client.links().get(name)
         if found is None:
             known = ", ".join(self._smsc_client.links()) or "none"
-            raise not_found("link.unknown", f"there is no link {name!r}; there are: {known}")
+            raise Elsewhere(HTTPStatus.NOT_FOUND, "link.unknown", f"there is no link {name!r}; there are: {known}")
         orders = {"up": found.up, "down": found.down, "suspend": found.suspend, "resume": found.resume}
         if order is not None:
             if order not in orders:
@@ -127,7 +128,7 @@ class SmsActions:
             UnmatchedReceiptView(rfc3339(at), event.reason, event.message_id, event.stat, event.number)
             for at, event in self._smsc_client.latest_unmatched(name)
         ]
-        return LinkView(**fields, unmatched_receipts=latest)
+        return LinkView(**fields, unmatched_receipts=latest, node=self._context.node_name)
 
     def _draft(self, place: int, given: SendText) -> Draft:
         where, settings = f"messages[{place}]", self._context.settings.messaging
@@ -156,6 +157,14 @@ class SmsActions:
             return read(value, self._context.settings.operator.country)
         except IdentifierInvalid as error:
             raise bad_request("sms.address", f"{where}: give {wanted}; {error}") from None
+
+
+def _join_links(found: Sequence[Links], silent: Sequence[NodeProblem]) -> Links:
+    return Links([row for links in found for row in links.rows], list(silent))
+
+
+def _without_order(request: OrderLink) -> OrderLink:
+    return structs.replace(request, order="")
 
 
 def read_texts(given: Sequence[object]) -> list[SendText]:

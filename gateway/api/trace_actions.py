@@ -1,6 +1,6 @@
 """Traces as `tpo trace` asks for them: begun by a number or a name, listed, shown, stopped; and the last messages unread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, or_, select
 
 from gateway.api.actions import ADMIN, OPERATOR, VIEWER, AsyncAction, RunningAction, need
 from gateway.api.answers import (
+    NodeProblem,
     StartedTrace,
     TraceMessage,
     TraceRow,
@@ -22,6 +23,7 @@ from gateway.api.answers import (
 from gateway.api.callers import Caller
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import ListUndecodable, Nothing, ShowTrace, StartTrace, StopTrace
+from gateway.api.where import Everywhere
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.messaging.smsc_client import SmscClient
@@ -45,6 +47,10 @@ SUBJECTS: Final[dict[str, Callable[[str, str], str]]] = {
 }
 
 
+NOT_HERE: Final = frozenset({"trace.unknown", "trace.link"})
+"""Codes by which a gateway says that it has no such trace, or nothing of the name that is to be traced."""
+
+
 class TraceActions:
     """What may be asked about traces."""
 
@@ -64,12 +70,31 @@ class TraceActions:
     def actions(self) -> dict[str, RunningAction]:
         """Give what `tpo trace` asks for, by name."""
         return {
-            "trace.start": AsyncAction(self._start, OPERATOR, StartTrace),
-            "trace.list": AsyncAction(self._list, VIEWER, Nothing),
-            "trace.show": AsyncAction(self._show, OPERATOR, ShowTrace),
-            "trace.stop": AsyncAction(self._stop, OPERATOR, StopTrace),
-            "trace.undecodable": AsyncAction(self._undecodable, OPERATOR, ListUndecodable),
+            "trace.start": AsyncAction(self._start, OPERATOR, StartTrace, self._start_everywhere()),
+            "trace.list": AsyncAction(self._list, VIEWER, Nothing, Everywhere(TraceRows, _join_rows)),
+            "trace.show": AsyncAction(self._show, OPERATOR, ShowTrace, self._show_everywhere()),
+            "trace.stop": AsyncAction(
+                self._stop, OPERATOR, StopTrace, Everywhere(TraceRows, _join_rows, quiet=NOT_HERE)
+            ),
+            "trace.undecodable": AsyncAction(
+                self._undecodable, OPERATOR, ListUndecodable, Everywhere(UndecodableMessages, _join_undecodable)
+            ),
         }
+
+    def _start_everywhere(self) -> Everywhere[StartTrace, StartedTrace]:
+        return Everywhere(StartedTrace, _join_started, prepare=self._with_id, quiet=NOT_HERE)
+
+    def _show_everywhere(self) -> Everywhere[ShowTrace, TraceSeen]:
+        return Everywhere(TraceSeen, _join_seen, prepare=self._of_latest, quiet=NOT_HERE)
+
+    def _with_id(self, request: StartTrace) -> StartTrace:
+        """Give a trace an id that it has at all gateways: the number of this one and of its start make it unlike theirs."""
+        node = self._context.node
+        return structs.replace(request, id=f"{node.id}-{node.starts}-{self._traces.new_id()}")
+
+    def _of_latest(self, request: ShowTrace) -> ShowTrace:
+        """Name the trace where none is named: the latest of this gateway."""
+        return request if request.id else structs.replace(request, id=self._known("").id)
 
     async def _start(self, request: StartTrace, caller: Caller) -> StartedTrace:
         """Begin a trace; whoever wants a file or what messages say needs to be an admin."""
@@ -77,27 +102,38 @@ class TraceActions:
         if request.show_content or request.pcap is not None:
             need(caller.role, ADMIN)
         matching, known = await self._matching(kind, value)
-        path = Path(request.pcap) if request.pcap else None
+        if self._traces.get(request.id) is not None:
+            raise conflict("trace.many", "there is a trace of this id already")
+        path = self._file_of(request)
         asked = Asked(f"{kind} {mask(value)}", float(request.seconds), caller.name, request.show_content, path)
         try:
-            trace = self._traces.start(asked, matching)
+            trace = self._traces.start(asked, matching, request.id)
         except TooMany as error:
             raise conflict("trace.many", str(error)) from None
         except FileRefused as error:
             raise conflict("trace.file", str(error)) from None
-        return StartedTrace(**structs.asdict(_told(trace)), known=known)
+        return StartedTrace(**structs.asdict(self._told(trace)), known=known)
+
+    def _file_of(self, request: StartTrace) -> Path | None:
+        """Give the file to write: several gateways write one each, which may be on one machine."""
+        if not request.pcap:
+            return None
+        path = Path(request.pcap)
+        return path.with_name(f"{path.stem}.{self._context.node_name}{path.suffix}") if request.id else path
 
     async def _list(self, _request: Nothing, _caller: Caller) -> TraceRows:
         """Tell of all traces that are known."""
-        return TraceRows([_told(trace) for trace in self._traces.all()])
+        return TraceRows([self._told(trace) for trace in self._traces.all()])
 
     async def _show(self, request: ShowTrace, caller: Caller) -> TraceSeen:
         """Tell what a trace saw."""
         trace = self._known(request.id)
         if trace.asked.show_content:
             need(caller.role, ADMIN)
-        rows = [_line(line) for line in trace.lines if line.number > request.after]
-        return TraceSeen(_told(trace), rows[:MAX_LINES])
+        node = self._context.node_name
+        after = request.after_at.get(node, request.after)
+        rows = [_line(line, node) for line in trace.lines if line.number > after]
+        return TraceSeen(self._told(trace), rows[:MAX_LINES])
 
     async def _stop(self, request: StopTrace, caller: Caller) -> TraceRows:
         """End a trace, or all of them; those that ended are told, and their files are whole."""
@@ -106,15 +142,32 @@ class TraceActions:
         for trace in ended:
             self._traces.end(trace, f"{caller.name} stopped it")
         await self._traces.settle()
-        return TraceRows([_told(trace) for trace in ended])
+        return TraceRows([self._told(trace) for trace in ended])
 
     async def _undecodable(self, request: ListUndecodable, caller: Caller) -> UndecodableMessages:
         """Tell of the last messages that could not be read."""
         content, name = request.show_content, request.name
         if content:
             need(caller.role, ADMIN)
-        rows = [_unread(one, show_content=content) for one in self._unread.all() if name in ("", one.name)]
-        return UndecodableMessages(rows)
+        node, found = self._context.node_name, [one for one in self._unread.all() if name in ("", one.name)]
+        return UndecodableMessages([_unread(one, node, show_content=content) for one in found])
+
+    def _told(self, trace: Trace) -> TraceRow:
+        asked = trace.asked
+        return TraceRow(
+            id=trace.id,
+            subject=asked.subject,
+            state="running" if trace.ended is None else "ended",
+            since=rfc3339(trace.began),
+            until=rfc3339(trace.until),
+            ended=trace.ended,
+            messages=trace.seen,
+            missed=trace.missed,
+            content=asked.show_content,
+            pcap=str(asked.pcap) if asked.pcap else None,
+            by=asked.by,
+            node=self._context.node_name,
+        )
 
     def _known(self, trace_id: str) -> Trace:
         found = self._traces.get(trace_id) if trace_id else next(iter(self._traces.all()), None)
@@ -169,24 +222,35 @@ def _forms(number: str) -> set[str]:
     return forms
 
 
-def _told(trace: Trace) -> TraceRow:
-    asked = trace.asked
-    return TraceRow(
-        id=trace.id,
-        subject=asked.subject,
-        state="running" if trace.ended is None else "ended",
-        since=rfc3339(trace.began),
-        until=rfc3339(trace.until),
-        ended=trace.ended,
-        messages=trace.seen,
-        missed=trace.missed,
-        content=asked.show_content,
-        pcap=str(asked.pcap) if asked.pcap else None,
-        by=asked.by,
+def _join_started(found: Sequence[StartedTrace], silent: Sequence[NodeProblem]) -> StartedTrace:
+    """Tell of a trace that has begun at several gateways: the first one's, and the others beside it."""
+    first, *rest = found
+    others = [TraceRow(**{name: getattr(row, name) for name in TraceRow.__struct_fields__}) for row in rest]
+    return structs.replace(first, known=any(row.known for row in found), others=others, silent=list(silent))
+
+
+def _join_rows(found: Sequence[TraceRows], silent: Sequence[NodeProblem]) -> TraceRows:
+    return TraceRows([row for rows in found for row in rows.rows], list(silent))
+
+
+def _join_seen(found: Sequence[TraceSeen], silent: Sequence[NodeProblem]) -> TraceSeen:
+    """Tell what a trace saw at all gateways by time; it runs while it runs at one of them."""
+    traces = [seen.trace for seen in found]
+    running = [trace for trace in traces if trace.ended is None]
+    trace = structs.replace(
+        next(iter(running), traces[0]),
+        messages=sum(trace.messages for trace in traces),
+        missed=sum(trace.missed for trace in traces),
     )
+    rows = sorted((row for seen in found for row in seen.rows), key=lambda row: row.at)
+    return TraceSeen(trace, rows, list(silent))
 
 
-def _line(line: TraceLine) -> TraceMessage:
+def _join_undecodable(found: Sequence[UndecodableMessages], silent: Sequence[NodeProblem]) -> UndecodableMessages:
+    return UndecodableMessages([row for rows in found for row in rows.rows], list(silent))
+
+
+def _line(line: TraceLine, node: str) -> TraceMessage:
     return TraceMessage(
         number=line.number,
         at=rfc3339(line.at),
@@ -197,10 +261,11 @@ def _line(line: TraceLine) -> TraceMessage:
         sequence=line.words.sequence,
         status=line.words.status,
         numbers=line.words.numbers,
+        node=node,
     )
 
 
-def _unread(one: Unread, *, show_content: bool) -> UndecodableMessage:
+def _unread(one: Unread, node: str, *, show_content: bool) -> UndecodableMessage:
     shown = header_only(one.protocol, one.message, show_content=show_content)
     return UndecodableMessage(
         at=rfc3339(one.at),
@@ -209,4 +274,5 @@ def _unread(one: Unread, *, show_content: bool) -> UndecodableMessage:
         reason=mask(one.reason),
         octets=len(one.message),
         message=shown.hex(),
+        node=node,
     )

@@ -1,6 +1,6 @@
 """Reading sessions for `tpo session`, and those of a subscriber or a peer as the gateway itself looks for them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import structs
 from sqlalchemy import Connection, func, select
@@ -35,17 +35,19 @@ def open_of(connection: Connection, subscriber_id: int, after: int = 0) -> list[
     return _load(connection, connection.execute(found).scalars())
 
 
-def open_at(connection: Connection, origin_host: str, node: int, before: int, after: int = 0) -> list[Session]:
-    """Give the open sessions that a client reported to this node, the last time at `before` (microseconds) or earlier.
+def open_at(
+    connection: Connection, origin_host: str, shards: Collection[int], before: int, after: int = 0
+) -> list[Session]:
+    """Give the open sessions that a client reported to the nodes of these numbers, the last time at `before` or earlier.
 
-    `origin_host` is folded: a DiameterIdentity compares as DNS names do.
+    `before` is in microseconds, `origin_host` is folded: a DiameterIdentity compares as DNS names do.
     """
     found = (
         select(sessions.c.session_id)
         .where(
             sessions.c.closed_at.is_(None),
             func.lower(func.rtrim(sessions.c.origin_host, ".")) == origin_host,
-            sessions.c.node == node,
+            sessions.c.node.in_(shards),
             sessions.c.updated_at <= before,
             sessions.c.id > after,
         )
@@ -69,8 +71,9 @@ def latest(
     chosen = _load(connection, connection.execute(found).scalars())
     owners = {session.subscriber_id for session in chosen}
     numbers, currencies = _numbers(connection, owners), _currencies(connection, owners)
+    names = _node_names(connection)
     return [
-        _tell(session, numbers.get(session.subscriber_id), currencies[session.subscriber_id])
+        _tell(session, numbers.get(session.subscriber_id), currencies[session.subscriber_id], names.get(session.node))
         for session in reversed(chosen)
     ]
 
@@ -79,12 +82,11 @@ def show(connection: Connection, session: Session) -> SessionView:
     """Tell everything of one session: what each rating group used, and what it holds."""
     owner = {session.subscriber_id}
     currency = _currencies(connection, owner)[session.subscriber_id]
-    told = _tell(session, _numbers(connection, owner).get(session.subscriber_id), currency)
-    node = connection.execute(select(nodes.c.name).where(nodes.c.id == session.node)).scalar()
+    number, node = _numbers(connection, owner).get(session.subscriber_id), _node_names(connection).get(session.node)
+    told = _tell(session, number, currency, node)
     return SessionView(
         **structs.asdict(told),
         realm=session.realm or None,
-        node=node,
         closed_at=None if session.closed_at is None else rfc3339(session.closed_at),
         last_request_number=session.last_number,
         terminated=session.terminated,
@@ -113,7 +115,11 @@ def _currencies(connection: Connection, owners: set[int]) -> dict[int, str]:
     return {row.subscriber_id: row.currency for row in connection.execute(found)}
 
 
-def _tell(session: Session, msisdn: str | None, currency: str) -> SessionRow:
+def _node_names(connection: Connection) -> dict[int, str]:
+    return {row.id: row.name for row in connection.execute(select(nodes.c.id, nodes.c.name))}
+
+
+def _tell(session: Session, msisdn: str | None, currency: str, node: str | None) -> SessionRow:
     """Write a session as lists have it; times are RFC 3339, amounts decimal strings in major units."""
     return SessionRow(
         id=str(session.id),
@@ -129,6 +135,7 @@ def _tell(session: Session, msisdn: str | None, currency: str) -> SessionRow:
         expires_at=rfc3339(session.expires_at),
         reserved=format_amount(session.reserved, currency),
         currency=currency,
+        node=node,
     )
 
 

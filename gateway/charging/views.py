@@ -6,7 +6,7 @@ from gateway.events.times import Timestamp
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """A session as lists have it; amounts are decimal strings in major units."""
+    """A session as lists have it; amounts are decimal strings in major units, `node` the gateway that it reported to last."""
 
     id: str
     session_id: str
@@ -21,6 +21,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     expires_at: Timestamp
     reserved: str
     currency: str
+    node: str | None
 
 
 class GrantView(msgspec.Struct, frozen=True):
@@ -45,7 +46,6 @@ class SessionView(SessionRow, frozen=True):
     """Everything of a session: what each rating group used, and what it holds."""
 
     realm: str | None
-    node: str | None
     closed_at: Timestamp | None
     last_request_number: int
     terminated: bool

@@ -55,7 +55,9 @@ class ActionRefused(CommandFailed):
 
     def __init__(self, problem: ProblemBody, *, where: str) -> None:
         to_do = advice(where.partition(",")[0], problem.status)
-        super().__init__(f"{problem.title}: {problem.detail}", where=where, to_do=to_do)
+        unreached = problem.status == HTTPStatus.GATEWAY_TIMEOUT  # another gateway, by way of the one that was asked
+        exit_code = ExitCode.UNREACHABLE if unreached else None
+        super().__init__(f"{problem.title}: {problem.detail}", where=where, to_do=to_do, exit_code=exit_code)
         self.problem = problem
 
     def problem_body(self) -> dict[str, object]:
@@ -77,6 +79,8 @@ def advice(action: str, status: int) -> str:
             return "look at how it stands now, then decide; nothing was changed"
         case HTTPStatus.FORBIDDEN:
             return "run this as root or as the gateway's user"
+        case HTTPStatus.GATEWAY_TIMEOUT:
+            return "see `tpo status`: start that gateway, or look at its log"
         case HTTPStatus.SERVICE_UNAVAILABLE:
             return "see `tpo status`, and try again in a moment"
         case _:

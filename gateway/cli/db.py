@@ -31,8 +31,8 @@ def backup(
 ) -> None:
     """Copy an SQLite store to a new file, whole as of one moment, checked; the gateway may run and charge on meanwhile.
 
-    Keep the privacy.key (var/tpo.key) with it: without the key the copy's SIM keys cannot be opened. A PostgreSQL store is
-    copied with PostgreSQL's own pg_dump.
+    Keep the privacy.key (var/tpo.key) with it: without the key the copy's SIM keys cannot be opened. For a backup that
+    follows by itself, seconds behind, set store.backup. A PostgreSQL store is copied with PostgreSQL's own pg_dump.
 
     \b
     Examples:

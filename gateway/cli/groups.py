@@ -35,6 +35,7 @@ OWN: Final[dict[str, str]] = {
     "ledger": "gateway.cli.ledger",
     "events": "gateway.cli.events",
     "trace": "gateway.cli.trace",
+    "node": "gateway.cli.node",
     "db": "gateway.cli.db",
 }
 """Our commands, in the order of `tpo --help`: the module that has each one's `app`."""
@@ -44,7 +45,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Lines and cards": ("subscriber", "sim", "order"),
     "Traffic": ("link", "sms", "session", "usage"),
     "Money": ("ledger",),
-    "Operation": ("config", "reload", "drain", "events", "trace", "replay", "db"),
+    "Operation": ("config", "reload", "drain", "events", "trace", "replay", "node", "db"),
 }
 """How `tpo --help` groups them; a command that is in none of these stands at the end, under `More`."""
 

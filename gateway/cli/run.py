@@ -31,7 +31,13 @@ def run(
     from gateway import logs  # noqa: PLC0415  (`tpo --help` starts faster without the daemon)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.runtime.daemon import Daemon  # noqa: PLC0415  (as above)
-    from gateway.store.errors import SchemaMismatch, StoreCorrupt, StoreError, StoreLocked  # noqa: PLC0415  (as above)
+    from gateway.store.errors import (  # noqa: PLC0415  (as above)
+        SchemaMismatch,
+        StoreCorrupt,
+        StoreError,
+        StoreFenced,
+        StoreLocked,
+    )
 
     settings = context.of(ctx).settings
     if log_level not in logs.LEVELS:
@@ -59,6 +65,12 @@ def run(
             f"the store is damaged: {error}",
             where=settings.store.url,
             to_do="docs/runbooks/store-unavailable.md tells how to mend it; nothing was changed",
+        ) from None
+    except StoreFenced as error:
+        raise CommandFailed(
+            f"another gateway has taken over: {error}",
+            where=settings.store.url,
+            to_do="docs/runbooks/node-fenced.md tells what to look at; then start it again, it goes on under a new number",
         ) from None
     except StoreError as error:
         raise CommandFailed(

@@ -9,6 +9,7 @@ import typer
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.cli.node_rows import for_people, shares_store
 from gateway.cli.output import emit
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The number that `list` sh
 
 @app.callback()
 def _group() -> None:
-    """See the charging sessions, have them reported, end them. The gateway has to run."""
+    """See the charging sessions, have them reported, end them. The gateway has to run.
+
+    Of several gateways on one store the one that reaches a session's client asks it, whichever you ask.
+    """
 
 
 @app.command("list")
@@ -46,7 +50,9 @@ def list_sessions(
     from gateway.cli.client import Listing, call  # noqa: PLC0415  (`tpo --help` starts faster)
 
     params = {"number": number, "peer": peer, "closed": closed, "limit": limit}
-    emit(call(context.of(ctx).client_settings, "session.list", params, Listing).rows, as_json=as_json, columns=BRIEF)
+    settings = context.of(ctx).client_settings
+    rows = call(settings, "session.list", params, Listing).rows
+    emit(rows if as_json else for_people(rows, BRIEF, several=shares_store(settings)), as_json=as_json)
 
 
 @app.command()

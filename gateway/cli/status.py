@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from threading import Event
@@ -16,17 +16,24 @@ import typer
 from gateway.cli import context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed
+from gateway.cli.node_rows import for_people, with_silent
 from gateway.cli.output import emit
 from gateway.events.times import MICROSECONDS, rfc3339
 
 if TYPE_CHECKING:
+    import msgspec
+
     from gateway.api.answers import GatewayStatus, LinkView
 
+Row = Mapping[str, object]
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 CLEAR: Final = "\x1b[H\x1b[2J"
 """Home, and an empty screen (ECMA-48)."""
 PEER_COLUMNS: Final = ("identity", "state", "watchdog", "since", "pending", "requests_in", "requests_out")
 """The rest is in --json."""
+CONCERN_COLUMNS: Final = ("severity", "words", "runbook")
+HOST_COLUMNS: Final = ("name", "reachable", "trouble")
+GATEWAY_COLUMNS: Final = ("node", "state", "since", "ready", "peers", "waiting", "concerns")
 LINK_COLUMNS: Final = ("name", "state", "address", "waiting", "unanswered", "wanted", "suspended")
 
 
@@ -40,6 +47,7 @@ def status(
 ) -> None:
     """Show state, peers, hosts, links, the write lane and the broker of the running gateway; exits with 69 if none runs.
 
+    Of several gateways on one store all are shown, also those that give no answer; state, lane and broker are the asked one's.
     With --watch, a gateway that goes away is waited for; rates are those since the look before. --json prints an object
     a look.
 
@@ -55,9 +63,8 @@ def status(
     settings = context.of(ctx).client_settings
 
     def look() -> Look:
-        return Look(
-            call(settings, "status", {}, GatewayStatus), call(settings, "link.list", {}, Links).rows, time.time()
-        )
+        gateway = call(settings, "status", {"all": True}, GatewayStatus)
+        return Look(gateway, call(settings, "link.list", {}, Links).rows, time.time())
 
     if watch:
         _watch(look, interval, count, as_json=as_json)
@@ -130,19 +137,52 @@ def _show(found: Look, more: Mapping[str, object], *, as_json: bool) -> None:
         fields = {name: getattr(found.gateway, name) for name in found.gateway.__struct_fields__}
         emit({**fields, "links": found.links, **more}, as_json=True)
         return
-    emit({**_summary(found.gateway), **more}, as_json=False)
-    if found.gateway.concerns:
-        sys.stdout.write("\nThings to look at:\n")
-        emit(found.gateway.concerns, as_json=False, columns=("severity", "words", "runbook"))
-    if found.gateway.peers:
-        sys.stdout.write("\nDiameter peers:\n")
-        emit(found.gateway.peers, as_json=False, columns=PEER_COLUMNS)
-    if found.gateway.hosts:
-        sys.stdout.write("\nHosts:\n")
-        emit(found.gateway.hosts, as_json=False)
-    if found.links:
-        sys.stdout.write("\nSMPP links:\n")
-        emit(found.links, as_json=False, columns=LINK_COLUMNS)
+    gateway = found.gateway
+    emit({**_summary(gateway), **more}, as_json=False)
+    several = bool(gateway.others or gateway.silent)
+    if several:
+        gateways = with_silent([_in_a_row(each) for each in _all_of(gateway)], gateway.silent, GATEWAY_COLUMNS)
+        _table("Gateways on this store", gateways, GATEWAY_COLUMNS, several=True)
+    for title, rows, columns in (
+        ("Things to look at", _rows_of(gateway, "concerns"), CONCERN_COLUMNS),
+        ("Diameter peers", _rows_of(gateway, "peers"), PEER_COLUMNS),
+        ("Hosts", _rows_of(gateway, "hosts"), HOST_COLUMNS),
+        ("SMPP links", [_as_row(link) for link in found.links], LINK_COLUMNS),
+    ):
+        _table(title, rows, columns, several=several)
+
+
+def _table(title: str, rows: Sequence[Row], columns: Sequence[str], *, several: bool) -> None:
+    """Print a table under its title, unless it is empty; of several gateways each row says which one."""
+    if rows:
+        sys.stdout.write(f"\n{title}:\n")
+        emit(for_people(rows, columns, several=several), as_json=False)
+
+
+def _all_of(gateway: GatewayStatus) -> list[GatewayStatus]:
+    return [gateway, *gateway.others]
+
+
+def _rows_of(gateway: GatewayStatus, what: str) -> list[Row]:
+    """Give what all gateways have of something, each row with its gateway."""
+    return [_as_row(row) | {"node": each.node} for each in _all_of(gateway) for row in getattr(each, what)]
+
+
+def _as_row(found: msgspec.Struct) -> dict[str, object]:
+    return {name: getattr(found, name) for name in found.__struct_fields__}
+
+
+def _in_a_row(gateway: GatewayStatus) -> Row:
+    """Tell of a gateway among others."""
+    return {
+        "node": gateway.node,
+        "state": gateway.state,
+        "since": gateway.since,
+        "ready": all(gateway.ready.values()),
+        "peers": sum(peer.state == "open" for peer in gateway.peers),
+        "waiting": gateway.lane.waiting,
+        "concerns": len(gateway.concerns),
+    }
 
 
 def _rates(before: Look | None, now: Look) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
@@ -12,10 +12,11 @@ import typer
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.cli.node_rows import complain_of, for_people, shares_store, with_silent
 from gateway.cli.output import complain, emit, plain
 
 if TYPE_CHECKING:
-    from gateway.api.answers import TraceMessage, TraceSeen
+    from gateway.api.answers import NodeProblem, TraceMessage, TraceRow, TraceRows, TraceSeen
 
 Answer = TypeVar("Answer")
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -29,7 +30,10 @@ BRIEF: Final = ("id", "subject", "state", "until", "messages", "missed", "pcap",
 
 @app.callback()
 def _group() -> None:
-    """See live what goes over SMPP, Diameter and provisioning about one line or link; masked, and never for ever."""
+    """See live what goes over SMPP, Diameter and provisioning about one line or link; masked, and never for ever.
+
+    Several gateways on one store listen together, and are shown together.
+    """
 
 
 @app.command()
@@ -55,7 +59,8 @@ def start(
     """Begin to listen, and return at once; the trace ends by itself, or by `tpo trace stop`.
 
     A line is followed under all its numbers: texts, charging requests with their answers and sessions, and what its host is
-    asked. The file opens in Wireshark and tshark (link type 252), also while it grows.
+    asked. The file opens in Wireshark and tshark (link type 252), also while it grows. Of several gateways on one store each
+    writes its own, on its own machine: NAME.GATEWAY.pcap.
 
     \b
     Examples:
@@ -82,7 +87,10 @@ def start(
         return
     if not found.known:
         complain("tpo: no line has this number now; what carries the number itself is traced")
-    emit(found, as_json=False, columns=BRIEF)
+    if found.others or found.silent:
+        emit(_rows_of([found, *found.others], found.silent, BRIEF), as_json=False)
+    else:
+        emit(found, as_json=False, columns=BRIEF)
     complain(f"see it with `tpo trace show {found.id} --follow`, end it with `tpo trace stop {found.id}`")
 
 
@@ -95,9 +103,7 @@ def list_traces(ctx: typer.Context, as_json: AsJson = False) -> None:
       tpo trace list
       tpo trace list --json
     """
-    from gateway.cli.client import Listing  # noqa: PLC0415  (`tpo --help` starts faster)
-
-    emit(_ask(ctx, "trace.list", {}, Listing).rows, as_json=as_json, columns=(*BRIEF, "ended"))
+    _list(_ask(ctx, "trace.list", {}, _trace_rows()), (*BRIEF, "ended"), as_json=as_json)
 
 
 @app.command()
@@ -121,8 +127,10 @@ def show(
     from gateway.api.answers import TraceSeen  # noqa: PLC0415  (as above)
 
     found = _ask(ctx, "trace.show", {"id": trace}, TraceSeen)
+    complain_of(found.silent)
     if not follow:
-        emit(found.rows if as_json else [_brief(row) for row in found.rows], as_json=as_json)
+        several = shares_store(context.of(ctx).client_settings)
+        emit(found.rows if as_json else [_brief(row, with_node=several) for row in found.rows], as_json=as_json)
         return
     try:
         _follow(ctx, found, as_json=as_json)
@@ -144,9 +152,7 @@ def stop(
       tpo trace stop 3
       tpo trace stop
     """
-    from gateway.cli.client import Listing  # noqa: PLC0415  (`tpo --help` starts faster)
-
-    emit(_ask(ctx, "trace.stop", {"id": trace}, Listing).rows, as_json=as_json, columns=BRIEF)
+    _list(_ask(ctx, "trace.stop", {"id": trace}, _trace_rows()), BRIEF, as_json=as_json)
 
 
 @app.command()
@@ -169,9 +175,37 @@ def undecodable(
       tpo trace undecodable
       tpo trace undecodable smsc-1 --show-content --json
     """
-    from gateway.cli.client import Listing  # noqa: PLC0415  (`tpo --help` starts faster)
+    from msgspec.structs import asdict  # noqa: PLC0415  (as above)
 
-    emit(_ask(ctx, "trace.undecodable", {"name": name, "show_content": show_content}, Listing).rows, as_json=as_json)
+    from gateway.api.answers import UndecodableMessage, UndecodableMessages  # noqa: PLC0415  (as above)
+
+    found = _ask(ctx, "trace.undecodable", {"name": name, "show_content": show_content}, UndecodableMessages)
+    complain_of(found.silent)
+    rows = [asdict(row) for row in found.rows]
+    names = [name for name in UndecodableMessage.__struct_fields__ if name != "node"]
+    emit(rows if as_json else for_people(rows, names), as_json=as_json)
+
+
+def _trace_rows() -> type[TraceRows]:
+    from gateway.api.answers import TraceRows  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    return TraceRows
+
+
+def _list(found: TraceRows, brief: Sequence[str], *, as_json: bool) -> None:
+    from gateway.api.answers import TraceRow  # noqa: PLC0415  (as above)
+
+    names = TraceRow.__struct_fields__ if as_json else brief
+    emit(_rows_of(found.rows, found.silent, names), as_json=as_json)
+
+
+def _rows_of(
+    traces: Sequence[TraceRow], silent: Sequence[NodeProblem], names: Sequence[str]
+) -> list[Mapping[str, object]]:
+    """Give traces as rows with these fields, and a row for each gateway that gave no answer."""
+    rows = [{name: getattr(trace, name) for name in (*names, "node")} for trace in traces]
+    found = with_silent(rows, silent, names)
+    return found if "node" in names else for_people(found, names)
 
 
 def _follow(ctx: typer.Context, found: TraceSeen, *, as_json: bool) -> None:
@@ -180,24 +214,28 @@ def _follow(ctx: typer.Context, found: TraceSeen, *, as_json: bool) -> None:
 
     from msgspec.structs import asdict  # noqa: PLC0415  (as above)
 
-    after = 0
+    after_at: dict[str, int] = {}
+    several = shares_store(context.of(ctx).client_settings)
     while True:
         for row in found.rows:
-            after = row.number
-            typer.echo(json.dumps(asdict(row)) if as_json else plain("  ".join(_brief(row).values())))
+            after_at[row.node] = row.number
+            typer.echo(
+                json.dumps(asdict(row)) if as_json else plain("  ".join(_brief(row, with_node=several).values()))
+            )
         trace = found.trace
         if trace.state == "ended" and not found.rows:
             complain(f"trace {trace.id} has ended: {trace.ended}")
             return
         time.sleep(POLL)
-        found = _ask(ctx, "trace.show", {"id": trace.id, "after": after}, type(found))
+        after = after_at.get("", 0)  # of a gateway that was not restarted yet, and names none
+        found = _ask(ctx, "trace.show", {"id": trace.id, "after": after, "after_at": after_at}, type(found))
 
 
-def _brief(row: TraceMessage) -> dict[str, str]:
+def _brief(row: TraceMessage, *, with_node: bool) -> dict[str, str]:
     number = "" if row.sequence is None else str(row.sequence)
     way = "->" if row.way == "out" else "<-"
     told = {"at": row.at, "way": way, "name": row.name, "what": row.what, "number": number}
-    return {**told, "status": row.status, "numbers": row.numbers}
+    return {**told, "status": row.status, "numbers": row.numbers} | ({"node": row.node} if with_node else {})
 
 
 def _ask(ctx: typer.Context, action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:

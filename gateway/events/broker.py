@@ -9,7 +9,7 @@ to.
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -83,10 +83,20 @@ class Broker:
     """One connection, from `open` to `close`."""
 
     def __init__(
-        self, settings: BrokerSettings, client_id: str, *, in_thread: InThread, timeout: float = TIMEOUT
+        self,
+        settings: BrokerSettings,
+        client_id: str,
+        *,
+        in_thread: InThread,
+        timeout: float = TIMEOUT,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Take the settings and the MQTT client identifier; nothing is connected yet."""
+        """Take the settings and the MQTT client identifier; nothing is connected yet.
+
+        `may_send` is asked before each event whether nobody else can be publishing it by now (store.leases).
+        """
         self._settings, self._client_id, self._timeout, self._in_thread = settings, client_id, timeout, in_thread
+        self._may_send = may_send
         self._client: _Client | None = None
         self._lost: asyncio.Future[None] | None = None
         self._slots = asyncio.Semaphore(WINDOW)
@@ -176,6 +186,8 @@ class Broker:
         properties.ContentType = BATCH if row.body.startswith(b"[") else SINGLE
         properties.PayloadFormatIndicator = 1  # UTF-8 text
         async with self._slots:
+            if not self._may_send():
+                raise aiomqtt.MqttError("this gateway stood still: another one may have taken over")
             topic = f"{self._settings.topic}/v1/{row.topic}"
             await self._client.publish(topic, row.body, qos=1, properties=properties)
 

@@ -40,11 +40,15 @@ class OpenStore(Protocol):
 
     @property
     def node(self) -> Node:
-        """The node whose rows are forwarded."""
+        """The node whose shards' rows are forwarded."""
 
     @property
     def node_name(self) -> str:
         """Its name, which begins the MQTT client identifier."""
+
+    @property
+    def may_send(self) -> bool:
+        """Whether no other gateway can have taken over."""
 
     @property
     def clock(self) -> Callable[[], int]:
@@ -60,7 +64,7 @@ class OpenStore(Protocol):
 
 
 class Forwarder:
-    """A task that publishes one node's events for as long as the gateway runs.
+    """A task that publishes the events of one node's shards for as long as the gateway runs.
 
     `on_event` is told `events.broker.up` {broker} and `events.broker.down` {broker, error, retry_in}.
     """
@@ -118,7 +122,13 @@ class Forwarder:
     async def _forward(self) -> None:
         in_thread = self._store.environment.in_thread
         while not self._stopping.is_set():
-            broker = Broker(self._settings, self._client_id, in_thread=in_thread, timeout=self._timeout)
+            broker = Broker(
+                self._settings,
+                self._client_id,
+                in_thread=in_thread,
+                timeout=self._timeout,
+                may_send=lambda: self._store.may_send,
+            )
             try:
                 if await self._unless_stopping(broker.open()):
                     await self._pump(broker)
@@ -149,7 +159,7 @@ class Forwarder:
     async def _read_rows(self, broker: Broker) -> list[WaitingRow]:
         """Read what waits, again after a while where the store is in trouble: that is not the broker's fault."""
         try:
-            return await self._store.read_async(lambda connection: read_waiting(connection, self._store.node.id))
+            return await self._store.read_async(lambda connection: read_waiting(connection, self._store.node.owned))
         except StoreError:
             await self._unless_stopping(broker.idle(STORE_PAUSE))
             return []
@@ -210,7 +220,7 @@ class Forwarder:
 
     async def _measure(self) -> None:
         while True:
-            self._backlog = await self._store.read_async(lambda connection: backlog(connection, self._store.node.id))
+            self._backlog = await self._store.read_async(lambda connection: backlog(connection, self._store.node.owned))
             await asyncio.sleep(MEASURE_SECONDS)
 
     def _address(self) -> str:

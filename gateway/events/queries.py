@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from gateway.events.times import rfc3339
-from gateway.store.nodes import SPAN_BITS
+from gateway.store.nodes import SPAN_BITS, in_shard
 from gateway.store.tables import nodes, outbox
 
 
@@ -34,7 +34,7 @@ def _latest(connection: Connection, limit: int) -> list[OutboxEvent]:
     """Read each node's last rows, since identifiers only tell the order within a node."""
     found = []
     for (node,) in connection.execute(select(nodes.c.id)):
-        own = (outbox.c.id >= node << SPAN_BITS, outbox.c.id < (node + 1) << SPAN_BITS)
+        own = in_shard(outbox.c.id, node)
         taken = 0
         for row in connection.execute(select(outbox).where(*own).order_by(outbox.c.id.desc()).limit(limit)):
             events = _events(row)

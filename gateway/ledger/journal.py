@@ -7,7 +7,7 @@ from gateway.events.times import rfc3339
 from gateway.ledger.accounts import account_name, without_cause
 from gateway.ledger.balances import ALL, Selection, account_names
 from gateway.ledger.money import format_amount
-from gateway.store.nodes import SPAN_BITS
+from gateway.store.nodes import in_shard
 from gateway.store.tables import transfers
 
 
@@ -65,6 +65,5 @@ def read(
 
 def latest_entry(connection: Connection, node: int) -> int:
     """Tell when a node booked its latest entry, in microseconds; 0 before its first."""
-    own = (transfers.c.id >= node << SPAN_BITS, transfers.c.id < (node + 1) << SPAN_BITS)
-    latest = select(transfers.c.at).where(*own).order_by(transfers.c.id.desc()).limit(1)
+    latest = select(transfers.c.at).where(*in_shard(transfers.c.id, node)).order_by(transfers.c.id.desc()).limit(1)
     return connection.execute(latest).scalar() or 0

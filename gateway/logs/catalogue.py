@@ -80,6 +80,24 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "An error that nobody expected ended a task, a thread or the process.",
         "Keep the lines around it and report it. The store is safe: start the gateway again.",
     ),
+    "node.request.done": LogEvent(
+        "info",
+        "This gateway did an `action` that changes something for another one (`from` is its number), as `by` asked there.",
+        "Nothing.",
+        per_message=True,
+    ),
+    "node.request.refused": LogEvent(
+        "warning",
+        "What another gateway asks for (`from` is its number) does not open under this one's key, and was not done.",
+        "Give all gateways of a store the same `privacy.key`; if they have it, find out who else writes to the store.",
+        per_message=True,
+    ),
+    "node.request.failed": LogEvent(
+        "error",
+        "This gateway failed at an `action` that another one asked for; `detail` says at what.",
+        "Report it; look how things stand before asking again.",
+        per_message=True,
+    ),
     "http.request.failed": LogEvent(
         "error",
         "A request on `route` met a mistake of ours and was answered 500; `detail` names the line, nothing of the request.",
@@ -464,6 +482,30 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "One batch of `units` took longer than a second; its parts stand beside it in milliseconds (docs/metrics.md).",
         "committing, saving, loading: the disk or the server is slow. deciding: the processor is. waiting: a crowd.",
         per_message=True,
+    ),
+    "store.fenced": LogEvent(
+        "critical",
+        "Another gateway has taken over what this one worked on, or a second process runs under its name: nothing is committed "
+        "any more, and the gateway ends. What it acknowledged is on disk.",
+        "See docs/runbooks/node-fenced.md: find out why it gave no sign of life for so long. Its service starts it again.",
+    ),
+    "node.adopted": LogEvent(
+        "warning",
+        "This gateway goes on with the texts, orders and events of `nodes`, which gave no sign of life; `shards` says how many "
+        "numbers came with it.",
+        "See docs/runbooks/node-adopted.md: look at the gateway that is gone.",
+    ),
+    "node.stalled": LogEvent(
+        "warning",
+        "A transaction of another gateway (its `numbers` in `tpo node list`) had not gone on for `seconds`, and kept rows from "
+        "the others; this one had the server end it. What it was to do was not committed.",
+        "Look at that gateway: its process or its machine stands still. See docs/runbooks/node-adopted.md.",
+    ),
+    "node.renumbered": LogEvent(
+        "warning",
+        "What this gateway had before its start was taken over by another one (`adopter`) meanwhile, and stays there; it goes "
+        "on under a new `number`.",
+        "See docs/runbooks/node-fenced.md.",
     ),
     "store.unavailable": LogEvent(
         "error",

@@ -1,5 +1,7 @@
 """Texts as `tpo sms show` and the HTTP interface tell of them. The words and the sender's money stay where they are."""
 
+from collections.abc import Collection
+
 import msgspec
 from msgspec import structs
 from sqlalchemy import Connection, func, or_, select
@@ -67,10 +69,10 @@ def latest(
     return [_row(from_row(tuple(row))) for row in connection.execute(statement)]
 
 
-def count_open(connection: Connection, node: int) -> dict[str, int]:
-    """Count a node's texts that have not come to their end, by state."""
+def count_open(connection: Connection, shards: Collection[int]) -> dict[str, int]:
+    """Count the texts of some shards that have not come to their end, by state."""
     columns = (texts.c.state, func.count(texts.c.id))
-    counted = select(*columns).where(texts.c.final == 0, texts.c.node == node).group_by(texts.c.state)
+    counted = select(*columns).where(texts.c.final == 0, texts.c.node.in_(shards)).group_by(texts.c.state)
     found = {str(state): int(number) for state, number in connection.execute(counted)}
     return {state: found.get(state, 0) for state in (TextState.QUEUED, TextState.SUBMITTED, TextState.DOUBTFUL)}
 

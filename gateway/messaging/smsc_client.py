@@ -14,6 +14,7 @@ from gateway.messaging.inbound.text_intake import TextIntake
 from gateway.messaging.lane_client import LaneClient
 from gateway.messaging.links import LinkSet, Losses
 from gateway.messaging.policy import MessagingPolicy
+from gateway.messaging.queue.crossed_receipts import SettleCrossed, crossed_receipts
 from gateway.messaging.queue.message_queue import MessageQueue
 from gateway.messaging.queue.outcome_writer import OutcomeWriter
 from gateway.messaging.queue.query_sm import PendingQuery, QueryEvent, QueryLink, QueryScheduler
@@ -46,6 +47,8 @@ class SmscClient:
         *,
         read: AsyncRead,
         node: int,
+        shards: Callable[[], Collection[int]] | None = None,
+        may_send: Callable[[], bool] = lambda: True,
         clock: Callable[[], int],
         monotonic: Callable[[], float],
         random: Callable[[], float],
@@ -55,9 +58,11 @@ class SmscClient:
     ) -> None:
         """Take the policy of the moment, the lane, the links' routes and the rules of who takes which.
 
-        `read` runs a function with a reading connection.
+        `read` runs a function with a reading connection. `shards` names what this node owns, by default its own shard alone;
+        `may_send` tells whether it surely does so still (store.leases).
         """
         self._policy, self._lane, self._read, self._node = policy, lane, read, node
+        self._shards = shards or (lambda: (node,))
         self._clock, self._monotonic, self._on_event = clock, monotonic, on_event
         self._losses = Losses()
         self._background = background or Background()
@@ -99,6 +104,7 @@ class SmscClient:
             post=self._lane_client.post,
             outcomes=self._outcomes,
             resending=self._resending,
+            may_send=may_send,
             on_idle=self._query_scheduler.pump,
         )
 
@@ -107,7 +113,7 @@ class SmscClient:
             {link.name: _query_link(link) for link in self._links if link.route.asks},
             read=self._read,
             post=self._lane_client.post,
-            node=self._node,
+            shards=self._shards,
             clock=self._clock,
             on_ready=self._pump,
             on_event=self._on_event,
@@ -193,7 +199,18 @@ class SmscClient:
         """Look through what was left open, then dial."""
         await self._texts.start(self._read, self._node)
         await self._queue.start(self._background, self._resending.doubt)
+        self._queue.adopt(shard for shard in self._shards() if shard != self._node)
         self._links.start()
+
+    async def adopt(self, shards: Sequence[int]) -> None:
+        """Go on with the texts of another gateway that is gone.
+
+        What waits is sent by our links, what it may have sent is decided on by the policy of its link, and what it took from
+        handsets is known if it comes again.
+        """
+        for shard in shards:
+            await self._texts.adopt(self._read, shard)
+        self._queue.adopt(shards)
 
     async def stop(self, deadline: float) -> None:
         """Send nothing further, take the answers to what is out, unbind."""
@@ -245,6 +262,13 @@ class SmscClient:
         ids = await self._read(lambda connection: overdue_texts(connection, now))
         if ids:
             self._lane_client.post(ExpireTexts(ids), lambda _: None)
+
+    async def settle_crossed(self) -> None:
+        """Settle texts whose receipts another gateway of the store took at the moment of their acceptance."""
+        now, shards = self._clock(), self._shards()
+        crossed = await self._read(lambda connection: crossed_receipts(connection, shards, now))
+        if crossed:
+            self._lane_client.post(SettleCrossed(crossed), lambda _: None)
 
     async def recover(self) -> None:
         """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody."""

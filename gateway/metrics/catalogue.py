@@ -41,6 +41,14 @@ FAMILIES: Final[dict[str, Family]] = {
         ("reason",),
     ),
     "tpo_traces_active": Family(GAUGE, "Traces that listen to what goes over the wire (docs/trace.md)"),
+    # Several gateways on one store
+    "tpo_store_lease_held": Family(
+        GAUGE, "1 while no other gateway can have taken over from this one; it sends no text, order or event otherwise"
+    ),
+    "tpo_nodes_gone": Family(
+        GAUGE,
+        "Other gateways of this store that have given no sign of life, whose rows wait and that nobody has adopted",
+    ),
     # Charging
     "tpo_charging_requests_total": Family(
         COUNTER,

@@ -54,6 +54,12 @@ def lane_metrics(lane: Lane) -> Iterable[Metric]:
     yield sample("tpo_store_units_expired_total", counters.expired)
 
 
+def lease_metrics(holds: bool, gone: int) -> Iterable[Metric]:  # noqa: FBT001  (a figure as any other)
+    """Tell whether this gateway surely works on its rows alone, and how many others are gone whose rows wait."""
+    yield sample("tpo_store_lease_held", holds)
+    yield sample("tpo_nodes_gone", gone)
+
+
 def peer_metrics(node: Node) -> Iterable[Metric]:
     """Tell how each Diameter peer does."""
     peers = node.peers_state()

@@ -23,6 +23,8 @@ from gateway.runtime.components.api import ApiComponent
 from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
+from gateway.runtime.components.leases import LeasesComponent
+from gateway.runtime.components.nodes import NodesComponent
 from gateway.runtime.components.orders import OrdersComponent
 from gateway.runtime.components.store import StoreComponent
 from gateway.runtime.components.texts import TextsComponent
@@ -37,6 +39,7 @@ from gateway.runtime.thread_switching import ThreadSwitching
 from gateway.settings import Settings
 from gateway.status_page.alarms import RecentAlarms
 from gateway.store.engine import sqlite_path
+from gateway.store.errors import StoreFenced
 from gateway.store.lane import BatchTimes, Job
 from gateway.tracing.undecodable import Undecodable
 from protocols.tap import Tap
@@ -62,6 +65,7 @@ class Daemon:
         self._notify = Notify()
         self._background = Background(self._log_event, environment=self._environment)
         self._stop = asyncio.Event()
+        self._fenced: StoreFenced | None = None
         self._started_at = self._environment.clock() / MICROSECONDS
         self._loop = asyncio.get_running_loop()
         self._context: GatewayContext
@@ -72,7 +76,10 @@ class Daemon:
         """Whether a SIGHUP has come whose reload was not asked for yet."""
 
     async def run(self, announce: Callable[[str], None] = lambda _line: None) -> None:
-        """Open everything, serve until a signal says stop, close everything; StoreError or OSError where it cannot open."""
+        """Open everything, serve until a signal says stop, close everything; StoreError or OSError where it cannot open.
+
+        StoreFenced where another gateway has taken over: then everything was closed before.
+        """
         crashes.install(self._loop, self._count)
         self._event_logger.capture_libraries()
         self._log.info("daemon.starting", operator=self._settings.operator.name)
@@ -83,7 +90,7 @@ class Daemon:
             self._settings,
             make_policies,
             deliver=self._deliver,
-            alarm=lambda event, detail: self._log_event(event, {"detail": detail}),
+            alarm=self._take_alarm,
             log=self._log_event,
             observe=self._observe_batch,
             environment=self._environment,
@@ -103,6 +110,8 @@ class Daemon:
             await self._stop.wait()
         finally:
             await self._close()
+        if self._fenced is not None:
+            raise self._fenced
 
     async def _start(self) -> Health:
         """Make all components and start them in their order."""
@@ -114,8 +123,10 @@ class Daemon:
         store = sqlite_path(settings.store.url)
         backup = BackupComponent(services, store, settings.store.backup) if store and settings.store.backup else None
         orders = OrdersComponent(services, texts.client, diameter)
+        leases = LeasesComponent(services, texts.client)
         periodic = PeriodicWork(services, texts.client, orders.executor)
         traces = TracesComponent(services, self._set_tap)
+        nodes = NodesComponent(services)
         reload = self._reload = Reload(context, self._components, self._log_event)
         drain = Drain(
             services,
@@ -133,14 +144,17 @@ class Daemon:
             backup=backup,
             orders=orders,
             traces=traces,
+            leases=leases,
             periodic=periodic,
             reload=reload,
             drain=drain,
+            nodes=nodes,
             undecodable=self._undecodable,
             recent_alarms=self._recent_alarms,
             started_at=self._started_at,
         )
-        made = (*self._started, texts, diameter, events, backup, orders, traces, reload, drain, api, periodic)
+        workers = (leases, texts, diameter, events, backup, orders, traces, reload, drain, nodes)
+        made = (*self._started, *workers, api, periodic)
         self._components.extend(component for component in made if component is not None)
         self._metrics.collect_from(lambda: self._collect(periodic))
         for component in self._components[1:]:
@@ -199,6 +213,14 @@ class Daemon:
                 await self._reload.reload()
             finally:
                 self._notify.ready()
+
+    def _take_alarm(self, event: str, detail: str) -> None:
+        """Log what the store tells of, on any thread; a gateway that another one has taken over from ends."""
+        self._log_event(event, {"detail": detail})
+        if event == StoreFenced.code:
+            self._fenced = StoreFenced(detail)
+            with suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._stop.set)
 
     def _log_event(self, event: str, fields: Mapping[str, object]) -> None:
         """Log an event that has a name in the catalogue, at its level there; what is worse than information is counted."""

@@ -26,6 +26,6 @@ class Health(msgspec.Struct, frozen=True):
         lane = self.context.lane
         return {
             "not_draining": not self.context.draining,
-            "store": lane.alive and not lane.in_trouble,
+            "store": lane.alive and not lane.in_trouble and self.context.may_send,
             **{f"task: {name}": False for name in self.background.failing},
         }

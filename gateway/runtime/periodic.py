@@ -89,6 +89,7 @@ class PeriodicWork(Component):
             ("expire", EXPIRE_SECONDS, self._smsc_client.expire),
             ("recover", EXPIRE_SECONDS, self._smsc_client.recover),
             ("inquire", INQUIRE_SECONDS, self._smsc_client.inquire),
+            ("settle_crossed", EXPIRE_SECONDS, self._smsc_client.settle_crossed),
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("keep_months", MONTHS_SECONDS, self._keep_months),
@@ -124,8 +125,8 @@ class PeriodicWork(Component):
         began = self._loop.time()
         if began < self._count_due:
             return
-        node = self._context.node.id
-        self.open_texts = await self._context.read_async(lambda connection: count_open(connection, node))
+        shards = self._context.node.owned
+        self.open_texts = await self._context.read_async(lambda connection: count_open(connection, shards))
         self.held_reports = await self._context.read_async(count_held)
         ended = self._loop.time()
         self._count_due = ended + COUNT_SHARE * (ended - began)

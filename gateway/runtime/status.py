@@ -1,15 +1,40 @@
-"""What the action `status` answers: how the parts of the running gateway do."""
+"""What the action `status` answers: how the parts of the running gateway do, and how the others on its store say they do."""
+
+from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
-from gateway.api.answers import BackupView, DrainState, GatewayStatus, HostView, LaneView, PeerView
+from gateway.api.actions import VIEWER, AsyncAction, RunningAction
+from gateway.api.answers import BackupView, DrainState, GatewayStatus, HostView, LaneView, NodeProblem, PeerView
+from gateway.api.callers import Caller
+from gateway.api.requests import ShowStatus
 from gateway.api.times import since
+from gateway.api.where import Everywhere
 from gateway.concerns import Concern
 from gateway.context import GatewayContext
 from gateway.events.forwarder import Forwarder
 from gateway.events.times import MICROSECONDS, rfc3339
 from gateway.sims.order_executor import OrderExecutor
 from protocols.diameter.node import Node
+
+
+def status_actions(status: Callable[[], GatewayStatus]) -> dict[str, RunningAction]:
+    """Give the action, by its name; `status` tells how this gateway does."""
+
+    async def show(_request: ShowStatus, _caller: Caller) -> GatewayStatus:
+        return status()
+
+    where = Everywhere(GatewayStatus, _join, wanted=_is_for_all)
+    return {"status": AsyncAction(show, VIEWER, ShowStatus, where)}
+
+
+def _is_for_all(request: ShowStatus) -> bool:
+    return request.all
+
+
+def _join(found: Sequence[GatewayStatus], silent: Sequence[NodeProblem]) -> GatewayStatus:
+    own, *others = found
+    return structs.replace(own, others=others, silent=list(silent))
 
 
 def gateway_status(

@@ -134,6 +134,21 @@ def _sqlite_url(path: str, folder: Path) -> str:
     return f"sqlite:///{folder / path}"
 
 
+SHORTEST_TAKEOVER: Final = 3
+"""Seconds: a lease is renewed by each commit, and within a fifth of it where nothing is committed; a commit may take one."""
+
+
+def _off(value: object) -> object:
+    return 0 if value == "off" else value
+
+
+def _takeover(seconds: int) -> int:
+    if 0 < seconds < SHORTEST_TAKEOVER:
+        message = f"must be off, or at least {SHORTEST_TAKEOVER}s"
+        raise ValueError(message)
+    return seconds
+
+
 class StoreBackup(Section):
     """A continuous backup of an SQLite store: a whole copy now and then, and what changed since every few seconds."""
 
@@ -148,6 +163,7 @@ class Store(Section):
 
     url: Annotated[str, AfterValidator(_store_url)]
     password: SecretValue | None = None
+    takeover: Annotated[Duration, BeforeValidator(_off), AfterValidator(_takeover), Field(ge=0, le=3600)] = 10
     backup: StoreBackup | None = None
 
     _split_url = model_validator(mode="before")(_take_password_out)

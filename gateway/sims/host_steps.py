@@ -68,7 +68,10 @@ class HostStepRun:
         return self._context.sealer.seal(_encode(before), self._iccid) if before.present else b""
 
     async def carry_out(self, before: Holding) -> HostReading | None:
-        """Do it and read back until it shows; None: the host did not show it in time. HostRefused or HostUnavailable."""
+        """Do it and read back until it shows; None: the host did not show it in time. HostRefused or HostUnavailable.
+
+        StoreUnavailable where another gateway may be at it by now.
+        """
         return await (self._give_back(before) if self._move.undo else self._bring(before))
 
     async def _bring(self, before: Holding) -> HostReading | None:
@@ -76,11 +79,13 @@ class HostStepRun:
         writes_keys = self._step.claim is Claim.NEW or not before.present
         line = self._line if writes_keys else msgspec.structs.replace(self._line, keys=None)
         async with self._host_runtime.slots:
+            self._context.need_lease()
             pending = await self._host_runtime.host.bring(self._call_id, line, self._wanted, before=before)
         return await self._shown(line, self._wanted, 0.0 if pending is None else pending.after)
 
     async def _give_back(self, before: Holding) -> HostReading | None:
         async with self._host_runtime.slots:
+            self._context.need_lease()
             pending = await self._host_runtime.host.restore(self._call_id, self._line, self._wanted, before)
         wait = 0.0 if pending is None else pending.after
         wanted = before.condition if before.present else ABSENT

@@ -234,7 +234,7 @@ class OrderExecutor:
         now = self._now()
         due = (
             select(orders.c.id)
-            .where(orders.c.open == 1, orders.c.due_at <= now, orders.c.node == self._context.node.id)
+            .where(orders.c.open == 1, orders.c.due_at <= now, orders.c.node.in_(self._context.node.owned))
             .order_by(orders.c.due_at, orders.c.id)
             .limit(PAGE)
         )

@@ -84,6 +84,8 @@ class Parts(msgspec.Struct, frozen=True):
     """Usage reports that wait for a decision, as they were counted last."""
     failing: Callable[[], Sequence[str]] = tuple
     """Background tasks that fail again and again."""
+    nodes_gone: Callable[[], Sequence[str]] = tuple
+    """Other gateways that are gone, whose rows wait, and that nobody has adopted."""
     backup: Callable[[], Sequence[Concern]] = tuple
     """What is wrong with the continuous backup."""
 
@@ -129,6 +131,7 @@ class StatusCollector:
         return sorted_concerns(
             [
                 *process_concerns(parts.lag(), draining=self._context.draining, failing=parts.failing()),
+                *[concern("node.gone", f"gateway {name} is gone, and its work waits") for name in parts.nodes_gone()],
                 *concerns_of(links, peers, hosts, queues, stored),
                 *self._text_concerns(),
                 *parts.backup(),

@@ -15,6 +15,8 @@ from gateway.store.inspection import read_only
 
 PAGES_A_STEP = 2000
 """Pages between two words of progress: 8 MB."""
+INSTRUCTIONS_A_LOOK = 100_000
+"""Of SQLite's machine, between two looks whether the check of a copy is to go on: some milliseconds."""
 
 
 def backup(store: Path, target: Path, progress: Callable[[float], None]) -> int:
@@ -52,19 +54,35 @@ def _copy(store: Path, partial: Path, progress: Callable[[float], None]) -> None
         raise StoreUnavailable(f"{store} cannot be copied: {error}") from error
 
 
-def copy_snapshot(source: sqlite3.Connection, target: Path, progress: Callable[[float], None]) -> None:
+class CopyStopped(Exception):
+    """Nobody wants the copy any more that is being made."""
+
+
+def copy_snapshot(
+    source: sqlite3.Connection,
+    target: Path,
+    progress: Callable[[float], None] = lambda _share: None,
+    wanted: Callable[[], bool] = lambda: True,
+) -> None:
     """Copy what a connection sees in its transaction to a file, and look whether that is whole.
 
-    Raises StoreUnavailable where it is damaged, sqlite3.Error, and what `progress` raises.
+    Raises StoreUnavailable where it is damaged, CopyStopped soon after it is not `wanted` any more, sqlite3.Error.
     """
 
     def told(_status: int, remaining: int, total: int) -> None:
         progress(1.0 if not total else (total - remaining) / total)
+        if not wanted():
+            raise CopyStopped
 
     copy = sqlite3.connect(target, isolation_level=None)
+    copy.set_progress_handler(lambda: not wanted(), INSTRUCTIONS_A_LOOK)
     try:
         source.backup(copy, pages=PAGES_A_STEP, progress=told)
         found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError:
+        if wanted():
+            raise
+        raise CopyStopped from None  # the check was interrupted
     finally:
         copy.close()
     if found != "ok":

@@ -25,27 +25,38 @@ from gateway.store.private_files import keep_private
 Found = TypeVar("Found")
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5
+NETWORK_TIMEOUT_S = 6
+"""How long octets to a server, and from it, may stay unacknowledged until the connection is given up on either side."""
+KEEPALIVES = {"keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3}
+SERVER_LIMITS = {
+    "lock_timeout": "8s",
+    "idle_in_transaction_session_timeout": "5s",
+    "tcp_user_timeout": f"{NETWORK_TIMEOUT_S}s",
+}
+"""What a writer asks of the server, where its administrator set nothing: a gateway that stops in the middle of a transaction
+must not keep a wallet from the others."""
 CHECKPOINT_PAGES = 4000
 """WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""
 
 
-def open_writer(url: str, *, existing: bool = False) -> Engine:
+def open_writer(url: str, *, existing: bool = False, label: str = "tpo") -> Engine:
     """Make the engine of a writer; its transactions take the write lock when they begin.
 
-    With `existing` an SQLite file that is not there is an error; else it is made.
+    With `existing` an SQLite file that is not there is an error; else it is made. `label` is what a server's administrator, and
+    an adopter, find its connections by.
     """
     store = sqlite_path(url)
     if store is not None:
         keep_private(store, create=not existing)
-    engine = _open(url, begin="BEGIN IMMEDIATE", mode="rw" if existing else "rwc")
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite_writer)
+    engine = _open(url, begin="BEGIN IMMEDIATE", mode="rw" if existing else "rwc", label=label)
+    is_file = engine.dialect.name == "sqlite"
+    event.listen(engine, "connect", _prepare_sqlite_writer if is_file else _limit_server)
     return engine
 
 
-def open_reader(url: str) -> Engine:
-    """Make the engine for reports; its transactions see one snapshot and never write."""
-    engine = _open(url, begin="BEGIN", mode="rw")
+def open_reader(url: str, *, label: str = "tpo") -> Engine:
+    """Make the engine for reports; its transactions see one snapshot and never write. `label` as for a writer."""
+    engine = _open(url, begin="BEGIN", mode="rw", label=label)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", lambda raw, _: _set(raw, "query_only=ON"))
         return engine
@@ -89,7 +100,13 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
-def _open(url: str, *, begin: str, mode: str) -> Engine:
+def server_options(label: str) -> dict[str, object]:
+    """Give how a server is connected to: by which name, and when a connection that the network swallowed is given up."""
+    unacknowledged = {"tcp_user_timeout": NETWORK_TIMEOUT_S * 1000}
+    return {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": label, **unacknowledged, **KEEPALIVES}
+
+
+def _open(url: str, *, begin: str, mode: str, label: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         file = f"file:{quote(str(sqlite_path(url)))}?mode={mode}"
@@ -101,9 +118,15 @@ def _open(url: str, *, begin: str, mode: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
-    options = {"connect_timeout": CONNECT_TIMEOUT_S}
     server = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(server, pool_size=4, pool_pre_ping=True, connect_args=options)
+    return create_engine(server, pool_size=4, pool_pre_ping=True, connect_args=server_options(label))
+
+
+def _limit_server(connection: Any, _record: Any) -> None:  # noqa: ANN401  (psycopg's connection; the pool record, unused)
+    for name, value in SERVER_LIMITS.items():
+        unset = "SELECT set_config(%s, %s, false) WHERE current_setting(%s) IN ('0', '0ms')"
+        connection.execute(unset, (name, value, name))
+    connection.commit()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401  (SQLAlchemy's pool record, unused)

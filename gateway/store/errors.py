@@ -45,6 +45,12 @@ class StoreReplaced(StoreUnavailable):
     code = "store.replaced"
 
 
+class StoreFenced(StoreUnavailable):
+    """Another gateway has taken over what this one worked on: it commits nothing any more, and has to end."""
+
+    code = "store.fenced"
+
+
 class OutcomeUnknown(StoreError):
     """The commit neither succeeded nor failed for certain; nothing may be answered, the peer has to ask again."""
 

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, RootTransaction
 
+from gateway.store import leases
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.driver_errors import classify, is_undone
 from gateway.store.engine import interrupt
@@ -29,12 +30,14 @@ from gateway.store.errors import (
     OutcomeUnknown,
     StoreConflict,
     StoreError,
+    StoreFenced,
     StoreLocked,
     StoreUnavailable,
     UnitExpired,
     UnitPoisoned,
 )
 from gateway.store.files import StoreFiles
+from gateway.store.leases import Lease
 from gateway.store.nodes import BLOCK, Node, extend, verify
 
 MAX_BATCH = 256
@@ -114,7 +117,8 @@ class Lane:
     `on_connect` is called before the lane connects, at first and after trouble; it may raise StoreLocked. `ground` is asked
     before each batch, and after its commit, whether what is written will be found again. `policies` is what units are decided
     with; it may be replaced at any time, and a batch goes by one of them from its beginning to its end. `observe` gets, on the
-    lane's thread, how long the parts of each committed batch took.
+    lane's thread, how long the parts of each committed batch took. `lease` is renewed by each commit; once it is another's, the
+    lane commits nothing any more (store.leases).
     """
 
     def __init__(
@@ -130,6 +134,7 @@ class Lane:
         on_connect: Callable[[], None] = lambda: None,
         ground: StoreFiles | None = None,
         observe: Callable[[BatchTimes], None] = lambda _times: None,
+        lease: Lease | None = None,
         max_batch: int = MAX_BATCH,
         max_waiting: int = MAX_WAITING,
     ) -> None:
@@ -140,12 +145,13 @@ class Lane:
         self._alarm, self._on_connect = alarm, on_connect
         self._ground = ground or StoreFiles(None)
         self._observe = observe
+        self.lease = lease or Lease(0)
         self._max_batch, self._max_waiting = max_batch, max_waiting
         self._waiting: deque[Job] = deque()
         self._flight: Flight | None = None
         self._settled: list[Job] = []
         """Of the batch at hand those that the lane's thread is to deliver."""
-        self._mark = monotonic()
+        self._mark = self._lease_asked = monotonic()
         self._wake = threading.Condition()
         self._closing = self._in_trouble = False
         self._thread = threading.Thread(target=self._run, name="write-lane", daemon=True)
@@ -322,6 +328,7 @@ class Lane:
                 self._fail(jobs, trouble)
                 return True
             else:
+                self.lease.renewed(self._lease_asked)
                 self._settle(jobs)
                 self._in_trouble = False
                 self.counters.batches += 1
@@ -333,7 +340,7 @@ class Lane:
     def _transact(self, jobs: list[Job]) -> BatchTimes:
         ceiling = self._node.ceiling
         self._enter(jobs, committing=False)
-        began = self._monotonic()
+        began = self._lease_asked = self._monotonic()
         waited = began - jobs[0].since
         try:
             self._ground.check()
@@ -370,9 +377,12 @@ class Lane:
 
     def _work(self, jobs: list[Job]) -> tuple[RootTransaction, float, float]:
         """Load, decide and save; gives the transaction, and when it had loaded and decided."""
+        if self.lease.fenced:
+            raise StoreFenced("another gateway has taken over")
         fresh = self._connection is None
         connection = self._connect()
         transaction = connection.begin()
+        self._begin_lease(connection)
         if fresh:
             self._ground.hold()
             verify(connection, self._node)
@@ -386,6 +396,16 @@ class Lane:
         decided = self._monotonic()
         batch.save()
         return transaction, loaded, decided
+
+    def _begin_lease(self, connection: Connection) -> None:
+        """Renew the lease; StoreFenced if it is another's, StoreReplaced if this is not the store that was entered."""
+        try:
+            leases.begin(connection, self._node)
+        except StoreFenced as error:
+            verify(connection, self._node)
+            self.lease.fenced = True
+            self._alarm("store.fenced", str(error))
+            raise
 
     def _poison(self, job: Job) -> None:
         self._settle([job], self._fault)
@@ -401,7 +421,8 @@ class Lane:
         self._drop_connection()
         unknown = isinstance(error, OutcomeUnknown)
         self.counters.unknown += unknown
-        self._alarm("store.outcome_unknown" if unknown else "store.unavailable", str(error))
+        if not isinstance(error, StoreFenced):  # which is told of once
+            self._alarm("store.outcome_unknown" if unknown else "store.unavailable", str(error))
 
     def _connect(self) -> Connection:
         if self._connection is None:

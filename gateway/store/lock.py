@@ -10,7 +10,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from gateway.store.engine import sqlite_path, storing
+from gateway.store.engine import server_options, sqlite_path, storing
 from gateway.store.errors import StoreLocked
 from gateway.store.files import family
 from gateway.store.private_files import make_folder
@@ -18,6 +18,9 @@ from gateway.store.private_files import make_folder
 
 class Lock(Protocol):
     """Held as long as the process writes."""
+
+    def label(self, label: str) -> None:
+        """Have what holds it called so from now on."""
 
     def renew(self) -> None:
         """Make sure that it is still held, after the store was lost and found; StoreLocked if it is not."""
@@ -42,6 +45,9 @@ class FileLock:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
+    def label(self, label: str) -> None:
+        """The kernel tells by the process who holds it."""
+
     def renew(self) -> None:
         """The kernel keeps it as long as the process lives."""
 
@@ -56,9 +62,19 @@ class ServerLock:
     def __init__(self, url: str, node: str) -> None:
         """Take the lock now, or raise StoreLocked."""
         parsed = make_url(url).set(drivername="postgresql+psycopg")
-        self._node = node
-        self._engine = create_engine(parsed, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._node, self._label = node, "tpo"
+        options = server_options(self._label)
+        self._engine = create_engine(parsed, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=options)
         self._connection = self._take()
+
+    def label(self, label: str) -> None:
+        """Call the connection so: an adopter ends it with the others of this node."""
+        self._label = label
+        with storing():
+            self._name(self._connection)
+
+    def _name(self, connection: Connection) -> None:
+        connection.execute(text("SELECT set_config('application_name', :label, false)"), {"label": self._label})
 
     def renew(self) -> None:
         """Take the lock again if the server has lost it; StoreLocked if another process was quicker."""
@@ -83,6 +99,7 @@ class ServerLock:
             connection.close()
             detail = f"another gateway runs as {self._node!r} on this store; give each its own diameter.identity"
             raise StoreLocked(detail)
+        self._name(connection)
         return connection
 
 

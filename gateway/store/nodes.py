@@ -4,14 +4,19 @@ Identifiers are 64-bit integers: the node's number above 40 bits of counting. A 
 down before it uses them, so that an identifier is never given twice, also not after a crash.
 """
 
+from typing import Any, Final
+
 import msgspec
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, literal_column, select, text, update
 
 from gateway.store.errors import StoreReplaced
 from gateway.store.tables import marks, nodes
 
+_SERVER_CLOCK: Final[ColumnElement[int]] = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 SPAN_BITS = 40
 BLOCK = 1 << 20
+ENTERING: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('tpo-nodes', 0))")
+"""Held while a gateway enters a server's store: of two that take a new number at once, each takes its own."""
 STARTS = "starts"
 """The mark that counts a node's starts."""
 PROGRAM = "program"
@@ -31,6 +36,12 @@ class Node(msgspec.Struct):
     """How often this node has been started on this store, this time included."""
     next_id: int
     ceiling: int
+    epoch: int = 0
+    """Of its lease (store.leases): another process of the same name, or an adopter, has a greater one."""
+    owned: tuple[int, ...] = ()
+    """The shards that it works on: those it adopted, then its own."""
+    adopter: str = ""
+    """Who has what was this name's before, where it got a new number now."""
 
     def take_id(self) -> int:
         """Give a fresh identifier; the lane has made sure that the block suffices."""
@@ -39,26 +50,80 @@ class Node(msgspec.Struct):
         return value
 
 
-def enter(connection: Connection, name: str, now: int, program: str = "0") -> Node:
-    """Register this process start: the node's number, a fresh block of identifiers, one start more.
+def enter(
+    connection: Connection, name: str, now: int, lease: int = 0, *, alone: bool = False, program: str = "0"
+) -> Node:
+    """Register this process start: the node's number, a fresh block of identifiers, one start more, the next epoch.
 
-    `now` is in microseconds; `program` is the version of the tables that the program was made for (schema.head).
-    The Origin-State-Id is the Unix second in which the node first entered the store: sessions live as long as the store does,
-    and a client may drop its own for a greater value (RFC 6733 §8.16).
+    `now` and `lease` are in microseconds; `program` is the version of the tables that the program was made for (schema.head).
+    A node whose number was adopted meanwhile takes a new one (decision 030); in a store that one process alone can have open
+    (`alone`) it has its own again, as nobody else can be working on it. The Origin-State-Id is the Unix second in which the
+    name first entered the store: sessions live as long as the store does, and a client may drop its own for a greater value
+    (RFC 6733 §8.16).
     """
-    row = connection.execute(select(nodes).where(nodes.c.name == name).with_for_update()).one_or_none()
-    if row is None:
-        number = (connection.execute(select(func.max(nodes.c.id))).scalar() or 0) + 1
-        row_next, state = (number << SPAN_BITS) + _value(connection, 0, SKIPPED), now // 1_000_000
-        connection.execute(insert(nodes).values(id=number, name=name, next_id=row_next, origin_state_id=state))
-    else:
-        number, row_next, state = row.id, row.next_id, row.origin_state_id
-    starts = _value(connection, number, STARTS) + 1
-    _mark(connection, number, STARTS, starts)
-    _mark(connection, number, PROGRAM, int(program))
-    node = Node(id=number, name=name, origin_state_id=state, starts=starts, next_id=row_next, ceiling=row_next)
+    if connection.dialect.name == "postgresql":
+        connection.execute(ENTERING)
+    latest = select(nodes).where(nodes.c.name == name).order_by(nodes.c.id.desc()).limit(1).with_for_update()
+    row = connection.execute(latest).one_or_none()
+    before = row
+    if row is None or (row.owner != row.id and not alone):
+        row = _new_number(connection, name, now, row)
+    starts = _value(connection, before.id if before is not None else row.id, STARTS) + 1
+    _mark(connection, row.id, STARTS, starts)
+    _mark(connection, row.id, PROGRAM, int(program))
+    at = store_clock(connection, now)
+    entered = {"epoch": row.epoch + 1, "renewed_at": at, "lease": lease, "retired": 0, "owner": row.id}
+    connection.execute(update(nodes).where(nodes.c.id == row.id).values(entered))
+    node = Node(
+        id=row.id,
+        name=name,
+        origin_state_id=row.origin_state_id,
+        starts=starts,
+        next_id=row.next_id,
+        ceiling=row.next_id,
+        epoch=row.epoch + 1,
+        owned=owned(connection, row.id),
+        adopter=_name_of(connection, before.owner) if before is not None and before.id != row.id else "",
+    )
     extend(connection, node)
     return node
+
+
+def _new_number(connection: Connection, name: str, now: int, before: Row[Any] | None) -> Row[Any]:
+    number = (connection.execute(select(func.max(nodes.c.id))).scalar() or 0) + 1
+    state = now // 1_000_000 if before is None else before.origin_state_id
+    first = (number << SPAN_BITS) + _value(connection, 0, SKIPPED)
+    lease = {"epoch": 0, "renewed_at": 0, "lease": 0, "owner": number, "retired": 0}
+    row = {"id": number, "name": name, "next_id": first, "origin_state_id": state, **lease}
+    connection.execute(update(nodes).where(nodes.c.name == name).values(retired=1))
+    connection.execute(insert(nodes).values(row))
+    return connection.execute(select(nodes).where(nodes.c.id == number)).one()
+
+
+def latest_number(connection: Connection, number: int) -> int:
+    """Give the number that the node of this one has now, after somebody may have adopted what it had."""
+    name = select(nodes.c.name).where(nodes.c.id == number).scalar_subquery()
+    return int(connection.execute(select(func.max(nodes.c.id)).where(nodes.c.name == name)).scalar_one())
+
+
+def _name_of(connection: Connection, number: int) -> str:
+    return str(connection.execute(select(nodes.c.name).where(nodes.c.id == number)).scalar_one())
+
+
+def owned(connection: Connection, node: int) -> tuple[int, ...]:
+    """Name the shards that a node owns: those it adopted, the oldest first, then its own."""
+    adopted = select(nodes.c.id).where(nodes.c.owner == node, nodes.c.id != node).order_by(nodes.c.id)
+    return (*connection.scalars(adopted), node)
+
+
+def store_clock(connection: Connection, now: int) -> ColumnElement[int]:
+    """Give the clock that all gateways on a store share, in UTC microseconds: the server's, or `now` where there is none."""
+    return _SERVER_CLOCK if connection.dialect.name == "postgresql" else literal(now)
+
+
+def in_shard(column: ColumnElement[int], shard: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Give the conditions by which an identifier is one of a shard's: of those that this node gave out."""
+    return column >= shard << SPAN_BITS, column < (shard + 1) << SPAN_BITS
 
 
 def _value(connection: Connection, number: int, name: str) -> int:

@@ -38,15 +38,28 @@ def prepare(engine: Engine) -> str:
         if not inspect(connection).get_table_names():
             _upgrade(connection)
             return head()
-        found, wanted = current(connection), head()
-        if found == wanted:
-            return wanted
-        if found is None or found < wanted:
-            to_do = "run `tpo db upgrade`"
-        elif (oldest := _oldest_writer(connection)) is not None and oldest <= int(wanted):
-            return found
-        else:
-            to_do = "use the program that upgraded it, or a later one"
+        return _usable(connection)
+
+
+def confirm(connection: Connection) -> str:
+    """Give the version that the store is at, as `prepare`, and keep it so until this transaction ends.
+
+    A gateway enters as a node in such a transaction: whoever upgrades the tables has done so before, or finds its program.
+    """
+    _alone(connection)
+    return _usable(connection)
+
+
+def _usable(connection: Connection) -> str:
+    found, wanted = current(connection), head()
+    if found == wanted:
+        return wanted
+    if found is None or found < wanted:
+        to_do = "run `tpo db upgrade`"
+    elif (oldest := _oldest_writer(connection)) is not None and oldest <= int(wanted):
+        return found
+    else:
+        to_do = "use the program that upgraded it, or a later one"
     raise SchemaMismatch(f"the store is at version {found or 'none'}, this program needs {wanted}; {to_do}")
 
 

@@ -15,7 +15,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.store.batch import Batch, Unit
 from gateway.store.months import outside_months
-from gateway.store.nodes import SPAN_BITS
+from gateway.store.node_requests import sweep_requests
+from gateway.store.nodes import in_shard
 from gateway.store.tables import (
     access_log,
     answers,
@@ -84,6 +85,8 @@ class Sweep(Unit):
         ):
             if swept < self.limit:
                 swept += sweep(connection, batch.now - seconds * MICROSECONDS, self.limit - swept)
+        if swept < self.limit:
+            swept += sweep_requests(connection, batch.now, self.limit - swept)
         return swept
 
 
@@ -166,4 +169,4 @@ def sweep_keys(connection: Connection, before: int, limit: int) -> int:
 def _ranges(connection: Connection, table: Table) -> Iterator[tuple[ColumnElement[bool], ColumnElement[bool]]]:
     """Give each node's range of identifiers as a condition."""
     for node in connection.scalars(select(nodes.c.id).order_by(nodes.c.id)).all():
-        yield table.c.id >= node << SPAN_BITS, table.c.id < (node + 1) << SPAN_BITS
+        yield in_shard(table.c.id, node)

@@ -32,11 +32,42 @@ nodes = Table(
     "nodes",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", String(255), nullable=False, unique=True),
+    Column("name", String(255), nullable=False),
     Column("next_id", BigInteger, nullable=False),
     Column("origin_state_id", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("renewed_at", BigInteger, nullable=False),
+    Column("lease", BigInteger, nullable=False),
+    Column("owner", Integer, nullable=False),
+    Column("retired", SmallInteger, nullable=False),
+    Index(
+        "uq_nodes_name",
+        "name",
+        unique=True,
+        sqlite_where=text("owner = id"),
+        postgresql_where=text("owner = id"),
+    ),
 )
-"""One row a gateway process: its number range and its Origin-State-Id (RFC 6733 §8.16). Never swept."""
+"""One row a number that a gateway took: its range of identifiers, its Origin-State-Id (RFC 6733 §8.16), and its lease
+(store.leases). The number is the shard of the rows that carry it (`node`, and the high bits of identifiers); `owner` is the
+node that works on them now, at first the one that made them. `epoch` is raised by each start and each adoption; `renewed_at`
+is the server's clock at the last transaction, and `lease` (microseconds) how long it holds from then on, 0 for ever. `retired`:
+it was adopted, and its name is back under another number, or will not come back. Never swept."""
+
+node_requests = Table(
+    "node_requests",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("from_node", Integer, nullable=False),
+    Column("to_node", Integer, nullable=False),
+    Column("request", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("not_after", BigInteger, nullable=False),
+    Column("answered_at", BigInteger),
+    Column("answer", LargeBinary),
+)
+"""What one gateway asks of another (store.node_requests), sealed, with the answer to it; times are the server's. Deleted by who
+asked, at the latest when it waits no longer; else swept by not_after."""
 
 marks = Table(
     "marks",

@@ -63,8 +63,8 @@ class TraceLine(msgspec.Struct, frozen=True):
 class Trace:
     """One trace, running or ended; `ended` says why it ended."""
 
-    def __init__(self, number: int, asked: Asked, matching: Matching, began: int, until: int) -> None:
-        self.id = str(number)
+    def __init__(self, trace_id: str, asked: Asked, matching: Matching, began: int, until: int) -> None:
+        self.id = trace_id
         self.asked, self.began, self.until = asked, began, until
         self.seen = self.missed = 0
         """Messages that were about its subject, and those of them that its file could not take."""
@@ -122,12 +122,16 @@ class Traces:
         """Give a trace by its id, while it is known."""
         return self._running.get(trace_id) or self._ended.get(trace_id)
 
-    def start(self, asked: Asked, matching: Matching) -> Trace:
-        """Begin to listen; TooMany or FileRefused."""
+    def new_id(self) -> str:
+        """Give an id that none here has or had."""
+        return str(next(self._numbers))
+
+    def start(self, asked: Asked, matching: Matching, trace_id: str = "") -> Trace:
+        """Begin to listen, under a new id or one that another gateway gave; TooMany or FileRefused."""
         if len(self._running) >= MAX_RUNNING:
             raise TooMany(f"{MAX_RUNNING} traces run already: stop one of them first")
         began, seconds = self._clock(), min(asked.seconds, MAX_SECONDS)
-        trace = Trace(next(self._numbers), asked, matching, began, began + int(seconds * 1_000_000))
+        trace = Trace(trace_id or self.new_id(), asked, matching, began, began + int(seconds * 1_000_000))
         if asked.pcap is not None:
             trace.file = CaptureFile(asked.pcap, lambda reason: self.end(trace, reason), self._in_thread)
         trace.timer = self._later(seconds, lambda: self.end(trace, "its time is over"))

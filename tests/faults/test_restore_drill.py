@@ -5,8 +5,10 @@ What was acknowledged before the moment that `tpo db restore` names is there, on
 
 import asyncio
 import random
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -47,7 +49,7 @@ class Drill:
     def __init__(self, backup):
         self.backup = backup
         self.accepted, self.ids_before, self.restored, self.told_before = {}, {}, None, None
-        self.killed_at, self.pgw = 0.0, None
+        self.killed_at, self.until, self.entries, self.lost, self.pgw = 0.0, 0, [], None, None
 
     def prepare(self, gateway):
         settings = gateway.config.read_text()
@@ -67,9 +69,14 @@ class Drill:
         await asyncio.to_thread(gateway.kill)
         self.killed_at = time.time()
         self.ids_before = dict(load.accepted)
+        self.lost = self.backup.with_name("lost")
+        self.lost.mkdir()
         for file in gateway.folder.glob("var/tpo.db*"):
-            file.unlink()
+            file.rename(self.lost / file.name)
         self.restored = await asyncio.to_thread(gateway.json, "db", "restore", self.backup)
+        self.until = int(datetime.fromisoformat(self.restored["until"]).timestamp() * 1_000_000)
+        files = (self.lost / "tpo.db", gateway.folder / "var" / "tpo.db")
+        self.entries = [booked_until(file, self.until) for file in files]
         await asyncio.to_thread(gateway.start)
         answered = self.pgw.requests
         await self._until(lambda: self.pgw.requests > answered + 500)
@@ -95,6 +102,12 @@ class Drill:
                 await asyncio.sleep(0.02)
 
 
+def booked_until(file, moment):
+    """How many entries a store has until a moment, whose gateway is dead."""
+    with closing(sqlite3.connect(file)) as store:
+        return store.execute("SELECT count(*) FROM transfers WHERE at <= ?", (moment,)).fetchone()[0]
+
+
 def rows(file):
     """All rows but those that a restore changes."""
     engine = open_reader(f"sqlite:///{file}")
@@ -112,6 +125,7 @@ async def test_a_lost_store_is_restored_with_all_that_was_acknowledged_until_the
         usage, books = gateway.usage(), gateway.check()
     until = datetime.fromisoformat(drill.restored["until"]).timestamp()
     assert drill.killed_at - until < STATED
+    assert drill.entries[0] == drill.entries[1] > 1000, "all that was committed until then is in the backup"
     assert not drill.pgw.surprises, drill.pgw.surprises[:3]
 
     reports = (row for row in usage if row["service"] == "data")

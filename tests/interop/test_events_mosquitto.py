@@ -67,6 +67,23 @@ async def test_a_message_says_what_it_holds(place, broker):
     assert not batch.retain
 
 
+async def test_nothing_is_published_while_another_gateway_may_be_publishing_it(place, broker):
+    place.lane.run(Tell(1, 2, 3))
+    async with Listener(broker.port) as listener:
+        await listener.ready.wait()
+        with told() as (heard, on_event):
+            work = forwarder(place, broker.port, on_event)
+            work._store.may_send = False
+            work.start()
+            await until(lambda: any(name == "events.broker.down" for name, _ in heard))
+            assert "another one may have taken over" in work.state().last_error
+            assert (listener.ids, waiting(place)) == ([], 3)
+            work._store.may_send = True
+            await until(lambda: not waiting(place))
+            await work.stop()
+    assert listener.ids == numbers(1, 4)
+
+
 async def test_events_written_while_it_runs_follow_within_a_second(place, broker):
     async with Listener(broker.port) as listener:
         await listener.ready.wait()
@@ -167,7 +184,7 @@ async def test_no_more_is_under_way_than_the_broker_wants(place, tmp_path):
         connection = Broker(settings(broker.port), "test", in_thread=asyncio.to_thread)
         await connection.open()
         with place.reader.connect() as reader:
-            rows = read_waiting(reader, place.node.id)
+            rows = read_waiting(reader, place.node.owned)
         publishing = asyncio.create_task(connection.publish(rows))
         most = 0
         while not publishing.done():

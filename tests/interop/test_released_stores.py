@@ -18,6 +18,8 @@ NUMBERS = itertools.count()
 NUMBER = "447700900101"
 """A line that every dump has; ten pounds were paid in for it by the reference shop-1."""
 TEN_POUNDS = 10_000_000
+NEVER_ALONE = {"0007", "0010", "0011"}
+"""Versions that no program was released with: a later step came in the same release."""
 
 
 @pytest.fixture(scope="module")
@@ -90,5 +92,6 @@ def test_the_upgraded_store_has_the_tables_of_a_new_one_right_books_and_goes_on(
 
 
 def test_every_version_that_was_released_has_a_dump():
-    missing = set(schema._revisions()) - {dump.stem for dump in RELEASED}
-    assert missing == {"0007"}, "a program was never released with 0007 alone; add the dump of each other version"
+    *before, _now = schema._revisions()
+    missing = set(before) - {dump.stem for dump in RELEASED}
+    assert missing <= NEVER_ALONE, "whoever adds a step adds the dump of the version before it"

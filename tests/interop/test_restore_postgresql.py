@@ -11,6 +11,8 @@ from support.audit import reckon
 from support.charging_load import OPENING, under_load
 from support.gateways import Gateway
 
+from gateway.store import lock
+
 MICRO = 1_000_000
 pytestmark = pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed (package postgresql)")
 
@@ -40,6 +42,11 @@ async def test_a_lost_server_is_restored_as_of_a_moment_and_payments_of_later_ar
 
         refused = gateway.tpo("db", "restore", tmp_path, ok=(1,)).stderr
         assert "a server's store is restored by the server" in refused
+        server.ask("INSERT INTO nodes VALUES (2, 'b', 2::bigint << 40, 1) RETURNING id")
+        held = lock.take(server.url, "b")
+        assert "gateway b runs on this store" in gateway.tpo("db", "restore", ok=(1,)).stderr
+        held.release()
+        server.ask("DELETE FROM nodes WHERE id = 2 RETURNING id")
         restored = json.loads(gateway.tpo("db", "restore", "--at", moment, "--json").stdout)
         assert (restored["books"]["findings"], restored["upgraded_from"], restored["kept"]) == ([], None, None)
         assert restored["lost_seconds"] > 0

@@ -12,7 +12,14 @@ from support.diameter_rig import OCS, PGW, identity, two_nodes
 
 from gateway.charging import queries
 from gateway.charging.gy import reauth_abort as charging_clients
-from gateway.charging.gy.reauth_abort import CommandOutcome, CommandResult, Limits, SessionCommand, SessionRequests
+from gateway.charging.gy.reauth_abort import (
+    CommandOutcome,
+    CommandResult,
+    Limits,
+    Reply,
+    SessionCommand,
+    SessionRequests,
+)
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.store import tables
 from protocols.diameter.generated import decode, encode
@@ -90,6 +97,7 @@ async def world(tmp_path, balance=100_000_000, **limits):
             made.clients = SessionRequests(
                 ocs.node,
                 place.lane,
+                number=place.node.id,
                 identity=identity(OCS),
                 realms={PGW: "host.example"},
                 read=place.read_async,
@@ -202,3 +210,24 @@ async def test_a_sub_session_is_asked_by_both_of_its_numbers(tmp_path):
         await asyncio.to_thread(made.place.ask, message, PGW)
         assert await made.clients.reauthorise(owner) == CommandOutcome(sent=1, accepted=1)
         assert (made.latest.session_id, made.latest.cc_sub_session_id) == (f"{PGW};2002;0".encode(), 7)
+
+
+async def test_a_session_that_another_gateway_has_is_left_to_the_others_and_one_at_hand_is_not(tmp_path):
+    async with world(tmp_path) as (made, owner):
+        await made.open(2001)
+        await made.open(2002, peer="elsewhere.example")
+        left = []
+
+        async def by_others(demand, session):
+            left.append((demand, session.peer))
+            return Reply(session.session_id, CommandResult.ACCEPTED, 2002)
+
+        made.clients.set_others(by_others)
+        outcome = await made.clients.reauthorise(owner)
+        assert outcome == CommandOutcome(sent=2, accepted=2)
+        assert left == [(SessionCommand.REAUTHORISE, "elsewhere.example")]
+        assert made.asked == {ReAuthRequest: 1}
+        assert made.observed == {("RAR", "2001"): 1}
+        made.clients._number += 1  # as a gateway whose client has reported to another one meanwhile
+        await made.clients.reauthorise(owner)
+        assert left[1:] == [(SessionCommand.REAUTHORISE, peer) for peer in (PGW, "elsewhere.example")]

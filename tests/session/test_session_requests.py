@@ -117,6 +117,7 @@ async def test_reauth_has_the_session_reported_at_once(gateway):
             "result_code": 2002,
             "detail": None,
             "closed": False,
+            "node": gateway.identity,
         }
         await until(lambda: client.counters.answers == 2)
         shown = await tpo(gateway, "session", "show", told["session_id"])

@@ -86,6 +86,7 @@ class Outlet:
     def __init__(self, place):
         self.place, self.lane, self.node = place, place.lane, place.node
         self.node_name = "ocs.test.example"
+        self.may_send = True
         self.environment = Environment()
         self.clock, self.read_async = self.environment.clock, place.read_async
 

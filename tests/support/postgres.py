@@ -17,19 +17,23 @@ from gateway.store.engine import open_writer
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SOCKET_PORT = 5432
-"""Only the name of the socket file: the server listens on no TCP port."""
+"""Only the name of the socket file, where the server listens on no address."""
 
 
 @contextmanager
-def server(on_disk=None):
+def server(on_disk=None, listen=""):
     """Run a server until the block ends; gives a function that makes a fresh database, its tables made, and returns its URL;
     one that is to be `empty` has none.
 
-    `on_disk` gets the folder of its data before it starts, and gives the environment that it runs in.
+    `on_disk` gets the folder of its data before it starts, and gives the environment that it runs in. `listen` is an address
+    that it is reached at by TCP as well, by whoever is in its network of 24 bits.
     """
     with _folder() as folder:
         _as_owner("cp", "-a", _new_cluster(), folder / "data")
-        with _running(folder, env=on_disk(folder / "data") if on_disk else None):
+        if listen:
+            with (folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write(f"host all all {listen}/24 trust\n")
+        with _running(folder, env=on_disk(folder / "data") if on_disk else None, listen=listen):
             yield lambda name, empty=False: _database(folder, name, "--template", "template0" if empty else "migrated")
 
 
@@ -135,15 +139,20 @@ def _folder():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def start(folder, env=None):
+def start(folder, env=None, listen=""):
     """Start the server of a folder."""
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -p {SOCKET_PORT} -c max_connections=60"
-    _run("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start", env=env)
+    options = (
+        f"-c listen_addresses='{listen}' -c unix_socket_directories={folder} -p {SOCKET_PORT} -c max_connections=60"
+    )
+    try:
+        _run("pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start", env=env)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{(folder / 'log').read_text()[-2000:]}") from None
 
 
 @contextmanager
-def _running(folder, end="immediate", env=None):
-    start(folder, env)
+def _running(folder, end="immediate", env=None, listen=""):
+    start(folder, env, listen)
     try:
         yield
     finally:

@@ -61,7 +61,7 @@ class QueryingSmsc(Centre):
 class Inquirer:
     """An SMSC client with links to these centres, over the store of a place; `ahead` is how many seconds its clock is ahead."""
 
-    def __init__(self, place, *centres, query_after=AFTER, limits=None, read=None, **options):
+    def __init__(self, place, *centres, query_after=AFTER, limits=None, read=None, may_send=lambda: True, **options):
         self.place, self.centres, self.ahead, self.events = place, centres, 0, []
         self.limits = limits or Limits(window=20, reconnect_first=0.05)
         self.smsc_client = SmscClient(
@@ -70,6 +70,7 @@ class Inquirer:
             [self._route(f"smsc-{n}", smsc, query_after, options) for n, smsc in enumerate(centres, 1)],
             read=read or self._read,
             node=place.node.id,
+            may_send=may_send,
             clock=lambda: next(place.ticks) + self.ahead * 1_000_000,
             monotonic=time.monotonic,
             random=lambda: 0.5,

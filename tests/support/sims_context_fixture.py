@@ -137,7 +137,6 @@ async def sims_context(folder, host_url, *, options="", callback=False):
         open_paths=(LISTENER,),
         live=dict,
         ready=dict,
-        status=dict,
         alarm=lambda *told: alarms.append(told),
     )
     await smsc_client.start()

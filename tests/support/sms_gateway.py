@@ -35,13 +35,15 @@ def links(*ports, **options):
 class SmsGateway(Gateway):
     """A gateway with texts; what waits for it runs beside the loop."""
 
-    def __init__(self, folder, *ports, messaging="", answers_per_hour=100, **options):
+    def __init__(
+        self, folder, *ports, messaging="", answers_per_hour=100, store=None, identity="ocs.tpo.example", **options
+    ):
         messaging = f"{messaging}, answers_per_hour: {answers_per_hour}"
         extra = f"""{links(*ports, **options) if ports else ""}
 messaging: {{short_codes: ["{CODE}"]{messaging}}}
 keywords: {ROOT}/config/keywords.yaml
 """
-        super().__init__(folder, extra=extra)
+        super().__init__(folder, extra=extra, store=store, identity=identity)
         tokens = ", ".join(f'{{name: {name}, role: {name}, token: "{word}"}}' for name, word in TOKENS.items())
         written = self.config.read_text().replace("tpo.sock}", f"tpo.sock, tokens: [{tokens}]}}")
         self.config.write_text(written)

@@ -22,7 +22,7 @@ class StubbornSmsc:
     One that `echoes` says in its receipts which user_message_reference a text came with; a slow one answers after `delay`.
     """
 
-    def __init__(self, *, first_id=1, echoes=False, delay=0.0):
+    def __init__(self, *, first_id=1, echoes=False, delay=0.0, host="127.0.0.1"):
         self.echoes, self.delay = echoes, delay
         self.taken = Counter()
         self.acknowledged = {}
@@ -31,7 +31,7 @@ class StubbornSmsc:
         self._outbox = deque()
         self.server = Server(
             ServerConfig(system_id="smsc", limits=Limits(window=WINDOW)),
-            [("127.0.0.1", 0, None)],
+            [(host, 0, None)],
             authenticate=lambda _: 0,
             on_request=self._serve,
             on_result=self._answered,

@@ -1,7 +1,7 @@
 """Clients that restarted: a greater Origin-State-Id than before says that a host's sessions are lost (RFC 6733 §8.16)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 
@@ -27,8 +27,8 @@ class PeerRestarts:
     by their own CCRs that they restarted.
 
     Args:
-        node: this gateway's number. Sessions that were last reported to another gateway are that one's to close: the client
-            may have gone there after its restart, before it came back to us.
+        shards: names this gateway's number, and those that it adopted. Sessions that were last reported to another gateway are
+            that one's to close: the client may have gone there after its restart, before it came back to us.
         relays: the identities of peers that are relays.
         read: runs a function with a connection for reading.
         clock: microseconds.
@@ -37,7 +37,7 @@ class PeerRestarts:
     def __init__(
         self,
         lane: Lane,
-        node: int,
+        shards: Callable[[], Collection[int]],
         relays: frozenset[str],
         *,
         read: AsyncRead,
@@ -46,7 +46,7 @@ class PeerRestarts:
         background: Background | None = None,
     ) -> None:
         """Start without knowing any client."""
-        self._lane, self._node, self._relays = lane, node, relays
+        self._lane, self._shards, self._relays = lane, shards, relays
         self._read, self._clock, self._alarm = read, clock, alarm
         self._states: dict[str, int] = {}
         self._background = background or Background()
@@ -78,7 +78,7 @@ class PeerRestarts:
         closed, after = 0, 0
         with suppress(StoreError):  # Tcc closes what is left
             while True:
-                page = await self._read(lambda c: open_at(c, peer, self._node, came_back, after))  # noqa: B023  (run before the next turn)
+                page = await self._read(lambda c: open_at(c, peer, self._shards(), came_back, after))  # noqa: B023  (run before the next turn)
                 units = (CloseLost(session.session_id, came_back) for session in page)
                 closed += sum(await asyncio.gather(*(submit(self._lane, unit) for unit in units)))
                 if len(page) < PAGE:

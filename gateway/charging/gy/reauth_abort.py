@@ -1,11 +1,12 @@
 """What the gateway asks of the clients of its sessions: report now (RAR, RFC 8506 §5.5), or end (ASR, RFC 6733 §8.5).
 
 Requests leave by the peer that a session's last report came by, addressed to its Origin-Host, so that a relay finds the way. A
-client's fault is never raised: it is told, counted, and given back as what became of the request.
+session that another gateway on the same store reaches is asked by that one. A client's fault is never raised: it is told,
+counted, and given back as what became of the request.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any
@@ -35,10 +36,12 @@ from protocols.diameter.messages import (
 )
 from protocols.diameter.node import Node
 from protocols.diameter.outbound import Answer, RequestError
+from protocols.diameter.transitions import SessionState
 from protocols.errors import ProtocolError
 
 AUTHORIZE_ONLY = 0
 """Re-Auth-Request-Type (RFC 6733 §8.12)."""
+OPEN = SessionState.OPEN.value
 POLL = 0.1
 """Seconds between two looks for sessions that have ended."""
 TOLERANT = Profile(STANDARD.grouped, lenient=True)
@@ -115,10 +118,15 @@ class CommandOutcome(msgspec.Struct):
         self.closed += reply.closed
 
 
+AskByOthers = Callable[[SessionCommand, Session], Awaitable[Reply]]
+"""Has the client of a session asked by whichever gateway on the store reaches it."""
+
+
 class SessionRequests:
-    """The clients of the open sessions, as far as this gateway's node can reach them.
+    """The clients of the open sessions, as far as this gateway's node can reach them, or others for it.
 
     Args:
+        number: of this gateway among those on its store: the sessions that report to it carry it.
         identity: who we are in these requests.
         realms: the realm of each configured peer.
         read: runs a function with a connection for reading.
@@ -132,6 +140,7 @@ class SessionRequests:
         node: Node,
         lane: Lane,
         *,
+        number: int,
         identity: NodeIdentity,
         realms: Mapping[str, str],
         read: AsyncRead,
@@ -143,6 +152,8 @@ class SessionRequests:
     ) -> None:
         """Take the node that requests leave by, and the lane that lost sessions are closed through."""
         self._node, self._lane, self._identity, self._realms = node, lane, identity, realms
+        self._number = number
+        self._ask_by_others: AskByOthers | None = None
         self._read, self._clock, self._observe, self._alarm = read, clock, observe, alarm
         self._abort_wait, self._limits = abort_wait, limits
         self._room = asyncio.Semaphore(limits.concurrency)
@@ -150,6 +161,16 @@ class SessionRequests:
     def apply_settings(self, realms: Mapping[str, str], abort_wait: int) -> None:
         """Know other peers, and wait so long, from now on."""
         self._realms, self._abort_wait = realms, abort_wait
+
+    def set_others(self, ask_by_others: AskByOthers) -> None:
+        """Leave sessions that this gateway does not reach to others from now on."""
+        self._ask_by_others = ask_by_others
+
+    def reaches(self, session: Session) -> bool:
+        """Tell whether a session's client can be asked by this gateway: its peer is there, or another relay to it."""
+        open_peers = {fold(peer.identity): peer.realm for peer in self._node.peers_state() if peer.state == OPEN}
+        by_relay = fold(session.origin_host) != fold(session.peer)
+        return fold(session.peer) in open_peers or (by_relay and self._realms.get(session.peer) in open_peers.values())
 
     async def reauthorise(self, subscriber_id: int) -> CommandOutcome:
         """Have every open session of a subscriber report and ask for quota anew: it is decided by what holds now."""
@@ -185,7 +206,7 @@ class SessionRequests:
         return outcome
 
     async def ask(self, demand: SessionCommand, session: Session) -> Reply:
-        """Ask the client of one session. StoreError only if the session has to be closed here and cannot be."""
+        """Ask the client of one session by this gateway. StoreError only if it has to be closed here and cannot be."""
         async with self._room:
             asked_at = self._clock()
             reply = await self._send(demand, session)
@@ -215,9 +236,12 @@ class SessionRequests:
         return await self._read(lambda connection: open_of(connection, subscriber_id, after))
 
     async def _ask_or_leave(self, demand: SessionCommand, session: Session) -> Reply:
-        """Ask; a lost session that cannot be closed for the store's sake is left to Tcc."""
+        """Ask, or have it asked; a lost session that cannot be closed for the store's sake is left to Tcc."""
+        at_hand = session.node == self._number and self.reaches(session)
         try:
-            return await self.ask(demand, session)
+            if at_hand or self._ask_by_others is None:
+                return await self.ask(demand, session)
+            return await self._ask_by_others(demand, session)
         except StoreError as error:
             return Reply(session.session_id, CommandResult.UNKNOWN, detail=error.code)
 

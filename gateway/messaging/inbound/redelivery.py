@@ -131,11 +131,16 @@ class Drops:
         """Begin without any."""
         self._drops: dict[str, Drop] = {}
         self._restart: Drop | None = None
+        self._takeover: Drop | None = None
         self._bound: dict[str, int] = {}
 
     def restarted(self, last: int) -> None:
         """Take the start of the process for a drop of all links; `last` is when it is known to have lived."""
         self._restart = Drop("", last - WINDOW, last)
+
+    def taken_over(self, last: int, now: int) -> None:
+        """Take the end of another gateway for a drop of all links; `last` is when it is known to have lived."""
+        self._takeover = Drop("", last - WINDOW, now)
 
     def bound(self, link: str, now: int) -> None:
         """Note a new bind."""
@@ -159,6 +164,8 @@ class Drops:
         recent = [d for d in self._drops.values() if now <= max(d.dropped_at, d.bound_at, self.bound_at(link)) + WINDOW]
         if self._restart is not None and link not in self._drops and now <= self.bound_at(link) + WINDOW:
             recent.append(self._restart)
+        if self._takeover is not None and now <= self._takeover.dropped_at + WINDOW:
+            recent.append(self._takeover)
         return tuple(recent)
 
     def _before(self, link: str) -> Drop | None:

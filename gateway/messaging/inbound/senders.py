@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from gateway.messaging.inbound.redelivery import Delivery
 from gateway.store.batch import RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
-from gateway.store.tables import arrivals
+from gateway.store.tables import arrivals, nodes
 
 HOUR = 3_600_000_000
 """Microseconds."""
@@ -79,6 +79,9 @@ class SenderRows(RowSet[str, Sender]):
 
 
 def last_arrival(connection: Connection, node: int) -> int | None:
-    """Give the time of the last text that a node took: it was alive then. None if none is remembered."""
-    found: int | None = connection.execute(select(func.max(arrivals.c.at)).where(arrivals.c.node == node)).scalar()
+    """Give the time of the last text that a node took, under any number of its name: it was alive then. None if none is
+    remembered."""
+    name = select(nodes.c.name).where(nodes.c.id == node).scalar_subquery()
+    same = select(nodes.c.id).where(nodes.c.name == name)
+    found: int | None = connection.execute(select(func.max(arrivals.c.at)).where(arrivals.c.node.in_(same))).scalar()
     return found

@@ -49,6 +49,12 @@ class TextIntake:
         if last is not None:
             self._drops.restarted(last)
 
+    async def adopt(self, read: AsyncRead, node: int) -> None:
+        """Take over from another gateway: what it answered just before its end may come again, by our links."""
+        last = await read(lambda connection: last_arrival(connection, node))
+        if last is not None:
+            self._drops.taken_over(last, self._clock())
+
     def happened(self, event: LinkEvent) -> None:
         """Take note of binds and drops: after a drop texts may come again."""
         if isinstance(event, LinkUp):

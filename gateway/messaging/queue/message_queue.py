@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
+
+import msgspec
 
 from gateway.background import Background
 from gateway.messaging.queue.mt_status import open_texts
@@ -17,6 +19,17 @@ PAGE = 2000
 Key = tuple[int, int]
 
 
+OnDoubtful = Callable[[Waiting, str, bool], None]
+"""Called for a part that may have been sent, with its link and whether it was doubtful before."""
+
+
+class Unread(msgspec.Struct):
+    """How far a shard that was adopted is read: the last text, and whether this is the way through for doubtful parts."""
+
+    after: int = 0
+    for_doubtful: bool = True
+
+
 def one_way(_waiting: Waiting) -> Way | None:
     """Route nothing: all parts have the same way."""
     return ANY
@@ -28,6 +41,9 @@ class MessageQueue:
     All texts up to an id have been read or queued. What does not fit in its row waits in the store alone, and is read when the
     row runs dry, before anything newer of that way. The store is read again after a batch of unknown outcome. Parts that have
     no way (None) wait until the routes change.
+
+    Texts of shards that were adopted are apart from that order: their identifiers tell nothing of their age beside our own.
+    They are read page by page when there is room, and stand behind what is in memory then.
     """
 
     def __init__(
@@ -53,6 +69,10 @@ class MessageQueue:
         self._behind: dict[Way | None, int] = {}
         self._read_up_to = self._recovered = 0
         self._more = self._filling = False
+        self._unread: dict[int, Unread] = {}
+        self._left: set[int] = set()
+        """Shards that were adopted, some of whose parts have no way and are in the store alone."""
+        self._on_doubtful: OnDoubtful = lambda _waiting, _link, _before: None
         self.stopped = False
         self._wanted = asyncio.Event()
         self._filler: asyncio.Task[None] | None = None
@@ -64,7 +84,7 @@ class MessageQueue:
     @property
     def more(self) -> bool:
         """Whether the store has more, or is being read."""
-        return self._more or self._filling or any(way is not None for way in self._behind)
+        return self._more or self._filling or bool(self._unread) or any(way is not None for way in self._behind)
 
     def by_way(self) -> dict[Way, int]:
         """Count the parts in memory by their way, but for those without any."""
@@ -108,7 +128,9 @@ class MessageQueue:
         self._rows, self._behind = {}, {}
         if again is not None:  # what only the store has is read again, and all that came after it
             self._read_up_to, self._more = again - 1, True
-            parts = [waiting for waiting in parts if waiting.text.id < again]
+            parts = [waiting for waiting in parts if waiting.text.id < again or not self._is_own(waiting)]
+        self._unread.update((shard, Unread(for_doubtful=False)) for shard in self._left - self._unread.keys())
+        self._left.clear()
         for waiting in parts:
             waiting.no_route.clear()
             self._put(waiting)
@@ -124,11 +146,20 @@ class MessageQueue:
     def _row(self, way: Way | None) -> deque[Waiting]:
         return self._rows.setdefault(way, deque())
 
+    def _is_own(self, waiting: Waiting) -> bool:
+        return waiting.text.node == self._node
+
     def _put(self, waiting: Waiting) -> None:
         """Queue a part at the end of its row; if that is full, or older ones are in the store alone, it is so as well."""
         way = self._route(waiting)
         row = self._row(way)
-        if way in self._behind or (len(row) > 2 * PAGE and row[-1].text.id != waiting.text.id):
+        full = len(row) > 2 * PAGE and row[-1].text.id != waiting.text.id
+        if not self._is_own(waiting):
+            if full and way is None:
+                self._left.add(waiting.text.node)
+            else:
+                row.append(waiting)
+        elif way in self._behind or full:
             self._behind[way] = min(self._behind.get(way, waiting.text.id), waiting.text.id)
         else:
             row.append(waiting)
@@ -148,22 +179,22 @@ class MessageQueue:
                 self._put(Waiting(text, part))
         self._on_ready()
 
-    async def start(self, background: Background, on_doubtful: Callable[[Waiting, str, bool], None]) -> None:
-        """Queue what was left open, and keep the queue filled from then on.
-
-        `on_doubtful` is called for each part that may have been sent, with its link and whether it was doubtful before.
-        """
-        self._recovered = self._unknown_outcomes()
+    async def start(self, background: Background, on_doubtful: OnDoubtful) -> None:
+        """Queue what was left open, and keep the queue filled from then on."""
+        self._recovered, self._on_doubtful = self._unknown_outcomes(), on_doubtful
 
         self._more = True
         while self._more:
             for text in await self._next_page():
                 self._take(text, ())
-                for number, part in enumerate(text.parts):
-                    if part.step in (Step.SENT, Step.DOUBTFUL):
-                        on_doubtful(Waiting(text, number, part.attempts), text.link, part.step is Step.DOUBTFUL)
+                self._doubt(text, ())
         self._on_ready()
         self._filler = background.keep("refill the queue", self._keep_filled)
+
+    def adopt(self, shards: Iterable[int]) -> None:
+        """Queue what waits in shards that another gateway has left, and decide on what it may have sent."""
+        self._unread.update((shard, Unread()) for shard in shards)
+        self._wanted.set()
 
     def stop(self) -> None:
         """Give nothing further, and read no more."""
@@ -173,8 +204,13 @@ class MessageQueue:
 
     def refill(self) -> None:
         """Have the next texts read, if the store has more and there is a place for them."""
-        if not self._filling and (self._more or self._dry() is not None):
+        if not self._filling and (self._more or self._adopts or self._dry() is not None):
             self._wanted.set()
+
+    @property
+    def _adopts(self) -> bool:
+        """Whether texts of an adopted shard are to be read now: for doubtful parts at once, else as there is room."""
+        return any(unread.for_doubtful or len(self) <= PAGE for unread in self._unread.values())
 
     def _dry(self) -> Way | None:
         """A way of which only the store has parts."""
@@ -185,8 +221,10 @@ class MessageQueue:
         while True:
             self._wanted.clear()
             dry = self._dry()
-            if self.stopped or not (self._more or dry is not None):
+            if self.stopped or not (self._more or self._adopts or dry is not None):
                 await self._wanted.wait()
+            elif self._adopts:
+                await self._read_adopted()
             elif dry is not None:
                 await self._refill_row(dry)
             else:
@@ -203,6 +241,21 @@ class MessageQueue:
                 self._take(text, known)
         finally:
             self._filling = False
+        self._on_ready()
+
+    async def _read_adopted(self) -> None:
+        """Read the next texts of an adopted shard: those of all shards for doubtful parts first, then for what waits."""
+        shard = min(self._unread, key=lambda each: not self._unread[each].for_doubtful)
+        unread, known = self._unread[shard], self._known()
+        rows = await self._page(unread.after, shard)
+        known |= self._known()
+        for text in (from_row(tuple(row)) for row in rows):
+            self._doubt(text, known) if unread.for_doubtful else self._take(text, known)
+            unread.after = text.id
+        if len(rows) < PAGE and unread.for_doubtful:
+            self._unread[shard] = Unread(for_doubtful=False)
+        elif len(rows) < PAGE:
+            del self._unread[shard]
         self._on_ready()
 
     async def _refill_row(self, way: Way) -> None:
@@ -237,13 +290,20 @@ class MessageQueue:
         self._more = self._more or len(rows) == PAGE
         return texts
 
-    async def _page(self, after: int) -> Sequence[Any]:
-        return await self._read(lambda connection: open_texts(connection, self._node, after, PAGE))
+    async def _page(self, after: int, shard: int | None = None) -> Sequence[Any]:
+        read_from = self._node if shard is None else shard
+        return await self._read(lambda connection: open_texts(connection, read_from, after, PAGE))
 
     def _take(self, text: Text, known: Collection[Key]) -> None:
         """Queue the parts of a text that wait and are not known."""
         for waiting in _waiting(text, known):
             self._put(waiting)
+
+    def _doubt(self, text: Text, known: Collection[Key]) -> None:
+        """Have it decided what is done with the parts of a text that may have been sent and are not known."""
+        for number, part in enumerate(text.parts):
+            if part.step in (Step.SENT, Step.DOUBTFUL) and (text.id, number) not in known:
+                self._on_doubtful(Waiting(text, number, part.attempts), text.link, part.step is Step.DOUBTFUL)
 
     async def recover(self) -> None:
         """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody."""

@@ -141,12 +141,12 @@ class RecordOutcomes(OnTexts):
         batch.row_set(AwaitedRows).keep(batch, answer.link, answer.message_id, text, answer.part)
 
 
-def open_texts(connection: Connection, node: int, after: int, limit: int) -> Sequence[tuple[Any, ...]]:
-    """Read texts of a node that are not final, in their order, for a start after a stop of any kind."""
+def open_texts(connection: Connection, shard: int, after: int, limit: int) -> Sequence[tuple[Any, ...]]:
+    """Read texts of a shard that are not final, in their order, for a start after a stop of any kind."""
     texts = tables.texts
     return connection.execute(
         select(texts)
-        .where(texts.c.final == 0, texts.c.node == node, texts.c.id > after)
+        .where(texts.c.final == 0, texts.c.node == shard, texts.c.id > after)
         .order_by(texts.c.id)
         .limit(limit)
     ).all()

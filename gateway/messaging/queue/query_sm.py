@@ -115,16 +115,16 @@ def due_at(text: Text, asked: int, after: int) -> int:
 
 
 def silent_parts(
-    connection: Connection, node: int, cursor: int, now: int, afters: Mapping[str, int]
+    connection: Connection, shards: Collection[int], cursor: int, now: int, afters: Mapping[str, int]
 ) -> tuple[list[PendingQuery], int]:
-    """Find parts of this node's texts that are due, from the text after `cursor` on, and the cursor to go on from.
+    """Find parts of these shards' texts that are due, from the text after `cursor` on, and the cursor to go on from.
 
     `afters`: microseconds of silence by link. A text that was sent by another link waits.
     """
     texts, soonest = tables.texts, min(afters.values())
     rows = connection.execute(
         select(texts)
-        .where(texts.c.final == 0, texts.c.node == node, texts.c.id > cursor)
+        .where(texts.c.final == 0, texts.c.node.in_(shards), texts.c.id > cursor)
         .where(texts.c.state == TextState.SUBMITTED, texts.c.updated_at <= now - soonest)
         .order_by(texts.c.id)
         .limit(PAGE)
@@ -182,16 +182,16 @@ class QueryScheduler:
         *,
         read: AsyncRead,
         post: Post,
-        node: int,
+        shards: Callable[[], Collection[int]],
         clock: Callable[[], int],
         on_ready: Callable[[], None],
         on_event: Callable[[QueryEvent], None],
     ) -> None:
-        """Take the links that ask, a function that reads, and one that hands a unit to the lane.
+        """Take the links that ask, a function that reads, one that hands a unit to the lane, and one that names our shards.
 
         `on_ready` is told when there may be something to ask, or room to ask it: it calls `pump` once no text waits.
         """
-        self._query_links, self._node = dict(query_links), node
+        self._query_links, self._shards = dict(query_links), shards
         self._read, self._post, self._clock = read, post, clock
         self._on_ready, self._on_event = on_ready, on_event
         self._cursor = 0
@@ -231,7 +231,7 @@ class QueryScheduler:
     def _find(self, connection: Connection, asking: Mapping[str, QueryLink]) -> list[PendingQuery]:
         """Read what is due, and whose SMSC is there; a part that went by another SMSC than its text is asked for there."""
         afters = {name: query_link.after for name, query_link in asking.items()}
-        found, self._cursor = silent_parts(connection, self._node, self._cursor, self._clock(), afters)
+        found, self._cursor = silent_parts(connection, self._shards(), self._cursor, self._clock(), afters)
         by_centre = {query_link.centre: name for name, query_link in asking.items()}
         questions = []
         for question, centre in centres_of(connection, found, by_centre).items():

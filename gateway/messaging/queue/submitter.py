@@ -37,14 +37,17 @@ class Submitter:
         post: Post,
         outcomes: OutcomeWriter,
         resending: Resending,
+        may_send: Callable[[], bool],
         on_idle: Callable[[], None],
     ) -> None:
         """Take the queue, the links, the routes and the parts that it works with.
 
-        `on_idle` is called when no text wants room.
+        `may_send` tells whether nobody else can be sending our texts by now (store.leases); `on_idle` is called when no text
+        wants room.
         """
         self._queue, self._links, self._table, self._post = queue, links, table, post
         self._outcomes, self._resending, self._on_idle = outcomes, resending, on_idle
+        self._may_send = may_send
         self._out: dict[tuple[int, int], tuple[Waiting, SmscLink]] = {}
         self.sent = 0
         """Parts that SMSCs took since the start."""
@@ -101,6 +104,9 @@ class Submitter:
 
     def _taken(self, dispatches: Sequence[Dispatch], taken: Sequence[Dispatch]) -> None:
         """Send what was written down as going out; the rest has come to its end."""
+        if not self._may_send():  # this process stood still since: another gateway may have taken them over
+            self._not_taken(dispatches)
+            return
         allowed = set(taken)
         for dispatch in dispatches:
             waiting, link = self._out.pop((dispatch.text_id, dispatch.part))

@@ -2,11 +2,12 @@
 
 from typing import ClassVar
 
+from gateway.api.action_routing import Router
 from gateway.api.actions import RunningAction
 from gateway.api.answers import GatewayStatus
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
-from gateway.api.session_actions import SessionActions
+from gateway.api.session_actions import SessionActions, by_others
 from gateway.api.sms_actions import SmsActions
 from gateway.api.subscriber_routes import LISTENER, SubscriberRoutes
 from gateway.api.topup_actions import TopUpActions
@@ -15,6 +16,8 @@ from gateway.runtime.component import Component, Services, Stage
 from gateway.runtime.components.backup import BackupComponent
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
+from gateway.runtime.components.leases import LeasesComponent
+from gateway.runtime.components.nodes import NodesComponent
 from gateway.runtime.components.orders import OrdersComponent
 from gateway.runtime.components.texts import TextsComponent
 from gateway.runtime.components.traces import TracesComponent
@@ -22,7 +25,7 @@ from gateway.runtime.drain import Drain
 from gateway.runtime.health import Health
 from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.reload import Reload
-from gateway.runtime.status import gateway_status
+from gateway.runtime.status import gateway_status, status_actions
 from gateway.status_page.alarms import RecentAlarms
 from gateway.status_page.collect import Parts, StatusCollector
 from gateway.status_page.routes import StatusPage
@@ -46,9 +49,11 @@ class ApiComponent(Component):
         backup: BackupComponent | None,
         orders: OrdersComponent,
         traces: TracesComponent,
+        leases: LeasesComponent,
         periodic: PeriodicWork,
         reload: Reload,
         drain: Drain,
+        nodes: NodesComponent,
         undecodable: Undecodable,
         recent_alarms: RecentAlarms,
         started_at: float,
@@ -71,6 +76,7 @@ class ApiComponent(Component):
             open_texts=lambda: periodic.open_texts,
             held_reports=lambda: periodic.held_reports,
             failing=lambda: services.background.failing,
+            nodes_gone=lambda: [gone.node.name for gone in leases.gone],
             backup=backup.concerns if backup is not None else tuple,
         )
         collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
@@ -90,9 +96,14 @@ class ApiComponent(Component):
                 backup=backup.view() if backup is not None else None,
             )
 
-        actions: dict[str, RunningAction] = {}
+        own: dict[str, RunningAction] = status_actions(status)
         for source in (sms, sessions, topups, sims, tracing, reload, drain):
-            actions |= source.actions()
+            own |= source.actions()
+        router = Router(own, nodes.others, services.log)
+        actions = router.actions()
+        nodes.serve(router.serve)
+        if session_requests is not None and not nodes.others.alone:
+            session_requests.set_others(by_others(actions, context.node_name))
         self._server = Server(
             context,
             services.metrics,
@@ -103,7 +114,6 @@ class ApiComponent(Component):
             live=health.live,
             ready=health.ready,
             concerns=collector.concerns,
-            status=status,
             alarm=services.log,
         )
 

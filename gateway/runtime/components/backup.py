@@ -1,4 +1,4 @@
-"""The continuous backup of an SQLite store (decision 033)."""
+"""The continuous backup of an SQLite store (decision 034)."""
 
 import asyncio
 from collections.abc import Iterable

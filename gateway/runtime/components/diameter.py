@@ -43,7 +43,7 @@ class DiameterComponent(Component):
         self._on_network = services.on_network
         self._peer_restarts = PeerRestarts(
             context.lane,
-            context.node.id,
+            lambda: context.node.owned,
             relays_of(settings),
             read=context.read_async,
             clock=context.clock,
@@ -82,6 +82,7 @@ class DiameterComponent(Component):
         self.session_requests = SessionRequests(
             self.node,
             context.lane,
+            number=context.node.id,
             identity=identity,
             realms=realms_of(settings),
             read=context.read_async,

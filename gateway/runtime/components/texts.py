@@ -41,6 +41,8 @@ class TextsComponent(Component):
             [rule(entry) for entry in context.settings.smpp.routes],
             read=context.read_async,
             node=context.node.id,
+            shards=lambda: context.node.owned,
+            may_send=lambda: context.may_send,
             clock=context.clock,
             monotonic=context.monotonic,
             random=context.environment.random.random,

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.environment import InThread
 from gateway.store.async_submit import submit
+from gateway.store.backup import CopyStopped
 from gateway.store.errors import LaneOverloaded, StoreCorrupt, StoreUnavailable
 from gateway.store.lane import Lane
 from gateway.store.recovery.changes import ChangeReader, Changes, NoteBackup, TakeChanges
@@ -23,10 +24,6 @@ RETRY_SECONDS: Final = 0.05
 """A lane that is full takes nothing for a moment; a log that is not looked at grows."""
 COPY_AGAIN_SECONDS: Final = 60
 MICROSECONDS: Final = 1_000_000
-
-
-class Stopping(Exception):
-    """The gateway stops: a whole copy that is being made is given up."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -145,9 +142,9 @@ class ContinuousBackup:
         self._copying, chain = True, snapshot.chain
         try:
             copied = await self._in_thread(
-                chain.copy, snapshot.connection, snapshot.number, snapshot.at, self._may_go_on
+                chain.copy, snapshot.connection, snapshot.number, snapshot.at, self._is_wanted
             )
-        except Stopping:
+        except CopyStopped:
             return
         except (sqlite3.Error, StoreUnavailable, OSError) as error:
             self._retry_at = self._clock() + COPY_AGAIN_SECONDS * MICROSECONDS
@@ -163,9 +160,8 @@ class ContinuousBackup:
             self._copying = False
             snapshot.connection.close()
 
-    def _may_go_on(self, _share: float) -> None:
-        if self._stopping:
-            raise Stopping
+    def _is_wanted(self) -> bool:
+        return not self._stopping
 
     def _gather(self, changes: Changes) -> None:
         why = changes.broken

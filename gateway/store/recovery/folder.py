@@ -100,17 +100,17 @@ class Chain:
         """Note that all that was committed until then is here."""
         write_file(self.path / "complete", str(at).encode(), durable=False)
 
-    def copy(self, snapshot: sqlite3.Connection, number: int, at: int, progress: Callable[[float], None]) -> int:
+    def copy(self, snapshot: sqlite3.Connection, number: int, at: int, wanted: Callable[[], bool]) -> int:
         """Write a whole copy of what a connection sees, to which changes above a number belong; gives its octets.
 
-        `progress` is told the share that is done. Raises StoreUnavailable where the copy proves to be damaged, what `progress`
-        raises, OSError or sqlite3.Error.
+        Raises CopyStopped when it is not `wanted` any more, StoreUnavailable where it proves to be damaged, OSError or
+        sqlite3.Error.
         """
         file = self.path / f"{number:010}-{at}.db"
         partial = file.with_name(f".{file.name}")
         try:
             os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE))
-            copy_snapshot(snapshot, partial, progress)
+            copy_snapshot(snapshot, partial, wanted=wanted)
             sync(partial)
             partial.replace(file)
             sync(self.path)

@@ -1,6 +1,7 @@
 """Make a store again of a backup: a single copy, or the folder of a continuous backup as of a moment."""
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ import msgspec
 
 from gateway.store.backup import copy_snapshot, sync
 from gateway.store.errors import StoreUnavailable
+from gateway.store.files import family
 from gateway.store.inspection import read_only
 from gateway.store.private_files import FILE
 from gateway.store.recovery.changes import Changes
@@ -31,6 +33,7 @@ def rebuild(source: Path, target: Path, until: int | None = None) -> Rebuilt:
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE))
     if not source.is_dir():
         _copy(source, target)
+        sync(target)
         return Rebuilt(source, None)
     chain, copy = _choose(source, until)
     _copy(copy.file, target)
@@ -59,11 +62,17 @@ def _choose(folder: Path, until: int | None) -> tuple[Path, Part]:
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Copy a store's file; one that was copied by hand may have its log beside it."""
+    if not family(source)["wal"].exists():
+        shutil.copyfile(
+            source, target
+        )  # SQLite would want to make files beside it, which a backup's disk may not let it
+        return
     try:
         with closing(read_only(source)) as connection:
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            copy_snapshot(connection, target, lambda _share: None)
+            copy_snapshot(connection, target)
     except sqlite3.Error as error:
         raise StoreUnavailable(f"{source} cannot be read: {error}") from error
 

@@ -6,10 +6,10 @@ It takes a moment, however large they are; their months begin later (gateway.sto
 from alembic import op
 
 revision = "0014"
-down_revision = "0009"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
-compatible_from = "0009"
+compatible_from = "0010"
 """Who does not know of months reads and writes these tables as before."""
 
 

@@ -18,7 +18,10 @@ from gateway.sims.views import HistoryEntry, OrderRow, OrderView, SimRow, SimVie
 
 CARD = "iccid state suspended_for imsi msisdn plan host observed observed_at order updated_at"
 ORDER = "id kind state iccid msisdn host actor undoing error created_at updated_at due_at"
-SESSION = "id session_id state service subscriber_id msisdn peer origin_host opened_at updated_at expires_at reserved currency"
+SESSION = (
+    "id session_id state service subscriber_id msisdn peer origin_host opened_at updated_at expires_at reserved currency "
+    "node"
+)
 TEXT = "id state from to link accepted_at updated_at valid_until error maybe_double refused"
 USAGE = "event_time msisdn imsi session_id service rating_group octets seconds units price currency record_id"
 HELD = (
@@ -27,15 +30,15 @@ HELD = (
 )
 LINK = (
     "name state since address system_id waiting unanswered paused_until retry_at wanted suspended congestion_state "
-    "counters unmatched_receipts"
+    "counters unmatched_receipts node"
 )
 PEER = (
     "identity realm state watchdog since address outstanding pending requests_in answers_out requests_out answers_in "
     "rejected dropped"
 )
-TRACE = "id subject state since until ended messages missed content pcap by"
+TRACE = "id subject state since until ended messages missed content pcap by node"
 
-LATER = {"concerns", "backup"}
+LATER = {"concerns", "backup", "node", "others", "silent"}
 """Fields that an answer of a gateway that was not restarted yet leaves out."""
 
 
@@ -43,6 +46,9 @@ LATER = {"concerns", "backup"}
     ("kind", "names"),
     [
         (SubscriberView, "subscriber_id msisdn imsi iccid plan status balance reserved currency causes open_sessions"),
+        (answers.NodeProblem, "node code detail"),
+        (answers.Links, "rows silent"),
+        (answers.TraceSeen, "trace rows silent"),
         (answers.ImportedRow, "outcome subscriber_id message"),
         (answers.ToppedUp, "subscriber_id balance currency repeated"),
         (UsageRecord, USAGE),
@@ -66,21 +72,24 @@ LATER = {"concerns", "backup"}
         (answers.OrderRowTaken, "order state code message"),
         (answers.OrderTakenOverHttp, "id state kind iccid"),
         (SessionRow, SESSION),
-        (SessionView, f"{SESSION} realm node closed_at last_request_number terminated groups"),
+        (SessionView, f"{SESSION} realm closed_at last_request_number terminated groups"),
         (GroupView, "rating_group used of_bundle grants"),
         (GrantView, "service_identifiers granted of_bundle reserved"),
-        (answers.SessionReply, "id session_id peer request result result_code detail closed"),
+        (answers.SessionReply, "id session_id peer request result result_code detail closed node"),
         (TextRow, TEXT),
         (TextView, f"{TEXT} parts"),
         (answers.TakenText, "id reference state"),
         (answers.TraceRow, TRACE),
-        (answers.StartedTrace, f"{TRACE} known"),
-        (answers.TraceMessage, "number at way protocol name what sequence status numbers"),
+        (answers.StartedTrace, f"{TRACE} known others silent"),
+        (answers.TraceMessage, "number at way protocol name what sequence status numbers node"),
         (answers.LinkView, LINK),
         (answers.PeerView, PEER),
         (answers.LaneView, "waiting batches units poisoned expired failed_batches unknown"),
         (ForwarderState, "connected connected_since waiting oldest_waiting published last_error"),
-        (answers.GatewayStatus, "state drain node since ready traces lane peers events hosts concerns backup"),
+        (
+            answers.GatewayStatus,
+            "state drain node since ready traces lane peers events hosts concerns others silent backup",
+        ),
         (answers.BackupView, "folder safe_until behind trouble"),
         (answers.HostView, "name reachable trouble"),
         (answers.DrainState, "left seconds over"),
@@ -89,7 +98,7 @@ LATER = {"concerns", "backup"}
         (Concern, "id words severity runbook"),
         (answers.Cause, "id name country regulator number open"),
         (ProblemBody, "type title status code detail"),
-        (answers.UndecodableMessage, "at protocol name reason octets message"),
+        (answers.UndecodableMessage, "at protocol name reason octets message node"),
     ],
 )
 def test_the_fields_of_an_answer_stand_in_the_order_of_the_interface(kind, names):

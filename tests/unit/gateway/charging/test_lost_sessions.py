@@ -138,7 +138,7 @@ class Restarted:
         self.told = []
         self.peer_restarts = PeerRestarts(
             place.lane,
-            place.node.id,
+            lambda: place.node.owned,
             frozenset({"dra.core.example"}),
             read=place.read_async,
             clock=lambda: next(place.ticks),

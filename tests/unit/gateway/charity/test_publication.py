@@ -12,6 +12,7 @@ from support.lane_fixture import CAUSES, Workplace
 from gateway.charity import publication
 from gateway.charity.publication import GRACE, MonthReader, PublishMonth, cause_of, first_since, published
 from gateway.ledger import accounts
+from gateway.store import nodes
 from gateway.store.engine import reading
 from gateway.store.tables import marks, outbox, public_sums, publications, transfers, unpublished_sums
 
@@ -233,8 +234,7 @@ def test_the_journals_of_all_gateways_on_the_store_are_one_month(place):
     """Forty givers at each of two gateways: by gateway there would be no figure, or two whose difference tells."""
     charge(place, NOVEMBER, range(40))
     with place.writer.begin() as connection:
-        row = {"id": place.node.id + 1, "name": "ocs2.test.example", "next_id": (place.node.id + 1) << 40}
-        connection.execute(insert(publication.nodes).values(**row, origin_state_id=1))
+        assert nodes.enter(connection, "ocs2.test.example", 1).id == place.node.id + 1
     place.numbers = itertools.count(((place.node.id + 1) << 40) + 5)
     charge(place, NOVEMBER, range(40, 80))
     publish(place, DECEMBER + GRACE)

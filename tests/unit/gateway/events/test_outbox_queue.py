@@ -5,7 +5,8 @@ from support.lane_fixture import workplace
 
 from gateway.events.outbox_queue import MarkPublished, backlog, read_waiting
 from gateway.events.queries import recent
-from gateway.store.tables import nodes, outbox
+from gateway.store.nodes import enter
+from gateway.store.tables import outbox
 
 FIRST, OTHER = 1 << 40, 2 << 40
 
@@ -14,7 +15,7 @@ FIRST, OTHER = 1 << 40, 2 << 40
 def place(tmp_path):
     with workplace(f"sqlite:///{tmp_path}/t.db") as place:
         with place.writer.begin() as connection:
-            connection.execute(insert(nodes).values(id=2, name="other", next_id=3 << 40, origin_state_id=1))
+            enter(connection, "other", 1)
         yield place
 
 
@@ -27,17 +28,30 @@ def put(place, *numbers, body=b'{"id":"x"}', published_at=None, at=1_000_000):
         connection.execute(insert(outbox), rows)
 
 
-def waiting(place, node=1, **limits):
+def waiting(place, *shards, **limits):
     with place.reader.connect() as connection:
-        return [row.id for row in read_waiting(connection, node, **limits)]
+        return [row.id for row in read_waiting(connection, shards or (1,), **limits)]
 
 
 def test_waiting_rows_are_read_in_order_and_only_ones_own(place):
     put(place, FIRST + 2, OTHER, FIRST, FIRST + 1)
     put(place, FIRST + 3, published_at=5)
     assert waiting(place) == [FIRST, FIRST + 1, FIRST + 2]
-    assert waiting(place, node=2) == [OTHER]
-    assert waiting(place, node=3) == []
+    assert waiting(place, 2) == [OTHER]
+    assert waiting(place, 3) == []
+
+
+def test_what_an_adopted_shard_tells_goes_before_what_is_told_since(place):
+    put(place, FIRST, FIRST + 1, OTHER)
+    assert waiting(place, 2, 1) == [OTHER]
+    place.lane.run(MarkPublished([OTHER]))
+    assert waiting(place, 2, 1) == [FIRST, FIRST + 1]
+    put(place, OTHER + 1, at=1)
+    with place.reader.connect() as connection:
+        assert (backlog(connection, (2, 1)).waiting, backlog(connection, (2, 1)).oldest_at) == (
+            3,
+            1 + (OTHER + 1) % 100,
+        )
 
 
 def test_no_more_is_read_than_memory_is_meant_for(place):
@@ -59,8 +73,11 @@ def test_the_backlog_is_counted_with_its_oldest_row(place):
     put(place, FIRST + 7, FIRST + 8, at=2_000_000)
     put(place, OTHER)
     with place.reader.connect() as connection:
-        assert (backlog(connection, 1).waiting, backlog(connection, 1).oldest_at) == (2, 2_000_000 + (FIRST + 7) % 100)
-        assert (backlog(connection, 3).waiting, backlog(connection, 3).oldest_at) == (0, None)
+        assert (backlog(connection, (1,)).waiting, backlog(connection, (1,)).oldest_at) == (
+            2,
+            2_000_000 + (FIRST + 7) % 100,
+        )
+        assert (backlog(connection, (3,)).waiting, backlog(connection, (3,)).oldest_at) == (0, None)
 
 
 def read(place, *arguments):

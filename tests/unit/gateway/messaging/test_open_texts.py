@@ -19,7 +19,7 @@ def place(tmp_path):
 
 def counted(place, node):
     with place.reader.connect() as connection:
-        return count_open(connection, node)
+        return count_open(connection, (node,))
 
 
 def test_open_texts_are_counted_by_state_and_node_and_none_is_told_as_zero(place):

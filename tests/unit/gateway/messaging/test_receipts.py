@@ -1,7 +1,7 @@
 """Which text a receipt settles: by id, receiver and reference, before the response or after it, in any form of each."""
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import CODE, FRIEND, LINK, text_place
 from support.old_stores import store_at
@@ -9,6 +9,7 @@ from support.one_batch import together
 
 from gateway.messaging.inbound.deliver_sm import receipt
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
+from gateway.messaging.queue.crossed_receipts import RECENT, Crossed, SettleCrossed, crossed_receipts
 from gateway.messaging.queue.mt_status import RecordOutcomes, SubmitOutcome
 from gateway.messaging.queue.query_sm import PendingQuery, centres_of
 from gateway.messaging.receipts import MOST_OF_ONE_ID, Receipt
@@ -249,3 +250,34 @@ def test_what_was_waited_for_before_an_id_could_mean_several_texts_is_waited_for
         rows = [tuple(row) for row in connection.execute(select(tables.awaited_receipts))]
     assert rows == [(LINK, "id-7", 7, 0, FRIEND, 5)]
     writer.dispose()
+
+
+# Two gateways
+
+
+def crossing(place):
+    with place.reader.connect() as connection:
+        return crossed_receipts(connection, place.node.owned, next(place.ticks))
+
+
+@pytest.mark.parametrize("receiver", [FRIEND, OTHER])
+def test_a_receipt_that_crossed_with_the_acceptance_of_its_text_settles_it_and_no_other_does(place, receiver):
+    """Two transactions of two gateways: neither saw what the other had not committed yet."""
+    text_id, other_id = out(place), out(place, "b2")
+    assert place.receipt("a1", destination=receiver) == 0
+    rows = tables.early_receipts
+    with place.writer.begin() as connection:
+        early = connection.execute(select(rows)).all()
+        connection.execute(delete(rows))
+    place.answer(text_id, message_id="a1")
+    with place.writer.begin() as connection:
+        connection.execute(insert(rows), [row._asdict() for row in early])
+    found = crossing(place)
+    assert found == [Crossed(text_id, 0, LINK, "a1")]
+    settled = receiver == FRIEND
+    assert place.lane.run(SettleCrossed(found)) == settled
+    assert states(place, text_id, other_id) == ["delivered" if settled else "submitted", "submitted"]
+    assert bool(crossing(place)) != settled
+    assert place.lane.run(SettleCrossed(found)) == 0
+    place.pass_by(RECENT // 1_000_000 + 1)
+    assert crossing(place) == []

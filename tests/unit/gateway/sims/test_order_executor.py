@@ -241,6 +241,32 @@ async def test_the_host_gets_the_cards_own_keys_and_what_it_showed_is_noted(plac
     assert sim.observed_at > sim.created_at
 
 
+async def test_an_order_of_another_gateway_is_carried_on_once_that_was_adopted_and_not_before(place):
+    executor = place.start()
+    await place.take_in(1)
+    node = place.context.node
+    node.owned = (node.id + 1,)
+    order_id = await place.activate()
+    with place.context.reading() as connection:
+        assert executor._due(connection, set()) == []
+    assert (place.order(order_id).state, place.host.calls) == (OrderState.ACCEPTED, [])
+    node.owned = (node.id, node.id + 1)
+    await place.ends(order_id)
+
+
+async def test_a_gateway_that_may_have_been_taken_over_from_changes_nothing_at_a_host(place, monkeypatch):
+    place.start()
+    await place.take_in(1)
+    monkeypatch.setattr(type(place.context), "may_send", False)
+    order_id = await place.activate()
+    await place.until(lambda: "order.stuck" in place.names())
+    assert place.host.calls == []
+    assert place.order(order_id).open
+    monkeypatch.undo()
+    monkeypatch.setattr(conducting, "SCAN_SECONDS", 0.02)
+    await place.ends(order_id)
+
+
 async def test_a_step_is_on_disk_before_it_is_sent(place):
     place.start()
     await place.take_in(1)

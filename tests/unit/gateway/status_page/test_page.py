@@ -474,7 +474,8 @@ def gatherer_of(context, **changes):
     smsc_client = SimpleNamespace(links=dict, depth=0, sent=0, arrived=0, losses={}, stranded=0, without_route=0)
     executor = SimpleNamespace(hosts={"lab": True}, running=0, finished={})
     metrics, recent_alarms = changes.pop("metrics", Metrics()), changes.pop("troubles", RecentAlarms())
-    parts = Parts(smsc_client, executor, None, None, lambda: 0.0)
+    gone = changes.pop("nodes_gone", ())
+    parts = Parts(smsc_client, executor, None, None, lambda: 0.0, nodes_gone=lambda: gone)
     return StatusCollector(context, metrics, recent_alarms, parts, 0.0)
 
 
@@ -501,6 +502,13 @@ async def test_the_page_of_a_house_has_its_orders_and_no_number_in_clear(context
     for number in (NUMBER, sim["iccid"], sim["imsi"]):
         assert number not in page
         assert number[:-2] not in page
+
+
+async def test_a_gateway_that_is_gone_and_nobody_adopted_is_a_concern(context):
+    found = gatherer_of(context, nodes_gone=("ocs2.tpo.example",)).concerns()
+    assert [(each.id, each.severity, each.words) for each in found if each.id.startswith("node.")] == [
+        ("node.gone", "critical", "gateway ocs2.tpo.example is gone, and its work waits")
+    ]
 
 
 async def test_a_store_in_trouble_is_told_and_the_rest_of_the_page_stands(context, monkeypatch):

@@ -1,9 +1,11 @@
 import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 
-from gateway.store.backup import PAGES_A_STEP, backup
+from gateway.store import backup as backups
+from gateway.store.backup import PAGES_A_STEP, CopyStopped, backup, copy_snapshot
 from gateway.store.errors import StoreUnavailable
 
 
@@ -50,6 +52,17 @@ def test_a_copy_is_its_owners_alone_and_leaves_nothing_beside_it(store, tmp_path
     backup(store, tmp_path / "copy.db", lambda share: None)
     assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
     assert {path.name for path in tmp_path.iterdir()} <= {"copy.db", "tpo.db", "tpo.db-wal", "tpo.db-shm"}
+
+
+@pytest.mark.parametrize("looks", [0, 1, 6])
+def test_a_copy_that_nobody_wants_any_more_is_given_up_also_while_it_is_checked(store, tmp_path, looks, monkeypatch):
+    monkeypatch.setattr(backups, "INSTRUCTIONS_A_LOOK", 1000)
+    left = iter(range(looks))
+    with closing(sqlite3.connect(store, isolation_level=None)) as source:
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM entry").fetchone()
+        with pytest.raises(CopyStopped):
+            copy_snapshot(source, tmp_path / "copy.db", wanted=lambda: next(left, None) is not None)
 
 
 def test_a_file_that_exists_is_not_written_over(store, tmp_path):

@@ -81,6 +81,8 @@ def test_a_later_version_is_opened_where_its_steps_allow_programs_of_this_one(en
         connection.execute(text("UPDATE marks SET value = :value WHERE node = 0 AND name = :name"), values)
     if opens:
         assert schema.prepare(engine) == "9999"
+        with engine.begin() as connection:
+            assert schema.confirm(connection) == "9999"
     else:
         with pytest.raises(
             SchemaMismatch, match=f"at version 9999, this program needs {schema.head()}; use the program"

@@ -2,13 +2,13 @@ import pytest
 from sqlalchemy import event, func, insert, select
 from support.lane_fixture import Workplace
 
+from gateway.store.nodes import enter
 from gateway.store.sweeper import Retention, Sweep
 from gateway.store.tables import (
     access_log,
     answers,
     held_reports,
     idempotency_keys,
-    nodes,
     orders,
     outbox,
     sessions,
@@ -117,7 +117,8 @@ def test_without_a_broker_events_go_a_day_after_they_were_written(place):
 
 
 def test_every_nodes_rows_are_swept_from_their_own_front(place):
-    put(place, nodes, {"id": 2, "name": "other", "next_id": 3 << 40, "origin_state_id": 1})
+    with place.writer.begin() as connection:
+        enter(connection, "other", 1)
     put(place, outbox, an_event(FIRST, 90), an_event(2 << 40, 90, 25), an_event((2 << 40) + 1, 90, 1))
     assert sweep(place) == 1
     assert ids(place, outbox) == [FIRST, (2 << 40) + 1]

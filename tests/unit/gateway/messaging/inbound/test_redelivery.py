@@ -7,7 +7,7 @@ from support.messaging_fixture import LINK, text_place
 
 from gateway.messaging.inbound.redelivery import KEPT, WINDOW, Drop, Drops
 from gateway.messaging.inbound.senders import last_arrival
-from gateway.store import tables
+from gateway.store import leases, nodes, tables
 
 POUND = 100 * PENNY
 SECOND = 1_000_000
@@ -284,6 +284,21 @@ def test_a_restart_is_a_drop_of_all_links(url, link):
         assert talk.gifts == [5 * POUND, 5 * POUND]
 
 
+@pytest.mark.parametrize(("after", "acted"), [(1, False), (11, True)])
+def test_what_a_gateway_took_just_before_it_was_taken_over_from_is_known_when_it_comes_again(url, after, acted):
+    """The link of the one that took over was bound all the time; the text comes half a minute after it was answered."""
+    with text_place(url, node="other.test.example") as other, text_place(url) as place:
+        place.enrol(100 * POUND)
+        Talk(other).says("GIVE WATERAID 5", "YES", link="the link of the other one")
+        talk = Talk(place)
+        place.pass_by(30)
+        with place.reader.connect() as connection:
+            talk.drops.taken_over(last_arrival(connection, other.node.id), next(place.ticks))
+        place.pass_by(after)
+        assert talk.says("GIVE WATERAID 5", "YES") == [acted, acted]
+        assert talk.gifts == [5 * POUND] * (1 + acted)
+
+
 def test_a_start_without_texts_before_it_knows_of_none(place):
     assert restarted(place, after=1).drops.after(LINK, next(place.ticks)) == ()
 
@@ -293,6 +308,16 @@ def test_each_node_lived_when_it_took_its_own_last_text(place, talk):
     with place.reader.connect() as connection:
         assert last_arrival(connection, place.node.id) is not None
         assert last_arrival(connection, place.node.id + 1) is None
+
+
+def test_a_gateway_that_comes_back_under_a_new_number_knows_when_it_lived(place, talk):
+    talk.says("BALANCE")
+    with place.writer.begin() as connection:
+        adopter = nodes.enter(connection, "other.test.example", 1)
+        leases.adopt(connection, place.node.id, place.node.epoch, None, adopter.id)
+        back = nodes.enter(connection, place.node.name, 1)
+        assert last_arrival(connection, back.id) is not None
+        assert last_arrival(connection, adopter.id) is None
 
 
 # What is kept

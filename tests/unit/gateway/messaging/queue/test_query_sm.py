@@ -397,12 +397,12 @@ def test_a_look_reads_a_batch_and_the_next_goes_on_behind_it_until_it_begins_ane
     with text_place(url) as place, place.reader.connect() as connection:
         ids = [accepted(place, n) for n in range(1, BATCH + 21)]
         later, afters = next(place.ticks) + AFTER * SECOND, {"smsc-1": AFTER * SECOND}
-        first, cursor = silent_parts(connection, place.node.id, 0, later, afters)
-        second, end = silent_parts(connection, place.node.id, cursor, later, afters)
+        first, cursor = silent_parts(connection, place.node.owned, 0, later, afters)
+        second, end = silent_parts(connection, place.node.owned, cursor, later, afters)
         assert [question.text_id for question in first + second] == ids
         assert (len(first), end) == (BATCH, 0)
-        assert silent_parts(connection, place.node.id, 0, later, {"smsc-2": SECOND}) == ([], 0)
-        assert silent_parts(connection, place.node.id + 1, 0, later, afters) == ([], 0)
+        assert silent_parts(connection, place.node.owned, 0, later, {"smsc-2": SECOND}) == ([], 0)
+        assert silent_parts(connection, (place.node.id + 1,), 0, later, afters) == ([], 0)
         assert set(centres_of(connection, first, ["smsc-1"])) == set(first)
         assert centres_of(connection, first, ["elsewhere"]) == {}
 
@@ -414,7 +414,7 @@ def test_the_search_reads_open_texts_and_awaited_receipts_by_their_indexes(url):
         event.listen(
             connection, "before_cursor_execute", lambda _c, _u, text, given, *_: statements.append((text, given))
         )
-        found, _ = silent_parts(connection, place.node.id, 0, next(place.ticks) + HOUR, {"smsc-1": SECOND})
+        found, _ = silent_parts(connection, place.node.owned, 0, next(place.ticks) + HOUR, {"smsc-1": SECOND})
         assert centres_of(connection, found, ["smsc-1"])
         plans = [
             str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given).all())

@@ -44,7 +44,7 @@ class Follower:
         with closing(writing(store)) as lane:
             write(lane, 1)
             assert not self.reader.look(next(TICKS), begin=True).broken
-        copy_snapshot(self.reader.snapshot, file, lambda _share: None)
+        copy_snapshot(self.reader.snapshot, file)
         self.reader.snapshot.close()
         self.looks = 0
 

@@ -1,11 +1,13 @@
 """The folder of a continuous backup: what is written is read again, and what is missing or damaged is named."""
 
+import shutil
 import sqlite3
 import stat
 from contextlib import closing
 
 import pytest
 
+from gateway.store.backup import CopyStopped
 from gateway.store.errors import StoreUnavailable
 from gateway.store.recovery import folder as backups
 from gateway.store.recovery.changes import Changes
@@ -37,7 +39,7 @@ def chain_at(tmp_path, source, at=BEGAN, store="t.db"):
 
 def copy_of(chain, source, number, at):
     source.execute("BEGIN")
-    size = chain.copy(source, number, at, lambda _share: None)
+    size = chain.copy(source, number, at, lambda: True)
     source.execute("COMMIT")
     assert size >= 2 * PAGE
 
@@ -54,7 +56,8 @@ def rows(file):
 
 
 def test_the_newest_state_and_each_earlier_one_can_be_made_again(tmp_path, source):
-    chain_at(tmp_path, source)
+    chain = chain_at(tmp_path, source)
+    files = sorted(chain.path.iterdir())
     for until, expected, told in (
         (None, ["1", "2", "3"], BEGAN + 3 * SECOND + 1),
         (BEGAN + 2 * SECOND, ["1", "2"], BEGAN + 2 * SECOND),
@@ -66,6 +69,16 @@ def test_the_newest_state_and_each_earlier_one_can_be_made_again(tmp_path, sourc
         made = rebuild(tmp_path / "backup", target, until)
         assert (rows(target), made.until, made.changes) == (expected, told, len(expected))
         target.unlink()
+    assert sorted(chain.path.iterdir()) == files, "nothing is made in the folder: it may be read-only"
+
+
+def test_a_single_copy_that_was_made_by_hand_is_taken_with_the_log_beside_it(tmp_path, source):
+    source.execute("PRAGMA journal_mode=WAL")
+    source.execute("INSERT INTO entry VALUES ('in the log alone')")
+    for end in ("", "-wal"):
+        shutil.copy(f"{tmp_path}/source.db{end}", f"{tmp_path}/by hand.db{end}")
+    assert rebuild(tmp_path / "by hand.db", tmp_path / "again.db").until is None
+    assert rows(tmp_path / "again.db") == ["in the log alone"]
 
 
 def test_a_later_chain_counts_once_it_has_a_whole_copy(tmp_path, source):
@@ -147,12 +160,9 @@ def test_the_folder_of_another_store_is_left_alone(tmp_path, source):
 def test_everything_is_its_owners_alone_and_nothing_unfinished_is_left(tmp_path, source):
     chain = chain_at(tmp_path, source)
 
-    def stop(_share):
-        raise InterruptedError
-
     source.execute("BEGIN")
-    with pytest.raises(InterruptedError):
-        chain.copy(source, 9, BEGAN + 1, stop)
+    with pytest.raises(CopyStopped):
+        chain.copy(source, 9, BEGAN + 1, lambda: False)
     assert {stat.S_IMODE(path.stat().st_mode) for path in chain.path.iterdir()} == {0o600}
     assert stat.S_IMODE(chain.path.stat().st_mode) == stat.S_IMODE(chain.path.parent.stat().st_mode) == 0o700
     assert not [path for path in chain.path.iterdir() if path.name.startswith(".")]

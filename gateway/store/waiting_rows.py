@@ -1,0 +1,41 @@
+"""What waits in a node's shards to be worked on: open texts, open orders, events for the broker."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from gateway.store.nodes import in_shard
+from gateway.store.tables import orders, outbox, texts
+
+
+class WaitingRows(msgspec.Struct, frozen=True):
+    """How many rows wait."""
+
+    texts: int = 0
+    orders: int = 0
+    events: int = 0
+
+
+def kinds_waiting(connection: Connection, shards: Iterable[int]) -> frozenset[str]:
+    """Name the kinds of rows that wait in these shards, as the fields of WaitingRows are named."""
+    wanted: list[tuple[str, tuple[ColumnElement[bool], ...]]] = []
+    for shard in shards:
+        wanted.append(("texts", (texts.c.final == 0, *in_shard(texts.c.id, shard))))
+        wanted.append(("orders", (orders.c.open == 1, orders.c.node == shard)))
+        wanted.append(("events", (outbox.c.published_at.is_(None), *in_shard(outbox.c.id, shard))))
+    first = ((kind, select(1).where(*conditions).limit(1)) for kind, conditions in wanted)
+    return frozenset(kind for kind, found in first if connection.execute(found).one_or_none())
+
+
+def count_waiting(connection: Connection, shards: Sequence[int]) -> WaitingRows:
+    """Count what waits in these shards."""
+    return WaitingRows(
+        sum(_count(connection, texts.c.final == 0, *in_shard(texts.c.id, shard)) for shard in shards),
+        sum(_count(connection, orders.c.open == 1, orders.c.node == shard) for shard in shards),
+        sum(_count(connection, outbox.c.published_at.is_(None), *in_shard(outbox.c.id, shard)) for shard in shards),
+    )
+
+
+def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).where(*conditions)).scalar_one()
