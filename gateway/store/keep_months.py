@@ -9,7 +9,7 @@ from functools import partial
 from typing import ClassVar, Final
 
 import msgspec
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table, select, text
 
 from gateway.store.batch import Batch, Unit
 from gateway.store.months import (
@@ -22,6 +22,7 @@ from gateway.store.months import (
     month_start,
     partitions,
 )
+from gateway.store.nodes import store_clock
 from gateway.store.partitioning import (
     PATIENCE,
     attempt,
@@ -74,7 +75,9 @@ class KeepMonths(Unit):
             connection.execute(text(PATIENCE))
             for table in MONTHLY:
                 _keep(connection, table, batch.now, kept)
-            now = min(batch.now, _time_of_server(connection))  # one clock that is ahead is not enough to drop anything
+            now = min(
+                batch.now, connection.scalars(select(store_clock(connection, batch.now))).one()
+            )  # one clock that is ahead is not enough to drop anything
             _drop_due(connection, usage, now - self.usage_seconds * MICROSECONDS, kept)
         return kept
 
@@ -105,11 +108,6 @@ def _begin(connection: Connection, table: Table, now: int, kept: MonthsKept) -> 
     if bound is not None and now > bound.start - DAY:  # it would refuse what is booked from then on
         attempt(connection, partial(drop_bound, connection, table))
     return False
-
-
-def _time_of_server(connection: Connection) -> int:
-    found = connection.execute(text("SELECT CAST(extract(epoch FROM now()) * 1000000 AS bigint)"))
-    return int(found.scalar_one())
 
 
 def _drop_due(connection: Connection, table: Table, before: int, kept: MonthsKept) -> None:
