@@ -190,8 +190,10 @@ wallets = Table(
     Column("balance", BigInteger, nullable=False),
     Column("reserved", BigInteger, nullable=False),
     Column("bundle", LargeBinary),
+    Column("given", BigInteger, nullable=False, server_default=text("0")),
 )
-"""The only stored balances. `bundle` holds what is left of the bundles sold to this subscriber: ledger.wallets.Allowance."""
+"""The only stored balances. `bundle` holds what is left of the bundles sold to this subscriber: balance.wallets.Allowance;
+`given` is the tenth that accrued on its charges and sales so far, of whatever cause."""
 
 accounts = Table(
     "accounts",
