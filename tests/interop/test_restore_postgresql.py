@@ -42,7 +42,7 @@ async def test_a_lost_server_is_restored_as_of_a_moment_and_payments_of_later_ar
 
         refused = gateway.tpo("db", "restore", tmp_path, ok=(1,)).stderr
         assert "a server's store is restored by the server" in refused
-        server.ask("INSERT INTO nodes VALUES (2, 'b', 2::bigint << 40, 1) RETURNING id")
+        server.ask("INSERT INTO nodes VALUES (2, 'b', 2::bigint << 40, 1, 0, 0, 0, 2, 0) RETURNING id")
         held = lock.take(server.url, "b")
         assert "gateway b runs on this store" in gateway.tpo("db", "restore", ok=(1,)).stderr
         held.release()
