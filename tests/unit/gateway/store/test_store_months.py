@@ -263,6 +263,15 @@ def test_who_paid_what_was_given_is_looked_for_in_the_month_of_its_booking_alone
     assert "transfers_2026_12" in look
 
 
+def test_the_check_joins_no_table_row_by_row_where_the_server_has_no_statistics_of_the_whole(place):
+    keep(place)
+    with place.reader.connect() as connection:
+        check(connection, lambda *_: 1)
+        assert connection.scalars(text("SHOW enable_nestloop")).one() == "off"
+    with place.reader.connect() as connection:
+        assert connection.scalars(text("SHOW enable_nestloop")).one() == "on"
+
+
 # A large store
 
 
