@@ -18,7 +18,7 @@ NUMBERS = itertools.count()
 NUMBER = "447700900101"
 """A line that every dump has; ten pounds were paid in for it by the reference shop-1."""
 TEN_POUNDS = 10_000_000
-NEVER_ALONE = {"0007", "0010"}
+NEVER_ALONE = {"0007", "0010", "0011"}
 """Versions that no program was released with: a later step came in the same release."""
 
 
@@ -73,8 +73,9 @@ def test_the_upgraded_store_has_the_tables_of_a_new_one_right_books_and_goes_on(
     assert schema.upgrade(writer, b"a key of tests alone") == (dump.stem, schema.head())
     assert described(reader) == fresh
     after = everything(reader)
-    for table in ("transfers", "wallets", "lines", "subscribers", "answers", "outbox"):
+    for table in ("transfers", "lines", "subscribers", "answers", "outbox"):
         assert after[table] == before[table], table
+    assert [row[:5] for row in after["wallets"]] == [row[:5] for row in before["wallets"]]
     entries = check_books(reader).entries
     (node,) = after["nodes"]
     with charging.charging_place(url, node=node[1]) as place:
