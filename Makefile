@@ -1,5 +1,5 @@
 # The house's front door. `make run` and `make test` are all that a newcomer needs.
-.PHONY: help run test check bench fuzz soak lock format clean
+.PHONY: help run test check bench fuzz simulate soak lock format clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,6 +8,7 @@ BIN := .venv/bin
 MEMORY := $(shell findmnt -nrbo OPTIONS,AVAIL -t tmpfs /dev/shm 2>/dev/null | awk '$$1 !~ /noexec/ && $$2 > 2e9 {print "TMPDIR=/dev/shm"; exit}')
 PYTEST := $(MEMORY) $(BIN)/python -m pytest -q
 WORKERS ?= 2
+SEEDS ?= 200
 # Tests with processes wait two thirds of their time: for a link that comes back, a second of somebody's clock. The longest stand first.
 WAITING ?= 4
 
@@ -36,7 +37,7 @@ run: .venv/run.stamp   ## the gateway with the simulated host network beside it
 	$(BIN)/tpo simulate network --with-gateway
 
 test: check .venv/peers.stamp   ## everything: checks, real peers, kills, bad input
-	$(PYTEST) -n $(WAITING) --dist loadgroup --durations 20 tests/session/test_readme.py tests/faults tests/interop tests/browser tests/session tests/property tests/fuzz
+	$(PYTEST) -n $(WAITING) --dist loadgroup --durations 20 tests/session/test_readme.py tests/faults tests/interop tests/browser tests/session tests/property tests/fuzz tests/simulation
 
 check: .venv/develop.stamp   ## lint, types, contracts and unit tests, in under a minute
 	$(BIN)/ruff check .
@@ -55,8 +56,12 @@ fuzz: .venv/fuzz.stamp   ## fuzzing guided by coverage, a minute a target, then 
 	$(BIN)/python -m tests.fuzz.guided all $${TPO_FUZZ_SECONDS:-60}
 	HYPOTHESIS_PROFILE=long $(PYTEST) tests/fuzz --timeout 3600
 
-soak: .venv/develop.stamp .venv/peers.stamp   ## hundreds of kills under load, and long attacks on what leaves about giving
+simulate: .venv/develop.stamp   ## worlds of virtual time that seeds decide, faults and all: SEEDS=200
+	$(MEMORY) $(BIN)/python -m tests.simulation --seeds $(SEEDS) --workers $(WORKERS)
+
+soak: .venv/develop.stamp .venv/peers.stamp   ## hundreds of kills under load, thousands of simulated worlds, long attacks on what leaves about giving
 	TPO_KILLS=$${TPO_KILLS:-300} $(PYTEST) tests/faults --timeout 7200
+	TPO_SEEDS=$${TPO_SEEDS:-3000} $(PYTEST) tests/simulation
 	TPO_OUTSIDER_SECONDS=$${TPO_OUTSIDER_SECONDS:-300} $(PYTEST) tests/property/test_who_gave_to_whom.py --timeout 14400
 
 lock:   ## renew requirements/*.txt from pyproject.toml (needs uv)

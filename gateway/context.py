@@ -80,11 +80,12 @@ class GatewayContext:
         log: Callable[[str, Mapping[str, object]], None] = lambda _event, _fields: None,
         observe: Callable[[BatchTimes], None] = lambda _times: None,
         environment: Environment | None = None,
+        make_lane: type[Lane] = Lane,
     ) -> None:
         """Take the store's lock, prepare its tables, enter as a node and start the lane.
 
         `policies` makes what units are decided with, now and whenever the settings change; `observe` gets how long the parts of
-        each batch took, on the lane's thread.
+        each batch took, on the lane's thread; `make_lane` makes a lane that works in another way than by a thread.
         Raises KeyInvalid, or StoreError: StoreLocked, SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be
         reached.
         """
@@ -128,7 +129,7 @@ class GatewayContext:
             log("store.schema.newer", {"version": version, "program": schema.head()})
         if behind > CLOCK_BEHIND_US:
             log("clock.behind", {"seconds": round(behind / 1_000_000, 3)})
-        self.lane = Lane(
+        self.lane = make_lane(
             self._writer,
             self.node,
             clock=self.clock,

@@ -296,6 +296,7 @@ def begin(order: Order, move: Move, now: int, before: bytes | None = None, found
     log = order.steps[move.place]
     fresh = order.state is OrderState.ACCEPTED
     order.state, order.updated_at = OrderState.RUNNING, now
+    order.due_at = min(order.due_at, now)  # by a clock that went back since it was still to wait, if we die meanwhile
     log.at, log.attempts = now, log.attempts + 1
     if before is not None and log.before is None:
         log.before, log.found = before, found

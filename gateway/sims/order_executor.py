@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.background import Background
 from gateway.context import GatewayContext
@@ -218,6 +218,7 @@ class OrderExecutor:
     # Scanning
 
     async def _scan(self) -> None:
+        await self._look_back()
         while True:
             self._wake.clear()
             taken = 0
@@ -228,6 +229,20 @@ class OrderExecutor:
                     taken += 1
             if taken < PER_SCAN:
                 await wait_for(self._wake, SCAN_SECONDS)
+
+    async def _look_back(self) -> None:
+        """Find out whether the wall clock went back while nobody watched it: an order was changed later than now."""
+        latest = await self._context.read_async(self._latest_change)
+        ahead = (latest or 0) - self._context.clock()
+        if ahead > 0:
+            self.clock_stepped(-ahead / 1_000_000)
+
+    def _latest_change(self, connection: Connection) -> int | None:
+        open_orders = select(func.max(orders.c.updated_at)).where(
+            orders.c.open == 1, orders.c.node.in_(self._context.node.owned)
+        )
+        latest: int | None = connection.execute(open_orders).scalar()
+        return latest
 
     def _due(self, connection: Connection, busy: set[int]) -> list[Order]:
         """Read the orders that are due and not busy; most scans of a bulk find few that are new among many that run."""

@@ -106,7 +106,7 @@ class LaneCounters(msgspec.Struct):
     expired: int = 0
     failed_batches: int = 0
     unknown: int = 0
-    """Of the failed ones those whose commit may have gone through."""
+    """Batches whose commit may have gone through, or did, and of which not everybody was told."""
 
 
 class Lane:
@@ -254,18 +254,33 @@ class Lane:
         if self._thread.is_alive():
             self._thread.join()
 
-    def _run(self) -> None:
-        while jobs := self._gather():
+    def run_pending(self) -> bool:
+        """Work on one batch of what waits, and deliver it; False where nothing waits.
+
+        The lane's thread does so. Whoever does not start it, such as a simulation without threads, calls this instead.
+        """
+        jobs = self._gather()
+        if jobs:
             self._commit(jobs)
             with self._wake:
                 settled, self._settled, self._flight = self._settled, [], None
             self._deliver(settled)
+        return bool(jobs)
+
+    def _run(self) -> None:
+        while self._wait_for_units():
+            self.run_pending()
         self._drop_connection()
 
-    def _gather(self) -> list[Job]:
+    def _wait_for_units(self) -> bool:
+        """Wait until units wait; False where none do, and none will."""
         with self._wake:
             while not self._waiting and not self._closing:
                 self._wake.wait()
+            return bool(self._waiting)
+
+    def _gather(self) -> list[Job]:
+        with self._wake:
             jobs: list[Job] = []
             while self._waiting and len(jobs) < self._max_batch:
                 if self._waiting[0].unit.alone and jobs:
@@ -296,15 +311,17 @@ class Lane:
             if not self._attempt([job]):
                 self._poison(job)
 
-    def _settle(self, jobs: list[Job], error: StoreError | None = None) -> None:
-        """Decide the outcome of jobs, unless it was decided meanwhile: their answer, or this error."""
+    def _settle(self, jobs: list[Job], error: StoreError | None = None) -> bool:
+        """Decide the outcome of jobs, unless it was decided meanwhile: their answer, or this error; False if one's was."""
         with self._wake:
+            given_up = any(job.settled for job in jobs)
             for job in jobs:
                 if not job.settled:
                     job.settled = True
                     if error is not None:
                         job.answer, job.error = None, error
                     self._settled.append(job)
+        return not given_up
 
     def _attempt(self, jobs: list[Job]) -> bool:
         """Run jobs as one transaction; False if one of them is at fault, and nothing was committed."""
@@ -329,9 +346,10 @@ class Lane:
                 return True
             else:
                 self.lease.renewed(self._lease_asked)
-                self._settle(jobs)
+                everybody_told = self._settle(jobs)
                 self._in_trouble = False
                 self.counters.batches += 1
+                self.counters.unknown += not everybody_told
                 self.counters.units += len(jobs)
                 self._observe(times)
                 return True

@@ -12,7 +12,7 @@ import msgspec
 
 from protocols.connection_table import Eviction
 from protocols.listener import Listen, Listeners
-from protocols.network import Accepted
+from protocols.network import SOCKETS, Accepted, Network
 from protocols.smpp.errors import CommandStatus
 from protocols.smpp.events import BindRequested, Bound, Closed, Event
 from protocols.smpp.limits import Limits
@@ -67,7 +67,7 @@ class Server:
         on_result: is told what became of a request that was sent by `Connection.send`, as in `client.Link`.
         on_ready: this ESME has room for requests: it became bound, or a full window has a free slot.
         on_event: is told of ESMEs that come and go; it must not raise.
-        clock: seconds, monotonic.
+        clock: seconds, monotonic; network: what connections are accepted by.
     """
 
     def __init__(
@@ -81,8 +81,9 @@ class Server:
         on_ready: Callable[[Connection], None],
         on_event: Callable[[ServerEvent], None],
         clock: Callable[[], float],
+        network: Network = SOCKETS,
     ) -> None:
-        self.config = config
+        self.config, self._network = config, network
         self._limits = config.limits
         self._authenticate = authenticate
         self._on_request = on_request
@@ -92,7 +93,12 @@ class Server:
         self._clock = clock
         self._listen = listen
         self._listeners = Listeners[Connection](
-            self._limits, self._limits.session_init, accept=self._accept, refuse=self._refuse, evict=self._evict
+            self._limits,
+            self._limits.session_init,
+            accept=self._accept,
+            refuse=self._refuse,
+            evict=self._evict,
+            network=network,
         )
         self._connections = self._listeners.connections
         self._bound: dict[Connection, None] = {}
@@ -161,7 +167,7 @@ class Server:
     def _accept(self, accepted: Accepted, address: str, tls: ssl.SSLContext | None) -> Connection:
         config = self.config
         session = Session(config.limits, system_id=config.system_id, interface_version=config.interface_version)
-        connection = Connection(self, session, config.limits, self._clock, address)
+        connection = Connection(self, session, config.limits, self._clock, address, network=self._network)
         connection.take(accepted, tls)
         return connection
 

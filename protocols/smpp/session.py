@@ -186,7 +186,7 @@ class Session(StreamSession[SmppError, Event]):
             self._window.deadline(),
             self._throttle.paused_until,
         ]
-        if self._starved:
+        if self._starved and self._may_send:  # on the way out nobody waits for room any more
             times.append(self._tokens_at)
         return min((time for time in times if time is not None), default=None)
 

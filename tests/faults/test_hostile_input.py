@@ -64,6 +64,7 @@ PARAMETERS = {
     "sms.send": {"from": "TPO", "to": NUMBER, "text": "t", "reference": None, "registered_delivery": True, "validity": 60},
     "sms.show": {"id": "1"}, "sms.list": {"limit": 2, "state": "queued", "number": NUMBER, "since": 0, "until": 1},
     "link.list": {"node": "ocs1"},
+    "node.list": {}, "node.adopt": {"node": "ocs2", "force": False}, "node.retire": {"node": "ocs2"},
     "link.show": {"name": "smsc-1", "order": "up", "node": ""},
     "trace.start": {
         "msisdn": NUMBER, "imsi": None, "link": None, "seconds": 0, "show_content": False, "pcap": None, "id": "1-1-1",

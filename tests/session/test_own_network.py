@@ -2,7 +2,8 @@
 
 import asyncio
 
-from support.diameter_rig import CCA, OCS, PGW, Rig, ccr_body, two_nodes
+from support.diameter_rig import CCA, OCS, PGW, Rig, ccr_body, two_nodes, until
+from support.smpp_rig import DELIVER, SUBMIT, bound_pair
 
 from protocols.diameter.identity import PeerConfig
 from protocols.diameter.node_events import ConnectFailed
@@ -107,6 +108,19 @@ async def test_two_nodes_meet_speak_and_part_over_a_network_of_the_tests_own():
         header, frame = await pgw.node.request(OCS, 272, 4, ccr_body(), 2.0)
         assert (header.command_code, CCA in frame) == (272, True)
     assert wires.listening == {}
+
+
+async def test_a_link_and_a_message_centre_meet_and_speak_over_a_network_of_the_tests_own():
+    wires = Wires()
+    async with bound_pair({"network": wires, "listen": [("smsc", 2775, None)]}, {"network": wires, "host": "smsc"}) as (
+        smsc,
+        esme,
+    ):
+        assert (wires.made, smsc.port) == (1, 2775)
+        assert esme.link.submit(SUBMIT)
+        (await smsc.client()).send(DELIVER)
+        await until(lambda: esme.results and smsc.results)
+        assert [request.message for request in esme.requests] == [DELIVER]
 
 
 async def test_a_network_that_refuses_is_dialled_again():

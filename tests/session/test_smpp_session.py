@@ -330,6 +330,15 @@ def test_a_rate_is_kept_and_ready_comes_with_the_next_token():
     assert rung == pytest.approx(100, abs=2)
 
 
+def test_a_session_that_leaves_while_its_rate_is_used_up_does_not_ring_for_tokens():
+    esme = End.bound(Limits(rate=10.0, burst=0.1, window=10, enquire_link=0.0, response_timeout=10.0))
+    while esme.submit():
+        pass
+    esme.session.unbind(0.0, 5.0)
+    assert esme.session.state is SessionState.DRAINING
+    assert esme.session.deadline() == 5.0
+
+
 def test_a_full_window_does_not_ring_for_tokens():
     esme = End.bound(Limits(rate=10.0, burst=0.1, window=1, response_timeout=10.0))
     esme.submit()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager, suppress
 
+from protocols.network import SOCKETS
 from protocols.smpp.client import Link, LinkConfig
 from protocols.smpp.codec import HEADER_SIZE, CommandId, Framer, decode_header
 from protocols.smpp.generated import decode, encode
@@ -93,7 +94,9 @@ def decode_response(bind, **fields):
 class ServerRig:
     """A message centre on loopback that takes all it gets, and what it told."""
 
-    def __init__(self, limits=None, tls=None, on_request=None, authenticate=None, listen=None, **config):
+    def __init__(
+        self, limits=None, tls=None, on_request=None, authenticate=None, listen=None, network=SOCKETS, **config
+    ):
         self.events, self.results, self.requests, self.attempts, self.ready = [], [], [], [], []
         self.on_request = on_request or self.take
         self.verdict = authenticate or (lambda _: 0)
@@ -106,6 +109,7 @@ class ServerRig:
             on_ready=self.ready.append,
             on_event=self.events.append,
             clock=time.monotonic,
+            network=network,
         )
 
     def authenticate(self, attempt):
@@ -150,7 +154,17 @@ class ServerRig:
 class LinkRig:
     """A link on loopback that acknowledges all it gets, and what it told."""
 
-    def __init__(self, port, limits=None, on_request=None, on_result=None, on_ready=None, random=None, **config):
+    def __init__(
+        self,
+        port,
+        limits=None,
+        on_request=None,
+        on_result=None,
+        on_ready=None,
+        random=None,
+        network=SOCKETS,
+        **config,
+    ):
         self.events, self.results, self.requests = [], [], []
         self.on_request = on_request or (lambda request: request.respond(DeliverSmResp()))
         self.readiness = 0
@@ -164,6 +178,7 @@ class LinkRig:
             on_event=self.events.append,
             clock=time.monotonic,
             random=random or (lambda: 0.5),
+            network=network,
         )
 
     def requested(self, request):

@@ -57,14 +57,22 @@ class OutcomeWriter:
 
     def flush(self) -> None:
         """Hand to the lane what has gathered."""
-        outcomes, self._outcomes = self._outcomes, []
+        outcomes, self._outcomes = self._behind_held(self._outcomes), []
         if outcomes:
             unit = RecordOutcomes(outcomes)
             self._lane.post(unit, lambda _: self._written(outcomes), lambda: self._hold(outcomes))
 
+    def _behind_held(self, outcomes: list[SubmitOutcome]) -> list[SubmitOutcome]:
+        """Leave what is news of a part behind earlier news of it that the store could not take yet; gives the rest."""
+        holding = {(held.text_id, held.part): batch for batch in self._held for held in batch}
+        rest: list[SubmitOutcome] = []
+        for outcome in outcomes:
+            holding.get((outcome.text_id, outcome.part), rest).append(outcome)
+        return rest
+
     def release(self) -> None:
         """Gather again what the store could not take: it is the last chance to write it down."""
-        for outcomes in self._held:
+        for outcomes in reversed(self._held):
             self._outcomes = outcomes + self._outcomes
         self._held.clear()
 

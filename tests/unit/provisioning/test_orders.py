@@ -125,6 +125,12 @@ def test_a_step_is_written_down_before_it_is_sent(kind):
     assert next_move(order) == move  # until it is done, it is what is to be done
 
 
+def test_an_order_that_is_being_carried_out_is_due_also_where_the_clock_has_gone_back():
+    order = opened(Kind.ACTIVATE)
+    begin(order, next_move(order), NOW - 3_600_000_000)
+    assert order.due_at == NOW - 3_600_000_000
+
+
 def test_a_resume_that_leaves_other_reasons_touches_no_host():
     order = opened(Kind.RESUME, reasons_left=True)
     assert names(order) == ["line.open"]

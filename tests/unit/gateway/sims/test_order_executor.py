@@ -988,3 +988,18 @@ async def test_an_order_that_waits_does_not_wait_an_hour_longer_where_the_clock_
     await place.ends(order_id)
     place.executor.clock_stepped(3600.0)  # a step forward lets nothing wait longer
     assert [step for _, step in place.executor._back] == [hour]
+
+
+async def test_an_order_that_waits_does_not_wait_an_hour_longer_where_the_clock_went_back_while_nobody_ran(place):
+    await place.take_in(1)
+    place.start()
+    place.host.script.append(DOWN)
+    order_id = await place.activate()
+    order = await place.waits(order_id)
+    await place.executor.stop()
+    hour = 3_600_000_000
+    place.clock.now = order.updated_at - hour
+    place.start()
+    await place.until(lambda: place.executor._back)
+    place.clock.now = order.due_at - hour
+    await place.ends(order_id)

@@ -1,0 +1,160 @@
+"""What befalls a world: drawn from its seed, one thing after the other, until it is left in peace."""
+
+import asyncio
+import contextlib
+import math
+
+from .loop import Process
+
+WATCH_SECONDS = 8.0
+"""How long a fault waits for its moment."""
+
+
+class Stranger(asyncio.Protocol):
+    """Sends octets of chance, some of them under a head that looks like Diameter (RFC 6733 §3), and never says goodbye."""
+
+    def __init__(self, random):
+        self.random = random
+
+    def connection_made(self, transport):
+        octets = self.random.randbytes(self.random.randint(1, 300))
+        if self.random.random() < 0.7:
+            size = 20 + len(octets)
+            octets = b"\x01" + size.to_bytes(3, "big") + self.random.choice((b"\x80", b"\xc0")) + octets + bytes(15)
+        transport.write(octets)
+
+
+class Faults:
+    """The hand that breaks things."""
+
+    def __init__(self, world):
+        self.world, self.random = world, world.chance("faults")
+        self.count = 0
+        self.process = Process("faults")
+        self.every = self.random.choice((1.5, 4.0, 12.0))
+        """Seconds between two faults, on the average."""
+        kinds = [*KINDS]
+        self.kinds = self.random.sample(kinds, self.random.randint(2, len(kinds)))
+        """Each world has its own weaknesses: what always comes together finds less."""
+
+    def begin(self):
+        self.process.run(self.world.loop.create_task, self._run())
+
+    async def _run(self):
+        while True:
+            await asyncio.sleep(self.random.expovariate(1 / self.every))
+            if self.world.over:
+                return
+            kind = self.random.choice(self.kinds)
+            self.count += 1
+            self.world.disturb()
+            self.world.story.tell("FAULT", kind)
+            KINDS[kind](self)
+
+    def kill(self):
+        self._end(power=False)
+
+    def power_cut(self):
+        self._end(power=True)
+
+    def kill_in_commit(self):
+        """A kill while a batch is in its transaction: whenever one is."""
+        self._watch(lambda lane: lane.stepping)
+
+    def kill_after_commit(self):
+        """A kill just after a batch has come back, its answers on their way at most."""
+        self._watch(lambda lane: not lane.stepping and lane.counters.batches > self._batches)
+
+    def cut_after_commit(self):
+        """All connections break just after a batch has come back: answers are lost on their way."""
+        self._watch(
+            lambda lane: not lane.stepping and lane.counters.batches > self._batches, self.world.network.break_all
+        )
+
+    def _watch(self, condition, strike=None):
+        """Strike as soon as a condition of the lane holds: a kill, unless it is something else."""
+        gateway = self.world.gateway
+        if gateway is None or not gateway.ready:
+            return
+        self._batches = gateway.context.lane.counters.batches
+        end = self.world.loop.time() + WATCH_SECONDS
+
+        def look():
+            if gateway.process.dead or self.world.over or self.world.loop.time() > end:
+                return
+            if condition(gateway.context.lane):
+                self.world.story.tell("FAULT", "it strikes")
+                self.world.disturb()
+                strike() if strike else self._end(power=False)
+            else:
+                self.world.loop.call_later(self.random.uniform(0.0003, 0.003), look, context=self.process.context())
+
+        look()
+
+    def restart(self):
+        self.world.restart(self._down())
+
+    def _end(self, *, power):
+        self.world.kill(power=power, down=self._down())
+
+    def _down(self):
+        """How long the gateway is away: between a twentieth of a second and twenty."""
+        return math.exp(self.random.uniform(math.log(0.05), math.log(20.0)))
+
+    def cut(self):
+        self.world.network.break_one()
+
+    def silence(self):
+        self.world.network.silence_one()
+
+    def stall(self):
+        self.world.network.stall_one()
+
+    def refuse(self):
+        self.world.network.refusing_until = self.world.loop.time() + self.random.uniform(1.0, 15.0)
+
+    def stranger(self):
+        """Somebody connects to the gateway's Diameter port, and sends what he likes."""
+        self.process.run(self.world.loop.create_task, self._intrude())
+
+    async def _intrude(self):
+        with contextlib.suppress(OSError):
+            await self.world.network.connect(Stranger(self.random), "127.0.0.1", 3868, None, None)
+
+    def slow_disk(self):
+        self.world.disk.slow_until = self.world.loop.time() + self.random.uniform(1.0, 20.0)
+
+    def full_disk(self):
+        self.world.disk.trouble = "full"
+        self.world.disk.trouble_until = self.world.loop.time() + self.random.uniform(0.5, 15.0)
+
+    def failing_disk(self):
+        self.world.disk.trouble = "failing"
+        self.world.disk.trouble_until = self.world.loop.time() + self.random.uniform(0.05, 2.0)
+
+    def clock_step(self):
+        self.world.step_clock(self.random.choice((-1, 1)) * math.exp(self.random.uniform(0.0, math.log(20_000.0))))
+
+    def broker_away(self):
+        self.world.broker.away_until = self.world.loop.time() + self.random.uniform(0.5, 20.0)
+
+
+KINDS = {
+    "kill": Faults.kill,
+    "restart": Faults.restart,
+    "power cut": Faults.power_cut,
+    "kill in a commit": Faults.kill_in_commit,
+    "kill after a commit": Faults.kill_after_commit,
+    "connection cut": Faults.cut,
+    "all cut after a commit": Faults.cut_after_commit,
+    "connection silent": Faults.silence,
+    "connection stalled": Faults.stall,
+    "connections refused": Faults.refuse,
+    "stranger": Faults.stranger,
+    "slow disk": Faults.slow_disk,
+    "full disk": Faults.full_disk,
+    "failing disk": Faults.failing_disk,
+    "clock step": Faults.clock_step,
+    "broker away": Faults.broker_away,
+}
+"""By what the story calls them."""
