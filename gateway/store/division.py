@@ -85,4 +85,4 @@ def _change(engine: Engine, change: Callable[[Connection], None]) -> None:
         if not is_first(connection):
             raise StoreError("another program changes the tables just now; try again")
         if not attempt(connection, partial(change, connection)):
-            raise StoreUnavailable("somebody reads the tables, such as `tpo ledger check`; try again when it is done")
+            raise StoreUnavailable("somebody reads the tables, as `tpo ledger check` does, or they are another user's")

@@ -217,6 +217,21 @@ def test_a_change_gives_way_to_a_report_that_reads_the_table_and_is_made_after_i
     assert keep(place).made == ["transfers_2026_12", "transfers_2027_01"]
 
 
+def test_a_user_who_does_not_own_the_tables_charges_on_and_the_change_is_put_off(server):
+    url = server(f"months_{next(NUMBERS)}")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE clerk LOGIN")
+        connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk")
+    place = Workplace(url.replace("tpo@", "clerk@"))
+    place.lane.start()
+    assert keep(place) == MonthsKept(busy=["transfers", "usage"])
+    book(place, NOW)
+    with pytest.raises(StoreUnavailable, match="or they are another user's"):
+        division.divide(place.writer, NOW, print)
+    assert place.alarms == []
+    place.close()
+
+
 def test_of_two_gateways_one_makes_the_months_and_the_other_does_not_wait(place):
     with psycopg.connect(place.url) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [lock.number_of("tpo-schema")])
