@@ -13,6 +13,7 @@ from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.balances import account_names, journal_totals
 from gateway.ledger.check_tenths import Recompute, wrong_tenths
 from gateway.ledger.postings import POSTINGS, Evidence, account_class, violation
+from gateway.store.engine import join_whole_tables
 from gateway.store.tables import sessions, texts, transfers, usage, wallets
 
 SHOWN = 5
@@ -40,6 +41,7 @@ class Report(msgspec.Struct, frozen=True):
 
 def check(connection: Connection, recompute: Recompute) -> Report:
     """Run every check on one snapshot of the store."""
+    join_whole_tables(connection)
     totals = journal_totals(connection)
     findings = [
         *_well_formed(connection),

@@ -460,6 +460,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Rows are in the default partition, `table`: they are of months that no partition is there for.",
         "See that the clocks of the gateways are right. The rows count in everything, and move when their month is made.",
     ),
+    "store.month.put_off": LogEvent(
+        "warning",
+        "For an hour no month of this `table` could be made or dropped: a report reads it, or it belongs to another user.",
+        "End the report (pg_stat_activity), or make the user of `store.url` the owner of `transfers`, `usage` and their parts.",
+    ),
     "store.months.waiting": LogEvent(
         "warning",
         "A server's `table` is too large to be divided into months by itself; it goes on as one.",

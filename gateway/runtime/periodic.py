@@ -32,6 +32,8 @@ READING_PAUSE = 0.2
 """Seconds between two parts of a month's journal that is being added up: charging goes first."""
 SWEEP_SECONDS = 60.0
 MONTHS_SECONDS = 60.0
+BUSY_TURNS = 60
+"""Turns in which a change of a table was put off before it is told."""
 EXPIRE_SECONDS = 5.0
 INQUIRE_SECONDS = 5.0
 COUNT_SECONDS = 5.0
@@ -67,6 +69,7 @@ class PeriodicWork(Component):
         self._loop = asyncio.get_running_loop()
         self._clock_watch = ClockWatch(services.context.environment)
         self._months_told: set[str] = set()
+        self._busy_turns: dict[str, int] = {}
         self._lag_due = float("inf")
         self.lag = 0.0
         """Seconds that the event loop was late at its last look."""
@@ -193,6 +196,10 @@ class PeriodicWork(Component):
         for event, names in (("store.month.made", kept.made), ("store.month.dropped", kept.dropped)):
             for name in names:
                 self._log(event, {"partition": name})
+        self._busy_turns = {name: self._busy_turns.get(name, 0) + 1 for name in kept.busy}
+        for name, turns in self._busy_turns.items():
+            if turns == BUSY_TURNS:
+                self._log("store.month.put_off", {"table": name})
         for event, names in (("store.month.missing", kept.strays), ("store.months.waiting", kept.waiting)):
             for name in sorted(set(names) - self._months_told):
                 self._months_told.add(name)

@@ -16,6 +16,7 @@ from gateway.store.errors import StoreError, StoreUnavailable, UnitPoisoned
 from gateway.store.months import MICROSECONDS, MONTHLY, is_begun, partitions
 from gateway.store.partitioning import (
     PATIENCE,
+    analyse,
     attempt,
     begin,
     bound_of,
@@ -59,6 +60,8 @@ def _divide(engine: Engine, table: Table, now: int) -> None:
     if bound is None or not bound.proved:
         _prove(engine, table)
     _change(engine, lambda connection: _begin_once(connection, table, now))
+    with storing(), engine.begin() as connection:
+        analyse(connection, table)
 
 
 def _prove(engine: Engine, table: Table) -> None:
@@ -82,4 +85,4 @@ def _change(engine: Engine, change: Callable[[Connection], None]) -> None:
         if not is_first(connection):
             raise StoreError("another program changes the tables just now; try again")
         if not attempt(connection, partial(change, connection)):
-            raise StoreUnavailable("somebody reads the tables, such as `tpo ledger check`; try again when it is done")
+            raise StoreUnavailable("somebody reads the tables, as `tpo ledger check` does, or they are another user's")

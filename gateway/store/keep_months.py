@@ -51,7 +51,7 @@ class MonthsKept(msgspec.Struct, frozen=True):
         made, dropped: partitions of months.
         strays: default partitions with rows, of months that no partition is there for.
         waiting: tables that are too large to get months by themselves (store.division).
-        busy: tables and partitions that somebody read; they are tried again.
+        busy: tables and partitions that somebody read, or that belong to another user; they are tried again.
     """
 
     made: list[str] = []

@@ -18,7 +18,8 @@ from gateway.store.months import MONTHLY, before_name, default_name, following, 
 
 PATIENCE: Final = "SET LOCAL lock_timeout = '200ms'"
 """How long a change waits for its locks; who comes after it waits as long."""
-_LOCK_NOT_AVAILABLE: Final = "55P03"
+_PUT_OFF: Final = {"55P03", "42501"}
+"""SQLSTATEs of a change that is not to be made now: no lock within PATIENCE, or the tables are another user's."""
 _BOUND_CHECK: Final = "months_begin"
 _NUMBER: Final = {"n": lock.number_of("tpo-schema")}
 
@@ -36,13 +37,13 @@ def is_first(connection: Connection) -> bool:
 
 
 def attempt(connection: Connection, change: Callable[[], None]) -> bool:
-    """Make a change whole or, where a lock is not to be had within PATIENCE, not at all; tells which."""
+    """Make a change whole or, where it has to be put off, not at all; tells which."""
     savepoint = connection.begin_nested()
     try:
         change()
     except DBAPIError as error:
         savepoint.rollback()
-        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+        if getattr(error.orig, "sqlstate", None) not in _PUT_OFF:
             raise
         return False
     savepoint.commit()
@@ -76,6 +77,11 @@ def make_month(connection: Connection, table: Table, start: int) -> None:
     stray = f"DELETE FROM {default} WHERE {time} >= {start} AND {time} < {end} RETURNING *"  # noqa: S608  (names of ours)
     connection.execute(text(f"WITH stray AS ({stray}) INSERT INTO {name} SELECT * FROM stray"))  # noqa: S608  (as above)
     connection.execute(text(f"ALTER TABLE {table.name} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"))
+
+
+def analyse(connection: Connection, table: Table) -> None:
+    """Have the server look at samples of a table and each of its months; autovacuum leaves the whole out."""
+    connection.execute(text(f"ANALYZE {table.name}"))
 
 
 def drop(connection: Connection, name: str) -> None:

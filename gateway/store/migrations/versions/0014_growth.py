@@ -9,6 +9,8 @@ A program of before would not add to it, so that it may not write these tables.
 import sqlalchemy as sa
 from alembic import op
 
+from gateway.store.engine import join_whole_tables
+
 revision = "0014"
 down_revision = "0011"
 branch_labels = None
@@ -18,6 +20,7 @@ depends_on = None
 def upgrade() -> None:
     """Sum what was given, then put a partitioned table in the place of each, with the same columns."""
     op.add_column("wallets", sa.Column("given", sa.BigInteger(), nullable=False, server_default="0"))
+    join_whole_tables(op.get_bind())
     for kind, same in (("charge", "usage_id"), ("sale", "reference")):
         op.execute(
             "UPDATE wallets SET given = given + sums.amount FROM ("  # noqa: S608  (names of ours)

@@ -217,6 +217,21 @@ def test_a_change_gives_way_to_a_report_that_reads_the_table_and_is_made_after_i
     assert keep(place).made == ["transfers_2026_12", "transfers_2027_01"]
 
 
+def test_a_user_who_does_not_own_the_tables_charges_on_and_the_change_is_put_off(server):
+    url = server(f"months_{next(NUMBERS)}")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE clerk LOGIN")
+        connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk")
+    place = Workplace(url.replace("tpo@", "clerk@"))
+    place.lane.start()
+    assert keep(place) == MonthsKept(busy=["transfers", "usage"])
+    book(place, NOW)
+    with pytest.raises(StoreUnavailable, match="or they are another user's"):
+        division.divide(place.writer, NOW, print)
+    assert place.alarms == []
+    place.close()
+
+
 def test_of_two_gateways_one_makes_the_months_and_the_other_does_not_wait(place):
     with psycopg.connect(place.url) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [lock.number_of("tpo-schema")])
@@ -261,6 +276,15 @@ def test_who_paid_what_was_given_is_looked_for_in_the_month_of_its_booking_alone
     assert len(looks) == 5
     (look,) = [line for line in looks if "never executed" not in line]
     assert "transfers_2026_12" in look
+
+
+def test_the_check_joins_no_table_row_by_row_where_the_server_has_no_statistics_of_the_whole(place):
+    keep(place)
+    with place.reader.connect() as connection:
+        check(connection, lambda *_: 1)
+        assert connection.scalars(text("SHOW enable_nestloop")).one() == "off"
+    with place.reader.connect() as connection:
+        assert connection.scalars(text("SHOW enable_nestloop")).one() == "on"
 
 
 # A large store
