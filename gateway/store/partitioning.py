@@ -1,6 +1,6 @@
 """The statements that divide a server's tables into months, each whole or not at all.
 
-The step 0014 makes all that was in a table its default partition, which moves no row. `begin` makes that the partition `before`
+The step 0012 makes all that was in a table its default partition, which moves no row. `begin` makes that the partition `before`
 and lets the months begin after it. For this the server has to know that `before` has no row of a month to come: a small table
 it reads, in a moment; for a large one that is too long under a lock, so that it is proved first, beside charging, by a CHECK
 constraint (`set_bound`, store.division) that stands only until then: it refuses rows of those months.

@@ -11,7 +11,7 @@ from alembic import op
 
 from gateway.store.engine import join_whole_tables
 
-revision = "0014"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
