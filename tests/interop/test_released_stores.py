@@ -5,7 +5,6 @@ import itertools
 import pytest
 from sqlalchemy import select
 from support import charging_fixture as charging
-from support import postgres
 from support.old_stores import RELEASED, described, everything, restored
 
 from gateway.charity.policies import recompute
@@ -30,19 +29,11 @@ def fresh(tmp_path_factory):
     return described(writer)
 
 
-@pytest.fixture(scope="module")
-def server():
-    if not postgres.BINARIES:
-        pytest.skip("PostgreSQL is not installed (package postgresql)")
-    with postgres.server() as make:
-        yield make
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/t.db"
-    return request.getfixturevalue("server")(f"released_{next(NUMBERS)}", empty=True)
+    return request.getfixturevalue("database")(f"released_{next(NUMBERS)}", empty=True)
 
 
 def check_books(reader):

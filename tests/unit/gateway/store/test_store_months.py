@@ -7,7 +7,6 @@ import msgspec
 import psycopg
 import pytest
 from sqlalchemy import insert, select, text
-from support import postgres
 from support.lane_fixture import Workplace
 from support.old_stores import everything
 
@@ -35,17 +34,9 @@ def at(*date):
 NOW = at(2026, 11, 26)
 
 
-@pytest.fixture(scope="module")
-def server():
-    if not postgres.BINARIES:
-        pytest.skip("PostgreSQL is not installed (package postgresql)")
-    with postgres.server() as make:
-        yield make
-
-
 @pytest.fixture
-def place(server):
-    place = Workplace(server(f"months_{next(NUMBERS)}"))
+def place(database):
+    place = Workplace(database(f"months_{next(NUMBERS)}"))
     set_clock(place, NOW)
     place.lane.start()
     yield place
@@ -217,8 +208,8 @@ def test_a_change_gives_way_to_a_report_that_reads_the_table_and_is_made_after_i
     assert keep(place).made == ["transfers_2026_12", "transfers_2027_01"]
 
 
-def test_a_user_who_does_not_own_the_tables_charges_on_and_the_change_is_put_off(server):
-    url = server(f"months_{next(NUMBERS)}")
+def test_a_user_who_does_not_own_the_tables_charges_on_and_the_change_is_put_off(database):
+    url = database(f"months_{next(NUMBERS)}")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE ROLE clerk LOGIN")
         connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk")
