@@ -44,3 +44,14 @@ def pytest_collection_finish():
     strategies.from_regex("").validate()
     gc.collect()
     gc.freeze()  # what was imported stays: each full collection in the run would look through it again
+
+
+@pytest.fixture(scope="module")
+def database():
+    """A PostgreSQL server: a function that makes a fresh database by a name of its own, and gives its URL."""
+    from support import postgres
+
+    if not postgres.BINARIES:
+        pytest.skip("PostgreSQL is not installed (package postgresql)")
+    with postgres.server() as make:
+        yield make

@@ -28,6 +28,7 @@ from gateway.api.row_answers import (
     Events,
     HeldReportPage,
     JournalPage,
+    Months,
     SubscriberPage,
     UsagePage,
 )
@@ -41,7 +42,7 @@ from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
-from gateway.ledger import balances, check, journal
+from gateway.ledger import balances, check, journal, months
 from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
 from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
@@ -278,6 +279,11 @@ def check_ledger(context: GatewayContext, _request: Nothing) -> BooksChecked:
     return BooksChecked(not report.findings, report.entries, report.wallets, report.accruals, report.findings)
 
 
+def list_months(context: GatewayContext, _request: Nothing) -> Months:
+    """Give what is booked and used by month; causes are not told apart."""
+    return Months(context.read(months.month_totals))
+
+
 def list_balances(context: GatewayContext, request: requests.ListBalances, caller: Caller) -> AccountBalances:
     """Give a page of the accounts' balances; those of causes are one for who may not see them apart."""
     if request.causes:
@@ -397,6 +403,7 @@ ACTIONS: dict[str, StoreAction] = {
     "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
     "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),
     "ledger.check": Action(check_ledger, VIEWER, Nothing),
+    "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
     "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),

@@ -8,6 +8,7 @@ from gateway.charging.usage_export import UsageRecord
 from gateway.events.queries import OutboxEvent
 from gateway.ledger.check import Finding
 from gateway.ledger.journal import JournalEntry
+from gateway.ledger.months import MonthTotal
 from gateway.messaging.queries import TextRow
 
 
@@ -49,6 +50,12 @@ class BooksChecked(msgspec.Struct, frozen=True):
     wallets: int
     accruals: int
     findings: list[Finding]
+
+
+class Months(msgspec.Struct, frozen=True):
+    """What is booked and used by month."""
+
+    rows: list[MonthTotal]
 
 
 class JournalPage(msgspec.Struct, frozen=True):

@@ -39,6 +39,13 @@ def sale(wallet: Wallet, giving: Giving, amount: int, event_at: int, number: int
     return _revenue("sale", wallet, giving, amount, event_at, RunningTenth(), reference=f"sale:{number}")
 
 
+def take_back(wallet: Wallet, entries: list[Entry]) -> None:
+    """Undo what `charge` or `sale` did to a wallet, as long as its entries were not posted."""
+    paid, *accruals = entries
+    wallet.move(paid.amount)
+    wallet.given -= sum(accrual.amount for accrual in accruals)
+
+
 def gift(wallet: Wallet, account: Account, cause: str, amount: int, now: int, question: int) -> list[Entry]:
     """Take a gift, whole, for a cause; `question` is the number of the question that was answered with YES."""
     wallet.move(-amount)
@@ -93,7 +100,9 @@ def _revenue(
         reference=reference,
     )
     wallet.move(-amount)
-    return [entry, *accrue(entry, giving.shares, giving.policy, giving.account, running)]
+    accruals = accrue(entry, giving.shares, giving.policy, giving.account, running)
+    wallet.given += sum(accrual.amount for accrual in accruals)
+    return [entry, *accruals]
 
 
 def _entry(kind: str, debit: int, credit: int, amount: int, currency: str, now: int, reference: str) -> Entry:

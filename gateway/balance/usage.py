@@ -55,7 +55,7 @@ class BundleSale(msgspec.Struct, frozen=True):
 
     def undo(self) -> None:
         """Take the sale back, as long as it was not posted: what it was sold for is refused after all."""
-        self.wallet.move(self.entries[0].amount)
+        bookings.take_back(self.wallet, self.entries)
         self.wallet.allowances.remove(self.allowance)
 
 

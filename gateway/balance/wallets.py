@@ -49,6 +49,8 @@ class Wallet(msgspec.Struct):
     allowances: list[Allowance]
     """What is left of each bundle sold to this subscriber, also of one that ended within the last two days."""
     status: str
+    given: int = 0
+    """The tenth that accrued on its charges and sales so far."""
     changed: bool = False
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
@@ -96,13 +98,14 @@ _LOAD = SelectAmong(
         wallets.c.balance,
         wallets.c.reserved,
         wallets.c.bundle,
+        wallets.c.given,
         subscribers.c.status,
     ).join_from(wallets, subscribers, wallets.c.subscriber_id == subscribers.c.id),
     wallets.c.subscriber_id,
     int,
     lock=wallets,
 )
-_SAVE = Update(wallets, ["balance", "reserved", "bundle"], ["subscriber_id"])
+_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given"], ["subscriber_id"])
 _SAVE_STATUS = Update(subscribers, ["status"], ["id"])
 _decode = msgspec.json.Decoder(list[Allowance] | Allowance).decode
 """A store of before 2026-12 holds one allowance where a list stands now."""
@@ -125,15 +128,15 @@ class WalletRows(RowSet[int, Wallet]):
 
     def load(self, connection: Connection, keys: set[int]) -> None:
         """Read and lock the wallets of these subscribers."""
-        for subscriber_id, currency, balance, reserved, bundle, status in _LOAD.run(connection, sorted(keys)):
+        for subscriber_id, currency, balance, reserved, bundle, given, status in _LOAD.run(connection, sorted(keys)):
             self.rows[subscriber_id] = Wallet(
-                subscriber_id, currency, balance, reserved, _allowances(bundle), status, stored_status=status
+                subscriber_id, currency, balance, reserved, _allowances(bundle), status, given, stored_status=status
             )
 
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
         rows: list[tuple[Any, ...]] = [
-            (w.balance, w.reserved, _encode(w.allowances) if w.allowances else None, w.subscriber_id)
+            (w.balance, w.reserved, _encode(w.allowances) if w.allowances else None, w.given, w.subscriber_id)
             for w in self.rows.values()
             if w.changed
         ]

@@ -225,9 +225,11 @@ def _payer() -> ColumnElement[Any]:
     """Tell whose charge an accrual comes from: the one of the same usage or reference that stands before it."""
     charge = transfers.alias("charge")
     same = or_(charge.c.usage_id == transfers.c.usage_id, charge.c.reference == transfers.c.reference)
+    # What is posted in one go is booked at one time: without it a server looks into every month.
+    near = (charge.c.at == transfers.c.at, charge.c.id < transfers.c.id, charge.c.id >= transfers.c.id - NEAR)
     return (
         select(charge.c.debit)
-        .where(charge.c.id < transfers.c.id, charge.c.id >= transfers.c.id - NEAR, charge.c.kind != "accrual", same)
+        .where(*near, charge.c.kind != "accrual", same)
         .order_by(charge.c.id.desc())
         .limit(1)
         .correlate(transfers)

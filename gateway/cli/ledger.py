@@ -16,6 +16,7 @@ from gateway.cli.pages import pages
 
 BRIEF: Final = ("id", "at", "kind", "debit", "credit", "amount", "currency", "reference")
 """What the journal shows of an entry; --json has the chain of each: record, base, policy, share."""
+MONTHS: Final = ("month", "table", "part", "kind", "currency", "rows", "amount")
 BALANCES: Final = 20_000
 """Accounts of one page: each page reads the whole journal."""
 Account = Annotated[str, typer.Option(help="Only this account, such as revenue or wallet:1099511627790.")]
@@ -27,7 +28,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=Fa
 
 @app.callback()
 def _group() -> None:
-    """Read and prove the books: check, balances, journal."""
+    """Read and prove the books: check, balances, journal, months."""
 
 
 @app.command()
@@ -120,3 +121,23 @@ def journal(
     emit({"rows": page.rows, "next": page.next} if as_json else page.rows, as_json=as_json, columns=BRIEF)
     if page.next is not None and not as_json:
         complain(f"tpo: there may be more; go on by --after {page.next}")
+
+
+@app.command()
+def months(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Show how many entries, and how much usage, each month has, by kind and service, and where in the store they stand.
+
+    Months are in UTC. A store on PostgreSQL has a part a month, those to come too; usage goes by whole months. It reads both
+    tables through, as the check does.
+
+    \b
+    Examples:
+      tpo ledger months
+      tpo ledger months --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        listing = ask("ledger.months", {}, Listing)
+    emit({"rows": listing.rows} if as_json else listing.rows, as_json=as_json, columns=MONTHS)

@@ -13,6 +13,7 @@ from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.balances import account_names, journal_totals
 from gateway.ledger.check_tenths import Recompute, wrong_tenths
 from gateway.ledger.postings import POSTINGS, Evidence, account_class, violation
+from gateway.store.engine import join_whole_tables
 from gateway.store.tables import sessions, texts, transfers, usage, wallets
 
 SHOWN = 5
@@ -40,13 +41,16 @@ class Report(msgspec.Struct, frozen=True):
 
 def check(connection: Connection, recompute: Recompute) -> Report:
     """Run every check on one snapshot of the store."""
+    join_whole_tables(connection)
     totals = journal_totals(connection)
     findings = [
         *_well_formed(connection),
         *_postings_allowed(connection),
+        *_numbered_once(connection),
         *_booked_once(connection),
         *_zero_sum(totals),
         *_wallets_match(connection, totals),
+        *_given_matches(connection),
         *_holds_match(connection),
         *_usage_is_charged(connection),
         *_accruals_match(connection, recompute),
@@ -95,6 +99,16 @@ def _postings_allowed(connection: Connection) -> Iterable[Finding]:
             yield Finding("posting", f"entry {entry} may not be booked: {why}")
 
 
+def _numbered_once(connection: Connection) -> Iterable[Finding]:
+    """Find numbers that two months of a server's table have; within one, and on SQLite, its primary key sees to that."""
+    if connection.dialect.name == "sqlite":
+        return
+    for table, name in ((transfers, "entry"), (usage, "record")):
+        doubled = select(table.c.id).group_by(table.c.id).having(func.count() > 1).limit(SHOWN)
+        for (number,) in connection.execute(doubled):
+            yield Finding("number", f"{name} {number} is there more than once")
+
+
 def _booked_once(connection: Connection) -> Iterable[Finding]:
     """Find evidence of which each value is booked once a kind, and was booked again."""
     for row in POSTINGS:
@@ -127,6 +141,26 @@ def _wallets_match(connection: Connection, totals: Totals) -> Iterable[Finding]:
             "wallet",
             f"wallet:{subscriber_id} says {stored.get(key, 'nothing')} {currency} micro-units, "
             f"its journal {journal.get(key, 0)}",
+        )
+
+
+def _given_matches(connection: Connection) -> Iterable[Finding]:
+    """Hold what each wallet says was given of its charges and sales against the accruals on them."""
+    given: dict[int, int] = {}
+    paid, accrual = transfers.alias("paid"), transfers.alias("accrual")
+    for kind, column in (("charge", "usage_id"), ("sale", "reference")):
+        same = and_(accrual.c.kind == "accrual", accrual.c[column] == paid.c[column])
+        sums = select(paid.c.debit, func.sum(accrual.c.amount)).join_from(paid, accrual, same)
+        for subscriber_id, amount in connection.execute(sums.where(paid.c.kind == kind).group_by(paid.c.debit)):
+            given[subscriber_id] = given.get(subscriber_id, 0) + int(amount)
+    stored = {
+        row.subscriber_id: row.given for row in connection.execute(select(wallets.c.subscriber_id, wallets.c.given))
+    }
+    wrong = [number for number in stored.keys() | given.keys() if stored.get(number, 0) != given.get(number, 0)]
+    for subscriber_id in sorted(wrong)[:SHOWN]:
+        said, found = stored.get(subscriber_id, "nothing"), given.get(subscriber_id, 0)
+        yield Finding(
+            "given", f"wallet:{subscriber_id} says that {said} micro-units were given of it, its accruals {found}"
         )
 
 

@@ -449,6 +449,27 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "A whole copy, or what was committed last, could not be written to the backup's folder; `detail` says why.",
         "See docs/runbooks/backup-behind.md. A copy is tried again after a minute.",
     ),
+    "store.month.made": LogEvent(
+        "info", "A month's `partition` of the journal or of usage is there, before the month begins.", "Nothing."
+    ),
+    "store.month.dropped": LogEvent(
+        "info", "A `partition` of usage went as a whole: all of its month is past `retention.usage`.", "Nothing."
+    ),
+    "store.month.missing": LogEvent(
+        "warning",
+        "Rows are in the default partition, `table`: they are of months that no partition is there for.",
+        "See that the clocks of the gateways are right. The rows count in everything, and move when their month is made.",
+    ),
+    "store.month.put_off": LogEvent(
+        "warning",
+        "For an hour no month of this `table` could be made or dropped: a report reads it, or it belongs to another user.",
+        "End the report (pg_stat_activity), or make the user of `store.url` the owner of `transfers`, `usage` and their parts.",
+    ),
+    "store.months.waiting": LogEvent(
+        "warning",
+        "A server's `table` is too large to be divided into months by itself; it goes on as one.",
+        "Run `tpo db partition` beside the gateway, at a quiet time: docs/sizing.md.",
+    ),
     "store.unit.poisoned": LogEvent(
         "error",
         "One unit of work can't be stored; it alone was refused, the others of its batch were done.",

@@ -23,6 +23,7 @@ from gateway.sims.order_executor import OrderExecutor
 from gateway.store.async_submit import submit
 from gateway.store.batch import Batch, Unit
 from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
+from gateway.store.keep_months import KeepMonths
 from gateway.store.sweeper import Retention, Sweep
 
 SUPERVISION_SECONDS = 2.0
@@ -30,6 +31,9 @@ PUBLISH_SECONDS = 60.0
 READING_PAUSE = 0.2
 """Seconds between two parts of a month's journal that is being added up: charging goes first."""
 SWEEP_SECONDS = 60.0
+MONTHS_SECONDS = 60.0
+BUSY_TURNS = 60
+"""Turns in which a change of a table was put off before it is told."""
 EXPIRE_SECONDS = 5.0
 INQUIRE_SECONDS = 5.0
 COUNT_SECONDS = 5.0
@@ -64,6 +68,8 @@ class PeriodicWork(Component):
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._clock_watch = ClockWatch(services.context.environment)
+        self._months_told: set[str] = set()
+        self._busy_turns: dict[str, int] = {}
         self._lag_due = float("inf")
         self.lag = 0.0
         """Seconds that the event loop was late at its last look."""
@@ -89,6 +95,7 @@ class PeriodicWork(Component):
             ("settle_crossed", EXPIRE_SECONDS, self._smsc_client.settle_crossed),
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
+            ("keep_months", MONTHS_SECONDS, self._keep_months),
             ("retire_due", SWEEP_SECONDS, self._executor.retire_due),
         ):
             self._tasks.append(self._background.every(name, seconds, work))
@@ -182,3 +189,18 @@ class PeriodicWork(Component):
             continue
         while await submit(lane, SweepMessaging(settings.retention.texts * 1_000_000)):
             continue
+
+    async def _keep_months(self) -> None:
+        """Make and drop the months of a server's tables; what stays as it is, is told once."""
+        kept = await submit(self._context.lane, KeepMonths(self._context.settings.retention.usage))
+        for event, names in (("store.month.made", kept.made), ("store.month.dropped", kept.dropped)):
+            for name in names:
+                self._log(event, {"partition": name})
+        self._busy_turns = {name: self._busy_turns.get(name, 0) + 1 for name in kept.busy}
+        for name, turns in self._busy_turns.items():
+            if turns == BUSY_TURNS:
+                self._log("store.month.put_off", {"table": name})
+        for event, names in (("store.month.missing", kept.strays), ("store.months.waiting", kept.waiting)):
+            for name in sorted(set(names) - self._months_told):
+                self._months_told.add(name)
+                self._log(event, {"table": name})

@@ -71,6 +71,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
         connection.rollback()
 
 
+def join_whole_tables(connection: Connection) -> None:
+    """Until this transaction ends, let a server join row by row only where there is no other way.
+
+    It has statistics of each month, and none of all of them (autovacuum makes none), so that for a report over whole tables it
+    may take a few hundred rows for granted where there are millions, and not come to an end. So it does after a restore, too.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+
+
 @contextmanager
 def storing() -> Iterator[None]:
     """Turn a driver's error in the block into the StoreError that it means; others pass."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, and_, case, delete, func, or_, select,
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateway.store.batch import Batch, Unit
+from gateway.store.months import outside_months
 from gateway.store.node_requests import sweep_requests
 from gateway.store.nodes import in_shard
 from gateway.store.tables import (
@@ -42,7 +43,7 @@ class Retention(msgspec.Struct, frozen=True):
         answers: from the end of their session.
         outbox: from an event's publication, or from its writing where there is no broker.
         sessions: from their end; idempotency keys are kept as long.
-        usage: from the time of use.
+        usage: from the time of use; on a server its month goes when all of it is due.
         orders: from their end.
         access_log: from the look.
     """
@@ -75,7 +76,7 @@ class Sweep(Unit):
         for sweep, seconds in (
             (sweep_answers, kept.answers),
             (lambda *step: sweep_oldest(*step, table=outbox, time=sent_at), kept.outbox),
-            (lambda *step: sweep_oldest(*step, table=usage, time=usage.c.event_at), kept.usage),
+            (sweep_usage, kept.usage),
             (lambda *step: sweep_oldest(*step, table=held_reports, time=held_reports.c.decided_at), kept.usage),
             (lambda *step: sweep_oldest(*step, table=orders, time=_ENDED_AT), kept.orders),
             (lambda *step: sweep_oldest(*step, table=access_log, time=access_log.c.at), kept.access_log),
@@ -130,6 +131,14 @@ def sweep_oldest(connection: Connection, before: int, limit: int, *, table: Tabl
         first_kept = connection.scalar(kept)
         due = window if first_kept is None else (*own, table.c.id < first_kept)
         swept += connection.execute(delete(table).where(*due)).rowcount
+    return swept
+
+
+def sweep_usage(connection: Connection, before: int, limit: int) -> int:
+    """Delete usage that is no month's: a server's months go as a whole (`store.partitioning`)."""
+    swept = 0
+    for part in outside_months(connection, usage):
+        swept += sweep_oldest(connection, before, limit - swept, table=part, time=part.c.event_at)
     return swept
 
 

@@ -190,8 +190,10 @@ wallets = Table(
     Column("balance", BigInteger, nullable=False),
     Column("reserved", BigInteger, nullable=False),
     Column("bundle", LargeBinary),
+    Column("given", BigInteger, nullable=False, server_default=text("0")),
 )
-"""The only stored balances. `bundle` holds what is left of the bundles sold to this subscriber: ledger.wallets.Allowance."""
+"""The only stored balances. `bundle` holds what is left of the bundles sold to this subscriber: balance.wallets.Allowance;
+`given` is the tenth that accrued on its charges and sales so far, of whatever cause."""
 
 accounts = Table(
     "accounts",
@@ -219,7 +221,8 @@ transfers = Table(
     Column("reference", Text),
 )
 """The journal, append-only. A row is one double entry: it debits one account and credits another by the same amount, so that
-the whole sums to zero by its shape. An accrual also carries what it was computed from: base, policy and share."""
+the whole sums to zero by its shape. An accrual also carries what it was computed from: base, policy and share. On PostgreSQL
+partitioned by the month of `at` (store.months)."""
 
 sessions = Table(
     "sessions",
@@ -289,7 +292,7 @@ usage = Table(
     Column("currency", String(3), nullable=False),
     Column("plan", String(64), nullable=False),
 )
-"""A row for each Used-Service-Unit of each report. Swept by event_at."""
+"""A row for each Used-Service-Unit of each report. Swept by event_at; on PostgreSQL partitioned by its month (store.months)."""
 
 held_reports = Table(
     "held_reports",

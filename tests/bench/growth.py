@@ -44,6 +44,7 @@ from gateway.messaging.texts import Step
 from gateway.policies import make_policies
 from gateway.settings import load
 from gateway.store.engine import open_reader
+from gateway.store.keep_months import KeepMonths
 from gateway.store.sweeper import Retention, Sweep
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_message
 from protocols.diameter.generated import decode, encode
@@ -72,10 +73,11 @@ keywords: {root}/config/keywords.yaml
 SIZES = {
     "sqlite": """SELECT coalesce(s.tbl_name, d.name), sum(d.pgsize) FROM dbstat d
         LEFT JOIN sqlite_schema s ON s.name = d.name GROUP BY 1""",
-    "postgresql": """SELECT relname, pg_total_relation_size(oid) FROM pg_class
-        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace""",
+    "postgresql": """SELECT coalesce(whole.relname, part.relname), sum(pg_total_relation_size(part.oid)) FROM pg_class part
+        LEFT JOIN pg_inherits ON inhrelid = part.oid LEFT JOIN pg_class whole ON whole.oid = inhparent
+        WHERE part.relkind = 'r' AND part.relnamespace = 'public'::regnamespace GROUP BY 1""",
 }
-"""Octets by table with its indexes."""
+"""Octets by table with its indexes and, on a server, its months."""
 FOR_EVER = None
 KEPT = {
     "answers": 2, "outbox": 1, "sessions": 400, "usage": 400, "idempotency_keys": 400, "texts": 30, "transfers": FOR_EVER,
@@ -95,6 +97,7 @@ class Month:
         self.lines = [(f"4477009{n:05d}", f"23415{n:010d}", f"894410{n:013d}") for n in range(options.customers)]
 
     def enrol(self):
+        self.context.lane.run(KeepMonths(self.context.settings.retention.usage))
         rows = [Enrol(Enrolment(*line, "payg-gb", "wateraid", 100_000_000_000), "GBP") for line in self.lines]
         self.context.run_all(rows)
 
@@ -153,6 +156,7 @@ class Month:
         retention = msgspec.convert(self.context.settings.retention, Retention, from_attributes=True)
         while self.context.lane.run(Sweep(retention, published_only=False)):
             continue
+        self.context.lane.run(KeepMonths(self.context.settings.retention.usage))
         while self.context.lane.run(SweepMessaging(self.context.settings.retention.texts * 1_000_000)):
             continue
 
@@ -177,7 +181,7 @@ def sizes(context):
     engine = open_reader(url)
     with engine.connect() as connection:
         octets = {name: int(size) for name, size in connection.execute(text(SIZES[engine.dialect.name]))}
-        tables = inspect(connection).get_table_names()
+        tables = [name for name in inspect(connection).get_table_names() if name in octets]
         rows = {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar() for name in tables}
     engine.dispose()
     return {name: (octets[name], rows[name]) for name in tables if rows[name]}

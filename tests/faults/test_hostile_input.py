@@ -55,7 +55,7 @@ PARAMETERS = {
     "sim.reconcile": {"host": "lab", "repair": False}, "order.retry": {"id": "1"}, "order.cancel": {"id": "1"},
     "order.list": {"limit": 2, "state": "done", "number": NUMBER, "since": 0, "until": 1},
     "order.show": {"id": "1"}, "order.states": {"ids": ["1"]},
-    "usage.export": {"after": 0, "start": 0, "end": 1, "number": NUMBER, "limit": 2}, "ledger.check": {},
+    "usage.export": {"after": 0, "start": 0, "end": 1, "number": NUMBER, "limit": 2}, "ledger.check": {}, "ledger.months": {},
     "ledger.balances": {"after": 0, "limit": 2, "causes": True, "account": "revenue", "number": NUMBER, "since": 0, "until": 1},
     "ledger.journal": {"after": 0, "limit": 2, "account": "revenue", "number": NUMBER, "since": 0, "until": 1},
     "subscriber.list": {"after": 0, "limit": 2}, "subscriber.find": {"tail": "0000"}, "events.list": {"after": 0, "limit": 2},

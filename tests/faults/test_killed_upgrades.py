@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, text
-from support import postgres
 from support.old_stores import described, everything, fill, store_at
 
 from gateway.store import schema
@@ -22,19 +21,11 @@ BEFORE = "0003"
 """The oldest version that has every kind of rows which later steps work on."""
 
 
-@pytest.fixture(scope="module")
-def server():
-    if not postgres.BINARIES:
-        pytest.skip("PostgreSQL is not installed (package postgresql)")
-    with postgres.server() as make:
-        yield make
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/t.db"
-    return request.getfixturevalue("server")(f"killed_{next(NUMBERS)}", empty=True)
+    return request.getfixturevalue("database")(f"killed_{next(NUMBERS)}", empty=True)
 
 
 def killed_again_and_again(url):

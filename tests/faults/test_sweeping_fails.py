@@ -5,7 +5,6 @@ import time
 
 import pytest
 from sqlalchemy import insert, select, text
-from support import postgres
 from support.gateways import ROOT
 
 from gateway.background import Background
@@ -21,12 +20,6 @@ DAY_US = 86_400_000_000
 AWAY_SECONDS = 8
 PATIENCE = 20
 pytestmark = pytest.mark.xdist_group("sweeping_fails")
-
-
-@pytest.fixture(scope="module")
-def database():
-    with postgres.server() as create:
-        yield create
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

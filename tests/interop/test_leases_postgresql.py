@@ -4,7 +4,6 @@ import threading
 
 import pytest
 from sqlalchemy import event, insert, select, text, update
-from support import postgres
 from support.lane_fixture import workplace
 from support.old_stores import store_at
 
@@ -17,14 +16,6 @@ from gateway.store.tables import subscribers, wallets
 from gateway.store.takeover import AdoptNode, RenewLease, RetireNodes, look_around
 
 pytestmark = pytest.mark.xdist_group("write_lane")
-
-
-@pytest.fixture(scope="module")
-def database():
-    if not postgres.BINARIES:
-        pytest.skip("PostgreSQL is not installed (package postgresql)")
-    with postgres.server() as make:
-        yield make
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from datetime import UTC
 import msgspec
 import pytest
 from sqlalchemy import insert, select
-from support import postgres
 from support.lane_fixture import workplace
 
 from gateway.charity.months import end_of
@@ -18,14 +17,6 @@ pytestmark = pytest.mark.xdist_group("months_two_gateways")
 AT, ZONE, POUND = 1_700_000_000_000_000, UTC, 1_000_000
 """14 November 2023."""
 NOW = end_of("2023-11", ZONE) + GRACE
-
-
-@pytest.fixture(scope="module")
-def database():
-    if not postgres.BINARIES:
-        pytest.skip("PostgreSQL is not installed (package postgresql)")
-    with postgres.server() as make:
-        yield make
 
 
 def charge(place, givers):

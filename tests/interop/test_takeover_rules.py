@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 from sqlalchemy import insert
-from support import postgres
 from support.gateways import ROOT
 
 from gateway.api.actions import ACTIONS, ADMIN
@@ -35,14 +34,6 @@ ROW = {
     "orders": (orders, {"open": 1}),
     "events": (outbox, {"published_at": None}),
 }
-
-
-@pytest.fixture(scope="module")
-def database():
-    if not postgres.BINARIES:
-        pytest.skip("PostgreSQL is not installed (package postgresql)")
-    with postgres.server() as make:
-        yield make
 
 
 @pytest.fixture

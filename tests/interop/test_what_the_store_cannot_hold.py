@@ -4,7 +4,6 @@ import asyncio
 import time
 
 import pytest
-from support import postgres
 from support.diameter_rig import PGW, RawPeer, ccr
 from support.gateways import subscribers
 from support.handsets import Handsets, by_8_bits, by_sar
@@ -27,14 +26,6 @@ ROWS = subscribers(4)
 NUMBER = ROWS[0][0]
 GOOD = (SubscriptionId(1, ROWS[0][1]),)
 WANTED = MultipleServicesCreditControl(requested_service_unit=RequestedServiceUnit(), rating_group=10)
-
-
-@pytest.fixture(scope="module")
-def database():
-    if not postgres.BINARIES:
-        pytest.skip("PostgreSQL is not installed (package postgresql)")
-    with postgres.server() as make:
-        yield make
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

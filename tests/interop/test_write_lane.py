@@ -6,7 +6,6 @@ import time
 import pytest
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import OperationalError
-from support import postgres
 from support.lane_fixture import workplace
 
 from gateway.balance.wallets import WalletRows
@@ -15,14 +14,6 @@ from gateway.store import tables
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreUnavailable, UnitExpired, UnitPoisoned
 
 pytestmark = pytest.mark.xdist_group("write_lane")
-
-
-@pytest.fixture(scope="module")
-def database():
-    if not postgres.BINARIES:
-        pytest.skip("PostgreSQL is not installed (package postgresql)")
-    with postgres.server() as make:
-        yield make
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -58,7 +49,7 @@ class Add:
         if self.poison == "raises":
             raise ZeroDivisionError("this unit cannot be decided")
         if self.poison == "constraint":
-            batch.add(tables.wallets, (self.subscriber_id, "GBP", 0, 0, None))
+            batch.add(tables.wallets, (self.subscriber_id, "GBP", 0, 0, None, 0))
         if self.poison == "overflow":
             wallet.balance = 1 << 70
         return wallet.balance

@@ -50,10 +50,19 @@ def restored(url, dump):
     return writer
 
 
+def table_names(connection):
+    """Give the tables' names, without those of a server's partitions."""
+    names = inspect(connection).get_table_names()
+    if connection.dialect.name == "postgresql":
+        parts = connection.scalars(text("SELECT relname FROM pg_class WHERE relispartition")).all()
+        names = [name for name in names if name not in parts]
+    return names
+
+
 def everything(engine):
     """Give the rows of every table, in order, by the table's name."""
     with engine.connect() as connection:
-        tables = inspect(connection).get_table_names()
+        tables = table_names(connection)
         found = {table: connection.execute(text(f"SELECT * FROM {table}")).all() for table in tables}
     return {table: sorted(map(tuple, rows), key=repr) for table, rows in found.items()}
 
@@ -62,7 +71,7 @@ def described(engine):
     """Give what the tables are like, in the words of no particular database."""
     with engine.connect() as connection:
         look = inspect(connection)
-        return {table: _described(look, table) for table in sorted(look.get_table_names())}
+        return {table: _described(look, table) for table in sorted(table_names(connection))}
 
 
 def _described(look, table):
@@ -75,7 +84,8 @@ def _described(look, table):
     }
     return {
         "columns": {(name, _KINDS.get(kind, kind), nullable) for name, kind, nullable in columns},
-        "key": look.get_pk_constraint(table)["constrained_columns"],
+        # A partitioned table has none of its own: each of its partitions has.
+        "key": look.get_pk_constraint(table)["constrained_columns"] or _described(look, f"{table}_default")["key"],
         "unique": unique,
         "indexes": indexes,
     }

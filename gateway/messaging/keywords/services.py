@@ -7,7 +7,7 @@ text of the same transaction.
 from typing import Any, assert_never
 
 import msgspec
-from sqlalchemy import Row, delete, func, or_, select
+from sqlalchemy import Row, delete, select
 
 from gateway.balance import bookings
 from gateway.balance.profiles import ProfileRows
@@ -116,7 +116,7 @@ class Services:
             case Balance():
                 return self._answer(request, KeywordAnswer.BALANCE, balance=self._money(wallet.available, wallet))
             case Tenth():
-                return self._answer(request, KeywordAnswer.TENTH, given=self._money(self._given(wallet), wallet))
+                return self._answer(request, KeywordAnswer.TENTH, given=self._money(wallet.given, wallet))
             case Unknown():
                 return self._explain(request, wallet)
         assert_never(request)
@@ -316,17 +316,6 @@ class Services:
     def _say_nothing(self, reason: str) -> list[Text]:
         self.silent = reason
         return []
-
-    def _given(self, wallet: Wallet) -> int:
-        """Sum the tenth that accrued on this customer's charges and bundles so far."""
-        rows, paid = tables.transfers, tables.transfers.alias("paid")
-        theirs = paid.c.debit == wallet.subscriber_id
-        charges = select(paid.c.usage_id).where(theirs, paid.c.kind == "charge")
-        sales = select(paid.c.reference).where(theirs, paid.c.kind == "sale")
-        total = select(func.sum(rows.c.amount)).where(
-            rows.c.kind == "accrual", or_(rows.c.usage_id.in_(charges), rows.c.reference.in_(sales))
-        )
-        return int(self._batch.connection.execute(total).scalar() or 0)
 
     def _chosen(self, wallet: Wallet) -> str | None:
         profile = self._batch.row_set(ProfileRows).get(wallet.subscriber_id)

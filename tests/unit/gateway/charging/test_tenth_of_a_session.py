@@ -116,6 +116,7 @@ def test_what_was_booked_by_the_rule_before_is_held_to_that_rule(place):
     report(place, 3_000, 400)
     with place.writer.begin() as connection:
         connection.execute(text("UPDATE transfers SET amount = 2 WHERE kind = 'accrual'"))
+        connection.execute(text("UPDATE wallets SET given = 4 WHERE given > 0"))
     assert findings(place) != []
     with place.writer.begin() as connection:
         connection.execute(insert(tables.marks).values(node=0, name=RUNNING_SINCE, value=next(place.ticks)))

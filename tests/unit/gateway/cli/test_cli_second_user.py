@@ -26,6 +26,7 @@ COMMANDS = {
     "subscriber.cause": ["subscriber", "cause", "447700900001", "wwf"],
     "ledger.balances": ["ledger", "balances"],
     "ledger.journal": ["ledger", "journal"],
+    "ledger.months": ["ledger", "months"],
     "events.list": ["events"],
     "usage.export": ["usage", "export"],
     "usage.review.list": ["usage", "review", "list"],

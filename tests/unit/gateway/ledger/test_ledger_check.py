@@ -56,6 +56,7 @@ def test_books_that_nobody_touched_are_right_and_counted(place):
         ("UPDATE transfers SET policy = '2031-9' WHERE kind = 'accrual'", "accrual", "policy 2031-9"),
         ("UPDATE transfers SET base = base * 2, amount = amount * 2 WHERE kind = 'accrual'", "accrual", "accrues on a base"),
         ("UPDATE transfers SET reference = 'sale:0' WHERE kind = 'sale'", "accrual", "no sale of that amount"),
+        ("UPDATE wallets SET given = given + 1", "given", "micro-units were given of it"),
         ("DELETE FROM transfers WHERE kind = 'accrual' AND usage_id IS NOT NULL", "accrual", "no tenth was booked"),
         ("DELETE FROM transfers WHERE kind = 'accrual' AND usage_id IS NULL", "accrual", "no tenth was booked"),
         ("UPDATE usage SET price = price + 1", "usage", "was priced"),

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from support.charging_fixture import MSISDN, PENNY, ccr, service
 from support.messaging_fixture import FRIEND, text_place
 
@@ -257,5 +257,8 @@ def test_the_tenth_of_a_customer_with_a_bundle_is_what_the_books_say(tmp_path):
         accrued = sum(amount for amount, _ in place.booked("accrual"))
         assert [amount for amount, _ in place.booked("sale")] == [7_500_000]
         assert accrued == 750_000
+        read = []
+        event.listen(place.writer, "before_cursor_execute", lambda _c, _k, statement, *_: read.append(statement))
         assert "£0.75" in place.says("TENTH")
+        assert not [statement for statement in read if "FROM transfers" in statement], "it is too large for the lane"
         assert place.books_are_right()

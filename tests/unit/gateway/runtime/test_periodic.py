@@ -16,8 +16,9 @@ from gateway.environment import Environment
 from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
 from gateway.runtime.component import Services
-from gateway.runtime.periodic import PeriodicWork
+from gateway.runtime.periodic import BUSY_TURNS, PeriodicWork
 from gateway.store.errors import StoreUnavailable
+from gateway.store.keep_months import KeepMonths, MonthsKept
 from gateway.store.tables import outbox, transfers
 
 AT = 1_700_000_000_000_000
@@ -98,3 +99,26 @@ async def test_a_store_in_trouble_leaves_the_month_to_the_next_turn(context, mon
             await periodic._publish_months()
     await periodic._publish_months()
     assert told(context) == [("2023-11", "60.00")]
+
+
+async def test_months_that_come_and_go_are_told_each_time_and_what_stays_wrong_once(context, monkeypatch):
+    """What a turn may find on a server, told by a lane of SQLite, which has no months."""
+    told_of = []
+    periodic = PeriodicWork(
+        services(context, lambda event, fields: told_of.append((event, *fields.values()))), None, None
+    )
+    await periodic._keep_months()
+    assert told_of == []
+    made = MonthsKept(made=["usage_2026_12"], dropped=["usage_2025_10"], strays=["usage_default"])
+    turns = [made, made, *[MonthsKept(waiting=["transfers"], busy=["usage"])] * BUSY_TURNS, MonthsKept()]
+    monkeypatch.setattr(KeepMonths, "decide", lambda _unit, _batch: turns.pop(0))
+    while turns:
+        await periodic._keep_months()
+    come_and_go = [("store.month.made", "usage_2026_12"), ("store.month.dropped", "usage_2025_10")]
+    assert told_of == [
+        *come_and_go,
+        ("store.month.missing", "usage_default"),
+        *come_and_go,
+        ("store.months.waiting", "transfers"),
+        ("store.month.put_off", "usage"),
+    ]
