@@ -19,7 +19,7 @@ from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store import leases, lock, nodes, schema
 from gateway.store.batch import Batch, Policies, Unit
-from gateway.store.engine import open_reader, open_writer, reading, sqlite_path, storing
+from gateway.store.engine import has_one_writer, open_reader, open_writer, reading, sqlite_path, storing
 from gateway.store.errors import StoreError, StoreUnavailable
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
@@ -149,7 +149,7 @@ class GatewayContext:
 
         Gives the version of the tables, too.
         """
-        alone = sqlite_path(url) is not None
+        alone = has_one_writer(url)
         seconds = 0 if alone else self.settings.store.takeover or LEASE
         maker = open_writer(url)
         try:

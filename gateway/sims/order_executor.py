@@ -218,9 +218,12 @@ class OrderExecutor:
     # Scanning
 
     async def _scan(self) -> None:
-        await self._look_back()
+        looked_at: tuple[int, ...] = ()
         while True:
             self._wake.clear()
+            if looked_at != self._context.node.owned:  # at the start, and when another gateway's orders come to be ours
+                looked_at = self._context.node.owned
+                await self._look_back()
             taken = 0
             busy = set(self._running)  # what is read of these may be old when it is here
             for order in await self._context.read_async(lambda connection: self._due(connection, busy)):  # noqa: B023  (run before the next turn)
@@ -233,7 +236,7 @@ class OrderExecutor:
     async def _look_back(self) -> None:
         """Find out whether the wall clock went back while nobody watched it: an order was changed later than now."""
         latest = await self._context.read_async(self._latest_change)
-        ahead = (latest or 0) - self._context.clock()
+        ahead = (latest or 0) - self._now()
         if ahead > 0:
             self.clock_stepped(-ahead / 1_000_000)
 

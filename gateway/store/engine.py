@@ -110,6 +110,11 @@ def sqlite_path(url: str) -> Path | None:
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
+def has_one_writer(url: str) -> bool:
+    """Whether one process alone can have this store open to write: a file is locked, a server is shared."""
+    return sqlite_path(url) is not None
+
+
 def server_options(label: str) -> dict[str, object]:
     """Give how a server is connected to: by which name, and when a connection that the network swallowed is given up."""
     unacknowledged = {"tcp_user_timeout": NETWORK_TIMEOUT_S * 1000}

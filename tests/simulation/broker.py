@@ -31,8 +31,8 @@ class BrokerModel:
 class BrokerConnection:
     """One connection to it."""
 
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, model, gateway, may_send):
+        self.model, self.gateway, self.may_send = model, gateway, may_send
 
     def _check(self):
         if self.model.away:
@@ -49,6 +49,9 @@ class BrokerConnection:
             await asyncio.sleep(self.model.world.network.delay() / 10)
             if self.model.away:
                 return acknowledged, BrokerError("the broker is away")
+            if not self.may_send():  # asked before each event, as the real one does
+                return acknowledged, BrokerError("this gateway stood still")
+            self.model.world.leases.sends(self.gateway, "an event")
             self.model.take(row)
             if self.model.random.random() < 0.01:
                 return acknowledged, BrokerError("an acknowledgement was lost")

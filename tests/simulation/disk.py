@@ -55,8 +55,8 @@ class Disk:
         self.slow_until = self.trouble_until = 0.0
 
 
-def stepped_lane(loop, disk):
-    """Make the class of the lanes of a world."""
+def stepped_lane(loop, disk, committed):
+    """Make the class of the lanes of a world; `committed` is told the node of each commit that is on the disk."""
 
     class SteppedLane(Lane):
         """A lane without a thread: a batch begins a moment after its first unit was posted, and takes its time."""
@@ -65,7 +65,7 @@ def stepped_lane(loop, disk):
             super().__init__(*arguments, **options)
             self.process = PROCESS.get()
             self.stepping = self.planned = self.closed = False
-            self.commits = 0
+            self.commits, self.ended = 0, False
 
         def start(self):
             """There is no thread."""
@@ -103,7 +103,7 @@ def stepped_lane(loop, disk):
                 raise LaneBusy
             outcome = []
             self.post(unit, lambda answer, error: outcome.extend((answer, error)))
-            loop.spend(3600.0, lambda: bool(outcome) or self.process.dead)
+            loop.spend(3600.0, lambda: (bool(outcome) and not self.process.stopped) or self.process.dead)
             if self.process.dead:
                 raise PowerCut
             if isinstance(outcome[1], StoreError):
@@ -113,22 +113,48 @@ def stepped_lane(loop, disk):
         def spend(self, seconds):
             """Let time pass in the middle of a batch: others go on, and may kill us."""
             loop.spend(seconds, lambda: self.process.dead)
+            if self.process.stopped:
+                loop.spend(3600.0, lambda: self.process.dead or not self.process.stopped)
             if self.process.dead:
                 raise PowerCut
 
+        def commits_by(self, connection):
+            """Whether a connection is the one that the batch at hand commits by."""
+            return self.stepping and self._connection is not None and self._connection.connection is connection
+
+        def carries(self, kinds):
+            """Whether a unit of one of these kinds is in the batch at hand."""
+            return self._flight is not None and any(isinstance(job.unit, kinds) for job in self._flight.jobs)
+
+        @property
+        def in_transaction(self):
+            """Whether a transaction is open that keeps every other writer out."""
+            return self._connection is not None and self._connection.connection.dbapi_connection.in_transaction
+
+        def end_transaction(self):
+            """End the open transaction from outside, as an administrator of a server may; we hear of it at our next word."""
+            self._connection.connection.dbapi_connection.rollback()
+            self.ended = True
+
         def commit(self, original, connection):
             """A commit: it takes its time before it is on the disk, and after."""
-            self.commits += 1
+            self.commits, self.ended = self.commits + 1, False
             self.spend(disk.seconds(loop.time()))
+            if self.ended:
+                raise disk_failed()
             match disk.trouble_at(loop.time()):
                 case "full":
                     raise disk_full()
                 case "failing":
                     if disk.random.random() < 0.5:
-                        original(connection)
+                        self._commit_now(original, connection)
                     raise disk_failed()
-            original(connection)
+            self._commit_now(original, connection)
             self.spend(disk.seconds(loop.time()) / 4)
+
+        def _commit_now(self, original, connection):
+            original(connection)
+            committed(self._node)
 
         def let_go(self):
             """Drop the connection as the end of a process does: what was not committed is gone."""

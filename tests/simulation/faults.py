@@ -4,10 +4,15 @@ import asyncio
 import contextlib
 import math
 
+from gateway.messaging.queue.mt_status import TakeForSending
+from gateway.sims.order_steps import BeginStep
+
 from .loop import Process
 
 WATCH_SECONDS = 8.0
 """How long a fault waits for its moment."""
+BEFORE_SENDING = (TakeForSending, BeginStep)
+"""Units whose answer lets something out."""
 
 
 class Stranger(asyncio.Protocol):
@@ -36,6 +41,11 @@ class Faults:
         kinds = [*KINDS]
         self.kinds = self.random.sample(kinds, self.random.randint(2, len(kinds)))
         """Each world has its own weaknesses: what always comes together finds less."""
+        if world.leases.given:
+            chosen = self.random.sample([*LEASE_KINDS], self.random.randint(1, len(LEASE_KINDS)))
+            self.kinds += chosen * math.ceil(
+                len(self.kinds) / len(chosen) / 2
+            )  # a third of all that befalls it, or more
 
     def begin(self):
         self.process.run(self.world.loop.create_task, self._run())
@@ -49,7 +59,7 @@ class Faults:
             self.count += 1
             self.world.disturb()
             self.world.story.tell("FAULT", kind)
-            KINDS[kind](self)
+            (KINDS | LEASE_KINDS)[kind](self)
 
     def kill(self):
         self._end(power=False)
@@ -70,6 +80,23 @@ class Faults:
         self._watch(
             lambda lane: not lane.stepping and lane.counters.batches > self._batches, self.world.network.break_all
         )
+
+    def stand_still(self):
+        """The process stands still, for longer than its lease or not."""
+        self.world.stand_still(self.random.choice((self.random.uniform(1.0, 10.0), self.random.uniform(11.0, 30.0))))
+
+    def stand_still_in_commit(self):
+        """It stands still in the transaction of a batch by which a text, or a change at a host, is to go out."""
+        self._watch(lambda lane: lane.in_transaction and lane.carries(BEFORE_SENDING), self.stand_still)
+
+    def stand_still_after_commit(self):
+        """It stands still just after a batch has come back."""
+        self._watch(lambda lane: not lane.stepping and lane.counters.batches > self._batches, self.stand_still)
+
+    def store_away(self):
+        """Nothing can be committed for about a lease or two, while others reach the store."""
+        self.world.disk.trouble = "full"
+        self.world.disk.trouble_until = self.world.loop.time() + self.random.uniform(8.0, 25.0)
 
     def _watch(self, condition, strike=None):
         """Strike as soon as a condition of the lane holds: a kill, unless it is something else."""
@@ -158,3 +185,10 @@ KINDS = {
     "broker away": Faults.broker_away,
 }
 """By what the story calls them."""
+LEASE_KINDS = {
+    "stands still": Faults.stand_still,
+    "stands still in a commit": Faults.stand_still_in_commit,
+    "stands still after a commit": Faults.stand_still_after_commit,
+    "store away": Faults.store_away,
+}
+"""Those of worlds with leases."""

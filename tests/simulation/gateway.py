@@ -26,6 +26,7 @@ from gateway.runtime.component import Services, stop_in_stages
 from gateway.runtime.components import orders as orders_component
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
+from gateway.runtime.components.leases import LeasesComponent
 from gateway.runtime.components.orders import OrdersComponent
 from gateway.runtime.components.store import StoreComponent
 from gateway.runtime.components.texts import TextsComponent
@@ -34,7 +35,7 @@ from gateway.runtime.protocol_events import fields_of, name_of
 from gateway.store import engine as gateway_engine
 from gateway.store import lane, nodes
 from gateway.store.engine import open_reader, open_writer
-from gateway.store.errors import StoreError
+from gateway.store.errors import StoreError, StoreFenced
 
 from .disk import LaneBusy, PowerCut, stepped_lane
 from .loop import Process
@@ -46,7 +47,7 @@ IDENTIFIERS = 300
 _compiled = {}
 
 
-def _sharing(make, pool=NullPool):
+def sharing(make, pool=NullPool):
     """Let every engine use what the first of its kind compiled: a statement takes longer to compile than to run."""
 
     def made(*arguments, **options):
@@ -63,20 +64,20 @@ def _sharing(make, pool=NullPool):
 @contextlib.contextmanager
 def replaced(world):
     """Put in place what the gateway has no parameter for, while a world runs."""
-    dialect = _sharing(open_writer)("sqlite:///", existing=True).dialect
+    dialect = sharing(open_writer)("sqlite:///", existing=True).dialect
     original = dialect.do_commit
 
     def commit(connection):
         gateway = world.gateway
-        if gateway is not None and gateway.context is not None and gateway.context.lane.stepping:
+        if gateway is not None and gateway.context is not None and gateway.context.lane.commits_by(connection):
             gateway.context.lane.commit(original, connection)
         else:
             original(connection)
 
     with (
-        mock.patch.object(gateway_context, "open_writer", _sharing(open_writer)),
+        mock.patch.object(gateway_context, "open_writer", sharing(open_writer)),
         mock.patch.object(
-            gateway_context, "open_reader", _sharing(open_reader, QueuePool)
+            gateway_context, "open_reader", sharing(open_reader, QueuePool)
         ),  # opening costs more than reading
         mock.patch.object(dialect, "do_commit", commit),
         mock.patch.object(runtime_periodic, "INSPECT_SECONDS", SELDOM),
@@ -84,6 +85,7 @@ def replaced(world):
         mock.patch.object(lane, "IDS_LEFT", IDENTIFIERS // 2),
         mock.patch.object(orders_component, "make_host_runtime", world.make_host_runtime),
         mock.patch("gateway.events.forwarder.Broker", world.make_broker),
+        world.leases.replaced(),
     ):
         yield
 
@@ -96,7 +98,7 @@ class Gateway:
         self.process = Process(f"gateway {number}", model=False)
         self.number = number
         self.context = self.sms = self.orders = self.topups = None
-        self.ready, self.components = False, []
+        self.ready, self.stopping, self.components = False, False, []
         self.process.run(self.loop.create_task, self._start())
 
     async def _start(self):
@@ -109,26 +111,34 @@ class Gateway:
         try:
             self.context = gateway_context.GatewayContext(
                 world.settings, make_policies, deliver=self._deliver,
-                alarm=lambda event, detail: self.log(event, {"detail": detail}), log=self.log,
-                environment=environment, make_lane=stepped_lane(loop, world.disk),
+                alarm=self._take_alarm, log=self.log, environment=environment,
+                make_lane=stepped_lane(loop, world.disk, world.leases.committed),
             )  # fmt: skip
         except StoreError as error:
             world.broken(f"the gateway does not start: {error!r}")
             return
+        world.leases.entered(self.context.node)
         services = Services(self.context, Metrics(), background, self.log, self._on_network)
         texts = TextsComponent(services)
         diameter = DiameterComponent(services, world.settings.diameter)
         events = EventsComponent(services, world.settings.events.mqtt)
         orders = OrdersComponent(services, texts.client, diameter)
+        leases = LeasesComponent(services, texts.client)
         periodic = PeriodicWork(services, texts.client, orders.executor)
         self.sms, self.orders = SmsActions(self.context, texts.client), OrderActions(self.context, orders.executor)
         self.topups = TopUpActions(self.context, background, diameter.session_requests)
         self.components.append(StoreComponent(self.context))
-        for component in (texts, diameter, events, orders, periodic):
+        for component in (leases, texts, diameter, events, orders, periodic):
             self.components.append(component)
             await component.start()
         self.ready = True
         world.story.tell("gateway", f"ready, start {self.context.node.starts}")
+
+    def _take_alarm(self, event, detail):
+        """What the store tells of: a gateway that another one has taken over from ends, as the daemon does."""
+        self.log(event, {"detail": detail})
+        if event == StoreFenced.code:
+            self.loop.call_soon(self.world.fenced, self)
 
     def log(self, event, fields):
         """An event of the catalogue; what is said after the end of the world is said to nobody."""
@@ -142,7 +152,7 @@ class Gateway:
 
     async def stop(self, ended):
         """Come to an end in order, as after SIGTERM; `ended` is called then."""
-        self.ready, self.context.draining = False, True
+        self.ready, self.stopping, self.context.draining = False, True, True
         await stop_in_stages(self.components, self.log)
         self.process.dead = True
         self.world.network.kill(self.process, power=False)

@@ -14,6 +14,7 @@ from gateway.ledger.check import check
 from gateway.rating.prices import price
 from gateway.store import tables
 from gateway.store.engine import open_reader, reading
+from gateway.store.nodes import SPAN_BITS
 
 
 class History:
@@ -137,9 +138,11 @@ class History:
             told_of = [number for number in numbers if number.encode() in body]
             if told_of:
                 self.breach(f"an event of {topic} tells {len(told_of)} numbers in plain")
-        for first, second in zip(broker.firsts, broker.firsts[1:], strict=False):
-            if second < first:
-                self.breach(f"event {second} came for the first time after {first}")
+        latest = {}
+        for event in broker.firsts:  # in the order of each shard: those of an adopted one come when it is taken up
+            if event < latest.get(event >> SPAN_BITS, 0):
+                self.breach(f"event {event} came for the first time after {latest[event >> SPAN_BITS]}")
+            latest[event >> SPAN_BITS] = event
 
     def check(self):
         """Hold everything against the store as it is now."""

@@ -118,6 +118,7 @@ class HostConnection:
 
     async def _call(self, call_id, line, wanted, becomes, before):
         """Send a call and wait for its answer; what the host thinks of it, and when it does it, is drawn."""
+        self.model.world.leases.sends(self.gateway, "a change at the host")
         check_unchanged(self.model.holding(line.imsi), before, wanted)
         self._refuse(call_id)
         after = self.random.uniform(0.001, TRAVEL)

@@ -1,7 +1,7 @@
 """An event loop in virtual time: nothing waits, the clock jumps to the next timer, and the order is always the same.
 
 A *process* is a name in the context that a handle runs in. One that was killed never runs again: no `finally`, no last word,
-as after `kill -9`.
+as after `kill -9`. One that was stopped runs nothing until it goes on, as after SIGSTOP.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ class Process:
 
     def __init__(self, name, *, model=True):
         self.name, self.dead, self.model = name, False, model
+        self.stopped, self.held = False, []
+        """Whether it stands still, and what it would have run since."""
         self.tasks = []  # kept: a task that is collected would run its `finally` then
 
     def run(self, function, *arguments):
@@ -77,11 +79,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         process = handle._context.get(PROCESS)
         if handle._cancelled or (process is not None and process.dead):
             return
+        if process is not None and process.stopped:
+            process.held.append(handle)
+            return
         self.handled += 1
         self._at_once += 1
         if self._at_once > self.MOST_AT_ONCE:
             raise Stuck(f"no time passes: {handle!r}")
         handle._run()
+
+    def resume(self, process):
+        """Let a process that stood still go on, with all that was held up, in its order."""
+        process.stopped = False
+        self._ready.extend(process.held)
+        process.held = []
 
     def _drop_cancelled(self):
         """Forget timers that nobody waits for; whether one is left."""

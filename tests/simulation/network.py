@@ -51,6 +51,7 @@ class Wire(asyncio.Transport):
     def write(self, data):
         if self.closing or not data:
             return
+        self.network.on_write(self, data)
         for piece in self.network.cut(bytes(data)):
             self._send(lambda piece=piece: self.peer.come(piece))
 
@@ -84,7 +85,7 @@ class Wire(asyncio.Transport):
             self.peer.lose(ConnectionResetError("reset by the peer"))
 
     def _hand_over(self):
-        if self.protocol is None or self.paused or self.process.dead:
+        if self.protocol is None or self.paused or self.process.dead or self.process.stopped:
             return
         while self.arrived and not self.paused and not self.closing:
             data = self.arrived.pop(0)
@@ -121,7 +122,7 @@ class Wire(asyncio.Transport):
 
     def resume_reading(self):
         self.paused = False
-        self.network.loop.call_soon(self._hand_over, context=self.context)
+        self.network.loop.call_soon(self._hand_over, context=self.network.context)
 
     def set_write_buffer_limits(self, high=None, low=None):
         pass
@@ -162,6 +163,8 @@ class SimulatedNetwork:
         self.listening, self.wires, self.of = {}, [], {}
         self.refusing_until = 0.0
         self.made = 0
+        self.on_write = lambda _wire, _data: None
+        """Called before octets are taken from whoever runs."""
 
     def delay(self):
         """Seconds that octets take."""
@@ -220,6 +223,11 @@ class SimulatedNetwork:
             wire.over = wire.closing = True
             if wire in self.wires:
                 self.wires.remove(wire)
+
+    def resume(self, process):
+        """A process that stood still goes on: it reads what its kernel has taken meanwhile."""
+        for wire in self.of.get(process, []):
+            self.loop.call_soon(wire._hand_over, context=self.context)
 
     def break_one(self):
         """Cut a connection; what was under way is lost."""

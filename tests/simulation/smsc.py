@@ -24,6 +24,8 @@ SURELY_KNOWN = 2.0
 been on its way for eight."""
 TAKEN, THROTTLED, LATER, REFUSED, UNANSWERED, LATE, DROPPED_AFTER, DROPPED_BEFORE = range(8)
 """What it does with a text."""
+TAKES = (TAKEN, UNANSWERED, LATE, DROPPED_AFTER)
+"""Of these: by which it has the text."""
 STATUSES = {
     THROTTLED: CommandStatus.ESME_RTHROTTLED,
     LATER: CommandStatus.ESME_RSYSERR,
@@ -108,7 +110,7 @@ class Smsc:
 
     def _submitted(self, request, submit):
         fate = self._fate()
-        takes = fate in (TAKEN, UNANSWERED, LATE, DROPPED_AFTER)
+        takes = fate in TAKES
         self.count += takes
         submission = Submission(
             self.loop.time(), self.world.lives, fate, f"{self.random.getrandbits(48):012x}" if takes else ""

@@ -85,6 +85,30 @@ def test_a_process_that_was_killed_runs_no_further_line_not_even_a_finally(loop)
     assert last_words == []
 
 
+def test_a_process_that_stands_still_runs_nothing_and_reads_what_came_when_it_goes_on(loop):
+    seen = []
+
+    async def live():
+        await asyncio.sleep(1.0)
+        seen.append(loop.time())
+
+    async def stop():
+        town = Town(loop)
+        ours, theirs = await town.connect()
+        town.two.run(loop.create_task, live())
+        town.two.stopped = True
+        ours.transport.write(b"hello?")
+        await asyncio.sleep(20.0)
+        assert (seen, theirs.heard, ours.lost) == ([], b"", None)
+        loop.resume(town.two)
+        town.network.resume(town.two)
+        await asyncio.sleep(2.0)
+        assert theirs.heard == b"hello?"
+
+    run(loop, stop())
+    assert seen[0] > 20.0
+
+
 def test_a_loop_in_which_no_time_passes_is_stuck(loop):
     def again():
         loop.call_soon(again)

@@ -17,7 +17,7 @@ from gateway.store.errors import StoreError
 from protocols.smpp.receipts import MessageState
 
 from .loop import Process
-from .smsc import LATE, LATER, TAKEN, THROTTLED, UNANSWERED
+from .smsc import LATE, LATER, TAKEN, TAKES, THROTTLED, UNANSWERED
 
 REFUSALS = {HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN}
 FINAL = {str(state) for state in (TextState.DELIVERED, TextState.FAILED, TextState.EXPIRED, TextState.CANCELLED)}
@@ -127,6 +127,11 @@ class TextSender:
                 breach(f"{reference} has not come to its end: it is {row.state}")
         for part in parts:
             self._check_repeats(reference, part)
+        twice = any(before.fate in TAKES for part in parts for before in part[:-1])
+        overtaken = self.world.counts["store.unavailable"] or self.world.counts["store.outcome_unknown"]
+        # After a failed commit a part may be said to wait before it is said to be doubtful, and then the mark is lost.
+        if twice and not overtaken and not any(part.maybe_double for part in _parts(row)):
+            breach(f"{reference} went out again after the message centre had it, and is not marked as possibly double")
 
     def _check_repeats(self, reference, part):
         """A part that was taken and answered goes out again only where that may not have been known."""
@@ -142,8 +147,11 @@ class TextSender:
 
 def _is_given_up(row):
     """Whether a part was sent as often as may be, and never answered: then it waits for a receipt, or its end."""
-    parts = msgspec.msgpack.decode(row.parts, type=list[TextPart])
-    return any(part.step is Step.DOUBTFUL and part.attempts >= ATTEMPTS for part in parts)
+    return any(part.step is Step.DOUBTFUL and part.attempts >= ATTEMPTS for part in _parts(row))
+
+
+def _parts(row):
+    return msgspec.msgpack.decode(row.parts, type=list[TextPart])
 
 
 def _references(octets):

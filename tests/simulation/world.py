@@ -20,10 +20,11 @@ from .broker import BrokerConnection, BrokerModel
 from .desk import Desk
 from .disk import Disk
 from .faults import Faults
-from .gateway import Gateway, replaced
+from .gateway import Gateway, replaced, sharing
 from .handsets import Handsets
 from .history import History
 from .host import HostConnection, HostModel
+from .leases import Leases
 from .loop import Process, Stuck, VirtualLoop, run
 from .network import SimulatedNetwork
 from .pgw import Pgw
@@ -154,6 +155,8 @@ class World:
         nature = Process("nature")
         self.network = SimulatedNetwork(self.loop, self.chance("network"), nature.context(), draw.choice((0.002, 0.05)))
         self.history, self.broker = History(self), BrokerModel(self)
+        self.leases, self.sharing = Leases(self), sharing
+        self.network.on_write = self.leases.writes
 
     async def _play(self):
         self.host = HostModel(self)
@@ -171,11 +174,13 @@ class World:
         self.witnesses = [part for part in self.parts if part is not smsc]
         self.faults = Faults(self)
         self.faults.begin()
+        self.leases.begin()
         await asyncio.sleep(self.seconds)
         self.over = True
         self.story.tell("world", "is left in peace")
         await self._settle()
         self.history.check()
+        self.leases.check()
         self.story.tell("world", f"{len(self.history.broken)} promises broken")
 
     async def _settle(self):
@@ -192,7 +197,8 @@ class World:
         from gateway.events.outbox_queue import backlog
 
         context = self.gateway.context
-        return context.lane.depth == 0 and not context.read(lambda c: backlog(c, context.node.owned)).waiting
+        shards = range(1, context.node.id + 2)  # an adopter's may be behind ours: what waits for it comes to us, too
+        return context.lane.depth == 0 and not context.read(lambda c: backlog(c, shards)).waiting
 
     async def _until(self, condition, seconds, what):
         end = self.loop.time() + seconds
@@ -223,10 +229,31 @@ class World:
         if gateway is not None and gateway.ready:
             gateway.process.run(self.loop.create_task, gateway.stop(lambda: self._live_again(down)))
 
+    def stand_still(self, seconds):
+        """Have the gateway run nothing for so long; its sockets stay open, and its kernel takes what comes."""
+        gateway = self.gateway
+        if gateway is None or gateway.process.dead or gateway.process.stopped:
+            return
+        self.story.tell("gateway", f"stands still for {seconds:.1f} s")
+        gateway.process.stopped = True
+        self.loop.call_later(seconds, self._go_on, gateway.process, context=Process("init").context())
+
+    def _go_on(self, process):
+        if not process.dead:
+            self.story.tell("gateway", "goes on")
+            self.disturb()
+            self.loop.resume(process)
+            self.network.resume(process)
+
+    def fenced(self, gateway):
+        """Another one has taken over from a gateway: it ends, and a service manager starts the next one."""
+        if not gateway.stopping:
+            self.loop.create_task(gateway.stop(lambda: self._live_again(1.0)))
+
     # What the gateway is given in place of the outside
 
-    def make_broker(self, *_arguments, **_options):
-        return BrokerConnection(self.broker)
+    def make_broker(self, *_arguments, may_send, **_options):
+        return BrokerConnection(self.broker, self.gateway, may_send)
 
     def make_host_runtime(self, host, _context):
         connection = HostConnection(self.host, host.name, self.gateway)

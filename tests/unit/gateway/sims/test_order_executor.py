@@ -1003,3 +1003,25 @@ async def test_an_order_that_waits_does_not_wait_an_hour_longer_where_the_clock_
     await place.until(lambda: place.executor._back)
     place.clock.now = order.due_at - hour
     await place.ends(order_id)
+
+
+async def test_an_order_that_came_by_adoption_does_not_wait_an_hour_longer_where_the_clock_had_gone_back(place):
+    await place.take_in(1)
+    place.start()
+    place.host.script.append(DOWN)
+    order_id = await place.activate()
+    order = await place.waits(order_id)
+    await place.executor.stop()
+    node, hour = place.context.node, 3_600_000_000
+    ours, node.owned = node.owned, (node.id + 1,)
+    place.clock.now = order.updated_at - hour
+    executor, looks = place.start(), []
+    executor._latest_change = lambda connection, look=executor._latest_change: (
+        looks.append(look(connection)) or looks[-1]
+    )
+    await place.until(lambda: looks)
+    node.owned = ours
+    executor._wake.set()
+    await place.until(lambda: executor._back)
+    place.clock.now = order.due_at - hour
+    await place.ends(order_id)
