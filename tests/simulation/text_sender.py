@@ -128,9 +128,7 @@ class TextSender:
         for part in parts:
             self._check_repeats(reference, part)
         twice = any(before.fate in TAKES for part in parts for before in part[:-1])
-        overtaken = self.world.counts["store.unavailable"] or self.world.counts["store.outcome_unknown"]
-        # After a failed commit a part may be said to wait before it is said to be doubtful, and then the mark is lost.
-        if twice and not overtaken and not any(part.maybe_double for part in _parts(row)):
+        if twice and not any(part.maybe_double for part in _parts(row)):
             breach(f"{reference} went out again after the message centre had it, and is not marked as possibly double")
 
     def _check_repeats(self, reference, part):

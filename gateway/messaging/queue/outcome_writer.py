@@ -28,12 +28,14 @@ class OutcomeWriter:
         self._on_again, self._on_written = on_again, on_written
         self._outcomes: list[SubmitOutcome] = []
         self._held: deque[list[SubmitOutcome]] = deque()
+        self._in_lane: dict[tuple[int, int], list[SubmitOutcome]] = {}
+        """What came of a part since news of it was handed to the lane: it follows once that is written down."""
         self._again: dict[tuple[int, int], Waiting] = {}
 
     @property
     def unwritten(self) -> int:
         """How many outcomes are not with the lane yet."""
-        return len(self._outcomes) + sum(map(len, self._held))
+        return len(self._outcomes) + sum(map(len, self._held)) + sum(map(len, self._followers()))
 
     @property
     def again(self) -> Collection[tuple[int, int]]:
@@ -57,24 +59,53 @@ class OutcomeWriter:
 
     def flush(self) -> None:
         """Hand to the lane what has gathered."""
-        outcomes, self._outcomes = self._behind_held(self._outcomes), []
-        if outcomes:
-            unit = RecordOutcomes(outcomes)
-            self._lane.post(unit, lambda _: self._written(outcomes), lambda: self._hold(outcomes))
+        outcomes, self._outcomes = self._behind_earlier(self._outcomes), []
+        if not outcomes:
+            return
+        keys, followers = {(outcome.text_id, outcome.part) for outcome in outcomes}, list[SubmitOutcome]()
+        self._in_lane.update(dict.fromkeys(keys, followers))
 
-    def _behind_held(self, outcomes: list[SubmitOutcome]) -> list[SubmitOutcome]:
-        """Leave what is news of a part behind earlier news of it that the store could not take yet; gives the rest."""
-        holding = {(held.text_id, held.part): batch for batch in self._held for held in batch}
+        def written(_: object) -> None:
+            self._leave_lane(keys, followers)
+            if followers:  # before the part is given back: it may have come to its end
+                self._outcomes = followers + self._outcomes
+                self.flush()
+            self._written(outcomes)
+
+        def failed() -> None:
+            self._leave_lane(keys, followers)
+            self._hold(outcomes + followers)
+
+        self._lane.post(RecordOutcomes(outcomes), written, failed)
+
+    def _leave_lane(self, keys: Collection[tuple[int, int]], followers: list[SubmitOutcome]) -> None:
+        for key in keys:
+            if self._in_lane.get(key) is followers:
+                del self._in_lane[key]
+
+    def _followers(self) -> Collection[list[SubmitOutcome]]:
+        return {id(followers): followers for followers in self._in_lane.values() if followers}.values()
+
+    def _behind_earlier(self, outcomes: list[SubmitOutcome]) -> list[SubmitOutcome]:
+        """Leave news of a part behind earlier news of it that is not written down yet; gives the rest.
+
+        Two batches on their way at once might overtake each other: the first fails, the second does not.
+        """
+        earlier = {(held.text_id, held.part): batch for batch in self._held for held in batch}
         rest: list[SubmitOutcome] = []
         for outcome in outcomes:
-            holding.get((outcome.text_id, outcome.part), rest).append(outcome)
+            key = outcome.text_id, outcome.part
+            behind = earlier.get(key)
+            (self._in_lane.get(key, rest) if behind is None else behind).append(outcome)
         return rest
 
     def release(self) -> None:
         """Gather again what the store could not take: it is the last chance to write it down."""
-        for outcomes in reversed(self._held):
+        for outcomes in (*reversed(self._held), *self._followers()):
             self._outcomes = outcomes + self._outcomes
+            outcomes.clear()
         self._held.clear()
+        self._in_lane.clear()
 
     def _written(self, outcomes: Sequence[SubmitOutcome]) -> None:
         """Give back what is to be sent again; the first of them comes to stand first."""

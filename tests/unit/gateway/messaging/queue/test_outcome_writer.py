@@ -1,5 +1,7 @@
 """Outcomes of parts on their way to the store: those of one part in the order in which they came, whatever the store does."""
 
+from types import SimpleNamespace
+
 import pytest
 from support.diameter_rig import until
 
@@ -13,12 +15,16 @@ class Store:
     """A lane client whose store takes a unit, or not."""
 
     def __init__(self):
-        self.works, self.written, self.writer = True, [], None
+        self.works, self.slow, self.written, self.writer = True, False, [], None
+        self.in_lane = []
 
     def flush_soon(self):
         self.writer.flush()
 
     def post(self, unit, done, failed):
+        if self.slow:
+            self.in_lane.append((unit, done, failed))
+            return
         if not self.works:
             failed()
             return
@@ -52,7 +58,49 @@ async def test_what_comes_of_a_part_is_written_after_what_came_of_it_before_also
     assert store.written[1:] == [(1, Step.DOUBTFUL), (1, Step.WAITING)]
 
 
-async def test_at_the_last_chance_everything_is_written_in_its_order(store):
+async def test_what_comes_of_a_part_while_news_of_it_is_in_the_lane_follows_that_whatever_becomes_of_it(store):
+    store.slow = True
+    store.writer.record(outcome(1, Step.DOUBTFUL))
+    store.writer.record(outcome(1, Step.WAITING))
+    store.writer.record(outcome(2, Step.ACCEPTED))
+    assert [[answer.text_id for answer in unit.answers] for unit, *_ in store.in_lane] == [[1], [2]]
+    assert store.writer.unwritten == 1
+    store.slow = False
+    (_, _, failed), _ = store.in_lane
+    failed()
+    await until(lambda: len(store.written) == 2)
+    assert store.written == [(1, Step.DOUBTFUL), (1, Step.WAITING)]
+
+
+async def test_what_follows_news_that_was_written_is_on_its_way_before_the_part_is_given_back(store):
+    given_back = []
+    store.writer = OutcomeWriter(
+        store, on_again=lambda _: given_back.append(list(store.written)), on_written=lambda: None
+    )
+    store.slow = True
+    waiting = SimpleNamespace(key=(1, 0))
+    store.writer.send_again(waiting, "a")
+    store.writer.record(outcome(1, Step.ACCEPTED))
+    store.slow = False
+    ((_, done, _),) = store.in_lane
+    done(None)
+    assert given_back == [[(1, Step.ACCEPTED)]]
+    assert store.writer.unwritten == 0
+
+
+async def test_at_the_last_chance_what_follows_news_in_the_lane_goes_once(store):
+    store.slow = True
+    store.writer.record(outcome(1, Step.DOUBTFUL))
+    store.writer.record(outcome(1, Step.WAITING))
+    store.slow = False
+    store.writer.release()
+    store.writer.flush()
+    ((_, done, _),) = store.in_lane
+    done(None)
+    assert store.written == [(1, Step.WAITING)]
+
+
+async def test_at_the_last_chance_everything_everything_is_written_in_its_order(store):
     store.works = False
     store.writer.record(outcome(1, Step.DOUBTFUL))
     store.writer.record(outcome(2, Step.DOUBTFUL))
