@@ -7,6 +7,7 @@ checkpoints of its own, and each look makes one. Format of the log: https://sqli
 
 import os
 import sqlite3
+from collections import deque
 from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
@@ -76,6 +77,8 @@ class ChangeReader:
         self._position: _Position | None = None
         self._at = 0
         self.snapshot: sqlite3.Connection | None = None
+        self.undelivered: deque[Changes] = deque()
+        """What was looked at and has not been gathered: its answer is on its way from the lane, or was lost with a commit."""
 
     def look(self, now: int, *, begin: bool) -> Changes:
         """Give what was committed since the last look, nothing at the first; with `begin` there is a `snapshot` afterwards.
@@ -179,7 +182,11 @@ class TakeChanges(Unit):
     def decide(self, batch: Batch) -> Changes:
         """Give the changes; nothing is written, so nothing can be committed meanwhile that they lack."""
         batch.connection.exec_driver_sql(_NO_CHECKPOINTS)  # the connection may be older than the backup
-        return batch.policy(ChangeReader).look(batch.now, begin=self.begin)
+        reader = batch.policy(ChangeReader)
+        changes = reader.look(batch.now, begin=self.begin)
+        if not self.begin:
+            reader.undelivered.append(changes)
+        return changes
 
 
 class NoteBackup(Unit):

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -67,6 +68,7 @@ class ContinuousBackup:
         self._retry_at = 0
         self._safe_at: int | None = None
         self._copying = self._stopping = self._quiet = False
+        self._gathering = threading.Lock()
         self._turn = asyncio.Lock()
         """Held while something is written."""
         self.octets = 0
@@ -86,7 +88,7 @@ class ContinuousBackup:
 
     async def look(self) -> None:
         """Gather what was committed since the last look."""
-        await self._submit(TakeChanges(), self._gather)
+        await self._submit(TakeChanges(), lambda _changes: self._gather_undelivered())
 
     async def _submit(self, unit: TakeChanges, then: Callable[[Changes], None]) -> None:
         for _ in range(TRIES):
@@ -125,10 +127,12 @@ class ContinuousBackup:
 
     def _begin_chain(self, chain: Chain, changes: Changes) -> None:
         """What was gathered before belongs to no chain, or is in the whole copy that begins this one."""
+        self.reader.undelivered.clear()
         self._chain, self._copied_at, self._pending = chain, None, Changes(changes.at)
         self._begin_copy(Changes(changes.at, broken=changes.broken))
 
     def _begin_copy(self, changes: Changes) -> None:
+        self._gather_undelivered()
         self._gather(changes)
         connection, self.reader.snapshot = self.reader.snapshot, None
         if connection is not None and self._chain is not None:
@@ -162,6 +166,12 @@ class ContinuousBackup:
 
     def _is_wanted(self) -> bool:
         return not self._stopping
+
+    def _gather_undelivered(self) -> None:
+        """Gather what was looked at, in its order; when the lane has ended `finish` may be quicker than its last answer."""
+        with self._gathering:
+            while self.reader.undelivered:
+                self._gather(self.reader.undelivered.popleft())
 
     def _gather(self, changes: Changes) -> None:
         why = changes.broken
@@ -199,6 +209,7 @@ class ContinuousBackup:
         Where `stop` did not come back, the folder hangs: nothing more is written to it.
         """
         try:
+            self._gather_undelivered()
             self._gather(self.reader.look(self._clock(), begin=False))
             if self._chain is not None and self._quiet:
                 _write(self._chain, self._pending)

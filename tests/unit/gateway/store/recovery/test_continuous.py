@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import asynccontextmanager, closing
 
 import pytest
@@ -10,7 +11,7 @@ from support.lane_fixture import Workplace
 
 from gateway.store.backup import backup as single_copy
 from gateway.store.recovery import continuous
-from gateway.store.recovery.changes import make_no_checkpoints
+from gateway.store.recovery.changes import TakeChanges, make_no_checkpoints
 from gateway.store.recovery.continuous import ContinuousBackup, Terms
 from gateway.store.recovery.folder import chains, copies
 from gateway.store.recovery.rebuild import rebuild
@@ -98,6 +99,17 @@ async def test_what_was_written_at_the_last_turn_is_restored_and_until_when_is_s
         assert it.restored()[0] == 46
     assert it.restored()[0] == 49, "what was committed last is written at the end"
     assert [event for event, _ in it.told] == ["store.backup.copied"]
+
+
+async def test_what_was_looked_at_last_is_written_at_the_end_though_its_answer_comes_too_late(tmp_path):
+    async with beside(tmp_path) as it:
+        await it.write(4)
+        await it.turn()
+        await it.write(3)
+        looked = threading.Event()
+        it.place.lane.post(TakeChanges(), lambda *_: looked.set())
+        await asyncio.to_thread(looked.wait, 10)
+    assert it.restored()[0] == 7
 
 
 async def test_a_whole_copy_is_made_again_after_its_time_and_old_ones_go(tmp_path):
