@@ -71,6 +71,7 @@ def begin(connection: Connection, table: Table, now: int) -> None:
 def make_month(connection: Connection, table: Table, start: int) -> None:
     """Make a month's partition; rows of it that the default took, from a clock that was ahead, move into it."""
     name, default, end = month_name(table, start), default_name(table), following(start)
+    _lock_writers(connection, table)
     _lock(connection, default)
     _create(connection, table, name)
     time = MONTHLY[table].name
@@ -96,6 +97,11 @@ def _create(connection: Connection, table: Table, name: str) -> None:
 
 def _lock(connection: Connection, name: str) -> None:
     connection.execute(text(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"))
+
+
+def _lock_writers(connection: Connection, table: Table) -> None:
+    """Keep rows from coming: ATTACH does not, and a row on its way to the default would then be refused as the month's."""
+    connection.execute(text(f"LOCK TABLE ONLY {table.name} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def size_of(connection: Connection, name: str) -> int:

@@ -1,6 +1,8 @@
 """The months of a server's tables: made in time, dropped when due, by one gateway, and never in the way of a booking."""
 
 import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import msgspec
@@ -13,7 +15,7 @@ from support.old_stores import everything
 from gateway.charity import publication
 from gateway.environment import wall_clock
 from gateway.ledger.check import check
-from gateway.store import division, lock, months
+from gateway.store import division, lock, months, partitioning
 from gateway.store.errors import StoreUnavailable
 from gateway.store.keep_months import KeepMonths, MonthsKept
 from gateway.store.months import following, month_start, partitions
@@ -206,6 +208,25 @@ def test_a_change_gives_way_to_a_report_that_reads_the_table_and_is_made_after_i
         assert kept.made == ["usage_2026_11", "usage_2026_12", "usage_2027_01"]
         book(place, NOW)
     assert keep(place).made == ["transfers_2026_12", "transfers_2027_01"]
+
+
+@pytest.mark.parametrize("first", BOTH, ids=str)
+def test_rows_of_a_month_that_is_just_being_made_wait_for_it_and_are_booked(place, first):
+    keep(place)
+    early = at(2027, 2, 1)
+    with ThreadPoolExecutor(1) as clerk:
+        with place.writer.begin() as maker:
+            partitioning.make_month(maker, first, early)
+            booking = clerk.submit(book, place, early + 1)
+            somebody_waits_for_a_lock(place)
+        booking.result(timeout=10)
+    assert {*where(place, first).values()} == {f"{first.name}_2027_02"}
+
+
+def somebody_waits_for_a_lock(place):
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        while not connection.execute("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'").rowcount:
+            time.sleep(0.01)
 
 
 def test_a_user_who_does_not_own_the_tables_charges_on_and_the_change_is_put_off(database):
