@@ -13,7 +13,7 @@ from gateway.messaging.inbound.unanswered import Silence
 from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.catalogue import family, sample
 from gateway.sims.order_executor import OrderExecutor
-from gateway.store.lane import Lane
+from gateway.store.write_lane import WriteLane
 from gateway.tracing.traces import Traces
 from protocols.diameter.node import Node
 
@@ -42,7 +42,7 @@ def trace_metrics(traces: Traces) -> Iterable[Metric]:
     yield sample("tpo_traces_active", traces.running)
 
 
-def lane_metrics(lane: Lane) -> Iterable[Metric]:
+def lane_metrics(lane: WriteLane) -> Iterable[Metric]:
     """Tell how the write lane does."""
     counters = lane.counters
     yield sample("tpo_store_up", lane.alive and not lane.in_trouble)

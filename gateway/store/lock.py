@@ -28,6 +28,10 @@ class Lock(Protocol):
     def release(self) -> None:
         """Let the next writer in."""
 
+    @property
+    def descriptor(self) -> int:
+        """What it is held by: as long as any process has a copy of it open, nobody else gets the lock, unless released."""
+
 
 class FileLock:
     """`<store>.lock`, locked by the kernel, so that a killed process never leaves it behind."""
@@ -54,6 +58,11 @@ class FileLock:
     def release(self) -> None:
         """Let the next writer in; the file stays, only its lock goes."""
         os.close(self._file)
+
+    @property
+    def descriptor(self) -> int:
+        """The open file."""
+        return self._file
 
 
 class ServerLock:
@@ -91,6 +100,11 @@ class ServerLock:
         """Let the next process of this node in."""
         self._connection.close()
         self._engine.dispose()
+
+    @property
+    def descriptor(self) -> int:
+        """The connection's socket: the server keeps the session for as long as it is open."""
+        return int(self._connection.connection.dbapi_connection.pgconn.socket)  # type: ignore[union-attr]  # psycopg's own
 
     def _take(self) -> Connection:
         connection = self._engine.connect()

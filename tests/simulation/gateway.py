@@ -168,7 +168,7 @@ class Gateway:
             if not context.lane.stepping:  # else it lets go as it comes back from there
                 context.lane.let_go()
             if not context.lane.closed:
-                context._lock.release()
+                context.lock.release()
 
     async def _in_thread(self, function, *arguments, **options):
         future = self.loop.create_future()

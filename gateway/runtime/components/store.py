@@ -27,9 +27,9 @@ class StoreComponent(Component):
         await self._context.in_thread(self._context.close)
 
     async def prepare(self, change: Change) -> Prepared:
-        """Open the accounts of new causes."""
+        """Open the accounts of new causes, and make the lane ready."""
         accounts: Mapping[str, int] = await submit(self._context.lane, OpenAccounts(list(change.settings.causes)))
-        return Prepared(lambda: self._context.apply_settings(change.settings, accounts))
+        return Prepared(await self._context.prepare_settings(change.settings, accounts))
 
     def metrics(self) -> Iterable[Metric]:
         """Give the lane's figures."""

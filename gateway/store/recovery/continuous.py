@@ -14,9 +14,9 @@ from gateway.environment import InThread
 from gateway.store.async_submit import submit
 from gateway.store.backup import CopyStopped
 from gateway.store.errors import LaneOverloaded, StoreCorrupt, StoreUnavailable
-from gateway.store.lane import Lane
 from gateway.store.recovery.changes import ChangeReader, Changes, NoteBackup, TakeChanges
 from gateway.store.recovery.folder import Chain, prune
+from gateway.store.write_lane import WriteLane
 
 MOST_PENDING: Final = 256 * 1024 * 1024
 """Octets that may wait for the folder; then the backup begins anew, lest a hanging disk takes the memory."""
@@ -52,7 +52,7 @@ class ContinuousBackup:
         self,
         store: Path,
         terms: Terms,
-        lane: Lane,
+        lane: WriteLane,
         *,
         clock: Callable[[], int],
         in_thread: InThread,

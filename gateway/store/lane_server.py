@@ -1,0 +1,214 @@
+"""The write lane in a process of its own: takes units from a stream, and says there what became of them (decision 038).
+
+The lane itself is that of gateway.store.lane, on its thread. This process's first thread reads the stream, so that units are
+taken in, and given up, while a batch works. When the stream ends, whoever posted is gone: what was taken in is committed, and
+this ends.
+"""
+
+import gc
+import os
+import select
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, Final, cast
+
+import msgspec
+from sqlalchemy import Engine
+
+from gateway.environment import Environment
+from gateway.store import nodes
+from gateway.store.batch import Policies
+from gateway.store.engine import open_writer, sqlite_path, storing
+from gateway.store.errors import OutcomeUnknown, StoreError, StoreLocked
+from gateway.store.files import StoreFiles
+from gateway.store.lane import BatchTimes, Job, Lane
+from gateway.store.lane_messages import (
+    BUFFER,
+    Alarm,
+    Begin,
+    Finish,
+    Found,
+    Frames,
+    LockRenewed,
+    Lost,
+    Message,
+    Outcomes,
+    Prepare,
+    Prepared,
+    Ready,
+    RenewLock,
+    Standing,
+    Tick,
+    Units,
+    Use,
+    frame,
+)
+from gateway.store.leases import Lease
+from gateway.store.unit_codec import FAILED, Failure, encode, error_of, failure, member_of
+
+RETRY_SECONDS: Final = 1.0
+GONE: Final = failure(StoreLocked("the gateway is gone"))
+MakePolicies = Callable[[bytes], Policies]
+"""Makes policies of settings as they crossed."""
+
+
+class Owed(msgspec.Struct, frozen=True, gc=False):
+    """Where the outcome of a unit goes: the number that it was posted under."""
+
+    number: int
+
+    def __call__(self, _answer: object, _error: StoreError | None) -> None:
+        """Nothing: whoever delivers looks at the number."""
+
+
+def serve(stream: socket.socket, units: Any, make_policies: Callable[[Begin], MakePolicies]) -> None:  # noqa: ANN401  (a union)
+    """Work until the stream ends. `units` is the union of all units; `make_policies` is asked once how policies are made."""
+    frames = Frames(Begin | Units[units] | Tick | Prepare | Use | Lost | LockRenewed | Finish)
+    octets, descriptors, _flags, _address = socket.recv_fds(stream, BUFFER, 1)
+    while octets and not (found := frames.feed(octets)):
+        octets = stream.recv(BUFFER)
+    if octets:
+        LaneServer(stream, frames, found[0], make_policies(found[0])).run()
+    for each in descriptors:  # until here the store was locked, whatever became of the gateway
+        os.close(each)
+
+
+class LaneServer:
+    """One lane and its stream."""
+
+    def __init__(self, stream: socket.socket, frames: Frames, begin: Begin, make_policies: MakePolicies) -> None:
+        """Take the stream and what came first on it."""
+        self._stream, self._frames, self._make_policies = stream, frames, make_policies
+        self._sending = threading.Lock()
+        self._locks: SimpleQueue[Failure | None] = SimpleQueue()
+        self._prepared: dict[int, Policies] = {}
+        self._gone = False
+        self._times: list[BatchTimes] = []
+        self._begin, environment, store = begin, Environment(), sqlite_path(begin.url)
+        self._engine: Engine = open_writer(begin.url, existing=True, label=begin.label)
+        self._ground = StoreFiles(store, self._tell_of_loss, begin.files)
+        self._lease = Lease(begin.lease)
+        self._lane = Lane(
+            self._engine,
+            begin.node,
+            clock=environment.clock,
+            monotonic=environment.monotonic,
+            policies=make_policies(begin.settings),
+            deliver=self._deliver,
+            alarm=lambda event, detail: self._send(Alarm(event, detail)),
+            on_connect=self._renew_lock if store is None else lambda: None,
+            ground=self._ground,
+            observe=self._observe,
+            lease=self._lease,
+        )
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Units: self._post,
+            Tick: self._tick,
+            Prepare: self._prepare,
+            Use: self._use,
+            Lost: lambda lost: self._lose(lost.error),
+            LockRenewed: lambda renewed: self._locks.put(renewed.error),
+        }
+
+    def run(self) -> None:
+        """Work until nothing follows."""
+        if not self._begin.resumed or self._resume():
+            self._lane.start()
+            gc.collect()
+            gc.freeze()  # as in the gateway: what lives as long as the process is never looked through again
+            self._send(Ready())
+            self._read()
+            self._gone = True
+            self._locks.put(GONE)
+            self._lane.close()
+        self._engine.dispose()
+
+    def _resume(self) -> bool:
+        """Find out which identifiers are free, as soon as the store can be reached; False if the stream ended meanwhile."""
+        told = False
+        while True:
+            try:
+                self._ground.check()
+                with storing(), self._engine.begin() as connection:
+                    nodes.resume(connection, self._begin.node)
+            except StoreError as error:
+                self._ground.lose(error)
+                self._send(self._standing() if told else Alarm("store.unavailable", str(error)))
+                told = True
+            else:
+                return True
+            if select.select([self._stream], [], [], RETRY_SECONDS)[0]:  # nothing is sent to a lane that is not ready
+                return False
+
+    def _read(self) -> None:
+        while octets := self._stream.recv(BUFFER):
+            for message in self._frames.feed(octets):
+                if isinstance(message, Finish):
+                    return
+                self._handlers[type(message)](message)
+
+    def _post(self, units: Units[Any]) -> None:
+        for number, not_after, unit in units.posted:
+            self._lane.post(unit, Owed(number), not_after=not_after)
+
+    def _tick(self, _tick: Tick) -> None:
+        self._lane.expire()
+        with suppress(StoreError):  # what is found is told by the ground itself
+            self._ground.check()
+        if self._lane.alive:
+            self._send(self._standing())
+
+    def _prepare(self, wanted: Prepare) -> None:
+        problem = ""
+        try:
+            self._prepared[wanted.number] = self._make_policies(wanted.settings)
+        except Exception as error:  # noqa: BLE001  (whatever is wrong with settings refuses them, and nothing else)
+            problem = f"{type(error).__name__}: {error}"
+        self._send(Prepared(wanted.number, problem))
+
+    def _use(self, use: Use) -> None:
+        self._lane.policies = self._prepared[use.number]
+        self._prepared.clear()
+
+    def _lose(self, error: Failure) -> None:
+        self._ground.lose(error_of(error))
+
+    def _tell_of_loss(self, event: str, detail: str) -> None:
+        self._send(Found(Failure(event, detail)))
+
+    def _renew_lock(self) -> None:
+        """Ask for the lock; on the lane's thread."""
+        self._send(RenewLock())
+        error = GONE if self._gone else self._locks.get()
+        if error is not None:
+            raise error_of(error)
+
+    def _deliver(self, jobs: list[Job]) -> None:
+        """Say what became of units: on the lane's thread, or on the first one where they were given up."""
+        times, self._times = self._times, []
+        settled = [_settled(job) for job in jobs]
+        self._send(Outcomes(settled, times, self._standing(), Environment().monotonic()))
+
+    def _observe(self, times: BatchTimes) -> None:
+        self._times.append(times)
+
+    def _standing(self) -> Standing:
+        return Standing(self._lane.counters, self._lane.in_trouble, self._lease.renewed_at)
+
+    def _send(self, message: Message) -> None:
+        octets = frame(message)
+        with self._sending, suppress(OSError):  # the gateway is gone: reading finds that, too
+            self._stream.sendall(octets)
+
+
+def _settled(job: Job) -> tuple[int, int, msgspec.Raw]:
+    number = cast("Owed", job.done).number
+    if job.error is not None:
+        return number, FAILED, msgspec.Raw(encode(failure(job.error)))
+    try:
+        return number, member_of(type(job.unit), job.answer), msgspec.Raw(encode(job.answer))
+    except (TypeError, NotImplementedError) as error:  # it is committed all the same
+        return number, FAILED, msgspec.Raw(encode(failure(OutcomeUnknown(str(error)))))
