@@ -33,6 +33,8 @@ from gateway.units import ANY_UNIT
 MODULE: Final = "gateway.runtime.lane_process"
 PR_SET_PDEATHSIG: Final = 1
 """prctl(2): which signal a process gets when its parent ends."""
+PR_SET_NAME: Final = 15
+"""prctl(2): what `top` calls it."""
 LEFT_TO_THE_GATEWAY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that mean the gateway: it tells the lane when to end."""
 
@@ -86,8 +88,10 @@ def _work(stream: socket.socket, parent: int) -> None:
     os.setsid()
     for number in LEFT_TO_THE_GATEWAY:
         signal.signal(number, signal.SIG_IGN)
+    system = ctypes.CDLL(None)
+    system.prctl(PR_SET_NAME, b"tpo-lane")
     # A lane that somebody has stopped goes on when the gateway is gone: it finds the end of its stream, and lets the lock go.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
+    system.prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
     if os.getppid() == parent:
         serve(stream, ANY_UNIT, _policies)
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.store.batch import Policies, Unit
+from gateway.store.driver_errors import classify
 from gateway.store.errors import (
     LaneClosed,
     LaneLost,
@@ -435,8 +436,8 @@ class ProcessLane:
         error: Failure | None = None
         try:
             await self._in_thread(self._lock.renew)
-        except StoreError as found:
-            error = failure(found)
+        except Exception as found:  # noqa: BLE001  (whatever it is, the lane waits for it)
+            error = failure(classify(found))
         self._send_if_up(LockRenewed(error))
 
     # Its life
