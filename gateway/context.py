@@ -7,6 +7,7 @@ import pickle
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from gateway.environment import Environment
 from gateway.ledger import accounts
 from gateway.ledger.journal import latest_entry
 from gateway.privacy.access import RecordAccess
+from gateway.privacy.masks import Secret
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
@@ -76,8 +78,18 @@ def _master_key(settings: Settings) -> bytes:
 
 
 def pickled(settings: Settings, accounts: Mapping[str, int]) -> bytes:
-    """Write down what policies are made from, for the lane's process alone: it crosses an inherited pair of sockets."""
-    return pickle.dumps((settings, accounts))
+    """Write down what policies are made from, for the lane's process; secrets stay here, as it needs none."""
+    octets = BytesIO()
+    _WithoutSecrets(octets).dump((settings, accounts))
+    return octets.getvalue()
+
+
+class _WithoutSecrets(pickle.Pickler):
+    """Leaves out the value of each secret, which refuses to be pickled."""
+
+    def reducer_override(self, found: object) -> Any:  # noqa: ANN401  (as pickle has it)
+        """Write an empty one in its place."""
+        return (Secret, (None,)) if isinstance(found, Secret) else NotImplemented
 
 
 class GatewayContext:

@@ -164,7 +164,7 @@ class ProcessLane:
 
     def start(self) -> None:
         """Tell the process what to work on; not on the loop. StoreUnavailable where it does not come up."""
-        self._loop.call_soon_threadsafe(self._attach)
+        self._loop.call_soon_threadsafe(self._attach, frame(self._begin(False)))  # noqa: FBT003  (its only one)
         self._up.wait()
         if self._phase is not Phase.UP:
             raise StoreUnavailable("the write lane's process ended at its start")
@@ -270,15 +270,15 @@ class ProcessLane:
 
     # The stream
 
-    def _attach(self) -> None:
+    def _attach(self, begin: bytes) -> None:
+        """Tell the process what to work on, and listen to it."""
         self._loop_thread = threading.get_ident()
-        self._phase, stream, begin = Phase.STARTING, self._process.stream, self._begin(self._up.is_set())
+        self._phase, stream = Phase.STARTING, self._process.stream
         self._catching_up = None
         stream.settimeout(0)
         self._frames, self._unanswered = Frames(FromLane), 0
-        octets = frame(begin)
-        sent = socket.send_fds(stream, [octets], [self._lock.descriptor])
-        self._unsent = bytearray(octets[sent:])
+        sent = socket.send_fds(stream, [begin], [self._lock.descriptor])
+        self._unsent = bytearray(begin[sent:])
         if self._unsent:
             self._loop.add_writer(stream, self._write)
         self._loop.add_reader(stream, self._read)
@@ -509,7 +509,7 @@ class ProcessLane:
                 self._on_end(LaneLost(f"the write lane's process died {MOST_DEATHS} times within a minute"))
             return
         self._process = self._spawn()
-        self._attach()
+        self._attach(frame(self._begin(True)))  # noqa: FBT003  (as above)
         self._flush()
 
     def _settle(self, jobs: list[Job], error: StoreError) -> None:
