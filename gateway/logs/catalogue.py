@@ -490,7 +490,7 @@ EVENTS: Final[dict[str, LogEvent]] = {
     ),
     "store.lane.back": LogEvent(
         "warning",
-        "The write lane has a process again, for the `deaths`th time.",
+        "The write lane has a process again; `restarts` counts since the start.",
         "Nothing, if it stays the only time: docs/runbooks/lane-restarts.md.",
     ),
     "store.lane.lost": LogEvent(

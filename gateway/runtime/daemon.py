@@ -306,7 +306,8 @@ class Daemon:
         self._event_logger.settle()
 
     def _collect(self, periodic: PeriodicWork) -> Iterable[Metric]:
-        yield from process_metrics(self._started_at, periodic.lag)
+        lane = self._context.process_lane
+        yield from process_metrics(self._started_at, periodic.lag, lane.pid if lane is not None else None)
         yield from task_metrics(self._background.surprises)
         for component in self._components:
             yield from component.metrics()

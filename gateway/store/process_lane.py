@@ -128,8 +128,6 @@ class ProcessLane:
         self._monotonic, self._in_thread, self._deliver, self._observe = monotonic, in_thread, deliver, observe
         self._alarm, self._log, self._on_end = alarm, log, on_end
         self.counters = LaneCounters()
-        self.deaths = 0
-        """How often its process died since the start."""
         self._before = LaneCounters()
         """What the processes counted that are gone, and what was counted here."""
         self._said = LaneCounters()
@@ -199,6 +197,11 @@ class ProcessLane:
         if outcome[1] is not None:
             raise outcome[1]
         return outcome[0]
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
 
     @property
     def depth(self) -> int:
@@ -407,7 +410,7 @@ class ProcessLane:
             self._before.unknown += 1
             self.counters = _sum(self._before, self._said)
         if self._up.is_set():
-            self._log("store.lane.back", {"deaths": self.deaths})
+            self._log("store.lane.back", {"restarts": self.counters.restarts})
         self._up.set()
         self._flush()
 
@@ -496,7 +499,6 @@ class ProcessLane:
     def _go_on(self, code: int, owed: int) -> None:
         """Start another process, unless too many died."""
         now = self._monotonic()
-        self.deaths += 1
         self._died_at.append(now)
         self._log("store.lane.ended", {"exit_code": code, "units": owed})
         often = len(self._died_at) == MOST_DEATHS and now - self._died_at[0] <= WITHIN_SECONDS
@@ -508,6 +510,8 @@ class ProcessLane:
             if often:
                 self._on_end(LaneLost(f"the write lane's process died {MOST_DEATHS} times within a minute"))
             return
+        self._before.restarts += 1
+        self.counters = _sum(self._before, self._said)
         self._process = self._spawn()
         self._attach(frame(self._begin(True)))  # noqa: FBT003  (as above)
         self._flush()

@@ -32,11 +32,11 @@ def lanes_of(pid):
     found, looking = [], [pid]
     while looking:
         of = looking.pop()
-        for thread in Path(f"/proc/{of}/task").iterdir():
-            children = [int(child) for child in (thread / "children").read_text().split()]
-            found += children
-            looking += children
-    return [each for each in found if "lane" in Path(f"/proc/{each}/comm").read_text()]
+        with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+            found += [of] if Path(f"/proc/{of}/comm").read_text() == "tpo-lane\n" else []
+            for thread in Path(f"/proc/{of}/task").iterdir():
+                looking += [int(child) for child in (thread / "children").read_text().split()]
+    return found
 
 
 def kill_lanes(lanes):

@@ -84,7 +84,7 @@ LATER = {"concerns", "backup", "node", "others", "silent"}
         (answers.TraceMessage, "number at way protocol name what sequence status numbers node"),
         (answers.LinkView, LINK),
         (answers.PeerView, PEER),
-        (answers.LaneView, "waiting batches units poisoned expired failed_batches unknown"),
+        (answers.LaneView, "waiting batches units poisoned expired failed_batches unknown restarts"),
         (ForwarderState, "connected connected_since waiting oldest_waiting published last_error"),
         (
             answers.GatewayStatus,
