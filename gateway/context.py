@@ -31,6 +31,7 @@ from gateway.store.lane import BatchTimes, Job, Lane
 from gateway.store.leases import Lease
 from gateway.store.process_lane import ProcessLane
 from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
+from gateway.store.recovery.lent_changes import HeardChanges
 from gateway.store.write_lane import WriteLane
 
 DIGESTS = "digests"
@@ -223,9 +224,15 @@ class GatewayContext:
             raise StoreUnavailable("the lease was not renewed in time: another gateway may have taken over")
 
     def lend_changes(self, reader: ChangeReader, before_release: Callable[[], None]) -> None:
-        """Let a continuous backup read what the lane commits; `before_release` runs when the last of it is committed."""
-        make_no_checkpoints(self._writer)
+        """Let a continuous backup read what the lane commits; `before_release` runs when the last of it is committed.
+
+        A lane in another process is read by that; `reader` hears of it.
+        """
         self.change_reader, self._before_release = reader, before_release
+        if self.process_lane is not None and isinstance(reader, HeardChanges):
+            self.process_lane.lend(reader)
+            return
+        make_no_checkpoints(self._writer)
         self.lane.policies = self._make_policies(self)
 
     async def prepare_settings(self, settings: Settings, accounts: Mapping[str, int]) -> Callable[[], None]:

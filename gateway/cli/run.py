@@ -45,7 +45,7 @@ def run(
     if log_level not in logs.LEVELS:
         raise typer.BadParameter(f"{log_level!r} is none of {', '.join(logs.LEVELS)}")
     logs.configure(log_level)
-    lane = lane_process.fork() if settings.store.lane == "process" and settings.store.backup is None else None
+    lane = lane_process.fork() if settings.store.lane == "process" else None
 
     async def serve() -> None:
         await Daemon(settings, lane_process=lane).run(announce=up)

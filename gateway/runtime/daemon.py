@@ -195,6 +195,7 @@ class Daemon:
                 context.ground.identity,
                 context.master_key,
                 pickled(context.settings, context.accounts),
+                lends=context.change_reader is not None,
             )
 
         return ProcessLane(

@@ -12,6 +12,7 @@ import msgspec
 from gateway.store.files import Identity
 from gateway.store.lane import BatchTimes, LaneCounters
 from gateway.store.nodes import Node
+from gateway.store.recovery.changes import Changes
 from gateway.store.unit_codec import Failure, decoder, encode
 
 AnyUnit = TypeVar("AnyUnit")
@@ -36,6 +37,7 @@ class Begin(Message):
         files: the store's file as it was when the gateway was started, where it is a file.
         keys: the gateway's master key.
         settings: as for `Prepare`.
+        lends: as if `Lend` had come.
     """
 
     url: str
@@ -46,6 +48,7 @@ class Begin(Message):
     files: Identity | None
     keys: bytes
     settings: bytes
+    lends: bool
 
 
 class Units(Message, Generic[AnyUnit]):
@@ -69,6 +72,16 @@ class Use(Message):
     """Go by what was prepared from the next batch on."""
 
     number: int
+
+
+class Lend(Message):
+    """Say from now on what is committed, whenever `TakeChanges` asks for it: for a continuous backup."""
+
+
+class SnapshotOpened(Message):
+    """The lane may go on: a snapshot is open; or what is wrong."""
+
+    problem: str
 
 
 class Lost(Message):
@@ -140,7 +153,18 @@ class Prepared(Message):
     problem: str
 
 
-FromLane = Ready | Outcomes | Standing | Alarm | Found | RenewLock | Prepared
+class Looked(Message):
+    """What was committed since the last look; `last`: nothing follows."""
+
+    changes: Changes
+    last: bool
+
+
+class OpenSnapshot(Message):
+    """A whole copy begins: a snapshot is to be opened, and nothing is committed until it is."""
+
+
+FromLane = Looked | OpenSnapshot | Ready | Outcomes | Standing | Alarm | Found | RenewLock | Prepared
 
 
 class Frames:

@@ -32,14 +32,18 @@ from gateway.store.lane_messages import (
     Finish,
     Found,
     Frames,
+    Lend,
     LockRenewed,
+    Looked,
     Lost,
     Message,
+    OpenSnapshot,
     Outcomes,
     Prepare,
     Prepared,
     Ready,
     RenewLock,
+    SnapshotOpened,
     Standing,
     Tick,
     Units,
@@ -47,6 +51,8 @@ from gateway.store.lane_messages import (
     frame,
 )
 from gateway.store.leases import Lease
+from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
+from gateway.store.recovery.lent_changes import SaidChanges
 from gateway.store.unit_codec import FAILED, Failure, encode, error_of, failure, member_of
 
 RETRY_SECONDS: Final = 1.0
@@ -66,7 +72,7 @@ class Owed(msgspec.Struct, frozen=True, gc=False):
 
 def serve(stream: socket.socket, units: Any, make_policies: Callable[[Begin], MakePolicies]) -> None:  # noqa: ANN401  (a union)
     """Work until the stream ends. `units` is the union of all units; `make_policies` is asked once how policies are made."""
-    frames = Frames(Begin | Units[units] | Tick | Prepare | Use | Lost | LockRenewed | Finish)
+    frames = Frames(Begin | Units[units] | Tick | Prepare | Use | Lend | SnapshotOpened | Lost | LockRenewed | Finish)
     octets, descriptors, _flags, _address = socket.recv_fds(stream, BUFFER, 1)
     while octets and not (found := frames.feed(octets)):
         octets = stream.recv(BUFFER)
@@ -84,19 +90,22 @@ class LaneServer:
         self._stream, self._frames, self._make_policies = stream, frames, make_policies
         self._sending = threading.Lock()
         self._locks: SimpleQueue[Failure | None] = SimpleQueue()
+        self._snapshots: SimpleQueue[str] = SimpleQueue()
+        self._changes: SaidChanges | None = None
         self._prepared: dict[int, Policies] = {}
         self._gone = False
         self._times: list[BatchTimes] = []
         self._begin, environment, store = begin, Environment(), sqlite_path(begin.url)
+        self._clock, self._monotonic = environment.clock, environment.monotonic
         self._engine: Engine = open_writer(begin.url, existing=True, label=begin.label)
         self._ground = StoreFiles(store, self._tell_of_loss, begin.files)
         self._lease = Lease(begin.lease)
         self._lane = Lane(
             self._engine,
             begin.node,
-            clock=environment.clock,
-            monotonic=environment.monotonic,
-            policies=make_policies(begin.settings),
+            clock=self._clock,
+            monotonic=self._monotonic,
+            policies=self._policies(begin.settings),
             deliver=self._deliver,
             alarm=lambda event, detail: self._send(Alarm(event, detail)),
             on_connect=self._renew_lock if store is None else lambda: None,
@@ -111,7 +120,11 @@ class LaneServer:
             Use: self._use,
             Lost: lambda lost: self._lose(lost.error),
             LockRenewed: lambda renewed: self._locks.put(renewed.error),
+            Lend: lambda _lend: self._lend(),
+            SnapshotOpened: lambda opened: self._snapshots.put(opened.problem),
         }
+        if begin.lends:
+            self._lend()
 
     def run(self) -> None:
         """Work until nothing follows."""
@@ -123,7 +136,11 @@ class LaneServer:
             self._read()
             self._gone = True
             self._locks.put(GONE)
+            self._snapshots.put(GONE.words)
             self._lane.close()
+            if self._changes is not None:
+                self._send(Looked(self._changes.look(self._clock(), begin=False), last=True))
+                self._changes.close()
         self._engine.dispose()
 
     def _resume(self) -> bool:
@@ -164,10 +181,27 @@ class LaneServer:
     def _prepare(self, wanted: Prepare) -> None:
         problem = ""
         try:
-            self._prepared[wanted.number] = self._make_policies(wanted.settings)
+            self._prepared[wanted.number] = self._policies(wanted.settings)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with settings refuses them, and nothing else)
             problem = f"{type(error).__name__}: {error}"
         self._send(Prepared(wanted.number, problem))
+
+    def _policies(self, settings: bytes) -> Policies:
+        policies = self._make_policies(settings)
+        return {**policies, ChangeReader: self._changes} if self._changes is not None else policies
+
+    def _lend(self) -> None:
+        """Read from now on what is committed; the connection that is open already is prepared by the first look."""
+        store = self._ground.store
+        if store is not None:
+            make_no_checkpoints(self._engine)
+            self._changes = SaidChanges(store, lambda found: self._send(Looked(found, last=False)), self._open_snapshot)
+            self._lane.policies = {**self._lane.policies, ChangeReader: self._changes}
+
+    def _open_snapshot(self) -> str:
+        """Ask for a snapshot; on the lane's thread."""
+        self._send(OpenSnapshot())
+        return GONE.words if self._gone else self._snapshots.get()
 
     def _use(self, use: Use) -> None:
         self._lane.policies = self._prepared[use.number]
@@ -190,7 +224,7 @@ class LaneServer:
         """Say what became of units: on the lane's thread, or on the first one where they were given up."""
         times, self._times = self._times, []
         settled = [_settled(job) for job in jobs]
-        self._send(Outcomes(settled, times, self._standing(), Environment().monotonic()))
+        self._send(Outcomes(settled, times, self._standing(), self._monotonic()))
 
     def _observe(self, times: BatchTimes) -> None:
         self._times.append(times)

@@ -14,7 +14,7 @@ import signal
 import socket
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final
@@ -43,14 +43,18 @@ from gateway.store.lane_messages import (
     Found,
     Frames,
     FromLane,
+    Lend,
     LockRenewed,
+    Looked,
     Lost,
     Message,
+    OpenSnapshot,
     Outcomes,
     Prepare,
     Prepared,
     Ready,
     RenewLock,
+    SnapshotOpened,
     Standing,
     Tick,
     Units,
@@ -59,6 +63,7 @@ from gateway.store.lane_messages import (
 )
 from gateway.store.leases import Lease
 from gateway.store.lock import Lock
+from gateway.store.recovery.lent_changes import HeardChanges
 from gateway.store.unit_codec import Failure, error_of, failure, read_answer
 from gateway.store.write_lane import Done
 
@@ -147,6 +152,8 @@ class ProcessLane:
         self._unsent = bytearray()
         self._loop_thread = 0
         self._up, self._over = threading.Event(), threading.Event()
+        self.changes: HeardChanges | None = None
+        """Where goes what it commits, if it was lent for a continuous backup."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._handlers: dict[type, Callable[[Any], None]] = {
             Outcomes: self._take_outcomes,
@@ -156,6 +163,8 @@ class ProcessLane:
             Found: self._take_loss,
             RenewLock: self._renew_lock,
             Prepared: self._take_prepared,
+            Looked: self._take_changes,
+            OpenSnapshot: self._open_snapshot,
         }
 
     # For everybody who changes state
@@ -222,6 +231,11 @@ class ProcessLane:
     def lose(self, error: StoreError) -> None:
         """Keep the lane from writing to a store that is no longer what it was."""
         self._loop.call_soon_threadsafe(self._send_if_up, Lost(failure(error)))
+
+    def lend(self, changes: HeardChanges) -> None:
+        """Have what is committed said from now on."""
+        self.changes = changes
+        self._loop.call_soon_threadsafe(self._send_if_up, Lend())
 
     def expire(self) -> None:
         """Give up the units whose time is over, and see that the process answers; to be called on the loop, often."""
@@ -430,8 +444,28 @@ class ProcessLane:
             else:
                 future.set_result(None)
 
+    def _take_changes(self, looked: Looked) -> None:
+        if self.changes is not None:
+            self.changes.hear(looked.changes, last=looked.last)
+
+    def _open_snapshot(self, _asked: OpenSnapshot) -> None:
+        self._work_for_lane(self._open())
+
+    async def _open(self) -> None:
+        problem = ""
+        try:
+            assert self.changes is not None
+            await self._in_thread(self.changes.open_snapshot)
+        except Exception as found:  # noqa: BLE001  (whatever it is, the lane waits for it)
+            problem = str(found) or type(found).__name__
+        self._send_if_up(SnapshotOpened(problem))
+
     def _renew_lock(self, _asked: RenewLock) -> None:
-        task = self._loop.create_task(self._renew(), name="renew the lock")
+        self._work_for_lane(self._renew())
+
+    def _work_for_lane(self, work: Coroutine[None, None, None]) -> None:
+        """Do something that blocks, which the lane waits for, beside the loop."""
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -476,6 +510,8 @@ class ProcessLane:
         for _, _, future in self._preparing.values():
             if not future.done():
                 future.set_exception(StoreUnavailable("the write lane's process has ended"))
+        if self.changes is not None and not self._finishing:
+            self.changes.lose()
         self._settle(owed, OutcomeUnknown("the write lane's process has ended"))
         self._end_process()
         self._reap(len(owed))

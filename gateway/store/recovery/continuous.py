@@ -57,9 +57,13 @@ class ContinuousBackup:
         clock: Callable[[], int],
         in_thread: InThread,
         log: Callable[[str, Mapping[str, object]], None],
+        reader: ChangeReader | None = None,
     ) -> None:
-        """Take the store's file and its lane, whose policies have this `reader`; nothing is written before the first turn."""
-        self.terms, self.reader = terms, ChangeReader(store)
+        """Take the store's file and its lane; nothing is written before the first turn.
+
+        The lane's policies have this `reader`, unless it is given: then the lane works in another process.
+        """
+        self.terms, self.reader = terms, reader or ChangeReader(store)
         self._store, self._lane, self._clock, self._in_thread, self._log = store, lane, clock, in_thread, log
         self._pending = Changes(0)
         self._chain: Chain | None = None

@@ -137,7 +137,9 @@ class House:
 
     def begin(self, resumed):
         self.resumed.append(resumed)
-        return Begin("sqlite:///t.db", "tpo/1/1", Node(1, "n", 1, 1, 0, 0), resumed, 10, None, b"", b"first")
+        return Begin(
+            "sqlite:///t.db", "tpo/1/1", Node(1, "n", 1, 1, 0, 0), resumed, 10, None, b"", b"first", lends=False
+        )
 
     def spawn(self):
         self.lanes.append(PlayedLane())
