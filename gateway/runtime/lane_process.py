@@ -4,14 +4,15 @@ The first one is forked before the gateway has a thread, an open file or an even
 shares that memory. One that takes the place of a dead one is a new program, since a process with threads cannot be forked.
 """
 
-import ctypes
 import os
 import signal
 import socket
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from pickle import loads
 from typing import Final
 
@@ -33,8 +34,8 @@ from gateway.units import ANY_UNIT
 MODULE: Final = "gateway.runtime.lane_process"
 PR_SET_PDEATHSIG: Final = 1
 """prctl(2): which signal a process gets when its parent ends."""
-PR_SET_NAME: Final = 15
-"""prctl(2): what `top` calls it."""
+NAME: Final = Path("/proc/self/comm")
+"""What `top` calls this process."""
 LEFT_TO_THE_GATEWAY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that mean the gateway: it tells the lane when to end."""
 
@@ -88,12 +89,23 @@ def _work(stream: socket.socket, parent: int) -> None:
     os.setsid()
     for number in LEFT_TO_THE_GATEWAY:
         signal.signal(number, signal.SIG_IGN)
-    system = ctypes.CDLL(None)
-    system.prctl(PR_SET_NAME, b"tpo-lane")
-    # A lane that somebody has stopped goes on when the gateway is gone: it finds the end of its stream, and lets the lock go.
-    system.prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
+    with suppress(OSError):
+        NAME.write_text("tpo-lane")
+    _go_on_without_parent()
     if os.getppid() == parent:
         serve(stream, ANY_UNIT, _policies)
+
+
+def _go_on_without_parent() -> None:
+    """Have a lane that somebody has stopped go on when its gateway ends: it finds the end of its stream, and lets the lock go.
+
+    Where no memory may be both written and run (MemoryDenyWriteExecute= of systemd) ctypes does not load; there the service
+    manager ends what is left of a gateway.
+    """
+    with suppress(ImportError, MemoryError, OSError):
+        import ctypes  # noqa: PLC0415  (as above)
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
 
 
 def _policies(begin: Begin) -> MakePolicies:
