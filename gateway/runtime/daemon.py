@@ -31,7 +31,7 @@ from gateway.runtime.components.texts import TextsComponent
 from gateway.runtime.components.traces import TracesComponent
 from gateway.runtime.drain import Drain
 from gateway.runtime.health import Health
-from gateway.runtime.lane_process import spawn
+from gateway.runtime.lane_process import LaneProcess, spawn
 from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
 from gateway.runtime.reload import Reload
@@ -43,8 +43,9 @@ from gateway.store.engine import sqlite_path
 from gateway.store.errors import StoreError, StoreFenced
 from gateway.store.lane import BatchTimes, Job
 from gateway.store.lane_messages import Begin
+from gateway.store.lane_stream import SocketStream
 from gateway.store.leases import Lease
-from gateway.store.process_lane import LaneProcess, ProcessLane
+from gateway.store.process_lane import ProcessLane
 from gateway.tracing.undecodable import Undecodable
 from protocols.tap import Tap
 
@@ -199,8 +200,8 @@ class Daemon:
             )
 
         return ProcessLane(
-            self._lane_process,
-            spawn,
+            self._stream_of(self._lane_process),
+            lambda: self._stream_of(spawn()),
             loop=self._loop,
             begin=begin,
             lock=context.lock,
@@ -215,6 +216,9 @@ class Daemon:
             log=self._log_event,
             on_end=self._take_lost_lane,
         )
+
+    def _stream_of(self, process: LaneProcess) -> SocketStream:
+        return SocketStream(process.pid, process.stream, self._loop)
 
     def _deliver(self, jobs: list[Job]) -> None:
         """Hand finished jobs from the lane's thread to the loop; after the loop has ended nobody waits for them."""

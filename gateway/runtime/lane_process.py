@@ -27,7 +27,6 @@ from gateway.store.batch import Policies
 from gateway.store.idempotency import Digests
 from gateway.store.lane_messages import Begin, socket_pair
 from gateway.store.lane_server import MakePolicies, serve
-from gateway.store.process_lane import LaneProcess
 from gateway.store.recovery.changes import ChangeReader
 from gateway.units import ANY_UNIT
 
@@ -38,6 +37,13 @@ NAME: Final = Path("/proc/self/comm")
 """What `top` calls this process."""
 LEFT_TO_THE_GATEWAY: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that mean the gateway: it tells the lane when to end."""
+
+
+class LaneProcess(msgspec.Struct, frozen=True):
+    """A process that waits at the other end of a pair of sockets to be told what to do."""
+
+    pid: int
+    stream: socket.socket
 
 
 class LaneSettings(msgspec.Struct, frozen=True):

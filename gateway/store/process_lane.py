@@ -9,17 +9,12 @@ refused. One that says nothing for long is ended. Where it dies again and again,
 """
 
 import asyncio
-import os
-import signal
-import socket
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final
-
-import msgspec
 
 from gateway.store.batch import Policies, Unit
 from gateway.store.driver_errors import classify
@@ -41,7 +36,6 @@ from gateway.store.lane_messages import (
     Begin,
     Finish,
     Found,
-    Frames,
     FromLane,
     Lend,
     LockRenewed,
@@ -61,6 +55,7 @@ from gateway.store.lane_messages import (
     Use,
     frame,
 )
+from gateway.store.lane_stream import Stream
 from gateway.store.leases import Lease
 from gateway.store.lock import Lock
 from gateway.store.recovery.lent_changes import HeardChanges
@@ -78,17 +73,9 @@ SILENT_TICKS: Final = 40
 MOST_DEATHS: Final = 5
 WITHIN_SECONDS: Final = 60.0
 """So many deaths within so many seconds end the gateway."""
-READ: Final = 1 << 16
 REAP_SECONDS: Final = 0.02
 CLOSE_SECONDS: Final = 50.0
 """How long what waits may take at the end; the gateway's own stop is a little longer."""
-
-
-class LaneProcess(msgspec.Struct, frozen=True):
-    """A process that waits at the other end of a stream to be told what to do."""
-
-    pid: int
-    stream: socket.socket
 
 
 class Phase(Enum):
@@ -105,8 +92,8 @@ class ProcessLane:
 
     def __init__(
         self,
-        process: LaneProcess,
-        spawn: Callable[[], LaneProcess],
+        stream: Stream,
+        spawn: Callable[[], Stream],
         *,
         loop: asyncio.AbstractEventLoop,
         begin: Callable[[bool], Begin],
@@ -122,13 +109,13 @@ class ProcessLane:
         log: Callable[[str, dict[str, object]], None],
         on_end: Callable[[StoreError], None],
     ) -> None:
-        """Take a process that was started, and how another one is.
+        """Take the stream of a process that was started, and how another one is.
 
         `begin` makes the first message, told whether a lane has worked for this node before. `deliver` gets units with their
         outcomes in order, and when that was sent; `observe` the times of each batch; `on_end` is told once why no lane will
         come back. All are called on the loop.
         """
-        self._process, self._spawn, self._loop, self._begin = process, spawn, loop, begin
+        self._stream, self._spawn, self._loop, self._begin = stream, spawn, loop, begin
         self._lock, self._ground, self.lease, self.policies = lock, ground, lease, policies
         self._monotonic, self._in_thread, self._deliver, self._observe = monotonic, in_thread, deliver, observe
         self._alarm, self._log, self._on_end = alarm, log, on_end
@@ -148,8 +135,6 @@ class ProcessLane:
         self._phase, self._in_trouble, self._finishing = Phase.STARTING, False, False
         self._unanswered, self._died_at = 0, deque[float](maxlen=MOST_DEATHS)
         self._owed_at_death = False
-        self._frames = Frames(FromLane)
-        self._unsent = bytearray()
         self._loop_thread = 0
         self._up, self._over = threading.Event(), threading.Event()
         self.changes: HeardChanges | None = None
@@ -210,7 +195,7 @@ class ProcessLane:
     @property
     def pid(self) -> int:
         """The number of its process."""
-        return self._process.pid
+        return self._stream.pid
 
     @property
     def depth(self) -> int:
@@ -239,7 +224,7 @@ class ProcessLane:
 
     def expire(self) -> None:
         """Give up the units whose time is over, and see that the process answers; to be called on the loop, often."""
-        self._read()  # if this process stood still itself, what the lane said meanwhile comes first
+        self._stream.read()  # if this process stood still itself, what the lane said meanwhile comes first
         now = self._monotonic()
         with self._turn:
             over = [job for job in self._waiting if job.not_after < now]
@@ -258,7 +243,7 @@ class ProcessLane:
         with suppress(RuntimeError):  # the loop has ended already, and with it whoever waited
             self._loop.call_soon_threadsafe(self._flush)
             if not self._over.wait(CLOSE_SECONDS):
-                self._loop.call_soon_threadsafe(self._end_process)
+                self._loop.call_soon_threadsafe(self._stream.kill)
                 self._over.wait(CLOSE_SECONDS)
 
     async def prepare(self, settings: bytes) -> int:
@@ -267,7 +252,7 @@ class ProcessLane:
             raise StoreUnavailable("the write lane is being started")
         self._prepared_number += 1
         number, future = self._prepared_number, self._loop.create_future()
-        self._preparing = {number: (settings, self._process.pid, future)}
+        self._preparing = {number: (settings, self._stream.pid, future)}
         self._send(Prepare(number, settings))
         await future
         return number
@@ -281,7 +266,7 @@ class ProcessLane:
         if self._phase is not Phase.UP:
             self._catching_up = Prepare(number, settings)
             return
-        if pid != self._process.pid:
+        if pid != self._stream.pid:
             self._send(Prepare(number, settings))
         self._send(Use(number))
 
@@ -290,15 +275,11 @@ class ProcessLane:
     def _attach(self, begin: bytes) -> None:
         """Tell the process what to work on, and listen to it."""
         self._loop_thread = threading.get_ident()
-        self._phase, stream = Phase.STARTING, self._process.stream
-        self._catching_up = None
-        stream.settimeout(0)
-        self._frames, self._unanswered = Frames(FromLane), 0
-        sent = socket.send_fds(stream, [begin], [self._lock.descriptor])
-        self._unsent = bytearray(begin[sent:])
-        if self._unsent:
-            self._loop.add_writer(stream, self._write)
-        self._loop.add_reader(stream, self._read)
+        self._phase, self._unanswered, self._catching_up = Phase.STARTING, 0, None
+        self._stream.open(begin, self._lock.descriptor, self._take, self._take_death)
+
+    def _take(self, message: FromLane) -> None:
+        self._handlers[type(message)](message)
 
     def _flush(self) -> None:
         """Send what waits, as far as there is credit; refuse it while there is no lane."""
@@ -327,14 +308,14 @@ class ProcessLane:
                     self._send_units([job])
             return
         self._posted.update(zip(range(first, self._number), jobs, strict=True))
-        self._send_octets(octets)
+        self._stream.send(octets)
 
     def _finish(self) -> None:
         self._finishing = True
         if self._phase is Phase.UP:
             self._send(Finish())
         elif self._phase is Phase.STARTING:
-            self._end_process()
+            self._stream.kill()
         elif self._phase is Phase.ENDED:
             self._over.set()
 
@@ -343,49 +324,7 @@ class ProcessLane:
             self._send(message)
 
     def _send(self, message: Message) -> None:
-        self._send_octets(frame(message))
-
-    def _send_octets(self, octets: bytes) -> None:
-        if self._unsent:
-            self._unsent += octets
-            return
-        try:
-            sent = self._process.stream.send(octets)
-        except BlockingIOError:
-            sent = 0
-        except OSError:  # it has died: reading finds that, after all that it has said
-            return
-        if sent < len(octets):
-            self._unsent += octets[sent:]
-            self._loop.add_writer(self._process.stream, self._write)
-
-    def _write(self) -> None:
-        try:
-            sent = self._process.stream.send(self._unsent)
-        except BlockingIOError:
-            return
-        except OSError:
-            sent = len(self._unsent)
-        del self._unsent[:sent]
-        if not self._unsent:
-            self._loop.remove_writer(self._process.stream)
-
-    def _read(self) -> None:
-        """Take all that has come."""
-        while self._phase in (Phase.STARTING, Phase.UP):
-            try:
-                octets = self._process.stream.recv(READ)
-            except BlockingIOError:
-                return
-            except OSError:
-                octets = b""
-            if not octets:
-                self._take_death()
-                return
-            for message in self._frames.feed(octets):
-                self._handlers[type(message)](message)
-            if len(octets) < READ:
-                return
+        self._stream.send(frame(message))
 
     # What it says
 
@@ -489,19 +428,11 @@ class ProcessLane:
                 self._alarm("store.stalled", "the write lane's process does not answer")
             self._send(Tick())
         if self._unanswered > SILENT_TICKS:
-            self._end_process()
-
-    def _end_process(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self._process.pid, signal.SIGKILL)
+            self._stream.kill()
 
     def _take_death(self) -> None:
         """The stream has ended: nobody knows what became of units that are out, and those that wait are refused."""
         self._phase = Phase.DOWN
-        self._loop.remove_reader(self._process.stream)
-        self._loop.remove_writer(self._process.stream)
-        self._process.stream.close()
-        self._unsent.clear()
         owed, self._posted = list(self._posted.values()), {}
         self._before, self._said = _sum(self._before, self._said), LaneCounters()
         self._before.unknown += bool(owed)
@@ -513,20 +444,15 @@ class ProcessLane:
         if self.changes is not None and not self._finishing:
             self.changes.lose()
         self._settle(owed, OutcomeUnknown("the write lane's process has ended"))
-        self._end_process()
+        self._stream.kill()
         self._reap(len(owed))
 
     def _reap(self, owed: int) -> None:
         """Wait until the process is gone for certain: two lanes never work at once."""
-        try:
-            pid, status = os.waitpid(self._process.pid, os.WNOHANG)
-        except ChildProcessError:
-            pid, status = self._process.pid, 0
-        if not pid:
+        code = self._stream.exit_code()
+        if code is None:
             self._loop.call_later(REAP_SECONDS, self._reap, owed)
-            return
-        code = os.waitstatus_to_exitcode(status)
-        if self._finishing and not code and not owed:
+        elif self._finishing and not code and not owed:
             self._phase = Phase.ENDED
             self._over.set()
         else:
@@ -548,7 +474,7 @@ class ProcessLane:
             return
         self._before.restarts += 1
         self.counters = _sum(self._before, self._said)
-        self._process = self._spawn()
+        self._stream = self._spawn()
         self._attach(frame(self._begin(True)))  # noqa: FBT003  (as above)
         self._flush()
 

@@ -46,9 +46,10 @@ from gateway.store.lane_messages import (
     frame,
     socket_pair,
 )
+from gateway.store.lane_stream import SocketStream
 from gateway.store.leases import Lease
 from gateway.store.nodes import Node
-from gateway.store.process_lane import CREDITS, MOST_DEATHS, SILENT_TICKS, LaneProcess, ProcessLane
+from gateway.store.process_lane import CREDITS, MOST_DEATHS, SILENT_TICKS, ProcessLane
 from gateway.store.unit_codec import FAILED, encode, failure
 
 TO_LANE = Begin | Units[dict] | Tick | Prepare | Use | Lost | LockRenewed | Finish
@@ -80,7 +81,7 @@ class PlayedLane:
         self.stream.settimeout(10)
         self.frames, self.heard, self.counters = Frames(TO_LANE), [], LaneCounters()
         self.sleeper = subprocess.Popen(["sleep", "60"])
-        self.process = LaneProcess(self.sleeper.pid, ours)
+        self.process = SocketStream(self.sleeper.pid, ours, asyncio.get_running_loop())
 
     async def hear(self, kind):
         """The next message of a kind."""
