@@ -72,35 +72,67 @@ class Owed(msgspec.Struct, frozen=True, gc=False):
 
 def serve(stream: socket.socket, units: Any, make_policies: Callable[[Begin], MakePolicies]) -> None:  # noqa: ANN401  (a union)
     """Work until the stream ends. `units` is the union of all units; `make_policies` is asked once how policies are made."""
-    frames = Frames(Begin | Units[units] | Tick | Prepare | Use | Lend | SnapshotOpened | Lost | LockRenewed | Finish)
+    frames = Frames(to_lane(units))
     octets, descriptors, _flags, _address = socket.recv_fds(stream, BUFFER, 1)
     while octets and not (found := frames.feed(octets)):
         octets = stream.recv(BUFFER)
     if octets:
-        LaneServer(stream, frames, found[0], make_policies(found[0])).run()
+        _work(stream, frames, found[0], make_policies(found[0]))
     for each in descriptors:  # until here the store was locked, whatever became of the gateway
         os.close(each)
 
 
-class LaneServer:
-    """One lane and its stream."""
+def to_lane(units: Any) -> Any:  # noqa: ANN401  (unions)
+    """Give the union of the messages that go to a lane, where units are of a union."""
+    return Begin | Units[units] | Tick | Prepare | Use | Lend | SnapshotOpened | Lost | LockRenewed | Finish
 
-    def __init__(self, stream: socket.socket, frames: Frames, begin: Begin, make_policies: MakePolicies) -> None:
-        """Take the stream and what came first on it."""
-        self._stream, self._frames, self._make_policies = stream, frames, make_policies
-        self._sending = threading.Lock()
+
+def _work(stream: socket.socket, frames: Frames, begin: Begin, make_policies: MakePolicies) -> None:
+    sending = threading.Lock()
+
+    def send(octets: bytes) -> None:
+        with sending, suppress(OSError):  # the gateway is gone: reading finds that, too
+            stream.sendall(octets)
+
+    server = LaneServer(begin, make_policies, send)
+    while not server.resume():
+        if select.select([stream], [], [], RETRY_SECONDS)[0]:  # nothing is sent to a lane that is not ready
+            return
+    server.start()
+    gc.collect()
+    gc.freeze()  # as in the gateway: what lives as long as the process is never looked through again
+    while octets := stream.recv(BUFFER):
+        if not all(map(server.take, frames.feed(octets))):
+            break
+    server.finish()
+
+
+class LaneServer:
+    """One lane, and what it says by `send`."""
+
+    def __init__(
+        self,
+        begin: Begin,
+        make_policies: MakePolicies,
+        send: Callable[[bytes], None],
+        environment: Environment | None = None,
+        make_lane: type[Lane] = Lane,
+    ) -> None:
+        """Take what came first; nothing runs before `start`."""
+        self._make_policies, self._send_octets = make_policies, send
         self._locks: SimpleQueue[Failure | None] = SimpleQueue()
         self._snapshots: SimpleQueue[str] = SimpleQueue()
         self._changes: SaidChanges | None = None
         self._prepared: dict[int, Policies] = {}
         self._gone = False
         self._times: list[BatchTimes] = []
-        self._begin, environment, store = begin, Environment(), sqlite_path(begin.url)
+        self._begin, store, environment = begin, sqlite_path(begin.url), environment or Environment()
         self._clock, self._monotonic = environment.clock, environment.monotonic
+        self._told_of_trouble = False
         self._engine: Engine = open_writer(begin.url, existing=True, label=begin.label)
         self._ground = StoreFiles(store, self._tell_of_loss, begin.files)
         self._lease = Lease(begin.lease)
-        self._lane = Lane(
+        self.lane = make_lane(
             self._engine,
             begin.node,
             clock=self._clock,
@@ -126,56 +158,53 @@ class LaneServer:
         if begin.lends:
             self._lend()
 
-    def run(self) -> None:
-        """Work until nothing follows."""
-        if not self._begin.resumed or self._resume():
-            self._lane.start()
-            gc.collect()
-            gc.freeze()  # as in the gateway: what lives as long as the process is never looked through again
-            self._send(Ready())
-            self._read()
-            self._gone = True
-            self._locks.put(GONE)
-            self._snapshots.put(GONE.words)
-            self._lane.close()
-            if self._changes is not None:
-                self._send(Looked(self._changes.look(self._clock(), begin=False), last=True))
-                self._changes.close()
+    def resume(self) -> bool:
+        """Where a lane worked before, find out which identifiers are free; False if the store cannot be reached now."""
+        if not self._begin.resumed:
+            return True
+        try:
+            self._ground.check()
+            with storing(), self._engine.begin() as connection:
+                nodes.resume(connection, self._begin.node)
+        except StoreError as error:
+            self._ground.lose(error)
+            self._send(self._standing() if self._told_of_trouble else Alarm("store.unavailable", str(error)))
+            self._told_of_trouble = True
+            return False
+        return True
+
+    def start(self) -> None:
+        """Take units from now on."""
+        self.lane.start()
+        self._send(Ready())
+
+    def take(self, message: Message) -> bool:
+        """Take a message; False where nothing follows."""
+        if isinstance(message, Finish):
+            return False
+        self._handlers[type(message)](message)
+        return True
+
+    def finish(self) -> None:
+        """Commit what was taken in, and let the store go; nobody answers any more."""
+        self._gone = True
+        self._locks.put(GONE)
+        self._snapshots.put(GONE.words)
+        self.lane.close()
+        if self._changes is not None:
+            self._send(Looked(self._changes.look(self._clock(), begin=False), last=True))
+            self._changes.close()
         self._engine.dispose()
-
-    def _resume(self) -> bool:
-        """Find out which identifiers are free, as soon as the store can be reached; False if the stream ended meanwhile."""
-        told = False
-        while True:
-            try:
-                self._ground.check()
-                with storing(), self._engine.begin() as connection:
-                    nodes.resume(connection, self._begin.node)
-            except StoreError as error:
-                self._ground.lose(error)
-                self._send(self._standing() if told else Alarm("store.unavailable", str(error)))
-                told = True
-            else:
-                return True
-            if select.select([self._stream], [], [], RETRY_SECONDS)[0]:  # nothing is sent to a lane that is not ready
-                return False
-
-    def _read(self) -> None:
-        while octets := self._stream.recv(BUFFER):
-            for message in self._frames.feed(octets):
-                if isinstance(message, Finish):
-                    return
-                self._handlers[type(message)](message)
 
     def _post(self, units: Units[Any]) -> None:
         for number, not_after, unit in units.posted:
-            self._lane.post(unit, Owed(number), not_after=not_after)
+            self.lane.post(unit, Owed(number), not_after=not_after)
 
     def _tick(self, _tick: Tick) -> None:
-        self._lane.expire()
+        self.lane.expire()
         with suppress(StoreError):  # what is found is told by the ground itself
             self._ground.check()
-        if self._lane.alive:
+        if self.lane.alive:
             self._send(self._standing())
 
     def _prepare(self, wanted: Prepare) -> None:
@@ -196,7 +225,7 @@ class LaneServer:
         if store is not None:
             make_no_checkpoints(self._engine)
             self._changes = SaidChanges(store, lambda found: self._send(Looked(found, last=False)), self._open_snapshot)
-            self._lane.policies = {**self._lane.policies, ChangeReader: self._changes}
+            self.lane.policies = {**self.lane.policies, ChangeReader: self._changes}
 
     def _open_snapshot(self) -> str:
         """Ask for a snapshot; on the lane's thread."""
@@ -204,7 +233,7 @@ class LaneServer:
         return GONE.words if self._gone else self._snapshots.get()
 
     def _use(self, use: Use) -> None:
-        self._lane.policies = self._prepared[use.number]
+        self.lane.policies = self._prepared[use.number]
         self._prepared.clear()
 
     def _lose(self, error: Failure) -> None:
@@ -230,12 +259,10 @@ class LaneServer:
         self._times.append(times)
 
     def _standing(self) -> Standing:
-        return Standing(self._lane.counters, self._lane.in_trouble, self._lease.renewed_at)
+        return Standing(self.lane.counters, self.lane.in_trouble, self._lease.renewed_at)
 
     def _send(self, message: Message) -> None:
-        octets = frame(message)
-        with self._sending, suppress(OSError):  # the gateway is gone: reading finds that, too
-            self._stream.sendall(octets)
+        self._send_octets(frame(message))
 
 
 def _settled(job: Job) -> tuple[int, int, msgspec.Raw]:
