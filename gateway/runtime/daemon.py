@@ -5,11 +5,12 @@ import gc
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from prometheus_client.core import Metric
 
 from gateway.background import Background
-from gateway.context import GatewayContext, pickled
+from gateway.context import GatewayContext
 from gateway.environment import Environment
 from gateway.logs import crashes, get_logger
 from gateway.logs.catalogue import EVENTS
@@ -31,7 +32,7 @@ from gateway.runtime.components.texts import TextsComponent
 from gateway.runtime.components.traces import TracesComponent
 from gateway.runtime.drain import Drain
 from gateway.runtime.health import Health
-from gateway.runtime.lane_process import LaneProcess, spawn
+from gateway.runtime.lane_process import LaneProcess, beginning, spawn
 from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
 from gateway.runtime.reload import Reload
@@ -42,7 +43,6 @@ from gateway.status_page.alarms import RecentAlarms
 from gateway.store.engine import sqlite_path
 from gateway.store.errors import StoreError, StoreFenced
 from gateway.store.lane import BatchTimes, Job
-from gateway.store.lane_messages import Begin
 from gateway.store.lane_stream import SocketStream
 from gateway.store.leases import Lease
 from gateway.store.process_lane import ProcessLane
@@ -186,24 +186,11 @@ class Daemon:
         """Have the write lane work in its own process."""
         assert self._lane_process is not None
 
-        def begin(resumed: bool) -> Begin:  # noqa: FBT001  (nothing else is told)
-            return Begin(
-                context.settings.store.connect_url,
-                context.label,
-                context.node,
-                resumed,
-                lease.seconds,
-                context.ground.identity,
-                context.master_key,
-                pickled(context.settings, context.accounts),
-                lends=context.change_reader is not None,
-            )
-
         return ProcessLane(
             self._stream_of(self._lane_process),
             lambda: self._stream_of(spawn()),
             loop=self._loop,
-            begin=begin,
+            begin=partial(beginning, context, lease),
             lock=context.lock,
             ground=context.ground,
             lease=lease,

@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.context import digests_of
+from gateway.context import GatewayContext, digests_of, pickled
 from gateway.policies import make_policies
 from gateway.privacy.pseudonyms import Pseudonyms
 from gateway.privacy.sealing import Sealer
@@ -27,6 +27,7 @@ from gateway.store.batch import Policies
 from gateway.store.idempotency import Digests
 from gateway.store.lane_messages import Begin, socket_pair
 from gateway.store.lane_server import MakePolicies, serve
+from gateway.store.leases import Lease
 from gateway.store.recovery.changes import ChangeReader
 from gateway.units import ANY_UNIT
 
@@ -99,7 +100,7 @@ def _work(stream: socket.socket, parent: int) -> None:
         NAME.write_text("tpo-lane")
     _go_on_without_parent()
     if os.getppid() == parent:
-        serve(stream, ANY_UNIT, _policies)
+        serve(stream, ANY_UNIT, policies_for)
 
 
 def _go_on_without_parent() -> None:
@@ -114,7 +115,22 @@ def _go_on_without_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
 
 
-def _policies(begin: Begin) -> MakePolicies:
+def beginning(context: GatewayContext, lease: Lease, resumed: bool) -> Begin:  # noqa: FBT001  (its only one)
+    """Make the first message to a lane; `resumed`: one has worked for this node before, since the gateway was started."""
+    return Begin(
+        context.settings.store.connect_url,
+        context.label,
+        context.node,
+        resumed,
+        lease.seconds,
+        context.ground.identity,
+        context.master_key,
+        pickled(context.settings, context.accounts),
+        lends=context.change_reader is not None,
+    )
+
+
+def policies_for(begin: Begin) -> MakePolicies:
     """Give what makes policies of settings as they crossed."""
     key = begin.keys
     return partial(_made, begin.node.name, digests_of(key), Sealer(key), Pseudonyms(key))

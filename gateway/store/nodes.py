@@ -151,8 +151,11 @@ def _mark(connection: Connection, number: int, name: str, value: int) -> None:
 
 
 def extend(connection: Connection, node: Node) -> None:
-    """Write down the next block of identifiers before any of it is used."""
-    node.ceiling += BLOCK
+    """Write down the next block of identifiers before any of it is used.
+
+    Batches that failed may have used up more than the block that was written down with them: that is passed over.
+    """
+    node.ceiling = max(node.ceiling, node.next_id) + BLOCK
     connection.execute(update(nodes).where(nodes.c.id == node.id).values(next_id=node.ceiling))
 
 
