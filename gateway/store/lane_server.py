@@ -75,11 +75,19 @@ def serve(stream: socket.socket, units: Any, make_policies: Callable[[Begin], Ma
     frames = Frames(to_lane(units))
     octets, descriptors, _flags, _address = socket.recv_fds(stream, BUFFER, 1)
     while octets and not (found := frames.feed(octets)):
-        octets = stream.recv(BUFFER)
+        octets = _receive(stream)
     if octets:
         _work(stream, frames, found[0], make_policies(found[0]))
     for each in descriptors:  # until here the store was locked, whatever became of the gateway
         os.close(each)
+
+
+def _receive(stream: socket.socket) -> bytes:
+    """Give what comes next; nothing where the gateway is gone, whether or not it had read all."""
+    try:
+        return stream.recv(BUFFER)
+    except ConnectionError:
+        return b""
 
 
 def to_lane(units: Any) -> Any:  # noqa: ANN401  (unions)
@@ -101,7 +109,7 @@ def _work(stream: socket.socket, frames: Frames, begin: Begin, make_policies: Ma
     server.start()
     gc.collect()
     gc.freeze()  # as in the gateway: what lives as long as the process is never looked through again
-    while octets := stream.recv(BUFFER):
+    while octets := _receive(stream):
         if not all(map(server.take, frames.feed(octets))):
             break
     server.finish()
