@@ -18,6 +18,8 @@ from support import new_stores, warm_start
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30
+LANE = os.environ.get("TPO_LANE", "process")
+"""`process` or `thread`: where the write lane is, in tests that do not say it themselves (`store.lane`)."""
 
 
 def free_port():
@@ -72,7 +74,7 @@ class Gateway:
         diameter="",
         charging="",
         backup=None,
-        lane="process",
+        lane=LANE,
     ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -105,6 +107,11 @@ causes: {ROOT}/config/causes.yaml
 {extra}
 """
         )
+
+    def lane_as(self, kind):
+        """Have the write lane in a process of its own, or on a thread, from the next start on."""
+        told = self.config.read_text()
+        self.config.write_text(told.replace("lane: process", f"lane: {kind}").replace("lane: thread", f"lane: {kind}"))
 
     def start(self, *options):
         """Start `tpo run`, with these options, and wait until it says that it is ready."""
