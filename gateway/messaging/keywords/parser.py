@@ -5,15 +5,17 @@ phone`), and kisses, mean nothing. A cause and an amount are a gift without GIVE
 
 Stop comes before everything. A text asks to stop
 
-- if it begins with a stop word or phrase (`STOP`, `stop all`, `opt out of this`), polite words before it left aside
-  (`please stop`);
+- if it begins with a stop word or phrase (`STOP`, `stop all`, `opt out of this`), what leads up to it left aside
+  (`please stop`, `ok stop`, `Could you unsubscribe me`);
 - if the whole of it is one, however it is spaced (`S T O P`, `opt-out`);
-- if it begins with a YES or a START and has a stop word anywhere after it (`yes, stop`): a doubtful YES takes no money.
+- if it begins with a YES or a START and has a stop word anywhere after it (`yes, stop`): a doubtful YES takes no money;
+- if it begins with a NO to no question, and has a stop word after it (`No. Stop.`; `No.stops` tells).
 
 A stop word further on in another text is not one: `GIVE WWF 5 at the end` is a misread gift, `how does it end?` a question.
 The words are the book's, so whatever else a reasonable person understands (`leave me alone`) is added there.
 
-A YES, and a START, is one only if nothing else stands in the text but further words of its kind and polite ones. A text that
+A YES, and a START, is one only if nothing else stands in the text but further words of its kind and polite ones, nor a thumb
+down. A text that
 begins with a NO is one whatever follows, unless the two together are a stop word (`no more texts`). Causes are matched whole: a
 gift to a cause that isn't known is asked back, never guessed.
 
@@ -24,6 +26,7 @@ it is none if it names others.
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import chain
 from typing import Final, TypeAlias
 
 import msgspec
@@ -52,9 +55,10 @@ class Yes(msgspec.Struct, frozen=True):
 
 
 class No(msgspec.Struct, frozen=True):
-    """The pending question is to be dropped."""
+    """The pending question is to be dropped; where there is none, and it `stops`, no further texts are wanted."""
 
     language: str
+    stops: bool = False
 
 
 class Choose(msgspec.Struct, frozen=True):
@@ -125,7 +129,7 @@ LONGEST_NAME: Final = 6
 """Words of what we are called."""
 _KISSES: Final = re.compile(r"x+(?:ox*)*")
 _UP: Final = frozenset("👍👌✅✔☑🆗")
-_DOWN: Final = frozenset("👎❌✖")
+_DOWN: Final = frozenset("👎❌✖🚫🙅")
 _AGREED: Final = {
     word: language
     for language, words in {
@@ -137,8 +141,18 @@ _AGREED: Final = {
 }
 """Words that agree to a question, and are nothing without one: they are said to other texts as well."""
 
-_PLAIN: Final[dict[Service, type[No | Balance | Tenth | Stop | Help]]] = {
-    Service.NO: No,
+_LEADING_UP: Final = frozenset(
+    word
+    for words in (
+        "i id im we can could would will wanna want wish need like just kindly dear said text txt reply send re fw fwd",
+        "je veux voudrais souhaite veuillez pouvez vous me",
+        "yo quiero quisiera deseo necesito puede puedes podria",
+    )
+    for word in words.split()
+)
+"""Words that a request begins with. Before a stop word they mean nothing; before a gift they may mean anything."""
+
+_PLAIN: Final[dict[Service, type[Balance | Tenth | Stop | Help]]] = {
     Service.BALANCE: Balance,
     Service.TENTH: Tenth,
     Service.STOP: Stop,
@@ -154,11 +168,11 @@ def read(
     `names` are what we are called, folded and joined, beside the book's own; `asked` is the question that is open.
     """
     index = book.index
-    every = _addressed(tokens(text), index.names | names)
+    every = _addressed(tokens(text), index.names | names, index)
     stop = _stop(every, index)
     if stop is not None:
         return Stop(stop.language)
-    words = _addressed(tokens(without_tail(text)), index.names | names)
+    words = _addressed(tokens(without_tail(text)), index.names | names, index)
     found = _service(words, index)
     if asked is not None and (found is None or found[0].service is Service.YES):
         answer = _answer_to(asked, text, every, words, book)
@@ -171,19 +185,31 @@ def read(
         case Service.GIVE:
             return _give(words[end:], language, book)
         case Service.YES | Service.START:
-            return _sure(every, len(words), end, Heading(service, language), index)
+            wish = _sure(every, len(words), end, Heading(service, language), index)
+            doubtful = isinstance(wish, Yes) and not _DOWN.isdisjoint(text)
+            return Unknown(language, Reason.NO_SERVICE) if doubtful else wish
+        case Service.NO:
+            return No(language, _has_stop(every, end, index))
         case Service.CAUSE:
             return _choose(words[end:], language, index)
         case _:
             return _PLAIN[service](language)
 
 
-def _addressed(words: list[str], names: frozenset[str]) -> list[str]:
-    """Leave out the names that a text begins with, unless nothing else stands in it."""
-    for end in range(min(LONGEST_NAME, len(words) - 1), 0, -1):
-        if joined(words[:end]) in names:
-            return _addressed(words[end:], names)
-    return words
+def _addressed(words: list[str], names: frozenset[str], index: Index) -> list[str]:
+    """Leave out the names that a text begins with, polite words before them too, unless nothing else stands in it."""
+    start = 0
+    while (
+        end := _name_end(words, start, names) or _name_end(words, _after_polite(words, start, index), names)
+    ) is not None:
+        start = end
+    return words[start:]
+
+
+def _name_end(words: list[str], start: int, names: frozenset[str]) -> int | None:
+    """Return where the name ends that begins at `start` and is not the end of the text; None if there is none."""
+    ends = range(min(start + LONGEST_NAME, len(words) - 1), start, -1)
+    return next((end for end in ends if joined(words[start:end]) in names), None)
 
 
 def _is_ignored(word: str, index: Index) -> bool:
@@ -215,7 +241,19 @@ def _stop(words: list[str], index: Index) -> Heading | None:
     whole = index.whole.get(joined(words))
     if whole is not None and whole.service is Service.STOP:
         return whole
-    return next((heading for heading, _ in _headings_first(words, index) if heading.service is Service.STOP), None)
+    start = 0
+    while start < len(words) and (
+        _is_ignored(words[start], index) or words[start] in _AGREED or words[start] in _LEADING_UP
+    ):
+        start += 1
+    begins = chain(_headings_first(words, index), _headings_at(words, start, index))
+    return next((heading for heading, _ in begins if heading.service is Service.STOP), None)
+
+
+def _has_stop(words: list[str], start: int, index: Index) -> bool:
+    """Whether a stop word stands anywhere from `start` on."""
+    headings = (heading for place in range(start, len(words)) for heading, _ in _headings_at(words, place, index))
+    return any(heading.service is Service.STOP for heading in headings)
 
 
 def _service(words: list[str], index: Index) -> tuple[Heading, int] | None:

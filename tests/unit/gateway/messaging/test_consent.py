@@ -1,7 +1,7 @@
 """STOP holds: what a customer who is out may say, what he is answered, and what alone brings him back."""
 
 import pytest
-from support.charging_fixture import PENNY
+from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import CODE, FRIEND, OWN, text_place
 
 from gateway.messaging.inbound.senders import HOUR
@@ -56,7 +56,7 @@ def test_after_a_stop_no_other_words_opt_in_again(place, words):
     assert not reaches(place)
 
 
-@pytest.mark.parametrize("words", ["I said STOP", "Thanks", "ok", "f off", "YES", "NO", "🤬"])
+@pytest.mark.parametrize("words", ["Thanks", "ok", "f off", "YES", "NO", "🤬"])
 def test_words_that_ask_for_nothing_are_not_answered_to_who_is_out(place, words):
     place.says("STOP")
     led_to = place.come(words)
@@ -123,6 +123,26 @@ def test_a_question_dies_of_a_stop_and_a_yes_after_it_neither_gives_nor_opts_in(
     assert place.says("YES") is None
     assert place.out()
     assert place.booked("gift") == []
+
+
+@pytest.mark.parametrize("words", ["No. Stop.", "no, unsubscribe me", "ok stop", "I said STOP"])
+def test_a_stop_after_a_no_or_an_ok_counts_where_nothing_was_asked(place, words):
+    assert "no more texts" in place.says(words)
+    assert place.out(MSISDN)
+    place.pass_by(11)
+    assert place.come(words).answers == []
+
+
+def test_a_no_and_a_stop_drop_the_question_that_is_open_and_count_when_said_again(place):
+    place.says("GIVE WATERAID 1")
+    assert "Nothing was taken" in place.says("no, stop it")
+    assert not place.out(MSISDN)
+    assert "no more texts" in place.says("no, stop it now")
+    assert place.out(MSISDN)
+
+
+def test_a_stranger_may_say_no_and_stop(place):
+    assert "no more texts" in place.says("No stop", STRANGER)
 
 
 def test_a_stop_is_confirmed_once_and_a_start_twice_if_it_is_said_twice(place):
