@@ -150,7 +150,11 @@ class TakeArrival(Unit):
         return repeat
 
     def _join(self, batch: Batch) -> str | None:
-        """Keep a part, and give the whole text when this was its last; the sender is part of the key."""
+        """Keep a part, and give the whole text when this was its last; the sender is part of the key.
+
+        Other words under the number of a part that is there are of a newer text: some handsets give all of theirs one
+        reference, and the rest of the older one was lost.
+        """
         arrival, rows = self.arrival, tables.segments
         if arrival.total == 1:
             return _words([arrival.data])
@@ -164,8 +168,11 @@ class TakeArrival(Unit):
         fresh = rows.c.created_at > batch.now - batch.policy(MessagingPolicy).reassembly
         batch.connection.execute(delete(rows).where(*same, ~fresh))
         found = {row.number: _decode(row.body) for row in batch.connection.execute(select(rows).where(*same))}
-        if arrival.number in found:
+        if found.get(arrival.number) == arrival.data:
             return None
+        if arrival.number in found:
+            batch.connection.execute(delete(rows).where(*same))
+            found = {}
         found[arrival.number] = arrival.data
         if len(found) == arrival.total:
             batch.connection.execute(delete(rows).where(*same))
