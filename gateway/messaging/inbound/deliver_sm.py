@@ -5,7 +5,7 @@ import hashlib
 from gateway.messaging import addresses
 from gateway.messaging.inbound.mo_delivery import Arrival
 from gateway.messaging.inbound.redelivery import Drop
-from gateway.messaging.inbound.unanswered import silence_of
+from gateway.messaging.inbound.unanswered import Silence, is_data, silence_of
 from gateway.messaging.receipts import Receipt
 from gateway.messaging.smpp_mapping import OUTCOMES
 from gateway.messaging.texts import Step
@@ -85,5 +85,5 @@ def arrival(
         came_at=came_at,
         bound_at=bound_at,
         drops=drops,
-        mute=silence_of(message) or "",
+        mute=silence_of(message) or (Silence.DATA if is_data(data) else ""),
     )

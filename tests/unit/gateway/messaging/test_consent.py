@@ -193,6 +193,28 @@ def test_a_text_that_no_person_sent_is_not_answered(place, fields, reason):
     assert place.booked("gift") == []
 
 
+DATA = {
+    "a push to a browser": (b"\x06\x05\x04\x0b\x84\x23\xf0\x01\x06\x03\xbe", {"esm_class": 0x40, "data_coding": 4}),
+    "a business card": (b"\x06\x05\x04\x23\xf4\x00\x00BEGIN:VCARD", {"esm_class": 0x40}),
+    "for an application of the SIM": (b"\x02\x70\x00hello", {"esm_class": 0x40}),
+    "binary": (bytes(range(20)), {"data_coding": 0xF5}),
+}
+
+
+@pytest.mark.parametrize(("words", "fields"), DATA.values(), ids=DATA)
+def test_data_for_a_program_are_not_answered(place, words, fields):
+    led_to = place.come(words, **fields)
+    assert (led_to.answers, led_to.silent) == ([], "data")
+
+
+@pytest.mark.parametrize(
+    "words", [b"BALANCE", b"BALANCE\r\n", b"\x05\x00\x03\x09\x01\x01BALANCE", b"\x03\x25\x01\x01BALANCE"]
+)
+def test_a_text_that_is_marked_as_binary_or_has_another_header_is_answered(place, words):
+    esm_class = 0x40 if words[0] < ord(" ") else 0
+    assert place.says(words, esm_class=esm_class, data_coding=0 if esm_class else 4).startswith("Your balance is")
+
+
 @pytest.mark.parametrize("source", [OWN, CODE, "TPO", "60606"])
 def test_a_stop_from_where_nobody_is_answered_counts_without_a_word(place, source):
     led_to = place.come("STOP", source)
