@@ -81,6 +81,16 @@ def test_what_a_customer_asks_for_himself_is_answered_though_he_is_out(place, wo
     assert place.take(text.id) == [0]
 
 
+@pytest.mark.parametrize("to", [CODE, OWN, "4470070"])
+def test_a_stop_to_a_short_code_or_number_of_ours_ends_the_texts_of_both_in_whatever_form(place, to):
+    assert place.says("STOP", to=to) is not None
+    for source in (CODE, OWN, "4470070"):
+        (sent,) = place.accept(place.draft(source=source, destination=MSISDN)).ids
+        assert (place.take(sent), place.state(sent)) == ([], "cancelled")
+    (other,) = place.accept(place.draft(source="61016", destination=MSISDN)).ids
+    assert place.take(other) == [0]
+
+
 def test_an_answer_that_was_on_its_way_when_the_stop_came_does_not_go_out(place):
     (balance,) = place.come("BALANCE").answers
     place.says("STOP")
