@@ -78,7 +78,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def opts(arrival: Arrival, policy: MessagingPolicy) -> bool:
     """Whether a text of one part is STOP or START."""
-    book = policy.book(arrival.destination)
+    book = policy.book(arrival.destination) or policy.opting_book(arrival.destination)
     if book is None or arrival.total > 1:
         return False
     return isinstance(read(read_text([arrival.data]).text, book, names=policy.names), Stop | Start)
@@ -120,6 +120,8 @@ class TakeArrival(Unit):
             subject = policy.pseudonym(arrival.source)
             return Arrived([], silent=Silence.SWITCHING, switching=switching, subject=subject)
         if book is None:
+            if (opting := policy.opting_book(arrival.destination)) is not None:
+                Services(policy, batch, arrival.source, opting, sender, Silence.NO_SERVICES).opt(body)
             return Arrived([])
         mute = arrival.mute or (Silence.OURS if is_ours(arrival.source, policy.own) else "")
         services = Services(policy, batch, arrival.source, book, sender, mute)

@@ -32,6 +32,7 @@ class Silence(StrEnum):
     OPTED_OUT = "opted_out"
     LIMIT = "limit"
     SWITCHING = "switching"
+    NO_SERVICES = "no_services"
 
 
 _PORTS: Final = frozenset({0x04, 0x05})

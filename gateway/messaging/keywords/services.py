@@ -105,6 +105,14 @@ class Services:
                 request = answer
         return self._serve(request, wallet)
 
+    def opt(self, body: str) -> None:
+        """Do what a text says of further texts, STOP or START, and nothing else; no word is answered."""
+        request = read(body, self._book, names=self._policy.names)
+        if isinstance(request, Start):
+            self._opt_in()
+        elif isinstance(request, Stop) or (isinstance(request, No) and request.stops):
+            self._stop(Stop(request.language))
+
     def _serve(self, request: Give | Yes | No | Choose | Balance | Tenth | Unknown, wallet: Wallet) -> list[Text]:
         match request:
             case Give():

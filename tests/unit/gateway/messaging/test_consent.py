@@ -1,5 +1,6 @@
 """STOP holds: what a customer who is out may say, what he is answered, and what alone brings him back."""
 
+import msgspec
 import pytest
 from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import CODE, FRIEND, OWN, text_place
@@ -89,6 +90,21 @@ def test_a_stop_to_a_short_code_or_number_of_ours_ends_the_texts_of_both_in_what
         assert (place.take(sent), place.state(sent)) == ([], "cancelled")
     (other,) = place.accept(place.draft(source="61016", destination=MSISDN)).ids
     assert place.take(other) == [0]
+
+
+def test_at_a_short_code_of_ours_without_services_stop_and_start_count_without_a_word(place):
+    place.decide_by(msgspec.structs.replace(place.messaging_policy, own=frozenset({CODE, OWN, "61016"})))
+
+    def goes_out():
+        (sent,) = place.accept(place.draft(source="61016", destination=MSISDN)).ids
+        return place.take(sent) == [0]
+
+    for words, wanted in (("BALANCE", True), ("no, stop", False), ("thanks", False), ("START", True)):
+        led_to = place.come(words, to="61016")
+        assert (led_to.answers, led_to.silent, goes_out()) == ([], "", wanted)
+    place.come("STOP", "07700900001", to="61016")
+    assert not goes_out()
+    assert place.says("BALANCE").startswith("Your balance is")
 
 
 def test_an_answer_that_was_on_its_way_when_the_stop_came_does_not_go_out(place):
