@@ -95,7 +95,7 @@ LATER = {"concerns", "backup", "node", "others", "silent"}
         (answers.DrainState, "left seconds over"),
         (answers.DrainLeft, "sessions texts orders"),
         (answers.Health, "ok checks concerns"),
-        (Concern, "id words severity runbook"),
+        (Concern, "id words severity runbook concern subject since"),
         (answers.Cause, "id name country regulator number open"),
         (ProblemBody, "type title status code detail"),
         (answers.UndecodableMessage, "at protocol name reason octets message node"),
