@@ -14,10 +14,10 @@ Stop comes before everything. A text asks to stop
 A stop word further on in another text is not one: `GIVE WWF 5 at the end` is a misread gift, `how does it end?` a question.
 The words are the book's, so whatever else a reasonable person understands (`leave me alone`) is added there.
 
-A YES, and a START, is one only if nothing else stands in the text but further words of its kind and polite ones, nor a thumb
-down. A text that
-begins with a NO is one whatever follows, unless the two together are a stop word (`no more texts`). Causes are matched whole: a
-gift to a cause that isn't known is asked back, never guessed.
+A YES, and a START, is one only if nothing else stands in the text but further words of its kind, polite ones and what we are
+called, and no thumb down. A text that begins with a NO is one whatever follows, unless the two together are a stop word (`no more
+texts`). Causes are matched whole: a gift to a cause that isn't known is asked back, never guessed. What moves no money, BALANCE,
+TENTH and HELP, may be asked for in more words (`what's my balance`).
 
 Only while a question is open (`asked`), `ok` and a thumb up are a YES, and a YES may name the cause and the amount once more;
 it is none if it names others.
@@ -145,18 +145,22 @@ _LEADING_UP: Final = frozenset(
     word
     for words in (
         "i id im we can could would will wanna want wish need like just kindly dear said text txt reply send re fw fwd",
+        "what whats how show tell check see get know",
         "je veux voudrais souhaite veuillez pouvez vous me",
         "yo quiero quisiera deseo necesito puede puedes podria",
     )
     for word in words.split()
 )
-"""Words that a request begins with. Before a stop word they mean nothing; before a gift they may mean anything."""
+"""Words that a request begins with. Before a stop word, and what moves no money, they mean nothing; before a gift anything."""
 
-_PLAIN: Final[dict[Service, type[Balance | Tenth | Stop | Help]]] = {
+_TELLING: Final[dict[Service, type[Balance | Tenth | Help]]] = {
     Service.BALANCE: Balance,
     Service.TENTH: Tenth,
-    Service.STOP: Stop,
     Service.HELP: Help,
+}
+_PLAIN: Final[dict[Service, type[Balance | Tenth | Stop | Help]]] = {
+    **_TELLING,
+    Service.STOP: Stop,
 }
 
 
@@ -179,13 +183,13 @@ def read(
         if answer is not None:
             return answer
     if found is None:
-        return _bare_gift(words, book)
+        return _asked_for(words, index) or _bare_gift(words, book)
     (service, language), end = found
     match service:
         case Service.GIVE:
             return _give(words[end:], language, book)
         case Service.YES | Service.START:
-            wish = _sure(every, len(words), end, Heading(service, language), index)
+            wish = _sure(every, len(words), end, Heading(service, language), index, index.names | names)
             doubtful = isinstance(wish, Yes) and not _DOWN.isdisjoint(text)
             return Unknown(language, Reason.NO_SERVICE) if doubtful else wish
         case Service.NO:
@@ -206,9 +210,9 @@ def _addressed(words: list[str], names: frozenset[str], index: Index) -> list[st
     return words[start:]
 
 
-def _name_end(words: list[str], start: int, names: frozenset[str]) -> int | None:
-    """Return where the name ends that begins at `start` and is not the end of the text; None if there is none."""
-    ends = range(min(start + LONGEST_NAME, len(words) - 1), start, -1)
+def _name_end(words: list[str], start: int, names: frozenset[str], *, whole: bool = False) -> int | None:
+    """Return where the name ends that begins at `start`, None if there is none; of the whole text only if `whole`."""
+    ends = range(min(start + LONGEST_NAME, len(words) - (not whole)), start, -1)
     return next((end for end in ends if joined(words[start:end]) in names), None)
 
 
@@ -241,13 +245,26 @@ def _stop(words: list[str], index: Index) -> Heading | None:
     whole = index.whole.get(joined(words))
     if whole is not None and whole.service is Service.STOP:
         return whole
+    begins = chain(_headings_first(words, index), _headings_at(words, _after_leading_up(words, index), index))
+    return next((heading for heading, _ in begins if heading.service is Service.STOP), None)
+
+
+def _after_leading_up(words: list[str], index: Index) -> int:
+    """Return where the first word stands that does not merely lead up to a request."""
     start = 0
     while start < len(words) and (
-        _is_ignored(words[start], index) or words[start] in _AGREED or words[start] in _LEADING_UP
+        _is_ignored(words[start], index) or words[start] in _LEADING_UP or words[start] in _AGREED
     ):
         start += 1
-    begins = chain(_headings_first(words, index), _headings_at(words, start, index))
-    return next((heading for heading, _ in begins if heading.service is Service.STOP), None)
+    return start
+
+
+def _asked_for(words: list[str], index: Index) -> Balance | Tenth | Help | None:
+    """Read what is asked for in more words (`what's my balance`, `I need help`) and moves no money."""
+    for (service, language), _ in _headings_at(words, _after_leading_up(words, index), index):
+        if service in _TELLING:
+            return _TELLING[service](language)
+    return None
 
 
 def _has_stop(words: list[str], start: int, index: Index) -> bool:
@@ -262,8 +279,11 @@ def _service(words: list[str], index: Index) -> tuple[Heading, int] | None:
     return (whole, len(words)) if whole else next(_headings_first(words, index), None)
 
 
-def _sure(words: list[str], size: int, end: int, asked: Heading, index: Index) -> KeywordRequest:
-    """Read a YES or START: what else stands in the first `size` words makes it doubtful, a stop word anywhere undoes it."""
+def _sure(words: list[str], size: int, end: int, asked: Heading, index: Index, names: frozenset[str]) -> KeywordRequest:
+    """Read a YES or START: what else stands in the first `size` words makes it doubtful, a stop word anywhere undoes it.
+
+    What we are called means nothing behind it either (`START 70070`).
+    """
     sure = True
     while (start := _after_polite(words, end, index)) < len(words):
         end = start + 1
@@ -274,7 +294,9 @@ def _sure(words: list[str], size: int, end: int, asked: Heading, index: Index) -
                 end = phrase_end
                 break
         else:
-            sure = sure and start >= size
+            named = _name_end(words, start, names, whole=True)
+            end = named or end
+            sure = sure and (start >= size or named is not None)
     if not sure:
         return Unknown(asked.language, Reason.NO_SERVICE)
     return Yes(asked.language) if asked.service is Service.YES else Start(asked.language)

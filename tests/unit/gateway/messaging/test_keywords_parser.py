@@ -202,6 +202,33 @@ def test_a_start_is_one_if_nothing_else_stands_in_it(text, language):
     assert reading(text) == Start(language)
 
 
+@pytest.mark.parametrize("text", ["START 70070", "start TPO", "TPO start please", "UNSTOP T.P.O. please"])
+def test_what_we_are_called_means_nothing_behind_a_start_or_a_yes_either(text):
+    assert reading(text) == Start("en")
+    assert reading("YES 70070") == reading("yes please TPO") == Yes("en")
+    assert read("yes 70070", BOOK, asked=ASKED) == Yes("en")
+    assert reading("YES 70071") == reading("yes tpo but no") == Unknown("en", Reason.NO_SERVICE)
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("What's my balance?", Balance("en")),
+        ("can you tell me my balance", Balance("en")),
+        ("ok balance", Balance("en")),
+        ("I need help", Help("en")),
+        ("Could you help me please", Help("en")),
+        ("quiero saldo", Balance("es")),
+        ("je voudrais mon solde", Balance("fr")),
+        ("I want to give 5", Unknown("en", Reason.NO_SERVICE)),
+        ("I want to start", Unknown("en", Reason.NO_SERVICE)),
+        ("I would like to say yes", Unknown("en", Reason.NO_SERVICE)),
+    ],
+)
+def test_what_moves_no_money_may_be_asked_for_in_more_words(text, wish):
+    assert reading(text) == wish
+
+
 @pytest.mark.parametrize(
     "text", ["start with that and I sue you", "when does it start", "starting", "start me up", "restart my phone"]
 )
