@@ -10,9 +10,9 @@ from gateway.balance.usage import UsageRecord
 from gateway.balance.wallets import WalletRows
 from gateway.charging import outcome as charging_outcome
 from gateway.charging.decide import ChargingState, Decision, already_booked, decide
-from gateway.charging.held_reports import ReviewCapacity, hold_back
+from gateway.charging.held_reports import CHANGED_REPEAT, ReviewCapacity, hold_back, reports_of
 from gateway.charging.outcome import RenderedAnswer, RequestOutcome
-from gateway.charging.request import INITIAL, TERMINATION, ChargingRequest
+from gateway.charging.request import EVENT, INITIAL, NOTHING_SAID, TERMINATION, ChargingRequest
 from gateway.charging.session import AnswerRows, Session, SessionRows, StoredAnswer
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.events.outbox import RATED, Event, OutboxRows
@@ -119,7 +119,13 @@ class CreditControlUnit(Unit):
         )
         if known is None:
             return None
-        alarms = [] if known.digest == request.digest else ["charging.answer.mismatch"]
+        alarms = self._mismatches(batch, session.subscriber_id)
+        if known.digest != request.digest and not (request.request_type == EVENT and known.digest == NOTHING_SAID):
+            alarms.append("charging.answer.mismatch")
+            held = reports_of(request, CHANGED_REPEAT)
+            room = batch.policy(ChargingPolicy).room
+            if held and not hold_back(batch, room, request, held, session.subscriber_id):
+                alarms.append("charging.review.full")
         return CreditControlResult(charging_outcome.decode(known.outcome), alarms, repeated=True)
 
     def _is_booked(self, batch: Batch, session: Session) -> bool:
@@ -142,20 +148,19 @@ class CreditControlUnit(Unit):
         batch.add(tables.answers, (*key, kept.digest, kept.outcome))
 
     def _alarms(self, batch: Batch, decision: Decision) -> list[str]:
-        """A number that belongs to somebody else than the IMSI, or than the session, is told but charges nobody else."""
         alarms = list(decision.alarms)
         if self.request.inconsistent:
             alarms.append("charging.usage.inconsistent")
-        if decision.session is None:
-            return alarms
-        lines, request, subscriber = batch.row_set(IdentifierRows), self.request, decision.session.subscriber_id
+        return alarms if decision.session is None else alarms + self._mismatches(batch, decision.session.subscriber_id)
+
+    def _mismatches(self, batch: Batch, subscriber: int) -> list[str]:
+        """A number that belongs to somebody else than the IMSI, or than the session, is told but charges nobody else."""
+        lines, request = batch.row_set(IdentifierRows), self.request
         foreign = bool(request.imsi) and lines.owner(IMSI, request.imsi or "", request.as_of) != subscriber
         if not foreign and request.msisdn and lines.owner(MSISDN, request.msisdn, request.as_of) != subscriber:
             others = (lines.owner(MSISDN, number, request.as_of) for number in request.other_msisdns)
             foreign = subscriber not in others
-        if foreign:
-            alarms.append("charging.subscriber.mismatch")
-        return alarms
+        return ["charging.subscriber.mismatch"] if foreign else []
 
 
 def _outcome(decision: Decision, request: ChargingRequest, terms: QuotaTerms) -> RequestOutcome:

@@ -10,7 +10,7 @@ from gateway.balance.profiles import Profile
 from gateway.balance.usage import UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
 from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import EXCESS, UNPRICED, HeldReport
-from gateway.charging.request import TERMINATION, ChargingRequest, Item, Traffic, Used
+from gateway.charging.request import EVENT, TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.charity.choices import at as choice_at
@@ -24,6 +24,18 @@ class Quota(msgspec.Struct, frozen=True, gc=False):
 
     units: int
     final: bool
+
+
+def _traffic(request: ChargingRequest, session: Session) -> Traffic:
+    """Tell what kind of call or text a request is about.
+
+    A session is one call: what it was said to be once it stays, though a later request names no called party, or the number
+    that a free or emergency call was routed to. An event stands alone.
+    """
+    said = request.traffic or Traffic.OUTGOING
+    if request.request_type == EVENT or said is Traffic.EMERGENCY or not session.traffic:
+        return said
+    return Traffic(session.traffic)
 
 
 class CreditControlRun:
@@ -44,9 +56,8 @@ class CreditControlRun:
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
         self._giving = Giving(tariff.policy, choice_at(profile.choices, request.as_of), tariff.account)
-        said = request.traffic
-        self.traffic = said if said is not None else Traffic(session.traffic) if session.traffic else Traffic.OUTGOING
-        """What the request says of its direction and called party, or the session's last one that did."""
+        self.traffic = _traffic(request, session)
+        self._begins = session.last_number < 0
         self._believed: dict[str, int] = {}
         self._given: set[tuple[str, str]] = set()
         self.unpriced = False
@@ -118,7 +129,7 @@ class CreditControlRun:
 
         A grant that this request brought stays: the same rating group may stand in it several times.
         """
-        if self.session.fresh:
+        if self._begins:
             return  # what it holds was granted by this request
         key = self._holding(item)
         grants = self.session.groups[key].grants
@@ -226,7 +237,7 @@ class CreditControlRun:
         One that was made before the last one came, such as one of many that a client kept while it could not reach us, may
         cover any of the session's time.
         """
-        if self.session.fresh:
+        if self._begins:
             return self.tariff.terms.unknown(self.request.service)
         opened_at, last, as_of = self.session.opened_at, group.reported_at, self.request.as_of
         return max(0, as_of - opened_at if last and as_of < last else self.now - (last or opened_at))

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -103,9 +104,17 @@ class ChargingRequest(msgspec.Struct):
         return any(item.used for item in self.items)
 
 
-def usage_digest(items: Iterable[Item]) -> int:
-    """Give the checksum (CRC-32) of what items report, by which a repeat that reports something else is noticed.
+def usage_digest(items: Iterable[Item], request_type: int) -> int:
+    """Give the checksum (CRC-32) of what items are charged by, by which a repeat that says something else is noticed.
 
-    The store keeps it beside the outcome: it has to stay the same from one version to the next.
+    That is what they report, and of a one-time event what it asks for. The store keeps the checksum beside the outcome: it has
+    to stay the same from one version to the next.
     """
-    return zlib.crc32(msgspec.msgpack.encode([(item.rating_group, item.used) for item in items if item.used]))
+    said: list[object] = [(item.rating_group, item.used) for item in items if item.used]
+    if request_type == EVENT:
+        said += [(item.rating_group, item.requested) for item in items if item.requested is not None]
+    return zlib.crc32(msgspec.msgpack.encode(said))
+
+
+NOTHING_SAID: Final = usage_digest((), INITIAL)
+"""The checksum of a request that reports nothing; a store of before 2026-12 has it beside one-time events, too."""

@@ -223,7 +223,7 @@ class BookReport(_Decide):
     def _session(self, batch: Batch, row: Any, request: ChargingRequest, wallet: Wallet) -> Session:  # noqa: ANN401  (a row)
         """Give the report's own session, so that its price goes on from what was used there; else one that nobody keeps."""
         session = batch.row_set(SessionRows).get(row.session_id)
-        if session is not None and session.subscriber_id == wallet.subscriber_id:
+        if session is not None and (session.subscriber_id, session.service) == (wallet.subscriber_id, row.service):
             return session
         return Session(
             id=0,
