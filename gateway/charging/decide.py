@@ -153,6 +153,7 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
             case.charge(item, used)
             case.release(item)
     results = [_answer_item(case, item) for item in request.items]
+    case.undo_unused_sale()
     session.node, session.peer, session.realm = node, request.peer, request.realm
     if not event or begins:
         session.traffic = case.traffic

@@ -7,7 +7,7 @@ import msgspec
 from gateway.balance import bookings
 from gateway.balance.bookings import Giving
 from gateway.balance.profiles import Profile
-from gateway.balance.usage import UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
+from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
 from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import EXCESS, UNPRICED, HeldReport
 from gateway.charging.request import EVENT, TERMINATION, ChargingRequest, Item, Traffic, Used
@@ -60,6 +60,7 @@ class CreditControlRun:
         self._begins = session.last_number < 0
         self._believed: dict[str, int] = {}
         self._given: set[tuple[str, str]] = set()
+        self._sale: BundleSale | None = None
         self.unpriced = False
         """Whether units without a price were asked for, or alone reported."""
         self.entries: list[Entry] = []
@@ -98,12 +99,25 @@ class CreditControlRun:
 
         Its tenth accrues on the sale. A line that is not active is sold nothing.
         """
-        if not can_be_sold_bundle(self.wallet, self.plan):
+        if not can_be_sold_bundle(self.wallet, self.plan, self.request.service):
             return
         if any(self._needs_bundle(item, used) for item, used in reports):
-            event_at, number = self.request.event_at, self._take_id()
-            sold = sell_bundle(self.wallet, self.plan, self._giving, event_at=event_at, now=self.now, number=number)
+            event_at, number, zone = self.request.event_at, self._take_id(), self.tariff.zone
+            sold = sell_bundle(
+                self.wallet, self.plan, self._giving, event_at=event_at, now=self.now, number=number, zone=zone
+            )
+            self._sale = sold
             self.entries += sold.entries if sold is not None else []
+
+    def undo_unused_sale(self) -> bool:
+        """Take back the sale of a bundle of which this request came to use nothing, such as one that was refused."""
+        sale = self._sale
+        if sale is None or not sale.unused:
+            return False
+        sale.undo()
+        self.entries = [entry for entry in self.entries if entry not in sale.entries]
+        self._sale = None
+        return True
 
     def charge(self, item: Item, reported: tuple[Used, ...]) -> None:
         """Charge the units of an item: from the bundle in force when they were used first, the rest by its price."""
@@ -162,7 +176,11 @@ class CreditControlRun:
         return Quota(covered + paid, final=covered + paid < wanted or not more)
 
     def debit(self, item: Item) -> Quota | None:
-        """Charge a one-time event at once, whole or not at all (RFC 8506 §6.3)."""
+        """Charge a one-time event at once, whole or not at all (RFC 8506 §6.3); without a new bundle where that is too dear."""
+        quota = self._debit(item)
+        return self._debit(item) if quota is None and self.undo_unused_sale() else quota
+
+    def _debit(self, item: Item) -> Quota | None:
         service = self.request.service
         group = self.session.group(item.rating_group)
         rate = self.rate(item)

@@ -1,6 +1,7 @@
 """What charging goes by: plans, the policy of the tenth, and the terms on which quota is granted."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
 
 import msgspec
 
@@ -64,10 +65,12 @@ class QuotaTerms(msgspec.Struct, frozen=True):
 
 
 class Tariff(msgspec.Struct, frozen=True):
-    """Plans by id, the policy in force, the terms, the numbers of the system accounts, the operator's country (ISO 3166)."""
+    """Plans by id, the policy in force, the terms, the numbers of the system accounts, the operator's country (ISO 3166) and
+    time zone."""
 
     plans: Mapping[str, Plan]
     policy: Policy
     terms: QuotaTerms
     account: Callable[[str], int]
     country: str
+    zone: tzinfo = UTC

@@ -52,10 +52,11 @@ def sell_needed_bundle(
     batch: Batch, wallet: Wallet, plan: Plan, profile: Profile, policy: ChargingPolicy
 ) -> BundleSale | None:
     """Sell the plan's bundle where a text has a price and none is in force, as a call or a data session would."""
-    if not plan.sms.price or has_bundle(wallet, plan, batch.now) or not can_be_sold_bundle(wallet, plan):
+    if not plan.sms.price or has_bundle(wallet, plan, batch.now) or not can_be_sold_bundle(wallet, plan, SMS):
         return None
     giving = Giving(policy.tariff.policy, choice_at(profile.choices, batch.now), policy.tariff.account)
-    return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, number=batch.take_id())
+    zone = policy.tariff.zone
+    return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, number=batch.take_id(), zone=zone)
 
 
 def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> None:

@@ -19,12 +19,16 @@ EVERYWHERE: Final = frozenset({"000", "08", "110", "112", "118", "119", "911", "
 """Emergency numbers of any handset, whichever country it is in (TS 22.101 §10.1.1 a and c)."""
 FREEPHONE: Final = frozenset({"GB"})
 """Countries whose toll-free numbers cost nothing from a mobile, too: 0800 and 0808 in the UK (Ofcom, since July 2015)."""
+FREE_SHORT: Final = {"GB": frozenset({"101", "111"})}
+"""Short numbers that cost nothing though the metadata does not say so: the UK's police (since April 2020) and NHS."""
 LONGEST_SHORT: Final = 6
 """Digits of the longest short number that is looked up, such as 116123."""
 LONGEST: Final = 128
 """Characters of an address that are looked at: no number and no user part of a number is longer."""
 _SEPARATORS: Final = re.compile(r"[\s().-]")
-_SOS: Final = re.compile(r"urn:service:sos(\.[a-z0-9.-]*)?$|sos$", re.IGNORECASE)
+_SOS: Final = re.compile(r"(?:urn:service:)?sos(?:\.[a-z0-9.-]*)?$", re.IGNORECASE)
+_PARAMETERS: Final = re.compile(r"[;@]")
+"""Where an address goes on with parameters or a host, as clients write them without a scheme, too."""
 
 
 class Destination(IntEnum):
@@ -53,23 +57,21 @@ def destination(address: str, country: str) -> Destination:
     digits = number.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         return Destination.ORDINARY
-    if _is_free_short(digits if not international else "", country) or _is_free_short(
-        _national(digits, country), country
-    ):
+    shorts = {"" if international else digits, _national(digits, country)}
+    if any(_is_free_short(short, country) for short in shorts):
         return Destination.EMERGENCY
+    if shorts & FREE_SHORT.get(country, frozenset()):
+        return Destination.FREE
     return Destination.FREE if country in FREEPHONE and _is_freephone(number, country) else Destination.ORDINARY
 
 
 def _dialled(address: str) -> str:
     """Give what was dialled out of a URI: its user part, without parameters."""
-    scheme, colon, rest = address.strip().partition(":")
-    if not colon or scheme.lower() == "urn":
-        return address.strip()
-    if scheme.lower() in ("sip", "sips"):
-        rest = rest.partition("@")[0] or rest
-    elif scheme.lower() != "tel":
-        return address.strip()
-    return unquote(rest.partition(";")[0])
+    address = address.strip().removeprefix("<").partition(">")[0]
+    scheme, colon, rest = address.partition(":")
+    if not colon or scheme.lower() not in ("sip", "sips", "tel"):
+        rest = address
+    return unquote(_PARAMETERS.split(rest, maxsplit=1)[0])
 
 
 def _national(digits: str, country: str) -> str:

@@ -27,6 +27,10 @@ class Bundle(msgspec.Struct, frozen=True):
     voice: int = 0
     sms: int = 0
 
+    def covers(self, service: str) -> bool:
+        """Tell whether it covers any units of a service (data, voice, sms)."""
+        return bool({"data": self.data, "voice": self.voice, "sms": self.sms}[service])
+
 
 class Plan(msgspec.Struct, frozen=True):
     """A tariff. A rating group without a rate of its own takes the plan's data rate.

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.settings.sections import MAX_SLICE, Section
@@ -32,6 +32,13 @@ class BundleEntry(Section):
     data: Amount = 0
     voice: Amount = 0
     sms: Amount = 0
+
+    @model_validator(mode="after")
+    def _covers_something(self) -> "BundleEntry":
+        if not (self.data or self.voice or self.sms):
+            message = "covers nothing: give data, voice or sms"
+            raise ValueError(message)
+        return self
 
 
 def _free(value: object) -> object:

@@ -46,7 +46,7 @@ PLANS = {
         Rate(3 * PENNY, 60),
         SMS_RATE,
         {},
-        Bundle(7_500_000, 30, data=20_000_000),
+        Bundle(7_500_000, 30, data=20_000_000, sms=10),
     ),
 }
 HEAD = encode_avp(264, b"ocs.test.example") + encode_avp(296, b"test.example")

@@ -298,6 +298,11 @@ def test_what_is_no_rating_group(problems, group):
     ]
 
 
+def test_a_bundle_covers_something(problems):
+    plans = PLAN.replace("voice", "bundle: {price: 5, days: 30}, voice")
+    assert problems(SMALLEST, plans=plans) == ["plans.yaml:1: p.bundle: covers nothing: give data, voice or sms"]
+
+
 def test_plans_and_causes_are_checked_like_the_rest(problems):
     plans = "P!: {}\nq:\n  name: Q\n  curency: GBP\n"
     causes = "a: {name: A, country: GB, regulator: GB-CHC, number: SC039479}\nb: {name: B, country: GB, number: '1'}\n"
