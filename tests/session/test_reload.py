@@ -133,6 +133,33 @@ async def test_a_wrong_file_changes_nothing_and_each_mistake_is_named(tmp_path):
         assert (done["applied"], done["changed"]) == (True, [])
 
 
+async def test_a_plan_or_a_cause_that_customers_stand_on_stays_and_is_named(tmp_path):
+    desk = SmsGateway(tmp_path / "gw")
+    plans, causes = own_plans(desk), desk.folder / "causes.yaml"
+    known = (ROOT / "config" / "causes.yaml").read_text()
+    causes.write_text(
+        f"{known}\nseagrass: {{name: Seagrass Trust, country: GB}}\nkelp: {{name: Kelp Trust, country: GB}}\n"
+    )
+    rewrite(desk, (f"causes: {ROOT}/config/causes.yaml", "causes: causes.yaml"))
+    good = plans.read_text()
+    async with desk:
+        await asyncio.to_thread(desk.enrol, ROWS)
+        await desk.run("subscriber", "cause", ROWS[0][0], "seagrass")
+        plans.write_text(good.replace("payg-gb:", "payg-uk:"))
+        causes.write_text(known)  # nobody chose kelp
+        refused = await asyncio.to_thread(desk.tpo, "reload", "--json", ok=(78,))
+        (problem,) = json.loads(refused.stdout)["problems"]
+        assert "2 customers stand on payg-gb" in problem
+        assert ("seagrass is chosen" in problem, "kelp" in problem) == (True, False)
+        causes.write_text(f"{known}\nseagrass: {{name: Seagrass Trust, country: GB, open: false}}\n")
+        plans.write_text(good.replace("currency: GBP", "currency: EUR", 1))
+        refused = await asyncio.to_thread(desk.tpo, "reload", "--json", ok=(78,))
+        assert "wallets in GBP" in json.loads(refused.stdout)["problems"][0]
+        plans.write_text(good.replace("payg-us:", "payg-us-new:"))  # on which nobody stands
+        assert (await desk.run("reload"))["applied"]
+        desk.check()
+
+
 async def test_a_secret_that_only_the_gateway_reads_is_missed_by_the_gateway(tmp_path):
     async with SmsGateway(tmp_path / "gw") as desk:
         rewrite(desk, ("tokens: [", "tokens: [{name: new, role: viewer, token: {env: NOWHERE_TO_BE_FOUND}}, "))
