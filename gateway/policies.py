@@ -52,7 +52,8 @@ def charging_policy(context: GatewayContext, books: Books) -> ChargingPolicy:
     )
     policy = POLICIES[settings.charity.policy]
     operator = settings.operator
-    tariff = Tariff(settings.plans, policy, terms, books.account, operator.country, ZoneInfo(operator.timezone))
+    zone = ZoneInfo(operator.timezone)
+    tariff = Tariff(settings.plans, policy, terms, books.account, operator.country, zone, settings.earlier_plans)
     rated = RatedEvents(context.node_name, context.pseudonyms)
     return ChargingPolicy(tariff, books, rated, ReviewCapacity(charging.review.most))
 

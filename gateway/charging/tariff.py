@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.charging.request import DATA, MICROSECONDS, SMS, VOICE
 from gateway.charity.policies import Policy
+from gateway.rating.plan_history import EarlierPlans, plan_at
 from gateway.rating.plans import Plan
 
 VOICE_SLACK = 60
@@ -74,3 +75,9 @@ class Tariff(msgspec.Struct, frozen=True):
     account: Callable[[str], int]
     country: str
     zone: tzinfo = UTC
+    earlier: EarlierPlans = {}
+    """What plans were before the last reloads."""
+
+    def plan(self, plan_id: str | None, at: int) -> Plan | None:
+        """Give a plan as it was at a time (microseconds); None where there was none, or no id."""
+        return None if plan_id is None else plan_at(self.plans, self.earlier, plan_id, at)
