@@ -59,7 +59,7 @@ class CreditControlUnit(Unit):
         """Name the numbers and the session, then the subscriber whom they lead to."""
         request = self.request
         if isinstance(row_set, IdentifierRows):
-            return [number for number in (request.imsi, request.msisdn, *request.other_msisdns) if number]
+            return [number for number in (request.imsi, *request.msisdns, request.called) if number]
         if isinstance(row_set, SessionRows):
             return (request.session_id,)
         if isinstance(row_set, (WalletRows, ProfileRows)):
@@ -79,6 +79,7 @@ class CreditControlUnit(Unit):
             session,
             batch.row_set(WalletRows).get(owner) if owner is not None else None,
             batch.row_set(ProfileRows).get(owner) if owner is not None else None,
+            self._calls_own_line(batch),
         )
         policy = batch.policy(ChargingPolicy)
         if session is not None and self._is_booked(batch, session):
@@ -107,6 +108,10 @@ class CreditControlUnit(Unit):
             return lines.owner(IMSI, request.imsi, request.as_of)
         owners = (lines.owner(MSISDN, number, request.as_of) for number in request.msisdns if number)
         return next((owner for owner in owners if owner is not None), None)
+
+    def _calls_own_line(self, batch: Batch) -> bool:
+        called, at = self.request.called, self.request.as_of
+        return bool(called) and batch.row_set(IdentifierRows).owner(MSISDN, called, at) is not None
 
     def _repeat(self, batch: Batch, session: Session) -> CreditControlResult | None:
         request = self.request

@@ -51,6 +51,8 @@ class ChargingState(msgspec.Struct):
     session: Session | None
     wallet: Wallet | None
     profile: Profile | None
+    own_line: bool = False
+    """Whether the number that is called is another line of ours."""
 
 
 def decide(
@@ -90,9 +92,15 @@ def decide(
             refusal = Decision(Outcome.RATING_FAILED, "the subscriber's plan has no price here")
             return _held_back(refusal, request, NO_PRICE, "charging.plan.unknown")
         plan = Plan("", "", wallet.currency, FREE, FREE, FREE)
+    network = request.network or (session.network if session is not None else "")
+    if plan.prices(network) is None and not emergency:
+        refusal = Decision(Outcome.RATING_FAILED, "the subscriber's plan has no price in this network")
+        return _held_back(refusal, request, NO_PRICE, "charging.network.unpriced")
     if session is None:
         session = _open(request, wallet, now, node, take_id())
-    return _serve(CreditControlRun(request, session, wallet, profile, plan, tariff, now, take_id), node)
+    own_line = state.own_line
+    run = CreditControlRun(request, session, wallet, profile, plan, tariff, now, take_id, own_line=own_line)
+    return _serve(run, node)
 
 
 def _held_back(refusal: Decision, request: ChargingRequest, reason: str, *alarms: str) -> Decision:
@@ -156,7 +164,8 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
     case.undo_unused_sale()
     session.node, session.peer, session.realm = node, request.peer, request.realm
     if not event or begins:
-        session.traffic = case.traffic
+        session.traffic, session.destination = case.traffic, case.destination
+    session.network = case.network
     session.last_number = max(session.last_number, request.request_number)
     if request.request_type == TERMINATION or (event and begins):  # an event ends no session that it stands in
         case.release_all()

@@ -15,7 +15,7 @@ from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.entries import Entry
-from gateway.rating.plans import FREE, Plan, Rate
+from gateway.rating.plans import FREE, Plan, Rate, destination_of, rate_of
 from gateway.rating.prices import affordable, price
 
 
@@ -51,12 +51,20 @@ class CreditControlRun:
         tariff: Tariff,
         now: int,
         take_id: Callable[[], int],
+        *,
+        own_line: bool = False,
     ) -> None:
-        """Take the request and the rows it is about; they are changed in place."""
+        """Take the request and the rows it is about; they are changed in place. `own_line`: another line of ours is called."""
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
         self._giving = Giving(tariff.policy, choice_at(profile.choices, request.as_of), tariff.account)
         self.traffic = _traffic(request, session)
+        self.network = request.network or session.network
+        self._prices = plan.prices(self.network) or plan
+        """Those of the network; of one without any nothing is decided that they matter for."""
+        self.destination = session.destination
+        if request.called:
+            self.destination = destination_of(self._prices, request.service, request.called, own=own_line)
         self._begins = session.last_number < 0
         self._believed: dict[str, int] = {}
         self._given: set[tuple[str, str]] = set()
@@ -130,9 +138,13 @@ class CreditControlRun:
     def rate(self, item: Item) -> Rate:
         """Give the price of an item's units."""
         traffic = self.traffic
-        if traffic in (Traffic.FREE, Traffic.EMERGENCY):
-            return FREE
-        return self.plan.rate(self.request.service, item.rating_group, incoming=traffic is Traffic.INCOMING)
+        at_home = self._prices is self.plan
+        if traffic is Traffic.EMERGENCY or (traffic is Traffic.FREE and at_home):
+            return FREE  # what is free to call in a country is so from there
+        incoming, destination = traffic is Traffic.INCOMING, self.destination
+        return rate_of(
+            self._prices, self.request.service, item.rating_group, incoming=incoming, destination=destination
+        )
 
     def could_be_wanted(self, item: Item, units: int) -> bool:
         """Tell whether a one-time event may be of so many units: as many as its session could report at once."""
@@ -262,7 +274,8 @@ class CreditControlRun:
 
     def _needs_bundle(self, item: Item, used: tuple[Used, ...]) -> bool:
         """Tell whether an item has a price, and units that are used or wanted at a time for which no bundle was sold."""
-        if not self.rate(item).price:
+        rate = self.rate(item)
+        if not rate.price or not rate.in_bundle:
             return False
         if any(unit.quantity(self.request.service) for unit in used) and not has_bundle(
             self.wallet, self.plan, self.request.as_of
@@ -274,7 +287,7 @@ class CreditControlRun:
     def _charge_used(self, used: Used, group: Group, rate: Rate, rating_group: int | None) -> None:
         quantity = used.quantity(self.request.service)
         covered = 0
-        if quantity and rate.price and self.wallet.allowances:
+        if quantity and rate.price and rate.in_bundle and self.wallet.allowances:
             allowance = self.wallet.allowance_at(self.request.as_of, self.plan.id)
             if allowance is not None:
                 covered = allowance.consume(self.request.service, quantity)
@@ -304,7 +317,7 @@ class CreditControlRun:
 
     def _cover(self, rate: Rate, wanted: int) -> int:
         """Count the units that the running bundle can promise; free units need no promise."""
-        if not rate.price or not self.wallet.allowances:
+        if not rate.price or not rate.in_bundle or not self.wallet.allowances:
             return 0
         allowance = self.wallet.allowance_at(self.now, self.plan.id)
         return min(wanted, allowance.available(self.request.service, self.now)) if allowance is not None else 0

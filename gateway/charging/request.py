@@ -90,6 +90,10 @@ class ChargingRequest(msgspec.Struct):
     """The client's realm if a relay brought the request: what we ask of the client later has to name it."""
     traffic: Traffic | None = None
     """None where the request does not say: then it is what its session is."""
+    called: str = ""
+    """The number that is called or texted, as E.164 digits; empty where none is named. A text to several has the first."""
+    network: str = ""
+    """MCC and MNC of the network that serves the customer, as digits; empty where the request does not say."""
     other_msisdns: tuple[str, ...] = ()
     """Further numbers that the request gives for its subscriber: one of them may be ours where the first is not."""
 

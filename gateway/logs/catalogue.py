@@ -315,6 +315,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Report it to the host's operator: each service has sessions of its own. `tpo usage review list` shows the usage.",
         per_message=True,
     ),
+    "charging.network.unpriced": LogEvent(
+        "warning",
+        "A customer is in a network that is neither at home nor in a zone of the plan; quota is refused (5031), usage is held.",
+        "Put the network (MCC and MNC) into a zone of the plan (`roaming`), then `tpo reload` and `tpo usage review`.",
+        per_message=True,
+    ),
     "charging.usage.inconsistent": LogEvent(
         "warning",
         "A usage report contradicts itself; what was charged stands in the usage record.",

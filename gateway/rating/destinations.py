@@ -19,6 +19,8 @@ EVERYWHERE: Final = frozenset({"000", "08", "110", "112", "118", "119", "911", "
 """Emergency numbers of any handset, whichever country it is in (TS 22.101 §10.1.1 a and c)."""
 FREEPHONE: Final = frozenset({"GB"})
 """Countries whose toll-free numbers cost nothing from a mobile, too: 0800 and 0808 in the UK (Ofcom, since July 2015)."""
+FREE_PREFIXES: Final = {"GB": ("44800", "44808", "44500", "44116")}
+"""First digits (E.164) of numbers that no plan of a country may price."""
 FREE_SHORT: Final = {"GB": frozenset({"101", "111"})}
 """Short numbers that cost nothing though the metadata does not say so: the UK's police (since April 2020) and NHS."""
 LONGEST_SHORT: Final = 6
@@ -63,6 +65,28 @@ def destination(address: str, country: str) -> Destination:
     if shorts & FREE_SHORT.get(country, frozenset()):
         return Destination.FREE
     return Destination.FREE if country in FREEPHONE and _is_freephone(number, country) else Destination.ORDINARY
+
+
+@lru_cache(4096)
+def called_number(address: str, country: str) -> str:
+    """Give the number that was called as E.164 digits; empty where it is none, such as a short number.
+
+    Digits alone may be a number of the country as it is dialled there, or one in international form: what is valid counts.
+    """
+    number = _SEPARATORS.sub("", _dialled(address[:LONGEST]))
+    digits = number.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        return ""
+    if number.startswith(("+", "00")):
+        return digits if number.startswith("+") else digits[2:]
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return ""
+    national = digits[0] == "0" and phonenumbers.is_possible_number(parsed)
+    if national or phonenumbers.is_valid_number(parsed):
+        return f"{parsed.country_code}{parsed.national_number}"
+    return digits if len(digits) > LONGEST_SHORT else ""
 
 
 def _dialled(address: str) -> str:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from gateway.charging.gy.service_information import Called, read_called
+from gateway.charging.gy.service_information import Called, read_called, read_network
 from gateway.charging.gy.sub_session import name_of
 from gateway.charging.gy.subscription import (
     E164,
@@ -31,7 +31,7 @@ from gateway.charging.request import (
     Used,
     usage_digest,
 )
-from gateway.rating.destinations import Destination, destination
+from gateway.rating.destinations import Destination, called_number, destination
 from gateway.store.fitting import length_of, misfit
 from gateway.store.tables import sessions
 from protocols.diameter.avp_validation import missing
@@ -65,13 +65,19 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def read(
-    ccr: CreditControlRequest, peer: str, now: int, country: str, contexts: Mapping[str, str] = _NONE
+    ccr: CreditControlRequest,
+    peer: str,
+    now: int,
+    country: str,
+    contexts: Mapping[str, str] = _NONE,
+    *,
+    located: bool = True,
 ) -> ChargingRequest:
     """Turn a decoded CCR into a charging request; DiameterError names what cannot be taken.
 
     `now` is the time of arrival in microseconds; an Event-Timestamp close to it decides choice, price and time of the event.
     `country` is the one whose emergency and free numbers a called number is looked up among (ISO 3166); `contexts` gives the
-    service of further Service-Context-Ids, written in small letters.
+    service of further Service-Context-Ids, written in small letters. `located`: some plan's prices hang on the network.
     """
     _check_application(ccr)
     if not INITIAL <= ccr.cc_request_type <= EVENT:
@@ -80,9 +86,11 @@ def read(
         raise _invalid(436, ccr.requested_action or 0, "only DIRECT_DEBITING is served as an event")
     _check_texts(ccr, ccr.session_id.decode("latin-1"), peer)
     service = _service(ccr, contexts)
-    called = None
+    called, network = None, ""
     if service != DATA and ccr.service_information is not None:
         called = read_called(ccr.service_information)
+    if located and ccr.service_information is not None:
+        network = read_network(ccr.service_information)
     items = tuple(_items(ccr, service, called))
     event_at = _event_at(ccr.event_timestamp, now)
     imsi, msisdns = read_subscription(ccr, country)
@@ -103,8 +111,18 @@ def read(
         inconsistent=any(_disagrees(unit) for unit in _reports(ccr)),
         realm=ccr.origin_realm if ccr.origin_host != peer else "",
         traffic=None if called is None else _traffic(called, msisdns, country),
+        called=_called_number(called, country),
+        network=network,
         other_msisdns=msisdns[1:],
     )
+
+
+def _called_number(called: Called | None, country: str) -> str:
+    """Give the number whose price counts: the dialled one before the one it was routed to, of a text the first recipient's."""
+    if called is None or not called.recipients:
+        return ""
+    numbers = (called_number(address, country) for address in called.recipients[0])
+    return next((number for number in numbers if misfit(number) is None and number), "")
 
 
 def _check_application(ccr: CreditControlRequest) -> None:
