@@ -117,6 +117,8 @@ def usage_digest(items: Iterable[Item], request_type: int) -> int:
     said: list[object] = [(item.rating_group, item.used) for item in items if item.used]
     if request_type == EVENT:
         said += [(item.rating_group, item.requested) for item in items if item.requested is not None]
+    if len(said) > 1:  # a client may say the same in another order
+        said.sort(key=msgspec.msgpack.encode)
     return zlib.crc32(msgspec.msgpack.encode(said))
 
 

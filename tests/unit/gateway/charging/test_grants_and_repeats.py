@@ -153,6 +153,17 @@ def test_a_final_report_again_under_another_number_is_booked_once(place):
     assert money(place) == (POUND - 3 * PENNY, 0)
 
 
+def test_a_final_report_again_with_its_services_in_another_order_is_the_same(place):
+    place.enrol(POUND)
+    services = [of(rating_group=group, used=[octets * MEGABYTE], ask=None) for group, octets in ((10, 1), (300, 2))]
+    place.ask(ccr(TERMINATION, 1, *services))
+    place.ask(ccr(TERMINATION, 1, *reversed(services)))
+    assert (place.last.repeated, place.last.alarms) == (True, [])
+    place.ask(ccr(TERMINATION, 2, *reversed(services)))
+    assert place.last.alarms == ["charging.termination.repeated"]
+    assert money(place) == (POUND - 3 * PENNY, 0)
+
+
 def test_a_final_report_that_waits_for_review_waits_once(place):
     place.enrol(POUND)
     place.ask(ccr(INITIAL, 0, service(ask=0)))
