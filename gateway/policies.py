@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.held_reports import ReviewCapacity
@@ -88,7 +89,9 @@ def charging_policy(source: PolicySource, books: Books) -> ChargingPolicy:
         tolerance=charging.review.tolerance,
     )
     policy = POLICIES[settings.charity.policy]
-    tariff = Tariff(settings.plans, policy, terms, books.account, settings.operator.country)
+    operator = settings.operator
+    zone = ZoneInfo(operator.timezone)
+    tariff = Tariff(settings.plans, policy, terms, books.account, operator.country, zone, settings.earlier_plans)
     rated = RatedEvents(source.node_name, source.pseudonyms)
     return ChargingPolicy(tariff, books, rated, ReviewCapacity(charging.review.most))
 

@@ -63,7 +63,7 @@ async def test_a_lane_killed_under_charging_load_loses_and_doubles_nothing_and_t
         assert gateway.process.poll() is None
         assert f"tpo_store_lane_restarts_total {KILLS}.0" in gateway.get("/metrics")[1]
         records = reckon(gateway, pgw, f"sqlite:///{gateway.folder}/var/tpo.db", OPENING * 1_000_000)
-        assert "lane.restarted" in [each["id"] for each in gateway.json("status")["concerns"]]
+        assert "lane.restarted" in [each["concern"] for each in gateway.json("status")["concerns"]]
     figures(began, pgw, records, kills=KILLS)
     log = gateway.log.read_text()
     assert (log.count('"store.lane.ended"'), log.count('"store.lane.back"')) == (KILLS, KILLS)
