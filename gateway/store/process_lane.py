@@ -73,6 +73,8 @@ SILENT_TICKS: Final = 40
 MOST_DEATHS: Final = 5
 WITHIN_SECONDS: Final = 60.0
 """So many deaths within so many seconds end the gateway."""
+STARTING_TICKS: Final = 240
+"""The same for one that has not begun yet: a minute, as a busy machine takes long to start a program."""
 REAP_SECONDS: Final = 0.02
 CLOSE_SECONDS: Final = 50.0
 """How long what waits may take at the end; the gateway's own stop is a little longer."""
@@ -354,7 +356,7 @@ class ProcessLane:
             self.lease.renewed(standing.renewed)
 
     def _take_ready(self, _ready: Ready) -> None:
-        self._phase = Phase.UP
+        self._phase, self._unanswered = Phase.UP, 0
         if self._catching_up is not None:
             self._send(self._catching_up)
             self._send(Use(self._catching_up.number))
@@ -427,7 +429,7 @@ class ProcessLane:
             if self._unanswered == TROUBLED_TICKS + 1:
                 self._alarm("store.stalled", "the write lane's process does not answer")
             self._send(Tick())
-        if self._unanswered > SILENT_TICKS:
+        if self._unanswered > (SILENT_TICKS if self._phase is Phase.UP else STARTING_TICKS):
             self._stream.kill()
 
     def _take_death(self) -> None:

@@ -49,7 +49,7 @@ from gateway.store.lane_messages import (
 from gateway.store.lane_stream import SocketStream
 from gateway.store.leases import Lease
 from gateway.store.nodes import Node
-from gateway.store.process_lane import CREDITS, MOST_DEATHS, SILENT_TICKS, ProcessLane
+from gateway.store.process_lane import CREDITS, MOST_DEATHS, SILENT_TICKS, STARTING_TICKS, ProcessLane
 from gateway.store.unit_codec import FAILED, encode, failure
 
 TO_LANE = Begin | Units[dict] | Tick | Prepare | Use | Lost | LockRenewed | Finish
@@ -327,7 +327,24 @@ async def test_a_lane_that_says_nothing_is_called_stuck_and_is_ended_at_last(hou
             await asyncio.sleep(0.005)
     for _ in range(SILENT_TICKS + 1):
         house.lane.expire()
+    assert house.lane.alive
     assert await asyncio.to_thread(played.sleeper.wait, 10) == -signal.SIGKILL
+
+
+async def test_a_lane_that_is_slow_to_start_is_given_its_time(house):
+    house.lanes[0].die()
+    async with asyncio.timeout(10):
+        while len(house.lanes) == 1:  # noqa: ASYNC110 (of a process)
+            await asyncio.sleep(0.005)
+    for _ in range(STARTING_TICKS):
+        house.lane.expire()
+    assert house.lanes[1].sleeper.poll() is None
+    house.lanes[1].say(Ready())
+    async with asyncio.timeout(10):
+        while house.lane.in_trouble:  # noqa: ASYNC110 (of a stream)
+            await asyncio.sleep(0.005)
+    house.lane.expire()
+    assert house.lanes[1].sleeper.poll() is None
 
 
 async def test_settings_are_prepared_then_used_and_a_refusal_says_why(house):
