@@ -38,7 +38,7 @@ PEER = (
 )
 TRACE = "id subject state since until ended messages missed content pcap by node"
 
-LATER = {"concerns", "backup", "node", "others", "silent", "concern", "subject"}
+LATER = {"concerns", "backup", "node", "others", "silent", "concern", "subject", "restarts"}
 """Fields that an answer of a gateway that was not restarted yet leaves out."""
 
 
