@@ -8,6 +8,7 @@ from gateway.ledger.accounts import account_name, without_cause
 from gateway.ledger.balances import ALL, Selection, account_names
 from gateway.ledger.money import format_amount
 from gateway.store.nodes import in_shard
+from gateway.store.sealed_months.parts import lowest_rows, parts
 from gateway.store.tables import transfers
 
 
@@ -42,7 +43,8 @@ def read(
     wanted = select(transfers).where(transfers.c.id > after, *only.in_time())
     if only.accounts is not None:
         wanted = wanted.where(or_(transfers.c.debit.in_(only.accounts), transfers.c.credit.in_(only.accounts)))
-    rows = connection.execute(wanted.order_by(transfers.c.id).limit(limit))
+    with parts(connection, lambda month: month.ends_above(after) and only.wants(month)) as found:
+        rows = lowest_rows(found, wanted.order_by(transfers.c.id), limit)
     return [
         JournalEntry(
             id=row.id,

@@ -1,0 +1,100 @@
+"""Seal the months of a workplace's store, one after the other, without a daemon."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, insert, text
+
+from gateway.charity.publication import MARK
+from gateway.store.engine import sqlite_path
+from gateway.store.sealed_months.next_month import next_month
+from gateway.store.sealed_months.records import JOURNAL, USAGE, folder_of, sealed_months
+from gateway.store.sealed_months.units import RemoveSealed, SealMonth
+from gateway.store.sealed_months.writing import FileWriter, RemainingRows
+from gateway.store.tables import marks, nodes
+
+
+def at(*date):
+    """Give a time in UTC microseconds."""
+    return int(datetime(*date, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def publish_all(writer):
+    """Note that the public sums of everything so far are published."""
+    with writer.begin() as connection:
+        for node in connection.scalars(nodes.select().with_only_columns(nodes.c.id)).all():
+            connection.execute(delete(marks).where(marks.c.node == node, marks.c.name == MARK))
+            connection.execute(insert(marks).values(node=node, name=MARK, value=(node + 1) << 40))
+
+
+def run(steps):
+    """Do all steps of a work; gives how many there were."""
+    count = 1
+    while steps.advance():
+        count += 1
+    return count
+
+
+def write(store, span):
+    """Write both files of a month."""
+    files = []
+    for content in (JOURNAL, USAGE):
+        writer = FileWriter(store, span, content)
+        run(writer)
+        files.append(writer.finish(1))
+    return files
+
+
+def next_of(place, before):
+    with place.reader.connect() as connection:
+        return next_month(connection, before, MARK)
+
+
+def months_of(place):
+    with place.reader.connect() as connection:
+        return sealed_months(connection)
+
+
+def seal_one(place, before, remove=True):
+    """Seal the next month; gives it, None where there is none."""
+    span = next_of(place, before)
+    if span is None:
+        return None
+    store = sqlite_path(place.url)
+    place.lane.run(SealMonth(write(store, span)))
+    if remove:
+        remove_rows(place, span.period)
+    return span.period
+
+
+def remove_rows(place, period, limit=250):
+    """Delete a sealed month's rows from the store; gives how many steps that took."""
+    store, steps = sqlite_path(place.url), 0
+    month = next(month for month in months_of(place) if month.period == period)
+    for file in month.files:
+        run(RemainingRows(store, file))
+    while place.lane.run(RemoveSealed(period, limit)):
+        steps += 1
+    return steps
+
+
+def seal_all(place, before):
+    """Publish and seal every month that ended before a time; gives their names."""
+    publish_all(place.writer)
+    sealed = []
+    while (period := seal_one(place, before)) is not None:
+        sealed.append(period)
+    return sealed
+
+
+def folder(place):
+    return folder_of(sqlite_path(place.url))
+
+
+def rows_in_store(place):
+    """Count the rows that the store's own tables have."""
+    with place.writer.connect() as connection, suppress(StopIteration):
+        return {
+            table: connection.execute(text(f"SELECT count(*) FROM main.{table}")).scalar()
+            for table in ("transfers", "usage")
+        }
