@@ -1,11 +1,14 @@
 """Seal the months of a workplace's store, one after the other, without a daemon."""
 
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, text
 
+from gateway.charging import usage_export
 from gateway.charity.publication import MARK
+from gateway.ledger import balances, journal
 from gateway.store.engine import sqlite_path
 from gateway.store.sealed_months.next_month import next_month
 from gateway.store.sealed_months.records import JOURNAL, USAGE, folder_of, sealed_months
@@ -98,3 +101,22 @@ def rows_in_store(place):
             table: connection.execute(text(f"SELECT count(*) FROM main.{table}")).scalar()
             for table in ("transfers", "usage")
         }
+
+
+def reports(connection):
+    """What the journal, the balances and the export tell of everything."""
+    return (
+        journal.read(connection, after=0, limit=100_000, causes=True),
+        balances.balances(connection, after=0, limit=100_000),
+        usage_export.read(connection, after=0, limit=100_000, start=None, end=None),
+    )
+
+
+def age(store, days):
+    """Make the books of a stopped gateway old: its first entry by so many days, the latest not at all, in the same order."""
+    with closing(sqlite3.connect(store)) as connection, connection:
+        first, last = connection.execute("SELECT min(at), max(at) FROM transfers").fetchone()
+        factor = days * 86_400_000_000 // (last - first)
+        older = f"{last} - ({last} - {{0}}) * {factor}"
+        connection.execute(f"UPDATE transfers SET at = {older.format('at')}, event_at = {older.format('event_at')}")
+        connection.execute(f"UPDATE usage SET event_at = {older.format('event_at')}")

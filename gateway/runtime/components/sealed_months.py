@@ -70,12 +70,17 @@ class SealedMonthsComponent(Component):
 
     async def start(self) -> None:
         """Start the turns."""
-        self._tasks = [self._background.every("seal months", TURN_SECONDS, self.turn)]
+        self._tasks = [self._background.keep("seal months", self._turns)]
 
     async def stop(self) -> None:
         """Stop between two steps; a file that is not finished is begun anew by the next start."""
         for task in self._tasks:
             task.cancel()
+
+    async def _turns(self) -> None:
+        while True:
+            await self.turn()
+            await asyncio.sleep(TURN_SECONDS)
 
     async def turn(self) -> None:
         """Do all that there is to do; a file in trouble keeps nobody from being charged, and is told."""

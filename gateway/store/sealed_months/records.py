@@ -101,12 +101,17 @@ def sealed_months(connection: Connection) -> list[SealedMonth]:
     """Give the months that stand in files, the oldest first; none on a server, or in a store of an older version."""
     if connection.dialect.name != "sqlite" or not _has_table(connection):
         return []
-    rows = connection.execute(select(sealed_files).order_by(sealed_files.c.period, sealed_files.c.content)).all()
-    found = [_file({str(name): value for name, value in row._mapping.items()}) for row in rows]
+    rows = connection.execute(select(sealed_files).order_by(sealed_files.c.period, sealed_files.c.content)).mappings()
+    found = [_file({str(name): value for name, value in row.items()}) for row in rows]
     by_period: dict[str, dict[str, SealedFile]] = {}
     for each in found:
         by_period.setdefault(each.period, {})[each.content] = each
     return [SealedMonth(files[JOURNAL], files[USAGE]) for files in by_period.values()]
+
+
+def kept_files(connection: Connection) -> list[SealedFile]:
+    """Give the files that belong to a store, without those that were given up."""
+    return [file for month in sealed_months(connection) for file in month.files if file.dropped_at is None]
 
 
 def row_of(file: SealedFile) -> dict[str, object]:
