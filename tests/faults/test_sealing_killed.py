@@ -7,11 +7,9 @@ import asyncio
 import json
 import os
 import random
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 from support.audit import reckon
@@ -19,7 +17,7 @@ from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, charging
 from support.charging_load import OPENING, figures, under_load
 from support.gateways import Gateway
 from support.killed_sealing import look
-from support.sealing import age, at, publish_all
+from support.sealing import age, at, publish_all, unmoved
 from support.sims_context_fixture import settings_of
 
 from gateway.store.engine import open_writer
@@ -67,13 +65,6 @@ def test_killed_at_any_step_the_reports_tell_the_same_and_the_next_process_goes_
     assert sorted(file.name for file in (tmp_path / "backup" / "sealed").iterdir()) == names
 
 
-def unmoved(store):
-    """Count the files of which rows may still be in the store; None before there are as many as there will be."""
-    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
-        found = connection.execute("SELECT count(*), count(removed_at) FROM sealed_files").fetchone()
-    return found[0] - found[1] if found[0] >= 6 else None
-
-
 async def test_a_gateway_charges_on_while_it_seals_and_is_killed(tmp_path):
     began, chance = time.monotonic(), random.Random(SEED)
     with Gateway(tmp_path / "gw") as gateway:
@@ -94,7 +85,7 @@ async def test_a_gateway_charges_on_while_it_seals_and_is_killed(tmp_path):
                 await asyncio.sleep(chance.uniform(0, 0.4))
                 await asyncio.to_thread(gateway.kill)
             await asyncio.to_thread(gateway.start)
-            while unmoved(store) != 0:  # noqa: ASYNC110 (of another process)
+            while unmoved(store, least=6) != 0:  # noqa: ASYNC110 (of another process)
                 await asyncio.sleep(0.02)
             answered = pgw.requests
             while pgw.requests < answered + 200:  # noqa: ASYNC110 (as above)

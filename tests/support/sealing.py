@@ -120,3 +120,10 @@ def age(store, days):
         older = f"{last} - ({last} - {{0}}) * {factor}"
         connection.execute(f"UPDATE transfers SET at = {older.format('at')}, event_at = {older.format('event_at')}")
         connection.execute(f"UPDATE usage SET event_at = {older.format('event_at')}")
+
+
+def unmoved(store, least):
+    """Count the files of which rows may still be in a gateway's store; None before there are as many as there will be."""
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        found = connection.execute("SELECT count(*), count(removed_at) FROM sealed_files").fetchone()
+    return found[0] - found[1] if found[0] >= least else None

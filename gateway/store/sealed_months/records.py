@@ -19,6 +19,7 @@ FOLDER: Final = "sealed"
 """The folder of the files, beside the store. Copies of a store beside each other share it: a file's name tells its content."""
 JOURNAL: Final = str(transfers.name)
 USAGE: Final = str(usage.name)
+_LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")
 _PIECE: Final = 1 << 20
 Range = tuple[int, int]
 """Numbers above the first, up to the second."""
@@ -91,6 +92,10 @@ class SealedMonth(msgspec.Struct, frozen=True):
         """Tell whether it may have rows numbered above one."""
         return any(last > number for _, last in self.ranges)
 
+    def is_used_before(self, at: int) -> bool:
+        """Tell whether all its use, and all that was booked of it, was before a time."""
+        return self.journal.is_within(None, at) and self.usage.is_within(None, at)
+
     @property
     def is_removed(self) -> bool:
         """Whether the store has none of its rows any more."""
@@ -147,8 +152,11 @@ def is_in(ranges: Sequence[Range], number: str = "id") -> str:
 
 
 def file_name(period: str, content: str, sha256: str) -> str:
-    """Name a file: another content of the same month, such as after a restore, has another name."""
-    return f"{period}-{'journal' if content == JOURNAL else content}-{sha256[:12]}.db"
+    """Name a file: another content of the same month, such as after a restore, has another name.
+
+    The digest stands there in letters alone: in a log a row of digits is taken for somebody's number.
+    """
+    return f"{period}-{'journal' if content == JOURNAL else content}-{sha256[:12].translate(_LETTERS)}.db"
 
 
 def digest(file: Path) -> str:

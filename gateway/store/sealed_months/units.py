@@ -63,7 +63,7 @@ class DropUsage(Unit):
         due = [
             month.usage
             for month in sealed_months(batch.connection)
-            if month.is_removed and month.usage.dropped_at is None and month.usage.is_within(None, before)
+            if month.is_removed and month.usage.dropped_at is None and month.is_used_before(before)
         ]
         for file in due:
             key = (sealed_files.c.period == file.period, sealed_files.c.content == file.content)
