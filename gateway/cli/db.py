@@ -205,7 +205,11 @@ def partition(ctx: typer.Context, as_json: AsJson = False) -> None:
 
     settings = context.of(ctx).settings
     if sqlite_path(settings.store.connect_url) is not None:
-        raise CommandFailed("a store on SQLite has no partitions", where=settings.store.url, to_do="nothing")
+        raise CommandFailed(
+            "a store on SQLite has no partitions",
+            where=settings.store.url,
+            to_do="set store.seal_after, if it grows large",
+        )
     try:
         writer = open_writer(settings.store.connect_url)
         schema.prepare(writer)

@@ -34,9 +34,9 @@ from gateway.store.sealed_months.writing import FileWriter, RemainingRows, remov
 
 TURN_SECONDS: Final = 60.0
 SHARE: Final = 1.0
-"""Seconds of pause after each second of work: charging goes first."""
-REMOVING_SHARE: Final = 3.0
-"""The same after a step of the lane, in which charging waits."""
+"""Seconds of pause after each second of work, of a thread or of the lane: charging goes first."""
+GIVEN_UP_SECONDS: Final = 86_400
+"""A file stays so long after it was given up: a check that began before may still read it."""
 MICROSECONDS: Final = 1_000_000
 
 
@@ -114,12 +114,13 @@ class SealedMonthsComponent(Component):
         self.missing = found
 
     async def _give_up_usage(self) -> None:
-        """Remove what was given up in an earlier turn, which no report reads any more, and give up what is due now."""
+        """Remove what was given up and no report reads any more, and give up what is due now."""
         settings, now = self._context.settings, self._context.clock()
         files = [month.usage for month in self.months]
-        await self._context.in_thread(remove_given_up, self._folder, files, now)
+        read_until = now - GIVEN_UP_SECONDS * MICROSECONDS
+        await self._context.in_thread(remove_given_up, self._folder, files, read_until)
         if settings.store.backup is not None:
-            kept_until = now - settings.store.backup.keep * MICROSECONDS
+            kept_until = read_until - settings.store.backup.keep * MICROSECONDS
             await self._context.in_thread(remove_given_up, settings.store.backup.folder / FOLDER, files, kept_until)
         if any(month.usage.dropped_at is None for month in self.months):
             for name in await submit(self._context.lane, DropUsage(settings.retention.usage)):
@@ -188,7 +189,7 @@ class SealedMonthsComponent(Component):
         while rows := await submit(self._context.lane, RemoveSealed(month.period)):
             removed += rows
             self.removed += rows
-            await asyncio.sleep(REMOVING_SHARE * (self._context.monotonic() - began))
+            await asyncio.sleep(SHARE * (self._context.monotonic() - began))
             began = self._context.monotonic()
         self._log("store.month.moved", {"period": month.period, "rows": removed})
 

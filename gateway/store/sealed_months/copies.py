@@ -24,7 +24,7 @@ def copy_missing(source: Path, target: Path, files: Iterable[SealedFile]) -> lis
     copied = []
     for file in files:
         if file.dropped_at is None and _size(target / file.file) != file.octets:
-            target.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+            _make(target)
             _copy(source, target, file)
             copied.append(file)
     return copied
@@ -43,7 +43,7 @@ def put_back(sources: Sequence[Path], target: Path, files: Iterable[SealedFile])
         if source is None:
             missing.append(damage(target, file) or "")
             continue
-        target.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        _make(target)
         with suppress(FileNotFoundError):
             (target / file.file).rename(target / f"{file.file}.damaged")
         _copy(source, target, file)
@@ -66,6 +66,11 @@ def remove_given_up(folder: Path, files: Iterable[SealedFile], before: int) -> l
 def missing(folder: Path, files: Iterable[SealedFile]) -> list[str]:
     """Name the files that are not there in their size; what is in them only `tpo ledger check` looks at."""
     return [file.file for file in files if file.dropped_at is None and _size(folder / file.file) != file.octets]
+
+
+def _make(folder: Path) -> None:
+    for each in (folder.parent, folder):
+        each.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
 
 
 def _copy(source: Path, target: Path, file: SealedFile) -> None:

@@ -15,7 +15,9 @@ from gateway.ledger import balances, journal
 from gateway.ledger.balances import Selection
 from gateway.ledger.check import check
 from gateway.ledger.months import month_totals
+from gateway.store.backup import backup
 from gateway.store.errors import StoreUnavailable
+from gateway.store.recovery import aftermath
 from gateway.store.sealed_months import writing
 from gateway.store.sealed_months.units import DropUsage, RemoveSealed
 from gateway.store.tables import transfers
@@ -149,3 +151,26 @@ def test_usage_past_its_retention_goes_as_a_file_and_what_was_in_it_is_remembere
         ("2026-08", "usage", None, first.usage.rows)
     ]
     assert place.lane.run(DropUsage(days * 86_400)) == []
+
+
+def test_the_latest_entry_of_a_node_is_known_when_all_of_its_entries_are_sealed(place):
+    latest = [max(place.read(select(transfers.c.at)))[0]]
+    assert seal_all(place, at(2026, 12, 2)) == ["2026-08", "2026-09", "2026-10", "2026-11"]
+    assert rows_in_store(place)["transfers"] == 0
+    with place.reader.connect() as connection:
+        assert [journal.latest_entry(connection, place.node.id)] == latest
+        assert aftermath.last_commit(connection) >= latest[0]
+
+
+def test_what_a_restored_store_lacks_is_counted_also_where_it_was_sealed_in_the_lost_time(place, tmp_path):
+    (tmp_path / "then").mkdir()
+    backup(tmp_path / "books.db", tmp_path / "then" / "books.db", lambda _share: None)
+    set_clock(place, at(2026, 11, 7))
+    for number in range(3):
+        place.top_up("447700900001", 1_000_000, f"lost-{number}")
+    seal_all(place, at(2026, 12, 2))
+    restored = aftermath.open_unchanged(tmp_path / "then" / "books.db")
+    with place.reader.connect() as before, restored.connect() as after:
+        assert aftermath.lost(before, after).rows == {"transfers": 3}
+    with place.reader.connect() as before, place.reader.connect() as after:
+        assert aftermath.lost(before, after).rows == {}
