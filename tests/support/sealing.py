@@ -13,7 +13,7 @@ from gateway.store.engine import sqlite_path
 from gateway.store.sealed_months.next_month import next_month
 from gateway.store.sealed_months.records import JOURNAL, USAGE, folder_of, sealed_months
 from gateway.store.sealed_months.units import RemoveSealed, SealMonth
-from gateway.store.sealed_months.writing import FileWriter, RemainingRows
+from gateway.store.sealed_months.writing import Comparison, FileWriter
 from gateway.store.tables import marks, nodes
 
 
@@ -75,7 +75,7 @@ def remove_rows(place, period, limit=250):
     store, steps = sqlite_path(place.url), 0
     month = next(month for month in months_of(place) if month.period == period)
     for file in month.files:
-        run(RemainingRows(store, file))
+        run(Comparison(store, folder_of(store) / file.file, file.content, file.ranges))
     while place.lane.run(RemoveSealed(period, limit)):
         steps += 1
     return steps

@@ -30,7 +30,7 @@ from gateway.store.sealed_months.records import (
     sealed_months,
 )
 from gateway.store.sealed_months.units import DropUsage, RemoveSealed, SealMonth
-from gateway.store.sealed_months.writing import FileWriter, RemainingRows, remove_unfinished
+from gateway.store.sealed_months.writing import Comparison, FileWriter, remove_unfinished
 
 TURN_SECONDS: Final = 60.0
 SHARE: Final = 1.0
@@ -159,8 +159,12 @@ class SealedMonthsComponent(Component):
     async def _write(self, span: MonthSpan, content: str) -> SealedFile:
         context = self._context
         writer = await context.in_thread(FileWriter, self._store, span, content)
-        await self._in_steps(writer, self._count_copied)
-        return await context.in_thread(writer.finish, context.clock())
+        try:
+            await self._in_steps(writer, self._count_copied)
+            return await context.in_thread(writer.finish, context.clock())
+        except Exception:
+            await context.in_thread(writer.abandon)
+            raise
 
     def _count_copied(self, steps: Steps) -> None:
         if isinstance(steps, FileWriter):
@@ -182,7 +186,10 @@ class SealedMonthsComponent(Component):
                 found = await self._context.in_thread(damage, self._folder, file)
                 if found is not None:
                     raise StoreUnavailable(f"{found}; the store keeps the rows of {month.period} that it has")
-            await self._in_steps(await self._context.in_thread(RemainingRows, self._store, file))
+            path = self._folder / file.file
+            rest = await self._context.in_thread(Comparison, self._store, path, file.content, file.ranges)
+            await self._in_steps(rest)
+            rest.close()
             self._verified.add(file.file)
         removed = rows = 0
         began = self._context.monotonic()

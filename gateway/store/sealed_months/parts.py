@@ -17,8 +17,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import NullPool
 
 from gateway.store.errors import StoreUnavailable
-from gateway.store.sealed_months.records import SealedMonth, folder_beside, is_in, sealed_months
-from gateway.store.sealed_months.writing import TABLES
+from gateway.store.sealed_months.records import TABLES, SealedMonth, folder_beside, is_in, sealed_months
 
 _NO_USAGE: Final = "CREATE TEMP TABLE usage ({})"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from gateway.store.tables import sealed_files, transfers, usage
 
@@ -19,6 +19,7 @@ FOLDER: Final = "sealed"
 """The folder of the files, beside the store. Copies of a store beside each other share it: a file's name tells its content."""
 JOURNAL: Final = str(transfers.name)
 USAGE: Final = str(usage.name)
+TABLES: Final[dict[str, Table]] = {JOURNAL: transfers, USAGE: usage}
 _LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")
 _PIECE: Final = 1 << 20
 Range = tuple[int, int]

@@ -6,8 +6,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.store.batch import Batch, Unit
 from gateway.store.schema import raise_oldest_writer
-from gateway.store.sealed_months.records import SealedFile, SealedMonth, row_of, sealed_months
-from gateway.store.sealed_months.writing import TABLES
+from gateway.store.sealed_months.records import TABLES, SealedFile, SealedMonth, row_of, sealed_months
 from gateway.store.tables import sealed_files
 
 LIMIT: Final = 250

@@ -6,8 +6,10 @@ killed before leaves a file that `remove_unfinished` takes away, and nothing in 
 """
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -20,22 +22,16 @@ from gateway.store.errors import StoreUnavailable
 from gateway.store.months import MONTHLY
 from gateway.store.private_files import FILE
 from gateway.store.sealed_months.next_month import MonthSpan
-from gateway.store.sealed_months.records import (
-    JOURNAL,
-    SealedFile,
-    digest,
-    file_name,
-    folder_of,
-)
-from gateway.store.tables import transfers, usage
+from gateway.store.sealed_months.records import JOURNAL, TABLES, USAGE, Range, SealedFile, digest, file_name, folder_of
 
 STEP: Final = 10_000
 """Rows that one step copies or compares: some tens of milliseconds of a thread."""
 PAGE_SIZE: Final = 16_384
+RESERVE: Final = 10
+"""The part of the store's size, a tenth, that has to stay free on the disk: the store itself must not run out of it."""
 UNFINISHED: Final = ".unfinished"
 FOLDER_MODE: Final = 0o700
-TABLES: Final[dict[str, Table]] = {str(table.name): table for table in (transfers, usage)}
-AMOUNTS: Final = {JOURNAL: "amount", str(usage.name): "price"}
+AMOUNTS: Final = {JOURNAL: "amount", USAGE: "price"}
 SUMS: Final = (
     "CREATE TABLE main.sums (account INTEGER NOT NULL, currency TEXT NOT NULL, amount INTEGER NOT NULL, "
     "PRIMARY KEY (account, currency)) WITHOUT ROWID"
@@ -50,6 +46,27 @@ _SUMMED: Final = """
 """
 
 
+class _Walk:
+    """The store's rows of a month, a step after the other in the order of their numbers."""
+
+    def __init__(self, content: str, ranges: Sequence[Range]) -> None:
+        """Begin before the first."""
+        self._content, self._ranges, self._after = content, list(ranges), ranges[0][0]
+
+    def next(self, connection: sqlite3.Connection) -> Range | None:
+        """Give the numbers of the next step; None behind the last."""
+        numbers = f"SELECT id FROM store.{self._content} WHERE id > ? AND id <= ? ORDER BY id LIMIT {STEP}"  # noqa: S608
+        while self._ranges:
+            after, end = self._after, self._ranges[0][1]
+            (last,) = connection.execute(f"SELECT max(id) FROM ({numbers})", (after, end)).fetchone()  # noqa: S608
+            if last is not None:
+                self._after = last
+                return after, last
+            del self._ranges[0]
+            self._after = self._ranges[0][0] if self._ranges else 0
+        return None
+
+
 class FileWriter:
     """One file of a month. `advance` until it tells that there is no more; then `finish` gives what is in it.
 
@@ -59,7 +76,7 @@ class FileWriter:
     @storing()
     def __init__(self, store: Path, span: MonthSpan, content: str) -> None:
         """Begin the file, anew if there is one that was not finished."""
-        self._span, self._content, self._table = span, content, TABLES[content]
+        self._store, self._span, self._content, self._table = store, span, content, TABLES[content]
         self._folder = folder_of(store)
         self._partial = self._folder / f"{span.period}-{content}{UNFINISHED}"
         self._folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
@@ -67,7 +84,9 @@ class FileWriter:
         os.close(os.open(self._partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE))
         self._file = _connect(self._partial, "rw", store)
         self._columns = ", ".join(column.name for column in self._table.columns)
-        self._ranges, self._after, self._comparing = list(span.ranges), span.ranges[0][0], False
+        self._walk = _Walk(content, span.ranges)
+        self._comparison: Comparison | None = None
+        self._reserve = store.stat().st_size // RESERVE
         self.rows = 0
         """How many were copied so far."""
         self._create()
@@ -86,36 +105,27 @@ class FileWriter:
     @storing()
     def advance(self) -> bool:
         """Copy or compare the next rows, and tell whether there is more to do."""
-        while self._ranges:
-            _, end = self._ranges[0]
-            last = self._step_end(self._after, end)
-            if last is None:
-                del self._ranges[0]
-                self._after = self._ranges[0][0] if self._ranges else 0
-                continue
-            (self._compare if self._comparing else self._copy)(self._after, last)
-            self._after = last
-            return True
-        if self._comparing:
-            return False
-        self._sync()
-        self._ranges, self._after, self._comparing = list(self._span.ranges), self._span.ranges[0][0], True
+        if self._comparison is not None:
+            return self._comparison.advance()
+        step = self._walk.next(self._file)
+        if step is not None:
+            self._copy(*step)
+        else:
+            self._sync()
+            self._comparison = Comparison(self._store, self._partial, self._content, self._span.ranges)
         return True
 
     @storing()
     def finish(self, now: int) -> SealedFile:
         """Give the file its name, and say what is in it; `now` in UTC microseconds."""
-        time, amount = MONTHLY[self._table].name, AMOUNTS[self._content]
-        rows, first, last = self._file.execute(
-            f"SELECT count(*), min({time}), max({time}) FROM main.{self._content}"  # noqa: S608  (names of ours)
-        ).fetchone()
-        sums = f"SELECT currency, sum({amount}) FROM main.{self._content} GROUP BY currency ORDER BY currency"  # noqa: S608
-        amounts = dict(self._file.execute(sums).fetchall())
-        self._file.close()
+        rows, first, last, amounts = self._counted()
+        if self._comparison is not None:
+            self._comparison.close()
         sha256, period = digest(self._partial), self._span.period
         file = self._folder / file_name(period, self._content, sha256)
         self._partial.replace(file)
         sync(self._folder)
+        sync(self._folder.parent)
         return SealedFile(
             period=period,
             content=self._content,
@@ -130,17 +140,27 @@ class FileWriter:
             sealed_at=now,
         )
 
-    def close(self) -> None:
-        """Let go of it, finished or not."""
+    def abandon(self) -> None:
+        """Let go of a file that cannot be finished, and of the disk that it takes."""
         self._file.close()
+        if self._comparison is not None:
+            self._comparison.close()
+        self._partial.unlink(missing_ok=True)
 
-    def _step_end(self, after: int, end: int) -> int | None:
-        """Give the number of the last of the next rows of the store, up to `end`; None where it has no more."""
-        numbers = f"SELECT id FROM store.{self._content} WHERE id > ? AND id <= ? ORDER BY id LIMIT {STEP}"  # noqa: S608
-        last: int | None = self._file.execute(f"SELECT max(id) FROM ({numbers})", (after, end)).fetchone()[0]  # noqa: S608
-        return last
+    def _counted(self) -> tuple[int, int | None, int | None, dict[str, int]]:
+        """Give what the file has: how many rows, of which times, and their amounts by currency."""
+        time, amount = MONTHLY[self._table].name, AMOUNTS[self._content]
+        columns = f"currency, count(*), min({time}), max({time}), sum({amount})"
+        with closing(_connect(self._partial, "ro", self._store)) as file:
+            found = file.execute(f"SELECT {columns} FROM main.{self._content} GROUP BY 1 ORDER BY 1").fetchall()  # noqa: S608
+        firsts, lasts = [row[2] for row in found], [row[3] for row in found]
+        amounts = {row[0]: row[4] for row in found}
+        return sum(row[1] for row in found), min(firsts, default=None), max(lasts, default=None), amounts
 
     def _copy(self, after: int, last: int) -> None:
+        free = shutil.disk_usage(self._folder).free
+        if free < self._reserve:
+            raise StoreUnavailable(f"{self._folder}: {free} octets are free, and {self._reserve} have to stay so")
         wanted = f"FROM store.{self._content} WHERE id > :after AND id <= :last ORDER BY id"
         step = {"after": after, "last": last}
         insert = f"INSERT INTO main.{self._content} ({self._columns}) SELECT {self._columns} {wanted}"
@@ -150,62 +170,47 @@ class FileWriter:
 
     def _sync(self) -> None:
         """Have what was written on the disk, and out of the system's memory, so that it is the disk that is read back."""
-        store = self._file.execute("SELECT file FROM pragma_database_list WHERE name = 'store'").fetchone()[0]
         self._file.close()
         sync(self._partial)
-        sync(self._folder)
         descriptor = os.open(self._partial, os.O_RDONLY)
         try:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(descriptor)
-        self._file = _connect(self._partial, "ro", Path(store))
-
-    def _compare(self, after: int, last: int) -> None:
-        found = differing(self._file, self._content, after, last)
-        if found:
-            raise StoreUnavailable(f"{self._partial}: {self._content} {found[0]} is not in it as it is in the store")
 
 
-class RemainingRows:
-    """What the store still has of a month whose file is complete, compared with the file before it is deleted.
+class Comparison:
+    """What the store has of a month, held against the month's file before it may be deleted.
 
     `advance` until it tells that there is no more. Raises StoreUnavailable where the store has a row that the file has not.
     """
 
     @storing()
-    def __init__(self, store: Path, file: SealedFile) -> None:
+    def __init__(self, store: Path, file: Path, content: str, ranges: Sequence[Range]) -> None:
         """Open both; StoreUnavailable where the file is missing."""
-        self._path, self._file, self._ranges = folder_of(store) / file.file, file, list(file.ranges)
-        if not self._path.exists():
-            raise StoreUnavailable(f"{self._path} is missing")
-        self._both = _connect(self._path, "ro", store)
-        self._after = self._ranges[0][0]
+        if not file.exists():
+            raise StoreUnavailable(f"{file} is missing")
+        self._path, self._content, self._walk = file, content, _Walk(content, ranges)
+        self._both = _connect(file, "ro", store)
 
     @storing()
     def advance(self) -> bool:
         """Compare the next rows, and tell whether there is more to do."""
-        content = self._file.content
-        while self._ranges:
-            numbers = f"SELECT id FROM store.{content} WHERE id > ? AND id <= ? ORDER BY id LIMIT {STEP}"  # noqa: S608
-            end = self._ranges[0][1]
-            (last,) = self._both.execute(f"SELECT max(id) FROM ({numbers})", (self._after, end)).fetchone()  # noqa: S608
-            if last is not None:
-                found = differing(self._both, content, self._after, last)
-                if found:
-                    raise StoreUnavailable(f"{content} {found[0]} of the store is not in {self._path}: it stays")
-                self._after = last
-                return True
-            del self._ranges[0]
-            self._after = self._ranges[0][0] if self._ranges else 0
-        return False
+        step = self._walk.next(self._both)
+        if step is None:
+            return False
+        found = differing(self._both, self._content, *step)
+        if found:
+            where = f"{self._path}, or not as it is there"
+            raise StoreUnavailable(f"{self._content} {found[0]} of the store is not in {where}: it stays")
+        return True
 
     def close(self) -> None:
         """Let go of both."""
         self._both.close()
 
 
-def differing(both: sqlite3.Connection, content: str, after: int, last: int) -> Sequence[tuple[int]]:
+def differing(both: sqlite3.Connection, content: str, after: int, last: int) -> list[int]:
     """Give numbers of rows that the store has and the file has not, or not so, among those above one and up to another.
 
     Rows that the file alone has are no fault: usage past its retention leaves the store meanwhile.
@@ -213,7 +218,7 @@ def differing(both: sqlite3.Connection, content: str, after: int, last: int) -> 
     columns = ", ".join(column.name for column in TABLES[content].columns)
     rows = f"SELECT {columns} FROM {{}}.{content} WHERE id > :after AND id <= :last"  # noqa: S608  (names of ours)
     wanted = f"SELECT id FROM ({rows.format('store')} EXCEPT {rows.format('main')}) ORDER BY id LIMIT 5"  # noqa: S608
-    return both.execute(wanted, {"after": after, "last": last}).fetchall()
+    return [number for (number,) in both.execute(wanted, {"after": after, "last": last})]
 
 
 def remove_unfinished(store: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """What a gateway does about months that are over: sealed and copied once, finished after trouble, and told."""
 
 import asyncio
+import shutil
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -216,7 +217,21 @@ async def test_a_row_that_changes_while_its_month_is_copied_keeps_the_month_in_t
         await component.turn()
         assert left(context) == [240, 240]
         (failed,) = events(logged, "store.sealing.failed")
-        assert "is not in it as it is in the store" in failed["detail"]
-        assert not [file for file in (tmp_path / "sealed").iterdir() if file.suffix == ".db"]
+        assert "or not as it is there: it stays" in failed["detail"]
+        assert not list((tmp_path / "sealed").iterdir())
+        await component.turn()
+        assert left(context) == [120, 120]
+
+
+async def test_a_disk_that_has_little_left_is_the_stores(tmp_path, monkeypatch):
+    async with running(tmp_path, monkeypatch) as (component, context, _logged):
+        usage_of = shutil.disk_usage(tmp_path)
+        nearly_full = usage_of._replace(free=(tmp_path / "tpo.db").stat().st_size // 20)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: nearly_full)
+        await component.turn()
+        assert left(context) == [240, 240]
+        assert "have to stay so" in component.trouble
+        assert not list((tmp_path / "sealed").iterdir())
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage_of)
         await component.turn()
         assert left(context) == [120, 120]
