@@ -34,7 +34,9 @@ from gateway.store.sealed_months.writing import Comparison, FileWriter, remove_u
 
 TURN_SECONDS: Final = 60.0
 SHARE: Final = 1.0
-"""Seconds of pause after each second of work, of a thread or of the lane: charging goes first."""
+"""Seconds of pause after each second of a thread's work: charging goes first."""
+REMOVING_SHARE: Final = 3.0
+"""The same after a step of the lane, behind which charging waits."""
 GIVEN_UP_SECONDS: Final = 86_400
 """A file stays so long after it was given up: a check that began before may still read it."""
 MICROSECONDS: Final = 1_000_000
@@ -196,7 +198,7 @@ class SealedMonthsComponent(Component):
         while rows := await submit(self._context.lane, RemoveSealed(month.period)):
             removed += rows
             self.removed += rows
-            await asyncio.sleep(SHARE * (self._context.monotonic() - began))
+            await asyncio.sleep(REMOVING_SHARE * (self._context.monotonic() - began))
             began = self._context.monotonic()
         self._log("store.month.moved", {"period": month.period, "rows": removed})
 
