@@ -63,7 +63,7 @@ def balances(connection: Connection, *, after: int, limit: int, only: Selection 
     with parts(connection, only.wants) as found:
         numbers = _numbers(found, max(after, HIGHEST_SYSTEM - 1), limit, only)
         last = numbers[-1] if len(numbers) == limit else None
-        totals = journal_totals(found, after, last, only)
+        totals = _totals(found, after, last, only)
     names = account_names(connection)
     rows = [
         Balance(account_name(number, names), currency, totals[number, currency]) for number, currency in sorted(totals)
@@ -131,10 +131,14 @@ def account_numbers(connection: Connection, name: str, *, causes: bool) -> list[
     return [number for number, known in shown if known == name]
 
 
-def journal_totals(
-    found: Iterable[Part], after: int = 0, last: int | None = None, only: Selection = ALL
-) -> dict[tuple[int, str], int]:
-    """Sum the journal, or the wanted entries of the accounts above `after`: (number, currency) -> credits less debits."""
+def journal_totals(connection: Connection, only: Selection = ALL) -> dict[tuple[int, str], int]:
+    """Sum the journal, or the wanted entries: (number, currency) -> credits less debits."""
+    with parts(connection, only.wants) as found:
+        return _totals(found, 0, None, only)
+
+
+def _totals(found: Iterable[Part], after: int, last: int | None, only: Selection) -> dict[tuple[int, str], int]:
+    """Sum the wanted entries of the accounts above `after`, of all parts."""
     totals: dict[tuple[int, str], int] = {}
     for part in found:
         if _is_summed(part, only):
@@ -149,7 +153,7 @@ def journal_totals(
 def entry_totals(
     connection: Connection, after: int = 0, last: int | None = None, only: Selection = ALL
 ) -> dict[tuple[int, str], int]:
-    """Sum the entries of one part of the journal, as `journal_totals` does of all."""
+    """Sum the entries of one part of the journal, of the accounts above `after`."""
     totals: dict[tuple[int, str], int] = {}
     for side, sign in zip(_SIDES, (1, -1), strict=True):
         rows = connection.execute(

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, Select, and_, case, func, or_, select
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.balances import account_names, add, entry_totals
+from gateway.ledger.check_evidence import wrong_evidence
 from gateway.ledger.check_sealed import wrong_files, wrong_sums
 from gateway.ledger.check_tenths import STREAMED, Recompute, wrong_tenths
 from gateway.ledger.postings import POSTINGS, Evidence, account_class, violation
@@ -69,6 +70,7 @@ def check(connection: Connection, recompute: Recompute) -> Report:
             *(Finding("accrual", detail) for detail in islice(wrong_tenths(connection, journals, recompute), SHOWN)),
             *_every(_accruals_match, journals),
             *_every(_tenth_is_complete, journals),
+            *_every(_evidence_is_there, journals),
         ]
         entries, accruals = select(func.count()).select_from(transfers), transfers.c.kind == "accrual"
         return Report(
@@ -256,6 +258,11 @@ def _accruals_match(connection: Connection) -> Iterable[Finding]:
         )
         for (entry,) in connection.execute(orphans):
             yield Finding("accrual", f"entry {entry} accrues on a base that is no {kind} of that amount")
+
+
+def _evidence_is_there(connection: Connection) -> Iterable[Finding]:
+    for found in wrong_evidence(connection, SHOWN):
+        yield Finding(*found)
 
 
 def _tenth_is_complete(connection: Connection) -> Iterable[Finding]:

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, Table, func, or_, select, text
 
 from gateway.store.sealed_months.parts import Part, unreadable
-from gateway.store.sealed_months.records import SealedFile, SealedMonth, damage, folder_beside, is_in
+from gateway.store.sealed_months.records import SealedFile, SealedMonth, damage, folder_of, is_in, store_of
 from gateway.store.sealed_months.sums import sums
 from gateway.store.tables import transfers, usage
 
@@ -22,7 +22,7 @@ def wrong_files(connection: Connection, found: Sequence[Part]) -> tuple[list[str
     months = [part.month for part in found if part.month is not None]
     if not months:
         return [], list(found)
-    folder, files = folder_beside(connection), [file for month in months for file in month.files]
+    folder, files = folder_of(store_of(connection)), [file for month in months for file in month.files]
     wrong = [*_overlaps(months), *_left_in_store(connection, months)]
     readable = []
     for part in found:

@@ -120,6 +120,9 @@ def age(store, days):
         older = f"{last} - ({last} - {{0}}) * {factor}"
         connection.execute(f"UPDATE transfers SET at = {older.format('at')}, event_at = {older.format('event_at')}")
         connection.execute(f"UPDATE usage SET event_at = {older.format('event_at')}")
+        connection.execute(f"UPDATE sessions SET opened_at = {older.format('opened_at')}")
+        for table in ("choices", "subscriptions", "lines"):
+            connection.execute(f"UPDATE {table} SET valid_from = {older.format('valid_from')}")
 
 
 def unmoved(store, least):

@@ -1,8 +1,9 @@
 """The journal and usage as reports read them: what stands in the store, and each sealed month, one after the other.
 
-A part is a connection on which the tables `transfers` and `usage` are its rows alone, so that one query serves all; whoever
-reads adds up, or merges by number. SQLite attaches ten files at most, so years of months are no view over all of them. A month
-counts by its files from the commit that names them on: what is not deleted from the store yet is hidden there.
+A part is a connection on which the tables `transfers` and `usage` are its rows alone, beside the store's other tables, so that
+one query serves all; whoever reads adds up, or merges by number. SQLite attaches ten files at most, so years of months are no
+view over all of them. A month counts by its files from the commit that names them on: what is not deleted from the store yet is
+hidden there.
 """
 
 import sqlite3
@@ -17,7 +18,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import NullPool
 
 from gateway.store.errors import StoreUnavailable
-from gateway.store.sealed_months.records import TABLES, SealedMonth, folder_beside, is_in, sealed_months
+from gateway.store.sealed_months.records import TABLES, SealedMonth, folder_of, is_in, sealed_months, store_of
 
 _NO_USAGE: Final = "CREATE TEMP TABLE usage ({})"
 
@@ -61,13 +62,13 @@ def parts(connection: Connection, wanted: Wanted = every) -> Iterator[list[Part]
     if not months:
         yield [Part(lambda: connection, None)]
         return
-    folder = folder_beside(connection)
+    store = store_of(connection)
     _hide(connection, [month for month in months if not month.is_removed])
     with ExitStack() as opened:
         cache: dict[Any, Any] = {}
 
         def part(month: SealedMonth) -> Part:
-            return Part(lambda: opened.enter_context(_opened(folder, month, cache)), month)
+            return Part(lambda: opened.enter_context(_opened(store, month, cache)), month)
 
         yield [*(part(month) for month in months if wanted(month)), Part(lambda: connection, None)]
 
@@ -89,8 +90,8 @@ def _hide(connection: Connection, months: list[SealedMonth]) -> None:
 
 
 @contextmanager
-def _opened(folder: Path, month: SealedMonth, cache: dict[Any, Any]) -> Iterator[Connection]:
-    engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: _connect(folder, month))
+def _opened(store: Path, month: SealedMonth, cache: dict[Any, Any]) -> Iterator[Connection]:
+    engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: _connect(store, month))
     event.listen(engine, "handle_error", lambda found: _not_the_store(found, month))
     try:
         with engine.connect() as connection:
@@ -100,8 +101,9 @@ def _opened(folder: Path, month: SealedMonth, cache: dict[Any, Any]) -> Iterator
         engine.dispose()
 
 
-def _connect(folder: Path, month: SealedMonth) -> sqlite3.Connection:
-    journal, usage = (folder / file.file for file in month.files)
+def _connect(store: Path, month: SealedMonth) -> sqlite3.Connection:
+    """Open a month; behind its tables come the store's others, which are read as they are now."""
+    journal, usage = (folder_of(store) / file.file for file in month.files)
     for file, known in zip((journal, usage), month.files, strict=True):
         if known.dropped_at is None and not file.exists():
             raise StoreUnavailable(
@@ -113,6 +115,7 @@ def _connect(folder: Path, month: SealedMonth) -> sqlite3.Connection:
     else:
         columns = ", ".join(column.name for column in TABLES["usage"].columns)
         connection.execute(_NO_USAGE.format(columns))
+    connection.execute("ATTACH ? AS store", (f"file:{quote(str(store))}?mode=ro",))
     return connection
 
 

@@ -141,10 +141,10 @@ def folder_of(store: Path) -> Path:
     return store.with_name(FOLDER)
 
 
-def folder_beside(connection: Connection) -> Path:
-    """Give the folder of the sealed files of the SQLite store that a connection reads."""
+def store_of(connection: Connection) -> Path:
+    """Give the file of the SQLite store that a connection reads."""
     (_, _, file), *_ = connection.exec_driver_sql("PRAGMA database_list").all()
-    return folder_of(Path(file))
+    return Path(file)
 
 
 def is_in(ranges: Sequence[Range], number: str = "id") -> str:

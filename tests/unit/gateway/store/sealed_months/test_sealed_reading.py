@@ -10,6 +10,7 @@ from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, charging
 from support.sealing import at, folder, months_of, next_of, publish_all, remove_rows, rows_in_store, seal_all, seal_one
 
 from gateway.charging import usage_export
+from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.policies import recompute
 from gateway.ledger import balances, journal
 from gateway.ledger.balances import Selection
@@ -153,13 +154,23 @@ def test_usage_past_its_retention_goes_as_a_file_and_what_was_in_it_is_remembere
     assert place.lane.run(DropUsage(days * 86_400)) == []
 
 
-def test_the_latest_entry_of_a_node_is_known_when_all_of_its_entries_are_sealed(place):
+def test_the_latest_entry_and_what_sessions_used_are_known_when_all_is_sealed(place):
     latest = [max(place.read(select(transfers.c.at)))[0]]
     assert seal_all(place, at(2026, 12, 2)) == ["2026-08", "2026-09", "2026-10", "2026-11"]
     assert rows_in_store(place)["transfers"] == 0
     with place.reader.connect() as connection:
         assert [journal.latest_entry(connection, place.node.id)] == latest
         assert aftermath.last_commit(connection) >= latest[0]
+        assert list(wrong_sessions(connection)) == []
+    with place.writer.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE sealed_files SET removed_at = NULL, removed_to = -1 WHERE period = '2026-11'"
+        )
+    with place.reader.connect() as connection:
+        assert list(wrong_sessions(connection)) == []
+    (folder(place) / months_of(place)[-1].usage.file).write_bytes(b"")
+    with place.reader.connect() as connection:
+        assert "its usage records say 0" in next(wrong_sessions(connection)).detail
 
 
 def test_what_a_restored_store_lacks_is_counted_also_where_it_was_sealed_in_the_lost_time(place, tmp_path):
