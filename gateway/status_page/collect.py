@@ -88,6 +88,8 @@ class Parts(msgspec.Struct, frozen=True):
     """Other gateways that are gone, whose rows wait, and that nobody has adopted."""
     backup: Callable[[], Sequence[Concern]] = tuple
     """What is wrong with the continuous backup."""
+    sealed: Callable[[], Sequence[Concern]] = tuple
+    """What is wrong with months that stand in files of their own."""
 
 
 class StatusCollector:
@@ -141,6 +143,7 @@ class StatusCollector:
                 *concerns_of(links, peers, hosts, queues, stored),
                 *self._text_concerns(),
                 *parts.backup(),
+                *parts.sealed(),
                 *charging_concerns(self._ring.samples(), parts.held_reports()),
                 *([concern("outbox.waiting", f"events wait {oldest:.0f} s for the broker")] if oldest > OLDEST else []),
                 *from_events(self._recent_alarms.count_since, now),

@@ -222,7 +222,8 @@ transfers = Table(
 )
 """The journal, append-only. A row is one double entry: it debits one account and credits another by the same amount, so that
 the whole sums to zero by its shape. An accrual also carries what it was computed from: base, policy and share. On PostgreSQL
-partitioned by the month of `at` (store.months)."""
+partitioned by the month of `at` (store.months); on SQLite months that are over may stand in files of their own
+(store.sealed_months)."""
 
 sessions = Table(
     "sessions",
@@ -292,7 +293,31 @@ usage = Table(
     Column("currency", String(3), nullable=False),
     Column("plan", String(64), nullable=False),
 )
-"""A row for each Used-Service-Unit of each report. Swept by event_at; on PostgreSQL partitioned by its month (store.months)."""
+"""A row for each Used-Service-Unit of each report. Swept by event_at; on PostgreSQL partitioned by its month (store.months), on
+SQLite moved with the journal (store.sealed_months)."""
+
+sealed_files = Table(
+    "sealed_files",
+    metadata,
+    Column("period", String(7), nullable=False),
+    Column("content", String(16), nullable=False),
+    Column("file", String(64), nullable=False),
+    Column("ranges", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("amounts", Text, nullable=False),
+    Column("first_at", BigInteger),
+    Column("last_at", BigInteger),
+    Column("octets", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("sealed_at", BigInteger, nullable=False),
+    Column("removed_to", BigInteger, nullable=False),
+    Column("removed_at", BigInteger),
+    Column("dropped_at", BigInteger),
+    PrimaryKeyConstraint("period", "content"),
+)
+"""The months that were moved out of an SQLite store into files of their own (store.sealed_months.records): which file has a
+month's entries, which its usage, and what was in it. Never swept: of usage that is past its retention the file goes, and this
+stays. On a server it is empty."""
 
 held_reports = Table(
     "held_reports",
