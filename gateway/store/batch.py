@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Table
 
 from gateway.store.nodes import Node
+from gateway.store.row_cache import RowCache
 from gateway.store.row_order import row_order
 from gateway.store.statements import Insert
 from gateway.store.tables import metadata
@@ -53,10 +54,19 @@ def policies_of(*policies: object) -> Policies:
 
 
 class RowSet(Generic[Key, Row]):
-    """The rows of one kind in this batch. A subclass says how they are loaded and saved."""
+    """The rows of one kind in this batch. A subclass says how they are loaded and saved.
+
+    With `kept`, rows stay in memory for the batches to come, where nobody else writes them (store.row_cache). Such a row set
+    puts each row that it loads or saves into `settled` as well, in a form that nothing changes, and makes it of that again
+    (`restore`).
+    """
 
     rank: ClassVar[int]
     """The place in store.row_order, found by the name of the class: row sets are loaded and saved in this order."""
+    kept: ClassVar[int] = 0
+    """Of how many keys rows are kept at most, those used last; 0: none are."""
+    reads: ClassVar[tuple[Table, ...]] = ()
+    """The tables that kept rows come from."""
 
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401  (as object has it)
         """Find the place of a new kind; TypeError if it has none of its own."""
@@ -66,6 +76,8 @@ class RowSet(Generic[Key, Row]):
     def __init__(self) -> None:
         """Start empty."""
         self.rows: dict[Key, Row] = {}
+        self.settled: dict[Key, object | None] = {}
+        """By key what the store has once this batch is committed; None where it is not worth keeping any more."""
 
     def load(self, connection: Connection, keys: set[Key]) -> None:
         """Read the rows of these keys, locked if they may change, into `rows`."""
@@ -77,6 +89,10 @@ class RowSet(Generic[Key, Row]):
     def save(self, connection: Connection) -> None:
         """Write back what changed; row sets that are only read have nothing to do."""
 
+    def restore(self, key: Key, row: Any) -> None:  # noqa: ANN401  (what the row set put into `settled`)
+        """Put in a row that an earlier batch left."""
+        raise NotImplementedError
+
     def get(self, key: Key) -> Row | None:
         """Give the row of a key that a unit named, None if there is none."""
         return self.rows.get(key)
@@ -85,9 +101,12 @@ class RowSet(Generic[Key, Row]):
 class Batch:
     """What one transaction works on. Row sets are made when they are first asked for."""
 
-    def __init__(self, connection: Connection, node: Node, now: int, policies: Policies) -> None:
-        """Take the open transaction, this node, the time in microseconds, and what units are decided with."""
+    def __init__(
+        self, connection: Connection, node: Node, now: int, policies: Policies, cache: RowCache | None = None
+    ) -> None:
+        """Take the open transaction, this node, the time in microseconds, what units are decided with, and rows in memory."""
         self.connection, self.node, self.now, self._policies = connection, node, now, policies
+        self._cache = cache or RowCache()
         self._row_sets: dict[type, RowSet[Any, Any]] = {}
         self._rows: dict[str, tuple[Table, list[tuple[object, ...]]]] = {}
         self._endings: dict[object, Callable[[], None]] = {}
@@ -129,7 +148,9 @@ class Batch:
             row_set: RowSet[Any, Any] = self.row_set(kind)
             wanted = {key for unit in units if kind in unit.touches for key in unit.keys(row_set, self)}
             if wanted:
-                row_set.load(self.connection, wanted)
+                missing = self._cache.restore(row_set, wanted) if row_set.kept else wanted
+                if missing:
+                    row_set.load(self.connection, missing)
                 loaded.append((row_set, wanted))
         for row_set, wanted in loaded:
             row_set.after_locks(self.connection, wanted)
@@ -138,8 +159,7 @@ class Batch:
         """Write everything: changed rows first, then what was appended."""
         for action in self._endings.values():
             action()
-        for kind in sorted(self._row_sets, key=_rank):
-            self._row_sets[kind].save(self.connection)
+        self._cache.save([self._row_sets[kind] for kind in sorted(self._row_sets, key=_rank)], self.connection)
         for table, rows in self._rows.values():
             inserts[table.name].run(self.connection, rows)
         # An ending may hold the batch that holds it: without this, only the garbage collector would free what was loaded.

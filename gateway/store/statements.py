@@ -5,7 +5,7 @@ so it is compiled at start and handed to the driver directly, whose own errors c
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
@@ -26,6 +26,8 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.elements import ColumnElement
 
 _TYPES = {int: BigInteger, str: Text}
+WRITTEN: Final = "written"
+"""Where a connection keeps (`info`) whom it calls with the name of each table that a statement of here writes to."""
 
 
 class _Prepared:
@@ -48,19 +50,22 @@ class _Prepared:
 class _Writing(_Prepared):
     """A statement that is run once for each of many tuples."""
 
+    def __init__(self, table: Table) -> None:
+        """Take the table that it writes to."""
+        super().__init__()
+        self._table = table
+
     def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
         """Run it for all rows with one executemany; none is fine."""
         if rows:
             _cursor(connection).executemany(self.text(connection.dialect), rows)
+            written = connection.info.get(WRITTEN)
+            if written is not None:
+                written(self._table.name)
 
 
 class Insert(_Writing):
-    """Insert rows given as tuples in the order of the table's columns."""
-
-    def __init__(self, table: Table) -> None:
-        """Take the table; every row gives all its columns."""
-        super().__init__()
-        self._table = table
+    """Insert rows given as tuples in the order of the table's columns: every row gives all of them."""
 
     def _compile(self, dialect: Dialect) -> str:
         names = [column.name for column in self._table.columns]
@@ -73,8 +78,8 @@ class Update(_Writing):
 
     def __init__(self, table: Table, values: Sequence[str], key: Sequence[str]) -> None:
         """Name the columns that are set and those that find the row."""
-        super().__init__()
-        self._table, self._values, self._key = table, tuple(values), tuple(key)
+        super().__init__(table)
+        self._values, self._key = tuple(values), tuple(key)
 
     def _compile(self, dialect: Dialect) -> str:
         columns = self._table.columns
@@ -90,8 +95,8 @@ class Delete(_Writing):
 
     def __init__(self, table: Table, key: Sequence[str]) -> None:
         """Name the columns that find the row."""
-        super().__init__()
-        self._table, self._key = table, tuple(key)
+        super().__init__(table)
+        self._key = tuple(key)
 
     def _compile(self, dialect: Dialect) -> str:
         columns = self._table.columns
