@@ -1,5 +1,7 @@
 """What decides a price and a tenth: a subscriber's plans and choices over time."""
 
+from collections.abc import Callable
+
 import msgspec
 from sqlalchemy import Connection, select
 
@@ -41,19 +43,24 @@ class ProfileRows(RowSet[int, Profile]):
     kept = 32_768
     reads = (subscriptions, choices)
 
-    def load(self, connection: Connection, keys: set[int]) -> None:
+    def ask(self, connection: Connection, keys: set[int]) -> Callable[[], None]:
         """Read plans and choices of these subscribers."""
-        plans: dict[int, list[tuple[int, str]]] = {key: [] for key in keys}
-        chosen: dict[int, dict[int, tuple[Share, ...]]] = {key: {} for key in keys}
-        for subscriber_id, valid_from, plan, _ in _PLANS.run(connection, keys):
-            plans[subscriber_id].append((valid_from, plan))
-        for subscriber_id, valid_from, cause, share, _ in _CHOICES.run(connection, keys):
-            shares = chosen[subscriber_id]
-            shares[valid_from] = (*shares.get(valid_from, ()), Share(cause, share))
-        for key in keys:
-            self.rows[key] = self.settled[key] = Profile(
-                tuple(sorted(plans[key], key=_begins)), tuple(Choice(*each) for each in sorted(chosen[key].items()))
-            )
+        asked = _PLANS.ask(connection, keys), _CHOICES.ask(connection, keys)
+
+        def take() -> None:
+            plans: dict[int, list[tuple[int, str]]] = {key: [] for key in keys}
+            chosen: dict[int, dict[int, tuple[Share, ...]]] = {key: {} for key in keys}
+            for subscriber_id, valid_from, plan, _ in asked[0].rows():
+                plans[subscriber_id].append((valid_from, plan))
+            for subscriber_id, valid_from, cause, share, _ in asked[1].rows():
+                shares = chosen[subscriber_id]
+                shares[valid_from] = (*shares.get(valid_from, ()), Share(cause, share))
+            for key in keys:
+                self.rows[key] = self.settled[key] = Profile(
+                    tuple(sorted(plans[key], key=_begins)), tuple(Choice(*each) for each in sorted(chosen[key].items()))
+                )
+
+        return take
 
     def restore(self, key: int, row: Profile) -> None:
         """Put in a profile."""

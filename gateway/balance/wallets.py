@@ -1,5 +1,6 @@
 """A subscriber's wallet: a balance, what is held of it, and what is left of its bundles; WalletRows keeps it on disk."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -129,11 +130,16 @@ class WalletRows(RowSet[int, Wallet]):
     kept = 32_768
     reads = (wallets, subscribers)
 
-    def load(self, connection: Connection, keys: set[int]) -> None:
+    def ask(self, connection: Connection, keys: set[int]) -> Callable[[], None]:
         """Read and lock the wallets of these subscribers."""
-        for row in _LOAD.run(connection, sorted(keys)):
-            self.settled[row[0]] = row
-            self.restore(row[0], row)
+        asked = _LOAD.ask(connection, sorted(keys))
+
+        def take() -> None:
+            for row in asked.rows():
+                self.settled[row[0]] = row
+                self.restore(row[0], row)
+
+        return take
 
     def restore(self, key: int, row: tuple[Any, ...]) -> None:
         """Put in a wallet from its row."""

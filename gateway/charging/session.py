@@ -1,5 +1,6 @@
 """A credit-control session as the store keeps it: what each rating group used, was granted and holds."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -152,6 +153,7 @@ class SessionRows(RowSet[str, Session]):
     read again once the wallets are locked, since another gateway may have changed it meanwhile.
     """
 
+    under_locks = True
     kept = 32_768
     reads = (sessions,)
 
@@ -160,11 +162,16 @@ class SessionRows(RowSet[str, Session]):
         super().__init__()
         self._stored: dict[str, tuple[Any, ...]] = {}
 
-    def load(self, connection: Connection, keys: set[str]) -> None:
+    def ask(self, connection: Connection, keys: set[str]) -> Callable[[], None]:
         """Read these sessions."""
-        for row in _LOAD.run(connection, keys):
-            self.settled[row[1]] = row
-            self.restore(row[1], row)
+        asked = _LOAD.ask(connection, keys)
+
+        def take() -> None:
+            for row in asked.rows():
+                self.settled[row[1]] = row
+                self.restore(row[1], row)
+
+        return take
 
     def restore(self, key: str, row: tuple[Any, ...]) -> None:
         """Put in a session from its row."""
@@ -172,11 +179,6 @@ class SessionRows(RowSet[str, Session]):
         session = Session(*row[:-1], state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
         session.realm, session.traffic, session.tenth = state.realm, state.traffic, state.tenth
         self.rows[key], self._stored[key] = session, row
-
-    def after_locks(self, connection: Connection, keys: set[str]) -> None:
-        """Read again what may have changed before the wallets were locked."""
-        if connection.dialect.name != "sqlite":
-            self.load(connection, keys)
 
     def add(self, session: Session) -> None:
         """Put in a session that this batch opened."""

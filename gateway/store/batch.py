@@ -7,6 +7,7 @@ units in their order of arrival, and written back with an executemany. So a unit
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Table
 from gateway.store.nodes import Node
 from gateway.store.row_cache import RowCache
 from gateway.store.row_order import row_order
-from gateway.store.statements import Insert
+from gateway.store.statements import Insert, pipelined
 from gateway.store.tables import metadata
 
 Key = TypeVar("Key")
@@ -63,6 +64,8 @@ class RowSet(Generic[Key, Row]):
 
     rank: ClassVar[int]
     """The place in store.row_order, found by the name of the class: row sets are loaded and saved in this order."""
+    under_locks: ClassVar[bool] = False
+    """Whether its rows change under the locks of row sets after it: a server is asked for them again, once these are taken."""
     kept: ClassVar[int] = 0
     """Of how many keys rows are kept at most, those used last; 0: none are."""
     reads: ClassVar[tuple[Table, ...]] = ()
@@ -81,10 +84,15 @@ class RowSet(Generic[Key, Row]):
 
     def load(self, connection: Connection, keys: set[Key]) -> None:
         """Read the rows of these keys, locked if they may change, into `rows`."""
-        raise NotImplementedError
+        self.ask(connection, keys)()
 
-    def after_locks(self, connection: Connection, keys: set[Key]) -> None:
-        """Read again, once every row set is loaded, what others may have changed before the locks were taken."""
+    def ask(self, connection: Connection, keys: set[Key]) -> Callable[[], None]:
+        """Send the queries for the rows of these keys, and give what takes the rows into `rows` when they are wanted.
+
+        A server works on them meanwhile, and on those of other row sets. A row set has either this or `load`.
+        """
+        self.load(connection, keys)
+        return _nothing
 
     def save(self, connection: Connection) -> None:
         """Write back what changed; row sets that are only read have nothing to do."""
@@ -110,9 +118,13 @@ class Batch:
         self._row_sets: dict[type, RowSet[Any, Any]] = {}
         self._rows: dict[str, tuple[Table, list[tuple[object, ...]]]] = {}
         self._endings: dict[object, Callable[[], None]] = {}
+        self._asked: dict[type, Callable[[], None]] = {}
+        """What takes the rows that are still on their way, by the kind of row set that they were asked for."""
 
     def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
-        """Give this batch's row set of a kind."""
+        """Give this batch's row set of a kind, with the rows that were asked for."""
+        if kind in self._asked:
+            self._asked.pop(kind)()
         found = self._row_sets.get(kind)
         if found is None:
             found = self._row_sets[kind] = kind()
@@ -141,29 +153,46 @@ class Batch:
         self._endings.setdefault(key, action)
 
     def fill(self, units: Sequence[Unit]) -> None:
-        """Load what the units touch, one row set after the other in their order."""
-        kinds = {kind for touched in {unit.touches for unit in units} for kind in touched}
-        loaded: list[tuple[RowSet[Any, Any], set[object]]] = []
-        for kind in sorted(kinds, key=_rank):
-            row_set: RowSet[Any, Any] = self.row_set(kind)
-            wanted = {key for unit in units if kind in unit.touches for key in unit.keys(row_set, self)}
-            if wanted:
-                missing = self._cache.restore(row_set, wanted) if row_set.kept else wanted
-                if missing:
-                    row_set.load(self.connection, missing)
-                loaded.append((row_set, wanted))
-        for row_set, wanted in loaded:
-            row_set.after_locks(self.connection, wanted)
+        """Load what the units touch, one row set after the other in their order.
+
+        A server is asked for several row sets at once, up to the first whose keys come from the rows of another one.
+        """
+        kinds = sorted({kind for touched in {unit.touches for unit in units} for kind in touched}, key=_rank)
+        with pipelined(self.connection) if kinds else nullcontext():
+            loaded = [each for kind in kinds if (each := self._ask_for(kind, units)) is not None]
+            if self.connection.dialect.name != "sqlite":
+                again = [each for each in loaded if each[0].under_locks]
+                for row_set, wanted in again:
+                    self.row_set(type(row_set))
+                    self._asked[type(row_set)] = row_set.ask(self.connection, wanted)
+        for kind in list(self._asked):
+            self._asked.pop(kind)()
+
+    def _ask_for(self, kind: type, units: Sequence[Unit]) -> tuple[RowSet[Any, Any], set[object]] | None:
+        """Ask for the rows of a kind that units touch; gives which, None where they name no key."""
+        row_set: RowSet[Any, Any] = self._row_sets.setdefault(kind, kind())
+        wanted = {key for unit in units if kind in unit.touches for key in unit.keys(row_set, self)}
+        if not wanted:
+            return None
+        missing = self._cache.restore(row_set, wanted) if row_set.kept else wanted
+        if missing:
+            self._asked[kind] = row_set.ask(self.connection, missing)
+        return row_set, wanted
 
     def save(self) -> None:
         """Write everything: changed rows first, then what was appended."""
         for action in self._endings.values():
             action()
-        self._cache.save([self._row_sets[kind] for kind in sorted(self._row_sets, key=_rank)], self.connection)
-        for table, rows in self._rows.values():
-            inserts[table.name].run(self.connection, rows)
+        with pipelined(self.connection) if self._row_sets or self._rows else nullcontext():
+            self._cache.save([self._row_sets[kind] for kind in sorted(self._row_sets, key=_rank)], self.connection)
+            for table, rows in self._rows.values():
+                inserts[table.name].run(self.connection, rows)
         # An ending may hold the batch that holds it: without this, only the garbage collector would free what was loaded.
         self._endings.clear()
+
+
+def _nothing() -> None:
+    """Take nothing: the rows are there."""
 
 
 def _rank(kind: type) -> int:

@@ -1,5 +1,7 @@
 """Numbers over time: which MSISDN, IMSI or ICCID was whose at which moment."""
 
+from collections.abc import Callable
+
 import msgspec
 from sqlalchemy import Connection, select
 
@@ -39,11 +41,16 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
         super().__init__()
         self._ended: list[IdentifierPeriod] = []
 
-    def load(self, connection: Connection, keys: set[str]) -> None:
+    def ask(self, connection: Connection, keys: set[str]) -> Callable[[], None]:
         """Read every belonging of these numbers."""
-        for row in _LOAD.run(connection, keys):
-            value = row[1]
-            self.rows[value] = self.settled[value] = (*self.rows.get(value, ()), IdentifierPeriod(*row))
+        asked = _LOAD.ask(connection, keys)
+
+        def take() -> None:
+            for row in asked.rows():
+                value = row[1]
+                self.rows[value] = self.settled[value] = (*self.rows.get(value, ()), IdentifierPeriod(*row))
+
+        return take
 
     def restore(self, key: str, row: tuple[IdentifierPeriod, ...]) -> None:
         """Put in the lines of a number."""
