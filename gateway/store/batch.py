@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table
 from gateway.store.nodes import Node
 from gateway.store.row_cache import RowCache
 from gateway.store.row_order import row_order
-from gateway.store.statements import Insert, pipelined
+from gateway.store.statements import Inserts, pipelined
 from gateway.store.tables import metadata
 
 Key = TypeVar("Key")
@@ -116,7 +116,7 @@ class Batch:
         self.connection, self.node, self.now, self._policies = connection, node, now, policies
         self._cache = cache or RowCache()
         self._row_sets: dict[type, RowSet[Any, Any]] = {}
-        self._rows: dict[str, tuple[Table, list[tuple[object, ...]]]] = {}
+        self._rows: dict[str, list[tuple[object, ...]]] = {}
         self._endings: dict[object, Callable[[], None]] = {}
         self._asked: dict[type, Callable[[], None]] = {}
         """What takes the rows that are still on their way, by the kind of row set that they were asked for."""
@@ -143,10 +143,10 @@ class Batch:
 
     def add(self, table: Table, row: tuple[object, ...]) -> None:
         """Append a row, given as a tuple in the order of the table's columns, when the batch is saved."""
-        entry = self._rows.get(table.name)
-        if entry is None:
-            entry = self._rows[table.name] = (table, [])
-        entry[1].append(row)
+        rows = self._rows.get(table.name)
+        if rows is None:
+            rows = self._rows[table.name] = []
+        rows.append(row)
 
     def at_end(self, key: object, action: Callable[[], None]) -> None:
         """Run an action once, after the last unit has decided and before the batch is saved; the first one of a key counts."""
@@ -185,8 +185,7 @@ class Batch:
             action()
         with pipelined(self.connection) if self._row_sets or self._rows else nullcontext():
             self._cache.save([self._row_sets[kind] for kind in sorted(self._row_sets, key=_rank)], self.connection)
-            for table, rows in self._rows.values():
-                inserts[table.name].run(self.connection, rows)
+            inserts.run(self.connection, self._rows)
         # An ending may hold the batch that holds it: without this, only the garbage collector would free what was loaded.
         self._endings.clear()
 
@@ -200,12 +199,4 @@ def _rank(kind: type) -> int:
     return rank
 
 
-class _Inserts(dict[str, Insert]):
-    """Compiled inserts by table name, made at first use."""
-
-    def __missing__(self, name: str) -> Insert:
-        statement = self[name] = Insert(metadata.tables[name])
-        return statement
-
-
-inserts = _Inserts()
+inserts = Inserts(metadata.tables)

@@ -71,13 +71,16 @@ class _Writing(_Prepared):
             return
         dialect = connection.dialect
         if dialect.name == "postgresql":
-            given = literals(self._last_of_each(rows), self._columns)
-            _cursor(connection).execute(self.text(dialect), given)
+            _cursor(connection).execute(self.text(dialect), self.arrays(rows))
         else:
             _cursor(connection).executemany(self.text(dialect), rows)
         written = connection.info.get(WRITTEN)
         if written is not None:
             written(self._table.name)
+
+    def arrays(self, rows: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
+        """Give what a server gets of rows: an array for each column."""
+        return literals(self._last_of_each(rows), self._columns)
 
     def _last_of_each(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
         """Leave out what a later row would overwrite: one statement changes a row once, and does not say by which of two."""
@@ -113,6 +116,38 @@ class Insert(_Writing):
             return f"INSERT INTO {table} ({listed}) SELECT * FROM {self._arrays(dialect)}"  # noqa: S608  (names of ours)
         compiled = self._table.insert().compile(dialect=dialect, column_keys=names)
         return _positional(str(compiled), compiled.positiontup, names)
+
+
+class Inserts(dict[str, Insert]):
+    """Inserts by table name, made at first use."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        """Take the tables that there are."""
+        super().__init__()
+        self._tables = tables
+        self._joined: dict[tuple[str, ...], str] = {}
+
+    def __missing__(self, name: str) -> Insert:
+        """Make the insert of a table."""
+        statement = self[name] = Insert(self._tables[name])
+        return statement
+
+    def run(self, connection: Connection, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
+        """Insert rows into several tables, given by table name; a server gets one statement for all of them."""
+        if connection.dialect.name != "postgresql" or len(rows) < 2:
+            for name, each in rows.items():
+                self[name].run(connection, each)
+            return
+        given = [array for name, each in rows.items() for array in self[name].arrays(each)]
+        _cursor(connection).execute(self._text(tuple(rows), connection.dialect), given)
+
+    def _text(self, names: tuple[str, ...], dialect: Dialect) -> str:
+        found = self._joined.get(names)
+        if found is None:
+            *others, last = [self[name].text(dialect) for name in names]
+            parts = ", ".join(f"part_{i} AS ({text})" for i, text in enumerate(others))
+            found = self._joined[names] = f"WITH {parts} {last}"
+        return found
 
 
 class Update(_Writing):
