@@ -11,31 +11,31 @@ from typing import Any
 
 from sqlalchemy import Column, Integer, LargeBinary, String
 
-
-def array_type(column: Column[Any]) -> str:
-    """Name the type of a column's array; text has no length there, since a cast would cut what is longer than its column."""
-    return _form(column)[0]
+Writer = Callable[[Any], str]
+"""Writes a value, that is not NULL, as it stands in an array."""
 
 
-def literals(rows: Sequence[tuple[Any, ...]], columns: Sequence[Column[Any]]) -> tuple[str, ...]:
-    """Give an array literal for each column of rows that have these columns in order."""
-    values = zip(columns, zip(*rows, strict=True), strict=True)
-    return tuple(_array(each, _form(column)[1]) for column, each in values)
+def array_of(column: Column[Any]) -> tuple[str, Writer]:
+    """Give the type of a column's array, and what writes its values; TypeError for a kind of column that no table has yet.
 
-
-def _form(column: Column[Any]) -> tuple[str, Callable[[Any], str]]:
-    """Give the type of a column's array, and what writes a value; TypeError for a kind of column that no table has yet."""
-    for kind, form in (
+    Text has no length there, since a cast would cut what is longer than its column.
+    """
+    for kind, array in (
         (Integer, ("bigint[]", str)),
         (String, ("text[]", _quoted)),
         (LargeBinary, ("bytea[]", _hexadecimal)),
     ):
         if isinstance(column.type, kind):
-            return form
+            return array
     raise TypeError(f"no array is known of {column.table.name}.{column.name}: {column.type}")
 
 
-def _array(values: Iterable[Any], write: Callable[[Any], str]) -> str:
+def literals(rows: Sequence[tuple[Any, ...]], writers: Sequence[Writer]) -> tuple[str, ...]:
+    """Give an array literal for each column of rows, whose values these write in order."""
+    return tuple(_array(values, write) for write, values in zip(writers, zip(*rows, strict=True), strict=True))
+
+
+def _array(values: Iterable[Any], write: Writer) -> str:
     return "{" + ",".join(["NULL" if value is None else write(value) for value in values]) + "}"
 
 

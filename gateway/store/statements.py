@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.elements import ColumnElement
 
-from gateway.store.array_literals import array_type, literals
+from gateway.store.array_literals import array_of, literals
 
 _TYPES = {int: BigInteger, str: Text}
 WRITTEN: Final = "written"
@@ -63,6 +63,7 @@ class _Writing(_Prepared):
         super().__init__()
         self._table = table
         self._columns = [table.columns[name] for name in columns]
+        self._writers = [array_of(column)[1] for column in self._columns]
         self._key = tuple(key)
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -80,7 +81,7 @@ class _Writing(_Prepared):
 
     def arrays(self, rows: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
         """Give what a server gets of rows: an array for each column."""
-        return literals(self._last_of_each(rows), self._columns)
+        return literals(self._last_of_each(rows), self._writers)
 
     def _last_of_each(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
         """Leave out what a later row would overwrite: one statement changes a row once, and does not say by which of two."""
@@ -90,7 +91,7 @@ class _Writing(_Prepared):
     def _arrays(self, dialect: Dialect) -> str:
         """Give the rows as a table `given`, its columns named as the tuples have them."""
         names = ", ".join(self._given(dialect))
-        arrays = ", ".join(f"%s::{array_type(column)}" for column in self._columns)
+        arrays = ", ".join(f"%s::{array_of(column)[0]}" for column in self._columns)
         return f"unnest({arrays}) AS given ({names})"
 
     def _given(self, dialect: Dialect) -> list[str]:
@@ -214,7 +215,8 @@ class SelectAmong(_Prepared):
         """Take the select without its condition, the column to match, and the type of the keys (int or str)."""
         super().__init__()
         self._statement, self._among, self._lock = statement, among, lock
-        self._keys: Column[Any] = Column("keys", _TYPES[key_type])
+        keys: Column[Any] = Column("keys", _TYPES[key_type])
+        self._key_type, self._write = keys.type, array_of(keys)[1]
 
     def run(self, connection: Connection, keys: Iterable[int] | Iterable[str]) -> Sequence[tuple[Any, ...]]:
         """Read all rows as plain tuples; no keys, no rows and no round trip."""
@@ -226,7 +228,7 @@ class SelectAmong(_Prepared):
         if not wanted:
             return Asked(None)
         if connection.dialect.name == "postgresql":
-            given = literals([(key,) for key in wanted], [self._keys])[0]
+            given = literals([(key,) for key in wanted], [self._write])[0]
         else:
             given = msgspec.json.encode(wanted).decode()
         cursor = _cursor(connection)
@@ -235,7 +237,7 @@ class SelectAmong(_Prepared):
 
     def _compile(self, dialect: Dialect) -> str:
         if dialect.name == "postgresql":
-            keys: ColumnElement[Any] = cast(bindparam("keys", type_=Text), ARRAY(self._keys.type))
+            keys: ColumnElement[Any] = cast(bindparam("keys", type_=Text), ARRAY(self._key_type))
             statement = self._statement.where(self._among == func.any(keys)).order_by(self._among)
             if self._lock is not None:
                 statement = statement.with_for_update(of=self._lock)

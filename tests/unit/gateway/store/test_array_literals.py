@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import BigInteger, Column, Float, LargeBinary, MetaData, SmallInteger, String, Table, Text
 
-from gateway.store.array_literals import array_type, literals
+from gateway.store.array_literals import array_of, literals
 from gateway.store.tables import metadata
 
 ROWS = Table(
@@ -20,7 +20,7 @@ ROWS = Table(
 
 def test_each_column_is_a_literal_with_nothing_in_it_that_the_server_would_take_for_its_syntax():
     rows = [(1, -2, "a,b", 'say "no\\"', b"\x00\xff"), (1 << 62, None, "", "{NULL}", b""), (0, 3, None, "NULL", None)]
-    assert literals(rows, list(ROWS.columns)[:5]) == (
+    assert literals(rows, [array_of(column)[1] for column in list(ROWS.columns)[:5]]) == (
         "{1,4611686018427387904,0}",
         "{-2,NULL,3}",
         '{"a,b","",NULL}',
@@ -30,7 +30,7 @@ def test_each_column_is_a_literal_with_nothing_in_it_that_the_server_would_take_
 
 
 def test_text_is_cast_to_no_length_since_a_cast_would_cut_it():
-    assert [array_type(ROWS.c[name]) for name in ("number", "small", "name", "octets")] == [
+    assert [array_of(ROWS.c[name])[0] for name in ("number", "small", "name", "octets")] == [
         "bigint[]",
         "bigint[]",
         "text[]",
@@ -40,11 +40,11 @@ def test_text_is_cast_to_no_length_since_a_cast_would_cut_it():
 
 def test_a_kind_of_column_that_no_table_has_is_refused_by_name():
     with pytest.raises(TypeError, match=r"no array is known of rows\.share: FLOAT"):
-        array_type(ROWS.c.share)
+        array_of(ROWS.c.share)
 
 
 def test_every_column_of_every_table_has_an_array():
-    assert {array_type(column) for table in metadata.tables.values() for column in table.columns} <= {
+    assert {array_of(column)[0] for table in metadata.tables.values() for column in table.columns} <= {
         "bigint[]",
         "text[]",
         "bytea[]",
