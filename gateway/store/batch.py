@@ -3,7 +3,7 @@
 A *unit* is one change of state asked for by somebody: a charging request, a top-up, a broker's acknowledgement. It is plain
 data, so that it can cross from one process to another; what it is decided with, its *policy*, is looked up in the batch. A
 *row set* holds the rows of one kind that the batch touches: it is filled with one set-based query, changed in memory by the
-units in their order of arrival, and written back with an executemany. So a unit costs the disk a share of a few statements.
+units in their order of arrival, and written back with one statement. So a unit costs the disk a share of a few statements.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
