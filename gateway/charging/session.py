@@ -73,6 +73,10 @@ class Session(msgspec.Struct):
     """What kind of call or text it is (charging.request.Traffic): not every request of a session says it again."""
     tenth: RunningTenth = msgspec.field(default_factory=RunningTenth)
     """What the tenth of its charges was computed from so far."""
+    destination: str = ""
+    """Which of its plan's destinations is called: no more is kept of the number."""
+    network: str = ""
+    """The network that served the customer when a request last said it (MCC and MNC)."""
 
     @property
     def short_of_credit(self) -> bool:
@@ -116,6 +120,8 @@ class _State(msgspec.Struct, array_like=True):
     realm: str = ""
     traffic: str = ""
     tenth: RunningTenth = msgspec.field(default_factory=RunningTenth)
+    destination: str = ""
+    network: str = ""
 
 
 _COLUMNS = (
@@ -178,6 +184,7 @@ class SessionRows(RowSet[str, Session]):
         state = _decode(row[-1])
         session = Session(*row[:-1], state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
         session.realm, session.traffic, session.tenth = state.realm, state.traffic, state.tenth
+        session.destination, session.network = state.destination, state.network
         self.rows[key], self._stored[key] = session, row
 
     def add(self, session: Session) -> None:
@@ -193,7 +200,8 @@ class SessionRows(RowSet[str, Session]):
         for key, s in self.rows.items():
             if not s.changed:
                 continue
-            groups = _encode(_State(s.last_number, s.terminated, s.groups, s.realm, s.traffic, s.tenth))
+            said = (s.realm, s.traffic, s.tenth, s.destination, s.network)
+            groups = _encode(_State(s.last_number, s.terminated, s.groups, *said))
             head = (s.id, s.session_id, s.subscriber_id, s.node, s.peer, s.origin_host, s.service, s.opened_at)
             times = (s.updated_at, s.expires_at, s.closed_at)
             if s.fresh:

@@ -43,7 +43,8 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_traces_active": Family(GAUGE, "Traces that listen to what goes over the wire (docs/trace.md)"),
     # Several gateways on one store
     "tpo_store_lease_held": Family(
-        GAUGE, "1 while no other gateway can have taken over from this one; it sends no text, order or event otherwise"
+        GAUGE,
+        "1 while no other gateway can have taken over from this one; it sends no text, order, event or question otherwise",
     ),
     "tpo_nodes_gone": Family(
         GAUGE,
@@ -90,7 +91,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_sms_unanswered_total": Family(
         COUNTER,
         "Texts to our services that got no answer; `reason` says what spoke against one (own_number, name, short_code, "
-        "no_source, receipt, acknowledgement, opted_out, limit, switching)",
+        "no_source, receipt, acknowledgement, data, opted_out, limit, switching)",
         ("reason",),
     ),
     "tpo_sms_receipts_unmatched_total": Family(
