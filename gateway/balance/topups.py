@@ -70,17 +70,14 @@ class Booked(msgspec.Struct, frozen=True):
 
 
 class PaymentRows(RowSet[str, dict[str, Booked]]):
-    """The payments of the references that a batch names, by reference and then channel."""
+    """The payments of the references that a batch names, by reference and then channel; another gateway may book one, too."""
+
+    under_locks = True
 
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Read whatever was booked under these references."""
         for channel, reference, *kept in _PAYMENTS.run(connection, keys):
             self.rows.setdefault(reference, {})[channel] = Booked(*kept)
-
-    def after_locks(self, connection: Connection, keys: set[str]) -> None:
-        """Read again what another gateway may have booked before the wallets were locked."""
-        if connection.dialect.name != "sqlite":
-            self.load(connection, keys)
 
     def find(self, channel: str, reference: str) -> Booked | None:
         """Give what a channel's reference was booked as, None if it is new."""

@@ -28,6 +28,9 @@ metadata = MetaData(
     }
 )
 
+_Identifier = BigInteger().with_variant(Integer(), "sqlite")
+"""An INTEGER PRIMARY KEY is what SQLite itself finds a row by; a BIGINT would be an index beside it."""
+
 nodes = Table(
     "nodes",
     metadata,
@@ -57,7 +60,7 @@ it was adopted, and its name is back under another number, or will not come back
 node_requests = Table(
     "node_requests",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("from_node", Integer, nullable=False),
     Column("to_node", Integer, nullable=False),
     Column("request", LargeBinary, nullable=False),
@@ -134,7 +137,7 @@ created_at, but for the scope `import`: an opening balance is booked once for ev
 subscribers = Table(
     "subscribers",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("status", String(16), nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
@@ -143,7 +146,7 @@ subscribers = Table(
 lines = Table(
     "lines",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("kind", String(8), nullable=False),
     Column("value", String(32), nullable=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
@@ -164,7 +167,7 @@ lines = Table(
 subscriptions = Table(
     "subscriptions",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
     Column("plan", String(64), nullable=False),
     Column("valid_from", BigInteger, nullable=False),
@@ -174,7 +177,7 @@ subscriptions = Table(
 choices = Table(
     "choices",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
     Column("cause", String(64), nullable=False),
     Column("share", Integer, nullable=False),
@@ -185,7 +188,7 @@ choices = Table(
 wallets = Table(
     "wallets",
     metadata,
-    Column("subscriber_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("subscriber_id", _Identifier, primary_key=True, autoincrement=False),
     Column("currency", String(3), nullable=False),
     Column("balance", BigInteger, nullable=False),
     Column("reserved", BigInteger, nullable=False),
@@ -198,7 +201,7 @@ wallets = Table(
 accounts = Table(
     "accounts",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("name", String(128), nullable=False, unique=True),
 )
 """System accounts by name; a wallet's account number is its subscriber's id and has no row here."""
@@ -206,7 +209,7 @@ accounts = Table(
 transfers = Table(
     "transfers",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("debit", BigInteger, nullable=False),
@@ -228,7 +231,7 @@ partitioned by the month of `at` (store.months); on SQLite months that are over 
 sessions = Table(
     "sessions",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("session_id", Text, nullable=False, unique=True),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
     Column("node", Integer, nullable=False),
@@ -280,7 +283,7 @@ charging.outcome encodes it, or the rendered answer where an earlier version wro
 usage = Table(
     "usage",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("event_at", BigInteger, nullable=False),
     Column("subscriber_id", BigInteger, nullable=False),
     Column("session", BigInteger, nullable=False),
@@ -322,7 +325,7 @@ stays. On a server it is empty."""
 held_reports = Table(
     "held_reports",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("fingerprint", String(64), nullable=False, unique=True),
     Column("reason", String(16), nullable=False),
     Column("state", String(8), nullable=False),
@@ -369,7 +372,7 @@ The channel `` has the references of before 2026-12, which hold for every channe
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("topic", String(64), nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -386,7 +389,7 @@ outbox = Table(
 texts = Table(
     "texts",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("node", Integer, nullable=False),
     Column("source", String(21), nullable=False),
     Column("destination", String(21), nullable=False),
@@ -540,7 +543,7 @@ swept."""
 sim_history = Table(
     "sim_history",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("iccid", String(20), nullable=False, index=True),
     Column("at", BigInteger, nullable=False),
     Column("trigger", String(12), nullable=False),
@@ -557,7 +560,7 @@ did what."""
 subscriber_history = Table(
     "subscriber_history",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
     Column("at", BigInteger, nullable=False),
     Column("change", String(12), nullable=False),
@@ -572,7 +575,7 @@ subscriber_history = Table(
 orders = Table(
     "orders",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("node", Integer, nullable=False),
     Column("kind", String(10), nullable=False),
     Column("iccid", String(20), nullable=False, index=True),
@@ -594,7 +597,7 @@ the order has ended. Swept by updated_at once they are not open."""
 access_log = Table(
     "access_log",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("actor", String(64), nullable=False),
     Column("action", String(64), nullable=False),
