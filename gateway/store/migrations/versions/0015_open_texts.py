@@ -7,13 +7,18 @@ new ones, more slowly where there are many.
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.tables import PARTS_OUT
-
 revision = "0015"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
 compatible_from = "0012"
+
+PARTS_OUT = {
+    "sqlite": "(instr(parts, x'a473746570a473656e74') > 0 OR instr(parts, x'a473746570a8646f75627466756c') > 0)",
+    "postgresql": r"(position('\xa473746570a473656e74'::bytea IN parts) > 0"
+    r" OR position('\xa473746570a8646f75627466756c'::bytea IN parts) > 0)",
+}
+"""By database, whether a part is `sent` or `doubtful`, as msgpack writes that."""
 
 
 def upgrade() -> None:
