@@ -146,7 +146,7 @@ def measure(folder, options, url, port):
     gateway = processes.Gateway(folder, processes.customers(options.lines))
     config = folder / "gateway.yaml"
     written = config.read_text() + LINK.format(port=port)
-    config.write_text(written.replace("sqlite:///var/tpo.db", json.dumps(url)[1:-1]) if url else written)
+    config.write_text(written.replace("sqlite:///var/tpo.db", json.dumps(url)) if url else written)
     found = imported(gateway)
     fill(url or f"sqlite:///{gateway.store}", options.sessions, options.texts)
     return found | started(gateway, options.seconds)
