@@ -182,6 +182,13 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Look up the result code in RFC 6733 §7.1; most of them are settled with the peer's operator.",
         per_message=True,
     ),
+    "diameter.requests.refused": LogEvent(
+        "warning",
+        "A peer's requests are answered 3004 unread: it sends more than is done, or one side is leaving. `requests`: how many "
+        "since the line before, a second at most; tpo_diameter_rejected_total counts all.",
+        "If it lasts, look where the time goes (tpo_lane_phase_seconds, the disk), give the peer another gateway beside this "
+        "one, or have its rate limited.",
+    ),
     "diameter.message.deferred": LogEvent(
         "info",
         "A new session was answered 3004 because this gateway drains: its client turns to another gateway.",

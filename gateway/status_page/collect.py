@@ -406,7 +406,9 @@ def _open_texts(connection: Connection) -> list[tuple[str, str]]:
 
 def _doubtful(connection: Connection) -> list[Doubtful]:
     columns = (texts.c.id, texts.c.destination, texts.c.link, texts.c.updated_at)
-    found = select(*columns).where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL).order_by(texts.c.id)
+    found = (
+        select(*columns).where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL).order_by(texts.c.valid_until)
+    )
     return [
         Doubtful(str(row.id), hidden(row.destination), row.link, row.updated_at)
         for row in connection.execute(found.limit(SHOWN))

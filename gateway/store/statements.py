@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import (
     ARRAY,
+    JSON,
     BigInteger,
     Column,
     Connection,
@@ -23,7 +24,9 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal_column,
     select,
+    tuple_,
 )
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.elements import ColumnElement
@@ -262,6 +265,37 @@ def pipelined(connection: Connection) -> Iterator[None]:
     driver: Any = connection.connection.driver_connection
     with driver.pipeline():
         yield
+
+
+class SelectPairs(_Prepared):
+    """Read the rows whose two columns are among a set of pairs of texts, in one statement whose text never changes.
+
+    Each pair finds its row by an index that begins with both columns, which the second one alone would not.
+    """
+
+    def __init__(self, statement: Select[Any], first: ColumnElement[Any], second: ColumnElement[Any]) -> None:
+        """Take the select without its condition, and the columns to match."""
+        super().__init__()
+        self._statement, self._columns = statement, tuple_(first, second)
+
+    def run(self, connection: Connection, pairs: Iterable[tuple[str, str]]) -> Sequence[tuple[Any, ...]]:
+        """Read all rows as plain tuples; no pairs, no rows and no round trip."""
+        wanted = sorted(pairs)
+        if not wanted:
+            return ()
+        cursor = _cursor(connection)
+        cursor.execute(self.text(connection.dialect), (msgspec.json.encode(wanted).decode(),))
+        return cursor.fetchall()
+
+    def _compile(self, dialect: Dialect) -> str:
+        given = bindparam("pairs", type_=Text)
+        elements = (
+            func.json_array_elements(cast(given, JSON)) if dialect.name == "postgresql" else func.json_each(given)
+        )
+        each = elements.table_valued(column("value", JSON)).c.value
+        pair = select(each.op("->>")(literal_column("0")), each.op("->>")(literal_column("1")))
+        compiled = self._statement.where(self._columns.in_(pair)).compile(dialect=dialect)
+        return _positional(str(compiled), compiled.positiontup, ["pairs"])
 
 
 def _cursor(connection: Connection) -> DBAPICursor:

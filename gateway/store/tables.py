@@ -5,6 +5,8 @@ from the node's own number range (`nodes.py`), so that a batch needs no round tr
 column it is swept.
 """
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -386,6 +388,14 @@ outbox = Table(
 )
 """Events as committed with what they tell of. Swept by published_at, or by created_at where no broker is configured."""
 
+PARTS_OUT: Final = {
+    "sqlite": "(instr(parts, x'a473746570a473656e74') > 0 OR instr(parts, x'a473746570a8646f75627466756c') > 0)",
+    "postgresql": r"(position('\xa473746570a473656e74'::bytea IN parts) > 0"
+    r" OR position('\xa473746570a8646f75627466756c'::bytea IN parts) > 0)",
+}
+"""By database, whether a text has a part that is `sent` or `doubtful`: its step as msgpack writes it. It is the condition of an
+index, so that rows need no column that each program would have to keep right."""
+
 texts = Table(
     "texts",
     metadata,
@@ -408,7 +418,17 @@ texts = Table(
     Column("valid_until", BigInteger, nullable=False),
     Column("parts", LargeBinary, nullable=False),
     Column("final", SmallInteger, nullable=False),
-    Index("ix_texts_open", "id", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")),
+    Index("ix_texts_open", "node", "state", "id", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")),
+    Index(
+        "ix_texts_expiring", "state", "valid_until", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")
+    ),
+    Index(
+        "ix_texts_out",
+        "node",
+        "id",
+        sqlite_where=text(f"final = 0 AND {PARTS_OUT['sqlite']}"),
+        postgresql_where=text(f"final = 0 AND {PARTS_OUT['postgresql']}"),
+    ),
 )
 """Texts out. The body is gone at the final state; the row is swept by updated_at."""
 
