@@ -38,6 +38,7 @@ from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
 from gateway.balance.topups import Payment, PaymentRefused, TopUp
 from gateway.charging import review, usage_export
+from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
@@ -273,7 +274,8 @@ def check_ledger(context: GatewayContext, _request: Nothing) -> BooksChecked:
     """Prove the books."""
     with context.reading() as connection:
         report = check.check(connection, recompute)
-    return BooksChecked(not report.findings, report.entries, report.wallets, report.accruals, report.findings)
+        findings = [*report.findings, *wrong_sessions(connection)]
+    return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings)
 
 
 def list_months(context: GatewayContext, _request: Nothing) -> Months:
