@@ -141,16 +141,17 @@ _AGREED: Final = {
 }
 """Words that agree to a question, and are nothing without one: they are said to other texts as well."""
 
-_LEADING_UP: Final = frozenset(
+REQUESTING: Final = frozenset(
     word
     for words in (
-        "i id im we can could would will wanna want wish need like just kindly dear said text txt reply send re fw fwd",
-        "what whats how show tell check see get know",
+        "i id im we can could would will wanna want wish need like have get just kindly dear said",
+        "text txt reply send re fw fwd",
         "je veux voudrais souhaite veuillez pouvez vous me",
         "yo quiero quisiera deseo necesito puede puedes podria",
     )
     for word in words.split()
 )
+_LEADING_UP: Final = REQUESTING | {"what", "whats", "how", "show", "tell", "check", "see", "know"}
 """Words that a request begins with. Before a stop word, and what moves no money, they mean nothing; before a gift anything."""
 
 _TELLING: Final[dict[Service, type[Balance | Tenth | Help]]] = {
