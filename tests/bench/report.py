@@ -20,6 +20,9 @@ COLUMNS = {
     "ideal_seconds": "at the rate",
 }
 
+QUIET = 0.25
+"""Cores that others may use while rates and latencies are still the product's own."""
+
 
 def assemble(parts, machine, bounds):
     """The whole report of these parts; `machine` is what `Machine` saw."""
@@ -59,6 +62,8 @@ def write(report, bounds, out):
         for subject, check in part["checks"].items():
             out.write(f"  {subject}: {'right' if check['ok'] else 'WRONG'}: {words(check)}\n")
     out.write(f"\nmachine: {words(report['machine'])}\n")
+    if is_disturbed(report["machine"]):
+        out.write("DISTURBED: others used the cores meanwhile; turns may be believed, rates and latencies may not\n")
     for name in report["missed"]:
         out.write(f"MISSED: {name} is {report['figures'][name]:g}, {bounds[name]}: {bounds[name].why}\n")
     for name in report["wrong"]:
@@ -86,6 +91,11 @@ def _beside(figure, value, bounds):
 
 def words(values):
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
+
+
+def is_disturbed(seen):
+    """Whether others took so much of the machine that rates say little."""
+    return seen["cores_used_by_others"] + seen["cores_kept_by_the_host"] > QUIET
 
 
 def machine(before, after, seconds, own_cpu, speeds):

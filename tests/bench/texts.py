@@ -72,7 +72,7 @@ def figures(rounds):
         "texts.in_of_link": ratio(rounds[IN], rounds[LINK], "rate"),
         "texts.out_turns": summary(rounds[OUT])["turns"],
         "texts.in_turns": summary(rounds[IN])["turns"],
-        "texts.link_of_smpp34": ratio(rounds[LINK], rounds[SMPP34], "rate"),
+        "texts.link_turns_of_smpp34": ratio(rounds[LINK], rounds[SMPP34], "turns"),
     }
     return {name: round(value, 3) for name, value in of.items()}
 

@@ -14,7 +14,7 @@ BOUNDS = {
 }
 
 
-def of(figures, check=True):
+def of(figures, check=True, others=0.1):
     part = {
         "rows": {"x": {"rate": 1}},
         "figures": figures,
@@ -22,7 +22,7 @@ def of(figures, check=True):
         "conditions": {},
         "checks": {"books": {"ok": check}},
     }
-    return report.assemble({"a": part}, {"cpus": 2}, BOUNDS)
+    return report.assemble({"a": part}, {"cores_used_by_others": others, "cores_kept_by_the_host": 0.0}, BOUNDS)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,13 @@ def test_each_figure_is_printed_beside_its_floor_and_a_missed_one_with_its_reaso
     assert "MISSED: a.ratio is 0.4, at least 0.5: because" in out.getvalue()
     assert "holds: at most 10" in out.getvalue()
     assert "not reached: at most 25" in out.getvalue()
+
+
+def test_a_run_beside_others_says_that_rates_are_not_to_be_believed():
+    for others, said in ((0.1, False), (0.9, True)):
+        out = io.StringIO()
+        report.write(of({"a.ratio": 0.6}, others=others), BOUNDS, out)
+        assert ("DISTURBED" in out.getvalue()) is said
 
 
 @pytest.mark.parametrize("bounds", [{}, {"at_least": 1, "at_most": 2}])

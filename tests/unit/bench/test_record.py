@@ -25,7 +25,7 @@ REPORT = {
         }
     },
     "figures": {"charging.of_echo": 0.5, "charging.turns": 6},
-    "machine": {"cpus": 2},
+    "machine": {"cores_used_by_others": 0.0, "cores_kept_by_the_host": 0.0},
     "ok": True,
 }
 
@@ -66,7 +66,7 @@ def test_a_run_writes_the_page_only_if_it_is_asked_to(page, capsys):
     assert page.read_text() == TEXT
     assert bench.main(["--record"]) == 0
     assert page.read_text() != TEXT
-    assert "machine: cpus 2" in capsys.readouterr().out
+    assert "machine: cores used by others 0.0" in capsys.readouterr().out
 
 
 def test_the_page_of_the_project_has_a_place_for_the_figures():
