@@ -13,6 +13,7 @@ MICROSECONDS = 1_000_000
 MAX_OCTETS = 1 << 50
 MAX_UNITS = 1 << 31
 """The most that one report may carry, octets (a pebibyte) and seconds or messages; more is a fault of the client, not usage."""
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Traffic(StrEnum):
@@ -108,4 +109,4 @@ def usage_digest(items: Iterable[Item]) -> int:
 
     The store keeps it beside the outcome: it has to stay the same from one version to the next.
     """
-    return zlib.crc32(msgspec.msgpack.encode([(item.rating_group, item.used) for item in items if item.used]))
+    return zlib.crc32(_encode([(item.rating_group, item.used) for item in items if item.used]))

@@ -12,7 +12,7 @@ from protocols.diameter.avp_validation import STANDARD, Profile, check_number
 from protocols.diameter.codec import AVP_HEADER_SIZE, HEADER_SIZE, MAX_AVPS
 from protocols.diameter.fields import plan
 from protocols.diameter.generator import Function, decoder_source, encoder_source, namespace
-from protocols.diameter.layouts import Layouts
+from protocols.diameter.layouts import Layouts, learn
 from protocols.diameter.messages import COMMANDS, ErrorAnswer
 from protocols.errors import LocalProtocolError
 
@@ -74,7 +74,7 @@ class _Functions(dict[type[msgspec.Struct], Function]):
         return self[cls]
 
 
-_layouts: Final = Layouts()
+_layouts: Final = Layouts(learn)
 _decoders: Final = _Functions()
 _encoders: Final = _Functions()
 _commands: Final[tuple[type[msgspec.Struct], ...]] = (*COMMANDS.values(), ErrorAnswer)

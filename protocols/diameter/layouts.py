@@ -21,7 +21,6 @@ from protocols.diameter.dictionary import VENDOR_SHIFT
 from protocols.diameter.fields import INTEGER_FORMATS, ClassPlan, FieldPlan, Form, plan, time_to_unix
 
 Message = TypeVar("Message", bound=msgspec.Struct)
-Values = tuple[int | bytes, ...]
 
 MISSES: Final = 64
 """So many messages of a class and length without a layout, and one is learned."""
@@ -37,18 +36,21 @@ _WORD: Final = Struct(">I").unpack_from
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """One layout: a message has it if its octets, masked, are these; then `build` makes the message of the struct's values."""
+    """One layout: a frame has it if its octets, masked, are these; then `read` makes the message of it."""
 
     mask: int
     headers: int
-    unpack: Callable[[bytes], Values]
-    build: Callable[[Values], msgspec.Struct]
+    read: Callable[[bytes], msgspec.Struct]
 
 
 class Layouts:
-    """The layouts that were learned, by class, profile and length of the messages that have them."""
+    """The layouts that were learned, by class, profile and length of the messages that have them.
 
-    def __init__(self) -> None:
+    `learn` gives the layout of a frame that was found right.
+    """
+
+    def __init__(self, learn: Callable[[type[msgspec.Struct], bytes, Profile], Layout]) -> None:
+        self._learn = learn
         self._layouts: dict[tuple[type[msgspec.Struct], int, int], list[Layout]] = {}
         self._misses: dict[tuple[type[msgspec.Struct], int, int], int] = {}
         self._profiles: dict[int, Profile] = {}
@@ -64,7 +66,7 @@ class Layouts:
         for layout in layouts:
             if octets & layout.mask == layout.headers:
                 try:
-                    return cast("Message", layout.build(layout.unpack(frame)))
+                    return cast("Message", layout.read(frame))
                 except UnicodeDecodeError:
                     return None
         return None
@@ -84,7 +86,7 @@ class Layouts:
             self._number = 0
         self._profiles[id(profile)] = profile
         layouts = self._layouts.setdefault(key, [])
-        layouts.insert(0, learn(cls, frame, profile))
+        layouts.insert(0, self._learn(cls, frame, profile))
         self._number += 1
         if len(layouts) > MOST_ALIKE:
             layouts.pop()
@@ -96,8 +98,18 @@ def learn(cls: type[msgspec.Struct], frame: bytes, profile: Profile) -> Layout:
     lesson = _Lesson(frame, profile)
     expression = lesson.message(plan(cls), HEADER_SIZE, len(frame))
     mask = int.from_bytes(lesson.mask, "big")
-    build = eval(f"lambda v: {expression}", lesson.names)  # noqa: S307 - our own text, of our own classes
-    return Layout(mask, int.from_bytes(frame, "big") & mask, Struct(lesson.format).unpack_from, build)
+    read = function_of(expression, lesson.names, Struct(lesson.format).unpack_from)
+    return Layout(mask, int.from_bytes(frame, "big") & mask, read)
+
+
+def function_of(
+    expression: str, names: dict[str, object], unpack: Callable[[bytes], object] | None = None
+) -> Callable[[bytes], msgspec.Struct]:
+    """A function that makes a message of a `frame` by this expression, in which `v` are the unpacked values."""
+    lines = ["def read(frame):", *(["    v = unpack(frame)"] if unpack else []), f"    return {expression}"]
+    names = names | {"unpack": unpack}
+    exec("\n".join(lines), names)  # noqa: S102 - our own text, of our own classes: nothing of a frame's values is in it
+    return cast("Callable[[bytes], msgspec.Struct]", names["read"])
 
 
 class _Lesson:

@@ -93,7 +93,7 @@ def read(
         msisdn=msisdn,
         items=items,
         digest=usage_digest(items),
-        inconsistent=any(_disagrees(unit) for unit in _reports(ccr)),
+        inconsistent=any(map(_disagrees, _reports(ccr))),
         realm=ccr.origin_realm if ccr.origin_host != peer else "",
         traffic=None if called is None else _traffic(called, msisdn, country),
         other_msisdns=msisdns[1:],

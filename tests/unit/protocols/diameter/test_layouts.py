@@ -8,7 +8,7 @@ from protocols.diameter.avp_validation import STANDARD, Profile
 from protocols.diameter.codec import encode_avp, encode_message
 from protocols.diameter.errors import DiameterError
 from protocols.diameter.generated import decode, encode
-from protocols.diameter.layouts import LONGEST, MISSES, MOST, MOST_ALIKE, Layouts
+from protocols.diameter.layouts import LONGEST, MISSES, MOST, MOST_ALIKE, Layouts, learn
 from protocols.diameter.messages import CreditControlRequest, DeviceWatchdogRequest
 
 FRAME = frame(0xC0, 4, credit_control_request())
@@ -21,7 +21,7 @@ def watchdog(host, *more):
 
 
 def learned(*frames, cls=DeviceWatchdogRequest, profile=STANDARD):
-    layouts = Layouts()
+    layouts = Layouts(learn)
     for octets in frames:
         for _ in range(MISSES):
             layouts.missed(cls, octets, profile)
@@ -29,7 +29,7 @@ def learned(*frames, cls=DeviceWatchdogRequest, profile=STANDARD):
 
 
 def test_after_many_of_its_length_a_message_is_read_by_its_layout_with_values_of_its_own():
-    layouts = Layouts()
+    layouts = Layouts(learn)
     for count in range(MISSES):
         assert layouts.read(DeviceWatchdogRequest, watchdog("pgw-1"), STANDARD) is None, count
         layouts.missed(DeviceWatchdogRequest, watchdog("pgw-1"), STANDARD)
@@ -102,7 +102,7 @@ def test_of_messages_of_one_length_the_latest_layouts_are_kept():
 
 
 def test_layouts_do_not_become_many():
-    layouts = Layouts()
+    layouts = Layouts(learn)
     for length in range(1, MOST + 20):
         for _ in range(MISSES):
             layouts.missed(DeviceWatchdogRequest, watchdog("x" * length), STANDARD)
