@@ -43,7 +43,8 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_traces_active": Family(GAUGE, "Traces that listen to what goes over the wire (docs/trace.md)"),
     # Several gateways on one store
     "tpo_store_lease_held": Family(
-        GAUGE, "1 while no other gateway can have taken over from this one; it sends no text, order or event otherwise"
+        GAUGE,
+        "1 while no other gateway can have taken over from this one; it sends no text, order, event or question otherwise",
     ),
     "tpo_nodes_gone": Family(
         GAUGE,

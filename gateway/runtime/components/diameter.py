@@ -90,6 +90,7 @@ class DiameterComponent(Component):
             observe=metrics.observe_session_request,
             alarm=log,
             abort_wait=context.settings.charging.abort_wait * SECOND,
+            may_send=lambda: context.may_send,
         )
 
     async def start(self) -> None:
