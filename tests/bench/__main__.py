@@ -39,7 +39,7 @@ def main(words=None):
         report.write(found, bounds, sys.stdout)
     if options.profile:
         _write_profile(options.profile)
-    if options.record:
+    if options.record:  # before the exit code says anything of floors: a missed one is worth recording, too
         record.record(found, f"{datetime.now(UTC):%Y-%m-%d}", record.commit(), record.FILE)
     return report.exit_code(found)
 

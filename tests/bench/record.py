@@ -1,6 +1,5 @@
 """Writes what a run found into docs/performance.md: the table of the latest run, and a line of the history."""
 
-import re
 import subprocess
 from pathlib import Path
 
@@ -65,12 +64,14 @@ def commit():
 
 
 def _between(text, name, change):
-    pattern = re.compile(rf"(?<=<!-- bench:{name} -->\n).*?(?=<!-- bench:end -->)", re.DOTALL)
-    changed, found = pattern.subn(lambda match: change(match.group()), text)
-    if found != 1:
-        message = f"docs/performance.md needs one <!-- bench:{name} --> and an <!-- bench:end --> after it"
+    """Change what stands between the marks of this name."""
+    begin, end = f"<!-- bench:{name} -->\n", "<!-- bench:end -->"
+    before, _, rest = text.partition(begin)
+    old, found, after = rest.partition(end)
+    if text.count(begin) != 1 or not found:
+        message = f"docs/performance.md needs one {begin.strip()} and an {end} after it"
         raise ValueError(message)
-    return changed
+    return before + begin + change(old) + end + after
 
 
 def _row(cells):

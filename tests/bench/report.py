@@ -63,7 +63,9 @@ def write(report, bounds, out):
             out.write(f"  {subject}: {'right' if check['ok'] else 'WRONG'}: {words(check)}\n")
     out.write(f"\nmachine: {words(report['machine'])}\n")
     if is_disturbed(report["machine"]):
-        out.write("DISTURBED: others used the cores meanwhile; turns may be believed, rates and latencies may not\n")
+        out.write(
+            "DISTURBED: others used the cores meanwhile: rates and latencies say little, and turns are up to a third more\n"
+        )
     for name in report["missed"]:
         out.write(f"MISSED: {name} is {report['figures'][name]:g}, {bounds[name]}: {bounds[name].why}\n")
     for name in report["wrong"]:

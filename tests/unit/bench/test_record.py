@@ -53,6 +53,13 @@ def test_the_latest_table_is_replaced_and_the_history_gets_a_line_more(tmp_path)
     assert "\nbetween\n" in text
 
 
+def test_the_first_run_is_recorded_where_nothing_stands_yet(tmp_path):
+    file = tmp_path / "performance.md"
+    file.write_text(TEXT.replace("an old table\n", "").replace("| 2026-01-01 | abc |\n", ""))
+    record.record(REPORT, "2026-11-26", "def", file)
+    assert file.read_text().count("2026-11-26") == 2
+
+
 def test_a_page_without_a_place_for_the_figures_is_left_as_it_is(tmp_path):
     file = tmp_path / "performance.md"
     file.write_text("# Speed\n")
