@@ -97,7 +97,7 @@ def _stores(parser, asked):
         parser.error("--stores: sqlite, postgresql, or both with a comma")
     if "postgresql" in asked and not postgres.BINARIES:
         parser.error("PostgreSQL is not installed: apt-get install postgresql, or STORES=sqlite")
-    return asked
+    return sorted(asked, reverse=True)  # sqlite first, which the other is compared with
 
 
 def _measure(options, folder, bounds):

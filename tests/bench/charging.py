@@ -111,7 +111,7 @@ def measure(options, folder):
         "checks": checks,
         "conditions": {
             "load": Path(options.ctf).name if options.ctf else "Python",
-            "reference": options.reference or "none",
+            "reference": program(options.reference),
             "rounds": options.rounds,
             "seconds": options.seconds,
             "concurrency": options.concurrency,
@@ -144,6 +144,12 @@ def figures(rounds, found):
         else:
             of[f"charging.{each.lane}_of_{base.lane}"] = ratio(one, rounds[str(base)], "rate")
     return {name: round(value, 3) for name, value in of.items()}
+
+
+def program(command):
+    """The name of the program in a command, without paths: what is recorded is read on other machines."""
+    words = [word for word in shlex.split(command) if word != "env" and "=" not in word]
+    return Path(words[0]).name if words else "none"
 
 
 def _start(options, folder, database, stack):

@@ -37,6 +37,11 @@ def test_without_postgresql_the_default_is_sqlite_and_asking_for_it_names_the_pa
     assert "apt-get install postgresql" in capsys.readouterr().err
 
 
+def test_a_reference_is_recorded_by_the_name_of_its_program_alone():
+    assert charging.program("env PORT={port} /opt/erlang/bin/erl -pa /home/me/ebin -s server") == "erl"
+    assert charging.program("") == "none"
+
+
 def test_each_variant_differs_from_the_base_in_one_thing():
     options = bench.parse(["--lines", "1000,300_000", "--stores", "sqlite,postgresql", "--lanes", "process,thread"])
     assert list(map(str, charging.variants(options))) == [
