@@ -31,6 +31,7 @@ from gateway.store.keep_months import KeepMonths
 from gateway.store.node_requests import AnswerNode, AskNode, CloseRequests
 from gateway.store.probe import Probe
 from gateway.store.recovery.changes import NoteBackup, TakeChanges
+from gateway.store.sealed_months.units import DropUsage, RemoveSealed, SealMonth
 from gateway.store.sweeper import Sweep
 from gateway.store.takeover import AdoptNode, RenewLease, RetireNodes
 
@@ -56,6 +57,7 @@ UNITS: Final = (
     CreditControlUnit,
     DeclineStep,
     DropReport,
+    DropUsage,
     Enable,
     End,
     EndStep,
@@ -77,6 +79,7 @@ UNITS: Final = (
     RecordOutcomes,
     RecordReceipts,
     RefuseStep,
+    RemoveSealed,
     RenewLease,
     Renumber,
     Replace,
@@ -85,6 +88,7 @@ UNITS: Final = (
     RetireNodes,
     RetryOrder,
     ScrapSim,
+    SealMonth,
     SettleCrossed,
     Sweep,
     SweepMessaging,
