@@ -20,6 +20,7 @@ from support.text_load import under_load as under_text_load
 from gateway.store.recovery.rebuild import rebuild
 
 KILLS = min(int(os.environ.get("TPO_LANE_KILLS", "4")), 4)
+FEWER = max(KILLS // 2, 1)
 SEED = int(os.environ.get("TPO_KILL_SEED", "2026"))
 DEADLINE = 2
 """Seconds that a request may wait."""
@@ -45,9 +46,9 @@ def lane_dies(gateway):
         time.sleep(0.02)
 
 
-async def kill_lane_again_and_again(gateway, chance, answered):
+async def kill_lane_again_and_again(gateway, chance, answered, kills=KILLS):
     """Kill it under load; `answered` counts what was."""
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = answered()
         while answered() < before + 300:  # noqa: ASYNC110 (the load is on again)
             await asyncio.sleep(0.005)
@@ -82,16 +83,16 @@ async def test_a_lane_killed_under_charging_load_loses_and_doubles_nothing_and_t
 async def test_a_lane_killed_with_texts_under_way_loses_none_and_books_each_gift_once(tmp_path):
     async def kill(desk, load, chance):
         await kill_lane_again_and_again(
-            desk, chance, lambda: 10 * len(load.accepted) + 10 * len(load.smsc.acknowledged)
+            desk, chance, lambda: 10 * len(load.accepted) + 10 * len(load.smsc.acknowledged), FEWER
         )
 
-    async with under_text_load(tmp_path, SEED, kill, lines=400 * KILLS) as (load, smsc, desk):
+    async with under_text_load(tmp_path, SEED, kill, lines=400 * FEWER) as (load, smsc, desk):
         told, booked, held = stored(url_of(desk))
-        assert desk.log.read_text().count('"store.lane.back"') == KILLS
+        assert desk.log.read_text().count('"store.lane.back"') == FEWER
     assert {str(told[text_id].state) for text_id in load.accepted} == {"delivered"}
     doubled = [text_id for text_id, key in load.accepted.items() if smsc.taken[key] > 1]
     assert all(part.maybe_double for text_id in doubled for part in told[text_id].parts)
-    assert len(doubled) <= KILLS * WINDOW
+    assert len(doubled) <= FEWER * WINDOW
     assert len(booked["gift"]) == len(set(booked["gift"])) == len(load.givers)
     assert len(booked["charge"]) == len(load.accepted)
     assert held == 0
