@@ -393,6 +393,14 @@ def test_an_event_is_debited_at_once_whole_or_not_at_all(place):
     assert wallet(place, sub) == (3 * PENNY, 0)
 
 
+@pytest.mark.parametrize("gigabytes", [20, 22, 70])
+def test_an_event_of_more_octets_than_a_threshold_can_say_is_answered(place, gigabytes):
+    place.enrol(POUND)
+    answer = place.ask(ccr(EVENT, 0, service(200, ask=gigabytes * 1000 * MEGABYTE)))
+    assert only(answer).granted_service_unit.cc_total_octets == gigabytes * 1000 * MEGABYTE
+    assert only(answer).volume_quota_threshold == min(gigabytes * 200 * MEGABYTE, 0xFFFFFFFF)
+
+
 def test_an_event_that_is_no_debit_is_refused_by_name(place):
     with pytest.raises(DiameterError) as refused:
         place.ask(ccr(EVENT, 0, service(), context="32274@3gpp.org", requested_action=2))
