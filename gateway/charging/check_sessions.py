@@ -4,47 +4,64 @@ A session says how many units of each rating group it rated, and what its charge
 that. Only sessions of the last day are looked at: of older ones the usage may be swept, or be in another place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import Connection, case, func, select
 
 from gateway.charging.session import Session, SessionRows
 from gateway.ledger.check import SHOWN, Finding
 from gateway.ledger.check_tenths import RUNNING_SINCE, STREAMED
+from gateway.store.sealed_months.parts import Part, parts, unreadable
 from gateway.store.tables import marks, sessions, usage
 
 DAY_US: Final = 86_400_000_000
+LATE_US: Final = 2 * DAY_US
+"""A report may come so long after its use."""
 PAGE: Final = 500
 
 
 def wrong_sessions(connection: Connection) -> Iterator[Finding]:
     """Name sessions whose usage records are not what the sessions say; the first few."""
     newest = connection.execute(select(func.max(sessions.c.updated_at))).scalar() or 0
-    running_since = connection.execute(select(marks.c.value).where(marks.c.name == RUNNING_SINCE)).scalar() or 0
-    recent = sessions.c.opened_at >= max(newest - DAY_US, running_since)
-    booked = _Booked(connection, select(sessions.c.id).where(recent))
-    found, last = 0, -1
-    while found < SHOWN:
-        page = select(sessions.c.session_id).where(recent, sessions.c.id > last).order_by(sessions.c.id).limit(PAGE)
+    since = connection.execute(select(marks.c.value).where(marks.c.name == RUNNING_SINCE)).scalar() or 0
+    opened = max(newest - DAY_US, since)
+    found = 0
+    with parts(connection, lambda month: month.usage.overlaps(opened - LATE_US, None)) as every:
+        readable = [
+            part for part in every if part.month is None or unreadable(part) is None
+        ]  # `check` names the others
+        booked = _Booked(readable, opened - LATE_US)
+        for session in _opened_since(connection, opened):
+            wrong = _differs(session, booked.of(session.id))
+            if wrong:
+                found += 1
+                yield Finding("session", f"session {session.id} {wrong}")
+            if found == SHOWN:
+                return
+
+
+def _opened_since(connection: Connection, opened: int) -> Iterator[Session]:
+    """Give the sessions that were opened since a time, in the order of their numbers."""
+    last = -1
+    while True:
+        page = select(sessions.c.session_id).where(sessions.c.opened_at >= opened, sessions.c.id > last)
         rows = SessionRows()
-        rows.load(connection, set(connection.execute(page).scalars()))
+        rows.load(connection, set(connection.execute(page.order_by(sessions.c.id).limit(PAGE)).scalars()))
         if not rows.rows:
             return
         for session in sorted(rows.rows.values(), key=lambda session: session.id):
             last = session.id
-            wrong = _differs(session, booked.of(session.id))
-            if wrong and found < SHOWN:
-                found += 1
-                yield Finding("session", f"session {session.id} {wrong}")
+            yield session
 
 
 class _Booked:
     """What usage records say of sessions, read once in the order of the sessions' numbers."""
 
-    def __init__(self, connection: Connection, wanted: Select[int]) -> None:
+    def __init__(self, every: Sequence[Part], since: int) -> None:
         units = case(
             (usage.c.service == "data", usage.c.octets),
             (usage.c.service == "voice", usage.c.seconds),
@@ -52,11 +69,12 @@ class _Booked:
         )
         sums = (
             select(usage.c.session, usage.c.rating_group, func.sum(units), func.sum(usage.c.price))
-            .where(usage.c.session.in_(wanted))
+            .where(usage.c.event_at >= since)
             .group_by(usage.c.session, usage.c.rating_group)
             .order_by(usage.c.session)
         )
-        self._sums = groupby(connection.execute(sums, execution_options=STREAMED), key=itemgetter(0))
+        rows = (part.connection.execute(sums, execution_options=STREAMED) for part in every)
+        self._sums = groupby(merge(*rows, key=itemgetter(0)), key=itemgetter(0))
         self._next = next(self._sums, None)
 
     def of(self, session: int) -> dict[str, tuple[int, int]]:
@@ -65,9 +83,11 @@ class _Booked:
             self._next = next(self._sums, None)
         if self._next is None or self._next[0] != session:
             return {}
-        groups = {
-            "" if group is None else str(group): (int(total), int(price)) for _, group, total, price in self._next[1]
-        }
+        groups: dict[str, tuple[int, int]] = {}
+        for _, rating_group, total, price in self._next[1]:
+            key = "" if rating_group is None else str(rating_group)
+            known_total, known_price = groups.get(key, (0, 0))
+            groups[key] = (known_total + int(total), known_price + int(price))
         self._next = next(self._sums, None)
         return groups
 
