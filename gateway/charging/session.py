@@ -72,6 +72,10 @@ class Session(msgspec.Struct):
     """What kind of call or text it is (charging.request.Traffic): not every request of a session says it again."""
     tenth: RunningTenth = msgspec.field(default_factory=RunningTenth)
     """What the tenth of its charges was computed from so far."""
+    destination: str = ""
+    """Which of its plan's destinations is called: no more is kept of the number."""
+    network: str = ""
+    """The network that served the customer when a request last said it (MCC and MNC)."""
 
     @property
     def short_of_credit(self) -> bool:
@@ -115,6 +119,8 @@ class _State(msgspec.Struct, array_like=True):
     realm: str = ""
     traffic: str = ""
     tenth: RunningTenth = msgspec.field(default_factory=RunningTenth)
+    destination: str = ""
+    network: str = ""
 
 
 _COLUMNS = (
@@ -154,6 +160,7 @@ class SessionRows(RowSet[str, Session]):
             state = _decode(groups)
             session = Session(*fields, state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
             session.realm, session.traffic, session.tenth = state.realm, state.traffic, state.tenth
+            session.destination, session.network = state.destination, state.network
             self.rows[session.session_id] = session
 
     def after_locks(self, connection: Connection, keys: set[str]) -> None:
@@ -172,7 +179,8 @@ class SessionRows(RowSet[str, Session]):
         for s in self.rows.values():
             if not s.changed:
                 continue
-            groups = _encode(_State(s.last_number, s.terminated, s.groups, s.realm, s.traffic, s.tenth))
+            said = (s.realm, s.traffic, s.tenth, s.destination, s.network)
+            groups = _encode(_State(s.last_number, s.terminated, s.groups, *said))
             if s.fresh:
                 head = (s.id, s.session_id, s.subscriber_id, s.node, s.peer, s.origin_host, s.service, s.opened_at)
                 new.append((*head, s.updated_at, s.expires_at, s.closed_at, 1, s.reserved, groups))

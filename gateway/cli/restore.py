@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Connection, Engine, make_url, select
 
+from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.policies import recompute
 from gateway.cli.errors import CommandFailed
 from gateway.cli.output import complain
@@ -149,7 +150,8 @@ def _node(settings: Settings) -> str:
 
 def _check_books(connection: Connection, *, anyway: bool) -> Books:
     report = check(connection, recompute)
-    findings = [f"{finding.check}: {finding.detail}" for finding in report.findings]
+    found = [*report.findings, *wrong_sessions(connection)]
+    findings = [f"{finding.check}: {finding.detail}" for finding in found]
     if findings and not anyway:
         for finding in findings:
             complain(finding)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, case, func, or_, select
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.balances import account_names, journal_totals
+from gateway.ledger.check_evidence import wrong_evidence
 from gateway.ledger.check_tenths import Recompute, wrong_tenths
 from gateway.ledger.postings import POSTINGS, Evidence, account_class, violation
 from gateway.store.engine import join_whole_tables
@@ -55,6 +56,7 @@ def check(connection: Connection, recompute: Recompute) -> Report:
         *_usage_is_charged(connection),
         *_accruals_match(connection, recompute),
         *_tenth_is_complete(connection),
+        *(Finding(*found) for found in wrong_evidence(connection, SHOWN)),
     ]
 
     def count(statement: object) -> int:

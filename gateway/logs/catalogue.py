@@ -281,8 +281,8 @@ EVENTS: Final[dict[str, LogEvent]] = {
     # Charging
     "charging.answer.mismatch": LogEvent(
         "error",
-        "A request that was answered before came again with other content; it got the old answer.",
-        "The client reuses CC-Request-Numbers: report it to the host's operator. Nothing was charged twice.",
+        "A request that was answered before came again with other content; it got the old answer, and what it reports is held.",
+        "The client reuses CC-Request-Numbers: report it to the host's operator, and decide with `tpo usage review`.",
         per_message=True,
     ),
     "charging.subscriber.mismatch": LogEvent(
@@ -307,6 +307,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "warning",
         "A subscriber's plan is not in plans.yaml, or has another currency than the wallet; the request was refused.",
         "Put the plan back, or give the subscriber another with `tpo subscriber plan`.",
+        per_message=True,
+    ),
+    "charging.session.service": LogEvent(
+        "warning",
+        "A client went on with a session under another service (Service-Context-Id); it was refused 5031, its usage is held.",
+        "Report it to the host's operator: each service has sessions of its own. `tpo usage review list` shows the usage.",
+        per_message=True,
+    ),
+    "charging.network.unpriced": LogEvent(
+        "warning",
+        "A customer is in a network that is neither at home nor in a zone of the plan; quota is refused (5031), usage is held.",
+        "Put the network (MCC and MNC) into a zone of the plan (`roaming`), then `tpo reload` and `tpo usage review`.",
         per_message=True,
     ),
     "charging.usage.inconsistent": LogEvent(

@@ -91,7 +91,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_sms_unanswered_total": Family(
         COUNTER,
         "Texts to our services that got no answer; `reason` says what spoke against one (own_number, name, short_code, "
-        "no_source, receipt, acknowledgement, opted_out, limit, switching)",
+        "no_source, receipt, acknowledgement, data, opted_out, limit, switching)",
         ("reason",),
     ),
     "tpo_sms_receipts_unmatched_total": Family(

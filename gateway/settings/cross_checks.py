@@ -15,6 +15,7 @@ import msgspec
 from gateway.charity.causes import Cause
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import Secret
+from gateway.rating.destinations import FREE_PREFIXES, destination
 from gateway.rating.plans import Plan
 from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
@@ -328,6 +329,17 @@ def _authority_fails(ca: Path) -> str | None:
     return None
 
 
+def check_free_numbers(found: Found, report: Report) -> None:
+    """Refuse a price for numbers that are free to call in the operator's country."""
+    country = found.operator.country if found.operator else ""
+    for plan in (found.plans or {}).values():
+        for first, rates in plan.destinations.items():
+            priced = any(rate is not None and rate.price for rate in (rates.voice, rates.sms))
+            free = first.startswith(FREE_PREFIXES.get(country, ("none",))) or destination(f"+{first}", country)
+            if priced and free:
+                report.error(("plans",), f"{plan.id}.destinations.{first}: these numbers are free to call in {country}")
+
+
 def check_secrets(found: Found, report: Report) -> None:
     """Warn of secrets that others can read; refuse a key that can be guessed."""
     for name in ("store", "api", "smpp", "provisioning", "events", "privacy"):
@@ -366,6 +378,7 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_routes,
     check_short_codes,
     check_grants,
+    check_free_numbers,
     check_hosts,
     check_broker,
     check_paths,

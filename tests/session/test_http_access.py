@@ -59,6 +59,12 @@ def test_a_method_that_a_path_does_not_have_is_405_and_says_which_it_has(gateway
     assert set(fields["Allow"].replace(" ", "").split(",")) == allow
 
 
+@pytest.mark.parametrize("path", ["/livez", "/v1/sms", "/nowhere"])
+def test_an_expectation_that_is_not_known_is_refused_by_a_problem(gateway, path):
+    fields = {"Authorization": RIGHT, "Expect": "200-ok"}
+    assert ask(gateway, "POST", path, fields, TEXT)[::2] == (417, "http.417")
+
+
 @pytest.mark.parametrize("path", ["/", "/metrics", "/readyz", "/v1/sms/1", "/nowhere"])
 def test_a_name_that_leads_here_and_is_not_ours_is_misdirected(gateway, path):
     for host in ("evil.example", f"evil.example:{gateway.http_port}"):

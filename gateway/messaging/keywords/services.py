@@ -82,6 +82,9 @@ class Services:
         While the customer is out, what he asks for himself is answered, what asks for nothing is not; neither opts him in.
         """
         request = read(body, self._book, names=self._policy.names)
+        wallet = self._batch.row_set(WalletRows).get(self._owner) if self._owner is not None else None
+        if isinstance(request, No) and request.stops and (wallet is None or self._question(wallet) is None):
+            request = Stop(request.language)
         if isinstance(request, Stop):
             return self._stop(request)
         if self._mute:
@@ -90,7 +93,6 @@ class Services:
             return self._answer(request, KeywordAnswer.HELP)
         if isinstance(request, Start):
             return self._start(request)
-        wallet = self._batch.row_set(WalletRows).get(self._owner) if self._owner is not None else None
         if wallet is None:
             return self._say_nothing(Silence.OPTED_OUT) if self._out else self._answer(request, KeywordAnswer.STRANGER)
         asked = self._question(wallet) if isinstance(request, Unknown) else None
@@ -102,6 +104,14 @@ class Services:
             if isinstance(answer, (Yes, No)):
                 request = answer
         return self._serve(request, wallet)
+
+    def opt(self, body: str) -> None:
+        """Do what a text says of further texts, STOP or START, and nothing else; no word is answered."""
+        request = read(body, self._book, names=self._policy.names)
+        if isinstance(request, Start):
+            self._opt_in()
+        elif isinstance(request, Stop) or (isinstance(request, No) and request.stops):
+            self._stop(Stop(request.language))
 
     def _serve(self, request: Give | Yes | No | Choose | Balance | Tenth | Unknown, wallet: Wallet) -> list[Text]:
         match request:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from gateway.balance.wallets import WalletRows
 from gateway.messaging.opt_outs import OptOutRows
+from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.receipts import AwaitedRows, EarlyRows
 from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import Step, Text, TextRows
@@ -71,7 +72,7 @@ class TakeForSending(OnTexts):
             part = text.parts[dispatch.part]
             if text.valid_until <= batch.now:
                 part.go(Step.EXPIRED, "validity period over")
-            elif not text.always and batch.row_set(OptOutRows).out(text.destination, text.source):
+            elif _is_unwanted(batch, text):
                 part.go(Step.CANCELLED, "the receiver opted out")
             elif _is_barred(batch, text):
                 part.go(Step.CANCELLED, INACTIVE)
@@ -81,6 +82,14 @@ class TakeForSending(OnTexts):
                 taken.append(dispatch)
             self.finish(batch, text)
         return taken
+
+
+def _is_unwanted(batch: Batch, text: Text) -> bool:
+    """Whether the receiver said STOP to who sends it: to its short code, or to any number that is served like that one."""
+    if text.always:
+        return False
+    book = batch.policy(MessagingPolicy).book(text.source)
+    return batch.row_set(OptOutRows).out(text.destination, text.source if book is None else book.short_code)
 
 
 def _is_barred(batch: Batch, text: Text) -> bool:
