@@ -76,6 +76,8 @@ CONCERNS: Final[dict[str, Kind]] = {
     "node.adopted": Kind("warning", "node-adopted", ("TpoNodeAdopted",)),
     "node.fenced": Kind("warning", "node-fenced", ("TpoNodeFenced",)),
     "backup.behind": Kind("warning", "backup-behind", ("TpoBackupBehind",)),
+    "sealed.missing": Kind("critical", "sealed-months", ("TpoSealedFileMissing",)),
+    "sealed.trouble": Kind("warning", "sealed-months"),
     # Charging
     "charging.slow": Kind("warning", "charging-slow", ("TpoChargingSlow",)),
     "charging.refused": Kind("critical", "charging-refused", ("TpoChargingRefused",)),

@@ -116,7 +116,8 @@ def _words(info: inspect.Type) -> str:
         case inspect.IntType(ge=int(least), le=int(most)):
             if most < UNMASKED:
                 return f"a whole number from {least} to {most}"
-            return "a whole number within 64 bits" if least < 0 else f"a whole number from {least} on, within 64 bits"
+            digits = f"of at most {len(str(most)) - 1} digits"  # so many are within the bound, whatever they are
+            return f"a whole number {digits}" if least < 0 else f"a whole number from {least} on, {digits}"
         case inspect.BoolType():
             return "true or false"
         case inspect.EnumType(cls=members):

@@ -4,7 +4,7 @@ A session says how many units of each rating group it rated, and what its charge
 that. Only sessions of the last day are looked at: of older ones the usage may be swept, or be in another place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, case, func, select
@@ -12,9 +12,12 @@ from sqlalchemy import Connection, case, func, select
 from gateway.charging.session import Session, SessionRows
 from gateway.ledger.check import SHOWN, Finding
 from gateway.ledger.check_tenths import RUNNING_SINCE
+from gateway.store.sealed_months.parts import Part, parts, unreadable
 from gateway.store.tables import marks, sessions, usage
 
 DAY_US: Final = 86_400_000_000
+LATE_US: Final = 2 * DAY_US
+"""A report may come so long after its use."""
 PAGE: Final = 500
 
 
@@ -22,21 +25,26 @@ def wrong_sessions(connection: Connection) -> Iterator[Finding]:
     """Name sessions whose usage records are not what the sessions say; the first few."""
     newest = connection.execute(select(func.max(sessions.c.updated_at))).scalar() or 0
     since = connection.execute(select(marks.c.value).where(marks.c.name == RUNNING_SINCE)).scalar() or 0
-    recent = select(sessions.c.session_id).where(sessions.c.opened_at >= max(newest - DAY_US, since))
+    opened = max(newest - DAY_US, since)
+    recent = select(sessions.c.session_id).where(sessions.c.opened_at >= opened)
     found = 0
     names = list(connection.execute(recent.order_by(sessions.c.id)).scalars())
-    for start in range(0, len(names), PAGE):
-        rows = SessionRows()
-        rows.load(connection, set(names[start : start + PAGE]))
-        booked = _booked(connection, [session.id for session in rows.rows.values()])
-        for session in rows.rows.values():
-            wrong = _differs(session, booked.get(session.id, {}))
-            if wrong and found < SHOWN:
-                found += 1
-                yield Finding("session", f"session {session.id} {wrong}")
+    with parts(connection, lambda month: month.usage.overlaps(opened - LATE_US, None)) as every:
+        readable = [
+            part for part in every if part.month is None or unreadable(part) is None
+        ]  # `check` names the others
+        for start in range(0, len(names), PAGE):
+            rows = SessionRows()
+            rows.load(connection, set(names[start : start + PAGE]))
+            booked = _booked(readable, [session.id for session in rows.rows.values()])
+            for session in rows.rows.values():
+                wrong = _differs(session, booked.get(session.id, {}))
+                if wrong and found < SHOWN:
+                    found += 1
+                    yield Finding("session", f"session {session.id} {wrong}")
 
 
-def _booked(connection: Connection, ids: list[int]) -> dict[int, dict[str, tuple[int, int]]]:
+def _booked(every: Sequence[Part], ids: list[int]) -> dict[int, dict[str, tuple[int, int]]]:
     """Sum the units and prices of each rating group of some sessions."""
     units = case(
         (usage.c.service == "data", usage.c.octets), (usage.c.service == "voice", usage.c.seconds), else_=usage.c.units
@@ -47,9 +55,11 @@ def _booked(connection: Connection, ids: list[int]) -> dict[int, dict[str, tuple
         .group_by(usage.c.session, usage.c.rating_group)
     )
     found: dict[int, dict[str, tuple[int, int]]] = {}
-    for session, rating_group, total, price in connection.execute(sums):
+    for session, rating_group, total, price in (row for part in every for row in part.connection.execute(sums)):
+        groups = found.setdefault(session, {})
         key = "" if rating_group is None else str(rating_group)
-        found.setdefault(session, {})[key] = (int(total), int(price))
+        known_total, known_price = groups.get(key, (0, 0))
+        groups[key] = (known_total + int(total), known_price + int(price))
     return found
 
 

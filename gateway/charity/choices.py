@@ -15,14 +15,14 @@ class ChoiceInvalid(ValueError):
     """A choice that cannot be kept: an unknown or closed cause, or shares that are not one whole."""
 
 
-class Share(msgspec.Struct, frozen=True):
+class Share(msgspec.Struct, frozen=True, gc=False):
     """A cause's part of a customer's tenth, in basis points."""
 
     cause: str
     share: int
 
 
-class Choice(msgspec.Struct, frozen=True):
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """A customer's shares from `valid_from` (microseconds) on."""
 
     valid_from: int

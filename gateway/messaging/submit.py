@@ -62,7 +62,7 @@ class AcceptTexts(Unit):
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the references, the senders, and the subscribers who are behind them."""
         if isinstance(row_set, KeyRows):
-            return [draft.reference for draft in self.drafts if draft.reference]
+            return [(self._scope, draft.reference) for draft in self.drafts if draft.reference]
         if isinstance(row_set, IdentifierRows):
             return {number for draft in self.drafts for number in (draft.source, draft.destination)}
         if isinstance(row_set, (WalletRows, ProfileRows)):

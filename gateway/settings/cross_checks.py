@@ -6,13 +6,14 @@ A check looks only at sections that are valid in themselves, so that one run tel
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from gateway.charity.causes import Cause
+from gateway.messaging import addresses
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import Secret
 from gateway.rating.destinations import FREE_PREFIXES, destination
@@ -38,6 +39,7 @@ from gateway.settings.sections import (
     Tmf640Host,
 )
 from gateway.settings.values import Endpoint
+from provisioning.errors import IdentifierInvalid
 
 MAX_SOCKET_PATH: Final = 107
 """Octets of a Unix socket's path (`man 7 unix`, sun_path less its final zero)."""
@@ -197,6 +199,7 @@ def check_routes(found: Found, report: Report) -> None:
                 report.error(where, f"{name} is a receiver: it carries no texts out")
             elif name in route.links[:place]:
                 report.error(where, f"{name} is {dotted((*path, 'links', route.links.index(name)))} already")
+        _check_senders(path, route.senders, found.operator, report)
         named.update(route.links)
         if route.catches_all:
             catch_all = catch_all or dotted(path)
@@ -207,6 +210,17 @@ def check_routes(found: Found, report: Report) -> None:
             report.warn(
                 ("smpp", "links", number), f"no route names {link.name}: it carries only answers to its own texts"
             )
+
+
+def _check_senders(path: KeyPath, senders: Sequence[str], operator: Operator | None, report: Report) -> None:
+    """Refuse a sender that no text can have."""
+    if operator is None:
+        return
+    for place, given in enumerate(senders):
+        try:
+            addresses.sender(given, operator.country)
+        except IdentifierInvalid as error:
+            report.error((*path, "senders", place), f"no text comes from it: {error}")
 
 
 def check_short_codes(found: Found, report: Report) -> None:

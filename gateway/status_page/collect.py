@@ -88,6 +88,8 @@ class Parts(msgspec.Struct, frozen=True):
     """Other gateways that are gone, whose rows wait, and that nobody has adopted."""
     backup: Callable[[], Sequence[Concern]] = tuple
     """What is wrong with the continuous backup."""
+    sealed: Callable[[], Sequence[Concern]] = tuple
+    """What is wrong with months that stand in files of their own."""
 
 
 class StatusCollector:
@@ -141,6 +143,7 @@ class StatusCollector:
                 *concerns_of(links, peers, hosts, queues, stored),
                 *self._text_concerns(),
                 *parts.backup(),
+                *parts.sealed(),
                 *charging_concerns(self._ring.samples(), parts.held_reports()),
                 *([concern("outbox.waiting", f"events wait {oldest:.0f} s for the broker")] if oldest > OLDEST else []),
                 *from_events(self._recent_alarms.count_since, now),
@@ -403,7 +406,9 @@ def _open_texts(connection: Connection) -> list[tuple[str, str]]:
 
 def _doubtful(connection: Connection) -> list[Doubtful]:
     columns = (texts.c.id, texts.c.destination, texts.c.link, texts.c.updated_at)
-    found = select(*columns).where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL).order_by(texts.c.id)
+    found = (
+        select(*columns).where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL).order_by(texts.c.valid_until)
+    )
     return [
         Doubtful(str(row.id), hidden(row.destination), row.link, row.updated_at)
         for row in connection.execute(found.limit(SHOWN))

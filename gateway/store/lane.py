@@ -39,6 +39,7 @@ from gateway.store.errors import (
 from gateway.store.files import StoreFiles
 from gateway.store.leases import Lease
 from gateway.store.nodes import BLOCK, Node, extend, verify
+from gateway.store.row_cache import RowCache
 
 MAX_BATCH = 256
 MAX_WAITING = 8192
@@ -156,6 +157,7 @@ class Lane:
         self._closing = self._in_trouble = False
         self._thread = threading.Thread(target=self._run, name="write-lane", daemon=True)
         self._connection: Connection | None = None
+        self._cache = RowCache()
         self._fault = UnitPoisoned("nothing failed yet")
         self.counters = LaneCounters()
         self.policies: Policies = policies or {}
@@ -368,6 +370,7 @@ class Lane:
             try:
                 transaction.commit()
                 self._ground.check()
+                self._cache.commit()
             except Exception as error:
                 if is_undone(error):
                     raise
@@ -400,13 +403,14 @@ class Lane:
         fresh = self._connection is None
         connection = self._connect()
         transaction = connection.begin()
+        self._cache.begin(connection)
         self._begin_lease(connection)
         if fresh:
             self._ground.hold()
             verify(connection, self._node)
         if self._node.ceiling - self._node.next_id < IDS_LEFT:
             extend(connection, self._node)
-        batch = Batch(connection, self._node, self._clock(), self.policies)
+        batch = Batch(connection, self._node, self._clock(), self.policies, self._cache)
         batch.fill([job.unit for job in jobs])
         loaded = self._monotonic()
         for job in jobs:
@@ -451,6 +455,7 @@ class Lane:
         return self._connection
 
     def _rollback(self) -> None:
+        self._cache.drop()
         try:
             if self._connection is not None:
                 self._connection.rollback()
@@ -461,6 +466,7 @@ class Lane:
         with self._wake:  # nobody interrupts what is being closed
             connection, self._connection = self._connection, None
         self._ground.let_go()
+        self._cache.drop()
         if connection is not None:
             with suppress(Exception):  # it is given up, whatever it says
                 connection.invalidate()

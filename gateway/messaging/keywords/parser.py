@@ -15,9 +15,9 @@ A stop word further on in another text is not one: `GIVE WWF 5 at the end` is a 
 The words are the book's, so whatever else a reasonable person understands (`leave me alone`) is added there.
 
 A YES, and a START, is one only if nothing else stands in the text but further words of its kind, polite ones and what we are
-called, and no thumb down. A text that begins with a NO is one whatever follows, unless the two together are a stop word (`no more
-texts`). Causes are matched whole: a gift to a cause that isn't known is asked back, never guessed. What moves no money, BALANCE,
-TENTH and HELP, may be asked for in more words (`what's my balance`).
+called, and no thumb down. A text that begins with a NO is one whatever follows, unless the two together are a stop word (`no
+more texts`). Causes are matched whole: a gift to a cause that isn't known is asked back, never guessed. What moves no money,
+BALANCE, TENTH and HELP, may be asked for in more words (`what's my balance`).
 
 Only while a question is open (`asked`), `ok` and a thumb up are a YES, and a YES may name the cause and the amount once more;
 it is none if it names others.
@@ -141,16 +141,17 @@ _AGREED: Final = {
 }
 """Words that agree to a question, and are nothing without one: they are said to other texts as well."""
 
-_LEADING_UP: Final = frozenset(
+REQUESTING: Final = frozenset(
     word
     for words in (
-        "i id im we can could would will wanna want wish need like just kindly dear said text txt reply send re fw fwd",
-        "what whats how show tell check see get know",
+        "i id im we can could would will wanna want wish need like have get just kindly dear said",
+        "text txt reply send re fw fwd",
         "je veux voudrais souhaite veuillez pouvez vous me",
         "yo quiero quisiera deseo necesito puede puedes podria",
     )
     for word in words.split()
 )
+_LEADING_UP: Final = REQUESTING | {"what", "whats", "how", "show", "tell", "check", "see", "know"}
 """Words that a request begins with. Before a stop word, and what moves no money, they mean nothing; before a gift anything."""
 
 _TELLING: Final[dict[Service, type[Balance | Tenth | Help]]] = {

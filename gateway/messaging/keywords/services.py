@@ -12,7 +12,7 @@ from sqlalchemy import Row, delete, select
 from gateway.balance import bookings
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
-from gateway.charity.choices import Choice, Share
+from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
 from gateway.ledger.money import is_payable
 from gateway.messaging.inbound.senders import Sender
@@ -236,13 +236,8 @@ class Services:
             return self._answer(request, KeywordAnswer.CAUSES, causes=self._causes())
         if request.cause not in self._policy.causes:
             return self._answer(request, KeywordAnswer.CLOSED, cause=self._name(request.cause), causes=self._causes())
-        batch = self._batch
-        profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
-        before = profile.choices[-1].valid_from if profile is not None and profile.choices else 0
-        valid_from = max(batch.now, before + 1)
-        batch.add(tables.choices, (batch.take_id(), wallet.subscriber_id, request.cause, WHOLE, valid_from))
-        if profile is not None:
-            profile.choices.append(Choice(valid_from, (Share(request.cause, WHOLE),)))
+        shares = (Share(request.cause, WHOLE),)
+        self._batch.row_set(ProfileRows).begin_choice(self._batch, wallet.subscriber_id, shares)
         return self._answer(request, KeywordAnswer.CHOSEN, cause=self._name(request.cause))
 
     def _stop(self, request: Stop) -> list[Text]:

@@ -78,7 +78,7 @@ def test_a_field_with_a_code_and_words_of_its_own_is_refused_with_them(value):
 
 def test_a_code_of_its_own_stands_with_the_words_of_the_type():
     code, detail = refused({"at": "yesterday"})
-    assert (code, detail.startswith("at: give a whole number within 64 bits")) == ("own.time", True)
+    assert (code, detail.startswith("at: give a whole number of at most 18 digits")) == ("own.time", True)
 
 
 def test_what_is_not_given_or_null_is_the_default():

@@ -201,6 +201,22 @@ def test_a_continuous_backup_is_of_an_sqlite_store(problems, url, good):
     assert good or "backup is for an SQLite store; a server archives its own log" in found[0]
 
 
+@pytest.mark.parametrize(
+    ("url", "after", "words"),
+    [
+        ("sqlite:///var/tpo.db", "31d", ""),
+        ("sqlite:///var/tpo.db", "off", ""),
+        ("sqlite:///var/tpo.db", "23h", "must be off, or at least 1d"),
+        ("postgresql://u@h/d", "31d", "seal_after is for an SQLite store"),
+        ("postgresql://u@h/d", "off", ""),
+    ],
+)
+def test_months_are_sealed_a_day_after_their_end_at_least_in_an_sqlite_store(problems, url, after, words):
+    found = problems(SMALLEST.replace("sqlite:///var/tpo.db", f'"{url}", seal_after: {after}'))
+    assert len(found) == bool(words)
+    assert words in "".join(found)
+
+
 def test_a_password_in_the_store_url_is_moved_out_of_sight(write):
     text = SMALLEST.replace("sqlite:///var/tpo.db", "postgresql://tpo:s%40crt-canary@db.example:5433/tpo")
     settings = load(write(text), {})
