@@ -59,7 +59,7 @@ class Offered(asyncio.Protocol):
 
     def connection_made(self, transport):
         self._transport = transport
-        transport.write(frames.handshake())
+        transport.write(frames.handshake(frames.CLIENT))
 
     async def run(self, seconds):
         """Offer for so many seconds; what was counted before `WARM_UP` is forgotten."""
@@ -135,17 +135,9 @@ def _identity():
 
 async def peak(port, customers, seconds):
     """Requests a second that are answered where each next one waits for its answer."""
-    took = []
-    _, latencies = await load.drive(
-        port,
-        customers,
-        AT_ONCE,
-        warm_up=1.0,
-        seconds=seconds,
-        on_start=lambda: took.append(time.perf_counter()),
-        on_end=lambda: took.append(time.perf_counter()),
-    )
-    return len(latencies) / (took[1] - took[0])
+    began = time.perf_counter()
+    (driven,) = await load.drive([port], customers, AT_ONCE, seconds=seconds)
+    return len(driven.latencies) / (time.perf_counter() - began)
 
 
 async def overloaded(port, customers, rate, seconds):
@@ -199,7 +191,7 @@ def missed(figures):
 
 def measure(options):
     """Run the rounds on one gateway; gives each round and the medians."""
-    context, customers = multiprocessing.get_context("spawn"), processes.customers(options.lines)
+    context, customers = multiprocessing.get_context("spawn"), frames.lines(options.lines)
     work = options.folder or processes.ROOT / "tests" / ".work"
     work.mkdir(exist_ok=True)
     near, far = context.Pipe()
