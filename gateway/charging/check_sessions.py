@@ -31,9 +31,8 @@ def wrong_sessions(connection: Connection) -> Iterator[Finding]:
     opened = max(newest - DAY_US, since)
     found = 0
     with parts(connection, lambda month: month.usage.overlaps(opened - LATE_US, None)) as every:
-        readable = [
-            part for part in every if part.month is None or unreadable(part) is None
-        ]  # `check` names the others
+        # Of files that cannot be read `check` tells.
+        readable = [part for part in every if part.month is None or unreadable(part) is None]
         booked = _Booked(readable, opened - LATE_US)
         for session in _opened_since(connection, opened):
             wrong = _differs(session, booked.of(session.id))

@@ -20,9 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from support import postgres
 
 from gateway.store.engine import open_writer
@@ -144,7 +141,11 @@ def store(kind):
 def measure(folder, options, url, port):
     """Import, fill, start; the figures."""
     extra = LINK.format(port=port)
+<<<<<<< HEAD
     gateway = processes.Gateway(folder, frames.lines(options.lines), store=url or OWN_STORE, extra=extra)
+=======
+    gateway = processes.Gateway(folder, frames.lines(options.lines), store=url or "sqlite:///var/tpo.db", extra=extra)
+>>>>>>> main
     found = imported(gateway)
     fill(url or f"sqlite:///{gateway.store}", options.sessions, options.texts)
     return found | started(gateway, options.seconds)
@@ -167,7 +168,15 @@ def main():
     options = parsed()
     work = options.folder or processes.ROOT / "tests" / ".work"
     work.mkdir(exist_ok=True)
+<<<<<<< HEAD
     with smsc(receipts=True) as centre, tempfile.TemporaryDirectory(dir=work) as folder, store(options.store) as url:
+=======
+    with (
+        smsc(receipts=True) as centre,
+        tempfile.TemporaryDirectory(dir=work) as folder,
+        store(options.store) as url,
+    ):
+>>>>>>> main
         found = measure(Path(folder), options, url, centre.port)
     missed = [name for name, most in GOALS.items() if found[name] > most]
     if options.json:
