@@ -57,7 +57,7 @@ class Offered(asyncio.Protocol):
 
     def connection_made(self, transport):
         self._transport = transport
-        transport.write(frames.handshake(frames.CLIENT))
+        transport.write(frames.handshake())
 
     async def run(self, seconds):
         """Offer for so many seconds; what was counted before `WARM_UP` is forgotten."""
@@ -133,14 +133,8 @@ def _identity():
 
 async def peak(port, customers, seconds):
     """Requests a second that are answered where each next one waits for its answer."""
-<<<<<<< HEAD
-    began = time.perf_counter()
-    (driven,) = await load.drive([port], customers, AT_ONCE, seconds=seconds)
-    return len(driven.latencies) / (time.perf_counter() - began)
-=======
     (driven,) = await load.drive([port], customers, AT_ONCE, seconds=seconds)
     return AT_ONCE / statistics.fmean(driven.latencies)  # Little's law: so many are always under way
->>>>>>> main
 
 
 async def overloaded(port, customers, rate, seconds):

@@ -41,7 +41,6 @@ smpp:
   links:
     - {{name: smsc, host: 127.0.0.1, port: {port}, system_id: tpo, password: secret, window: 64}}
 """
-OWN_STORE = "sqlite:///var/tpo.db"
 CHUNK = 20_000
 HOUR = 3_600_000_000
 BLOCK = 1 << 21
@@ -141,11 +140,7 @@ def store(kind):
 def measure(folder, options, url, port):
     """Import, fill, start; the figures."""
     extra = LINK.format(port=port)
-<<<<<<< HEAD
-    gateway = processes.Gateway(folder, frames.lines(options.lines), store=url or OWN_STORE, extra=extra)
-=======
     gateway = processes.Gateway(folder, frames.lines(options.lines), store=url or "sqlite:///var/tpo.db", extra=extra)
->>>>>>> main
     found = imported(gateway)
     fill(url or f"sqlite:///{gateway.store}", options.sessions, options.texts)
     return found | started(gateway, options.seconds)
@@ -168,15 +163,11 @@ def main():
     options = parsed()
     work = options.folder or processes.ROOT / "tests" / ".work"
     work.mkdir(exist_ok=True)
-<<<<<<< HEAD
-    with smsc(receipts=True) as centre, tempfile.TemporaryDirectory(dir=work) as folder, store(options.store) as url:
-=======
     with (
         smsc(receipts=True) as centre,
         tempfile.TemporaryDirectory(dir=work) as folder,
         store(options.store) as url,
     ):
->>>>>>> main
         found = measure(Path(folder), options, url, centre.port)
     missed = [name for name, most in GOALS.items() if found[name] > most]
     if options.json:
