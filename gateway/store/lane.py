@@ -349,7 +349,7 @@ class Lane:
             except Exception as error:  # noqa: BLE001  (whatever a unit raises refuses that unit, never the lane)
                 trouble = self._ground.lose(classify(error))
                 self._rollback()
-                self._free_readers(trouble)
+                self._free_readers(jobs, trouble)
                 if isinstance(trouble, StoreConflict) and attempt < ATTEMPTS:
                     continue
                 if isinstance(trouble, UnitPoisoned):
@@ -376,15 +376,14 @@ class Lane:
             with self._wake:
                 self._settled += done
 
-    def _free_readers(self, trouble: StoreError) -> None:
-        """Go on with those who may have seen what was to be committed, and is not; or may be."""
+    def _free_readers(self, jobs: list[Job], trouble: StoreError) -> None:
+        """Go on with those who may have seen what was to be committed and is not, or who waited for the end of a doubt."""
         with self._wake:
-            flight = self._flight
-            readers: list[Job] = []
-            if flight is not None:
-                flight.committing = False
-                readers, flight.readers = flight.readers, []
-            if isinstance(trouble, OutcomeUnknown):
+            readers = [job for job in jobs if isinstance(job.unit, AwaitDurable)]
+            if self._flight is not None:
+                readers += self._flight.readers
+                self._flight.readers, self._flight.committing = [], False
+            if isinstance(trouble, OutcomeUnknown) or (self._log is not None and self._log.in_doubt):
                 self._settled += settle(readers, trouble)
             elif self._log is not None and self._log.unsynced:
                 self._log.unsynced[-1].readers += readers
@@ -535,10 +534,10 @@ class Lane:
             self._drop_connection()
 
     def _drop_connection(self) -> None:
-        with self._wake:  # nobody interrupts what is being closed
-            connection, self._connection, self._verified = self._connection, None, False
         if self._log is not None:
             self._log.let_go()
+        with self._wake:  # nobody interrupts what is being closed
+            connection, self._connection, self._verified = self._connection, None, False
         self._ground.let_go()
         if connection is not None:
             with suppress(Exception):  # it is given up, whatever it says

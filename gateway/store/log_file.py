@@ -59,7 +59,7 @@ class LogFile:
             at = 0
             while octets := os.pread(self._descriptor, CHUNK, at):
                 at += os.pwrite(self._descriptor, octets, at)
-            os.fdatasync(self._descriptor)
+            self.sync()
         except OSError as error:
             raise StoreUnavailable(f"the write-ahead log: {error}") from error
 

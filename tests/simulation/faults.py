@@ -75,6 +75,10 @@ class Faults:
         """A kill just after a batch has come back, its answers on their way at most."""
         self._watch(lambda lane: not lane.stepping and lane.counters.batches > self._batches)
 
+    def power_cut_before_sync(self):
+        """A power cut between a commit and the sync of its log."""
+        self._watch(lambda lane: lane.unsynced, lambda: self._end(power=True))
+
     def cut_after_commit(self):
         """All connections break just after a batch has come back: answers are lost on their way."""
         self._watch(
@@ -172,6 +176,7 @@ KINDS = {
     "power cut": Faults.power_cut,
     "kill in a commit": Faults.kill_in_commit,
     "kill after a commit": Faults.kill_after_commit,
+    "power cut before a sync": Faults.power_cut_before_sync,
     "connection cut": Faults.cut,
     "all cut after a commit": Faults.cut_after_commit,
     "connection silent": Faults.silence,

@@ -360,6 +360,21 @@ def test_a_reader_is_refused_when_what_it_read_may_not_be_on_the_disk_and_in_dou
     assert disk.rewritten == before + 1
 
 
+def test_a_reader_needs_no_room_on_the_disk_for_the_end_of_a_doubt(place, disk, monkeypatch):
+    def fail(*_):
+        raise StoreUnavailable("the disk is full")
+
+    readers, posted = Posted(place), Posted(place)
+    disk.fail()
+    posted.post(Mark("a"))
+    assert posted.wait(1) == [OutcomeUnknown]
+    monkeypatch.setattr(lane_module.Batch, "save", fail)
+    readers.post(AwaitDurable())
+    assert readers.wait(1) == [None]
+    posted.post(Mark("b"))
+    assert posted.wait(1)[1:] == [StoreUnavailable]
+
+
 def test_a_reader_is_not_kept_for_as_long_as_the_disk_is_stuck(place, disk, monkeypatch):
     monkeypatch.setattr(lane_module, "READERS_PATIENCE", 0.01)
     readers, posted = Posted(place), Posted(place)
