@@ -11,6 +11,8 @@ from .loop import Process
 
 WATCH_SECONDS = 8.0
 """How long a fault waits for its moment."""
+LONG_ENOUGH = 0.2
+"""Seconds in which an answer gets to whoever asked."""
 BEFORE_SENDING = (TakeForSending, BeginStep)
 """Units whose answer lets something out."""
 
@@ -76,8 +78,18 @@ class Faults:
         self._watch(lambda lane: not lane.stepping and lane.counters.batches > self._batches)
 
     def power_cut_before_sync(self):
-        """A power cut between a commit and the sync of its log."""
-        self._watch(lambda lane: lane.unsynced, lambda: self._end(power=True))
+        """A power cut between a commit and the sync of its log, on a disk so slow that an early answer has come by then."""
+        loop, since = self.world.loop, []
+        self.world.disk.slow_until = loop.time() + WATCH_SECONDS
+
+        def unsynced_for_long(lane):
+            if not lane.unsynced:
+                since.clear()
+            else:
+                since.append(loop.time())
+            return bool(since) and loop.time() - since[0] > LONG_ENOUGH
+
+        self._watch(unsynced_for_long, lambda: self._end(power=True))
 
     def cut_after_commit(self):
         """All connections break just after a batch has come back: answers are lost on their way."""
