@@ -9,6 +9,8 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from gateway.events.times import rfc3339
+
 Severity = Literal["critical", "warning"]
 HOUR: Final = 3600
 TEN_MINUTES: Final = 600
@@ -24,12 +26,33 @@ class Kind(NamedTuple):
 
 
 class Concern(msgspec.Struct, frozen=True):
-    """Something to look at: what it is by id and in words, how grave it is, and the page that says what to do."""
+    """Something to look at: what it is by id and in words, how grave it is, and the page that says what to do.
+
+    `concern` is the id too. `subject` is the peer, link, host, gateway or task that it is about, "" for this gateway as a
+    whole; `since` when it was first seen (RFC 3339), "" before anybody has looked twice.
+    """
 
     id: str
     words: str
     severity: Severity
     runbook: str
+    concern: str = ""
+    subject: str = ""
+    since: str = ""
+
+
+class Onsets:
+    """Since when each concern is there, by id and subject; one that went away and comes again begins anew."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._since: dict[tuple[str, str], int] = {}
+
+    def dated(self, found: Sequence[Concern], now: int) -> list[Concern]:
+        """Give what is to be looked at now (UTC microseconds) with its beginning, and forget what is over."""
+        before = self._since
+        self._since = {key: before.get(key, now) for key in ((each.id, each.subject) for each in found)}
+        return [msgspec.structs.replace(each, since=rfc3339(self._since[each.id, each.subject])) for each in found]
 
 
 CONCERNS: Final[dict[str, Kind]] = {
@@ -53,6 +76,8 @@ CONCERNS: Final[dict[str, Kind]] = {
     "node.adopted": Kind("warning", "node-adopted", ("TpoNodeAdopted",)),
     "node.fenced": Kind("warning", "node-fenced", ("TpoNodeFenced",)),
     "backup.behind": Kind("warning", "backup-behind", ("TpoBackupBehind",)),
+    "sealed.missing": Kind("critical", "sealed-months", ("TpoSealedFileMissing",)),
+    "sealed.trouble": Kind("warning", "sealed-months"),
     # Charging
     "charging.slow": Kind("warning", "charging-slow", ("TpoChargingSlow",)),
     "charging.refused": Kind("critical", "charging-refused", ("TpoChargingRefused",)),
@@ -112,10 +137,10 @@ FROM_EVENTS: Final = (
 )  # fmt: skip
 
 
-def concern(kind: str, words: str) -> Concern:
-    """Make a concern of a kind that the table has."""
+def concern(kind: str, words: str, subject: str = "") -> Concern:
+    """Make a concern of a kind that the table has; `subject` is whom it is about."""
     severity, runbook, _ = CONCERNS[kind]
-    return Concern(kind, words, severity, f"docs/runbooks/{runbook}.md")
+    return Concern(kind, words, severity, f"docs/runbooks/{runbook}.md", kind, subject)
 
 
 def from_events(count_since: Callable[[str, int], int], now: int) -> list[Concern]:

@@ -24,7 +24,7 @@ from gateway.store.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
-from gateway.store.lane import BatchTimes, Job, Lane
+from gateway.store.lane import MAX_BATCH, BatchTimes, Job, Lane
 from gateway.store.leases import Lease
 from gateway.store.log_sync import AwaitDurable
 from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
@@ -37,8 +37,8 @@ CLOCK_BEHIND_US = 1_000_000
 """A clock this much behind the latest entry of the journal is told of: it went back while the gateway was stopped."""
 LEASE = 10
 """Seconds that a lease holds where nobody takes over by itself (`store.takeover: off`)."""
-WINDOW = 2048
-"""Units that a bulk command keeps waiting in the lane at once."""
+WINDOW = MAX_BATCH
+"""Units that a bulk command keeps waiting in the lane at once: a batch, so that nobody's request stands behind more of them."""
 
 
 class OpenAccounts(Unit):

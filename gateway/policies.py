@@ -1,5 +1,7 @@
 """What the units of the write lane are decided with: made from the settings at start, and anew whenever they change."""
 
+from zoneinfo import ZoneInfo
+
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.tariff import QuotaTerms, Tariff
@@ -49,7 +51,9 @@ def charging_policy(context: GatewayContext, books: Books) -> ChargingPolicy:
         tolerance=charging.review.tolerance,
     )
     policy = POLICIES[settings.charity.policy]
-    tariff = Tariff(settings.plans, policy, terms, books.account, settings.operator.country)
+    operator = settings.operator
+    zone = ZoneInfo(operator.timezone)
+    tariff = Tariff(settings.plans, policy, terms, books.account, operator.country, zone, settings.earlier_plans)
     rated = RatedEvents(context.node_name, context.pseudonyms)
     return ChargingPolicy(tariff, books, rated, ReviewCapacity(charging.review.most))
 

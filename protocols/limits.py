@@ -27,9 +27,11 @@ class StreamLimits(ConnectionLimits, frozen=True, kw_only=True):
     closing_deadline: float = 5.0
     """From the last octet that we send to the end of the connection."""
     outstanding: int = 128
-    """Requests of the peer that we owe an answer before we leave unread what it sends; we go on at half of them."""
-    overload_deadline: float = 2.0
-    """How long it is left unread so; then its requests are refused until half of them are answered."""
+    """Requests of the peer that we owe an answer before what else it sends has to wait; we go on at half of them."""
+    overload_deadline: float = 1.0
+    """How long it may wait so; then what finds no room is refused, until for as long nothing had to be."""
+    waiting_octets: int = 2 * 1024 * 1024
+    """Octets of the peer's messages that may wait: with more it is far behind as well, and left unread down to half of them."""
     messages_per_turn: int = 64
     """Messages of one peer that are handled before the other peers have their turn."""
     write_deadline: float = 10.0

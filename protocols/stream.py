@@ -56,8 +56,8 @@ class Stream(asyncio.Protocol, Generic[S]):
         self._linger: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
         """The next turn of this peer, while messages of it wait."""
-        self._turns, self._rest = 0, 0.0
-        """How many turns it has had in a row, and how long it rests now where they are many."""
+        self._turns, self._rest, self._rests = 0, 0.0, False
+        """How many turns it has had in a row, how long it rests where they are many, and whether it does."""
         self._reading, self._behind = True, False
         self._gone = False
         self.finished = asyncio.Event()
@@ -193,21 +193,25 @@ class Stream(asyncio.Protocol, Generic[S]):
             self._arm(now)
 
     def _pace(self) -> None:
-        """Handle what waits in a later turn, and leave unread what else the peer sends until little is left.
+        """Handle what waits in a later turn, and leave unread what else the peer sends where too much of it waits.
 
-        A peer that is many turns behind, which no number of requests in work explains, has a fifth of the time at most.
+        It waits here, and not in the peer's connection, since only here it is known for how long. A peer that is many turns
+        behind, which no number of requests in work explains, has a fifth of the time at most, and so has one that is refused.
         """
         session, loop = self.session, self._loop
-        unhandled, blocked = session.unhandled, session.blocked
-        if not unhandled or blocked:
+        unhandled, full = session.unhandled, session.full
+        if not unhandled or full or session.outstanding >= self._stream_limits.messages_per_turn // 2:
             self._turns = 0
-        late = self._turns >= _TURNS_IN_A_ROW
-        self._behind = unhandled > 0 and (
-            self._behind or blocked or late or unhandled > self._stream_limits.messages_per_turn
-        )
+        rests = full or self._turns >= _TURNS_IN_A_ROW  # what is handled while it is full, is refused
+        most = self._stream_limits.waiting_octets
+        self._behind = session.waiting_octets > (most // 2 if self._behind else most)
         self._switch_reading()
-        if unhandled and not blocked and self._turn is None and self._stall is None:
-            self._turn = loop.call_later(self._rest, self._proceed) if late else loop.call_soon(self._proceed)
+        if self._turn is not None and self._rests and not rests:  # there is room again
+            self._turn.cancel()
+            self._turn = None
+        if unhandled and not session.blocked and self._turn is None and self._stall is None:
+            self._rests = rests
+            self._turn = loop.call_later(self._rest, self._proceed) if rests else loop.call_soon(self._proceed)
 
     def _proceed(self) -> None:
         """One turn of a peer whose messages wait."""
@@ -221,7 +225,7 @@ class Stream(asyncio.Protocol, Generic[S]):
         self._rest = _REST * (self._clock() - now)
 
     def _switch_reading(self) -> None:
-        """Read what the peer sends, unless it does not read either, or more of it waits already than a turn takes."""
+        """Read what the peer sends, unless it does not read either, or too much of it waits already."""
         reading, transport = self._stall is None and not self._behind, self._transport
         if reading is self._reading or transport is None or transport.is_closing():
             return

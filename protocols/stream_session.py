@@ -6,7 +6,7 @@ owner's clock), and takes octets (`data_to_send`) and what happened (`events`).
 
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from protocols.admission import Admission
 from protocols.errors import RemoteProtocolError
@@ -16,6 +16,9 @@ from protocols.tap import MAX_UNDECODABLE, FrameTap
 
 ErrorT = TypeVar("ErrorT", bound=RemoteProtocolError)
 EventT = TypeVar("EventT")
+_REFUSALS: Final = 4
+"""Requests that are refused, by octets made before, for each one that is handled: so much more than is done a peer may send
+until it is left unread."""
 
 
 class StreamSession(ABC, Generic[ErrorT, EventT]):
@@ -34,11 +37,14 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
         self._deadline: float | None = None
         """Of the state that the session is in."""
         self._admission = Admission(limits)
-        self._waiting: deque[bytes] = deque()
-        """Whole messages that were not handled yet."""
+        self._waiting: deque[tuple[bytes, float]] = deque()
+        """Whole messages that were not handled yet, and when each came."""
+        self.waiting_octets = 0
+        """Of these messages."""
         self._fault: tuple[ErrorT, bytes] | None = None
         """What is behind them, where the stream cannot be cut any more."""
         self._messages_per_turn = limits.messages_per_turn
+        self._overload_deadline, self._most_waiting = limits.overload_deadline, limits.waiting_octets
         self._message_deadline = limits.message_deadline
         self._message_due: float | None = None
         """When the message that is arriving must be whole; None while nothing is read."""
@@ -58,7 +64,12 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
     def blocked(self) -> bool:
         """The peer has as many requests in work as it may have: nothing more of it is handled for now."""
         admission = self._admission
-        return admission.full and not admission.refusing and self._takes_requests
+        return admission.full and not admission.shedding and self._takes_requests
+
+    @property
+    def full(self) -> bool:
+        """The peer has as many requests in work as it may have; what comes beyond them waits, or is refused."""
+        return self._admission.full
 
     @property
     @abstractmethod
@@ -84,7 +95,10 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
         """The transport is gone, or never came about."""
 
     def receive(self, data: bytes, now: float) -> None:
-        """Octets have come, cut in any way: handle a turn's worth of the messages that are whole."""
+        """Octets have come, cut in any way: handle a turn's worth of the messages that are whole.
+
+        While earlier ones wait it is not the peer's turn: they are handled by `proceed`.
+        """
         if self.closed:
             return
         held = self._framer.pending
@@ -92,7 +106,9 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
         if self.tap is not None:
             for frame in frames:
                 self.tap(False, frame)  # noqa: FBT003 - incoming; see FrameTap
-        self._waiting.extend(frames)
+        waited = bool(self._waiting)
+        self._waiting.extend([(frame, now) for frame in frames])
+        self.waiting_octets += sum(map(len, frames))
         if self._framer.error is not None and self._fault is None:
             start = max(0, sum(map(len, frames)) - held)
             self._fault = self._framer.error, data[start : start + MAX_UNDECODABLE]
@@ -100,22 +116,47 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
             self._message_due = None
         elif (frames or self._message_due is None) and not self._unread:
             self._message_due = now + self._message_deadline
-        self.proceed(now)
+        if not waited:
+            self.proceed(now)
 
     def proceed(self, now: float) -> None:
         """Handle a turn's worth of the messages that wait, as far as there is room for them."""
         waiting, admission = self._waiting, self._admission
+        if waiting and (now >= waiting[0][1] + self._overload_deadline or self.waiting_octets > self._most_waiting):
+            admission.shed(now)
         left = turn = self._messages_per_turn
-        while waiting and left and not (admission.full and self.blocked):
-            left -= 1
-            self._receive_frame(waiting.popleft(), now)
+        refusals = most_refused = _REFUSALS * turn
+        while waiting and not (admission.full and self.blocked):
+            frame, came = waiting[0]
+            if admission.shedding and refusals and admission.refuses(now - came):
+                refusals -= 1
+            elif left and not (admission.full and self._takes_requests):
+                admission.refusing = False
+                left -= 1
+            else:
+                break
+            waiting.popleft()
+            self.waiting_octets -= len(frame)
+            self._receive_frame(frame, now)
             if self.closed:
                 waiting.clear()
+                self.waiting_octets = 0
                 return
         if self._fault is not None and not waiting:
             self._lost_framing(*self._fault, now)
-        elif left < turn:
+        elif left < turn or refusals < most_refused:
             self._received_frames(now)
+
+    @property
+    def _overload_due(self) -> float | None:
+        """When what waits for room has waited for too long; None while nothing does."""
+        return self._waiting[0][1] + self._overload_deadline if self._waiting and self.blocked else None
+
+    def _shed_overdue(self, now: float) -> None:
+        """Time has passed: refuse what has waited for room too long."""
+        due = self._overload_due
+        if due is not None and now >= due:
+            self.proceed(now)
 
     @abstractmethod
     def deadline(self) -> float | None:

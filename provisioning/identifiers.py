@@ -318,17 +318,24 @@ def read_keys(row: Mapping[str, str | None]) -> Keys | None:
     if not ki or not opc:
         name, other = ("Ki", "OPc") if not ki else ("OPc", "Ki")
         raise IdentifierInvalid(f"{name} is missing beside {other}; give both or neither", "identifier.key")
-    return Keys(key(ki, "Ki"), key(opc, "OPc"))
+    keys = Keys(key(ki, "Ki"), key(opc, "OPc"))
+    if keys.ki == keys.opc:
+        raise IdentifierInvalid("OPc is the same as Ki: one column was copied into the other", "identifier.opc")
+    return keys
 
 
 class OpcWatch:
-    """Finds an OP that was given as OPc, over the rows of one import: each Ki makes another OPc of one OP."""
+    """Finds an OP that was given as OPc, over the rows of one import: each Ki makes another OPc of one OP.
+
+    It also finds a Ki that was given to two cards: whoever has one of them would be taken for the other.
+    """
 
     def __init__(self) -> None:
         self._seen: dict[bytes, tuple[bytes, int]] = {}
+        self._kis: dict[bytes, tuple[bytes, int]] = {}
 
     def check(self, keys: Keys, row: int) -> None:
-        """Look at the keys of a row; IdentifierInvalid names the earlier row with this OPc and another Ki."""
+        """Look at the keys of a row; IdentifierInvalid names the earlier row with one of them and another one beside it."""
         # Digests, so that a dump of this object tells no key.
         ki, opc = (hashlib.blake2b(secret, digest_size=SIZE).digest() for secret in (keys.ki, keys.opc))
         first_ki, first_row = self._seen.setdefault(opc, (ki, row))
@@ -337,6 +344,12 @@ class OpcWatch:
                 f"OPc of row {row} is that of row {first_row}, whose Ki differs: this is an OP, or a row was mixed up. "
                 "OP is the operator's, OPc the card's: give OPc",
                 "identifier.opc",
+            )
+        first_opc, first_row = self._kis.setdefault(ki, (opc, row))
+        if first_opc != opc:
+            raise IdentifierInvalid(
+                f"Ki of row {row} is that of row {first_row}, whose OPc differs: a Ki is one card's alone; a row was mixed up",
+                "identifier.key",
             )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from protocols.diameter.capabilities import Capabilities, LocalNode
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, FLAG_RETRANSMIT, Header
-from protocols.diameter.events import Closed, Event, Opened, Received
+from protocols.diameter.events import Closed, Event, Opened, Received, Shed
 from protocols.diameter.identity import NodeIdentity, encode_address
 from protocols.diameter.inbound import Application, Inbound
 from protocols.diameter.limits import Limits
@@ -130,6 +130,10 @@ class Link:
         future = self._pending.get(header.hop_by_hop)
         if future is not None and not future.done():
             future.set_result((header, frame))
+
+    def shed(self, connection: Connection, event: Shed, now: float) -> None:
+        """Requests that came faster than they are answered."""
+        connection.send_refusals(self._inbound.refuse(connection.identity, event.requests, now))
 
     def happened(self, connection: Connection, event: Event, now: float) -> None:  # noqa: ARG002  (transport.Owner's signature)
         """The connection is open, or at its end."""

@@ -199,6 +199,11 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
             {"{{instance}}": f"rate(tpo_backup_bytes_total{AT}[$__rate_interval])"},
             "Bps",
         ),
+        Plot("Sealed months", {"months": f"tpo_sealed_months{AT}", "files missing": f"tpo_sealed_files_missing{AT}"}),
+        Plot(
+            "Rows into files of their own, and out of the store",
+            {"{{step}}": f"sum by (step) (rate(tpo_sealed_rows_total{AT}[$__rate_interval]))"},
+        ),
         Plot(
             "Where the time of a batch goes, on average",
             {

@@ -2,7 +2,6 @@
 them itself. Each takes the open gateway and its request type, and gives its answer type or raises Problem."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Generic, Protocol
 
@@ -20,6 +19,7 @@ from gateway.api.answers import (
 )
 from gateway.api.callers import Caller
 from gateway.api.conversion import Request, to_request
+from gateway.api.line_numbers import named
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_BALANCES, MAX_ID, MAX_PAGE, MAX_ROWS, Nothing, page_size
 from gateway.api.row_answers import (
@@ -38,6 +38,7 @@ from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
 from gateway.balance.topups import Payment, PaymentRefused, TopUp
 from gateway.charging import review, usage_export
+from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
@@ -156,10 +157,7 @@ def show_subscriber(
 ) -> queries.SubscriberView:
     """Tell a subscriber by any of its numbers; `causes` is None for who may not see them."""
     with context.reading() as connection:
-        subscriber_id = find(connection, request.number.lstrip("+"))
-        if subscriber_id is None:
-            with suppress(IdentifierInvalid):
-                subscriber_id = find(connection, msisdn(request.number, context.settings.operator.country))
+        subscriber_id = find(connection, named(request.number, context.settings.operator.country))
     if subscriber_id is None:
         raise not_found("subscriber.unknown", "no subscriber has this number now")
     may_see = CAUSES in caller.rights
@@ -227,7 +225,7 @@ def export_usage(context: GatewayContext, request: requests.ExportUsage) -> Usag
             limit=limit,
             start=request.start,
             end=request.end,
-            number=request.number.removeprefix("+"),
+            number=named(request.number, context.settings.operator.country),
         )
     last = int(rows[-1].record_id) if len(rows) == limit else None
     return UsagePage(usage_export.COLUMNS, rows, last)
@@ -276,7 +274,8 @@ def check_ledger(context: GatewayContext, _request: Nothing) -> BooksChecked:
     """Prove the books."""
     with context.reading() as connection:
         report = check.check(connection, recompute)
-    return BooksChecked(not report.findings, report.entries, report.wallets, report.accruals, report.findings)
+        findings = [*report.findings, *wrong_sessions(connection)]
+    return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings)
 
 
 def list_months(context: GatewayContext, _request: Nothing) -> Months:
@@ -294,7 +293,7 @@ def list_balances(context: GatewayContext, request: requests.ListBalances, calle
         context.record_access(caller.name, "ledger.balances")
     limit = page_size(request.limit, MAX_BALANCES, MAX_BALANCES)
     with context.reading() as connection:
-        only = _selection(connection, request, causes=may_see)
+        only = _selection(connection, request, context.settings.operator.country, causes=may_see)
         page = balances.balances(connection, after=request.after, limit=limit, only=only)
     found = page.rows if may_see else balances.without_causes(page.rows)
     return AccountBalances(
@@ -310,7 +309,7 @@ def _need_causes(caller: Caller) -> None:
 
 
 def _selection(
-    connection: Connection, request: requests.ListBalances | requests.ReadJournal, *, causes: bool
+    connection: Connection, request: requests.ListBalances | requests.ReadJournal, country: str, *, causes: bool
 ) -> balances.Selection:
     """Give the entries that are asked for; without `causes` no account of a single cause has a name."""
     wanted: set[int] | None = None
@@ -319,7 +318,7 @@ def _selection(
         if not wanted:
             raise not_found("account.unknown", "account: no account is shown under this name")
     if request.number:
-        found = owners(connection, request.number.removeprefix("+"))
+        found = owners(connection, named(request.number, country))
         if not found:
             raise not_found("subscriber.unknown", "no subscriber has or had this number")
         wanted = set(found) if wanted is None else wanted & set(found)
@@ -360,7 +359,7 @@ def read_journal(context: GatewayContext, request: requests.ReadJournal, caller:
         _need_causes(caller)
         context.record_access(caller.name, "ledger.journal")
     with context.reading() as connection:
-        only = _selection(connection, request, causes=request.causes)
+        only = _selection(connection, request, context.settings.operator.country, causes=request.causes)
         rows = journal.read(connection, after=request.after, limit=limit, causes=request.causes, only=only)
     return JournalPage(rows, rows[-1].id if len(rows) == limit else None)
 

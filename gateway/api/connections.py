@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from gateway.api.problems import Problem, bad_request
-from gateway.api.web_requests import problem_response
+from gateway.api.web_requests import SERVER, problem_response
 from protocols.connection_table import ConnectionTable, Eviction
 from protocols.limits import ConnectionLimits
 from protocols.listener import Listeners
@@ -93,6 +93,7 @@ class Connection(web.RequestHandler):
         else:
             found = Problem(HTTPStatus(status), f"http.{status}", "the gateway could not answer: look how things stand")
         response = problem_response(found)
+        response.headers["Server"] = SERVER
         response.force_close()
         return response
 

@@ -105,12 +105,19 @@ def _unwrapped(info: inspect.Type) -> tuple[inspect.Type, dict[str, str]]:
     return info, {}
 
 
+UNMASKED: Final = 1_000_000
+"""A problem's words masks numbers of more digits, as they may be somebody's: a bound that is as large is said otherwise."""
+
+
 def _words(info: inspect.Type) -> str:
     match info:
         case inspect.StrType(min_length=least, max_length=int(most)):
             return f"a text of {least} to {most} characters" if least else f"a text of at most {most} characters"
         case inspect.IntType(ge=int(least), le=int(most)):
-            return f"a whole number from {least} to {most}"
+            if most < UNMASKED:
+                return f"a whole number from {least} to {most}"
+            digits = f"of at most {len(str(most)) - 1} digits"  # so many are within the bound, whatever they are
+            return f"a whole number {digits}" if least < 0 else f"a whole number from {least} on, {digits}"
         case inspect.BoolType():
             return "true or false"
         case inspect.EnumType(cls=members):

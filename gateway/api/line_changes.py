@@ -3,6 +3,7 @@
 from gateway.api import requests
 from gateway.api.answers import LineChanged, SubscriberChanges
 from gateway.api.callers import Caller
+from gateway.api.line_numbers import named, number
 from gateway.api.order_requests import problem_of
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.balance.changes import SubscriberUnknown
@@ -11,8 +12,6 @@ from gateway.sims.subscriber_changes import Changed, ChangeNumber, ChangePlan, L
 from gateway.subscribers import history as subscriber_history
 from gateway.subscribers.identifier_history import MSISDN
 from gateway.subscribers.queries import find
-from provisioning.errors import IdentifierInvalid
-from provisioning.identifiers import msisdn
 from provisioning.orders import OrderRefused, OrderState
 
 MAX_ACTOR = 64
@@ -23,13 +22,15 @@ def plan_unit(context: GatewayContext, request: requests.ChangePlan, caller: Cal
     known = sorted(context.settings.plans)
     if request.plan not in known:
         raise bad_request("order.plan", f"plan: {request.plan[:32]!r} is none of {', '.join(known)}")
-    return ChangePlan(MSISDN, _number(request.number), caller.name[:MAX_ACTOR], request.reason, request.plan)
+    line = number(request.number, context.settings.operator.country)
+    return ChangePlan(MSISDN, line, caller.name[:MAX_ACTOR], request.reason, request.plan)
 
 
-def number_unit(request: requests.ChangeNumber, caller: Caller) -> ChangeNumber:
+def number_unit(context: GatewayContext, request: requests.ChangeNumber, caller: Caller) -> ChangeNumber:
     """Read what is asked for a line's number."""
-    number, wanted = _number(request.number), _number(request.msisdn)
-    return ChangeNumber(MSISDN, number, caller.name[:MAX_ACTOR], request.reason, wanted, request.returning)
+    country = context.settings.operator.country
+    line, wanted = number(request.number, country), number(request.msisdn, country)
+    return ChangeNumber(MSISDN, line, caller.name[:MAX_ACTOR], request.reason, wanted, request.returning)
 
 
 def change_plan(context: GatewayContext, request: requests.ChangePlan, caller: Caller) -> LineChanged:
@@ -39,13 +40,13 @@ def change_plan(context: GatewayContext, request: requests.ChangePlan, caller: C
 
 def change_number(context: GatewayContext, request: requests.ChangeNumber, caller: Caller) -> LineChanged:
     """Give a line another number while the gateway stands still."""
-    return _alone(context.lane.run(number_unit(request, caller)))
+    return _alone(context.lane.run(number_unit(context, request, caller)))
 
 
 def history(context: GatewayContext, request: requests.ShowSubscriber) -> SubscriberChanges:
     """Give the changes of a subscriber, whom any of its numbers names."""
     with context.reading() as connection:
-        subscriber_id = find(connection, request.number.lstrip("+"))
+        subscriber_id = find(connection, named(request.number, context.settings.operator.country))
         if subscriber_id is None:
             raise not_found("subscriber.unknown", "no subscriber has this number now")
         return SubscriberChanges(str(subscriber_id), subscriber_history.read(connection, subscriber_id))
@@ -67,10 +68,3 @@ def _alone(outcome: Changed) -> LineChanged:
     if isinstance(changed, LineAtHost):
         raise conflict("order.host", "the line's host has to be told first: start the gateway, and ask again")
     return changed
-
-
-def _number(text: str) -> str:
-    try:
-        return msisdn(text)
-    except IdentifierInvalid as error:
-        raise bad_request(error.code, str(error)) from None

@@ -88,8 +88,8 @@ class OrderActions:
         """Change a line's number, at its host first where it has one; out of quarantine by an admin alone."""
         if request.returning:
             need(caller.role, ADMIN)
-        unit = line_changes.number_unit(request, caller)
-        order = SimOrder(msisdn=request.msisdn, reason=request.reason, returning=request.returning)
+        unit = line_changes.number_unit(self._context, request, caller)
+        order = SimOrder(msisdn=unit.msisdn, reason=request.reason, returning=request.returning)
         return await self._change(unit, Kind.RENUMBER, order, request.key, caller)
 
     async def _change(self, unit: Unit, kind: Kind, order: SimOrder, key: str, caller: Caller) -> LineChanged:

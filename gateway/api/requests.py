@@ -350,7 +350,7 @@ class SendText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 ge=60,
                 le=2_592_000,
                 description="seconds",
-                extra=refused_as("sms.validity", "seconds, from 60 to 2592000"),
+                extra=refused_as("sms.validity", "seconds, from 60 to those of 30 days"),
             ),
         ]
         | UnsetType

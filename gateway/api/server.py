@@ -24,6 +24,7 @@ from gateway.api.web_requests import (
     CALLER,
     MAX_BODY,
     caller_of,
+    in_our_words,
     json_response,
     problem_response,
     read_json,
@@ -91,6 +92,7 @@ class Server:
 
     async def _listen_tcp(self, host: str, port: int) -> int:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems, self._once_each, self._let_in])
+        app.on_response_prepare.append(in_our_words)
         app.router.add_get("/livez", self._health(self._live, list))
         app.router.add_get("/readyz", self._health(self._ready, self._concerns))
         app.router.add_get("/metrics", self._get_metrics)
@@ -103,6 +105,7 @@ class Server:
 
     async def _listen_unix(self, path: Path) -> None:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._problems, self._once_each])
+        app.on_response_prepare.append(in_our_words)
         app.router.add_post("/v1/actions/{action}", self._act)
         self._listeners.append(Listener(app))
         listener = _unix_listener(path)

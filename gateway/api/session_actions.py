@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, RunningAction
 from gateway.api.answers import NodeProblem, SessionReply, Sessions
 from gateway.api.callers import Caller
+from gateway.api.line_numbers import named
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_ROWS, SESSION_ID, ListSessions, NameSession, page_size
 from gateway.api.where import Elsewhere, Somewhere
@@ -53,10 +54,11 @@ class SessionActions:
 
     async def list(self, request: ListSessions, caller: Caller) -> Sessions:
         """Tell of sessions, newest first; a viewer sees numbers masked."""
-        limit, number = page_size(request.limit, 20, MAX_ROWS), request.number.lstrip("+")
+        limit, number = page_size(request.limit, 20, MAX_ROWS), request.number
+        country = self._context.settings.operator.country
 
         def look(connection: Connection) -> list[SessionRow]:
-            owner = subscriber_queries.find(connection, number) if number else None
+            owner = subscriber_queries.find(connection, named(number, country)) if number else None
             if number and owner is None:
                 raise not_found("subscriber.unknown", "no subscriber has this number now")
             return charging_queries.latest(

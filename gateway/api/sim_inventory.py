@@ -20,6 +20,7 @@ from gateway.api.answers import (
 )
 from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
+from gateway.api.line_numbers import named
 from gateway.api.order_requests import SOCKET, read_key, read_kind, read_request
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_PAGE, page_size
@@ -141,7 +142,8 @@ def sim_history(context: GatewayContext, request: requests.ShowSim) -> SimHistor
 def list_orders(context: GatewayContext, request: requests.ListOrders) -> Orders:
     """Tell of orders, the newest first."""
     limit = page_size(request.limit, 20, MAX_PAGE)
-    number, since, until = request.number.removeprefix("+"), request.since, request.until
+    number = named(request.number, context.settings.operator.country)
+    since, until = request.since, request.until
 
     def look(connection: Connection) -> list[OrderRow]:
         return queries.list_orders(connection, limit, request.state, number=number, since=since, until=until)

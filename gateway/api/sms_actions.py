@@ -9,6 +9,7 @@ from gateway.api.actions import OPERATOR, VIEWER, AsyncAction, RunningAction, ne
 from gateway.api.answers import Links, LinkView, NodeProblem, TakenText, TakenTexts, UnmatchedReceiptView
 from gateway.api.callers import Caller
 from gateway.api.conversion import to_request
+from gateway.api.line_numbers import named
 from gateway.api.problems import Problem, bad_request, conflict, draining, not_found
 from gateway.api.requests import RECIPIENT, SENDER, ListTexts, Nothing, OrderLink, SendText, ShowText, page_size
 from gateway.api.row_answers import Texts
@@ -77,7 +78,7 @@ class SmsActions:
         """Tell the latest texts that are wanted."""
         limit = page_size(request.limit, 20, MAX_TEXTS)
         state = None if request.state is None else str(request.state)
-        number = request.number.removeprefix("+")
+        number = named(request.number, self._context.settings.operator.country)
 
         def look() -> list[TextRow]:
             with self._context.reading() as connection:

@@ -14,6 +14,11 @@ from gateway.api.problems import Problem, bad_request
 
 CALLER = web.RequestKey("caller", Caller)
 """Whose token a request over TCP has shown."""
+UNKEPT: Final = {"Cache-Control": "no-store"}
+"""Answers are about customers, and about this moment: nobody on the way keeps them (RFC 9111 §5.2.2.5)."""
+SERVER: Final = "tpo-gateway"
+"""What we call ourselves: the versions of what we are made of are nobody's business (RFC 9110 §10.2.4)."""
+PROBLEM: Final = "application/problem+json"
 MAX_BODY: Final = 8 * 1024 * 1024
 """Octets of one request's body."""
 BODY_SECONDS: Final = 20.0
@@ -69,16 +74,28 @@ async def read_object(request: web.Request, code: str = "body.json", *, empty: b
 
 
 def _too_large(most: int, code: str) -> Problem:
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code, f"a body has at most {most} octets: give it in parts")
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code, f"a body has at most {most >> 10} KiB: give it in parts")
 
 
 def problem_response(problem: Problem) -> web.Response:
     """Refuse a request (RFC 9457)."""
     body = msgspec.json.encode(problem.body())
-    media = "application/problem+json"
-    return web.Response(body=body, status=int(problem.status), content_type=media, headers=problem.headers)
+    headers = {**UNKEPT, **problem.headers}
+    return web.Response(body=body, status=int(problem.status), content_type=PROBLEM, headers=headers)
+
+
+async def in_our_words(_request: web.Request, response: web.StreamResponse) -> None:
+    """Make a problem of what aiohttp refuses by itself, before anybody of ours is asked: an Expect that it does not know."""
+    response.headers["Server"] = SERVER
+    if isinstance(response, web.HTTPException) and isinstance(response, web.Response):
+        problem = Problem(HTTPStatus(response.status), f"http.{response.status}", response.reason)
+        response.body = body = msgspec.json.encode(problem.body())
+        response.content_type = PROBLEM
+        response.charset = None
+        response.headers["Content-Length"] = str(len(body))  # it was reckoned before
 
 
 def json_response(value: object, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
     """Answer with JSON."""
-    return web.Response(body=msgspec.json.encode(value), status=int(status), content_type="application/json")
+    body = msgspec.json.encode(value)
+    return web.Response(body=body, status=int(status), content_type="application/json", headers=UNKEPT)

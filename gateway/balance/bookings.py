@@ -35,15 +35,19 @@ def charge(
 
 
 def sale(wallet: Wallet, giving: Giving, amount: int, event_at: int, number: int) -> list[Entry]:
-    """Charge the price of a bundle; `number` is the sale's own."""
+    """Charge the price of a bundle; `number` is the sale's own. What costs nothing moves nothing."""
+    if not amount:
+        return []
     return _revenue("sale", wallet, giving, amount, event_at, RunningTenth(), reference=f"sale:{number}")
 
 
 def take_back(wallet: Wallet, entries: list[Entry]) -> None:
     """Undo what `charge` or `sale` did to a wallet, as long as its entries were not posted."""
-    paid, *accruals = entries
-    wallet.move(paid.amount)
-    wallet.given -= sum(accrual.amount for accrual in accruals)
+    for entry in entries:
+        if entry.debit == wallet.subscriber_id:
+            wallet.move(entry.amount)
+        else:
+            wallet.given -= entry.amount
 
 
 def gift(wallet: Wallet, account: Account, cause: str, amount: int, now: int, question: int) -> list[Entry]:

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from gateway.balance.profiles import Profile, ProfileRows
+from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
-from gateway.charity.choices import Choice, Share
-from gateway.store import tables
+from gateway.charity.choices import Share
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.subscribers.identifier_history import IdentifierRows
 
@@ -40,15 +39,6 @@ class Change(Unit):
         return None if owner is None else batch.row_set(WalletRows).get(owner)
 
 
-def change_plan(batch: Batch, profile: Profile, subscriber_id: int, plan: str) -> str:
-    """Give a subscriber another plan from now on; gives the one before."""
-    before, last = profile.plans[-1] if profile.plans else (0, "")
-    valid_from = max(batch.now, before + 1)
-    batch.add(tables.subscriptions, (batch.take_id(), subscriber_id, plan, valid_from))
-    profile.plans.append((valid_from, plan))
-    return last
-
-
 class ChooseCauses(Change):
     """A customer's new choice, shares that add up to one whole; it counts for what is used from now on."""
 
@@ -57,12 +47,7 @@ class ChooseCauses(Change):
     def decide(self, batch: Batch) -> int | SubscriberUnknown:
         """Write the choice and give the subscriber's id."""
         owner = self._owner(batch)
-        profile = batch.row_set(ProfileRows).get(owner) if owner is not None else None
-        if owner is None or profile is None:
+        if owner is None or batch.row_set(ProfileRows).get(owner) is None:
             return SubscriberUnknown("no subscriber has this number")
-        before = profile.choices[-1].valid_from if profile.choices else 0
-        valid_from = max(batch.now, before + 1)
-        for share in self.shares:
-            batch.add(tables.choices, (batch.take_id(), owner, share.cause, share.share, valid_from))
-        profile.choices.append(Choice(valid_from, self.shares))
+        batch.row_set(ProfileRows).begin_choice(batch, owner, self.shares)
         return owner

@@ -112,7 +112,7 @@ class Enrol(Unit):
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
         """Name the numbers and the import's key."""
         if isinstance(row_set, KeyRows):
-            return (self.row.iccid,)
+            return ((SCOPE, self.row.iccid),)
         return (self.row.msisdn, self.row.imsi, self.row.iccid) if isinstance(row_set, IdentifierRows) else ()
 
     def decide(self, batch: Batch) -> Enrolled:

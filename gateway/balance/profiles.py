@@ -1,19 +1,21 @@
 """What decides a price and a tenth: a subscriber's plans and choices over time."""
 
+from collections.abc import Callable
+
 import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.charity.choices import Choice, Share
-from gateway.store.batch import RowSet
+from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import choices, subscriptions
 
 
-class Profile(msgspec.Struct):
+class Profile(msgspec.Struct, frozen=True, gc=False):
     """Plans as (valid_from, plan id) and choices, both in order of time."""
 
-    plans: list[tuple[int, str]] = []
-    choices: list[Choice] = []
+    plans: tuple[tuple[int, str], ...] = ()
+    choices: tuple[Choice, ...] = ()
 
     def plan_at(self, time: int) -> str | None:
         """Give the plan in force at a time; before the first, the first."""
@@ -38,24 +40,50 @@ _CHOICES = SelectAmong(
 class ProfileRows(RowSet[int, Profile]):
     """The profiles of the subscribers that a batch touches, by subscriber id; read after their wallets are locked."""
 
-    def load(self, connection: Connection, keys: set[int]) -> None:
+    kept = 32_768
+    reads = (subscriptions, choices)
+
+    def ask(self, connection: Connection, keys: set[int]) -> Callable[[], None]:
         """Read plans and choices of these subscribers."""
-        for key in keys:
-            self.rows[key] = Profile()
-        for subscriber_id, valid_from, plan, _ in _PLANS.run(connection, keys):
-            self.rows[subscriber_id].plans.append((valid_from, plan))
-        for subscriber_id, valid_from, cause, share, _ in _CHOICES.run(connection, keys):
-            _add_share(self.rows[subscriber_id].choices, valid_from, Share(cause, share))
-        for profile in self.rows.values():
-            if len(profile.plans) > 1:
-                profile.plans.sort(key=lambda plan: plan[0])
-            if len(profile.choices) > 1:
-                profile.choices.sort(key=lambda choice: choice.valid_from)
+        asked = _PLANS.ask(connection, keys), _CHOICES.ask(connection, keys)
+
+        def take() -> None:
+            plans: dict[int, list[tuple[int, str]]] = {key: [] for key in keys}
+            chosen: dict[int, dict[int, tuple[Share, ...]]] = {key: {} for key in keys}
+            for subscriber_id, valid_from, plan, _ in asked[0].rows():
+                plans[subscriber_id].append((valid_from, plan))
+            for subscriber_id, valid_from, cause, share, _ in asked[1].rows():
+                shares = chosen[subscriber_id]
+                shares[valid_from] = (*shares.get(valid_from, ()), Share(cause, share))
+            for key in keys:
+                self.rows[key] = self.settled[key] = Profile(
+                    tuple(sorted(plans[key], key=_begins)), tuple(Choice(*each) for each in sorted(chosen[key].items()))
+                )
+
+        return take
+
+    def restore(self, key: int, row: Profile) -> None:
+        """Put in a profile."""
+        self.rows[key] = row
+
+    def begin_plan(self, batch: Batch, subscriber_id: int, plan: str) -> str:
+        """Give a subscriber another plan from now on; gives the one before."""
+        profile = self.rows[subscriber_id]
+        before, last = profile.plans[-1] if profile.plans else (0, "")
+        valid_from = max(batch.now, before + 1)
+        batch.add(subscriptions, (batch.take_id(), subscriber_id, plan, valid_from))
+        self.rows[subscriber_id] = Profile((*profile.plans, (valid_from, plan)), profile.choices)
+        return last
+
+    def begin_choice(self, batch: Batch, subscriber_id: int, shares: tuple[Share, ...]) -> None:
+        """Have a subscriber's tenth go to other causes from now on."""
+        profile = self.rows[subscriber_id]
+        before = profile.choices[-1].valid_from if profile.choices else 0
+        valid_from = max(batch.now, before + 1)
+        for share in shares:
+            batch.add(choices, (batch.take_id(), subscriber_id, share.cause, share.share, valid_from))
+        self.rows[subscriber_id] = Profile(profile.plans, (*profile.choices, Choice(valid_from, shares)))
 
 
-def _add_share(known: list[Choice], valid_from: int, share: Share) -> None:
-    for i, choice in enumerate(known):
-        if choice.valid_from == valid_from:
-            known[i] = Choice(valid_from, (*choice.shares, share))
-            return
-    known.append(Choice(valid_from, (share,)))
+def _begins(plan: tuple[int, str]) -> int:
+    return plan[0]

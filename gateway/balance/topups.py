@@ -13,10 +13,10 @@ from gateway.ledger.books import Books
 from gateway.ledger.money import format_amount
 from gateway.store.batch import Batch, RowSet
 from gateway.store.idempotency import KeptResult, KeyConflict, KeyRows, digest
-from gateway.store.statements import SelectAmong
+from gateway.store.statements import SelectPairs
 from gateway.store.tables import payments
 
-_PAYMENTS = SelectAmong(
+_PAYMENTS = SelectPairs(
     select(
         payments.c.channel,
         payments.c.reference,
@@ -24,8 +24,8 @@ _PAYMENTS = SelectAmong(
         payments.c.amount,
         payments.c.currency,
     ),
+    payments.c.channel,
     payments.c.reference,
-    str,
 )
 EVERY_CHANNEL = ""
 """The channel of references that were booked before channels were told apart."""
@@ -69,28 +69,25 @@ class Booked(msgspec.Struct, frozen=True):
     currency: str
 
 
-class PaymentRows(RowSet[str, dict[str, Booked]]):
-    """The payments of the references that a batch names, by reference and then channel."""
+class PaymentRows(RowSet[tuple[str, str], Booked]):
+    """The payments of the references that a batch names, each with its channel; another gateway may book one, too."""
 
-    def load(self, connection: Connection, keys: set[str]) -> None:
-        """Read whatever was booked under these references."""
-        for channel, reference, *kept in _PAYMENTS.run(connection, keys):
-            self.rows.setdefault(reference, {})[channel] = Booked(*kept)
+    under_locks = True
 
-    def after_locks(self, connection: Connection, keys: set[str]) -> None:
-        """Read again what another gateway may have booked before the wallets were locked."""
-        if connection.dialect.name != "sqlite":
-            self.load(connection, keys)
+    def load(self, connection: Connection, keys: set[tuple[str, str]]) -> None:
+        """Read whatever was booked under these references by their channels, or before channels were told apart."""
+        every = {(EVERY_CHANNEL, reference) for _, reference in keys}
+        for channel, reference, *kept in _PAYMENTS.run(connection, keys | every):
+            self.rows[channel, reference] = Booked(*kept)
 
     def find(self, channel: str, reference: str) -> Booked | None:
         """Give what a channel's reference was booked as, None if it is new."""
-        known = self.rows.get(reference, {})
-        return known.get(channel) or known.get(EVERY_CHANNEL)
+        return self.rows.get((channel, reference)) or self.rows.get((EVERY_CHANNEL, reference))
 
     def keep(self, batch: Batch, payment: Payment, subscriber_id: int) -> None:
         """Remember a payment, with the batch."""
         kept = Booked(subscriber_id, payment.amount, payment.currency)
-        self.rows.setdefault(payment.reference, {})[payment.channel] = kept
+        self.rows[payment.channel, payment.reference] = kept
         batch.add(payments, (payment.channel, payment.reference, *msgspec.structs.astuple(kept), batch.now))
 
 
@@ -109,10 +106,14 @@ class TopUp(Change):
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the reference and the key too."""
         if isinstance(row_set, PaymentRows):
-            return (self.payment.reference,)
+            return ((self.payment.channel, self.payment.reference),)
         if isinstance(row_set, KeyRows):
-            return () if self.idempotency_key is None else (self.idempotency_key,)
+            return () if self.idempotency_key is None else ((self._scope, self.idempotency_key),)
         return super().keys(row_set, batch)
+
+    @property
+    def _scope(self) -> str:
+        return f"topup:{self.payment.channel}"
 
     def decide(self, batch: Batch) -> ToppedUp | SubscriberUnknown | KeyConflict | PaymentRefused:
         """Book the payment, or tell that it was booked before."""
@@ -121,7 +122,7 @@ class TopUp(Change):
             return SubscriberUnknown("no subscriber has this number")
         if self.idempotency_key is None:
             return self._book(batch, wallet)
-        keys, scope = batch.row_set(KeyRows), f"topup:{self.payment.channel}"
+        keys, scope = batch.row_set(KeyRows), self._scope
         asked = digest(wallet.subscriber_id, *msgspec.structs.astuple(self.payment))
         used = keys.find(scope, self.idempotency_key)
         if used is not None and used.digest != asked:

@@ -1,5 +1,7 @@
 """Priced usage as the books keep it, and the bundles that cover it before the plan's prices apply."""
 
+from datetime import datetime, timedelta, tzinfo
+
 import msgspec
 
 from gateway.balance import bookings
@@ -10,7 +12,7 @@ from gateway.rating.plans import Plan
 
 ACTIVE = "active"
 """The status of a line that may be served."""
-DAY_US = 86_400_000_000
+MICROSECONDS = 1_000_000
 
 
 class UsageRecord(msgspec.Struct, frozen=True, gc=False):
@@ -40,10 +42,22 @@ def has_bundle(wallet: Wallet, plan: Plan, at: int) -> bool:
     return found is not None and found.plan == plan.id
 
 
-def can_be_sold_bundle(wallet: Wallet, plan: Plan) -> bool:
-    """Tell whether the plan has a bundle, the line may be served, and the wallet can pay for it whole."""
+def can_be_sold_bundle(wallet: Wallet, plan: Plan, service: str) -> bool:
+    """Tell whether the plan has a bundle that covers a service, the line may be served, and the wallet can pay for it whole."""
     bundle = plan.bundle
-    return bundle is not None and wallet.status == ACTIVE and wallet.available >= bundle.price
+    if bundle is None or not bundle.covers(service):
+        return False
+    return wallet.status == ACTIVE and wallet.available >= bundle.price
+
+
+def days_later(now: int, days: int, zone: tzinfo) -> int:
+    """Give the time (microseconds) so many days after `now`, at the same time of day by the clocks of a zone.
+
+    A time that the clocks leave out is the one an hour later, of one that they show twice it is the first.
+    """
+    seconds, rest = divmod(now, MICROSECONDS)
+    then = datetime.fromtimestamp(seconds, zone).replace(tzinfo=None, fold=0) + timedelta(days=days)
+    return int(then.replace(tzinfo=zone).timestamp()) * MICROSECONDS + rest
 
 
 class BundleSale(msgspec.Struct, frozen=True):
@@ -51,7 +65,14 @@ class BundleSale(msgspec.Struct, frozen=True):
 
     wallet: Wallet
     allowance: Allowance
+    sold: dict[str, int]
+    """What it covered when it was sold, by service."""
     entries: list[Entry]
+
+    @property
+    def unused(self) -> bool:
+        """Tell whether nothing of it was used or promised yet."""
+        return self.allowance.left == self.sold and not any(self.allowance.held.values())
 
     def undo(self) -> None:
         """Take the sale back, as long as it was not posted: what it was sold for is refused after all."""
@@ -60,13 +81,16 @@ class BundleSale(msgspec.Struct, frozen=True):
 
 
 def sell_bundle(
-    wallet: Wallet, plan: Plan, giving: Giving, *, event_at: int, now: int, number: int
+    wallet: Wallet, plan: Plan, giving: Giving, *, event_at: int, now: int, number: int, zone: tzinfo
 ) -> BundleSale | None:
-    """Sell the plan's bundle; its tenth accrues on the sale (decision 005). None where the plan has none."""
+    """Sell the plan's bundle; its tenth accrues on the sale (decision 005). None where the plan has none.
+
+    `zone` is the operator's time zone: the bundle ends at the time of day at which it was sold, also over a change of clocks.
+    """
     bundle = plan.bundle
     if bundle is None:
         return None
     left = {"data": bundle.data, "voice": bundle.voice, "sms": bundle.sms}
-    allowance = Allowance(plan.id, now + bundle.days * DAY_US, left)
+    allowance = Allowance(plan.id, days_later(now, bundle.days, zone), left)
     wallet.add_allowance(allowance, now)
-    return BundleSale(wallet, allowance, bookings.sale(wallet, giving, bundle.price, event_at, number))
+    return BundleSale(wallet, allowance, dict(left), bookings.sale(wallet, giving, bundle.price, event_at, number))

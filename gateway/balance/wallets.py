@@ -1,5 +1,6 @@
 """A subscriber's wallet: a balance, what is held of it, and what is left of its bundles; WalletRows keeps it on disk."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -126,20 +127,43 @@ def _allowances(bundle: bytes | None) -> list[Allowance]:
 class WalletRows(RowSet[int, Wallet]):
     """The wallets that a batch touches, by subscriber id; locked in the order of their ids, before any session."""
 
-    def load(self, connection: Connection, keys: set[int]) -> None:
+    kept = 32_768
+    reads = (wallets, subscribers)
+
+    def ask(self, connection: Connection, keys: set[int]) -> Callable[[], None]:
         """Read and lock the wallets of these subscribers."""
-        for subscriber_id, currency, balance, reserved, bundle, given, status in _LOAD.run(connection, sorted(keys)):
-            self.rows[subscriber_id] = Wallet(
-                subscriber_id, currency, balance, reserved, _allowances(bundle), status, given, stored_status=status
-            )
+        asked = _LOAD.ask(connection, sorted(keys))
+
+        def take() -> None:
+            for row in asked.rows():
+                self.settled[row[0]] = row
+                self.restore(row[0], row)
+
+        return take
+
+    def restore(self, key: int, row: tuple[Any, ...]) -> None:
+        """Put in a wallet from its row."""
+        subscriber_id, currency, balance, reserved, bundle, given, status = row
+        self.rows[key] = Wallet(
+            subscriber_id, currency, balance, reserved, _allowances(bundle), status, given, stored_status=status
+        )
 
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
-        rows: list[tuple[Any, ...]] = [
-            (w.balance, w.reserved, _encode(w.allowances) if w.allowances else None, w.given, w.subscriber_id)
-            for w in self.rows.values()
-            if w.changed
-        ]
+        rows: list[tuple[Any, ...]] = []
+        for w in self.rows.values():
+            if w.changed or w.status != w.stored_status:
+                bundle = _encode(w.allowances) if w.allowances else None
+                rows.append((w.balance, w.reserved, bundle, w.given, w.subscriber_id))
+                self.settled[w.subscriber_id] = (
+                    w.subscriber_id,
+                    w.currency,
+                    w.balance,
+                    w.reserved,
+                    bundle,
+                    w.given,
+                    w.status,
+                )  # fmt: skip  (as it is read)
         _SAVE.run(connection, rows)
         statuses = [(w.status, w.subscriber_id) for w in self.rows.values() if w.status != w.stored_status]
         _SAVE_STATUS.run(connection, statuses)

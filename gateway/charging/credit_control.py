@@ -10,9 +10,9 @@ from gateway.balance.usage import UsageRecord
 from gateway.balance.wallets import WalletRows
 from gateway.charging import outcome as charging_outcome
 from gateway.charging.decide import ChargingState, Decision, already_booked, decide
-from gateway.charging.held_reports import ReviewCapacity, hold_back
+from gateway.charging.held_reports import CHANGED_REPEAT, ReviewCapacity, hold_back, reports_of
 from gateway.charging.outcome import RenderedAnswer, RequestOutcome
-from gateway.charging.request import INITIAL, TERMINATION, ChargingRequest
+from gateway.charging.request import EVENT, INITIAL, NOTHING_SAID, TERMINATION, ChargingRequest
 from gateway.charging.session import AnswerRows, Session, SessionRows, StoredAnswer
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.events.outbox import RATED, Event, OutboxRows
@@ -59,7 +59,7 @@ class CreditControlUnit(Unit):
         """Name the numbers and the session, then the subscriber whom they lead to."""
         request = self.request
         if isinstance(row_set, IdentifierRows):
-            return [number for number in (request.imsi, request.msisdn, *request.other_msisdns) if number]
+            return [number for number in (request.imsi, *request.msisdns, request.called) if number]
         if isinstance(row_set, SessionRows):
             return (request.session_id,)
         if isinstance(row_set, (WalletRows, ProfileRows)):
@@ -79,6 +79,7 @@ class CreditControlUnit(Unit):
             session,
             batch.row_set(WalletRows).get(owner) if owner is not None else None,
             batch.row_set(ProfileRows).get(owner) if owner is not None else None,
+            self._calls_own_line(batch),
         )
         policy = batch.policy(ChargingPolicy)
         if session is not None and self._is_booked(batch, session):
@@ -108,6 +109,10 @@ class CreditControlUnit(Unit):
         owners = (lines.owner(MSISDN, number, request.as_of) for number in request.msisdns if number)
         return next((owner for owner in owners if owner is not None), None)
 
+    def _calls_own_line(self, batch: Batch) -> bool:
+        called, at = self.request.called, self.request.as_of
+        return bool(called) and batch.row_set(IdentifierRows).owner(MSISDN, called, at) is not None
+
     def _repeat(self, batch: Batch, session: Session) -> CreditControlResult | None:
         request = self.request
         if request.request_number > session.last_number and request.request_type != INITIAL:
@@ -119,7 +124,13 @@ class CreditControlUnit(Unit):
         )
         if known is None:
             return None
-        alarms = [] if known.digest == request.digest else ["charging.answer.mismatch"]
+        alarms = self._mismatches(batch, session.subscriber_id)
+        if known.digest != request.digest and not (request.request_type == EVENT and known.digest == NOTHING_SAID):
+            alarms.append("charging.answer.mismatch")
+            held = reports_of(request, CHANGED_REPEAT)
+            room = batch.policy(ChargingPolicy).room
+            if held and not hold_back(batch, room, request, held, session.subscriber_id):
+                alarms.append("charging.review.full")
         return CreditControlResult(charging_outcome.decode(known.outcome), alarms, repeated=True)
 
     def _is_booked(self, batch: Batch, session: Session) -> bool:
@@ -142,20 +153,19 @@ class CreditControlUnit(Unit):
         batch.add(tables.answers, (*key, kept.digest, kept.outcome))
 
     def _alarms(self, batch: Batch, decision: Decision) -> list[str]:
-        """A number that belongs to somebody else than the IMSI, or than the session, is told but charges nobody else."""
         alarms = list(decision.alarms)
         if self.request.inconsistent:
             alarms.append("charging.usage.inconsistent")
-        if decision.session is None:
-            return alarms
-        lines, request, subscriber = batch.row_set(IdentifierRows), self.request, decision.session.subscriber_id
+        return alarms if decision.session is None else alarms + self._mismatches(batch, decision.session.subscriber_id)
+
+    def _mismatches(self, batch: Batch, subscriber: int) -> list[str]:
+        """A number that belongs to somebody else than the IMSI, or than the session, is told but charges nobody else."""
+        lines, request = batch.row_set(IdentifierRows), self.request
         foreign = bool(request.imsi) and lines.owner(IMSI, request.imsi or "", request.as_of) != subscriber
         if not foreign and request.msisdn and lines.owner(MSISDN, request.msisdn, request.as_of) != subscriber:
             others = (lines.owner(MSISDN, number, request.as_of) for number in request.other_msisdns)
             foreign = subscriber not in others
-        if foreign:
-            alarms.append("charging.subscriber.mismatch")
-        return alarms
+        return ["charging.subscriber.mismatch"] if foreign else []
 
 
 def _outcome(decision: Decision, request: ChargingRequest, terms: QuotaTerms) -> RequestOutcome:

@@ -12,7 +12,16 @@ import msgspec
 from gateway.balance.profiles import Profile
 from gateway.balance.usage import ACTIVE, UsageRecord
 from gateway.balance.wallets import Wallet
-from gateway.charging.held_reports import EXCESS, FOREIGN_SESSION, NO_PRICE, NO_SUBSCRIBER, UNPRICED, HeldReport
+from gateway.charging.held_reports import (
+    EXCESS,
+    FOREIGN_SESSION,
+    NO_PRICE,
+    NO_SUBSCRIBER,
+    OTHER_SERVICE,
+    UNPRICED,
+    HeldReport,
+    reports_of,
+)
 from gateway.charging.outcome import ItemOutcome, Outcome
 from gateway.charging.quota import CreditControlRun, Quota
 from gateway.charging.request import EVENT, INITIAL, TERMINATION, UPDATE, ChargingRequest, Item, Traffic
@@ -42,6 +51,8 @@ class ChargingState(msgspec.Struct):
     session: Session | None
     wallet: Wallet | None
     profile: Profile | None
+    own_line: bool = False
+    """Whether the number that is called is another line of ours."""
 
 
 def decide(
@@ -49,7 +60,10 @@ def decide(
 ) -> Decision:
     """Decide a request that was not answered before; `now` in microseconds, `node` is this gateway's number."""
     session, wallet, profile = state.session, state.wallet, state.profile
-    emergency = request.traffic is Traffic.EMERGENCY or (session is not None and session.traffic == Traffic.EMERGENCY)
+    event = request.request_type == EVENT
+    emergency = request.traffic is Traffic.EMERGENCY or (
+        session is not None and session.traffic == Traffic.EMERGENCY and not event
+    )
     if session is None and request.request_type in (UPDATE, TERMINATION) and not (request.reports_usage or emergency):
         refusal = Decision(Outcome.UNKNOWN_SESSION, "the session is not known, and no usage was reported")
         if request.request_type == TERMINATION and wallet is not None:
@@ -60,6 +74,9 @@ def decide(
     if session is not None and session.origin_host != request.origin_host:
         refusal = Decision(Outcome.UNKNOWN_SESSION, "no session of this Origin-Host")
         return _held_back(refusal, request, FOREIGN_SESSION, "charging.session.foreign")
+    if session is not None and session.service != request.service and not event:
+        refusal = Decision(Outcome.RATING_FAILED, f"the session is one of {session.service}")
+        return _held_back(refusal, request, OTHER_SERVICE, "charging.session.service")
     if wallet is None or profile is None:
         if emergency:
             return _help_anybody(request, tariff)
@@ -69,25 +86,26 @@ def decide(
     begins = session is None and request.request_type in (INITIAL, EVENT)
     if wallet.status != ACTIVE and begins and not emergency and not request.reports_usage:
         return Decision(Outcome.SERVICE_DENIED, "the subscriber may not be served now")
-    plan = tariff.plans.get(profile.plan_at(request.as_of) or "")
+    plan = tariff.plan(profile.plan_at(request.as_of), request.as_of)
     if plan is None or plan.currency != wallet.currency:
         if not emergency:
             refusal = Decision(Outcome.RATING_FAILED, "the subscriber's plan has no price here")
             return _held_back(refusal, request, NO_PRICE, "charging.plan.unknown")
         plan = Plan("", "", wallet.currency, FREE, FREE, FREE)
+    network = request.network or (session.network if session is not None else "")
+    if plan.prices(network) is None and not emergency:
+        refusal = Decision(Outcome.RATING_FAILED, "the subscriber's plan has no price in this network")
+        return _held_back(refusal, request, NO_PRICE, "charging.network.unpriced")
     if session is None:
         session = _open(request, wallet, now, node, take_id())
-    return _serve(CreditControlRun(request, session, wallet, profile, plan, tariff, now, take_id), node)
+    own_line = state.own_line
+    run = CreditControlRun(request, session, wallet, profile, plan, tariff, now, take_id, own_line=own_line)
+    return _serve(run, node)
 
 
 def _held_back(refusal: Decision, request: ChargingRequest, reason: str, *alarms: str) -> Decision:
     """Refuse a request, and keep what it reports for whoever can find out whose it is."""
-    units = [(item.rating_group, used) for item in request.items for used in item.used]
-    refusal.held = [
-        HeldReport(place, reason, rating_group, used.octets, used.seconds, used.units)
-        for place, (rating_group, used) in enumerate(units)
-        if used.octets or used.seconds or used.units
-    ]
+    refusal.held = reports_of(request, reason)
     refusal.alarms = [*alarms, *(["charging.report.unbooked"] if refusal.held else [])]
     return refusal
 
@@ -135,7 +153,7 @@ def _open(request: ChargingRequest, wallet: Wallet, now: int, node: int, session
 
 def _serve(case: CreditControlRun, node: int) -> Decision:
     request, session = case.request, case.session
-    balance = case.wallet.balance
+    balance, begins, event = case.wallet.balance, session.last_number < 0, request.request_type == EVENT
     reports = [(item, case.review(item)) for item in request.items]
     case.sell_bundle(reports)
     for item, used in reports:
@@ -143,10 +161,13 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
             case.charge(item, used)
             case.release(item)
     results = [_answer_item(case, item) for item in request.items]
+    case.undo_unused_sale()
     session.node, session.peer, session.realm = node, request.peer, request.realm
-    session.traffic = case.traffic
+    if not event or begins:
+        session.traffic, session.destination = case.traffic, case.destination
+    session.network = case.network
     session.last_number = max(session.last_number, request.request_number)
-    if request.request_type in (TERMINATION, EVENT):
+    if request.request_type == TERMINATION or (event and begins):  # an event ends no session that it stands in
         case.release_all()
         session.terminated = True
     if session.terminated:

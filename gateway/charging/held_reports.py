@@ -23,6 +23,10 @@ NO_PRICE = "no_price"
 """The subscriber's plan was not there, or was in another currency than the wallet."""
 FOREIGN_SESSION = "foreign_session"
 """The Session-Id belongs to another Origin-Host."""
+OTHER_SERVICE = "other_service"
+"""The session is of another service: calls and octets do not add up."""
+CHANGED_REPEAT = "changed_repeat"
+"""A request that was answered came again with other usage: what it said first is charged."""
 COUNT_AGAIN_US: Final = 60_000_000
 
 
@@ -61,6 +65,16 @@ class ReviewCapacity:
         return True
 
 
+def reports_of(request: ChargingRequest, reason: str) -> list[HeldReport]:
+    """Make held reports of whatever a request reports."""
+    units = [(item.rating_group, used) for item in request.items for used in item.used]
+    return [
+        HeldReport(place, reason, rating_group, used.octets, used.seconds, used.units)
+        for place, (rating_group, used) in enumerate(units)
+        if used.octets or used.seconds or used.units
+    ]
+
+
 def hold_back(
     batch: Batch, room: ReviewCapacity, request: ChargingRequest, reports: list[HeldReport], subscriber_id: int | None
 ) -> bool:
@@ -72,7 +86,7 @@ def hold_back(
             return False
         row = {
             "id": batch.take_id(),
-            "fingerprint": _fingerprint(request, report.place),
+            "fingerprint": _fingerprint(request, report),
             "reason": report.reason,
             "state": OPEN,
             "arrived_at": batch.now,
@@ -100,7 +114,12 @@ def hold_back(
     return True
 
 
-def _fingerprint(request: ChargingRequest, place: int) -> str:
-    """Name a report by the request that brought it: the key under which a repeat is known (RFC 8506 §8.2)."""
-    parts = (request.origin_host, request.session_id, request.request_type, request.request_number, place)
+def _fingerprint(request: ChargingRequest, report: HeldReport) -> str:
+    """Name a report by the request that brought it: the key under which a repeat is known (RFC 8506 §8.2).
+
+    One that is held because it is not what it was has what it says in its name.
+    """
+    changed = (request.digest,) if report.reason == CHANGED_REPEAT else ()
+    key = (request.origin_host, request.session_id, request.request_type, request.request_number)
+    parts = (*key, report.place, *changed)
     return hashlib.sha256("\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()

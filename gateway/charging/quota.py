@@ -7,15 +7,15 @@ import msgspec
 from gateway.balance import bookings
 from gateway.balance.bookings import Giving
 from gateway.balance.profiles import Profile
-from gateway.balance.usage import UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
+from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
 from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import EXCESS, UNPRICED, HeldReport
-from gateway.charging.request import TERMINATION, ChargingRequest, Item, Traffic, Used
+from gateway.charging.request import EVENT, TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.entries import Entry
-from gateway.rating.plans import FREE, Plan, Rate
+from gateway.rating.plans import FREE, Plan, Rate, destination_of, rate_of
 from gateway.rating.prices import affordable, price
 
 
@@ -24,6 +24,18 @@ class Quota(msgspec.Struct, frozen=True, gc=False):
 
     units: int
     final: bool
+
+
+def _traffic(request: ChargingRequest, session: Session) -> Traffic:
+    """Tell what kind of call or text a request is about.
+
+    A session is one call: what it was said to be once it stays, though a later request names no called party, or the number
+    that a free or emergency call was routed to. An event stands alone.
+    """
+    said = request.traffic or Traffic.OUTGOING
+    if request.request_type == EVENT or said is Traffic.EMERGENCY or not session.traffic:
+        return said
+    return Traffic(session.traffic)
 
 
 class CreditControlRun:
@@ -39,16 +51,24 @@ class CreditControlRun:
         tariff: Tariff,
         now: int,
         take_id: Callable[[], int],
+        *,
+        own_line: bool = False,
     ) -> None:
-        """Take the request and the rows it is about; they are changed in place."""
+        """Take the request and the rows it is about; they are changed in place. `own_line`: another line of ours is called."""
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
         self._giving = Giving(tariff.policy, choice_at(profile.choices, request.as_of), tariff.account)
-        said = request.traffic
-        self.traffic = said if said is not None else Traffic(session.traffic) if session.traffic else Traffic.OUTGOING
-        """What the request says of its direction and called party, or the session's last one that did."""
+        self.traffic = _traffic(request, session)
+        self.network = request.network or session.network
+        self._prices = plan.prices(self.network) or plan
+        """Those of the network; of one without any nothing is decided that they matter for."""
+        self.destination = session.destination
+        if request.called:
+            self.destination = destination_of(self._prices, request.service, request.called, own=own_line)
+        self._begins = session.last_number < 0
         self._believed: dict[str, int] = {}
         self._given: set[tuple[str, str]] = set()
+        self._sale: BundleSale | None = None
         self.unpriced = False
         """Whether units without a price were asked for, or alone reported."""
         self.entries: list[Entry] = []
@@ -87,12 +107,25 @@ class CreditControlRun:
 
         Its tenth accrues on the sale. A line that is not active is sold nothing.
         """
-        if not can_be_sold_bundle(self.wallet, self.plan):
+        if not can_be_sold_bundle(self.wallet, self.plan, self.request.service):
             return
         if any(self._needs_bundle(item, used) for item, used in reports):
-            event_at, number = self.request.event_at, self._take_id()
-            sold = sell_bundle(self.wallet, self.plan, self._giving, event_at=event_at, now=self.now, number=number)
+            event_at, number, zone = self.request.event_at, self._take_id(), self.tariff.zone
+            sold = sell_bundle(
+                self.wallet, self.plan, self._giving, event_at=event_at, now=self.now, number=number, zone=zone
+            )
+            self._sale = sold
             self.entries += sold.entries if sold is not None else []
+
+    def undo_unused_sale(self) -> bool:
+        """Take back the sale of a bundle of which this request came to use nothing, such as one that was refused."""
+        sale = self._sale
+        if sale is None or not sale.unused:
+            return False
+        sale.undo()
+        self.entries = [entry for entry in self.entries if entry not in sale.entries]
+        self._sale = None
+        return True
 
     def charge(self, item: Item, reported: tuple[Used, ...]) -> None:
         """Charge the units of an item: from the bundle in force when they were used first, the rest by its price."""
@@ -105,9 +138,13 @@ class CreditControlRun:
     def rate(self, item: Item) -> Rate:
         """Give the price of an item's units."""
         traffic = self.traffic
-        if traffic in (Traffic.FREE, Traffic.EMERGENCY):
-            return FREE
-        return self.plan.rate(self.request.service, item.rating_group, incoming=traffic is Traffic.INCOMING)
+        at_home = self._prices is self.plan
+        if traffic is Traffic.EMERGENCY or (traffic is Traffic.FREE and at_home):
+            return FREE  # what is free to call in a country is so from there
+        incoming, destination = traffic is Traffic.INCOMING, self.destination
+        return rate_of(
+            self._prices, self.request.service, item.rating_group, incoming=incoming, destination=destination
+        )
 
     def could_be_wanted(self, item: Item, units: int) -> bool:
         """Tell whether a one-time event may be of so many units: as many as its session could report at once."""
@@ -118,7 +155,7 @@ class CreditControlRun:
 
         A grant that this request brought stays: the same rating group may stand in it several times.
         """
-        if self.session.fresh:
+        if self._begins:
             return  # what it holds was granted by this request
         key = self._holding(item)
         grants = self.session.groups[key].grants
@@ -151,7 +188,11 @@ class CreditControlRun:
         return Quota(covered + paid, final=covered + paid < wanted or not more)
 
     def debit(self, item: Item) -> Quota | None:
-        """Charge a one-time event at once, whole or not at all (RFC 8506 §6.3)."""
+        """Charge a one-time event at once, whole or not at all (RFC 8506 §6.3); without a new bundle where that is too dear."""
+        quota = self._debit(item)
+        return self._debit(item) if quota is None and self.undo_unused_sale() else quota
+
+    def _debit(self, item: Item) -> Quota | None:
         service = self.request.service
         group = self.session.group(item.rating_group)
         rate = self.rate(item)
@@ -226,14 +267,15 @@ class CreditControlRun:
         One that was made before the last one came, such as one of many that a client kept while it could not reach us, may
         cover any of the session's time.
         """
-        if self.session.fresh:
+        if self._begins:
             return self.tariff.terms.unknown(self.request.service)
         opened_at, last, as_of = self.session.opened_at, group.reported_at, self.request.as_of
         return max(0, as_of - opened_at if last and as_of < last else self.now - (last or opened_at))
 
     def _needs_bundle(self, item: Item, used: tuple[Used, ...]) -> bool:
         """Tell whether an item has a price, and units that are used or wanted at a time for which no bundle was sold."""
-        if not self.rate(item).price:
+        rate = self.rate(item)
+        if not rate.price or not rate.in_bundle:
             return False
         if any(unit.quantity(self.request.service) for unit in used) and not has_bundle(
             self.wallet, self.plan, self.request.as_of
@@ -245,7 +287,7 @@ class CreditControlRun:
     def _charge_used(self, used: Used, group: Group, rate: Rate, rating_group: int | None) -> None:
         quantity = used.quantity(self.request.service)
         covered = 0
-        if quantity and rate.price and self.wallet.allowances:
+        if quantity and rate.price and rate.in_bundle and self.wallet.allowances:
             allowance = self.wallet.allowance_at(self.request.as_of, self.plan.id)
             if allowance is not None:
                 covered = allowance.consume(self.request.service, quantity)
@@ -275,7 +317,7 @@ class CreditControlRun:
 
     def _cover(self, rate: Rate, wanted: int) -> int:
         """Count the units that the running bundle can promise; free units need no promise."""
-        if not rate.price or not self.wallet.allowances:
+        if not rate.price or not rate.in_bundle or not self.wallet.allowances:
             return 0
         allowance = self.wallet.allowance_at(self.now, self.plan.id)
         return min(wanted, allowance.available(self.request.service, self.now)) if allowance is not None else 0

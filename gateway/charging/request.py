@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -89,6 +90,10 @@ class ChargingRequest(msgspec.Struct):
     """The client's realm if a relay brought the request: what we ask of the client later has to name it."""
     traffic: Traffic | None = None
     """None where the request does not say: then it is what its session is."""
+    called: str = ""
+    """The number that is called or texted, as E.164 digits; empty where none is named. A text to several has the first."""
+    network: str = ""
+    """MCC and MNC of the network that serves the customer, as digits; empty where the request does not say."""
     other_msisdns: tuple[str, ...] = ()
     """Further numbers that the request gives for its subscriber: one of them may be ours where the first is not."""
 
@@ -103,9 +108,19 @@ class ChargingRequest(msgspec.Struct):
         return any(item.used for item in self.items)
 
 
-def usage_digest(items: Iterable[Item]) -> int:
-    """Give the checksum (CRC-32) of what items report, by which a repeat that reports something else is noticed.
+def usage_digest(items: Iterable[Item], request_type: int) -> int:
+    """Give the checksum (CRC-32) of what items are charged by, by which a repeat that says something else is noticed.
 
-    The store keeps it beside the outcome: it has to stay the same from one version to the next.
+    That is what they report, and of a one-time event what it asks for. The store keeps the checksum beside the outcome: it has
+    to stay the same from one version to the next.
     """
-    return zlib.crc32(msgspec.msgpack.encode([(item.rating_group, item.used) for item in items if item.used]))
+    said: list[object] = [(item.rating_group, item.used) for item in items if item.used]
+    if request_type == EVENT:
+        said += [(item.rating_group, item.requested) for item in items if item.requested is not None]
+    if len(said) > 1:  # a client may say the same in another order
+        said.sort(key=msgspec.msgpack.encode)
+    return zlib.crc32(msgspec.msgpack.encode(said))
+
+
+NOTHING_SAID: Final = usage_digest((), INITIAL)
+"""The checksum of a request that reports nothing; a store of before 2026-12 has it beside one-time events, too."""

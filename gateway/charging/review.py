@@ -207,7 +207,7 @@ class BookReport(_Decide):
             raise ReviewRefused("review.subscriber", "nobody has its numbers: bring the line in first, or drop it")
         request = _request(row, used, batch.now)
         policy = batch.policy(ChargingPolicy)
-        plan = policy.tariff.plans.get(profile.plan_at(request.as_of) or "")
+        plan = policy.tariff.plan(profile.plan_at(request.as_of), request.as_of)
         if plan is None or plan.currency != wallet.currency:
             raise ReviewRefused("review.price", "the subscriber's plan has no price: put the plan back, or drop it")
         session = self._session(batch, row, request, wallet)
@@ -223,7 +223,7 @@ class BookReport(_Decide):
     def _session(self, batch: Batch, row: Any, request: ChargingRequest, wallet: Wallet) -> Session:  # noqa: ANN401  (a row)
         """Give the report's own session, so that its price goes on from what was used there; else one that nobody keeps."""
         session = batch.row_set(SessionRows).get(row.session_id)
-        if session is not None and session.subscriber_id == wallet.subscriber_id:
+        if session is not None and (session.subscriber_id, session.service) == (wallet.subscriber_id, row.service):
             return session
         return Session(
             id=0,

@@ -1,5 +1,6 @@
 """A credit-control session as the store keeps it: what each rating group used, was granted and holds."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -72,6 +73,10 @@ class Session(msgspec.Struct):
     """What kind of call or text it is (charging.request.Traffic): not every request of a session says it again."""
     tenth: RunningTenth = msgspec.field(default_factory=RunningTenth)
     """What the tenth of its charges was computed from so far."""
+    destination: str = ""
+    """Which of its plan's destinations is called: no more is kept of the number."""
+    network: str = ""
+    """The network that served the customer when a request last said it (MCC and MNC)."""
 
     @property
     def short_of_credit(self) -> bool:
@@ -115,6 +120,8 @@ class _State(msgspec.Struct, array_like=True):
     realm: str = ""
     traffic: str = ""
     tenth: RunningTenth = msgspec.field(default_factory=RunningTenth)
+    destination: str = ""
+    network: str = ""
 
 
 _COLUMNS = (
@@ -137,6 +144,10 @@ _INSERT = Insert(sessions)
 _SAVE = Update(
     sessions, ["node", "peer", "updated_at", "expires_at", "closed_at", "answers_kept", "reserved", "groups"], ["id"]
 )
+_SAVE_RUNNING = Update(sessions, ["node", "peer", "updated_at", "reserved", "groups"], ["id"])
+"""For a session that goes on in the same minute: what is in no index, so that none is written."""
+_EXPIRES_AT, _CLOSED_AT = 9, 10
+"""Places in a row as it is read."""
 _decode = msgspec.msgpack.Decoder(_State).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -148,18 +159,33 @@ class SessionRows(RowSet[str, Session]):
     read again once the wallets are locked, since another gateway may have changed it meanwhile.
     """
 
-    def load(self, connection: Connection, keys: set[str]) -> None:
-        """Read these sessions."""
-        for *fields, groups in _LOAD.run(connection, keys):
-            state = _decode(groups)
-            session = Session(*fields, state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
-            session.realm, session.traffic, session.tenth = state.realm, state.traffic, state.tenth
-            self.rows[session.session_id] = session
+    under_locks = True
+    kept = 32_768
+    reads = (sessions,)
 
-    def after_locks(self, connection: Connection, keys: set[str]) -> None:
-        """Read again what may have changed before the wallets were locked."""
-        if connection.dialect.name != "sqlite":
-            self.load(connection, keys)
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__()
+        self._stored: dict[str, tuple[Any, ...]] = {}
+
+    def ask(self, connection: Connection, keys: set[str]) -> Callable[[], None]:
+        """Read these sessions."""
+        asked = _LOAD.ask(connection, keys)
+
+        def take() -> None:
+            for row in asked.rows():
+                self.settled[row[1]] = row
+                self.restore(row[1], row)
+
+        return take
+
+    def restore(self, key: str, row: tuple[Any, ...]) -> None:
+        """Put in a session from its row."""
+        state = _decode(row[-1])
+        session = Session(*row[:-1], state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
+        session.realm, session.traffic, session.tenth = state.realm, state.traffic, state.tenth
+        session.destination, session.network = state.destination, state.network
+        self.rows[key], self._stored[key] = session, row
 
     def add(self, session: Session) -> None:
         """Put in a session that this batch opened."""
@@ -167,19 +193,32 @@ class SessionRows(RowSet[str, Session]):
 
     def save(self, connection: Connection) -> None:
         """Write new and changed sessions."""
+        by_parts = connection.dialect.name == "sqlite"  # a server leaves an index alone where its values stay
         new: list[tuple[Any, ...]] = []
-        old: list[tuple[Any, ...]] = []
-        for s in self.rows.values():
+        running: list[tuple[Any, ...]] = []
+        others: list[tuple[Any, ...]] = []
+        for key, s in self.rows.items():
             if not s.changed:
                 continue
-            groups = _encode(_State(s.last_number, s.terminated, s.groups, s.realm, s.traffic, s.tenth))
+            said = (s.realm, s.traffic, s.tenth, s.destination, s.network)
+            groups = _encode(_State(s.last_number, s.terminated, s.groups, *said))
+            head = (s.id, s.session_id, s.subscriber_id, s.node, s.peer, s.origin_host, s.service, s.opened_at)
+            times = (s.updated_at, s.expires_at, s.closed_at)
             if s.fresh:
-                head = (s.id, s.session_id, s.subscriber_id, s.node, s.peer, s.origin_host, s.service, s.opened_at)
-                new.append((*head, s.updated_at, s.expires_at, s.closed_at, 1, s.reserved, groups))
+                new.append((*head, *times, 1, s.reserved, groups))
+            elif by_parts and self._goes_on(key, s):
+                running.append((s.node, s.peer, s.updated_at, s.reserved, groups, s.id))
             else:
-                old.append((s.node, s.peer, s.updated_at, s.expires_at, s.closed_at, 1, s.reserved, groups, s.id))
+                others.append((s.node, s.peer, *times, 1, s.reserved, groups, s.id))
+            self.settled[key] = (*head, *times, s.reserved, groups) if s.closed_at is None else None
         _INSERT.run(connection, new)
-        _SAVE.run(connection, old)
+        _SAVE_RUNNING.run(connection, running)
+        _SAVE.run(connection, others)
+
+    def _goes_on(self, key: str, session: Session) -> bool:
+        """Tell whether a session is open as it was, so that its answers are kept as they were, and expires when it did."""
+        stored = self._stored[key]
+        return stored[_CLOSED_AT] is session.closed_at is None and stored[_EXPIRES_AT] == session.expires_at
 
 
 class StoredAnswer(msgspec.Struct, frozen=True):

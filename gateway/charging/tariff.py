@@ -1,11 +1,13 @@
 """What charging goes by: plans, the policy of the tenth, and the terms on which quota is granted."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
 
 import msgspec
 
 from gateway.charging.request import DATA, MICROSECONDS, SMS, VOICE
 from gateway.charity.policies import Policy
+from gateway.rating.plan_history import EarlierPlans, plan_at
 from gateway.rating.plans import Plan
 
 VOICE_SLACK = 60
@@ -64,10 +66,18 @@ class QuotaTerms(msgspec.Struct, frozen=True):
 
 
 class Tariff(msgspec.Struct, frozen=True):
-    """Plans by id, the policy in force, the terms, the numbers of the system accounts, the operator's country (ISO 3166)."""
+    """Plans by id, the policy in force, the terms, the numbers of the system accounts, the operator's country (ISO 3166) and
+    time zone."""
 
     plans: Mapping[str, Plan]
     policy: Policy
     terms: QuotaTerms
     account: Callable[[str], int]
     country: str
+    zone: tzinfo = UTC
+    earlier: EarlierPlans = {}
+    """What plans were before the last reloads."""
+
+    def plan(self, plan_id: str | None, at: int) -> Plan | None:
+        """Give a plan as it was at a time (microseconds); None where there was none, or no id."""
+        return None if plan_id is None else plan_at(self.plans, self.earlier, plan_id, at)

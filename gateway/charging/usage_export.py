@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, false, or_, select
 
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
+from gateway.store.sealed_months.parts import lowest_rows, parts
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import lines, sessions, usage
 from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierPeriod
@@ -36,6 +37,7 @@ _LINES = SelectAmong(
     lines.c.subscriber_id,
     int,
 )
+_SESSIONS = SelectAmong(select(sessions.c.id, sessions.c.session_id), sessions.c.id, int)
 
 
 def read(
@@ -45,27 +47,23 @@ def read(
 
     With `number`, those of whoever had this MSISDN, IMSI or ICCID at the time of the event.
     """
-    statement = (
-        select(usage, sessions.c.session_id)
-        .join_from(usage, sessions, sessions.c.id == usage.c.session, isouter=True)
-        .where(usage.c.id > after)
-        .order_by(usage.c.id)
-        .limit(limit)
-    )
+    statement = select(usage).where(usage.c.id > after).order_by(usage.c.id)
     if start is not None:
         statement = statement.where(usage.c.event_at >= start)
     if end is not None:
         statement = statement.where(usage.c.event_at < end)
     if number:
         statement = statement.where(_had(connection, number))
-    rows = connection.execute(statement).all()
+    with parts(connection, lambda month: month.ends_above(after) and month.usage.overlaps(start, end)) as found:
+        rows = lowest_rows(found, statement, limit)
     numbers = _numbers(connection, {row.subscriber_id for row in rows})
+    session_ids: dict[int, str] = dict(_SESSIONS.run(connection, {row.session for row in rows}))
     return [
         UsageRecord(
             event_time=rfc3339(row.event_at),
             msisdn=_number(numbers, row.subscriber_id, MSISDN, row.event_at),
             imsi=_number(numbers, row.subscriber_id, IMSI, row.event_at),
-            session_id=row.session_id,
+            session_id=session_ids.get(row.session),
             service=row.service,
             rating_group=row.rating_group,
             octets=row.octets,

@@ -25,6 +25,7 @@ from gateway.ledger.accounts import HIGHEST_SYSTEM, UNASSIGNED, cause_account, g
 from gateway.ledger.balances import account_names
 from gateway.ledger.money import format_amount
 from gateway.store.batch import Batch, Unit
+from gateway.store.months import first_since
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import marks, nodes, public_sums, publications, transfers, unpublished_sums
 
@@ -175,24 +176,6 @@ def cause_of(account: str) -> str | None:
         if account.startswith(prefix):
             return account.removeprefix(prefix)
     return UNASSIGNED if account == UNASSIGNED else None
-
-
-def first_since(connection: Connection, node: int, at: int) -> int:
-    """Find where a node's journal reaches a moment: its identifiers grow with time, so halving finds it."""
-    entry = transfers.c
-    low, ceiling = node << SPAN_BITS, (node + 1) << SPAN_BITS
-    last = connection.execute(select(func.max(entry.id)).where(entry.id >= low, entry.id < ceiling)).scalar()
-    high = low if last is None else int(last) + 1
-    while low < high:
-        middle = (low + high) // 2
-        row = connection.execute(
-            select(entry.id, entry.at).where(entry.id >= middle, entry.id < high).order_by(entry.id).limit(1)
-        ).one_or_none()
-        if row is None or row.at >= at:
-            high = middle
-        else:
-            low = row.id + 1
-    return low
 
 
 def _from_mark(connection: Connection, node: int) -> Span:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from gateway.cli.client import Ask
 from gateway.cli.csv_table import MAX_OCTETS, CsvInvalid, CsvTable, Row
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
+from gateway.cli.row_progress import row_progress
 
 Imported = TypeVar("Imported", ImportedRows, ImportedSims)
 SHOWN: Final = 20
@@ -63,6 +63,14 @@ class ImportReport(NamedTuple):
     faults: list[RowReport]
     warnings: list[RowReport]
 
+    def add(self, row: RowReport) -> None:
+        """Count what became of a row, and keep it if there is something to say."""
+        self.counts[row.outcome] += 1
+        if row.outcome not in TAKEN:
+            self.faults.append(row)
+        elif row.message:
+            self.warnings.append(row)
+
 
 def import_rows(
     ask: Ask,
@@ -78,21 +86,16 @@ def import_rows(
 ) -> ImportReport:
     """Have a file taken in by an import action, whose answer is a `kind`; nothing of a file that is not a table of these."""
     report = ImportReport(dict.fromkeys(OUTCOMES, 0), [], [])
-    rows = iter(read_rows(file, required, known))
-    while some := list(islice(rows, chunk)):
-        try:
-            for row in _handed_on(ask, action, kind, some, check, accept_checksum=accept_checksum):
-                report.counts[row.outcome] += 1
-                if row.outcome not in TAKEN:
-                    report.faults.append(row)
-                elif row.message:
-                    report.warnings.append(row)
-        except CommandFailed as failure:
-            raise _broken_off(report, file, some[0].line, failure) from None
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{sum(report.counts.values())} rows ")
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
+    table = read_rows(file, required, known)
+    rows = iter(table)
+    with row_progress(table.count) as show:
+        while some := list(islice(rows, chunk)):
+            try:
+                for row in _handed_on(ask, action, kind, some, check, accept_checksum=accept_checksum):
+                    report.add(row)
+            except CommandFailed as failure:
+                raise _broken_off(report, file, some[0].line, failure) from None
+            show(sum(report.counts.values()))
     return report
 
 

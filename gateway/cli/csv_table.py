@@ -24,6 +24,13 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_OTHER_FORMATS: Final = {
+    b"PK\x03\x04": "a workbook of a spreadsheet, or a ZIP archive",
+    b"\xd0\xcf\x11\xe0": "a workbook of an old spreadsheet",
+    b"\x1f\x8b": "compressed (gzip)",
+    b"%PDF": "a PDF",
+}
+"""How files begin that are given for CSV."""
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=(.)"?[\t ]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 """The first line of a file for spreadsheets: what separates the columns."""
 _WORD: Final = re.compile(r"(?:[^\W\d]|[ .-]){1,23}[0-9]?")
@@ -69,7 +76,8 @@ class CsvTable:
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """Give the records that are not blank, each with its line."""
-        reader = csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator, strict=True)
+        text = io.StringIO(self._text, newline="")
+        reader = csv.reader(text, delimiter=self._separator, strict=True, skipinitialspace=True)
         while True:
             begins = reader.line_num + 1 + self._lines_above
             try:
@@ -129,6 +137,9 @@ class CsvTable:
 
 
 def _decode(octets: bytes) -> str:
+    other = next((name for start, name in _OTHER_FORMATS.items() if octets.startswith(start)), "")
+    if other:
+        raise CsvInvalid(0, f"the file is no CSV but {other}", "unpack it, or export the sheet as CSV in UTF-8")
     bom, encoding = next(((bom, name) for bom, name in _BOMS if octets.startswith(bom)), (b"", _guess(octets)))
     try:
         text = octets[len(bom) :].decode(encoding)

@@ -127,8 +127,8 @@ def journal(
 def months(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show how many entries, and how much usage, each month has, by kind and service, and where in the store they stand.
 
-    Months are in UTC. A store on PostgreSQL has a part a month, those to come too; usage goes by whole months. It reads both
-    tables through, as the check does.
+    Months are in UTC. A store on PostgreSQL has a part a month, those to come too; usage goes by whole months. One on
+    SQLite has months that are over in files beside it, if store.seal_after is set. It reads all of them, as the check does.
 
     \b
     Examples:

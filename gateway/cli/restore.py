@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Connection, Engine, make_url, select
 
+from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.policies import recompute
 from gateway.cli.errors import CommandFailed
 from gateway.cli.output import complain
@@ -22,6 +23,8 @@ from gateway.store.recovery import aftermath
 from gateway.store.recovery.aftermath import Lost, MendedNode, Repeats
 from gateway.store.recovery.placing import put_in_place
 from gateway.store.recovery.rebuild import rebuild
+from gateway.store.sealed_months.copies import missing, put_back
+from gateway.store.sealed_months.records import FOLDER, folder_of, kept_files
 from gateway.store.tables import nodes
 
 
@@ -33,6 +36,13 @@ class Books(msgspec.Struct, frozen=True):
     findings: list[str]
 
 
+class SealedFiles(msgspec.Struct, frozen=True):
+    """How many files of sealed months belong to a store, and which of them cannot be had."""
+
+    files: int
+    missing: list[str]
+
+
 class Restored(msgspec.Struct, frozen=True):
     """What was restored, of what, and what is gone.
 
@@ -40,6 +50,7 @@ class Restored(msgspec.Struct, frozen=True):
         until: all that was committed until then is in it (RFC 3339); of a single copy, when the last row was written.
         lost_seconds: from then until now.
         changes: files of a continuous backup that came on top of the whole copy.
+        sealed_months: the files of months that stand beside the store.
         upgraded_from: the version of its tables, where that was an older one.
         kept: where the store before is now; None if there was none.
         lost: what the store before had and this one has not; None where that cannot be read.
@@ -52,6 +63,7 @@ class Restored(msgspec.Struct, frozen=True):
     last_write: str
     lost_seconds: float
     changes: int
+    sealed_months: SealedFiles
     upgraded_from: str | None
     books: Books
     kept: str | None
@@ -83,12 +95,31 @@ def _restore_file(settings: Settings, store: Path, source: Path, until: int | No
     _remove(partial)
     try:
         made = rebuild(source, partial, until)
+        sealed = _put_sealed_back(source, store, partial, anyway=anyway)
         done = _finish(settings, f"sqlite:///{store}", f"sqlite:///{partial}", made.until, now, anyway=anyway)
         kept = put_in_place(partial, store, now)
     finally:
         _remove(partial)
     kept_as = str(kept) if kept is not None else None
-    return msgspec.structs.replace(done, source=str(made.source), changes=made.changes, kept=kept_as)
+    return msgspec.structs.replace(
+        done, source=str(made.source), changes=made.changes, sealed_months=sealed, kept=kept_as
+    )
+
+
+def _put_sealed_back(source: Path, store: Path, made: Path, *, anyway: bool) -> SealedFiles:
+    """See that the files of a restored store's sealed months stand beside its place, out of the backup where they do not."""
+    with storing(), aftermath.open_unchanged(made).connect() as connection:
+        files = kept_files(connection)
+    backup = source / FOLDER if source.is_dir() else folder_of(source)
+    lacking = put_back([backup], folder_of(store), files)
+    if lacking and not anyway:
+        for each in lacking:
+            complain(each)
+        raise CommandFailed(
+            f"{len(lacking)} files of sealed months are in neither {backup} nor {folder_of(store)}",
+            to_do=f"put them into {folder_of(store)}, or put the store in place without them --anyway",
+        )
+    return SealedFiles(len(files), lacking)
 
 
 def _finish(settings: Settings, url: str, made: str, until: int | None, now: int, *, anyway: bool) -> Restored:
@@ -101,6 +132,7 @@ def _finish(settings: Settings, url: str, made: str, until: int | None, now: int
             _refuse_where_others_run(connection, settings)
             books = _check_books(connection, anyway=anyway)
             last, repeats = aftermath.last_commit(connection), aftermath.repeats(connection)
+            files = kept_files(connection)
         since = last if until is None else until
         given_out, lost = _compare(sqlite_path(url), reader) if url != made else ({}, None)
         with storing(), writer.begin() as connection:
@@ -108,6 +140,7 @@ def _finish(settings: Settings, url: str, made: str, until: int | None, now: int
     finally:
         reader.dispose()
         writer.dispose()
+    place = sqlite_path(url)
     shown = make_url(url).render_as_string(hide_password=True)
     return Restored(
         store=shown,
@@ -116,6 +149,7 @@ def _finish(settings: Settings, url: str, made: str, until: int | None, now: int
         last_write=rfc3339(last),
         lost_seconds=max(0, now - since) / aftermath.MICROSECONDS,
         changes=0,
+        sealed_months=SealedFiles(files=len(files), missing=missing(folder_of(place), files) if place else []),
         upgraded_from=upgraded_from,
         books=books,
         kept=None,
@@ -149,7 +183,8 @@ def _node(settings: Settings) -> str:
 
 def _check_books(connection: Connection, *, anyway: bool) -> Books:
     report = check(connection, recompute)
-    findings = [f"{finding.check}: {finding.detail}" for finding in report.findings]
+    found = [*report.findings, *wrong_sessions(connection)]
+    findings = [f"{finding.check}: {finding.detail}" for finding in found]
     if findings and not anyway:
         for finding in findings:
             complain(finding)

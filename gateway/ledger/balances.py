@@ -1,4 +1,7 @@
-"""What each account stands at: the sum of its credits less the sum of its debits, read from the journal."""
+"""What each account stands at: the sum of its credits less the sum of its debits, read from the journal.
+
+The file of a sealed month has these sums beside its rows, and only of a month that is wanted in part the rows are read.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -7,6 +10,9 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, func, select, union
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM, WALLET, account_name, without_cause
+from gateway.store.sealed_months.parts import Part, parts
+from gateway.store.sealed_months.records import SealedMonth
+from gateway.store.sealed_months.sums import sums
 from gateway.store.tables import accounts, transfers
 
 _SIDES: Final = (transfers.c.credit, transfers.c.debit)
@@ -32,6 +38,10 @@ class Selection(msgspec.Struct, frozen=True):
         began = [] if self.since is None else [transfers.c.at >= self.since]
         return began if self.until is None else [*began, transfers.c.at < self.until]
 
+    def wants(self, month: SealedMonth) -> bool:
+        """Tell whether a sealed month may have such entries."""
+        return month.journal.overlaps(self.since, self.until)
+
 
 ALL: Final = Selection()
 
@@ -50,24 +60,47 @@ def balances(connection: Connection, *, after: int, limit: int, only: Selection 
     cannot have them one by one.
     """
     after = after if after >= HIGHEST_SYSTEM else 0
-    numbers = _numbers(connection, max(after, HIGHEST_SYSTEM - 1), limit, only)
-    last = numbers[-1] if len(numbers) == limit else None
+    with parts(connection, only.wants) as found:
+        numbers = _numbers(found, max(after, HIGHEST_SYSTEM - 1), limit, only)
+        last = numbers[-1] if len(numbers) == limit else None
+        totals = _totals(found, after, last, only)
     names = account_names(connection)
-    totals = journal_totals(connection, after, last, only)
     rows = [
         Balance(account_name(number, names), currency, totals[number, currency]) for number, currency in sorted(totals)
     ]
     return BalancePage(rows, last)
 
 
-def _numbers(connection: Connection, after: int, limit: int, only: Selection) -> list[int]:
+def _numbers(found: Iterable[Part], after: int, limit: int, only: Selection) -> list[int]:
     """Give the first account numbers above `after` of the wanted entries."""
-    sides = union(*(select(side.label("number")).where(*_of(side, after, None, only)) for side in _SIDES)).subquery()
-    return list(connection.scalars(select(sides.c.number).order_by(sides.c.number).limit(limit)))
+    numbers: set[int] = set()
+    for part in found:
+        if _is_summed(part, only):
+            of = (
+                select(sums.c.account.label("number"))
+                .distinct()
+                .where(*_on(sums.c.account, after, None, only))
+                .subquery()
+            )
+        else:
+            of = union(
+                *(select(side.label("number")).where(*_of(side, after, None, only)) for side in _SIDES)
+            ).subquery()
+        numbers.update(part.connection.scalars(select(of.c.number).order_by(of.c.number).limit(limit)))
+    return sorted(numbers)[:limit]
+
+
+def _is_summed(part: Part, only: Selection) -> bool:
+    """Tell whether all of a month is wanted: its sums do then."""
+    return part.month is not None and part.month.journal.is_within(only.since, only.until)
 
 
 def _of(side: Column[int], after: int, last: int | None, only: Selection) -> list[ColumnElement[bool]]:
-    conditions = [side > after, *only.in_time()]
+    return [*_on(side, after, last, only), *only.in_time()]
+
+
+def _on(side: Column[int], after: int, last: int | None, only: Selection) -> list[ColumnElement[bool]]:
+    conditions = [side > after]
     if last is not None:
         conditions.append(side <= last)
     if only.accounts is not None:
@@ -98,10 +131,29 @@ def account_numbers(connection: Connection, name: str, *, causes: bool) -> list[
     return [number for number, known in shown if known == name]
 
 
-def journal_totals(
+def journal_totals(connection: Connection, only: Selection = ALL) -> dict[tuple[int, str], int]:
+    """Sum the journal, or the wanted entries: (number, currency) -> credits less debits."""
+    with parts(connection, only.wants) as found:
+        return _totals(found, 0, None, only)
+
+
+def _totals(found: Iterable[Part], after: int, last: int | None, only: Selection) -> dict[tuple[int, str], int]:
+    """Sum the wanted entries of the accounts above `after`, of all parts."""
+    totals: dict[tuple[int, str], int] = {}
+    for part in found:
+        if _is_summed(part, only):
+            wanted = select(sums).where(*_on(sums.c.account, after, last, only))
+            of = {(row.account, row.currency): row.amount for row in part.connection.execute(wanted)}
+        else:
+            of = entry_totals(part.connection, after, last, only)
+        add(totals, of)
+    return totals
+
+
+def entry_totals(
     connection: Connection, after: int = 0, last: int | None = None, only: Selection = ALL
 ) -> dict[tuple[int, str], int]:
-    """Sum the journal, or the wanted entries of the accounts above `after`: (number, currency) -> credits less debits."""
+    """Sum the entries of one part of the journal, of the accounts above `after`."""
     totals: dict[tuple[int, str], int] = {}
     for side, sign in zip(_SIDES, (1, -1), strict=True):
         rows = connection.execute(
@@ -109,6 +161,11 @@ def journal_totals(
             .where(*_of(side, after, last, only))
             .group_by(side, transfers.c.currency)
         )
-        for number, currency, amount in rows:
-            totals[number, currency] = totals.get((number, currency), 0) + sign * int(amount)
+        add(totals, {(number, currency): sign * int(amount) for number, currency, amount in rows})
     return totals
+
+
+def add(totals: dict[tuple[int, str], int], more: Mapping[tuple[int, str], int]) -> None:
+    """Add sums to totals."""
+    for key, amount in more.items():
+        totals[key] = totals.get(key, 0) + amount

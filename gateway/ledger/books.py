@@ -2,23 +2,54 @@
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+from sqlalchemy import select
+
 from gateway.ledger.entries import Entry
 from gateway.store.batch import Batch
-from gateway.store.tables import transfers
+from gateway.store.tables import accounts, transfers
 
 
 class Books:
-    """Post entries to the journal; whoever makes them (balance.bookings) has moved the wallets."""
+    """Post entries to the journal; whoever makes them (balance.bookings) has moved the wallets.
+
+    Another gateway on the store may have opened the account of a new cause, and a customer chosen it, before this one reads its
+    configuration again: such an account has a number below zero until its entry is posted.
+    """
 
     def __init__(self, accounts: Mapping[str, int]) -> None:
         """Take the numbers of the system accounts."""
-        self._accounts = accounts
+        self._accounts = dict(accounts)
+        self._not_met: list[str] = []
 
     def account(self, name: str) -> int:
-        """Give a system account's number; KeyError names one that was never opened."""
-        return self._accounts[name]
+        """Give a system account's number, or one below zero that stands for it until `post`."""
+        number = self._accounts.get(name)
+        if number is not None:
+            return number
+        if name not in self._not_met:
+            self._not_met.append(name)
+        return -1 - self._not_met.index(name)
 
     def post(self, batch: Batch, entries: Iterable[Entry]) -> None:
-        """Append entries to the journal; the wallets among their accounts were moved by whoever decided."""
+        """Append entries to the journal; the wallets among their accounts were moved by whoever decided.
+
+        LookupError names an account that nobody opened.
+        """
         for entry in entries:
+            if entry.debit < 0 or entry.credit < 0:
+                debit, credit = self._met(batch, entry.debit), self._met(batch, entry.credit)
+                entry = msgspec.structs.replace(entry, debit=debit, credit=credit)  # noqa: PLW2901  (the same one)
             batch.add(transfers, entry.row(batch.take_id(), batch.now))
+
+    def _met(self, batch: Batch, number: int) -> int:
+        if number >= 0:
+            return number
+        name = self._not_met[-1 - number]
+        if name not in self._accounts:
+            found = batch.connection.execute(select(accounts.c.id).where(accounts.c.name == name)).scalar()
+            if found is None:
+                message = f"there is no account {name}"
+                raise LookupError(message)
+            self._accounts[name] = found
+        return self._accounts[name]

@@ -1,19 +1,25 @@
 """`ledger check`: prove from the store alone that no penny is missing, doubled or miscounted.
 
-Each check is one set-based query; a finding names the first rows at fault. Nothing is repaired here.
+Each check is one set-based query, for the store and for each sealed month; what goes beyond a month is added up or merged. A
+finding names the first rows at fault. Nothing is repaired here.
 """
 
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import groupby, islice
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Column, Connection, Select, and_, case, func, or_, select
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
-from gateway.ledger.balances import account_names, journal_totals
-from gateway.ledger.check_tenths import Recompute, wrong_tenths
+from gateway.ledger.balances import account_names, add, entry_totals
+from gateway.ledger.check_evidence import wrong_evidence
+from gateway.ledger.check_sealed import wrong_files, wrong_sums
+from gateway.ledger.check_tenths import STREAMED, Recompute, wrong_tenths
 from gateway.ledger.postings import POSTINGS, Evidence, account_class, violation
 from gateway.store.engine import join_whole_tables
+from gateway.store.sealed_months.parts import parts
 from gateway.store.tables import sessions, texts, transfers, usage, wallets
 
 SHOWN = 5
@@ -40,32 +46,49 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def check(connection: Connection, recompute: Recompute) -> Report:
-    """Run every check on one snapshot of the store."""
+    """Run every check on one snapshot of the store, and on the files of sealed months."""
     join_whole_tables(connection)
-    totals = journal_totals(connection)
-    findings = [
-        *_well_formed(connection),
-        *_postings_allowed(connection),
-        *_numbered_once(connection),
-        *_booked_once(connection),
-        *_zero_sum(totals),
-        *_wallets_match(connection, totals),
-        *_given_matches(connection),
-        *_holds_match(connection),
-        *_usage_is_charged(connection),
-        *_accruals_match(connection, recompute),
-        *_tenth_is_complete(connection),
-    ]
+    with parts(connection) as found:
+        sealed, readable = wrong_files(connection, found)
+        findings = [Finding("sealed", detail) for detail in sealed]
+        journals = [part.connection for part in readable]
+        sums = [entry_totals(journal) for journal in journals]
+        totals: dict[tuple[int, str], int] = {}
+        for each in sums:
+            add(totals, each)
+        findings += [
+            *(Finding("sealed", detail) for detail in wrong_sums(readable, sums)),
+            *_every(_well_formed, journals),
+            *_postings_allowed(connection, journals),
+            *_numbered_once(connection),
+            *_booked_once(journals),
+            *_zero_sum(totals),
+            *_wallets_match(connection, totals),
+            *_given_matches(connection, journals),
+            *_holds_match(connection),
+            *_every(_usage_is_charged, journals),
+            *(Finding("accrual", detail) for detail in islice(wrong_tenths(connection, journals, recompute), SHOWN)),
+            *_every(_accruals_match, journals),
+            *_every(_tenth_is_complete, journals),
+            *_every(_evidence_is_there, journals),
+        ]
+        entries, accruals = select(func.count()).select_from(transfers), transfers.c.kind == "accrual"
+        return Report(
+            entries=_sum(journals, entries),
+            wallets=_sum([connection], select(func.count()).select_from(wallets)),
+            accruals=_sum(journals, entries.where(accruals)),
+            findings=findings,
+        )
 
-    def count(statement: object) -> int:
-        return int(connection.execute(statement).scalar() or 0)  # type: ignore[call-overload]  # any select
 
-    return Report(
-        entries=count(select(func.count()).select_from(transfers)),
-        wallets=count(select(func.count()).select_from(wallets)),
-        accruals=count(select(func.count()).select_from(transfers).where(transfers.c.kind == "accrual")),
-        findings=findings,
-    )
+def _sum(connections: Iterable[Connection], count: Select[Any]) -> int:
+    return sum(int(connection.execute(count).scalar_one()) for connection in connections)
+
+
+def _every(look: Callable[[Connection], Iterable[Finding]], journals: Iterable[Connection]) -> Iterable[Finding]:
+    """Look at each part by itself: what is numbered in one batch is never in two."""
+    for journal in journals:
+        yield from look(journal)
 
 
 def _well_formed(connection: Connection) -> Iterable[Finding]:
@@ -76,7 +99,7 @@ def _well_formed(connection: Connection) -> Iterable[Finding]:
         yield Finding("entry", f"entry {entry} moves nothing, a negative amount, or from an account to itself")
 
 
-def _postings_allowed(connection: Connection) -> Iterable[Finding]:
+def _postings_allowed(connection: Connection, journals: Iterable[Connection]) -> Iterable[Finding]:
     """Find entries of a kind, of accounts or without evidence that no row of the table of postings has.
 
     Entries are looked at in groups of equal shape, of which there are a few dozen however long the journal is.
@@ -87,20 +110,24 @@ def _postings_allowed(connection: Connection) -> Iterable[Finding]:
     ]
     carried = [transfers.c[evidence].is_not(None) for evidence in Evidence]
     shape = (transfers.c.kind, *sides, *carried)
-    for kind, debit, credit, *there in connection.execute(select(*shape).distinct()):
-        evidence = [each for each, carries in zip(Evidence, there, strict=True) if carries]
-        why = violation(kind, account_class(debit, names), account_class(credit, names), evidence)
-        if why is None:
-            continue
-        same = [side == value for side, value in zip(sides, (debit, credit), strict=True)]
-        same += [column if carries else ~column for column, carries in zip(carried, there, strict=True)]
-        found = select(transfers.c.id).where(transfers.c.kind == kind, *same).order_by(transfers.c.id).limit(SHOWN)
-        for (entry,) in connection.execute(found):
-            yield Finding("posting", f"entry {entry} may not be booked: {why}")
+    for journal in journals:
+        for kind, debit, credit, *there in journal.execute(select(*shape).distinct()):
+            evidence = [each for each, carries in zip(Evidence, there, strict=True) if carries]
+            why = violation(kind, account_class(debit, names), account_class(credit, names), evidence)
+            if why is None:
+                continue
+            same = [side == value for side, value in zip(sides, (debit, credit), strict=True)]
+            same += [column if carries else ~column for column, carries in zip(carried, there, strict=True)]
+            found = select(transfers.c.id).where(transfers.c.kind == kind, *same).order_by(transfers.c.id).limit(SHOWN)
+            for (entry,) in journal.execute(found):
+                yield Finding("posting", f"entry {entry} may not be booked: {why}")
 
 
 def _numbered_once(connection: Connection) -> Iterable[Finding]:
-    """Find numbers that two months of a server's table have; within one, and on SQLite, its primary key sees to that."""
+    """Find numbers that two months of a server's table have; within one, and on SQLite, its primary key sees to that.
+
+    Of sealed months each file has the numbers of its month alone (`wrong_files`).
+    """
     if connection.dialect.name == "sqlite":
         return
     for table, name in ((transfers, "entry"), (usage, "record")):
@@ -109,17 +136,26 @@ def _numbered_once(connection: Connection) -> Iterable[Finding]:
             yield Finding("number", f"{name} {number} is there more than once")
 
 
-def _booked_once(connection: Connection) -> Iterable[Finding]:
+def _booked_once(journals: Sequence[Connection]) -> Iterable[Finding]:
     """Find evidence of which each value is booked once a kind, and was booked again."""
     for row in POSTINGS:
         if row.unique is None or row.unique is Evidence.USAGE:  # usage has a check of its own
             continue
-        column = transfers.c[row.unique]
-        doubled = (
-            select(column).where(transfers.c.kind == row.kind).group_by(column).having(func.count() > 1).limit(SHOWN)
-        )
-        for (value,) in connection.execute(doubled):
+        for value in islice(_doubled(journals, row.kind, transfers.c[row.unique]), SHOWN):
             yield Finding("posting", f"{row.unique} {value} is booked more than once as {row.kind}")
+
+
+def _doubled(journals: Sequence[Connection], kind: str, column: Column[Any]) -> Iterator[object]:
+    """Give values that entries of a kind have more than once: each journal gives its own in order, and they are merged."""
+    wanted = select(column).where(transfers.c.kind == kind)
+    if len(journals) == 1:
+        yield from journals[0].scalars(wanted.group_by(column).having(func.count() > 1).limit(SHOWN))
+        return
+    ordered = wanted.where(column.is_not(None)).order_by(column)
+    values = merge(*(journal.scalars(ordered.execution_options(**STREAMED)) for journal in journals))
+    for value, same in groupby(values):
+        if next(islice(same, 1, None), None) is not None:
+            yield value
 
 
 def _zero_sum(totals: Totals) -> Iterable[Finding]:
@@ -144,15 +180,17 @@ def _wallets_match(connection: Connection, totals: Totals) -> Iterable[Finding]:
         )
 
 
-def _given_matches(connection: Connection) -> Iterable[Finding]:
+def _given_matches(connection: Connection, journals: Sequence[Connection]) -> Iterable[Finding]:
     """Hold what each wallet says was given of its charges and sales against the accruals on them."""
     given: dict[int, int] = {}
     paid, accrual = transfers.alias("paid"), transfers.alias("accrual")
     for kind, column in (("charge", "usage_id"), ("sale", "reference")):
         same = and_(accrual.c.kind == "accrual", accrual.c[column] == paid.c[column])
         sums = select(paid.c.debit, func.sum(accrual.c.amount)).join_from(paid, accrual, same)
-        for subscriber_id, amount in connection.execute(sums.where(paid.c.kind == kind).group_by(paid.c.debit)):
-            given[subscriber_id] = given.get(subscriber_id, 0) + int(amount)
+        by_wallet = sums.where(paid.c.kind == kind).group_by(paid.c.debit)
+        for journal in journals:
+            for subscriber_id, amount in journal.execute(by_wallet):
+                given[subscriber_id] = given.get(subscriber_id, 0) + int(amount)
     stored = {
         row.subscriber_id: row.given for row in connection.execute(select(wallets.c.subscriber_id, wallets.c.given))
     }
@@ -200,10 +238,8 @@ def _usage_is_charged(connection: Connection) -> Iterable[Finding]:
         yield Finding("usage", f"record {record} was charged more than once")
 
 
-def _accruals_match(connection: Connection, recompute: Recompute) -> Iterable[Finding]:
-    """Recompute each tenth from what is stamped on it, and hold its base against the charge that it stands for."""
-    for detail in islice(wrong_tenths(connection, recompute), SHOWN):
-        yield Finding("accrual", detail)
+def _accruals_match(connection: Connection) -> Iterable[Finding]:
+    """Hold the base of each accrual against the charge that it stands for."""
     accrual, charge = transfers.alias("accrual"), transfers.alias("charge")
     for kind, same in (
         ("charge", accrual.c.usage_id == charge.c.usage_id),
@@ -222,6 +258,11 @@ def _accruals_match(connection: Connection, recompute: Recompute) -> Iterable[Fi
         )
         for (entry,) in connection.execute(orphans):
             yield Finding("accrual", f"entry {entry} accrues on a base that is no {kind} of that amount")
+
+
+def _evidence_is_there(connection: Connection) -> Iterable[Finding]:
+    for found in wrong_evidence(connection, SHOWN):
+        yield Finding(*found)
 
 
 def _tenth_is_complete(connection: Connection) -> Iterable[Finding]:

@@ -5,11 +5,12 @@ gets its share of that to within one micro-unit. What was booked before this rul
 accrual.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from gateway.store.tables import marks, transfers, usage
 
@@ -26,11 +27,15 @@ Recompute = Callable[[str, int, int], int | None]
 """Gives a policy's part of a base by a share in basis points, rounded once; None for a policy that nobody knows."""
 
 
-def wrong_tenths(connection: Connection, recompute: Recompute) -> Iterator[str]:
-    """Say what is wrong with accruals: not the tenth that a charge or sale adds, or not split by the shares on them."""
+def wrong_tenths(connection: Connection, journals: Sequence[Connection], recompute: Recompute) -> Iterator[str]:
+    """Say what is wrong with accruals: not the tenth that a charge or sale adds, or not split by the shares on them.
+
+    `journals` are the parts of the journal; a session may have charges in several of them.
+    """
     since = connection.execute(select(marks.c.value).where(marks.c.name == RUNNING_SINCE)).scalar() or 0
-    yield from _wrong_parts(connection, recompute, since)
-    yield from _wrong_sums(connection, recompute, since)
+    for journal in journals:
+        yield from _wrong_parts(journal, recompute, since)
+    yield from _wrong_sums(journals, recompute, since)
 
 
 def _wrong_parts(connection: Connection, recompute: Recompute, since: int) -> Iterator[str]:
@@ -63,10 +68,10 @@ def _wrong_parts(connection: Connection, recompute: Recompute, since: int) -> It
                 yield _sum(parts[0].base, parts[0].policy, expected, total)
 
 
-def _wrong_sums(connection: Connection, recompute: Recompute, since: int) -> Iterator[str]:
+def _wrong_sums(journals: Sequence[Connection], recompute: Recompute, since: int) -> Iterator[str]:
     """Look at the charges of each session together; their order is not looked at, since two gateways have two clocks."""
     everywhere = select(transfers.c.policy).where(transfers.c.kind == "accrual").distinct()
-    policies = set(connection.execute(everywhere).scalars()) - {None}
+    policies = {policy for journal in journals for policy in journal.scalars(everywhere)} - {None}
     tenths = (
         select(
             transfers.c.usage_id,
@@ -84,14 +89,20 @@ def _wrong_sums(connection: Connection, recompute: Recompute, since: int) -> Ite
         .where(transfers.c.kind == "charge", transfers.c.at >= since)
         .order_by(usage.c.session.is_not(None), usage.c.session)
     )
+    in_order = [journal.execute(charges, execution_options=STREAMED) for journal in journals]
     swept = False
-    for session, group in groupby(connection.execute(charges, execution_options=STREAMED), key=lambda row: row.session):
+    for session, group in groupby(merge(*in_order, key=_place), key=lambda row: row.session):
         swept = swept or session is None  # usage goes in time, and its charges stay
         alone = session is None or session == UNKEPT
         for rows in ([row] for row in group) if alone else (list(group),):
             wrong = _wrong_session(rows, policies, recompute, begins=not swept or session == UNKEPT)
             if wrong is not None:
                 yield wrong
+
+
+def _place(row: Row[Any, Any, Any, Any]) -> tuple[bool, int]:
+    """Give by what charges are sorted: those without a session come first."""
+    return row.session is not None, row.session or 0
 
 
 def _wrong_session(rows: list[Any], everywhere: set[str], recompute: Recompute, *, begins: bool) -> str | None:

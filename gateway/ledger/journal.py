@@ -7,7 +7,9 @@ from gateway.events.times import rfc3339
 from gateway.ledger.accounts import account_name, without_cause
 from gateway.ledger.balances import ALL, Selection, account_names
 from gateway.ledger.money import format_amount
-from gateway.store.nodes import in_shard
+from gateway.store.nodes import SPAN_BITS, in_shard
+from gateway.store.sealed_months.parts import lowest_rows, parts
+from gateway.store.sealed_months.records import sealed_months
 from gateway.store.tables import transfers
 
 
@@ -42,7 +44,8 @@ def read(
     wanted = select(transfers).where(transfers.c.id > after, *only.in_time())
     if only.accounts is not None:
         wanted = wanted.where(or_(transfers.c.debit.in_(only.accounts), transfers.c.credit.in_(only.accounts)))
-    rows = connection.execute(wanted.order_by(transfers.c.id).limit(limit))
+    with parts(connection, lambda month: month.ends_above(after) and only.wants(month)) as found:
+        rows = lowest_rows(found, wanted.order_by(transfers.c.id), limit)
     return [
         JournalEntry(
             id=row.id,
@@ -66,4 +69,9 @@ def read(
 def latest_entry(connection: Connection, node: int) -> int:
     """Tell when a node booked its latest entry, in microseconds; 0 before its first."""
     latest = select(transfers.c.at).where(*in_shard(transfers.c.id, node)).order_by(transfers.c.id.desc()).limit(1)
-    return connection.execute(latest).scalar() or 0
+    sealed = [
+        month.journal.last_at or 0
+        for month in sealed_months(connection)
+        if any(last >> SPAN_BITS == node for _, last in month.ranges)
+    ]
+    return max(*sealed, connection.execute(latest).scalar() or 0, 0)

@@ -182,6 +182,13 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Look up the result code in RFC 6733 §7.1; most of them are settled with the peer's operator.",
         per_message=True,
     ),
+    "diameter.requests.refused": LogEvent(
+        "warning",
+        "A peer's requests are answered 3004 unread: it sends more than is done, or one side is leaving. `requests`: how many "
+        "since the line before, a second at most; tpo_diameter_rejected_total counts all.",
+        "If it lasts, look where the time goes (tpo_lane_phase_seconds, the disk), give the peer another gateway beside this "
+        "one, or have its rate limited.",
+    ),
     "diameter.message.deferred": LogEvent(
         "info",
         "A new session was answered 3004 because this gateway drains: its client turns to another gateway.",
@@ -281,8 +288,8 @@ EVENTS: Final[dict[str, LogEvent]] = {
     # Charging
     "charging.answer.mismatch": LogEvent(
         "error",
-        "A request that was answered before came again with other content; it got the old answer.",
-        "The client reuses CC-Request-Numbers: report it to the host's operator. Nothing was charged twice.",
+        "A request that was answered before came again with other content; it got the old answer, and what it reports is held.",
+        "The client reuses CC-Request-Numbers: report it to the host's operator, and decide with `tpo usage review`.",
         per_message=True,
     ),
     "charging.subscriber.mismatch": LogEvent(
@@ -307,6 +314,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "warning",
         "A subscriber's plan is not in plans.yaml, or has another currency than the wallet; the request was refused.",
         "Put the plan back, or give the subscriber another with `tpo subscriber plan`.",
+        per_message=True,
+    ),
+    "charging.session.service": LogEvent(
+        "warning",
+        "A client went on with a session under another service (Service-Context-Id); it was refused 5031, its usage is held.",
+        "Report it to the host's operator: each service has sessions of its own. `tpo usage review list` shows the usage.",
+        per_message=True,
+    ),
+    "charging.network.unpriced": LogEvent(
+        "warning",
+        "A customer is in a network that is neither at home nor in a zone of the plan; quota is refused (5031), usage is held.",
+        "Put the network (MCC and MNC) into a zone of the plan (`roaming`), then `tpo reload` and `tpo usage review`.",
         per_message=True,
     ),
     "charging.usage.inconsistent": LogEvent(
@@ -453,7 +472,31 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "info", "A month's `partition` of the journal or of usage is there, before the month begins.", "Nothing."
     ),
     "store.month.dropped": LogEvent(
-        "info", "A `partition` of usage went as a whole: all of its month is past `retention.usage`.", "Nothing."
+        "info",
+        "A `partition` of usage, or a sealed month's file of it, went as a whole: all of it is past `retention.usage`.",
+        "Nothing.",
+    ),
+    "store.month.sealed": LogEvent(
+        "info",
+        "A month that is over, `period`, stands in files of its own now, of `octets` together; its rows leave the store next.",
+        "Nothing.",
+    ),
+    "store.month.moved": LogEvent(
+        "info",
+        "The last of a sealed month's rows has left the store, of `rows` since the gateway was started.",
+        "Nothing.",
+    ),
+    "store.sealed.copied": LogEvent("info", "A sealed month's `file` is in the backup's folder.", "Nothing."),
+    "store.sealed.missing": LogEvent(
+        "error",
+        "A sealed month's `file` is not there, or not whole: reports that need it fail, and `tpo ledger check` names it.",
+        "See docs/runbooks/sealed-months.md: put it back from a backup.",
+    ),
+    "store.sealing.failed": LogEvent(
+        "warning",
+        "A month could not be sealed, copied to the backup or moved out of the store, `detail` says why; it is tried again "
+        "each minute, and the store keeps its rows until then.",
+        "See docs/runbooks/sealed-months.md.",
     ),
     "store.month.missing": LogEvent(
         "warning",

@@ -46,8 +46,19 @@ def of_smsc(address: str, ton: int, country: str) -> str:
         try:
             return msisdn(digits if digits.startswith("0") else address, country)
         except IdentifierInvalid:
-            return digits
+            return _with_prefixes_too_many(digits, country)
     return _bare(digits, ton, country)
+
+
+def _with_prefixes_too_many(digits: str, country: str) -> str:
+    """Read a number of the country that has its 0 or 00 beside the country's code: `0447...`, `+4407...`, `004470070`."""
+    rest = digits.lstrip("0")
+    code = calling_code(country)
+    if not (code and rest.startswith(code)):
+        return digits
+    if len(rest) <= len(code) + SHORT_CODE_DIGITS:  # a short code after the country's code
+        return rest if digits.startswith("00") else digits
+    return msisdn_at_home(rest, country, bare=False) or digits
 
 
 def _bare(digits: str, ton: int, country: str) -> str:

@@ -62,6 +62,12 @@ class MessagingPolicy(msgspec.Struct, frozen=True, dict=True):
             found = next(iter(self.books.values()), None)
         return found
 
+    def opting_book(self, address: str) -> KeywordBook | None:
+        """Give the words by which STOP and START are known at a short code of ours that has no services, else None."""
+        if address not in self.own or self.book(address) is not None or not self.books:
+            return None
+        return msgspec.structs.replace(next(iter(self.books.values())), short_code=address)
+
     def publish_final(self, batch: Batch, text: Text) -> None:
         """Tell that a text out has come to its end; its words and numbers stay here."""
         data: EventData = {

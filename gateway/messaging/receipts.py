@@ -3,19 +3,18 @@
 from enum import IntEnum
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal_column, select, text
 
 from gateway.messaging.addresses import SHORT_CODE_DIGITS
-from gateway.messaging.texts import Step, Text, TextState
+from gateway.messaging.texts import Step, Text
 from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import Delete, Insert, SelectAmong
-from gateway.store.tables import awaited_receipts, early_receipts, texts
+from gateway.store.tables import PARTS_OUT, awaited_receipts, early_receipts, texts
 
 TAIL = 7
 """Digits that two forms of one number have in common at their end."""
 MOST_OF_ONE_ID = 256
 """Parts that are waited for under one message id: some SMSCs give many texts the same one, and the newest count."""
-_UNANSWERED = (TextState.SUBMITTED, TextState.DOUBTFUL)
 _AWAIT = Insert(awaited_receipts)
 _FORGET = Delete(awaited_receipts, ["link", "message_id", "text_id", "part"])
 _AWAITED = SelectAmong(
@@ -193,8 +192,9 @@ class DoubtfulRows(RowSet[str, list[int]]):
         """Find the texts to these numbers whose answers are out, the oldest first."""
         for destination, text_id in connection.execute(
             select(texts.c.destination, texts.c.id)
-            .where(texts.c.final == 0, texts.c.state.in_(_UNANSWERED), texts.c.destination.in_(keys))
-            .order_by(texts.c.id)
+            .where(texts.c.final == literal_column("0"), text(PARTS_OUT[connection.dialect.name]))
+            .where(texts.c.destination.in_(keys))
+            .order_by(texts.c.node, texts.c.id)  # as their index has them
         ):
             self.rows.setdefault(destination, []).append(text_id)
 

@@ -96,7 +96,7 @@ class SmscClient:
         self._outcomes = OutcomeWriter(self._lane_client, on_again=self._queue.put_first, on_written=self._pump)
         self._lane_client.flush_in_order(self._outcomes.flush, receipts.flush)
         self._resending = Resending(self._links, self._outcomes, on_event)
-        self._query_scheduler = self._make_query_scheduler()
+        self._query_scheduler = self._make_query_scheduler(may_send)
         self._submitter = Submitter(
             self._queue,
             self._links,
@@ -108,13 +108,14 @@ class SmscClient:
             on_idle=self._query_scheduler.pump,
         )
 
-    def _make_query_scheduler(self) -> QueryScheduler:
+    def _make_query_scheduler(self, may_send: Callable[[], bool]) -> QueryScheduler:
         return QueryScheduler(
             {link.name: _query_link(link) for link in self._links if link.route.asks},
             read=self._read,
             post=self._lane_client.post,
             shards=self._shards,
             clock=self._clock,
+            may_send=may_send,
             on_ready=self._pump,
             on_event=self._on_event,
         )

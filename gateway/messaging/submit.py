@@ -10,9 +10,9 @@ from gateway.balance.usage import BundleSale
 from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.text_charges import SMS, Hold, hold, plan_of, sell_needed_bundle
+from gateway.messaging.text_charges import SMS, Hold, hold, plan_of, rate_to, sell_needed_bundle
 from gateway.messaging.texts import Text, TextPart, TextRows, TextState
-from gateway.rating.destinations import Destination, destination
+from gateway.rating.destinations import Destination, called_number, destination
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.idempotency import Digests, KeptResult, KeyRows
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
@@ -62,9 +62,9 @@ class AcceptTexts(Unit):
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the references, the senders, and the subscribers who are behind them."""
         if isinstance(row_set, KeyRows):
-            return [draft.reference for draft in self.drafts if draft.reference]
+            return [(self._scope, draft.reference) for draft in self.drafts if draft.reference]
         if isinstance(row_set, IdentifierRows):
-            return {draft.source for draft in self.drafts}
+            return {number for draft in self.drafts for number in (draft.source, draft.destination)}
         if isinstance(row_set, (WalletRows, ProfileRows)):
             owners = (batch.row_set(IdentifierRows).owner(MSISDN, draft.source, batch.now) for draft in self.drafts)
             return {owner for owner in owners if owner is not None}
@@ -129,10 +129,12 @@ class AcceptTexts(Unit):
         if called is not Destination.ORDINARY:
             held = Hold()  # an emergency, or a number that costs nothing
         elif wallet is not None and plan is not None and profile is not None:
-            sold = sell_needed_bundle(batch, wallet, plan, profile, charging)
+            own = batch.row_set(IdentifierRows).owner(MSISDN, draft.destination, batch.now) is not None
+            rate = rate_to(plan, called_number(draft.destination, tariff.country), own=own)
+            sold = sell_needed_bundle(batch, wallet, plan, rate, profile, charging)
             if sold is not None:
                 sales.append(sold)
-            held = hold(wallet, plan, draft.parts, batch.now)
+            held = hold(wallet, plan, rate, draft.parts, batch.now)
         if held is None:
             return Refusal(0, "sms.credit", "the sender's wallet cannot pay for this text")
         return make(batch, draft, payer, held)

@@ -13,7 +13,7 @@ from gateway.charity.accruals import RunningTenth
 from gateway.charity.choices import at as choice_at
 from gateway.events.outbox import RATED, OutboxRows
 from gateway.messaging.texts import Text, TextState
-from gateway.rating.plans import Plan
+from gateway.rating.plans import Plan, Rate, destination_of, rate_of
 from gateway.rating.prices import price
 from gateway.store import tables
 from gateway.store.batch import Batch
@@ -34,11 +34,17 @@ def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
     return None if profile is None else tariff.plans.get(profile.plan_at(now) or "")
 
 
-def hold(wallet: Wallet, plan: Plan, parts: int, now: int) -> Hold | None:
+def rate_to(plan: Plan, number: str, *, own: bool) -> Rate:
+    """Give the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
+    return rate_of(plan, SMS, None, destination=destination_of(plan, SMS, number, own=own))
+
+
+def hold(wallet: Wallet, plan: Plan, rate: Rate, parts: int, now: int) -> Hold | None:
     """Hold the price of so many parts, from the bundle first; None, and nothing held, if the wallet cannot pay."""
     allowance = wallet.allowance_at(now, plan.id)
-    covered = min(parts, allowance.available(SMS, now)) if allowance is not None and plan.sms.price else 0
-    money = price(plan.sms, parts - covered)
+    by_bundle = allowance is not None and rate.price and rate.in_bundle
+    covered = min(parts, allowance.available(SMS, now)) if allowance is not None and by_bundle else 0
+    money = price(rate, parts - covered)
     if money > max(wallet.available, 0):
         return None
     wallet.hold(money)
@@ -49,13 +55,18 @@ def hold(wallet: Wallet, plan: Plan, parts: int, now: int) -> Hold | None:
 
 
 def sell_needed_bundle(
-    batch: Batch, wallet: Wallet, plan: Plan, profile: Profile, policy: ChargingPolicy
+    batch: Batch, wallet: Wallet, plan: Plan, rate: Rate, profile: Profile, policy: ChargingPolicy
 ) -> BundleSale | None:
     """Sell the plan's bundle where a text has a price and none is in force, as a call or a data session would."""
-    if not plan.sms.price or has_bundle(wallet, plan, batch.now) or not can_be_sold_bundle(wallet, plan):
+    if (
+        not (rate.price and rate.in_bundle)
+        or has_bundle(wallet, plan, batch.now)
+        or not can_be_sold_bundle(wallet, plan, SMS)
+    ):
         return None
     giving = Giving(policy.tariff.policy, choice_at(profile.choices, batch.now), policy.tariff.account)
-    return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, number=batch.take_id())
+    zone = policy.tariff.zone
+    return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, number=batch.take_id(), zone=zone)
 
 
 def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> None:

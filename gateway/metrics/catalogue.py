@@ -43,7 +43,8 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_traces_active": Family(GAUGE, "Traces that listen to what goes over the wire (docs/trace.md)"),
     # Several gateways on one store
     "tpo_store_lease_held": Family(
-        GAUGE, "1 while no other gateway can have taken over from this one; it sends no text, order or event otherwise"
+        GAUGE,
+        "1 while no other gateway can have taken over from this one; it sends no text, order, event or question otherwise",
     ),
     "tpo_nodes_gone": Family(
         GAUGE,
@@ -90,7 +91,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_sms_unanswered_total": Family(
         COUNTER,
         "Texts to our services that got no answer; `reason` says what spoke against one (own_number, name, short_code, "
-        "no_source, receipt, acknowledgement, opted_out, limit, switching)",
+        "no_source, receipt, acknowledgement, data, opted_out, limit, switching)",
         ("reason",),
     ),
     "tpo_sms_receipts_unmatched_total": Family(
@@ -124,6 +125,11 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_store_units_expired_total": Family(COUNTER, "Units shed past their deadline"),
     "tpo_backup_behind_seconds": Family(GAUGE, "For how long what was committed may be on the store's disk alone"),
     "tpo_backup_bytes_total": Family(COUNTER, "Written to the folder of the continuous backup"),
+    "tpo_sealed_months": Family(GAUGE, "Months that stand in files of their own, out of an SQLite store"),
+    "tpo_sealed_files_missing": Family(GAUGE, "Files of such months that are not there, or not whole"),
+    "tpo_sealed_rows_total": Family(
+        COUNTER, "Rows of months that are over, copied into such files and removed from the store", ("step",)
+    ),
 }
 """The table of all metrics, in the order in which the page shows them. Some need their part of the settings to be shown."""
 

@@ -115,6 +115,13 @@ def backup_metrics(behind: float, octets: int) -> Iterable[Metric]:
     yield sample("tpo_backup_bytes_total", octets)
 
 
+def sealed_metrics(months: int, missing: int, copied: int, removed: int) -> Iterable[Metric]:
+    """Tell how the months that are over move out of an SQLite store; `copied` and `removed` are rows."""
+    yield sample("tpo_sealed_months", months)
+    yield sample("tpo_sealed_files_missing", missing)
+    yield family("tpo_sealed_rows_total", [(("copied",), copied), (("removed",), removed)])
+
+
 def _both_ways(name: str, rows: Iterable[tuple[str, int, int]]) -> Metric:
     """Make a metric with the labels (who, direction) from rows of who, in and out."""
     return family(name, [((who, way), n) for who, *both in rows for way, n in zip(("in", "out"), both, strict=True)])

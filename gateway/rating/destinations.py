@@ -19,12 +19,18 @@ EVERYWHERE: Final = frozenset({"000", "08", "110", "112", "118", "119", "911", "
 """Emergency numbers of any handset, whichever country it is in (TS 22.101 §10.1.1 a and c)."""
 FREEPHONE: Final = frozenset({"GB"})
 """Countries whose toll-free numbers cost nothing from a mobile, too: 0800 and 0808 in the UK (Ofcom, since July 2015)."""
+FREE_PREFIXES: Final = {"GB": ("44800", "44808", "44500", "44116")}
+"""First digits (E.164) of numbers that no plan of a country may price."""
+FREE_SHORT: Final = {"GB": frozenset({"101", "111"})}
+"""Short numbers that cost nothing though the metadata does not say so: the UK's police (since April 2020) and NHS."""
 LONGEST_SHORT: Final = 6
 """Digits of the longest short number that is looked up, such as 116123."""
 LONGEST: Final = 128
 """Characters of an address that are looked at: no number and no user part of a number is longer."""
 _SEPARATORS: Final = re.compile(r"[\s().-]")
-_SOS: Final = re.compile(r"urn:service:sos(\.[a-z0-9.-]*)?$|sos$", re.IGNORECASE)
+_SOS: Final = re.compile(r"(?:urn:service:)?sos(?:\.[a-z0-9.-]*)?$", re.IGNORECASE)
+_PARAMETERS: Final = re.compile(r"[;@]")
+"""Where an address goes on with parameters or a host, as clients write them without a scheme, too."""
 
 
 class Destination(IntEnum):
@@ -53,23 +59,43 @@ def destination(address: str, country: str) -> Destination:
     digits = number.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         return Destination.ORDINARY
-    if _is_free_short(digits if not international else "", country) or _is_free_short(
-        _national(digits, country), country
-    ):
+    shorts = {"" if international else digits, _national(digits, country)}
+    if any(_is_free_short(short, country) for short in shorts):
         return Destination.EMERGENCY
+    if shorts & FREE_SHORT.get(country, frozenset()):
+        return Destination.FREE
     return Destination.FREE if country in FREEPHONE and _is_freephone(number, country) else Destination.ORDINARY
+
+
+@lru_cache(4096)
+def called_number(address: str, country: str) -> str:
+    """Give the number that was called as E.164 digits; empty where it is none, such as a short number.
+
+    Digits alone may be a number of the country as it is dialled there, or one in international form: what is valid counts.
+    """
+    number = _SEPARATORS.sub("", _dialled(address[:LONGEST]))
+    digits = number.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        return ""
+    if number.startswith(("+", "00")):
+        return digits if number.startswith("+") else digits[2:]
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return ""
+    national = digits[0] == "0" and phonenumbers.is_possible_number(parsed)
+    if national or phonenumbers.is_valid_number(parsed):
+        return f"{parsed.country_code}{parsed.national_number}"
+    return digits if len(digits) > LONGEST_SHORT else ""
 
 
 def _dialled(address: str) -> str:
     """Give what was dialled out of a URI: its user part, without parameters."""
-    scheme, colon, rest = address.strip().partition(":")
-    if not colon or scheme.lower() == "urn":
-        return address.strip()
-    if scheme.lower() in ("sip", "sips"):
-        rest = rest.partition("@")[0] or rest
-    elif scheme.lower() != "tel":
-        return address.strip()
-    return unquote(rest.partition(";")[0])
+    address = address.strip().removeprefix("<").partition(">")[0]
+    scheme, colon, rest = address.partition(":")
+    if not colon or scheme.lower() not in ("sip", "sips", "tel"):
+        rest = address
+    return unquote(_PARAMETERS.split(rest, maxsplit=1)[0])
 
 
 def _national(digits: str, country: str) -> str:

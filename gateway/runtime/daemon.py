@@ -26,6 +26,7 @@ from gateway.runtime.components.events import EventsComponent
 from gateway.runtime.components.leases import LeasesComponent
 from gateway.runtime.components.nodes import NodesComponent
 from gateway.runtime.components.orders import OrdersComponent
+from gateway.runtime.components.sealed_months import SealedMonthsComponent
 from gateway.runtime.components.store import StoreComponent
 from gateway.runtime.components.texts import TextsComponent
 from gateway.runtime.components.traces import TracesComponent
@@ -122,6 +123,7 @@ class Daemon:
         events = EventsComponent(services, settings.events.mqtt) if settings.events.mqtt is not None else None
         store = sqlite_path(settings.store.url)
         backup = BackupComponent(services, store, settings.store.backup) if store and settings.store.backup else None
+        sealed = SealedMonthsComponent(services, store) if store else None
         orders = OrdersComponent(services, texts.client, diameter)
         leases = LeasesComponent(services, texts.client)
         periodic = PeriodicWork(services, texts.client, orders.executor)
@@ -142,6 +144,7 @@ class Daemon:
             diameter=diameter,
             events=events,
             backup=backup,
+            sealed=sealed,
             orders=orders,
             traces=traces,
             leases=leases,
@@ -153,7 +156,7 @@ class Daemon:
             recent_alarms=self._recent_alarms,
             started_at=self._started_at,
         )
-        workers = (leases, texts, diameter, events, backup, orders, traces, reload, drain, nodes)
+        workers = (leases, texts, diameter, events, backup, sealed, orders, traces, reload, drain, nodes)
         made = (*self._started, *workers, api, periodic)
         self._components.extend(component for component in made if component is not None)
         self._metrics.collect_from(lambda: self._collect(periodic))

@@ -28,6 +28,7 @@ NAMES: dict[type, str] = {
     diameter.ConnectFailed: "diameter.peer.unreachable",
     diameter.PeerRejected: "diameter.peer.rejected",
     diameter.MessageRejected: "diameter.message.rejected",
+    diameter.RequestsRefused: "diameter.requests.refused",
     diameter.HandlerFailed: "diameter.handler.failed",
     diameter.Undecodable: "diameter.message.undecodable",
     smpp.LinkUp: "smpp.link.up",

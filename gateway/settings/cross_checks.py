@@ -6,15 +6,17 @@ A check looks only at sections that are valid in themselves, so that one run tel
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from gateway.charity.causes import Cause
+from gateway.messaging import addresses
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import Secret
+from gateway.rating.destinations import FREE_PREFIXES, destination
 from gateway.rating.plans import Plan
 from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
@@ -37,6 +39,7 @@ from gateway.settings.sections import (
     Tmf640Host,
 )
 from gateway.settings.values import Endpoint
+from provisioning.errors import IdentifierInvalid
 
 MAX_SOCKET_PATH: Final = 107
 """Octets of a Unix socket's path (`man 7 unix`, sun_path less its final zero)."""
@@ -196,6 +199,7 @@ def check_routes(found: Found, report: Report) -> None:
                 report.error(where, f"{name} is a receiver: it carries no texts out")
             elif name in route.links[:place]:
                 report.error(where, f"{name} is {dotted((*path, 'links', route.links.index(name)))} already")
+        _check_senders(path, route.senders, found.operator, report)
         named.update(route.links)
         if route.catches_all:
             catch_all = catch_all or dotted(path)
@@ -206,6 +210,17 @@ def check_routes(found: Found, report: Report) -> None:
             report.warn(
                 ("smpp", "links", number), f"no route names {link.name}: it carries only answers to its own texts"
             )
+
+
+def _check_senders(path: KeyPath, senders: Sequence[str], operator: Operator | None, report: Report) -> None:
+    """Refuse a sender that no text can have."""
+    if operator is None:
+        return
+    for place, given in enumerate(senders):
+        try:
+            addresses.sender(given, operator.country)
+        except IdentifierInvalid as error:
+            report.error((*path, "senders", place), f"no text comes from it: {error}")
 
 
 def check_short_codes(found: Found, report: Report) -> None:
@@ -328,6 +343,17 @@ def _authority_fails(ca: Path) -> str | None:
     return None
 
 
+def check_free_numbers(found: Found, report: Report) -> None:
+    """Refuse a price for numbers that are free to call in the operator's country."""
+    country = found.operator.country if found.operator else ""
+    for plan in (found.plans or {}).values():
+        for first, rates in plan.destinations.items():
+            priced = any(rate is not None and rate.price for rate in (rates.voice, rates.sms))
+            free = first.startswith(FREE_PREFIXES.get(country, ("none",))) or destination(f"+{first}", country)
+            if priced and free:
+                report.error(("plans",), f"{plan.id}.destinations.{first}: these numbers are free to call in {country}")
+
+
 def check_secrets(found: Found, report: Report) -> None:
     """Warn of secrets that others can read; refuse a key that can be guessed."""
     for name in ("store", "api", "smpp", "provisioning", "events", "privacy"):
@@ -366,6 +392,7 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_routes,
     check_short_codes,
     check_grants,
+    check_free_numbers,
     check_hosts,
     check_broker,
     check_paths,

@@ -149,6 +149,17 @@ def _takeover(seconds: int) -> int:
     return seconds
 
 
+SHORTEST_SEALING: Final = 86_400
+"""Seconds from a month's end until it may be sealed: a clock that is a little ahead ends no month too early."""
+
+
+def _seal_after(seconds: int) -> int:
+    if 0 < seconds < SHORTEST_SEALING:
+        message = "must be off, or at least 1d"
+        raise ValueError(message)
+    return seconds
+
+
 class StoreBackup(Section):
     """A continuous backup of an SQLite store: a whole copy now and then, and what changed since every few seconds."""
 
@@ -165,6 +176,7 @@ class Store(Section):
     password: SecretValue | None = None
     takeover: Annotated[Duration, BeforeValidator(_off), AfterValidator(_takeover), Field(ge=0, le=3600)] = 10
     backup: StoreBackup | None = None
+    seal_after: Annotated[Duration, BeforeValidator(_off), AfterValidator(_seal_after)] = 0
 
     _split_url = model_validator(mode="before")(_take_password_out)
 
@@ -172,6 +184,9 @@ class Store(Section):
     def _backup_of_a_file(self) -> "Store":
         if self.backup is not None and not self.url.startswith("sqlite:"):
             message = "backup is for an SQLite store; a server archives its own log (docs/restore.md)"
+            raise ValueError(message)
+        if self.seal_after and not self.url.startswith("sqlite:"):
+            message = "seal_after is for an SQLite store; on a server a month is a partition (docs/sizing.md)"
             raise ValueError(message)
         return self
 

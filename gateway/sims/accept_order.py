@@ -55,16 +55,20 @@ class AcceptOrder(CardUnit):
         """Name the key, the cards and the number."""
         asked = self.asked
         if isinstance(row_set, KeyRows):
-            return (self.key,) if self.key else ()
+            return ((self._scope, self.key),) if self.key else ()
         if isinstance(row_set, SimRows):
             return (asked.iccid, asked.request.new_iccid) if asked.request.new_iccid else (asked.iccid,)
         if isinstance(row_set, (IdentifierRows, HolderRows)):
             return (asked.request.msisdn,) if asked.request.msisdn else ()
         return ()
 
+    @property
+    def _scope(self) -> str:
+        return f"{SCOPE}:{self.client}"
+
     def decide(self, batch: Batch) -> Taken | OrderRefused:
         """Open the order, or say why not; nothing has changed then."""
-        keys, scope = batch.row_set(KeyRows), f"{SCOPE}:{self.client}"
+        keys, scope = batch.row_set(KeyRows), self._scope
         digest = self.asked.digest(batch.policy(Digests))
         kept = keys.find(scope, self.key) if self.key else None
         if kept is not None:
@@ -202,7 +206,7 @@ class CheckOrder(AcceptOrder):
 
     def decide(self, batch: Batch) -> OrderRefused | None:  # type: ignore[override]  # there is no order to tell of
         """Say why it would not be."""
-        kept = batch.row_set(KeyRows).find(f"{SCOPE}:{self.client}", self.key) if self.key else None
+        kept = batch.row_set(KeyRows).find(self._scope, self.key) if self.key else None
         if kept is not None and kept.digest != self.asked.digest(batch.policy(Digests)):
             return OrderRefused("this idempotency key was used before for another order", "order.key")
         if kept is not None and not self._was_taken_back(batch, int(kept.result)):

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import msgspec
 
 from gateway.balance import bookings
-from gateway.balance.changes import change_plan
 from gateway.balance.open_subscriber import Opening, open_subscriber
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
@@ -224,8 +223,8 @@ class Replan(LineStep):
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Begin the plan."""
         assert sim.subscriber_id is not None
-        profile, plan = batch.row_set(ProfileRows).rows[sim.subscriber_id], order.request.plan
-        before = change_plan(batch, profile, sim.subscriber_id, plan)
+        plan = order.request.plan
+        before = batch.row_set(ProfileRows).begin_plan(batch, sim.subscriber_id, plan)
         sim.plan = plan
         self.finish(batch, order, self.move)
         record(batch, sim.subscriber_id, PLAN, (before, plan), order.actor, order.request.reason, order.id)

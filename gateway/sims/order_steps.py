@@ -146,7 +146,8 @@ def _decided(
     sim = unit.sim(batch, order)
     if sim.order_id not in (None, order.id):
         return OrderRefused("another order works on this card now", "order.busy")
-    if order.state is OrderState.FAILED and sim.updated_at > order.updated_at:
+    # An order that fails lets go of its card at that moment. Later and earlier say nothing: clocks go back.
+    if order.state is OrderState.FAILED and sim.order_id is None and sim.updated_at != order.updated_at:
         return OrderRefused("another order has changed the card since this one failed: give a new order", "order.stale")
     try:
         moment = change(order, batch.now)

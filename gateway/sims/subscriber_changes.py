@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.balance.changes import Change, SubscriberUnknown, change_plan
+from gateway.balance.changes import Change, SubscriberUnknown
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import WalletRows
 from gateway.privacy.masks import mask
@@ -82,13 +82,14 @@ class ChangePlan(_LineChange):
 
     def change(self, batch: Batch, owner: int, sim: Sim | None) -> None:
         """Begin the plan."""
-        profile, policy = batch.row_set(ProfileRows).rows[owner], batch.policy(SimsPolicy)
+        profiles, policy = batch.row_set(ProfileRows), batch.policy(SimsPolicy)
+        profile = profiles.rows[owner]
         wallet = batch.row_set(WalletRows).rows[owner]
         if profile.plans and profile.plans[-1][1] == self.plan:
             raise OrderRefused(f"the line has the plan {self.plan!r} already", "order.plan")
         if policy.currencies.get(self.plan) != wallet.currency:
             raise OrderRefused(f"the plan {self.plan!r} is in another currency than the line's wallet", "order.plan")
-        before = change_plan(batch, profile, owner, self.plan)
+        before = profiles.begin_plan(batch, owner, self.plan)
         if sim is not None:
             sim.plan = self.plan
         self.amend(batch, sim, "plan")

@@ -12,7 +12,7 @@ from gateway.api.times import since
 from gateway.charity.months import title
 from gateway.charity.public_sums import SMALLER
 from gateway.charity.publication import published
-from gateway.concerns import Concern, concern, from_events, sorted_concerns
+from gateway.concerns import Concern, Onsets, concern, from_events, sorted_concerns
 from gateway.context import GatewayContext
 from gateway.environment import Environment
 from gateway.events.forwarder import Forwarder
@@ -88,6 +88,8 @@ class Parts(msgspec.Struct, frozen=True):
     """Other gateways that are gone, whose rows wait, and that nobody has adopted."""
     backup: Callable[[], Sequence[Concern]] = tuple
     """What is wrong with the continuous backup."""
+    sealed: Callable[[], Sequence[Concern]] = tuple
+    """What is wrong with months that stand in files of their own."""
 
 
 class StatusCollector:
@@ -100,12 +102,14 @@ class StatusCollector:
         self._context, self._metrics, self._recent_alarms, self._parts = context, metrics, recent_alarms, parts
         self._started_at = started_at
         self._ring = Ring()
+        self._onsets = Onsets()
         self._stored, self._stored_at = Stored(), float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
     def sample(self) -> None:
         """Take a reading of what is counted."""
         self._ring.add(self._totals())
+        self.concerns()  # so that they have a beginning before somebody looks
 
     def concerns(self) -> list[Concern]:
         """Say what is not as it should be, as far as it is known without asking the store."""
@@ -128,18 +132,24 @@ class StatusCollector:
     ) -> list[Concern]:
         parts, forwarder = self._parts, self._parts.forwarder
         oldest = forwarder.state().oldest_waiting if forwarder is not None else 0.0
-        return sorted_concerns(
+        now = self._context.clock()
+        found = sorted_concerns(
             [
                 *process_concerns(parts.lag(), draining=self._context.draining, failing=parts.failing()),
-                *[concern("node.gone", f"gateway {name} is gone, and its work waits") for name in parts.nodes_gone()],
+                *[
+                    concern("node.gone", f"gateway {name} is gone, and its work waits", name)
+                    for name in parts.nodes_gone()
+                ],
                 *concerns_of(links, peers, hosts, queues, stored),
                 *self._text_concerns(),
                 *parts.backup(),
+                *parts.sealed(),
                 *charging_concerns(self._ring.samples(), parts.held_reports()),
                 *([concern("outbox.waiting", f"events wait {oldest:.0f} s for the broker")] if oldest > OLDEST else []),
-                *from_events(self._recent_alarms.count_since, self._context.clock()),
+                *from_events(self._recent_alarms.count_since, now),
             ]
         )
+        return self._onsets.dated(found, now)
 
     async def view(self) -> View:
         """Gather everything as it is now."""
@@ -298,7 +308,7 @@ def process_concerns(lag: float, *, draining: bool, failing: Sequence[str] = ())
     found = [concern("process.draining", "the gateway is draining: it takes nothing new")] if draining else []
     if lag > LATE:
         found.append(concern("process.late", f"the event loop is {lag:.1f} s late"))
-    found += [concern("task.failing", f"the task {name} fails again and again") for name in failing]
+    found += [concern("task.failing", f"the task {name} fails again and again", name) for name in failing]
     return found
 
 
@@ -328,11 +338,15 @@ def concerns_of(
     for kind, lines in (("link", links), ("peer", peers)):
         troubled = (Tone.BAD, Tone.WARN)
         found += [
-            concern(LINES.get((kind, line.state), f"{kind}.down"), f"{kind} {line.name} is {line.state}")
+            concern(LINES.get((kind, line.state), f"{kind}.down"), f"{kind} {line.name} is {line.state}", line.name)
             for line in lines
             if line.tone in troubled
         ]
-    found += [concern("host.unreachable", f"host {host.name} does not answer") for host in hosts if not host.reachable]
+    found += [
+        concern("host.unreachable", f"host {host.name} does not answer", host.name)
+        for host in hosts
+        if not host.reachable
+    ]
     found += [
         concern(QUEUES.get((queue.name, queue.tone), "lane.behind"), f"{queue.name}: {queue.note.rstrip('.')}")
         for queue in queues
@@ -392,7 +406,9 @@ def _open_texts(connection: Connection) -> list[tuple[str, str]]:
 
 def _doubtful(connection: Connection) -> list[Doubtful]:
     columns = (texts.c.id, texts.c.destination, texts.c.link, texts.c.updated_at)
-    found = select(*columns).where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL).order_by(texts.c.id)
+    found = (
+        select(*columns).where(texts.c.final == 0, texts.c.state == TextState.DOUBTFUL).order_by(texts.c.valid_until)
+    )
     return [
         Doubtful(str(row.id), hidden(row.destination), row.link, row.updated_at)
         for row in connection.execute(found.limit(SHOWN))

@@ -43,7 +43,7 @@ def text_concerns(
         found.append(concern("texts.doubtful", words))
     for name, count in losses.items():
         if count >= OFTEN:
-            found.append(concern("link.unstable", f"link {name} was lost {count} times in ten minutes"))
+            found.append(concern("link.unstable", f"link {name} was lost {count} times in ten minutes", name))
     if stranded:
         away = [f"{link.name} is {link.away}" for link in links if link.away]
         why = " and ".join(away) or "there is none"

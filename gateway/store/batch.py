@@ -3,18 +3,20 @@
 A *unit* is one change of state asked for by somebody: a charging request, a top-up, a broker's acknowledgement. It is plain
 data, so that it can cross from one process to another; what it is decided with, its *policy*, is looked up in the batch. A
 *row set* holds the rows of one kind that the batch touches: it is filled with one set-based query, changed in memory by the
-units in their order of arrival, and written back with an executemany. So a unit costs the disk a share of a few statements.
+units in their order of arrival, and written back with one statement. So a unit costs the disk a share of a few statements.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Table
 
 from gateway.store.nodes import Node
+from gateway.store.row_cache import RowCache
 from gateway.store.row_order import row_order
-from gateway.store.statements import Insert
+from gateway.store.statements import Inserts, pipelined
 from gateway.store.tables import metadata
 
 Key = TypeVar("Key")
@@ -53,10 +55,21 @@ def policies_of(*policies: object) -> Policies:
 
 
 class RowSet(Generic[Key, Row]):
-    """The rows of one kind in this batch. A subclass says how they are loaded and saved."""
+    """The rows of one kind in this batch. A subclass says how they are loaded and saved.
+
+    With `kept`, rows stay in memory for the batches to come, where nobody else writes them (store.row_cache). Such a row set
+    puts each row that it loads or saves into `settled` as well, in a form that nothing changes, and makes it of that again
+    (`restore`).
+    """
 
     rank: ClassVar[int]
     """The place in store.row_order, found by the name of the class: row sets are loaded and saved in this order."""
+    under_locks: ClassVar[bool] = False
+    """Whether its rows change under the locks of row sets after it: a server is asked for them again, once these are taken."""
+    kept: ClassVar[int] = 0
+    """Of how many keys rows are kept at most, those used last; 0: none are."""
+    reads: ClassVar[tuple[Table, ...]] = ()
+    """The tables that kept rows come from."""
 
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401  (as object has it)
         """Find the place of a new kind; TypeError if it has none of its own."""
@@ -66,16 +79,27 @@ class RowSet(Generic[Key, Row]):
     def __init__(self) -> None:
         """Start empty."""
         self.rows: dict[Key, Row] = {}
+        self.settled: dict[Key, object | None] = {}
+        """By key what the store has once this batch is committed; None where it is not worth keeping any more."""
 
     def load(self, connection: Connection, keys: set[Key]) -> None:
         """Read the rows of these keys, locked if they may change, into `rows`."""
-        raise NotImplementedError
+        self.ask(connection, keys)()
 
-    def after_locks(self, connection: Connection, keys: set[Key]) -> None:
-        """Read again, once every row set is loaded, what others may have changed before the locks were taken."""
+    def ask(self, connection: Connection, keys: set[Key]) -> Callable[[], None]:
+        """Send the queries for the rows of these keys, and give what takes the rows into `rows` when they are wanted.
+
+        A server works on them meanwhile, and on those of other row sets. A row set has either this or `load`.
+        """
+        self.load(connection, keys)
+        return _nothing
 
     def save(self, connection: Connection) -> None:
         """Write back what changed; row sets that are only read have nothing to do."""
+
+    def restore(self, key: Key, row: Any) -> None:  # noqa: ANN401  (what the row set put into `settled`)
+        """Put in a row that an earlier batch left."""
+        raise NotImplementedError
 
     def get(self, key: Key) -> Row | None:
         """Give the row of a key that a unit named, None if there is none."""
@@ -85,15 +109,22 @@ class RowSet(Generic[Key, Row]):
 class Batch:
     """What one transaction works on. Row sets are made when they are first asked for."""
 
-    def __init__(self, connection: Connection, node: Node, now: int, policies: Policies) -> None:
-        """Take the open transaction, this node, the time in microseconds, and what units are decided with."""
+    def __init__(
+        self, connection: Connection, node: Node, now: int, policies: Policies, cache: RowCache | None = None
+    ) -> None:
+        """Take the open transaction, this node, the time in microseconds, what units are decided with, and rows in memory."""
         self.connection, self.node, self.now, self._policies = connection, node, now, policies
+        self._cache = cache or RowCache()
         self._row_sets: dict[type, RowSet[Any, Any]] = {}
-        self._rows: dict[str, tuple[Table, list[tuple[object, ...]]]] = {}
+        self._rows: dict[str, list[tuple[object, ...]]] = {}
         self._endings: dict[object, Callable[[], None]] = {}
+        self._asked: dict[type, Callable[[], None]] = {}
+        """What takes the rows that are still on their way, by the kind of row set that they were asked for."""
 
     def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
-        """Give this batch's row set of a kind."""
+        """Give this batch's row set of a kind, with the rows that were asked for."""
+        if kind in self._asked:
+            self._asked.pop(kind)()
         found = self._row_sets.get(kind)
         if found is None:
             found = self._row_sets[kind] = kind()
@@ -112,38 +143,55 @@ class Batch:
 
     def add(self, table: Table, row: tuple[object, ...]) -> None:
         """Append a row, given as a tuple in the order of the table's columns, when the batch is saved."""
-        entry = self._rows.get(table.name)
-        if entry is None:
-            entry = self._rows[table.name] = (table, [])
-        entry[1].append(row)
+        rows = self._rows.get(table.name)
+        if rows is None:
+            rows = self._rows[table.name] = []
+        rows.append(row)
 
     def at_end(self, key: object, action: Callable[[], None]) -> None:
         """Run an action once, after the last unit has decided and before the batch is saved; the first one of a key counts."""
         self._endings.setdefault(key, action)
 
     def fill(self, units: Sequence[Unit]) -> None:
-        """Load what the units touch, one row set after the other in their order."""
-        kinds = {kind for touched in {unit.touches for unit in units} for kind in touched}
-        loaded: list[tuple[RowSet[Any, Any], set[object]]] = []
-        for kind in sorted(kinds, key=_rank):
-            row_set: RowSet[Any, Any] = self.row_set(kind)
-            wanted = {key for unit in units if kind in unit.touches for key in unit.keys(row_set, self)}
-            if wanted:
-                row_set.load(self.connection, wanted)
-                loaded.append((row_set, wanted))
-        for row_set, wanted in loaded:
-            row_set.after_locks(self.connection, wanted)
+        """Load what the units touch, one row set after the other in their order.
+
+        A server is asked for several row sets at once, up to the first whose keys come from the rows of another one.
+        """
+        kinds = sorted({kind for touched in {unit.touches for unit in units} for kind in touched}, key=_rank)
+        with pipelined(self.connection) if kinds else nullcontext():
+            loaded = [each for kind in kinds if (each := self._ask_for(kind, units)) is not None]
+            if self.connection.dialect.name != "sqlite":
+                again = [each for each in loaded if each[0].under_locks]
+                for row_set, wanted in again:
+                    self.row_set(type(row_set))
+                    self._asked[type(row_set)] = row_set.ask(self.connection, wanted)
+        for kind in list(self._asked):
+            self._asked.pop(kind)()
+
+    def _ask_for(self, kind: type, units: Sequence[Unit]) -> tuple[RowSet[Any, Any], set[object]] | None:
+        """Ask for the rows of a kind that units touch; gives which, None where they name no key."""
+        row_set: RowSet[Any, Any] = self._row_sets.setdefault(kind, kind())
+        wanted = {key for unit in units if kind in unit.touches for key in unit.keys(row_set, self)}
+        if not wanted:
+            return None
+        missing = self._cache.restore(row_set, wanted) if row_set.kept else wanted
+        if missing:
+            self._asked[kind] = row_set.ask(self.connection, missing)
+        return row_set, wanted
 
     def save(self) -> None:
         """Write everything: changed rows first, then what was appended."""
         for action in self._endings.values():
             action()
-        for kind in sorted(self._row_sets, key=_rank):
-            self._row_sets[kind].save(self.connection)
-        for table, rows in self._rows.values():
-            inserts[table.name].run(self.connection, rows)
+        with pipelined(self.connection) if self._row_sets or self._rows else nullcontext():
+            self._cache.save([self._row_sets[kind] for kind in sorted(self._row_sets, key=_rank)], self.connection)
+            inserts.run(self.connection, self._rows)
         # An ending may hold the batch that holds it: without this, only the garbage collector would free what was loaded.
         self._endings.clear()
+
+
+def _nothing() -> None:
+    """Take nothing: the rows are there."""
 
 
 def _rank(kind: type) -> int:
@@ -151,12 +199,4 @@ def _rank(kind: type) -> int:
     return rank
 
 
-class _Inserts(dict[str, Insert]):
-    """Compiled inserts by table name, made at first use."""
-
-    def __missing__(self, name: str) -> Insert:
-        statement = self[name] = Insert(metadata.tables[name])
-        return statement
-
-
-inserts = _Inserts()
+inserts = Inserts(metadata.tables)

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.store.batch import Batch, RowSet
-from gateway.store.statements import SelectAmong
+from gateway.store.statements import SelectPairs
 from gateway.store.tables import idempotency_keys
 
 
@@ -22,28 +22,28 @@ class KeptResult(msgspec.Struct, frozen=True):
     result: bytes
 
 
-_LOAD = SelectAmong(
+_LOAD = SelectPairs(
     select(idempotency_keys.c.scope, idempotency_keys.c.key, idempotency_keys.c.digest, idempotency_keys.c.result),
+    idempotency_keys.c.scope,
     idempotency_keys.c.key,
-    str,
 )
 
 
-class KeyRows(RowSet[str, dict[str, KeptResult]]):
-    """The keys that a batch names, by key and then scope."""
+class KeyRows(RowSet[tuple[str, str], KeptResult]):
+    """The keys that a batch names, each with its scope."""
 
-    def load(self, connection: Connection, keys: set[str]) -> None:
-        """Read whatever these keys were used for."""
+    def load(self, connection: Connection, keys: set[tuple[str, str]]) -> None:
+        """Read whatever these keys were used for in their scopes."""
         for scope, key, kept_digest, result in _LOAD.run(connection, keys):
-            self.rows.setdefault(key, {})[scope] = KeptResult(kept_digest, result)
+            self.rows[scope, key] = KeptResult(kept_digest, result)
 
     def find(self, scope: str, key: str) -> KeptResult | None:
         """Give what a key led to in its scope, None if it is new."""
-        return self.rows.get(key, {}).get(scope)
+        return self.rows.get((scope, key))
 
     def keep(self, batch: Batch, scope: str, key: str, kept: KeptResult) -> None:
         """Note what a key led to, with the batch."""
-        self.rows.setdefault(key, {})[scope] = kept
+        self.rows[scope, key] = kept
         batch.add(idempotency_keys, (scope, key, kept.digest, kept.result, batch.now))
 
 

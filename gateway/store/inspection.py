@@ -87,14 +87,21 @@ def _check_frames(file: int, head: bytes) -> str | None:
     _, _, page, _, *rest = HEADER.unpack(head)
     salts, step = tuple(rest[:2]), FRAME.size + page
     frames, strange = (os.fstat(file).st_size - HEADER.size) // step, None
-    for number in range(0, frames, max(1, frames // MOST_FRAMES)):
+
+    def salts_of(number: int) -> tuple[int, ...] | None:
         frame = os.pread(file, FRAME.size, HEADER.size + number * step)
-        if len(frame) < FRAME.size:
+        return FRAME.unpack(frame)[2:4] if len(frame) == FRAME.size else None
+
+    for number in range(0, frames, max(1, frames // MOST_FRAMES)):
+        these = salts_of(number)
+        if these is None:
             return None  # cut while it was read
-        if FRAME.unpack(frame)[2:4] != salts:
+        if these != salts:
             strange = number if strange is None else strange  # left of an older log, if nothing newer follows
         elif strange is not None:
-            return f"frame {strange + 1} was overwritten"
+            if salts_of(strange) != salts:
+                return f"frame {strange + 1} was overwritten"
+            strange = None  # both were written just now, one after the other, between the two looks
     return None
 
 

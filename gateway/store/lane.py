@@ -53,6 +53,7 @@ from gateway.store.lane_jobs import (
 from gateway.store.leases import Lease
 from gateway.store.log_sync import AwaitDurable, LogSync
 from gateway.store.nodes import BLOCK, Node, extend, verify
+from gateway.store.row_cache import RowCache
 
 __all__ = ["BatchTimes", "Done", "Job", "Lane", "LaneCounters"]
 
@@ -127,6 +128,7 @@ class Lane:
         self._connection: Connection | None = None
         self._verified = False
         """Whether the connection is one to this node's store."""
+        self._cache = RowCache()
         self._fault = UnitPoisoned("nothing failed yet")
         self.counters = LaneCounters()
         self.policies: Policies = policies or {}
@@ -432,6 +434,7 @@ class Lane:
                 transaction.commit()
                 if self._log is None:
                     self._ground.check()
+                self._cache.commit()
             except Exception as error:
                 if is_undone(error):
                     raise
@@ -466,6 +469,7 @@ class Lane:
             raise StoreFenced("another gateway has taken over")
         connection = self._connect()
         transaction = connection.begin()
+        self._cache.begin(connection)
         self._begin_lease(connection)
         if not self._verified:
             self._ground.hold()
@@ -477,7 +481,7 @@ class Lane:
             self._log.make_certain()
         if self._node.ceiling - self._node.next_id < IDS_LEFT:
             extend(connection, self._node)
-        batch = Batch(connection, self._node, self._clock(), self.policies)
+        batch = Batch(connection, self._node, self._clock(), self.policies, self._cache)
         batch.fill([job.unit for job in jobs])
         loaded = self._monotonic()
         for job in jobs:
@@ -527,6 +531,7 @@ class Lane:
         return self._connection
 
     def _rollback(self) -> None:
+        self._cache.drop()
         try:
             if self._connection is not None:
                 self._connection.rollback()
@@ -539,6 +544,7 @@ class Lane:
         with self._wake:  # nobody interrupts what is being closed
             connection, self._connection, self._verified = self._connection, None, False
         self._ground.let_go()
+        self._cache.drop()
         if connection is not None:
             with suppress(Exception):  # it is given up, whatever it says
                 connection.invalidate()

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, Connection, MetaData, Table, text
+from sqlalchemy import Column, Connection, MetaData, Table, func, select, text
 
+from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import transfers, usage
 
 MONTHLY: Final[dict[Table, Column[Any]]] = {transfers: transfers.c.at, usage: usage.c.event_at}
@@ -97,6 +98,29 @@ def following(start: int) -> int:
     """Give the first moment of the month after one that begins at `start`."""
     date = _date(start)
     return _micros(date.replace(year=date.year + date.month // 12, month=date.month % 12 + 1))
+
+
+def period_name(start: int) -> str:
+    """Name a month by its first moment: `2026-12`."""
+    return f"{_date(start):%Y-%m}"
+
+
+def first_since(connection: Connection, node: int, at: int) -> int:
+    """Find where a node's journal reaches a moment: its identifiers grow with time, so halving finds it."""
+    entry = transfers.c
+    low, ceiling = node << SPAN_BITS, (node + 1) << SPAN_BITS
+    last = connection.execute(select(func.max(entry.id)).where(entry.id >= low, entry.id < ceiling)).scalar()
+    high = low if last is None else int(last) + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(
+            select(entry.id, entry.at).where(entry.id >= middle, entry.id < high).order_by(entry.id).limit(1)
+        ).one_or_none()
+        if row is None or row.at >= at:
+            high = middle
+        else:
+            low = row.id + 1
+    return low
 
 
 def _date(at: int) -> datetime:

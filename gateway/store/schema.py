@@ -138,7 +138,12 @@ def _upgrade(connection: Connection, digest_key: bytes | None = None) -> None:
     config = _config()
     config.attributes |= {"connection": connection, "digest_key": digest_key}
     command.upgrade(config, "head")
-    mark = {"name": COMPATIBLE_FROM, "value": _compatible_from()}
+    raise_oldest_writer(connection, _compatible_from())
+
+
+def raise_oldest_writer(connection: Connection, version: int) -> None:
+    """Let only programs of this version, or of a later one, write the store: what is in it may ask for more than its tables."""
+    mark = {"name": COMPATIBLE_FROM, "value": max(version, _oldest_writer(connection) or 0)}
     connection.execute(text("DELETE FROM marks WHERE node = 0 AND name = :name"), mark)
     connection.execute(text("INSERT INTO marks (node, name, value) VALUES (0, :name, :value)"), mark)
 

@@ -4,13 +4,16 @@ Building and binding a Core statement for every batch costs more than the rows t
 so it is compiled at start and handed to the driver directly, whose own errors come out (`store.driver_errors` knows them).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import (
     ARRAY,
+    JSON,
     BigInteger,
+    Column,
     Connection,
     Dialect,
     Select,
@@ -18,14 +21,21 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    cast,
     column,
     func,
+    literal_column,
     select,
+    tuple_,
 )
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.elements import ColumnElement
 
+from gateway.store.array_literals import array_of, literals
+
 _TYPES = {int: BigInteger, str: Text}
+WRITTEN: Final = "written"
+"""Where a connection keeps (`info`) whom it calls with the name of each table that a statement of here writes to."""
 
 
 class _Prepared:
@@ -46,26 +56,102 @@ class _Prepared:
 
 
 class _Writing(_Prepared):
-    """A statement that is run once for each of many tuples."""
+    """A statement that writes a row for each of many tuples.
 
-    def run(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-        """Run it for all rows with one executemany; none is fine."""
-        if rows:
-            _cursor(connection).executemany(self.text(connection.dialect), rows)
+    SQLite runs it once for each; a server gets one statement with an array for each column, and joins them with `unnest`.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[str], key: Sequence[str] = ()) -> None:
+        """Take the table, the columns that the tuples give, in order, and which of them find the row."""
+        super().__init__()
+        self._table = table
+        self._columns = [table.columns[name] for name in columns]
+        self._writers = [array_of(column)[1] for column in self._columns]
+        self._key = tuple(key)
+
+    def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write all rows; none is fine. Of two with the same key the last one counts."""
+        if not rows:
+            return
+        dialect = connection.dialect
+        if dialect.name == "postgresql":
+            _cursor(connection).execute(self.text(dialect), self.arrays(rows))
+        else:
+            _cursor(connection).executemany(self.text(dialect), rows)
+        written = connection.info.get(WRITTEN)
+        if written is not None:
+            written(self._table.name)
+
+    def arrays(self, rows: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
+        """Give what a server gets of rows: an array for each column."""
+        return literals(self._last_of_each(rows), self._writers)
+
+    def _last_of_each(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+        """Leave out what a later row would overwrite: one statement changes a row once, and does not say by which of two."""
+        keyed = len(self._key)
+        return list({row[-keyed:]: row for row in rows}.values()) if keyed and len(rows) > 1 else rows
+
+    def _arrays(self, dialect: Dialect) -> str:
+        """Give the rows as a table `given`, its columns named as the tuples have them."""
+        names = ", ".join(self._given(dialect))
+        arrays = ", ".join(f"%s::{array_of(column)[0]}" for column in self._columns)
+        return f"unnest({arrays}) AS given ({names})"
+
+    def _given(self, dialect: Dialect) -> list[str]:
+        quote = dialect.identifier_preparer.quote
+        return [quote(column.name) for column in self._columns]
+
+    def _found(self, dialect: Dialect) -> str:
+        quote, table = dialect.identifier_preparer.quote, self._table.name
+        return " AND ".join(f"{quote(table)}.{quote(name)} = given.{quote(name)}" for name in self._key)
 
 
 class Insert(_Writing):
-    """Insert rows given as tuples in the order of the table's columns."""
+    """Insert rows given as tuples in the order of the table's columns: every row gives all of them."""
 
     def __init__(self, table: Table) -> None:
-        """Take the table; every row gives all its columns."""
-        super().__init__()
-        self._table = table
+        """Take the table."""
+        super().__init__(table, [column.name for column in table.columns])
 
     def _compile(self, dialect: Dialect) -> str:
         names = [column.name for column in self._table.columns]
+        if dialect.name == "postgresql":
+            table, listed = dialect.identifier_preparer.format_table(self._table), ", ".join(self._given(dialect))
+            return f"INSERT INTO {table} ({listed}) SELECT * FROM {self._arrays(dialect)}"  # noqa: S608  (names of ours)
         compiled = self._table.insert().compile(dialect=dialect, column_keys=names)
         return _positional(str(compiled), compiled.positiontup, names)
+
+
+class Inserts(dict[str, Insert]):
+    """Inserts by table name, made at first use."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        """Take the tables that there are."""
+        super().__init__()
+        self._tables = tables
+        self._joined: dict[tuple[str, ...], str] = {}
+
+    def __missing__(self, name: str) -> Insert:
+        """Make the insert of a table."""
+        statement = self[name] = Insert(self._tables[name])
+        return statement
+
+    def run(self, connection: Connection, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> None:
+        """Insert rows into several tables, given by table name; a server gets one statement for all of them."""
+        if connection.dialect.name != "postgresql" or len(rows) < 2:
+            for name, each in rows.items():
+                self[name].run(connection, each)
+            return
+        given = [array for name, each in rows.items() for array in self[name].arrays(each)]
+        _cursor(connection).execute(self._text(tuple(rows), connection.dialect), given)
+
+    def _text(self, names: tuple[str, ...], dialect: Dialect) -> str:
+        found = self._joined.get(names)
+        if found is None:
+            *others, last = [self[name].text(dialect) for name in names]
+            parts = ", ".join(f"part_{i} AS ({text})" for i, text in enumerate(others))
+            found = self._joined[names] = f"WITH {parts} {last}"
+        return found
 
 
 class Update(_Writing):
@@ -73,11 +159,16 @@ class Update(_Writing):
 
     def __init__(self, table: Table, values: Sequence[str], key: Sequence[str]) -> None:
         """Name the columns that are set and those that find the row."""
-        super().__init__()
-        self._table, self._values, self._key = table, tuple(values), tuple(key)
+        super().__init__(table, [*values, *key], key)
+        self._values = tuple(values)
 
     def _compile(self, dialect: Dialect) -> str:
         columns = self._table.columns
+        if dialect.name == "postgresql":
+            quote = dialect.identifier_preparer.quote
+            new = ", ".join(f"{quote(name)} = given.{quote(name)}" for name in self._values)
+            table, found = dialect.identifier_preparer.format_table(self._table), self._found(dialect)
+            return f"UPDATE {table} SET {new} FROM {self._arrays(dialect)} WHERE {found}"  # noqa: S608  (names of ours)
         condition = and_(*(columns[k] == bindparam(f"key_{k}", type_=columns[k].type) for k in self._key))
         values = {v: bindparam(f"new_{v}", type_=columns[v].type) for v in self._values}
         compiled = self._table.update().where(condition).values(values).compile(dialect=dialect)
@@ -90,14 +181,28 @@ class Delete(_Writing):
 
     def __init__(self, table: Table, key: Sequence[str]) -> None:
         """Name the columns that find the row."""
-        super().__init__()
-        self._table, self._key = table, tuple(key)
+        super().__init__(table, key, key)
 
     def _compile(self, dialect: Dialect) -> str:
         columns = self._table.columns
+        if dialect.name == "postgresql":
+            table, found = dialect.identifier_preparer.format_table(self._table), self._found(dialect)
+            return f"DELETE FROM {table} USING {self._arrays(dialect)} WHERE {found}"  # noqa: S608  (names of ours)
         condition = and_(*(columns[k] == bindparam(f"key_{k}", type_=columns[k].type) for k in self._key))
         compiled = self._table.delete().where(condition).compile(dialect=dialect)
         return _positional(str(compiled), compiled.positiontup, [f"key_{k}" for k in self._key])
+
+
+class Asked:
+    """A query that is on its way: within `pipelined` the server works on it, and on others, until its rows are wanted."""
+
+    def __init__(self, cursor: DBAPICursor | None) -> None:
+        """Take the cursor that ran it; None where nothing was asked."""
+        self._cursor = cursor
+
+    def rows(self) -> Sequence[tuple[Any, ...]]:
+        """Give all rows as plain tuples."""
+        return () if self._cursor is None else self._cursor.fetchall()
 
 
 class SelectAmong(_Prepared):
@@ -112,21 +217,30 @@ class SelectAmong(_Prepared):
     ) -> None:
         """Take the select without its condition, the column to match, and the type of the keys (int or str)."""
         super().__init__()
-        self._statement, self._among, self._key_type, self._lock = statement, among, key_type, lock
+        self._statement, self._among, self._lock = statement, among, lock
+        keys: Column[Any] = Column("keys", _TYPES[key_type])
+        self._key_type, self._write = keys.type, array_of(keys)[1]
 
     def run(self, connection: Connection, keys: Iterable[int] | Iterable[str]) -> Sequence[tuple[Any, ...]]:
         """Read all rows as plain tuples; no keys, no rows and no round trip."""
+        return self.ask(connection, keys).rows()
+
+    def ask(self, connection: Connection, keys: Iterable[int] | Iterable[str]) -> Asked:
+        """Send the query, and take its rows later; no keys, no round trip."""
         wanted = list(keys)
         if not wanted:
-            return ()
-        given: object = wanted if connection.dialect.name == "postgresql" else msgspec.json.encode(wanted).decode()
+            return Asked(None)
+        if connection.dialect.name == "postgresql":
+            given = literals([(key,) for key in wanted], [self._write])[0]
+        else:
+            given = msgspec.json.encode(wanted).decode()
         cursor = _cursor(connection)
         cursor.execute(self.text(connection.dialect), (given,))
-        return cursor.fetchall()
+        return Asked(cursor)
 
     def _compile(self, dialect: Dialect) -> str:
         if dialect.name == "postgresql":
-            keys: ColumnElement[Any] = bindparam("keys", type_=ARRAY(_TYPES[self._key_type]))
+            keys: ColumnElement[Any] = cast(bindparam("keys", type_=Text), ARRAY(self._key_type))
             statement = self._statement.where(self._among == func.any(keys)).order_by(self._among)
             if self._lock is not None:
                 statement = statement.with_for_update(of=self._lock)
@@ -135,6 +249,53 @@ class SelectAmong(_Prepared):
             statement = self._statement.where(self._among.in_(select(each.c.value)))
         compiled = statement.compile(dialect=dialect)
         return _positional(str(compiled), compiled.positiontup, ["keys"])
+
+
+@contextmanager
+def pipelined(connection: Connection) -> Iterator[None]:
+    """Have statements sent to a server without waiting for each; one that fails does so at the end, or when rows are taken.
+
+    Within the block the number of rows that a statement changed is not known yet. SQLite has nobody to wait for.
+    """
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    if not connection.in_transaction():
+        connection.begin()
+    driver: Any = connection.connection.driver_connection
+    with driver.pipeline():
+        yield
+
+
+class SelectPairs(_Prepared):
+    """Read the rows whose two columns are among a set of pairs of texts, in one statement whose text never changes.
+
+    Each pair finds its row by an index that begins with both columns, which the second one alone would not.
+    """
+
+    def __init__(self, statement: Select[Any], first: ColumnElement[Any], second: ColumnElement[Any]) -> None:
+        """Take the select without its condition, and the columns to match."""
+        super().__init__()
+        self._statement, self._columns = statement, tuple_(first, second)
+
+    def run(self, connection: Connection, pairs: Iterable[tuple[str, str]]) -> Sequence[tuple[Any, ...]]:
+        """Read all rows as plain tuples; no pairs, no rows and no round trip."""
+        wanted = sorted(pairs)
+        if not wanted:
+            return ()
+        cursor = _cursor(connection)
+        cursor.execute(self.text(connection.dialect), (msgspec.json.encode(wanted).decode(),))
+        return cursor.fetchall()
+
+    def _compile(self, dialect: Dialect) -> str:
+        given = bindparam("pairs", type_=Text)
+        elements = (
+            func.json_array_elements(cast(given, JSON)) if dialect.name == "postgresql" else func.json_each(given)
+        )
+        each = elements.table_valued(column("value", JSON)).c.value
+        pair = select(each.op("->>")(literal_column("0")), each.op("->>")(literal_column("1")))
+        compiled = self._statement.where(self._columns.in_(pair)).compile(dialect=dialect)
+        return _positional(str(compiled), compiled.positiontup, ["pairs"])
 
 
 def _cursor(connection: Connection) -> DBAPICursor:

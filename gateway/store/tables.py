@@ -5,6 +5,8 @@ from the node's own number range (`nodes.py`), so that a batch needs no round tr
 column it is swept.
 """
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -27,6 +29,9 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_name)s",
     }
 )
+
+_Identifier = BigInteger().with_variant(Integer(), "sqlite")
+"""An INTEGER PRIMARY KEY is what SQLite itself finds a row by; a BIGINT would be an index beside it."""
 
 nodes = Table(
     "nodes",
@@ -57,7 +62,7 @@ it was adopted, and its name is back under another number, or will not come back
 node_requests = Table(
     "node_requests",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("from_node", Integer, nullable=False),
     Column("to_node", Integer, nullable=False),
     Column("request", LargeBinary, nullable=False),
@@ -134,7 +139,7 @@ created_at, but for the scope `import`: an opening balance is booked once for ev
 subscribers = Table(
     "subscribers",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("status", String(16), nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
@@ -143,7 +148,7 @@ subscribers = Table(
 lines = Table(
     "lines",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("kind", String(8), nullable=False),
     Column("value", String(32), nullable=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
@@ -164,7 +169,7 @@ lines = Table(
 subscriptions = Table(
     "subscriptions",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
     Column("plan", String(64), nullable=False),
     Column("valid_from", BigInteger, nullable=False),
@@ -174,7 +179,7 @@ subscriptions = Table(
 choices = Table(
     "choices",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
     Column("cause", String(64), nullable=False),
     Column("share", Integer, nullable=False),
@@ -185,7 +190,7 @@ choices = Table(
 wallets = Table(
     "wallets",
     metadata,
-    Column("subscriber_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("subscriber_id", _Identifier, primary_key=True, autoincrement=False),
     Column("currency", String(3), nullable=False),
     Column("balance", BigInteger, nullable=False),
     Column("reserved", BigInteger, nullable=False),
@@ -198,7 +203,7 @@ wallets = Table(
 accounts = Table(
     "accounts",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("name", String(128), nullable=False, unique=True),
 )
 """System accounts by name; a wallet's account number is its subscriber's id and has no row here."""
@@ -206,7 +211,7 @@ accounts = Table(
 transfers = Table(
     "transfers",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("debit", BigInteger, nullable=False),
@@ -222,12 +227,13 @@ transfers = Table(
 )
 """The journal, append-only. A row is one double entry: it debits one account and credits another by the same amount, so that
 the whole sums to zero by its shape. An accrual also carries what it was computed from: base, policy and share. On PostgreSQL
-partitioned by the month of `at` (store.months)."""
+partitioned by the month of `at` (store.months); on SQLite months that are over may stand in files of their own
+(store.sealed_months)."""
 
 sessions = Table(
     "sessions",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("session_id", Text, nullable=False, unique=True),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
     Column("node", Integer, nullable=False),
@@ -279,7 +285,7 @@ charging.outcome encodes it, or the rendered answer where an earlier version wro
 usage = Table(
     "usage",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("event_at", BigInteger, nullable=False),
     Column("subscriber_id", BigInteger, nullable=False),
     Column("session", BigInteger, nullable=False),
@@ -292,12 +298,36 @@ usage = Table(
     Column("currency", String(3), nullable=False),
     Column("plan", String(64), nullable=False),
 )
-"""A row for each Used-Service-Unit of each report. Swept by event_at; on PostgreSQL partitioned by its month (store.months)."""
+"""A row for each Used-Service-Unit of each report. Swept by event_at; on PostgreSQL partitioned by its month (store.months), on
+SQLite moved with the journal (store.sealed_months)."""
+
+sealed_files = Table(
+    "sealed_files",
+    metadata,
+    Column("period", String(7), nullable=False),
+    Column("content", String(16), nullable=False),
+    Column("file", String(64), nullable=False),
+    Column("ranges", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("amounts", Text, nullable=False),
+    Column("first_at", BigInteger),
+    Column("last_at", BigInteger),
+    Column("octets", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("sealed_at", BigInteger, nullable=False),
+    Column("removed_to", BigInteger, nullable=False),
+    Column("removed_at", BigInteger),
+    Column("dropped_at", BigInteger),
+    PrimaryKeyConstraint("period", "content"),
+)
+"""The months that were moved out of an SQLite store into files of their own (store.sealed_months.records): which file has a
+month's entries, which its usage, and what was in it. Never swept: of usage that is past its retention the file goes, and this
+stays. On a server it is empty."""
 
 held_reports = Table(
     "held_reports",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("fingerprint", String(64), nullable=False, unique=True),
     Column("reason", String(16), nullable=False),
     Column("state", String(8), nullable=False),
@@ -344,7 +374,7 @@ The channel `` has the references of before 2026-12, which hold for every channe
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("topic", String(64), nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -358,10 +388,18 @@ outbox = Table(
 )
 """Events as committed with what they tell of. Swept by published_at, or by created_at where no broker is configured."""
 
+PARTS_OUT: Final = {
+    "sqlite": "(instr(parts, x'a473746570a473656e74') > 0 OR instr(parts, x'a473746570a8646f75627466756c') > 0)",
+    "postgresql": r"(position('\xa473746570a473656e74'::bytea IN parts) > 0"
+    r" OR position('\xa473746570a8646f75627466756c'::bytea IN parts) > 0)",
+}
+"""By database, whether a text has a part that is `sent` or `doubtful`: its step as msgpack writes it. It is the condition of an
+index, so that rows need no column that each program would have to keep right."""
+
 texts = Table(
     "texts",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("node", Integer, nullable=False),
     Column("source", String(21), nullable=False),
     Column("destination", String(21), nullable=False),
@@ -380,7 +418,17 @@ texts = Table(
     Column("valid_until", BigInteger, nullable=False),
     Column("parts", LargeBinary, nullable=False),
     Column("final", SmallInteger, nullable=False),
-    Index("ix_texts_open", "id", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")),
+    Index("ix_texts_open", "node", "state", "id", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")),
+    Index(
+        "ix_texts_expiring", "state", "valid_until", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")
+    ),
+    Index(
+        "ix_texts_out",
+        "node",
+        "id",
+        sqlite_where=text(f"final = 0 AND {PARTS_OUT['sqlite']}"),
+        postgresql_where=text(f"final = 0 AND {PARTS_OUT['postgresql']}"),
+    ),
 )
 """Texts out. The body is gone at the final state; the row is swept by updated_at."""
 
@@ -515,7 +563,7 @@ swept."""
 sim_history = Table(
     "sim_history",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("iccid", String(20), nullable=False, index=True),
     Column("at", BigInteger, nullable=False),
     Column("trigger", String(12), nullable=False),
@@ -532,7 +580,7 @@ did what."""
 subscriber_history = Table(
     "subscriber_history",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
     Column("at", BigInteger, nullable=False),
     Column("change", String(12), nullable=False),
@@ -547,7 +595,7 @@ subscriber_history = Table(
 orders = Table(
     "orders",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("node", Integer, nullable=False),
     Column("kind", String(10), nullable=False),
     Column("iccid", String(20), nullable=False, index=True),
@@ -569,7 +617,7 @@ the order has ended. Swept by updated_at once they are not open."""
 access_log = Table(
     "access_log",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("actor", String(64), nullable=False),
     Column("action", String(64), nullable=False),

@@ -21,7 +21,7 @@ def kinds_waiting(connection: Connection, shards: Iterable[int]) -> frozenset[st
     """Name the kinds of rows that wait in these shards, as the fields of WaitingRows are named."""
     wanted: list[tuple[str, tuple[ColumnElement[bool], ...]]] = []
     for shard in shards:
-        wanted.append(("texts", (texts.c.final == 0, *in_shard(texts.c.id, shard))))
+        wanted.append(("texts", (texts.c.final == 0, texts.c.node == shard)))
         wanted.append(("orders", (orders.c.open == 1, orders.c.node == shard)))
         wanted.append(("events", (outbox.c.published_at.is_(None), *in_shard(outbox.c.id, shard))))
     first = ((kind, select(1).where(*conditions).limit(1)) for kind, conditions in wanted)
@@ -31,7 +31,7 @@ def kinds_waiting(connection: Connection, shards: Iterable[int]) -> frozenset[st
 def count_waiting(connection: Connection, shards: Sequence[int]) -> WaitingRows:
     """Count what waits in these shards."""
     return WaitingRows(
-        sum(_count(connection, texts.c.final == 0, *in_shard(texts.c.id, shard)) for shard in shards),
+        sum(_count(connection, texts.c.final == 0, texts.c.node == shard) for shard in shards),
         sum(_count(connection, orders.c.open == 1, orders.c.node == shard) for shard in shards),
         sum(_count(connection, outbox.c.published_at.is_(None), *in_shard(outbox.c.id, shard)) for shard in shards),
     )

@@ -1,5 +1,7 @@
 """Numbers over time: which MSISDN, IMSI or ICCID was whose at which moment."""
 
+from collections.abc import Callable
+
 import msgspec
 from sqlalchemy import Connection, select
 
@@ -10,7 +12,7 @@ from gateway.store.tables import lines
 MSISDN, IMSI, ICCID = "msisdn", "imsi", "iccid"
 
 
-class IdentifierPeriod(msgspec.Struct, frozen=True):
+class IdentifierPeriod(msgspec.Struct, frozen=True, gc=False):
     """A number's belonging to a subscriber from `valid_from` until before `valid_to` (microseconds; None = still)."""
 
     kind: str
@@ -28,18 +30,31 @@ _LOAD = SelectAmong(
 _END = Update(lines, ["valid_to"], ["kind", "value", "subscriber_id", "valid_from"])
 
 
-class IdentifierRows(RowSet[str, list[IdentifierPeriod]]):
+class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
     """The lines of the numbers that a batch names, by number."""
+
+    kept = 65_536
+    reads = (lines,)
 
     def __init__(self) -> None:
         """Start empty; nothing has ended."""
         super().__init__()
         self._ended: list[IdentifierPeriod] = []
 
-    def load(self, connection: Connection, keys: set[str]) -> None:
+    def ask(self, connection: Connection, keys: set[str]) -> Callable[[], None]:
         """Read every belonging of these numbers."""
-        for row in _LOAD.run(connection, keys):
-            self.rows.setdefault(row[1], []).append(IdentifierPeriod(*row))
+        asked = _LOAD.ask(connection, keys)
+
+        def take() -> None:
+            for row in asked.rows():
+                value = row[1]
+                self.rows[value] = self.settled[value] = (*self.rows.get(value, ()), IdentifierPeriod(*row))
+
+        return take
+
+    def restore(self, key: str, row: tuple[IdentifierPeriod, ...]) -> None:
+        """Put in the lines of a number."""
+        self.rows[key] = row
 
     def owner(self, kind: str, value: str, at: int) -> int | None:
         """Give the subscriber to whom a number belonged at a time; the first owner also before that."""
@@ -67,14 +82,16 @@ class IdentifierRows(RowSet[str, list[IdentifierPeriod]]):
         """Let a number belong to a subscriber from now on."""
         line = IdentifierPeriod(kind, value, subscriber_id, batch.now, None)
         batch.add(lines, (batch.take_id(), *msgspec.structs.astuple(line)))
-        self.rows.setdefault(value, []).append(line)
+        self.rows[value] = (*self.rows.get(value, ()), line)
 
     def end(self, kind: str, value: str, at: int) -> None:
         """Let a number belong to nobody from a moment on; nothing happens if it does already."""
         line = self.current(kind, value)
         if line is not None:
             ended = msgspec.structs.replace(line, valid_to=at)
-            self.rows[value] = [ended if known is line else known for known in self.rows[value]]
+            self.rows[value] = self.settled[value] = tuple(
+                ended if known is line else known for known in self.rows[value]
+            )
             self._ended.append(ended)
 
     def save(self, connection: Connection) -> None:

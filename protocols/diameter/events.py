@@ -27,6 +27,12 @@ class Received(msgspec.Struct, frozen=True):
     busy: bool = False
 
 
+class Shed(msgspec.Struct, frozen=True):
+    """Requests that came when the peer sends more than is done: to be refused at the least cost, owed to nobody."""
+
+    requests: list[tuple[Header, bytes]]
+
+
 class Suspected(msgspec.Struct, frozen=True):
     """RFC 3539 Failover(): what is pending should go to another peer."""
 
@@ -75,6 +81,7 @@ Event = (
     CapabilitiesRequested
     | Opened
     | Received
+    | Shed
     | Suspected
     | Recovered
     | StateIdRaised

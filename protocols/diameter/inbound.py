@@ -1,6 +1,6 @@
 """Requests that come in: what the node answers by itself, and what a handler gets (RFC 6733 §6.1, §6.2, §7.1)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from struct import Struct
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from protocols.diameter.codec import (
 )
 from protocols.diameter.errors import MALFORMED, DiameterError, ResultCode
 from protocols.diameter.identity import NodeIdentity, fold
-from protocols.diameter.node_events import HandlerFailed, MessageRejected, NodeEvent
+from protocols.diameter.node_events import HandlerFailed, MessageRejected, NodeEvent, RequestsRefused
 from protocols.errors import LocalProtocolError
 from protocols.tap import MAX_UNDECODABLE
 
@@ -30,6 +30,7 @@ _ROUTE_RECORD: Final = 282
 _DESTINATION_REALM: Final = 283
 _PROXY_INFO: Final = 284
 _DESTINATION_HOST: Final = 293
+_PROXY_INFO_CODE: Final = _PROXY_INFO.to_bytes(4, "big")
 _ROUTING: Final = frozenset(
     {_SESSION_ID, _ORIGIN_HOST, _ROUTE_RECORD, _DESTINATION_REALM, _PROXY_INFO, _DESTINATION_HOST}
 )
@@ -39,6 +40,8 @@ _CREDIT_CONTROL_ECHO: Final = frozenset({258, 415, 416})
 _BAD_REQUEST_FLAGS: Final = 0x2F
 """E and the reserved bits, which no request may set."""
 _TOO_BUSY: Final = DiameterError(ResultCode.DIAMETER_TOO_BUSY, "too busy")
+TELL_SECONDS: Final = 1.0
+"""How often it is told that requests of a peer are refused: a word for each costs more than the refusal."""
 MAX_ECHO: Final = 16384
 """Octets that an answer may have to give back (Session-Id, Proxy-Info): it must not outgrow what we send."""
 
@@ -191,11 +194,14 @@ class Inbound:
         self._realms = frozenset(fold(realm).encode() for realm in (identity.origin_realm, *identity.served_realms))
         self._own_host = fold(identity.origin_host).encode()
         self._too_busy = error_body(identity, _TOO_BUSY)
+        self._refused: dict[str, tuple[float, int]] = {}
+        """By peer: when it was told last that its requests are refused, and how many were since."""
 
     def receive(self, carrier: Carrier, header: Header, frame: bytes, now: float, *, busy: bool) -> None:
         """Answer a request or hand it to its application; `busy`: the connection takes no more of them."""
         if busy:
-            self._refuse(carrier, header, frame)
+            (message,) = self.refuse(carrier.identity, [(header, frame)], now)
+            carrier.send_answer(message, rejected=True)
             return
         request = Request(header, frame, now, carrier, self)
         try:
@@ -207,22 +213,24 @@ class Inbound:
             return
         request._hand_over(application, routing.proxy_info)  # noqa: SLF001 - a request is this module's own
 
-    def _refuse(self, carrier: Carrier, header: Header, frame: bytes) -> None:
-        """Answer 3004 at the least cost: little is read, and most of the answer is made already."""
-        session_id, _, proxy_info = _given_back(frame, header.command_code)
-        carrier.send_answer(
-            encode_message(
-                header.flags & FLAG_PROXIABLE | FLAG_ERROR,
-                header.command_code,
-                header.application_id,
-                header.hop_by_hop,
-                header.end_to_end,
-                session_id + self._too_busy + proxy_info,
-            ),
-            rejected=True,
-        )
-        code, reason = int(_TOO_BUSY.result_code), _TOO_BUSY.message
-        self.on_event(MessageRejected(carrier.identity, header.command_code, header.application_id, code, reason, b""))
+    def refuse(self, identity: str, requests: Iterable[tuple[Header, bytes]], now: float) -> list[bytes]:
+        """Make the answers 3004 to a peer's requests at the least cost: little is read, and most of each is made already."""
+        too_busy, messages = self._too_busy, []
+        for header, frame in requests:
+            session_id, proxy_info = _in_haste(frame)
+            flags, body = header.flags & FLAG_PROXIABLE | FLAG_ERROR, session_id + too_busy + proxy_info
+            numbers = header.command_code, header.application_id, header.hop_by_hop, header.end_to_end
+            messages.append(encode_message(flags, *numbers, body))
+        self._tell_refused(identity, len(messages), now)
+        return messages
+
+    def _tell_refused(self, identity: str, requests: int, now: float) -> None:
+        told_at, untold = self._refused.get(identity, (float("-inf"), 0))
+        if now < told_at + TELL_SECONDS:
+            self._refused[identity] = told_at, untold + requests
+        else:
+            self._refused[identity] = now, 0
+            self.on_event(RequestsRefused(identity, untold + requests))
 
     def tell_rejected(self, request: Request, error: DiameterError) -> None:
         """Tell of a request that was answered with an error."""
@@ -263,6 +271,18 @@ class Inbound:
 
 def _fold(identity: bytes) -> bytes:
     return identity.lower().rstrip(b".")
+
+
+def _in_haste(frame: bytes) -> tuple[bytes, bytes]:
+    """Session-Id and Proxy-Info, without a look at the rest where the one stands first, as it should, and there is no other."""
+    code, word = _TWO_WORDS(frame, HEADER_SIZE) if len(frame) >= HEADER_SIZE + 8 else (0, 0)
+    length = word & 0xFFFFFF
+    following = HEADER_SIZE + (length + 3 & 0x1FFFFFC)
+    first = code == _SESSION_ID and word < 0x80000000 and 8 <= length <= MAX_ECHO and following <= len(frame)
+    if first and _PROXY_INFO_CODE not in frame:
+        return frame[HEADER_SIZE:following], b""
+    session_id, _, proxy_info = _given_back(frame, 0)
+    return session_id, proxy_info
 
 
 def _given_back(frame: bytes, command_code: int) -> tuple[bytes, bytes, bytes]:

@@ -20,6 +20,7 @@ from protocols.diameter.events import (
     ProbeAnswered,
     Received,
     Recovered,
+    Shed,
     StateIdRaised,
     Suspected,
 )
@@ -242,6 +243,11 @@ class Node:
             connection.counters.answers_in += 1
         else:
             connection.counters.dropped += 1
+
+    def shed(self, connection: Connection, event: Shed, now: float) -> None:
+        """Requests of a peer that sends more than is done."""
+        connection.counters.requests_in += len(event.requests)
+        connection.send_refusals(self._inbound.refuse(connection.identity, event.requests, now))
 
     def happened(self, connection: Connection, event: Event, now: float) -> None:
         """Anything else that a connection has to tell."""

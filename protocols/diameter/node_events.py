@@ -78,6 +78,17 @@ class MessageRejected(msgspec.Struct, frozen=True):
     message: bytes = b""
 
 
+class RequestsRefused(msgspec.Struct, frozen=True):
+    """Requests of a peer were answered 3004 without being read: it sends more than is done, or one side is leaving.
+
+    Attributes:
+        requests: how many since that was told last; it is told at once, and then once a second at most.
+    """
+
+    identity: str
+    requests: int
+
+
 class HandlerFailed(msgspec.Struct, frozen=True):
     """A handler raised what it should not; the request was answered 5012."""
 
@@ -105,6 +116,7 @@ NodeEvent = (
     | ConnectFailed
     | PeerRejected
     | MessageRejected
+    | RequestsRefused
     | HandlerFailed
     | Undecodable
 )

@@ -46,6 +46,7 @@ from protocols.diameter.events import (
     ProbeAnswered,
     Received,
     Recovered,
+    Shed,
     StateIdRaised,
     Suspected,
 )
@@ -132,6 +133,8 @@ class Peer(StreamSession[DiameterError, Event]):
         self._farewell = b""
         self._parting: CloseReason | None = None
         self._cause: DisconnectCause | None = None
+        self._shed: list[tuple[Header, bytes]] = []
+        """Of the turn at hand."""
 
     @property
     def closed(self) -> bool:
@@ -157,7 +160,7 @@ class Peer(StreamSession[DiameterError, Event]):
 
     def deadline(self) -> float | None:
         """When `on_timer` wants to be called."""
-        times = [self._deadline, self._message_due, self._probe_deadline, self._admission.deadline]
+        times = [self._deadline, self._message_due, self._probe_deadline, self._overload_due]
         if self.state in _WATCHED and self._watchdog is not None:
             times.append(self._watchdog.deadline)
         return min((time for time in times if time is not None), default=None)
@@ -173,8 +176,7 @@ class Peer(StreamSession[DiameterError, Event]):
             self._cut_off(CloseReason.SLOW_SENDER, now)
         if self.state in _WATCHED and self._watchdog is not None:
             self._follow(self._watchdog.on_timer(now), now)
-        if self._admission.on_timer(now):
-            self.proceed(now)
+        self._shed_overdue(now)
 
     def cut_off(self, reason: CloseReason, now: float, detail: str = "") -> None:
         """End the connection at once, with a DPR if it is open."""
@@ -231,6 +233,13 @@ class Peer(StreamSession[DiameterError, Event]):
             self._run(Input.SETTLED, now)
         return True
 
+    def send_refusals(self, messages: list[bytes]) -> bool:
+        """Send the answers to requests that were shed; False if the connection is gone."""
+        if self.state not in _UP:
+            return False
+        self._out += messages
+        return True
+
     # The machine
 
     def _run(self, event: Input, now: float, header: Header | None = None, frame: bytes = b"") -> None:
@@ -260,6 +269,9 @@ class Peer(StreamSession[DiameterError, Event]):
         self._run(event, now, header, frame)
 
     def _received_frames(self, now: float) -> None:
+        if self._shed:
+            self._events.append(Shed(self._shed))
+            self._shed = []
         if self._watchdog is not None and self._opened:
             self._follow(self._watchdog.received(now), now)
 
@@ -352,7 +364,11 @@ class Peer(StreamSession[DiameterError, Event]):
         assert header is not None
         busy = False
         if header.flags & FLAG_REQUEST:
-            busy = self.state is not SessionState.OPEN or self._admission.refusing
+            busy = self.state is not SessionState.OPEN
+            if self._admission.refusing and not busy:
+                self._admission.shed(now)
+                self._shed.append((header, frame))
+                return
             self._admission.admit(now)
         self._events.append(Received(header, frame, busy))
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from protocols.diameter.events import Closed, Event, Received
+from protocols.diameter.events import Closed, Event, Received, Shed
 from protocols.diameter.identity import certificate_names
 from protocols.diameter.limits import Limits
 from protocols.diameter.peer_table import Access, Counters
@@ -23,6 +23,9 @@ class Owner(Protocol):
 
     def received(self, connection: "Connection", event: Received, now: float) -> None:
         """An application's message has come."""
+
+    def shed(self, connection: "Connection", event: Shed, now: float) -> None:
+        """Requests have come that are to be refused."""
 
     def happened(self, connection: "Connection", event: Event, now: float) -> None:
         """Something else has."""
@@ -66,6 +69,15 @@ class Connection(Stream[Peer]):
             self.counters.rejected += 1
         self.flush_soon()
 
+    def send_refusals(self, messages: list[bytes]) -> None:
+        """Send the answers to requests that were shed."""
+        if self.session.send_refusals(messages):
+            self.counters.answers_out += len(messages)
+            self.counters.rejected += len(messages)
+            self.flush_soon()
+        else:
+            self.counters.dropped += len(messages)
+
     def pump(self, now: float) -> None:
         """Tell the owner what happened, send what there is to send, set the timer."""
         owner = self._owner
@@ -73,6 +85,8 @@ class Connection(Stream[Peer]):
         for event in self.session.events():
             if type(event) is Received:
                 owner.received(self, event, now)
+            elif type(event) is Shed:
+                owner.shed(self, event, now)
             else:
                 owner.happened(self, event, now)
                 closed = closed or type(event) is Closed

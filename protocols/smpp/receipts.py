@@ -15,6 +15,7 @@ import msgspec
 
 from protocols.smpp.alphabets import Alphabet, decode
 from protocols.smpp.messages import DataSm, DeliverSm
+from protocols.smpp.tags import Tag
 from protocols.smpp.text import user_data
 
 TYPE_MASK: Final = 0x3C
@@ -66,14 +67,15 @@ _FINAL: Final = frozenset(
 STATS: Final[Mapping[str, MessageState]] = {
     name: state
     for state, names in {
-        MessageState.DELIVERED: "DELIVRD DELIVERED DELIVERD DELIVER DELIV DLVRD ACKED ACK 0 2",
+        MessageState.DELIVERED: "DELIVRD DELIVERED DELIVERD DELVRD DELIVER DELIV DLVRD SUCCESS ACKED ACK 0 2",
         MessageState.EXPIRED: "EXPIRED EXPIRD EXPIRE TIMEOUT 3",
         MessageState.DELETED: "DELETED CANCELED CANCELLED CANCELD 4",
         MessageState.UNDELIVERABLE: "UNDELIV UNDELIVERABLE UNDELIVERED UNDELIVRD UNDELIVERD UNDLVRD UNDLV NOTDELIVERED "
-        "NOTDELIVRD NONDELIV NONDELIVERED FAILED FAIL FAILURE ERROR ERR NACK NACKED INVALID ABSENT NOROUTE 5",
+        "NOTDELIVRD NONDELIV NONDELIVERED DELIVERYFAILED DELIVERFAILED DELIVERYFAILURE FAILED FAIL FAILURE ERROR ERR "
+        "NACK NACKED INVALID ABSENT NOROUTE 5",
         MessageState.REJECTED: "REJECTD REJECTED REJECT REJ BLACKLST BLACKLIST BLACKLISTED BLOCKED BARRED SPAM 8",
         MessageState.ACCEPTED: "ACCEPTD ACCEPTED ACCEPT 6",
-        MessageState.ENROUTE: "ENROUTE BUFFRED BUFFERD BUFFERED QUEUED PENDING SENT SUBMITTED SUBMITD 1",
+        MessageState.ENROUTE: "ENROUTE INPROGRESS BUFFRED BUFFERD BUFFERED QUEUED PENDING SENT SUBMITTED SUBMITD 1",
         MessageState.SCHEDULED: "SCHEDULED",
         MessageState.SKIPPED: "SKIPPED 9",
         MessageState.UNKNOWN: "UNKNOWN UNKNWN 7",
@@ -88,6 +90,27 @@ def stat_name(stat: str) -> str:
     """A `stat` as the tables have it: in capitals, letters and digits alone, a number without leading zeros."""
     name = "".join(filter(str.isalnum, stat.upper()))
     return name.lstrip("0") or "0" if name.isdecimal() else name
+
+
+_STAT_RUN: Final = re.compile(r"[^\W\d_]+|\d+")
+_MOST_STAT_WORDS: Final = 3
+
+
+def read_stat(stat: str, stats: Mapping[str, MessageState] = STATS) -> tuple[str, MessageState | None]:
+    """A `stat` and the state that it means, None for one that nobody knows.
+
+    As many words count as are a name together (`NOT DELIVERED`), else the first one, and of that its beginning (`DELIVRD000`,
+    `UNDELIV:27`). What follows is not given back: without a label before it, it may be the customer's text.
+    """
+    words = stat.split()[:_MOST_STAT_WORDS]
+    for end in range(len(words), 0, -1):
+        written = " ".join(words[:end])
+        if (name := stat_name(written)) in stats:
+            return written, stats[name]
+    first = words[0] if words else ""
+    runs = _STAT_RUN.findall(first)
+    names = (stat_name("".join(runs[:end])) for end in range(len(runs) - 1, 0, -1))
+    return first, next((stats[name] for name in names if name in stats), None)
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -134,10 +157,14 @@ def is_receipt(esm_class: int) -> bool:
     return esm_class & TYPE_MASK in {MessageType.DELIVERY_RECEIPT, MessageType.INTERMEDIATE_NOTIFICATION}
 
 
-_TEXT: Final = re.compile(r"\btext\s*:(.*)", re.IGNORECASE | re.DOTALL)
+_TEXT: Final = re.compile(r"\btext\s*[:=](.*)", re.IGNORECASE | re.DOTALL)
 _LABEL: Final = re.compile(
-    r"(?<![a-z0-9])(id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err)\s*:", re.IGNORECASE | re.ASCII
+    r"(?<![a-z0-9])(?:(?:(?:message|msg|sms)[ _]?)?(?P<id>id)|(?P<stat>stat(?:us|e)?)|(?P<err>err(?:or)?)"
+    r"|(?P<other>sub|dlvrd|submit[ _]?date|done[ _]?date))\s*[:=]",
+    re.IGNORECASE | re.ASCII,
 )
+_SEPARATORS: Final = ",;|/ "
+_TAG_MESSAGE_STATE: Final = int(Tag.MESSAGE_STATE)
 _LONGEST_TEXT: Final = 1000
 """Octets of a receipt that are read; appendix B's have about 130."""
 
@@ -150,7 +177,7 @@ def reads_as_receipt(message: DeliverSm | DataSm) -> bool:
     if message.receipted_message_id or message.message_state is not None:
         return True
     payload = getattr(message, "short_message", b"") or message.message_payload or b""
-    if b":" not in payload:
+    if b":" not in payload and b"=" not in payload:
         return False
     return _is_whole(_plain_text(payload))
 
@@ -164,8 +191,9 @@ def parse_receipt(message: DeliverSm | DataSm, stats: Mapping[str, MessageState]
     `stats`: what each `stat` means on this link.
     """
     said = _said(message)
-    stat, told_id = said.get("stat", ""), said.get("id", "")
-    state = _state(message.message_state, stats.get(stat_name(stat)))
+    told_id = said.get("id", "")
+    stat, meant = read_stat(said.get("stat", ""), stats)
+    state = _state(_told_state(message), meant)
     error, network_type = said.get("err", ""), None
     if message.network_error_code is not None:
         network_type, told = network_error(message.network_error_code)
@@ -215,8 +243,8 @@ def _is_whole(said: Mapping[str, str]) -> bool:
 def parse_text(text: str) -> dict[str, str]:
     """The fields of a receipt's text by name, in any order, any of them missing; the first of a name counts.
 
-    Names: id, sub, dlvrd, `submit date`, `done date`, stat, err, text. What follows `text:` is not searched: it is
-    the customer's.
+    Names: id, sub, dlvrd, `submit date`, `done date`, stat, err, text; `msgid`, `status` and `error` are other ones of three of
+    them, and `=` stands for `:`. A stat may have several words. What follows `text:` is not searched: it is the customer's.
     """
     text = text.rstrip("\0")
     found: dict[str, str] = {}
@@ -227,12 +255,28 @@ def parse_text(text: str) -> dict[str, str]:
     labels = list(_LABEL.finditer(text))
     for place, label in enumerate(labels, 1):
         end = labels[place].start() if place < len(labels) else len(text)
-        name = label.group(1).lower().replace("_", " ")
-        if name.endswith("date"):
-            name = f"{name.removesuffix('date').strip()} date"
-        words = text[label.end() : end].replace("\0", " ").strip(",; ").split()
-        found.setdefault(name, words[0] if words else "")
+        words = text[label.end() : end].replace("\0", " ").strip(_SEPARATORS).split()
+        name = _label_name(label)
+        found.setdefault(name, " ".join(words) if name == "stat" else words[0].rstrip(_SEPARATORS) if words else "")
     return found
+
+
+def _label_name(label: re.Match[str]) -> str:
+    """The name of a field as appendix B writes it."""
+    if label.lastgroup != "other":
+        return label.lastgroup or ""
+    name = label.group().rstrip(":= \t\r\n").lower().replace("_", " ")
+    return f"{name.removesuffix('date').strip()} date" if name.endswith("date") else name
+
+
+def _told_state(message: DeliverSm | DataSm) -> int | None:
+    """The parameter's state, which some write in more octets than one, or as a digit."""
+    told = message.message_state
+    if told is None:
+        wide = (tlv.value for tlv in message.tlvs if tlv.tag == _TAG_MESSAGE_STATE and len(tlv.value) in (2, 4))
+        told = next((int.from_bytes(value, "big") for value in wide), None)
+    digit = told is not None and ord("0") <= told <= ord("9")
+    return told - ord("0") if told is not None and digit else told
 
 
 def _state(message_state: int | None, stat: MessageState | None) -> MessageState | None:
@@ -305,9 +349,14 @@ class IdForm(Enum):
 
 _LONGEST_ID: Final = 64
 _HEX: Final = re.compile(r"(?:0[xX])?0*([0-9a-fA-F]{1,40})", re.ASCII)
-_UUID: Final = re.compile(r"\{?[0-9a-fA-F]+(?:[-.:_][0-9a-fA-F]+)+\}?", re.ASCII)
+_UUID: Final = re.compile(r"[0-9a-fA-F]+(?:[-.:_][0-9a-fA-F]+)+", re.ASCII)
 """RFC 9562 §4, and hexadecimal digits in other groups."""
 _DECIMAL: Final = re.compile(r"0*([0-9]{1,40})", re.ASCII)
+
+
+def _bare(message_id: str) -> str:
+    """An id without the blanks, quotes and brackets that are put around it in one place and not in another."""
+    return message_id.strip(" \t\r\n\"'<>()[]{}") or message_id
 
 
 def stored_id(message_id: str, form: IdForm = IdForm.AUTO) -> str:
@@ -316,6 +365,7 @@ def stored_id(message_id: str, form: IdForm = IdForm.AUTO) -> str:
     A number loses leading zeros, a leading 0x and capitals, a UUID capitals: receipts don't copy them faithfully. A name
     stays as it is. Of one that is longer than SMPP 3.4 §5.2.23 lets it be, the first 64 octets count.
     """
+    message_id = _bare(message_id)
     number = _HEX.fullmatch(message_id)
     if number is not None and form is not IdForm.STRING:
         return number.group(1).lower()
@@ -330,6 +380,7 @@ def id_forms(message_id: str, form: IdForm = IdForm.AUTO) -> dict[str, IdForm]:
     to see that the receipt comes from the number that the message went to, and can keep to the proven form from then on.
     A form other than AUTO leaves no choice, unless the id is no number.
     """
+    message_id = _bare(message_id)
     same = stored_id(message_id, form)
     found = {same: IdForm.STRING}
     decimal, hexadecimal = _DECIMAL.fullmatch(message_id), _HEX.fullmatch(message_id)

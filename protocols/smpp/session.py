@@ -181,7 +181,7 @@ class Session(StreamSession[SmppError, Event]):
         times = [
             self._deadline,
             self._message_due,
-            self._admission.deadline,
+            self._overload_due,
             self._timers.deadline(),
             self._window.deadline(),
             self._throttle.paused_until,
@@ -206,8 +206,7 @@ class Session(StreamSession[SmppError, Event]):
             self._events.append(Doubtful(sent.sequence_number, sent.context, Doubt.TIMEOUT))
         self._throttle.resume(now, len(self._window))
         self._settle(now)
-        if self._admission.on_timer(now):
-            self.proceed(now)
+        self._shed_overdue(now)
         self._tell_ready(now)
 
     def resume(self, now: float) -> None:
@@ -399,6 +398,7 @@ class Session(StreamSession[SmppError, Event]):
             self._refuse_request(header, self._busy(), f"in {self.state.name}", leaving=True)
             return
         if self._admission.refusing:
+            self._admission.shed(now)
             self._refuse_request(header, self._busy(), f"{self.unanswered} requests are unanswered")
             return
         try:

@@ -85,7 +85,13 @@ def is_of(service: object, iccid: str) -> bool:
 
 def is_live(service: Resource) -> bool:
     """Whether a Service has not ended."""
-    return service.get("state") != _STATES[Access.ABSENT]
+    return _state(service) != _STATES[Access.ABSENT]
+
+
+def _state(service: Resource) -> str:
+    """Give a Service's state as the specification writes it: some hosts write `Active`, or `TERMINATED`."""
+    state = service.get("state")
+    return state.strip().lower() if isinstance(state, str) else ""
 
 
 def identifier(service: object) -> str:
@@ -104,7 +110,7 @@ def held_line(service: object) -> HeldLine | None:
     iccid, imsi, number = _told(service, "iccid") or next(iter(cards), None), _told(service, "imsi"), _number(service)
     if iccid is None and imsi is None and number is None:
         return None
-    access = Access.BARRED if service.get("state") == _STATES[Access.BARRED] else Access.OPEN
+    access = Access.BARRED if _state(service) == _STATES[Access.BARRED] else Access.OPEN
     return HeldLine(imsi, iccid, number, access)
 
 
@@ -122,9 +128,9 @@ def condition(service: Resource | None, line: HostLine) -> Condition:
     number = _number(service)
     if _told(service, "imsi") not in (None, line.imsi):
         return UNSETTLED
-    if service.get("state") == _STATES[Access.OPEN] and not suspended:
+    if _state(service) == _STATES[Access.OPEN] and not suspended:
         return Condition(Access.OPEN, number)
-    if service.get("state") == _STATES[Access.BARRED]:
+    if _state(service) == _STATES[Access.BARRED]:
         return Condition(Access.BARRED, number)
     return UNSETTLED
 

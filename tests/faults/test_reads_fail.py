@@ -1,4 +1,4 @@
-"""Reads of the store fail for eight seconds, while everything that reads it is at work: all of it goes on by itself.
+"""Reads of the store fail for four seconds, while everything that reads it is at work: all of it goes on by itself.
 
 Texts out whose queue is refilled from the store, texts that expire or are asked for (query_sm), orders, events, a reload, a
 drain: what was accepted is done in the end, whichever way the reads failed, on SQLite and on PostgreSQL.
@@ -27,13 +27,13 @@ from protocols.smpp.messages import SubmitSmResp
 from protocols.smpp.receipts import MessageState
 from simulators.host_api import HostApi, Mode
 
-TEXTS, BATCH, SILENT, CARDS = 7000, 500, 40, 30
+TEXTS, BATCH, SILENT, CARDS = 5000, 500, 40, 30
 """Each card that becomes a line is a text more: its customer is welcomed."""
 HURRIED = 20
 """Texts at the end of the queue that are worth nothing any more when it is their turn: they expire."""
-BEFORE = 3500
+BEFORE = 2000
 """Texts that went out before the reads fail: the queue in memory runs dry while they do."""
-SECONDS = 8
+SECONDS = 4
 WAYS = [
     pytest.param("sqlite", read_faults.no_descriptors, id="sqlite-no_descriptors"),
     pytest.param("sqlite", read_faults.tables_away, id="sqlite-tables_away"),

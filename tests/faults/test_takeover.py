@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import func, select
-from support import postgres
+from support import charging_load, postgres
+from support.audit import reckon
 from support.gateways import free_port, subscribers
 from support.mosquitto import PROGRAM, Listener, mosquitto
 from support.shared_store import (
@@ -152,6 +153,39 @@ async def test_a_stopped_gateway_holds_no_wallet_is_taken_over_from_and_ends_whe
             print(
                 f"{figures}, wallets after {free:.1f} s, taken over after {seconds:.1f} s, transactions ended: {stalled}"
             )
+
+
+async def test_a_gateway_that_is_stopped_amid_charging_holds_no_wallet_and_what_it_had_begun_is_charged_elsewhere_once(
+    tmp_path,
+):
+    with postgres.server() as database:
+        url = database("charging")
+        async with StubbornSmsc() as centre:
+            port = centre.server.ports[0]
+            with SharingGateway(tmp_path, "ocs1", url, port) as one, SharingGateway(tmp_path, "ocs2", url, port) as two:
+                seconds = []
+
+                async def answered(pgw, more):
+                    before = pgw.requests
+                    while pgw.requests < before + more:  # noqa: ASYNC110  (whatever it does, it asks)
+                        await asyncio.sleep(0.01)
+
+                async def stop_one(pgw):
+                    await answered(pgw, 150)
+                    one.halt()
+                    at = time.monotonic()
+                    await asyncio.sleep(0.2)
+                    pgw.go_to(two)
+                    await asyncio.wait_for(answered(pgw, 64 + 150), LIMIT)
+                    seconds.append(time.monotonic() - at)
+                    await asyncio.sleep(max(0.0, STANDS_STILL - seconds[0]))
+                    one.go_on()
+                    await answered(pgw, 150)
+
+                pgw = await charging_load.under_load(one, random.Random(2026), stop_one)
+                records = reckon(two, pgw, url, charging_load.OPENING * 1_000_000)
+                await asyncio.to_thread(wait_until, lambda: one.get("/readyz")[0] == 200, LIMIT)
+            print(f"charging went on within {seconds[0]:.1f} s, usage records {records}")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root")

@@ -199,7 +199,7 @@ def test_a_store_in_trouble_refuses_the_batch_and_comes_back(url, monkeypatch):
         def fail(*_):
             raise OperationalError("BEGIN", {}, Exception("disk I/O error"))
 
-        monkeypatch.setattr(WalletRows, "load", fail)
+        monkeypatch.setattr(WalletRows, "ask", fail)
         with pytest.raises(StoreUnavailable):
             place.lane.run(Add(1))
         monkeypatch.undo()

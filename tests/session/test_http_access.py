@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from base64 import b64encode
 
 import pytest
@@ -57,6 +58,23 @@ def test_a_method_that_a_path_does_not_have_is_405_and_says_which_it_has(gateway
     status, fields, code = ask(gateway, method, path, {"Authorization": RIGHT})
     assert (status, code) == (405, "http.405")
     assert set(fields["Allow"].replace(" ", "").split(",")) == allow
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/metrics", "/v1/charity/causes", "/v1/sms/1", "/nowhere", "/\x7f"])
+def test_no_answer_tells_what_we_are_made_of_and_none_about_customers_is_kept_on_the_way(gateway, path):
+    with socket.create_connection(("127.0.0.1", gateway.http_port), timeout=30) as connection:
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {RIGHT}\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")[0]
+    assert b"\r\nServer: tpo-gateway" in answer
+    assert b"aiohttp" not in answer
+    assert (b"\r\nCache-Control: no-store" in answer) is (path != "/metrics")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/v1/sms", "/nowhere"])
+def test_an_expectation_that_is_not_known_is_refused_by_a_problem(gateway, path):
+    fields = {"Authorization": RIGHT, "Expect": "200-ok"}
+    assert ask(gateway, "POST", path, fields, TEXT)[::2] == (417, "http.417")
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/readyz", "/v1/sms/1", "/nowhere"])

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from contextlib import suppress
 
 from support.diameter_rig import Authority, RawPeer, ccr, cer
@@ -44,7 +45,7 @@ def own_plans(desk):
     return plans
 
 
-def report(number, kind, session, used=None, subscriber=ROWS[0]):
+def report(number, kind, session, used=None, subscriber=ROWS[0], **more):
     """A CCR of one rating group that asks for more."""
     services = MultipleServicesCreditControl(
         requested_service_unit=RequestedServiceUnit(),
@@ -58,6 +59,7 @@ def report(number, kind, session, used=None, subscriber=ROWS[0]):
         cc_request_number=number,
         subscription_id=(SubscriptionId(1, subscriber[1]),),
         multiple_services_credit_control=(services,),
+        **more,
     )
 
 
@@ -93,7 +95,7 @@ async def until_told(desk, event, count=1):
             await asyncio.sleep(0.05)
 
 
-async def test_a_changed_price_counts_for_the_next_report_of_a_session_that_runs(tmp_path):
+async def test_a_changed_price_counts_for_what_is_used_from_then_on_in_a_session_that_runs(tmp_path):
     desk = SmsGateway(tmp_path / "gw")
     plans = own_plans(desk)
     async with desk:
@@ -107,10 +109,12 @@ async def test_a_changed_price_counts_for_the_next_report_of_a_session_that_runs
         done = await desk.run("reload")
         assert (done["applied"], done["changed"]) == (True, ["plans"])
         assert await ask(peer, 2, 2, b"s;1", 2 * MEGABYTE) == 2001  # the same connection: nobody was sent away
+        an_hour_ago = int(time.time()) - 3600  # of a report that was kept until now
+        assert await ask(peer, 9, 3, b"late;1", 5 * MEGABYTE, event_timestamp=an_hour_ago) == 2001
         await peer.leave()
         used = await asyncio.to_thread(desk.usage)
-        assert [row["octets"] for row in used] == ["3000000", "2000000"]
-        assert [float(row["price"]) for row in used] == [0.03, 0.20]
+        assert [row["octets"] for row in used] == ["3000000", "2000000", "5000000"]
+        assert [float(row["price"]) for row in used] == [0.03, 0.20, 0.05]
         desk.check()
 
 
@@ -131,6 +135,33 @@ async def test_a_wrong_file_changes_nothing_and_each_mistake_is_named(tmp_path):
         desk.config.write_text(before)
         done = await desk.run("reload")
         assert (done["applied"], done["changed"]) == (True, [])
+
+
+async def test_a_plan_or_a_cause_that_customers_stand_on_stays_and_is_named(tmp_path):
+    desk = SmsGateway(tmp_path / "gw")
+    plans, causes = own_plans(desk), desk.folder / "causes.yaml"
+    known = (ROOT / "config" / "causes.yaml").read_text()
+    causes.write_text(
+        f"{known}\nseagrass: {{name: Seagrass Trust, country: GB}}\nkelp: {{name: Kelp Trust, country: GB}}\n"
+    )
+    rewrite(desk, (f"causes: {ROOT}/config/causes.yaml", "causes: causes.yaml"))
+    good = plans.read_text()
+    async with desk:
+        await asyncio.to_thread(desk.enrol, ROWS)
+        await desk.run("subscriber", "cause", ROWS[0][0], "seagrass")
+        plans.write_text(good.replace("payg-gb:", "payg-uk:"))
+        causes.write_text(known)  # nobody chose kelp
+        refused = await asyncio.to_thread(desk.tpo, "reload", "--json", ok=(78,))
+        (problem,) = json.loads(refused.stdout)["problems"]
+        assert "2 customers stand on payg-gb" in problem
+        assert ("seagrass is chosen" in problem, "kelp" in problem) == (True, False)
+        causes.write_text(f"{known}\nseagrass: {{name: Seagrass Trust, country: GB, open: false}}\n")
+        plans.write_text(good.replace("currency: GBP", "currency: EUR", 1))
+        refused = await asyncio.to_thread(desk.tpo, "reload", "--json", ok=(78,))
+        assert "wallets in GBP" in json.loads(refused.stdout)["problems"][0]
+        plans.write_text(good.replace("payg-us:", "payg-us-new:"))  # on which nobody stands
+        assert (await desk.run("reload"))["applied"]
+        desk.check()
 
 
 async def test_a_secret_that_only_the_gateway_reads_is_missed_by_the_gateway(tmp_path):

@@ -37,6 +37,7 @@ class World:
         self.asked = Counter()
         self.observed, self.told = Counter(), Counter()
         self.clients = self.latest = None
+        self.holds_lease = True
 
     def handle(self, request):
         """Answer a little later, so that requests pile up."""
@@ -105,9 +106,20 @@ async def world(tmp_path, balance=100_000_000, **limits):
                 observe=lambda *key: made.observed.update([key]),
                 alarm=lambda event, _fields: made.told.update([event]),
                 abort_wait=60_000_000,
+                may_send=lambda: made.holds_lease,
                 limits=Limits(**limits),
             )
             yield made, owner
+
+
+async def test_a_gateway_whose_lease_may_be_over_asks_nobody(tmp_path):
+    async with world(tmp_path) as (made, owner):
+        await made.open(2001, 5002)
+        made.holds_lease = False
+        for outcome in (await made.clients.reauthorise(owner), await made.clients.abort(owner)):
+            assert outcome == CommandOutcome(sent=0, unreachable=2)
+        assert made.asked == {}
+        assert made.still_open(owner) == [2001, 5002]
 
 
 async def test_every_session_is_asked_and_what_came_of_each_is_counted(tmp_path):

@@ -39,7 +39,9 @@ def test_the_status_readyz_and_the_page_tell_of_the_same_concerns(gateway):
     assert [(each["id"], each["severity"], each["runbook"]) for each in told] == [
         ("peer.down", "critical", "docs/runbooks/peer-down.md")
     ]
-    assert json.loads(gateway.get("/readyz")[1])["concerns"] == told
+    assert [(each["concern"], each["subject"]) for each in told] == [("peer.down", "pgw.host.example")]
+    assert datetime.fromisoformat(told[0]["since"]) <= datetime.now(UTC)
+    assert json.loads(gateway.get("/readyz")[1])["concerns"] == told  # since the same moment
     assert json.loads(gateway.get("/livez")[1])["concerns"] == []
     assert told[0]["words"] in gateway.get("/")[1]
     assert told[0]["words"] in gateway.tpo("status").stdout

@@ -285,13 +285,12 @@ both = pytest.mark.parametrize("protocol", ["diameter", "smpp"])
 
 
 @both
-async def test_a_peer_with_all_its_requests_in_work_is_not_read_from_and_all_are_served(protocol):
-    async with flooded(protocol, 1500, outstanding=100) as (server, peer):
+async def test_the_requests_of_a_peer_with_all_it_may_have_in_work_wait_and_all_are_served(protocol):
+    async with flooded(protocol, 1500, outstanding=100, overload_deadline=30.0) as (server, peer):
         answered = []
         for rest in range(1500, 0, -100):
             await until(lambda: server.connection.session.outstanding == 100)
-            assert len(server.kept) == 100
-            assert server.connection._transport.is_reading() == (rest == 100)
+            assert (len(server.kept), server.connection.session.unhandled) == (100, rest - 100)
             server.answer(100)
             answered += [(await peer.receive())[0] for _ in range(100)]
         assert [server.number(header) for header in answered] == list(range(1, 1501))
@@ -341,13 +340,25 @@ async def test_what_cannot_be_read_ends_the_connection_after_what_stood_before_i
 
 
 @both
-async def test_a_message_that_was_left_unread_is_not_late(protocol):
-    async with flooded(protocol, 12, outstanding=10, message_deadline=0.05) as (server, peer):
+async def test_a_peer_with_too_much_waiting_is_left_unread_and_what_it_sends_meanwhile_is_not_late(protocol):
+    limits = {"outstanding": 10, "waiting_octets": 10, "message_deadline": 0.05, "messages_per_turn": 1}
+    async with flooded(protocol, 10, **limits) as (server, peer):
         await until(lambda: len(server.kept) == 10)
-        late = server.request(13)
+        session, unread = server.connection.session, []
+        session.stop_reading, stop = lambda: (unread.append(session.waiting_octets), stop()), session.stop_reading
+        rest = [server.request(number) for number in range(11, 31)]
+        peer.send(b"".join(rest))
+        refused = [(await peer.receive())[0] for _ in rest]
+        assert all(map(server.refused, refused))
+        assert min(unread) > 10
+        await until(server.connection._transport.is_reading)
+        server.connection._behind = True
+        server.connection._switch_reading()
+        late = server.request(31)
         peer.send(late[:9])
         await asyncio.sleep(0.2)
+        server.connection._behind = False
+        server.connection._switch_reading()
         server.answer(10)
-        await until(lambda: len(server.kept) == 2)
         peer.send(late[9:])
-        await until(lambda: len(server.kept) == 3)
+        await until(lambda: len(server.kept) == 1)

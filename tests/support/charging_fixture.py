@@ -46,7 +46,7 @@ PLANS = {
         Rate(3 * PENNY, 60),
         SMS_RATE,
         {},
-        Bundle(7_500_000, 30, data=20_000_000),
+        Bundle(7_500_000, 30, data=20_000_000, sms=10),
     ),
 }
 HEAD = encode_avp(264, b"ocs.test.example") + encode_avp(296, b"test.example")
@@ -109,12 +109,14 @@ class ChargingPlace(Workplace):
         row = Enrolment(msisdn, imsi, f"8944{imsi}", plan, cause, balance)
         return self.lane.run(Enrol(row, "GBP")).subscriber_id
 
+    def unit(self, message, peer="pgw.host.example"):
+        """Read a request out of real bytes, as what the lane decides."""
+        frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, encode(message))
+        return CreditControlUnit(gy_ccr.read(decode(CreditControlRequest, frame), peer, next(self.ticks), "GB"))
+
     def ask(self, message, peer="pgw.host.example"):
         """Put a request through real bytes, the lane and real bytes again; gives the decoded answer."""
-        body = encode(message)
-        frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, body)
-        asked = gy_ccr.read(decode(CreditControlRequest, frame), peer, next(self.ticks), "GB")
-        self.last = self.lane.run(CreditControlUnit(asked))
+        self.last = self.lane.run(self.unit(message, peer))
         self.body = cca.body(self.last.outcome, message.session_id)
         answer = encode_message(0, 272, 4, 1, 1, encode_avp(263, message.session_id) + HEAD + self.body)
         return decode(CreditControlAnswer, answer)

@@ -75,7 +75,11 @@ def described(engine):
 
 
 def _described(look, table):
+    # A partitioned table has no key of its own: each of its partitions has.
+    key = look.get_pk_constraint(table)["constrained_columns"] or _described(look, f"{table}_default")["key"]
     columns = {(each["name"], str(each["type"]), each["nullable"]) for each in look.get_columns(table)}
+    # An SQLite identifier has to be called INTEGER to be what a row is found by; it has 64 bits all the same.
+    columns = {(name, "BIGINT" if [name] == key and kind == "INTEGER" else kind, null) for name, kind, null in columns}
     unique = {tuple(each["column_names"]) for each in look.get_unique_constraints(table)}
     indexes = {
         (each["name"], tuple(each["column_names"]), bool(each["unique"]))
@@ -84,8 +88,7 @@ def _described(look, table):
     }
     return {
         "columns": {(name, _KINDS.get(kind, kind), nullable) for name, kind, nullable in columns},
-        # A partitioned table has none of its own: each of its partitions has.
-        "key": look.get_pk_constraint(table)["constrained_columns"] or _described(look, f"{table}_default")["key"],
+        "key": key,
         "unique": unique,
         "indexes": indexes,
     }

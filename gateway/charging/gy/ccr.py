@@ -6,9 +6,16 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from gateway.charging.gy.service_information import Called, read_called
+from gateway.charging.gy.service_information import Called, read_called, read_network
 from gateway.charging.gy.sub_session import name_of
-from gateway.charging.gy.subscription import E164, IMSI, SUBSCRIPTION_ID, SUBSCRIPTION_ID_DATA, read_subscription
+from gateway.charging.gy.subscription import (
+    E164,
+    IMSI,
+    SUBSCRIPTION_ID,
+    SUBSCRIPTION_ID_DATA,
+    read_number,
+    read_subscription,
+)
 from gateway.charging.request import (
     DATA,
     EVENT,
@@ -24,7 +31,7 @@ from gateway.charging.request import (
     Used,
     usage_digest,
 )
-from gateway.rating.destinations import Destination, destination
+from gateway.rating.destinations import Destination, called_number, destination
 from gateway.store.fitting import length_of, misfit
 from gateway.store.tables import sessions
 from protocols.diameter.avp_validation import missing
@@ -58,13 +65,19 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def read(
-    ccr: CreditControlRequest, peer: str, now: int, country: str, contexts: Mapping[str, str] = _NONE
+    ccr: CreditControlRequest,
+    peer: str,
+    now: int,
+    country: str,
+    contexts: Mapping[str, str] = _NONE,
+    *,
+    located: bool = True,
 ) -> ChargingRequest:
     """Turn a decoded CCR into a charging request; DiameterError names what cannot be taken.
 
     `now` is the time of arrival in microseconds; an Event-Timestamp close to it decides choice, price and time of the event.
     `country` is the one whose emergency and free numbers a called number is looked up among (ISO 3166); `contexts` gives the
-    service of further Service-Context-Ids, written in small letters.
+    service of further Service-Context-Ids, written in small letters. `located`: some plan's prices hang on the network.
     """
     _check_application(ccr)
     if not INITIAL <= ccr.cc_request_type <= EVENT:
@@ -73,9 +86,11 @@ def read(
         raise _invalid(436, ccr.requested_action or 0, "only DIRECT_DEBITING is served as an event")
     _check_texts(ccr, ccr.session_id.decode("latin-1"), peer)
     service = _service(ccr, contexts)
-    called = None
+    called, network = None, ""
     if service != DATA and ccr.service_information is not None:
         called = read_called(ccr.service_information)
+    if located and ccr.service_information is not None:
+        network = read_network(ccr.service_information)
     items = tuple(_items(ccr, service, called))
     event_at = _event_at(ccr.event_timestamp, now)
     imsi, msisdns = read_subscription(ccr, country)
@@ -92,12 +107,22 @@ def read(
         imsi=imsi,
         msisdn=msisdn,
         items=items,
-        digest=usage_digest(items),
+        digest=usage_digest(items, ccr.cc_request_type),
         inconsistent=any(_disagrees(unit) for unit in _reports(ccr)),
         realm=ccr.origin_realm if ccr.origin_host != peer else "",
-        traffic=None if called is None else _traffic(called, msisdn, country),
+        traffic=None if called is None else _traffic(called, msisdns, country),
+        called=_called_number(called, country),
+        network=network,
         other_msisdns=msisdns[1:],
     )
+
+
+def _called_number(called: Called | None, country: str) -> str:
+    """Give the number whose price counts: the dialled one before the one it was routed to, of a text the first recipient's."""
+    if called is None or not called.recipients:
+        return ""
+    numbers = (called_number(address, country) for address in called.recipients[0])
+    return next((number for number in numbers if misfit(number) is None and number), "")
 
 
 def _check_application(ccr: CreditControlRequest) -> None:
@@ -107,26 +132,28 @@ def _check_application(ccr: CreditControlRequest) -> None:
         raise missing(standard().by_name("Auth-Application-Id"))
 
 
-def _traffic(called: Called, msisdn: str | None, country: str) -> Traffic | None:
-    """Tell who is called: an emergency before all else, then the customer himself, then a number that is free to call."""
+def _traffic(called: Called, msisdns: tuple[str, ...], country: str) -> Traffic | None:
+    """Tell who is called: an emergency before all else, then the customer himself, then a number that is free to call.
+
+    None where nobody is named: that the customer calls says nothing of whom.
+    """
     least = min(
         (max(destination(address, country) for address in addresses) for addresses in called.recipients),
         default=Destination.ORDINARY,
     )
     if least is Destination.EMERGENCY:
         return Traffic.EMERGENCY
-    own = msisdn is not None and any(_is_number(address, msisdn) for each in called.recipients for address in each)
-    if called.incoming or (called.incoming is None and own):
+    if called.incoming or (called.incoming is None and _calls_one_of(called, msisdns, country)):
         return Traffic.INCOMING
     if least is Destination.FREE:
         return Traffic.FREE
-    return Traffic.OUTGOING if called.recipients or called.incoming is not None else None
+    return Traffic.OUTGOING if called.recipients else None
 
 
-def _is_number(address: str, msisdn: str) -> bool:
-    """Tell whether an address, maybe a URI, is the customer's own number in international form."""
-    number = address.partition(":")[2] or address
-    return re.split("[@;]", number, maxsplit=1)[0].lstrip("+") == msisdn
+def _calls_one_of(called: Called, msisdns: tuple[str, ...], country: str) -> bool:
+    """Tell whether one of the customer's own numbers is called, in whichever form it is written."""
+    addresses = (address for each in called.recipients for address in each) if msisdns else ()
+    return any(read_number(address, country) in msisdns for address in addresses)
 
 
 def _check_texts(ccr: CreditControlRequest, session_id: str, peer: str) -> None:
@@ -235,10 +262,12 @@ def _used(unit: UsedServiceUnit, service: str) -> Used:
 
 
 def _disagrees(unit: UsedServiceUnit) -> bool:
-    """Tell a total that is not the sum of both directions, when all three are given."""
-    if unit.cc_total_octets is None or unit.cc_input_octets is None or unit.cc_output_octets is None:
+    """Tell a total that is not the sum of both directions, or less than the one that is given beside it."""
+    total, into, out = unit.cc_total_octets, unit.cc_input_octets, unit.cc_output_octets
+    if total is None or (into is None and out is None):
         return False
-    return unit.cc_total_octets != unit.cc_input_octets + unit.cc_output_octets
+    directions = (into or 0) + (out or 0)
+    return total < directions if into is None or out is None else total != directions
 
 
 def _reports(ccr: CreditControlRequest) -> Iterable[UsedServiceUnit]:

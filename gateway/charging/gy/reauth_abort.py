@@ -133,6 +133,7 @@ class SessionRequests:
         clock: microseconds.
         observe: counts a request: its name, and a Result-Code or `unreachable`.
         abort_wait: microseconds after which an aborted session is over though nothing more was heard of it.
+        may_send: whether no other gateway can have taken over (store.leases).
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class SessionRequests:
         observe: Callable[[str, str], None],
         alarm: Callable[[str, dict[str, str]], None],
         abort_wait: int,
+        may_send: Callable[[], bool] = lambda: True,
         limits: Limits = Limits(),  # noqa: B008  (frozen)
     ) -> None:
         """Take the node that requests leave by, and the lane that lost sessions are closed through."""
@@ -155,7 +157,7 @@ class SessionRequests:
         self._number = number
         self._ask_by_others: AskByOthers | None = None
         self._read, self._clock, self._observe, self._alarm = read, clock, observe, alarm
-        self._abort_wait, self._limits = abort_wait, limits
+        self._abort_wait, self._may_send, self._limits = abort_wait, may_send, limits
         self._room = asyncio.Semaphore(limits.concurrency)
 
     def apply_settings(self, realms: Mapping[str, str], abort_wait: int) -> None:
@@ -246,6 +248,8 @@ class SessionRequests:
             return Reply(session.session_id, CommandResult.UNKNOWN, detail=error.code)
 
     async def _send(self, demand: SessionCommand, session: Session) -> Reply:
+        if not self._may_send():
+            return Reply(session.session_id, CommandResult.UNREACHABLE, detail="the lease is over", sent=False)
         message = self._message(demand, session)
         by_relay = fold(session.origin_host) != fold(session.peer)
         try:

@@ -50,26 +50,35 @@ class CreditControlServer:
         profiles: Mapping[str, Profile],
         country: str,
         contexts: Mapping[str, str],
+        located: bool = False,
         report_state: Callable[[str, int], None] = lambda _origin_host, _origin_state_id: None,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take the lane and who we are on the network.
 
         `deadline` is how many seconds a request waits until it is shed, `country` our country (ISO 3166), `contexts` gives the
-        service of Service-Context-Ids that are not of 3GPP, `report_state` is given each Origin-Host with its Origin-State-Id.
-        While it is `draining` new sessions and one-time events are refused as 3004: their clients turn to another gateway
-        (RFC 6733 §7.1.3).
+        service of Service-Context-Ids that are not of 3GPP; `located`: some plan's prices hang on the network. `report_state`
+        is given each Origin-Host with its Origin-State-Id. While it is `draining` new sessions and one-time events are refused
+        as 3004: their clients turn to another gateway (RFC 6733 §7.1.3).
         """
         self._lane, self._deadline, self._country = lane, deadline, country
         self._clock, self._monotonic, self._observe, self._alarm = clock, monotonic, observe, alarm
         self._profiles, self._contexts = profiles, contexts
+        self._located = located
         self._report_state, self._draining = report_state, draining
         self._origin = encode_avp(ORIGIN_HOST, origin_host.encode()) + encode_avp(ORIGIN_REALM, origin_realm.encode())
 
     def apply_settings(
-        self, *, deadline: float, profiles: Mapping[str, Profile], country: str, contexts: Mapping[str, str]
+        self,
+        *,
+        deadline: float,
+        profiles: Mapping[str, Profile],
+        country: str,
+        contexts: Mapping[str, str],
+        located: bool = False,
     ) -> None:
         """Go by other settings from the next request on."""
+        self._located = located
         self._deadline, self._profiles, self._country, self._contexts = deadline, profiles, country, contexts
 
     def handle(self, request: Request) -> None:
@@ -77,7 +86,7 @@ class CreditControlServer:
         started = self._monotonic()
         try:
             message = decode(CreditControlRequest, request.frame, profile=self._profiles.get(request.peer, STANDARD))
-            asked = ccr.read(message, request.peer, self._clock(), self._country, self._contexts)
+            asked = ccr.read(message, request.peer, self._clock(), self._country, self._contexts, located=self._located)
         except DiameterError as error:
             self._refuse(request, error, started)
             return

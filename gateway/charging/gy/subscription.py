@@ -58,6 +58,12 @@ def read_subscription(ccr: CreditControlRequest, country: str) -> Subscription:
     return found
 
 
+def read_number(address: str, country: str) -> str | None:
+    """Read the number of an address, maybe a URI, into its international form without `+`; None where it has none."""
+    found = _read(E164, address[:LONGEST].strip(), country)
+    return found[1] if found is not None and found[0] == E164 else None
+
+
 def _plain(ccr: CreditControlRequest) -> Subscription | None:
     """Read an IMSI and a number that are digits alone, as nearly all clients give them; None where there is more to read."""
     imsi: str | None = None

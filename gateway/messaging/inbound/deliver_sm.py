@@ -5,7 +5,7 @@ import hashlib
 from gateway.messaging import addresses
 from gateway.messaging.inbound.mo_delivery import Arrival
 from gateway.messaging.inbound.redelivery import Drop
-from gateway.messaging.inbound.unanswered import silence_of
+from gateway.messaging.inbound.unanswered import Silence, is_data, silence_of
 from gateway.messaging.receipts import Receipt
 from gateway.messaging.smpp_mapping import OUTCOMES
 from gateway.messaging.texts import Step
@@ -17,6 +17,11 @@ from protocols.smpp.text import user_data
 
 LONGEST_ADDRESS = 20
 """Octets of an address without its NUL (SMPP 3.4 §5.2.8); a peer may send more."""
+
+
+def _address(address: str, ton: int, country: str) -> str:
+    """Read an address; of a longer one than there are, which the store would not hold, the beginning counts."""
+    return addresses.of_smsc(address, ton, country)[:LONGEST_ADDRESS]
 
 
 def receipt(
@@ -39,8 +44,8 @@ def receipt(
         also=tuple(id_forms(found.text_id, form)) if found.text_id else (),
         step=step,
         error="" if step is Step.DELIVERED else found.error[:32] or found.stat[:32],
-        destination=addresses.of_smsc(message.source_addr, message.source_addr_ton, country)[:LONGEST_ADDRESS],
-        sender=addresses.of_smsc(message.destination_addr, message.dest_addr_ton, country)[:LONGEST_ADDRESS],
+        destination=_address(message.source_addr, message.source_addr_ton, country),
+        sender=_address(message.destination_addr, message.dest_addr_ton, country),
         reference=found.user_message_reference,
         by_text=by_text,
     )
@@ -58,8 +63,8 @@ def arrival(
     country: str = "",
 ) -> Arrival:
     """Read a text from a handset; the digest knows it again if it is delivered once more. `country` is the link's."""
-    source = addresses.of_smsc(message.source_addr, message.source_addr_ton, country)
-    destination = addresses.of_smsc(message.destination_addr, message.dest_addr_ton, country)
+    source = _address(message.source_addr, message.source_addr_ton, country)
+    destination = _address(message.destination_addr, message.dest_addr_ton, country)
     data = user_data(message, alphabet)
     payload = getattr(message, "short_message", b"") or message.message_payload or b""
     part = data.concatenation
@@ -80,5 +85,5 @@ def arrival(
         came_at=came_at,
         bound_at=bound_at,
         drops=drops,
-        mute=silence_of(message) or "",
+        mute=silence_of(message) or (Silence.DATA if is_data(data) else ""),
     )

@@ -78,7 +78,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def opts(arrival: Arrival, policy: MessagingPolicy) -> bool:
     """Whether a text of one part is STOP or START."""
-    book = policy.book(arrival.destination)
+    book = policy.book(arrival.destination) or policy.opting_book(arrival.destination)
     if book is None or arrival.total > 1:
         return False
     return isinstance(read(read_text([arrival.data]).text, book, names=policy.names), Stop | Start)
@@ -120,6 +120,8 @@ class TakeArrival(Unit):
             subject = policy.pseudonym(arrival.source)
             return Arrived([], silent=Silence.SWITCHING, switching=switching, subject=subject)
         if book is None:
+            if (opting := policy.opting_book(arrival.destination)) is not None:
+                Services(policy, batch, arrival.source, opting, sender, Silence.NO_SERVICES).opt(body)
             return Arrived([])
         mute = arrival.mute or (Silence.OURS if is_ours(arrival.source, policy.own) else "")
         services = Services(policy, batch, arrival.source, book, sender, mute)
@@ -150,7 +152,11 @@ class TakeArrival(Unit):
         return repeat
 
     def _join(self, batch: Batch) -> str | None:
-        """Keep a part, and give the whole text when this was its last; the sender is part of the key."""
+        """Keep a part, and give the whole text when this was its last; the sender is part of the key.
+
+        Other words under the number of a part that is there are of a newer text: some handsets give all of theirs one
+        reference, and the rest of the older one was lost.
+        """
         arrival, rows = self.arrival, tables.segments
         if arrival.total == 1:
             return _words([arrival.data])
@@ -164,8 +170,11 @@ class TakeArrival(Unit):
         fresh = rows.c.created_at > batch.now - batch.policy(MessagingPolicy).reassembly
         batch.connection.execute(delete(rows).where(*same, ~fresh))
         found = {row.number: _decode(row.body) for row in batch.connection.execute(select(rows).where(*same))}
-        if arrival.number in found:
+        if found.get(arrival.number) == arrival.data:
             return None
+        if arrival.number in found:
+            batch.connection.execute(delete(rows).where(*same))
+            found = {}
         found[arrival.number] = arrival.data
         if len(found) == arrival.total:
             batch.connection.execute(delete(rows).where(*same))

@@ -1,7 +1,8 @@
 """Which texts in get no answer: those that no person sent, or whose answer would come back to us.
 
 An answer to a machine may be answered in turn, for ever. So our own numbers, short codes, names and empty addresses are never
-answered, nor receipts and acknowledgements that come as texts. What opts out is still acted on, without a word.
+answered, nor receipts and acknowledgements that come as texts, nor data for a program. What opts out is still acted on,
+without a word.
 """
 
 from collections.abc import Collection
@@ -9,8 +10,10 @@ from enum import StrEnum
 from typing import Final
 
 from gateway.messaging.addresses import SHORT_CODE_DIGITS, TypeOfNumber
+from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.messages import DataSm, DeliverSm
 from protocols.smpp.receipts import MessageType, message_type, reads_as_receipt
+from protocols.smpp.text import UserData
 
 NATIONAL_DIGITS: Final = 9
 """Digits of a number of ours, without its country, that are enough to know it by."""
@@ -25,9 +28,27 @@ class Silence(StrEnum):
     NO_SOURCE = "no_source"
     RECEIPT = "receipt"
     ACKNOWLEDGEMENT = "acknowledgement"
+    DATA = "data"
     OPTED_OUT = "opted_out"
     LIMIT = "limit"
     SWITCHING = "switching"
+    NO_SERVICES = "no_services"
+
+
+_PORTS: Final = frozenset({0x04, 0x05})
+"""Elements of a header that address a program by its port, of 8 and of 16 bits (TS 23.040 §9.2.3.24.3, §9.2.3.24.4)."""
+_SIM_TOOLKIT: Final = range(0x70, 0x80)
+"""Elements that address an application of the SIM (TS 23.040 §9.2.3.24)."""
+
+
+def is_data(data: UserData) -> bool:
+    """Whether a message is for a program: addressed to one, or binary. Some SMSCs mark texts as binary that are ASCII."""
+    if any(identifier in _PORTS or identifier in _SIM_TOOLKIT for identifier, _ in data.header.elements):
+        return True
+    readable = (
+        data.octets.isascii() and data.octets.decode("latin-1").replace("\n", " ").replace("\r", " ").isprintable()
+    )
+    return data.alphabet is Alphabet.OCTETS and not readable
 
 
 def silence_of(message: DeliverSm | DataSm) -> Silence | None:

@@ -10,7 +10,7 @@ from gateway.ledger.money import MICRO, digits_of
 
 _CENT: Final = MICRO // 100
 _NUMBER: Final = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{1,2}))?", re.ASCII)
-"""`1,000` and `5.505` don't match: a comma before three digits is a thousand here and a decimal there."""
+"""`1,000` and `5.505` don't match: a comma before three digits is a thousand here and a decimal there. Nor does `.50`."""
 
 
 class Money(NamedTuple):
@@ -51,9 +51,9 @@ def take_amount(tokens: list[str]) -> tuple[Typed | None, list[str]]:
 
     None where there is no number, more than one, one with too many digits, or marks that contradict each other.
     """
-    numbers = [place for place, token in enumerate(tokens) if token[0].isdecimal()]
+    numbers = [place for place, token in enumerate(tokens) if token[-1].isdecimal()]
     if len(numbers) != 1:
-        return None, [token for token in tokens if not token[0].isdecimal() and token not in MARKS]
+        return None, [token for token in tokens if not token[-1].isdecimal() and token not in MARKS]
     [place] = numbers
     beside = [near for near in (place - 1, place + 1) if 0 <= near < len(tokens) and tokens[near] in MARKS]
     rest = [token for here, token in enumerate(tokens) if here != place and here not in beside]

@@ -1,6 +1,6 @@
 """Make what people type comparable: case, accents, punctuation, emoji and fancy letters don't matter.
 
-A text becomes a list of tokens, each a run of lower-case letters (`wateraid`), a number with its separators (`5.50`), or
+A text becomes a list of tokens, each a run of lower-case letters (`wateraid`), a number with its separators (`5.50`, `.50`), or
 one sign that changes what a number means (`£`, `%`). Everything else only separates.
 """
 
@@ -11,7 +11,8 @@ from typing import Final
 SPOILER: Final = "¤"
 """Stands for ½, ², ① and their like: neither digits nor to be overlooked, so that `5²` is neither 52 nor 5."""
 
-_TOKEN: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)*|[^\W\d_]+|[^\w\s]")
+_TOKEN: Final = re.compile(r"(?:(?<![\w.,])[.,])?[0-9]+(?:[.,][0-9]+)*|[^\W\d_]+|[^\w\s]")
+"""A point belongs to the number after it, unless it ends what stands before it: `.50` is not 50, `wateraid.5` is 5."""
 _INNER_APOSTROPHE: Final = re.compile(r"(?<=[^\W\d_])['\u2019](?=[^\W\d_])")
 _LETTERS: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
 
@@ -39,7 +40,7 @@ def _fold_character(character: str) -> str:
 def tokens(text: str) -> list[str]:
     """Return the words, numbers and money signs of `text`, in order."""
     found = _TOKEN.findall(_INNER_APOSTROPHE.sub("", fold(text)))
-    return [part for part in found if part[0].isalnum() or part == "%" or unicodedata.category(part) == "Sc"]
+    return [part for part in found if part[-1].isalnum() or part == "%" or unicodedata.category(part) == "Sc"]
 
 
 _TAIL: Final = re.compile(

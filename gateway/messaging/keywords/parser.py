@@ -5,17 +5,19 @@ phone`), and kisses, mean nothing. A cause and an amount are a gift without GIVE
 
 Stop comes before everything. A text asks to stop
 
-- if it begins with a stop word or phrase (`STOP`, `stop all`, `opt out of this`), polite words before it left aside
-  (`please stop`);
+- if it begins with a stop word or phrase (`STOP`, `stop all`, `opt out of this`), what leads up to it left aside
+  (`please stop`, `ok stop`, `Could you unsubscribe me`);
 - if the whole of it is one, however it is spaced (`S T O P`, `opt-out`);
-- if it begins with a YES or a START and has a stop word anywhere after it (`yes, stop`): a doubtful YES takes no money.
+- if it begins with a YES or a START and has a stop word anywhere after it (`yes, stop`): a doubtful YES takes no money;
+- if it begins with a NO to no question, and has a stop word after it (`No. Stop.`; `No.stops` tells).
 
 A stop word further on in another text is not one: `GIVE WWF 5 at the end` is a misread gift, `how does it end?` a question.
 The words are the book's, so whatever else a reasonable person understands (`leave me alone`) is added there.
 
-A YES, and a START, is one only if nothing else stands in the text but further words of its kind and polite ones. A text that
-begins with a NO is one whatever follows, unless the two together are a stop word (`no more texts`). Causes are matched whole: a
-gift to a cause that isn't known is asked back, never guessed.
+A YES, and a START, is one only if nothing else stands in the text but further words of its kind, polite ones and what we are
+called, and no thumb down. A text that begins with a NO is one whatever follows, unless the two together are a stop word (`no
+more texts`). Causes are matched whole: a gift to a cause that isn't known is asked back, never guessed. What moves no money,
+BALANCE, TENTH and HELP, may be asked for in more words (`what's my balance`).
 
 Only while a question is open (`asked`), `ok` and a thumb up are a YES, and a YES may name the cause and the amount once more;
 it is none if it names others.
@@ -24,6 +26,7 @@ it is none if it names others.
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import chain
 from typing import Final, TypeAlias
 
 import msgspec
@@ -52,9 +55,10 @@ class Yes(msgspec.Struct, frozen=True):
 
 
 class No(msgspec.Struct, frozen=True):
-    """The pending question is to be dropped."""
+    """The pending question is to be dropped; where there is none, and it `stops`, no further texts are wanted."""
 
     language: str
+    stops: bool = False
 
 
 class Choose(msgspec.Struct, frozen=True):
@@ -125,7 +129,7 @@ LONGEST_NAME: Final = 6
 """Words of what we are called."""
 _KISSES: Final = re.compile(r"x+(?:ox*)*")
 _UP: Final = frozenset("👍👌✅✔☑🆗")
-_DOWN: Final = frozenset("👎❌✖")
+_DOWN: Final = frozenset("👎❌✖🚫🙅")
 _AGREED: Final = {
     word: language
     for language, words in {
@@ -137,12 +141,27 @@ _AGREED: Final = {
 }
 """Words that agree to a question, and are nothing without one: they are said to other texts as well."""
 
-_PLAIN: Final[dict[Service, type[No | Balance | Tenth | Stop | Help]]] = {
-    Service.NO: No,
+REQUESTING: Final = frozenset(
+    word
+    for words in (
+        "i id im we can could would will wanna want wish need like have get just kindly dear said",
+        "text txt reply send re fw fwd",
+        "je veux voudrais souhaite veuillez pouvez vous me",
+        "yo quiero quisiera deseo necesito puede puedes podria",
+    )
+    for word in words.split()
+)
+_LEADING_UP: Final = REQUESTING | {"what", "whats", "how", "show", "tell", "check", "see", "know"}
+"""Words that a request begins with. Before a stop word, and what moves no money, they mean nothing; before a gift anything."""
+
+_TELLING: Final[dict[Service, type[Balance | Tenth | Help]]] = {
     Service.BALANCE: Balance,
     Service.TENTH: Tenth,
-    Service.STOP: Stop,
     Service.HELP: Help,
+}
+_PLAIN: Final[dict[Service, type[Balance | Tenth | Stop | Help]]] = {
+    **_TELLING,
+    Service.STOP: Stop,
 }
 
 
@@ -154,36 +173,48 @@ def read(
     `names` are what we are called, folded and joined, beside the book's own; `asked` is the question that is open.
     """
     index = book.index
-    every = _addressed(tokens(text), index.names | names)
+    every = _addressed(tokens(text), index.names | names, index)
     stop = _stop(every, index)
     if stop is not None:
         return Stop(stop.language)
-    words = _addressed(tokens(without_tail(text)), index.names | names)
+    words = _addressed(tokens(without_tail(text)), index.names | names, index)
     found = _service(words, index)
     if asked is not None and (found is None or found[0].service is Service.YES):
         answer = _answer_to(asked, text, every, words, book)
         if answer is not None:
             return answer
     if found is None:
-        return _bare_gift(words, book)
+        return _asked_for(words, index) or _bare_gift(words, book)
     (service, language), end = found
     match service:
         case Service.GIVE:
             return _give(words[end:], language, book)
         case Service.YES | Service.START:
-            return _sure(every, len(words), end, Heading(service, language), index)
+            wish = _sure(every, len(words), end, Heading(service, language), index, index.names | names)
+            doubtful = isinstance(wish, Yes) and not _DOWN.isdisjoint(text)
+            return Unknown(language, Reason.NO_SERVICE) if doubtful else wish
+        case Service.NO:
+            return No(language, _has_stop(every, end, index))
         case Service.CAUSE:
             return _choose(words[end:], language, index)
         case _:
             return _PLAIN[service](language)
 
 
-def _addressed(words: list[str], names: frozenset[str]) -> list[str]:
-    """Leave out the names that a text begins with, unless nothing else stands in it."""
-    for end in range(min(LONGEST_NAME, len(words) - 1), 0, -1):
-        if joined(words[:end]) in names:
-            return _addressed(words[end:], names)
-    return words
+def _addressed(words: list[str], names: frozenset[str], index: Index) -> list[str]:
+    """Leave out the names that a text begins with, polite words before them too, unless nothing else stands in it."""
+    start = 0
+    while (
+        end := _name_end(words, start, names) or _name_end(words, _after_polite(words, start, index), names)
+    ) is not None:
+        start = end
+    return words[start:]
+
+
+def _name_end(words: list[str], start: int, names: frozenset[str], *, whole: bool = False) -> int | None:
+    """Return where the name ends that begins at `start`, None if there is none; of the whole text only if `whole`."""
+    ends = range(min(start + LONGEST_NAME, len(words) - (not whole)), start, -1)
+    return next((end for end in ends if joined(words[start:end]) in names), None)
 
 
 def _is_ignored(word: str, index: Index) -> bool:
@@ -215,7 +246,32 @@ def _stop(words: list[str], index: Index) -> Heading | None:
     whole = index.whole.get(joined(words))
     if whole is not None and whole.service is Service.STOP:
         return whole
-    return next((heading for heading, _ in _headings_first(words, index) if heading.service is Service.STOP), None)
+    begins = chain(_headings_first(words, index), _headings_at(words, _after_leading_up(words, index), index))
+    return next((heading for heading, _ in begins if heading.service is Service.STOP), None)
+
+
+def _after_leading_up(words: list[str], index: Index) -> int:
+    """Return where the first word stands that does not merely lead up to a request."""
+    start = 0
+    while start < len(words) and (
+        _is_ignored(words[start], index) or words[start] in _LEADING_UP or words[start] in _AGREED
+    ):
+        start += 1
+    return start
+
+
+def _asked_for(words: list[str], index: Index) -> Balance | Tenth | Help | None:
+    """Read what is asked for in more words (`what's my balance`, `I need help`) and moves no money."""
+    for (service, language), _ in _headings_at(words, _after_leading_up(words, index), index):
+        if service in _TELLING:
+            return _TELLING[service](language)
+    return None
+
+
+def _has_stop(words: list[str], start: int, index: Index) -> bool:
+    """Whether a stop word stands anywhere from `start` on."""
+    headings = (heading for place in range(start, len(words)) for heading, _ in _headings_at(words, place, index))
+    return any(heading.service is Service.STOP for heading in headings)
 
 
 def _service(words: list[str], index: Index) -> tuple[Heading, int] | None:
@@ -224,8 +280,11 @@ def _service(words: list[str], index: Index) -> tuple[Heading, int] | None:
     return (whole, len(words)) if whole else next(_headings_first(words, index), None)
 
 
-def _sure(words: list[str], size: int, end: int, asked: Heading, index: Index) -> KeywordRequest:
-    """Read a YES or START: what else stands in the first `size` words makes it doubtful, a stop word anywhere undoes it."""
+def _sure(words: list[str], size: int, end: int, asked: Heading, index: Index, names: frozenset[str]) -> KeywordRequest:
+    """Read a YES or START: what else stands in the first `size` words makes it doubtful, a stop word anywhere undoes it.
+
+    What we are called means nothing behind it either (`START 70070`).
+    """
     sure = True
     while (start := _after_polite(words, end, index)) < len(words):
         end = start + 1
@@ -236,7 +295,9 @@ def _sure(words: list[str], size: int, end: int, asked: Heading, index: Index) -
                 end = phrase_end
                 break
         else:
-            sure = sure and start >= size
+            named = _name_end(words, start, names, whole=True)
+            end = named or end
+            sure = sure and (start >= size or named is not None)
     if not sure:
         return Unknown(asked.language, Reason.NO_SERVICE)
     return Yes(asked.language) if asked.service is Service.YES else Start(asked.language)

@@ -12,7 +12,7 @@ from sqlalchemy import Row, delete, select
 from gateway.balance import bookings
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
-from gateway.charity.choices import Choice, Share
+from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
 from gateway.ledger.money import is_payable
 from gateway.messaging.inbound.senders import Sender
@@ -82,6 +82,9 @@ class Services:
         While the customer is out, what he asks for himself is answered, what asks for nothing is not; neither opts him in.
         """
         request = read(body, self._book, names=self._policy.names)
+        wallet = self._batch.row_set(WalletRows).get(self._owner) if self._owner is not None else None
+        if isinstance(request, No) and request.stops and (wallet is None or self._question(wallet) is None):
+            request = Stop(request.language)
         if isinstance(request, Stop):
             return self._stop(request)
         if self._mute:
@@ -90,7 +93,6 @@ class Services:
             return self._answer(request, KeywordAnswer.HELP)
         if isinstance(request, Start):
             return self._start(request)
-        wallet = self._batch.row_set(WalletRows).get(self._owner) if self._owner is not None else None
         if wallet is None:
             return self._say_nothing(Silence.OPTED_OUT) if self._out else self._answer(request, KeywordAnswer.STRANGER)
         asked = self._question(wallet) if isinstance(request, Unknown) else None
@@ -102,6 +104,14 @@ class Services:
             if isinstance(answer, (Yes, No)):
                 request = answer
         return self._serve(request, wallet)
+
+    def opt(self, body: str) -> None:
+        """Do what a text says of further texts, STOP or START, and nothing else; no word is answered."""
+        request = read(body, self._book, names=self._policy.names)
+        if isinstance(request, Start):
+            self._opt_in()
+        elif isinstance(request, Stop) or (isinstance(request, No) and request.stops):
+            self._stop(Stop(request.language))
 
     def _serve(self, request: Give | Yes | No | Choose | Balance | Tenth | Unknown, wallet: Wallet) -> list[Text]:
         match request:
@@ -226,13 +236,8 @@ class Services:
             return self._answer(request, KeywordAnswer.CAUSES, causes=self._causes())
         if request.cause not in self._policy.causes:
             return self._answer(request, KeywordAnswer.CLOSED, cause=self._name(request.cause), causes=self._causes())
-        batch = self._batch
-        profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
-        before = profile.choices[-1].valid_from if profile is not None and profile.choices else 0
-        valid_from = max(batch.now, before + 1)
-        batch.add(tables.choices, (batch.take_id(), wallet.subscriber_id, request.cause, WHOLE, valid_from))
-        if profile is not None:
-            profile.choices.append(Choice(valid_from, (Share(request.cause, WHOLE),)))
+        shares = (Share(request.cause, WHOLE),)
+        self._batch.row_set(ProfileRows).begin_choice(self._batch, wallet.subscriber_id, shares)
         return self._answer(request, KeywordAnswer.CHOSEN, cause=self._name(request.cause))
 
     def _stop(self, request: Stop) -> list[Text]:

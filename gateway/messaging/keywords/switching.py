@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.messaging.keywords.normalize import tokens
+from gateway.messaging.keywords.parser import REQUESTING
 from provisioning.identifiers import calling_code
 
 COUNTRY: Final = "GB"
@@ -26,4 +27,5 @@ def switching_request(destination: str, text: str, country: str, book: KeywordBo
     meant = NUMBERS.get(destination.removeprefix(calling_code(country)))
     if meant is not None:
         return next((word.upper() for word in words if word.upper() in NUMBERS.values()), meant)
-    return words[0].upper() if book is not None and words and words[0] in CODES else None
+    first = next((word for word in words if word not in REQUESTING), "")
+    return first.upper() if book is not None and first in CODES else None

@@ -3,15 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
 
 import msgspec
 
 from gateway.background import Background
-from gateway.messaging.queue.mt_status import open_texts
+from gateway.messaging.queue.open_texts import texts_out, waiting_texts
 from gateway.messaging.queue.waiting_parts import Waiting
 from gateway.messaging.routing import ANY, Way
-from gateway.messaging.texts import Step, Text, from_row
+from gateway.messaging.texts import Step, Text
 from gateway.store.async_read import AsyncRead
 
 PAGE = 2000
@@ -38,9 +37,10 @@ def one_way(_waiting: Waiting) -> Way | None:
 class MessageQueue:
     """Parts that wait to be sent, in a row for each way that they may take: one that has no room holds up no other.
 
-    All texts up to an id have been read or queued. What does not fit in its row waits in the store alone, and is read when the
-    row runs dry, before anything newer of that way. The store is read again after a batch of unknown outcome. Parts that have
-    no way (None) wait until the routes change.
+    All texts up to an id have been read or queued. What comes after it is in the store, however much that is, and is read page
+    by page as memory runs low, or while a link has room that nothing in memory can fill. What does not fit in its row waits in
+    the store alone, and is read when the row runs low, before anything newer of that way. The store is read again after a batch
+    of unknown outcome. Parts that have no way (None) wait until the routes change.
 
     Texts of shards that were adopted are apart from that order: their identifiers tell nothing of their age beside our own.
     They are read page by page when there is room, and stand behind what is in memory then.
@@ -68,7 +68,7 @@ class MessageQueue:
         self._rows: dict[Way | None, deque[Waiting]] = {}
         self._behind: dict[Way | None, int] = {}
         self._read_up_to = self._recovered = 0
-        self._more = self._filling = False
+        self._more = self._filling = self._hungry = False
         self._unread: dict[int, Unread] = {}
         self._left: set[int] = set()
         """Shards that were adopted, some of whose parts have no way and are in the store alone."""
@@ -180,15 +180,12 @@ class MessageQueue:
         self._on_ready()
 
     async def start(self, background: Background, on_doubtful: OnDoubtful) -> None:
-        """Queue what was left open, and keep the queue filled from then on."""
+        """Decide on what may have gone out, queue the oldest that wait, and keep the queue filled from then on."""
         self._recovered, self._on_doubtful = self._unknown_outcomes(), on_doubtful
-
-        self._more = True
-        while self._more:
-            for text in await self._next_page():
-                self._take(text, ())
-                self._doubt(text, ())
-        self._on_ready()
+        after: int | None = 0
+        while after is not None:
+            after = await self._doubt_page(self._node, after)
+        await self._refill()
         self._filler = background.keep("refill the queue", self._keep_filled)
 
     def adopt(self, shards: Iterable[int]) -> None:
@@ -202,10 +199,19 @@ class MessageQueue:
         if self._filler is not None:
             self._filler.cancel()
 
-    def refill(self) -> None:
-        """Have the next texts read, if the store has more and there is a place for them."""
-        if not self._filling and (self._more or self._adopts or self._dry() is not None):
+    def refill(self, *, hungry: bool = False) -> None:
+        """Have the next texts read, if the store has more and there is a place for them.
+
+        `hungry`: a link has room that no part in memory can take; what it could carry may stand behind many of another way.
+        """
+        self._hungry = hungry
+        if not self._filling and (self._reads_on or self._adopts or self._dry() is not None):
             self._wanted.set()
+
+    @property
+    def _reads_on(self) -> bool:
+        """Whether texts that nobody has read yet are to be read now."""
+        return self._more and (self._hungry or len(self) <= PAGE)
 
     @property
     def _adopts(self) -> bool:
@@ -213,15 +219,16 @@ class MessageQueue:
         return any(unread.for_doubtful or len(self) <= PAGE for unread in self._unread.values())
 
     def _dry(self) -> Way | None:
-        """A way of which only the store has parts."""
-        return next((way for way in self._behind if way is not None and not self._rows.get(way)), None)
+        """A way of which the store has parts, and memory few or none."""
+        low = PAGE // 4
+        return next((way for way in self._behind if way is not None and len(self._rows.get(way, ())) <= low), None)
 
     async def _keep_filled(self) -> None:
         """Refill the queue whenever a row runs dry and the store has more, for as long as the gateway runs."""
         while True:
             self._wanted.clear()
             dry = self._dry()
-            if self.stopped or not (self._more or self._adopts or dry is not None):
+            if self.stopped or not (self._reads_on or self._adopts or dry is not None):
                 await self._wanted.wait()
             elif self._adopts:
                 await self._read_adopted()
@@ -232,7 +239,7 @@ class MessageQueue:
 
     async def _refill(self) -> None:
         """Read the next texts that nobody queued. What is accepted meanwhile waits in the store, lest any be passed over."""
-        self._filling = True
+        self._filling, self._hungry = True, False
         try:
             known = self._known()
             texts = await self._next_page()
@@ -246,17 +253,29 @@ class MessageQueue:
     async def _read_adopted(self) -> None:
         """Read the next texts of an adopted shard: those of all shards for doubtful parts first, then for what waits."""
         shard = min(self._unread, key=lambda each: not self._unread[each].for_doubtful)
-        unread, known = self._unread[shard], self._known()
-        rows = await self._page(unread.after, shard)
-        known |= self._known()
-        for text in (from_row(tuple(row)) for row in rows):
-            self._doubt(text, known) if unread.for_doubtful else self._take(text, known)
-            unread.after = text.id
-        if len(rows) < PAGE and unread.for_doubtful:
-            self._unread[shard] = Unread(for_doubtful=False)
-        elif len(rows) < PAGE:
-            del self._unread[shard]
+        unread = self._unread[shard]
+        if unread.for_doubtful:
+            after = await self._doubt_page(shard, unread.after)
+            self._unread[shard] = Unread(for_doubtful=False) if after is None else Unread(after)
+        else:
+            known = self._known()
+            texts = await self._page(unread.after, shard)
+            known |= self._known()
+            for text in texts:
+                self._take(text, known)
+                unread.after = text.id
+            if len(texts) < PAGE:
+                del self._unread[shard]
         self._on_ready()
+
+    async def _doubt_page(self, shard: int, after: int) -> int | None:
+        """Have it decided on parts of a shard that may have been sent; gives the text to go on after, None if that was all."""
+        known = self._known()
+        texts = await self._read(lambda connection: texts_out(connection, shard, after, PAGE))
+        known |= self._known()
+        for text in texts:
+            self._doubt(text, known)
+        return texts[-1].id if len(texts) == PAGE else None
 
     async def _refill_row(self, way: Way) -> None:
         """Read the next texts of a way whose row ran dry."""
@@ -264,15 +283,15 @@ class MessageQueue:
         try:
             while way in self._behind and len(self._row(way)) <= PAGE:
                 known, up_to = self._known(), self._read_up_to
-                rows = await self._page(self._behind[way] - 1)
+                texts = await self._page(self._behind[way] - 1)
                 known |= self._known()
-                for text in (from_row(tuple(each)) for each in rows):
+                for text in texts:
                     if text.id <= up_to:
                         self._row(way).extend(part for part in _waiting(text, known) if self._way_of(part) == way)
-                if len(rows) < PAGE or rows[-1][0] >= up_to:
+                if len(texts) < PAGE or texts[-1].id >= up_to:
                     del self._behind[way]
                 else:
-                    self._behind[way] = rows[-1][0] + 1
+                    self._behind[way] = texts[-1].id + 1
         finally:
             self._filling = False
         self._on_ready()
@@ -281,18 +300,17 @@ class MessageQueue:
         """Read the next open texts that nobody queued; `_more` tells whether there may be more after them."""
         self._more = False
         try:
-            rows = await self._page(self._read_up_to)
+            texts = await self._page(self._read_up_to)
         except BaseException:
             self._more = True  # they are still there
             raise
-        texts = [from_row(tuple(row)) for row in rows]
         self._read_up_to = max([self._read_up_to, *(text.id for text in texts)])
-        self._more = self._more or len(rows) == PAGE
+        self._more = self._more or len(texts) == PAGE
         return texts
 
-    async def _page(self, after: int, shard: int | None = None) -> Sequence[Any]:
+    async def _page(self, after: int, shard: int | None = None) -> list[Text]:
         read_from = self._node if shard is None else shard
-        return await self._read(lambda connection: open_texts(connection, read_from, after, PAGE))
+        return await self._read(lambda connection: waiting_texts(connection, read_from, after, PAGE))
 
     def _take(self, text: Text, known: Collection[Key]) -> None:
         """Queue the parts of a text that wait and are not known."""
@@ -312,15 +330,14 @@ class MessageQueue:
             return
         after, up_to, known = 0, self._read_up_to, self._known()
         while True:
-            rows = await self._page(after)
+            texts = await self._page(after)
             known |= self._known()
-            for row in rows:
-                text = from_row(tuple(row))
+            for text in texts:
                 if text.id <= up_to:
                     self._take(text, known)
-            if len(rows) < PAGE or rows[-1][0] >= up_to:
+            if len(texts) < PAGE or texts[-1].id >= up_to:
                 break
-            after = rows[-1][0]
+            after = texts[-1].id
         self._recovered, self._more = unknown, True  # what came after `up_to` is read by its turn
         self._on_ready()
 

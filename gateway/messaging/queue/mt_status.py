@@ -1,17 +1,16 @@
 """Texts on their way to the SMSC: taken for sending before they go out, then what the SMSC said of each part."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import Connection, select
 
 from gateway.balance.wallets import WalletRows
 from gateway.messaging.opt_outs import OptOutRows
+from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.receipts import AwaitedRows, EarlyRows
 from gateway.messaging.text_units import OnTexts
 from gateway.messaging.texts import Step, Text, TextRows
-from gateway.store import tables
 from gateway.store.batch import Batch, RowSet
 from gateway.subscribers.status import ACTIVE
 
@@ -71,7 +70,7 @@ class TakeForSending(OnTexts):
             part = text.parts[dispatch.part]
             if text.valid_until <= batch.now:
                 part.go(Step.EXPIRED, "validity period over")
-            elif not text.always and batch.row_set(OptOutRows).out(text.destination, text.source):
+            elif _is_unwanted(batch, text):
                 part.go(Step.CANCELLED, "the receiver opted out")
             elif _is_barred(batch, text):
                 part.go(Step.CANCELLED, INACTIVE)
@@ -81,6 +80,14 @@ class TakeForSending(OnTexts):
                 taken.append(dispatch)
             self.finish(batch, text)
         return taken
+
+
+def _is_unwanted(batch: Batch, text: Text) -> bool:
+    """Whether the receiver said STOP to who sends it: to its short code, or to any number that is served like that one."""
+    if text.always:
+        return False
+    book = batch.policy(MessagingPolicy).book(text.source)
+    return batch.row_set(OptOutRows).out(text.destination, text.source if book is None else book.short_code)
 
 
 def _is_barred(batch: Batch, text: Text) -> bool:
@@ -139,14 +146,3 @@ class RecordOutcomes(OnTexts):
             batch.row_set(EarlyRows).forget(batch, early, text)
             return
         batch.row_set(AwaitedRows).keep(batch, answer.link, answer.message_id, text, answer.part)
-
-
-def open_texts(connection: Connection, shard: int, after: int, limit: int) -> Sequence[tuple[Any, ...]]:
-    """Read texts of a shard that are not final, in their order, for a start after a stop of any kind."""
-    texts = tables.texts
-    return connection.execute(
-        select(texts)
-        .where(texts.c.final == 0, texts.c.node == shard, texts.c.id > after)
-        .order_by(texts.c.id)
-        .limit(limit)
-    ).all()

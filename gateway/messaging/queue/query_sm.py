@@ -184,16 +184,18 @@ class QueryScheduler:
         post: Post,
         shards: Callable[[], Collection[int]],
         clock: Callable[[], int],
+        may_send: Callable[[], bool],
         on_ready: Callable[[], None],
         on_event: Callable[[QueryEvent], None],
     ) -> None:
         """Take the links that ask, a function that reads, one that hands a unit to the lane, and one that names our shards.
 
-        `on_ready` is told when there may be something to ask, or room to ask it: it calls `pump` once no text waits.
+        `may_send` tells whether no other gateway can have taken these over (store.leases). `on_ready` is told when there may
+        be something to ask, or room to ask it: it calls `pump` once no text waits.
         """
         self._query_links, self._shards = dict(query_links), shards
         self._read, self._post, self._clock = read, post, clock
-        self._on_ready, self._on_event = on_ready, on_event
+        self._may_send, self._on_ready, self._on_event = may_send, on_ready, on_event
         self._cursor = 0
         self._waiting: list[PendingQuery] = []
         self._out: dict[tuple[int, int], str] = {}
@@ -241,7 +243,7 @@ class QueryScheduler:
 
     def _may_ask(self, name: str) -> bool:
         query_link = self._query_links.get(name)
-        return query_link is not None and query_link.link.bound and name not in self._mute
+        return query_link is not None and query_link.link.bound and name not in self._mute and self._may_send()
 
     def pump(self) -> None:
         """Send what there is room for. What a link that went away was to ask is found again when it is back."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal_column, select
 
 from gateway.messaging.text_units import OnTexts
-from gateway.messaging.texts import Step, TextRows
+from gateway.messaging.texts import Step, TextRows, TextState
 from gateway.store import tables
 from gateway.store.batch import Batch
 
@@ -15,10 +15,20 @@ LIMIT = 500
 
 
 def overdue_texts(connection: Connection, now: int) -> list[int]:
-    """Find texts that are not final and whose validity period is over, the oldest first."""
-    texts = tables.texts
-    found = select(texts.c.id).where(texts.c.final == 0, texts.c.valid_until <= now).order_by(texts.c.id).limit(LIMIT)
-    return list(connection.execute(found).scalars())
+    """Find texts that are not final and whose validity period is over, those first that ended first.
+
+    Of each state by itself: texts whose receipts are still waited for must not keep those from their end that never went out.
+    """
+    texts, found = tables.texts, list[int]()
+    for state, until in (
+        (TextState.QUEUED, now),
+        (TextState.DOUBTFUL, now),
+        (TextState.SUBMITTED, now - RECEIPT_GRACE),
+    ):
+        overdue = (texts.c.final == literal_column("0"), texts.c.state == state, texts.c.valid_until <= until)
+        rows = select(texts.c.id).where(*overdue).order_by(texts.c.valid_until).limit(LIMIT)
+        found += connection.execute(rows).scalars()
+    return found
 
 
 class ExpireTexts(OnTexts):

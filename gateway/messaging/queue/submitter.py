@@ -66,12 +66,12 @@ class Submitter:
         queue = self._queue
         if queue.stopped:
             return
-        dispatches = self._choose()
+        dispatches, hungry = self._choose()
         if dispatches:  # they are written down before they go
             unit = TakeForSending(dispatches)
             self._post(unit, lambda taken: self._taken(dispatches, taken), lambda: self._not_taken(dispatches))
         if queue.more:
-            queue.refill()
+            queue.refill(hungry=hungry)
         if not (dispatches or queue.filling):
             self._on_idle()
 
@@ -84,7 +84,8 @@ class Submitter:
         if waiting.text.parts[waiting.part].error != NO_ROUTE:
             self._outcomes.record(SubmitOutcome(*waiting.key, "", Step.WAITING, error=NO_ROUTE))
 
-    def _choose(self) -> list[Dispatch]:
+    def _choose(self) -> tuple[list[Dispatch], bool]:
+        """Take parts from the queue for the room that links have; tells, too, whether room is left."""
         queue, out, rooms = self._queue, self._out, Rooms(self._links)
         dispatches: list[Dispatch] = []
         blocked: set[Way] = set()
@@ -100,7 +101,7 @@ class Submitter:
             rooms.take(link)
             dispatches.append(Dispatch(*key, link.name))
             out[key] = waiting, link
-        return dispatches
+        return dispatches, rooms.widest() is not None
 
     def _taken(self, dispatches: Sequence[Dispatch], taken: Sequence[Dispatch]) -> None:
         """Send what was written down as going out; the rest has come to its end."""

@@ -19,6 +19,7 @@ from gateway.runtime.components.events import EventsComponent
 from gateway.runtime.components.leases import LeasesComponent
 from gateway.runtime.components.nodes import NodesComponent
 from gateway.runtime.components.orders import OrdersComponent
+from gateway.runtime.components.sealed_months import SealedMonthsComponent
 from gateway.runtime.components.texts import TextsComponent
 from gateway.runtime.components.traces import TracesComponent
 from gateway.runtime.drain import Drain
@@ -47,6 +48,7 @@ class ApiComponent(Component):
         diameter: DiameterComponent | None,
         events: EventsComponent | None,
         backup: BackupComponent | None,
+        sealed: SealedMonthsComponent | None,
         orders: OrdersComponent,
         traces: TracesComponent,
         leases: LeasesComponent,
@@ -78,6 +80,7 @@ class ApiComponent(Component):
             failing=lambda: services.background.failing,
             nodes_gone=lambda: [gone.node.name for gone in leases.gone],
             backup=backup.concerns if backup is not None else tuple,
+            sealed=sealed.concerns if sealed is not None else tuple,
         )
         collector = StatusCollector(context, services.metrics, recent_alarms, parts, started_at)
         self._page = StatusPage(collector, services.background)

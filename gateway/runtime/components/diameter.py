@@ -14,6 +14,7 @@ from gateway.context import GatewayContext
 from gateway.metrics.sources import peer_metrics
 from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, NetworkEvent, Prepared, Services, Stage
+from gateway.settings import Settings
 from gateway.settings.diff import Sorted
 from gateway.settings.sections import Diameter, DiameterPeer
 from protocols.diameter.avp_validation import STANDARD, Profile
@@ -63,6 +64,7 @@ class DiameterComponent(Component):
             country=context.settings.operator.country,
             report_state=self._peer_restarts.report,
             contexts=context.settings.charging.service_contexts,
+            located=_located(context.settings),
             draining=lambda: context.draining,
         )
         self.node = Node(
@@ -90,6 +92,7 @@ class DiameterComponent(Component):
             observe=metrics.observe_session_request,
             alarm=log,
             abort_wait=context.settings.charging.abort_wait * SECOND,
+            may_send=lambda: context.may_send,
         )
 
     async def start(self) -> None:
@@ -114,6 +117,7 @@ class DiameterComponent(Component):
                 profiles=profiles_of(settings),
                 country=change.settings.operator.country,
                 contexts=change.settings.charging.service_contexts,
+                located=_located(change.settings),
             )
             self.session_requests.apply_settings(realms_of(settings), change.settings.charging.abort_wait * SECOND)
             self._peer_restarts.apply_settings(relays_of(settings))
@@ -156,6 +160,11 @@ def profiles_of(settings: Diameter) -> dict[str, Profile]:
     """Give the peers whose requests are read leniently."""
     lenient = Profile(STANDARD.grouped, lenient=True)
     return {peer.identity: lenient for peer in settings.peers if peer.profile == "lenient"}
+
+
+def _located(settings: Settings) -> bool:
+    """Tell whether the network that serves a customer changes any price."""
+    return any(plan.zones for plan in settings.plans.values())
 
 
 def realms_of(settings: Diameter) -> dict[str, str]:

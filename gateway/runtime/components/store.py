@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from prometheus_client.core import Metric
 
+from gateway.balance.standing import check_nothing_needed_goes
 from gateway.context import GatewayContext, OpenAccounts
 from gateway.metrics.sources import lane_metrics
 from gateway.runtime.component import Change, Component, Prepared, Stage
@@ -27,7 +28,10 @@ class StoreComponent(Component):
         await self._context.in_thread(self._context.close)
 
     async def prepare(self, change: Change) -> Prepared:
-        """Open the accounts of new causes."""
+        """See that customers keep what they stand on, and open the accounts of new causes."""
+        context, new = self._context, change.settings
+        plans, causes = (context.settings.plans, new.plans), (context.settings.causes, new.causes)
+        await context.read_async(lambda c: check_nothing_needed_goes(c, plans, causes, context.clock()))
         accounts: Mapping[str, int] = await submit(self._context.lane, OpenAccounts(list(change.settings.causes)))
         return Prepared(lambda: self._context.apply_settings(change.settings, accounts))
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 
 from prometheus_client.core import Metric
 
+from gateway.messaging import addresses
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.routing import Route, RouteRule
 from gateway.messaging.smsc_client import SmscClient
@@ -38,7 +39,7 @@ class TextsComponent(Component):
             lambda: context.policy(MessagingPolicy),
             context.lane,
             [route(link, context.settings.operator.country) for link in context.settings.smpp.links],
-            [rule(entry) for entry in context.settings.smpp.routes],
+            [rule(entry, context.settings.operator.country) for entry in context.settings.smpp.routes],
             read=context.read_async,
             node=context.node.id,
             shards=lambda: context.node.owned,
@@ -66,7 +67,7 @@ class TextsComponent(Component):
         routes = {
             name: route(wanted[name], change.settings.operator.country) for name in (*links.added, *links.changed)
         }
-        rules = [rule(entry) for entry in change.settings.smpp.routes]
+        rules = [rule(entry, change.settings.operator.country) for entry in change.settings.smpp.routes]
         return Prepared(lambda: self.client.set_routes(rules), lambda: self._reconnect(links, routes, rules))
 
     async def _reconnect(self, links: Sorted, routes: dict[str, Route], rules: Sequence[RouteRule]) -> None:
@@ -132,7 +133,7 @@ def route(link: SmppLink, country: str) -> Route:
     )
 
 
-def rule(entry: SmppRoute) -> RouteRule:
-    """Turn an entry of smpp.routes into its rule."""
-    senders = frozenset(sender.removeprefix("+") for sender in entry.senders)
+def rule(entry: SmppRoute, country: str) -> RouteRule:
+    """Turn an entry of smpp.routes, of an operator in this country, into its rule: senders in the form that texts have."""
+    senders = frozenset(addresses.sender(sender, country) for sender in entry.senders)
     return RouteRule(tuple(entry.links), tuple(entry.prefixes), senders, frozenset(entry.countries))

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, create_engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, func, insert, select, update
 from sqlalchemy.pool import NullPool
 
 from gateway.store.engine import storing
 from gateway.store.errors import StoreCorrupt, StoreUnavailable
 from gateway.store.inspection import read_only
+from gateway.store.months import MONTHLY
 from gateway.store.nodes import BLOCK, SKIPPED, SPAN_BITS, STARTS
+from gateway.store.sealed_months.parts import parts
+from gateway.store.sealed_months.records import sealed_months
 from gateway.store.tables import (
     marks,
     nodes,
@@ -91,7 +94,8 @@ def read_whole(store: Path | None) -> None:
 def last_commit(connection: Connection) -> int:
     """Tell when something was written last, as far as rows say it: UTC microseconds, 0 for an empty store."""
     times = (transfers.c.at, outbox.c.created_at, sessions.c.updated_at, texts.c.updated_at, orders.c.updated_at)
-    return max(connection.execute(select(func.max(time))).scalar() or 0 for time in times)
+    sealed = [month.journal.last_at or 0 for month in sealed_months(connection)]
+    return max(*sealed, *(connection.execute(select(func.max(time))).scalar() or 0 for time in times))
 
 
 def mend(connection: Connection, since: int, now: int, given_out: Mapping[int, int]) -> list[MendedNode]:
@@ -142,16 +146,30 @@ def repeats(connection: Connection) -> Repeats:
 
 
 def lost(before: Connection, restored: Connection) -> Lost:
-    """Compare the store before with the restored one: a row is lost whose identifier is above the last of its node."""
+    """Compare the store before with the restored one: a row is lost whose identifier is above the last of its node.
+
+    StoreUnavailable where either misses the file of a sealed month that is needed for that.
+    """
     rows: dict[str, int] = {}
+    sealed = [each for month in sealed_months(restored) for each in month.ranges]
     for table in _COUNTED:
         for node in before.scalars(select(nodes.c.id)).all():
             low, high = node << SPAN_BITS, (node + 1) << SPAN_BITS
             own = (table.c.id >= low, table.c.id < high)
             last = restored.execute(select(func.max(table.c.id)).where(*own)).scalar() or low
+            if table in MONTHLY:
+                last = max(last, *(end for _, end in sealed if low <= end < high), low)
             gone = select(func.count()).select_from(table).where(table.c.id > last, table.c.id < high)
-            rows[table.name] = rows.get(table.name, 0) + before.execute(gone).scalar_one()
+            rows[table.name] = rows.get(table.name, 0) + _count(before, table, gone, last)
     return Lost({name: number for name, number in rows.items() if number}, list(_lost_payments(before, restored)))
+
+
+def _count(before: Connection, table: Table, wanted: Select[Any], above: int) -> int:
+    """Count rows of the store before, also of months that were sealed in the lost time."""
+    if table not in MONTHLY:
+        return int(before.execute(wanted).scalar_one())
+    with parts(before, lambda month: month.ends_above(above)) as found:
+        return sum(int(part.connection.execute(wanted).scalar_one()) for part in found)
 
 
 def _lost_payments(before: Connection, restored: Connection) -> Iterable[Payment]:

@@ -9,6 +9,7 @@ from typing import Final
 from gateway.store.backup import sync
 from gateway.store.errors import StoreUnavailable
 from gateway.store.files import family
+from gateway.store.sealed_months.records import folder_of
 
 _WITH_ITS_OWN: Final = ("wal", "shm", "journal")
 
@@ -44,7 +45,8 @@ def put_in_place(restored: Path, store: Path, now: int) -> Path | None:
     note.write_text(f"a restore of {now} is under way: run it again\n")
     sync(note.parent)
     had_store = files["store"].exists()
-    _give(files["store"] if had_store else note.parent, restored, files["lock"])
+    sealed = folder_of(store)
+    _give(files["store"] if had_store else note.parent, restored, files["lock"], sealed, *sealed.glob("*"))
     if had_store:
         files["store"].rename(kept)
     sync(note.parent)  # before its log goes: what is left behind must not be taken for a store without one

@@ -1,4 +1,4 @@
-"""How many requests of one peer are in work: full at the limit, open again at half of it, refusing where that takes long."""
+"""How many requests of one peer are in work: full at the limit, open at half of it, and shed where others wait too long."""
 
 import pytest
 
@@ -18,30 +18,37 @@ def full():
 
 
 def test_at_the_limit_it_is_full_and_at_half_of_it_no_more(full):
-    assert (full.full, full.refusing, full.deadline) == (True, False, 12.0)
+    assert (full.full, full.refusing) == (True, False)
     full.settle()
     assert full.full
     full.settle()
-    assert (full.full, full.deadline, full.outstanding) == (False, None, 2)
+    assert (full.full, full.outstanding) == (False, 2)
 
 
-def test_it_refuses_once_it_was_full_for_too_long_and_takes_again_at_half(full):
-    assert not full.on_timer(11.9)
-    assert full.on_timer(12.0)
-    assert not full.on_timer(99.0)  # that is said once
+def test_while_it_sheds_what_finds_no_room_is_refused_and_at_half_all_is_taken_again(full):
+    full.shed(12.0)
+    assert (full.shedding, full.refuses(0.0)) == (True, True)
     full.settle()
-    assert (full.full, full.refusing) == (True, True)
+    assert full.refuses(0.0)
     full.settle()
-    assert (full.full, full.refusing) == (False, False)
+    assert (full.refusing, full.refuses(0.0)) == (False, False)
 
 
-def test_what_is_refused_counts_until_its_answer_and_begins_no_new_time(full):
-    full.on_timer(12.0)
-    full.admit(13.0)
-    assert (full.outstanding, full.deadline) == (5, None)
-    for _ in range(3):
+def test_while_it_sheds_what_has_waited_for_a_tenth_of_the_deadline_is_refused_though_there_is_room(full):
+    full.shed(12.0)
+    for _ in range(4):
         full.settle()
-    assert not full.refusing
+    assert [full.refuses(waited) for waited in (0.19, 0.21, 0.0)] == [False, True, False]
+
+
+def test_it_sheds_no_more_once_it_was_not_needed_for_as_long_as_the_deadline(full):
+    full.shed(12.0)
+    for now, still in ((13.9, True), (14.1, False)):
+        for _ in range(2):
+            full.settle()
+        for _ in range(2):
+            full.admit(now)
+        assert (full.full, full.shedding) == (True, still)
 
 
 def test_a_limit_of_one_opens_again_when_nothing_is_in_work():

@@ -394,11 +394,22 @@ def test_the_same_opc_for_two_kis_is_an_op_and_both_rows_are_named():
     assert not re.search("[0-9a-f]{8}", str(error))
 
 
+def test_the_same_ki_for_two_cards_is_a_row_that_was_mixed_up_and_both_rows_are_named():
+    watch = OpcWatch()
+    watch.check(Keys(bytes.fromhex(KI), bytes.fromhex(OPC)), 2)
+    error = refused(watch.check, Keys(bytes.fromhex(KI), bytes.fromhex(OTHER)), 5)
+    assert (error.code, "Ki of row 5 is that of row 2" in str(error)) == ("identifier.key", True)
+
+
+def test_a_ki_that_was_copied_into_the_column_of_the_opc_is_refused():
+    assert refused(read_keys, {"ki": KI, "opc": KI.upper()}).code == "identifier.opc"
+
+
 def test_a_row_that_comes_twice_is_no_op():
     watch = OpcWatch()
     for row in (2, 3):
         watch.check(Keys(bytes.fromhex(KI), bytes.fromhex(OPC)), row)
-    assert len(watch._seen) == 1
+    assert len(watch._seen) == len(watch._kis) == 1
 
 
 def test_the_watch_keeps_no_key_in_clear():

@@ -38,7 +38,7 @@ PEER = (
 )
 TRACE = "id subject state since until ended messages missed content pcap by node"
 
-LATER = {"concerns", "backup", "node", "others", "silent"}
+LATER = {"concerns", "backup", "node", "others", "silent", "concern", "subject"}
 """Fields that an answer of a gateway that was not restarted yet leaves out."""
 
 
@@ -95,7 +95,7 @@ LATER = {"concerns", "backup", "node", "others", "silent"}
         (answers.DrainState, "left seconds over"),
         (answers.DrainLeft, "sessions texts orders"),
         (answers.Health, "ok checks concerns"),
-        (Concern, "id words severity runbook"),
+        (Concern, "id words severity runbook concern subject since"),
         (answers.Cause, "id name country regulator number open"),
         (ProblemBody, "type title status code detail"),
         (answers.UndecodableMessage, "at protocol name reason octets message node"),
@@ -103,4 +103,5 @@ LATER = {"concerns", "backup", "node", "others", "silent"}
 )
 def test_the_fields_of_an_answer_stand_in_the_order_of_the_interface(kind, names):
     assert [field.encode_name for field in msgspec.structs.fields(kind)] == names.split()
-    assert all(field.required for field in msgspec.structs.fields(kind) if field.name not in LATER)
+    later = LATER | ({"since"} if kind is Concern else set())
+    assert all(field.required for field in msgspec.structs.fields(kind) if field.name not in later)

@@ -12,6 +12,7 @@ from gateway.api.actions import ACTIONS
 from gateway.api.conversion import refused_as, to_request, wanted
 from gateway.api.problems import Problem
 from gateway.api.requests import ExportUsage, ListEvents, MaybeText, Text, Time, page_size
+from gateway.privacy.masks import mask
 
 
 class Word(StrEnum):
@@ -77,7 +78,7 @@ def test_a_field_with_a_code_and_words_of_its_own_is_refused_with_them(value):
 
 def test_a_code_of_its_own_stands_with_the_words_of_the_type():
     code, detail = refused({"at": "yesterday"})
-    assert (code, detail.startswith("at: give a whole number from -9223372036854775808")) == ("own.time", True)
+    assert (code, detail.startswith("at: give a whole number of at most 18 digits")) == ("own.time", True)
 
 
 def test_what_is_not_given_or_null_is_the_default():
@@ -116,6 +117,7 @@ def test_every_field_of_every_request_has_words_for_what_is_wanted(kind):
         code, words = wanted(field.type)
         assert code
         assert words
+        assert mask(words) == words, "the answer masks numbers so long, whosever they are"
 
 
 def test_every_action_of_the_table_has_a_request_type_of_those():
@@ -147,8 +149,8 @@ def test_what_is_no_object_is_refused_with_its_place_and_the_fields_there_are(gi
         ({"to": None}, "sms.address", "messages[0].to: give 5 to 15 digits, country code first"),
         ({"text": ""}, "sms.text", "messages[0].text: give 1 to 39015 characters"),
         ({"reference": ""}, "sms.reference", "messages[0].reference: give a text of 1 to 255 characters"),
-        ({"validity": 59}, "sms.validity", "messages[0].validity: give seconds, from 60 to 2592000"),
-        ({"validity": None}, "sms.validity", "messages[0].validity: give seconds, from 60 to 2592000"),
+        ({"validity": 59}, "sms.validity", "messages[0].validity: give seconds, from 60 to those of 30 days"),
+        ({"validity": None}, "sms.validity", "messages[0].validity: give seconds, from 60 to those of 30 days"),
         ({"registered_delivery": 1}, "sms.registered_delivery", "messages[0].registered_delivery: give true or false"),
         ({"body": "x"}, "sms.fields", "messages[0].body: there is no such field"),
     ],

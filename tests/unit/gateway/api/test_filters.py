@@ -64,6 +64,21 @@ def exported(context, **params):
     return [row["record_id"] for row in ask(context, "usage.export", **params)["rows"]]
 
 
+@pytest.mark.parametrize("form", ["+447700900001", "00447700900001", "07700900001", " 447700900001 "])
+def test_a_line_is_found_by_its_number_however_that_is_written(context, form):
+    records = used(context, (context.ids[0], HOUR), (context.ids[1], HOUR))
+    assert exported(context, number=form) == records[:1]
+    for action in ("ledger.journal", "ledger.balances", "order.list"):
+        assert ask(context, action, number=form) == ask(context, action, number="447700900001")
+    assert ask(context, "ledger.balances", number=form)["rows"]
+    assert ask(context, "subscriber.show", number=form)["subscriber_id"] == str(context.ids[0])
+    assert ask(context, "subscriber.history", number=form)["rows"] == []
+    with pytest.raises(Problem, match="has the plan 'payg-gb' already"):
+        ask(context, "subscriber.plan", number=form, plan="payg-gb", reason="x")
+    ask(context, "subscriber.number", number=form, msisdn="07700900009", reason="asked for")
+    assert ask(context, "subscriber.show", number="447700900009")["subscriber_id"] == str(context.ids[0])
+
+
 def test_usage_of_one_line_of_a_time_and_so_many_records(context):
     one, two = context.ids[:2]
     records = used(context, (one, HOUR), (two, HOUR), (one, 2 * HOUR), (one, 3 * HOUR))

@@ -2,20 +2,25 @@
 
 import itertools
 import json
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from sqlalchemy import select
 from support.charging_fixture import EVENT, INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
 
+from gateway.balance.usage import days_later
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.store import tables
-from protocols.diameter.messages import UsedServiceUnit
+from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit
 
 POUND, MEGABYTE, SECOND_US, DAY_US = 100 * PENNY, 1_000_000, 1_000_000, 86_400_000_000
 PRICE = 750 * PENNY
+VOICE, TEXTS = "32260@3gpp.org", "32274@3gpp.org"
 PLANS = {
     "bundle-gb": Plan(
         "bundle-gb", "", "GBP", Rate(PENNY, MEGABYTE), Rate(3 * PENNY, 60), Rate(2 * PENNY, 1), {200: Rate(0, 1)},
@@ -176,6 +181,81 @@ def test_a_bundle_that_stood_alone_in_an_older_store_is_read(place):
         connection.execute(tables.wallets.update().values(bundle=json.dumps(old).encode()))
     place.ask(ccr(TERMINATION, 0, service(used=[MEGABYTE])))
     assert (sold(place), left(place)) == (0, [6 * MEGABYTE])
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (
+            ccr(EVENT, 0, context=TEXTS, requested_service_unit=RequestedServiceUnit(cc_service_specific_units=5000)),
+            5031,
+        ),
+        (ccr(EVENT, 0, context=TEXTS, requested_service_unit=RequestedServiceUnit(cc_time=1)), 5031),
+        (
+            ccr(
+                INITIAL,
+                0,
+                context=VOICE,
+                requested_service_unit=RequestedServiceUnit(cc_money=avp("Unit-Value", avp("Value-Digits", bytes(8)))),
+            ),
+            5031,
+        ),
+        (ccr(EVENT, 0, context=VOICE, requested_service_unit=RequestedServiceUnit(cc_time=7000)), 2001),
+    ],
+    ids=["more texts than could be", "a text by time", "a call by money", "a call that the wallet alone can pay for"],
+)
+def test_no_bundle_is_sold_for_what_is_refused_or_paid_without_it(place, request_, code):
+    with place.writer.begin() as connection:
+        connection.execute(tables.wallets.update().values(balance=PRICE + 200 * PENNY))
+        connection.execute(tables.transfers.update().values(amount=PRICE + 200 * PENNY))
+    assert (place.ask(request_).result_code, sold(place)) == (code, 0)
+    assert sum(charged(place)) == (350 * PENNY if code == 2001 else 0)
+
+
+@pytest.mark.parametrize(("context", "number"), [("32251@3gpp.org", 1), (VOICE, 0), (TEXTS, 0)])
+def test_a_bundle_is_not_sold_for_a_service_that_it_does_not_cover(tmp_path, context, number):
+    plan = msgspec.structs.replace(PLANS["bundle-gb"], bundle=Bundle(PRICE, 30, data=MEGABYTE))
+    with charging_place(f"sqlite:///{tmp_path}/one.db", plans={plan.id: plan}) as place:
+        place.enrol(50 * POUND, plan=plan.id)
+        assert place.ask(ccr(INITIAL, 0, service(None, ask=0), context=context)).result_code == 2001
+        assert sold(place) == number
+
+
+def test_a_bundle_that_costs_nothing_covers_and_moves_nothing(tmp_path):
+    plan = msgspec.structs.replace(PLANS["bundle-gb"], bundle=Bundle(0, 30, data=20 * MEGABYTE))
+    with charging_place(f"sqlite:///{tmp_path}/free.db", plans={plan.id: plan}) as place:
+        place.enrol(POUND, plan=plan.id)
+        place.ask(ccr(TERMINATION, 0, service(used=[5 * MEGABYTE])))
+        assert (sold(place), charged(place), left(place)) == (0, [], [15 * MEGABYTE])
+        with place.reader.connect() as connection:
+            assert check(connection, recompute).findings == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "sold_at", "ends_at"),
+    [
+        ("Europe/London", "2026-03-15T12:00:00.000001+00:00", "2026-04-14T12:00:00.000001+01:00"),
+        ("Europe/London", "2026-10-15T23:30:00+01:00", "2026-11-14T23:30:00+00:00"),
+        ("Europe/London", "2026-02-27T01:30:00+00:00", "2026-03-29T02:30:00+01:00"),
+        ("Europe/London", "2026-09-25T01:30:00+01:00", "2026-10-25T01:30:00+01:00"),
+        ("America/New_York", "2026-10-15T23:30:00-04:00", "2026-11-14T23:30:00-05:00"),
+        ("Australia/Lord_Howe", "2026-03-20T12:00:00+11:00", "2026-04-19T12:00:00+10:30"),
+        ("UTC", "2026-03-15T12:00:00+00:00", "2026-04-14T12:00:00+00:00"),
+    ],
+    ids=[
+        "spring",
+        "autumn",
+        "a time that the clocks leave out",
+        "a time that they show twice",
+        "New York",
+        "30 min",
+        "none",
+    ],
+)
+def test_a_bundle_ends_at_the_time_of_day_at_which_it_was_sold(zone, sold_at, ends_at):
+    epoch = datetime.fromtimestamp(0, UTC)
+    begin, end = ((datetime.fromisoformat(text) - epoch) // timedelta(microseconds=1) for text in (sold_at, ends_at))
+    assert days_later(begin, 30, ZoneInfo(zone)) == end
 
 
 def test_an_event_sells_the_bundle_that_covers_it(place):

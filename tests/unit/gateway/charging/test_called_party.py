@@ -87,7 +87,18 @@ def test_the_called_customer_pays_the_plans_rate_for_incoming_calls(place, plan,
     assert call(place, caller, context=VCS if group.startswith("VCS") else VOICE)[2] == pence
 
 
-@pytest.mark.parametrize("address", [f"tel:+{MSISDN}", f"sip:+{MSISDN}@ims.example;user=phone", MSISDN, f"+{MSISDN}"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"tel:+{MSISDN}",
+        f"sip:+{MSISDN}@ims.example;user=phone",
+        MSISDN,
+        f"+{MSISDN}",
+        f"00{MSISDN}",
+        "tel:07700-900-001",
+        "tel:7700900001;phone-context=+44",
+    ],
+)
 def test_a_call_to_the_customer_is_incoming_though_no_role_is_told(place, address):
     place.enrol(POUND)
     answer = place.ask(
@@ -189,6 +200,38 @@ def test_other_numbers_have_the_plans_price(place, address):
 def test_what_a_session_is_stays_when_its_later_requests_do_not_say_it_again(place):
     place.enrol(POUND)
     assert call(place, ims(MSISDN, role=TERMINATING), seconds=250)[2] == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        (ims("tel:999", role=ORIGINATING), ims(role=ORIGINATING)),
+        (ims("tel:999", role=ORIGINATING), ims("tel:+442079460123", role=ORIGINATING)),
+        (ims("+448001111111", role=ORIGINATING), ims(role=ORIGINATING)),
+        (ims("+448001111111"), ims("tel:+442079460123")),
+        (ims(role=TERMINATING), ims("tel:+447700900777")),
+        (ims(role=TERMINATING), ims()),
+    ],
+)
+def test_a_call_stays_what_it_began_as_whatever_part_of_that_a_later_request_says(place, first, later):
+    place.enrol(POUND)
+    for number, (kind, information, used) in enumerate(
+        [(INITIAL, first, 0), (UPDATE, later, 60), (TERMINATION, later, 60)]
+    ):
+        item = service(
+            None, used=[UsedServiceUnit(cc_time=used)] if used else [], ask=None if kind == TERMINATION else 0
+        )
+        answer = place.ask(ccr(kind, number, item, context=VOICE, service_information=information))
+        assert answer.multiple_services_credit_control[0].result_code == 2001
+    assert cost(place) == 0
+
+
+def test_an_event_after_an_emergency_text_of_the_same_session_id_is_paid(place):
+    place.enrol(POUND)
+    one = service(None)
+    place.ask(ccr(EVENT, 0, one, context=TEXTS, service_information=sms("999", kind=SUBMISSION)))
+    place.ask(ccr(EVENT, 1, one, context=TEXTS))
+    assert cost(place) == 2
 
 
 @pytest.mark.parametrize(

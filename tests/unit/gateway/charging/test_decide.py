@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from sqlalchemy import func, select
 from support.charging_fixture import (
@@ -96,13 +98,57 @@ def test_the_type_belongs_to_the_key_since_some_clients_reuse_the_last_number_fo
     assert transfers(place, "charge") == [PENNY, 2 * PENNY]
 
 
-def test_a_repeat_with_other_usage_raises_an_alarm_and_charges_nothing(place):
+def test_a_repeat_with_other_usage_raises_an_alarm_charges_nothing_and_waits_for_review(place):
     place.enrol(POUND)
     place.ask(ccr(INITIAL, 0, service(ask=0)))
     place.ask(ccr(UPDATE, 1, service(used=[MEGABYTE], ask=0)))
-    place.ask(ccr(UPDATE, 1, service(used=[2 * MEGABYTE], ask=0)))
-    assert place.last.alarms == ["charging.answer.mismatch"]
+    for _ in range(2):
+        place.ask(ccr(UPDATE, 1, service(used=[2 * MEGABYTE], ask=0)))
+        assert place.last.alarms == ["charging.answer.mismatch"]
     assert transfers(place, "charge") == [PENNY]
+    held = select(tables.held_reports.c.reason, tables.held_reports.c.octets)
+    assert place.read(held) == [("changed_repeat", str(2 * MEGABYTE))]
+
+
+def test_an_event_again_of_more_than_before_raises_an_alarm(place):
+    place.enrol(POUND)
+    for texts, alarms in ((1, []), (1, []), (5, ["charging.answer.mismatch"])):
+        wanted = RequestedServiceUnit(cc_service_specific_units=texts)
+        place.ask(ccr(EVENT, 0, context="32274@3gpp.org", requested_service_unit=wanted))
+        assert place.last.alarms == alarms
+    assert transfers(place, "charge") == [2 * PENNY]
+
+
+def test_a_session_id_that_is_given_to_the_next_customer_is_told_from_the_first_request_on(place):
+    place.enrol(POUND)
+    place.enrol(POUND, imsi="234150000000002", msisdn="447700900002")
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    place.ask(ccr(INITIAL, 0, service(ask=0), imsi="234150000000002"))
+    assert (place.last.repeated, place.last.alarms) == (True, ["charging.subscriber.mismatch"])
+
+
+@pytest.mark.parametrize("reported", [0, 60])
+def test_a_session_has_one_service_and_what_another_one_reports_in_it_waits_for_review(place, reported):
+    sub = place.enrol(10 * POUND, plan="bundle-gb")
+    place.ask(ccr(INITIAL, 0, service(None, ask=0)))
+    call = service(None, used=[UsedServiceUnit(cc_time=reported)], ask=0)
+    answer = place.ask(ccr(UPDATE, 1, call, context="32260@3gpp.org"))
+    assert (answer.result_code, "charging.session.service" in place.last.alarms) == (5031, True)
+    held = place.read(select(tables.held_reports.c.reason, tables.held_reports.c.seconds))
+    assert held == ([("other_service", "60")] if reported else [])
+    assert place.ask(ccr(TERMINATION, 2, service(None, used=[MEGABYTE]))).result_code == 2001
+    (bundle,) = json.loads(place.read(select(tables.wallets.c.bundle))[0][0])
+    assert (bundle["left"]["data"], any(bundle["held"].values())) == (19 * MEGABYTE, False)
+    assert wallet(place, sub).reserved == 0
+
+
+def test_an_event_in_an_open_session_leaves_it_open(place):
+    sub = place.enrol(POUND)
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    place.ask(ccr(EVENT, 1, service(None), context="32274@3gpp.org"))
+    assert (wallet(place, sub).balance, wallet(place, sub).reserved) == (POUND - 2 * PENNY, 10 * PENNY)
+    answer = place.ask(ccr(UPDATE, 2, service(used=[MEGABYTE], ask=0)))
+    assert answer.multiple_services_credit_control[0].granted_service_unit.cc_total_octets == 10 * MEGABYTE
 
 
 def test_updates_that_overtake_each_other_are_both_charged(place):
@@ -208,6 +254,16 @@ def test_a_total_that_is_not_the_sum_of_both_directions_is_set_aside_with_an_ala
     place.ask(ccr(UPDATE, 1, service(used=[used], ask=0)))
     assert place.last.alarms == ["charging.usage.inconsistent"]
     assert transfers(place, "charge") == [2 * PENNY]
+
+
+@pytest.mark.parametrize("direction", ["cc_input_octets", "cc_output_octets"])
+@pytest.mark.parametrize(("total", "pence"), [(0, 5), (MEGABYTE, 5), (6 * MEGABYTE, 6)])
+def test_a_total_that_is_less_than_one_direction_alone_is_set_aside_too(place, direction, total, pence):
+    place.enrol(POUND)
+    used = UsedServiceUnit(**{"cc_total_octets": total, direction: 5 * MEGABYTE})
+    place.ask(ccr(TERMINATION, 1, service(used=[used])))
+    assert place.last.alarms == (["charging.usage.inconsistent"] if pence == 5 else [])
+    assert transfers(place, "charge") == [pence * PENNY]
 
 
 def test_command_level_units_are_answered_at_the_command_level(place):

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from sqlalchemy import func, select
 from support.charging_fixture import INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
+from support.one_batch import together
 
 from gateway.charging.gy.sub_session import name_of, parts_of
 from gateway.charity.policies import recompute
@@ -152,12 +153,30 @@ def test_a_final_report_again_under_another_number_is_booked_once(place):
     assert money(place) == (POUND - 3 * PENNY, 0)
 
 
+def test_a_final_report_again_with_its_services_in_another_order_is_the_same(place):
+    place.enrol(POUND)
+    services = [of(rating_group=group, used=[octets * MEGABYTE], ask=None) for group, octets in ((10, 1), (300, 2))]
+    place.ask(ccr(TERMINATION, 1, *services))
+    place.ask(ccr(TERMINATION, 1, *reversed(services)))
+    assert (place.last.repeated, place.last.alarms) == (True, [])
+    place.ask(ccr(TERMINATION, 2, *reversed(services)))
+    assert place.last.alarms == ["charging.termination.repeated"]
+    assert money(place) == (POUND - 3 * PENNY, 0)
+
+
 def test_a_final_report_that_waits_for_review_waits_once(place):
     place.enrol(POUND)
     place.ask(ccr(INITIAL, 0, service(ask=0)))
     for number in (1, 2):
         place.ask(ccr(TERMINATION, number, service(used=[1 << 49])))
     assert place.read(select(func.count()).select_from(tables.held_reports)) == [(1,)]
+
+
+def test_requests_that_a_client_does_not_wait_between_hold_what_they_would_one_by_one(place):
+    place.enrol(POUND)
+    first, second = (place.unit(ccr(*said)) for said in ((INITIAL, 0, of()), (UPDATE, 1, of(used=[MEGABYTE]))))
+    together(place.lane, first, second)
+    assert money(place) == (POUND - PENNY, 10 * PENNY)
 
 
 @pytest.mark.parametrize("used", [(), (MEGABYTE,)])

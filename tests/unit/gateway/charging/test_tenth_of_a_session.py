@@ -8,6 +8,7 @@ from gateway.balance.changes import ChooseCauses
 from gateway.charity.accruals import RunningTenth
 from gateway.charity.choices import Share
 from gateway.charity.policies import POLICIES, recompute
+from gateway.ledger.accounts import ensure
 from gateway.ledger.check import check
 from gateway.ledger.check_tenths import RUNNING_SINCE
 from gateway.store import tables
@@ -54,6 +55,17 @@ def test_two_hundred_crumbs_are_shared_as_one_charge_would_be(place):
     place.lane.run(ChooseCauses("msisdn", MSISDN, HALVES))
     report(place, *[400] * 200)
     assert accrued(place) == {"cause:wateraid": 40, "cause:wwf": 40}
+    assert findings(place) == []
+
+
+def test_a_cause_that_only_another_gateway_has_read_of_gets_its_part_too(place):
+    shares = (Share("kelp", 3_333), Share("seagrass", 3_333), Share("wateraid", 3_334))
+    place.lane.run(ChooseCauses("msisdn", MSISDN, shares))
+    with place.writer.begin() as connection:
+        opened = ensure(connection, [*place.accounts, "cause:kelp", "cause:seagrass"])
+    report(place, *[400] * 200)
+    place.accounts.update(opened)
+    assert accrued(place) == {"cause:kelp": 27, "cause:seagrass": 26, "cause:wateraid": 27}
     assert findings(place) == []
 
 

@@ -59,6 +59,9 @@ def test_percentages_and_equal_shares_are_one_whole():
         (["wwf=100", "wateraid=0"], "more than 0"),
         (["wwf=33.333", "wateraid=66.667"], "two decimals"),
         (["wwf=1e2"], "two decimals"),
+        (["wwf=50.²", "wateraid=50"], "two decimals"),
+        (["wwf=5\u0660", "wateraid=50"], "two decimals"),
+        (["wwf=" + "9" * 5000], "two decimals"),
     ],
 )
 def test_a_bad_choice_says_why(texts, reason):

@@ -100,11 +100,18 @@ def test_a_key_in_the_place_of_a_column_is_not_shown():
         ("", 0, "the file is empty"),
         ("\n,,,\n", 0, "the file is empty"),
         (f"{HEAD},Balance\n", 1, "two columns of the same name"),
+        (b"PK\x03\x04\x14\0\x06\0", 0, "no CSV but a workbook of a spreadsheet"),
+        (b"\x1f\x8b\x08\0\0", 0, "no CSV but compressed"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_line(content, line, what):
     found, words = refused(content)
     assert (found, what in words) == (line, True), words
+
+
+def test_blanks_after_a_separator_are_none_of_the_value_nor_in_the_way_of_its_quotes():
+    assert values(f"{HEAD}\n{GOOD}\n".replace(",", ", ")) == [VALUES]
+    assert values(f"{HEAD}\n{GOOD}\n".replace("wateraid", ' "wateraid"')) == [VALUES]
 
 
 def test_a_value_may_hold_the_separator_in_quotes_and_the_file_may_be_read_again():

@@ -3,8 +3,10 @@
 import msgspec
 import pytest
 from sqlalchemy import text
-from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, charging_place, service
+from support.charging_fixture import INITIAL, MSISDN, TERMINATION, UPDATE, ccr, charging_place, service
 
+from gateway.balance.topups import Payment, TopUp
+from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.ledger.journal import read
@@ -23,6 +25,7 @@ def place(tmp_path):
         opened.enrol(9_000_000, imsi="234150000000002", msisdn="447700900002", plan="bundle-gb", cause="")
         opened.ask(ccr(INITIAL, 0, service(ask=0), imsi="234150000000002", session="pgw;2"))
         opened.ask(ccr(TERMINATION, 1, imsi="234150000000002", session="pgw;2"))
+        assert opened.lane.run(TopUp("msisdn", MSISDN, Payment("tpo", "shop-1", 2_000_000, "GBP"), 1 << 40)).balance
         yield opened
 
 
@@ -34,7 +37,7 @@ def findings(place):
 def test_books_that_nobody_touched_are_right_and_counted(place):
     with place.reader.connect() as connection:
         report = check(connection, recompute)
-    assert (report.findings, report.entries, report.wallets, report.accruals) == ([], 6, 2, 2)
+    assert (report.findings, report.entries, report.wallets, report.accruals) == ([], 7, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,51 @@ def test_damage_is_found_and_named(place, damage, check_name, words):
         assert connection.execute(text(damage)).rowcount > 0
     found = [finding.detail for finding in findings(place) if finding.check == check_name]
     assert any(words in detail for detail in found), findings(place)
+
+
+INVENTED = """INSERT INTO transfers SELECT id + 1000000, at, kind, debit, credit, amount, currency, event_at, usage_id, base,
+policy, share, '{}' FROM transfers WHERE kind = '{}' AND amount IN (2000000, 9000000)"""
+MOVED = "UPDATE transfers SET credit = (SELECT id FROM accounts WHERE name = 'cause:wwf') WHERE kind = 'accrual' AND "
+PAYER = "subscriber_id = (SELECT debit FROM transfers WHERE kind = 'charge')"
+
+
+@pytest.mark.parametrize(
+    ("damage", "check_name", "words"),
+    [
+        ([INVENTED.format("shop-2", "topup"), "UPDATE wallets SET balance = balance + 2000000 WHERE " + PAYER],
+         "payment", "no payment was taken"),
+        (["UPDATE transfers SET amount = 3000000 WHERE kind = 'topup'",
+          "UPDATE wallets SET balance = balance + 1000000 WHERE " + PAYER], "payment", "no payment was taken"),
+        ([INVENTED.format("import:89440000", "opening"), "UPDATE wallets SET balance = balance + 9000000 WHERE NOT " + PAYER],
+         "opening", "never imported"),
+        ([MOVED + "usage_id IS NOT NULL"], "choice", "not chosen then"),
+        ([MOVED + "usage_id IS NULL"], "choice", "not chosen then"),
+        (["UPDATE choices SET cause = 'wwf'"], "choice", "not chosen then"),
+        (["DELETE FROM choices"], "choice", "not chosen then"),
+        (["UPDATE usage SET event_at = event_at - 1, plan = plan"], "usage", "another customer, time"),
+        (["UPDATE usage SET plan = 'bundle-gb'"], "plan", "never had"),
+        (["UPDATE transfers SET event_at = event_at - 1 WHERE kind = 'accrual' AND usage_id IS NULL"],
+         "accrual", "than its sale"),
+        (["UPDATE usage SET octets = 1"], "session", "its usage records say 1"),
+        (["UPDATE usage SET rating_group = 200"], "session", "rating group"),
+        (["UPDATE wallets SET balance = balance + 80000, given = 0 WHERE " + PAYER,
+          "DELETE FROM transfers WHERE usage_id IS NOT NULL", "DELETE FROM usage"], "session", "its usage records say 0"),
+        (["UPDATE wallets SET balance = balance + 40000, given = 4000 WHERE " + PAYER, "UPDATE usage SET price = 40000",
+          "UPDATE transfers SET amount = amount / 2, base = base / 2 WHERE usage_id IS NOT NULL"],
+         "session", "was charged 80000, its usage records say 40000"),
+    ],
+    ids=["an invented top-up", "a larger top-up", "an invented opening", "another cause for a charge", "for a sale",
+         "a rewritten choice", "a deleted choice", "another time of use", "another plan", "another time of a tenth", "octets",
+         "a rating group", "a charge gone without a trace in the journal", "a price lowered everywhere"],
+)  # fmt: skip
+def test_books_that_add_up_are_held_against_what_they_tell_of(place, damage, check_name, words):
+    with place.writer.begin() as connection:
+        for statement in damage:
+            assert connection.execute(text(statement)).rowcount > 0
+    with place.reader.connect() as connection:
+        found = [*check(connection, recompute).findings, *wrong_sessions(connection)]
+    assert {finding.check for finding in found} == {check_name}
+    assert words in found[0].detail
 
 
 @pytest.mark.parametrize(("causes", "account"), [(True, "cause:wateraid"), (False, "causes")])

@@ -35,6 +35,10 @@ def place(tmp_path):
         ("7700900001", UNKNOWN),
         ("7700900001", INTERNATIONAL),
         (" 447700900001\0", INTERNATIONAL),
+        ("0447700900001", UNKNOWN),
+        ("+4407700900001", INTERNATIONAL),
+        ("004407700900001", UNKNOWN),
+        ("4407700900001", INTERNATIONAL),
     ],
 )
 def test_an_address_of_a_british_link_is_read_into_e164_whatever_its_form(address, ton):
@@ -113,7 +117,9 @@ def test_a_customer_is_known_and_opted_out_by_any_form_of_the_number(place, sour
     assert place.state(sent) == "cancelled"
 
 
-@pytest.mark.parametrize("to", [OWN, "07700900777", "+447700900777", "00447700900777", "70070 ", "+70070", "4470070"])
+@pytest.mark.parametrize(
+    "to", [OWN, "07700900777", "+447700900777", "00447700900777", "70070 ", "+70070", "4470070", "004470070"]
+)
 def test_a_text_to_a_number_or_short_code_of_ours_in_any_form_is_served(place, to):
     assert place.says("BALANCE", to=to).startswith("Your balance is")
 

@@ -1,7 +1,8 @@
 """STOP holds: what a customer who is out may say, what he is answered, and what alone brings him back."""
 
+import msgspec
 import pytest
-from support.charging_fixture import PENNY
+from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import CODE, FRIEND, OWN, text_place
 
 from gateway.messaging.inbound.senders import HOUR
@@ -56,7 +57,7 @@ def test_after_a_stop_no_other_words_opt_in_again(place, words):
     assert not reaches(place)
 
 
-@pytest.mark.parametrize("words", ["I said STOP", "Thanks", "ok", "f off", "YES", "NO", "🤬"])
+@pytest.mark.parametrize("words", ["Thanks", "ok", "f off", "YES", "NO", "🤬"])
 def test_words_that_ask_for_nothing_are_not_answered_to_who_is_out(place, words):
     place.says("STOP")
     led_to = place.come(words)
@@ -79,6 +80,31 @@ def test_what_a_customer_asks_for_himself_is_answered_though_he_is_out(place, wo
     (text,) = place.come(words).answers
     assert text.body.startswith(answer)
     assert place.take(text.id) == [0]
+
+
+@pytest.mark.parametrize("to", [CODE, OWN, "4470070"])
+def test_a_stop_to_a_short_code_or_number_of_ours_ends_the_texts_of_both_in_whatever_form(place, to):
+    assert place.says("STOP", to=to) is not None
+    for source in (CODE, OWN, "4470070"):
+        (sent,) = place.accept(place.draft(source=source, destination=MSISDN)).ids
+        assert (place.take(sent), place.state(sent)) == ([], "cancelled")
+    (other,) = place.accept(place.draft(source="61016", destination=MSISDN)).ids
+    assert place.take(other) == [0]
+
+
+def test_at_a_short_code_of_ours_without_services_stop_and_start_count_without_a_word(place):
+    place.decide_by(msgspec.structs.replace(place.messaging_policy, own=frozenset({CODE, OWN, "61016"})))
+
+    def goes_out():
+        (sent,) = place.accept(place.draft(source="61016", destination=MSISDN)).ids
+        return place.take(sent) == [0]
+
+    for words, wanted in (("BALANCE", True), ("no, stop", False), ("thanks", False), ("START", True)):
+        led_to = place.come(words, to="61016")
+        assert (led_to.answers, led_to.silent, goes_out()) == ([], "", wanted)
+    place.come("STOP", "07700900001", to="61016")
+    assert not goes_out()
+    assert place.says("BALANCE").startswith("Your balance is")
 
 
 def test_an_answer_that_was_on_its_way_when_the_stop_came_does_not_go_out(place):
@@ -123,6 +149,26 @@ def test_a_question_dies_of_a_stop_and_a_yes_after_it_neither_gives_nor_opts_in(
     assert place.says("YES") is None
     assert place.out()
     assert place.booked("gift") == []
+
+
+@pytest.mark.parametrize("words", ["No. Stop.", "no, unsubscribe me", "ok stop", "I said STOP"])
+def test_a_stop_after_a_no_or_an_ok_counts_where_nothing_was_asked(place, words):
+    assert "no more texts" in place.says(words)
+    assert place.out(MSISDN)
+    place.pass_by(11)
+    assert place.come(words).answers == []
+
+
+def test_a_no_and_a_stop_drop_the_question_that_is_open_and_count_when_said_again(place):
+    place.says("GIVE WATERAID 1")
+    assert "Nothing was taken" in place.says("no, stop it")
+    assert not place.out(MSISDN)
+    assert "no more texts" in place.says("no, stop it now")
+    assert place.out(MSISDN)
+
+
+def test_a_stranger_may_say_no_and_stop(place):
+    assert "no more texts" in place.says("No stop", STRANGER)
 
 
 def test_a_stop_is_confirmed_once_and_a_start_twice_if_it_is_said_twice(place):
@@ -171,6 +217,28 @@ def test_a_text_that_no_person_sent_is_not_answered(place, fields, reason):
         led_to = place.come(words, **fields)
         assert (led_to.answers, led_to.silent) == ([], reason)
     assert place.booked("gift") == []
+
+
+DATA = {
+    "a push to a browser": (b"\x06\x05\x04\x0b\x84\x23\xf0\x01\x06\x03\xbe", {"esm_class": 0x40, "data_coding": 4}),
+    "a business card": (b"\x06\x05\x04\x23\xf4\x00\x00BEGIN:VCARD", {"esm_class": 0x40}),
+    "for an application of the SIM": (b"\x02\x70\x00hello", {"esm_class": 0x40}),
+    "binary": (bytes(range(20)), {"data_coding": 0xF5}),
+}
+
+
+@pytest.mark.parametrize(("words", "fields"), DATA.values(), ids=DATA)
+def test_data_for_a_program_are_not_answered(place, words, fields):
+    led_to = place.come(words, **fields)
+    assert (led_to.answers, led_to.silent) == ([], "data")
+
+
+@pytest.mark.parametrize(
+    "words", [b"BALANCE", b"BALANCE\r\n", b"\x05\x00\x03\x09\x01\x01BALANCE", b"\x03\x25\x01\x01BALANCE"]
+)
+def test_a_text_that_is_marked_as_binary_or_has_another_header_is_answered(place, words):
+    esm_class = 0x40 if words[0] < ord(" ") else 0
+    assert place.says(words, esm_class=esm_class, data_coding=0 if esm_class else 4).startswith("Your balance is")
 
 
 @pytest.mark.parametrize("source", [OWN, CODE, "TPO", "60606"])

@@ -52,6 +52,8 @@ def gift(amount, cause="wateraid", language="en", currency=""):
         ("Give £5.50 to WaterAid!", gift(5.5, currency="GBP")),
         ("  please give 5,50 to Water Aid, thanks ", gift(5.5)),
         ("GIVE5WATERAID", gift(5)),
+        ("GIVE,WATERAID,5", gift(5)),
+        ("give wateraid...5.", gift(5)),
         ("donate 5 pounds to water-aid", gift(5, currency="GBP")),
         ("GIVE $10 FEEDING AMERICA", gift(10, "feeding-america", currency="USD")),
         ("give 200p wwf", gift(2, "wwf", currency="GBP")),
@@ -86,6 +88,9 @@ def test_gifts(text, wish):
         ("GIVE WATERAID £5p", Reason.HOW_MUCH, "wateraid"),
         ("GIVE WATERAID 5.5p", Reason.HOW_MUCH, "wateraid"),
         ("GIVE WATERAID 5'50", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE WATERAID .50", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE WATERAID £.50", Reason.HOW_MUCH, "wateraid"),
+        ("GIVE WATERAID ,5", Reason.HOW_MUCH, "wateraid"),
         ("GIVE WATERAID 5k", Reason.WHICH_CAUSE, None),
         ("GIVE WATERAID 5²", Reason.WHICH_CAUSE, None),
         ("GIVE WATERAID 5½", Reason.WHICH_CAUSE, None),
@@ -157,7 +162,6 @@ def test_the_other_services_in_three_languages(text, wish):
         ("do not take it", "en"),
         ("Never mind", "en"),
         ("please no", "en"),
-        ("no, stop it", "en"),
         ("Non merci", "fr"),
         ("pas d’accord", "fr"),
         ("mejor no", "es"),
@@ -166,6 +170,11 @@ def test_the_other_services_in_three_languages(text, wish):
 )
 def test_a_no_is_one_whatever_follows(text, language):
     assert reading(text) == No(language)
+
+
+@pytest.mark.parametrize("text", ["no, stop it", "No. Stop.", "no stop", "NO unsubscribe me", "n. please end this"])
+def test_a_no_tells_whether_a_stop_stands_after_it(text):
+    assert reading(text) == No("en", stops=True)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +200,33 @@ def test_what_begins_like_a_no_and_is_a_stop_word_stops(text):
 )
 def test_a_start_is_one_if_nothing_else_stands_in_it(text, language):
     assert reading(text) == Start(language)
+
+
+@pytest.mark.parametrize("text", ["START 70070", "start TPO", "TPO start please", "UNSTOP T.P.O. please"])
+def test_what_we_are_called_means_nothing_behind_a_start_or_a_yes_either(text):
+    assert reading(text) == Start("en")
+    assert reading("YES 70070") == reading("yes please TPO") == Yes("en")
+    assert read("yes 70070", BOOK, asked=ASKED) == Yes("en")
+    assert reading("YES 70071") == reading("yes tpo but no") == Unknown("en", Reason.NO_SERVICE)
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("What's my balance?", Balance("en")),
+        ("can you tell me my balance", Balance("en")),
+        ("ok balance", Balance("en")),
+        ("I need help", Help("en")),
+        ("Could you help me please", Help("en")),
+        ("quiero saldo", Balance("es")),
+        ("je voudrais mon solde", Balance("fr")),
+        ("I want to give 5", Unknown("en", Reason.NO_SERVICE)),
+        ("I want to start", Unknown("en", Reason.NO_SERVICE)),
+        ("I would like to say yes", Unknown("en", Reason.NO_SERVICE)),
+    ],
+)
+def test_what_moves_no_money_may_be_asked_for_in_more_words(text, wish):
+    assert reading(text) == wish
 
 
 @pytest.mark.parametrize(
@@ -257,8 +293,15 @@ def test_a_stop_word_after_what_a_phone_adds_still_undoes_a_yes():
     assert reading("Sent from my phone") == Unknown("en", Reason.NO_SERVICE)
 
 
+@pytest.mark.parametrize("text", ["yes 👎", "👎🏽 yes", "YES ❌", "oui 👎", "yes wateraid 👎", "🚫 yes"])
+def test_a_yes_with_a_thumb_down_is_none(text):
+    assert isinstance(reading(text), Unknown)
+    assert isinstance(read(text, BOOK, asked=ASKED), Unknown)
+
+
 @pytest.mark.parametrize(
-    "text", ["TPO STOP", "70070 STOP", "tpo: please stop", "70070 TPO end", "T.P.O. unsubscribe me"]
+    "text",
+    ["TPO STOP", "70070 STOP", "tpo: please stop", "70070 TPO end", "T.P.O. unsubscribe me", "Hi TPO, please stop"],
 )
 def test_a_stop_is_one_after_what_we_are_called(text):
     assert reading(text) == Stop("en")
@@ -344,6 +387,23 @@ def test_odd_spellings_are_read_all_the_same(text):
         *("stop all", "StopAll", "please stop", "stop texting me", "stop, give wwf 5", "stop yes"),
         *("END", "cancel", "Unsubscribe me", "quit", "revoke", "opt out", "OPT-OUT", "optout", "Opt out of this"),
         *("leave me alone", "don't text me again", "yes, stop", "yes please cancel it"),
+        *(
+            "ok stop",
+            "Can you stop?",
+            "Could you please stop texting me",
+            "I want to unsubscribe",
+            "I'd like to opt out",
+        ),
+        *(
+            "text STOP",
+            "Re: stop",
+            '"Reply STOP"',
+            "kindly stop",
+            "stopit",
+            "unsub",
+            "never text me",
+            "Do not contact me",
+        ),
     ],
 )
 def test_stop_and_its_synonyms(text):
@@ -352,7 +412,13 @@ def test_stop_and_its_synonyms(text):
 
 @pytest.mark.parametrize(
     ("text", "language"),
-    [("ARRÊT", "fr"), ("svp arret", "fr"), ("désabonner", "fr"), ("Baja", "es"), ("dar de baja", "es")],
+    [
+        *(
+            (text, "fr")
+            for text in ("ARRÊT", "svp arret", "désabonner", "arrete", "Je veux arrêter", "je souhaite me désabonner")
+        ),
+        *((text, "es") for text in ("Baja", "dar de baja", "quiero dar de baja", "vale, baja")),
+    ],
 )
 def test_stop_in_the_other_languages(text, language):
     assert reading(text) == Stop(language)
@@ -387,6 +453,9 @@ def test_a_word_that_languages_share_is_answered_in_the_language_of_the_book():
         "ﷺ" * 5000,
         "opt " * 10_000,
         "e" + "\u0301" * 30_000,
+        "70070 " * 10_000,
+        "hi TPO " * 10_000,
+        "no " * 20_000 + "stop",
     ],
 )
 def test_long_texts_are_read_in_no_time(text):

@@ -29,6 +29,8 @@ def place(tmp_path):
         ("4465075", "PAC", "PAC"),
         (CODE, "PAC", "PAC"),
         (CODE, "my stac please", "STAC"),
+        (CODE, "Can I have my PAC code please?", "PAC"),
+        (CODE, "I need a STAC", "STAC"),
     ],
 )
 def test_who_asks_to_switch_is_told_of_and_gets_no_answer(place, to, words, request_, source):
@@ -39,7 +41,7 @@ def test_who_asks_to_switch_is_told_of_and_gets_no_answer(place, to, words, requ
     assert (told["subject"], told["data"]) == (f"p{source[-4:]}", {"request": request_, "to": to})
 
 
-@pytest.mark.parametrize("words", ["INFO", "HELP", "package", "pack", "what is a PAC", "BALANCE"])
+@pytest.mark.parametrize("words", ["INFO", "HELP", "package", "pack", "what is a PAC", "BALANCE", "I need help"])
 def test_other_words_to_a_short_code_of_ours_are_served(place, words):
     arrived = place.come(words)
     assert len(arrived.answers) == 1

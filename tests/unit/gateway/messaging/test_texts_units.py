@@ -8,9 +8,12 @@ from sqlalchemy import select
 from support.charging_fixture import MSISDN, PENNY
 from support.messaging_fixture import CODE, FRIEND, HOUR, text_place
 
+from gateway.messaging.inbound.deliver_sm import arrival
 from gateway.messaging.submit import Refusal
 from gateway.messaging.texts import FINAL, STEPS, Step, TextPart, TextState
 from gateway.store import tables
+from protocols.smpp.alphabets import Alphabet
+from protocols.smpp.messages import DeliverSm
 from protocols.smpp.receipts import IdForm
 
 POUND = 100 * PENNY
@@ -357,6 +360,27 @@ def test_parts_become_whole_in_any_order_and_each_senders_own(url, order):
         assert place.come(other[order[0]], OTHER, esm_class=0x40).whole is False
         assert place.come(other[order[2]], OTHER, esm_class=0x40).whole
         assert place.read(select(tables.segments)) == []
+
+
+def test_of_two_texts_under_one_reference_the_older_that_was_lost_in_part_is_given_up(place, payer):
+    lost, newer = parts_of("TENTH  ", 9), parts_of("STOP it", 9)
+    assert not place.come(lost[0], esm_class=0x40).whole
+    assert not place.come(lost[1], esm_class=0x40).whole
+    assert not place.come(newer[0], esm_class=0x40).whole
+    place.pass_by(11)
+    assert not place.come(newer[0], esm_class=0x40).whole  # the same part once more
+    assert not place.come(newer[1], esm_class=0x40).whole
+    assert "no more texts" in place.come(newer[2], esm_class=0x40).answers[0].body
+    assert place.read(select(tables.segments)) == []
+
+
+@pytest.mark.parametrize("address", ["A" * 40, "4477009000014477009000014477"])
+def test_an_address_that_is_longer_than_there_are_fits_the_store(address):
+    message = DeliverSm(source_addr=address, destination_addr=address, short_message=b"STOP")
+    came = arrival("smsc-1", "smsc.host.example:2775", message, Alphabet.GSM7, came_at=1, bound_at=0, country="GB")
+    assert address.startswith(came.source)
+    for column in (tables.segments.c.source, tables.arrivals.c.source, tables.opt_outs.c.msisdn):
+        assert len(came.source) == len(came.destination) <= column.type.length
 
 
 def test_a_second_give_replaces_the_question_and_a_second_yes_does_nothing(place, payer):

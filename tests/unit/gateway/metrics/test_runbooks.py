@@ -7,7 +7,7 @@ import pytest
 from support.monitoring import RUNBOOKS, alerts
 
 from gateway.cli import groups
-from gateway.concerns import CONCERNS, FROM_EVENTS, SEEN_FROM_OUTSIDE, concern, from_events, sorted_concerns
+from gateway.concerns import CONCERNS, FROM_EVENTS, SEEN_FROM_OUTSIDE, Onsets, concern, from_events, sorted_concerns
 from gateway.logs.catalogue import EVENTS
 from gateway.metrics.catalogue import FAMILIES
 
@@ -64,6 +64,21 @@ def test_what_is_derived_from_events_names_events_and_concerns_that_there_are():
     for each in FROM_EVENTS:
         assert each.id in CONCERNS
         assert all(EVENTS[event].level != "info" for event in each.events)
+
+
+def test_a_concern_is_there_since_it_was_first_seen_and_begins_anew_after_it_went_away():
+    onsets, one, other = Onsets(), concern("link.down", "a", "smsc-1"), concern("link.down", "b", "smsc-2")
+    second = 1_000_000
+
+    def since(*found, now):
+        return [each.since for each in onsets.dated(found, now * second)]
+
+    assert since(one, now=0) == ["1970-01-01T00:00:00Z"]
+    worse = concern("link.down", "worse", "smsc-1")
+    assert since(worse, other, now=1) == ["1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z"]
+    assert since(other, now=2) == ["1970-01-01T00:00:01Z"]
+    assert since(one, other, now=3) == ["1970-01-01T00:00:03Z", "1970-01-01T00:00:01Z"]
+    assert (one.concern, one.id, one.subject) == ("link.down", "link.down", "smsc-1")
 
 
 def test_a_concern_lasts_as_long_as_its_events_are_recent():

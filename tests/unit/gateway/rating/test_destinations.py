@@ -13,6 +13,13 @@ EMERGENCY, FREE, ORDINARY = Destination.EMERGENCY, Destination.FREE, Destination
         *("sip:999@ims.example", "sips:112@ims.example;user=phone", "sip:112;phone-context=x@ims.example"),
         *("+44999", "0044112", "44999", "sip:+44999@ims.example", "sip:%2B44116123@ims.example"),
         *("urn:service:sos", "URN:SERVICE:SOS", "urn:service:sos.ambulance", "sip:sos@home.example"),
+        *(
+            "999;phone-context=+44",
+            "112@ims.example",
+            "<sip:999@ims.example>;tag=1",
+            "urn:service:sos;x=y",
+            "sip:sos.fire@x",
+        ),
     ],
 )
 def test_emergencies_and_helplines_of_the_uk_however_they_are_written(address):
@@ -21,7 +28,18 @@ def test_emergencies_and_helplines_of_the_uk_however_they_are_written(address):
 
 @pytest.mark.parametrize(
     "address",
-    ["08001111", "0800 1111", "tel:+44-800-1111", "448001111", "00448080000000", "sip:+448088000000@x.example"],
+    [
+        "101",
+        "111",
+        "tel:111;phone-context=+44",
+        "+44101",
+        "08001111",
+        "0800 1111",
+        "tel:+44-800-1111",
+        "448001111",
+        "00448080000000",
+        "sip:+448088000000@x.example",
+    ],
 )
 def test_freephone_numbers_of_the_uk(address):
     assert destination(address, "GB") is FREE
@@ -30,7 +48,7 @@ def test_freephone_numbers_of_the_uk(address):
 @pytest.mark.parametrize(
     "address",
     [
-        *("447700900123", "+441164960000", "01164960000", "441164960000", "118118", "0909 8790123", "101", "70070"),
+        *("447700900123", "+441164960000", "01164960000", "441164960000", "118118", "0909 8790123", "100", "70070"),
         *("+18005551234", "tel:+4411612345678", "1164", "urn:service:counseling", "urn:service:sosx", "mailto:999@x"),
         *("", "+", "abc", "٩٩٩", "9" * 5000, "sip:@", "sip:", "tel:", "999,999", "sip:alice@999.example", "\0"),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.charity.causes import Cause
-from gateway.rating.plans import Bundle, Plan, Rate
+from gateway.rating.plans import Bundle, CalledRates, Plan, Rate
 from gateway.settings import ConfigInvalid, Endpoint, Severity, load, shown
 from gateway.settings.sections import FILES, SECTIONS, DiameterPeer, LinkTls, Mqtt, SmppLink, Tls, Token
 
@@ -201,6 +201,22 @@ def test_a_continuous_backup_is_of_an_sqlite_store(problems, url, good):
     assert good or "backup is for an SQLite store; a server archives its own log" in found[0]
 
 
+@pytest.mark.parametrize(
+    ("url", "after", "words"),
+    [
+        ("sqlite:///var/tpo.db", "31d", ""),
+        ("sqlite:///var/tpo.db", "off", ""),
+        ("sqlite:///var/tpo.db", "23h", "must be off, or at least 1d"),
+        ("postgresql://u@h/d", "31d", "seal_after is for an SQLite store"),
+        ("postgresql://u@h/d", "off", ""),
+    ],
+)
+def test_months_are_sealed_a_day_after_their_end_at_least_in_an_sqlite_store(problems, url, after, words):
+    found = problems(SMALLEST.replace("sqlite:///var/tpo.db", f'"{url}", seal_after: {after}'))
+    assert len(found) == bool(words)
+    assert words in "".join(found)
+
+
 def test_a_password_in_the_store_url_is_moved_out_of_sight(write):
     text = SMALLEST.replace("sqlite:///var/tpo.db", "postgresql://tpo:s%40crt-canary@db.example:5433/tpo")
     settings = load(write(text), {})
@@ -296,6 +312,61 @@ def test_what_is_no_rating_group(problems, group):
     assert problems(SMALLEST, plans=plans) == [
         f"plans.yaml:1: p.rating_groups.{group}: a rating group is a whole number from 0 to 4294967295"
     ]
+
+
+RATES = "data: {price: 1, per: 1}, voice: {price: 1, per: 1}, sms: {price: 1, per: 1}"
+
+
+def priced(more):
+    return PLAN.replace("voice", f"{more}, voice", 1)
+
+
+def test_destinations_and_zones_have_rates_that_no_bundle_covers_unless_it_is_said(write):
+    zone = "networks: ['310', '*'], data: {price: 1, per: 5}, voice: {price: 2, per: 5}, sms: {price: 3, per: 1}"
+    more = (
+        "destinations: {'4490': {voice: {price: 1, per: 60}}, own: {sms: free, bundle: true}}, "
+        f"roaming: {{home: ['234', '23510'], zones: {{usa: {{{zone}, rating_groups: {{7: free}}}}}}}}"
+    )
+    write(priced(more), "plans.yaml")
+    plan = load(write(SMALLEST), {}).plans["p"]
+    assert plan.destinations["4490"] == CalledRates(voice=Rate(1_000_000, 60, in_bundle=False))
+    assert plan.destinations["own"] == CalledRates(sms=Rate(0, 1))
+    assert plan.home == ("234", "23510")
+    (usa,) = plan.zones
+    assert (usa.networks, usa.data) == (("310", ""), Rate(1_000_000, 5, in_bundle=False))
+    assert [plan.prices(network) for network in ("23430", "23510", "310260", "20801", "")] == [
+        plan,
+        plan,
+        usa,
+        usa,
+        plan,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("destinations: {'44800': {voice: {price: 1, per: 60}}}", "free to call in GB"),
+        ("destinations: {'+448081570000': {sms: {price: 1, per: 1}}}", "free to call in GB"),
+        ("destinations: {'44116123': {voice: {price: 1, per: 60}}}", "free to call in GB"),
+        ("destinations: {'44999': {voice: {price: 1, per: 60}}}", "free to call in GB"),
+        ("destinations: {'0909': {voice: {price: 1, per: 60}}}", "country code first"),
+        ("destinations: {'4490': {}}", "prices nothing"),
+        ("roaming: {home: ['23'], zones: {}}", "must be an MCC"),
+        (f"roaming: {{home: ['234'], zones: {{a: {{networks: ['234'], {RATES}}}}}}}", "given twice"),
+    ],
+)
+def test_what_no_destination_or_zone_can_be(problems, more, words):
+    assert any(words in problem for problem in problems(SMALLEST, plans=priced(more)))
+
+
+def test_a_free_number_may_stand_there_as_free(problems):
+    assert problems(SMALLEST, plans=priced("destinations: {'44800': {voice: free}}")) == []
+
+
+def test_a_bundle_covers_something(problems):
+    plans = PLAN.replace("voice", "bundle: {price: 5, days: 30}, voice")
+    assert problems(SMALLEST, plans=plans) == ["plans.yaml:1: p.bundle: covers nothing: give data, voice or sms"]
 
 
 def test_plans_and_causes_are_checked_like_the_rest(problems):

@@ -143,6 +143,11 @@ def test_a_route_says_what_it_takes_and_by_which_links(write):
         (["links: [us, uk], prefixes: ['0044']"], "must be the first digits of a phone number, country code first"),
         (["links: [us, uk], prefixes: ['']"], "must be the first digits of a phone number, country code first"),
         (["links: [us, uk], countries: [uk]"], "must be a country code of two capital letters"),
+        (
+            ["links: [us, uk], senders: ['0770090077']", "links: [uk]"],
+            "smpp.routes[0].senders[0]: no text comes from it: ",
+        ),
+        (["links: [us, uk], senders: ['TPO MOBILE LTD']", "links: [uk]"], "senders[0]: no text comes from it: "),
         (["links: [us, uk], to: ['44']"], "smpp.routes[0].to"),
         (["links: [us, uk], countries: [GB]"], "smpp.routes: warning: none takes every text"),
         (

@@ -1,5 +1,7 @@
 """Accepting orders: what is refused and why, repeated requests, and races for one card or one number."""
 
+import itertools
+
 import pytest
 from sqlalchemy import func, select
 from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card
@@ -410,6 +412,40 @@ def test_a_failed_suspension_is_not_repeated_after_the_line_was_resumed(place):
     suspend = place.accept("suspend", iccid, reason="credit")
     place.step(suspend)
     place.refuse(suspend)
+    place.carry_out("resume", iccid, reason="credit")
+    assert place.lane.run(RetryOrder(suspend)).code == "order.stale"
+
+
+def set_back(place):
+    back = next(place.ticks) - 3_600_000_000
+    place.ticks = itertools.count(back, 1_000)
+
+
+def test_a_failed_order_whose_card_nobody_changed_is_retried_although_the_clock_was_set_back_meanwhile(place):
+    iccid, _ = place.live()
+    suspend = place.accept("suspend", iccid, reason="credit")
+    place.step(suspend)
+    set_back(place)
+    place.refuse(suspend)
+    set_back(place)
+    assert place.lane.run(RetryOrder(suspend)).state is OrderState.RUNNING
+
+
+def test_a_failed_order_that_keeps_its_card_is_retried_although_the_clock_was_set_back_meanwhile(place):
+    iccid, _ = place.live()
+    order_id = place.accept("terminate", iccid)
+    place.step(order_id)
+    set_back(place)
+    place.refuse(order_id)
+    assert place.lane.run(RetryOrder(order_id)).state is OrderState.RUNNING
+
+
+def test_a_change_of_the_card_counts_although_the_clock_was_set_back_before_it(place):
+    iccid, _ = place.live()
+    suspend = place.accept("suspend", iccid, reason="credit")
+    place.step(suspend)
+    place.refuse(suspend)
+    set_back(place)
     place.carry_out("resume", iccid, reason="credit")
     assert place.lane.run(RetryOrder(suspend)).code == "order.stale"
 

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from protocols.smpp.codec import Tlv
 from protocols.smpp.messages import DataSm, DeliverSm
 from protocols.smpp.receipts import (
     STATS,
@@ -71,6 +72,12 @@ def test_a_receipt_as_appendix_b_has_it():
         ("", "", MessageState.UNKNOWN, ""),
         ("nonsense", "", MessageState.UNKNOWN, ""),
         ("paid:5 stat:DELIVRD", "", MessageState.DELIVERED, ""),
+        ("id=1 sub=001 stat=DELIVRD err=000", "1", MessageState.DELIVERED, "000"),
+        ("id:1|stat:DELIVRD|err:000", "1", MessageState.DELIVERED, "000"),
+        ("id:1/stat:UNDELIV/err:9", "1", MessageState.UNDELIVERABLE, "9"),
+        ("msgid:1 status:DELIVRD error:0", "1", MessageState.DELIVERED, "0"),
+        ("message_id: 1 state: EXPIRED", "1", MessageState.EXPIRED, ""),
+        ("guid:9 id:1 substat:5 stat:DELIVRD", "1", MessageState.DELIVERED, ""),
     ],
 )
 def test_trap_14_a_receipt_s_text_is_read_however_the_vendor_writes_it(text, message_id, state, error):
@@ -109,6 +116,15 @@ def test_of_a_parameter_and_a_text_the_final_state_counts(told, stat, state):
         ("4", MessageState.DELETED),
         ("1", MessageState.ENROUTE),
         ("6", MessageState.ACCEPTED),
+        *(
+            (stat, MessageState.UNDELIVERABLE)
+            for stat in ("NOT DELIVERED", "Un Delivered", "UNDELIV:27", "DELIVERY FAILED")
+        ),
+        *(
+            (stat, MessageState.DELIVERED)
+            for stat in ("DELIVRD000", "DELIVRD(000)", "delivered_to_handset", '"DELIVRD"')
+        ),
+        *((stat, MessageState.ENROUTE) for stat in ("EN ROUTE", "EN_ROUTE", "IN PROGRESS")),
     ],
 )
 def test_what_message_centres_write_for_a_state_is_known(stat, state):
@@ -124,6 +140,20 @@ def test_a_link_may_have_words_of_its_own_for_states_and_others_are_not_recognis
     assert not parse_receipt(DeliverSm(esm_class=4, short_message=b"id:1 stat:0"), stats).final
     assert receipt(b"id:1 stat:UNKNOWN").recognised
     assert not receipt(b"id:1").recognised
+
+
+@pytest.mark.parametrize(
+    ("stat", "shown"), [("ODD Anna, 1234", "ODD"), ("DELIVRD Anna 1234", "DELIVRD"), ("UN DELIV Anna", "UN DELIV")]
+)
+def test_of_a_state_no_word_is_shown_that_may_be_the_customers(stat, shown):
+    assert receipt(f"id:1 stat:{stat}".encode()).stat == shown
+
+
+@pytest.mark.parametrize("value", [b"\0\5", b"\0\0\0\5"])
+def test_a_state_in_more_octets_than_one_or_as_a_digit_is_read(value):
+    assert receipt(b"id:1", tlvs=(Tlv(0x0427, value),)).state is MessageState.UNDELIVERABLE
+    assert receipt(b"id:1", message_state=ord("5")).state is MessageState.UNDELIVERABLE
+    assert not receipt(b"id:1", tlvs=(Tlv(0x0427, b"\0\0\5"),)).recognised
 
 
 def test_the_id_of_the_text_is_told_beside_that_of_the_parameter():
@@ -227,6 +257,11 @@ def test_a_receipt_of_ours_is_read_back(state):
         (UUID, UUID.upper(), IdForm.DECIMAL),
         (UUID.replace("-", ""), UUID.replace("-", "").upper(), IdForm.AUTO),
         ("{" + UUID + "}", "{" + UUID.upper() + "}", IdForm.AUTO),
+        ("{" + UUID + "}", UUID, IdForm.AUTO),
+        ("12 ", "12", IdForm.STRING),
+        ("00012", ' "12" ', IdForm.AUTO),
+        ("<1A2B>", "6699", IdForm.AUTO),
+        ("()", "()", IdForm.AUTO),
     ],
 )
 def test_a_receipt_s_id_finds_the_response_s(response, told, form):

@@ -64,6 +64,9 @@ def event(**about):
     [
         (None, ABSENT),
         (service("terminated"), ABSENT),
+        (service("Terminated"), ABSENT),
+        (service("ACTIVE"), OPEN),
+        (service("Inactive "), BARRED),
         (service("active"), OPEN),
         (service("inactive"), BARRED),
         (service("inactive", suspended="true"), BARRED),

@@ -198,7 +198,7 @@ def test_the_digest_beside_an_outcome_is_the_same_in_every_version():
         Item(11, (), (), 0),
         Item(None, (), (Used(0, 60, 0),), None),
     )
-    assert usage_digest(items) == 2193183245
+    assert usage_digest(items, UPDATE) == 2193183245
 
 
 def test_the_store_keeps_outcomes_and_no_diameter(place):

@@ -63,11 +63,12 @@ class Queue:
                 await asyncio.sleep(0.001)
 
     async def all(self, number):
-        """So many texts, as they come while there is room for more."""
+        """So many texts, as they come while there is room for more; they are under way from then on."""
         found = []
 
         def enough():
             found.extend(self.drain())
+            self.under_way.update((text_id, 0) for text_id in found)
             self.queue.refill()
             return len(found) >= number
 

@@ -73,9 +73,10 @@ class Desk:
                 blocked = {other for other in (UK, US) if other != way}
                 while (first := self.queue.first(blocked)) is not None:
                     found.append(self.queue.pop(first).text.id)
-                self.queue.refill()
+                self.queue.refill(hungry=True)
                 await asyncio.sleep(0.001)
-                if self.queue.first(blocked) is None and way not in self.queue._behind and not self.queue.filling:
+                unread = way in self.queue._behind or self.queue._more or self.queue.filling
+                if self.queue.first(blocked) is None and not unread:
                     return found
         return found
 
@@ -100,11 +101,55 @@ async def test_at_the_start_open_parts_are_queued_and_doubtful_ones_told_of(plac
 
 
 @pytest.mark.usefixtures("small_pages")
-async def test_all_that_is_open_is_found_at_the_start_however_many_pages_it_takes(place):
-    ids = list(place.accept(*(place.draft() for _ in range(5))).ids)
+async def test_a_start_reads_of_what_waits_the_oldest_page_and_goes_on_as_memory_runs_low(place):
+    ids = list(place.accept(*(place.draft() for _ in range(9))).ids)
     desk = Desk(place)
     await desk.start()
-    assert desk.drain() == ids
+    assert (len(desk.queue), desk.queue.more) == (2, True)
+    newer = desk.send()
+    assert len(desk.queue) == 2
+    found = []
+    async with asyncio.timeout(5):
+        while desk.queue.more or desk.queue:
+            found += desk.drain()
+            desk.queue.refill()
+            await asyncio.sleep(0.001)
+            assert len(desk.queue) <= 4
+    assert found == ids + newer
+    desk.queue.stop()
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_a_start_decides_on_all_that_may_have_gone_out_and_reads_none_of_the_rest_for_that(place):
+    ids = list(place.accept(*(place.draft() for _ in range(12))).ids)
+    for text_id in ids[1::2]:
+        place.take(text_id)
+    place.answer(ids[1], Step.DOUBTFUL)
+    place.answer(ids[3], message_id="a1")
+    desk = Desk(place)
+    await desk.start()
+    assert [key for key, _, _ in desk.doubtful] == [(text_id, 0) for text_id in ids[1::2] if text_id != ids[3]]
+    assert desk.drain() == ids[:1]
+    desk.queue.stop()
+
+
+@pytest.mark.usefixtures("small_pages")
+async def test_it_reads_on_behind_a_full_way_only_while_a_link_has_room_for_none_of_what_is_there(place):
+    ids = list(place.accept(*(place.draft(destination=to) for to in (*[FRIEND] * 12, ABROAD))).ids)
+    desk = Desk(place)
+    desk.routes = ROUTES
+    await desk.start()
+    async with asyncio.timeout(5):
+        while len(desk.queue) < 4:  # noqa: ASYNC110  (a thread reads the store)
+            await asyncio.sleep(0.001)
+        for _ in range(10):
+            desk.queue.refill()
+            await asyncio.sleep(0.001)
+        assert (desk.queue.first({UK}), desk.queue.more) == (None, True)
+        while desk.queue.first({UK}) is None:
+            desk.queue.refill(hungry=True)
+            await asyncio.sleep(0.001)
+    assert desk.queue.pop(US).text.id == ids[-1]
     desk.queue.stop()
 
 

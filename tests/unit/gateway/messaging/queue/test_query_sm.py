@@ -96,6 +96,18 @@ def test_the_waits_double_up_to_the_end_of_the_validity_and_go_on_after_it(url):
         assert due_at(text, 10_000, 10) < 10**7
 
 
+async def test_nothing_is_asked_once_the_lease_may_be_over(url):
+    held = [True]
+    async with asking(url, may_send=lambda: bool(held)) as (inquirer, smsc):
+        await sent(inquirer)
+        held.clear()
+        await inquirer.look(AFTER + 1)
+        assert smsc.queries == []
+        held.append(True)
+        await inquirer.look(AFTER + 1)
+        assert len(smsc.queries) == 1
+
+
 async def test_a_link_with_query_after_0_asks_nothing(url):
     async with asking(url, query_after=0) as (inquirer, smsc):
         await sent(inquirer)

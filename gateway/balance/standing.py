@@ -1,0 +1,89 @@
+"""What a new configuration may not take away: plans that customers stand on, and causes that are chosen or owed money."""
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import ColumnElement, Connection, exists, func, select
+
+from gateway.charity.causes import Cause
+from gateway.ledger.accounts import cause_account, gifts_account
+from gateway.ledger.balances import Selection, account_names, journal_totals
+from gateway.rating.plans import Plan
+from gateway.store.tables import choices, subscribers, subscriptions, wallets
+from gateway.subscribers.status import TERMINATED
+
+LATE_US = 48 * 3600 * 1_000_000
+"""A customer who left a plan may report use of it for this long."""
+
+
+class StillNeeded(ValueError):
+    """A configuration without something that customers stand on; the text names each, and what to do."""
+
+
+def check_nothing_needed_goes(
+    connection: Connection,
+    plans: tuple[Mapping[str, Plan], Mapping[str, Plan]],
+    causes: tuple[Mapping[str, Cause], Mapping[str, Cause]],
+    now: int,
+) -> None:
+    """Raise StillNeeded where the second plans or causes lack what is needed of the first; `now` in microseconds."""
+    found = [*_plans_needed(connection, *plans, now), *_causes_needed(connection, *causes)]
+    if found:
+        raise StillNeeded("; ".join(found))
+
+
+def _plans_needed(connection: Connection, old: Mapping[str, Plan], new: Mapping[str, Plan], now: int) -> Iterable[str]:
+    doubtful = [plan.id for plan in old.values() if plan.id not in new or new[plan.id].currency != plan.currency]
+    if not doubtful:
+        return
+    later = subscriptions.alias("later")
+    left = exists().where(
+        later.c.subscriber_id == subscriptions.c.subscriber_id,
+        later.c.valid_from > subscriptions.c.valid_from,
+        later.c.valid_from <= now - LATE_US,
+    )
+    customers = func.count(subscriptions.c.subscriber_id.distinct())
+    rows = (
+        select(subscriptions.c.plan, wallets.c.currency, customers)
+        .join_from(subscriptions, wallets, wallets.c.subscriber_id == subscriptions.c.subscriber_id)
+        .join(subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
+        .where(subscriptions.c.plan.in_(doubtful), subscribers.c.status != TERMINATED, ~left)
+        .group_by(subscriptions.c.plan, wallets.c.currency)
+        .order_by(subscriptions.c.plan, wallets.c.currency)
+    )
+    for plan, currency, count in connection.execute(rows):
+        lines = f"{count} customers stand" if count > 1 else "a customer stands"
+        if plan not in new:
+            yield f"plans: {lines} on {plan}, or did within two days: keep it, and give them another plan first"
+        elif new[plan].currency != currency:
+            yield f"plans: {lines} on {plan} with wallets in {currency}: a plan in {new[plan].currency} is a new plan"
+
+
+def _causes_needed(connection: Connection, old: Mapping[str, Cause], new: Mapping[str, Cause]) -> Iterable[str]:
+    """How many chose a cause is not told, here as elsewhere."""
+    gone = [cause for cause in old if cause not in new]
+    if not gone:
+        return
+    numbers = {name: number for number, name in account_names(connection).items()}
+    accounts = {
+        cause: [numbers[name] for name in (cause_account(cause), gifts_account(cause)) if name in numbers]
+        for cause in gone
+    }
+    owed = {
+        number
+        for (number, _), amount in journal_totals(
+            connection, only=Selection([number for each in accounts.values() for number in each])
+        ).items()
+        if amount
+    }
+    for cause in gone:
+        if owed & set(accounts[cause]) or connection.execute(select(_is_chosen(cause))).scalar():
+            yield f"causes: {cause} is chosen by customers, or owed money: close it (open: false), and keep it in the file"
+
+
+def _is_chosen(cause: str) -> ColumnElement[bool]:
+    later = choices.alias("later_choices")
+    replaced = exists().where(
+        later.c.subscriber_id == choices.c.subscriber_id, later.c.valid_from > choices.c.valid_from
+    )
+    chosen = select(choices.c.id).join_from(choices, subscribers, subscribers.c.id == choices.c.subscriber_id)
+    return chosen.where(choices.c.cause == cause, subscribers.c.status != TERMINATED, ~replaced).exists()

@@ -1,0 +1,93 @@
+"""What `ledger check` proves of sealed months: each file is the one that was sealed, and has the rows that were."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from sqlalchemy import Connection, Table, func, or_, select, text
+
+from gateway.store.sealed_months.parts import Part, unreadable
+from gateway.store.sealed_months.records import SealedFile, SealedMonth, damage, folder_of, is_in, store_of
+from gateway.store.sealed_months.sums import sums
+from gateway.store.tables import transfers, usage
+
+SHOWN: Final = 5
+
+
+def wrong_files(connection: Connection, found: Sequence[Part]) -> tuple[list[str], list[Part]]:
+    """Say what is wrong with the files of sealed months, and give the parts that can be read.
+
+    Of one that was changed the rows are still looked at, if it can be read: another check may name which.
+    """
+    months = [part.month for part in found if part.month is not None]
+    if not months:
+        return [], list(found)
+    folder, files = folder_of(store_of(connection)), [file for month in months for file in month.files]
+    wrong = [*_overlaps(months), *_left_in_store(connection, months)]
+    readable = []
+    for part in found:
+        damages = [said for file in _kept(part.month) if (said := damage(folder, file, files)) is not None]
+        wrong += damages
+        if damages and unreadable(part) is not None:
+            continue
+        readable.append(part)
+        wrong += _other_rows(part)
+    return wrong, readable
+
+
+def wrong_sums(found: Iterable[Part], of_rows: Iterable[Mapping[tuple[int, str], int]]) -> Iterator[str]:
+    """Say which months' sums, that balances are told from, are not those of their rows."""
+    for part, totals in zip(found, of_rows, strict=True):
+        if part.month is None:
+            continue
+        kept = {(row.account, row.currency): row.amount for row in part.connection.execute(select(sums))}
+        wrong = sorted(key for key in kept.keys() | totals.keys() if kept.get(key, 0) != totals.get(key, 0))
+        for account, currency in wrong[:SHOWN]:
+            yield (
+                f"{part.month.journal.file} says that account {account} was moved by {kept.get((account, currency), 0)} "
+                f"{currency} micro-units, its entries {totals.get((account, currency), 0)}"
+            )
+
+
+def _kept(month: SealedMonth | None) -> Iterator[SealedFile]:
+    if month is not None:
+        yield from (file for file in month.files if file.dropped_at is None)
+
+
+def _overlaps(months: Sequence[SealedMonth]) -> Iterator[str]:
+    ranges = sorted((*each, month.period) for month in months for each in month.ranges)
+    for (_, last, one), (after, _, other) in pairwise(ranges):
+        if after < last:
+            yield f"the months {one} and {other} are sealed as having the same numbers, above {after}"
+
+
+def _left_in_store(connection: Connection, months: Sequence[SealedMonth]) -> Iterator[str]:
+    """Find rows of the store in months that it has none of any more: somebody put them there."""
+    gone = [each for month in months if month.is_removed for each in month.ranges]
+    for table, name in ((transfers, "entry"), (usage, "record")) if gone else ():
+        wanted = f"SELECT id FROM main.{table.name} WHERE {is_in(gone)} ORDER BY id LIMIT {SHOWN}"  # noqa: S608  (ours)
+        for (number,) in connection.execute(text(wanted)):
+            yield f"{name} {number} stands in the store, though its month is sealed"
+
+
+def _other_rows(part: Part) -> Iterator[str]:
+    """Hold a file's rows against what was noted of them: how many, which sums, whose numbers."""
+    for file in _kept(part.month):
+        table, amount = (transfers, transfers.c.amount) if file.content == transfers.name else (usage, usage.c.price)
+        count, amounts = _counted(part.connection, table), _amounts(part.connection, table, amount.name)
+        if count != file.rows:
+            yield f"{file.file} has {count} rows, sealed were {file.rows}"
+        if amounts != file.amounts:
+            yield f"{file.file} has rows of {amounts} micro-units, sealed were {file.amounts}"
+        within = or_(*((table.c.id > after) & (table.c.id <= last) for after, last in file.ranges))
+        for number in part.connection.scalars(select(table.c.id).where(~within).order_by(table.c.id).limit(SHOWN)):
+            yield f"{file.file} has {number}, which is no number of its month"
+
+
+def _counted(connection: Connection, table: Table) -> int:
+    return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _amounts(connection: Connection, table: Table, amount: str) -> dict[str, int]:
+    by_currency = select(table.c.currency, func.sum(table.c[amount])).group_by(table.c.currency)
+    return {currency: int(total) for currency, total in connection.execute(by_currency)}

@@ -1,0 +1,49 @@
+"""Columns of rows as PostgreSQL's array literals, so that one statement writes many rows (`unnest`).
+
+A literal has no type of its own: the statement says by a cast which array it is, so that its text, and what the server has
+prepared for it, stay the same whatever the values are. A driver's own arrays are of the smallest integers that the values fit
+in, and each mixture of them would be another statement.
+Syntax: PostgreSQL's documentation, "Array Input and Output Syntax", and "bytea Hex Format".
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Column, Integer, LargeBinary, String
+
+Writer = Callable[[Any], str]
+"""Writes a value, that is not NULL, as it stands in an array."""
+
+
+def array_of(column: Column[Any]) -> tuple[str, Writer]:
+    """Give the type of a column's array, and what writes its values; TypeError for a kind of column that no table has yet.
+
+    Text has no length there, since a cast would cut what is longer than its column.
+    """
+    for kind, array in (
+        (Integer, ("bigint[]", str)),
+        (String, ("text[]", _quoted)),
+        (LargeBinary, ("bytea[]", _hexadecimal)),
+    ):
+        if isinstance(column.type, kind):
+            return array
+    raise TypeError(f"no array is known of {column.table.name}.{column.name}: {column.type}")
+
+
+def literals(rows: Sequence[tuple[Any, ...]], writers: Sequence[Writer]) -> tuple[str, ...]:
+    """Give an array literal for each column of rows, whose values these write in order."""
+    return tuple(_array(values, write) for write, values in zip(writers, zip(*rows, strict=True), strict=True))
+
+
+def _array(values: Iterable[Any], write: Writer) -> str:
+    return "{" + ",".join(["NULL" if value is None else write(value) for value in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+def _hexadecimal(octets: bytes) -> str:
+    return f'"\\\\x{octets.hex()}"'

@@ -1,0 +1,135 @@
+"""Rows that stay in memory from one batch of the write lane to the next (decision 040).
+
+Kept are rows of an SQLite file, which one process alone writes; on a server others change them between two batches, and
+nothing is kept. What is kept is always as it is on disk: it goes in after the commit of the batch that read or wrote it, and is
+dropped where that can't be said any more:
+
+- all of it, when a batch is rolled back, the outcome of its commit is unknown, or the connection is given up (`drop`);
+- all of it, when anybody else wrote to the file, which the file itself tells (`PRAGMA data_version`);
+- the rows of a kind, when a batch wrote to a table that they come from by anything but their own row set: an appended row,
+  another statement, a unit that works on sets of rows by itself. Every statement of the lane's connection is seen here, so no
+  unit has to say that it wrote.
+
+Rows are kept in a form that nothing changes (tuples, frozen structs), so that a batch works on rows of its own, whatever
+becomes of it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from sqlalchemy import Connection, Delete, Insert, Table, Update, event
+
+from gateway.store.statements import WRITTEN
+
+if TYPE_CHECKING:  # which has batches work with what is kept
+    from gateway.store.batch import RowSet
+
+Key = TypeVar("Key")
+Kind = type["RowSet[Any, Any]"]
+_READING: Final = ("SELECT", "PRAGMA", "BEGIN", "SAVEPOINT", "RELEASE", "EXPLAIN")
+
+
+class RowCache:
+    """What is kept of each kind of row sets: at most so many keys as it says, those used last.
+
+    The lane calls `begin` with each transaction, `commit` after its commit, and `drop` whenever it can't be sure of either; a
+    batch calls the others. Used by the lane's thread alone.
+    """
+
+    def __init__(self) -> None:
+        """Keep nothing yet."""
+        self._rows: dict[Kind, OrderedDict[Any, object]] = {}
+        self._connection: Connection | None = None
+        self._version: object = None
+        self._settled: list[tuple[Kind, Mapping[Any, object | None]]] = []
+        self._written: dict[str, set[Kind | None]] = {}
+        self._unknown = False
+        self._saving: Kind | None = None
+
+    def begin(self, connection: Connection) -> None:
+        """Enter a transaction, which holds the file's write lock: what is kept is what the file has, or dropped."""
+        self._forget_batch()
+        if connection.dialect.name != "sqlite":
+            return
+        if connection is not self._connection:
+            self.drop()
+            self._connection = connection
+            connection.info[WRITTEN] = self._wrote
+            event.listen(connection, "before_cursor_execute", self._see)
+        version = connection.connection.cursor().execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._rows.clear()
+            self._version = version
+
+    def restore(self, row_set: "RowSet[Any, Any]", keys: set[Key]) -> set[Key]:
+        """Give a row set what is kept of these keys; gives the others, which it has to load."""
+        rows = self._rows.get(type(row_set))
+        if not rows:
+            return keys
+        missing = set()
+        for key in keys:
+            row = rows.get(key)
+            if row is None:
+                missing.add(key)
+            else:
+                rows.move_to_end(key)
+                row_set.restore(key, row)
+        return missing
+
+    def save(self, row_sets: Iterable["RowSet[Any, Any]"], connection: Connection) -> None:
+        """Have row sets written back, in this order; what each of them writes is its own."""
+        for row_set in row_sets:
+            self._saving = type(row_set)
+            row_set.save(connection)
+            if row_set.kept:
+                self._settled.append((self._saving, row_set.settled))
+        self._saving = None
+
+    def commit(self) -> None:
+        """Keep what the batch read and wrote: it is in the file now. What it may have made untrue is dropped."""
+        if self._connection is not None:
+            for kind, settled in self._settled:
+                _put(self._rows.setdefault(kind, OrderedDict()), settled, kind.kept)
+            if self._written or self._unknown:
+                for kind in [kind for kind in self._rows if self._is_stale(kind)]:
+                    del self._rows[kind]
+        self._forget_batch()
+
+    def drop(self) -> None:
+        """Keep nothing: a batch was rolled back, or nobody knows whether it was committed, or another connection comes."""
+        self._rows.clear()
+        self._version = None
+        self._forget_batch()
+
+    def _forget_batch(self) -> None:
+        self._settled.clear()
+        self._written.clear()
+        self._unknown, self._saving = False, None
+
+    def _is_stale(self, kind: "Kind") -> bool:
+        """Tell whether somebody else than its row set wrote to a table that a kind comes from."""
+        return self._unknown or any(self._written.get(table.name, set()) - {kind} for table in kind.reads)
+
+    def _wrote(self, table: str) -> None:
+        self._written.setdefault(table, set()).add(self._saving)
+
+    def _see(self, _connection: Connection, _cursor: object, statement: str, *rest: Any) -> None:  # noqa: ANN401  (any event's)
+        """Look at a statement that SQLAlchemy runs: to which table it writes, any if it can't be told."""
+        _parameters, context, *_ = rest
+        element = getattr(getattr(context, "compiled", None), "statement", None)
+        if isinstance(element, (Insert, Update, Delete)) and isinstance(element.table, Table):
+            self._wrote(element.table.name)
+        elif not statement.lstrip().upper().startswith(_READING):
+            self._unknown = True
+
+
+def _put(rows: "OrderedDict[Any, object]", settled: Mapping[Any, object | None], most: int) -> None:
+    for key, row in settled.items():
+        if row is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = row
+            rows.move_to_end(key)
+    while len(rows) > most:
+        rows.popitem(last=False)

@@ -1,0 +1,48 @@
+"""How often a batch waits for a PostgreSQL server, and how many statements it sends."""
+
+import pytest
+from support.charging_fixture import INITIAL, MSISDN, UPDATE, ccr, charging_place, service
+from support.one_batch import together
+from support.postgres_wire import round_trips, wire
+
+from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.gy import ccr as gy_ccr
+from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_message
+from protocols.diameter.generated import decode, encode
+from protocols.diameter.messages import CreditControlRequest
+
+
+@pytest.fixture
+def place(request, database):
+    with charging_place(database(f"trips_{abs(hash(request.node.nodeid))}")) as place:
+        for number in range(20):
+            place.enrol(100_000_000, imsi=imsi(number), msisdn=str(int(MSISDN) + number))
+        yield place
+
+
+def imsi(number):
+    return f"2341500000001{number:02}"
+
+
+def unit(place, number, request_type, request_number, *used):
+    message = ccr(request_type, request_number, service(10, used, 0), session=f"pgw;{number}", imsi=imsi(number))
+    frame = encode_message(FLAG_REQUEST | FLAG_PROXIABLE, 272, 4, 1, 1, encode(message))
+    return CreditControlUnit(
+        gy_ccr.read(decode(CreditControlRequest, frame), "pgw.host.example", next(place.ticks), "GB")
+    )
+
+
+def test_a_batch_of_charging_waits_for_the_server_a_handful_of_times_however_many_it_holds(place):
+    waits, sent = [], []
+    for size in (2, 20):
+        together(place.lane, *(unit(place, number, INITIAL, size) for number in range(size)))
+        for repeat in range(6):  # as often as it takes until the driver has each statement prepared
+            updates = [unit(place, number, UPDATE, 100 * size + repeat, 1_000_000) for number in range(size)]
+            with wire(place) as messages:
+                results = together(place.lane, *updates)
+            assert all(str(result.outcome.code) == "success" for result in results), results
+        waits.append(round_trips(messages))
+        sent.append(sum("\tBind\t" in line for line in messages))
+    held_back = 3  # by a batch of its own, before: BEGIN, its lease and COMMIT
+    assert waits[0] == waits[1] <= held_back + 6, waits
+    assert sent[0] == sent[1] <= 16, sent

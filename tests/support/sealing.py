@@ -1,0 +1,132 @@
+"""Seal the months of a workplace's store, one after the other, without a daemon."""
+
+import sqlite3
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, insert, text
+
+from gateway.charging import usage_export
+from gateway.charity.publication import MARK
+from gateway.ledger import balances, journal
+from gateway.store.engine import sqlite_path
+from gateway.store.sealed_months.next_month import next_month
+from gateway.store.sealed_months.records import JOURNAL, USAGE, folder_of, sealed_months
+from gateway.store.sealed_months.units import RemoveSealed, SealMonth
+from gateway.store.sealed_months.writing import Comparison, FileWriter
+from gateway.store.tables import marks, nodes
+
+
+def at(*date):
+    """Give a time in UTC microseconds."""
+    return int(datetime(*date, tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def publish_all(writer):
+    """Note that the public sums of everything so far are published."""
+    with writer.begin() as connection:
+        for node in connection.scalars(nodes.select().with_only_columns(nodes.c.id)).all():
+            connection.execute(delete(marks).where(marks.c.node == node, marks.c.name == MARK))
+            connection.execute(insert(marks).values(node=node, name=MARK, value=(node + 1) << 40))
+
+
+def run(steps):
+    """Do all steps of a work; gives how many there were."""
+    count = 1
+    while steps.advance():
+        count += 1
+    return count
+
+
+def write(store, span):
+    """Write both files of a month."""
+    files = []
+    for content in (JOURNAL, USAGE):
+        writer = FileWriter(store, span, content)
+        run(writer)
+        files.append(writer.finish(1))
+    return files
+
+
+def next_of(place, before):
+    with place.reader.connect() as connection:
+        return next_month(connection, before, MARK)
+
+
+def months_of(place):
+    with place.reader.connect() as connection:
+        return sealed_months(connection)
+
+
+def seal_one(place, before, remove=True):
+    """Seal the next month; gives it, None where there is none."""
+    span = next_of(place, before)
+    if span is None:
+        return None
+    store = sqlite_path(place.url)
+    place.lane.run(SealMonth(write(store, span)))
+    if remove:
+        remove_rows(place, span.period)
+    return span.period
+
+
+def remove_rows(place, period, limit=250):
+    """Delete a sealed month's rows from the store; gives how many steps that took."""
+    store, steps = sqlite_path(place.url), 0
+    month = next(month for month in months_of(place) if month.period == period)
+    for file in month.files:
+        run(Comparison(store, folder_of(store) / file.file, file.content, file.ranges))
+    while place.lane.run(RemoveSealed(period, limit)):
+        steps += 1
+    return steps
+
+
+def seal_all(place, before):
+    """Publish and seal every month that ended before a time; gives their names."""
+    publish_all(place.writer)
+    sealed = []
+    while (period := seal_one(place, before)) is not None:
+        sealed.append(period)
+    return sealed
+
+
+def folder(place):
+    return folder_of(sqlite_path(place.url))
+
+
+def rows_in_store(place):
+    """Count the rows that the store's own tables have."""
+    with place.writer.connect() as connection, suppress(StopIteration):
+        return {
+            table: connection.execute(text(f"SELECT count(*) FROM main.{table}")).scalar()
+            for table in ("transfers", "usage")
+        }
+
+
+def reports(connection):
+    """What the journal, the balances and the export tell of everything."""
+    return (
+        journal.read(connection, after=0, limit=100_000, causes=True),
+        balances.balances(connection, after=0, limit=100_000),
+        usage_export.read(connection, after=0, limit=100_000, start=None, end=None),
+    )
+
+
+def age(store, days):
+    """Make the books of a stopped gateway old: its first entry by so many days, the latest not at all, in the same order."""
+    with closing(sqlite3.connect(store)) as connection, connection:
+        first, last = connection.execute("SELECT min(at), max(at) FROM transfers").fetchone()
+        factor = days * 86_400_000_000 // (last - first)
+        older = f"{last} - ({last} - {{0}}) * {factor}"
+        connection.execute(f"UPDATE transfers SET at = {older.format('at')}, event_at = {older.format('event_at')}")
+        connection.execute(f"UPDATE usage SET event_at = {older.format('event_at')}")
+        connection.execute(f"UPDATE sessions SET opened_at = {older.format('opened_at')}")
+        for table in ("choices", "subscriptions", "lines"):
+            connection.execute(f"UPDATE {table} SET valid_from = {older.format('valid_from')}")
+
+
+def unmoved(store, least):
+    """Count the files of which rows may still be in a gateway's store; None before there are as many as there will be."""
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        found = connection.execute("SELECT count(*), count(removed_at) FROM sealed_files").fetchone()
+    return found[0] - found[1] if found[0] >= least else None
