@@ -14,6 +14,7 @@ MICROSECONDS = 1_000_000
 MAX_OCTETS = 1 << 50
 MAX_UNITS = 1 << 31
 """The most that one report may carry, octets (a pebibyte) and seconds or messages; more is a fault of the client, not usage."""
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Traffic(StrEnum):
@@ -118,8 +119,8 @@ def usage_digest(items: Iterable[Item], request_type: int) -> int:
     if request_type == EVENT:
         said += [(item.rating_group, item.requested) for item in items if item.requested is not None]
     if len(said) > 1:  # a client may say the same in another order
-        said.sort(key=msgspec.msgpack.encode)
-    return zlib.crc32(msgspec.msgpack.encode(said))
+        said.sort(key=_encode)
+    return zlib.crc32(_encode(said))
 
 
 NOTHING_SAID: Final = usage_digest((), INITIAL)

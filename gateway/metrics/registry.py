@@ -9,8 +9,8 @@ from prometheus_client.registry import Collector
 from gateway.charging.gy.server import Observed
 from gateway.logs.catalogue import EVENTS
 from gateway.metrics.catalogue import FAMILIES
+from gateway.metrics.charging_requests import ChargingRequests
 
-REQUEST_TYPES = {0: "unread", 1: "initial", 2: "update", 3: "termination", 4: "event"}
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 PHASES = ("waiting", "loading", "deciding", "saving", "committing", "delivering", "answering")
 """The parts of a batch's time, one after the other."""
@@ -24,9 +24,10 @@ class Metrics:
     def __init__(self) -> None:
         """Start at zero."""
         self.registry = CollectorRegistry(auto_describe=False)
-        self._requests = self._counter("tpo_charging_requests_total")
-        duration = "tpo_charging_request_duration_seconds"
-        self._seconds = Histogram(duration, FAMILIES[duration].meaning, buckets=SECONDS, registry=self.registry)
+        requests = ChargingRequests(SECONDS)
+        self.registry.register(requests)
+        self.observe: Callable[[Observed], None] = requests.observe
+        """Counts one answered charging request; on the event loop's thread only."""
         self._session_requests = self._counter("tpo_diameter_session_requests_total")
         self.refused_tokens = self._counter("tpo_api_tokens_refused_total")
         for reason in ("missing", "wrong", "limited"):
@@ -39,16 +40,6 @@ class Metrics:
         found = FAMILIES[batches]
         self._phases = Histogram(batches, found.meaning, found.labels, buckets=SECONDS, registry=self.registry)
         self._phase = {phase: self._phases.labels(phase) for phase in PHASES}
-        self._children: dict[tuple[int, str], Counter] = {}
-
-    def observe(self, observed: Observed) -> None:
-        """Count one answered request."""
-        key = (observed.request_type, observed.result)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = self._requests.labels(REQUEST_TYPES[key[0]], key[1])
-        child.inc()
-        self._seconds.observe(observed.seconds)
 
     def observe_phase(self, phase: str, seconds: float) -> None:
         """Count how long one of `PHASES` took for one batch; from any thread."""

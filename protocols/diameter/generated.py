@@ -12,6 +12,7 @@ from protocols.diameter.avp_validation import STANDARD, Profile, check_number
 from protocols.diameter.codec import AVP_HEADER_SIZE, HEADER_SIZE, MAX_AVPS
 from protocols.diameter.fields import plan
 from protocols.diameter.generator import Function, decoder_source, encoder_source, namespace
+from protocols.diameter.layouts import Layouts, learn
 from protocols.diameter.messages import COMMANDS, ErrorAnswer
 from protocols.errors import LocalProtocolError
 
@@ -29,7 +30,21 @@ def decode(
     missing, 5009 one occurs too often, 5012 nested too deep or too many, 5014 a length is wrong.
     """
     if end is None:
+        if start == HEADER_SIZE:
+            return _decode_whole(cls, frame, profile)
         end = len(frame)
+    return _decode(cls, frame, start, end, profile)
+
+
+def _decode_whole(cls: type[Message], frame: bytes, profile: Profile) -> Message:
+    message = _layouts.read(cls, frame, profile)
+    if message is None:
+        message = _decode(cls, frame, HEADER_SIZE, len(frame), profile)
+        _layouts.missed(cls, frame, profile)
+    return message
+
+
+def _decode(cls: type[Message], frame: bytes, start: int, end: int, profile: Profile) -> Message:
     if end - start >= _MAY_HAVE_TOO_MANY:
         check_number(frame, start, end, profile)
     return cast("Message", _decoders[cls](frame, start, end, 0, profile))
@@ -59,6 +74,7 @@ class _Functions(dict[type[msgspec.Struct], Function]):
         return self[cls]
 
 
+_layouts: Final = Layouts(learn)
 _decoders: Final = _Functions()
 _encoders: Final = _Functions()
 _commands: Final[tuple[type[msgspec.Struct], ...]] = (*COMMANDS.values(), ErrorAnswer)

@@ -12,28 +12,19 @@ from protocols.diameter.codec import (
     FLAG_PROXIABLE,
     HEADER_SIZE,
     Header,
-    bad_avp_length,
     copy_of_avp,
     encode_message,
 )
 from protocols.diameter.errors import MALFORMED, DiameterError, ResultCode
 from protocols.diameter.identity import NodeIdentity, fold
 from protocols.diameter.node_events import HandlerFailed, MessageRejected, NodeEvent, RequestsRefused
+from protocols.diameter.routing import MAX_ECHO, PROXY_INFO, SESSION_ID, Routing, scan
 from protocols.errors import LocalProtocolError
 from protocols.tap import MAX_UNDECODABLE
 
 _TWO_WORDS: Final = Struct(">II").unpack_from
 
-_SESSION_ID: Final = 263
-_ORIGIN_HOST: Final = 264
-_ROUTE_RECORD: Final = 282
-_DESTINATION_REALM: Final = 283
-_PROXY_INFO: Final = 284
-_DESTINATION_HOST: Final = 293
-_PROXY_INFO_CODE: Final = _PROXY_INFO.to_bytes(4, "big")
-_ROUTING: Final = frozenset(
-    {_SESSION_ID, _ORIGIN_HOST, _ROUTE_RECORD, _DESTINATION_REALM, _PROXY_INFO, _DESTINATION_HOST}
-)
+_PROXY_INFO_CODE: Final = PROXY_INFO.to_bytes(4, "big")
 _CREDIT_CONTROL: Final = 272
 _CREDIT_CONTROL_ECHO: Final = frozenset({258, 415, 416})
 """Auth-Application-Id, CC-Request-Type and -Number: a CCA has them, and some clients drop one without."""
@@ -42,8 +33,6 @@ _BAD_REQUEST_FLAGS: Final = 0x2F
 _TOO_BUSY: Final = DiameterError(ResultCode.DIAMETER_TOO_BUSY, "too busy")
 TELL_SECONDS: Final = 1.0
 """How often it is told that requests of a peer are refused: a word for each costs more than the refusal."""
-MAX_ECHO: Final = 16384
-"""Octets that an answer may have to give back (Session-Id, Proxy-Info): it must not outgrow what we send."""
 
 
 class Carrier(Protocol):
@@ -57,52 +46,6 @@ class Carrier(Protocol):
 
     def evict(self, detail: str) -> None:
         """End the connection at once, without a word."""
-
-
-class Routing(msgspec.Struct, gc=False):
-    """The AVPs of a request's top level that say where it comes from and goes to."""
-
-    origin_host: bytes = b""
-    destination_host: bytes = b""
-    destination_realm: bytes = b""
-    route_records: tuple[bytes, ...] = ()
-    proxy_info: bytes = b""
-    """Whole AVPs, as they came."""
-    origin_position: int = 0
-
-
-def scan(frame: bytes) -> Routing:
-    """Read the routing AVPs of a whole message in one pass; raises DiameterError for a broken AVP length."""
-    routing = Routing()
-    position, end = HEADER_SIZE, len(frame)
-    while position < end:
-        if position + 8 > end:
-            raise bad_avp_length(frame, position, end)
-        code, word = _TWO_WORDS(frame, position)
-        length = word & 0xFFFFFF
-        following = position + (length + 3 & 0x1FFFFFC)
-        if length < 8 or following > end:
-            raise bad_avp_length(frame, position, end)
-        if code in _ROUTING and word < 0x80000000:
-            _note(routing, frame, code, position, length)
-        position = following
-    return routing
-
-
-def _note(routing: Routing, frame: bytes, code: int, position: int, length: int) -> None:
-    data = frame[position + 8 : position + length]
-    if code == _ORIGIN_HOST:
-        routing.origin_host, routing.origin_position = data, position
-    elif code == _DESTINATION_REALM:
-        routing.destination_realm = data
-    elif code == _DESTINATION_HOST:
-        routing.destination_host = data
-    elif code == _ROUTE_RECORD:
-        routing.route_records += (data,)
-    elif code == _PROXY_INFO:
-        routing.proxy_info += frame[position : position + (length + 3 & ~3)]
-    if length > MAX_ECHO or len(routing.proxy_info) > MAX_ECHO:
-        raise DiameterError(ResultCode.DIAMETER_RESOURCES_EXCEEDED, f"AVP {code} is too long to be given back")
 
 
 class Request:
@@ -263,10 +206,14 @@ class Inbound:
             raise DiameterError(ResultCode.DIAMETER_REALM_NOT_SERVED, "Destination-Realm is not served here")
         if host and host not in self._hosts and _fold(host) not in self._hosts:
             raise DiameterError(ResultCode.DIAMETER_UNABLE_TO_DELIVER, "Destination-Host is not this node")
-        if not carrier.relay and routing.origin_host and _fold(routing.origin_host) != fold(carrier.identity).encode():
+        if not carrier.relay and routing.origin_host and not _is(routing.origin_host, carrier.identity):
             failed = copy_of_avp(frame, routing.origin_position)
             message = "Origin-Host is not the peer, which is no relay"
             raise DiameterError(ResultCode.DIAMETER_INVALID_AVP_VALUE, message, failed)
+
+
+def _is(host: bytes, identity: str) -> bool:
+    return host == identity.encode() or _fold(host) == fold(identity).encode()
 
 
 def _fold(identity: bytes) -> bytes:
@@ -278,7 +225,7 @@ def _in_haste(frame: bytes) -> tuple[bytes, bytes]:
     code, word = _TWO_WORDS(frame, HEADER_SIZE) if len(frame) >= HEADER_SIZE + 8 else (0, 0)
     length = word & 0xFFFFFF
     following = HEADER_SIZE + (length + 3 & 0x1FFFFFC)
-    first = code == _SESSION_ID and word < 0x80000000 and 8 <= length <= MAX_ECHO and following <= len(frame)
+    first = code == SESSION_ID and word < 0x80000000 and 8 <= length <= MAX_ECHO and following <= len(frame)
     if first and _PROXY_INFO_CODE not in frame:
         return frame[HEADER_SIZE:following], b""
     session_id, _, proxy_info = _given_back(frame, 0)
@@ -298,9 +245,9 @@ def _given_back(frame: bytes, command_code: int) -> tuple[bytes, bytes, bytes]:
             break
         if word >= 0x80000000 or length > MAX_ECHO:
             pass
-        elif code == _SESSION_ID and not session_id:
+        elif code == SESSION_ID and not session_id:
             session_id = frame[position:following]
-        elif code == _PROXY_INFO:
+        elif code == PROXY_INFO:
             proxy_info += frame[position:following]
         elif code in echoed and length == 12:
             echo += frame[position:following]

@@ -1,169 +1,261 @@
-"""`make bench`: how many durable Credit-Control-Requests a second one gateway answers, at what latency, CPU and disk.
+"""Charging requests, from a request in to its durable answer out: gateways beside servers without any state, in rounds.
 
-A fresh SQLite store, 10,000 lines, one Diameter connection on loopback, I + 3 U + T with one rating group. In the same run the
-same load goes to an echo (`tests.bench.echo`), so that the machine's own speed can be told from the gateway's. Afterwards the
-books must be right, and the octets exported must be the octets reported.
+Each contestant is a process (or two) that stands ready all the while; a round drives one after the other with I + 3 U + T of
+one rating group on loopback. Without state: the echo (`tests.bench.echo`, our node), and what `REFERENCE` names. Gateways: on
+SQLite with the first number of lines, which all others are compared with; with more lines; on PostgreSQL; two gateways on one
+PostgreSQL; with each kind of lane. At the end the books of each store must be right, and the octets exported those reported.
 """
 
-import argparse
 import csv
 import io
 import json
-import os
-import pstats
+import shlex
+import subprocess
 import sys
-import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import uvloop
+from tests.bench import frames, load, processes
+from tests.bench.progress import progress
+from tests.bench.rounds import Round, interleave, ratio, summary
+from tests.bench.speed import Speed
+from tests.support import postgres
 
-from tests.bench import frames, processes
-from tests.bench.load import drive
-
-WARM_UP = 3.0
-LINES = 10_000
-TARGETS = {"ccr_per_second": (5000, "at least"), "cpu_us_per_ccr": (200, "at most"), "p99_ms": (25, "at most")}
-
-
-def main():
-    """Run the bench; exits with 1 where a check fails."""
-    options = _options()
-    work = processes.ROOT / "tests" / ".work"
-    work.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=work) as folder:
-        try:
-            report = _measure(Path(folder), options)
-        except processes.Failed as failure:
-            sys.exit(f"bench: {failure}")
-    if options.json:
-        sys.stdout.write(f"{json.dumps(report, indent=2)}\n")
-    else:
-        _print(report)
-    if options.profile:
-        _print_profile(options.profile)
-    sys.exit(0 if report["checks"]["ok"] else 1)
+ECHO, REFERENCE = "echo", "reference"
+WARM_UP = 2
+"""Seconds that each is driven before the first round."""
 
 
-def _options():
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.charging", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20.0, help="measured, after a warm-up of 3 s (20)")
-    parser.add_argument("--concurrency", type=int, default=64, help="sessions, so requests, at once (64)")
-    parser.add_argument("--lines", type=int, default=LINES, help="subscribers (10000)")
-    parser.add_argument("--profile", type=Path, help="profile the gateway into FILE; the figures are distorted then")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    return parser.parse_args()
+@dataclass
+class Contestant:
+    """What is driven: its ports, the processes whose CPU counts, and the rounds that it had."""
+
+    name: str
+    ports: list
+    pids: list
+    gateways: list = field(default_factory=list)
+    lines: int = 1
+    database: int | None = None
+    """The process id of its database's server."""
+    rounds: list = field(default_factory=list)
+    octets: int = 0
+    unknown_octets: int = 0
+    disk_before: int | None = None
+
+    def cpu(self):
+        """CPU seconds so far."""
+        return sum(map(processes.cpu_seconds, self.pids))
+
+    def database_cpu(self):
+        """CPU seconds of its database's server so far."""
+        return processes.cpu_seconds(self.database) if self.database else 0.0
 
 
-def _measure(folder, options):
-    lines = processes.customers(options.lines)
-    profile = options.profile.resolve() if options.profile else None
-    gateway = processes.Gateway(folder, lines, profile)
-    fsync = processes.fsync_seconds(folder)
-    _tell("importing the lines")
-    gateway.import_lines()
-    with gateway.running():
-        before = gateway.checkpoint()
-        _tell("driving the gateway")
-        figures, load = _drive(gateway.port, gateway.process.pid, lines, options, options.seconds)
-        lane = gateway.status()["lane"]
-        grown = gateway.checkpoint() - before
-    _tell("driving the echo")
-    with processes.echo() as (port, pid):
-        echo, _ = _drive(port, pid, lines, options, min(options.seconds, 5.0))
-    _tell("checking the books")
+@dataclass(frozen=True)
+class Variant:
+    """How a gateway is set up."""
+
+    store: str
+    lines: int
+    lane: str
+    gateways: int = 1
+
+    def __str__(self):
+        """Its name among the contestants."""
+        words = [self.store, f"{self.lines} lines"]
+        if self.lane:
+            words.append(f"lane {self.lane}")
+        if self.gateways > 1:
+            words.append(f"{self.gateways} gateways")
+        return ", ".join(words)
+
+
+def variants(options):
+    """The base, and others that differ from it in one thing each."""
+    lines, lanes = options.lines[0], options.lanes or [""]
+    found = [Variant(options.stores[0], lines, lanes[0])]
+    found += [Variant(options.stores[0], more, lanes[0]) for more in options.lines[1:]]
+    found += [Variant(options.stores[0], lines, lane) for lane in lanes[1:]]
+    found += [Variant(store, lines, lanes[0]) for store in options.stores[1:]]
+    if "postgresql" in options.stores and options.gateways > 1:
+        found.append(Variant("postgresql", lines, lanes[0], options.gateways))
+    return found
+
+
+def measure(options, folder):
+    """Run the part; gives its report."""
+    with ExitStack() as stores, ExitStack() as stack:
+        # The gateways end before the database's server does: their books are checked in between.
+        database = stores.enter_context(postgres.server()) if "postgresql" in options.stores else None
+        contestants = _start(options, folder, database, stack)
+        for name, contestant in contestants.items():
+            progress(f"charging: warming up {name}")
+            _drive(contestant, options, WARM_UP)
+        for number, name in interleave(list(contestants), options.rounds):
+            contestants[name].rounds.append(_drive(contestants[name], options, options.seconds))
+            progress(
+                f"charging: round {number + 1} of {options.rounds}: {name}: {contestants[name].rounds[-1].rate:.0f}/s"
+            )
+        base = contestants[str(variants(options)[0])]
+        sizes = _sizes(base)
+        database_cpu = max(each.database_cpu() for each in contestants.values())
+        stack.close()
+        checks = {name: _check(each) for name, each in contestants.items() if each.gateways}
     return {
-        "gateway": figures,
-        "disk_octets_per_ccr": round(grown / load.requests),
-        "ccr_per_commit": round(load.requests / max(lane["batches"], 1), 1),
-        "echo": echo,
-        "gateway_to_echo": round(figures["ccr_per_second"] / echo["ccr_per_second"], 3),
-        "fsync_ms": {"p50": _ms(fsync, 0.5), "p99": _ms(fsync, 0.99)},
+        "rows": {name: summary(each.rounds) for name, each in contestants.items()},
+        "figures": figures({name: each.rounds for name, each in contestants.items()}, variants(options)),
+        "sizes": sizes,
+        "speeds": [each.speed for contestant in contestants.values() for each in contestant.rounds],
+        "database_cpu": database_cpu,
+        "checks": checks,
         "conditions": {
-            "concurrency": options.concurrency,
+            "load": Path(options.ctf).name if options.ctf else "Python",
+            "reference": program(options.reference),
+            "rounds": options.rounds,
             "seconds": options.seconds,
-            "lines": options.lines,
-            "request_octets": frames.Template(frames.UPDATE, *lines[0]).size,
-            "cpus": os.cpu_count(),
-            "python": sys.version.split()[0],
-            "profiled": profile is not None,
+            "concurrency": options.concurrency,
         },
-        "checks": _check(gateway, load),
     }
 
 
-def _drive(port, pid, lines, options, seconds):
-    cpu = []
+def figures(rounds, found):
+    """The ratios, by the names that floors have; `rounds` by contestant, `found` the variants, the base first."""
+    base, others = found[0], found[1:]
+    of = {
+        "charging.of_echo": ratio(rounds[str(base)], rounds[ECHO], "rate"),
+        "charging.turns_of_echo": ratio(rounds[str(base)], rounds[ECHO], "turns"),
+        "charging.turns": summary(rounds[str(base)])["turns"],
+        "charging.p99_ms": summary(rounds[str(base)])["p99_ms"],
+    }
+    if REFERENCE in rounds:
+        of["charging.of_reference"] = ratio(rounds[str(base)], rounds[REFERENCE], "rate")
+        of["charging.turns_of_reference"] = ratio(rounds[str(base)], rounds[REFERENCE], "turns")
+    for each in others:
+        one = rounds[str(each)]
+        if each.gateways > 1:
+            alone = rounds[str(Variant(each.store, each.lines, each.lane))]
+            of["charging.two_gateways_cpu"] = ratio(one, alone, "turns")
+            of["charging.two_gateways_rate"] = ratio(one, alone, "rate")
+        elif each.store != base.store:
+            of[f"charging.{each.store}_of_{base.store}"] = ratio(one, rounds[str(base)], "rate")
+        elif each.lines != base.lines:
+            of["charging.more_lines"] = ratio(one, rounds[str(base)], "turns")
+        else:
+            of[f"charging.{each.lane}_of_{base.lane}"] = ratio(one, rounds[str(base)], "rate")
+    return {name: round(value, 3) for name, value in of.items()}
 
-    def note():
-        cpu.append(processes.cpu_seconds(pid))
 
-    load, latencies = uvloop.run(
-        drive(port, lines, options.concurrency, warm_up=WARM_UP, seconds=seconds, on_start=note, on_end=note)
+def program(command):
+    """The name of the program in a command, without paths: what is recorded is read on other machines."""
+    words = [word for word in shlex.split(command) if word != "env" and "=" not in word]
+    return Path(words[0]).name if words else "none"
+
+
+def _start(options, folder, database, stack):
+    """Everything that is measured, by name; all of it ends with the stack. `database` makes a new one and gives its URL."""
+    contestants = {ECHO: _reference(ECHO, f"{shlex.quote(sys.executable)} -m tests.bench.echo {{port}}", folder, stack)}
+    if options.reference:
+        contestants[REFERENCE] = _reference(REFERENCE, options.reference, folder, stack)
+    for number, variant in enumerate(variants(options)):
+        progress(f"charging: starting {variant}, importing its lines")
+        profile = options.profile.resolve() if options.profile and not number else None
+        url = "sqlite:///var/tpo.db" if variant.store == "sqlite" else database(f"bench{number}")
+        contestants[str(variant)] = stack.enter_context(_gateways(variant, folder / str(number), url, profile))
+    return contestants
+
+
+def _reference(name, command, folder, stack):
+    port, pid = stack.enter_context(processes.server(command, folder))
+    return Contestant(name, [port], [pid])
+
+
+@contextmanager
+def _gateways(variant, folder, url, profile):
+    """One gateway or several on a store that has the lines."""
+    folder.mkdir()
+    lines = frames.lines(variant.lines)
+    many = variant.gateways > 1
+    peers = frames.CLIENTS if many else (frames.CLIENT,)
+    gateways = []
+    for number in range(variant.gateways):
+        identity = f"ocs-{number}.tpo.example" if many else frames.SERVER
+        gateways.append(
+            processes.Gateway(
+                folder / str(number), lines, profile, store=url, lane=variant.lane, identity=identity, peers=peers
+            )
+        )
+    gateways[0].import_lines()
+    with ExitStack() as stack:
+        for gateway in gateways:
+            stack.enter_context(gateway.running())
+        contestant = Contestant(
+            str(variant),
+            [each.port for each in gateways],
+            [each.process.pid for each in gateways],
+            gateways,
+            variant.lines,
+            processes.database_process(url) if url.startswith("postgresql") else None,
+        )
+        if contestant.database is None:
+            contestant.disk_before = gateways[0].checkpoint()
+        yield contestant
+
+
+def _drive(contestant, options, seconds):
+    """One round against one of them."""
+    program = [options.ctf] if options.ctf else load.OWN
+    before, database = contestant.cpu(), contestant.database_cpu()
+    try:
+        with Speed() as speed:
+            answered = load.run(
+                program,
+                contestant.ports,
+                lines=contestant.lines,
+                seconds=seconds,
+                concurrency=options.concurrency,
+                cwd=processes.ROOT,
+            )
+    except subprocess.CalledProcessError as error:
+        raise processes.Failed(
+            f"the load program failed against {contestant.name}: {error}\n{error.stderr[-2000:]}"
+        ) from None
+    if contestant.gateways and not answered.ok:
+        raise processes.Failed(f"{contestant.name} did not answer everything, or not rightly: {answered}")
+    contestant.octets += answered.used_octets
+    contestant.unknown_octets += answered.unknown_octets
+    return Round(
+        answered.answers,
+        answered.elapsed_s,
+        contestant.cpu() - before,
+        speed.turns_per_second,
+        answered.p50_ms,
+        answered.p99_ms,
+        contestant.database_cpu() - database if contestant.database else None,
     )
-    if load.refused:
-        raise processes.Failed(f"{load.refused} requests refused, the first by {load.first_refusal.hex()}")
-    latencies.sort()
-    figures = {
-        "ccr_per_second": round(len(latencies) / seconds),
-        "p50_ms": _ms(latencies, 0.5),
-        "p99_ms": _ms(latencies, 0.99),
-        "max_ms": _ms(latencies, 1.0),
-        "cpu_us_per_ccr": round((cpu[1] - cpu[0]) / len(latencies) * 1e6, 1),
-        "cpu_share": round((cpu[1] - cpu[0]) / seconds, 2),
-        "requests": load.requests,
-    }
-    return figures, load
 
 
-def _check(gateway, load):
+def _sizes(base):
+    """What a request takes on disk, and how many share a commit; of the base, while it runs, its warm-up included."""
+    gateway = base.gateways[0]
+    lane = gateway.status()["lane"]
+    found = {"ccr_per_commit": round(lane["units"] / max(lane["batches"], 1), 1)}
+    if base.disk_before is not None:
+        found["disk_octets_per_ccr"] = round((gateway.checkpoint() - base.disk_before) / max(lane["units"], 1))
+    return found
+
+
+def _check(contestant):
     """Prove the books and count the octets, by the commands that an auditor has."""
+    progress(f"charging: checking the books of {contestant.name}")
+    gateway = contestant.gateways[0]
     books = json.loads(gateway.tpo("ledger", "check", "--json"))
     exported = sum(int(row["octets"]) for row in csv.DictReader(io.StringIO(gateway.tpo("usage", "export"))))
+    counted = contestant.octets <= exported <= contestant.octets + contestant.unknown_octets
     return {
-        "ok": bool(books["ok"]) and exported == load.octets,
+        "ok": bool(books["ok"]) and counted,
         "ledger": bool(books["ok"]),
         "entries": books["entries"],
-        "octets_reported": load.octets,
+        "octets_reported": contestant.octets,
         "octets_exported": exported,
     }
-
-
-def _ms(times, part):
-    return round(times[min(len(times) - 1, int(len(times) * part))] * 1000, 2)
-
-
-def _print(report):
-    gateway, echo, checks = report["gateway"], report["echo"], report["checks"]
-    rows = [("", "gateway", "echo", "target")]
-    for name in ("ccr_per_second", "cpu_us_per_ccr", "p50_ms", "p99_ms", "max_ms", "cpu_share"):
-        target = "{1} {0}".format(*TARGETS[name]) if name in TARGETS else ""
-        rows.append((name, str(gateway[name]), str(echo[name]), target))
-    for row in rows:
-        sys.stdout.write("{:<22}{:>12}{:>12}   {}\n".format(*row))
-    fsync = report["fsync_ms"]
-    octets = f"{checks['octets_reported']} octets reported, {checks['octets_exported']} exported"
-    for name, value in (
-        ("gateway / echo", report["gateway_to_echo"]),
-        ("disk octets a CCR", report["disk_octets_per_ccr"]),
-        ("CCRs a commit", report["ccr_per_commit"]),
-        ("fsync of this disk", f"p50 {fsync['p50']} ms, p99 {fsync['p99']} ms"),
-        ("ledger check", f"{'right' if checks['ledger'] else 'WRONG'}, {checks['entries']} entries"),
-        ("usage", octets + ("" if checks["octets_reported"] == checks["octets_exported"] else ": WRONG")),
-        ("conditions", " ".join(f"{key}={value}" for key, value in report["conditions"].items())),
-    ):
-        sys.stdout.write(f"{name:<22}{value:>12}\n" if not isinstance(value, str) else f"{name:<22}  {value}\n")
-
-
-def _print_profile(file):
-    for part in (file, *sorted(file.parent.glob(f"{file.name}.*"))):
-        sys.stdout.write(f"\n{part}: own time\n")
-        pstats.Stats(str(part), stream=sys.stdout).strip_dirs().sort_stats("tottime").print_stats(25)
-
-
-def _tell(text):
-    if sys.stderr.isatty():
-        sys.stderr.write(f"bench: {text}\n")
-
-
-if __name__ == "__main__":
-    main()

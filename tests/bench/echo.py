@@ -1,6 +1,6 @@
-"""The bench's yardstick: our node decodes each Credit-Control-Request and answers the same thing, without any state.
+"""The bench's reference: our node decodes each Credit-Control-Request and answers the same thing, without any state.
 
-`python -m tests.bench.echo` prints its port and serves until SIGTERM.
+`python -m tests.bench.echo PORT` serves on that port until SIGTERM.
 """
 
 import asyncio
@@ -49,24 +49,22 @@ def _echo(request):
     request.answer(encode_avp(263, ccr.session_id) + _FIXED)
 
 
-async def _serve():
+async def _serve(port):
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     node = Node(
         NodeIdentity(origin_host=frames.SERVER, origin_realm=frames.SERVER_REALM),
         [PeerConfig(identity=frames.CLIENT, realm=frames.CLIENT_REALM)],
         {4: Application(_echo, frozenset({272}))},
-        [("127.0.0.1", 0, None)],
+        [("127.0.0.1", port, None)],
         clock=time.monotonic,
         random=random.random,
         on_event=lambda event: None,
     )
     await node.start()
-    sys.stdout.write(f"{node.ports[0]}\n")
-    sys.stdout.flush()
     await stop.wait()
     await node.stop(DisconnectCause.REBOOTING, 2.0)
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve())
+    uvloop.run(_serve(int(sys.argv[1])))

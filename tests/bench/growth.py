@@ -19,9 +19,6 @@ from pathlib import Path
 import msgspec
 import psycopg
 from sqlalchemy import inspect, text
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from support import charging_fixture as charging
 from support import postgres
 from support.gateways import ROOT

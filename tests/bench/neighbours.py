@@ -7,12 +7,11 @@ Not part of `make bench`: `python -m tests.bench.neighbours [KIND...]`.
 import argparse
 import asyncio
 import json
-import socket
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import processes
+from tests.bench import frames, processes
 from tests.support import neighbours
 
 EXTRA = """
@@ -21,7 +20,6 @@ smpp: {{links: [{{name: mad, host: 127.0.0.1, port: {port}, system_id: tpo, pass
 MQTT = """
 events: {{mqtt: {{url: "mqtt://127.0.0.1:{port}"}}}}
 """
-PEERS = "[{identity: pgw.host.example, realm: host.example}, {identity: mad.host.example, realm: host.example}]"
 
 
 def main():
@@ -39,16 +37,13 @@ def main():
 
 
 async def _measure(folder, kind, rate, seconds):
-    lines = processes.customers(20)
-    gateway = processes.Gateway(folder, lines)
-    config = (folder / "gateway.yaml").read_text()
-    config = config.replace("[{identity: pgw.host.example, realm: host.example}]", PEERS)
-    port = gateway.port
+    lines = frames.lines(20)
+    port, extra = processes.free_port(), ""
     if kind not in neighbours.DIAMETER:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
-        config += (EXTRA if kind in neighbours.SMSC else MQTT).format(port=port)
-    (folder / "gateway.yaml").write_text(config)
+        extra = (EXTRA if kind in neighbours.SMSC else MQTT).format(port=port)
+    gateway = processes.Gateway(folder, lines, peers=(frames.CLIENT, "mad.host.example"), extra=extra)
+    if kind in neighbours.DIAMETER:
+        port = gateway.port
     gateway.import_lines()
     async with neighbours.Neighbour(kind, port, seconds + 2, lines[1][0], root=processes.ROOT) as neighbour:
         with gateway.running():

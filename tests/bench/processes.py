@@ -1,16 +1,23 @@
-"""The processes that the bench measures: started here, watched in /proc, ended by their own id."""
+"""The processes that the bench measures: started here, their CPU read from /proc, ended by their own id."""
 
 import http.client
 import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from collections import defaultdict
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psycopg
+
+from tests.bench import frames
 
 ROOT = Path(__file__).resolve().parents[2]
 PLANS = """
@@ -21,42 +28,65 @@ bench:
   voice: {price: 0.03, per: 60}
   sms: {price: 0.02, per: 1}
 """
-CAUSES = """
-wateraid: {name: WaterAid, country: GB}
-wwf: {name: WWF-UK, country: GB}
-trussell-trust: {name: Trussell, country: GB}
-"""
 CONFIG = """
 operator: {{name: Bench, country: GB, currency: GBP}}
-store: {{url: sqlite:///var/tpo.db}}
-api: {{listen: 127.0.0.1:{api}, socket: var/tpo.sock}}
+store: {{{store}}}
+api:
+  listen: 127.0.0.1:{api}
+  socket: var/tpo.sock
+  tokens: [{{name: bench, role: operator, token: "{token}"}}]
 diameter:
-  identity: ocs.tpo.example
+  identity: {identity}
   realm: tpo.example
   listen: [127.0.0.1:{diameter}]
-  peers: [{{identity: pgw.host.example, realm: host.example}}]
+  peers: [{peers}]
 plans: plans.yaml
-causes: causes.yaml
+causes: {root}/config/causes.yaml
+privacy: {{key: YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYiE=}}
+{extra}
 """
+TOKEN = "bench-token-0123456789"
+SECONDS_TO_START, SECONDS_TO_STOP = 60, 60
 
 
 class Failed(Exception):
     """The bench cannot go on, and why."""
 
 
-def customers(count):
-    """IMSI and MSISDN of each line: of the test network 00101, behind +44 7700 as the regulator's examples are."""
-    return [(f"00101{i:010d}", f"447700{i:06d}") for i in range(count)]
-
-
 class Gateway:
-    """A `tpo run` of its own, in a folder of its own, on a fresh SQLite store."""
+    """A `tpo run` of its own in a folder of its own: on a fresh SQLite store, or on the store of a URL.
 
-    def __init__(self, folder, lines, profile=None):
-        self.folder, self.port, self.api = folder, _free_port(), _free_port()
+    `lane` is `store.lane` of its configuration, the product's own choice where it is empty; `profile` a file that it is
+    profiled into. Several on one store need identities of their own.
+    """
+
+    def __init__(
+        self,
+        folder,
+        lines,
+        profile=None,
+        *,
+        store="sqlite:///var/tpo.db",
+        lane="",
+        identity=frames.SERVER,
+        peers=(frames.CLIENT,),
+        extra="",
+    ):
+        folder.mkdir(exist_ok=True)
+        self.folder, self.port, self.api = folder, free_port(), free_port()
         (folder / "plans.yaml").write_text(PLANS)
-        (folder / "causes.yaml").write_text(CAUSES)
-        (folder / "gateway.yaml").write_text(CONFIG.format(api=self.api, diameter=self.port))
+        (folder / "gateway.yaml").write_text(
+            CONFIG.format(
+                root=ROOT,
+                store=f'url: "{store}"' + (f", lane: {lane}" if lane else ""),
+                api=self.api,
+                token=TOKEN,
+                identity=identity,
+                diameter=self.port,
+                peers=", ".join(f"{{identity: {peer}, realm: {frames.CLIENT_REALM}}}" for peer in peers),
+                extra=extra,
+            )
+        )
         self._write_lines(lines)
         self.store = folder / "var" / "tpo.db"
         self._module = ["gateway.cli"] if profile is None else ["tests.bench.profiled", str(profile)]
@@ -95,7 +125,7 @@ class Gateway:
         self._stop()
 
     def cpu(self):
-        """CPU seconds of the process so far, all threads."""
+        """CPU seconds so far of all its threads and processes."""
         return cpu_seconds(self.process.pid)
 
     def status(self):
@@ -115,7 +145,7 @@ class Gateway:
         return (self.folder / "gateway.log").read_text(errors="replace")[-2000:]
 
     def _await_ready(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + SECONDS_TO_START
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise Failed(f"the gateway ended with {self.process.returncode}: {self.log()}")
@@ -129,12 +159,12 @@ class Gateway:
             finally:
                 connection.close()
             time.sleep(0.05)
-        raise Failed(f"the gateway is not ready after 30 s: {self.log()}")
+        raise Failed(f"the gateway is not ready after {SECONDS_TO_START} s: {self.log()}")
 
     def _stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(60)
+            code = self.process.wait(SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -151,28 +181,80 @@ class Gateway:
 
 
 @contextmanager
-def echo():
-    """Run the echo; gives its port and its process id."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.echo"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def server(command, folder):
+    """Run a server that a command starts, `{port}` in it being the port that it is to listen on; gives its port and process id.
+
+    It is ready when it takes a connection, and is ended with all that it started.
+    """
+    port = free_port()
+    words = shlex.split(command.replace("{port}", str(port)))
+    if shutil.which(words[0]) is None:
+        raise Failed(f"REFERENCE begins with {words[0]}, and there is no such program")
+    log = folder / "reference.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
     try:
-        line = process.stdout.readline()
-        if not line:
-            raise Failed("the echo did not start")
-        yield int(line), process.pid
+        _await_connection(process, port, lambda: f"{command}: {log.read_text(errors='replace')[-2000:]}")
+        yield port, process.pid
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        process.stdout.close()
+
+
+def _await_connection(process, port, described):
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise Failed(f"the reference ended with {process.returncode}: {described()}")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise Failed(f"the reference takes no connection on port {port} after {SECONDS_TO_START} s: {described()}")
+
+
+def database_process(url):
+    """The process id of the server behind a PostgreSQL URL: all its backends descend from it."""
+    with psycopg.connect(url) as connection:
+        backend = connection.info.backend_pid
+    return _stat(Path(f"/proc/{backend}/stat"))[1]
 
 
 def cpu_seconds(pid):
-    """User and system time of a process, all threads (proc(5), fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system time of a process and all that descends from it, those that ended included."""
+    children, times = defaultdict(list), {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            number, parent, ticks = _stat(path)
+            children[parent].append(number)
+            times[number] = ticks
+    ticks, family = 0, [pid]
+    while family:
+        member = family.pop()
+        ticks += times.get(member, 0)
+        family += children[member]
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(path):
+    """Process id, its parent's, and the ticks of it and of its children that were waited for (proc(5), fields 4, 14 to 17)."""
+    before, _, after = path.read_text().rpartition(")")
+    fields = after.split()
+    return int(before.partition(" ")[0]), int(fields[1]), sum(map(int, fields[11:15]))
+
+
+def busy_seconds():
+    """CPU seconds that the whole machine has worked so far, and those that its host kept from it (steal)."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = ticks[:8]
+    hertz = os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + irq + softirq) / hertz, steal / hertz
 
 
 def fsync_seconds(folder, count=200):
@@ -189,7 +271,7 @@ def fsync_seconds(folder, count=200):
     return sorted(times)
 
 
-def _free_port():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -1,38 +1,33 @@
-"""Texts a second through the whole gateway, and texts in a second acknowledged after their commit.
+"""Texts through the whole gateway, out and in, beside the link alone, in rounds; on SQLite and on PostgreSQL.
 
-Out: HTTP batches -> committed -> submit_sm -> response -> receipt -> stored as delivered. In: deliver_sm of a text from a
-handset -> committed -> deliver_sm_resp. The SMSC is our server side in a process of its own; window 64; SQLite.
-
-    python -m tests.bench.texts [--texts 10000] [--json]
+Out: HTTP batches -> committed -> submit_sm -> response -> receipt -> stored as delivered. In: deliver_sm of a text of a handset
+-> committed -> deliver_sm_resp. Beside them, on an SMSC that only answers: submit_sm and response by our link, which is the
+reference, and by smpp34's Python client. Window 64; each SMSC is a process of its own. At the end the books must be right.
 """
 
-import argparse
 import asyncio
 import concurrent.futures
 import json
-import multiprocessing
-import os
 import sqlite3
-import sys
-import tempfile
 import time
 import urllib.request
-from collections import deque
-from datetime import UTC, datetime
-from pathlib import Path
+from contextlib import ExitStack, closing, contextmanager
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import psycopg
 
-from support.gateways import Gateway
+from tests.bench import link, processes
+from tests.bench.progress import progress
+from tests.bench.rounds import Round, interleave, ratio, summary
+from tests.bench.smsc import smsc
+from tests.bench.speed import Speed
+from tests.support import postgres
 
-from protocols.smpp.limits import Limits
-from protocols.smpp.messages import DeliverSm, SubmitSm, SubmitSmResp
-from protocols.smpp.receipts import MessageState, receipt_text
-from protocols.smpp.server import Server, ServerConfig
-
-WINDOW, BATCH, CLIENTS = 64, 250, 4
-TOKEN = "bench-token-0123456789"
-TARGET = 3000
+OUT, IN, LINK, SMPP34 = "out", "in", "link alone", "link alone, smpp34"
+BATCH, CLIENTS = 250, 4
+LINK_TEXTS = 8
+"""So many times as many texts as through the gateway go over the link alone."""
+LONGEST = 120.0
+"""Seconds after which texts that are not delivered are missed."""
 EXTRA = """smpp:
   links:
     - {{name: smsc, host: 127.0.0.1, port: {port}, system_id: tpo, password: secret, window: 64}}
@@ -41,155 +36,118 @@ keywords: {root}/config/keywords.yaml
 """
 
 
-class Smsc:
-    """Takes every text and tells of its delivery; on order, delivers texts from handsets as fast as the window lets it."""
+class Through:
+    """A gateway on one store with a message centre of its own, and how many texts its store has as delivered."""
 
-    def __init__(self):
-        self.waiting, self.connection, self.done = deque(), None, asyncio.Event()
-        self.answered = self.wanted = self.taken = 0
-        self.server = Server(
-            ServerConfig(system_id="smsc", limits=Limits(window=WINDOW, outstanding=8192)),
-            [("127.0.0.1", 0, None)],
-            authenticate=lambda _attempt: 0,
-            on_request=self.requested,
-            on_result=self.resulted,
-            on_ready=self.ready,
-            on_event=lambda _event: None,
-            clock=time.monotonic,
-        )
+    def __init__(self, folder, suffix, url, centre, lane):
+        extra = EXTRA.format(port=centre.port, root=processes.ROOT)
+        self.gateway = processes.Gateway(folder, [], store=url, lane=lane, extra=extra)
+        self.suffix, self.centre = suffix, centre
+        self.url = url
 
-    def ready(self, connection):
-        self.connection = connection
-        self.drain()
-
-    def requested(self, request):
-        message = request.message
-        if not isinstance(message, SubmitSm):
-            request.respond()
-            return
-        self.taken += 1
-        message_id, now = f"{self.taken:x}", datetime.now(UTC)
-        request.respond(SubmitSmResp(message_id=message_id))
-        words = receipt_text(message_id, MessageState.DELIVERED, now, now)
-        source, destination = message.destination_addr, message.source_addr
-        receipt = DeliverSm(source_addr=source, destination_addr=destination, esm_class=4, short_message=words)
-        self.waiting.append(receipt)
-        self.drain()
-
-    def resulted(self, _connection, _result):
-        self.answered += 1
-        if self.answered == self.wanted:
-            self.done.set()
-        self.drain()
-
-    def drain(self):
-        while self.waiting and self.connection is not None and self.connection.send(self.waiting[0]):
-            self.waiting.popleft()
-
-    async def arrivals(self, number):
-        """Deliver so many texts from handsets; seconds until the last was acknowledged."""
-        self.answered, self.wanted = 0, number
-        self.done.clear()
-        began = time.perf_counter()
-        for i in range(number):
-            words = f"hello number {i}".encode()
-            self.waiting.append(
-                DeliverSm(source_addr=f"4477009{i:05d}", destination_addr="447700900999", short_message=words)
-            )
-        self.drain()
-        await self.done.wait()
-        return time.perf_counter() - began
+    @contextmanager
+    def delivered(self):
+        """A function that counts the texts that the store has as delivered."""
+        if self.url.startswith("sqlite"):
+            connection = sqlite3.connect(f"file:{self.gateway.store}?mode=ro", uri=True)
+        else:
+            connection = psycopg.connect(self.url, autocommit=True)
+        with closing(connection):
+            yield lambda: connection.execute("SELECT count(*) FROM texts WHERE state = 'delivered'").fetchone()[0]
 
 
-def serve(orders):
-    """The SMSC's process: says its port, then obeys."""
-
-    async def work():
-        smsc = Smsc()
-        await smsc.server.start()
-        orders.send(smsc.server.ports[0])
-        loop = asyncio.get_running_loop()
-        while (number := await loop.run_in_executor(None, orders.recv)) > 0:
-            orders.send(await smsc.arrivals(number))
-        await smsc.server.stop(1.0)
-
-    asyncio.run(work())
-
-
-def post(gateway, first):
-    """Send one batch over HTTP."""
-    texts = [{"from": "TPO", "to": f"4477009{i:05d}", "text": f"text number {i}"} for i in range(first, first + BATCH)]
-    url = f"http://127.0.0.1:{gateway.http_port}/v1/sms/batch"
-    request = urllib.request.Request(url, json.dumps(texts).encode(), {"Authorization": f"Bearer {TOKEN}"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        assert answer.status == 202
-
-
-def delivered(gateway):
-    """Count what the store has as delivered."""
-    with sqlite3.connect(f"file:{gateway.folder}/var/tpo.db?mode=ro", uri=True) as store:
-        return store.execute("SELECT count(*) FROM texts WHERE state = 'delivered'").fetchone()[0]
-
-
-def cpu(gateway):
-    """CPU seconds of the gateway so far."""
-    fields = Path(f"/proc/{gateway.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def measure(gateway, orders, number):
-    """Run both ways; the figures."""
-    spent, began = cpu(gateway), time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
-        list(clients.map(lambda first: post(gateway, first), range(0, number, BATCH)))
-    accepted = time.perf_counter() - began
-    while delivered(gateway) < number:
-        time.sleep(0.05)
-    out, out_cpu = time.perf_counter() - began, cpu(gateway) - spent
-    spent = cpu(gateway)
-    orders.send(number)
-    into = orders.recv()
+def measure(options, folder):
+    """Run the part; gives its report."""
+    number, lane = max(BATCH, options.texts - options.texts % BATCH), (options.lanes or [""])[0]
+    with ExitStack() as stores, ExitStack() as stack:
+        # The gateways end before the database's server does: their books are checked in between.
+        database = stores.enter_context(postgres.server()) if "postgresql" in options.stores else None
+        bare = stack.enter_context(smsc(receipts=False))
+        ways = []
+        for store in options.stores:
+            url = "sqlite:///var/tpo.db" if store == "sqlite" else database("texts")
+            suffix = f", {store}" if ways else ""
+            ways.append(Through(folder / f"texts-{store}", suffix, url, stack.enter_context(smsc(receipts=True)), lane))
+            stack.enter_context(ways[-1].gateway.running())
+        work = _work(ways, bare, number)
+        rounds = {name: [] for name in work}
+        progress("texts: warming up")
+        for way in ways:
+            _out(way, BATCH)
+            way.centre.deliver(BATCH)
+        for turn, name in interleave(list(work), options.rounds):
+            rounds[name].append(_round(*work[name]))
+            progress(f"texts: round {turn + 1} of {options.rounds}: {name}: {rounds[name][-1].rate:.0f}/s")
+        database_cpu = processes.cpu_seconds(processes.database_process(ways[-1].url)) if database else 0.0
+        stack.close()
+        checks = {f"books{way.suffix}": _check(way.gateway) for way in ways}
     return {
-        "texts_per_second": round(number / out),
-        "accepted_per_second": round(number / accepted),
-        "cpu_us_per_text": round(out_cpu / number * 1e6, 1),
-        "texts_in_per_second": round(number / into),
-        "cpu_us_per_text_in": round((cpu(gateway) - spent) / number * 1e6, 1),
+        "rows": {name: summary(each) for name, each in rounds.items()},
+        "figures": figures(rounds),
+        "sizes": {},
+        "speeds": [each.speed for name in rounds for each in rounds[name]],
+        "database_cpu": database_cpu,
+        "checks": checks,
+        "conditions": {"rounds": options.rounds, "texts": number, "window": link.WINDOW},
     }
 
 
-def main():
-    """Start both processes, measure, prove the books, end both."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--texts", type=int, default=10_000)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
-    near, far = context.Pipe()
-    smsc = context.Process(target=serve, args=(far,))
-    smsc.start()
-    root = Path(__file__).resolve().parents[2]
-    work = root / "tests" / ".work"
-    work.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=work) as folder:
-        gateway = Gateway(folder, extra=EXTRA.format(port=near.recv(), root=root))
-        token = f'tokens: [{{name: bench, role: operator, token: "{TOKEN}"}}]'
-        gateway.config.write_text(
-            gateway.config.read_text().replace("socket: var/tpo.sock", f"socket: var/tpo.sock, {token}")
-        )
-        try:
-            with gateway:
-                found = measure(gateway, near, options.texts - options.texts % BATCH)
-                found["ledger"] = "right" if gateway.check()["ok"] else "WRONG"
-        finally:
-            near.send(0)
-            smsc.join(10)
-    if options.json:
-        print(json.dumps(found))
-        return
-    for name, value in found.items():
-        print(f"{name:24}{value}{f'   target {TARGET}' if name.startswith('texts') else ''}")
+def _work(ways, bare, number):
+    """What a round does, by name: the function, how many texts it takes, and what gives the CPU seconds so far."""
+    work = {}
+    for way in ways:
+        work[f"{OUT}{way.suffix}"] = (lambda way=way: _out(way, number), number, way.gateway.cpu)
+        work[f"{IN}{way.suffix}"] = (lambda way=way: way.centre.deliver(number), number, way.gateway.cpu)
+    alone = number * LINK_TEXTS
+    work[LINK] = (lambda: asyncio.run(link.ours(bare.port, alone)), alone, time.process_time)
+    work[SMPP34] = (lambda: asyncio.run(link.theirs(bare.port, alone)), alone, time.process_time)
+    return work
 
 
-if __name__ == "__main__":
-    main()
+def figures(rounds):
+    """The ratios, by the names that floors have."""
+    of = {
+        "texts.out_of_link": ratio(rounds[OUT], rounds[LINK], "rate"),
+        "texts.in_of_link": ratio(rounds[IN], rounds[LINK], "rate"),
+        "texts.out_turns": summary(rounds[OUT])["turns"],
+        "texts.in_turns": summary(rounds[IN])["turns"],
+        "texts.link_turns_of_smpp34": ratio(rounds[LINK], rounds[SMPP34], "turns"),
+    }
+    for name in (OUT, IN):
+        if f"{name}, postgresql" in rounds:
+            of[f"texts.{name}_postgresql_of_sqlite"] = ratio(rounds[f"{name}, postgresql"], rounds[name], "rate")
+    return {name: round(value, 3) for name, value in of.items()}
+
+
+def _round(work, number, cpu):
+    before = cpu()
+    with Speed() as speed:
+        seconds = work()
+    return Round(number, seconds, cpu() - before, speed.turns_per_second)
+
+
+def _check(gateway):
+    progress("texts: checking the books")
+    books = json.loads(gateway.tpo("ledger", "check", "--json"))
+    return {"ok": bool(books["ok"]), "entries": books["entries"]}
+
+
+def _out(way, number):
+    """Send so many texts over HTTP; seconds until the last one is stored as delivered."""
+    with way.delivered() as delivered, concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
+        wanted, began = delivered() + number, time.perf_counter()
+        list(clients.map(lambda first: _post(way.gateway, first), range(0, number, BATCH)))
+        while (missing := wanted - delivered()) > 0:
+            if time.perf_counter() - began > LONGEST:
+                raise processes.Failed(f"{missing} texts are not delivered after {LONGEST:.0f} s")
+            time.sleep(0.02)
+        return time.perf_counter() - began
+
+
+def _post(gateway, first):
+    texts = [{"from": "TPO", "to": f"4477009{i:05d}", "text": f"text number {i}"} for i in range(first, first + BATCH)]
+    url, token = f"http://127.0.0.1:{gateway.api}/v1/sms/batch", {"Authorization": f"Bearer {processes.TOKEN}"}
+    request = urllib.request.Request(url, json.dumps(texts).encode(), token)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        if answer.status != 202:
+            raise processes.Failed(f"a batch of texts was answered {answer.status}")

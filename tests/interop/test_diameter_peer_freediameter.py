@@ -14,10 +14,10 @@ from protocols.diameter.codec import encode_avp
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.generated import decode
 from protocols.diameter.identity import PeerConfig
-from protocols.diameter.inbound import scan
 from protocols.diameter.limits import Limits
 from protocols.diameter.messages import CreditControlAnswer, ErrorAnswer
 from protocols.diameter.node_events import ConnectFailed, PeerDown, PeerUp
+from protocols.diameter.routing import scan
 from protocols.diameter.transitions import CloseReason, DisconnectCause
 
 pytestmark = [

@@ -19,6 +19,7 @@ from protocols.diameter.codec import (
     encode_message,
 )
 from protocols.diameter.errors import DiameterError
+from protocols.diameter.layouts import MISSES, Layouts, learn
 
 PROFILES = st.sampled_from([STANDARD, Profile(STANDARD.grouped, lenient=True)])
 SAMPLES = [(type(sample), frame(flags, application, sample)) for flags, application, sample in one_of_each()]
@@ -97,6 +98,39 @@ def test_decoding_undoes_encoding(cls, data):
 def test_generated_and_interpreted_decoders_agree_on_spoilt_messages(spoilt, profile):
     cls, octets = spoilt
     assert outcome(generated, cls, octets, profile) == outcome(interpreter, cls, octets, profile)
+
+
+LAYOUTS = Layouts(learn)
+for _cls, _octets in SAMPLES:
+    for _ in range(MISSES):
+        LAYOUTS.missed(_cls, _octets, STANDARD)
+
+
+@st.composite
+def changed_frames(draw):
+    """A sound message with a few octets changed, in values as in headers."""
+    cls, octets = draw(st.sampled_from(SAMPLES))
+    octets = bytearray(octets)
+    for _ in range(draw(st.integers(1, 4))):
+        octets[draw(st.integers(HEADER_SIZE, len(octets) - 1))] = draw(st.integers(0, 255))
+    return cls, bytes(octets)
+
+
+@settings(max_examples=5 * settings().max_examples)
+@given(changed=changed_frames() | spoilt_frames() | st.sampled_from(SAMPLES))
+def test_a_layout_reads_a_message_as_the_interpreter_does_or_leaves_it(changed):
+    cls, octets = changed
+    read = LAYOUTS.read(cls, octets, STANDARD)
+    assert read is None or read == outcome(interpreter, cls, octets, STANDARD)
+
+
+@given(data=st.data(), cls=st.sampled_from(CLASSES))
+def test_every_message_is_read_by_its_own_layout(data, cls):
+    made = data.draw(message(cls))
+    octets = encode_message(0x80, 1, 0, 1, 1, generated.encode(made))
+    layout = learn(cls, octets, STANDARD)
+    assert int.from_bytes(octets, "big") & layout.mask == layout.headers
+    assert layout.read(octets) == made
 
 
 @given(cls=st.sampled_from(CLASSES), avps=st.lists(unknown_avps, max_size=8), stray=st.binary(max_size=8))

@@ -3,6 +3,7 @@
 The same outcome gives the same octets in every version: a repeat is rendered anew.
 """
 
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -40,6 +41,10 @@ RESULT_CODES: Final = MappingProxyType(
     }
 )
 """Result-Code of each outcome, at the command level and in an MSCC (RFC 6733 §7.1, RFC 8506 §9)."""
+_NUMBER_AT: Final = 44
+"""Where CC-Request-Number has its value: behind Result-Code, Auth-Application-Id and CC-Request-Type, each of 12 octets."""
+_KEPT: Final = 1024
+"""Answers that are kept rendered, of half a kilobyte each."""
 
 
 class _Offer(msgspec.Struct):
@@ -54,6 +59,21 @@ def body(outcome: RequestOutcome | RenderedAnswer, session_id: bytes) -> bytes:
     """Encode everything of the answer but Session-Id, Origin-Host, Origin-Realm and Proxy-Info; `session_id` as it came."""
     if isinstance(outcome, RenderedAnswer):
         return outcome.body
+    if outcome.message or outcome.code is Outcome.UNKNOWN_SESSION:
+        return _render(outcome, session_id)
+    # Most answers differ by the number of their request alone: the same slice of the same rating group.
+    before, after = _kept(msgspec.structs.replace(outcome, request_number=0))
+    return before + outcome.request_number.to_bytes(4, "big") + after
+
+
+@lru_cache(_KEPT)
+def _kept(outcome: RequestOutcome) -> tuple[bytes, bytes]:
+    """Render what stands before and behind the request's number."""
+    rendered = _render(outcome, b"")
+    return rendered[:_NUMBER_AT], rendered[_NUMBER_AT + 4 :]
+
+
+def _render(outcome: RequestOutcome, session_id: bytes) -> bytes:
     offer = _Offer()
     services = []
     for item in outcome.items:

@@ -108,7 +108,7 @@ def read(
         msisdn=msisdn,
         items=items,
         digest=usage_digest(items, ccr.cc_request_type),
-        inconsistent=any(_disagrees(unit) for unit in _reports(ccr)),
+        inconsistent=any(map(_disagrees, _reports(ccr))),
         realm=ccr.origin_realm if ccr.origin_host != peer else "",
         traffic=None if called is None else _traffic(called, msisdns, country),
         called=_called_number(called, country),

@@ -4,11 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from gateway.charging.gy.server import Observed
 from gateway.logs.catalogue import EVENTS
 from gateway.metrics.catalogue import COUNTER, FAMILIES, GAUGE, HEADINGS, HISTOGRAM, family, page, sample
-from gateway.metrics.registry import Metrics
+from gateway.metrics.charging_requests import DURATION, REQUESTS, ChargingRequests
+from gateway.metrics.registry import SECONDS, Metrics
 
 ROOT = Path(__file__).parents[4]
 CUSTOMERS = {"msisdn", "imsi", "iccid", "subscriber", "subscriber_id", "number", "source", "destination", "session_id"}
@@ -54,6 +56,19 @@ def test_what_is_observed_is_counted():
         'tpo_host_up{host="hlr"} 0.0',
     ):
         assert line in lines
+
+
+def test_charging_requests_are_written_as_the_library_writes_its_own_counters_and_histograms():
+    ours, theirs, counted = CollectorRegistry(), CollectorRegistry(), ChargingRequests(SECONDS)
+    ours.register(counted)
+    counter = Counter(REQUESTS, FAMILIES[REQUESTS].meaning, FAMILIES[REQUESTS].labels, registry=theirs)
+    histogram = Histogram(DURATION, FAMILIES[DURATION].meaning, buckets=SECONDS, registry=theirs)
+    assert generate_latest(ours) == generate_latest(theirs)
+    for seconds in (0.0, 0.001, 0.0010001, 0.003, 0.05, 4.9, 5.0, 5.1, 60.0):
+        counted.observe(Observed(2, "2001", seconds))
+        counter.labels("update", "2001").inc()
+        histogram.observe(seconds)
+    assert generate_latest(ours) == generate_latest(theirs)
 
 
 def test_the_hosts_and_links_of_a_source_become_rows_with_their_labels():

@@ -15,6 +15,9 @@ from gateway.charging.request import Item, Used, usage_digest
 from gateway.charging.tariff import QuotaTerms
 from gateway.store import tables
 from gateway.store.errors import UnitPoisoned
+from protocols.diameter.codec import encode_avp
+from protocols.diameter.generated import decode
+from protocols.diameter.messages import CreditControlAnswer
 
 POUND, MEGABYTE = 100 * PENNY, 1_000_000
 SUCCESS, NO_CREDIT = Outcome.SUCCESS, Outcome.CREDIT_LIMIT_REACHED
@@ -268,3 +271,19 @@ def test_a_field_that_a_later_version_adds_at_the_end_is_passed_over():
     came_to, kept, _ = GOLDEN["an end"]
     longer = bytes.fromhex("9b" + kept[2:]) + b"\xa3new"
     assert charging_outcome.decode(longer) == came_to
+
+
+def test_an_answer_that_is_kept_rendered_has_the_number_of_each_request_and_the_units_of_its_own():
+    head = encode_avp(263, b"s;1") + encode_avp(264, b"ocs.tpo.example") + encode_avp(296, b"tpo.example")
+    for units in (10_000_000, 500, 10_000_000):
+        for number in (0, 7, 2**32 - 1, 7):
+            item = ItemOutcome(SUCCESS, 10, (), units)
+            body = cca.body(outcome(SUCCESS, 2, number, "data", item), b"s;1")
+            answer = decode(CreditControlAnswer, head + body, start=0)
+            assert answer.cc_request_number == number
+            assert answer.multiple_services_credit_control[0].granted_service_unit.cc_total_octets == units
+
+
+def test_an_answer_that_names_its_session_is_not_kept_for_another():
+    unknown = outcome(Outcome.UNKNOWN_SESSION, 3, 1, "data")
+    assert cca.body(unknown, b"a;1") != cca.body(unknown, b"b;2")
