@@ -52,6 +52,7 @@ class DurableLog(LogFile):
         super().__init__(path)
         self._lane, self._disk = lane, disk
         self._store = path.with_name(path.name.removesuffix("-wal"))
+        self._family, self._aside = family(self._store), {}
         self._salts, self._frames, self._hole = None, 0, False
         self._written_home = None
 
@@ -99,26 +100,31 @@ class DurableLog(LogFile):
                 frames += 1
             return salts, frames
 
-    def lose(self, close):
-        """Have the power cut; `close` closes every connection. Gives how many frames are gone: those that were not synced."""
-        if self.is_empty:  # or SQLAlchemy has closed its connection, as it was cut in the middle of a commit
-            close()
+    def cut(self):
+        """Have the power cut, the connection still open: puts aside what is on the disk, and gives how many frames are not."""
+        self._aside = {}
+        if self.is_empty or self._home() != self._written_home:
             return 0
         salts, frames = self._end()
-        if self._home() != self._written_home or (salts, frames) == (self._salts, self._frames):
-            close()
+        if (salts, frames) == (self._salts, self._frames):
             return 0
         kept = self._frames if salts == self._salts else 0
-        copies = {name: file.with_name(f"{file.name}.cut") for name, file in family(self._store).items()}
-        shutil.copyfile(self._store, copies["store"])
-        with self._path.open("rb") as log, copies["wal"].open("wb") as copy:
+        self._aside = {
+            name: self._family[name].with_name(f"{self._family[name].name}.cut") for name in ("store", "wal")
+        }
+        shutil.copyfile(self._store, self._aside["store"])
+        with self._path.open("rb") as log, self._aside["wal"].open("wb") as copy:
             head = log.read(HEADER.size)
             copy.write(head + log.read(kept * (FRAME.size + HEADER.unpack(head)[2])))
-        close()
-        family(self._store)["shm"].unlink(missing_ok=True)
-        for name in ("store", "wal"):
-            copies[name].replace(family(self._store)[name])
         return frames - kept
+
+    def begin_anew(self):
+        """Put in its place what was on the disk; no connection is open any more."""
+        if self._aside:
+            self._family["shm"].unlink(missing_ok=True)
+        for name, aside in self._aside.items():
+            aside.replace(self._family[name])
+        self._aside = {}
 
 
 class Disk:
@@ -240,6 +246,7 @@ def stepped_lane(loop, disk, committed, lost):
             if self.process.stopped:
                 loop.spend(3600.0, lambda: self.process.dead or not self.process.stopped)
             if self.process.dead:
+                self._cut()
                 raise PowerCut
 
         def commits_by(self, connection):
@@ -282,16 +289,18 @@ def stepped_lane(loop, disk, committed, lost):
         def let_go(self):
             """Drop the connection as the end of a process does: what was not committed is gone, by a power cut more."""
             if self._connection is not None:
-                if self.power_cut and lost is not None and self._verified:
-                    lost(self._log._file.lose(self._close_connection))
-                else:
-                    self._close_connection()
+                self._cut()
+                self._connection.invalidate()
+                self._connection.close()
+                self._log._file.begin_anew()
                 self._log._file.close()
                 self._connection = None
 
-        def _close_connection(self):
-            self._connection.invalidate()
-            self._connection.close()
+        def _cut(self):
+            """Once, and before the connection is closed, which would carry home what is in the log."""
+            if self.power_cut and lost is not None and self._verified:
+                self.power_cut = False
+                lost(self._log._file.cut())
 
         def close(self):
             self._closing = True
