@@ -5,13 +5,16 @@ that. Only sessions of the last day are looked at: of older ones the usage may b
 """
 
 from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from sqlalchemy import Connection, case, func, select
 
 from gateway.charging.session import Session, SessionRows
 from gateway.ledger.check import SHOWN, Finding
-from gateway.ledger.check_tenths import RUNNING_SINCE
+from gateway.ledger.check_tenths import RUNNING_SINCE, STREAMED
 from gateway.store.sealed_months.parts import Part, parts, unreadable
 from gateway.store.tables import marks, sessions, usage
 
@@ -26,41 +29,66 @@ def wrong_sessions(connection: Connection) -> Iterator[Finding]:
     newest = connection.execute(select(func.max(sessions.c.updated_at))).scalar() or 0
     since = connection.execute(select(marks.c.value).where(marks.c.name == RUNNING_SINCE)).scalar() or 0
     opened = max(newest - DAY_US, since)
-    recent = select(sessions.c.session_id).where(sessions.c.opened_at >= opened)
     found = 0
-    names = list(connection.execute(recent.order_by(sessions.c.id)).scalars())
     with parts(connection, lambda month: month.usage.overlaps(opened - LATE_US, None)) as every:
-        readable = [
-            part for part in every if part.month is None or unreadable(part) is None
-        ]  # `check` names the others
-        for start in range(0, len(names), PAGE):
-            rows = SessionRows()
-            rows.load(connection, set(names[start : start + PAGE]))
-            booked = _booked(readable, [session.id for session in rows.rows.values()])
-            for session in rows.rows.values():
-                wrong = _differs(session, booked.get(session.id, {}))
-                if wrong and found < SHOWN:
-                    found += 1
-                    yield Finding("session", f"session {session.id} {wrong}")
+        # Of files that cannot be read `check` tells.
+        readable = [part for part in every if part.month is None or unreadable(part) is None]
+        booked = _Booked(readable, opened - LATE_US)
+        for session in _opened_since(connection, opened):
+            wrong = _differs(session, booked.of(session.id))
+            if wrong:
+                found += 1
+                yield Finding("session", f"session {session.id} {wrong}")
+            if found == SHOWN:
+                return
 
 
-def _booked(every: Sequence[Part], ids: list[int]) -> dict[int, dict[str, tuple[int, int]]]:
-    """Sum the units and prices of each rating group of some sessions."""
-    units = case(
-        (usage.c.service == "data", usage.c.octets), (usage.c.service == "voice", usage.c.seconds), else_=usage.c.units
-    )
-    sums = (
-        select(usage.c.session, usage.c.rating_group, func.sum(units), func.sum(usage.c.price))
-        .where(usage.c.session.in_(ids))
-        .group_by(usage.c.session, usage.c.rating_group)
-    )
-    found: dict[int, dict[str, tuple[int, int]]] = {}
-    for session, rating_group, total, price in (row for part in every for row in part.connection.execute(sums)):
-        groups = found.setdefault(session, {})
-        key = "" if rating_group is None else str(rating_group)
-        known_total, known_price = groups.get(key, (0, 0))
-        groups[key] = (known_total + int(total), known_price + int(price))
-    return found
+def _opened_since(connection: Connection, opened: int) -> Iterator[Session]:
+    """Give the sessions that were opened since a time, in the order of their numbers."""
+    last = -1
+    while True:
+        page = select(sessions.c.session_id).where(sessions.c.opened_at >= opened, sessions.c.id > last)
+        rows = SessionRows()
+        rows.load(connection, set(connection.execute(page.order_by(sessions.c.id).limit(PAGE)).scalars()))
+        if not rows.rows:
+            return
+        for session in sorted(rows.rows.values(), key=lambda session: session.id):
+            last = session.id
+            yield session
+
+
+class _Booked:
+    """What usage records say of sessions, read once in the order of the sessions' numbers."""
+
+    def __init__(self, every: Sequence[Part], since: int) -> None:
+        units = case(
+            (usage.c.service == "data", usage.c.octets),
+            (usage.c.service == "voice", usage.c.seconds),
+            else_=usage.c.units,
+        )
+        sums = (
+            select(usage.c.session, usage.c.rating_group, func.sum(units), func.sum(usage.c.price))
+            .where(usage.c.event_at >= since)
+            .group_by(usage.c.session, usage.c.rating_group)
+            .order_by(usage.c.session)
+        )
+        rows = (part.connection.execute(sums, execution_options=STREAMED) for part in every)
+        self._sums = groupby(merge(*rows, key=itemgetter(0)), key=itemgetter(0))
+        self._next = next(self._sums, None)
+
+    def of(self, session: int) -> dict[str, tuple[int, int]]:
+        """Give the units and the price of each rating group of a session; they are asked for in rising order."""
+        while self._next is not None and self._next[0] < session:
+            self._next = next(self._sums, None)
+        if self._next is None or self._next[0] != session:
+            return {}
+        groups: dict[str, tuple[int, int]] = {}
+        for _, rating_group, total, price in self._next[1]:
+            key = "" if rating_group is None else str(rating_group)
+            known_total, known_price = groups.get(key, (0, 0))
+            groups[key] = (known_total + int(total), known_price + int(price))
+        self._next = next(self._sums, None)
+        return groups
 
 
 def _differs(session: Session, booked: dict[str, tuple[int, int]]) -> str:

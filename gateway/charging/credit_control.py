@@ -12,7 +12,7 @@ from gateway.charging import outcome as charging_outcome
 from gateway.charging.decide import ChargingState, Decision, already_booked, decide
 from gateway.charging.held_reports import CHANGED_REPEAT, ReviewCapacity, hold_back, reports_of
 from gateway.charging.outcome import RenderedAnswer, RequestOutcome
-from gateway.charging.request import EVENT, INITIAL, NOTHING_SAID, TERMINATION, ChargingRequest
+from gateway.charging.request import EVENT, INITIAL, NOTHING_SAID, TERMINATION, ChargingRequest, as_part_of
 from gateway.charging.session import AnswerRows, Session, SessionRows, StoredAnswer
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.events.outbox import RATED, Event, OutboxRows
@@ -81,21 +81,26 @@ class CreditControlUnit(Unit):
             batch.row_set(ProfileRows).get(owner) if owner is not None else None,
             self._calls_own_line(batch),
         )
-        policy = batch.policy(ChargingPolicy)
+        policy, request = batch.policy(ChargingPolicy), self.request
+        other_service = session is not None and request.service != session.service and request.request_type != EVENT
+        if session is not None and other_service:
+            request = as_part_of(request, session.service)
         if session is not None and self._is_booked(batch, session):
-            decision = already_booked(self.request)
-            session.last_number = max(session.last_number, self.request.request_number)
+            decision = already_booked(request)
+            session.last_number = max(session.last_number, request.request_number)
             session.changed = True
             decision.session = session
         else:
-            decision = decide(state, self.request, policy.tariff, batch.now, batch.node.id, batch.take_id)
-        outcome = _outcome(decision, self.request, policy.tariff.terms)
+            decision = decide(state, request, policy.tariff, batch.now, batch.node.id, batch.take_id)
+        if other_service:
+            decision.alarms = [*decision.alarms, "charging.session.service"]
+        outcome = _outcome(decision, request, policy.tariff.terms)
         if decision.session is not None:
             policy.book(batch, decision.entries, decision.usage)
             self._keep(batch, decision.session, outcome)
         foreign = session is not None and session.origin_host != self.request.origin_host
         payer = None if foreign else owner
-        if decision.held and not hold_back(batch, policy.room, self.request, decision.held, payer):
+        if decision.held and not hold_back(batch, policy.room, request, decision.held, payer):
             decision.alarms.append("charging.review.full")
         return CreditControlResult(outcome, self._alarms(batch, decision))
 

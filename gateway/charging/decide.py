@@ -17,7 +17,6 @@ from gateway.charging.held_reports import (
     FOREIGN_SESSION,
     NO_PRICE,
     NO_SUBSCRIBER,
-    OTHER_SERVICE,
     UNPRICED,
     HeldReport,
     reports_of,
@@ -74,9 +73,6 @@ def decide(
     if session is not None and session.origin_host != request.origin_host:
         refusal = Decision(Outcome.UNKNOWN_SESSION, "no session of this Origin-Host")
         return _held_back(refusal, request, FOREIGN_SESSION, "charging.session.foreign")
-    if session is not None and session.service != request.service and not event:
-        refusal = Decision(Outcome.RATING_FAILED, f"the session is one of {session.service}")
-        return _held_back(refusal, request, OTHER_SERVICE, "charging.session.service")
     if wallet is None or profile is None:
         if emergency:
             return _help_anybody(request, tariff)

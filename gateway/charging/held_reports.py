@@ -23,8 +23,6 @@ NO_PRICE = "no_price"
 """The subscriber's plan was not there, or was in another currency than the wallet."""
 FOREIGN_SESSION = "foreign_session"
 """The Session-Id belongs to another Origin-Host."""
-OTHER_SERVICE = "other_service"
-"""The session is of another service: calls and octets do not add up."""
 CHANGED_REPEAT = "changed_repeat"
 """A request that was answered came again with other usage: what it said first is charged."""
 COUNT_AGAIN_US: Final = 60_000_000

@@ -47,6 +47,9 @@ class Used(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.octets <= MAX_OCTETS and self.seconds <= MAX_UNITS and self.units <= MAX_UNITS
 
 
+NOTHING_USED: Final = Used(0, 0, 0)
+
+
 class Item(msgspec.Struct, frozen=True):
     """What a request says of one rating group, or, where `command_level` is set, of the whole request without any.
 
@@ -107,6 +110,24 @@ class ChargingRequest(msgspec.Struct):
     def reports_usage(self) -> bool:
         """Tell whether any units are reported, be it zero of them."""
         return any(item.used for item in self.items)
+
+
+def as_part_of(request: ChargingRequest, service: str) -> ChargingRequest:
+    """Read a request that names another service than its session as one of that session: what it counts in other units has no
+    price, and how much it wants is left to us."""
+    items = tuple(
+        msgspec.structs.replace(
+            item,
+            used=tuple(
+                msgspec.structs.replace(used, unpriced=not used.quantity(service) and used != NOTHING_USED)
+                for used in item.used
+            ),
+            requested=None if item.requested is None else 0,
+            unpriced=False,
+        )
+        for item in request.items
+    )
+    return msgspec.structs.replace(request, service=service, items=items)
 
 
 def usage_digest(items: Iterable[Item], request_type: int) -> int:

@@ -318,8 +318,8 @@ EVENTS: Final[dict[str, LogEvent]] = {
     ),
     "charging.session.service": LogEvent(
         "warning",
-        "A client went on with a session under another service (Service-Context-Id); it was refused 5031, its usage is held.",
-        "Report it to the host's operator: each service has sessions of its own. `tpo usage review list` shows the usage.",
+        "A client went on with a session under another Service-Context-Id; the session's own service counts.",
+        "Report it to the host's operator. Usage that counts in other units is held (`tpo usage review list`).",
         per_message=True,
     ),
     "charging.network.unpriced": LogEvent(

@@ -179,9 +179,14 @@ def reads_as_receipt(message: DeliverSm | DataSm) -> bool:
     payload = getattr(message, "short_message", b"") or message.message_payload or b""
     if b":" not in payload and b"=" not in payload:
         return False
-    return _is_whole(_plain_text(payload))
+    return _AS_RECEIPTS_BEGIN.search(_ascii(payload)) is not None and _is_whole(parse_text(_ascii(payload)))
 
 
+_AS_RECEIPTS_BEGIN: Final = re.compile(
+    r"^\W*(?:(?:message|msg|sms)[ _]?)?id\s*[:=]|(?<![a-z0-9])(?:stat|dlvrd|(?:submit|done)[ _]?date)\s*:",
+    re.IGNORECASE | re.ASCII,
+)
+"""An id at the very beginning, or a name of appendix B anywhere: people write `status:` and `id:` to a service, too."""
 _TELLING: Final = frozenset({"stat", "dlvrd", "submit date", "done date"})
 
 
@@ -228,12 +233,12 @@ def _said(message: DeliverSm | DataSm) -> dict[str, str]:
     if _is_whole(said):
         return said
     payload: bytes = getattr(message, "short_message", b"") or message.message_payload or b""
-    return max(said, _plain_text(payload), key=lambda fields: len(fields.keys() - {"text"}))
+    return max(said, parse_text(_ascii(payload)), key=lambda fields: len(fields.keys() - {"text"}))
 
 
-def _plain_text(payload: bytes) -> dict[str, str]:
-    """Without its NULs a text is the same in UCS-2 and in ASCII."""
-    return parse_text(payload[:_LONGEST_TEXT].replace(b"\0", b"").decode("latin-1"))
+def _ascii(payload: bytes) -> str:
+    """The text of a receipt: without its NULs it is the same in UCS-2 and in ASCII."""
+    return payload[:_LONGEST_TEXT].replace(b"\0", b"").decode("latin-1")
 
 
 def _is_whole(said: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from support.diameter_rig import Authority, RawPeer, ccr, cer
 from support.gateways import ROOT, subscribers
+from support.gy_samples import avp
 from support.sms_gateway import Centre, SmsGateway, desk_and_centre, links, text
 
 from protocols.diameter.codec import decode_header
@@ -111,10 +112,18 @@ async def test_a_changed_price_counts_for_what_is_used_from_then_on_in_a_session
         assert await ask(peer, 2, 2, b"s;1", 2 * MEGABYTE) == 2001  # the same connection: nobody was sent away
         an_hour_ago = int(time.time()) - 3600  # of a report that was kept until now
         assert await ask(peer, 9, 3, b"late;1", 5 * MEGABYTE, event_timestamp=an_hour_ago) == 2001
+        price = "{price: 5, per: 1000000}"
+        sea = f"{{networks: ['901'], data: {price}, voice: {price}, sms: {price}}}"
+        roaming = f"\n  roaming: {{home: ['234'], zones: {{sea: {sea}}}}}\n  voice"
+        plans.write_text(plans.read_text().replace("\n  voice", roaming, 1))
+        assert (await desk.run("reload"))["changed"] == ["plans"]
+        for code, result in ((b"90112", 2001), (b"20801", 5031)):
+            information = avp("PS-Information", avp("3GPP-SGSN-MCC-MNC", code))
+            assert await ask(peer, 1, 3, b"at;" + code, MEGABYTE // 10, service_information=information) == result
         await peer.leave()
         used = await asyncio.to_thread(desk.usage)
-        assert [row["octets"] for row in used] == ["3000000", "2000000", "5000000"]
-        assert [float(row["price"]) for row in used] == [0.03, 0.20, 0.05]
+        assert [row["octets"] for row in used] == ["3000000", "2000000", "5000000", "100000"]
+        assert [float(row["price"]) for row in used] == [0.03, 0.20, 0.05, 0.50]
         desk.check()
 
 

@@ -26,6 +26,8 @@ APPLICATION = 4
 SESSION_ID = 263
 FAILOVER_SUPPORTED = 1
 """CC-Session-Failover (RFC 8506 §8.4): another gateway on the same store can go on with the session."""
+MAX_UNSIGNED32: Final = (1 << 32) - 1
+"""The most that a threshold can say (TS 32.299 §7.2): one-time events may be of more than `config check` lets a slice be."""
 TERMINATE = 0
 """Final-Unit-Action (RFC 8506 §8.35)."""
 
@@ -103,7 +105,7 @@ def _render(outcome: RequestOutcome, session_id: bytes) -> bytes:
 def _mscc(item: ItemOutcome, outcome: RequestOutcome) -> MultipleServicesCreditControl:
     service, granted = outcome.service, item.granted
     offer = _offer(item, outcome)
-    left = 0 if granted is None or item.final else granted * outcome.threshold // 100
+    left = 0 if granted is None or item.final else min(granted * outcome.threshold // 100, MAX_UNSIGNED32)
     return MultipleServicesCreditControl(
         granted_service_unit=offer.granted_service_unit,
         service_identifier=item.service_identifier,

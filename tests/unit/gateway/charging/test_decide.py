@@ -128,18 +128,28 @@ def test_a_session_id_that_is_given_to_the_next_customer_is_told_from_the_first_
 
 
 @pytest.mark.parametrize("reported", [0, 60])
-def test_a_session_has_one_service_and_what_another_one_reports_in_it_waits_for_review(place, reported):
+def test_a_session_has_one_service_and_what_another_one_counts_in_it_waits_for_review(place, reported):
     sub = place.enrol(10 * POUND, plan="bundle-gb")
     place.ask(ccr(INITIAL, 0, service(None, ask=0)))
     call = service(None, used=[UsedServiceUnit(cc_time=reported)], ask=0)
     answer = place.ask(ccr(UPDATE, 1, call, context="32260@3gpp.org"))
-    assert (answer.result_code, "charging.session.service" in place.last.alarms) == (5031, True)
+    assert (answer.result_code, "charging.session.service" in place.last.alarms) == (2001, True)
+    assert only(answer).result_code == (5031 if reported else 2001)
+    assert reported or only(answer).granted_service_unit.cc_total_octets == 10 * MEGABYTE
     held = place.read(select(tables.held_reports.c.reason, tables.held_reports.c.seconds))
-    assert held == ([("other_service", "60")] if reported else [])
+    assert held == ([("unpriced", "60")] if reported else [])
     assert place.ask(ccr(TERMINATION, 2, service(None, used=[MEGABYTE]))).result_code == 2001
     (bundle,) = json.loads(place.read(select(tables.wallets.c.bundle))[0][0])
     assert (bundle["left"]["data"], any(bundle["held"].values())) == (19 * MEGABYTE, False)
     assert wallet(place, sub).reserved == 0
+
+
+def test_a_call_that_is_ended_under_the_service_context_of_data_is_charged_as_a_call(place):
+    place.enrol(POUND)
+    place.ask(ccr(INITIAL, 0, service(None, ask=0), context="32260@3gpp.org"))
+    place.ask(ccr(TERMINATION, 1, service(None, used=[UsedServiceUnit(cc_time=90)])))
+    assert place.last.alarms == ["charging.session.service"]
+    assert transfers(place, "charge") == [45_000]
 
 
 def test_an_event_in_an_open_session_leaves_it_open(place):
@@ -391,6 +401,14 @@ def test_an_event_is_debited_at_once_whole_or_not_at_all(place):
     )
     assert answer.result_code == 4012
     assert wallet(place, sub) == (3 * PENNY, 0)
+
+
+@pytest.mark.parametrize("gigabytes", [20, 22, 70])
+def test_an_event_of_more_octets_than_a_threshold_can_say_is_answered(place, gigabytes):
+    place.enrol(POUND)
+    answer = place.ask(ccr(EVENT, 0, service(200, ask=gigabytes * 1000 * MEGABYTE)))
+    assert only(answer).granted_service_unit.cc_total_octets == gigabytes * 1000 * MEGABYTE
+    assert only(answer).volume_quota_threshold == min(gigabytes * 200 * MEGABYTE, 0xFFFFFFFF)
 
 
 def test_an_event_that_is_no_debit_is_refused_by_name(place):

@@ -254,6 +254,8 @@ RECEIPTS = {
     "short": b"id: 5 done date:2611231201",
     "in UCS-2": "id:1a stat:DELIVRD err:000".encode("utf-16-be"),
     "with a stat that nobody knows": b"stat:NACK id:9",
+    "with an equals sign": b"id=77 stat=DELIVRD err=000",
+    "with longer names": b"msgid: 77 status: DELIVRD",
 }
 
 
@@ -269,7 +271,17 @@ def test_what_carries_the_parameters_of_a_receipt_is_not_answered(place):
     assert place.come("hello again", message_state=2).silent == "receipt"
 
 
-@pytest.mark.parametrize("words", ["id: what is my balance?", "my stat: 5", "balance:", "text: BALANCE"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "id: what is my balance?",
+        "my stat: 5",
+        "balance:",
+        "text: BALANCE",
+        "What is the status: my id: 77",
+        "order id=5 state=?",
+    ],
+)
 def test_what_only_has_a_word_of_a_receipt_is_answered(place, words):
     assert len(place.come(words).answers) == 1
 
