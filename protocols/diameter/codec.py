@@ -1,5 +1,6 @@
 """Octets to Diameter headers, AVPs and frames, and back (RFC 6733 §3 and §4.1). Knows no message by name."""
 
+from collections.abc import Container
 from struct import Struct
 from typing import Final
 
@@ -92,8 +93,8 @@ def decode_header(frame: bytes) -> Header:
     return Header(second >> 24, second & 0xFFFFFF, application_id, hop_by_hop, end_to_end, first & 0xFFFFFF)
 
 
-def decode_avps(data: bytes, start: int, end: int) -> list[Avp]:
-    """Cut `data[start:end]` into AVPs: one level, groups not looked into.
+def decode_avps(data: bytes, start: int, end: int, codes: Container[int] | None = None) -> list[Avp]:
+    """Cut `data[start:end]` into AVPs: one level, groups not looked into; with `codes`, give only those of these codes.
 
     Raises DiameterError 5014 for a length below the AVP's own header or beyond `end`, padding included.
     Reserved AVP flags, and the P flag of RFC 3588, are kept and mean nothing.
@@ -111,9 +112,10 @@ def decode_avps(data: bytes, start: int, end: int) -> list[Avp]:
             header = VENDOR_AVP_HEADER_SIZE
         if length < header or following > end:
             raise bad_avp_length(data, position, end)
-        if word & 0x80000000:
-            (vendor_id,) = _WORD.unpack_from(data, position + AVP_HEADER_SIZE)
-        avps.append(Avp(code, vendor_id, word >> 24, data[position + header : position + length]))
+        if codes is None or code in codes:
+            if word & 0x80000000:
+                (vendor_id,) = _WORD.unpack_from(data, position + AVP_HEADER_SIZE)
+            avps.append(Avp(code, vendor_id, word >> 24, data[position + header : position + length]))
         position = following
     return avps
 

@@ -67,7 +67,7 @@ def _named(name, data):
     return encode_avp(definition.code, data, definition.vendor_id, definition.flags)
 
 
-def handshake(origin_host):
+def handshake(origin_host=CLIENT):
     """Our CER."""
     body = CapabilitiesExchangeRequest(
         origin_host=origin_host,

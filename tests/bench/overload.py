@@ -21,8 +21,6 @@ import time
 from collections import deque
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from support import neighbours
 
 from protocols.diameter.codec import encode_message
@@ -135,17 +133,8 @@ def _identity():
 
 async def peak(port, customers, seconds):
     """Requests a second that are answered where each next one waits for its answer."""
-    took = []
-    _, latencies = await load.drive(
-        port,
-        customers,
-        AT_ONCE,
-        warm_up=1.0,
-        seconds=seconds,
-        on_start=lambda: took.append(time.perf_counter()),
-        on_end=lambda: took.append(time.perf_counter()),
-    )
-    return len(latencies) / (took[1] - took[0])
+    (driven,) = await load.drive([port], customers, AT_ONCE, seconds=seconds)
+    return AT_ONCE / statistics.fmean(driven.latencies)  # Little's law: so many are always under way
 
 
 async def overloaded(port, customers, rate, seconds):
@@ -199,7 +188,7 @@ def missed(figures):
 
 def measure(options):
     """Run the rounds on one gateway; gives each round and the medians."""
-    context, customers = multiprocessing.get_context("spawn"), processes.customers(options.lines)
+    context, customers = multiprocessing.get_context("spawn"), frames.lines(options.lines)
     work = options.folder or processes.ROOT / "tests" / ".work"
     work.mkdir(exist_ok=True)
     near, far = context.Pipe()

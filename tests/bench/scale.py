@@ -11,7 +11,6 @@ missed (GOALS).
 import argparse
 import itertools
 import json
-import multiprocessing
 import resource
 import sys
 import tempfile
@@ -21,16 +20,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from support import postgres
 
 from gateway.store.engine import open_writer
 from gateway.store.statements import Insert
 from gateway.store.tables import sessions, texts
-from tests.bench import processes
-from tests.bench.texts import serve
+from tests.bench import frames, processes
+from tests.bench.smsc import smsc
 
 GOALS = {
     "import_seconds": 40,
@@ -143,10 +139,8 @@ def store(kind):
 
 def measure(folder, options, url, port):
     """Import, fill, start; the figures."""
-    gateway = processes.Gateway(folder, processes.customers(options.lines))
-    config = folder / "gateway.yaml"
-    written = config.read_text() + LINK.format(port=port)
-    config.write_text(written.replace("sqlite:///var/tpo.db", json.dumps(url)) if url else written)
+    extra = LINK.format(port=port)
+    gateway = processes.Gateway(folder, frames.lines(options.lines), store=url or "sqlite:///var/tpo.db", extra=extra)
     found = imported(gateway)
     fill(url or f"sqlite:///{gateway.store}", options.sessions, options.texts)
     return found | started(gateway, options.seconds)
@@ -167,18 +161,14 @@ def parsed():
 def main():
     """Measure, print, and exit with 1 where a goal is missed."""
     options = parsed()
-    context = multiprocessing.get_context("spawn")
-    near, far = context.Pipe()
-    smsc = context.Process(target=serve, args=(far,))
-    smsc.start()
     work = options.folder or processes.ROOT / "tests" / ".work"
     work.mkdir(exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(dir=work) as folder, store(options.store) as url:
-            found = measure(Path(folder), options, url, near.recv())
-    finally:
-        near.send(0)
-        smsc.join(10)
+    with (
+        smsc(receipts=True) as centre,
+        tempfile.TemporaryDirectory(dir=work) as folder,
+        store(options.store) as url,
+    ):
+        found = measure(Path(folder), options, url, centre.port)
     missed = [name for name, most in GOALS.items() if found[name] > most]
     if options.json:
         print(json.dumps(found | {"missed": missed}))

@@ -17,8 +17,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from support import new_stores
 from support.gateways import ROOT
 from support.sealing import at, publish_all

@@ -118,11 +118,11 @@ def _addresses(recipient: Avp) -> Iterator[str]:
 def _inside(data: bytes, *codes: int) -> Iterator[Avp]:
     """Give the 3GPP AVPs of a group, all or those of some codes; nothing of a group that cannot be cut."""
     try:
-        avps = decode_avps(data, 0, len(data))
+        avps = decode_avps(data, 0, len(data), codes or None)
     except DiameterError:
         return
     for avp in avps:
-        if avp.vendor_id == VENDOR_3GPP and (not codes or avp.code in codes):
+        if avp.vendor_id == VENDOR_3GPP:
             yield avp
 
 
