@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 from unittest import mock
 
+from sqlalchemy import event
 from sqlalchemy.pool import NullPool, QueuePool
 
 from gateway import context as gateway_context
@@ -34,7 +35,7 @@ from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
 from gateway.store import engine as gateway_engine
 from gateway.store import lane, nodes
-from gateway.store.engine import open_reader, open_writer
+from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.errors import StoreError, StoreFenced
 
 from .disk import LaneBusy, PowerCut, stepped_lane
@@ -56,6 +57,8 @@ def sharing(make, pool=NullPool):
         first = _compiled.setdefault(make, engine)
         engine._compiled_cache = first._compiled_cache
         engine.dialect = first.dialect
+        engine.opened = []
+        event.listen(engine, "connect", lambda raw, _record: engine.opened.append(raw))
         return engine
 
     return made
@@ -112,7 +115,7 @@ class Gateway:
             self.context = gateway_context.GatewayContext(
                 world.settings, make_policies, deliver=self._deliver,
                 alarm=self._take_alarm, log=self.log, environment=environment,
-                make_lane=stepped_lane(loop, world.disk, world.leases.committed),
+                make_lane=stepped_lane(loop, world.disk, world.leases.committed, world.lost),
             )  # fmt: skip
         except StoreError as error:
             world.broken(f"the gateway does not start: {error!r}")
@@ -133,6 +136,11 @@ class Gateway:
             await component.start()
         self.ready = True
         world.story.tell("gateway", f"ready, start {self.context.node.starts}")
+
+    def look(self, look):
+        """Look into the store, as nobody within the world could: also at what is not on the disk yet."""
+        with reading(self.context._reader) as connection:
+            return look(connection)
 
     def _take_alarm(self, event, detail):
         """What the store tells of: a gateway that another one has taken over from ends, as the daemon does."""
@@ -165,6 +173,9 @@ class Gateway:
         context = self.context
         if context is not None:
             context._reader.dispose()
+            for raw in context._reader.opened:  # also those that somebody reads by: of a dead process none is open
+                raw.close()
+            context.lane.power_cut = power
             if not context.lane.stepping:  # else it lets go as it comes back from there
                 context.lane.let_go()
             if not context.lane.closed:
