@@ -22,13 +22,14 @@ from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store import leases, lock, nodes, schema
 from gateway.store.batch import Batch, Policies, Unit
-from gateway.store.engine import has_one_writer, open_reader, open_writer, reading, sqlite_path, storing
-from gateway.store.errors import StoreError, StoreUnavailable
+from gateway.store.engine import begin_snapshot, has_one_writer, open_reader, open_writer, reading, sqlite_path, storing
+from gateway.store.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
 from gateway.store.lane import MAX_BATCH, BatchTimes, Job, Lane
 from gateway.store.leases import Lease
+from gateway.store.log_sync import AwaitDurable
 from gateway.store.process_lane import ProcessLane
 from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
 from gateway.store.recovery.lent_changes import HeardChanges
@@ -282,14 +283,27 @@ class GatewayContext:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Lend a connection for reports; it never waits for the lane. StoreError where the store cannot be read."""
+        """Lend a connection for reports; StoreError where the store cannot be read.
+
+        It does not wait for the lane, but sees nothing that a power cut may take back: what is told, sent or published
+        because of a row must not come before the row is on the disk.
+        """
         try:
             self.ground.check()
             with reading(self._reader) as connection:
+                if self.ground.store is not None:
+                    begin_snapshot(connection)
+                    self._await_durable()
                 yield connection
         except StoreError as error:
             self.ground.lose(error)
             raise
+
+    def _await_durable(self) -> None:
+        try:
+            self.lane.run(AwaitDurable())
+        except OutcomeUnknown as error:
+            raise StoreUnavailable(str(error)) from error
 
     def inspect(self) -> None:
         """Read the store's files back from the disk; what is found wrong there stays wrong until the next start.

@@ -28,6 +28,7 @@ from gateway.sims.order_steps import BeginStep, CancelOrder, DeclineStep, EndSte
 from gateway.sims.reconciliation import RecordObserved
 from gateway.sims.subscriber_changes import ChangeNumber, ChangePlan
 from gateway.store.keep_months import KeepMonths
+from gateway.store.log_sync import AwaitDurable
 from gateway.store.node_requests import AnswerNode, AskNode, CloseRequests
 from gateway.store.probe import Probe
 from gateway.store.recovery.changes import NoteBackup, TakeChanges
@@ -42,6 +43,7 @@ UNITS: Final = (
     AmendSim,
     AnswerNode,
     AskNode,
+    AwaitDurable,
     AwaitEnd,
     Bar,
     BeginStep,

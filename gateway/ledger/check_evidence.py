@@ -5,9 +5,23 @@ Whoever changes the books alone, however well they add up afterwards, is found b
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, FromClause, Select, and_, case, exists, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 
 from gateway.ledger.accounts import UNASSIGNED, cause_account
+from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import accounts, choices, idempotency_keys, payments, subscriptions, transfers, usage
 
 IMPORT = "import"
@@ -98,6 +112,7 @@ def _not_chosen(kind: str) -> Select[int]:
             later.c.subscriber_id == choices.c.subscriber_id,
             later.c.valid_from > choices.c.valid_from,
             later.c.valid_from < used_at - GRACE_US,
+            _made_before(later, accrual),
         )
         .correlate(choices, accrual)  # the accrual stands two selects further out
         .exists()
@@ -114,7 +129,21 @@ def _not_chosen(kind: str) -> Select[int]:
         )
         .exists()
     )
-    choice = exists().where(choices.c.subscriber_id == paid.c.debit, choices.c.valid_from < used_at - GRACE_US)
+    choice = exists().where(
+        choices.c.subscriber_id == paid.c.debit,
+        choices.c.valid_from < used_at - GRACE_US,
+        _made_before(choices, accrual),
+    )
     nowhere = select(accounts.c.id).where(accounts.c.name == UNASSIGNED).scalar_subquery()
     unassigned = and_(accrual.c.credit == nowhere, accrual.c.share == WHOLE, ~choice)
     return found.where(~chosen, ~unassigned)
+
+
+def _made_before(choice: FromClause, accrual: FromClause) -> ColumnElement[bool]:
+    """Whether a choice may have been there when a tenth was booked: a clock that was set back says so of later ones, too.
+
+    Identifiers that one gateway gave are in the order in which it gave them.
+    """
+    given_by: ColumnElement[int] = literal_column(str(SPAN_BITS))
+    elsewhere = choice.c.id.op(">>")(given_by) != accrual.c.id.op(">>")(given_by)
+    return or_(elsewhere, choice.c.id < accrual.c.id)

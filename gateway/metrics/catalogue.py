@@ -120,7 +120,7 @@ FAMILIES: Final[dict[str, Family]] = {
         "the event loop has its answers), answering (until they are written)",
         ("phase",),
     ),
-    "tpo_store_batches_total": Family(COUNTER, "Batches committed, one fsync each"),
+    "tpo_store_batches_total": Family(COUNTER, "Batches committed; one fsync each, or one for several"),
     "tpo_store_batches_failed_total": Family(COUNTER, "Batches lost to a store in trouble"),
     "tpo_store_units_total": Family(COUNTER, "Units committed"),
     "tpo_store_units_poisoned_total": Family(COUNTER, "Units refused alone"),

@@ -1,7 +1,8 @@
 """Engines for the two databases that the gateway runs on, set so that a commit is on disk when it returns.
 
-SQLite: WAL, synchronous=FULL, and BEGIN IMMEDIATE, since the driver's own default begins after the first SELECT and would
-silently lose updates. PostgreSQL: READ COMMITTED with row locks, so that what is read after a lock is current.
+SQLite: WAL, synchronous=FULL (gateway.store.log_sync does the write lane's syncs), and BEGIN IMMEDIATE, since the driver's own
+default begins after the first SELECT and would silently lose updates. PostgreSQL: READ COMMITTED with row locks, so that what
+is read after a lock is current.
 
 An SQLite file is made by whoever prepares a store, and by nobody else: to readers and to the write lane one that is gone is
 an error, not an empty store.
@@ -71,6 +72,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
         connection.rollback()
 
 
+def begin_snapshot(connection: Connection) -> None:
+    """Have a reader's connection see the store as it is now; by itself it does so at its first statement."""
+    connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").fetchone()
+
+
 def join_whole_tables(connection: Connection) -> None:
     """Until this transaction ends, let a server join row by row only where there is no other way.
 
@@ -102,6 +108,11 @@ def interrupt(connection: Connection) -> None:
         if not isinstance(raw, sqlite3.Connection):
             with socket.socket(fileno=os.dup(raw.pgconn.socket)) as found:  # type: ignore[union-attr]  # psycopg's own
                 found.shutdown(socket.SHUT_RDWR)
+
+
+def leave_syncs(connection: Connection) -> None:
+    """Have a writer's commits on SQLite return before they are on the disk: gateway.store.log_sync sees to that."""
+    _set(connection.connection.dbapi_connection, "synchronous=NORMAL")  # type: ignore[arg-type]  # of an SQLite store
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -1,20 +1,22 @@
 """The write lane: the one door to the disk (DESIGN §3).
 
-One thread owns the writing connection. While one batch commits, the next gathers. A batch is one transaction and one
-fsync: load what its units touch, decide each in its order of arrival, save, commit, and only then hand out the answers.
+One thread owns the writing connection. A batch is one transaction: load what its units touch, decide each in its order of
+arrival, save, commit, and when that is on the disk, hand out the answers. A server's commit returns when it is; on SQLite a
+second thread syncs what is committed, and the first goes on meanwhile (gateway.store.log_sync).
 If a unit fails, the batch is rolled back and its units run one by one, so that the culprit alone is refused. If the
 outcome of a commit is unknown, every unit of it gets OutcomeUnknown: nobody may be answered. Whether an error is the unit's
 or the store's is said by gateway.store.driver_errors, and nowhere else.
 
 A store that does not answer keeps nobody waiting beyond its deadline: `expire`, called from another thread, withdraws units
 whose time is over. Who settles a unit, and whether its commit has begun, is decided under the lane's lock, so that a unit that
-was withdrawn is never committed; one whose commit has begun is not withdrawn, its outcome is unknown.
+was withdrawn is never committed; one whose commit has begun is not withdrawn, its outcome is unknown until it is on the disk.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,7 +25,7 @@ from sqlalchemy import Connection, Engine, RootTransaction
 from gateway.store import leases
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.driver_errors import classify, is_undone
-from gateway.store.engine import interrupt
+from gateway.store.engine import interrupt, leave_syncs, sqlite_path
 from gateway.store.errors import (
     LaneClosed,
     LaneOverloaded,
@@ -36,10 +38,24 @@ from gateway.store.errors import (
     UnitExpired,
     UnitPoisoned,
 )
-from gateway.store.files import StoreFiles
+from gateway.store.files import StoreFiles, family
+from gateway.store.lane_jobs import (
+    BatchTimes,
+    Committed,
+    Done,
+    Flight,
+    Job,
+    LaneCounters,
+    ended,
+    settle,
+    split,
+)
 from gateway.store.leases import Lease
+from gateway.store.log_sync import AwaitDurable, LogSync
 from gateway.store.nodes import BLOCK, Node, extend, verify
 from gateway.store.row_cache import RowCache
+
+__all__ = ["BatchTimes", "Done", "Job", "Lane", "LaneCounters"]
 
 MAX_BATCH = 256
 MAX_WAITING = 8192
@@ -52,76 +68,24 @@ STALLED = 1.0
 PATIENCE = 30.0
 """Seconds at one batch after which units are given up that have no deadline of their own: those that share it with others, and
 those that have waited for as long."""
-
-Done = Callable[[Any, StoreError | None], None]
-"""Called with a unit's answer and None, or with None and what kept it from being done."""
-
-
-class Job(msgspec.Struct):
-    """A unit on its way through the lane; `not_after` is on the lane's monotonic clock."""
-
-    unit: Unit
-    done: Done
-    not_after: float
-    since: float = 0.0
-    """When it was posted, or at most a batch before: the lane looks at its clock for each batch, not for each unit."""
-    settled: bool = False
-    """Whether its outcome is decided: it is in nobody's hands but of whoever delivers it."""
-    answer: Any = None
-    error: StoreError | None = None
-
-
-class BatchTimes(msgspec.Struct, frozen=True):
-    """How many seconds the parts of one batch took: its oldest unit's wait, and what followed one after the other."""
-
-    units: int
-    kind: str
-    """Which kind of unit its first one is."""
-    waiting: float
-    loading: float
-    deciding: float
-    saving: float
-    committing: float
-
-
-class Flight(msgspec.Struct):
-    """The batch that the lane works on: since when, all its jobs, and those of the transaction at hand."""
-
-    began: float
-    jobs: list[Job]
-    transaction: list[Job]
-    committing: bool = False
-    interrupted: bool = False
+READERS_PATIENCE = 5.0
+"""Seconds after which a reader is told that what it has read is not on the disk yet."""
 
 
 class Withdrawn(Exception):
     """Jobs of the transaction at hand have been withdrawn."""
 
 
-class LaneCounters(msgspec.Struct):
-    """What the lane did since it started."""
-
-    batches: int = 0
-    units: int = 0
-    poisoned: int = 0
-    expired: int = 0
-    failed_batches: int = 0
-    unknown: int = 0
-    """Batches whose commit may have gone through, or did, and of which not everybody was told."""
-    restarts: int = 0
-    """How often its process was started anew, where it has one of its own."""
-
-
 class Lane:
     """A FIFO of units and the thread that commits them in batches.
 
-    `deliver` gets the finished jobs of a batch, in order, on the lane's thread, and has to call `finish` on each (an event
-    loop does so by one call_soon_threadsafe a batch). `alarm` is told of poisoned units and of a store in trouble.
-    `on_connect` is called before the lane connects, at first and after trouble; it may raise StoreLocked. `ground` is asked
-    before each batch, and after its commit, whether what is written will be found again. `policies` is what units are decided
-    with; it may be replaced at any time, and a batch goes by one of them from its beginning to its end. `observe` gets, on the
-    lane's thread, how long the parts of each committed batch took. `lease` is renewed by each commit; once it is another's, the
-    lane commits nothing any more (store.leases).
+    `deliver` gets finished jobs, on any thread, those that were done in the order of their commits, and has to call `finish` on
+    each (an event loop does so by one call_soon_threadsafe a batch). `alarm` is told of poisoned units and of a store in
+    trouble. `on_connect` is called before the lane connects, at first and after trouble; it may raise StoreLocked. `ground` is
+    asked before each batch, and when it is on the disk, whether what is written will be found again. `policies` is what units
+    are decided with; it may be replaced at any time, and a batch goes by one of them from its beginning to its end. `observe`
+    gets, on one thread, how long the parts of each committed batch took. `lease` is renewed by each commit; once it is
+    another's, the lane commits nothing any more (store.leases).
     """
 
     def __init__(
@@ -154,22 +118,34 @@ class Lane:
         self._flight: Flight | None = None
         self._settled: list[Job] = []
         """Of the batch at hand those that the lane's thread is to deliver."""
-        self._mark = self._lease_asked = monotonic()
-        self._wake = threading.Condition()
+        self._mark = monotonic()
+        self._turn = threading.Lock()
+        self._wake = threading.Condition(self._turn)
+        store = sqlite_path(engine.url.render_as_string(hide_password=False))
+        self._log = None if store is None else self._sync_log(family(store)["wal"])
         self._closing = self._in_trouble = False
         self._thread = threading.Thread(target=self._run, name="write-lane", daemon=True)
         self._connection: Connection | None = None
+        self._verified = False
+        """Whether the connection is one to this node's store."""
         self._cache = RowCache()
         self._fault = UnitPoisoned("nothing failed yet")
         self.counters = LaneCounters()
         self.policies: Policies = policies or {}
 
+    def _sync_log(self, log: Path) -> LogSync[Committed]:
+        return LogSync(log, self._turn, changed=self._wake.notify, release=self._release)
+
     def start(self) -> None:
         """Begin to take units."""
+        if self._log is not None:
+            self._log.start()
         self._thread.start()
 
     def post(self, unit: Unit, done: Done, *, not_after: float = float("inf")) -> None:
         """Queue a unit; `done` gets its outcome. LaneOverloaded or LaneClosed are raised here, at once."""
+        if isinstance(unit, AwaitDurable) and self._is_answered_beside(unit, done, not_after):
+            return
         with self._wake:
             if self._closing:
                 raise LaneClosed("the gateway is stopping")
@@ -178,7 +154,25 @@ class Lane:
             if not self._waiting:
                 self._mark = self._monotonic()
             self._waiting.append(Job(unit, done, not_after, self._mark))
-            self._wake.notify()
+            if self._may_begin():
+                self._wake.notify()
+
+    def _is_answered_beside(self, unit: AwaitDurable, done: Done, not_after: float) -> bool:
+        """Have a reader answered as soon as what it may have seen is on the disk; False where a batch has to see to that."""
+        job = Job(unit, done, not_after, self._monotonic(), committing=True)
+        with self._wake:
+            if self._log is not None:
+                if self._log.in_doubt:
+                    return False
+                if self._flight is not None and self._flight.committing:
+                    self._flight.readers.append(job)
+                    return True
+                if self._log.unsynced:
+                    self._log.unsynced[-1].readers.append(job)
+                    return True
+            job.settled = True
+        self._deliver([job])
+        return True
 
     def run(self, unit: Unit) -> Any:  # noqa: ANN401  (the unit decides what it answers)
         """Queue a unit and wait for its answer on a thread of one's own; raises what kept it from being done."""
@@ -203,7 +197,7 @@ class Lane:
     @property
     def alive(self) -> bool:
         """Whether the lane's thread runs."""
-        return self._thread.is_alive()
+        return self._thread.is_alive() and (self._log is None or self._log.alive)
 
     @property
     def in_trouble(self) -> bool:
@@ -218,36 +212,47 @@ class Lane:
         """
         now = self._monotonic()
         with self._wake:
-            flight = self._flight
-            stuck_for_long = flight is not None and flight.began + PATIENCE < now
-            over, self._waiting = _split(self._waiting, now, now - PATIENCE if stuck_for_long else float("-inf"))
-            found = [_ended(job, UnitExpired("the unit waited past its deadline")) for job in over]
-            stuck = [] if flight is None else self._give_up(flight, now)
-            stalled = flight is not None and (bool(stuck) or (bool(over) and now - flight.began > STALLED))
+            began, at_commit = self._oldest(now)
+            over, self._waiting = split(self._waiting, now, now - PATIENCE if began + PATIENCE < now else float("-inf"))
+            found = [ended(job, UnitExpired("the unit waited past its deadline")) for job in over]
+            stuck = self._give_up(now)
+            stalled = bool(stuck) or (bool(over) and now - began > STALLED)
             first = stalled and not self._in_trouble
             self._in_trouble = self._in_trouble or stalled
             self.counters.expired += len(over) + sum(isinstance(job.error, UnitExpired) for job in stuck)
+            flight = self._flight
             if stuck and flight is not None and not flight.interrupted and self._connection is not None:
                 flight.interrupted = True
                 interrupt(self._connection)
-        if first and flight is not None:
-            what = "a commit" if flight.committing else "a transaction"
-            self._alarm("store.stalled", f"{what} has not come back for {now - flight.began:.1f} s")
+        if first:
+            what = "a commit" if at_commit else "a transaction"
+            self._alarm("store.stalled", f"{what} has not come back for {now - began:.1f} s")
         if found or stuck:
             self._deliver([*found, *stuck])
 
-    def _give_up(self, flight: Flight, now: float) -> list[Job]:
-        """Settle the jobs of the batch at hand whose time is over; under the lock."""
+    def _oldest(self, now: float) -> tuple[float, bool]:
+        """Say since when the lane has had its oldest batch, now if none, and whether that has come to its commit."""
+        if self._log is not None and self._log.unsynced:
+            return self._log.unsynced[0].began, True
+        return (now, False) if self._flight is None else (self._flight.began, self._flight.committing)
+
+    def _give_up(self, now: float) -> list[Job]:
+        """Settle the jobs of batches at work whose time is over; under the lock."""
+        at_work: list[Flight | Committed] = [] if self._log is None else [*self._log.unsynced]
+        if self._flight is not None:
+            at_work.append(self._flight)
         given_up = []
-        for job in flight.jobs:
-            patience = float("inf") if job.unit.alone else flight.began + PATIENCE
-            if not job.settled and min(job.not_after, patience) < now:
-                unknown = flight.committing and any(job is each for each in flight.transaction)
-                job.settled = True
-                error = (
-                    OutcomeUnknown("its commit does not come back") if unknown else UnitExpired("the store is stuck")
-                )
-                given_up.append(_ended(job, error))
+        for batch in at_work:
+            for job in batch.jobs:
+                patience = float("inf") if job.unit.alone else batch.began + PATIENCE
+                if not job.settled and min(job.not_after, patience) < now:
+                    job.settled = True
+                    unknown = OutcomeUnknown("its commit does not come back")
+                    given_up.append(ended(job, unknown if job.committing else UnitExpired("the store is stuck")))
+            for job in batch.readers:
+                if not job.settled and min(job.not_after, job.since + READERS_PATIENCE) < now:
+                    job.settled = True
+                    given_up.append(ended(job, OutcomeUnknown("what it read is not on the disk yet")))
         return given_up
 
     def close(self) -> None:
@@ -257,31 +262,44 @@ class Lane:
             self._wake.notify()
         if self._thread.is_alive():
             self._thread.join()
+        if self._log is not None:
+            self._log.close()
 
     def run_pending(self) -> bool:
-        """Work on one batch of what waits, and deliver it; False where nothing waits.
+        """Work on one batch of what waits, sync and deliver it; False where nothing waits.
 
-        The lane's thread does so. Whoever does not start it, such as a simulation without threads, calls this instead.
+        The lane's threads do so. Whoever does not start them, such as a simulation without threads, calls this instead.
         """
+        found = self._run_batch()
+        if self._log is not None:
+            self._log.sync()
+        return found
+
+    def _run_batch(self) -> bool:
         jobs = self._gather()
         if jobs:
             self._commit(jobs)
             with self._wake:
                 settled, self._settled, self._flight = self._settled, [], None
-            self._deliver(settled)
+            if settled:
+                self._deliver(settled)
         return bool(jobs)
 
     def _run(self) -> None:
         while self._wait_for_units():
-            self.run_pending()
+            self._run_batch()
         self._drop_connection()
 
     def _wait_for_units(self) -> bool:
-        """Wait until units wait; False where none do, and none will."""
+        """Wait until a batch is to be begun; False where no unit waits, and none will."""
         with self._wake:
-            while not self._waiting and not self._closing:
+            while not self._may_begin() and (self._waiting or not self._closing):
                 self._wake.wait()
             return bool(self._waiting)
+
+    def _may_begin(self) -> bool:
+        waiting = len(self._waiting)
+        return waiting > 0 and (self._log is None or self._log.may_begin(waiting, alone=self._waiting[0].unit.alone))
 
     def _gather(self) -> list[Job]:
         with self._wake:
@@ -293,7 +311,7 @@ class Lane:
                 if jobs[-1].unit.alone:
                     break
             self._mark = self._monotonic()
-            self._flight = Flight(self._mark, jobs, []) if jobs else None
+            self._flight = Flight(self._mark, jobs) if jobs else None
             return jobs
 
     def _commit(self, jobs: list[Job]) -> None:
@@ -315,17 +333,10 @@ class Lane:
             if not self._attempt([job]):
                 self._poison(job)
 
-    def _settle(self, jobs: list[Job], error: StoreError | None = None) -> bool:
-        """Decide the outcome of jobs, unless it was decided meanwhile: their answer, or this error; False if one's was."""
+    def _settle(self, jobs: list[Job], error: StoreError | None = None) -> None:
+        """Decide the outcome of jobs, unless it was decided meanwhile: nothing of theirs is committed, for this error."""
         with self._wake:
-            given_up = any(job.settled for job in jobs)
-            for job in jobs:
-                if not job.settled:
-                    job.settled = True
-                    if error is not None:
-                        job.answer, job.error = None, error
-                    self._settled.append(job)
-        return not given_up
+            self._settled += settle(jobs, error)
 
     def _attempt(self, jobs: list[Job]) -> bool:
         """Run jobs as one transaction; False if one of them is at fault, and nothing was committed."""
@@ -333,13 +344,14 @@ class Lane:
         while jobs := [job for job in jobs if not job.settled]:
             attempt += 1
             try:
-                times = self._transact(jobs)
+                committed = self._transact(jobs)
             except Withdrawn:
                 self._rollback()
                 attempt -= 1
             except Exception as error:  # noqa: BLE001  (whatever a unit raises refuses that unit, never the lane)
                 trouble = self._ground.lose(classify(error))
                 self._rollback()
+                self._free_readers(jobs, trouble)
                 if isinstance(trouble, StoreConflict) and attempt < ATTEMPTS:
                     continue
                 if isinstance(trouble, UnitPoisoned):
@@ -349,20 +361,69 @@ class Lane:
                 self._fail(jobs, trouble)
                 return True
             else:
-                self.lease.renewed(self._lease_asked)
-                everybody_told = self._settle(jobs)
-                self._in_trouble = False
-                self.counters.batches += 1
-                self.counters.unknown += not everybody_told
-                self.counters.units += len(jobs)
-                self._observe(times)
+                self._hand_over(committed)
                 return True
         return True
 
-    def _transact(self, jobs: list[Job]) -> BatchTimes:
+    def _hand_over(self, committed: Committed) -> None:
+        """Have a commit synced and its jobs delivered; a server's commit is on the disk already."""
+        if self._log is not None:
+            with self._wake:
+                if self._flight is not None:
+                    committed.readers, self._flight.readers = self._flight.readers, []
+                    self._flight.committing = False
+                self._log.put(committed)
+        else:
+            done = self._finish([committed], None)
+            with self._wake:
+                self._settled += done
+
+    def _free_readers(self, jobs: list[Job], trouble: StoreError) -> None:
+        """Go on with those who may have seen what was to be committed and is not, or who waited for the end of a doubt."""
+        with self._wake:
+            readers = [job for job in jobs if isinstance(job.unit, AwaitDurable)]
+            if self._flight is not None:
+                readers += self._flight.readers
+                self._flight.readers, self._flight.committing = [], False
+            if isinstance(trouble, OutcomeUnknown) or (self._log is not None and self._log.in_doubt):
+                self._settled += settle(readers, trouble)
+            elif self._log is not None and self._log.unsynced:
+                self._log.unsynced[-1].readers += readers
+            else:
+                self._settled += settle(readers, None)
+
+    def _release(self, committed: list[Committed], error: StoreError | None) -> None:
+        """Deliver what is on the disk; or, with an error, what may not be."""
+        try:
+            self._ground.check()
+        except StoreError as lost:
+            error = error or OutcomeUnknown(str(lost))
+        if error is not None:
+            self._alarm("store.outcome_unknown", str(error))
+        self._deliver(self._finish(committed, error))
+
+    def _finish(self, committed: list[Committed], error: StoreError | None) -> list[Job]:
+        """Settle what is on the disk, or may not be, and count it; gives what is to be delivered."""
+        now, delivered = self._monotonic(), []
+        for batch in committed:
+            with self._wake:
+                settled = settle(batch.jobs, error)
+                delivered += settled + settle(batch.readers, error)
+                everybody_told = error is None and len(settled) == len(batch.jobs)
+                self._in_trouble = error is not None
+                self.counters.unknown += not everybody_told
+                self.counters.failed_batches += error is not None
+            if error is None:
+                self.lease.renewed(batch.lease_asked)
+                self.counters.batches += 1
+                self.counters.units += len(batch.jobs)
+                self._observe(msgspec.structs.replace(batch.times, committing=now - batch.saved))
+        return delivered
+
+    def _transact(self, jobs: list[Job]) -> Committed:
         ceiling = self._node.ceiling
         self._enter(jobs, committing=False)
-        began = self._lease_asked = self._monotonic()
+        began = self._monotonic()
         waited = began - jobs[0].since
         try:
             self._ground.check()
@@ -371,7 +432,8 @@ class Lane:
             self._enter(jobs, committing=True)
             try:
                 transaction.commit()
-                self._ground.check()
+                if self._log is None:
+                    self._ground.check()
                 self._cache.commit()
             except Exception as error:
                 if is_undone(error):
@@ -380,36 +442,43 @@ class Lane:
         except BaseException:
             self._node.ceiling = ceiling  # the block that this batch wrote down may be gone with it
             raise
-        return BatchTimes(
+        times = BatchTimes(
             units=len(jobs),
             kind=type(jobs[0].unit).__name__,
             waiting=waited,
             loading=loaded - began,
             deciding=decided - loaded,
             saving=saved - decided,
-            committing=self._monotonic() - saved,
+            committing=0.0,
         )
+        return Committed(began, jobs, times, saved, lease_asked=began)
 
     def _enter(self, jobs: list[Job], *, committing: bool) -> None:
         """Begin with a transaction, or with its commit; Withdrawn where one of its jobs was settled meanwhile."""
         with self._wake:
             if any(job.settled for job in jobs):
                 raise Withdrawn
+            for job in jobs:
+                job.committing = committing
             if self._flight is not None:
-                self._flight.transaction, self._flight.committing = jobs, committing
+                self._flight.committing = committing
 
     def _work(self, jobs: list[Job]) -> tuple[RootTransaction, float, float]:
         """Load, decide and save; gives the transaction, and when it had loaded and decided."""
         if self.lease.fenced:
             raise StoreFenced("another gateway has taken over")
-        fresh = self._connection is None
         connection = self._connect()
         transaction = connection.begin()
         self._cache.begin(connection)
         self._begin_lease(connection)
-        if fresh:
+        if not self._verified:
             self._ground.hold()
+            if self._log is not None:
+                self._log.hold()
             verify(connection, self._node)
+            self._verified = True
+        if self._log is not None:
+            self._log.make_certain()
         if self._node.ceiling - self._node.next_id < IDS_LEFT:
             extend(connection, self._node)
         batch = Batch(connection, self._node, self._clock(), self.policies, self._cache)
@@ -440,11 +509,14 @@ class Lane:
         if isinstance(error, StoreLocked):
             error = StoreUnavailable(str(error))
         self._settle(jobs, error)
-        self._in_trouble = True
-        self.counters.failed_batches += 1
-        self._drop_connection()
         unknown = isinstance(error, OutcomeUnknown)
-        self.counters.unknown += unknown
+        with self._wake:
+            self._in_trouble = True
+            self.counters.failed_batches += 1
+            self.counters.unknown += unknown
+        # SQLite brings its log home when the last connection is closed: not while it is in doubt.
+        if self._log is None or not self._log.in_doubt or not self._verified:
+            self._drop_connection()
         if not isinstance(error, StoreFenced):  # which is told of once
             self._alarm("store.outcome_unknown" if unknown else "store.unavailable", str(error))
 
@@ -452,6 +524,8 @@ class Lane:
         if self._connection is None:
             self._on_connect()
             connection = self._engine.connect()
+            if self._log is not None:
+                leave_syncs(connection)
             with self._wake:
                 self._connection = connection
         return self._connection
@@ -465,26 +539,16 @@ class Lane:
             self._drop_connection()
 
     def _drop_connection(self) -> None:
+        if self._log is not None:
+            self._log.let_go()
         with self._wake:  # nobody interrupts what is being closed
-            connection, self._connection = self._connection, None
+            connection, self._connection, self._verified = self._connection, None, False
         self._ground.let_go()
         self._cache.drop()
         if connection is not None:
             with suppress(Exception):  # it is given up, whatever it says
                 connection.invalidate()
                 connection.close()
-
-
-def _ended(job: Job, error: StoreError) -> Job:
-    """Give a job to be delivered in place of one that the lane's thread may still write to."""
-    job.settled = True
-    return Job(job.unit, job.done, job.not_after, job.since, settled=True, error=error)
-
-
-def _split(jobs: deque[Job], now: float, posted_before: float) -> tuple[list[Job], deque[Job]]:
-    """Part those whose time is over, or that were posted before a moment, from the others."""
-    over = [job for job in jobs if job.not_after < now or job.since < posted_before]
-    return over, deque(job for job in jobs if job.not_after >= now and job.since >= posted_before) if over else jobs
 
 
 def _finish_all(jobs: list[Job]) -> None:

@@ -182,7 +182,7 @@ async def test_a_flood_of_requests_is_answered_too_busy_while_others_are_served(
     def handler(request):
         kept.append(request) if request.peer == EVIL else echo(request)
 
-    limits = Limits(overload_deadline=0.05)
+    limits = Limits(overload_deadline=0.5)
     async with node(handler=handler, limits=limits) as ocs, Bystander(ocs.port):
         evil = await RawPeer.open(ocs.port, EVIL)
         evil.send(ccr(origin_host=EVIL) * 5000)

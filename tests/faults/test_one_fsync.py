@@ -1,4 +1,4 @@
-"""Seen from the kernel, by strace: a batch costs one fsync, and no answer comes before the fsync of its batch."""
+"""Seen from the kernel, by strace: a batch costs one fsync at most; no answer comes before one that began after its batch."""
 
 import os
 import re
@@ -41,17 +41,19 @@ def traced(folder):
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed (package strace)")
-def test_a_batch_costs_one_fsync_and_nothing_is_answered_before_it_returned(tmp_path):
+def test_a_batch_costs_one_fsync_at_most_and_nothing_is_answered_before_it_returned(tmp_path):
     lines = traced(tmp_path)
-    decided, durable, answered = set(), set(), []
+    decided, covered, durable, answered = set(), {}, set(), []
     wal = checkpoints = 0
     for line in lines:
         begun, said = BEGUN.search(line), SAID.search(line)
+        thread = line.split(maxsplit=1)[0]
         if begun:
+            covered[thread] = set(decided)  # what is decided while it runs, it may not have
             wal += begun[1].endswith("-wal")
             checkpoints += begun[1].endswith(".db")
         if SYNCED.search(line):
-            durable |= decided
+            durable |= covered.pop(thread, set())
         if said and said[1] == "DECIDED":
             decided.add(said[2])
         if said and said[1] == "ANSWERED":
@@ -60,5 +62,5 @@ def test_a_batch_costs_one_fsync_and_nothing_is_answered_before_it_returned(tmp_
     assert len(answered) == len(set(answered)) == REQUESTS
     batches = int(SAID.search(lines[-1])[2])
     assert ROUNDS <= batches < REQUESTS
-    assert batches <= wal <= batches + checkpoints
+    assert 0 < wal <= batches + checkpoints
     assert checkpoints <= 2

@@ -17,7 +17,7 @@ import pytest
 from support.audit import ask, reckon
 from support.charging_load import OPENING, figures, under_load
 from support.disk import FSYNC, Disk
-from support.gateways import Gateway
+from support.gateways import ROOT, Gateway
 from support.stubborn_smsc import WINDOW
 from support.text_load import killed_under_load, stored, url_of
 
@@ -54,6 +54,29 @@ def test_the_disk_of_these_tests_keeps_what_was_synced_and_nothing_else(tmp_path
         assert found.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert (rows == (50,)) is kept
     assert (synced > 50) is kept
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_after_a_sync_that_failed_the_power_takes_nothing_that_was_answered_later(tmp_path, failing):
+    """A failed sync takes its octets with it, here as on Linux; and in the same way the first one after it."""
+    disk = Disk(tmp_path / "var", power=True)
+    env = {**os.environ, **disk.env, "PYTHONPATH": f"{ROOT}/tests:{ROOT}"}
+    command = [sys.executable, "-m", "support.failed_sync_script", str(disk.root), str(failing)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == -9, done.stderr[-3000:]
+    told = [line.split() for line in done.stdout.splitlines()]
+    answered = {name for name, outcome in told if outcome == "answered"}
+    unknown = {name for name, outcome in told if outcome == "OutcomeUnknown"}
+    assert unknown
+    assert len(answered) > 20
+    for file in (tmp_path / "var").iterdir():
+        file.unlink()
+    disk.cut(1)
+    with sqlite3.connect(tmp_path / "var" / "tpo.db") as found:
+        stored = {name for (name,) in found.execute("SELECT name FROM marks WHERE value = 7")}
+        assert found.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert answered <= stored
+    disk.close()
 
 
 async def pay_in(gateway, numbers, ending):

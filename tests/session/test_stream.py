@@ -312,7 +312,7 @@ async def test_it_is_read_from_again_when_half_of_them_are_answered(protocol):
 
 @both
 async def test_where_nothing_is_answered_for_long_the_rest_is_refused_until_half_is(protocol):
-    async with flooded(protocol, 500, outstanding=100, overload_deadline=0.05) as (server, peer):
+    async with flooded(protocol, 500, outstanding=100, overload_deadline=0.5) as (server, peer):
         refused = [(await peer.receive())[0] for _ in range(400)]
         assert {server.number(header) for header in refused} == set(range(101, 501))
         assert all(server.refused(header) for header in refused)

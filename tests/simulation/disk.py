@@ -1,13 +1,21 @@
 """The store under simulation: a write lane that the virtual loop drives, and a disk that is slow, full, or fails.
 
-SQLite is real; a transaction takes virtual time, before its commit and in it. A gateway that is killed before the commit leaves
-the state of the last one, one that is killed after it and before the answers leaves a state that nobody was told of.
+SQLite is real; a transaction takes virtual time, before its commit and in it, and so does the sync of its log. A gateway that
+is killed before the commit leaves the state of the last one, one that is killed after it and before the answers leaves a state
+that nobody was told of. Where its power is cut before the sync, what was committed since the last one is gone.
 """
 
+import errno
+import os
+import shutil
 import sqlite3
 
 from gateway.store.errors import StoreError
+from gateway.store.files import family
+from gateway.store.inspection import FRAME, HEADER
 from gateway.store.lane import Lane
+from gateway.store.log_file import LogFile
+from gateway.store.log_sync import AwaitDurable
 
 from .loop import PROCESS
 
@@ -34,6 +42,91 @@ def disk_failed():
     return error
 
 
+class DurableLog(LogFile):
+    """A log of which it is known how much is on the disk: not what came after a failed sync, until it is written anew.
+
+    Syncs take virtual time, and no real one: what is real here does not outlive the process that plays the world.
+    """
+
+    def __init__(self, path, lane, disk):
+        super().__init__(path)
+        self._lane, self._disk = lane, disk
+        self._store = path.with_name(path.name.removesuffix("-wal"))
+        self._family, self._aside = family(self._store), {}
+        self._salts, self._frames, self._hole = None, 0, False
+        self._written_home = None
+
+    def open(self):
+        super().open()
+        self._salts, self._frames, self._hole = None, 0, False
+        self._written_home = self._home()
+
+    def sync(self):
+        self._lane.spend_in_sync()
+        if self._disk.trouble_at(self._lane.now()) == "failing":
+            self._hole = True
+            raise OSError(errno.EIO, "Input/output error")
+        if not self._hole:
+            self._salts, self._frames = self._end()
+            self._written_home = self._home()
+        self._lane.spend_after_sync()
+
+    def rewrite(self):
+        before, self._hole = self._hole, False
+        try:
+            super().rewrite()
+        except StoreError:
+            self._hole = before
+            raise
+
+    def _home(self):
+        """Changes when a checkpoint carries the log into the store, which syncs it first."""
+        return self._store.stat().st_mtime_ns
+
+    def _end(self):
+        """The salts of the log, and how many of its frames have them."""
+        with self._path.open("rb", buffering=0) as log:
+            head = log.read(HEADER.size)
+            if len(head) < HEADER.size:
+                return None, 0
+            page, salts = HEADER.unpack(head)[2], HEADER.unpack(head)[4:6]
+            frames = self._frames if salts == self._salts else 0
+            while (
+                len(frame := os.pread(log.fileno(), FRAME.size, HEADER.size + frames * (FRAME.size + page)))
+                == FRAME.size
+            ):
+                if FRAME.unpack(frame)[2:4] != salts:
+                    break
+                frames += 1
+            return salts, frames
+
+    def cut(self):
+        """Have the power cut, the connection still open: puts aside what is on the disk, and gives how many frames are not."""
+        self._aside = {}
+        if self.is_empty or self._home() != self._written_home:
+            return 0
+        salts, frames = self._end()
+        if (salts, frames) == (self._salts, self._frames):
+            return 0
+        kept = self._frames if salts == self._salts else 0
+        self._aside = {
+            name: self._family[name].with_name(f"{self._family[name].name}.cut") for name in ("store", "wal")
+        }
+        shutil.copyfile(self._store, self._aside["store"])
+        with self._path.open("rb") as log, self._aside["wal"].open("wb") as copy:
+            head = log.read(HEADER.size)
+            copy.write(head + log.read(kept * (FRAME.size + HEADER.unpack(head)[2])))
+        return frames - kept
+
+    def begin_anew(self):
+        """Put in its place what was on the disk; no connection is open any more."""
+        if self._aside:
+            self._family["shm"].unlink(missing_ok=True)
+        for name, aside in self._aside.items():
+            aside.replace(self._family[name])
+        self._aside = {}
+
+
 class Disk:
     """How the disk behaves now; `trouble` is "", "full" or "failing"."""
 
@@ -55,8 +148,11 @@ class Disk:
         self.slow_until = self.trouble_until = 0.0
 
 
-def stepped_lane(loop, disk, committed):
-    """Make the class of the lanes of a world; `committed` is told the node of each commit that is on the disk."""
+def stepped_lane(loop, disk, committed, lost):
+    """Make the class of the lanes of a world; `committed` is told the node of each commit.
+
+    `lost` is told how many frames of the log a power cut took; None where power cuts take none.
+    """
 
     class SteppedLane(Lane):
         """A lane without a thread: a batch begins a moment after its first unit was posted, and takes its time."""
@@ -66,6 +162,7 @@ def stepped_lane(loop, disk, committed):
             self.process = PROCESS.get()
             self.stepping = self.planned = self.closed = False
             self.commits, self.ended = 0, False
+            self.power_cut = False
 
         def start(self):
             """There is no thread."""
@@ -77,6 +174,16 @@ def stepped_lane(loop, disk, committed):
         def post(self, unit, done, **options):
             super().post(unit, done, **options)
             self.plan()
+
+        def _sync_log(self, log):
+            found = super()._sync_log(log)
+            found._file = DurableLog(log, self, disk)
+            return found
+
+        @property
+        def unsynced(self):
+            """Whether anything is committed that a power cut may take back."""
+            return bool(self._log.unsynced)
 
         def plan(self):
             """Begin a batch soon, unless one runs."""
@@ -90,7 +197,9 @@ def stepped_lane(loop, disk, committed):
                 return
             self.stepping = True
             try:
-                self.run_pending()
+                while self._run_batch() and self._may_go_on() and disk.random.random() < 0.5:
+                    pass
+                self._log.sync()
             except PowerCut:
                 self.let_go()
                 return
@@ -98,7 +207,12 @@ def stepped_lane(loop, disk, committed):
                 self.stepping = False
             self.plan()
 
+        def _may_go_on(self):
+            return bool(self._waiting) and not self._waiting[0].unit.alone
+
         def run(self, unit):
+            if isinstance(unit, AwaitDurable):
+                return self.await_durable(lambda: self.post(unit, lambda _answer, _error: None))
             if self.stepping:
                 raise LaneBusy
             outcome = []
@@ -110,12 +224,29 @@ def stepped_lane(loop, disk, committed):
                 raise outcome[1]
             return outcome[0]
 
+        def now(self):
+            return loop.time()
+
+        def await_durable(self, post):
+            """Nobody waits here with a connection open: it would outlive a power cut. `post` has a batch end a doubt."""
+            if self._log.in_doubt and not self.stepping:
+                post()
+            if self._log.in_doubt or self.unsynced:
+                raise LaneBusy
+
+        def spend_in_sync(self):
+            self.spend(disk.seconds(loop.time()))
+
+        def spend_after_sync(self):
+            self.spend(disk.seconds(loop.time()) / 4)
+
         def spend(self, seconds):
             """Let time pass in the middle of a batch: others go on, and may kill us."""
             loop.spend(seconds, lambda: self.process.dead)
             if self.process.stopped:
                 loop.spend(3600.0, lambda: self.process.dead or not self.process.stopped)
             if self.process.dead:
+                self._cut()
                 raise PowerCut
 
         def commits_by(self, connection):
@@ -150,18 +281,26 @@ def stepped_lane(loop, disk, committed):
                         self._commit_now(original, connection)
                     raise disk_failed()
             self._commit_now(original, connection)
-            self.spend(disk.seconds(loop.time()) / 4)
 
         def _commit_now(self, original, connection):
             original(connection)
             committed(self._node)
 
         def let_go(self):
-            """Drop the connection as the end of a process does: what was not committed is gone."""
+            """Drop the connection as the end of a process does: what was not committed is gone, by a power cut more."""
             if self._connection is not None:
+                self._cut()
                 self._connection.invalidate()
                 self._connection.close()
+                self._log._file.begin_anew()
+                self._log._file.close()
                 self._connection = None
+
+        def _cut(self):
+            """Once, and before the connection is closed, which would carry home what is in the log."""
+            if self.power_cut and lost is not None and self._verified:
+                self.power_cut = False
+                lost(self._log._file.cut())
 
         def close(self):
             self._closing = True

@@ -11,6 +11,8 @@ from .loop import Process
 
 WATCH_SECONDS = 8.0
 """How long a fault waits for its moment."""
+LONG_ENOUGH = 0.2
+"""Seconds in which an answer gets to whoever asked."""
 BEFORE_SENDING = (TakeForSending, BeginStep)
 """Units whose answer lets something out."""
 
@@ -76,6 +78,20 @@ class Faults:
     def kill_after_commit(self):
         """A kill just after a batch has come back, its answers on their way at most."""
         self._watch(lambda lane: not lane.stepping and lane.counters.batches > self._batches)
+
+    def power_cut_before_sync(self):
+        """A power cut between a commit and the sync of its log, on a disk so slow that an early answer has come by then."""
+        loop, since = self.world.loop, []
+        self.world.disk.slow_until = loop.time() + WATCH_SECONDS
+
+        def unsynced_for_long(lane):
+            if not lane.unsynced:
+                since.clear()
+            else:
+                since.append(loop.time())
+            return bool(since) and loop.time() - since[0] > LONG_ENOUGH
+
+        self._watch(unsynced_for_long, lambda: self._end(power=True))
 
     def cut_after_commit(self):
         """All connections break just after a batch has come back: answers are lost on their way."""
@@ -202,6 +218,7 @@ KINDS = {
     "power cut": Faults.power_cut,
     "kill in a commit": Faults.kill_in_commit,
     "kill after a commit": Faults.kill_after_commit,
+    "power cut before a sync": Faults.power_cut_before_sync,
     "connection cut": Faults.cut,
     "all cut after a commit": Faults.cut_after_commit,
     "connection silent": Faults.silence,

@@ -11,6 +11,7 @@ import contextvars
 from functools import partial
 from unittest import mock
 
+from sqlalchemy import event
 from sqlalchemy.pool import NullPool, QueuePool
 
 from gateway import context as gateway_context
@@ -36,7 +37,7 @@ from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
 from gateway.store import engine as gateway_engine
 from gateway.store import lane, lane_server, nodes
-from gateway.store.engine import open_reader, open_writer
+from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.errors import StoreError, StoreFenced
 
 from .disk import LaneBusy, PowerCut, stepped_lane
@@ -59,6 +60,8 @@ def sharing(make, pool=NullPool):
         first = _compiled.setdefault(make, engine)
         engine._compiled_cache = first._compiled_cache
         engine.dialect = first.dialect
+        engine.opened = []
+        event.listen(engine, "connect", lambda raw, _record: engine.opened.append(raw))
         return engine
 
     return made
@@ -119,7 +122,7 @@ class Gateway:
             self.context = gateway_context.GatewayContext(
                 world.settings, make_policies, deliver=self._deliver,
                 alarm=self._take_alarm, log=self.log, environment=environment,
-                make_lane=stepped_lane(loop, world.disk, world.leases.committed),
+                make_lane=stepped_lane(loop, world.disk, world.leases.committed, world.lost),
                 lane_process=piped,
             )  # fmt: skip
         except StoreError as error:
@@ -158,6 +161,11 @@ class Gateway:
             return self.context.lane if self.context is not None else None
         return self.world.pipes[-1].lane if self.world.pipes[-1].gateway is self else None
 
+    def look(self, look):
+        """Look into the store, as nobody within the world could: also at what is not on the disk yet."""
+        with reading(self.context._reader) as connection:
+            return look(connection)
+
     def _take_alarm(self, event, detail):
         """What the store tells of: a gateway that another one has taken over from ends, as the daemon does."""
         self.log(event, {"detail": detail})
@@ -189,11 +197,15 @@ class Gateway:
         context = self.context
         if context is not None:
             context._reader.dispose()
+            for raw in context._reader.opened:  # also those that somebody reads by: of a dead process none is open
+                raw.close()
             if self.world.in_process:
                 for pipe in self.world.pipes:
-                    pipe.die() if power else pipe.gateway_is_gone()
-            elif not context.lane.stepping:  # else it lets go as it comes back from there
-                context.lane.let_go()
+                    pipe.die(power=True) if power else pipe.gateway_is_gone()
+            else:
+                context.lane.power_cut = power
+                if not context.lane.stepping:  # else it lets go as it comes back from there
+                    context.lane.let_go()
             if not context.lane.closed:
                 context.lock.release()
 

@@ -148,7 +148,7 @@ class HostConnection:
     def _check_recorded(self, call_id):
         """Nothing is sent that is not written down, with what the host held before it."""
         order_id, _, place = call_id.partition(".")
-        row = self.gateway.context.read(
+        row = self.gateway.look(
             lambda connection: connection.execute(
                 tables.orders.select().where(tables.orders.c.id == int(order_id))
             ).one_or_none()

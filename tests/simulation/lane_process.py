@@ -6,8 +6,10 @@ sent arrives, and then the end of the stream. The other processes of an operatin
 
 from gateway.environment import Environment
 from gateway.runtime.lane_process import policies_for
+from gateway.store.errors import StoreUnavailable
 from gateway.store.lane_messages import Frames, FromLane, frame
 from gateway.store.lane_server import RETRY_SECONDS, LaneServer, to_lane
+from gateway.store.log_sync import AwaitDurable
 from gateway.store.process_lane import ProcessLane
 from gateway.units import ANY_UNIT
 
@@ -60,13 +62,15 @@ class Pipe:
 
     # What happens to the lane
 
-    def die(self, code=-9):
-        """End the lane's process, at whatever it is."""
+    def die(self, code=-9, *, power=False):
+        """End the lane's process, at whatever it is, or its whole machine."""
         if self.process.dead:
             return
         self.process.dead, self.code = True, code
-        if self.lane is not None and not self.lane.stepping:  # else it lets go as it comes back from there
-            self.lane.let_go()
+        if self.lane is not None:
+            self.lane.power_cut = power
+            if not self.lane.stepping:  # else it lets go as it comes back from there
+                self.lane.let_go()
         self._carry(self.gateway.process, self._gateway_hears_the_end)
 
     def stand_still(self, seconds):
@@ -104,7 +108,7 @@ class Pipe:
     def _begin(self, begin):
         world = self.world
         environment = Environment(clock=world.wall_clock, monotonic=self.loop.time)
-        lane = stepped_lane(self.loop, world.disk, world.leases.committed)
+        lane = stepped_lane(self.loop, world.disk, world.leases.committed, world.lost)
         self.server = LaneServer(begin, policies_for(begin), self._say, environment, lane)
         self._start()
 
@@ -155,12 +159,22 @@ class PipedLane(ProcessLane):
 
     def run(self, unit):
         self._not_below_a_lane()
+        if isinstance(unit, AwaitDurable):
+            self._await_durable(unit)
+            return None
         outcome = []
         self.post(unit, lambda answer, error: outcome.extend((answer, error)))
         self._spend(lambda: bool(outcome))
         if outcome[1] is not None:
             raise outcome[1]
         return outcome[0]
+
+    def _await_durable(self, unit):
+        """Nobody waits here with a connection open: it would outlive a power cut."""
+        pipe = self._world.pipes[-1]
+        if pipe.process.dead or pipe.lane is None:
+            raise StoreUnavailable("the write lane is being started")
+        pipe.lane.await_durable(lambda: self.post(unit, lambda _answer, _error: None))
 
     def close(self):
         self._not_below_a_lane()

@@ -39,7 +39,7 @@ class TextSender:
     def is_done(self):
         """Whether all requests are answered, and all texts have come to their end, or to nothing more that can be done."""
         waits = select(tables.texts).where(tables.texts.c.final == 0)
-        open_texts = self.world.gateway.context.read(lambda connection: connection.execute(waits).all())
+        open_texts = self.world.gateway.look(lambda connection: connection.execute(waits).all())
         return not self.open and all(map(_is_given_up, open_texts))
 
     async def _work(self):

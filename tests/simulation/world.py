@@ -209,7 +209,7 @@ class World:
 
         context = self.gateway.context
         shards = range(1, context.node.id + 2)  # an adopter's may be behind ours: what waits for it comes to us, too
-        return context.lane.depth == 0 and not context.read(lambda c: backlog(c, shards)).waiting
+        return context.lane.depth == 0 and not self.gateway.look(lambda c: backlog(c, shards)).waiting
 
     async def _until(self, condition, seconds, what):
         end = self.loop.time() + seconds
@@ -233,6 +233,16 @@ class World:
 
     def _live_again(self, down):
         self.loop.call_later(down, self._live, context=Process("init").context())
+
+    @property
+    def lost(self):
+        """What is told of a power cut's loss; None in a world of leases, where a neighbour has the file open, too."""
+        return None if self.leases.given else self._lose
+
+    def _lose(self, frames):
+        if frames:
+            self.counts["commits lost"] += 1
+            self.story.tell("disk", f"{frames} frames of the log were not on it")
 
     def restart(self, down):
         """Have the gateway stop in order, and start again some time after it has."""

@@ -22,6 +22,7 @@
 enum { NONE, OPEN, WRITE, FSYNC, KINDS };
 enum { ARMED, COUNTDOWN, ERROR, STAYS, SEEN, FIRED = SEEN + KINDS, SIZE };
 #define FDS 65536
+#define SYNC_US 20000
 
 struct change { off_t at; ssize_t size; struct change *next; char data[]; }; /* size -1: cut at `at` */
 struct file { char path[PATH_MAX]; struct change *first, **last; struct file *next; };
@@ -265,11 +266,23 @@ int ftruncate64(int fd, off64_t size) {
 }
 int ftruncate(int fd, off_t size) { return ftruncate64(fd, size); }
 
+/* A sync that fails takes its octets with it: Linux counts them as written then, and no further sync writes them. */
+static void lost(int fd) {
+    pthread_mutex_lock(&lock);
+    if (durable[0] && by_fd[fd] != NULL)
+        forget(by_fd[fd]);
+    pthread_mutex_unlock(&lock);
+}
+
 static int sync_it(int fd, int (*real)(int)) {
     if (!watched(fd))
         return real(fd);
-    if (fails(FSYNC))
+    if (fails(FSYNC)) {
+        lost(fd);
         return -1;
+    }
+    if (durable[0])
+        usleep(SYNC_US); /* so long as a disk takes: what is answered meanwhile is answered too early */
     int done = durable[0] ? 0 : real(fd); /* nothing here survives a real power cut: only what is kept below counts */
     if (done == 0)
         synced(fd);

@@ -1,12 +1,16 @@
 """Break the books in every way that `ledger check` is there for, and see it found."""
 
+import itertools
+
 import msgspec
 import pytest
 from sqlalchemy import text
 from support.charging_fixture import INITIAL, MSISDN, TERMINATION, UPDATE, ccr, charging_place, service
 
+from gateway.balance.changes import ChooseCauses
 from gateway.balance.topups import Payment, TopUp
 from gateway.charging.check_sessions import wrong_sessions
+from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.ledger.journal import read
@@ -118,6 +122,13 @@ def test_books_that_add_up_are_held_against_what_they_tell_of(place, damage, che
         found = [*check(connection, recompute).findings, *wrong_sessions(connection)]
     assert {finding.check for finding in found} == {check_name}
     assert words in found[0].detail
+
+
+def test_a_choice_is_not_held_against_what_was_booked_before_it_although_the_clock_was_set_back(place):
+    place.ticks = itertools.count(next(place.ticks) - 3_600_000_000, 1_000)
+    for number in (MSISDN, "447700900002"):
+        assert place.lane.run(ChooseCauses("msisdn", number, (Share("wwf", 10_000),)))
+    assert findings(place) == []
 
 
 @pytest.mark.parametrize(("causes", "account"), [(True, "cause:wateraid"), (False, "causes")])
