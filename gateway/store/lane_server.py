@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final, cast
 
@@ -51,6 +52,7 @@ from gateway.store.lane_messages import (
     frame,
 )
 from gateway.store.leases import Lease
+from gateway.store.log_sync import AwaitDurable
 from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
 from gateway.store.recovery.lent_changes import SaidChanges
 from gateway.store.unit_codec import FAILED, Failure, encode, error_of, failure, member_of
@@ -206,7 +208,11 @@ class LaneServer:
 
     def _post(self, units: Units[Any]) -> None:
         for number, not_after, unit in units.posted:
-            self.lane.post(unit, Owed(number), not_after=not_after)
+            done = partial(self._tell_reader, number) if type(unit) is AwaitDurable else Owed(number)
+            self.lane.post(unit, done, not_after=not_after)
+
+    def _tell_reader(self, number: int, answer: None, error: StoreError | None) -> None:
+        self._deliver([Job(AwaitDurable(), Owed(number), float("inf"), answer=answer, error=error)])
 
     def _tick(self, _tick: Tick) -> None:
         self.lane.expire()

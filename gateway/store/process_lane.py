@@ -181,6 +181,8 @@ class ProcessLane:
 
     def run(self, unit: Unit) -> Any:  # noqa: ANN401  (the unit decides what it answers)
         """Queue a unit and wait for its answer on a thread of one's own; raises what kept it from being done."""
+        if threading.get_ident() == self._loop_thread:
+            raise RuntimeError("the event loop cannot wait for what the event loop has to take")
         ready = threading.Event()
         outcome: list[Any] = []
 
