@@ -64,6 +64,7 @@ simulate: .venv/develop.stamp   ## worlds of virtual time that seeds decide, fau
 
 soak: .venv/develop.stamp .venv/peers.stamp   ## hundreds of kills under load, thousands of simulated worlds, long attacks on what leaves about giving
 	TPO_KILLS=$${TPO_KILLS:-300} $(PYTEST) tests/faults --timeout 7200
+	TPO_LANE=thread TPO_KILLS=$${TPO_KILLS:-300} $(PYTEST) tests/faults --timeout 7200 --ignore tests/faults/test_lane_killed.py
 	TPO_SEEDS=$${TPO_SEEDS:-3000} $(PYTEST) tests/simulation
 	TPO_OUTSIDER_SECONDS=$${TPO_OUTSIDER_SECONDS:-300} $(PYTEST) tests/property/test_who_gave_to_whom.py --timeout 14400
 

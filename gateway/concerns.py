@@ -70,6 +70,7 @@ CONCERNS: Final[dict[str, Kind]] = {
     "store.unreadable": Kind("critical", "store-unavailable"),
     "lane.behind": Kind("warning", "lane-in-trouble", ("TpoLaneInTrouble",)),
     "lane.lost": Kind("warning", "lane-in-trouble"),
+    "lane.restarted": Kind("warning", "lane-restarts", ("TpoLaneRestarts",)),
     "unit.poisoned": Kind("warning", "unit-poisoned", ("TpoUnitPoisoned",)),
     # Several gateways on one store
     "node.gone": Kind("critical", "node-gone", ("TpoNodeGone",)),
@@ -126,6 +127,7 @@ FROM_EVENTS: Final = (
     FromEvents("config.refused", ("config.refused", "config.restart.needed"), HOUR // 2, 1, "reloads were refused"),
     FromEvents("tokens.refused", ("api.token.refused",), HOUR // 4, 2, "addresses came with wrong tokens"),
     FromEvents("lane.lost", ("store.unavailable", "store.outcome_unknown"), TEN_MINUTES, 1, "batches were lost"),
+    FromEvents("lane.restarted", ("store.lane.ended",), HOUR, 1, "times the write lane's process died"),
     FromEvents("unit.poisoned", ("store.unit.poisoned",), HOUR, 1, "units of work could not be stored"),
     FromEvents("node.adopted", ("node.adopted",), HOUR, 1, "times the work of another gateway was taken over"),
     FromEvents("node.fenced", ("store.fenced", "node.renumbered"), HOUR, 1, "signs that another gateway took over"),

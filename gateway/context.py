@@ -3,9 +3,11 @@
 The daemon and the commands of a stopped gateway both open it, under the store's lock.
 """
 
+import pickle
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection
@@ -14,6 +16,7 @@ from gateway.environment import Environment
 from gateway.ledger import accounts
 from gateway.ledger.journal import latest_entry
 from gateway.privacy.access import RecordAccess
+from gateway.privacy.masks import Secret
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
@@ -27,7 +30,10 @@ from gateway.store.inspection import inspect
 from gateway.store.lane import MAX_BATCH, BatchTimes, Job, Lane
 from gateway.store.leases import Lease
 from gateway.store.log_sync import AwaitDurable
+from gateway.store.process_lane import ProcessLane
 from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
+from gateway.store.recovery.lent_changes import HeardChanges
+from gateway.store.write_lane import WriteLane
 
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
@@ -64,8 +70,28 @@ def digest_key(settings: Settings) -> bytes:
     return derive(_master_key(settings), DIGESTS)
 
 
+def digests_of(key: bytes) -> Digests:
+    """Give how idempotency keys are digested under a master key."""
+    return Digests(derive(key, DIGESTS))
+
+
 def _master_key(settings: Settings) -> bytes:
     return load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
+
+
+def pickled(settings: Settings, accounts: Mapping[str, int]) -> bytes:
+    """Write down what policies are made from, for the lane's process; secrets stay here, as it needs none."""
+    octets = BytesIO()
+    _WithoutSecrets(octets).dump((settings, accounts))
+    return octets.getvalue()
+
+
+class _WithoutSecrets(pickle.Pickler):
+    """Leaves out the value of each secret, which refuses to be pickled."""
+
+    def reducer_override(self, found: object) -> Any:  # noqa: ANN401  (as pickle has it)
+        """Write an empty one in its place."""
+        return (Secret, (None,)) if isinstance(found, Secret) else NotImplemented
 
 
 class GatewayContext:
@@ -82,15 +108,18 @@ class GatewayContext:
         observe: Callable[[BatchTimes], None] = lambda _times: None,
         environment: Environment | None = None,
         make_lane: type[Lane] = Lane,
+        lane_process: Callable[["GatewayContext", Lease], ProcessLane] | None = None,
     ) -> None:
         """Take the store's lock, prepare its tables, enter as a node and start the lane.
 
         `policies` makes what units are decided with, now and whenever the settings change; `observe` gets how long the parts of
-        each batch took, on the lane's thread; `make_lane` makes a lane that works in another way than by a thread.
+        each batch took, on the lane's thread; `make_lane` makes a lane that works in another way than by a thread, and
+        `lane_process` one that has a process of its own.
         Raises KeyInvalid, or StoreError: StoreLocked, SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be
         reached.
         """
-        self.settings, self._log, self._make_policies = settings, log, policies
+        self.settings, self._log, self._alarm, self._make_policies = settings, log, alarm, policies
+        self.process_lane: ProcessLane | None = None
         self.environment = environment or Environment()
         self.clock, self.monotonic, self.in_thread = (
             self.environment.clock,
@@ -105,24 +134,26 @@ class GatewayContext:
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
         key = _master_key(settings)
         self.pseudonyms, self.sealer, self.callback_key = Pseudonyms(key), Sealer(key), derive(key, "callbacks")
-        self.digests, self._log_names = Digests(derive(key, DIGESTS)), Pseudonyms(key, LOGS)
-        self._lock = lock.take(url, self.node_name)
+        self.digests, self._log_names = digests_of(key), Pseudonyms(key, LOGS)
+        self.master_key = key
+        """What all other keys are derived from; never written anywhere."""
+        self.lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)
             self.node, lease, version = self._enter(url)
-            label = f"tpo/{self.node.id}/{self.node.epoch}"
-            self._lock.label(label)
+            self.label = f"tpo/{self.node.id}/{self.node.epoch}"
+            self.lock.label(self.label)
             self._writer, self._reader = (
-                open_writer(url, existing=True, label=label),
-                open_reader(url, label=f"{label}/reads"),
+                open_writer(url, existing=True, label=self.label),
+                open_reader(url, label=f"{self.label}/reads"),
             )
-            self.ground = StoreFiles(sqlite_path(url), alarm)
+            self.ground = StoreFiles(sqlite_path(url), self._take_loss)
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
                 self.accounts = accounts.ensure(connection, account_names(settings.causes))
         except BaseException:
-            self._lock.release()
+            self.lock.release()
             raise
         if self.node.adopter:
             log("node.renumbered", {"adopter": self.node.adopter, "number": self.node.id})
@@ -130,20 +161,35 @@ class GatewayContext:
             log("store.schema.newer", {"version": version, "program": schema.head()})
         if behind > CLOCK_BEHIND_US:
             log("clock.behind", {"seconds": round(behind / 1_000_000, 3)})
-        self.lane = make_lane(
-            self._writer,
-            self.node,
-            clock=self.clock,
-            monotonic=self.monotonic,
-            policies=policies(self),
-            deliver=deliver,
-            alarm=alarm,
-            on_connect=self._lock.renew,
-            ground=self.ground,
-            observe=observe,
-            lease=lease,
-        )
-        self.lane.start()
+        if lane_process is not None:
+            self._writer.dispose()
+            self.process_lane = lane_process(self, lease)
+            self.lane: WriteLane = self.process_lane
+        else:
+            self.lane = make_lane(
+                self._writer,
+                self.node,
+                clock=self.clock,
+                monotonic=self.monotonic,
+                policies=policies(self),
+                deliver=deliver,
+                alarm=alarm,
+                on_connect=self.lock.renew,
+                ground=self.ground,
+                observe=observe,
+                lease=lease,
+            )
+        try:
+            self.lane.start()
+        except StoreError:
+            self.lock.release()
+            raise
+
+    def _take_loss(self, event: str, detail: str) -> None:
+        """The store is no longer what it was: a lane in another process must not write to it either."""
+        if self.process_lane is not None and self.ground.lost is not None:
+            self.process_lane.lose(self.ground.lost)
+        self._alarm(event, detail)
 
     def _enter(self, url: str) -> tuple[nodes.Node, Lease, str]:
         """Make the tables of an empty store, and enter as a node, from now on until its lease is over.
@@ -179,15 +225,36 @@ class GatewayContext:
             raise StoreUnavailable("the lease was not renewed in time: another gateway may have taken over")
 
     def lend_changes(self, reader: ChangeReader, before_release: Callable[[], None]) -> None:
-        """Let a continuous backup read what the lane commits; `before_release` runs when the last of it is committed."""
-        make_no_checkpoints(self._writer)
+        """Let a continuous backup read what the lane commits; `before_release` runs when the last of it is committed.
+
+        A lane in another process is read by that; `reader` hears of it.
+        """
         self.change_reader, self._before_release = reader, before_release
+        if self.process_lane is not None and isinstance(reader, HeardChanges):
+            self.process_lane.lend(reader)
+            return
+        make_no_checkpoints(self._writer)
         self.lane.policies = self._make_policies(self)
 
-    def apply_settings(self, settings: Settings, accounts: Mapping[str, int]) -> None:
-        """Go by other settings from now on; `accounts` is what `OpenAccounts` gave for their causes."""
-        self.settings = settings
-        self.accounts = {**self.accounts, **accounts}
+    async def prepare_settings(self, settings: Settings, accounts: Mapping[str, int]) -> Callable[[], None]:
+        """Make ready to go by other settings; gives what applies them. `accounts` is what `OpenAccounts` gave for their causes.
+
+        StoreError where the lane cannot be made ready for them.
+        """
+        known = {**self.accounts, **accounts}
+        if self.process_lane is None:
+            return lambda: self._apply(settings, known)
+        lane = self.process_lane
+        number = await lane.prepare(pickled(settings, known))
+
+        def apply() -> None:
+            self._apply(settings, known)
+            lane.use(number)
+
+        return apply
+
+    def _apply(self, settings: Settings, accounts: Mapping[str, int]) -> None:
+        self.settings, self.accounts = settings, accounts
         self.lane.policies = self._make_policies(self)
 
     @property
@@ -277,4 +344,4 @@ class GatewayContext:
         self._before_release()
         self._writer.dispose()
         self._reader.dispose()
-        self._lock.release()
+        self.lock.release()

@@ -1,5 +1,7 @@
 """What the units of the write lane are decided with: made from the settings at start, and anew whenever they change."""
 
+from collections.abc import Mapping
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from gateway.charging.credit_control import ChargingPolicy
@@ -7,38 +9,74 @@ from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charging.usage_events import RatedEvents
 from gateway.charity.policies import POLICIES
-from gateway.context import GatewayContext
 from gateway.events.outbox import source_of
 from gateway.ledger.books import Books
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.smpp_mapping import count_parts
+from gateway.privacy.pseudonyms import Pseudonyms
+from gateway.privacy.sealing import Sealer
+from gateway.settings import Settings
 from gateway.sims.notifications import Notifications
 from gateway.sims.policy import SimsPolicy
 from gateway.store.batch import Policies, policies_of
+from gateway.store.idempotency import Digests
+from gateway.store.recovery.changes import ChangeReader
 from protocols.smpp.alphabets import Alphabet
 
 SECOND = 1_000_000
 """Microseconds."""
 
 
-def make_policies(context: GatewayContext) -> Policies:
+class PolicySource(Protocol):
+    """What policies are made from: the open gateway, or what the lane's process was given."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that they follow."""
+
+    @property
+    def accounts(self) -> Mapping[str, int]:
+        """The numbers of the system accounts."""
+
+    @property
+    def node_name(self) -> str:
+        """Who makes events."""
+
+    @property
+    def digests(self) -> Digests:
+        """How idempotency keys are digested."""
+
+    @property
+    def sealer(self) -> Sealer:
+        """What keys of SIMs are sealed with."""
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """What numbers are called in events."""
+
+    @property
+    def change_reader(self) -> ChangeReader | None:
+        """Who reads what is committed, for a continuous backup."""
+
+
+def make_policies(source: PolicySource) -> Policies:
     """Make all of them, by the settings of the moment."""
-    books = Books(context.accounts)
-    charging = charging_policy(context, books)
+    books = Books(source.accounts)
+    charging = charging_policy(source, books)
     return policies_of(
         books,
-        context.digests,
-        context.sealer,
+        source.digests,
+        source.sealer,
         charging,
-        messaging_policy(context, charging),
-        sims_policy(context),
-        *([context.change_reader] if context.change_reader is not None else []),
+        messaging_policy(source, charging),
+        sims_policy(source),
+        *([source.change_reader] if source.change_reader is not None else []),
     )
 
 
-def charging_policy(context: GatewayContext, books: Books) -> ChargingPolicy:
+def charging_policy(source: PolicySource, books: Books) -> ChargingPolicy:
     """Make what charging requests are decided with."""
-    settings = context.settings
+    settings = source.settings
     charging = settings.charging
     terms = QuotaTerms(
         slice_octets=charging.slice,
@@ -54,18 +92,18 @@ def charging_policy(context: GatewayContext, books: Books) -> ChargingPolicy:
     operator = settings.operator
     zone = ZoneInfo(operator.timezone)
     tariff = Tariff(settings.plans, policy, terms, books.account, operator.country, zone, settings.earlier_plans)
-    rated = RatedEvents(context.node_name, context.pseudonyms)
+    rated = RatedEvents(source.node_name, source.pseudonyms)
     return ChargingPolicy(tariff, books, rated, ReviewCapacity(charging.review.most))
 
 
-def messaging_policy(context: GatewayContext, charging: ChargingPolicy) -> MessagingPolicy:
+def messaging_policy(source: PolicySource, charging: ChargingPolicy) -> MessagingPolicy:
     """Make what texts are decided with."""
-    settings, alphabet = context.settings, alphabet_of(context)
+    settings, alphabet = source.settings, alphabet_of(source)
     messaging = settings.messaging
     return MessagingPolicy(
         charging=charging,
-        source=source_of(context.node_name),
-        pseudonym=context.pseudonyms.msisdn,
+        source=source_of(source.node_name),
+        pseudonym=source.pseudonyms.msisdn,
         operator=settings.operator.name,
         books=settings.keywords,
         causes={cause.id: cause.name for cause in settings.causes.values() if cause.open},
@@ -75,25 +113,25 @@ def messaging_policy(context: GatewayContext, charging: ChargingPolicy) -> Messa
         reassembly=messaging.reassembly * SECOND,
         own=frozenset((*messaging.short_codes, *messaging.numbers, *settings.keywords)),
         answers_per_hour=messaging.answers_per_hour,
-        digests=context.digests,
+        digests=source.digests,
     )
 
 
-def sims_policy(context: GatewayContext) -> SimsPolicy:
+def sims_policy(source: PolicySource) -> SimsPolicy:
     """Make what cards and orders are decided with."""
-    settings = context.settings
+    settings = source.settings
     return SimsPolicy(
-        source=context.node_name,
+        source=source.node_name,
         hosts=settings.provisioning.host_of,
         currencies={name: plan.currency for name, plan in settings.plans.items()},
         quarantine=settings.provisioning.quarantine * SECOND,
-        compose=Notifications(settings, alphabet_of(context)).compose,
-        pseudonym=context.pseudonyms.subscriber,
+        compose=Notifications(settings, alphabet_of(source)).compose,
+        pseudonym=source.pseudonyms.subscriber,
         countries={host.name: host.serves(settings.operator) for host in settings.provisioning.hosts},
     )
 
 
-def alphabet_of(context: GatewayContext) -> Alphabet:
+def alphabet_of(source: PolicySource) -> Alphabet:
     """Give the alphabet that texts are cut for: the first link's."""
-    links = context.settings.smpp.links
+    links = source.settings.smpp.links
     return Alphabet(links[0].default_alphabet) if links else Alphabet.GSM7

@@ -380,6 +380,7 @@ class LaneView(msgspec.Struct, frozen=True):
     expired: int
     failed_batches: int
     unknown: int
+    restarts: int = 0
 
 
 class PeerView(msgspec.Struct, frozen=True):

@@ -22,7 +22,6 @@ from gateway.store.async_read import AsyncRead
 from gateway.store.async_submit import submit
 from gateway.store.batch import Unit
 from gateway.store.errors import StoreError, StoreUnavailable
-from gateway.store.lane import Lane
 from gateway.store.node_requests import (
     MAX_ANSWER,
     MAX_REQUEST,
@@ -35,6 +34,7 @@ from gateway.store.node_requests import (
     known_nodes,
     look,
 )
+from gateway.store.write_lane import WriteLane
 
 AnswerType = TypeVar("AnswerType", bound=msgspec.Struct)
 Log = Callable[[str, Mapping[str, object]], None]
@@ -127,7 +127,7 @@ class NodeRequests:
     def __init__(
         self,
         node: tuple[int, str],
-        lane: Lane,
+        lane: WriteLane,
         sealer: Sealer,
         *,
         read: AsyncRead,

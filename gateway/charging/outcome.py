@@ -52,8 +52,11 @@ class RequestOutcome(msgspec.Struct, frozen=True, array_like=True, tag=VERSION):
     quota_holding: int
 
 
-class RenderedAnswer(msgspec.Struct, frozen=True):
-    """A stored answer of a version that kept the octets which went out: there is nothing left to render."""
+class RenderedAnswer(msgspec.Struct, frozen=True, array_like=True, tag=0):
+    """A stored answer of a version that kept the octets which went out: there is nothing left to render.
+
+    It is tagged as no outcome is, so that either can cross from the write lane's process.
+    """
 
     body: bytes
 

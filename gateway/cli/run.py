@@ -30,8 +30,10 @@ def run(
     came_early = _keep_early_reloads()
     from gateway import logs  # noqa: PLC0415  (`tpo --help` starts faster without the daemon)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
+    from gateway.runtime import lane_process  # noqa: PLC0415  (as above)
     from gateway.runtime.daemon import Daemon  # noqa: PLC0415  (as above)
     from gateway.store.errors import (  # noqa: PLC0415  (as above)
+        LaneLost,
         SchemaMismatch,
         StoreCorrupt,
         StoreError,
@@ -43,9 +45,10 @@ def run(
     if log_level not in logs.LEVELS:
         raise typer.BadParameter(f"{log_level!r} is none of {', '.join(logs.LEVELS)}")
     logs.configure(log_level)
+    lane = lane_process.fork() if settings.store.lane == "process" else None
 
     async def serve() -> None:
-        await Daemon(settings).run(announce=up)
+        await Daemon(settings, lane_process=lane).run(announce=up)
 
     def up(_line: str) -> None:
         if came_early:
@@ -71,6 +74,12 @@ def run(
             f"another gateway has taken over: {error}",
             where=settings.store.url,
             to_do="docs/runbooks/node-fenced.md tells what to look at; then start it again, it goes on under a new number",
+        ) from None
+    except LaneLost as error:
+        raise CommandFailed(
+            str(error),
+            where=settings.store.url,
+            to_do="docs/runbooks/lane-restarts.md tells what to look at; then start it again: nothing acknowledged is lost",
         ) from None
     except StoreError as error:
         raise CommandFailed(

@@ -216,6 +216,7 @@ def _summary(found: GatewayStatus) -> dict[str, object]:
             "batches": lane.batches,
             "units": lane.units,
             "poisoned": lane.poisoned,
+            **({"restarts": lane.restarts} if lane.restarts else {}),
         },
         "events": "no broker configured" if found.events is None else found.events,
         **({"backup": found.backup} if found.backup is not None else {}),

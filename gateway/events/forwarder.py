@@ -20,8 +20,8 @@ from gateway.events.outbox_queue import MAX_ROWS, Backlog, MarkPublished, Waitin
 from gateway.events.times import MICROSECONDS, rfc3339
 from gateway.store.async_read import AsyncRead
 from gateway.store.errors import LaneClosed, StoreError
-from gateway.store.lane import Lane
 from gateway.store.nodes import Node
+from gateway.store.write_lane import WriteLane
 
 PAUSE: Final = 0.2
 """Seconds between two looks into the outbox while there is little in it: rows gather, and are marked together."""
@@ -35,7 +35,7 @@ class OpenStore(Protocol):
     """What the forwarder works on."""
 
     @property
-    def lane(self) -> Lane:
+    def lane(self) -> WriteLane:
         """The lane that marks."""
 
     @property

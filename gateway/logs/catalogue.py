@@ -525,6 +525,22 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "their connections closed where the commit had begun.",
         "Look at the disk, or at the database server: it hangs, or another program holds its locks.",
     ),
+    "store.lane.ended": LogEvent(
+        "error",
+        "The process of the write lane has ended by surprise (`exit_code`, negative for a signal). Connections of peers with "
+        "one of its `units` were closed, so that they ask again; what comes is refused until it is back.",
+        "docs/runbooks/lane-restarts.md: see who killed it (the kernel, short of memory?), or report it with the lines before.",
+    ),
+    "store.lane.back": LogEvent(
+        "warning",
+        "The write lane has a process again; `restarts` counts since the start.",
+        "Nothing, if it stays the only time: docs/runbooks/lane-restarts.md.",
+    ),
+    "store.lane.lost": LogEvent(
+        "critical",
+        "The process of the write lane died five times within a minute: the gateway ends; its service manager starts it anew.",
+        "docs/runbooks/lane-restarts.md. With `store.lane: thread` it works without that process, and more slowly.",
+    ),
     "store.batch.slow": LogEvent(
         "warning",
         "One batch of `units` took longer than a second; its parts stand beside it in milliseconds (docs/metrics.md).",

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from gateway.store.batch import Unit
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreError
-from gateway.store.lane import Lane
+from gateway.store.write_lane import WriteLane
 
 
 def _nothing() -> None:
@@ -29,7 +29,7 @@ class Post(Protocol):
 class LaneClient:
     """Posts units to the lane, and calls once a turn what has gathered some."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: WriteLane) -> None:
         """Take the lane."""
         self._lane = lane
         self._flushes: tuple[Callable[[], None], ...] = ()

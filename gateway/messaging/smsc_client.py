@@ -28,7 +28,7 @@ from gateway.messaging.text_events import TextEvent, UnmatchedReceipt
 from gateway.messaging.texts import Text
 from gateway.store.async_read import AsyncRead
 from gateway.store.errors import StoreError
-from gateway.store.lane import Lane
+from gateway.store.write_lane import WriteLane
 from protocols.network import SOCKETS, Network
 from protocols.smpp.client import Link, Result
 from protocols.smpp.node_events import LinkEvent, LinkUp
@@ -41,7 +41,7 @@ class SmscClient:
     def __init__(
         self,
         policy: Callable[[], MessagingPolicy],
-        lane: Lane,
+        lane: WriteLane,
         routes: Sequence[Route],
         rules: Sequence[RouteRule] = (),
         *,

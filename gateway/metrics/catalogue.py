@@ -28,8 +28,10 @@ FAMILIES: Final[dict[str, Family]] = {
     # The process
     "tpo_build_info": Family(GAUGE, "The version that runs; always 1", ("version",)),
     "tpo_start_time_seconds": Family(GAUGE, "When this process started, Unix time"),
-    "tpo_resident_memory_bytes": Family(GAUGE, "Memory that the process has"),
-    "tpo_cpu_seconds_total": Family(COUNTER, "Processor time that the process used"),
+    "tpo_resident_memory_bytes": Family(
+        GAUGE, "Memory that the gateway has, and its write lane's process (what they share counts twice)"
+    ),
+    "tpo_cpu_seconds_total": Family(COUNTER, "Processor time that the gateway used, and its write lane's process"),
     "tpo_event_loop_lag_seconds": Family(GAUGE, "How late the event loop was at its last look, twice a second"),
     "tpo_alarms_total": Family(COUNTER, "Log events of level warning and above (docs/log-events.md)", ("event",)),
     "tpo_task_surprises_total": Family(
@@ -123,6 +125,7 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_store_units_total": Family(COUNTER, "Units committed"),
     "tpo_store_units_poisoned_total": Family(COUNTER, "Units refused alone"),
     "tpo_store_units_expired_total": Family(COUNTER, "Units shed past their deadline"),
+    "tpo_store_lane_restarts_total": Family(COUNTER, "How often the write lane's process died and was started anew"),
     "tpo_backup_behind_seconds": Family(GAUGE, "For how long what was committed may be on the store's disk alone"),
     "tpo_backup_bytes_total": Family(COUNTER, "Written to the folder of the continuous backup"),
     "tpo_sealed_months": Family(GAUGE, "Months that stand in files of their own, out of an SQLite store"),

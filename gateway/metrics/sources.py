@@ -13,23 +13,36 @@ from gateway.messaging.inbound.unanswered import Silence
 from gateway.messaging.smsc_client import SmscClient
 from gateway.metrics.catalogue import family, sample
 from gateway.sims.order_executor import OrderExecutor
-from gateway.store.lane import Lane
+from gateway.store.write_lane import WriteLane
 from gateway.tracing.traces import Traces
 from protocols.diameter.node import Node
 
 STATM = Path("/proc/self/statm")
 
 
-def process_metrics(started_at: float, lag: float) -> Iterable[Metric]:
-    """Tell which program this is, since when (Unix time), and what it needs; `lag` of the event loop is in seconds."""
+def process_metrics(started_at: float, lag: float, lane: int | None) -> Iterable[Metric]:
+    """Tell which program this is, since when (Unix time), and what it needs; `lag` of the event loop is in seconds.
+
+    `lane` is the number of the write lane's process, where it has one of its own: what that needs is added.
+    """
     yield family("tpo_build_info", [((version("tpo-gateway"),), 1)])
     yield sample("tpo_start_time_seconds", started_at)
     yield sample("tpo_event_loop_lag_seconds", lag)
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    yield sample("tpo_cpu_seconds_total", used.ru_utime + used.ru_stime)
+    own, ended = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds, pages = _needs(lane)
+    yield sample("tpo_cpu_seconds_total", sum(each.ru_utime + each.ru_stime for each in (own, ended)) + seconds)
     if STATM.exists():  # Linux alone
-        pages = int(STATM.read_text().split()[1])
+        pages += int(STATM.read_text().split()[1])
         yield sample("tpo_resident_memory_bytes", pages * os.sysconf("SC_PAGESIZE"))
+
+
+def _needs(process: int | None) -> tuple[float, int]:
+    """Give the processor time (seconds) and the pages in memory that another process has used (proc(5)); none if it is gone."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0, 0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), int(fields[21])
 
 
 def task_metrics(surprises: Mapping[str, int]) -> Iterable[Metric]:
@@ -42,7 +55,7 @@ def trace_metrics(traces: Traces) -> Iterable[Metric]:
     yield sample("tpo_traces_active", traces.running)
 
 
-def lane_metrics(lane: Lane) -> Iterable[Metric]:
+def lane_metrics(lane: WriteLane) -> Iterable[Metric]:
     """Tell how the write lane does."""
     counters = lane.counters
     yield sample("tpo_store_up", lane.alive and not lane.in_trouble)
@@ -52,6 +65,7 @@ def lane_metrics(lane: Lane) -> Iterable[Metric]:
     yield sample("tpo_store_units_total", counters.units)
     yield sample("tpo_store_units_poisoned_total", counters.poisoned)
     yield sample("tpo_store_units_expired_total", counters.expired)
+    yield sample("tpo_store_lane_restarts_total", counters.restarts)
 
 
 def lease_metrics(holds: bool, gone: int) -> Iterable[Metric]:  # noqa: FBT001  (a figure as any other)

@@ -5,6 +5,7 @@ import gc
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from prometheus_client.core import Metric
 
@@ -32,6 +33,7 @@ from gateway.runtime.components.texts import TextsComponent
 from gateway.runtime.components.traces import TracesComponent
 from gateway.runtime.drain import Drain
 from gateway.runtime.health import Health
+from gateway.runtime.lane_process import LaneProcess, beginning, spawn
 from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
 from gateway.runtime.reload import Reload
@@ -40,8 +42,11 @@ from gateway.runtime.thread_switching import ThreadSwitching
 from gateway.settings import Settings
 from gateway.status_page.alarms import RecentAlarms
 from gateway.store.engine import sqlite_path
-from gateway.store.errors import StoreFenced
+from gateway.store.errors import StoreError, StoreFenced
 from gateway.store.lane import BatchTimes, Job
+from gateway.store.lane_stream import SocketStream
+from gateway.store.leases import Lease
+from gateway.store.process_lane import ProcessLane
 from gateway.tracing.undecodable import Undecodable
 from protocols.tap import Tap
 
@@ -54,8 +59,11 @@ LANE_PHASES = ("waiting", "loading", "deciding", "saving", "committing")
 class Daemon:
     """One run of the gateway, from its settings to its last commit."""
 
-    def __init__(self, settings: Settings, environment: Environment | None = None) -> None:
-        """Take checked settings; nothing is opened yet."""
+    def __init__(
+        self, settings: Settings, environment: Environment | None = None, lane_process: LaneProcess | None = None
+    ) -> None:
+        """Take checked settings, and the process of the write lane unless that is to be a thread; nothing is opened yet."""
+        self._lane_process = lane_process
         self._settings = settings
         self._environment = environment or Environment()
         self._log = get_logger()
@@ -66,7 +74,8 @@ class Daemon:
         self._notify = Notify()
         self._background = Background(self._log_event, environment=self._environment)
         self._stop = asyncio.Event()
-        self._fenced: StoreFenced | None = None
+        self._end_error: StoreError | None = None
+        """Why this gateway has to end by itself."""
         self._started_at = self._environment.clock() / MICROSECONDS
         self._loop = asyncio.get_running_loop()
         self._context: GatewayContext
@@ -95,6 +104,7 @@ class Daemon:
             log=self._log_event,
             observe=self._observe_batch,
             environment=self._environment,
+            lane_process=self._make_lane if self._lane_process is not None else None,
         )
         self._started.append(StoreComponent(self._context))
         try:
@@ -111,8 +121,8 @@ class Daemon:
             await self._stop.wait()
         finally:
             await self._close()
-        if self._fenced is not None:
-            raise self._fenced
+        if self._end_error is not None:
+            raise self._end_error
 
     async def _start(self) -> Health:
         """Make all components and start them in their order."""
@@ -175,6 +185,31 @@ class Daemon:
         self._event_logger.finish()
         self._log.info("daemon.stopped")
 
+    def _make_lane(self, context: GatewayContext, lease: Lease) -> ProcessLane:
+        """Have the write lane work in its own process."""
+        assert self._lane_process is not None
+
+        return ProcessLane(
+            self._stream_of(self._lane_process),
+            lambda: self._stream_of(spawn()),
+            loop=self._loop,
+            begin=partial(beginning, context, lease),
+            lock=context.lock,
+            ground=context.ground,
+            lease=lease,
+            policies=make_policies(context),
+            monotonic=self._environment.monotonic,
+            in_thread=self._environment.in_thread,
+            deliver=self._finish,
+            observe=self._observe_batch,
+            alarm=self._take_alarm,
+            log=self._log_event,
+            on_end=self._take_lost_lane,
+        )
+
+    def _stream_of(self, process: LaneProcess) -> SocketStream:
+        return SocketStream(process.pid, process.stream, self._loop)
+
     def _deliver(self, jobs: list[Job]) -> None:
         """Hand finished jobs from the lane's thread to the loop; after the loop has ended nobody waits for them."""
         with suppress(RuntimeError):
@@ -193,11 +228,12 @@ class Daemon:
         self._metrics.observe_phase("answering", self._environment.monotonic() - began)
 
     def _observe_batch(self, times: BatchTimes) -> None:
-        """Count where the time of a batch went, and log a slow one; on the lane's thread."""
+        """Count where the time of a batch went, and log a slow one; on the lane's thread, where it is one."""
         parts = {phase: getattr(times, phase) for phase in LANE_PHASES}
         for phase, seconds in parts.items():
             self._metrics.observe_phase(phase, seconds)
-        self._switching.observe(times.loading + times.deciding + times.saving)
+        if self._lane_process is None:
+            self._switching.observe(times.loading + times.deciding + times.saving)
         if sum(parts.values()) - times.waiting > SLOW_BATCH:
             shown = {phase: round(seconds * 1000) for phase, seconds in parts.items()}
             self._log_event("store.batch.slow", {"units": times.units, "unit": times.kind, **shown})
@@ -221,9 +257,17 @@ class Daemon:
         """Log what the store tells of, on any thread; a gateway that another one has taken over from ends."""
         self._log_event(event, {"detail": detail})
         if event == StoreFenced.code:
-            self._fenced = StoreFenced(detail)
-            with suppress(RuntimeError):  # the loop has ended already
-                self._loop.call_soon_threadsafe(self._stop.set)
+            self._end(StoreFenced(detail))
+
+    def _take_lost_lane(self, error: StoreError) -> None:
+        self._log_event(error.code, {"detail": str(error)})
+        self._end(error)
+
+    def _end(self, error: StoreError) -> None:
+        """Come to an end in order, since nothing can be written any more; on any thread."""
+        self._end_error = error
+        with suppress(RuntimeError):  # the loop has ended already
+            self._loop.call_soon_threadsafe(self._stop.set)
 
     def _log_event(self, event: str, fields: Mapping[str, object]) -> None:
         """Log an event that has a name in the catalogue, at its level there; what is worse than information is counted."""
@@ -257,7 +301,8 @@ class Daemon:
         self._event_logger.settle()
 
     def _collect(self, periodic: PeriodicWork) -> Iterable[Metric]:
-        yield from process_metrics(self._started_at, periodic.lag)
+        lane = self._context.process_lane
+        yield from process_metrics(self._started_at, periodic.lag, lane.pid if lane is not None else None)
         yield from task_metrics(self._background.surprises)
         for component in self._components:
             yield from component.metrics()

@@ -21,9 +21,9 @@ from gateway.runtime.clock_watch import ClockWatch
 from gateway.runtime.component import Component, Services, Stage
 from gateway.sims.order_executor import OrderExecutor
 from gateway.store.async_submit import submit
-from gateway.store.batch import Batch, Unit
 from gateway.store.errors import LaneClosed, LaneOverloaded, StoreError
 from gateway.store.keep_months import KeepMonths
+from gateway.store.probe import Probe
 from gateway.store.sweeper import Retention, Sweep
 
 SUPERVISION_SECONDS = 2.0
@@ -46,13 +46,6 @@ WATCH_SECONDS = 1.0
 INSPECT_SECONDS = 5.0
 INSPECT_SHARE = 20
 """The store is read back from the disk again after this many times the time that it took, lest a large one costs a core."""
-
-
-class Probe(Unit):
-    """A unit that does nothing: what becomes of it tells whether the store can be written again."""
-
-    def decide(self, batch: Batch) -> None:
-        """Nothing."""
 
 
 class PeriodicWork(Component):

@@ -11,7 +11,7 @@ from gateway.settings.loading import Settings
 from gateway.settings.sections import FILES, SECTIONS, DiameterPeer, Section
 
 FIXED: Final[dict[str, tuple[str, ...]]] = {
-    "store": ("url", "password", "takeover", "backup"),
+    "store": ("url", "password", "lane", "takeover", "backup"),
     "api": ("listen", "socket"),
     "diameter": ("identity", "realm", "served_realms", "aliases", "listen"),
     "events": ("mqtt",),

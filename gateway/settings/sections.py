@@ -174,6 +174,7 @@ class Store(Section):
 
     url: Annotated[str, AfterValidator(_store_url)]
     password: SecretValue | None = None
+    lane: Literal["process", "thread"] = "process"
     takeover: Annotated[Duration, BeforeValidator(_off), AfterValidator(_takeover), Field(ge=0, le=3600)] = 10
     backup: StoreBackup | None = None
     seal_after: Annotated[Duration, BeforeValidator(_off), AfterValidator(_seal_after)] = 0

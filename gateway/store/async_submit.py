@@ -6,10 +6,10 @@ from typing import Any
 
 from gateway.store.batch import Unit
 from gateway.store.errors import StoreError
-from gateway.store.lane import Lane
+from gateway.store.write_lane import WriteLane
 
 
-async def submit(lane: Lane, unit: Unit, *, then: Callable[[Any], None] | None = None) -> Any:  # noqa: ANN401  (whatever the unit answers)
+async def submit(lane: WriteLane, unit: Unit, *, then: Callable[[Any], None] | None = None) -> Any:  # noqa: ANN401  (whatever the unit answers)
     """Put a unit through a lane that delivers to this loop, and give its answer; StoreError tells why it was not done.
 
     `then` gets the answer in the order of the commits, and also when nobody waits for it any more: the awaiting task goes on

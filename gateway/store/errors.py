@@ -51,6 +51,12 @@ class StoreFenced(StoreUnavailable):
     code = "store.fenced"
 
 
+class LaneLost(StoreUnavailable):
+    """The process of the write lane dies again and again: nothing more is committed, and the gateway has to end."""
+
+    code = "store.lane.lost"
+
+
 class OutcomeUnknown(StoreError):
     """The commit neither succeeded nor failed for certain; nothing may be answered, the peer has to ask again."""
 

@@ -34,12 +34,18 @@ class StoreFiles:
     A server's store has no files (`store` is None): only what its errors say is kept.
     """
 
-    def __init__(self, store: Path | None, alarm: Callable[[str, str], None] = lambda _event, _detail: None) -> None:
-        """Take the store's path; its file is the one that is there now."""
+    def __init__(
+        self,
+        store: Path | None,
+        alarm: Callable[[str, str], None] = lambda _event, _detail: None,
+        identity: Identity | None = None,
+    ) -> None:
+        """Take the store's path; its file is the one of this `identity`, or else the one that is there now."""
         self._files = family(store) if store is not None else None
         self._paths = {name: str(file) for name, file in (self._files or {}).items()}
         self._alarm, self._turn = alarm, threading.Lock()
-        self._store = _identity(self._paths["store"]) if self._files else None
+        self.identity = (identity or _identity(self._paths["store"])) if self._files else None
+        """Which file it is, for another process that works on it; None for a server."""
         self._wal: Identity | None = None
         self.lost: StoreError | None = None
         """What was found, if anything: nothing is read or written any more."""
@@ -63,7 +69,7 @@ class StoreFiles:
         if self.lost is not None:
             raise type(self.lost)(str(self.lost))
         if self._files:
-            for name, known in (("store", self._store), ("wal", self._wal)):
+            for name, known in (("store", self.identity), ("wal", self._wal)):
                 if known is not None and (found := _identity(self._paths[name])) != known:
                     if name == "wal" and self._wal is None:
                         continue  # let go of meanwhile, by another thread

@@ -171,8 +171,18 @@ class Lane:
                     self._log.unsynced[-1].readers.append(job)
                     return True
             job.settled = True
-        self._deliver([job])
+        self._hand_out([job])
         return True
+
+    def _hand_out(self, jobs: list[Job]) -> None:
+        """Deliver what is settled; readers are told on this thread, as whoever delivers may be one that waits here."""
+        readers = [job for job in jobs if type(job.unit) is AwaitDurable]
+        for job in readers:
+            job.done(job.answer, job.error)
+        if readers:
+            jobs = [job for job in jobs if type(job.unit) is not AwaitDurable]
+        if jobs:
+            self._deliver(jobs)
 
     def run(self, unit: Unit) -> Any:  # noqa: ANN401  (the unit decides what it answers)
         """Queue a unit and wait for its answer on a thread of one's own; raises what kept it from being done."""
@@ -228,7 +238,7 @@ class Lane:
             what = "a commit" if at_commit else "a transaction"
             self._alarm("store.stalled", f"{what} has not come back for {now - began:.1f} s")
         if found or stuck:
-            self._deliver([*found, *stuck])
+            self._hand_out([*found, *stuck])
 
     def _oldest(self, now: float) -> tuple[float, bool]:
         """Say since when the lane has had its oldest batch, now if none, and whether that has come to its commit."""
@@ -282,7 +292,7 @@ class Lane:
             with self._wake:
                 settled, self._settled, self._flight = self._settled, [], None
             if settled:
-                self._deliver(settled)
+                self._hand_out(settled)
         return bool(jobs)
 
     def _run(self) -> None:
@@ -400,7 +410,7 @@ class Lane:
             error = error or OutcomeUnknown(str(lost))
         if error is not None:
             self._alarm("store.outcome_unknown", str(error))
-        self._deliver(self._finish(committed, error))
+        self._hand_out(self._finish(committed, error))
 
     def _finish(self, committed: list[Committed], error: StoreError | None) -> list[Job]:
         """Settle what is on the disk, or may not be, and count it; gives what is to be delivered."""

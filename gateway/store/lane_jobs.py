@@ -75,6 +75,8 @@ class LaneCounters(msgspec.Struct):
     failed_batches: int = 0
     unknown: int = 0
     """Batches whose commit may have gone through, or did, and of which not everybody was told."""
+    restarts: int = 0
+    """How often its process was started anew, where it has one of its own."""
 
 
 def ended(job: Job, error: StoreError) -> Job:

@@ -72,6 +72,11 @@ class Lease:
         self.fenced = False
         """Another gateway has taken over, or another process of this name has started: nothing is committed any more."""
 
+    @property
+    def renewed_at(self) -> float | None:
+        """When the latest committed transaction had asked for it; None before the first."""
+        return self._renewed if self._renewed > float("-inf") else None
+
     def renewed(self, at: float) -> None:
         """A transaction that was committed had renewed it, at `at` or later."""
         if at - self._renewed >= self._safe:

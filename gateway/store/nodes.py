@@ -89,6 +89,19 @@ def enter(
     return node
 
 
+def resume(connection: Connection, node: Node) -> None:
+    """Go on as a node whose lane has died: pass over the identifiers that it may have given out.
+
+    The row is locked, so what that lane was committing at a server has come to its end by then. StoreReplaced where this is not
+    the store that was entered.
+    """
+    row = select(nodes.c.name, nodes.c.next_id).where(nodes.c.id == node.id).with_for_update()
+    found = connection.execute(row).one_or_none()
+    if found is None or found.name != node.name or found.next_id < node.ceiling:
+        raise StoreReplaced(f"node {node.name} did not enter this store, or entered it later")
+    node.next_id = node.ceiling = found.next_id
+
+
 def _new_number(connection: Connection, name: str, now: int, before: Row[Any] | None) -> Row[Any]:
     number = (connection.execute(select(func.max(nodes.c.id))).scalar() or 0) + 1
     state = now // 1_000_000 if before is None else before.origin_state_id
@@ -138,8 +151,11 @@ def _mark(connection: Connection, number: int, name: str, value: int) -> None:
 
 
 def extend(connection: Connection, node: Node) -> None:
-    """Write down the next block of identifiers before any of it is used."""
-    node.ceiling += BLOCK
+    """Write down the next block of identifiers before any of it is used.
+
+    Batches that failed may have used up more than the block that was written down with them: that is passed over.
+    """
+    node.ceiling = max(node.ceiling, node.next_id) + BLOCK
     connection.execute(update(nodes).where(nodes.c.id == node.id).values(next_id=node.ceiling))
 
 

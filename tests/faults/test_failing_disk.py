@@ -40,9 +40,9 @@ def test_a_lane_survives_the_failure_of_each_operation(tmp_path):
     disk.close()
 
 
-async def fail_again_and_again(gateway, disk, chance, pgw, mended=lambda: None):
+async def fail_again_and_again(gateway, disk, chance, pgw, faults, mended=lambda: None):
     """Let one operation fail, or all for a second, so often; each time the load is on, and then the gateway ready again."""
-    for number in range(FAULTS):
+    for number in range(faults):
         answered, stays = pgw.requests, number % 3 == 0
         while pgw.requests < answered + 64:  # noqa: ASYNC110 (the load is on again)
             await asyncio.sleep(0.005)
@@ -61,14 +61,15 @@ async def fail_again_and_again(gateway, disk, chance, pgw, mended=lambda: None):
 
 
 @pytest.mark.timeout(180)
-async def test_a_gateway_whose_disk_fails_under_load_loses_and_doubles_nothing(tmp_path):
+@pytest.mark.parametrize(("lane", "faults"), [("process", FAULTS - FAULTS // 3), ("thread", FAULTS // 3)])
+async def test_a_gateway_whose_disk_fails_under_load_loses_and_doubles_nothing(tmp_path, lane, faults):
     began, chance = time.monotonic(), random.Random(SEED)
-    gateway = Gateway(tmp_path / "gw")
+    gateway = Gateway(tmp_path / "gw", lane=lane)
     disk = gateway.disk = Disk(gateway.folder / "var")
     with gateway:
-        pgw = await under_load(gateway, chance, lambda pgw: fail_again_and_again(gateway, disk, chance, pgw))
+        pgw = await under_load(gateway, chance, lambda pgw: fail_again_and_again(gateway, disk, chance, pgw, faults))
         records = reckon(gateway, pgw, f"sqlite:///{gateway.folder}/var/tpo.db", OPENING * 1_000_000)
-    figures(began, pgw, records, faults=FAULTS)
+    figures(began, pgw, records, faults=faults)
     assert "Traceback" not in gateway.log.read_text()
     disk.close()
 
@@ -88,7 +89,7 @@ async def test_a_gateway_whose_servers_disk_fails_under_load_loses_and_doubles_n
         with gateway:
 
             def trouble(pgw):
-                return fail_again_and_again(gateway, disks[0], chance, pgw, lambda: revive(url, disks[0].env))
+                return fail_again_and_again(gateway, disks[0], chance, pgw, FAULTS, lambda: revive(url, disks[0].env))
 
             pgw = await under_load(gateway, chance, trouble)
             records = reckon(gateway, pgw, url, OPENING * 1_000_000)

@@ -21,12 +21,13 @@ RESTARTS_OF_POSTGRES = 4
 
 
 @pytest.mark.timeout(120 + 10 * KILLS)
-async def test_a_gateway_killed_at_random_instants_loses_and_doubles_nothing(tmp_path):
+@pytest.mark.parametrize(("lane", "kills"), [("process", KILLS - KILLS // 3), ("thread", KILLS // 3)])
+async def test_a_gateway_killed_at_random_instants_loses_and_doubles_nothing(tmp_path, lane, kills):
     began, chance = time.monotonic(), random.Random(SEED)
-    with Gateway(tmp_path / "gw") as gateway:
+    with Gateway(tmp_path / "gw", lane=lane) as gateway:
 
         async def kill_again_and_again(pgw):
-            for _ in range(KILLS):
+            for _ in range(kills):
                 answered = pgw.requests
                 await asyncio.sleep(chance.uniform(0.05, 0.8))
                 while pgw.requests < answered + 64:  # noqa: ASYNC110 (the load is on again)
@@ -37,9 +38,9 @@ async def test_a_gateway_killed_at_random_instants_loses_and_doubles_nothing(tmp
 
         pgw = await under_load(gateway, chance, kill_again_and_again)
         records = reckon(gateway, pgw, f"sqlite:///{gateway.folder}/var/tpo.db", OPENING * 1_000_000)
-    figures(began, pgw, records, kills=KILLS)
-    assert pgw.retransmissions - pgw.repeats > KILLS
-    assert pgw.connections > KILLS
+    figures(began, pgw, records, kills=kills)
+    assert pgw.retransmissions - pgw.repeats > kills
+    assert pgw.connections > kills
 
 
 @pytest.mark.skipif(not postgres.BINARIES, reason="PostgreSQL is not installed (package postgresql)")

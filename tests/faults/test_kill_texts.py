@@ -68,7 +68,13 @@ async def test_with_policy_fail_a_killed_gateway_sends_nothing_twice_and_says_wh
 async def test_with_policy_wait_a_killed_gateway_sends_nothing_twice_and_receipts_settle_what_arrived(tmp_path):
     link = {"doubtful": "wait", "doubtful_wait": 3600}
     async with killed_under_load(
-        tmp_path, FEWER_KILLS, SEED, smsc=SLOW | {"echoes": True}, but=("doubtful",), **link
+        tmp_path,
+        FEWER_KILLS,
+        SEED,
+        smsc=SLOW | {"echoes": True},
+        but=("doubtful",),
+        prepare=lambda desk: desk.lane_as("thread"),  # as well as in a process of its own
+        **link,
     ) as found:
         load, smsc, desk = found
         told, booked, held = stored(url_of(desk))

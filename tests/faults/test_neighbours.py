@@ -6,7 +6,7 @@ How long each answer takes beside each neighbour is measured by `python -m tests
 import asyncio
 
 import pytest
-from support.gateways import ROOT, Gateway, free_port, subscribers
+from support.gateways import LANE, ROOT, Gateway, free_port, subscribers
 from support.neighbours import (
     BROKER,
     DIAMETER,
@@ -42,14 +42,14 @@ def gateway(tmp_path_factory):
         yield running
 
 
-def gateway_beside(folder, kind="", port=0):
+def gateway_beside(folder, kind="", port=0, lane=LANE):
     """A gateway with a mad peer among its own, or one that dials a mad message centre or broker."""
     extra = ""
     if kind in SMSC:
         extra = f"smpp: {{links: [{{name: mad, host: 127.0.0.1, port: {port}, system_id: tpo, password: secret}}]}}\n"
     elif kind in BROKER:
         extra = f'events: {{mqtt: {{url: "mqtt://127.0.0.1:{port}"}}}}\n'
-    return Gateway(folder, peers=PEERS, extra=f'{extra}messaging: {{short_codes: ["70070"]}}')
+    return Gateway(folder, peers=PEERS, extra=f'{extra}messaging: {{short_codes: ["70070"]}}', lane=lane)
 
 
 async def beside(kind, gateway, port):
@@ -77,6 +77,12 @@ async def beside(kind, gateway, port):
 @pytest.mark.parametrize("kind", DIAMETER)
 async def test_a_good_peer_is_served_beside_a_mad_one(gateway, kind):
     await beside(kind, gateway, gateway.diameter_port)
+
+
+async def test_a_good_peer_is_served_beside_a_flood_where_the_lane_is_a_thread(tmp_path):
+    with gateway_beside(tmp_path, lane="thread") as running:
+        await asyncio.to_thread(running.enrol, ROWS)
+        await beside("ccr", running, running.diameter_port)
 
 
 @pytest.mark.parametrize("kind", [*SMSC, *BROKER])

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from support import postgres
-from support.gateways import Gateway, subscribers
+from support.gateways import Gateway, lanes_of, subscribers
 from support.gy_results import Asking
 
 SUCCESS, TOO_BUSY = 2001, 3004
@@ -109,7 +109,7 @@ async def test_where_the_disk_takes_no_more_nobody_is_cut_off(tmp_path):
         await asyncio.to_thread(gateway.enrol, ROWS)
         client = Asking(gateway, ROWS[0][1])
         assert await client.ask() == SUCCESS
-        pid, wal = gateway.process.pid, gateway.folder / "var" / "tpo.db-wal"
+        (pid,), wal = lanes_of(gateway.process.pid), gateway.folder / "var" / "tpo.db-wal"
         _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (wal.stat().st_size, hard))
         assert {await client.ask() for _ in range(4)} == {TOO_BUSY}

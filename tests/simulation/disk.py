@@ -212,7 +212,7 @@ def stepped_lane(loop, disk, committed, lost):
 
         def run(self, unit):
             if isinstance(unit, AwaitDurable):
-                return self._await_durable(unit)
+                return self.await_durable(lambda: self.post(unit, lambda _answer, _error: None))
             if self.stepping:
                 raise LaneBusy
             outcome = []
@@ -227,10 +227,10 @@ def stepped_lane(loop, disk, committed, lost):
         def now(self):
             return loop.time()
 
-        def _await_durable(self, unit):
-            """Nobody waits here with a connection open: it would outlive a power cut."""
+        def await_durable(self, post):
+            """Nobody waits here with a connection open: it would outlive a power cut. `post` has a batch end a doubt."""
             if self._log.in_doubt and not self.stepping:
-                self.post(unit, lambda _answer, _error: None)
+                post()
             if self._log.in_doubt or self.unsynced:
                 raise LaneBusy
 

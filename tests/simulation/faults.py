@@ -43,6 +43,8 @@ class Faults:
         kinds = [*KINDS]
         self.kinds = self.random.sample(kinds, self.random.randint(2, len(kinds)))
         """Each world has its own weaknesses: what always comes together finds less."""
+        if world.in_process:
+            self.kinds += self.random.sample([*LANE_KINDS], self.random.randint(1, len(LANE_KINDS)))
         if world.leases.given:
             chosen = self.random.sample([*LEASE_KINDS], self.random.randint(1, len(LEASE_KINDS)))
             self.kinds += chosen * math.ceil(
@@ -61,7 +63,7 @@ class Faults:
             self.count += 1
             self.world.disturb()
             self.world.story.tell("FAULT", kind)
-            (KINDS | LEASE_KINDS)[kind](self)
+            (KINDS | LANE_KINDS | LEASE_KINDS)[kind](self)
 
     def kill(self):
         self._end(power=False)
@@ -97,6 +99,31 @@ class Faults:
             lambda lane: not lane.stepping and lane.counters.batches > self._batches, self.world.network.break_all
         )
 
+    def kill_lane(self):
+        """The lane's process alone dies."""
+        pipe = self._pipe()
+        if pipe is not None:
+            pipe.die()
+
+    def kill_lane_in_commit(self):
+        self._watch(lambda lane: lane.stepping, self.kill_lane)
+
+    def kill_lane_after_commit(self):
+        """It dies just after a batch has come back, its answers on their way at most."""
+        self._watch(lambda lane: not lane.stepping and lane.counters.batches > self._batches, self.kill_lane)
+
+    def lane_stands_still(self):
+        """It is called stuck after a second, and ended after ten."""
+        pipe = self._pipe()
+        if pipe is not None and not pipe.process.stopped:
+            pipe.stand_still(self.random.choice((self.random.uniform(0.1, 5.0), self.random.uniform(8.0, 20.0))))
+
+    def _pipe(self):
+        gateway, pipes = self.world.gateway, self.world.pipes
+        if gateway is None or not gateway.ready or not pipes or pipes[-1].gateway is not gateway:
+            return None
+        return None if pipes[-1].process.dead else pipes[-1]
+
     def stand_still(self):
         """The process stands still, for longer than its lease or not."""
         self.world.stand_still(self.random.choice((self.random.uniform(1.0, 10.0), self.random.uniform(11.0, 30.0))))
@@ -119,13 +146,16 @@ class Faults:
         gateway = self.world.gateway
         if gateway is None or not gateway.ready:
             return
-        self._batches = gateway.context.lane.counters.batches
+        lane = gateway.lane
+        if lane is None:
+            return
+        self._batches = lane.counters.batches
         end = self.world.loop.time() + WATCH_SECONDS
 
         def look():
             if gateway.process.dead or self.world.over or self.world.loop.time() > end:
                 return
-            if condition(gateway.context.lane):
+            if condition(lane):
                 self.world.story.tell("FAULT", "it strikes")
                 self.world.disturb()
                 strike() if strike else self._end(power=False)
@@ -202,6 +232,13 @@ KINDS = {
     "broker away": Faults.broker_away,
 }
 """By what the story calls them."""
+LANE_KINDS = {
+    "lane killed": Faults.kill_lane,
+    "lane killed in a commit": Faults.kill_lane_in_commit,
+    "lane killed after a commit": Faults.kill_lane_after_commit,
+    "lane stands still": Faults.lane_stands_still,
+}
+"""Those of worlds whose lane has its own process."""
 LEASE_KINDS = {
     "stands still": Faults.stand_still,
     "stands still in a commit": Faults.stand_still_in_commit,

@@ -8,6 +8,7 @@ for the broker and the hosts, by the interface that the gateway has for them.
 import asyncio
 import contextlib
 import contextvars
+from functools import partial
 from unittest import mock
 
 from sqlalchemy import event
@@ -31,14 +32,16 @@ from gateway.runtime.components.leases import LeasesComponent
 from gateway.runtime.components.orders import OrdersComponent
 from gateway.runtime.components.store import StoreComponent
 from gateway.runtime.components.texts import TextsComponent
+from gateway.runtime.lane_process import beginning
 from gateway.runtime.periodic import PeriodicWork
 from gateway.runtime.protocol_events import fields_of, name_of
 from gateway.store import engine as gateway_engine
-from gateway.store import lane, nodes
+from gateway.store import lane, lane_server, nodes
 from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.errors import StoreError, StoreFenced
 
 from .disk import LaneBusy, PowerCut, stepped_lane
+from .lane_process import piped_lane
 from .loop import Process
 
 SELDOM = 900.0
@@ -71,14 +74,15 @@ def replaced(world):
     original = dialect.do_commit
 
     def commit(connection):
-        gateway = world.gateway
-        if gateway is not None and gateway.context is not None and gateway.context.lane.commits_by(connection):
-            gateway.context.lane.commit(original, connection)
+        committing = [lane for lane in world.lanes() if lane.commits_by(connection)]
+        if committing:
+            committing[0].commit(original, connection)
         else:
             original(connection)
 
     with (
         mock.patch.object(gateway_context, "open_writer", sharing(open_writer)),
+        mock.patch.object(lane_server, "open_writer", sharing(open_writer)),
         mock.patch.object(
             gateway_context, "open_reader", sharing(open_reader, QueuePool)
         ),  # opening costs more than reading
@@ -111,15 +115,21 @@ class Gateway:
             in_thread=self._in_thread, network=world.network,
         )  # fmt: skip
         background = Background(self.log, environment=environment)
+        while not all(pipe.over for pipe in world.pipes):  # noqa: ASYNC110  (the lane of the life before has the lock)
+            await asyncio.sleep(0.02)
+        piped = self._piped_lane if world.in_process else None
         try:
             self.context = gateway_context.GatewayContext(
                 world.settings, make_policies, deliver=self._deliver,
                 alarm=self._take_alarm, log=self.log, environment=environment,
                 make_lane=stepped_lane(loop, world.disk, world.leases.committed, world.lost),
+                lane_process=piped,
             )  # fmt: skip
         except StoreError as error:
             world.broken(f"the gateway does not start: {error!r}")
             return
+        while piped is not None and not self.context.lane.ready:  # noqa: ASYNC110  (of a process)
+            await asyncio.sleep(0.02)
         world.leases.entered(self.context.node)
         services = Services(self.context, Metrics(), background, self.log, self._on_network)
         texts = TextsComponent(services)
@@ -136,6 +146,20 @@ class Gateway:
             await component.start()
         self.ready = True
         world.story.tell("gateway", f"ready, start {self.context.node.starts}")
+
+    def _piped_lane(self, context, lease):
+        return piped_lane(
+            self.world, self, context, lease, deliver=lambda jobs, _sent: self._finish(jobs), alarm=self._take_alarm,
+            log=self.log, on_end=lambda _error: self.loop.call_soon(self.world.fenced, self),
+            begin=partial(beginning, context, lease), policies=make_policies(context),
+        )  # fmt: skip
+
+    @property
+    def lane(self):
+        """The lane that works for this life now; None while there is none."""
+        if self.context is None or not self.world.in_process:
+            return self.context.lane if self.context is not None else None
+        return self.world.pipes[-1].lane if self.world.pipes[-1].gateway is self else None
 
     def look(self, look):
         """Look into the store, as nobody within the world could: also at what is not on the disk yet."""
@@ -175,11 +199,15 @@ class Gateway:
             context._reader.dispose()
             for raw in context._reader.opened:  # also those that somebody reads by: of a dead process none is open
                 raw.close()
-            context.lane.power_cut = power
-            if not context.lane.stepping:  # else it lets go as it comes back from there
-                context.lane.let_go()
+            if self.world.in_process:
+                for pipe in self.world.pipes:
+                    pipe.die(power=True) if power else pipe.gateway_is_gone()
+            else:
+                context.lane.power_cut = power
+                if not context.lane.stepping:  # else it lets go as it comes back from there
+                    context.lane.let_go()
             if not context.lane.closed:
-                context._lock.release()
+                context.lock.release()
 
     async def _in_thread(self, function, *arguments, **options):
         future = self.loop.create_future()

@@ -130,13 +130,13 @@ class Leases:
 
         SQLite has but one lock, so whoever has that has the row.
         """
-        context = self.world.gateway.context
-        if context is not None and context.lane.in_transaction:
+        lane = self.world.gateway.lane
+        if lane is not None and lane.in_transaction:
             if self.random.random() < 0.5:
                 self.world.story.tell("adopter", f"finds the row of number {other.node} locked")
                 return
             self.world.story.tell("adopter", f"ends the transaction of number {other.node}")
-            context.lane.end_transaction()
+            lane.end_transaction()
         with writer.begin() as connection:
             microseconds = SECONDS * leases.MICROSECONDS
             adopter = nodes.enter(connection, OTHER, self.world.wall_clock(), microseconds)

@@ -24,6 +24,7 @@ from .gateway import Gateway, replaced, sharing
 from .handsets import Handsets
 from .history import History
 from .host import HostConnection, HostModel
+from .lane_process import SHARE
 from .leases import Leases
 from .loop import Process, Stuck, VirtualLoop, run
 from .network import SimulatedNetwork
@@ -91,6 +92,16 @@ class World:
         self._disturbances = []
         self.gateway, self.lives = None, 0
         self.parts, self.witnesses = [], []
+        self.in_process = self.chance("lane").random() < SHARE
+        """Whether the write lane has a process of its own."""
+        self.pipes = []
+
+    def lanes(self):
+        """All lanes that may be at work: that of the gateway, or those of processes that have not come to their end."""
+        if self.in_process:
+            return [pipe.lane for pipe in self.pipes if pipe.lane is not None]
+        context = self.gateway.context if self.gateway is not None else None
+        return [context.lane] if context is not None else []
 
     def chance(self, name):
         """A source of chance of its own for each part: what one draws does not change another's."""

@@ -1,8 +1,10 @@
 """A gateway as its operators run it: `tpo run` in a process of its own, asked by its commands and its HTTP face."""
 
+import contextlib
 import csv
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -16,6 +18,8 @@ from support import new_stores, warm_start
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30
+LANE = os.environ.get("TPO_LANE", "process")
+"""`process` or `thread`: where the write lane is, in tests that do not say it themselves (`store.lane`)."""
 
 
 def free_port():
@@ -23,6 +27,37 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def lanes_of(pid):
+    """The processes of the write lane that a gateway's process has: one, but while it is being started anew."""
+    found, looking = [], [pid]
+    while looking:
+        of = looking.pop()
+        with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+            found += [of] if Path(f"/proc/{of}/comm").read_text() == "tpo-lane\n" else []
+            for thread in Path(f"/proc/{of}/task").iterdir():
+                looking += [int(child) for child in (thread / "children").read_text().split()]
+    return found
+
+
+def kill_lanes(lanes):
+    """End processes of the write lane at once."""
+    for lane in lanes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(lane, signal.SIGKILL)
+
+
+def wait_for_end(pid, timeout=20):
+    """Wait until a process that is not our child is gone."""
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([watched], [], [], timeout)[0], f"process {pid} has not ended"
+    finally:
+        os.close(watched)
 
 
 class Gateway:
@@ -39,6 +74,7 @@ class Gateway:
         diameter="",
         charging="",
         backup=None,
+        lane=LANE,
     ):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +83,7 @@ class Gateway:
         self.config = self.folder / "gateway.yaml"
         self.log = self.folder / "gateway.log"
         self.process = None
-        self.cuts = 0
+        self.cuts = self.kills = 0
         # A new store that is put there before the first start; None: the gateway makes its own.
         self.new_store = None if store else self.folder / "var" / "tpo.db"
         self.disk = None  # a `support.disk.Disk` over var/: with `power`, each kill is a power cut
@@ -57,7 +93,7 @@ class Gateway:
         kept = f", backup: {{folder: {backup}, every: 1s}}" if backup else ""
         self.config.write_text(
             f"""operator: {{name: Test operator}}
-store: {{url: "{store or "sqlite:///var/tpo.db"}"{kept}}}
+store: {{url: "{store or "sqlite:///var/tpo.db"}", lane: {lane}{kept}}}
 api: {{listen: "127.0.0.1:{self.http_port}", socket: var/tpo.sock}}
 diameter:
   identity: {identity}
@@ -71,6 +107,11 @@ causes: {ROOT}/config/causes.yaml
 {extra}
 """
         )
+
+    def lane_as(self, kind):
+        """Have the write lane in a process of its own, or on a thread, from the next start on."""
+        told = self.config.read_text()
+        self.config.write_text(told.replace("lane: process", f"lane: {kind}").replace("lane: thread", f"lane: {kind}"))
 
     def start(self, *options):
         """Start `tpo run`, with these options, and wait until it says that it is ready."""
@@ -95,12 +136,25 @@ causes: {ROOT}/config/causes.yaml
         raise AssertionError(f"the gateway is not ready:\n{self.log.read_text()[-3000:]}")
 
     def kill(self):
-        """SIGKILL, which keeps what the system has not written yet; a power cut does not."""
+        """SIGKILL, which keeps what the system has not written yet; a power cut does not.
+
+        Every second time the process of the write lane is killed, too, as by a power cut; else it ends by itself.
+        """
+        lanes, both = lanes_of(self.process.pid), self.kills % 2 == 1 or self.disk is not None
+        self.kills += 1
+        if both:
+            kill_lanes(lanes)
         self.process.kill()
         self.process.wait()
+        for lane in lanes:
+            wait_for_end(lane)
         if self.disk is not None and self.disk.durable is not None:
             self.disk.cut(self.cuts)
             self.cuts += 1
+
+    def kill_lane(self):
+        """SIGKILL for the process of the write lane alone."""
+        kill_lanes(lanes_of(self.process.pid))
 
     def stop(self, timeout=20):
         """SIGTERM, and wait for the orderly end; gives the exit code."""

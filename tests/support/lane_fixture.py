@@ -11,11 +11,12 @@ import msgspec
 from gateway.balance.topups import Payment, TopUp
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
-from gateway.store import nodes
+from gateway.store import nodes, unit_codec
 from gateway.store.batch import Unit, policies_of
 from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.idempotency import Digests
 from gateway.store.lane import Lane
+from gateway.units import UNITS
 from support.new_stores import prepare
 
 CAUSES = ("wateraid", "wwf")
@@ -27,12 +28,21 @@ def _decoder(kind):
 
 
 class CrossingLane(Lane):
-    """A lane that takes each unit as one of another process would: written down, and read again."""
+    """A lane that takes each unit as one of another process would, and answers so: written down, and read again."""
 
     def post(self, unit, done, **options):
-        if isinstance(unit, Unit):
-            unit = _decoder(type(unit)).decode(msgspec.msgpack.encode(unit))
-        super().post(unit, done, **options)
+        if not isinstance(unit, Unit):
+            super().post(unit, done, **options)
+            return
+        kind = type(unit)
+
+        def crossed(answer, error):
+            if error is None and kind in UNITS:
+                member = unit_codec.member_of(kind, answer)
+                answer, error = unit_codec.read_answer(kind, member, unit_codec.encode(answer))
+            done(answer, error)
+
+        super().post(_decoder(kind).decode(unit_codec.encode(unit)), crossed, **options)
 
 
 _FIRST = {}

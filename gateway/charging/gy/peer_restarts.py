@@ -11,7 +11,7 @@ from gateway.charging.session_expiry import CloseLost
 from gateway.store.async_read import AsyncRead
 from gateway.store.async_submit import submit
 from gateway.store.errors import StoreError
-from gateway.store.lane import Lane
+from gateway.store.write_lane import WriteLane
 from protocols.diameter.identity import fold
 from protocols.diameter.node_events import PeerRestarted, PeerUp
 
@@ -36,7 +36,7 @@ class PeerRestarts:
 
     def __init__(
         self,
-        lane: Lane,
+        lane: WriteLane,
         shards: Callable[[], Collection[int]],
         relays: frozenset[str],
         *,

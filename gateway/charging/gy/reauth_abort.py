@@ -21,7 +21,7 @@ from gateway.charging.session_expiry import AwaitEnd, CloseLost
 from gateway.store.async_read import AsyncRead
 from gateway.store.async_submit import submit
 from gateway.store.errors import StoreError
-from gateway.store.lane import Lane
+from gateway.store.write_lane import WriteLane
 from protocols.diameter.avp_validation import STANDARD, Profile
 from protocols.diameter.errors import DiameterError, ResultCode
 from protocols.diameter.generated import decode, encode
@@ -139,7 +139,7 @@ class SessionRequests:
     def __init__(
         self,
         node: Node,
-        lane: Lane,
+        lane: WriteLane,
         *,
         number: int,
         identity: NodeIdentity,

@@ -10,7 +10,7 @@ from gateway.charging.gy import cca, ccr
 from gateway.charging.outcome import RenderedAnswer
 from gateway.charging.request import EVENT, INITIAL, Traffic
 from gateway.store.errors import LaneClosed, LaneOverloaded, OutcomeUnknown, StoreError, UnitPoisoned
-from gateway.store.lane import Lane
+from gateway.store.write_lane import WriteLane
 from protocols.diameter.avp_validation import STANDARD, Profile
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.errors import DiameterError, ResultCode
@@ -38,7 +38,7 @@ class CreditControlServer:
 
     def __init__(
         self,
-        lane: Lane,
+        lane: WriteLane,
         *,
         origin_host: str,
         origin_realm: str,

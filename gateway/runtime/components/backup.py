@@ -15,6 +15,7 @@ from gateway.metrics.sources import backup_metrics
 from gateway.runtime.component import Component, Services, Stage
 from gateway.settings.sections import StoreBackup
 from gateway.store.recovery.continuous import ContinuousBackup, Terms
+from gateway.store.recovery.lent_changes import HeardChanges
 
 LOOK_SECONDS = 1.0
 MICROSECONDS = 1_000_000
@@ -34,7 +35,13 @@ class BackupComponent(Component):
         self._context, self._background = context, services.background
         terms = msgspec.convert(settings, Terms, from_attributes=True)
         self._backup = ContinuousBackup(
-            store, terms, context.lane, clock=context.clock, in_thread=context.in_thread, log=services.log
+            store,
+            terms,
+            context.lane,
+            clock=context.clock,
+            in_thread=context.in_thread,
+            log=services.log,
+            reader=HeardChanges(store) if context.process_lane is not None else None,
         )
         self._since = context.clock()
         self._tasks: list[asyncio.Task[None]] = []

@@ -28,12 +28,12 @@ class StoreComponent(Component):
         await self._context.in_thread(self._context.close)
 
     async def prepare(self, change: Change) -> Prepared:
-        """See that customers keep what they stand on, and open the accounts of new causes."""
+        """See that customers keep what they stand on, open the accounts of new causes, and make the lane ready."""
         context, new = self._context, change.settings
         plans, causes = (context.settings.plans, new.plans), (context.settings.causes, new.causes)
         await context.read_async(lambda c: check_nothing_needed_goes(c, plans, causes, context.clock()))
         accounts: Mapping[str, int] = await submit(self._context.lane, OpenAccounts(list(change.settings.causes)))
-        return Prepared(lambda: self._context.apply_settings(change.settings, accounts))
+        return Prepared(await self._context.prepare_settings(change.settings, accounts))
 
     def metrics(self) -> Iterable[Metric]:
         """Give the lane's figures."""

@@ -135,7 +135,7 @@ class ChangeReader:
         if head and (found := check_header(head)) is not None:
             raise StoreCorrupt(f"{self._log}: {found}")
 
-    def _begin_snapshot(self) -> sqlite3.Connection:
+    def _begin_snapshot(self) -> sqlite3.Connection | None:
         if self.snapshot is not None:
             self.snapshot.close()
         snapshot = read_only(self._store, check_same_thread=False)
@@ -180,13 +180,14 @@ class TakeChanges(Unit):
     begin: bool = False
 
     def decide(self, batch: Batch) -> Changes:
-        """Give the changes; nothing is written, so nothing can be committed meanwhile that they lack."""
+        """Give the changes, or have them gathered by the reader; nothing is written, so nothing is committed that they lack."""
         batch.connection.exec_driver_sql(_NO_CHECKPOINTS)  # the connection may be older than the backup
         reader = batch.policy(ChangeReader)
         changes = reader.look(batch.now, begin=self.begin)
-        if not self.begin:
-            reader.undelivered.append(changes)
-        return changes
+        if self.begin:
+            return changes
+        reader.undelivered.append(changes)
+        return Changes(changes.at)
 
 
 class NoteBackup(Unit):

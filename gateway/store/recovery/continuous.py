@@ -14,9 +14,9 @@ from gateway.environment import InThread
 from gateway.store.async_submit import submit
 from gateway.store.backup import CopyStopped
 from gateway.store.errors import LaneOverloaded, StoreCorrupt, StoreUnavailable
-from gateway.store.lane import Lane
 from gateway.store.recovery.changes import ChangeReader, Changes, NoteBackup, TakeChanges
 from gateway.store.recovery.folder import Chain, prune
+from gateway.store.write_lane import WriteLane
 
 MOST_PENDING: Final = 256 * 1024 * 1024
 """Octets that may wait for the folder; then the backup begins anew, lest a hanging disk takes the memory."""
@@ -52,14 +52,18 @@ class ContinuousBackup:
         self,
         store: Path,
         terms: Terms,
-        lane: Lane,
+        lane: WriteLane,
         *,
         clock: Callable[[], int],
         in_thread: InThread,
         log: Callable[[str, Mapping[str, object]], None],
+        reader: ChangeReader | None = None,
     ) -> None:
-        """Take the store's file and its lane, whose policies have this `reader`; nothing is written before the first turn."""
-        self.terms, self.reader = terms, ChangeReader(store)
+        """Take the store's file and its lane; nothing is written before the first turn.
+
+        The lane's policies have this `reader`, unless it is given: then the lane works in another process.
+        """
+        self.terms, self.reader = terms, reader or ChangeReader(store)
         self._store, self._lane, self._clock, self._in_thread, self._log = store, lane, clock, in_thread, log
         self._pending = Changes(0)
         self._chain: Chain | None = None

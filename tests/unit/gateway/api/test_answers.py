@@ -38,7 +38,7 @@ PEER = (
 )
 TRACE = "id subject state since until ended messages missed content pcap by node"
 
-LATER = {"concerns", "backup", "node", "others", "silent", "concern", "subject"}
+LATER = {"concerns", "backup", "node", "others", "silent", "concern", "subject", "restarts"}
 """Fields that an answer of a gateway that was not restarted yet leaves out."""
 
 
@@ -84,7 +84,7 @@ LATER = {"concerns", "backup", "node", "others", "silent", "concern", "subject"}
         (answers.TraceMessage, "number at way protocol name what sequence status numbers node"),
         (answers.LinkView, LINK),
         (answers.PeerView, PEER),
-        (answers.LaneView, "waiting batches units poisoned expired failed_batches unknown"),
+        (answers.LaneView, "waiting batches units poisoned expired failed_batches unknown restarts"),
         (ForwarderState, "connected connected_since waiting oldest_waiting published last_error"),
         (
             answers.GatewayStatus,

@@ -68,7 +68,7 @@ async def test_it_begins_by_itself_and_what_is_committed_last_is_there_after_the
         assert component.view().trouble == ""
         assert component.behind < 1
         policies = context.lane.policies
-        context.apply_settings(context.settings, {})
+        (await context.prepare_settings(context.settings, {}))()
         assert policies.keys() == context.lane.policies.keys()
         await submit(context.lane, NoteBackup())
     assert logged == ["store.backup.copied"]

@@ -1,0 +1,103 @@
+"""Every kind of unit that the gateway posts to its write lane, so that the lane's process can read it."""
+
+from typing import Any, Final, Union
+
+from gateway.balance.changes import ChooseCauses
+from gateway.balance.opening_balances import Enrol
+from gateway.balance.topups import TopUp
+from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.review import BookReport, DropReport
+from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
+from gateway.charity.publication import PublishMonth
+from gateway.context import OpenAccounts
+from gateway.events.outbox_queue import MarkPublished
+from gateway.messaging.inbound.delivery_receipts import RecordReceipts
+from gateway.messaging.inbound.mo_delivery import TakeArrival
+from gateway.messaging.queue.crossed_receipts import SettleCrossed
+from gateway.messaging.queue.mt_status import RecordOutcomes, TakeForSending
+from gateway.messaging.queue.query_sm import RecordFinding
+from gateway.messaging.queue.sms_expiry import ExpireTexts
+from gateway.messaging.retention import SweepMessaging
+from gateway.messaging.submit import AcceptTexts
+from gateway.privacy.access import RecordAccess
+from gateway.sims.accept_order import AcceptOrder, CheckOrder
+from gateway.sims.amendments import AmendSim, ScrapSim
+from gateway.sims.bulk_import import ImportSim
+from gateway.sims.line_effects import Bar, Close, Enable, End, Notify, Renumber, Replace, Replan, Retire, Unbar
+from gateway.sims.order_steps import BeginStep, CancelOrder, DeclineStep, EndStep, PostponeStep, RefuseStep, RetryOrder
+from gateway.sims.reconciliation import RecordObserved
+from gateway.sims.subscriber_changes import ChangeNumber, ChangePlan
+from gateway.store.keep_months import KeepMonths
+from gateway.store.log_sync import AwaitDurable
+from gateway.store.node_requests import AnswerNode, AskNode, CloseRequests
+from gateway.store.probe import Probe
+from gateway.store.recovery.changes import NoteBackup, TakeChanges
+from gateway.store.sealed_months.units import DropUsage, RemoveSealed, SealMonth
+from gateway.store.sweeper import Sweep
+from gateway.store.takeover import AdoptNode, RenewLease, RetireNodes
+
+UNITS: Final = (
+    AcceptOrder,
+    AcceptTexts,
+    AdoptNode,
+    AmendSim,
+    AnswerNode,
+    AskNode,
+    AwaitDurable,
+    AwaitEnd,
+    Bar,
+    BeginStep,
+    BookReport,
+    CancelOrder,
+    ChangeNumber,
+    ChangePlan,
+    CheckOrder,
+    ChooseCauses,
+    Close,
+    CloseLost,
+    CloseRequests,
+    CreditControlUnit,
+    DeclineStep,
+    DropReport,
+    DropUsage,
+    Enable,
+    End,
+    EndStep,
+    Enrol,
+    ExpireSession,
+    ExpireTexts,
+    ImportSim,
+    KeepMonths,
+    MarkPublished,
+    NoteBackup,
+    Notify,
+    OpenAccounts,
+    PostponeStep,
+    Probe,
+    PublishMonth,
+    RecordAccess,
+    RecordFinding,
+    RecordObserved,
+    RecordOutcomes,
+    RecordReceipts,
+    RefuseStep,
+    RemoveSealed,
+    RenewLease,
+    Renumber,
+    Replace,
+    Replan,
+    Retire,
+    RetireNodes,
+    RetryOrder,
+    ScrapSim,
+    SealMonth,
+    SettleCrossed,
+    Sweep,
+    SweepMessaging,
+    TakeArrival,
+    TakeChanges,
+    TakeForSending,
+    TopUp,
+    Unbar,
+)
+ANY_UNIT: Final[Any] = Union[UNITS]  # noqa: UP007  (made of a tuple)
