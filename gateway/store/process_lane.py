@@ -64,6 +64,8 @@ from gateway.store.write_lane import Done
 
 CREDITS: Final = 4 * MAX_BATCH
 """Units that may be out at once: a batch at work, one that gathers, and what comes while answers are on their way."""
+PORTION: Final = 32
+"""Units that go out at once: the lane begins with them while the loop reads on. Fewer would be batches that cost too much each."""
 GRACE_SECONDS: Final = 0.5
 """How much later than a unit's own deadline it is given up here: until then the lane itself may say what became of it."""
 TROUBLED_TICKS: Final = 4
@@ -171,10 +173,14 @@ class ProcessLane:
             if len(self._waiting) + len(self._posted) >= MAX_WAITING:
                 raise LaneOverloaded(f"{MAX_WAITING} units wait already")
             self._waiting.append(Job(unit, done, not_after))
-            if self._flush_due:
-                return
-            self._flush_due = True
-        if threading.get_ident() == self._loop_thread:
+            on_loop = threading.get_ident() == self._loop_thread
+            portion = on_loop and self._phase is Phase.UP and len(self._waiting) % PORTION == 0
+            due, self._flush_due = self._flush_due, True
+        if portion:
+            self._flush()
+        if due or portion:
+            return
+        if on_loop:
             self._loop.call_soon(self._flush)
         else:
             self._loop.call_soon_threadsafe(self._flush)
@@ -306,7 +312,7 @@ class ProcessLane:
             octets = frame(Units(posted))
         except (TypeError, NotImplementedError, ValueError) as error:
             if len(jobs) == 1:
-                self._settle(jobs, UnitPoisoned(str(error)))
+                self._loop.call_soon(self._settle, jobs, UnitPoisoned(str(error)))  # not while it is being posted
             else:
                 for job in jobs:
                     self._send_units([job])
