@@ -65,7 +65,7 @@ from gateway.store.write_lane import Done
 CREDITS: Final = 4 * MAX_BATCH
 """Units that may be out at once: a batch at work, one that gathers, and what comes while answers are on their way."""
 PORTION: Final = 32
-"""Units that go out at once: the lane begins with them while the loop reads on. Fewer would be batches that cost too much each."""
+"""Units that go out at once: the lane begins with them while the loop reads on. Fewer at a time would cost more each."""
 GRACE_SECONDS: Final = 0.5
 """How much later than a unit's own deadline it is given up here: until then the lane itself may say what became of it."""
 TROUBLED_TICKS: Final = 4

@@ -49,7 +49,7 @@ from gateway.store.lane_messages import (
 from gateway.store.lane_stream import SocketStream
 from gateway.store.leases import Lease
 from gateway.store.nodes import Node
-from gateway.store.process_lane import CREDITS, MOST_DEATHS, SILENT_TICKS, STARTING_TICKS, ProcessLane
+from gateway.store.process_lane import CREDITS, MOST_DEATHS, PORTION, SILENT_TICKS, STARTING_TICKS, ProcessLane
 from gateway.store.unit_codec import FAILED, encode, failure
 
 TO_LANE = Begin | Units[dict] | Tick | Prepare | Use | Lost | LockRenewed | Finish
@@ -216,12 +216,20 @@ async def test_other_threads_wait_for_their_units(house):
 async def test_only_so_many_units_are_out_and_the_rest_waits_for_their_outcomes(house):
     (played,) = house.lanes
     outcomes = [house.post(number) for number in range(CREDITS + 3)]
-    posted = (await played.hear(Units)).posted
+    posted = [each for _ in range(CREDITS // PORTION) for each in (await played.hear(Units)).posted]
     assert (len(posted), house.lane.depth) == (CREDITS, CREDITS + 3)
     played.settle((posted[0][0], 0, 0), (posted[1][0], 0, 2))
     rest = (await played.hear(Units)).posted
     assert [unit["number"] for _, _, unit in rest] == [CREDITS, CREDITS + 1]
     assert [outcome.done() for outcome in outcomes[:3]] == [True, True, False]
+
+
+async def test_the_lane_is_given_a_portion_while_more_units_are_still_coming(house):
+    (played,) = house.lanes
+    for number in range(PORTION + 1):
+        house.post(number)
+    sent = [[unit["number"] for _, _, unit in (await played.hear(Units)).posted] for _ in range(2)]
+    assert sent == [list(range(PORTION)), [PORTION]]
 
 
 async def test_a_crowd_is_refused_at_once(house, monkeypatch):
@@ -430,7 +438,7 @@ async def test_at_the_end_what_waits_is_finished_and_the_process_has_gone(house)
     (played,) = house.lanes
     outcomes = [house.post(number) for number in range(CREDITS + 1)]
     closing = asyncio.ensure_future(asyncio.to_thread(house.lane.close))
-    for _ in range(2):
+    for _ in range(CREDITS // PORTION + 1):
         played.settle(*((number, 0, 2 * unit["number"]) for number, _, unit in (await played.hear(Units)).posted))
     await played.hear(Finish)
     played.sleeper.terminate()
