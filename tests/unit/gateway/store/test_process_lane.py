@@ -115,6 +115,7 @@ class House:
     def __init__(self):
         self.lanes, self.alarms, self.events, self.ended, self.times = [PlayedLane()], [], [], [], []
         self.now, self.renewals, self.resumed = 100.0, 0, []
+        self.met = 1
         self.ground = StoreFiles(None)
         self.lock = SimpleNamespace(descriptor=0, renew=self.renew)
         self.lock_error = None
@@ -164,9 +165,9 @@ class House:
 
     async def next_lane(self):
         """Wait until another process was started, and say that it is ready."""
-        known = len(self.lanes)
+        self.met += 1
         async with asyncio.timeout(10):
-            while len(self.lanes) == known:  # noqa: ASYNC110 (of a process)
+            while len(self.lanes) < self.met:  # noqa: ASYNC110 (of a process)
                 await asyncio.sleep(0.005)
         await self.lanes[-1].hear(Begin)
         self.lanes[-1].say(Ready())
