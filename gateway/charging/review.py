@@ -1,5 +1,6 @@
 """Held reports, looked at: listed, booked as what they say, or dropped. Each decision is one unit and is made once."""
 
+from collections import namedtuple
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
@@ -15,6 +16,7 @@ from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest,
 from gateway.charging.session import Session, SessionRows
 from gateway.events.times import rfc3339
 from gateway.store.batch import Batch, RowSet, Unit
+from gateway.store.statements import SelectAmong
 from gateway.store.tables import held_reports
 from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
 
@@ -101,14 +103,17 @@ def read(connection: Connection, *, after: int, limit: int, decided: bool) -> li
     ]
 
 
+_LOAD = SelectAmong(select(held_reports), held_reports.c.id, int, lock=held_reports)
+_Row = namedtuple("_Row", held_reports.c.keys())  # type: ignore[misc]  # the columns are the table's
+
+
 class HeldReportRows(RowSet[int, Any]):
     """The held reports that a batch decides on, by id, locked before anything else."""
 
     def load(self, connection: Connection, keys: set[int]) -> None:
         """Read and lock these reports."""
-        found = select(held_reports).where(held_reports.c.id.in_(keys)).order_by(held_reports.c.id)
-        for row in connection.execute(found.with_for_update()):
-            self.rows[row.id] = row
+        for row in _LOAD.run(connection, keys):
+            self.rows[row[0]] = _Row(*row)
 
 
 class _Decide(Unit):

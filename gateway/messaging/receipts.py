@@ -184,18 +184,25 @@ class AwaitedRows(RowSet[str, list[Awaited]]):
         _AWAIT.run(connection, list(self.fresh.values()))
 
 
+_DOUBTFUL = {
+    dialect: SelectAmong(
+        select(texts.c.destination, texts.c.id)
+        .where(texts.c.final == literal_column("0"), text(parts_out))
+        .order_by(texts.c.node, texts.c.id),  # as their index has them
+        texts.c.destination,
+        str,
+    )
+    for dialect, parts_out in PARTS_OUT.items()
+}
+
+
 class DoubtfulRows(RowSet[str, list[int]]):
     """The texts to each number that a receipt came from which are doubtful, or become so in the same batch: a receipt that
     names an unknown message may tell of them."""
 
     def load(self, connection: Connection, keys: set[str]) -> None:
         """Find the texts to these numbers whose answers are out, the oldest first."""
-        for destination, text_id in connection.execute(
-            select(texts.c.destination, texts.c.id)
-            .where(texts.c.final == literal_column("0"), text(PARTS_OUT[connection.dialect.name]))
-            .where(texts.c.destination.in_(keys))
-            .order_by(texts.c.node, texts.c.id)  # as their index has them
-        ):
+        for destination, text_id in _DOUBTFUL[connection.dialect.name].run(connection, keys):
             self.rows.setdefault(destination, []).append(text_id)
 
 

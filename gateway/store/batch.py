@@ -7,7 +7,7 @@ units in their order of arrival, and written back with one statement. So a unit 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -113,13 +113,20 @@ class Batch:
         self, connection: Connection, node: Node, now: int, policies: Policies, cache: RowCache | None = None
     ) -> None:
         """Take the open transaction, this node, the time in microseconds, what units are decided with, and rows in memory."""
-        self.connection, self.node, self.now, self._policies = connection, node, now, policies
+        self._connection, self.node, self.now, self._policies = connection, node, now, policies
+        self._pipeline = ExitStack()
         self._cache = cache or RowCache()
         self._row_sets: dict[type, RowSet[Any, Any]] = {}
         self._rows: dict[str, list[tuple[object, ...]]] = {}
         self._endings: dict[object, Callable[[], None]] = {}
         self._asked: dict[type, Callable[[], None]] = {}
         """What takes the rows that are still on their way, by the kind of row set that they were asked for."""
+
+    @property
+    def connection(self) -> Connection:
+        """The open transaction. Whoever takes it may read by SQLAlchemy, which cannot amid a pipeline: that ends here."""
+        self._pipeline.close()
+        return self._connection
 
     def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
         """Give this batch's row set of a kind, with the rows that were asked for."""
@@ -158,13 +165,15 @@ class Batch:
         A server is asked for several row sets at once, up to the first whose keys come from the rows of another one.
         """
         kinds = sorted({kind for touched in {unit.touches for unit in units} for kind in touched}, key=_rank)
-        with pipelined(self.connection) if kinds else nullcontext():
+        with self._pipeline:
+            if kinds:
+                self._pipeline.enter_context(pipelined(self._connection))
             loaded = [each for kind in kinds if (each := self._ask_for(kind, units)) is not None]
-            if self.connection.dialect.name != "sqlite":
+            if self._connection.dialect.name != "sqlite":
                 again = [each for each in loaded if each[0].under_locks]
                 for row_set, wanted in again:
                     self.row_set(type(row_set))
-                    self._asked[type(row_set)] = row_set.ask(self.connection, wanted)
+                    self._asked[type(row_set)] = row_set.ask(self._connection, wanted)
         for kind in list(self._asked):
             self._asked.pop(kind)()
 
@@ -176,16 +185,16 @@ class Batch:
             return None
         missing = self._cache.restore(row_set, wanted) if row_set.kept else wanted
         if missing:
-            self._asked[kind] = row_set.ask(self.connection, missing)
+            self._asked[kind] = row_set.ask(self._connection, missing)
         return row_set, wanted
 
     def save(self) -> None:
         """Write everything: changed rows first, then what was appended."""
         for action in self._endings.values():
             action()
-        with pipelined(self.connection) if self._row_sets or self._rows else nullcontext():
-            self._cache.save([self._row_sets[kind] for kind in sorted(self._row_sets, key=_rank)], self.connection)
-            inserts.run(self.connection, self._rows)
+        with pipelined(self._connection) if self._row_sets or self._rows else nullcontext():
+            self._cache.save([self._row_sets[kind] for kind in sorted(self._row_sets, key=_rank)], self._connection)
+            inserts.run(self._connection, self._rows)
         # An ending may hold the batch that holds it: without this, only the garbage collector would free what was loaded.
         self._endings.clear()
 

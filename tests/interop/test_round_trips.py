@@ -1,15 +1,69 @@
 """How often a batch waits for a PostgreSQL server, and how many statements it sends."""
 
+from typing import get_args, get_origin
+
 import pytest
+from sqlalchemy import select
 from support.charging_fixture import INITIAL, MSISDN, UPDATE, ccr, charging_place, service
 from support.one_batch import together
 from support.postgres_wire import round_trips, wire
 
+import gateway.units  # noqa: F401  (all kinds of row sets, by all units)
+from gateway.balance.profiles import ProfileRows
+from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.gy import ccr as gy_ccr
+from gateway.charging.session import AnswerRows
+from gateway.events.outbox import OutboxRows
+from gateway.store.batch import RowSet, Unit
+from gateway.store.statements import pipelined
+from gateway.store.tables import wallets
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import CreditControlRequest
+
+
+def row_sets(kind=RowSet):
+    for each in kind.__subclasses__():
+        yield from row_sets(each)
+        if each.__module__.startswith("gateway."):
+            yield each
+
+
+def sample_key(kind):
+    """A key of the type that the row set is of."""
+    base = next(base for base in kind.__orig_bases__ if get_origin(base) is RowSet)
+    key = get_args(base)[0]
+    return tuple(each() for each in get_args(key)) if get_origin(key) is tuple else key()
+
+
+NEVER_READ = (AnswerRows, OutboxRows)
+
+
+@pytest.mark.parametrize(
+    "kind", [each for each in row_sets() if each not in NEVER_READ], ids=lambda kind: kind.__name__
+)
+def test_rows_of_every_kind_can_be_asked_for_amid_others(place, kind):
+    row_set, key = kind(), sample_key(kind)
+    with place.writer.begin() as connection, pipelined(connection):
+        row_set.ask(connection, {key})()
+    assert set(row_set.rows) <= {key}
+
+
+class LooksByItself(Unit):
+    """Reads by SQLAlchemy while the rows of its batch are asked for."""
+
+    touches = (WalletRows, ProfileRows)
+
+    def keys(self, row_set, batch):
+        return batch.connection.scalars(select(wallets.c.subscriber_id)).all()
+
+    def decide(self, batch) -> int:
+        return sum(batch.row_set(WalletRows).get(owner) is not None for owner in batch.row_set(ProfileRows).rows)
+
+
+def test_a_unit_may_read_by_itself_while_rows_are_asked_for(place):
+    assert [*map(place.lane.run, (LooksByItself(), LooksByItself()))] == [20, 20]
 
 
 @pytest.fixture
