@@ -21,6 +21,10 @@ _REFUSALS: Final = 4
 until it is left unread."""
 
 
+_KEEPING: Final = 64
+"""Octets of memory that a message takes while it waits, beside its own: of the smallest ones it is most."""
+
+
 class StreamSession(ABC, Generic[ErrorT, EventT]):
     """The octets on their way in and out, the message that is still arriving, and the events for the owner.
 
@@ -37,10 +41,13 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
         self._deadline: float | None = None
         """Of the state that the session is in."""
         self._admission = Admission(limits)
-        self._waiting: deque[tuple[bytes, float]] = deque()
-        """Whole messages that were not handled yet, and when each came."""
+        self._waiting: deque[bytes] = deque()
+        """Whole messages that were not handled yet."""
+        self._came: deque[tuple[int, float]] = deque()
+        """How many of them came together, and when; of the first ones some may be handled."""
+        self._handled_of_first = 0
         self.waiting_octets = 0
-        """Of these messages."""
+        """Of memory that these take."""
         self._fault: tuple[ErrorT, bytes] | None = None
         """What is behind them, where the stream cannot be cut any more."""
         self._messages_per_turn = limits.messages_per_turn
@@ -107,8 +114,10 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
             for frame in frames:
                 self.tap(False, frame)  # noqa: FBT003 - incoming; see FrameTap
         waited = bool(self._waiting)
-        self._waiting.extend([(frame, now) for frame in frames])
-        self.waiting_octets += sum(map(len, frames))
+        if frames:
+            self._waiting.extend(frames)
+            self._came.append((len(frames), now))
+        self.waiting_octets += sum(map(len, frames)) + _KEEPING * len(frames)
         if self._framer.error is not None and self._fault is None:
             start = max(0, sum(map(len, frames)) - held)
             self._fault = self._framer.error, data[start : start + MAX_UNDECODABLE]
@@ -122,35 +131,43 @@ class StreamSession(ABC, Generic[ErrorT, EventT]):
     def proceed(self, now: float) -> None:
         """Handle a turn's worth of the messages that wait, as far as there is room for them."""
         waiting, admission = self._waiting, self._admission
-        if waiting and (now >= waiting[0][1] + self._overload_deadline or self.waiting_octets > self._most_waiting):
+        if waiting and (now >= self._came[0][1] + self._overload_deadline or self.waiting_octets > self._most_waiting):
             admission.shed(now)
         left = turn = self._messages_per_turn
         refusals = most_refused = _REFUSALS * turn
         while waiting and not (admission.full and self.blocked):
-            frame, came = waiting[0]
-            if admission.shedding and refusals and admission.refuses(now - came):
+            if admission.shedding and refusals and admission.refuses(now - self._came[0][1]):
                 refusals -= 1
             elif left and not (admission.full and self._takes_requests):
                 admission.refusing = False
                 left -= 1
             else:
                 break
-            waiting.popleft()
-            self.waiting_octets -= len(frame)
+            frame = self._take_first()
             self._receive_frame(frame, now)
             if self.closed:
                 waiting.clear()
-                self.waiting_octets = 0
+                self._came.clear()
+                self.waiting_octets = self._handled_of_first = 0
                 return
         if self._fault is not None and not waiting:
             self._lost_framing(*self._fault, now)
         elif left < turn or refusals < most_refused:
             self._received_frames(now)
 
+    def _take_first(self) -> bytes:
+        frame = self._waiting.popleft()
+        self.waiting_octets -= len(frame) + _KEEPING
+        self._handled_of_first += 1
+        if self._handled_of_first == self._came[0][0]:
+            self._came.popleft()
+            self._handled_of_first = 0
+        return frame
+
     @property
     def _overload_due(self) -> float | None:
         """When what waits for room has waited for too long; None while nothing does."""
-        return self._waiting[0][1] + self._overload_deadline if self._waiting and self.blocked else None
+        return self._came[0][1] + self._overload_deadline if self._waiting and self.blocked else None
 
     def _shed_overdue(self, now: float) -> None:
         """Time has passed: refuse what has waited for room too long."""
