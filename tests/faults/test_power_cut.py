@@ -79,14 +79,17 @@ def test_after_a_sync_that_failed_the_power_takes_nothing_that_was_answered_late
     disk.close()
 
 
-async def pay_in(gateway, numbers, ending):
-    """Top up lines one after another, as a payment provider does; gives the lines whose payments were acknowledged."""
+async def pay_in(gateway, numbers, ending, least):
+    """Top up lines one after another, as a payment provider does; gives the lines whose payments were acknowledged.
+
+    Each one that was sent is sent until it is acknowledged, and so many at the least.
+    """
     booked, n = [], 0
-    while not ending.is_set():
+    while n < least or not ending.is_set():
         n += 1
         number = numbers[n % len(numbers)]
         payment = {"number": number, "amount": "1.00", "currency": "GBP", "reference": f"pay-{n}"}
-        while not ending.is_set():
+        while True:
             try:
                 await asyncio.to_thread(ask, gateway, "subscriber.topup", **payment)
                 booked.append(number)
@@ -106,7 +109,7 @@ async def test_power_cuts_under_load_lose_no_charge_and_no_top_up(tmp_path, lane
 
         async def cut_again_and_again(pgw):
             numbers = [number for number, _ in pgw.customers[:20]]
-            payer = pgw.payer = asyncio.create_task(pay_in(gateway, numbers, ending))
+            payer = pgw.payer = asyncio.create_task(pay_in(gateway, numbers, ending, cuts + 1))
             for _ in range(cuts):
                 answered = pgw.requests
                 while pgw.requests < answered + 64:  # noqa: ASYNC110 (the load is on again)
