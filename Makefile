@@ -7,7 +7,7 @@ BIN := .venv/bin
 # test_one_fsync sees what a disk would be asked.
 MEMORY := $(shell findmnt -nrbo OPTIONS,AVAIL -t tmpfs /dev/shm 2>/dev/null | awk '$$1 !~ /noexec/ && $$2 > 2e9 {print "TMPDIR=/dev/shm"; exit}')
 PYTEST := $(MEMORY) $(BIN)/python -m pytest -q
-WORKERS ?= 2
+WORKERS ?= 3
 SEEDS ?= 200
 # Tests with processes wait two thirds of their time: for a link that comes back, a second of somebody's clock. The longest stand first.
 WAITING ?= 4
