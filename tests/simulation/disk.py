@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 
-from gateway.store.errors import StoreError
+from gateway.store.errors import StoreError, StoreUnavailable
 from gateway.store.files import family
 from gateway.store.inspection import FRAME, HEADER
 from gateway.store.lane import Lane
@@ -63,6 +63,8 @@ class DurableLog(LogFile):
 
     def sync(self):
         self._lane.spend_in_sync()
+        if self._lane.was_ended():
+            raise StoreUnavailable("the transaction was ended from outside")
         if self._disk.trouble_at(self._lane.now()) == "failing":
             self._hole = True
             raise OSError(errno.EIO, "Input/output error")
@@ -267,11 +269,16 @@ def stepped_lane(loop, disk, committed, lost):
             self._connection.connection.dbapi_connection.rollback()
             self.ended = True
 
+        def was_ended(self):
+            """Whether that is so; who asks tells of it, as a server does once."""
+            ended, self.ended = self.ended, False
+            return ended
+
         def commit(self, original, connection):
             """A commit: it takes its time before it is on the disk, and after."""
-            self.commits, self.ended = self.commits + 1, False
+            self.commits += 1
             self.spend(disk.seconds(loop.time()))
-            if self.ended:
+            if self.was_ended():
                 raise disk_failed()
             match disk.trouble_at(loop.time()):
                 case "full":
