@@ -38,7 +38,12 @@ def sale(wallet: Wallet, giving: Giving, amount: int, event_at: int, number: int
     """Charge the price of a bundle; `number` is the sale's own. What costs nothing moves nothing."""
     if not amount:
         return []
-    return _revenue("sale", wallet, giving, amount, event_at, RunningTenth(), reference=f"sale:{number}")
+    return _revenue("sale", wallet, giving, amount, event_at, RunningTenth(), reference=sale_reference(number))
+
+
+def sale_reference(number: int) -> str:
+    """Name a sale by its number, as its entries and those of its allowance do."""
+    return f"sale:{number}"
 
 
 def take_back(wallet: Wallet, entries: list[Entry]) -> None:

@@ -1,4 +1,4 @@
-"""A subscriber's wallet: a balance, what is held of it, and what is left of its bundles; WalletRows keeps it on disk."""
+"""A subscriber's wallet: a balance, what is held of it, and its allowances; WalletRows keeps it on disk."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,38 +6,33 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.balance.allowances import Allowance, ends_for_good
 from gateway.store.batch import RowSet
 from gateway.store.statements import SelectAmong, Update
 from gateway.store.tables import subscribers, wallets
 
-ENDED_KEPT_US = 48 * 3600 * 1_000_000
-"""An allowance stays this long after its end: a report may be that late and still count at its own time."""
+
+class Renewal(msgspec.Struct, omit_defaults=True):
+    """How a line's bundle goes on, month by month; times in microseconds.
+
+    `billing_day` is the day of the month on which its periods begin, 0 where the first sale decides; `consent_at` is when the
+    customer agreed to renewals, 0 where nobody did; `next_at` the next one, 0 where none is due. `next_plan` is the plan that
+    begins then.
+    """
+
+    billing_day: int = 0
+    consent_at: int = 0
+    next_at: int = 0
+    next_plan: str = ""
 
 
-class Allowance(msgspec.Struct):
-    """What is left of a bundle until `ends_at` (microseconds), by service, and how much of that is promised to sessions."""
+class Holdings(msgspec.Struct, omit_defaults=True):
+    """What the column `bundle` holds."""
 
-    plan: str
-    ends_at: int
-    left: dict[str, int]
-    held: dict[str, int] = {}
-
-    def available(self, service: str, now: int) -> int:
-        """Give the units of a service that nobody holds; nothing once the bundle has ended."""
-        if now >= self.ends_at:
-            return 0
-        return max(0, self.left.get(service, 0) - self.held.get(service, 0))
-
-    def hold(self, service: str, units: int) -> None:
-        """Promise units to a session; a negative number gives them back."""
-        self.held[service] = max(0, self.held.get(service, 0) + units)
-
-    def consume(self, service: str, units: int) -> int:
-        """Take used units from what is left and give how many it covered; whoever asks knows that it was in force."""
-        covered = min(units, self.left.get(service, 0))
-        if covered:
-            self.left[service] -= covered
-        return covered
+    allowances: list[Allowance] = []
+    renewal: Renewal | None = None
+    credit_limit: int = 0
+    lent: int = 0
 
 
 class Wallet(msgspec.Struct):
@@ -48,7 +43,7 @@ class Wallet(msgspec.Struct):
     balance: int
     reserved: int
     allowances: list[Allowance]
-    """What is left of each bundle sold to this subscriber, also of one that ended within the last two days."""
+    """What is left of each bundle and credit of this subscriber, also of a bundle that ended within the last two days."""
     status: str
     given: int = 0
     """The tenth that accrued on its charges and sales so far."""
@@ -56,29 +51,32 @@ class Wallet(msgspec.Struct):
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
 
+    renewal: Renewal | None = None
+    credit_limit: int = 0
+    """How far the balance may go below zero, in micro-units: a line that pays at the end of the month."""
+    lent: int = 0
+    """What of the balance belongs to the payer of its family, and goes back when nothing is held of it any more."""
+
     @property
     def available(self) -> int:
-        """What may still be promised; negative when usage was reported beyond the balance."""
-        return self.balance - self.reserved
-
-    def allowance_at(self, time: int, plan: str) -> Allowance | None:
-        """Give the allowance in force at a time (microseconds): the one that ends first after it, of this plan if there is one.
-
-        Where one bundle follows another there is no gap: use from before a bundle's sale that was not covered then is covered
-        by it, since it would have been what the bundle was sold for.
-        """
-        running = [allowance for allowance in self.allowances if time < allowance.ends_at]
-        own = [allowance for allowance in running if allowance.plan == plan]
-        return min(own or running, key=_ends_at, default=None)
+        """What may still be promised; negative when usage was reported beyond the balance and the credit limit."""
+        return self.balance + self.credit_limit - self.reserved
 
     def allowance_ending(self, ends_at: int) -> Allowance | None:
-        """Give the allowance on which something was held, named by its end; None where it is gone."""
+        """Give the allowance by its end, as what was promised before 2026-12 names it; None where it is gone."""
         return next((allowance for allowance in self.allowances if allowance.ends_at == ends_at), None)
 
-    def add_allowance(self, allowance: Allowance, now: int) -> None:
-        """Put a bundle that is sold `now` beside the others; those that ended longer ago than reports may be late go."""
-        kept = [other for other in self.allowances if now < other.ends_at + ENDED_KEPT_US]
-        self.allowances = [*kept, allowance]
+    @property
+    def due_at(self) -> int | None:
+        """When (microseconds) something of it ends or is renewed next; None where nothing does."""
+        times = [ends_for_good(allowance) for allowance in self.allowances]
+        if self.renewal is not None and self.renewal.next_at:
+            times.append(self.renewal.next_at)
+        return min(times, default=None)
+
+    def add_allowance(self, allowance: Allowance) -> None:
+        """Put an allowance beside the others."""
+        self.allowances.append(allowance)
         self.changed = True
 
     def move(self, amount: int) -> None:
@@ -106,22 +104,16 @@ _LOAD = SelectAmong(
     int,
     lock=wallets,
 )
-_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given"], ["subscriber_id"])
+_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given", "due_at"], ["subscriber_id"])
 _SAVE_STATUS = Update(subscribers, ["status"], ["id"])
-_decode = msgspec.json.Decoder(list[Allowance] | Allowance).decode
-"""A store of before 2026-12 holds one allowance where a list stands now."""
+_decode = msgspec.json.Decoder(Holdings).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def _ends_at(allowance: Allowance) -> int:
-    return allowance.ends_at
-
-
-def _allowances(bundle: bytes | None) -> list[Allowance]:
-    if not bundle:
-        return []
-    found = _decode(bundle)
-    return found if isinstance(found, list) else [found]
+def _holdings(wallet: Wallet) -> bytes | None:
+    if not (wallet.allowances or wallet.renewal or wallet.credit_limit or wallet.lent):
+        return None
+    return _encode(Holdings(wallet.allowances, wallet.renewal, wallet.credit_limit, wallet.lent))
 
 
 class WalletRows(RowSet[int, Wallet]):
@@ -144,17 +136,20 @@ class WalletRows(RowSet[int, Wallet]):
     def restore(self, key: int, row: tuple[Any, ...]) -> None:
         """Put in a wallet from its row."""
         subscriber_id, currency, balance, reserved, bundle, given, status = row
-        self.rows[key] = Wallet(
-            subscriber_id, currency, balance, reserved, _allowances(bundle), status, given, stored_status=status
-        )
+        wallet = Wallet(subscriber_id, currency, balance, reserved, [], status, given, stored_status=status)
+        if bundle:
+            held = _decode(bundle)
+            wallet.allowances, wallet.renewal = held.allowances, held.renewal
+            wallet.credit_limit, wallet.lent = held.credit_limit, held.lent
+        self.rows[key] = wallet
 
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
         rows: list[tuple[Any, ...]] = []
         for w in self.rows.values():
             if w.changed or w.status != w.stored_status:
-                bundle = _encode(w.allowances) if w.allowances else None
-                rows.append((w.balance, w.reserved, bundle, w.given, w.subscriber_id))
+                bundle = _holdings(w)
+                rows.append((w.balance, w.reserved, bundle, w.given, w.due_at if bundle else None, w.subscriber_id))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,
                     w.currency,

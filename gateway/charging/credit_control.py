@@ -1,10 +1,12 @@
 """A charging request as a unit of the write lane: what it touches, and how its decision reaches the books."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance import allowance_entries
+from gateway.balance.allowance_entries import AllowanceEntry
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.usage import UsageRecord
 from gateway.balance.wallets import WalletRows
@@ -39,9 +41,17 @@ class ChargingPolicy(msgspec.Struct):
     rated: Callable[[UsageRecord], Event]
     room: ReviewCapacity
 
-    def book(self, batch: Batch, entries: Iterable[Entry], usage: Iterable[UsageRecord]) -> None:
-        """Put journal entries, usage records and the events that tell of them with the batch."""
+    def book(
+        self,
+        batch: Batch,
+        entries: Iterable[Entry],
+        usage: Iterable[UsageRecord],
+        grants: Sequence[AllowanceEntry] = (),
+    ) -> None:
+        """Put entries of the journal and of allowances, usage records and the events that tell of them with the batch."""
         self.books.post(batch, entries)
+        if grants:
+            allowance_entries.post(batch, grants)
         rated = batch.row_set(OutboxRows)
         for record in usage:
             batch.add(tables.usage, record.row())
@@ -96,7 +106,7 @@ class CreditControlUnit(Unit):
             decision.alarms = [*decision.alarms, "charging.session.service"]
         outcome = _outcome(decision, request, policy.tariff.terms)
         if decision.session is not None:
-            policy.book(batch, decision.entries, decision.usage)
+            policy.book(batch, decision.entries, decision.usage, decision.grants)
             self._keep(batch, decision.session, outcome)
         foreign = session is not None and session.origin_host != self.request.origin_host
         payer = None if foreign else owner

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from gateway.balance.allowance_entries import AllowanceEntry
 from gateway.balance.profiles import Profile
 from gateway.balance.usage import ACTIVE, UsageRecord
 from gateway.balance.wallets import Wallet
@@ -39,6 +40,7 @@ class Decision(msgspec.Struct):
     session: Session | None = None
     entries: list[Entry] = []
     usage: list[UsageRecord] = []
+    grants: list[AllowanceEntry] = []
     alarms: list[str] = []
     held: list[HeldReport] = []
     """Reported units that are neither charged nor lost: somebody has to look at them."""
@@ -177,7 +179,15 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
     if case.unpriced or UNPRICED in reasons:
         alarms.append("charging.unit.unpriced")
     return Decision(
-        _command_outcome(results), "", results, session, case.entries, case.usage, alarms=alarms, held=case.held
+        _command_outcome(results),
+        "",
+        results,
+        session,
+        case.entries,
+        case.usage,
+        case.grants,
+        alarms=alarms,
+        held=case.held,
     )
 
 

@@ -4,10 +4,19 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.balance import bookings
+from gateway.balance import allowances, bookings
+from gateway.balance.allowance_entries import AllowanceEntry
+from gateway.balance.allowances import Covered, Place
 from gateway.balance.bookings import Giving
 from gateway.balance.profiles import Profile
-from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
+from gateway.balance.usage import (
+    BundleSale,
+    UsageRecord,
+    can_be_sold_bundle,
+    covered_elsewhere,
+    has_bundle,
+    sell_bundle,
+)
 from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import EXCESS, UNPRICED, HeldReport
 from gateway.charging.request import EVENT, TERMINATION, ChargingRequest, Item, Traffic, Used
@@ -15,8 +24,11 @@ from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.entries import Entry
-from gateway.rating.plans import FREE, Plan, Rate, destination_of, rate_of
+from gateway.rating.plans import FREE, Plan, Rate, Zone, destination_of, rate_of
 from gateway.rating.prices import affordable, price
+
+NO_PARTS: list[Covered] = []
+"""Nothing is covered."""
 
 
 class Quota(msgspec.Struct, frozen=True, gc=False):
@@ -73,6 +85,7 @@ class CreditControlRun:
         """Whether units without a price were asked for, or alone reported."""
         self.entries: list[Entry] = []
         self.usage: list[UsageRecord] = []
+        self.grants: list[AllowanceEntry] = []
         self.held: list[HeldReport] = []
 
     def review(self, item: Item) -> tuple[Used, ...]:
@@ -107,15 +120,20 @@ class CreditControlRun:
 
         Its tenth accrues on the sale. A line that is not active is sold nothing.
         """
-        if not can_be_sold_bundle(self.wallet, self.plan, self.request.service):
+        zone = self.tariff.zone
+        if self.plan.bundle is None or not can_be_sold_bundle(
+            self.wallet, self.plan, self.request.service, self.now, zone
+        ):
             return
         if any(self._needs_bundle(item, used) for item, used in reports):
-            event_at, number, zone = self.request.event_at, self._take_id(), self.tariff.zone
+            event_at, take_id = self.request.event_at, self._take_id
             sold = sell_bundle(
-                self.wallet, self.plan, self._giving, event_at=event_at, now=self.now, number=number, zone=zone
+                self.wallet, self.plan, self._giving, event_at=event_at, now=self.now, take_id=take_id, zone=zone
             )
             self._sale = sold
-            self.entries += sold.entries if sold is not None else []
+            if sold is not None:
+                self.entries += sold.entries
+                self.grants += sold.grants
 
     def undo_unused_sale(self) -> bool:
         """Take back the sale of a bundle of which this request came to use nothing, such as one that was refused."""
@@ -124,6 +142,7 @@ class CreditControlRun:
             return False
         sale.undo()
         self.entries = [entry for entry in self.entries if entry not in sale.entries]
+        self.grants = [grant for grant in self.grants if grant not in sale.grants]
         self._sale = None
         return True
 
@@ -178,13 +197,14 @@ class CreditControlRun:
         wanted = self.tariff.terms.wanted(service, item.requested or 0)
         if not item.used:  # else its report has released them
             self.release(item)
-        covered = self._cover(rate, wanted)
+        parts = self._cover(rate, wanted)
+        covered = sum(part.units for part in parts)
         ahead = group.rated + sum(other.paid for other in group.grants.values())
         paid = affordable(rate, ahead, wanted - covered, self.wallet.available)
         if covered + paid == 0:
             return None
-        self._hold(group, item, Grant(paid, price(rate, ahead + paid) - price(rate, ahead)), covered)
-        more = self._cover(rate, 1) or affordable(rate, ahead + paid, 1, self.wallet.available)
+        self._hold(group, item, Grant(paid, price(rate, ahead + paid) - price(rate, ahead), covered), parts)
+        more = bool(self._cover(rate, 1)) or affordable(rate, ahead + paid, 1, self.wallet.available)
         return Quota(covered + paid, final=covered + paid < wanted or not more)
 
     def debit(self, item: Item) -> Quota | None:
@@ -197,7 +217,7 @@ class CreditControlRun:
         group = self.session.group(item.rating_group)
         rate = self.rate(item)
         wanted = max(item.requested or 0, 1)
-        free = self._cover(rate, wanted)
+        free = sum(part.units for part in self._cover(rate, wanted))
         cost = price(rate, group.rated + wanted - free) - price(rate, group.rated)
         if cost > max(self.wallet.available, 0):
             return None
@@ -285,13 +305,14 @@ class CreditControlRun:
         return wants and not self.session.terminated and not has_bundle(self.wallet, self.plan, self.now)
 
     def _charge_used(self, used: Used, group: Group, rate: Rate, rating_group: int | None) -> None:
-        quantity = used.quantity(self.request.service)
-        covered = 0
-        if quantity and rate.price and rate.in_bundle and self.wallet.allowances:
-            allowance = self.wallet.allowance_at(self.request.as_of, self.plan.id)
-            if allowance is not None:
-                covered = allowance.consume(self.request.service, quantity)
-                self.wallet.changed = True
+        service, wallet = self.request.service, self.wallet
+        quantity = used.quantity(service)
+        covered, parts = 0, NO_PARTS
+        if quantity and rate.price and wallet.allowances:
+            parts = allowances.covered(wallet.allowances, service, quantity, self.request.as_of, self._place(rate))
+            if parts:
+                covered = sum(part.units for part in parts)
+                wallet.changed = True
         before = group.rated
         group.rated += quantity - covered
         group.covered += covered
@@ -301,7 +322,7 @@ class CreditControlRun:
             self.request.event_at,
             self.wallet.subscriber_id,
             self.session.id,
-            self.request.service,
+            service,
             rating_group,
             used.octets,
             used.seconds,
@@ -309,24 +330,31 @@ class CreditControlRun:
             cost,
             self.wallet.currency,
             self.plan.id,
+            *((parts[0].allowance.id, parts[0].units) if parts else ()),
         )  # fmt: skip  (one line a thought)
         self.usage.append(record)
+        if len(parts) > 1:
+            self.grants += covered_elsewhere(record, parts)
         if cost:
             event_at, running = self.request.event_at, self.session.tenth
             self.entries += bookings.charge(self.wallet, self._giving, cost, event_at, record.id, running)
 
-    def _cover(self, rate: Rate, wanted: int) -> int:
-        """Count the units that the running bundle can promise; free units need no promise."""
-        if not rate.price or not rate.in_bundle or not self.wallet.allowances:
-            return 0
-        allowance = self.wallet.allowance_at(self.now, self.plan.id)
-        return min(wanted, allowance.available(self.request.service, self.now)) if allowance is not None else 0
+    def _place(self, rate: Rate) -> Place:
+        """Say where units of a price are used, as far as allowances go by that."""
+        zone = self._prices.id if isinstance(self._prices, Zone) else ""
+        if not zone and rate.in_bundle:
+            return allowances.HOME
+        return Place(zone, rate.in_bundle, apart=bool(self.destination) and not rate.in_bundle)
 
-    def _hold(self, group: Group, item: Item, grant: Grant, covered: int) -> None:
-        allowance = self.wallet.allowance_at(self.now, self.plan.id) if covered else None
-        if allowance is not None:
-            allowance.hold(self.request.service, covered)
-            grant.covered, grant.bundle_ends_at = covered, allowance.ends_at
+    def _cover(self, rate: Rate, wanted: int) -> list[Covered]:
+        """Find the units that allowances in force can promise; free units need no promise."""
+        if not rate.price or not self.wallet.allowances:
+            return NO_PARTS
+        return allowances.promised(self.wallet.allowances, self.request.service, wanted, self.now, self._place(rate))
+
+    def _hold(self, group: Group, item: Item, grant: Grant, parts: list[Covered]) -> None:
+        if parts:
+            grant.promised = allowances.hold(parts, self.request.service)
         self.session.reserved += grant.held
         self.wallet.hold(grant.held)
         name = item.grant_key
@@ -334,7 +362,8 @@ class CreditControlRun:
         if before is not None:
             grant.paid, grant.held = grant.paid + before.paid, grant.held + before.held
             grant.covered += before.covered
-            grant.bundle_ends_at = grant.bundle_ends_at or before.bundle_ends_at
+            grant.promised = [*before.promised, *grant.promised]
+            grant.bundle_ends_at = before.bundle_ends_at
         group.grants[name] = grant
         self._given.add((self.session.key(item.rating_group), name))
 

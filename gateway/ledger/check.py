@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, Select, and_, case, func, or_, select
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.balances import account_names, add, entry_totals
+from gateway.ledger.check_allowances import wrong_allowances
 from gateway.ledger.check_evidence import wrong_evidence
 from gateway.ledger.check_sealed import wrong_files, wrong_sums
 from gateway.ledger.check_tenths import STREAMED, Recompute, wrong_tenths
@@ -71,6 +72,7 @@ def check(connection: Connection, recompute: Recompute) -> Report:
             *_every(_accruals_match, journals),
             *_every(_tenth_is_complete, journals),
             *_every(_evidence_is_there, journals),
+            *(Finding("allowance", detail) for detail in islice(wrong_allowances(connection, journals), SHOWN)),
         ]
         entries, accruals = select(func.count()).select_from(transfers), transfers.c.kind == "accrual"
         return Report(

@@ -365,6 +365,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Decide on those that wait (`tpo usage review`); find out which peer sends them, and why.",
         per_message=True,
     ),
+    "balance.bundles.renewed": LogEvent(
+        "info",
+        "Bundles whose period was over were renewed; those of `unpaid` were not, as the wallet could not pay.",
+        "Nothing; where `unpaid` is high, look whether customers' payments come in (`tpo ledger months`).",
+    ),
     "charging.session.expired": LogEvent(
         "info",
         "A session ended without a word from the client; its reservation was given back.",

@@ -5,12 +5,13 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance import allowance_entries
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.usage import BundleSale
 from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.text_charges import SMS, Hold, hold, plan_of, rate_to, sell_needed_bundle
+from gateway.messaging.text_charges import Hold, give_back, hold, plan_of, rate_to, sell_needed_bundle
 from gateway.messaging.texts import Text, TextPart, TextRows, TextState
 from gateway.rating.destinations import Destination, called_number, destination
 from gateway.store.batch import Batch, RowSet, Unit
@@ -92,6 +93,7 @@ class AcceptTexts(Unit):
             ids.append(outcome.id if isinstance(outcome, Text) else outcome)
         for sold in sales:
             policy.charging.books.post(batch, sold.entries)
+            allowance_entries.post(batch, sold.grants)
         for reference, kept in references.items():
             batch.row_set(KeyRows).keep(batch, self._scope, reference, kept)
         batch.row_set(TextRows).rows.update({text_id: text for text_id, (_, text) in new.items()})
@@ -134,7 +136,7 @@ class AcceptTexts(Unit):
             sold = sell_needed_bundle(batch, wallet, plan, rate, profile, charging)
             if sold is not None:
                 sales.append(sold)
-            held = hold(wallet, plan, rate, draft.parts, batch.now)
+            held = hold(wallet, rate, draft.parts, batch.now)
         if held is None:
             return Refusal(0, "sms.credit", "the sender's wallet cannot pay for this text")
         return make(batch, draft, payer, held)
@@ -143,10 +145,7 @@ class AcceptTexts(Unit):
         for text in texts:
             wallet = batch.row_set(WalletRows).get(text.payer) if text.payer is not None else None
             if wallet is not None:
-                wallet.hold(-text.held)
-                allowance = wallet.allowance_ending(text.bundle_ends_at)
-                if allowance is not None:
-                    allowance.hold(SMS, -text.covered)
+                give_back(wallet, text)
 
 
 def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None = None) -> Text:
@@ -164,7 +163,7 @@ def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None
         payer=payer,
         held=held.money,
         covered=held.covered,
-        bundle_ends_at=held.bundle_ends_at,
+        bundle_ends_at=0,
         reference_number=text_id & 0xFFFF,
         registered_delivery=draft.registered_delivery,
         always=int(draft.always),
@@ -172,6 +171,7 @@ def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None
         updated_at=batch.now,
         valid_until=draft.valid_until,
         parts=[TextPart() for _ in range(draft.parts)],
+        promised=held.promised,
         fresh=True,
         changed=True,
     )

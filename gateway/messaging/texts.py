@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.balance.allowances import Promise
 from gateway.store.batch import RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import texts
@@ -105,8 +106,9 @@ class TextPart(msgspec.Struct, omit_defaults=True):
 class Text(msgspec.Struct):
     """A text out; money in micro-units, times in microseconds.
 
-    `payer` is the subscriber who pays, None for the company; `held` of the payer's money and `covered` parts of the bundle
-    that ends at `bundle_ends_at` are promised until the text is final. `always` is 1 for a text that goes out although the
+    `payer` is the subscriber who pays, None for the company; `held` of the payer's money and `covered` parts of its allowances
+    are promised until the text is final, `promised` says by which; a text of before 2026-12 names the only one by its end,
+    `bundle_ends_at` (else 0). `always` is 1 for a text that goes out although the
     receiver opted out: the answers to STOP and HELP.
     """
 
@@ -128,6 +130,7 @@ class Text(msgspec.Struct):
     updated_at: int
     valid_until: int
     parts: list[TextPart]
+    promised: tuple[Promise, ...] = ()
     fresh: bool = False
     changed: bool = False
 
@@ -154,6 +157,7 @@ _INSERT = Insert(texts)
 _SAVE = Update(texts, ["body", "link", "state", "held", "covered", "updated_at", "parts", "final"], ["id"])
 _decode = msgspec.msgpack.Decoder(list[TextPart]).decode
 _encode = msgspec.msgpack.Encoder().encode
+_decode_promised = msgspec.msgpack.Decoder(tuple[Promise, ...]).decode
 
 
 class TextRows(RowSet[int, Text]):
@@ -173,7 +177,8 @@ class TextRows(RowSet[int, Text]):
                 continue
             parts, final = _encode(text.parts), int(text.body is None)
             if text.fresh:
-                new.append((*msgspec.structs.astuple(text)[:17], parts, final))
+                promised = _encode(text.promised) if text.promised else None
+                new.append((*msgspec.structs.astuple(text)[:17], parts, final, promised))
             else:
                 old.append(
                     (text.body, text.link, text.state, text.held, text.covered, text.updated_at, parts, final, text.id)
@@ -184,6 +189,7 @@ class TextRows(RowSet[int, Text]):
 
 def from_row(row: tuple[Any, ...]) -> Text:
     """Make a text of its row."""
-    *fields, parts, _final = row
+    *fields, parts, _final, promised = row
     fields[6] = TextState(fields[6])
-    return Text(*fields, _decode(parts))  # type: ignore[call-arg]  # a row
+    known = _decode_promised(promised) if promised else ()
+    return Text(*fields, _decode(parts), known)  # type: ignore[call-arg]  # a row

@@ -36,6 +36,7 @@ from gateway.store.partitioning import (
     size_of,
 )
 from gateway.store.tables import usage
+from gateway.store.usage_horizon import note_swept
 
 AHEAD: Final = 2
 """Months that are there before they begin."""
@@ -114,4 +115,6 @@ def _drop_due(connection: Connection, table: Table, before: int, kept: MonthsKep
     for each in partitions(connection, table):
         if each.is_month and each.until is not None and each.until <= before:
             gone = attempt(connection, partial(drop, connection, each.name))
+            if gone:
+                note_swept(connection, each.until)
             (kept.dropped if gone else kept.busy).append(each.name)

@@ -196,9 +196,47 @@ wallets = Table(
     Column("reserved", BigInteger, nullable=False),
     Column("bundle", LargeBinary),
     Column("given", BigInteger, nullable=False, server_default=text("0")),
+    Column("due_at", BigInteger),
+    Index(
+        "ix_wallets_due",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
 )
-"""The only stored balances. `bundle` holds what is left of the bundles sold to this subscriber: balance.wallets.Allowance;
-`given` is the tenth that accrued on its charges and sales so far, of whatever cause."""
+"""The only stored balances. `bundle` holds what is left of the allowances of this subscriber, and how they are renewed:
+balance.wallets.Holdings; `given` is the tenth that accrued on its charges and sales so far, of whatever cause. `due_at` is when
+something of it ends or is renewed next."""
+
+allowance_entries = Table(
+    "allowance_entries",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("allowance_id", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("service", String(8), nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("event_at", BigInteger, nullable=False),
+    Column("usage_id", BigInteger),
+    Column("reference", Text),
+    Column("plan", String(64)),
+    Column("ends_at", BigInteger),
+)
+"""What moved the units of allowances (balance.allowance_entries), append-only; what a usage record says itself stands there.
+Never swept."""
+
+families = Table(
+    "families",
+    metadata,
+    Column("member_id", _Identifier, primary_key=True, autoincrement=False),
+    Column("payer_id", BigInteger, nullable=False, index=True),
+    Column("cap", BigInteger),
+    Column("since", BigInteger, nullable=False),
+)
+"""Whose wallet pays for a line beside its own (balance.families): at most `cap` micro-units a calendar month, None without
+a cap. Never swept."""
 
 accounts = Table(
     "accounts",
@@ -297,8 +335,11 @@ usage = Table(
     Column("price", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("plan", String(64), nullable=False),
+    Column("allowance_id", BigInteger),
+    Column("covered", BigInteger),
 )
-"""A row for each Used-Service-Unit of each report. Swept by event_at; on PostgreSQL partitioned by its month (store.months), on
+"""A row for each Used-Service-Unit of each report. `covered` of its units were those of an allowance; what another one covered
+is an entry of it. Swept by event_at; on PostgreSQL partitioned by its month (store.months), on
 SQLite moved with the journal (store.sealed_months)."""
 
 sealed_files = Table(
@@ -418,6 +459,7 @@ texts = Table(
     Column("valid_until", BigInteger, nullable=False),
     Column("parts", LargeBinary, nullable=False),
     Column("final", SmallInteger, nullable=False),
+    Column("promised", LargeBinary),
     Index("ix_texts_open", "node", "state", "id", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")),
     Index(
         "ix_texts_expiring", "state", "valid_until", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")
@@ -430,7 +472,8 @@ texts = Table(
         postgresql_where=text(f"final = 0 AND {PARTS_OUT['postgresql']}"),
     ),
 )
-"""Texts out. The body is gone at the final state; the row is swept by updated_at."""
+"""Texts out. The body is gone at the final state; the row is swept by updated_at. `promised` says by which allowances its
+covered parts are promised (msgpack)."""
 
 awaited_receipts = Table(
     "awaited_receipts",

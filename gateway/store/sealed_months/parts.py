@@ -116,7 +116,18 @@ def _connect(store: Path, month: SealedMonth) -> sqlite3.Connection:
         columns = ", ".join(column.name for column in TABLES["usage"].columns)
         connection.execute(_NO_USAGE.format(columns))
     connection.execute("ATTACH ? AS store", (f"file:{quote(str(store))}?mode=ro",))
+    if month.usage.dropped_at is None:
+        _complete(connection, "usage", "used")
     return connection
+
+
+def _complete(connection: sqlite3.Connection, name: str, file: str) -> None:
+    """Show the columns that a table has got since a file was sealed, empty, as the store's own rows of then have them."""
+    kept = {row[1] for row in connection.execute(f"PRAGMA {file}.table_info({name})")}
+    missing = [column.name for column in TABLES[name].columns if column.name not in kept]
+    if missing:
+        added = ", ".join(f"NULL AS {column}" for column in missing)
+        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT *, {added} FROM {file}.{name}")  # noqa: S608  (names of ours)
 
 
 def _address(file: Path) -> str:

@@ -8,6 +8,7 @@ from gateway.store.batch import Batch, Unit
 from gateway.store.schema import raise_oldest_writer
 from gateway.store.sealed_months.records import TABLES, SealedFile, SealedMonth, row_of, sealed_months
 from gateway.store.tables import sealed_files
+from gateway.store.usage_horizon import note_swept
 
 LIMIT: Final = 250
 """Rows that one step deletes, as one of the sweeper: a few milliseconds of the lane."""
@@ -67,6 +68,8 @@ class DropUsage(Unit):
         for file in due:
             key = (sealed_files.c.period == file.period, sealed_files.c.content == file.content)
             batch.connection.execute(update(sealed_files).where(*key).values(dropped_at=batch.now))
+        if due:
+            note_swept(batch.connection, before)
         return [file.file for file in due]
 
 

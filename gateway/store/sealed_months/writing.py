@@ -215,7 +215,8 @@ def differing(both: sqlite3.Connection, content: str, after: int, last: int) -> 
 
     Rows that the file alone has are no fault: usage past its retention leaves the store meanwhile.
     """
-    columns = ", ".join(column.name for column in TABLES[content].columns)
+    kept = {row[1] for row in both.execute(f"PRAGMA main.table_info({content})")}  # one of before may lack new columns
+    columns = ", ".join(column.name for column in TABLES[content].columns if column.name in kept)
     rows = f"SELECT {columns} FROM {{}}.{content} WHERE id > :after AND id <= :last"  # noqa: S608  (names of ours)
     wanted = f"SELECT id FROM ({rows.format('store')} EXCEPT {rows.format('main')}) ORDER BY id LIMIT 5"  # noqa: S608
     return [number for (number,) in both.execute(wanted, {"after": after, "last": last})]

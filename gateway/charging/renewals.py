@@ -1,0 +1,114 @@
+"""What is due of a wallet by the calendar: its bundle is renewed, its plan changed, what ended is taken away.
+
+Wallets say when something of them is due (`due_at`); the gateway that owns their shard looks for them at intervals, and has
+each one done by a unit of its own, which finds nothing to do where it was done before: also where it was killed between.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Final
+
+import msgspec
+from sqlalchemy import Connection, or_, select
+
+from gateway.balance import allowance_entries
+from gateway.balance.allowance_entries import emptied
+from gateway.balance.allowances import ends_for_good
+from gateway.balance.bookings import Giving
+from gateway.balance.profiles import Profile, ProfileRows
+from gateway.balance.usage import ACTIVE, price_now, sell_bundle
+from gateway.balance.wallets import Renewal, Wallet, WalletRows
+from gateway.charging.credit_control import ChargingPolicy
+from gateway.charity.choices import at as choice_at
+from gateway.ledger.allowance_kinds import EXPIRY
+from gateway.store.batch import Batch, RowSet, Unit
+from gateway.store.nodes import in_shard
+from gateway.store.tables import wallets
+from gateway.subscribers.history import PLAN, record
+
+SWEEP: Final = 500
+"""The most wallets that one look finds; the next look goes on."""
+BY_CALENDAR: Final = "calendar"
+"""Who changes a plan at a renewal; who wanted it stands in the history before it."""
+
+
+def due_wallets(connection: Connection, now: int, shards: Iterable[int]) -> Sequence[int]:
+    """Find the wallets of these shards of which something is due, the longest due first, by subscriber."""
+    owned = or_(*((low & high) for low, high in (in_shard(wallets.c.subscriber_id, shard) for shard in shards)))
+    due = select(wallets.c.subscriber_id).where(wallets.c.due_at <= now, owned).order_by(wallets.c.due_at)
+    return connection.scalars(due.limit(SWEEP)).all()
+
+
+class DoneByCalendar(msgspec.Struct, frozen=True):
+    """What was done: a bundle renewed, or not for want of money; allowances that ended."""
+
+    renewed: bool = False
+    unpaid: bool = False
+    ended: int = 0
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything was done."""
+        return self.renewed or self.unpaid or self.ended > 0
+
+
+class KeepWallet(Unit):
+    """Do what is due of one wallet."""
+
+    touches: ClassVar[tuple[type, ...]] = (WalletRows, ProfileRows)
+
+    subscriber_id: int
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+        """Name the subscriber."""
+        return (self.subscriber_id,)
+
+    def decide(self, batch: Batch) -> DoneByCalendar:
+        """Renew first, so that what is left rolls over; then take away what has ended for good."""
+        wallet = batch.row_set(WalletRows).get(self.subscriber_id)
+        if wallet is None or wallet.due_at is None or wallet.due_at > batch.now:
+            return DoneByCalendar()
+        wallet.changed = True
+        renewed = unpaid = False
+        if wallet.renewal is not None and 0 < wallet.renewal.next_at <= batch.now:
+            wanted = wallet.renewal.consent_at > 0
+            renewed = _renew(batch, wallet, wallet.renewal)
+            unpaid = wanted and not renewed
+        return DoneByCalendar(renewed, unpaid, end(batch, wallet))
+
+
+def _renew(batch: Batch, wallet: Wallet, renewal: Renewal) -> bool:
+    """Begin the plan that waits, and sell the next period where the customer agreed to it; tell whether it was sold.
+
+    Where the money is not there, or the line is not active, the bundle is sold as any other is: when it is needed.
+    """
+    profiles, policy = batch.row_set(ProfileRows), batch.policy(ChargingPolicy)
+    if renewal.next_plan:
+        before = profiles.begin_plan(batch, wallet.subscriber_id, renewal.next_plan)
+        record(
+            batch, wallet.subscriber_id, PLAN, (before, renewal.next_plan), BY_CALENDAR, "as ordered for the renewal"
+        )
+    wallet.renewal = msgspec.structs.replace(renewal, next_at=0, next_plan="")
+    if not renewal.consent_at or wallet.status != ACTIVE:
+        return False
+    profile = profiles.rows.get(wallet.subscriber_id, Profile())
+    tariff = policy.tariff
+    plan = tariff.plans.get(profile.plan_at(batch.now) or "")
+    if plan is None or plan.bundle is None or plan.currency != wallet.currency:
+        return False
+    if wallet.available < price_now(plan.bundle, wallet, batch.now, tariff.zone):
+        return False
+    giving = Giving(tariff.policy, choice_at(profile.choices, batch.now), tariff.account)
+    now, take_id = batch.now, batch.take_id
+    sold = sell_bundle(wallet, plan, giving, event_at=now, now=now, take_id=take_id, zone=tariff.zone)
+    if sold is not None:
+        policy.book(batch, sold.entries, (), sold.grants)
+    return True
+
+
+def end(batch: Batch, wallet: Wallet) -> int:
+    """Take away the allowances that have ended for good, and write down what was left of them; tell how many there were."""
+    ended = [allowance for allowance in wallet.allowances if ends_for_good(allowance) <= batch.now]
+    for allowance in ended:
+        wallet.allowances.remove(allowance)
+        allowance_entries.post(batch, emptied(allowance, wallet.subscriber_id, batch.now, EXPIRY))
+    return len(ended)
