@@ -3,8 +3,10 @@
 from typing import Any, Final, Union
 
 from gateway.balance.changes import ChooseCauses
+from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
 from gateway.balance.topups import TopUp
+from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.renewals import KeepWallet
 from gateway.charging.review import BookReport, DropReport
@@ -49,6 +51,7 @@ UNITS: Final = (
     Bar,
     BeginStep,
     BookReport,
+    BuyAddOn,
     CancelOrder,
     ChangeNumber,
     ChangePlan,
@@ -93,6 +96,8 @@ UNITS: Final = (
     RetryOrder,
     ScrapSim,
     SealMonth,
+    SetCreditLimit,
+    SetRenewal,
     SettleCrossed,
     Sweep,
     SweepMessaging,

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.balance import bookings
 from gateway.balance.allowance_entries import AllowanceEntry, emptied, granted
-from gateway.balance.allowances import BUNDLE, ROLLED, Allowance, Covered
+from gateway.balance.allowances import ADD_ON, BUNDLE, ROLLED, Allowance, Covered
 from gateway.balance.billing_days import day_of_month, days_later, part_of, period_of
 from gateway.balance.bookings import Giving
 from gateway.balance.wallets import Renewal, Wallet
@@ -127,13 +127,20 @@ def price_now(bundle: Bundle, wallet: Wallet, now: int, zone: tzinfo) -> int:
 
 
 def _terms(bundle: Bundle, wallet: Wallet, now: int, zone: tzinfo) -> _Terms:
-    """A bundle by the month that begins within a period is sold for the rest of it, where its plan says so."""
+    """A bundle by the month that begins within a period is sold for the rest of it, where its plan says so.
+
+    One that is renewed is sold for its whole period, though that be a moment later than it began.
+    """
     left = {"data": bundle.data, "voice": bundle.voice, "sms": bundle.sms}
+    renewal = wallet.renewal or Renewal()
+    due, day = renewal.is_due(now), renewal.billing_day
     if bundle.days:
-        return _Terms(days_later(now, bundle.days, zone), bundle.price, left)
-    day = wallet.renewal.billing_day if wallet.renewal is not None else 0
-    if not day or not bundle.pro_rata:
+        ends_at = days_later(renewal.next_at, bundle.days, zone) if due else 0
+        return _Terms(ends_at if ends_at > now else days_later(now, bundle.days, zone), bundle.price, left)
+    if not day or not (bundle.pro_rata or due):
         day = day_of_month(now, zone)
+        return _Terms(period_of(now, day, zone)[1], bundle.price, left, day)
+    if due:
         return _Terms(period_of(now, day, zone)[1], bundle.price, left, day)
     period = period_of(now, day, zone)
     left = {service: part_of(units, now, period) for service, units in left.items()}
@@ -166,14 +173,39 @@ def sell_bundle(
     return BundleSale(wallet, allowance, dict(terms.left), entries, grants, before, rolled, moved)
 
 
+class AddOnSale(msgspec.Struct, frozen=True):
+    """An add-on sold: what it covers, and the entries to be posted."""
+
+    allowance: Allowance
+    entries: list[Entry]
+    grants: list[AllowanceEntry]
+
+
+def sell_add_on(
+    wallet: Wallet, name: str, add_on: Bundle, giving: Giving, *, now: int, number: int, zone: tzinfo
+) -> AddOnSale | None:
+    """Sell an add-on by its name, its tenth on the sale; None, and nothing is moved, where the wallet cannot pay for it.
+
+    One by the month ends with the line's period, and costs its part where the plan says so.
+    """
+    terms = _terms(add_on, wallet, now, zone)
+    if wallet.available < terms.price:
+        return None
+    allowance = Allowance(
+        name, terms.ends_at, terms.left, id=number, starts_at=now, kind=ADD_ON, zones=add_on.zones,
+        fair_use=dict(add_on.fair_use),
+    )  # fmt: skip
+    wallet.add_allowance(allowance)
+    entries = bookings.sale(wallet, giving, terms.price, now, number)
+    return AddOnSale(allowance, entries, granted(allowance, wallet.subscriber_id, now, bookings.sale_reference(number)))
+
+
 def _renewal_after(before: Renewal | None, terms: _Terms) -> Renewal | None:
     if before is None and not terms.billing_day:
         return None
     renewal = before or Renewal()
-    wanted = renewal.consent_at or renewal.next_plan
-    return msgspec.structs.replace(
-        renewal, billing_day=terms.billing_day or renewal.billing_day, next_at=terms.ends_at if wanted else 0
-    )
+    day, next_at = terms.billing_day or renewal.billing_day, terms.ends_at if renewal.consent_at else 0
+    return msgspec.structs.replace(renewal, billing_day=day, next_at=next_at)
 
 
 def _rolls_over(wallet: Wallet, plan: str, now: int) -> tuple[Moved, ...]:

@@ -16,14 +16,16 @@ class Renewal(msgspec.Struct, omit_defaults=True):
     """How a line's bundle goes on, month by month; times in microseconds.
 
     `billing_day` is the day of the month on which its periods begin, 0 where the first sale decides; `consent_at` is when the
-    customer agreed to renewals, 0 where nobody did; `next_at` the next one, 0 where none is due. `next_plan` is the plan that
-    begins then.
+    customer agreed to renewals, 0 where nobody did; `next_at` the next one, 0 where none is due.
     """
 
     billing_day: int = 0
     consent_at: int = 0
     next_at: int = 0
-    next_plan: str = ""
+
+    def is_due(self, now: int) -> bool:
+        """Tell whether the next period is to be sold by now."""
+        return 0 < self.next_at <= now
 
 
 class Holdings(msgspec.Struct, omit_defaults=True):

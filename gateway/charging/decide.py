@@ -172,7 +172,7 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
         session.close(case.now)
     else:
         session.touch(case.now, case.now + case.tariff.terms.supervision)
-    alarms = ["charging.wallet.overdrawn"] if case.wallet.balance < 0 <= balance else []
+    alarms = ["charging.wallet.overdrawn"] if case.wallet.balance < -case.wallet.credit_limit <= balance else []
     reasons = [report.reason for report in case.held]
     if EXCESS in reasons:
         alarms.append("charging.report.held")

@@ -1,4 +1,4 @@
-"""What is due of a wallet by the calendar: its bundle is renewed, its plan changed, what ended is taken away.
+"""What is due of a wallet by the calendar: its bundle is renewed, what ended is taken away.
 
 Wallets say when something of them is due (`due_at`); the gateway that owns their shard looks for them at intervals, and has
 each one done by a unit of its own, which finds nothing to do where it was done before: also where it was killed between.
@@ -16,19 +16,16 @@ from gateway.balance.allowances import ends_for_good
 from gateway.balance.bookings import Giving
 from gateway.balance.profiles import Profile, ProfileRows
 from gateway.balance.usage import ACTIVE, price_now, sell_bundle
-from gateway.balance.wallets import Renewal, Wallet, WalletRows
+from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.allowance_kinds import EXPIRY
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.nodes import in_shard
 from gateway.store.tables import wallets
-from gateway.subscribers.history import PLAN, record
 
 SWEEP: Final = 500
 """The most wallets that one look finds; the next look goes on."""
-BY_CALENDAR: Final = "calendar"
-"""Who changes a plan at a renewal; who wanted it stands in the history before it."""
 
 
 def due_wallets(connection: Connection, now: int, shards: Iterable[int]) -> Sequence[int]:
@@ -69,37 +66,28 @@ class KeepWallet(Unit):
             return DoneByCalendar()
         wallet.changed = True
         renewed = unpaid = False
-        if wallet.renewal is not None and 0 < wallet.renewal.next_at <= batch.now:
-            wanted = wallet.renewal.consent_at > 0
-            renewed = _renew(batch, wallet, wallet.renewal)
-            unpaid = wanted and not renewed
+        if wallet.renewal is not None and wallet.renewal.is_due(batch.now):
+            renewed = _renew(batch, wallet)
+            unpaid = not renewed
+            if unpaid:
+                wallet.renewal = msgspec.structs.replace(wallet.renewal, next_at=0)
         return DoneByCalendar(renewed, unpaid, end(batch, wallet))
 
 
-def _renew(batch: Batch, wallet: Wallet, renewal: Renewal) -> bool:
-    """Begin the plan that waits, and sell the next period where the customer agreed to it; tell whether it was sold.
+def _renew(batch: Batch, wallet: Wallet) -> bool:
+    """Sell the next period of the plan that the line has now; tell whether it was sold.
 
     Where the money is not there, or the line is not active, the bundle is sold as any other is: when it is needed.
     """
-    profiles, policy = batch.row_set(ProfileRows), batch.policy(ChargingPolicy)
-    if renewal.next_plan:
-        before = profiles.begin_plan(batch, wallet.subscriber_id, renewal.next_plan)
-        record(
-            batch, wallet.subscriber_id, PLAN, (before, renewal.next_plan), BY_CALENDAR, "as ordered for the renewal"
-        )
-    wallet.renewal = msgspec.structs.replace(renewal, next_at=0, next_plan="")
-    if not renewal.consent_at or wallet.status != ACTIVE:
+    profile, policy = batch.row_set(ProfileRows).rows.get(wallet.subscriber_id, Profile()), batch.policy(ChargingPolicy)
+    tariff, now = policy.tariff, batch.now
+    plan = tariff.plans.get(profile.plan_at(now) or "")
+    if wallet.status != ACTIVE or plan is None or plan.bundle is None or plan.currency != wallet.currency:
         return False
-    profile = profiles.rows.get(wallet.subscriber_id, Profile())
-    tariff = policy.tariff
-    plan = tariff.plans.get(profile.plan_at(batch.now) or "")
-    if plan is None or plan.bundle is None or plan.currency != wallet.currency:
+    if wallet.available < price_now(plan.bundle, wallet, now, tariff.zone):
         return False
-    if wallet.available < price_now(plan.bundle, wallet, batch.now, tariff.zone):
-        return False
-    giving = Giving(tariff.policy, choice_at(profile.choices, batch.now), tariff.account)
-    now, take_id = batch.now, batch.take_id
-    sold = sell_bundle(wallet, plan, giving, event_at=now, now=now, take_id=take_id, zone=tariff.zone)
+    giving = Giving(tariff.policy, choice_at(profile.choices, now), tariff.account)
+    sold = sell_bundle(wallet, plan, giving, event_at=now, now=now, take_id=batch.take_id, zone=tariff.zone)
     if sold is not None:
         policy.book(batch, sold.entries, (), sold.grants)
     return True
