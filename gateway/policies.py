@@ -91,7 +91,17 @@ def charging_policy(source: PolicySource, books: Books) -> ChargingPolicy:
     policy = POLICIES[settings.charity.policy]
     operator = settings.operator
     zone = ZoneInfo(operator.timezone)
-    tariff = Tariff(settings.plans, policy, terms, books.account, operator.country, zone, settings.earlier_plans)
+    tariff = Tariff(
+        settings.plans,
+        policy,
+        terms,
+        books.account,
+        operator.country,
+        zone,
+        settings.earlier_plans,
+        promotions_last=charging.credit.promotions == "last",
+        credit_vat=charging.credit.vat,
+    )
     rated = RatedEvents(source.node_name, source.pseudonyms)
     return ChargingPolicy(tariff, books, rated, ReviewCapacity(charging.review.most))
 

@@ -3,8 +3,10 @@
 from typing import Any, Final, Union
 
 from gateway.balance.changes import ChooseCauses
+from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
+from gateway.balance.promotions import GivePromotion
 from gateway.balance.topups import TopUp
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
@@ -70,6 +72,7 @@ UNITS: Final = (
     Enrol,
     ExpireSession,
     ExpireTexts,
+    GivePromotion,
     ImportSim,
     KeepMonths,
     KeepWallet,
@@ -97,6 +100,7 @@ UNITS: Final = (
     ScrapSim,
     SealMonth,
     SetCreditLimit,
+    SetPayer,
     SetRenewal,
     SettleCrossed,
     Sweep,

@@ -1,7 +1,7 @@
 """The journal of allowances: what was granted, and what else moved their units but use.
 
-A usage record says itself which allowance covered how much of it, the first one; only what another one covered of the same
-record is an entry. An allowance has what its entries add up to, less what usage records say; `ledger check` looks.
+A usage record says itself how much of it was covered, and by which allowance; only what another one covered of the same record
+is an entry. An allowance has what its entries add up to, less what usage records say; `ledger check` looks.
 """
 
 from collections.abc import Iterable

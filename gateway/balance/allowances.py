@@ -12,6 +12,8 @@ BUNDLE, ADD_ON, ROLLED = "bundle", "add-on", "rolled"
 """What an allowance came from: the plan's bundle, something bought beside it, or what was left of a bundle before."""
 CREDIT, PROMOTION = "credit", "promotion"
 """Allowances of money (MONEY): a part of the balance that ends, paid in by the customer or given by the company."""
+UNITS = ("data", "voice", "sms")
+"""The services whose units allowances hold: octets, seconds, texts."""
 MONEY = "money"
 """The service of an allowance of money, in micro-units."""
 ENDED_KEPT_US = 48 * 3600 * 1_000_000
@@ -37,6 +39,8 @@ class Allowance(msgspec.Struct, omit_defaults=True):
     zones: tuple[str, ...] = ()
     roll_over: tuple[str, ...] = ()
     fair_use: dict[str, int] = {}
+    price: int = 0
+    """What was paid for it, in micro-units; without what credit of the company paid."""
 
     def available(self, service: str, zone: str = "") -> int:
         """Give the units of a service that nobody holds, in a zone as far as its fair use goes."""

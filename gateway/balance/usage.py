@@ -20,7 +20,7 @@ ACTIVE = "active"
 
 
 class UsageRecord(msgspec.Struct, frozen=True, gc=False):
-    """A priced Used-Service-Unit; price in micro-units. `covered` of its units were those of an allowance, the first one."""
+    """A priced Used-Service-Unit; price in micro-units. `covered` of its units were those of allowances, first of this one."""
 
     id: int
     event_at: int
@@ -34,8 +34,8 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     price: int
     currency: str
     plan: str
+    covered: int = 0
     allowance_id: int | None = None
-    covered: int | None = None
 
     def row(self) -> tuple[object, ...]:
         """Give the row of the table `usage`, its columns in order."""
@@ -103,7 +103,7 @@ class BundleSale(msgspec.Struct, frozen=True):
 
     def undo(self) -> None:
         """Take the sale back, as long as it was not posted: what it was sold for is refused after all."""
-        bookings.take_back(self.wallet, self.entries)
+        bookings.take_back(self.wallet, self.entries, self.grants)
         self.wallet.allowances.remove(self.allowance)
         if self.rolled is not None:
             self.wallet.allowances.remove(self.rolled)
@@ -168,15 +168,17 @@ def sell_bundle(
     )  # fmt: skip
     wallet.add_allowance(allowance)
     wallet.renewal = _renewal_after(before, terms)
-    entries = bookings.sale(wallet, giving, terms.price, event_at, number)
-    grants = [*rolls, *granted(allowance, wallet.subscriber_id, now, bookings.sale_reference(number))]
-    return BundleSale(wallet, allowance, dict(terms.left), entries, grants, before, rolled, moved)
+    booked = bookings.sale(wallet, giving, terms.price, event_at, number)
+    allowance.price = bookings.paid(booked)
+    grants = [*booked.uses, *rolls, *granted(allowance, wallet.subscriber_id, now, bookings.sale_reference(number))]
+    return BundleSale(wallet, allowance, dict(terms.left), booked.entries, grants, before, rolled, moved)
 
 
 class AddOnSale(msgspec.Struct, frozen=True):
-    """An add-on sold: what it covers, and the entries to be posted."""
+    """An add-on sold: what it covers, its price in micro-units, and the entries to be posted."""
 
     allowance: Allowance
+    price: int
     entries: list[Entry]
     grants: list[AllowanceEntry]
 
@@ -196,8 +198,10 @@ def sell_add_on(
         fair_use=dict(add_on.fair_use),
     )  # fmt: skip
     wallet.add_allowance(allowance)
-    entries = bookings.sale(wallet, giving, terms.price, now, number)
-    return AddOnSale(allowance, entries, granted(allowance, wallet.subscriber_id, now, bookings.sale_reference(number)))
+    booked = bookings.sale(wallet, giving, terms.price, now, number)
+    allowance.price = bookings.paid(booked)
+    grants = granted(allowance, wallet.subscriber_id, now, bookings.sale_reference(number))
+    return AddOnSale(allowance, terms.price, booked.entries, [*booked.uses, *grants])
 
 
 def _renewal_after(before: Renewal | None, terms: _Terms) -> Renewal | None:

@@ -35,6 +35,8 @@ class Holdings(msgspec.Struct, omit_defaults=True):
     renewal: Renewal | None = None
     credit_limit: int = 0
     lent: int = 0
+    taken: int = 0
+    taken_in: str = ""
 
 
 class Wallet(msgspec.Struct):
@@ -58,6 +60,9 @@ class Wallet(msgspec.Struct):
     """How far the balance may go below zero, in micro-units: a line that pays at the end of the month."""
     lent: int = 0
     """What of the balance belongs to the payer of its family, and goes back when nothing is held of it any more."""
+    taken: int = 0
+    """What it took of the payer in the calendar month `taken_in` (2026-12), in micro-units."""
+    taken_in: str = ""
 
     @property
     def available(self) -> int:
@@ -113,9 +118,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _holdings(wallet: Wallet) -> bytes | None:
-    if not (wallet.allowances or wallet.renewal or wallet.credit_limit or wallet.lent):
+    if not (wallet.allowances or wallet.renewal or wallet.credit_limit or wallet.taken_in):
         return None
-    return _encode(Holdings(wallet.allowances, wallet.renewal, wallet.credit_limit, wallet.lent))
+    terms = (wallet.renewal, wallet.credit_limit, wallet.lent, wallet.taken, wallet.taken_in)
+    return _encode(Holdings(wallet.allowances, *terms))
 
 
 class WalletRows(RowSet[int, Wallet]):
@@ -142,7 +148,8 @@ class WalletRows(RowSet[int, Wallet]):
         if bundle:
             held = _decode(bundle)
             wallet.allowances, wallet.renewal = held.allowances, held.renewal
-            wallet.credit_limit, wallet.lent = held.credit_limit, held.lent
+            wallet.credit_limit = held.credit_limit
+            wallet.lent, wallet.taken, wallet.taken_in = held.lent, held.taken, held.taken_in
         self.rows[key] = wallet
 
     def save(self, connection: Connection) -> None:

@@ -5,16 +5,17 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from gateway.balance.bookings import Giving
 from gateway.balance.changes import Change, SubscriberUnknown
+from gateway.balance.families import lend, with_causes_of
 from gateway.balance.profiles import Profile, ProfileRows
 from gateway.balance.usage import ACTIVE, sell_add_on
-from gateway.balance.wallets import Wallet
+from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.money import format_amount
 from gateway.store.batch import Batch, RowSet
 from gateway.store.idempotency import KeptResult, KeyConflict, KeyRows, digest
+from gateway.subscribers.identifier_history import Family, IdentifierRows
 
 SCOPE: Final = "add-on"
 
@@ -54,8 +55,17 @@ class BuyAddOn(Change):
     reference: str
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
-        """Name the reference too."""
-        return (self._key,) if isinstance(row_set, KeyRows) else super().keys(row_set, batch)
+        """Name the reference, and whoever pays for the line too."""
+        if isinstance(row_set, KeyRows):
+            return (self._key,)
+        family = self._family(batch)
+        if family is not None and isinstance(row_set, (WalletRows, ProfileRows)):
+            return (*super().keys(row_set, batch), family.payer_id)
+        return super().keys(row_set, batch)
+
+    def _family(self, batch: Batch) -> Family | None:
+        owner = self._owner(batch)
+        return None if owner is None else batch.row_set(IdentifierRows).family_of(owner, (self.number,))
 
     @property
     def _key(self) -> tuple[str, str]:
@@ -76,6 +86,19 @@ class BuyAddOn(Change):
         return self._buy(batch, wallet, profile, asked)
 
     def _buy(self, batch: Batch, wallet: Wallet, profile: Profile, asked: str) -> AddOnBought | AddOnRefused:
+        policy, family = batch.policy(ChargingPolicy), self._family(batch)
+        tariff, loan = policy.tariff, None
+        if family is not None:
+            profile = with_causes_of(profile, batch.row_set(ProfileRows).get(family.payer_id))
+            payer = batch.row_set(WalletRows).get(family.payer_id)
+            loan = lend(wallet, payer, family, batch.now, tariff.zone)
+        try:
+            return self._sell(batch, wallet, profile, asked)
+        finally:
+            if loan is not None:
+                policy.books.post(batch, loan.settle(batch.now))
+
+    def _sell(self, batch: Batch, wallet: Wallet, profile: Profile, asked: str) -> AddOnBought | AddOnRefused:
         policy = batch.policy(ChargingPolicy)
         tariff = policy.tariff
         plan = tariff.plans.get(profile.plan_at(batch.now) or "")
@@ -87,13 +110,13 @@ class BuyAddOn(Change):
             )
         if wallet.status != ACTIVE:
             return AddOnRefused("add_on.line", f"the line is {wallet.status}: it buys nothing until it is active again")
-        giving = Giving(tariff.policy, choice_at(profile.choices, batch.now), tariff.account)
+        giving = tariff.giving(choice_at(profile.choices, batch.now))
         sold = sell_add_on(wallet, self.add_on, add_on, giving, now=batch.now, number=batch.take_id(), zone=tariff.zone)
         if sold is None:
             price = format_amount(add_on.price, wallet.currency)
             return AddOnRefused("add_on.credit", f"the wallet cannot pay {price} {wallet.currency} for it")
         policy.book(batch, sold.entries, (), sold.grants)
-        kept = _Kept(sold.allowance.ends_at, sum(entry.amount for entry in sold.entries if entry.kind == "sale"))
+        kept = _Kept(sold.allowance.ends_at, sold.price)
         batch.row_set(KeyRows).keep(batch, *self._key, KeptResult(asked, msgspec.json.encode(kept)))
         return _bought(wallet, kept)
 

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.balance import allowance_entries
 from gateway.balance.allowance_entries import AllowanceEntry
+from gateway.balance.families import Loan, lend, with_causes_of
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.usage import UsageRecord
 from gateway.balance.wallets import WalletRows
@@ -22,7 +23,7 @@ from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet, Unit
-from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
+from gateway.subscribers.identifier_history import IMSI, MSISDN, Family, IdentifierRows
 
 
 class CreditControlResult(msgspec.Struct, gc=False):
@@ -74,7 +75,10 @@ class CreditControlUnit(Unit):
             return (request.session_id,)
         if isinstance(row_set, (WalletRows, ProfileRows)):
             owner = self._owner(batch, batch.row_set(SessionRows).get(request.session_id))
-            return () if owner is None else (owner,)
+            if owner is None:
+                return ()
+            family = self._family(batch, owner)
+            return (owner,) if family is None else (owner, family.payer_id)
         return ()
 
     def decide(self, batch: Batch) -> CreditControlResult:
@@ -92,6 +96,7 @@ class CreditControlUnit(Unit):
             self._calls_own_line(batch),
         )
         policy, request = batch.policy(ChargingPolicy), self.request
+        loan = self._borrow(batch, state, policy.tariff) if owner is not None else None
         other_service = session is not None and request.service != session.service and request.request_type != EVENT
         if session is not None and other_service:
             request = as_part_of(request, session.service)
@@ -102,6 +107,8 @@ class CreditControlUnit(Unit):
             decision.session = session
         else:
             decision = decide(state, request, policy.tariff, batch.now, batch.node.id, batch.take_id)
+        if loan is not None:
+            policy.books.post(batch, loan.settle(batch.now))
         if other_service:
             decision.alarms = [*decision.alarms, "charging.session.service"]
         outcome = _outcome(decision, request, policy.tariff.terms)
@@ -123,6 +130,19 @@ class CreditControlUnit(Unit):
             return lines.owner(IMSI, request.imsi, request.as_of)
         owners = (lines.owner(MSISDN, number, request.as_of) for number in request.msisdns if number)
         return next((owner for owner in owners if owner is not None), None)
+
+    def _family(self, batch: Batch, owner: int) -> Family | None:
+        request = self.request
+        return batch.row_set(IdentifierRows).family_of(owner, (request.imsi or "", *request.msisdns))
+
+    def _borrow(self, batch: Batch, state: ChargingState, tariff: Tariff) -> Loan | None:
+        """Lend the line what its family's payer has, and let its tenth go by the payer's choice if it has made none."""
+        wallet, profile = state.wallet, state.profile
+        family = self._family(batch, wallet.subscriber_id) if wallet is not None else None
+        if wallet is None or profile is None or family is None:
+            return None
+        state.profile = with_causes_of(profile, batch.row_set(ProfileRows).get(family.payer_id))
+        return lend(wallet, batch.row_set(WalletRows).get(family.payer_id), family, batch.now, tariff.zone)
 
     def _calls_own_line(self, batch: Batch) -> bool:
         called, at = self.request.called, self.request.as_of

@@ -7,7 +7,6 @@ import msgspec
 from gateway.balance import allowances, bookings
 from gateway.balance.allowance_entries import AllowanceEntry
 from gateway.balance.allowances import Covered, Place
-from gateway.balance.bookings import Giving
 from gateway.balance.profiles import Profile
 from gateway.balance.usage import (
     BundleSale,
@@ -69,7 +68,7 @@ class CreditControlRun:
         """Take the request and the rows it is about; they are changed in place. `own_line`: another line of ours is called."""
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
-        self._giving = Giving(tariff.policy, choice_at(profile.choices, request.as_of), tariff.account)
+        self._giving = tariff.giving(choice_at(profile.choices, request.as_of))
         self.traffic = _traffic(request, session)
         self.network = request.network or session.network
         self._prices = plan.prices(self.network) or plan
@@ -330,14 +329,17 @@ class CreditControlRun:
             cost,
             self.wallet.currency,
             self.plan.id,
-            *((parts[0].allowance.id, parts[0].units) if parts else ()),
+            covered,
+            parts[0].allowance.id if parts else None,
         )  # fmt: skip  (one line a thought)
         self.usage.append(record)
         if len(parts) > 1:
             self.grants += covered_elsewhere(record, parts)
         if cost:
             event_at, running = self.request.event_at, self.session.tenth
-            self.entries += bookings.charge(self.wallet, self._giving, cost, event_at, record.id, running)
+            booked = bookings.charge(wallet, self._giving, cost, event_at, record.id, running)
+            self.entries += booked.entries
+            self.grants += booked.uses
 
     def _place(self, rate: Rate) -> Place:
         """Say where units of a price are used, as far as allowances go by that."""

@@ -39,7 +39,7 @@ SPAN: Final = 1 << 17
 """Identifiers that one step covers at most."""
 NEAR: Final = 64
 """A charge stands this near before its accruals: they are posted in one go."""
-KINDS: Final = ("accrual", "gift")
+KINDS: Final = ("accrual", "gift", "accrual_reversal")
 _decode = msgspec.msgpack.Decoder(dict[int, int]).decode
 _encode = msgspec.msgpack.Encoder().encode
 

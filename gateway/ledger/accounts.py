@@ -16,8 +16,14 @@ REFUNDS = "refunds"
 """What is owed to customers who left."""
 WRITE_OFFS = "write-offs"
 """What customers who left owe, and will not be asked for."""
+PROMOTIONS = "promotions"
+"""What was given to customers as credit, and is not theirs any more once it ended."""
+BREAKAGE = "breakage"
+"""Credit that customers paid for and did not use until it ended, without its tax."""
+BREAKAGE_VAT = "breakage-vat"
+"""The tax on it."""
 WALLET = "wallet:"
-SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS)
+SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS, PROMOTIONS, BREAKAGE, BREAKAGE_VAT)
 HIGHEST_SYSTEM = 1 << 20
 """System accounts are numbered below this, subscribers far above."""
 

@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Select, and_, case, func, or_, select
+from sqlalchemy import Column, Connection, Select, and_, case, func, or_, select, union_all
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.balances import account_names, add, entry_totals
@@ -193,6 +193,12 @@ def _given_matches(connection: Connection, journals: Sequence[Connection]) -> It
         for journal in journals:
             for subscriber_id, amount in journal.execute(by_wallet):
                 given[subscriber_id] = given.get(subscriber_id, 0) + int(amount)
+    for refund, column in (("refund", "usage_id"), ("pro_rata", "reference")):
+        same = and_(accrual.c.kind == "accrual_reversal", accrual.c[column] == paid.c[column])
+        sums = select(paid.c.credit, func.sum(accrual.c.amount)).join_from(paid, accrual, same)
+        for journal in journals:
+            for subscriber_id, amount in journal.execute(sums.where(paid.c.kind == refund).group_by(paid.c.credit)):
+                given[subscriber_id] = given.get(subscriber_id, 0) - int(amount)
     stored = {
         row.subscriber_id: row.given for row in connection.execute(select(wallets.c.subscriber_id, wallets.c.given))
     }
@@ -227,17 +233,26 @@ def _holds_match(connection: Connection) -> Iterable[Finding]:
 
 def _usage_is_charged(connection: Connection) -> Iterable[Finding]:
     charges = select(transfers.c.usage_id, transfers.c.amount).where(transfers.c.kind == "charge").subquery()
+    paid = select(transfers.c.usage_id, transfers.c.amount).where(transfers.c.kind == "promotional")
+    promotional = union_all(select(charges), paid.where(transfers.c.usage_id.is_not(None))).subquery()
+    sums = select(promotional.c.usage_id, func.sum(promotional.c.amount).label("amount"))
+    each = sums.group_by(promotional.c.usage_id).subquery() if _has_any(connection, "promotional") else charges
     wrong = (
-        select(usage.c.id, usage.c.price, charges.c.amount)
-        .join_from(usage, charges, charges.c.usage_id == usage.c.id, isouter=True)
-        .where(usage.c.price != func.coalesce(charges.c.amount, 0))
+        select(usage.c.id, usage.c.price, each.c.amount)
+        .join_from(usage, each, each.c.usage_id == usage.c.id, isouter=True)
+        .where(usage.c.price != func.coalesce(each.c.amount, 0))
         .limit(SHOWN)
     )
     for record, price, amount in connection.execute(wrong):
         yield Finding("usage", f"record {record} was priced {price} micro-units and charged {amount or 0}")
+    # Without such credit nothing is summed: the journal is large.
     doubled = select(charges.c.usage_id).group_by(charges.c.usage_id).having(func.count() > 1).limit(SHOWN)
     for (record,) in connection.execute(doubled):
         yield Finding("usage", f"record {record} was charged more than once")
+
+
+def _has_any(connection: Connection, kind: str) -> bool:
+    return connection.execute(select(transfers.c.id).where(transfers.c.kind == kind).limit(1)).first() is not None
 
 
 def _accruals_match(connection: Connection) -> Iterable[Finding]:

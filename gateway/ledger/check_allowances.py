@@ -81,15 +81,24 @@ def _wallets() -> Any:  # noqa: ANN401  (as above)
 
 
 def _covered(journals: Sequence[Connection]) -> dict[Key, int]:
-    """Sum what usage records say themselves."""
+    """Sum what usage records say themselves, less what others covered of the same records."""
     found: dict[Key, int] = {}
     wanted = (
         select(usage.c.allowance_id, usage.c.service, func.sum(usage.c.covered))
         .where(usage.c.allowance_id.is_not(None))
         .group_by(usage.c.allowance_id, usage.c.service)
     )
+    entry = allowance_entries.c
+    by_others = (
+        select(usage.c.allowance_id, entry.service, func.sum(entry.units))
+        .join_from(allowance_entries, usage, usage.c.id == entry.usage_id)
+        .where(entry.kind == USE, entry.service == usage.c.service)
+        .group_by(usage.c.allowance_id, entry.service)
+    )
     for journal in journals:
         for number, service, units in journal.execute(wanted):
+            found[number, service] = found.get((number, service), 0) + int(units)
+        for number, service, units in journal.execute(by_others):
             found[number, service] = found.get((number, service), 0) + int(units)
     return found
 
@@ -117,9 +126,7 @@ def _too_much_covered(journals: Sequence[Connection]) -> Iterator[str]:
     used = case(
         (usage.c.service == "data", usage.c.octets), (usage.c.service == "voice", usage.c.seconds), else_=usage.c.units
     )
-    wrong = (
-        select(usage.c.id).where(or_(usage.c.covered > used, usage.c.covered <= 0)).order_by(usage.c.id).limit(SHOWN)
-    )
+    wrong = select(usage.c.id).where(or_(usage.c.covered > used, usage.c.covered < 0)).order_by(usage.c.id).limit(SHOWN)
     for journal in journals:
         for (number,) in journal.execute(wrong):
             yield f"record {number} was covered by more units than were used"

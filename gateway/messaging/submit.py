@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from gateway.balance import allowance_entries
+from gateway.balance.families import lend
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.usage import BundleSale
 from gateway.balance.wallets import WalletRows
@@ -67,8 +68,11 @@ class AcceptTexts(Unit):
         if isinstance(row_set, IdentifierRows):
             return {number for draft in self.drafts for number in (draft.source, draft.destination)}
         if isinstance(row_set, (WalletRows, ProfileRows)):
-            owners = (batch.row_set(IdentifierRows).owner(MSISDN, draft.source, batch.now) for draft in self.drafts)
-            return {owner for owner in owners if owner is not None}
+            lines = batch.row_set(IdentifierRows)
+            owners = {draft.source: lines.owner(MSISDN, draft.source, batch.now) for draft in self.drafts}
+            payers = (lines.family_of(owner, (number,)) for number, owner in owners.items() if owner is not None)
+            found = {owner for owner in owners.values() if owner is not None}
+            return found | {family.payer_id for family in payers if family is not None}
         return ()
 
     def decide(self, batch: Batch) -> Accepted | Refusal:
@@ -118,6 +122,21 @@ class AcceptTexts(Unit):
         payer = batch.row_set(IdentifierRows).owner(MSISDN, draft.source, batch.now)
         if payer is None:
             return make(batch, draft)
+        wallet = batch.row_set(WalletRows).get(payer)
+        family = batch.row_set(IdentifierRows).family_of(payer, (draft.source,))
+        if wallet is None or family is None:
+            return self._hold(batch, draft, charging, sales, payer)
+        other = batch.row_set(WalletRows).get(family.payer_id)
+        loan = lend(wallet, other, family, batch.now, charging.tariff.zone)
+        outcome = self._hold(batch, draft, charging, sales, payer)
+        if loan is not None:
+            charging.books.post(batch, loan.settle(batch.now))
+        return outcome
+
+    def _hold(
+        self, batch: Batch, draft: Draft, charging: ChargingPolicy, sales: list[BundleSale], payer: int
+    ) -> Text | Refusal:
+        """Hold the price of a text that a customer sends."""
         wallet = batch.row_set(WalletRows).get(payer)
         tariff = charging.tariff
         called = destination(draft.destination, tariff.country)

@@ -4,7 +4,6 @@ import msgspec
 
 from gateway.balance import allowance_entries, allowances, bookings
 from gateway.balance.allowances import Covered, Place, Promise
-from gateway.balance.bookings import Giving
 from gateway.balance.profiles import Profile, ProfileRows
 from gateway.balance.usage import (
     BundleSale,
@@ -83,7 +82,7 @@ def sell_needed_bundle(
         or not can_be_sold_bundle(wallet, plan, SMS, batch.now, policy.tariff.zone)
     ):
         return None
-    giving = Giving(policy.tariff.policy, choice_at(profile.choices, batch.now), policy.tariff.account)
+    giving = policy.tariff.giving(choice_at(profile.choices, batch.now))
     zone = policy.tariff.zone
     return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, take_id=batch.take_id, zone=zone)
 
@@ -128,13 +127,15 @@ def _charge(
         price=money,
         currency=wallet.currency,
         plan=plan or "",
+        covered=sum(part.units for part in covered),
         allowance_id=covered[0].allowance.id if covered else None,
-        covered=covered[0].units if covered else None,
     )
     batch.add(tables.usage, record.row())
     allowance_entries.post(batch, covered_elsewhere(record, covered))
     batch.row_set(OutboxRows).collect(batch, RATED, policy.rated(record))
     if money:
         shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
-        giving = Giving(policy.tariff.policy, shares, policy.tariff.account)
-        policy.books.post(batch, bookings.charge(wallet, giving, money, text.created_at, record.id, RunningTenth()))
+        giving = policy.tariff.giving(shares)
+        booked = bookings.charge(wallet, giving, money, text.created_at, record.id, RunningTenth())
+        policy.books.post(batch, booked.entries)
+        allowance_entries.post(batch, booked.uses)

@@ -78,6 +78,7 @@ def show_order(connection: Connection, order_id: int) -> OrderView | None:
         adopt=request.adopt,
         returning=request.returning,
         steps=_steps(order),
+        effective=request.effective or None,
     )
 
 

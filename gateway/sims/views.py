@@ -88,6 +88,7 @@ class OrderView(OrderRow, frozen=True):
     adopt: bool
     returning: bool
     steps: list[StepView]
+    effective: str | None = None
 
 
 class OrderStanding(msgspec.Struct, frozen=True):

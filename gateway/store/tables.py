@@ -230,13 +230,15 @@ Never swept."""
 families = Table(
     "families",
     metadata,
-    Column("member_id", _Identifier, primary_key=True, autoincrement=False),
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("member_id", BigInteger, nullable=False, index=True),
     Column("payer_id", BigInteger, nullable=False, index=True),
     Column("cap", BigInteger),
     Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),
 )
-"""Whose wallet pays for a line beside its own (balance.families): at most `cap` micro-units a calendar month, None without
-a cap. Never swept."""
+"""Whose wallet pays, or paid, for a line beside its own (balance.families): at most `cap` micro-units a calendar month, None
+without a cap. One row a member has no `until`. Never swept."""
 
 accounts = Table(
     "accounts",
@@ -335,12 +337,12 @@ usage = Table(
     Column("price", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("plan", String(64), nullable=False),
-    Column("allowance_id", BigInteger),
     Column("covered", BigInteger),
+    Column("allowance_id", BigInteger),
 )
-"""A row for each Used-Service-Unit of each report. `covered` of its units were those of an allowance; what another one covered
-is an entry of it. Swept by event_at; on PostgreSQL partitioned by its month (store.months), on
-SQLite moved with the journal (store.sealed_months)."""
+"""A row for each Used-Service-Unit of each report. `covered` of its units were those of allowances, of the one named here but
+for what entries say that others covered; missing where the row is older than these columns. Swept by event_at; on PostgreSQL
+partitioned by its month (store.months), on SQLite moved with the journal (store.sealed_months)."""
 
 sealed_files = Table(
     "sealed_files",

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 import msgspec
 from sqlalchemy import Row, delete, select
 
-from gateway.balance import bookings
+from gateway.balance import allowance_entries, bookings
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Share
@@ -205,12 +205,14 @@ class Services:
             return self._answer(request, KeywordAnswer.CLOSED, cause=cause, causes=self._causes())
         if not self._book.minimum <= asked.amount <= self._book.maximum:
             return self._answer(request, KeywordAnswer.OUT_OF_BOUNDS, **bounds(self._book, wallet.currency))
-        if asked.amount > wallet.available:
-            balance = self._money(max(wallet.available, 0), wallet)
+        own = bookings.own_money(wallet)
+        if asked.amount > own:
+            balance = self._money(max(own, 0), wallet)
             return self._answer(request, KeywordAnswer.TOO_POOR, balance=balance, amount=amount, cause=cause)
         books = self._policy.charging.books
-        entries = bookings.gift(wallet, books.account, asked.cause, asked.amount, self._batch.now, asked.id)
-        books.post(self._batch, entries)
+        booked = bookings.gift(wallet, books.account, asked.cause, asked.amount, self._batch.now, asked.id)
+        books.post(self._batch, booked.entries)
+        allowance_entries.post(self._batch, booked.uses)
         self._opt_in()
         balance = self._money(wallet.available, wallet)
         return self._answer(request, KeywordAnswer.GIVEN, balance=balance, amount=amount, cause=cause)

@@ -20,8 +20,9 @@ CHUNK = 5000
 
 def upgrade() -> None:
     """Add the columns and tables, and bring in what there is."""
+    if "covered" not in {column["name"] for column in sa.inspect(op.get_bind()).get_columns("usage")}:
+        op.add_column("usage", sa.Column("covered", sa.BigInteger()))
     op.add_column("usage", sa.Column("allowance_id", sa.BigInteger()))
-    op.add_column("usage", sa.Column("covered", sa.BigInteger()))
     op.add_column("texts", sa.Column("promised", sa.LargeBinary()))
     op.add_column("wallets", sa.Column("due_at", sa.BigInteger()))
     where = sa.text("due_at IS NOT NULL")
@@ -51,12 +52,15 @@ def _make_tables() -> None:
     op.create_index("ix_allowance_entries_subscriber_id", "allowance_entries", ["subscriber_id"])
     op.create_table(
         "families",
-        sa.Column("member_id", identifier, autoincrement=False, nullable=False),
+        sa.Column("id", identifier, autoincrement=False, nullable=False),
+        sa.Column("member_id", sa.BigInteger(), nullable=False),
         sa.Column("payer_id", sa.BigInteger(), nullable=False),
         sa.Column("cap", sa.BigInteger()),
         sa.Column("since", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("member_id", name="pk_families"),
+        sa.Column("until", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("id", name="pk_families"),
     )
+    op.create_index("ix_families_member_id", "families", ["member_id"])
     op.create_index("ix_families_payer_id", "families", ["payer_id"])
 
 

@@ -186,7 +186,7 @@ def test_a_bundle_of_another_plan_stays_the_customers_and_is_used_up_first(place
     rows = place.read(select(used.octets, used.allowance_id, used.covered).order_by(used.id))
     entries = tables.allowance_entries.c
     (second,) = place.read(select(entries.allowance_id, entries.usage_id, entries.units).where(entries.kind == "use"))
-    assert [(row.octets, row.covered) for row in rows][-1] == (15 * MEGABYTE, 10 * MEGABYTE)
+    assert [(row.octets, row.covered) for row in rows][-1] == (15 * MEGABYTE, 15 * MEGABYTE)
     assert (second.units, second.allowance_id != rows[-1].allowance_id) == (-5 * MEGABYTE, True)
 
 
