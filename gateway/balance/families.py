@@ -1,8 +1,9 @@
 """Families: one customer's wallet pays for other lines too, each up to a cap a month.
 
-A member keeps a wallet of its own, with its own allowances, holds and cause. Before something of it is decided its wallet is lent
-what the payer has and the cap allows; afterwards what nobody holds goes back, and one entry says what the member took or gave
-back. A cap counts that by the operator's calendar month. Without a choice of its own a member's tenth goes to the payer's causes.
+A member keeps a wallet of its own, with its own allowances, holds and cause. Before something of it is decided its wallet is
+lent what the payer has and the cap allows; afterwards what nobody holds goes back, and one entry says what the member took or
+gave back. A cap counts that by the operator's calendar month. Without a choice of its own a member's tenth goes to the payer's
+causes.
 """
 
 from collections.abc import Iterable, Mapping

@@ -143,8 +143,8 @@ def family(
 ) -> None:
     """Have another line's wallet pay for a line, beside its own, up to a cap a month.
 
-    The line's own money is used first. Its tenth goes to the causes that it chose, or else to those of the payer. Who is paid for
-    pays for nobody.
+    The line's own money is used first. Its tenth goes to the causes that it chose, or else to those of the payer. Who is paid
+    for pays for nobody.
 
     \b
     Examples:

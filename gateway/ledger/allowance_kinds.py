@@ -18,7 +18,7 @@ ADDS: Final = {
 }
 """Kinds of positive units, and what they are; each carries a reference."""
 TAKES: Final = {
-    USE: "covered what its usage record does not say itself, or paid for it; carries the record's number",
+    USE: "covered what its usage record does not say itself, or paid for it; carries the record's number, or a reference",
     ROLL_OUT: "rolled over into the next period",
     EXPIRY: "left when it ended",
     FORFEIT: "left when the line, or its plan, ended",

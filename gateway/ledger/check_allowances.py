@@ -110,7 +110,7 @@ def _ill_formed(connection: Connection) -> Iterator[str]:
         entry.units == 0,
         entry.kind.in_(list(TAKES)) & (entry.units > 0),
         entry.kind.in_(list(ADDS)) & (entry.units < 0),
-        (entry.kind == USE) & entry.usage_id.is_(None),
+        (entry.kind == USE) & entry.usage_id.is_(None) & entry.reference.is_(None),
         entry.kind.in_(list(ADDS)) & entry.reference.is_(None),
     )
     for (number,) in connection.execute(select(entry.id).where(wrong).order_by(entry.id).limit(SHOWN)):
