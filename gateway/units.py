@@ -7,6 +7,7 @@ from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
 from gateway.balance.promotions import GivePromotion
+from gateway.balance.refunds import RefundUsage
 from gateway.balance.topups import TopUp
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
@@ -88,6 +89,7 @@ UNITS: Final = (
     RecordObserved,
     RecordOutcomes,
     RecordReceipts,
+    RefundUsage,
     RefuseStep,
     RemoveSealed,
     RenewLease,

@@ -404,6 +404,7 @@ ACTIONS: dict[str, StoreAction] = {
     "order.show": Action(sim_inventory.show_order, VIEWER, requests.ShowOrder),
     "order.states": Action(sim_inventory.order_states, VIEWER, requests.OrderStates),
     "usage.export": Action(export_usage, OPERATOR, requests.ExportUsage),
+    "usage.refund": CallerAction(balance_actions.refund, ADMIN, requests.RefundUsage),
     "usage.review.list": Action(list_held_reports, OPERATOR, requests.ListHeldReports),
     "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
     "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),

@@ -91,6 +91,17 @@ class FamilyOf(msgspec.Struct, frozen=True):
     currency: str
 
 
+class UsageRefunded(msgspec.Struct, frozen=True):
+    """What was given back of a usage record: money in major units, and units by service; `repeated` where it was before."""
+
+    record_id: str
+    subscriber_id: str
+    amount: str
+    currency: str
+    units: dict[str, int]
+    repeated: bool
+
+
 class AddOnTaken(msgspec.Struct, frozen=True):
     """An add-on that a line has; `repeated` where the reference bought it before."""
 

@@ -1,7 +1,7 @@
 """What may be asked of a line's balance: its allowances, its renewals, add-ons, credit, and how far it may go below zero."""
 
 from gateway.api import requests
-from gateway.api.answers import AddOnTaken, AllowanceRow, Allowances, CreditGiven, FamilyOf, LineTerms
+from gateway.api.answers import AddOnTaken, AllowanceRow, Allowances, CreditGiven, FamilyOf, LineTerms, UsageRefunded
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named, number
 from gateway.api.problems import bad_request, conflict, not_found
@@ -10,6 +10,7 @@ from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.families import FamilyRefused, SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal, TermsSet
 from gateway.balance.promotions import GivePromotion
+from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.add_ons import AddOnRefused, BuyAddOn
 from gateway.context import GatewayContext
@@ -99,6 +100,20 @@ def give_credit(context: GatewayContext, request: requests.GiveCredit, caller: C
         raise conflict("credit.reference", str(outcome))
     balance, ends_at = format_amount(outcome.balance, outcome.currency), rfc3339(outcome.ends_at)
     return CreditGiven(str(outcome.subscriber_id), balance, outcome.currency, ends_at, outcome.repeated)
+
+
+def refund(context: GatewayContext, request: requests.RefundUsage, caller: Caller) -> UsageRefunded:
+    """Give back the price of a usage record, its tenth, and what allowances covered of it, once."""
+    record_id = int(request.record_id) if request.record_id.isascii() and request.record_id.isdecimal() else -1
+    with context.reading() as connection:
+        found = charged(connection, record_id) if 0 <= record_id < requests.MAX_ID else None
+    if found is None:
+        raise not_found("usage.unknown", "there is no usage record of this number, or it is past its retention")
+    outcome = context.lane.run(RefundUsage(found, caller.name[:MAX_ACTOR], request.reason))
+    amount = format_amount(outcome.amount, outcome.currency)
+    return UsageRefunded(
+        str(record_id), str(outcome.subscriber_id), amount, outcome.currency, outcome.units, outcome.repeated
+    )
 
 
 def _amount(text: str, currency: str) -> int:

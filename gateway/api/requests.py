@@ -149,6 +149,13 @@ class SetPayer(msgspec.Struct, frozen=True):
     cap: MaybeText = ""
 
 
+class RefundUsage(msgspec.Struct, frozen=True):
+    """A usage record by its number, to be given back, and why."""
+
+    record_id: Text
+    reason: Reason
+
+
 class BuyAddOn(msgspec.Struct, frozen=True):
     """An add-on of the line's plan; `reference` is the buyer's own, and buys once."""
 

@@ -180,7 +180,7 @@ class SetPayer(Unit):
 
     def _family(self, batch: Batch) -> Family | None:
         member = self._owner(batch, self.number)
-        return None if member is None else batch.row_set(IdentifierRows).family_of(member, (self.number,))
+        return None if member is None else batch.row_set(IdentifierRows).family_of(member)
 
 
 def return_lent(member: Wallet, payer: Wallet, now: int) -> list[Entry]:

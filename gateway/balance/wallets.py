@@ -54,6 +54,8 @@ class Wallet(msgspec.Struct):
     changed: bool = False
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
+    stored_due_at: int | None = None
+    """When something of it is due, on disk: a new time is written by itself, as it stands in an index."""
 
     renewal: Renewal | None = None
     credit_limit: int = 0
@@ -106,12 +108,14 @@ _LOAD = SelectAmong(
         wallets.c.bundle,
         wallets.c.given,
         subscribers.c.status,
+        wallets.c.due_at,
     ).join_from(wallets, subscribers, wallets.c.subscriber_id == subscribers.c.id),
     wallets.c.subscriber_id,
     int,
     lock=wallets,
 )
-_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given", "due_at"], ["subscriber_id"])
+_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given"], ["subscriber_id"])
+_SAVE_DUE = Update(wallets, ["due_at"], ["subscriber_id"])
 _SAVE_STATUS = Update(subscribers, ["status"], ["id"])
 _decode = msgspec.json.Decoder(Holdings).decode
 _encode = msgspec.json.Encoder().encode
@@ -143,8 +147,10 @@ class WalletRows(RowSet[int, Wallet]):
 
     def restore(self, key: int, row: tuple[Any, ...]) -> None:
         """Put in a wallet from its row."""
-        subscriber_id, currency, balance, reserved, bundle, given, status = row
-        wallet = Wallet(subscriber_id, currency, balance, reserved, [], status, given, stored_status=status)
+        subscriber_id, currency, balance, reserved, bundle, given, status, due_at = row
+        wallet = Wallet(
+            subscriber_id, currency, balance, reserved, [], status, given, stored_status=status, stored_due_at=due_at
+        )
         if bundle:
             held = _decode(bundle)
             wallet.allowances, wallet.renewal = held.allowances, held.renewal
@@ -155,10 +161,14 @@ class WalletRows(RowSet[int, Wallet]):
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
         rows: list[tuple[Any, ...]] = []
+        due: list[tuple[int | None, int]] = []
         for w in self.rows.values():
             if w.changed or w.status != w.stored_status:
                 bundle = _holdings(w)
-                rows.append((w.balance, w.reserved, bundle, w.given, w.due_at if bundle else None, w.subscriber_id))
+                due_at = w.due_at if bundle is not None else None
+                rows.append((w.balance, w.reserved, bundle, w.given, w.subscriber_id))
+                if due_at != w.stored_due_at:
+                    due.append((due_at, w.subscriber_id))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,
                     w.currency,
@@ -167,7 +177,9 @@ class WalletRows(RowSet[int, Wallet]):
                     bundle,
                     w.given,
                     w.status,
+                    due_at,
                 )  # fmt: skip  (as it is read)
         _SAVE.run(connection, rows)
+        _SAVE_DUE.run(connection, due)
         statuses = [(w.status, w.subscriber_id) for w in self.rows.values() if w.status != w.stored_status]
         _SAVE_STATUS.run(connection, statuses)

@@ -65,7 +65,7 @@ class BuyAddOn(Change):
 
     def _family(self, batch: Batch) -> Family | None:
         owner = self._owner(batch)
-        return None if owner is None else batch.row_set(IdentifierRows).family_of(owner, (self.number,))
+        return None if owner is None else batch.row_set(IdentifierRows).family_of(owner)
 
     @property
     def _key(self) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet, Unit
-from gateway.subscribers.identifier_history import IMSI, MSISDN, Family, IdentifierRows
+from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
 
 
 class CreditControlResult(msgspec.Struct, gc=False):
@@ -77,7 +77,7 @@ class CreditControlUnit(Unit):
             owner = self._owner(batch, batch.row_set(SessionRows).get(request.session_id))
             if owner is None:
                 return ()
-            family = self._family(batch, owner)
+            family = batch.row_set(IdentifierRows).family_of(owner)
             return (owner,) if family is None else (owner, family.payer_id)
         return ()
 
@@ -131,14 +131,10 @@ class CreditControlUnit(Unit):
         owners = (lines.owner(MSISDN, number, request.as_of) for number in request.msisdns if number)
         return next((owner for owner in owners if owner is not None), None)
 
-    def _family(self, batch: Batch, owner: int) -> Family | None:
-        request = self.request
-        return batch.row_set(IdentifierRows).family_of(owner, (request.imsi or "", *request.msisdns))
-
     def _borrow(self, batch: Batch, state: ChargingState, tariff: Tariff) -> Loan | None:
         """Lend the line what its family's payer has, and let its tenth go by the payer's choice if it has made none."""
         wallet, profile = state.wallet, state.profile
-        family = self._family(batch, wallet.subscriber_id) if wallet is not None else None
+        family = batch.row_set(IdentifierRows).family_of(wallet.subscriber_id) if wallet is not None else None
         if wallet is None or profile is None or family is None:
             return None
         state.profile = with_causes_of(profile, batch.row_set(ProfileRows).get(family.payer_id))

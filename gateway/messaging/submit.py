@@ -69,10 +69,9 @@ class AcceptTexts(Unit):
             return {number for draft in self.drafts for number in (draft.source, draft.destination)}
         if isinstance(row_set, (WalletRows, ProfileRows)):
             lines = batch.row_set(IdentifierRows)
-            owners = {draft.source: lines.owner(MSISDN, draft.source, batch.now) for draft in self.drafts}
-            payers = (lines.family_of(owner, (number,)) for number, owner in owners.items() if owner is not None)
-            found = {owner for owner in owners.values() if owner is not None}
-            return found | {family.payer_id for family in payers if family is not None}
+            owners = (lines.owner(MSISDN, draft.source, batch.now) for draft in self.drafts)
+            found = {owner for owner in owners if owner is not None}
+            return found | {family.payer_id for owner in found if (family := lines.family_of(owner)) is not None}
         return ()
 
     def decide(self, batch: Batch) -> Accepted | Refusal:
@@ -123,7 +122,7 @@ class AcceptTexts(Unit):
         if payer is None:
             return make(batch, draft)
         wallet = batch.row_set(WalletRows).get(payer)
-        family = batch.row_set(IdentifierRows).family_of(payer, (draft.source,))
+        family = batch.row_set(IdentifierRows).family_of(payer)
         if wallet is None or family is None:
             return self._hold(batch, draft, charging, sales, payer)
         other = batch.row_set(WalletRows).get(family.payer_id)

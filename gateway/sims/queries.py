@@ -78,7 +78,6 @@ def show_order(connection: Connection, order_id: int) -> OrderView | None:
         adopt=request.adopt,
         returning=request.returning,
         steps=_steps(order),
-        effective=request.effective or None,
     )
 
 

@@ -88,7 +88,6 @@ class OrderView(OrderRow, frozen=True):
     adopt: bool
     returning: bool
     steps: list[StepView]
-    effective: str | None = None
 
 
 class OrderStanding(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from gateway.store.batch import Batch
 from gateway.store.tables import subscriber_history
 from gateway.subscribers.views import SubscriberChange
 
-NUMBER, PLAN, RENEWAL, CREDIT_LIMIT, FAMILY = "number", "plan", "renewal", "limit", "family"
+NUMBER, PLAN, RENEWAL, CREDIT_LIMIT, FAMILY, REFUND = "number", "plan", "renewal", "limit", "family", "refund"
 """What may change."""
 
 

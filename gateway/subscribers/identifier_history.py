@@ -1,6 +1,6 @@
 """Numbers over time: which MSISDN, IMSI or ICCID was whose at which moment."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 from sqlalchemy import Connection, and_, select
@@ -56,6 +56,7 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
         """Start empty; nothing has ended."""
         super().__init__()
         self._ended: list[IdentifierPeriod] = []
+        self._families: dict[int, Family] = {}
 
     def ask(self, connection: Connection, keys: set[str]) -> Callable[[], None]:
         """Read every belonging of these numbers."""
@@ -65,12 +66,17 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
             for row in asked.rows():
                 value = row[1]
                 self.rows[value] = self.settled[value] = (*self.rows.get(value, ()), IdentifierPeriod(*row))
+                if row[5] is not None:
+                    self._families[row[2]] = Family(row[5], row[6])
 
         return take
 
     def restore(self, key: str, row: tuple[IdentifierPeriod, ...]) -> None:
         """Put in the lines of a number."""
         self.rows[key] = row
+        for line in row:
+            if line.payer_id is not None:
+                self._families[line.subscriber_id] = Family(line.payer_id, line.cap)
 
     def owner(self, kind: str, value: str, at: int) -> int | None:
         """Give the subscriber to whom a number belonged at a time; the first owner also before that."""
@@ -84,13 +90,9 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
                 first = line
         return first.subscriber_id if first is not None and at < first.valid_from else None
 
-    def family_of(self, subscriber_id: int, numbers: Iterable[str]) -> Family | None:
-        """Tell who pays for a subscriber beside its own wallet, as far as one of these numbers is the subscriber's."""
-        for number in numbers:
-            for line in self.rows.get(number, ()):
-                if line.payer_id is not None and line.subscriber_id == subscriber_id:
-                    return Family(line.payer_id, line.cap)
-        return None
+    def family_of(self, subscriber_id: int) -> Family | None:
+        """Tell who pays for a subscriber beside its own wallet, as far as one of the batch's numbers is the subscriber's."""
+        return self._families.get(subscriber_id)
 
     def current(self, kind: str, value: str) -> IdentifierPeriod | None:
         """Give the belonging of a number that has not ended."""

@@ -9,11 +9,12 @@ import tempfile
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
-from support.charging_fixture import TERMINATION, UPDATE, ccr, charging_place, service
+from support.charging_fixture import UPDATE, ccr, charging_place, service
 
 from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.promotions import GivePromotion
+from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.topups import Payment, TopUp
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.check_sessions import wrong_sessions
@@ -39,6 +40,7 @@ STEPS = st.one_of(
     st.tuples(st.just("use"), lines, octets, st.integers(0, 3), st.integers(0, 100_000)),
     st.tuples(st.just("wait"), st.sampled_from([1, DAY_US // 3, DAY_US, 3 * DAY_US, 20 * DAY_US])),
     st.tuples(st.just("keep")),
+    st.tuples(st.just("refund"), st.integers(0, 20)),
     st.tuples(st.just("add-on"), lines),
     st.tuples(st.just("promote"), lines, st.integers(1, 3_000_000), st.integers(1, 9)),
     st.tuples(st.just("pay"), lines, st.integers(1, 3_000_000), st.sampled_from([0, 2, 40])),
@@ -59,9 +61,8 @@ class Play:
     def use(self, line, used, session, wanted):
         name, imsi = f"s{line}-{session}", f"23415000000000{line}"
         number = self.sessions[name] = self.sessions.get(name, -1) + 1
-        item = service(used=[used], ask=wanted)
-        kind = UPDATE if wanted % 2 else TERMINATION
-        self.place.ask(ccr(kind, number, item, session=name, imsi=imsi))
+        item = service(used=[used], ask=wanted if wanted % 2 else None)
+        self.place.ask(ccr(UPDATE, number, item, session=name, imsi=imsi))
         self.reported += used
 
     def wait(self, time):
@@ -73,11 +74,19 @@ class Play:
         for owner in due:
             self.place.lane.run(KeepWallet(owner))
 
+    def refund(self, which):
+        """Give a record back, perhaps one that was given back before."""
+        used = self.place.read(select(tables.usage.c.id).order_by(tables.usage.c.id))
+        if used:
+            with self.place.reader.connect() as connection:
+                found = charged(connection, used[which % len(used)][0])
+            self.place.lane.run(RefundUsage(found, "t", "r"))
+
     def do(self, step):
         kind, *more = step
         run, key = self.place.lane.run, f"r{next(self.taken)}"
         match kind:
-            case "use" | "wait" | "keep":
+            case "use" | "wait" | "keep" | "refund":
                 getattr(self, kind)(*more)
             case "add-on":
                 run(BuyAddOn("msisdn", NUMBERS[more[0]], "boost", "t", key))
@@ -104,8 +113,8 @@ class Play:
         )
         held = self.place.read(select(func.count()).select_from(tables.held_reports))[0][0]
         assert held or sum(row[1] for row in sums) == self.reported
-        for _, total, covered, charged in sums:
-            assert charged == price(DATA, total - covered), "allowance + charged = used"
+        for _, total, covered, paid in sums:
+            assert paid == price(DATA, total - covered), "allowance + charged = used"
 
 
 # Shrinking would take minutes: each example is a store of its own.
