@@ -330,6 +330,22 @@ versions = Table(
 time before versions were kept, and nobody knows what it said; without `valid_from` a reload prepared it and never took it over.
 Never swept."""
 
+reratings = Table(
+    "reratings",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("usage_id", BigInteger, nullable=False),
+    Column("replaces", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("price_before", BigInteger, nullable=False),
+    Column("price", BigInteger, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Index("uq_reratings_usage_id", "usage_id", "replaces", unique=True),
+)
+"""Usage that was priced anew (charging.rerate), by which version of its plan, and who had it done: the row of the usage stays
+as it was. `replaces` is the rerating before it, 0 where there was none. Never swept."""
+
 sealed_files = Table(
     "sealed_files",
     metadata,

@@ -1,4 +1,4 @@
-"""Versions of plans, policies and causes, and what usage was priced by.
+"""Versions of plans, policies and causes, what usage was priced by, and what was priced anew.
 
 Usage and texts of before say nothing of that: they stay as they are, of a version that nobody knows. Each plan that a customer
 has or had, and each cause with an account, begins with a version without content, so that what is in use is known by name
@@ -46,6 +46,19 @@ def upgrade() -> None:
     op.add_column("usage", sa.Column("covered", sa.BigInteger(), nullable=True))
     op.add_column("texts", sa.Column("version", sa.Integer(), nullable=True))
     op.add_column("texts", sa.Column("rate_key", sa.Text(), nullable=True))
+    op.create_table(
+        "reratings",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("usage_id", sa.BigInteger(), nullable=False),
+        sa.Column("replaces", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("price_before", sa.BigInteger(), nullable=False),
+        sa.Column("price", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reratings")),
+    )
+    op.create_index("uq_reratings_usage_id", "reratings", ["usage_id", "replaces"], unique=True)
     _name_what_is_known()
 
 

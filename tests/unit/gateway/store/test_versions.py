@@ -9,7 +9,11 @@ from gateway.store.tables import contents
 from gateway.store.tables import versions as rows
 from gateway.store.versions import CAUSE, GONE, PLAN, BeginVersions, Content, PrepareVersions
 
-CHEAP, DEAR, OTHER = Content(PLAN, "payg", '{"p":1}'), Content(PLAN, "payg", '{"p":2}'), Content(CAUSE, "wwf", '{"c":1}')
+CHEAP, DEAR, OTHER = (
+    Content(PLAN, "payg", '{"p":1}'),
+    Content(PLAN, "payg", '{"p":2}'),
+    Content(CAUSE, "wwf", '{"c":1}'),
+)
 
 
 @pytest.fixture
