@@ -6,6 +6,7 @@ from gateway.balance.changes import ChooseCauses
 from gateway.balance.opening_balances import Enrol
 from gateway.balance.topups import TopUp
 from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.rerate import RerateSession
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.publication import PublishMonth
@@ -89,6 +90,7 @@ UNITS: Final = (
     Renumber,
     Replace,
     Replan,
+    RerateSession,
     Retire,
     RetireNodes,
     RetryOrder,

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select
 from gateway.charity.causes import Cause
 from gateway.ledger.accounts import cause_account, gifts_account
 from gateway.ledger.balances import Selection, account_names, journal_totals
-from gateway.rating.plan_history import LATE_US, plan_of
+from gateway.rating.plan_versions import LATE_US, plan_of
 from gateway.rating.plans import Plan
 from gateway.store.tables import choices, subscribers, subscriptions, wallets
 from gateway.store.versions import CAUSE, PLAN, known_names
