@@ -17,6 +17,7 @@ from gateway.ledger.balances import account_names, add, entry_totals
 from gateway.ledger.check_evidence import wrong_evidence
 from gateway.ledger.check_sealed import wrong_files, wrong_sums
 from gateway.ledger.check_tenths import STREAMED, Recompute, wrong_tenths
+from gateway.ledger.checks.accruals import by_recorded, changed_policies
 from gateway.ledger.checks.prices import unknown_versions, wrong_prices
 from gateway.ledger.checks.reratings import wrong_reratings
 from gateway.ledger.checks.versions import wrong_versions
@@ -53,6 +54,7 @@ class Report(msgspec.Struct, frozen=True):
 def check(connection: Connection, recompute: Recompute) -> Report:
     """Run every check on one snapshot of the store, and on the files of sealed months."""
     join_whole_tables(connection)
+    recompute, program = by_recorded(connection, recompute), recompute
     with parts(connection) as found:
         sealed, readable = wrong_files(connection, found)
         findings = [Finding("sealed", detail) for detail in sealed]
@@ -78,6 +80,7 @@ def check(connection: Connection, recompute: Recompute) -> Report:
             *_every(_evidence_is_there, journals),
             *(Finding(*found) for found in wrong_versions(connection, journals)),
             *(Finding(*found) for found in wrong_prices(connection, journals)),
+            *(Finding(*found) for found in changed_policies(connection, program)),
             *(Finding(*found) for found in wrong_reratings(connection, journals, recompute)),
         ]
         entries, accruals = select(func.count()).select_from(transfers), transfers.c.kind == "accrual"

@@ -98,7 +98,17 @@ def near(found, wanted):
     return found.keys() == wanted.keys() and all(abs(found[name] - wanted[name]) <= 2 for name in wanted)
 
 
-def test_wallets_and_causes_stand_as_if_the_price_had_been_right_from_the_start(place, right):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request, tmp_path):
+    url = f"sqlite:///{tmp_path}/t.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("database")("rerated", empty=True)
+    with charging_place(url, plans={**PLANS, "payg-gb": WRONG}) as opened:
+        yield opened
+
+
+def test_wallets_and_causes_stand_as_if_the_price_had_been_right_from_the_start(either, right):
+    place = either
     for each in (place, right):
         use(each)
     assert standing(place) != standing(right)
@@ -198,13 +208,27 @@ def test_records_that_cannot_be_put_right_stay_and_are_told_of(place):
         "UPDATE transfers SET debit = (SELECT id FROM accounts WHERE name = 'cause:wwf') WHERE kind = 'accrual_reversal'",
         "UPDATE transfers SET amount = amount / 2 WHERE kind = 'rerated_accrual'",
         "DELETE FROM transfers WHERE kind = 'accrual_reversal'",
+        "UPDATE transfers SET usage_id = usage_id + 1 WHERE kind = 'reversal'",
+        "UPDATE transfers SET reference = 'rerate:1' WHERE kind = 'reversal'",
     ],
 )
 def test_a_correction_that_was_changed_is_named(place, damage):
     use(place)
     place.price_by(PLANS)
     rerate(place)
+    assert "rerating" in damaged(place, damage)
+
+
+def test_a_tenth_that_was_put_right_goes_to_what_was_chosen_at_the_time(place):
+    use(place)
+    place.price_by(PLANS)
+    rerate(place)
+    moved = "UPDATE transfers SET credit = (SELECT id FROM accounts WHERE name = 'cause:wwf') WHERE kind = 'rerated_accrual'"
+    assert "choice" in damaged(place, moved)
+
+
+def damaged(place, statement):
     with place.writer.begin() as connection:
-        assert connection.execute(text(damage)).rowcount > 0
+        assert connection.execute(text(statement)).rowcount > 0
     with place.reader.connect() as connection:
-        assert "rerating" in {finding.check for finding in check(connection, recompute).findings}
+        return {finding.check for finding in check(connection, recompute).findings}
