@@ -141,8 +141,8 @@ class RerateSession(Unit):
     def _overtaken(self, batch: Batch) -> bool:
         """Tell whether one of them was priced anew since they were read."""
         numbers = {record.id: record.rerating for record in self.records}
-        latest = select(reratings.c.usage_id, func.max(reratings.c.id)).where(reratings.c.usage_id.in_(numbers))
-        found = dict(map(tuple, batch.connection.execute(latest.group_by(reratings.c.usage_id))))
+        latest = select(reratings.c.record_id, func.max(reratings.c.id)).where(reratings.c.record_id.in_(numbers))
+        found = dict(map(tuple, batch.connection.execute(latest.group_by(reratings.c.record_id))))
         return any(found.get(number, 0) != known for number, known in numbers.items())
 
     def _new_prices(self, plan: Plan, result: Rerated) -> dict[int, int]:

@@ -4,12 +4,23 @@ Usage and journal are looked through whole for each page, since the tables have 
 sessions. Sealed months are read, too; a correction is booked in the store, whatever month it is about.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 
 from gateway.balance.corrections import Charged, TenthPart
 from gateway.charging.rerate import RatedRecord, RerateSession, is_bundled
@@ -17,6 +28,7 @@ from gateway.rating.plan_versions import plan_of
 from gateway.rating.rate_keys import rate_by, read_key
 from gateway.store.engine import join_whole_tables
 from gateway.store.sealed_months.parts import Part, parts
+from gateway.store.statements import SelectAmong
 from gateway.store.tables import reratings, transfers, usage
 from gateway.store.versions import PLAN, read
 
@@ -24,7 +36,30 @@ UNKEPT: Final = 0
 """The session of usage that was booked to none."""
 LONGEST_US: Final = 31 * 24 * 3600 * 1_000_000
 """A session that began longer before (microseconds) is taken as it is found from then on."""
-TENTHS: Final = ("accrual", "rerated_accrual")
+NEAR: Final = 64
+"""The entries of a rerating are numbered next to it."""
+_RERATINGS: Final = SelectAmong(
+    select(reratings.c.id, reratings.c.record_id, reratings.c.version, reratings.c.price), reratings.c.record_id, int
+)
+_CORRECTED: Final = SelectAmong(
+    select(
+        reratings.c.record_id,
+        reratings.c.id,
+        transfers.c.kind,
+        transfers.c.credit,
+        transfers.c.amount,
+        transfers.c.share,
+        transfers.c.policy,
+    )
+    .join_from(
+        reratings,
+        transfers,
+        and_(transfers.c.id > reratings.c.id, transfers.c.id <= reratings.c.id + literal_column(str(NEAR))),
+    )
+    .where(transfers.c.reference == literal_column("'rerate:'").concat(cast(reratings.c.id, Text))),
+    reratings.c.record_id,
+    int,
+)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -70,7 +105,7 @@ def unknown_records(connection: Connection, wanted: Wanted) -> int:
 
 def _affected(wanted: Wanted) -> Select[int]:
     """Select the sessions with records that another version priced, and that were not priced anew by the one in force."""
-    done = select(reratings.c.usage_id).where(reratings.c.version == wanted.version)
+    done = select(reratings.c.record_id).where(reratings.c.version == wanted.version)
     return (
         select(usage.c.session)
         .distinct()
@@ -92,54 +127,64 @@ def _records(connection: Connection, found: Sequence[Part], sessions: Sequence[i
     """Read every record of some sessions from all parts, each with what it was charged."""
     among = usage.c.session.in_(sessions)
     rows: list[Any] = []
-    tenths: dict[int, list[Any]] = {}
+    tenths: dict[int, list[TenthPart]] = {}
+    policies: dict[int, str] = {}
     for part in found:
         rows += part.connection.execute(select(usage).where(among)).all()
-        for entry in part.connection.execute(_entries(among)):
-            tenths.setdefault(entry.usage_id, []).append(entry)
-    _add_corrections(connection, rows, tenths)
-    latest = {row.usage_id: row for row in _reratings(connection, [row.id for row in rows])}
-    bundled = _Bundled(connection)
+        for usage_id, credit, amount, share, policy in part.connection.execute(_accruals(among)):
+            tenths.setdefault(usage_id, []).append(TenthPart(credit, amount, share))
+            policies[usage_id] = policy
+    first = {row.id: Charged(row.price, policies.get(row.id, ""), tuple(tenths.get(row.id, ()))) for row in rows}
+    corrected, bundled = last_corrections(connection, first), _Bundled(connection)
     records = [
-        (
-            row.session,
-            row.subscriber_id,
-            _record(row, latest.get(row.id), tenths.get(row.id, ()), bundled=bundled.of(row)),
-        )
+        (row.session, row.subscriber_id, _record(row, corrected.get(row.id), first[row.id], bundled=bundled.of(row)))
         for row in rows
     ]
     return sorted(records, key=lambda each: (each[0], each[2].id))
 
 
-def _entries(among: ColumnElement[bool]) -> Select[Any]:
+def _accruals(among: ColumnElement[bool]) -> Select[Any]:
     """Select the tenths of usage: an entry stands in the same month as the usage that it is about."""
-    t = transfers.c
-    of = select(usage.c.id).where(among)
-    return select(t.usage_id, t.kind, t.credit, t.amount, t.share, t.policy, t.reference).where(
-        t.kind == TENTHS[0], t.usage_id.in_(of)
-    )
+    t, of = transfers.c, select(usage.c.id).where(among)
+    return select(t.usage_id, t.credit, t.amount, t.share, t.policy).where(t.kind == "accrual", t.usage_id.in_(of))
 
 
-def _add_corrections(connection: Connection, rows: Iterable[Any], tenths: dict[int, list[Any]]) -> None:
-    """Add the tenths of earlier corrections, which may be booked in any month."""
-    known = {row.id for row in rows}
-    with_any = set(connection.scalars(select(reratings.c.usage_id).distinct())) & known
-    if not with_any:
-        return
-    t = transfers.c
-    columns = (t.usage_id, t.kind, t.credit, t.amount, t.share, t.policy, t.reference)
-    corrected = select(*columns).where(t.kind == TENTHS[1]).order_by(t.id)
+class LastCorrection(msgspec.Struct, frozen=True):
+    """The last rerating of a record, the version that it went by, and what the record is charged since."""
+
+    rerating: int
+    version: int
+    charged: Charged
+
+
+def last_corrections(connection: Connection, first: Mapping[int, Charged]) -> dict[int, LastCorrection]:
+    """Give the last correction of records, by their numbers; `first` is what they were charged when they were booked."""
+    latest = {row[1]: row for row in sorted(_RERATINGS.run(connection, first))}
+    booked = _booked(connection, latest) if latest else {}
+    found = {}
+    for record, (rerating, _, version, price) in latest.items():
+        charged = booked.get(record)
+        if charged is None:
+            charged = first[record]  # no correction changed anything
+        found[record] = LastCorrection(rerating, version, msgspec.structs.replace(charged, price=price))
+    return found
+
+
+def _booked(connection: Connection, records: Iterable[int]) -> dict[int, Charged]:
+    """Give what the last correction that has entries made of each record; its price is that of any that came after it."""
+    last: dict[int, int] = {}
+    entries: dict[tuple[int, int], list[Any]] = {}
     with parts(connection) as every:
         for part in every:
-            for entry in part.connection.execute(corrected):
-                if entry.usage_id in with_any:
-                    tenths.setdefault(entry.usage_id, []).append(entry)
-
-
-def _reratings(connection: Connection, numbers: Sequence[int]) -> Iterable[Row[Any]]:
-    """Give the reratings of records, of each the last one last."""
-    known = set(numbers)
-    return [row for row in connection.execute(select(reratings).order_by(reratings.c.id)) if row.usage_id in known]
+            for record, rerating, *entry in _CORRECTED.run(part.connection, records):
+                last[record] = max(rerating, last.get(record, 0))
+                entries.setdefault((record, rerating), []).append(entry)
+    found = {}
+    for record, rerating in last.items():
+        new = [entry for kind, *entry in entries[record, rerating] if kind == "rerated_accrual"]
+        tenth = tuple(TenthPart(account, amount, share) for account, amount, share, _ in new)
+        found[record] = Charged(0, new[0][3] if new else "", tenth)
+    return found
 
 
 class _Bundled:
@@ -155,13 +200,7 @@ class _Bundled:
         return is_bundled(rate_by(plan, row.service, row.rating_group, read_key(row.rate_key or "")))
 
 
-def _record(row: Row[Any], rerating: Row[Any] | None, entries: Iterable[Row[Any]], *, bundled: bool) -> RatedRecord:
-    reference = None if rerating is None else f"rerate:{rerating.id}"
-    booked = [entry for entry in entries if entry.reference == reference]
-    if rerating is not None and not booked and rerating.price == rerating.price_before:
-        booked = [entry for entry in entries if entry.kind == TENTHS[0]]  # it changed nothing
-    parts_ = tuple(TenthPart(entry.credit, entry.amount, entry.share) for entry in booked)
-    price = row.price if rerating is None else rerating.price
+def _record(row: Any, last: LastCorrection | None, first: Charged, *, bundled: bool) -> RatedRecord:  # noqa: ANN401  (a row)
     return RatedRecord(
         id=row.id,
         event_at=row.event_at,
@@ -169,13 +208,13 @@ def _record(row: Row[Any], rerating: Row[Any] | None, entries: Iterable[Row[Any]
         rating_group=row.rating_group,
         units={"data": row.octets, "voice": row.seconds}.get(row.service, row.units),
         plan=row.plan,
-        version=row.version if rerating is None else rerating.version,
+        version=row.version if last is None else last.version,
         bundled=bundled,
         rate_key=row.rate_key or "",
         rated_before=row.rated_before or 0,
         covered=row.covered or 0,
-        rerating=0 if rerating is None else rerating.id,
-        charged=Charged(price, booked[0].policy if booked else "", parts_),
+        rerating=0 if last is None else last.rerating,
+        charged=first if last is None else last.charged,
     )
 
 

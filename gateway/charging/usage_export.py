@@ -40,7 +40,7 @@ _LINES = SelectAmong(
     lines.c.subscriber_id,
     int,
 )
-_RERATED = SelectAmong(select(reratings.c.id, reratings.c.usage_id, reratings.c.price), reratings.c.usage_id, int)
+_RERATED = SelectAmong(select(reratings.c.id, reratings.c.record_id, reratings.c.price), reratings.c.record_id, int)
 _SESSIONS = SelectAmong(select(sessions.c.id, sessions.c.session_id), sessions.c.id, int)
 
 

@@ -24,14 +24,14 @@ _Found = Iterator[tuple[str, str]]
 
 def wrong_reratings(connection: Connection, journals: Sequence[Connection], recompute: Recompute) -> _Found:
     """Name reratings, and entries of such, that are not right, as (check, what is wrong)."""
-    rows = connection.execute(select(reratings).order_by(reratings.c.usage_id, reratings.c.id)).all()
+    rows = connection.execute(select(reratings).order_by(reratings.c.record_id, reratings.c.id)).all()
     entries = _entries(journals)
     yield from _strangers(entries, {f"rerate:{row.id}" for row in rows})
     if not rows:
         return
     records, first = _records(journals), _first_tenths(journals)
     prices = Prices(PlanVersions(connection))
-    for usage_id, group in groupby(rows, key=lambda row: row.usage_id):
+    for usage_id, group in groupby(rows, key=lambda row: row.record_id):
         record, replaced, tenth = records.get(usage_id), 0, first.get(usage_id, {})
         stood = None if record is None else record.price
         for row in group:
@@ -72,7 +72,7 @@ def _wrong_entries(
         if booked != amount:
             yield CHECK, f"{what} books {booked} micro-units as {kind}, it says {amount}"
     wallets = {side for entry in entries for side in (entry.debit, entry.credit) if side >= HIGHEST_SYSTEM}
-    if len(wallets) > 1 or any(entry.usage_id != row.usage_id for entry in entries):
+    if len(wallets) > 1 or any(entry.usage_id not in (None, row.record_id) for entry in entries):
         yield CHECK, f"{what} has entries of another record or wallet"
     if tenth_before is not None and _by_account(entries, "accrual_reversal") != tenth_before:
         yield CHECK, f"{what} does not take back the tenth that was booked before it"
@@ -133,13 +133,13 @@ def _records(journals: Sequence[Connection]) -> dict[int, Any]:
         u.covered,
         counted().label("units"),
     )
-    of = u.id.in_(select(reratings.c.usage_id))
+    of = u.id.in_(select(reratings.c.record_id))
     return {row.id: row for journal in journals for row in journal.execute(select(*columns).where(of))}
 
 
 def _first_tenths(journals: Sequence[Connection]) -> dict[int, dict[int, int]]:
     t = transfers.c
-    of = select(t.usage_id, t.credit, t.amount).where(t.kind == BEFORE, t.usage_id.in_(select(reratings.c.usage_id)))
+    of = select(t.usage_id, t.credit, t.amount).where(t.kind == BEFORE, t.usage_id.in_(select(reratings.c.record_id)))
     found: dict[int, dict[int, int]] = {}
     for journal in journals:
         for usage_id, account, amount in journal.execute(of):

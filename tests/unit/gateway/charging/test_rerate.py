@@ -172,6 +172,20 @@ def test_what_was_used_before_the_time_and_of_another_plan_stays_and_a_second_mi
     assert [balance for balance, _ in standing(place)[0]] == [balance for balance, _ in standing(right)[0]]
 
 
+def test_a_correction_after_one_that_changed_nothing_goes_on_from_what_was_booked(place, right):
+    use(place)
+    use(right)
+    for plans in (
+        PLANS,
+        {**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, name="the same")},
+        {"payg-gb": WRONG},
+        PLANS,
+    ):
+        place.price_by({**PLANS, **plans})
+        assert rerate(place).records > 0
+    assert standing(place)[0] == standing(right)[0]
+
+
 def test_each_correction_says_who_had_it_done_and_by_which_version(place):
     use(place)
     place.price_by(PLANS)
