@@ -7,6 +7,7 @@ from gateway.balance.opening_balances import Enrol
 from gateway.balance.topups import TopUp
 from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.rerate import RerateSession
+from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.publication import PublishMonth
@@ -90,6 +91,7 @@ UNITS: Final = (
     Renumber,
     Replace,
     Replan,
+    RerateSale,
     RerateSession,
     Retire,
     RetireNodes,

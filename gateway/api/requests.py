@@ -167,12 +167,16 @@ class DecideHeldReport(msgspec.Struct, frozen=True):
 
 
 class RerateUsage(msgspec.Struct, frozen=True):
-    """Usage of a plan since a time that is to be priced by the version in force, of sessions above the number `after`."""
+    """Usage of a plan since a time that is to be priced by the version in force, of sessions above the number `after`.
+
+    With `sales` it is the plan's bundles that were sold, by entries above that number.
+    """
 
     plan: Annotated[str, Meta(min_length=1, max_length=64)]
     since: Time
     after: Number = 0
     dry_run: bool = False
+    sales: bool = False
 
 
 class ReadJournal(msgspec.Struct, frozen=True):

@@ -33,10 +33,10 @@ class Charged(msgspec.Struct, frozen=True):
 
 
 class Correction(msgspec.Struct, frozen=True):
-    """A usage record that is charged anew: `rerating` is the number of the row that says so."""
+    """A usage record, or the sale of a bundle, that is charged anew: `rerating` is the number of the row that says so."""
 
     rerating: int
-    usage_id: int
+    usage_id: int | None
     event_at: int
     before: Charged
     after: Charged

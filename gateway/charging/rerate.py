@@ -78,6 +78,14 @@ class Rerated(msgspec.Struct):
     tenth_before: int = 0
     tenth_after: int = 0
 
+    def count(self, before: Charged, after: Charged) -> None:
+        """Count one that was put right."""
+        self.records += 1
+        self.price_before += before.price
+        self.price_after += after.price
+        self.tenth_before += before.tenth
+        self.tenth_after += after.tenth
+
     def leave(self, why: Left, count: int = 1) -> None:
         """Count records that stay as they are."""
         if count:
@@ -174,11 +182,7 @@ class RerateSession(Unit):
         changed = [record for record in self.records if record.id in prices]
         after = self._charged(changed, profile, tariff, prices)
         for record, charged in zip(changed, after, strict=True):
-            result.records += 1
-            result.price_before += record.charged.price
-            result.price_after += charged.price
-            result.tenth_before += record.charged.tenth
-            result.tenth_after += charged.tenth
+            result.count(record.charged, charged)
             if not self.dry_run:
                 self._correct(batch, wallet, policy, record, charged)
 
@@ -215,7 +219,7 @@ class RerateSession(Unit):
             if cost == record.charged.price and tenth == record.charged.tenth:
                 found.append(record.charged)
                 continue
-            shares = _shares(record, profile, tariff)
+            shares = shares_of(record.charged, record.event_at, profile, tariff)
             amounts = splitting.split(tenth, [share for _, share in shares])
             parts = (
                 TenthPart(account, amount, share) for (account, share), amount in zip(shares, amounts, strict=True)
@@ -247,13 +251,13 @@ def is_bundled(rate: Rate | None) -> bool:
     return rate is not None and bool(rate.price) and rate.in_bundle
 
 
-def _shares(record: RatedRecord, profile: Profile, tariff: Tariff) -> list[tuple[int, int]]:
-    """Give accounts and shares by the choice of the record's time: what its tenth was split by, where that is whole."""
-    parts = [(part.account, part.share) for part in record.charged.parts]
+def shares_of(charged: Charged, event_at: int, profile: Profile, tariff: Tariff) -> list[tuple[int, int]]:
+    """Give accounts and shares by the choice of an event's time: what its tenth was split by, where that is whole."""
+    parts = [(part.account, part.share) for part in charged.parts]
     if sum(share for _, share in parts) == WHOLE:
         return parts
     # An Event-Timestamp says no more than the second.
-    as_of = record.event_at + (0 if record.event_at % MICROSECONDS else MICROSECONDS - 1)
+    as_of = event_at + (0 if event_at % MICROSECONDS else MICROSECONDS - 1)
     chosen = choice_at(profile.choices, as_of) or (Share(UNASSIGNED, WHOLE),)
     return [
         (tariff.account(UNASSIGNED if part.cause == UNASSIGNED else cause_account(part.cause)), part.share)

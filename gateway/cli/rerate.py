@@ -40,16 +40,17 @@ def rerate_all(
 ) -> Rerating:
     """Ask for one page after the other until the last, and add up what came of them."""
     result: Rerating | None = None
-    after: int | None = 0
     told_at = clock()
     with asking(settings) as ask:
-        while after is not None:
-            page = ask("usage.rerate", {**wanted, "after": after}, UsageRerated)
-            result = _added(result, page, dry_run=bool(wanted["dry_run"]))
-            after = page.next
-            if after is not None and clock() >= told_at + REPORT_SECONDS:
-                told_at = clock()
-                complain(f"{result.records:,} records of {result.sessions:,} sessions so far")
+        for sales in (False, True):
+            after: int | None = 0
+            while after is not None:
+                page = ask("usage.rerate", {**wanted, "after": after, "sales": sales}, UsageRerated)
+                result = _added(result, page, dry_run=bool(wanted["dry_run"]))
+                after = page.next
+                if clock() >= told_at + REPORT_SECONDS:
+                    told_at = clock()
+                    complain(f"{result.records:,} records of {result.sessions:,} sessions so far")
     assert result is not None
     return result
 

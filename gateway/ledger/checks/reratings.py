@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, Text, cast, literal, select
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.check_tenths import WHOLE, Recompute
@@ -19,6 +19,7 @@ from gateway.store.tables import reratings, transfers, usage
 CHECK: Final = "rerating"
 ENTRIES: Final = ("reversal", "accrual_reversal", "rerated", "rerated_accrual")
 BEFORE: Final = "accrual"
+SALE: Final = "sale:"
 _Found = Iterator[tuple[str, str]]
 
 
@@ -30,18 +31,23 @@ def wrong_reratings(connection: Connection, journals: Sequence[Connection], reco
     if not rows:
         return
     records, first = _records(journals), _first_tenths(journals)
-    prices = Prices(PlanVersions(connection))
+    sales, plans = _sales(journals), PlanVersions(connection)
+    prices = Prices(plans)
     for usage_id, group in groupby(rows, key=lambda row: row.record_id):
         record, replaced, tenth = records.get(usage_id), 0, first.get(usage_id, {})
-        stood = None if record is None else record.price
+        sale = sales.get(usage_id)
+        stood = record.price if record is not None else sale
         for row in group:
             what = f"rerating {row.id} of record {usage_id}"
             if row.replaces != replaced or (stood is not None and row.price_before != stood):
                 yield CHECK, f"{what} does not go on from what the record was priced before it"
             if record is not None:
                 yield from _wrong_price(what, row, record, prices)
+            plan = plans.plan(row.version)
+            if sale is not None and (plan is None or plan.bundle is None or plan.bundle.price != row.price):
+                yield CHECK, f"{what} priced a bundle {row.price} micro-units, which version {row.version} did not ask"
             mine = entries.get(f"rerate:{row.id}", [])
-            yield from _wrong_entries(what, row, mine, tenth if record is not None else None, recompute)
+            yield from _wrong_entries(what, row, mine, None if stood is None else tenth, recompute)
             if mine:
                 tenth = _by_account(mine, "rerated_accrual")
             replaced, stood = row.id, row.price
@@ -139,10 +145,26 @@ def _records(journals: Sequence[Connection]) -> dict[int, Any]:
 
 def _first_tenths(journals: Sequence[Connection]) -> dict[int, dict[int, int]]:
     t = transfers.c
-    of = select(t.usage_id, t.credit, t.amount).where(t.kind == BEFORE, t.usage_id.in_(select(reratings.c.record_id)))
+    about = select(reratings.c.record_id)
+    of_usage = select(t.usage_id, t.credit, t.amount).where(t.kind == BEFORE, t.usage_id.in_(about))
+    of_sales = select(t.reference, t.credit, t.amount).where(t.kind == BEFORE, t.reference.in_(_sold()))
     found: dict[int, dict[int, int]] = {}
     for journal in journals:
-        for usage_id, account, amount in journal.execute(of):
-            parts = found.setdefault(usage_id, {})
-            parts[account] = parts.get(account, 0) + amount
+        for of in (of_usage, of_sales):
+            for record, account, amount in journal.execute(of):
+                parts = found.setdefault(int(str(record).removeprefix(SALE)), {})
+                parts[account] = parts.get(account, 0) + amount
     return found
+
+
+def _sales(journals: Sequence[Connection]) -> dict[int, int]:
+    """Give what bundles were sold for, by the number of the sale, of those that were priced anew."""
+    t = transfers.c
+    sold = select(t.reference, t.amount).where(t.kind == "sale", t.reference.in_(_sold()))
+    return {
+        int(reference.removeprefix(SALE)): amount for journal in journals for reference, amount in journal.execute(sold)
+    }
+
+
+def _sold() -> Select[str]:
+    return select(literal(SALE).concat(cast(reratings.c.record_id, Text)))
