@@ -42,6 +42,17 @@ def disk_failed():
     return error
 
 
+class OnDisk:
+    """What of a store's log is on the disk, whoever has it open: a process that dies takes nothing from there.
+
+    `hole` is after a failed sync, until what is in the log is written anew; `home` changes when a checkpoint carries the log
+    into the store, which syncs it first.
+    """
+
+    def __init__(self):
+        self.salts, self.frames, self.hole, self.home = None, 0, False, None
+
+
 class DurableLog(LogFile):
     """A log of which it is known how much is on the disk: not what came after a failed sync, until it is written anew.
 
@@ -53,36 +64,37 @@ class DurableLog(LogFile):
         self._lane, self._disk = lane, disk
         self._store = path.with_name(path.name.removesuffix("-wal"))
         self._family, self._aside = family(self._store), {}
-        self._salts, self._frames, self._hole = None, 0, False
-        self._written_home = None
 
     def open(self):
         super().open()
-        self._salts, self._frames, self._hole = None, 0, False
-        self._written_home = self._home()
+        known, home = self._disk.log, self._home()
+        if known.home != home:  # whoever carried the log home had synced it, and nobody has written since
+            known.salts, known.frames = self._end()
+            known.home = home
 
     def sync(self):
+        known = self._disk.log
         self._lane.spend_in_sync()
         if self._lane.was_ended():
             raise StoreUnavailable("the transaction was ended from outside")
         if self._disk.trouble_at(self._lane.now()) == "failing":
-            self._hole = True
+            known.hole = True
             raise OSError(errno.EIO, "Input/output error")
-        if not self._hole:
-            self._salts, self._frames = self._end()
-            self._written_home = self._home()
+        if not known.hole:
+            known.salts, known.frames = self._end()
+            known.home = self._home()
         self._lane.spend_after_sync()
 
     def rewrite(self):
-        before, self._hole = self._hole, False
+        known = self._disk.log
+        before, known.hole = known.hole, False
         try:
             super().rewrite()
         except StoreError:
-            self._hole = before
+            known.hole = before
             raise
 
     def _home(self):
-        """Changes when a checkpoint carries the log into the store, which syncs it first."""
         return self._store.stat().st_mtime_ns
 
     def _end(self):
@@ -92,7 +104,7 @@ class DurableLog(LogFile):
             if len(head) < HEADER.size:
                 return None, 0
             page, salts = HEADER.unpack(head)[2], HEADER.unpack(head)[4:6]
-            frames = self._frames if salts == self._salts else 0
+            frames = self._disk.log.frames if salts == self._disk.log.salts else 0
             while (
                 len(frame := os.pread(log.fileno(), FRAME.size, HEADER.size + frames * (FRAME.size + page)))
                 == FRAME.size
@@ -105,12 +117,13 @@ class DurableLog(LogFile):
     def cut(self):
         """Have the power cut, the connection still open: puts aside what is on the disk, and gives how many frames are not."""
         self._aside = {}
-        if self.is_empty or self._home() != self._written_home:
+        known = self._disk.log
+        if self.is_empty or self._home() != known.home:
             return 0
         salts, frames = self._end()
-        if (salts, frames) == (self._salts, self._frames):
+        if (salts, frames) == (known.salts, known.frames):
             return 0
-        kept = self._frames if salts == self._salts else 0
+        kept = known.frames if salts == known.salts else 0
         self._aside = {
             name: self._family[name].with_name(f"{self._family[name].name}.cut") for name in ("store", "wal")
         }
@@ -136,6 +149,7 @@ class Disk:
         self.random = random
         self.slow_until = self.trouble_until = 0.0
         self.trouble = ""
+        self.log = OnDisk()
 
     def seconds(self, now):
         """How long a write takes."""
