@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 import sqlite3
+import sys
 
 from gateway.store.errors import StoreError, StoreUnavailable
 from gateway.store.files import family
@@ -42,15 +43,18 @@ def disk_failed():
     return error
 
 
+BACKFILLED = 96
+"""Where the index of a log says how many of its frames are in the store itself (sqlite.org/walformat.html §2.1: nBackfill)."""
+
+
 class OnDisk:
     """What of a store's log is on the disk, whoever has it open: a process that dies takes nothing from there.
 
-    `hole` is after a failed sync, until what is in the log is written anew; `home` changes when a checkpoint carries the log
-    into the store, which syncs it first.
+    `hole` is after a failed sync, until what is in the log is written anew.
     """
 
     def __init__(self):
-        self.salts, self.frames, self.hole, self.home = None, 0, False, None
+        self.salts, self.frames, self.hole = None, 0, False
 
 
 class DurableLog(LogFile):
@@ -65,13 +69,6 @@ class DurableLog(LogFile):
         self._store = path.with_name(path.name.removesuffix("-wal"))
         self._family, self._aside = family(self._store), {}
 
-    def open(self):
-        super().open()
-        known, home = self._disk.log, self._home()
-        if known.home != home:  # whoever carried the log home had synced it, and nobody has written since
-            known.salts, known.frames = self._end()
-            known.home = home
-
     def sync(self):
         known = self._disk.log
         self._lane.spend_in_sync()
@@ -82,7 +79,6 @@ class DurableLog(LogFile):
             raise OSError(errno.EIO, "Input/output error")
         if not known.hole:
             known.salts, known.frames = self._end()
-            known.home = self._home()
         self._lane.spend_after_sync()
 
     def rewrite(self):
@@ -94,8 +90,11 @@ class DurableLog(LogFile):
             known.hole = before
             raise
 
-    def _home(self):
-        return self._store.stat().st_mtime_ns
+    def _backfilled(self):
+        """How many of its frames a checkpoint has carried into the store, which syncs the log first."""
+        with self._family["shm"].open("rb") as index:
+            index.seek(BACKFILLED)
+            return int.from_bytes(index.read(4), sys.byteorder)
 
     def _end(self):
         """The salts of the log, and how many of its frames have them."""
@@ -117,13 +116,12 @@ class DurableLog(LogFile):
     def cut(self):
         """Have the power cut, the connection still open: puts aside what is on the disk, and gives how many frames are not."""
         self._aside = {}
-        known = self._disk.log
-        if self.is_empty or self._home() != known.home:
+        if self.is_empty:
             return 0
-        salts, frames = self._end()
-        if (salts, frames) == (known.salts, known.frames):
+        known, (salts, frames) = self._disk.log, self._end()
+        kept = max(known.frames if salts == known.salts else 0, self._backfilled())
+        if kept == frames:
             return 0
-        kept = known.frames if salts == known.salts else 0
         self._aside = {
             name: self._family[name].with_name(f"{self._family[name].name}.cut") for name in ("store", "wal")
         }
