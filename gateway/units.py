@@ -12,6 +12,8 @@ from gateway.balance.topups import TopUp
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.renewals import KeepWallet
+from gateway.charging.rerate import RerateSession
+from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.publication import PublishMonth
@@ -41,6 +43,7 @@ from gateway.store.recovery.changes import NoteBackup, TakeChanges
 from gateway.store.sealed_months.units import DropUsage, RemoveSealed, SealMonth
 from gateway.store.sweeper import Sweep
 from gateway.store.takeover import AdoptNode, RenewLease, RetireNodes
+from gateway.store.versions import BeginVersions, PrepareVersions
 
 UNITS: Final = (
     AcceptOrder,
@@ -53,6 +56,7 @@ UNITS: Final = (
     AwaitEnd,
     Bar,
     BeginStep,
+    BeginVersions,
     BookReport,
     BuyAddOn,
     CancelOrder,
@@ -82,6 +86,7 @@ UNITS: Final = (
     Notify,
     OpenAccounts,
     PostponeStep,
+    PrepareVersions,
     Probe,
     PublishMonth,
     RecordAccess,
@@ -96,6 +101,8 @@ UNITS: Final = (
     Renumber,
     Replace,
     Replan,
+    RerateSale,
+    RerateSession,
     Retire,
     RetireNodes,
     RetryOrder,

@@ -10,7 +10,7 @@ from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.families import FamilyRefused, SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal, TermsSet
 from gateway.balance.promotions import GivePromotion
-from gateway.balance.refunds import RefundUsage, charged
+from gateway.balance.refunds import RefundRefused, RefundUsage, charged
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.add_ons import AddOnRefused, BuyAddOn
 from gateway.context import GatewayContext
@@ -110,6 +110,8 @@ def refund(context: GatewayContext, request: requests.RefundUsage, caller: Calle
     if found is None:
         raise not_found("usage.unknown", "there is no usage record of this number, or it is past its retention")
     outcome = context.lane.run(RefundUsage(found, caller.name[:MAX_ACTOR], request.reason))
+    if isinstance(outcome, RefundRefused):
+        raise conflict("usage.rerated", str(outcome))
     amount = format_amount(outcome.amount, outcome.currency)
     return UsageRefunded(
         str(record_id), str(outcome.subscriber_id), amount, outcome.currency, outcome.units, outcome.repeated

@@ -56,11 +56,11 @@ def charge(wallet: Wallet, giving: Giving, amount: int, event_at: int, usage_id:
     return _revenue("charge", wallet, giving, amount, event_at, running, usage_id=usage_id)
 
 
-def sale(wallet: Wallet, giving: Giving, amount: int, event_at: int, number: int) -> Booked:
-    """Charge the price of a bundle; `number` is the sale's own. What costs nothing moves nothing."""
+def sale(wallet: Wallet, giving: Giving, amount: int, event_at: int, reference: str) -> Booked:
+    """Charge the price of a bundle or an add-on. What costs nothing moves nothing."""
     if not amount:
         return Booked([], [])
-    return _revenue("sale", wallet, giving, amount, event_at, RunningTenth(), reference=sale_reference(number))
+    return _revenue("sale", wallet, giving, amount, event_at, RunningTenth(), reference=reference)
 
 
 def paid(booked: Booked) -> int:
@@ -68,9 +68,13 @@ def paid(booked: Booked) -> int:
     return sum(entry.amount for entry in booked.entries if entry.kind == "sale")
 
 
-def sale_reference(number: int) -> str:
-    """Name a sale by its number, as its entries and those of its allowance do."""
-    return f"sale:{number}"
+def sale_reference(wallet: Wallet, number: int, *, whole: bool) -> str:
+    """Name the sale of a bundle by its number, as its entries and those of its allowance do.
+
+    One at the whole price of its plan, paid by the customer alone, can be held against the plan, and be put right if that was
+    wrong; of others (`part:`) the price depends on the day, or the credit.
+    """
+    return f"{'sale' if whole and not credit.promotional(wallet) else 'part'}:{number}"
 
 
 def take_back(wallet: Wallet, entries: list[Entry], uses: list[AllowanceEntry]) -> None:

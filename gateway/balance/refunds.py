@@ -21,7 +21,7 @@ from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.idempotency import KeptResult, KeyRows
 from gateway.store.sealed_months.parts import parts
 from gateway.store.tables import allowance_entries as allowance_rows
-from gateway.store.tables import transfers, usage
+from gateway.store.tables import reratings, transfers, usage
 from gateway.subscribers.history import REFUND as REFUNDED
 from gateway.subscribers.history import record
 
@@ -95,6 +95,10 @@ def charged(connection: Connection, usage_id: int) -> Charged | None:
     return Charged(usage_id, row.subscriber_id, row.currency, tuple(legs), tuple(covers))
 
 
+class RefundRefused(ValueError):
+    """A record that cannot be given back as it was booked: it was priced anew since."""
+
+
 class RefundUsage(Unit):
     """Give a usage record back, once; `actor` decides so for a `reason`."""
 
@@ -112,12 +116,15 @@ class RefundUsage(Unit):
     def _key(self) -> tuple[str, str]:
         return SCOPE, str(self.of.usage_id)
 
-    def decide(self, batch: Batch) -> Refunded:
+    def decide(self, batch: Batch) -> Refunded | RefundRefused:
         """Negate what was booked, unless that was done before."""
         keys, wallet = batch.row_set(KeyRows), batch.row_set(WalletRows).rows[self.of.subscriber_id]
         known = keys.find(*self._key)
         if known is not None:
             return msgspec.structs.replace(msgspec.json.decode(known.result, type=Refunded), repeated=True)
+        anew = select(reratings.c.id).where(reratings.c.record_id == self.of.usage_id).limit(1)
+        if batch.connection.execute(anew).first() is not None:
+            return RefundRefused("the record was priced anew: give the customer credit instead")
         number = batch.take_id()
         reference, there = f"refund:{number}", {each.id: each for each in wallet.allowances}
         lapsed = sum(each.units for each in self.of.covers if each.service == MONEY and each.allowance_id not in there)

@@ -20,7 +20,11 @@ ACTIVE = "active"
 
 
 class UsageRecord(msgspec.Struct, frozen=True, gc=False):
-    """A priced Used-Service-Unit; price in micro-units. `covered` of its units were those of allowances, first of this one."""
+    """A priced Used-Service-Unit; price in micro-units.
+
+    What it was priced by: the plan's `version`, the key of its rate, the units that were charged for before it in its session
+    and rating group, and how many of its own allowances covered, first of all `allowance_id`.
+    """
 
     id: int
     event_at: int
@@ -34,6 +38,9 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     price: int
     currency: str
     plan: str
+    version: int | None = None
+    rate_key: str = ""
+    rated_before: int = 0
     covered: int = 0
     allowance_id: int | None = None
 
@@ -168,9 +175,10 @@ def sell_bundle(
     )  # fmt: skip
     wallet.add_allowance(allowance)
     wallet.renewal = _renewal_after(before, terms)
-    booked = bookings.sale(wallet, giving, terms.price, event_at, number)
+    reference = bookings.sale_reference(wallet, number, whole=terms.price == bundle.price)
+    booked = bookings.sale(wallet, giving, terms.price, event_at, reference)
     allowance.price = bookings.paid(booked)
-    grants = [*booked.uses, *rolls, *granted(allowance, wallet.subscriber_id, now, bookings.sale_reference(number))]
+    grants = [*booked.uses, *rolls, *granted(allowance, wallet.subscriber_id, now, reference)]
     return BundleSale(wallet, allowance, dict(terms.left), booked.entries, grants, before, rolled, moved)
 
 
@@ -198,9 +206,10 @@ def sell_add_on(
         fair_use=dict(add_on.fair_use),
     )  # fmt: skip
     wallet.add_allowance(allowance)
-    booked = bookings.sale(wallet, giving, terms.price, now, number)
+    reference = f"add-on:{number}"
+    booked = bookings.sale(wallet, giving, terms.price, now, reference)
     allowance.price = bookings.paid(booked)
-    grants = granted(allowance, wallet.subscriber_id, now, bookings.sale_reference(number))
+    grants = granted(allowance, wallet.subscriber_id, now, reference)
     return AddOnSale(allowance, terms.price, booked.entries, [*booked.uses, *grants])
 
 

@@ -101,7 +101,8 @@ POSTINGS: Final = (
         AccountClass.WALLET,
         AccountClass.REVENUE,
         (Evidence.REFERENCE,),
-        "the price of a bundle (`sale:<number>`)",
+        "the price of a bundle (`sale:<number>`), of one for a part of its period or with credit of the company "
+        "(`part:<number>`), of an add-on (`add-on:<number>`)",
         unique=Evidence.REFERENCE,
     ),
     Posting(
@@ -111,6 +112,37 @@ POSTINGS: Final = (
         _TENTH,
         "a cause's part of the tenth of a charge or sale",
         any_of=(Evidence.USAGE, Evidence.REFERENCE),
+    ),
+    Posting(
+        "reversal",
+        AccountClass.REVENUE,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "the wrong price of a usage record or a bundle, given back whole (`rerate:<rerating>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "accrual_reversal",
+        AccountClass.CAUSE,
+        AccountClass.GIVING,
+        (Evidence.REFERENCE, *_TENTH),
+        "a cause's part of the tenth of a wrong price (`rerate:<rerating>`), or of one that is given back (`refund:<number>`, "
+        "`pro-rata:<allowance>`)",
+    ),
+    Posting(
+        "rerated",
+        AccountClass.WALLET,
+        AccountClass.REVENUE,
+        (Evidence.REFERENCE,),
+        "the right price of a usage record or a bundle that had a wrong one (`rerate:<rerating>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "rerated_accrual",
+        AccountClass.GIVING,
+        AccountClass.CAUSE,
+        (Evidence.REFERENCE, *_TENTH),
+        "a cause's part of the tenth of a right price (`rerate:<rerating>`)",
     ),
     Posting(
         "gift",
@@ -189,13 +221,6 @@ POSTINGS: Final = (
         (Evidence.USAGE, Evidence.REFERENCE),
         "the part of it that credit of the company had paid, given back as such (`refund:<number>`)",
         unique=Evidence.USAGE,
-    ),
-    Posting(
-        "accrual_reversal",
-        AccountClass.CAUSE,
-        AccountClass.GIVING,
-        (Evidence.REFERENCE, *_TENTH),
-        "a cause's part of the tenth of a price that was given back, taken back",
     ),
     Posting(
         "pro_rata",

@@ -370,6 +370,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Bundles whose period was over were renewed; those of `unpaid` were not, as the wallet could not pay.",
         "Nothing; where `unpaid` is high, look whether customers' payments come in (`tpo ledger months`).",
     ),
+    "usage.rerated": LogEvent(
+        "info",
+        "Usage of a plan was priced anew by `tpo usage rerate`: so many records of a page of sessions.",
+        "Nothing: somebody asked for it. The wallets have moved; `tpo ledger journal` shows by what.",
+    ),
     "charging.session.expired": LogEvent(
         "info",
         "A session ended without a word from the client; its reservation was given back.",

@@ -20,8 +20,10 @@ from gateway.charity.accruals import RunningTenth
 from gateway.charity.choices import at as choice_at
 from gateway.events.outbox import RATED, OutboxRows
 from gateway.messaging.texts import Text, TextState
+from gateway.rating.destinations import Destination
 from gateway.rating.plans import Plan, Rate, destination_of, rate_of
 from gateway.rating.prices import price
+from gateway.rating.rate_keys import EMERGENCY, PLAIN, TOLL_FREE, RateKey
 from gateway.store import tables
 from gateway.store.batch import Batch
 
@@ -34,6 +36,9 @@ class Hold(msgspec.Struct, frozen=True):
     money: int = 0
     covered: int = 0
     promised: tuple[Promise, ...] = ()
+    version: int | None = None
+    rate_key: str = ""
+    """The plan's version and the key of its rate, which is what it was priced by."""
 
 
 def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
@@ -41,13 +46,26 @@ def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
     return None if profile is None else tariff.plans.get(profile.plan_at(now) or "")
 
 
-def rate_to(plan: Plan, number: str, *, own: bool) -> Rate:
-    """Give the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
-    return rate_of(plan, SMS, None, destination=destination_of(plan, SMS, number, own=own))
+def key_of(plan: Plan, number: str, *, own: bool) -> RateKey:
+    """Give the key of the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
+    called = destination_of(plan, SMS, number, own=own)
+    return RateKey(destination=called) if called else PLAIN
 
 
-def hold(wallet: Wallet, rate: Rate, parts: int, now: int) -> Hold | None:
+def free_hold(plan: Plan | None, called: Destination) -> Hold:
+    """Give the hold of a text to an emergency, or to a number that costs nothing: none, by the rate of that."""
+    key = RateKey(EMERGENCY if called is Destination.EMERGENCY else TOLL_FREE)
+    return Hold(version=None if plan is None else plan.version, rate_key=str(key))
+
+
+def rate_to(plan: Plan, key: RateKey) -> Rate:
+    """Give the price of a text by the key of it."""
+    return rate_of(plan, SMS, None, destination=key.destination)
+
+
+def hold(wallet: Wallet, plan: Plan, key: RateKey, parts: int, now: int) -> Hold | None:
     """Hold the price of so many parts, from allowances first; None, and nothing held, if the wallet cannot pay."""
+    rate = rate_to(plan, key)
     split: list[Covered] = []
     if rate.price and wallet.allowances:
         place = Place(in_bundle=rate.in_bundle, apart=not rate.in_bundle)
@@ -57,7 +75,7 @@ def hold(wallet: Wallet, rate: Rate, parts: int, now: int) -> Hold | None:
     if money > max(wallet.available, 0):
         return None
     wallet.hold(money)
-    return Hold(money, covered, tuple(allowances.hold(split, SMS)))
+    return Hold(money, covered, tuple(allowances.hold(split, SMS)), plan.version, str(key))
 
 
 def give_back(wallet: Wallet, text: Text) -> list[Covered]:
@@ -127,6 +145,8 @@ def _charge(
         price=money,
         currency=wallet.currency,
         plan=plan or "",
+        version=text.version,
+        rate_key=text.rate_key or "",
         covered=sum(part.units for part in covered),
         allowance_id=covered[0].allowance.id if covered else None,
     )

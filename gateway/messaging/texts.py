@@ -130,6 +130,10 @@ class Text(msgspec.Struct):
     updated_at: int
     valid_until: int
     parts: list[TextPart]
+    version: int | None = None
+    """The version of the payer's plan that it was priced by."""
+    rate_key: str | None = None
+    """Which of that plan's rates (rating.rate_keys); None in a row of before versions were kept."""
     promised: tuple[Promise, ...] = ()
     fresh: bool = False
     changed: bool = False
@@ -178,7 +182,8 @@ class TextRows(RowSet[int, Text]):
             parts, final = _encode(text.parts), int(text.body is None)
             if text.fresh:
                 promised = _encode(text.promised) if text.promised else None
-                new.append((*msgspec.structs.astuple(text)[:17], parts, final, promised))
+                priced = (text.version, text.rate_key)
+                new.append((*msgspec.structs.astuple(text)[:17], parts, final, *priced, promised))
             else:
                 old.append(
                     (text.body, text.link, text.state, text.held, text.covered, text.updated_at, parts, final, text.id)
@@ -189,7 +194,7 @@ class TextRows(RowSet[int, Text]):
 
 def from_row(row: tuple[Any, ...]) -> Text:
     """Make a text of its row."""
-    *fields, parts, _final, promised = row
+    *fields, parts, _final, version, rate_key, promised = row
     fields[6] = TextState(fields[6])
     known = _decode_promised(promised) if promised else ()
-    return Text(*fields, _decode(parts), known)  # type: ignore[call-arg]  # a row
+    return Text(*fields, _decode(parts), version, rate_key, known)  # type: ignore[call-arg]  # a row

@@ -18,7 +18,15 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import NullPool
 
 from gateway.store.errors import StoreUnavailable
-from gateway.store.sealed_months.records import TABLES, SealedMonth, folder_of, is_in, sealed_months, store_of
+from gateway.store.sealed_months.records import (
+    TABLES,
+    SealedMonth,
+    folder_of,
+    is_in,
+    missing_columns,
+    sealed_months,
+    store_of,
+)
 
 _NO_USAGE: Final = "CREATE TEMP TABLE usage ({})"
 
@@ -116,18 +124,12 @@ def _connect(store: Path, month: SealedMonth) -> sqlite3.Connection:
         columns = ", ".join(column.name for column in TABLES["usage"].columns)
         connection.execute(_NO_USAGE.format(columns))
     connection.execute("ATTACH ? AS store", (f"file:{quote(str(store))}?mode=ro",))
-    if month.usage.dropped_at is None:
-        _complete(connection, "usage", "used")
+    for name, schema in (("transfers", "main"), *((("usage", "used"),) if month.usage.dropped_at is None else ())):
+        if missing := missing_columns(connection, name, schema):
+            empty = ", ".join(f"NULL AS {column}" for column in missing)
+            rows = f"SELECT *, {empty} FROM {schema}.{name}"  # noqa: S608  (names of ours)
+            connection.execute(f"CREATE TEMP VIEW {name} AS {rows}")
     return connection
-
-
-def _complete(connection: sqlite3.Connection, name: str, file: str) -> None:
-    """Show the columns that a table has got since a file was sealed, empty, as the store's own rows of then have them."""
-    kept = {row[1] for row in connection.execute(f"PRAGMA {file}.table_info({name})")}
-    missing = [column.name for column in TABLES[name].columns if column.name not in kept]
-    if missing:
-        added = ", ".join(f"NULL AS {column}" for column in missing)
-        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT *, {added} FROM {file}.{name}")  # noqa: S608  (names of ours)
 
 
 def _address(file: Path) -> str:
