@@ -20,10 +20,11 @@ from gateway.privacy.masks import Secret
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
-from gateway.store import leases, lock, nodes, schema
+from gateway.store import leases, lock, nodes, schema, tables
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.engine import begin_snapshot, has_one_writer, open_reader, open_writer, reading, sqlite_path, storing
 from gateway.store.errors import OutcomeUnknown, StoreError, StoreUnavailable
+from gateway.store.evidence import Evidence
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
@@ -37,6 +38,8 @@ from gateway.store.write_lane import WriteLane
 
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
+EVIDENCE = "evidence"
+"""The purpose of the key that rows are proved under."""
 AnyPolicy = TypeVar("AnyPolicy")
 Found = TypeVar("Found")
 CLOCK_BEHIND_US = 1_000_000
@@ -56,7 +59,10 @@ class OpenAccounts(Unit):
 
     def decide(self, batch: Batch) -> Mapping[str, int]:
         """Open those that are missing."""
-        return accounts.ensure(batch.connection, account_names(self.causes))
+        opened = accounts.ensure(batch.connection, account_names(self.causes))
+        for row in opened.made:
+            batch.prove(tables.accounts, row)
+        return opened.numbers
 
 
 def account_names(causes: Iterable[str]) -> tuple[str, ...]:
@@ -65,9 +71,10 @@ def account_names(causes: Iterable[str]) -> tuple[str, ...]:
     return (*accounts.SYSTEM, *map(accounts.cause_account, known), *map(accounts.gifts_account, known))
 
 
-def digest_key(settings: Settings) -> bytes:
-    """Give the key that idempotency keys are digested under; KeyInvalid where the privacy key is none."""
-    return derive(_master_key(settings), DIGESTS)
+def upgrade_keys(settings: Settings) -> schema.Keys:
+    """Give the keys that an upgrade of the tables needs; KeyInvalid where the privacy key is none."""
+    key = _master_key(settings)
+    return schema.Keys(derive(key, DIGESTS), derive(key, EVIDENCE))
 
 
 def digests_of(key: bytes) -> Digests:
@@ -137,6 +144,7 @@ class GatewayContext:
         self.digests, self._log_names = digests_of(key), Pseudonyms(key, LOGS)
         self.master_key = key
         """What all other keys are derived from; never written anywhere."""
+        self.evidence_key = derive(key, EVIDENCE)
         self.lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)
@@ -151,7 +159,7 @@ class GatewayContext:
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
-                self.accounts = accounts.ensure(connection, account_names(settings.causes))
+                self.accounts = self._open_accounts(connection)
         except BaseException:
             self.lock.release()
             raise
@@ -178,12 +186,21 @@ class GatewayContext:
                 ground=self.ground,
                 observe=observe,
                 lease=lease,
+                evidence=Evidence(self.evidence_key, self.node.id),
             )
         try:
             self.lane.start()
         except StoreError:
             self.lock.release()
             raise
+
+    def _open_accounts(self, connection: Connection) -> Mapping[str, int]:
+        """Open the accounts that the causes need, and prove those that are new."""
+        opened = accounts.ensure(connection, account_names(self.settings.causes))
+        if opened.made:
+            chain = Evidence(self.evidence_key, self.node.id)
+            chain.append(connection, {tables.accounts.name: opened.made}, self.clock())
+        return opened.numbers
 
     def _take_loss(self, event: str, detail: str) -> None:
         """The store is no longer what it was: a lane in another process must not write to it either."""

@@ -273,7 +273,7 @@ def _decided(report: int, result: review.Decided | review.ReviewRefused) -> Held
 def check_ledger(context: GatewayContext, _request: Nothing) -> BooksChecked:
     """Prove the books."""
     with context.reading() as connection:
-        report = check.check(connection, recompute)
+        report = check.check(connection, recompute, context.evidence_key)
         findings = [*report.findings, *wrong_sessions(connection)]
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings)
 

@@ -11,7 +11,7 @@ from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.policies import recompute
 from gateway.cli.errors import CommandFailed
 from gateway.cli.output import complain
-from gateway.context import digest_key
+from gateway.context import upgrade_keys
 from gateway.environment import wall_clock
 from gateway.events.times import rfc3339
 from gateway.ledger.check import check
@@ -130,7 +130,7 @@ def _finish(settings: Settings, url: str, made: str, until: int | None, now: int
         upgraded_from = _upgrade(settings, writer)
         with reading(reader) as connection:
             _refuse_where_others_run(connection, settings)
-            books = _check_books(connection, anyway=anyway)
+            books = _check_books(connection, upgrade_keys(settings).evidence, anyway=anyway)
             last, repeats = aftermath.last_commit(connection), aftermath.repeats(connection)
             files = kept_files(connection)
         since = last if until is None else until
@@ -164,7 +164,7 @@ def _upgrade(settings: Settings, writer: Engine) -> str | None:
     with storing(), writer.connect() as connection:
         found = schema.current(connection)
     if found is not None and found < schema.head():
-        schema.upgrade(writer, digest_key(settings), _node(settings))
+        schema.upgrade(writer, upgrade_keys(settings), _node(settings))
         return found
     schema.prepare(writer)
     return None
@@ -181,8 +181,8 @@ def _node(settings: Settings) -> str:
     return settings.diameter.identity if settings.diameter else "gateway"
 
 
-def _check_books(connection: Connection, *, anyway: bool) -> Books:
-    report = check(connection, recompute)
+def _check_books(connection: Connection, key: bytes, *, anyway: bool) -> Books:
+    report = check(connection, recompute, key)
     found = [*report.findings, *wrong_sessions(connection)]
     findings = [f"{finding.check}: {finding.detail}" for finding in found]
     if findings and not anyway:
