@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from gateway.environment import Environment
 from gateway.ledger import accounts
 from gateway.ledger.journal import latest_entry
+from gateway.ledger.seals import FILE_NAME
 from gateway.privacy.access import RecordAccess
 from gateway.privacy.masks import Secret
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
@@ -145,6 +146,7 @@ class GatewayContext:
         self.master_key = key
         """What all other keys are derived from; never written anywhere."""
         self.evidence_key = derive(key, EVIDENCE)
+        self.seals_file = settings.folder / "var" / FILE_NAME
         self.lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)

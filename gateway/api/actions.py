@@ -45,6 +45,7 @@ from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.ledger import balances, check, journal, months
 from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
+from gateway.ledger.seals import read_file
 from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
 from gateway.sims.policy import SimsPolicy
@@ -270,10 +271,11 @@ def _decided(report: int, result: review.Decided | review.ReviewRefused) -> Held
     )
 
 
-def check_ledger(context: GatewayContext, _request: Nothing) -> BooksChecked:
-    """Prove the books."""
+def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> BooksChecked:
+    """Prove the books; seals are those of the gateway's own file, and those that come with the request."""
+    seals = [*read_file(context.seals_file), *request.seals]
     with context.reading() as connection:
-        report = check.check(connection, recompute, context.evidence_key)
+        report = check.check(connection, recompute, context.evidence_key, seals)
         findings = [*report.findings, *wrong_sessions(connection)]
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings)
 
@@ -401,7 +403,7 @@ ACTIONS: dict[str, StoreAction] = {
     "usage.review.list": Action(list_held_reports, OPERATOR, requests.ListHeldReports),
     "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
     "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),
-    "ledger.check": Action(check_ledger, VIEWER, Nothing),
+    "ledger.check": Action(check_ledger, VIEWER, requests.CheckLedger),
     "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
     "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from gateway.api.conversion import refused_as
+from gateway.ledger.seals import Seal
 from gateway.messaging.texts import TextState
 from gateway.store.fitting import LEAST_INTEGER, LONGEST_INDEXED, MOST_INTEGER
 from gateway.tracing.traces import MAX_SECONDS
@@ -91,6 +92,12 @@ def page_size(limit: int, usual: int, most: int) -> int:
 
 class Nothing(msgspec.Struct, frozen=True):
     """An action that has nothing to be told."""
+
+
+class CheckLedger(msgspec.Struct, frozen=True):
+    """What the books are held against beside themselves: seals that were kept elsewhere."""
+
+    seals: list[Seal] = []
 
 
 class ImportSubscribers(msgspec.Struct, frozen=True):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from gateway.cli import context
 from gateway.cli.context import AsJson
-from gateway.cli.errors import ExitCode
+from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.filters import Number, Since, Until, chosen
 from gateway.cli.output import complain, emit, emit_pages
 from gateway.cli.pages import pages
@@ -32,21 +34,29 @@ def _group() -> None:
 
 
 @app.command()
-def check(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Prove the books: entries sum to zero, balances equal the journal, holds their sessions, each accrual its policy.
+def check(
+    ctx: typer.Context,
+    seals: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Seals that were kept elsewhere, one a line.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove the books: each row is as it was booked, entries sum to zero, balances equal the journal, each accrual its policy.
 
-    Exits with 1 if anything does not add up.
+    A row that was changed, deleted, doubled or invented is named by its number. What was cut off at the end shows against the
+    seals that left the house. Exits with 1 if anything does not add up.
 
     \b
     Examples:
       tpo ledger check
+      tpo ledger check --seals /mnt/auditor/seals.jsonl
       tpo ledger check --json
     """
     from gateway.api.row_answers import BooksChecked  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
     with asking(context.of(ctx).client_settings) as ask:
-        report = ask("ledger.check", {}, BooksChecked)
+        report = ask("ledger.check", {"seals": _seals(seals)}, BooksChecked)
     if as_json:
         emit(report, as_json=True)
     else:
@@ -58,6 +68,20 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
         )
     if not report.ok:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _seals(file: Path | None) -> list[dict[str, object]]:
+    from gateway.ledger.seals import read_lines  # noqa: PLC0415  (as above)
+
+    if file is None:
+        return []
+    lines = file.read_bytes().splitlines()
+    found = read_lines(lines)
+    if len(found) != len(lines):
+        raise CommandFailed(
+            f"{file} has {len(lines)} lines, of which {len(found)} are seals", to_do="give the file as it was kept"
+        )
+    return [msgspec.structs.asdict(seal) for seal in found]
 
 
 @app.command()

@@ -4,6 +4,7 @@ Each check is a few set-based queries or one pass, for the store and for each se
 or merged. A finding names the first rows at fault. Nothing is repaired here.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -17,14 +18,17 @@ from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, R
 from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.references import booked_once
 from gateway.ledger.checks.sealed_files import sums_match, wrong_files
+from gateway.ledger.checks.seals import seals_match
 from gateway.ledger.checks.sources import sources_there
 from gateway.ledger.checks.tenth_bases import bases_match, tenth_is_complete, tenths_match
+from gateway.ledger.seals import Seal
 from gateway.store.engine import join_whole_tables
 from gateway.store.sealed_months.parts import parts
 from gateway.store.tables import transfers, wallets
 
 CHECKS: Final[tuple[Check, ...]] = (
     rows_proved,
+    seals_match,
     sums_match,
     every(well_formed),
     postings_allowed,
@@ -57,16 +61,21 @@ def _silent(_check: str, _rows: int) -> None:
 
 
 def check(
-    connection: Connection, recompute: Recompute, key: bytes | None = None, progress: Progress = _silent
+    connection: Connection,
+    recompute: Recompute,
+    key: bytes | None = None,
+    seals: Sequence[Seal] = (),
+    progress: Progress = _silent,
 ) -> Report:
     """Run every check on one snapshot of the store, and on the files of sealed months.
 
-    `key` is that of evidence: without it rows are held against each other alone, not against their digests.
+    `key` is that of evidence: without it rows are held against each other alone, not against their digests. `seals` are those
+    that left the house, beside those of the store.
     """
     join_whole_tables(connection)
     with parts(connection) as found:
         sealed, readable = wrong_files(connection, found)
-        books = Examined(connection, readable, recompute, key, progress)
+        books = Examined(connection, readable, recompute, key, seals, progress)
         findings = [Finding("sealed", detail) for detail in sealed]
         for look in CHECKS:
             findings += look(books)

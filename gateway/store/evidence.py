@@ -200,10 +200,10 @@ class Evidence:
             else:
                 _UPDATE_TIP.run(connection, [(*tip, self._node)])
 
-    def append(self, connection: Connection, written: Written, now: int) -> None:
-        """Write a link by itself, in the transaction in which its rows were written."""
+    def append(self, connection: Connection, proved: Written, now: int) -> None:
+        """Write a link by itself, in the transaction in which its rows were written; they are given as it has them."""
         self.begin(connection)
-        row = self.link(written, {}, now)
+        row = self.link({}, proved, now)
         if row is not None:
             _INSERT.run(connection, [row])
             self.save_tip(connection)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from gateway.store.evidence import BEGINNING, Covered, Digester, Rows, Tip, read_rows
 from gateway.store.nodes import SPAN_BITS
-from gateway.store.tables import chains, nodes
+from gateway.store.tables import chains, evidence, nodes
 
 PAGE: Final = 5000
 LAST: Final = (1 << 63) - 1
@@ -81,6 +81,14 @@ def _decoded(rows: bytes) -> list[Rows]:
 def nodes_of(connection: Connection) -> list[int]:
     """Give the numbers of all nodes that were, in their order."""
     return sorted({*connection.scalars(select(nodes.c.id)), *connection.scalars(select(chains.c.node))})
+
+
+def head_of(connection: Connection, node: int, sequence: int) -> bytes | None:
+    """Give the head of a link, None where it is not there."""
+    head: bytes | None = connection.scalar(
+        select(evidence.c.head).where(evidence.c.id == (node << SPAN_BITS) + sequence)
+    )
+    return head
 
 
 def is_of_another_key(connection: Connection, digester: Digester) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection, Select
 
 from gateway.ledger.balances import add, entry_totals
+from gateway.ledger.seals import Seal
 from gateway.store.sealed_months.parts import Part
 
 SHOWN: Final = 5
@@ -34,6 +35,7 @@ class Examined:
         sums: what each part moved, by account number and currency; `totals` all of them.
         recompute: how a tenth is computed again.
         key: that of evidence; None where nobody has it, and rows are not held against their digests.
+        seals: seals that were kept outside the store.
         progress: is told how far a long check has come.
     """
 
@@ -43,11 +45,12 @@ class Examined:
         parts: Sequence[Part],
         recompute: Recompute,
         key: bytes | None,
+        seals: Sequence[Seal],
         progress: Progress,
     ) -> None:
         """Take them, and sum the journal."""
         self.connection, self.parts, self.recompute, self.key = connection, parts, recompute, key
-        self.progress = progress
+        self.seals, self.progress = seals, progress
         self.journals = [part.connection for part in parts]
         self.sums = [entry_totals(journal) for journal in self.journals]
         totals: dict[tuple[int, str], int] = {}
