@@ -44,6 +44,7 @@ from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.ledger import balances, check, journal, months
+from gateway.ledger.export.pages import ExportPage, Wanted, export
 from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
 from gateway.ledger.seals import read_file
 from gateway.privacy.access import CAUSES
@@ -366,6 +367,17 @@ def read_journal(context: GatewayContext, request: requests.ReadJournal, caller:
     return JournalPage(rows, rows[-1].id if len(rows) == limit else None)
 
 
+def export_journal(context: GatewayContext, request: requests.ExportJournal, caller: Caller) -> ExportPage:
+    """Give a page of the journal in a format of other programs; what causes are owed apart needs the right to see it."""
+    if request.causes:
+        _need_causes(caller)
+        if not request.after:
+            context.record_access(caller.name, "ledger.export")
+    wanted = msgspec.convert(request, Wanted, from_attributes=True)
+    with context.reading() as connection:
+        return export(connection, wanted)
+
+
 def list_events(context: GatewayContext, request: requests.ListEvents) -> Events:
     """Give events of the outbox."""
     with context.reading() as connection:
@@ -406,6 +418,7 @@ ACTIONS: dict[str, StoreAction] = {
     "ledger.check": Action(check_ledger, VIEWER, requests.CheckLedger),
     "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
+    "ledger.export": CallerAction(export_journal, OPERATOR, requests.ExportJournal),
     "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
     "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),

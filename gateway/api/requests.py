@@ -100,6 +100,16 @@ class CheckLedger(msgspec.Struct, frozen=True):
     seals: list[Seal] = []
 
 
+class ExportJournal(msgspec.Struct, frozen=True):
+    """A page of the journal in a format of other programs, above the number `after`; `until` is what the first page said."""
+
+    format: Literal["beancount", "hledger", "csv"]
+    after: Number = 0
+    since: Time | None = None
+    until: Time | None = None
+    causes: bool = False
+
+
 class ImportSubscribers(msgspec.Struct, frozen=True):
     """Lines that are live already, a row each; `accept_checksum` takes ICCIDs whose check digit is not right."""
 

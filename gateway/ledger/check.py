@@ -79,6 +79,7 @@ def check(
         findings = [Finding("sealed", detail) for detail in sealed]
         for look in CHECKS:
             findings += look(books)
+            progress(look.__name__, 0)
         entries = select(func.count()).select_from(transfers)
         return Report(
             entries=books.count(entries),

@@ -436,8 +436,8 @@ EVENTS: Final[dict[str, LogEvent]] = {
     ),
     "ledger.sealed": LogEvent(
         "info",
-        "The chain of evidence was sealed for a `day`, at link `links`: the seal is in the store, in the event `ledger/sealed`, "
-        "and in the file `seals.jsonl` beside the privacy key.",
+        "The chain of evidence was sealed for a `day`, at link `links`: the seal is in the store, in the event "
+        "`ledger/sealed`, and in the file `seals.jsonl` beside the privacy key.",
         "Keep a copy of the seals where nobody can write who can write the store: `tpo ledger check --seals FILE` holds the "
         "store against it.",
     ),

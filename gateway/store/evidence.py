@@ -83,12 +83,21 @@ class Rows(msgspec.Struct, array_like=True, frozen=True):
     digests: bytes
     days: bytes = b""
 
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.digests) // DIGEST_SIZE
+
+    def numbers(self) -> list[int]:
+        """Give the identifiers."""
+        base = self.base
+        return [base + more for more in array(self.width, self.above)]
+
     def __iter__(self) -> Iterator[tuple[int, bytes, int]]:
         """Give the identifier, the digest and the day (0 where none is said) of each row."""
-        above = array(self.width, self.above)
-        days = array("H", self.days) if self.days else [0] * len(above)
-        for i, (more, day) in enumerate(zip(above, days, strict=True)):
-            yield self.base + more, self.digests[i * DIGEST_SIZE : (i + 1) * DIGEST_SIZE], day
+        days = array("H", self.days) if self.days else [0] * self.count
+        for i, (number, day) in enumerate(zip(self.numbers(), days, strict=True)):
+            yield number, self.digests[i * DIGEST_SIZE : (i + 1) * DIGEST_SIZE], day
 
 
 class Tip(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from gateway.ledger.checks.examined import Examined, Finding
-from gateway.store.evidence import COVERED, Covered, Digester, Rows
+from gateway.store.evidence import COVERED, DIGEST_SIZE, Covered, Digester, Rows
 from gateway.store.evidence_reading import Chain, is_of_another_key, nodes_of, outside, pages_of
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.releases import Released, released
@@ -16,8 +16,6 @@ from gateway.store.sealed_months.records import TABLES
 
 NAMED: Final = 100
 """Rows of a table that are named, of each kind of finding; of more their number is told."""
-TOLD: Final = 100_000
-"""Rows between two words of progress."""
 WORDS: Final = {
     "transfers": "entry",
     "usage": "record",
@@ -56,28 +54,49 @@ class _Found:
 
 
 class _Rows:
-    """The rows of one table that a node numbered, with their digests, in the order of their numbers."""
+    """The rows of one table that a node numbered, with their digests, in the order of their numbers: a page at a time."""
 
     def __init__(self, books: Examined, table: str, node: int, digester: Digester) -> None:
         self._books, self._table, self._node, self._digester = books, table, node, digester
-        self._rows = self._read()
-        self.next = next(self._rows, None)
-        self.count = 0
+        self._pages = self._read()
+        self._numbers: list[int] = []
+        self._digests: list[bytes] = []
+        self._sealed, self._at, self._count = False, 0, 0
+
+    def skip(self, said: Rows) -> bool:
+        """Pass over the rows of a link if they are the next ones, as it says them; tells whether they were."""
+        at, end = self._at, self._at + said.count
+        if end > len(self._numbers):
+            return False
+        if self._digests[at] != said.digests[:DIGEST_SIZE] or b"".join(self._digests[at:end]) != said.digests:
+            return False
+        if self._numbers[at:end] != said.numbers():
+            return False
+        self._at = end
+        return True
+
+    @property
+    def next(self) -> tuple[int, bytes, bool] | None:
+        """The next row: its number, its digest, and whether it stands in a sealed file; None behind the last."""
+        if self._at == len(self._numbers):
+            page = next(self._pages, None)
+            if page is None:
+                return None
+            self._numbers, self._digests, self._sealed = page
+            self._at = 0
+        return self._numbers[self._at], self._digests[self._at], self._sealed
 
     def take(self) -> None:
-        """Go on to the next row."""
-        self.next = next(self._rows, None)
-        self.count += 1
-        if self.count % TOLD == 0:
-            self._books.progress(self._table, self.count)
+        """Go on to the row after the next one."""
+        self._at += 1
 
-    def _read(self) -> Iterator[tuple[int, bytes, bool]]:
-        """Give the number of each row, its digest, and whether it stands in a sealed file."""
+    def _read(self) -> Iterator[tuple[list[int], list[bytes], bool]]:
         covered = COVERED[self._table]
         for part in _in_order(self._books.parts, self._table, self._node):
             for page in pages_of(part.connection, covered, self._node):
-                for row, digest in zip(page, self._digester.digests(self._table, page), strict=True):
-                    yield row[0], digest, part.month is not None
+                yield [row[0] for row in page], self._digester.digests(self._table, page), part.month is not None
+                self._count += len(page)
+                self._books.progress(self._table, self._count)
 
 
 def _in_order(parts: Sequence[Part], table: str, node: int) -> Iterator[Part]:
@@ -148,24 +167,26 @@ class _Proof:
                     of_node = self._latest[said.table].setdefault(node, {})
                     of_node.update((number, digest) for number, digest, _ in said)
         for table, of_table in rows.items():
-            while of_table.next is not None:
-                self._unproved(table, *of_table.next)
+            while (row := of_table.next) is not None:
+                self._unproved(table, *row)
                 of_table.take()
         if chain.wrong is not None:
             yield Finding("chain", f"the chain of node {node} is not as it was made: {chain.wrong}")
 
     def _compare(self, said: Rows, rows: _Rows) -> None:
         """Hold rows against what a link says of them."""
+        if rows.skip(said):
+            return
         table, found = said.table, self._found[said.table]
         for number, digest, day in sorted(said):
-            while rows.next is not None and rows.next[0] < number:
-                self._unproved(table, *rows.next)
+            while (row := rows.next) is not None and row[0] < number:
+                self._unproved(table, *row)
                 rows.take()
-            if rows.next is None or rows.next[0] != number:
+            if row is None or row[0] != number:
                 if not (said.days and day <= self._released.usage_day):
                     found.add(number, MISSING)
                 continue
-            if rows.next[1] != digest:
+            if row[1] != digest:
                 found.add(number, CHANGED)
             rows.take()
 

@@ -73,4 +73,5 @@ def every(look: Callable[[Connection], Iterable[Finding]]) -> Check:
         for journal in books.journals:
             yield from look(journal)
 
+    check.__name__ = look.__name__
     return check
