@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import typer
@@ -17,8 +17,15 @@ from gateway.cli.filters import Number, Since, Until, chosen
 from gateway.cli.output import complain, emit, emit_pages
 from gateway.cli.pages import pages
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.cli.client import Ask
+    from gateway.ledger.export.pages import ExportPage
+
 BRIEF: Final = ("id", "at", "kind", "debit", "credit", "amount", "currency", "reference")
 """What the journal shows of an entry; --json has the chain of each: record, base, policy, share."""
+TOTALS: Final = ("step", "service", "currency", "count", "octets", "seconds", "units", "amount")
 MONTHS: Final = ("month", "table", "part", "kind", "currency", "rows", "amount")
 BALANCES: Final = 20_000
 """Accounts of one page: each page reads the whole journal."""
@@ -47,9 +54,7 @@ def _group() -> None:
 @app.command()
 def check(
     ctx: typer.Context,
-    seals: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Seals that were kept elsewhere, one a line.")
-    ] = None,
+    seals: Annotated[Path | None, typer.Option(help="Seals that were kept elsewhere, one a line.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Prove the books: each row is as it was booked, entries sum to zero, balances equal the journal, each accrual its policy.
@@ -86,7 +91,10 @@ def _seals(file: Path | None) -> list[dict[str, object]]:
 
     if file is None:
         return []
-    lines = file.read_bytes().splitlines()
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="give the file of seals") from None
     found = read_lines(lines)
     if len(found) != len(lines):
         raise CommandFailed(
@@ -165,6 +173,7 @@ def export(
     since: Since = None,
     until: Until = None,
     with_causes: WithCauses = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the journal for another program: what was booked one by one, tenths as sums by month and cause.
 
@@ -183,11 +192,46 @@ def export(
 
     params = {"format": written.value, "causes": with_causes, **chosen("", since, until)}
     with asking(context.of(ctx).client_settings) as ask:
-        after: int | None = 0
-        while after is not None:
-            page = ask("ledger.export", {**params, "after": after}, ExportPage)
-            sys.stdout.write(page.text)
-            after, params["until"] = page.next, page.until
+        texts = _texts(ask, params, ExportPage)
+        if as_json:
+            emit({"format": written.value, "text": "".join(texts)}, as_json=True)
+        else:
+            sys.stdout.writelines(texts)
+
+
+def _texts(ask: Ask, params: dict[str, object], kind: type[ExportPage]) -> Iterator[str]:
+    after: int | None = 0
+    while after is not None:
+        page = ask("ledger.export", {**params, "after": after}, kind)
+        yield page.text
+        after, params["until"] = page.next, page.until
+
+
+@app.command()
+def totals(
+    ctx: typer.Context,
+    period: Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a month from what was reported to what the journal has: reported, rated, covered, priced, charged, booked.
+
+    Exits with 1 if one step does not lead to the next.
+
+    \b
+    Examples:
+      tpo ledger totals 2026-11
+      tpo ledger totals 2026-11 --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.ledger.totals import Totals  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("ledger.totals", {"period": period}, Totals)
+    emit(found if as_json else found.rows, as_json=as_json, columns=TOTALS)
+    for difference in () if as_json else found.differences:
+        complain(f"it does not add up: {difference}")
+    if found.differences:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command()
