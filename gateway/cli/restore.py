@@ -23,6 +23,7 @@ from gateway.store.recovery import aftermath
 from gateway.store.recovery.aftermath import Lost, MendedNode, Repeats
 from gateway.store.recovery.placing import put_in_place
 from gateway.store.recovery.rebuild import rebuild
+from gateway.store.releases import record_restore
 from gateway.store.sealed_months.copies import missing, put_back
 from gateway.store.sealed_months.records import FOLDER, folder_of, kept_files
 from gateway.store.tables import nodes
@@ -137,6 +138,7 @@ def _finish(settings: Settings, url: str, made: str, until: int | None, now: int
         given_out, lost = _compare(sqlite_path(url), reader) if url != made else ({}, None)
         with storing(), writer.begin() as connection:
             mended = aftermath.mend(connection, since, now, given_out)
+            record_restore(connection, upgrade_keys(settings).evidence, now)
     finally:
         reader.dispose()
         writer.dispose()

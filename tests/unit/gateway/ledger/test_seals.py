@@ -10,6 +10,7 @@ from gateway.ledger import seals
 from gateway.ledger.check import check
 from gateway.ledger.seals import SealKey, WriteSeal
 from gateway.store.evidence import DAY_US, Evidence, Tip
+from gateway.store.releases import record_restore
 
 DAY_AFTER = 1_700_006_400_000_000
 """15 November 2023, 0:00: the day after the first tick of the fixture's clock."""
@@ -63,6 +64,15 @@ def test_a_tail_that_was_cut_off_with_the_key_itself_shows_against_a_seal_that_l
     (told,) = findings(place, made)
     assert "the seal of node 1 for 2023-11-14" in told
     assert "was cut off" in told
+
+
+def test_a_seal_of_links_that_a_restore_lost_is_not_held_against_the_store(place):
+    with place.writer.begin() as connection:
+        record_restore(connection, EVIDENCE_KEY, DAY_AFTER + DAY_US)
+    lost = SealKey(EVIDENCE_KEY).sign(place.node.id, "2023-11-15", Tip(40, bytes(32)))
+    later = SealKey(EVIDENCE_KEY).sign(place.node.id, "2023-11-17", Tip(41, bytes(32)))
+    assert findings(place, lost) == []
+    assert len(findings(place, lost, later)) == 1
 
 
 def test_a_seal_that_was_changed_is_told(place):
