@@ -38,6 +38,7 @@ from gateway.store.errors import (
     UnitExpired,
     UnitPoisoned,
 )
+from gateway.store.evidence import Evidence
 from gateway.store.files import StoreFiles, family
 from gateway.store.lane_jobs import (
     BatchTimes,
@@ -85,7 +86,7 @@ class Lane:
     asked before each batch, and when it is on the disk, whether what is written will be found again. `policies` is what units
     are decided with; it may be replaced at any time, and a batch goes by one of them from its beginning to its end. `observe`
     gets, on one thread, how long the parts of each committed batch took. `lease` is renewed by each commit; once it is
-    another's, the lane commits nothing any more (store.leases).
+    another's, the lane commits nothing any more (store.leases). `evidence` is the chain that proves what it writes.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Lane:
         ground: StoreFiles | None = None,
         observe: Callable[[BatchTimes], None] = lambda _times: None,
         lease: Lease | None = None,
+        evidence: Evidence | None = None,
         max_batch: int = MAX_BATCH,
         max_waiting: int = MAX_WAITING,
     ) -> None:
@@ -128,7 +130,7 @@ class Lane:
         self._connection: Connection | None = None
         self._verified = False
         """Whether the connection is one to this node's store."""
-        self._cache = RowCache()
+        self._cache, self._evidence = RowCache(), evidence
         self._fault = UnitPoisoned("nothing failed yet")
         self.counters = LaneCounters()
         self.policies: Policies = policies or {}
@@ -445,6 +447,8 @@ class Lane:
                 if self._log is None:
                     self._ground.check()
                 self._cache.commit()
+                if self._evidence is not None:
+                    self._evidence.commit()
             except Exception as error:
                 if is_undone(error):
                     raise
@@ -491,7 +495,9 @@ class Lane:
             self._log.make_certain()
         if self._node.ceiling - self._node.next_id < IDS_LEFT:
             extend(connection, self._node)
-        batch = Batch(connection, self._node, self._clock(), self.policies, self._cache)
+        if self._evidence is not None:
+            self._evidence.begin(connection)
+        batch = Batch(connection, self._node, self._clock(), self.policies, self._cache, self._evidence)
         batch.fill([job.unit for job in jobs])
         loaded = self._monotonic()
         for job in jobs:
@@ -540,8 +546,14 @@ class Lane:
                 self._connection = connection
         return self._connection
 
-    def _rollback(self) -> None:
+    def _forget(self) -> None:
+        """Keep nothing that was read or written: nobody can be sure of it any more."""
         self._cache.drop()
+        if self._evidence is not None:
+            self._evidence.drop()
+
+    def _rollback(self) -> None:
+        self._forget()
         try:
             if self._connection is not None:
                 self._connection.rollback()
@@ -554,7 +566,7 @@ class Lane:
         with self._wake:  # nobody interrupts what is being closed
             connection, self._connection, self._verified = self._connection, None, False
         self._ground.let_go()
-        self._cache.drop()
+        self._forget()
         if connection is not None:
             with suppress(Exception):  # it is given up, whatever it says
                 connection.invalidate()
