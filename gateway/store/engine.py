@@ -36,6 +36,15 @@ SERVER_LIMITS = {
 }
 """What a writer asks of the server, where its administrator set nothing: a gateway that stops in the middle of a transaction
 must not keep a wallet from the others."""
+BY_KEY = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""How the write lane's connection to a server finds rows. A batch names each by its key, and its statements are planned once,
+for arrays of any length over tables of which nothing may be known yet. Left alone, the planner takes ten keys for granted,
+looks through a small table from end to end for each of them, and keeps to that plan while the table grows."""
 CHECKPOINT_PAGES = 4000
 """WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""
 
@@ -113,6 +122,19 @@ def interrupt(connection: Connection) -> None:
 def leave_syncs(connection: Connection) -> None:
     """Have a writer's commits on SQLite return before they are on the disk: gateway.store.log_sync sees to that."""
     _set(connection.connection.dbapi_connection, "synchronous=NORMAL")  # type: ignore[arg-type]  # of an SQLite store
+
+
+def find_by_key(connection: Connection) -> None:
+    """Have the statements of a server's connection find their rows by their keys, whatever the planner thinks of that."""
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in BY_KEY.items())
+    connection.exec_driver_sql(f"SELECT {settings}")
+    connection.commit()
+
+
+def find_at_will(connection: Connection) -> None:
+    """Leave it to the server's planner how rows are found, until the transaction at hand ends: it is about sets of them."""
+    names = ", ".join(f"'{name}'" for name in BY_KEY)
+    connection.exec_driver_sql(f"SELECT set_config(name, reset_val, true) FROM pg_settings WHERE name IN ({names})")  # noqa: S608  (names of ours)
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, RootTransaction
 from gateway.store import leases
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.driver_errors import classify, is_undone
-from gateway.store.engine import interrupt, leave_syncs, sqlite_path
+from gateway.store.engine import find_at_will, find_by_key, interrupt, leave_syncs, sqlite_path
 from gateway.store.errors import (
     LaneClosed,
     LaneOverloaded,
@@ -481,6 +481,8 @@ class Lane:
         transaction = connection.begin()
         self._cache.begin(connection)
         self._begin_lease(connection)
+        if self._log is None and jobs[0].unit.alone:
+            find_at_will(connection)
         if not self._verified:
             self._ground.hold()
             if self._log is not None:
@@ -536,6 +538,8 @@ class Lane:
             connection = self._engine.connect()
             if self._log is not None:
                 leave_syncs(connection)
+            else:
+                find_by_key(connection)
             with self._wake:
                 self._connection = connection
         return self._connection
