@@ -124,11 +124,16 @@ def leave_syncs(connection: Connection) -> None:
     _set(connection.connection.dbapi_connection, "synchronous=NORMAL")  # type: ignore[arg-type]  # of an SQLite store
 
 
-def find_by_key(connection: Connection) -> None:
-    """Have the statements of a server's connection find their rows by their keys, whatever the planner thinks of that."""
+def prepare_for_batches(connection: Connection) -> None:
+    """Have a writer's connection to a server find rows by their keys, and begin without waiting for that alone.
+
+    A BEGIN is sent together with what follows it in a pipeline; the driver's own is waited for, there too.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.autocommit = True
     settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in BY_KEY.items())
-    connection.exec_driver_sql(f"SELECT {settings}")
-    connection.commit()
+    driver.execute(f"SELECT {settings}")
+    event.listen(connection, "begin", lambda begun: begun.connection.cursor().execute("BEGIN", prepare=False))
 
 
 def find_at_will(connection: Connection) -> None:

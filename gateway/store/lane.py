@@ -15,7 +15,7 @@ was withdrawn is never committed; one whose commit has begun is not withdrawn, i
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, RootTransaction
 from gateway.store import leases
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.driver_errors import classify, is_undone
-from gateway.store.engine import find_at_will, find_by_key, interrupt, leave_syncs, sqlite_path
+from gateway.store.engine import find_at_will, interrupt, leave_syncs, prepare_for_batches, sqlite_path
 from gateway.store.errors import (
     LaneClosed,
     LaneOverloaded,
@@ -54,6 +54,7 @@ from gateway.store.leases import Lease
 from gateway.store.log_sync import AwaitDurable, LogSync
 from gateway.store.nodes import BLOCK, Node, extend, verify
 from gateway.store.row_cache import RowCache
+from gateway.store.statements import Asked, pipelined
 
 __all__ = ["BatchTimes", "Done", "Job", "Lane", "LaneCounters"]
 
@@ -478,9 +479,33 @@ class Lane:
         if self.lease.fenced:
             raise StoreFenced("another gateway has taken over")
         connection = self._connect()
-        transaction = connection.begin()
-        self._cache.begin(connection)
-        self._begin_lease(connection)
+        with ExitStack() as pipeline:
+            pipeline.enter_context(pipelined(connection))
+            transaction = connection.begin()
+            self._cache.begin(connection)
+            renewal = leases.ask(connection, self._node)
+            if self._has_to_prepare(jobs):
+                pipeline.close()
+                self._check_lease(connection, renewal)
+                self._prepare(connection, jobs)
+            batch = Batch(connection, self._node, self._clock(), self.policies, self._cache, pipeline)
+            batch.fill([job.unit for job in jobs])
+        self._check_lease(connection, renewal)
+        loaded = self._monotonic()
+        for job in jobs:
+            job.answer = job.unit.decide(batch)
+        decided = self._monotonic()
+        batch.save()
+        return transaction, loaded, decided
+
+    def _has_to_prepare(self, jobs: list[Job]) -> bool:
+        """Whether something is to be done in the transaction before its rows are asked for: seldom."""
+        in_doubt = self._log is not None and self._log.in_doubt
+        few_left = self._node.ceiling - self._node.next_id < IDS_LEFT
+        return not self._verified or jobs[0].unit.alone or in_doubt or few_left
+
+    def _prepare(self, connection: Connection, jobs: list[Job]) -> None:
+        """Make sure that this is the store that was entered, of its log, and that there are identifiers enough."""
         if self._log is None and jobs[0].unit.alone:
             find_at_will(connection)
         if not self._verified:
@@ -493,19 +518,11 @@ class Lane:
             self._log.make_certain()
         if self._node.ceiling - self._node.next_id < IDS_LEFT:
             extend(connection, self._node)
-        batch = Batch(connection, self._node, self._clock(), self.policies, self._cache)
-        batch.fill([job.unit for job in jobs])
-        loaded = self._monotonic()
-        for job in jobs:
-            job.answer = job.unit.decide(batch)
-        decided = self._monotonic()
-        batch.save()
-        return transaction, loaded, decided
 
-    def _begin_lease(self, connection: Connection) -> None:
-        """Renew the lease; StoreFenced if it is another's, StoreReplaced if this is not the store that was entered."""
+    def _check_lease(self, connection: Connection, renewal: Asked | None) -> None:
+        """See that the lease was renewed; StoreFenced if it is another's, StoreReplaced if this is not the store entered."""
         try:
-            leases.begin(connection, self._node)
+            leases.check(self._node, renewal)
         except StoreFenced as error:
             verify(connection, self._node)
             self.lease.fenced = True
@@ -539,7 +556,7 @@ class Lane:
             if self._log is not None:
                 leave_syncs(connection)
             else:
-                find_by_key(connection)
+                prepare_for_batches(connection)
             with self._wake:
                 self._connection = connection
         return self._connection

@@ -10,7 +10,7 @@ from support.prepared_statements import statements
 
 from gateway.store import schema
 from gateway.store.driver_errors import classify
-from gateway.store.engine import find_at_will, find_by_key, open_writer
+from gateway.store.engine import find_at_will, open_writer, prepare_for_batches
 from gateway.store.errors import UnitPoisoned
 from gateway.store.statements import Delete, Inserts, SelectAmong, Update, pipelined
 from gateway.store.tables import choices, metadata, outbox, subscriptions
@@ -83,7 +83,7 @@ def test_a_server_finds_every_row_of_a_batch_by_its_key_though_it_knows_nothing_
     with engine.connect() as connection:
         at_will = {name for name, statement in statements() if scanned(connection, statement)}
         connection.rollback()
-        find_by_key(connection)
+        prepare_for_batches(connection)
         by_key = {name: scans for name, statement in statements() if (scans := scanned(connection, statement))}
         find_at_will(connection)
         again = {name for name, statement in statements() if scanned(connection, statement)}
