@@ -16,6 +16,11 @@ CHUNK: Final = 1 << 20
 class LogFile:
     """The log that a writing connection has open, from `open` to `close`; OSError is for the caller of `sync` alone."""
 
+    shared = False
+    """The lane alone writes to it."""
+    is_open = True
+    """Whatever is committed, it was there before."""
+
     def __init__(self, path: Path) -> None:
         """Take where the log is, or will be."""
         self._path = path
@@ -62,6 +67,9 @@ class LogFile:
             self.sync()
         except OSError as error:
             raise StoreUnavailable(f"the write-ahead log: {error}") from error
+
+    def interrupt(self) -> None:
+        """Nothing: a disk comes back by itself, or never."""
 
     def close(self) -> None:
         """Let go of the file."""
