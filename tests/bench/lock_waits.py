@@ -13,7 +13,7 @@ _LOOK = (
 
 
 class LockWaits:
-    """Looks while the block runs; `looks` counts the transactions of lanes that it saw, `waits` those that waited for a lock."""
+    """Looks while the block runs: `looks` counts transactions of lanes, `waits` those of them that waited for a lock."""
 
     def __init__(self, url):
         self._url = url
