@@ -11,11 +11,14 @@ from typing import Final
 from gateway.store.errors import StoreUnavailable
 
 CHUNK: Final = 1 << 20
+WORTH_A_BATCH: Final = 8
+"""Each batch costs as much as some three units more."""
 
 
 class LogFile:
     """The log that a writing connection has open, from `open` to `close`; OSError is for the caller of `sync` alone."""
 
+    worth_a_batch = WORTH_A_BATCH
     shared = False
     """The lane alone writes to it."""
     is_open = True

@@ -17,8 +17,6 @@ from typing import Final, Generic, Protocol, TypeVar
 from gateway.store.batch import Batch, Unit
 from gateway.store.errors import OutcomeUnknown, StoreError
 
-WORTH_A_BATCH: Final = 8
-"""While the disk is busy a batch of fewer units waits: each batch costs as much as some three units more."""
 MOST_AHEAD: Final = 4
 """Batches that are committed while one sync runs: when the disk does not come back, what follows shall wait undecided."""
 
@@ -39,6 +37,10 @@ class AwaitDurable(Unit):
 
 class Log(Protocol):
     """What is committed to: log_file.LogFile, or server_log.ServerLog."""
+
+    @property
+    def worth_a_batch(self) -> int:
+        """While a sync runs a batch of fewer units waits."""
 
     @property
     def shared(self) -> bool:
@@ -101,7 +103,7 @@ class LogSync(Generic[Committed]):
     def may_begin(self, waiting: int, *, alone: bool) -> bool:
         """Whether a batch of so many units is to be begun now; under the lock. One that is alone finds everything durable."""
         ahead = len(self.unsynced) - self._covered
-        return not self.unsynced or (not alone and waiting >= WORTH_A_BATCH and ahead < MOST_AHEAD)
+        return not self.unsynced or (not alone and waiting >= self._file.worth_a_batch and ahead < MOST_AHEAD)
 
     def vouches_for_readers(self) -> bool:
         """Whether a sync from now on tells those who have read that it is durable; else a batch has to; under the lock."""

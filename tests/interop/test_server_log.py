@@ -11,7 +11,7 @@ from support.lane_fixture import workplace
 from gateway.store.batch import Unit
 from gateway.store.errors import OutcomeUnknown
 from gateway.store.log_sync import AwaitDurable
-from gateway.store.server_log import ServerLog
+from gateway.store.server_log import WORTH_A_BATCH, ServerLog
 from gateway.store.tables import outbox
 
 NUMBERS = itertools.count()
@@ -98,9 +98,9 @@ def test_batches_are_decided_while_a_commit_is_on_its_way_to_the_disk(place, mon
     held = Held(monkeypatch)
     first, _ = posted(place, Append())
     assert held.begun.wait(10)
-    more = [posted(place, Append()) for _ in range(8)]
+    more = [posted(place, Append()) for _ in range(WORTH_A_BATCH)]
     committed = threading.Event()
-    while len(place.read(text("SELECT id FROM outbox"))) < 10:
+    while len(place.read(text("SELECT id FROM outbox"))) < 2 + WORTH_A_BATCH:
         assert not committed.wait(0.001)
     assert not any(answered.is_set() for answered, _ in more)
     held.let_go.set()
