@@ -248,7 +248,7 @@ class Lane:
             if stuck and flight is not None and not flight.interrupted and self._connection is not None:
                 flight.interrupted = True
                 interrupt(self._connection)
-            if any(job.committing for job in stuck):
+            if any(isinstance(job.error, OutcomeUnknown) for job in stuck):
                 self._log.interrupt()
         if first:
             what = "a commit" if at_commit else "a transaction"

@@ -1,7 +1,10 @@
 """What the lane commits at a real PostgreSQL server is answered when it is durable, and not before (decision 047)."""
 
 import itertools
+import os
+import signal
 import threading
+import time
 from typing import ClassVar
 
 import pytest
@@ -68,7 +71,7 @@ def lsn(place, what):
         return connection.execute(text(f"SELECT pg_current_wal_{what}_lsn()")).scalar_one()
 
 
-def posted(place, unit):
+def posted(place, unit, **options):
     """Post a unit; gives what is set when it is answered, and its answer or error."""
     ready, outcome = threading.Event(), []
 
@@ -76,7 +79,7 @@ def posted(place, unit):
         outcome.append(error or answer)
         ready.set()
 
-    place.lane.post(unit, done)
+    place.lane.post(unit, done, **options)
     return ready, outcome
 
 
@@ -122,6 +125,20 @@ def test_a_sync_that_fails_leaves_the_outcome_unknown_and_those_after_it_have_an
     number = place.lane.run(Append())
     assert not place.lane.in_trouble
     assert place.lane._log._file._connection is not before
+    assert (number,) in place.read(text("SELECT id FROM outbox"))
+
+
+def test_a_sync_that_does_not_come_back_is_ended_when_a_unit_s_time_is_over_and_the_lane_goes_on(place):
+    pid = place.read(text("SELECT pid FROM pg_stat_activity WHERE application_name LIKE '%/flushes'"))[0][0]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        answered, outcome = posted(place, Append(), not_after=time.monotonic() + 0.2)
+        while not answered.wait(0.01):
+            place.lane.expire()
+        assert isinstance(outcome[0], OutcomeUnknown)
+        number = place.lane.run(Append())
+    finally:
+        os.kill(pid, signal.SIGCONT)
     assert (number,) in place.read(text("SELECT id FROM outbox"))
 
 
