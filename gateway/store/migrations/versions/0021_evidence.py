@@ -12,7 +12,7 @@ from gateway.store.errors import SchemaMismatch
 from gateway.store.evidence_backfill import needs_proof, prove_all
 
 revision = "0021"
-down_revision = "0016"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
