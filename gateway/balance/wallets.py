@@ -52,6 +52,8 @@ class Wallet(msgspec.Struct):
     given: int = 0
     """The tenth that accrued on its charges and sales so far."""
     changed: bool = False
+    stored_bundle: bytes | None = None
+    """The allowances on disk."""
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
     stored_due_at: int | None = None
@@ -133,6 +135,7 @@ class WalletRows(RowSet[int, Wallet]):
 
     kept = 32_768
     reads = (wallets, subscribers)
+    proves = "wallets"
 
     def ask(self, connection: Connection, keys: set[int]) -> Callable[[], None]:
         """Read and lock the wallets of these subscribers."""
@@ -149,7 +152,16 @@ class WalletRows(RowSet[int, Wallet]):
         """Put in a wallet from its row."""
         subscriber_id, currency, balance, reserved, bundle, given, status, due_at = row
         wallet = Wallet(
-            subscriber_id, currency, balance, reserved, [], status, given, stored_status=status, stored_due_at=due_at
+            subscriber_id,
+            currency,
+            balance,
+            reserved,
+            [],
+            status,
+            given,
+            stored_bundle=bundle,
+            stored_status=status,
+            stored_due_at=due_at,
         )
         if bundle:
             held = _decode(bundle)
@@ -169,6 +181,8 @@ class WalletRows(RowSet[int, Wallet]):
                 rows.append((w.balance, w.reserved, bundle, w.given, w.subscriber_id))
                 if due_at != w.stored_due_at:
                     due.append((due_at, w.subscriber_id))
+                if bundle != w.stored_bundle:
+                    self.proved.append((w.subscriber_id, w.currency, bundle))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,
                     w.currency,

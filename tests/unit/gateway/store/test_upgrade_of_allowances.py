@@ -6,7 +6,7 @@ from sqlalchemy import insert, select, text
 from support.old_stores import store_at
 
 from gateway.balance.wallets import WalletRows
-from gateway.ledger.check_allowances import wrong_allowances
+from gateway.ledger.checks.allowances import wrong_allowances
 from gateway.store import schema
 from gateway.store.tables import allowance_entries, nodes, subscribers, wallets
 

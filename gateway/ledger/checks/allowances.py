@@ -5,16 +5,17 @@ and a wallet that says another rest are found here, by the allowance's number.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from itertools import islice
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, case, func, or_, select
 
 from gateway.ledger.allowance_kinds import ADDS, TAKES, USE
+from gateway.ledger.checks.examined import SHOWN, Examined, Finding
 from gateway.store.tables import allowance_entries, usage, wallets
 from gateway.store.usage_horizon import swept_to
 
-SHOWN: Final = 5
 Key = tuple[int, str]
 """An allowance's number, and a service."""
 
@@ -33,6 +34,12 @@ class _Holdings(msgspec.Struct):
 
 
 _holdings = msgspec.json.Decoder(_Holdings).decode
+
+
+def allowances_match(books: Examined) -> Iterator[Finding]:
+    """Name allowances that are not what they should be; the first few."""
+    for detail in islice(wrong_allowances(books.connection, books.journals), SHOWN):
+        yield Finding("allowance", detail)
 
 
 def wrong_allowances(connection: Connection, journals: Sequence[Connection]) -> Iterator[str]:

@@ -1,0 +1,36 @@
+"""Usage and its charges: each record is charged once, what it was priced."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, FromClause, func, select, union_all
+
+from gateway.ledger.checks.examined import SHOWN, Finding
+from gateway.store.tables import transfers, usage
+
+
+def usage_is_charged(connection: Connection) -> Iterable[Finding]:
+    """Name records that were not charged what they were priced, or more than once."""
+    charges = select(transfers.c.usage_id, transfers.c.amount).where(transfers.c.kind == "charge").subquery()
+    paid = _with_promotional(connection, charges)
+    wrong = (
+        select(usage.c.id, usage.c.price, paid.c.amount)
+        .join_from(usage, paid, paid.c.usage_id == usage.c.id, isouter=True)
+        .where(usage.c.price != func.coalesce(paid.c.amount, 0))
+        .limit(SHOWN)
+    )
+    for record, price, amount in connection.execute(wrong):
+        yield Finding("usage", f"record {record} was priced {price} micro-units and charged {amount or 0}")
+    doubled = select(charges.c.usage_id).group_by(charges.c.usage_id).having(func.count() > 1).limit(SHOWN)
+    for (record,) in connection.execute(doubled):
+        yield Finding("usage", f"record {record} was charged more than once")
+
+
+def _with_promotional(connection: Connection, charges: FromClause) -> FromClause:
+    """Add what credit of the company paid; where there is none nothing is summed, as the journal is large."""
+    promotional = select(transfers.c.usage_id, transfers.c.amount).where(
+        transfers.c.kind == "promotional", transfers.c.usage_id.is_not(None)
+    )
+    if connection.execute(promotional.limit(1)).first() is None:
+        return charges
+    every = union_all(select(charges), promotional).subquery()
+    return select(every.c.usage_id, func.sum(every.c.amount).label("amount")).group_by(every.c.usage_id).subquery()
