@@ -13,7 +13,7 @@ from gateway.store.tables import releases
 
 LINK: Final = 4096
 """Rows of one link."""
-TABLES: Final = ("transfers", "usage", "choices", "accounts", "versions", "wallets")
+TABLES: Final = ("transfers", "usage", "choices", "accounts", "versions", "allowance_entries", "wallets")
 
 
 def needs_proof(connection: Connection) -> bool:

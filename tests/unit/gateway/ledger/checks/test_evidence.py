@@ -60,6 +60,7 @@ COLUMNS = {
     "usage": "event_at, subscriber_id, session, service, rating_group, octets, seconds, units, price, currency, plan",
     "choices": "subscriber_id, cause, share, valid_from",
     "accounts": "name",
+    "allowance_entries": "at, subscriber_id, allowance_id, kind, service, units, event_at, usage_id, reference, plan, ends_at",
     "wallets": "currency, balance, reserved, bundle, given",
 }
 EDITS = {
@@ -70,10 +71,19 @@ EDITS = {
               "octets = 1", "seconds = 1", "units = 1", "price = price - 1", "currency = 'EUR'", "plan = 'x'"),
     "choices": ("subscriber_id = 7", "cause = 'wwf2'", "share = 7", "valid_from = valid_from - 1"),
     "accounts": ("name = 'cause:other'",),
+    "allowance_entries": ("at = at + 1", "subscriber_id = 7", "allowance_id = 7", "kind = 'refund'", "service = 'voice'",
+                          "units = 7", "event_at = 7", "usage_id = 7", "reference = 'x'", "plan = 'x'", "ends_at = 7"),
     "wallets": ("currency = 'EUR'", "bundle = NULL"),
 }  # fmt: skip
 KEYS = {"wallets": "subscriber_id"}
-WORDS = {"transfers": "entry", "usage": "record", "choices": "choice", "accounts": "account", "wallets": "wallet"}
+WORDS = {
+    "transfers": "entry",
+    "usage": "record",
+    "choices": "choice",
+    "accounts": "account",
+    "wallets": "wallet",
+    "allowance_entries": "entry of an allowance",
+}
 CHOSEN = {"wallets": "bundle IS NOT NULL"}
 
 
