@@ -183,10 +183,10 @@ class SessionRows(RowSet[str, Session]):
         """Put in sessions from their rows."""
         for key, row in rows.items():
             state = _decode(row[-1])
-            session = Session(*row[:-1], state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
-            session.realm, session.traffic, session.tenth = state.realm, state.traffic, state.tenth
-            session.destination, session.network = state.destination, state.network
-            self.rows[key], self._stored[key] = session, row
+            said = (state.realm, state.traffic, state.tenth, state.destination, state.network)
+            more = (state.groups, state.last_number, state.terminated, False, False, *said)
+            self.rows[key] = Session(*row[:-1], *more)  # type: ignore[call-arg]  # a row
+        self._stored.update(rows)
 
     def add(self, session: Session) -> None:
         """Put in a session that this batch opened."""

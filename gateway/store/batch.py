@@ -130,7 +130,7 @@ class Batch:
 
     def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
         """Give this batch's row set of a kind, with the rows that were asked for."""
-        if kind in self._asked:
+        if self._asked and kind in self._asked:
             self._asked.pop(kind)()
         found = self._row_sets.get(kind)
         if found is None:

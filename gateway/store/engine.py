@@ -39,6 +39,10 @@ must not keep a wallet from the others."""
 CHECKPOINT_PAGES = 4000
 """WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""
 
+WRITERS_CACHE_KIB = 16_384
+"""Of pages that a writer keeps. To keep more costs more than reading them again: in a store of less than 1 GiB each commit that
+has split a page looks through all of them (SQLite's balancing lends a number beyond the end, that of the page at 1 GiB)."""
+
 
 def open_writer(url: str, *, existing: bool = False, label: str = "tpo") -> Engine:
     """Make the engine of a writer; its transactions take the write lock when they begin.
@@ -167,7 +171,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # no
 
 def _prepare_sqlite_writer(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401  (as above)
     wal = ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={CHECKPOINT_PAGES}")
-    _set(connection, *wal, "secure_delete=ON")  # what was deleted is not to be read from a free page
+    # Secure: what was deleted is not to be read from a free page.
+    _set(connection, *wal, f"cache_size=-{WRITERS_CACHE_KIB}", "secure_delete=ON")
 
 
 def _set(connection: sqlite3.Connection, *pragmas: str) -> None:
