@@ -32,8 +32,8 @@ _READING: Final = ("SELECT", "PRAGMA", "BEGIN", "SAVEPOINT", "RELEASE", "EXPLAIN
 class _Kept:
     """The rows of one kind by key: at most so many, at least the half of these that were used last.
 
-    Two generations: when the young one is half of all, it becomes the old one, and what has not been used since is gone. To put
-    each row that is used at the end of one queue cost three times as much.
+    Two generations: when the young one is half of all, it becomes the old one, and what has not been used since is gone.
+    That costs less than to put each row that is used at the end of one queue.
     """
 
     def __init__(self, most: int) -> None:
