@@ -53,6 +53,8 @@ class Wallet(msgspec.Struct):
     given: int = 0
     """The tenth that accrued on its charges and sales so far."""
     changed: bool = False
+    stored_bundle: bytes | None = None
+    """The allowances on disk."""
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
 
@@ -127,6 +129,7 @@ class WalletRows(RowSet[int, Wallet]):
 
     kept = 32_768
     reads = (wallets, subscribers)
+    proves = "wallets"
 
     def ask(self, connection: Connection, keys: set[int]) -> Callable[[], None]:
         """Read and lock the wallets of these subscribers."""
@@ -142,9 +145,16 @@ class WalletRows(RowSet[int, Wallet]):
     def restore(self, rows: Mapping[int, tuple[Any, ...]]) -> None:
         """Put in wallets from their rows."""
         for key, (subscriber_id, currency, balance, reserved, bundle, given, status) in rows.items():
-            allowances = _allowances(bundle) if bundle else []
             self.rows[key] = Wallet(
-                subscriber_id, currency, balance, reserved, allowances, status, given, stored_status=status
+                subscriber_id,
+                currency,
+                balance,
+                reserved,
+                _allowances(bundle) if bundle else [],
+                status,
+                given,
+                stored_bundle=bundle,
+                stored_status=status,
             )
 
     def save(self, connection: Connection) -> None:
@@ -154,6 +164,8 @@ class WalletRows(RowSet[int, Wallet]):
             if w.changed or w.status != w.stored_status:
                 bundle = _encode(w.allowances) if w.allowances else None
                 rows.append((w.balance, w.reserved, bundle, w.given, w.subscriber_id))
+                if bundle != w.stored_bundle:
+                    self.proved.append((w.subscriber_id, w.currency, bundle))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,
                     w.currency,

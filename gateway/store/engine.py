@@ -2,7 +2,7 @@
 
 SQLite: WAL, synchronous=FULL (gateway.store.log_sync does the write lane's syncs), and BEGIN IMMEDIATE, since the driver's own
 default begins after the first SELECT and would silently lose updates. PostgreSQL: READ COMMITTED with row locks, so that what
-is read after a lock is current.
+is read after a lock is current; the write lane's own commits are made durable by gateway.store.server_log.
 
 An SQLite file is made by whoever prepares a store, and by nobody else: to readers and to the write lane one that is gone is
 an error, not an empty store.
@@ -11,7 +11,7 @@ an error, not an empty store.
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,16 @@ SERVER_LIMITS = {
 }
 """What a writer asks of the server, where its administrator set nothing: a gateway that stops in the middle of a transaction
 must not keep a wallet from the others."""
+BY_KEY = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""How the write lane's connection to a server finds rows. A batch names each by its key, and its statements are planned once,
+for arrays of any length over tables of which nothing may be known yet. Left alone, the planner takes ten keys for granted,
+looks through a small table from end to end for each of them, and keeps to that plan while the table grows."""
+LEAVE_SYNCS = {"synchronous_commit": "off"}
 CHECKPOINT_PAGES = 4000
 """WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""
 
@@ -117,6 +127,35 @@ def interrupt(connection: Connection) -> None:
 def leave_syncs(connection: Connection) -> None:
     """Have a writer's commits on SQLite return before they are on the disk: gateway.store.log_sync sees to that."""
     _set(connection.connection.dbapi_connection, "synchronous=NORMAL")  # type: ignore[arg-type]  # of an SQLite store
+
+
+def prepare_for_batches(connection: Connection) -> None:
+    """Have a writer's connection to a server find rows by their keys, and wait neither for BEGIN alone nor for the disk.
+
+    A BEGIN is sent together with what follows it in a pipeline; the driver's own is waited for, there too. Commits return
+    before they are on the disk: gateway.store.server_log sees to that.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.autocommit = True
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in (BY_KEY | LEAVE_SYNCS).items())
+    driver.execute(f"SELECT {settings}")
+    event.listen(connection, "begin", lambda begun: begun.connection.cursor().execute("BEGIN", prepare=False))
+
+
+def find_at_will(connection: Connection) -> None:
+    """Leave it to the server's planner how rows are found, until the transaction at hand ends: it is about sets of them."""
+    _as_set(connection, BY_KEY)
+
+
+def commit_at_once(connection: Connection) -> None:
+    """Have the transaction at hand be on the server's disk when its commit returns."""
+    _as_set(connection, LEAVE_SYNCS)
+
+
+def _as_set(connection: Connection, names: Iterable[str]) -> None:
+    """Take these settings, until the transaction at hand ends, as the server's administrator has them."""
+    among = ", ".join(f"'{name}'" for name in names)
+    connection.exec_driver_sql(f"SELECT set_config(name, reset_val, true) FROM pg_settings WHERE name IN ({among})")  # noqa: S608  (names of ours)
 
 
 def sqlite_path(url: str) -> Path | None:

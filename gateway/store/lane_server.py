@@ -24,6 +24,7 @@ from gateway.store import nodes
 from gateway.store.batch import Policies
 from gateway.store.engine import open_writer, sqlite_path, storing
 from gateway.store.errors import OutcomeUnknown, StoreError, StoreLocked
+from gateway.store.evidence import Evidence
 from gateway.store.files import StoreFiles
 from gateway.store.lane import BatchTimes, Job, Lane
 from gateway.store.lane_messages import (
@@ -154,6 +155,7 @@ class LaneServer:
             ground=self._ground,
             observe=self._observe,
             lease=self._lease,
+            evidence=Evidence(begin.evidence, begin.node.id),
         )
         self._handlers: dict[type, Callable[[Any], None]] = {
             Units: self._post,
