@@ -16,7 +16,11 @@ MICROSECONDS = 1_000_000
 
 
 class UsageRecord(msgspec.Struct, frozen=True, gc=False):
-    """A priced Used-Service-Unit; price in micro-units."""
+    """A priced Used-Service-Unit; price in micro-units.
+
+    `rate_key` names the plan's rate (rating.rate_keys); `covered` are the units that a bundle paid for, `rated_before` those
+    that were paid for in this session and rating group; `capped` is what they cost beyond the price: over a cap or a limit.
+    """
 
     id: int
     event_at: int
@@ -30,6 +34,10 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     price: int
     currency: str
     plan: str
+    rate_key: str = ""
+    covered: int = 0
+    rated_before: int = 0
+    capped: int = 0
 
     def row(self) -> tuple[object, ...]:
         """Give the row of the table `usage`, its columns in order."""

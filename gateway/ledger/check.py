@@ -25,6 +25,8 @@ from gateway.store.tables import sessions, texts, transfers, usage, wallets
 SHOWN = 5
 LEAST = 1000
 """A charge of fewer micro-units, a tenth of a penny, may be shared among so many causes that each part rounds to nothing."""
+CHARGES = ("charge", "service")
+"""Kinds of entries that together are the price of a usage record."""
 Totals = Mapping[tuple[int, str], int]
 """The journal's sum by account number and currency."""
 
@@ -224,7 +226,9 @@ def _holds_match(connection: Connection) -> Iterable[Finding]:
 
 
 def _usage_is_charged(connection: Connection) -> Iterable[Finding]:
-    charges = select(transfers.c.usage_id, transfers.c.amount).where(transfers.c.kind == "charge").subquery()
+    """Hold the price of each record against what was charged for it: by us, and for whom it called."""
+    by_record = select(transfers.c.usage_id, func.sum(transfers.c.amount).label("amount"))
+    charges = by_record.where(transfers.c.kind.in_(CHARGES)).group_by(transfers.c.usage_id).subquery()
     wrong = (
         select(usage.c.id, usage.c.price, charges.c.amount)
         .join_from(usage, charges, charges.c.usage_id == usage.c.id, isouter=True)
@@ -233,7 +237,8 @@ def _usage_is_charged(connection: Connection) -> Iterable[Finding]:
     )
     for record, price, amount in connection.execute(wrong):
         yield Finding("usage", f"record {record} was priced {price} micro-units and charged {amount or 0}")
-    doubled = select(charges.c.usage_id).group_by(charges.c.usage_id).having(func.count() > 1).limit(SHOWN)
+    kinds = select(transfers.c.usage_id).where(transfers.c.kind.in_(CHARGES))
+    doubled = kinds.group_by(transfers.c.usage_id, transfers.c.kind).having(func.count() > 1).limit(SHOWN)
     for (record,) in connection.execute(doubled):
         yield Finding("usage", f"record {record} was charged more than once")
 

@@ -13,6 +13,7 @@ from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.text_charges import SMS, Hold, hold, plan_of, rate_to, sell_needed_bundle
 from gateway.messaging.texts import Text, TextPart, TextRows, TextState
 from gateway.rating.destinations import Destination, called_number, destination
+from gateway.rating.rate_keys import EMERGENCY, TOLL_FREE, RateKey
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.idempotency import Digests, KeptResult, KeyRows
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
@@ -127,14 +128,16 @@ class AcceptTexts(Unit):
         plan = plan_of(profile, tariff, batch.now)
         held: Hold | None = None
         if called is not Destination.ORDINARY:
-            held = Hold()  # an emergency, or a number that costs nothing
+            free = EMERGENCY if called is Destination.EMERGENCY else TOLL_FREE
+            held = Hold(rate_key=str(RateKey(free)))
         elif wallet is not None and plan is not None and profile is not None:
             own = batch.row_set(IdentifierRows).owner(MSISDN, draft.destination, batch.now) is not None
-            rate = rate_to(plan, called_number(draft.destination, tariff.country), own=own)
+            called_at = called_number(draft.destination, tariff.country)
+            rate, rate_key = rate_to(plan, called_at, tariff, batch.now, own=own)
             sold = sell_needed_bundle(batch, wallet, plan, rate, profile, charging)
             if sold is not None:
                 sales.append(sold)
-            held = hold(wallet, plan, rate, draft.parts, batch.now)
+            held = hold(wallet, plan, rate, draft.parts, batch.now, rate_key)
         if held is None:
             return Refusal(0, "sms.credit", "the sender's wallet cannot pay for this text")
         return make(batch, draft, payer, held)
@@ -165,6 +168,7 @@ def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None
         held=held.money,
         covered=held.covered,
         bundle_ends_at=held.bundle_ends_at,
+        rate_key=held.rate_key,
         reference_number=text_id & 0xFFFF,
         registered_delivery=draft.registered_delivery,
         always=int(draft.always),

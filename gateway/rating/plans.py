@@ -6,7 +6,9 @@ import msgspec
 class Rate(msgspec.Struct, frozen=True):
     """A price a quantity: `price` micro-units for `per` units (octets, seconds or messages).
 
-    Usage counts in whole `step`s, and as `minimum` units at least once there is any. `in_bundle`: a bundle covers it.
+    Usage counts in whole `step`s, and as `minimum` units at least once there is any. `in_bundle`: a bundle covers it, and a cap
+    counts it. `connection` micro-units fall once a session, with its first unit: a call that nobody answered has none.
+    `service` is what the called party has on top. `at`: what it costs instead in some of the plan's tariff periods.
     """
 
     price: int
@@ -14,6 +16,29 @@ class Rate(msgspec.Struct, frozen=True):
     step: int = 1
     minimum: int = 0
     in_bundle: bool = True
+    connection: int = 0
+    service: "ServiceCharge | None" = None
+    at: dict[str, "Rate"] = {}
+
+    @property
+    def costs(self) -> bool:
+        """Tell whether anything is to be paid by it."""
+        return bool(self.price or self.connection or self.service is not None)
+
+    @property
+    def ever_costs(self) -> bool:
+        """Tell whether anything is to be paid by it in any tariff period."""
+        return self.costs or any(other.costs for other in self.at.values())
+
+
+class ServiceCharge(msgspec.Struct, frozen=True):
+    """What the called party of a number for services (084, 087, 09, 118 in the UK) has of a call's price: it is passed on.
+
+    `tenth`: whether the tenth accrues on it as on the rest, which is the access charge.
+    """
+
+    rate: Rate
+    tenth: bool = True
 
 
 FREE = Rate(0, 1)
@@ -34,14 +59,39 @@ class Bundle(msgspec.Struct, frozen=True):
 
 
 class CalledRates(msgspec.Struct, frozen=True):
-    """What calls and texts to some numbers cost; None: what they cost to any."""
+    """What calls and texts to some numbers cost; None: what they cost to any. `name` is for people."""
 
     voice: Rate | None = None
     sms: Rate | None = None
+    name: str = ""
 
     def of(self, service: str) -> Rate | None:
         """Give the rate of a service; data has none."""
-        return {"voice": self.voice, "sms": self.sms}.get(service)
+        return self.voice if service == "voice" else self.sms if service == "sms" else None
+
+
+class Period(msgspec.Struct, frozen=True):
+    """A tariff period: on `days` (0 is Monday; HOLIDAY a public one) from a minute of the day, `begins`, to another, `ends`.
+
+    One that ends no later than it begins lasts until the day after; it is the day on which it begins that counts.
+    """
+
+    id: str
+    days: tuple[int, ...]
+    begins: int = 0
+    ends: int = 0
+
+
+HOLIDAY = 7
+"""Stands for public holidays among the days of a period."""
+
+
+class Cap(msgspec.Struct, frozen=True):
+    """The most, in micro-units, that a line pays in a day or a month for services, as far as a bundle could cover them."""
+
+    price: int
+    services: tuple[str, ...]
+    monthly: bool = False
 
 
 class Zone(msgspec.Struct, frozen=True):
@@ -58,6 +108,8 @@ class Zone(msgspec.Struct, frozen=True):
     destinations: dict[str, CalledRates] = {}
 
 
+LONGEST_NUMBER = 15
+"""Digits of the longest number (E.164 §6.2.1)."""
 OWN = "own"
 """The destination of calls and texts to another line of ours."""
 
@@ -82,6 +134,12 @@ class Plan(msgspec.Struct, frozen=True):
     destinations: dict[str, CalledRates] = {}
     home: tuple[str, ...] = ()
     zones: tuple[Zone, ...] = ()
+    periods: tuple[Period, ...] = ()
+    """The tariff periods, of which the first that fits counts."""
+    holidays: str = ""
+    """Whose public holidays count (ISO 3166, with a subdivision: GB-ENG); empty: nobody's."""
+    caps: tuple[Cap, ...] = ()
+    """Those of a day before those of a month, which count what is left by them."""
 
     def prices(self, network: str) -> "Plan | Zone | None":
         """Give the prices in a network (MCC and MNC, empty where nobody said): these, or a zone's; None where it has none."""
@@ -116,9 +174,15 @@ def destination_of(prices: Plan | Zone, service: str, number: str, *, own: bool)
 
     OWN where the number is a line of ours (`own`), else the longest first digits that fit; empty for any other.
     """
-    fitting = [
-        first
-        for first, rates in prices.destinations.items()
-        if rates.of(service) is not None and (own if first == OWN else number.startswith(first))
-    ]
-    return OWN if OWN in fitting else max(fitting, key=len, default="")
+    destinations = prices.destinations
+    if not destinations:
+        return ""
+    if own:
+        found = destinations.get(OWN)
+        if found is not None and found.of(service) is not None:
+            return OWN
+    for length in range(min(len(number), LONGEST_NUMBER), 0, -1):
+        found = destinations.get(number[:length])
+        if found is not None and found.of(service) is not None:
+            return number[:length]
+    return ""

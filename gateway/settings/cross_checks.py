@@ -13,11 +13,14 @@ from typing import Any, Final
 import msgspec
 
 from gateway.charity.causes import Cause
+from gateway.ledger.money import format_amount
 from gateway.messaging import addresses
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import Secret
-from gateway.rating.destinations import FREE_PREFIXES, destination
+from gateway.rating.destinations import FREE_PREFIXES, Destination, destination
+from gateway.rating.paid_service_limits import limit_of
 from gateway.rating.plans import Plan
+from gateway.rating.prices import service_price
 from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
 from gateway.settings.sections import (
@@ -46,6 +49,9 @@ MAX_SOCKET_PATH: Final = 107
 
 MAX_PASSWORD: Final = 8
 """Octets of a link's password, without its NUL (SMPP 3.4 §4.1.1)."""
+
+LONGEST_FREE: Final = 8
+"""Digits of the longest number that is free by itself, such as 44116123."""
 
 MIN_KEY: Final = 16
 """Octets of privacy.key: 128 bits, if they are random."""
@@ -343,14 +349,35 @@ def _authority_fails(ca: Path) -> str | None:
     return None
 
 
+def _is_free(first: str, country: str) -> bool:
+    """Tell first digits of numbers that are free; a deck has thousands, so that only those that may be are looked up."""
+    return first.startswith(FREE_PREFIXES.get(country, ("none",))) or (
+        len(first) <= LONGEST_FREE and destination(f"+{first}", country) is not Destination.ORDINARY
+    )
+
+
+def check_paid_services(found: Found, report: Report) -> None:
+    """Refuse a service charge of which the first unit is more than the law lets pass by the phone bill."""
+    country = found.operator.country if found.operator else ""
+    for plan in (found.plans or {}).values():
+        limit = limit_of(country, plan.currency)
+        for first, rates in plan.destinations.items() if limit is not None else ():
+            rate = rates.voice
+            if limit is not None and rate is not None and service_price(rate, 1) > limit.each:
+                most = f"{format_amount(limit.each, limit.currency)} {limit.currency}"
+                report.error(
+                    ("plans",),
+                    f"{plan.id}.destinations.{first}.voice.service: begins with more than {most} in {country}",
+                )
+
+
 def check_free_numbers(found: Found, report: Report) -> None:
     """Refuse a price for numbers that are free to call in the operator's country."""
     country = found.operator.country if found.operator else ""
     for plan in (found.plans or {}).values():
         for first, rates in plan.destinations.items():
-            priced = any(rate is not None and rate.price for rate in (rates.voice, rates.sms))
-            free = first.startswith(FREE_PREFIXES.get(country, ("none",))) or destination(f"+{first}", country)
-            if priced and free:
+            priced = any(rate is not None and rate.ever_costs for rate in (rates.voice, rates.sms))
+            if priced and _is_free(first, country):
                 report.error(("plans",), f"{plan.id}.destinations.{first}: these numbers are free to call in {country}")
 
 
@@ -393,6 +420,7 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_short_codes,
     check_grants,
     check_free_numbers,
+    check_paid_services,
     check_hosts,
     check_broker,
     check_paths,

@@ -196,9 +196,11 @@ wallets = Table(
     Column("reserved", BigInteger, nullable=False),
     Column("bundle", LargeBinary),
     Column("given", BigInteger, nullable=False, server_default=text("0")),
+    Column("counters", LargeBinary),
 )
 """The only stored balances. `bundle` holds what is left of the bundles sold to this subscriber: balance.wallets.Allowance;
-`given` is the tenth that accrued on its charges and sales so far, of whatever cause."""
+`given` is the tenth that accrued on its charges and sales so far, of whatever cause; `counters` what was used up of limits by
+day and month (JSON)."""
 
 accounts = Table(
     "accounts",
@@ -297,9 +299,15 @@ usage = Table(
     Column("price", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("plan", String(64), nullable=False),
+    Column("rate_key", String(160), nullable=False, server_default=text("''")),
+    Column("covered", BigInteger, nullable=False, server_default=text("0")),
+    Column("rated_before", BigInteger, nullable=False, server_default=text("0")),
+    Column("capped", BigInteger, nullable=False, server_default=text("0")),
 )
-"""A row for each Used-Service-Unit of each report. Swept by event_at; on PostgreSQL partitioned by its month (store.months), on
-SQLite moved with the journal (store.sealed_months)."""
+"""A row for each Used-Service-Unit of each report. `price` is that of the rate `rate_key` of its plan (rating.rate_keys) for
+the units that no bundle `covered`, which follow `rated_before` others of its session and rating group, less what is `capped`:
+over a cap or a limit. Rows of before 2026-12 say none of these. Swept by event_at; on PostgreSQL partitioned by its month
+(store.months), on SQLite moved with the journal (store.sealed_months)."""
 
 sealed_files = Table(
     "sealed_files",
@@ -418,6 +426,7 @@ texts = Table(
     Column("valid_until", BigInteger, nullable=False),
     Column("parts", LargeBinary, nullable=False),
     Column("final", SmallInteger, nullable=False),
+    Column("rate_key", String(160), nullable=False, server_default=text("''")),
     Index("ix_texts_open", "node", "state", "id", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")),
     Index(
         "ix_texts_expiring", "state", "valid_until", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")
