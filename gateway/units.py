@@ -35,6 +35,7 @@ from gateway.store.recovery.changes import NoteBackup, TakeChanges
 from gateway.store.sealed_months.units import DropUsage, RemoveSealed, SealMonth
 from gateway.store.sweeper import Sweep
 from gateway.store.takeover import AdoptNode, RenewLease, RetireNodes
+from gateway.store.versions import BeginVersions, PrepareVersions
 
 UNITS: Final = (
     AcceptOrder,
@@ -47,6 +48,7 @@ UNITS: Final = (
     AwaitEnd,
     Bar,
     BeginStep,
+    BeginVersions,
     BookReport,
     CancelOrder,
     ChangeNumber,
@@ -73,6 +75,7 @@ UNITS: Final = (
     Notify,
     OpenAccounts,
     PostponeStep,
+    PrepareVersions,
     Probe,
     PublishMonth,
     RecordAccess,

@@ -8,12 +8,12 @@ from datetime import tzinfo
 
 from gateway.balance.wallets import Wallet
 from gateway.rating.calendars import day_of
-from gateway.rating.plans import Cap, Plan, Rate
+from gateway.rating.plans import Cap, Plan, Rate, caps_of
 
 
 def cap_room(wallet: Wallet, plan: Plan, rate: Rate, service: str, at: int, zone: tzinfo) -> int | None:
     """Give what usage of this rate can still cost at a time (micro-units, microseconds); None where no cap counts it."""
-    caps = _caps(plan, rate, service)
+    caps = caps_of(plan, rate, service)
     if not caps:
         return None
     return min(max(0, cap.price - wallet.counters.get(_key(cap, at, zone), 0)) for cap in caps)
@@ -21,7 +21,7 @@ def cap_room(wallet: Wallet, plan: Plan, rate: Rate, service: str, at: int, zone
 
 def pay_under_caps(wallet: Wallet, plan: Plan, rate: Rate, service: str, at: int, zone: tzinfo, cost: int) -> int:
     """Count what usage costs, and give what of it is to be paid (micro-units); `at` is when it was used."""
-    for cap in _caps(plan, rate, service):
+    for cap in caps_of(plan, rate, service):
         before = wallet.count(_key(cap, at, zone), cost)
         cost = min(before + cost, cap.price) - min(before, cap.price)
     return cost
@@ -30,13 +30,6 @@ def pay_under_caps(wallet: Wallet, plan: Plan, rate: Rate, service: str, at: int
 def ends_at(at: int, zone: tzinfo) -> int:
     """Say when the day of a time ends, after which a cap has room again (microseconds)."""
     return day_of(at, zone)[1]
-
-
-def _caps(plan: Plan, rate: Rate, service: str) -> list[Cap]:
-    """Find the caps that count a rate: what a third party has a part of, or no bundle could cover, is under none."""
-    if not plan.caps or not rate.in_bundle or rate.service is not None:
-        return []
-    return [cap for cap in plan.caps if service in cap.services]
 
 
 def _key(cap: Cap, at: int, zone: tzinfo) -> str:

@@ -18,8 +18,9 @@ MICROSECONDS = 1_000_000
 class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     """A priced Used-Service-Unit; price in micro-units.
 
-    `rate_key` names the plan's rate (rating.rate_keys); `covered` are the units that a bundle paid for, `rated_before` those
-    that were paid for in this session and rating group; `capped` is what they cost beyond the price: over a cap or a limit.
+    What it was priced by: the plan's `version`, the key of its rate (rating.rate_keys), the units that were charged for before
+    it in its session and rating group, and how many of its own a bundle covered. `capped` is what they cost beyond the price:
+    over a cap or a limit.
     """
 
     id: int
@@ -34,9 +35,10 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     price: int
     currency: str
     plan: str
+    version: int | None = None
     rate_key: str = ""
-    covered: int = 0
     rated_before: int = 0
+    covered: int = 0
     capped: int = 0
 
     def row(self) -> tuple[object, ...]:

@@ -20,13 +20,6 @@ _ANY_NUMBER: Final = frozenset({Traffic.INCOMING, Traffic.EMERGENCY})
 """Traffic whose price does not depend on the number."""
 
 
-class Priced(msgspec.Struct, frozen=True, gc=False):
-    """A rate, and the key by which it is found again (rating.rate_keys)."""
-
-    rate: Rate
-    key: str
-
-
 class TariffChange(msgspec.Struct, frozen=True, gc=False):
     """When another price begins (microseconds), and the rate from then on."""
 
@@ -51,38 +44,44 @@ class Pricing:
             self.destination = destination_of(self._prices, request.service, request.called, own=own_line)
         self._begun_at = 0 if session.last_number < 0 else session.opened_at
         self._heard_at: dict[int, int] = {}
+        self._rates: dict[int | None, Rate] = {}
 
     def base(self, item: Item) -> Rate:
         """Give the rate of an item's units outside all tariff periods."""
-        return base_rate(self._prices, self._request.service, item.rating_group, self.traffic, self.destination)
+        group = item.rating_group
+        rate = self._rates.get(group)
+        if rate is None:
+            rate = base_rate(self._prices, self._request.service, group, self.traffic, self.destination)
+            self._rates[group] = rate
+        return rate
 
-    def of_use(self, item: Item, used: Used, group: Group) -> Priced:
-        """Give the rate of reported units. It is asked before the group has noted that it was heard of."""
+    def of_use(self, item: Item, used: Used, group: Group) -> tuple[Rate, str]:
+        """Give the rate of reported units and its key (rating.rate_keys); asked before the group notes that it was heard of."""
         rate = self.base(item)
         if not rate.at:
-            return Priced(rate, self._key())
+            return rate, self._key()
         heard_at = self._heard_at.setdefault(id(group), group.reported_at)
         return self._in_period(rate, self._calendar.period(self._began(used, heard_at)))
 
-    def of_grant(self, item: Item, now: int, until: int) -> tuple[Rate, TariffChange | None]:
-        """Give the rate of units granted now, and the change of tariff before `until` (microseconds), if there is one."""
+    def of_grant(self, item: Item, now: int, validity: int) -> tuple[Rate, TariffChange | None]:
+        """Give the rate of units granted now, and the change of tariff within their validity (seconds), if there is one."""
         rate = self.base(item)
         if not rate.at:
             return rate, None
-        present = self._in_period(rate, self._calendar.period(now)).rate
-        change = self._calendar.next_change(now, until)
+        present, _ = self._in_period(rate, self._calendar.period(now))
+        change = self._calendar.next_change(now, now + validity * MICROSECONDS)
         if change is None:
             return present, None
-        later = self._in_period(rate, self._calendar.period(change)).rate
+        later, _ = self._in_period(rate, self._calendar.period(change))
         return present, None if later == present else TariffChange(change, later)
 
     @property
     def _calendar(self) -> Calendar:
         return calendar_of(self._plan.periods, self._tariff.zone, self._plan.holidays)
 
-    def _in_period(self, rate: Rate, period: str) -> Priced:
+    def _in_period(self, rate: Rate, period: str) -> tuple[Rate, str]:
         found = rate.at.get(period)
-        return Priced(rate, self._key()) if found is None else Priced(found, self._key(period))
+        return (rate, self._key()) if found is None else (found, self._key(period))
 
     def _began(self, used: Used, heard_at: int) -> int:
         """Say when units began to be used (microseconds): when their group was last heard of, as far as that is known."""
@@ -96,8 +95,8 @@ class Pricing:
 
     def _key(self, period: str = "") -> str:
         """Name the rate by what it was found by; a destination that has no price in this network is none."""
-        zone = self._prices.id if isinstance(self._prices, Zone) else ""
         traffic, destination = self.traffic, self.destination
+        zone = "" if self._prices is self._plan else self._prices.id
         if not (zone or traffic or destination or period):
             return ""
         if traffic in _ANY_NUMBER or destination not in self._prices.destinations:

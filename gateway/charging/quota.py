@@ -12,7 +12,7 @@ from gateway.balance.profiles import Profile
 from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
 from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import EXCESS, UNPRICED, HeldReport
-from gateway.charging.pricing import Priced, Pricing, dearer
+from gateway.charging.pricing import Pricing, dearer
 from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
@@ -154,8 +154,8 @@ class CreditControlRun:
         if not item.used:  # else its report has released them
             self.release(item)
         ahead = group.rated + sum(other.paid for other in group.grants.values())
-        until = self.now + self.tariff.terms.validity * MICROSECONDS
-        rate, change = self.pricing.of_grant(item, self.now, until)
+        terms = self.tariff.terms
+        rate, change = self.pricing.of_grant(item, self.now, terms.validity)
         if change is not None:
             rate = dearer(rate, change.rate, ahead, wanted)
         covered = self._cover(rate, wanted)
@@ -166,8 +166,8 @@ class CreditControlRun:
         more = self._cover(rate, 1) or self._afford(rate, ahead + paid, 1)[0]
         if change is not None:
             self.tariff_change = min(self.tariff_change or change.at, change.at)
-        if self.now < ends < until:
-            self.validity = -(-(ends - self.now) // MICROSECONDS)
+        if ends:
+            self.validity = min(terms.validity, -(-(ends - self.now) // MICROSECONDS))
         return Quota(covered + paid, final=covered + paid < wanted or not more)
 
     def _afford(self, rate: Rate, ahead: int, wanted: int) -> tuple[int, int, int]:
@@ -175,12 +175,14 @@ class CreditControlRun:
 
         Where the wallet has what a cap leaves, it can pay for any number, until the cap's day ends.
         """
-        money, zone = self.wallet.available, self.tariff.zone
+        money = self.wallet.available
         if rate.service is not None:
             wanted = self._allowed(rate, ahead, wanted)
-        room = cap_room(self.wallet, self.plan, rate, self.request.service, self.now, zone) if self.plan.caps else None
-        if room is not None and max(money, 0) >= room:
-            return wanted, min(room, price(rate, ahead + wanted) - price(rate, ahead)), ends_at(self.now, zone)
+        if self.plan.caps:
+            zone = self.tariff.zone
+            room = cap_room(self.wallet, self.plan, rate, self.request.service, self.now, zone)
+            if room is not None and max(money, 0) >= room:
+                return wanted, min(room, price(rate, ahead + wanted) - price(rate, ahead)), ends_at(self.now, zone)
         paid = affordable(rate, ahead, wanted, money)
         return paid, price(rate, ahead + paid) - price(rate, ahead), 0
 
@@ -204,8 +206,8 @@ class CreditControlRun:
         wanted = max(item.requested or 0, 1)
         amounts = {"data": Used(wanted, 0, 0), "voice": Used(0, wanted, 0), "sms": Used(0, 0, wanted)}
         priced = self.pricing.of_use(item, amounts[service], group)
-        to_pay = wanted - self._cover(priced.rate, wanted)
-        if self._afford(priced.rate, group.rated, to_pay)[0] < to_pay:
+        to_pay = wanted - self._cover(priced[0], wanted)
+        if self._afford(priced[0], group.rated, to_pay)[0] < to_pay:
             return None
         self._charge_used(amounts[service], group, priced, item.rating_group)
         return Quota(wanted, final=False)
@@ -281,8 +283,8 @@ class CreditControlRun:
         """Tell whether an item has a price, and units that are used or wanted at a time for which no bundle was sold."""
         rate = self.pricing.base(item)
         if rate.at:
-            priced = [self.pricing.of_use(item, unit, self.session.group(item.rating_group)).rate for unit in used]
-            rate = next((each for each in priced if each.costs), self.pricing.of_grant(item, self.now, self.now)[0])
+            priced = [self.pricing.of_use(item, unit, self.session.group(item.rating_group))[0] for unit in used]
+            rate = next((each for each in priced if each.costs), self.pricing.of_grant(item, self.now, 0)[0])
         if not rate.costs or not rate.in_bundle:
             return False
         if any(unit.quantity(self.request.service) for unit in used) and not has_bundle(
@@ -292,10 +294,10 @@ class CreditControlRun:
         wants = item.requested is not None and self.request.request_type != TERMINATION
         return wants and not self.session.terminated and not has_bundle(self.wallet, self.plan, self.now)
 
-    def _charge_used(self, used: Used, group: Group, priced: Priced, rating_group: int | None) -> None:
-        quantity, rate = used.quantity(self.request.service), priced.rate
+    def _charge_used(self, used: Used, group: Group, priced: tuple[Rate, str], rating_group: int | None) -> None:
+        quantity, (rate, rate_key) = used.quantity(self.request.service), priced
         covered = 0
-        if quantity and rate.costs and rate.in_bundle and self.wallet.allowances:
+        if quantity and rate.in_bundle and self.wallet.allowances and rate.costs:
             allowance = self.wallet.allowance_at(self.request.as_of, self.plan.id)
             if allowance is not None:
                 covered = allowance.consume(self.request.service, quantity)
@@ -304,7 +306,9 @@ class CreditControlRun:
         group.rated += quantity - covered
         group.covered += covered
         cost = price(rate, group.rated) - price(rate, before)
-        paid, passed_on = self._within_limits(rate, before, group.rated, cost)
+        paid, passed_on = cost, 0
+        if cost and (self.plan.caps or rate.service is not None):
+            paid, passed_on = self._within_limits(rate, before, group.rated, cost)
         record = UsageRecord(
             self._take_id(),
             self.request.event_at,
@@ -318,20 +322,20 @@ class CreditControlRun:
             paid,
             self.wallet.currency,
             self.plan.id,
-            priced.key,
-            covered,
+            self.plan.version,
+            rate_key,
             before,
+            covered,
             cost - paid,
         )  # fmt: skip  (one line a thought)
         self.usage.append(record)
-        self._post(record, passed_on)
+        if paid:
+            self._post(record, passed_on)
 
     def _within_limits(self, rate: Rate, before: int, after: int, cost: int) -> tuple[int, int]:
         """Give what is to be paid of a cost under the plan's caps and the law's limits, and what of it no tenth accrues on."""
         wallet, at, zone = self.wallet, self.request.event_at, self.tariff.zone
         if rate.service is None:
-            if not cost or not self.plan.caps:
-                return cost, 0
             return pay_under_caps(wallet, self.plan, rate, self.request.service, at, zone, cost), 0
         wanted = passed_on = service_price(rate, after) - service_price(rate, before)
         limit = limit_of(self.tariff.country, wallet.currency)
@@ -343,8 +347,6 @@ class CreditControlRun:
 
     def _post(self, record: UsageRecord, passed_on: int) -> None:
         """Post what a record costs; what a third party has of it stands by itself where no tenth accrues on it."""
-        if not record.price:
-            return
         event_at, running = self.request.event_at, self.session.tenth
         own = record.price - passed_on
         if own:
@@ -355,7 +357,7 @@ class CreditControlRun:
 
     def _cover(self, rate: Rate, wanted: int) -> int:
         """Count the units that the running bundle can promise; free units need no promise."""
-        if not rate.costs or not rate.in_bundle or not self.wallet.allowances:
+        if not self.wallet.allowances or not rate.in_bundle or not rate.costs:
             return 0
         allowance = self.wallet.allowance_at(self.now, self.plan.id)
         return min(wanted, allowance.available(self.request.service, self.now)) if allowance is not None else 0

@@ -17,6 +17,8 @@ from gateway.ledger.balances import account_names, add, entry_totals
 from gateway.ledger.check_evidence import wrong_evidence
 from gateway.ledger.check_sealed import wrong_files, wrong_sums
 from gateway.ledger.check_tenths import STREAMED, Recompute, wrong_tenths
+from gateway.ledger.checks.prices import unknown_versions, wrong_prices
+from gateway.ledger.checks.versions import wrong_versions
 from gateway.ledger.postings import POSTINGS, Evidence, account_class, violation
 from gateway.store.engine import join_whole_tables
 from gateway.store.sealed_months.parts import parts
@@ -45,6 +47,8 @@ class Report(msgspec.Struct, frozen=True):
     wallets: int
     accruals: int
     findings: list[Finding]
+    unknown: dict[str, int]
+    """How many records of which plan are of an unknown version: older than versions, so that their price is not checked."""
 
 
 def check(connection: Connection, recompute: Recompute) -> Report:
@@ -73,6 +77,8 @@ def check(connection: Connection, recompute: Recompute) -> Report:
             *_every(_accruals_match, journals),
             *_every(_tenth_is_complete, journals),
             *_every(_evidence_is_there, journals),
+            *(Finding(*found) for found in wrong_versions(connection, journals)),
+            *(Finding(*found) for found in wrong_prices(connection, journals)),
         ]
         entries, accruals = select(func.count()).select_from(transfers), transfers.c.kind == "accrual"
         return Report(
@@ -80,6 +86,7 @@ def check(connection: Connection, recompute: Recompute) -> Report:
             wallets=_sum([connection], select(func.count()).select_from(wallets)),
             accruals=_sum(journals, entries.where(accruals)),
             findings=findings,
+            unknown=unknown_versions(journals),
         )
 
 

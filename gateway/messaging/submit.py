@@ -10,10 +10,9 @@ from gateway.balance.usage import BundleSale
 from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.text_charges import SMS, Hold, hold, plan_of, rate_to, sell_needed_bundle
+from gateway.messaging.text_charges import SMS, Hold, free_hold, hold, key_of, plan_of, rate_to, sell_needed_bundle
 from gateway.messaging.texts import Text, TextPart, TextRows, TextState
 from gateway.rating.destinations import Destination, called_number, destination
-from gateway.rating.rate_keys import EMERGENCY, TOLL_FREE, RateKey
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.idempotency import Digests, KeptResult, KeyRows
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
@@ -128,16 +127,14 @@ class AcceptTexts(Unit):
         plan = plan_of(profile, tariff, batch.now)
         held: Hold | None = None
         if called is not Destination.ORDINARY:
-            free = EMERGENCY if called is Destination.EMERGENCY else TOLL_FREE
-            held = Hold(rate_key=str(RateKey(free)))
+            held = free_hold(plan, called)
         elif wallet is not None and plan is not None and profile is not None:
             own = batch.row_set(IdentifierRows).owner(MSISDN, draft.destination, batch.now) is not None
-            called_at = called_number(draft.destination, tariff.country)
-            rate, rate_key = rate_to(plan, called_at, tariff, batch.now, own=own)
-            sold = sell_needed_bundle(batch, wallet, plan, rate, profile, charging)
+            key = key_of(plan, called_number(draft.destination, tariff.country), tariff, batch.now, own=own)
+            sold = sell_needed_bundle(batch, wallet, plan, rate_to(plan, key), profile, charging)
             if sold is not None:
                 sales.append(sold)
-            held = hold(wallet, plan, rate, draft.parts, batch.now, rate_key)
+            held = hold(wallet, plan, key, draft.parts, batch.now)
         if held is None:
             return Refusal(0, "sms.credit", "the sender's wallet cannot pay for this text")
         return make(batch, draft, payer, held)
@@ -168,7 +165,6 @@ def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None
         held=held.money,
         covered=held.covered,
         bundle_ends_at=held.bundle_ends_at,
-        rate_key=held.rate_key,
         reference_number=text_id & 0xFFFF,
         registered_delivery=draft.registered_delivery,
         always=int(draft.always),
@@ -176,6 +172,8 @@ def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None
         updated_at=batch.now,
         valid_until=draft.valid_until,
         parts=[TextPart() for _ in range(draft.parts)],
+        version=held.version,
+        rate_key=held.rate_key,
         fresh=True,
         changed=True,
     )

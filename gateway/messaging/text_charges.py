@@ -15,9 +15,10 @@ from gateway.charity.choices import at as choice_at
 from gateway.events.outbox import RATED, OutboxRows
 from gateway.messaging.texts import Text, TextState
 from gateway.rating.calendars import calendar_of
+from gateway.rating.destinations import Destination
 from gateway.rating.plans import Plan, Rate, destination_of, rate_of
 from gateway.rating.prices import price
-from gateway.rating.rate_keys import RateKey, rate_by, read_key
+from gateway.rating.rate_keys import EMERGENCY, PLAIN, TOLL_FREE, RateKey, rate_by, read_key
 from gateway.store import tables
 from gateway.store.batch import Batch
 
@@ -30,7 +31,9 @@ class Hold(msgspec.Struct, frozen=True):
     money: int = 0
     covered: int = 0
     bundle_ends_at: int = 0
+    version: int | None = None
     rate_key: str = ""
+    """The plan's version and the key of its rate, which is what it was priced by."""
 
 
 def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
@@ -38,21 +41,34 @@ def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
     return None if profile is None else tariff.plans.get(profile.plan_at(now) or "")
 
 
-def rate_to(plan: Plan, number: str, tariff: Tariff, now: int, *, own: bool) -> tuple[Rate, str]:
-    """Give the price of a text to a number (E.164 digits) and the price's key; `own`: it is another line of ours."""
+def key_of(plan: Plan, number: str, tariff: Tariff, now: int, *, own: bool) -> RateKey:
+    """Give the key of the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
     called = destination_of(plan, SMS, number, own=own)
     rate = rate_of(plan, SMS, None, destination=called)
     period = calendar_of(plan.periods, tariff.zone, plan.holidays).period(now) if rate.at else ""
     if period not in rate.at:
-        return rate, str(RateKey(destination=called))
-    return rate.at[period], str(RateKey(destination=called, period=period))
+        period = ""
+    return RateKey(destination=called, period=period) if called or period else PLAIN
 
 
-def hold(wallet: Wallet, plan: Plan, rate: Rate, parts: int, now: int, rate_key: str = "") -> Hold | None:
+def free_hold(plan: Plan | None, called: Destination) -> Hold:
+    """Give the hold of a text to an emergency, or to a number that costs nothing: none, by the rate of that."""
+    key = RateKey(EMERGENCY if called is Destination.EMERGENCY else TOLL_FREE)
+    return Hold(version=None if plan is None else plan.version, rate_key=str(key))
+
+
+def rate_to(plan: Plan, key: RateKey) -> Rate:
+    """Give the price of a text by the key of it."""
+    rate = rate_of(plan, SMS, None, destination=key.destination)
+    return rate.at[key.period] if key.period else rate
+
+
+def hold(wallet: Wallet, plan: Plan, key: RateKey, parts: int, now: int) -> Hold | None:
     """Hold the price of so many parts, from the bundle first; None, and nothing held, if the wallet cannot pay.
 
     What a cap would leave of the price is found out when the text is charged.
     """
+    rate = rate_to(plan, key)
     allowance = wallet.allowance_at(now, plan.id)
     by_bundle = allowance is not None and rate.costs and rate.in_bundle
     covered = min(parts, allowance.available(SMS, now)) if allowance is not None and by_bundle else 0
@@ -62,8 +78,8 @@ def hold(wallet: Wallet, plan: Plan, rate: Rate, parts: int, now: int, rate_key:
     wallet.hold(money)
     if covered and allowance is not None:
         allowance.hold(SMS, covered)
-        return Hold(money, covered, allowance.ends_at, rate_key)
-    return Hold(money, rate_key=rate_key)
+        return Hold(money, covered, allowance.ends_at, plan.version, str(key))
+    return Hold(money, version=plan.version, rate_key=str(key))
 
 
 def sell_needed_bundle(
@@ -102,7 +118,7 @@ def _under_caps(money: int, text: Text, plan: Plan | None, wallet: Wallet, tarif
     """Give what is to be paid of a text's price under its plan's caps."""
     if not money or plan is None or not plan.caps:
         return money
-    rate = rate_by(plan, SMS, None, read_key(text.rate_key))
+    rate = rate_by(plan, SMS, None, read_key(text.rate_key or ""))
     return money if rate is None else pay_under_caps(wallet, plan, rate, SMS, text.created_at, tariff.zone, money)
 
 
@@ -124,7 +140,8 @@ def _charge(batch: Batch, text: Text, money: int, covered: int, wallet: Wallet, 
         price=money,
         currency=wallet.currency,
         plan=plan or "",
-        rate_key=text.rate_key,
+        version=text.version,
+        rate_key=text.rate_key or "",
         covered=covered,
         capped=cost - money,
     )

@@ -1,25 +1,51 @@
-"""What plans were before a reload: usage has the price of its own time, also where its report comes later."""
+"""What plans were over time, by the store's versions: usage has the price of its own time, also after a reload or a restart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
 
 from gateway.rating.plans import Plan
+from gateway.store.versions import PLAN, Content, Version, canonical
 
 LATE_US = 48 * 3600 * 1_000_000
 """A report may be this late (microseconds) and count at its own time."""
 EarlierPlans = Mapping[str, tuple[tuple[int, Plan], ...]]
 """By plan id, what the plan was until a time (microseconds), the oldest first."""
+_decode: Final = msgspec.json.Decoder(Plan).decode
 
 
-def superseded(earlier: EarlierPlans, old: Mapping[str, Plan], new: Mapping[str, Plan], now: int) -> EarlierPlans:
-    """Add the plans that are not the same any more from `now` on; those that no report can be so late for go."""
-    found = {
-        plan_id: tuple((until, plan) for until, plan in versions if until > now - LATE_US)
-        for plan_id, versions in earlier.items()
-    }
-    for plan_id, plan in old.items():
-        if new.get(plan_id) != plan:
-            found[plan_id] = (*found.get(plan_id, ()), (now, plan))
-    return {plan_id: versions for plan_id, versions in found.items() if versions}
+class PlanHistory(msgspec.Struct, frozen=True):
+    """Plans as they are and as they were, each with its number among the versions of the store."""
+
+    plans: Mapping[str, Plan]
+    earlier: EarlierPlans = {}
+
+
+def content_of(plan: Plan) -> Content:
+    """Give what the store keeps of a plan."""
+    return Content(PLAN, plan.id, canonical(msgspec.structs.replace(plan, version=None)))
+
+
+def plan_of(version: Version) -> Plan | None:
+    """Give the plan that a version was; None where that is not known, or where there was none."""
+    if version.content is None or version.is_gone:
+        return None
+    return msgspec.structs.replace(_decode(version.content), version=version.id)
+
+
+def history(versions: Iterable[Version], now: int) -> PlanHistory:
+    """Give the plans in force, and those before them that a report may be late enough for; `now` in microseconds."""
+    plans: dict[str, Plan] = {}
+    earlier: dict[str, tuple[tuple[int, Plan], ...]] = {}
+    for version in versions:
+        before = plans.pop(version.name, None)
+        if before is not None and version.valid_from > now - LATE_US:
+            earlier[version.name] = (*earlier.get(version.name, ()), (version.valid_from, before))
+        plan = plan_of(version)
+        if plan is not None:
+            plans[version.name] = plan
+    return PlanHistory(plans, earlier)
 
 
 def plan_at(plans: Mapping[str, Plan], earlier: EarlierPlans, plan_id: str, at: int) -> Plan | None:

@@ -1,9 +1,13 @@
-"""What a customer may buy: the prices of a plan, in micro-units, as config/plans.yaml gives them."""
+"""What a customer may buy: the prices of a plan, in micro-units, as config/plans.yaml gives them.
+
+The store keeps each plan as JSON (rating.plan_history): a field that is added later has a default that means what was meant
+before it was there, and is left out where it has that.
+"""
 
 import msgspec
 
 
-class Rate(msgspec.Struct, frozen=True):
+class Rate(msgspec.Struct, frozen=True, omit_defaults=True):
     """A price a quantity: `price` micro-units for `per` units (octets, seconds or messages).
 
     Usage counts in whole `step`s, and as `minimum` units at least once there is any. `in_bundle`: a bundle covers it, and a cap
@@ -31,7 +35,7 @@ class Rate(msgspec.Struct, frozen=True):
         return self.costs or any(other.costs for other in self.at.values())
 
 
-class ServiceCharge(msgspec.Struct, frozen=True):
+class ServiceCharge(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the called party of a number for services (084, 087, 09, 118 in the UK) has of a call's price: it is passed on.
 
     `tenth`: whether the tenth accrues on it as on the rest, which is the access charge.
@@ -44,7 +48,7 @@ class ServiceCharge(msgspec.Struct, frozen=True):
 FREE = Rate(0, 1)
 
 
-class Bundle(msgspec.Struct, frozen=True):
+class Bundle(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one sale of a bundle plan covers: `data` octets, `voice` seconds and `sms` messages for `days` days."""
 
     price: int
@@ -58,7 +62,7 @@ class Bundle(msgspec.Struct, frozen=True):
         return bool({"data": self.data, "voice": self.voice, "sms": self.sms}[service])
 
 
-class CalledRates(msgspec.Struct, frozen=True):
+class CalledRates(msgspec.Struct, frozen=True, omit_defaults=True):
     """What calls and texts to some numbers cost; None: what they cost to any. `name` is for people."""
 
     voice: Rate | None = None
@@ -70,7 +74,7 @@ class CalledRates(msgspec.Struct, frozen=True):
         return self.voice if service == "voice" else self.sms if service == "sms" else None
 
 
-class Period(msgspec.Struct, frozen=True):
+class Period(msgspec.Struct, frozen=True, omit_defaults=True):
     """A tariff period: on `days` (0 is Monday; HOLIDAY a public one) from a minute of the day, `begins`, to another, `ends`.
 
     One that ends no later than it begins lasts until the day after; it is the day on which it begins that counts.
@@ -86,7 +90,7 @@ HOLIDAY = 7
 """Stands for public holidays among the days of a period."""
 
 
-class Cap(msgspec.Struct, frozen=True):
+class Cap(msgspec.Struct, frozen=True, omit_defaults=True):
     """The most, in micro-units, that a line pays in a day or a month for services, as far as a bundle could cover them."""
 
     price: int
@@ -94,7 +98,7 @@ class Cap(msgspec.Struct, frozen=True):
     monthly: bool = False
 
 
-class Zone(msgspec.Struct, frozen=True):
+class Zone(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a plan costs in other operators' networks: those whose MCC and MNC begin with one of `networks`."""
 
     id: str
@@ -114,7 +118,7 @@ OWN = "own"
 """The destination of calls and texts to another line of ours."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """A tariff. A rating group without a rate of its own takes the plan's data rate.
 
     `incoming_voice` and `incoming_sms` are what the called customer pays. `destinations` are by the first digits of the called
@@ -140,6 +144,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Whose public holidays count (ISO 3166, with a subdivision: GB-ENG); empty: nobody's."""
     caps: tuple[Cap, ...] = ()
     """Those of a day before those of a month, which count what is left by them."""
+    version: int | None = None
+    """Its number among the versions of the store, None where it is of none: a file does not say."""
 
     def prices(self, network: str) -> "Plan | Zone | None":
         """Give the prices in a network (MCC and MNC, empty where nobody said): these, or a zone's; None where it has none."""
@@ -186,3 +192,10 @@ def destination_of(prices: Plan | Zone, service: str, number: str, *, own: bool)
         if found is not None and found.of(service) is not None:
             return number[:length]
     return ""
+
+
+def caps_of(plan: Plan, rate: Rate, service: str) -> list[Cap]:
+    """Find the caps that count a rate: what a third party has a part of, or no bundle could cover, is under none."""
+    if not plan.caps or not rate.in_bundle or rate.service is not None:
+        return []
+    return [cap for cap in plan.caps if service in cap.services]

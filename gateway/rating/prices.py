@@ -11,7 +11,8 @@ def price(rate: Rate, total: int) -> int:
     """Price a session's total of units in micro-units: the connection fee, the units, and what a third party has of it."""
     if total <= 0:
         return 0
-    found = rate.connection + half_even(rate.price * billed(rate, total), rate.per)
+    counted = total if rate.step == 1 and total >= rate.minimum else billed(rate, total)
+    found = rate.connection + half_even(rate.price * counted, rate.per)
     return found if rate.service is None else found + price(rate.service.rate, total)
 
 
@@ -34,16 +35,20 @@ def affordable(rate: Rate, used: int, wanted: int, money: int) -> int:
     """
     if rate.service is not None:
         return _affordable_together(rate, used, wanted, money)
+    if not (rate.price or rate.connection):
+        return wanted
     paid = price(rate, used) + max(money, 0) - rate.connection
     if paid < 0:
         return 0
     if not rate.price:
         return wanted
-    paid_for = billed(rate, used) if used else 0
     within = paid * rate.per // rate.price
     within -= within % rate.step
     if within < rate.minimum:
         within = 0
+    if within - used >= wanted:
+        return wanted
+    paid_for = billed(rate, used) if used else 0
     return min(wanted, max(within, paid_for) - used)
 
 

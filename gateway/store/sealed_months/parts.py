@@ -18,7 +18,15 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import NullPool
 
 from gateway.store.errors import StoreUnavailable
-from gateway.store.sealed_months.records import TABLES, SealedMonth, folder_of, is_in, sealed_months, store_of
+from gateway.store.sealed_months.records import (
+    TABLES,
+    SealedMonth,
+    folder_of,
+    is_in,
+    missing_columns,
+    sealed_months,
+    store_of,
+)
 
 _NO_USAGE: Final = "CREATE TEMP TABLE usage ({})"
 
@@ -112,22 +120,16 @@ def _connect(store: Path, month: SealedMonth) -> sqlite3.Connection:
     connection = sqlite3.connect(_address(journal), uri=True, isolation_level=None, check_same_thread=False)
     if month.usage.dropped_at is None:
         connection.execute("ATTACH ? AS used", (_address(usage),))
-        _complete(connection)
     else:
         columns = ", ".join(column.name for column in TABLES["usage"].columns)
         connection.execute(_NO_USAGE.format(columns))
     connection.execute("ATTACH ? AS store", (f"file:{quote(str(store))}?mode=ro",))
+    for name, schema in (("transfers", "main"), *((("usage", "used"),) if month.usage.dropped_at is None else ())):
+        if missing := missing_columns(connection, name, schema):
+            empty = ", ".join(f"NULL AS {column}" for column in missing)
+            rows = f"SELECT *, {empty} FROM {schema}.{name}"  # noqa: S608  (names of ours)
+            connection.execute(f"CREATE TEMP VIEW {name} AS {rows}")
     return connection
-
-
-def _complete(connection: sqlite3.Connection) -> None:
-    """Give usage that was sealed by an earlier version the columns of today, with what the store gives rows without them."""
-    there = {name for _, name, *_ in connection.execute("PRAGMA used.table_info(usage)")}
-    later = [column for column in TABLES["usage"].columns if column.name not in there]
-    if later:
-        defaults = (getattr(getattr(column.server_default, "arg", None), "text", "NULL") for column in later)
-        more = ", ".join(f"{value} AS {column.name}" for column, value in zip(later, defaults, strict=True))
-        connection.execute(f"CREATE TEMP VIEW usage AS SELECT *, {more} FROM used.usage")  # noqa: S608  (names of ours)
 
 
 def _address(file: Path) -> str:
