@@ -16,6 +16,8 @@ from gateway.rating.plans import Plan, Rate, Zone, destination_of
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import RateKey, base_rate
 
+CLOCKS_US: Final = 60 * MICROSECONDS
+"""How far two clocks may be apart of which one says that a tariff has changed."""
 _ANY_NUMBER: Final = frozenset({Traffic.INCOMING, Traffic.EMERGENCY})
 """Traffic whose price does not depend on the number."""
 
@@ -61,7 +63,7 @@ class Pricing:
         if not rate.at:
             return rate, self._key()
         heard_at = self._heard_at.setdefault(id(group), group.reported_at)
-        return self._in_period(rate, self._calendar.period(self._began(used, heard_at)))
+        return self._in_period(rate, self._period(used, self._began(used, heard_at)))
 
     def of_grant(self, item: Item, now: int, validity: int) -> tuple[Rate, TariffChange | None]:
         """Give the rate of units granted now, and the change of tariff within their validity (seconds), if there is one."""
@@ -82,6 +84,14 @@ class Pricing:
     def _in_period(self, rate: Rate, period: str) -> tuple[Rate, str]:
         found = rate.at.get(period)
         return (rate, self._key()) if found is None else (found, self._key(period))
+
+    def _period(self, used: Used, at: int) -> str:
+        """Name the period of units; one that a client's clock is a moment ahead of has begun where the client says so."""
+        name = self._calendar.period(at)
+        if not used.after_change or name != self._calendar.period(at - CLOCKS_US):
+            return name
+        change = self._calendar.next_change(at, at + CLOCKS_US)
+        return name if change is None else self._calendar.period(change)
 
     def _began(self, used: Used, heard_at: int) -> int:
         """Say when units began to be used (microseconds): when their group was last heard of, as far as that is known."""

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from support.charging_fixture import EVENT, INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
 
+from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.tariff import QuotaTerms
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
@@ -53,7 +54,7 @@ def place(tmp_path):
             cost = price(rate, row.rated_before + units) - price(rate, row.rated_before)
             assert row.price == cost - row.capped, "a price can be computed again from its row and its plan"
         with opened.reader.connect() as connection:
-            assert check(connection, recompute).findings == []
+            assert [*check(connection, recompute).findings, *wrong_sessions(connection)] == []
 
 
 def pence(place):
@@ -120,6 +121,16 @@ def test_a_change_of_tariff_within_a_grant_is_told_and_held_for_and_reported_in_
     assert answer.multiple_services_credit_control[0].granted_service_unit.tariff_time_change is None
     assert (pence(place), keys(place)) == ([1, 2], ["///night", ""])
     place.ask(ccr(TERMINATION, 2, service()))
+
+
+def test_a_client_whose_clock_is_a_moment_ahead_says_itself_what_came_after_the_change(place):
+    place.enrol(10 * POUND)
+    go_to(place, 2026, 11, 26, 6, 45)
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    go_to(place, 2026, 11, 26, 6, 59, 50)
+    before, after = (UsedServiceUnit(cc_total_octets=MEGABYTE, tariff_change_usage=each) for each in (0, 1))
+    place.ask(ccr(TERMINATION, 1, service(used=[before, after])))
+    assert keys(place) == ["///night", ""]
 
 
 def test_the_tenth_accrues_on_the_access_charge_and_where_the_plan_says_so_on_the_service_charge(place):
