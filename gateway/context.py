@@ -270,6 +270,10 @@ class GatewayContext:
         """Give what units of a kind are decided with now; LookupError where there is none."""
         return self.lane.policies[kind]  # type: ignore[return-value]  # by its own type
 
+    def log(self, event: str, fields: Mapping[str, object]) -> None:
+        """Log an event of the catalogue."""
+        self._log(event, fields)
+
     def record_access(self, actor: str, action: str, subscriber_id: int | None = None) -> None:
         """Write down that somebody is about to see who gives to whom; StoreError where that cannot be, and nothing is shown."""
         self.lane.run(RecordAccess(actor, action, subscriber_id))

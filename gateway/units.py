@@ -6,6 +6,8 @@ from gateway.balance.changes import ChooseCauses
 from gateway.balance.opening_balances import Enrol
 from gateway.balance.topups import TopUp
 from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.rerate import RerateSession
+from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.publication import PublishMonth
@@ -89,6 +91,8 @@ UNITS: Final = (
     Renumber,
     Replace,
     Replan,
+    RerateSale,
+    RerateSession,
     Retire,
     RetireNodes,
     RetryOrder,

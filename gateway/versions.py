@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from gateway.charity.policies import POLICIES
-from gateway.rating.plan_history import content_of, history
+from gateway.rating.plan_versions import content_of, history
 from gateway.settings import Settings
 from gateway.store import versions
 from gateway.store.versions import CAUSE, CHARGING, PLAN, POLICY, Content, canonical

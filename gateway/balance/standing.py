@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select
 from gateway.charity.causes import Cause
 from gateway.ledger.accounts import cause_account, gifts_account
 from gateway.ledger.balances import Selection, account_names, journal_totals
-from gateway.rating.plan_history import LATE_US, plan_of
+from gateway.rating.plan_versions import LATE_US, plan_of
 from gateway.rating.plans import Plan
 from gateway.store.tables import choices, subscribers, subscriptions, wallets
 from gateway.store.versions import CAUSE, PLAN, known_names
@@ -18,7 +18,12 @@ from gateway.subscribers.status import TERMINATED
 
 
 class StillNeeded(ValueError):
-    """A configuration without something that customers stand on; the text names each, and what to do."""
+    """A configuration without something that customers stand on; each problem names it, and what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """Take what is wrong, as `plans: ...` or `causes: ...`."""
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 def check_nothing_needed_goes(
@@ -27,7 +32,7 @@ def check_nothing_needed_goes(
     """Raise StillNeeded where plans or causes lack what is needed of those before them; `now` in microseconds."""
     found = [*_plans_needed(connection, plans, now), *_causes_needed(connection, causes)]
     if found:
-        raise StillNeeded("; ".join(found))
+        raise StillNeeded(found)
 
 
 def _plans_needed(connection: Connection, new: Mapping[str, Plan], now: int) -> Iterable[str]:

@@ -338,16 +338,17 @@ reratings = Table(
     metadata,
     Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
-    Column("usage_id", BigInteger, nullable=False),
+    Column("record_id", BigInteger, nullable=False),
     Column("replaces", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),
     Column("price_before", BigInteger, nullable=False),
     Column("price", BigInteger, nullable=False),
     Column("actor", String(64), nullable=False),
-    Index("uq_reratings_usage_id", "usage_id", "replaces", unique=True),
+    Index("uq_reratings_record_id", "record_id", "replaces", unique=True),
 )
 """Usage that was priced anew (charging.rerate), by which version of its plan, and who had it done: the row of the usage stays
-as it was. `replaces` is the rerating before it, 0 where there was none. Never swept."""
+as it was. `record_id` is the usage, or the number of the sale of a bundle; `replaces` is the rerating before it, 0 where there
+was none. Never swept."""
 
 sealed_files = Table(
     "sealed_files",

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from support.gateways import subscribers
 from support.handsets import Handsets, stored
 from support.sms_gateway import SmsGateway
@@ -37,8 +38,9 @@ async def test_what_a_customer_says_anew_after_a_drop_counts(tmp_path):
         await asyncio.to_thread(desk.check)
 
 
-async def test_what_is_delivered_again_after_a_drop_or_a_kill_takes_no_second_gift_and_is_not_answered(tmp_path):
-    async with Handsets() as handsets, SmsGateway(tmp_path, handsets.port) as desk:
+@pytest.mark.parametrize("lane", ["process", "thread"])
+async def test_what_is_delivered_again_after_a_drop_or_a_kill_takes_no_second_gift_and_is_not_answered(tmp_path, lane):
+    async with Handsets() as handsets, SmsGateway(tmp_path, handsets.port, lane=lane) as desk:
         await handsets.bound(1)
         await asyncio.to_thread(desk.enrol, ROWS)
         said = (b"GIVE WATERAID 5", b"YES")

@@ -36,11 +36,11 @@ OTHERS = subscribers(20, first=100)
 POOR = subscribers(2, balance="0.02", first=200)
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory):
+@pytest.fixture(scope="module", params=("process", "thread"))
+def gateway(tmp_path_factory, request):
     terms = f"slice: {SLICE}, validity: {VALIDITY}, threshold: 25, quota_holding: {HOLDING}"
     realms = "  served_realms: [host.example]"
-    with Gateway(tmp_path_factory.mktemp("gateway"), charging=terms, diameter=realms) as running:
+    with Gateway(tmp_path_factory.mktemp("gateway"), charging=terms, diameter=realms, lane=request.param) as running:
         running.enrol([*TEN, *OTHERS, *POOR])
         yield running
         running.check()
@@ -53,7 +53,7 @@ def pgw(gateway):
 
 
 @pytest.fixture(scope="module")
-def newcomers():
+def newcomers(gateway):
     return iter(OTHERS)
 
 

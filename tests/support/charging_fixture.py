@@ -12,7 +12,7 @@ from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charity.policies import POLICIES
 from gateway.events.outbox import Event
-from gateway.rating.plan_history import content_of, history
+from gateway.rating.plan_versions import content_of, history
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.store import versions
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_avp, encode_message

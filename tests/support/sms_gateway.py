@@ -16,7 +16,7 @@ from protocols.smpp.messages import DeliverSm, SubmitSm, SubmitSmResp
 from protocols.smpp.node_events import ClientUp
 from protocols.smpp.receipts import MessageState, receipt_text
 from protocols.smpp.server import Server, ServerConfig
-from support.gateways import ROOT, Gateway
+from support.gateways import LANE, ROOT, Gateway
 
 CODE = "70070"
 TOKENS = {"viewer": "0123456789abcdef-viewer", "operator": "0123456789abcdef-operator"}
@@ -36,14 +36,15 @@ class SmsGateway(Gateway):
     """A gateway with texts; what waits for it runs beside the loop."""
 
     def __init__(
-        self, folder, *ports, messaging="", answers_per_hour=100, store=None, identity="ocs.tpo.example", **options
-    ):
+        self, folder, *ports, messaging="", answers_per_hour=100, store=None, identity="ocs.tpo.example", lane=LANE,
+        **options,
+    ):  # fmt: skip
         messaging = f"{messaging}, answers_per_hour: {answers_per_hour}"
         extra = f"""{links(*ports, **options) if ports else ""}
 messaging: {{short_codes: ["{CODE}"]{messaging}}}
 keywords: {ROOT}/config/keywords.yaml
 """
-        super().__init__(folder, extra=extra, store=store, identity=identity)
+        super().__init__(folder, extra=extra, store=store, identity=identity, lane=lane)
         tokens = ", ".join(f'{{name: {name}, role: {name}, token: "{word}"}}' for name, word in TOKENS.items())
         written = self.config.read_text().replace("tpo.sock}", f"tpo.sock, tokens: [{tokens}]}}")
         self.config.write_text(written)

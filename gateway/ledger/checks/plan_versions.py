@@ -4,7 +4,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select
 
-from gateway.rating.plan_history import plan_of
+from gateway.rating.plan_versions import plan_of
 from gateway.rating.plans import Plan, Rate, caps_of
 from gateway.store.tables import nodes
 from gateway.store.versions import PLAN, Version, read

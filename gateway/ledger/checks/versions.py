@@ -44,7 +44,7 @@ def _unknown_uses(
     """Name versions that usage was priced by and that are not there; prepared ones price nothing."""
     uses: dict[int, int] = {}
     for look, column in ((journals, usage.c.version), ([connection], reratings.c.version)):
-        first = usage.c.id if column is usage.c.version else reratings.c.usage_id
+        first = usage.c.id if column is usage.c.version else reratings.c.record_id
         for each in look:
             found = select(column, func.min(first)).where(column.is_not(None)).group_by(column)
             for version, record in each.execute(found):

@@ -50,7 +50,7 @@ def upgrade() -> None:
         "reratings",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("usage_id", sa.BigInteger(), nullable=False),
+        sa.Column("record_id", sa.BigInteger(), nullable=False),
         sa.Column("replaces", sa.BigInteger(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("price_before", sa.BigInteger(), nullable=False),
@@ -58,7 +58,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reratings")),
     )
-    op.create_index("uq_reratings_usage_id", "reratings", ["usage_id", "replaces"], unique=True)
+    op.create_index("uq_reratings_record_id", "reratings", ["record_id", "replaces"], unique=True)
     _name_what_is_known()
 
 

@@ -3,7 +3,8 @@ import itertools
 import msgspec
 import pytest
 
-from gateway.rating.plan_history import LATE_US, content_of, history, plan_at, plan_of
+from gateway.rating.plan_history import plan_at
+from gateway.rating.plan_versions import LATE_US, content_of, history, plan_of
 from gateway.rating.plans import FREE, Bundle, CalledRates, Plan, Rate, Zone
 from gateway.store.versions import GONE, PLAN, Version
 
