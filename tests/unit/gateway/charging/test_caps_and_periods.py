@@ -42,10 +42,13 @@ def clock(*when):
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path, request):
+    url = f"sqlite:///{tmp_path}/desk.db"
+    if getattr(request, "param", "sqlite") == "postgresql":
+        url = request.getfixturevalue("database")(f"caps_{request.node.originalname[-20:]}", empty=True)
     plans = {TIMED.id: TIMED, CAPPED.id: CAPPED}
     terms = QuotaTerms(slice_octets=10 * MEGABYTE, tolerance=100_000)
-    with charging_place(f"sqlite:///{tmp_path}/desk.db", plans=plans, terms=terms) as opened:
+    with charging_place(url, plans=plans, terms=terms) as opened:
         opened.ticks = count(clock(2026, 11, 25, 12), 1000)
         yield opened
         for row in opened.read(select(tables.usage)):
@@ -133,6 +136,7 @@ def test_a_client_whose_clock_is_a_moment_ahead_says_itself_what_came_after_the_
     assert keys(place) == ["///night", ""]
 
 
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
 def test_the_tenth_accrues_on_the_access_charge_and_where_the_plan_says_so_on_the_service_charge(place):
     place.enrol(20 * POUND)
     place.ask(ccr(TERMINATION, 0, call(60), context=VOICE, service_information=called("09098790123")))
@@ -220,6 +224,7 @@ def test_a_line_that_reached_its_cap_goes_on_without_money_until_the_day_ends(pl
     assert granted(answer) == (4012, None, False)
 
 
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
 def test_a_late_report_counts_to_the_day_of_its_use(place):
     place.enrol(50 * POUND, plan="capped")
     use(place, "1", 180)
