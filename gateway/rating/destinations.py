@@ -69,6 +69,18 @@ def destination(address: str, country: str) -> Destination:
     return Destination.FREE if country in FREEPHONE and _is_freephone(number, country) else Destination.ORDINARY
 
 
+def are_free(first: str, country: str) -> bool:
+    """Tell whether numbers with these first digits (E.164) are free to call in a country, whatever a plan says."""
+    code = str(phonenumbers.country_code_for_region(country))
+    if not first.startswith(code):
+        return False
+    short = len(first) - len(code) <= LONGEST_SHORT
+    free = FREE_PREFIXES.get(country)
+    return (free is not None and first.startswith(free)) or (
+        short and destination(f"+{first}", country) is not Destination.ORDINARY
+    )
+
+
 @lru_cache(4096)
 def called_number(address: str, country: str) -> str:
     """Give the number that was called as E.164 digits; empty where it is none, such as a short number.

@@ -4,6 +4,8 @@ The store keeps each plan as JSON (rating.plan_history): a field that is added l
 before it was there, and is left out where it has that.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 
@@ -151,15 +153,21 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
         """Give the prices in a network (MCC and MNC, empty where nobody said): these, or a zone's; None where it has none."""
         if not self.zones or not network:
             return self
-        places: list[tuple[tuple[str, ...], Plan | Zone]] = [(self.home, self), *((z.networks, z) for z in self.zones)]
-        fitting = [
-            (len(first), prices) for networks, prices in places for first in networks if network.startswith(first)
-        ]
-        return max(fitting, key=lambda found: found[0], default=(0, None))[1]
+        place = _place(network, (self.home, *[zone.networks for zone in self.zones]))
+        return None if place is None else self.zones[place - 1] if place else self
 
     def rate(self, service: str, rating_group: int | None, *, incoming: bool = False) -> Rate:
         """Give the rate at home of a service (data, voice, sms) and, for data, of its rating group."""
         return rate_of(self, service, rating_group, incoming=incoming)
+
+
+@lru_cache(4096)
+def _place(network: str, places: tuple[tuple[str, ...], ...]) -> int | None:
+    """Say which of some places a network is in, by the longest of their first digits; None where it is in none."""
+    fitting = [
+        (len(first), -place) for place, networks in enumerate(places) for first in networks if network.startswith(first)
+    ]
+    return -max(fitting)[1] if fitting else None
 
 
 def rate_of(

@@ -17,7 +17,7 @@ from gateway.ledger.money import format_amount
 from gateway.messaging import addresses
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import Secret
-from gateway.rating.destinations import FREE_PREFIXES, Destination, destination
+from gateway.rating.destinations import are_free
 from gateway.rating.paid_service_limits import limit_of
 from gateway.rating.plans import Plan
 from gateway.rating.prices import service_price
@@ -49,9 +49,6 @@ MAX_SOCKET_PATH: Final = 107
 
 MAX_PASSWORD: Final = 8
 """Octets of a link's password, without its NUL (SMPP 3.4 §4.1.1)."""
-
-LONGEST_FREE: Final = 8
-"""Digits of the longest number that is free by itself, such as 44116123."""
 
 MIN_KEY: Final = 16
 """Octets of privacy.key: 128 bits, if they are random."""
@@ -349,13 +346,6 @@ def _authority_fails(ca: Path) -> str | None:
     return None
 
 
-def _is_free(first: str, country: str) -> bool:
-    """Tell first digits of numbers that are free; a deck has thousands, so that only those that may be are looked up."""
-    return first.startswith(FREE_PREFIXES.get(country, ("none",))) or (
-        len(first) <= LONGEST_FREE and destination(f"+{first}", country) is not Destination.ORDINARY
-    )
-
-
 def check_paid_services(found: Found, report: Report) -> None:
     """Refuse a service charge of which the first unit is more than the law lets pass by the phone bill."""
     country = found.operator.country if found.operator else ""
@@ -377,7 +367,7 @@ def check_free_numbers(found: Found, report: Report) -> None:
     for plan in (found.plans or {}).values():
         for first, rates in plan.destinations.items():
             priced = any(rate is not None and rate.ever_costs for rate in (rates.voice, rates.sms))
-            if priced and _is_free(first, country):
+            if priced and are_free(first, country):
                 report.error(("plans",), f"{plan.id}.destinations.{first}: these numbers are free to call in {country}")
 
 
