@@ -15,6 +15,7 @@ from gateway.ledger.checks.charges import usage_is_charged
 from gateway.ledger.checks.entries import numbered_once, postings_allowed, well_formed
 from gateway.ledger.checks.evidence import rows_proved
 from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, Recompute, every
+from gateway.ledger.checks.guards import guards_there
 from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.references import booked_once
 from gateway.ledger.checks.sealed_files import sums_match, wrong_files
@@ -29,6 +30,7 @@ from gateway.store.tables import transfers, wallets
 CHECKS: Final[tuple[Check, ...]] = (
     rows_proved,
     seals_match,
+    guards_there,
     sums_match,
     every(well_formed),
     postings_allowed,
