@@ -103,7 +103,12 @@ class _WithoutSecrets(pickle.Pickler):
 
 
 class GatewayContext:
-    """What is open while the gateway, or one of its commands, works on the store."""
+    """What is open while the gateway, or one of its commands, works on the store.
+
+    `progress` is told how far a long report has come: which part of the work, and how many rows of it.
+    """
+
+    progress: Callable[[str, int], None] = staticmethod(lambda _work, _rows: None)
 
     def __init__(
         self,
