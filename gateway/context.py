@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection
 
+from gateway import versions
+from gateway.balance.standing import check_nothing_needed_goes
 from gateway.environment import Environment
 from gateway.ledger import accounts
 from gateway.ledger.journal import latest_entry
@@ -35,6 +37,7 @@ from gateway.store.log_sync import AwaitDurable
 from gateway.store.process_lane import ProcessLane
 from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
 from gateway.store.recovery.lent_changes import HeardChanges
+from gateway.store.versions import rows_of
 from gateway.store.write_lane import WriteLane
 
 DIGESTS = "digests"
@@ -128,8 +131,8 @@ class GatewayContext:
         `policies` makes what units are decided with, now and whenever the settings change; `observe` gets how long the parts of
         each batch took, on the lane's thread; `make_lane` makes a lane that works in another way than by a thread, and
         `lane_process` one that has a process of its own.
-        Raises KeyInvalid, or StoreError: StoreLocked, SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be
-        reached.
+        Raises StillNeeded where the settings lack what customers stand on, KeyInvalid, or StoreError: StoreLocked,
+        SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be reached.
         """
         self.settings, self._log, self._alarm, self._make_policies = settings, log, alarm, policies
         self.process_lane: ProcessLane | None = None
@@ -166,7 +169,7 @@ class GatewayContext:
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
-                self.accounts = self._open_accounts(connection)
+                self.accounts, self.settings = self._record(connection, settings)
         except BaseException:
             self.lock.release()
             raise
@@ -201,13 +204,15 @@ class GatewayContext:
             self.lock.release()
             raise
 
-    def _open_accounts(self, connection: Connection) -> Mapping[str, int]:
-        """Open the accounts that the causes need, and prove those that are new."""
-        opened = accounts.ensure(connection, account_names(self.settings.causes))
-        if opened.made:
-            chain = Evidence(self.evidence_key, self.node.id)
-            chain.append(connection, {tables.accounts.name: opened.made}, self.clock())
-        return opened.numbers
+    def _record(self, connection: Connection, settings: Settings) -> tuple[Mapping[str, int], Settings]:
+        """Open the accounts that the causes need, record the versions of what the files say, and prove what is new."""
+        check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock())
+        opened = accounts.ensure(connection, account_names(settings.causes))
+        with_history, recorded = versions.record(connection, settings, self.clock())
+        made = {tables.accounts.name: opened.made, tables.versions.name: rows_of(connection, recorded)}
+        if any(made.values()):
+            Evidence(self.evidence_key, self.node.id).append(connection, made, self.clock())
+        return opened.numbers, with_history
 
     def _take_loss(self, event: str, detail: str) -> None:
         """The store is no longer what it was: a lane in another process must not write to it either."""
@@ -289,6 +294,10 @@ class GatewayContext:
     def policy(self, kind: type[AnyPolicy]) -> AnyPolicy:
         """Give what units of a kind are decided with now; LookupError where there is none."""
         return self.lane.policies[kind]  # type: ignore[return-value]  # by its own type
+
+    def log(self, event: str, fields: Mapping[str, object]) -> None:
+        """Log an event of the catalogue."""
+        self._log(event, fields)
 
     def record_access(self, actor: str, action: str, subscriber_id: int | None = None) -> None:
         """Write down that somebody is about to see who gives to whom; StoreError where that cannot be, and nothing is shown."""

@@ -58,7 +58,7 @@ def check(
     seals: Annotated[Path | None, typer.Option(help="Seals that were kept elsewhere, one a line.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove the books: each row is as it was booked, entries sum to zero, balances equal the journal, each accrual its policy.
+    """Prove the books: each row is as it was booked, entries sum to zero, balances equal the journal, each price its version.
 
     A row that was changed, deleted, doubled or invented is named by its number. What was cut off at the end shows against the
     seals that left the house. Months in sealed files are computed again where a row of theirs is not as it was, or by --full.
@@ -85,6 +85,10 @@ def check(
         sys.stdout.write(
             f"{verdict}: {report.entries} entries, {report.wallets} wallets, {report.accruals} accruals recomputed\n"
         )
+        for plan, count in sorted(report.unknown.items()):
+            sys.stdout.write(
+                f"{count:,} records of {plan} are of an unknown version of it: they are older than versions\n"
+            )
     if not report.ok:
         raise typer.Exit(ExitCode.FAILED)
 

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, func, select
 
+from gateway.ledger.checks.accruals import by_recorded, policies_unchanged
 from gateway.ledger.checks.balances import given_matches, wallets_match, zero_sum
 from gateway.ledger.checks.charges import usage_is_charged
 from gateway.ledger.checks.entries import numbered_once, postings_allowed, well_formed
@@ -17,11 +18,14 @@ from gateway.ledger.checks.evidence import rows_proved
 from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, Recompute, every
 from gateway.ledger.checks.guards import guards_there
 from gateway.ledger.checks.holds import holds_match
+from gateway.ledger.checks.prices import prices_right, unknown_versions
 from gateway.ledger.checks.references import booked_once
+from gateway.ledger.checks.reratings import reratings_right
 from gateway.ledger.checks.sealed_files import sums_match, wrong_files
 from gateway.ledger.checks.seals import seals_match
 from gateway.ledger.checks.sources import sources_there
 from gateway.ledger.checks.tenth_bases import bases_match, tenth_is_complete, tenths_match
+from gateway.ledger.checks.versions import versions_right
 from gateway.ledger.seals import Seal
 from gateway.store.engine import join_whole_tables
 from gateway.store.sealed_months.parts import parts
@@ -44,6 +48,10 @@ CHECKS: Final[tuple[Check, ...]] = (
     every(bases_match),
     every(tenth_is_complete),
     every(sources_there),
+    versions_right,
+    prices_right,
+    policies_unchanged,
+    reratings_right,
 )
 """Whether what was booked is right, computed again."""
 
@@ -55,6 +63,8 @@ class Report(msgspec.Struct, frozen=True):
     wallets: int
     accruals: int
     findings: list[Finding]
+    unknown: dict[str, int]
+    """How many records of which plan are of an unknown version: older than versions, so that their price is not checked."""
 
 
 def _silent(_check: str, _rows: int) -> None:
@@ -79,7 +89,8 @@ def check(
     join_whole_tables(connection)
     with parts(connection) as found:
         sealed, readable = wrong_files(connection, found)
-        books = Examined(connection, readable, recompute, key, seals, progress)
+        recorded = by_recorded(connection, recompute)
+        books = Examined(connection, readable, recorded, recompute, key, seals, progress)
         findings = [Finding("sealed", detail) for detail in sealed]
         for look in PROOFS:
             findings += look(books)
@@ -95,4 +106,5 @@ def check(
             wallets=connection.execute(select(func.count()).select_from(wallets)).scalar_one(),
             accruals=books.count(entries.where(transfers.c.kind == "accrual")),
             findings=findings,
+            unknown=unknown_versions(books.journals),
         )

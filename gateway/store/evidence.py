@@ -19,7 +19,18 @@ from sqlalchemy import Column, Connection, Table, select
 
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.statements import Insert, Update
-from gateway.store.tables import accounts, chains, choices, evidence, releases, transfers, usage, wallets
+from gateway.store.tables import (
+    accounts,
+    chains,
+    choices,
+    evidence,
+    releases,
+    reratings,
+    transfers,
+    usage,
+    versions,
+    wallets,
+)
 
 DAY_US: Final = 86_400_000_000
 DIGEST_SIZE: Final = 16
@@ -66,6 +77,8 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(usage, usage.c.event_at),
         _whole(choices),
         _whole(releases),
+        _whole(reratings),
+        Covered(versions, tuple(versions.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(wallets, (wallets.c.subscriber_id, wallets.c.currency, wallets.c.bundle), changes=True),
     )

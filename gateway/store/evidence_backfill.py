@@ -13,7 +13,7 @@ from gateway.store.tables import releases
 
 LINK: Final = 4096
 """Rows of one link."""
-TABLES: Final = ("transfers", "usage", "choices", "accounts", "wallets")
+TABLES: Final = ("transfers", "usage", "choices", "accounts", "wallets", "versions", "reratings")
 
 
 def needs_proof(connection: Connection) -> bool:

@@ -1,8 +1,9 @@
 """Balances: the books sum to zero, and each wallet stands at what its journal comes to."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
@@ -37,13 +38,20 @@ def given_matches(books: Examined) -> Iterable[Finding]:
     """Hold what each wallet says was given of its charges and sales against the accruals on them."""
     given: dict[int, int] = {}
     paid, accrual = transfers.alias("paid"), transfers.alias("accrual")
-    for kind, column in (("charge", "usage_id"), ("sale", "reference")):
-        same = and_(accrual.c.kind == "accrual", accrual.c[column] == paid.c[column])
+    for kind, tenth, column in (
+        ("charge", "accrual", "usage_id"),
+        ("sale", "accrual", "reference"),
+        ("rerated", "rerated_accrual", "reference"),
+    ):
+        same = and_(accrual.c.kind == tenth, accrual.c[column] == paid.c[column])
         sums = select(paid.c.debit, func.sum(accrual.c.amount)).join_from(paid, accrual, same)
         by_wallet = sums.where(paid.c.kind == kind).group_by(paid.c.debit)
         for journal in books.journals:
             for subscriber_id, amount in journal.execute(by_wallet):
                 given[subscriber_id] = given.get(subscriber_id, 0) + int(amount)
+    for journal in books.journals:
+        for subscriber_id, amount in journal.execute(_taken_back()):
+            given[subscriber_id] = given.get(subscriber_id, 0) - int(amount)
     stored = {
         row.subscriber_id: row.given
         for row in books.connection.execute(select(wallets.c.subscriber_id, wallets.c.given))
@@ -54,3 +62,11 @@ def given_matches(books: Examined) -> Iterable[Finding]:
         yield Finding(
             "given", f"wallet:{subscriber_id} says that {said} micro-units were given of it, its accruals {found}"
         )
+
+
+def _taken_back() -> Select[Any]:
+    """Sum the tenths of wrong prices that were taken back, by wallet."""
+    paid, tenth = transfers.alias("paid"), transfers.alias("accrual")
+    same = and_(tenth.c.kind == "accrual_reversal", tenth.c.reference == paid.c.reference)
+    sums = select(paid.c.credit, func.sum(tenth.c.amount)).join_from(paid, tenth, same)
+    return sums.where(paid.c.kind == "reversal").group_by(paid.c.credit)

@@ -22,6 +22,8 @@ WORDS: Final = {
     "choices": "choice",
     "releases": "release",
     "accounts": "account",
+    "versions": "version",
+    "reratings": "rerating",
     "wallets": "wallet",
 }
 CHANGED: Final = "was changed since it was booked"

@@ -33,7 +33,7 @@ class Examined:
         parts: the sealed months, then the store.
         journals: a connection a part; `recomputed` those of which each row is computed again.
         sums: what each part moved, by account number and currency; `totals` all of them.
-        recompute: how a tenth is computed again.
+        recompute: how a tenth is computed again, by the rule as it was recorded; `program` by the program's own.
         key: that of evidence; None where nobody has it, and rows are not held against their digests.
         seals: seals that were kept outside the store.
         progress: is told how far a long check has come.
@@ -44,12 +44,14 @@ class Examined:
         connection: Connection,
         parts: Sequence[Part],
         recompute: Recompute,
+        program: Recompute,
         key: bytes | None,
         seals: Sequence[Seal],
         progress: Progress,
     ) -> None:
         """Take them, and sum the journal."""
-        self.connection, self.parts, self.recompute, self.key = connection, parts, recompute, key
+        self.connection, self.parts, self.key = connection, parts, key
+        self.recompute, self.program = recompute, program
         self.seals, self.progress = seals, progress
         self.journals = [part.connection for part in parts]
         self.recomputed = self.journals

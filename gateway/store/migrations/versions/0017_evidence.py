@@ -13,7 +13,7 @@ from gateway.store.errors import SchemaMismatch
 from gateway.store.evidence_backfill import needs_proof, prove_all, sealed_until
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

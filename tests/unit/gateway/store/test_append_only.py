@@ -12,11 +12,12 @@ from gateway.store.errors import StoreError
 
 FILLED = {
     "transfers": "(id, at, kind, debit, credit, amount, currency, event_at) VALUES (5, 1, 'topup', 2, 3, 4, 'GBP', 1)",
-    "usage": "VALUES (5, 86400000000, 7, 0, 'data', 1, 1, 0, 0, 1, 'GBP', 'p')",
+    "usage": "VALUES (5, 86400000000, 7, 0, 'data', 1, 1, 0, 0, 1, 'GBP', 'p', NULL, NULL, NULL, NULL)",
     "choices": "VALUES (5, 7, 'wwf', 10000, 1)",
     "payments": "VALUES ('c', 'r', 7, 1, 'GBP', 1)",
     "evidence": "VALUES (5, 1, {blob}, {blob})",
     "seals": "VALUES (1, '2026-11-26', 1, {blob}, {blob}, 1)",
+    "reratings": "VALUES (5, 1, 7, 0, 1, 2, 3, 'a')",
     "releases": "VALUES (5, 1, 'usage', 1, -5)",
 }
 EDIT = {"payments": "amount = 2", "seals": "sequence = 2"}
