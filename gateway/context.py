@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection
 
+from gateway import versions
+from gateway.balance.standing import check_nothing_needed_goes
 from gateway.environment import Environment
 from gateway.ledger import accounts
 from gateway.ledger.journal import latest_entry
@@ -115,8 +117,8 @@ class GatewayContext:
         `policies` makes what units are decided with, now and whenever the settings change; `observe` gets how long the parts of
         each batch took, on the lane's thread; `make_lane` makes a lane that works in another way than by a thread, and
         `lane_process` one that has a process of its own.
-        Raises KeyInvalid, or StoreError: StoreLocked, SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be
-        reached.
+        Raises StillNeeded where the settings lack what customers stand on, KeyInvalid, or StoreError: StoreLocked,
+        SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be reached.
         """
         self.settings, self._log, self._alarm, self._make_policies = settings, log, alarm, policies
         self.process_lane: ProcessLane | None = None
@@ -151,7 +153,9 @@ class GatewayContext:
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
+                check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock())
                 self.accounts = accounts.ensure(connection, account_names(settings.causes))
+                self.settings = versions.record(connection, settings, self.clock())
         except BaseException:
             self.lock.release()
             raise
@@ -265,6 +269,10 @@ class GatewayContext:
     def policy(self, kind: type[AnyPolicy]) -> AnyPolicy:
         """Give what units of a kind are decided with now; LookupError where there is none."""
         return self.lane.policies[kind]  # type: ignore[return-value]  # by its own type
+
+    def log(self, event: str, fields: Mapping[str, object]) -> None:
+        """Log an event of the catalogue."""
+        self._log(event, fields)
 
     def record_access(self, actor: str, action: str, subscriber_id: int | None = None) -> None:
         """Write down that somebody is about to see who gives to whom; StoreError where that cannot be, and nothing is shown."""

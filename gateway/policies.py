@@ -15,6 +15,7 @@ from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.smpp_mapping import count_parts
 from gateway.privacy.pseudonyms import Pseudonyms
 from gateway.privacy.sealing import Sealer
+from gateway.rating.plan_history import PlanHistory
 from gateway.settings import Settings
 from gateway.sims.notifications import Notifications
 from gateway.sims.policy import SimsPolicy
@@ -91,7 +92,8 @@ def charging_policy(source: PolicySource, books: Books) -> ChargingPolicy:
     policy = POLICIES[settings.charity.policy]
     operator = settings.operator
     zone = ZoneInfo(operator.timezone)
-    tariff = Tariff(settings.plans, policy, terms, books.account, operator.country, zone, settings.earlier_plans)
+    plans = settings.history or PlanHistory(settings.plans)
+    tariff = Tariff(plans.plans, policy, terms, books.account, operator.country, zone, plans.earlier)
     rated = RatedEvents(source.node_name, source.pseudonyms)
     return ChargingPolicy(tariff, books, rated, ReviewCapacity(charging.review.most))
 

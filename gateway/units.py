@@ -6,6 +6,8 @@ from gateway.balance.changes import ChooseCauses
 from gateway.balance.opening_balances import Enrol
 from gateway.balance.topups import TopUp
 from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.rerate import RerateSession
+from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.publication import PublishMonth
@@ -35,6 +37,7 @@ from gateway.store.recovery.changes import NoteBackup, TakeChanges
 from gateway.store.sealed_months.units import DropUsage, RemoveSealed, SealMonth
 from gateway.store.sweeper import Sweep
 from gateway.store.takeover import AdoptNode, RenewLease, RetireNodes
+from gateway.store.versions import BeginVersions, PrepareVersions
 
 UNITS: Final = (
     AcceptOrder,
@@ -47,6 +50,7 @@ UNITS: Final = (
     AwaitEnd,
     Bar,
     BeginStep,
+    BeginVersions,
     BookReport,
     CancelOrder,
     ChangeNumber,
@@ -73,6 +77,7 @@ UNITS: Final = (
     Notify,
     OpenAccounts,
     PostponeStep,
+    PrepareVersions,
     Probe,
     PublishMonth,
     RecordAccess,
@@ -86,6 +91,8 @@ UNITS: Final = (
     Renumber,
     Replace,
     Replan,
+    RerateSale,
+    RerateSession,
     Retire,
     RetireNodes,
     RetryOrder,

@@ -8,7 +8,7 @@ from typing import Generic, Protocol
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.api import line_changes, node_actions, requests, sim_inventory
+from gateway.api import line_changes, node_actions, requests, rerate_actions, sim_inventory
 from gateway.api.answers import (
     AccountBalance,
     AccountBalances,
@@ -277,7 +277,7 @@ def check_ledger(context: GatewayContext, _request: Nothing) -> BooksChecked:
     with context.reading() as connection:
         report = check.check(connection, recompute)
         findings = [*report.findings, *wrong_sessions(connection)]
-    return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings)
+    return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 
 
 def list_months(context: GatewayContext, _request: Nothing) -> Months:
@@ -403,6 +403,7 @@ ACTIONS: dict[str, StoreAction] = {
     "usage.review.list": Action(list_held_reports, OPERATOR, requests.ListHeldReports),
     "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
     "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),
+    "usage.rerate": CallerAction(rerate_actions.rerate_usage, ADMIN, requests.RerateUsage),
     "ledger.check": Action(check_ledger, VIEWER, Nothing),
     "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),

@@ -166,6 +166,19 @@ class DecideHeldReport(msgspec.Struct, frozen=True):
     reason: Text
 
 
+class RerateUsage(msgspec.Struct, frozen=True):
+    """Usage of a plan since a time that is to be priced by the version in force, of sessions above the number `after`.
+
+    With `sales` it is the plan's bundles that were sold, by entries above that number.
+    """
+
+    plan: Annotated[str, Meta(min_length=1, max_length=64)]
+    since: Time
+    after: Number = 0
+    dry_run: bool = False
+    sales: bool = False
+
+
 class ReadJournal(msgspec.Struct, frozen=True):
     """Entries of the journal above the number `after`; with `causes` their accounts are named.
 

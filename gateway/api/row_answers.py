@@ -43,13 +43,17 @@ class HeldReportPage(msgspec.Struct, frozen=True):
 
 
 class BooksChecked(msgspec.Struct, frozen=True):
-    """What was counted, and what does not add up; `ok` where there is nothing."""
+    """What was counted, and what does not add up; `ok` where there is nothing.
+
+    `unknown` counts by plan the records that are older than versions: what they cost is taken as it is.
+    """
 
     ok: bool
     entries: int
     wallets: int
     accruals: int
     findings: list[Finding]
+    unknown: dict[str, int] = {}
 
 
 class Months(msgspec.Struct, frozen=True):

@@ -16,7 +16,11 @@ MICROSECONDS = 1_000_000
 
 
 class UsageRecord(msgspec.Struct, frozen=True, gc=False):
-    """A priced Used-Service-Unit; price in micro-units."""
+    """A priced Used-Service-Unit; price in micro-units.
+
+    What it was priced by: the plan's `version`, the key of its rate, the units that were charged for before it in its session
+    and rating group, and how many of its own a bundle covered.
+    """
 
     id: int
     event_at: int
@@ -30,6 +34,10 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     price: int
     currency: str
     plan: str
+    version: int | None = None
+    rate_key: str = ""
+    rated_before: int = 0
+    covered: int = 0
 
     def row(self) -> tuple[object, ...]:
         """Give the row of the table `usage`, its columns in order."""

@@ -15,8 +15,12 @@ from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.entries import Entry
-from gateway.rating.plans import FREE, Plan, Rate, destination_of, rate_of
+from gateway.rating.plans import Plan, Rate, destination_of
 from gateway.rating.prices import affordable, price
+from gateway.rating.rate_keys import EMERGENCY, INCOMING, PLAIN, TOLL_FREE, RateKey, base_rate
+
+_KEYS = {Traffic.INCOMING: INCOMING, Traffic.FREE: TOLL_FREE, Traffic.EMERGENCY: EMERGENCY}
+"""What traffic is called in the key of a rate."""
 
 
 class Quota(msgspec.Struct, frozen=True, gc=False):
@@ -65,6 +69,8 @@ class CreditControlRun:
         self.destination = session.destination
         if request.called:
             self.destination = destination_of(self._prices, request.service, request.called, own=own_line)
+        self._key = self._rate_key()
+        self._key_text = "" if self._key is PLAIN else str(self._key)
         self._begins = session.last_number < 0
         self._believed: dict[str, int] = {}
         self._given: set[tuple[str, str]] = set()
@@ -137,14 +143,20 @@ class CreditControlRun:
 
     def rate(self, item: Item) -> Rate:
         """Give the price of an item's units."""
-        traffic = self.traffic
-        at_home = self._prices is self.plan
-        if traffic is Traffic.EMERGENCY or (traffic is Traffic.FREE and at_home):
-            return FREE  # what is free to call in a country is so from there
-        incoming, destination = traffic is Traffic.INCOMING, self.destination
-        return rate_of(
-            self._prices, self.request.service, item.rating_group, incoming=incoming, destination=destination
-        )
+        key = self._key
+        return base_rate(self._prices, self.request.service, item.rating_group, key.traffic, key.destination)
+
+    def _rate_key(self) -> RateKey:
+        """Tell which of the plan's rates count: a record keeps that, and no more of the number and the network."""
+        prices, called = self._prices, ""
+        if prices is self.plan and not self.destination and self.traffic is Traffic.OUTGOING:
+            return PLAIN  # as nearly always
+        if self.destination and self.traffic is not Traffic.INCOMING:
+            rates = prices.destinations.get(self.destination)
+            called = self.destination if rates is not None and rates.of(self.request.service) is not None else ""
+        zone = prices.id if prices is not self.plan else ""
+        traffic = _KEYS.get(self.traffic, "")
+        return RateKey(traffic, zone, called) if traffic or zone or called else PLAIN
 
     def could_be_wanted(self, item: Item, units: int) -> bool:
         """Tell whether a one-time event may be of so many units: as many as its session could report at once."""
@@ -309,6 +321,10 @@ class CreditControlRun:
             cost,
             self.wallet.currency,
             self.plan.id,
+            self.plan.version,
+            self._key_text,
+            before,
+            covered,
         )  # fmt: skip  (one line a thought)
         self.usage.append(record)
         if cost:

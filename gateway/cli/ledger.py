@@ -33,7 +33,7 @@ def _group() -> None:
 
 @app.command()
 def check(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Prove the books: entries sum to zero, balances equal the journal, holds their sessions, each accrual its policy.
+    """Prove the books: entries sum to zero, balances equal the journal, each price its plan's version, each accrual its policy.
 
     Exits with 1 if anything does not add up.
 
@@ -56,6 +56,10 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
         sys.stdout.write(
             f"{verdict}: {report.entries} entries, {report.wallets} wallets, {report.accruals} accruals recomputed\n"
         )
+        for plan, count in sorted(report.unknown.items()):
+            sys.stdout.write(
+                f"{count:,} records of {plan} are of an unknown version of it: they are older than versions\n"
+            )
     if not report.ok:
         raise typer.Exit(ExitCode.FAILED)
 

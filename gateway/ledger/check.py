@@ -17,6 +17,10 @@ from gateway.ledger.balances import account_names, add, entry_totals
 from gateway.ledger.check_evidence import wrong_evidence
 from gateway.ledger.check_sealed import wrong_files, wrong_sums
 from gateway.ledger.check_tenths import STREAMED, Recompute, wrong_tenths
+from gateway.ledger.checks.accruals import by_recorded, changed_policies
+from gateway.ledger.checks.prices import unknown_versions, wrong_prices
+from gateway.ledger.checks.reratings import wrong_reratings
+from gateway.ledger.checks.versions import wrong_versions
 from gateway.ledger.postings import POSTINGS, Evidence, account_class, violation
 from gateway.store.engine import join_whole_tables
 from gateway.store.sealed_months.parts import parts
@@ -43,11 +47,14 @@ class Report(msgspec.Struct, frozen=True):
     wallets: int
     accruals: int
     findings: list[Finding]
+    unknown: dict[str, int]
+    """How many records of which plan are of an unknown version: older than versions, so that their price is not checked."""
 
 
 def check(connection: Connection, recompute: Recompute) -> Report:
     """Run every check on one snapshot of the store, and on the files of sealed months."""
     join_whole_tables(connection)
+    recompute, program = by_recorded(connection, recompute), recompute
     with parts(connection) as found:
         sealed, readable = wrong_files(connection, found)
         findings = [Finding("sealed", detail) for detail in sealed]
@@ -71,6 +78,10 @@ def check(connection: Connection, recompute: Recompute) -> Report:
             *_every(_accruals_match, journals),
             *_every(_tenth_is_complete, journals),
             *_every(_evidence_is_there, journals),
+            *(Finding(*found) for found in wrong_versions(connection, journals)),
+            *(Finding(*found) for found in wrong_prices(connection, journals)),
+            *(Finding(*found) for found in changed_policies(connection, program)),
+            *(Finding(*found) for found in wrong_reratings(connection, journals, recompute)),
         ]
         entries, accruals = select(func.count()).select_from(transfers), transfers.c.kind == "accrual"
         return Report(
@@ -78,6 +89,7 @@ def check(connection: Connection, recompute: Recompute) -> Report:
             wallets=_sum([connection], select(func.count()).select_from(wallets)),
             accruals=_sum(journals, entries.where(accruals)),
             findings=findings,
+            unknown=unknown_versions(journals),
         )
 
 
@@ -184,13 +196,20 @@ def _given_matches(connection: Connection, journals: Sequence[Connection]) -> It
     """Hold what each wallet says was given of its charges and sales against the accruals on them."""
     given: dict[int, int] = {}
     paid, accrual = transfers.alias("paid"), transfers.alias("accrual")
-    for kind, column in (("charge", "usage_id"), ("sale", "reference")):
-        same = and_(accrual.c.kind == "accrual", accrual.c[column] == paid.c[column])
+    for kind, tenth, column in (
+        ("charge", "accrual", "usage_id"),
+        ("sale", "accrual", "reference"),
+        ("rerated", "rerated_accrual", "reference"),
+    ):
+        same = and_(accrual.c.kind == tenth, accrual.c[column] == paid.c[column])
         sums = select(paid.c.debit, func.sum(accrual.c.amount)).join_from(paid, accrual, same)
         by_wallet = sums.where(paid.c.kind == kind).group_by(paid.c.debit)
         for journal in journals:
             for subscriber_id, amount in journal.execute(by_wallet):
                 given[subscriber_id] = given.get(subscriber_id, 0) + int(amount)
+    for journal in journals:
+        for subscriber_id, amount in journal.execute(_taken_back()):
+            given[subscriber_id] = given.get(subscriber_id, 0) - int(amount)
     stored = {
         row.subscriber_id: row.given for row in connection.execute(select(wallets.c.subscriber_id, wallets.c.given))
     }
@@ -200,6 +219,14 @@ def _given_matches(connection: Connection, journals: Sequence[Connection]) -> It
         yield Finding(
             "given", f"wallet:{subscriber_id} says that {said} micro-units were given of it, its accruals {found}"
         )
+
+
+def _taken_back() -> Select[Any]:
+    """Sum the tenths of wrong prices that were taken back, by wallet."""
+    paid, tenth = transfers.alias("paid"), transfers.alias("accrual")
+    same = and_(tenth.c.kind == "accrual_reversal", tenth.c.reference == paid.c.reference)
+    sums = select(paid.c.credit, func.sum(tenth.c.amount)).join_from(paid, tenth, same)
+    return sums.where(paid.c.kind == "reversal").group_by(paid.c.credit)
 
 
 def _holds_match(connection: Connection) -> Iterable[Finding]:

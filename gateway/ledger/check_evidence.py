@@ -30,7 +30,7 @@ SECOND_US = 1_000_000
 GRACE_US = 10 * SECOND_US
 """Gateways on one store do not agree on the time to the second: so long after a new choice the old one may be met."""
 WHOLE = 10_000
-PAID = ("charge", "sale")
+PAID = ("charge", "sale", "rerated")
 """What tenths accrue on."""
 
 
@@ -89,11 +89,12 @@ def _by_another_plan() -> Select[int]:
 
 
 def _accruals(kind: str) -> tuple[Select[int], FromClause, FromClause]:
-    """Select the accruals on charges or on sales; gives the accrual and what it is on, too."""
+    """Select the accruals on charges, sales or prices put right; gives the accrual and what it is on, too."""
     accrual, paid = transfers.alias("accrual"), transfers.alias("paid")
     same = accrual.c.usage_id == paid.c.usage_id if kind == "charge" else accrual.c.reference == paid.c.reference
     joined = select(accrual.c.id).join_from(accrual, paid, and_(paid.c.kind == kind, same))
-    return joined.where(accrual.c.kind == "accrual"), accrual, paid
+    tenth = "rerated_accrual" if kind == "rerated" else "accrual"
+    return joined.where(accrual.c.kind == tenth), accrual, paid
 
 
 def _of_another_charge(kind: str) -> Select[int]:

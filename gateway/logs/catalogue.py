@@ -365,6 +365,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Decide on those that wait (`tpo usage review`); find out which peer sends them, and why.",
         per_message=True,
     ),
+    "usage.rerated": LogEvent(
+        "info",
+        "Usage of a plan was priced anew by `tpo usage rerate`: so many records of a page of sessions.",
+        "Nothing: somebody asked for it. The wallets have moved; `tpo ledger journal` shows by what.",
+    ),
     "charging.session.expired": LogEvent(
         "info",
         "A session ended without a word from the client; its reservation was given back.",

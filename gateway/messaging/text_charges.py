@@ -13,8 +13,10 @@ from gateway.charity.accruals import RunningTenth
 from gateway.charity.choices import at as choice_at
 from gateway.events.outbox import RATED, OutboxRows
 from gateway.messaging.texts import Text, TextState
+from gateway.rating.destinations import Destination
 from gateway.rating.plans import Plan, Rate, destination_of, rate_of
 from gateway.rating.prices import price
+from gateway.rating.rate_keys import EMERGENCY, PLAIN, TOLL_FREE, RateKey
 from gateway.store import tables
 from gateway.store.batch import Batch
 
@@ -27,6 +29,9 @@ class Hold(msgspec.Struct, frozen=True):
     money: int = 0
     covered: int = 0
     bundle_ends_at: int = 0
+    version: int | None = None
+    rate_key: str = ""
+    """The plan's version and the key of its rate, which is what it was priced by."""
 
 
 def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
@@ -34,13 +39,26 @@ def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
     return None if profile is None else tariff.plans.get(profile.plan_at(now) or "")
 
 
-def rate_to(plan: Plan, number: str, *, own: bool) -> Rate:
-    """Give the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
-    return rate_of(plan, SMS, None, destination=destination_of(plan, SMS, number, own=own))
+def key_of(plan: Plan, number: str, *, own: bool) -> RateKey:
+    """Give the key of the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
+    called = destination_of(plan, SMS, number, own=own)
+    return RateKey(destination=called) if called else PLAIN
 
 
-def hold(wallet: Wallet, plan: Plan, rate: Rate, parts: int, now: int) -> Hold | None:
+def free_hold(plan: Plan | None, called: Destination) -> Hold:
+    """Give the hold of a text to an emergency, or to a number that costs nothing: none, by the rate of that."""
+    key = RateKey(EMERGENCY if called is Destination.EMERGENCY else TOLL_FREE)
+    return Hold(version=None if plan is None else plan.version, rate_key=str(key))
+
+
+def rate_to(plan: Plan, key: RateKey) -> Rate:
+    """Give the price of a text by the key of it."""
+    return rate_of(plan, SMS, None, destination=key.destination)
+
+
+def hold(wallet: Wallet, plan: Plan, key: RateKey, parts: int, now: int) -> Hold | None:
     """Hold the price of so many parts, from the bundle first; None, and nothing held, if the wallet cannot pay."""
+    rate = rate_to(plan, key)
     allowance = wallet.allowance_at(now, plan.id)
     by_bundle = allowance is not None and rate.price and rate.in_bundle
     covered = min(parts, allowance.available(SMS, now)) if allowance is not None and by_bundle else 0
@@ -50,8 +68,8 @@ def hold(wallet: Wallet, plan: Plan, rate: Rate, parts: int, now: int) -> Hold |
     wallet.hold(money)
     if covered and allowance is not None:
         allowance.hold(SMS, covered)
-        return Hold(money, covered, allowance.ends_at)
-    return Hold(money)
+        return Hold(money, covered, allowance.ends_at, plan.version, str(key))
+    return Hold(money, version=plan.version, rate_key=str(key))
 
 
 def sell_needed_bundle(
@@ -83,10 +101,10 @@ def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> None:
             allowance.consume(SMS, covered)
     text.held = text.covered = 0
     if text.state is TextState.DELIVERED:
-        _charge(batch, text, money, wallet, policy)
+        _charge(batch, text, money, covered, wallet, policy)
 
 
-def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: ChargingPolicy) -> None:
+def _charge(batch: Batch, text: Text, money: int, covered: int, wallet: Wallet, policy: ChargingPolicy) -> None:
     profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
     plan = profile.plan_at(text.created_at) if profile is not None else None
     record = UsageRecord(
@@ -102,6 +120,9 @@ def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: Chargi
         price=money,
         currency=wallet.currency,
         plan=plan or "",
+        version=text.version,
+        rate_key=text.rate_key or "",
+        covered=covered,
     )
     batch.add(tables.usage, record.row())
     batch.row_set(OutboxRows).collect(batch, RATED, policy.rated(record))

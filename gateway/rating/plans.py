@@ -1,9 +1,13 @@
-"""What a customer may buy: the prices of a plan, in micro-units, as config/plans.yaml gives them."""
+"""What a customer may buy: the prices of a plan, in micro-units, as config/plans.yaml gives them.
+
+The store keeps each plan as JSON (rating.plan_history): a field that is added later has a default that means what was meant
+before it was there, and is left out where it has that.
+"""
 
 import msgspec
 
 
-class Rate(msgspec.Struct, frozen=True):
+class Rate(msgspec.Struct, frozen=True, omit_defaults=True):
     """A price a quantity: `price` micro-units for `per` units (octets, seconds or messages).
 
     Usage counts in whole `step`s, and as `minimum` units at least once there is any. `in_bundle`: a bundle covers it.
@@ -19,7 +23,7 @@ class Rate(msgspec.Struct, frozen=True):
 FREE = Rate(0, 1)
 
 
-class Bundle(msgspec.Struct, frozen=True):
+class Bundle(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one sale of a bundle plan covers: `data` octets, `voice` seconds and `sms` messages for `days` days."""
 
     price: int
@@ -33,7 +37,7 @@ class Bundle(msgspec.Struct, frozen=True):
         return bool({"data": self.data, "voice": self.voice, "sms": self.sms}[service])
 
 
-class CalledRates(msgspec.Struct, frozen=True):
+class CalledRates(msgspec.Struct, frozen=True, omit_defaults=True):
     """What calls and texts to some numbers cost; None: what they cost to any."""
 
     voice: Rate | None = None
@@ -44,7 +48,7 @@ class CalledRates(msgspec.Struct, frozen=True):
         return {"voice": self.voice, "sms": self.sms}.get(service)
 
 
-class Zone(msgspec.Struct, frozen=True):
+class Zone(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a plan costs in other operators' networks: those whose MCC and MNC begin with one of `networks`."""
 
     id: str
@@ -62,7 +66,7 @@ OWN = "own"
 """The destination of calls and texts to another line of ours."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """A tariff. A rating group without a rate of its own takes the plan's data rate.
 
     `incoming_voice` and `incoming_sms` are what the called customer pays. `destinations` are by the first digits of the called
@@ -82,6 +86,8 @@ class Plan(msgspec.Struct, frozen=True):
     destinations: dict[str, CalledRates] = {}
     home: tuple[str, ...] = ()
     zones: tuple[Zone, ...] = ()
+    version: int | None = None
+    """Its number among the versions of the store, None where it is of none: a file does not say."""
 
     def prices(self, network: str) -> "Plan | Zone | None":
         """Give the prices in a network (MCC and MNC, empty where nobody said): these, or a zone's; None where it has none."""

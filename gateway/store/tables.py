@@ -297,9 +297,55 @@ usage = Table(
     Column("price", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("plan", String(64), nullable=False),
+    Column("version", Integer),
+    Column("rate_key", Text),
+    Column("rated_before", BigInteger),
+    Column("covered", BigInteger),
 )
-"""A row for each Used-Service-Unit of each report. Swept by event_at; on PostgreSQL partitioned by its month (store.months), on
-SQLite moved with the journal (store.sealed_months)."""
+"""A row for each Used-Service-Unit of each report. `version` is the plan as it was (`versions`), `rate_key` which of its rates
+counted (rating.rate_keys), `rated_before` the units that its session was charged for before it in the same rating group, and
+`covered` how many of its own a bundle paid for: the price follows from these. They are missing where the row is older than
+versions; a use without a plan, such as an emergency call, has no version. Swept by event_at; on PostgreSQL partitioned by its
+month (store.months), on SQLite moved with the journal (store.sealed_months)."""
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""What versions say, as canonical JSON by its SHA-256 in hexadecimal digits: equal ones stand here once. Never swept."""
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(8), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("hash", String(64)),
+    Column("valid_from", BigInteger),
+    Index("ix_versions_name", "kind", "name"),
+)
+"""What decided over money, and from when on (store.versions): plans, policies and causes by name. Without `hash` it is of the
+time before versions were kept, and nobody knows what it said; without `valid_from` a reload prepared it and never took it over.
+Never swept."""
+
+reratings = Table(
+    "reratings",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("record_id", BigInteger, nullable=False),
+    Column("replaces", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("price_before", BigInteger, nullable=False),
+    Column("price", BigInteger, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Index("uq_reratings_record_id", "record_id", "replaces", unique=True),
+)
+"""Usage that was priced anew (charging.rerate), by which version of its plan, and who had it done: the row of the usage stays
+as it was. `record_id` is the usage, or the number of the sale of a bundle; `replaces` is the rerating before it, 0 where there
+was none. Never swept."""
 
 sealed_files = Table(
     "sealed_files",
@@ -418,6 +464,8 @@ texts = Table(
     Column("valid_until", BigInteger, nullable=False),
     Column("parts", LargeBinary, nullable=False),
     Column("final", SmallInteger, nullable=False),
+    Column("version", Integer),
+    Column("rate_key", Text),
     Index("ix_texts_open", "node", "state", "id", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")),
     Index(
         "ix_texts_expiring", "state", "valid_until", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")
@@ -430,7 +478,8 @@ texts = Table(
         postgresql_where=text(f"final = 0 AND {PARTS_OUT['postgresql']}"),
     ),
 )
-"""Texts out. The body is gone at the final state; the row is swept by updated_at."""
+"""Texts out. The body is gone at the final state; the row is swept by updated_at. `version` and `rate_key` are what its price
+was held by, as in `usage`."""
 
 awaited_receipts = Table(
     "awaited_receipts",

@@ -2,6 +2,8 @@
 
 from contextlib import contextmanager
 
+import msgspec
+
 from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.charging.credit_control import ChargingPolicy, CreditControlUnit
 from gateway.charging.gy import cca
@@ -10,7 +12,9 @@ from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charity.policies import POLICIES
 from gateway.events.outbox import Event
+from gateway.rating.plan_versions import content_of, history
 from gateway.rating.plans import Bundle, Plan, Rate
+from gateway.store import versions
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_avp, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import (
@@ -92,9 +96,8 @@ class ChargingPlace(Workplace):
 
     def __init__(self, url, plans=PLANS, terms=None, **options):
         super().__init__(url, **options)
-        tariff = Tariff(
-            plans, POLICIES["2026-1"], terms or QuotaTerms(slice_octets=10_000_000), self.books.account, "GB"
-        )
+        terms = terms or QuotaTerms(slice_octets=10_000_000)
+        tariff = Tariff({}, POLICIES["2026-1"], terms, self.books.account, "GB")
         self.policy = ChargingPolicy(
             tariff,
             self.books,
@@ -102,8 +105,18 @@ class ChargingPlace(Workplace):
             ReviewCapacity(1000),
         )
         self.decide_by(self.policy)
+        self.price_by(plans)
         self.last = None
         self.body = b""
+
+    def price_by(self, plans):
+        """Have these plans in force from now on, as a start or a reload does."""
+        now = next(self.ticks)
+        with self.writer.begin() as connection:
+            versions.record(connection, [*map(content_of, plans.values())], now)
+            known = history(versions.read(connection, versions.PLAN), now)
+        tariff = msgspec.structs.replace(self.policy.tariff, plans=known.plans, earlier=known.earlier)
+        self.policy.tariff = tariff
 
     def enrol(self, balance, imsi=IMSI, msisdn=MSISDN, plan="payg-gb", cause="wateraid"):
         row = Enrolment(msisdn, imsi, f"8944{imsi}", plan, cause, balance)

@@ -170,7 +170,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "node.list": {},
     }  # fmt: skip
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
-    writes |= {"usage.review.book", "usage.review.drop", "sim.amend", "sim.scrap"}
+    writes |= {"usage.review.book", "usage.review.drop", "usage.rerate", "sim.amend", "sim.scrap"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():
