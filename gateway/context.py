@@ -17,15 +17,17 @@ from gateway.balance.standing import check_nothing_needed_goes
 from gateway.environment import Environment
 from gateway.ledger import accounts
 from gateway.ledger.journal import latest_entry
+from gateway.ledger.seals import FILE_NAME
 from gateway.privacy.access import RecordAccess
 from gateway.privacy.masks import Secret
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
-from gateway.store import leases, lock, nodes, schema
+from gateway.store import leases, lock, nodes, schema, tables
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.engine import begin_snapshot, has_one_writer, open_reader, open_writer, reading, sqlite_path, storing
 from gateway.store.errors import OutcomeUnknown, StoreError, StoreUnavailable
+from gateway.store.evidence import Evidence, Written
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
@@ -39,6 +41,8 @@ from gateway.store.write_lane import WriteLane
 
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
+EVIDENCE = "evidence"
+"""The purpose of the key that rows are proved under."""
 AnyPolicy = TypeVar("AnyPolicy")
 Found = TypeVar("Found")
 CLOCK_BEHIND_US = 1_000_000
@@ -58,7 +62,10 @@ class OpenAccounts(Unit):
 
     def decide(self, batch: Batch) -> Mapping[str, int]:
         """Open those that are missing."""
-        return accounts.ensure(batch.connection, account_names(self.causes))
+        opened = accounts.ensure(batch.connection, account_names(self.causes))
+        for row in opened.made:
+            batch.prove(tables.accounts, row)
+        return opened.numbers
 
 
 def account_names(causes: Iterable[str]) -> tuple[str, ...]:
@@ -67,9 +74,10 @@ def account_names(causes: Iterable[str]) -> tuple[str, ...]:
     return (*accounts.SYSTEM, *map(accounts.cause_account, known), *map(accounts.gifts_account, known))
 
 
-def digest_key(settings: Settings) -> bytes:
-    """Give the key that idempotency keys are digested under; KeyInvalid where the privacy key is none."""
-    return derive(_master_key(settings), DIGESTS)
+def upgrade_keys(settings: Settings) -> schema.Keys:
+    """Give the keys that an upgrade of the tables needs; KeyInvalid where the privacy key is none."""
+    key = _master_key(settings)
+    return schema.Keys(derive(key, DIGESTS), derive(key, EVIDENCE))
 
 
 def digests_of(key: bytes) -> Digests:
@@ -139,6 +147,8 @@ class GatewayContext:
         self.digests, self._log_names = digests_of(key), Pseudonyms(key, LOGS)
         self.master_key = key
         """What all other keys are derived from; never written anywhere."""
+        self.evidence_key = derive(key, EVIDENCE)
+        self.seals_file = settings.folder / "var" / FILE_NAME
         self.lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)
@@ -153,9 +163,7 @@ class GatewayContext:
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
-                check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock())
-                self.accounts = accounts.ensure(connection, account_names(settings.causes))
-                self.settings = versions.record(connection, settings, self.clock())
+                self.accounts = self._open_accounts(connection)
         except BaseException:
             self.lock.release()
             raise
@@ -182,12 +190,24 @@ class GatewayContext:
                 ground=self.ground,
                 observe=observe,
                 lease=lease,
+                evidence=Evidence(self.evidence_key, self.node.id),
             )
         try:
             self.lane.start()
         except StoreError:
             self.lock.release()
             raise
+
+    def _open_accounts(self, connection: Connection) -> Mapping[str, int]:
+        """Record the versions of these settings, and open the accounts that the causes need; what is new is proved."""
+        check_nothing_needed_goes(connection, self.settings.plans, self.settings.causes, self.clock())
+        self.settings, recorded = versions.record(connection, self.settings, self.clock())
+        opened = accounts.ensure(connection, account_names(self.settings.causes))
+        if recorded or opened.made:
+            chain = Evidence(self.evidence_key, self.node.id)
+            written: Written = {tables.versions.name: recorded, tables.accounts.name: opened.made}
+            chain.append(connection, written, self.clock())
+        return opened.numbers
 
     def _take_loss(self, event: str, detail: str) -> None:
         """The store is no longer what it was: a lane in another process must not write to it either."""

@@ -13,6 +13,7 @@ from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.publication import PublishMonth
 from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
+from gateway.ledger.seals import WriteSeal
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
 from gateway.messaging.queue.crossed_receipts import SettleCrossed
@@ -106,5 +107,6 @@ UNITS: Final = (
     TakeForSending,
     TopUp,
     Unbar,
+    WriteSeal,
 )
 ANY_UNIT: Final[Any] = Union[UNITS]  # noqa: UP007  (made of a tuple)

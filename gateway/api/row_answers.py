@@ -6,7 +6,7 @@ from gateway.balance.queries import CauseShare, SubscriberRow
 from gateway.charging.review import HeldReport
 from gateway.charging.usage_export import UsageRecord
 from gateway.events.queries import OutboxEvent
-from gateway.ledger.check import Finding
+from gateway.ledger.checks.examined import Finding
 from gateway.ledger.journal import JournalEntry
 from gateway.ledger.months import MonthTotal
 from gateway.messaging.queries import TextRow

@@ -1,6 +1,6 @@
 """A subscriber's wallet: a balance, what is held of it, and what is left of its bundles; WalletRows keeps it on disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -53,6 +53,8 @@ class Wallet(msgspec.Struct):
     given: int = 0
     """The tenth that accrued on its charges and sales so far."""
     changed: bool = False
+    stored_bundle: bytes | None = None
+    """The allowances on disk."""
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
 
@@ -117,9 +119,7 @@ def _ends_at(allowance: Allowance) -> int:
     return allowance.ends_at
 
 
-def _allowances(bundle: bytes | None) -> list[Allowance]:
-    if not bundle:
-        return []
+def _allowances(bundle: bytes) -> list[Allowance]:
     found = _decode(bundle)
     return found if isinstance(found, list) else [found]
 
@@ -129,24 +129,33 @@ class WalletRows(RowSet[int, Wallet]):
 
     kept = 32_768
     reads = (wallets, subscribers)
+    proves = "wallets"
 
     def ask(self, connection: Connection, keys: set[int]) -> Callable[[], None]:
         """Read and lock the wallets of these subscribers."""
         asked = _LOAD.ask(connection, sorted(keys))
 
         def take() -> None:
-            for row in asked.rows():
-                self.settled[row[0]] = row
-                self.restore(row[0], row)
+            found = {row[0]: row for row in asked.rows()}
+            self.settled.update(found)
+            self.restore(found)
 
         return take
 
-    def restore(self, key: int, row: tuple[Any, ...]) -> None:
-        """Put in a wallet from its row."""
-        subscriber_id, currency, balance, reserved, bundle, given, status = row
-        self.rows[key] = Wallet(
-            subscriber_id, currency, balance, reserved, _allowances(bundle), status, given, stored_status=status
-        )
+    def restore(self, rows: Mapping[int, tuple[Any, ...]]) -> None:
+        """Put in wallets from their rows."""
+        for key, (subscriber_id, currency, balance, reserved, bundle, given, status) in rows.items():
+            self.rows[key] = Wallet(
+                subscriber_id,
+                currency,
+                balance,
+                reserved,
+                _allowances(bundle) if bundle else [],
+                status,
+                given,
+                stored_bundle=bundle,
+                stored_status=status,
+            )
 
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
@@ -155,6 +164,8 @@ class WalletRows(RowSet[int, Wallet]):
             if w.changed or w.status != w.stored_status:
                 bundle = _encode(w.allowances) if w.allowances else None
                 rows.append((w.balance, w.reserved, bundle, w.given, w.subscriber_id))
+                if bundle != w.stored_bundle:
+                    self.proved.append((w.subscriber_id, w.currency, bundle))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,
                     w.currency,

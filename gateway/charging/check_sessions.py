@@ -13,8 +13,8 @@ from typing import Final
 from sqlalchemy import Connection, case, func, select
 
 from gateway.charging.session import Session, SessionRows
-from gateway.ledger.check import SHOWN, Finding
-from gateway.ledger.check_tenths import RUNNING_SINCE, STREAMED
+from gateway.ledger.checks.examined import SHOWN, Finding
+from gateway.ledger.checks.tenths import RUNNING_SINCE, STREAMED
 from gateway.store.sealed_months.parts import Part, parts, unreadable
 from gateway.store.tables import marks, sessions, usage
 

@@ -57,12 +57,12 @@ class CreditControlUnit(Unit):
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the numbers and the session, then the subscriber whom they lead to."""
-        request = self.request
-        if isinstance(row_set, IdentifierRows):
+        request, kind = self.request, type(row_set)
+        if kind is IdentifierRows:
             return [number for number in (request.imsi, *request.msisdns, request.called) if number]
-        if isinstance(row_set, SessionRows):
+        if kind is SessionRows:
             return (request.session_id,)
-        if isinstance(row_set, (WalletRows, ProfileRows)):
+        if kind is WalletRows or kind is ProfileRows:
             owner = self._owner(batch, batch.row_set(SessionRows).get(request.session_id))
             return () if owner is None else (owner,)
         return ()

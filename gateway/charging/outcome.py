@@ -22,6 +22,9 @@ class Outcome(StrEnum):
     CREDIT_LIMIT_REACHED = "credit_limit_reached"
     RATING_FAILED = "rating_failed"
 
+    __hash__ = str.__hash__
+    """That of the word, which it is equal to; an Enum's own is a Python function, called for each answer that is looked up."""
+
 
 class ItemOutcome(msgspec.Struct, frozen=True, array_like=True):
     """What became of one item: `granted` units of the service, None where no quota was given; `final` if there is no more."""

@@ -439,6 +439,13 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "The sums of giving of a month (`period`) were published, as `figures` events `charity/accrued`.",
         "Nothing: they are never corrected; what comes later belongs to the next month.",
     ),
+    "ledger.sealed": LogEvent(
+        "info",
+        "The chain of evidence was sealed for a `day`, at link `links`: the seal is in the store, in the event "
+        "`ledger/sealed`, and in the file `seals.jsonl` beside the privacy key.",
+        "Keep a copy of the seals where nobody can write who can write the store: `tpo ledger check --seals FILE` holds the "
+        "store against it.",
+    ),
     "charity.causes.seen": LogEvent(
         "info",
         "Somebody (`by`) looked at who gives to whom by `action`; `subject` is whose choice it was, as a pseudonym of logs.",

@@ -11,7 +11,8 @@ def price(rate: Rate, total: int) -> int:
     """Price a session's total of units in micro-units, rounded half-even once."""
     if total <= 0:
         return 0
-    return half_even(rate.price * billed(rate, total), rate.per)
+    counted = total if rate.step == 1 and total >= rate.minimum else billed(rate, total)
+    return half_even(rate.price * counted, rate.per)
 
 
 def billed(rate: Rate, total: int) -> int:
@@ -28,11 +29,13 @@ def affordable(rate: Rate, used: int, wanted: int, money: int) -> int:
     """
     if not rate.price:
         return wanted
-    paid_for = billed(rate, used) if used else 0
     within = (price(rate, used) + max(money, 0)) * rate.per // rate.price
     within -= within % rate.step
     if within < rate.minimum:
         within = 0
+    if within - used >= wanted:
+        return wanted
+    paid_for = billed(rate, used) if used else 0
     return min(wanted, max(within, paid_for) - used)
 
 

@@ -14,7 +14,7 @@ was withdrawn is never committed; one whose commit has begun is not withdrawn, i
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from gateway.store.errors import (
     UnitExpired,
     UnitPoisoned,
 )
+from gateway.store.evidence import Evidence
 from gateway.store.files import StoreFiles, family
 from gateway.store.lane_jobs import (
     BatchTimes,
@@ -89,7 +90,7 @@ class Lane:
     asked before each batch, and when it is on the disk, whether what is written will be found again. `policies` is what units
     are decided with; it may be replaced at any time, and a batch goes by one of them from its beginning to its end. `observe`
     gets, on one thread, how long the parts of each committed batch took. `lease` is renewed by each commit; once it is
-    another's, the lane commits nothing any more (store.leases).
+    another's, the lane commits nothing any more (store.leases). `evidence` is the chain that proves what it writes.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Lane:
         ground: StoreFiles | None = None,
         observe: Callable[[BatchTimes], None] = lambda _times: None,
         lease: Lease | None = None,
+        evidence: Evidence | None = None,
         max_batch: int = MAX_BATCH,
         max_waiting: int = MAX_WAITING,
     ) -> None:
@@ -133,7 +135,7 @@ class Lane:
         self._connection: Connection | None = None
         self._verified = False
         """Whether the connection is one to this node's store."""
-        self._cache = RowCache()
+        self._cache, self._evidence = RowCache(), evidence
         self._fault = UnitPoisoned("nothing failed yet")
         self.counters = LaneCounters()
         self.policies: Policies = policies or {}
@@ -153,14 +155,23 @@ class Lane:
         """Queue a unit; `done` gets its outcome. LaneOverloaded or LaneClosed are raised here, at once."""
         if isinstance(unit, AwaitDurable) and self._is_answered_beside(unit, done, not_after):
             return
+        self._queue(((unit, done, not_after),))
+
+    def post_all(self, posted: Sequence[tuple[Unit, Done, float]]) -> None:
+        """Queue several at once, each with its `done` and `not_after`: all or none. None of them is a reader's AwaitDurable."""
+        self._queue(posted)
+
+    def _queue(self, posted: Sequence[tuple[Unit, Done, float]]) -> None:
         with self._wake:
             if self._closing:
                 raise LaneClosed("the gateway is stopping")
-            if len(self._waiting) >= self._max_waiting:
+            waiting = self._waiting
+            if len(waiting) + len(posted) > self._max_waiting:
                 raise LaneOverloaded(f"{self._max_waiting} units wait already")
-            if not self._waiting:
+            if not waiting:
                 self._mark = self._monotonic()
-            self._waiting.append(Job(unit, done, not_after, self._mark))
+            for unit, done, not_after in posted:
+                waiting.append(Job(unit, done, not_after, self._mark))
             if self._may_begin():
                 self._wake.notify()
 
@@ -452,6 +463,8 @@ class Lane:
             try:
                 transaction.commit()
                 self._cache.commit()
+                if self._evidence is not None:
+                    self._evidence.commit()
             except Exception as error:
                 if is_undone(error):
                     raise
@@ -494,7 +507,10 @@ class Lane:
                 pipeline.close()
                 self._check_lease(connection, renewal)
                 self._prepare(connection, jobs)
-            batch = Batch(connection, self._node, self._clock(), self.policies, self._cache, pipeline)
+            if self._evidence is not None:
+                self._evidence.begin(connection)
+            kept = (self._cache, self._evidence)
+            batch = Batch(connection, self._node, self._clock(), self.policies, *kept, pipeline=pipeline)
             batch.fill([job.unit for job in jobs])
         self._check_lease(connection, renewal)
         loaded = self._monotonic()
@@ -507,7 +523,8 @@ class Lane:
     def _has_to_prepare(self, jobs: list[Job]) -> bool:
         """Whether something is to be done in the transaction before its rows are asked for: seldom."""
         few_left = self._node.ceiling - self._node.next_id < IDS_LEFT
-        return not self._verified or jobs[0].unit.alone or self._log.in_doubt or few_left
+        chained = self._evidence is None or self._evidence.is_begun
+        return not self._verified or jobs[0].unit.alone or self._log.in_doubt or few_left or not chained
 
     def _prepare(self, connection: Connection, jobs: list[Job]) -> None:
         """Make sure that this is the store that was entered, of its log, and that there are identifiers enough.
@@ -569,8 +586,14 @@ class Lane:
                 self._connection = connection
         return self._connection
 
-    def _rollback(self) -> None:
+    def _forget(self) -> None:
+        """Keep nothing that was read or written: nobody can be sure of it any more."""
         self._cache.drop()
+        if self._evidence is not None:
+            self._evidence.drop()
+
+    def _rollback(self) -> None:
+        self._forget()
         try:
             if self._connection is not None:
                 self._connection.rollback()
@@ -582,7 +605,7 @@ class Lane:
         with self._wake:  # nobody interrupts what is being closed
             connection, self._connection, self._verified = self._connection, None, False
         self._ground.let_go()
-        self._cache.drop()
+        self._forget()
         if connection is not None:
             with suppress(Exception):  # it is given up, whatever it says
                 connection.invalidate()

@@ -68,8 +68,12 @@ def digest(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def record(connection: Connection, wanted: Iterable[Content], now: int, *, in_force: bool = True) -> list[int]:
-    """Write the versions that differ from the latest of their names, and give their numbers; there are often none.
+VersionRow = tuple[int, str, str, str | None, int | None]
+"""A row of the table, its number first."""
+
+
+def record(connection: Connection, wanted: Iterable[Content], now: int, *, in_force: bool = True) -> list[VersionRow]:
+    """Write the versions that differ from the latest of their names, and give their rows; there are often none.
 
     Names that nobody wants any more get a version that says so. With `in_force` they are valid from `now` (microseconds) on,
     else they are prepared (`put_in_force`).
@@ -87,20 +91,21 @@ def record(connection: Connection, wanted: Iterable[Content], now: int, *, in_fo
     rows = [{"hash": hash_, "content": content} for hash_, content in distinct.items()]
     connection.execute(keep(contents).on_conflict_do_nothing(), rows)
     highest = connection.execute(select(func.max(versions.c.id))).scalar() or 0
-    numbers = list(range(highest + 1, highest + 1 + len(new)))
     since = now if in_force else None
-    written = [
-        {"id": number, "kind": each.kind, "name": each.name, "hash": each.hash, "valid_from": since}
-        for number, each in zip(numbers, new, strict=True)
+    written: list[VersionRow] = [
+        (number, each.kind, each.name, each.hash, since) for number, each in enumerate(new, start=highest + 1)
     ]
-    connection.execute(insert(versions), written)
-    return numbers
+    names = [column.name for column in versions.columns]
+    connection.execute(insert(versions), [dict(zip(names, row, strict=True)) for row in written])
+    return written
 
 
-def put_in_force(connection: Connection, numbers: Iterable[int], valid_from: int) -> None:
-    """Have prepared versions count from a time on; one that is in force already stays as it is."""
+def put_in_force(connection: Connection, numbers: Iterable[int], valid_from: int) -> list[VersionRow]:
+    """Have prepared versions count from a time on, and give their rows; one that is in force already stays as it is."""
     prepared = (versions.c.id.in_(list(numbers)), versions.c.valid_from.is_(None))
+    found = list(connection.execute(select(versions).where(*prepared)))
     connection.execute(update(versions).where(*prepared).values(valid_from=valid_from))
+    return [(row.id, row.kind, row.name, row.hash, valid_from) for row in found]
 
 
 def read(connection: Connection, kind: str, *, prepared: Mapping[int, int] | None = None) -> list[Version]:
@@ -135,7 +140,7 @@ class PrepareVersions(Unit):
 
     def decide(self, batch: Batch) -> list[int]:
         """Write them."""
-        return record(batch.connection, self.wanted, batch.now, in_force=False)
+        return _proved(batch, record(batch.connection, self.wanted, batch.now, in_force=False))
 
 
 class BeginVersions(Unit):
@@ -148,7 +153,16 @@ class BeginVersions(Unit):
 
     def decide(self, batch: Batch) -> None:
         """Put them in force."""
-        put_in_force(batch.connection, self.numbers, self.valid_from)
+        _proved(batch, put_in_force(batch.connection, self.numbers, self.valid_from))
+
+
+def _proved(batch: Batch, written: Iterable[VersionRow]) -> list[int]:
+    """Have versions proved that were written, and give their numbers."""
+    numbers = []
+    for row in written:
+        batch.prove(versions, row)
+        numbers.append(row[0])
+    return numbers
 
 
 def _latest(connection: Connection) -> dict[tuple[str, str], Any]:

@@ -403,7 +403,9 @@ def _quiet_wal_writer(place):
 def _wal_syncs(place):
     from sqlalchemy import text
 
-    time.sleep(1.1)  # each of the server's processes tells its figures with a word that comes a second after it last did
+    time.sleep(
+        1.1
+    )  # each of the server's processes tells its figures with a word that comes a second after it last did
     place.lane.run(Add(1, 0))
     with place.writer.connect() as connection:
         connection.execute(text("SELECT pg_stat_force_next_flush()"))

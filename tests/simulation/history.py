@@ -10,6 +10,7 @@ from msgspec import json as msgspec_json
 from sqlalchemy import select
 
 from gateway.charity.policies import recompute
+from gateway.context import upgrade_keys
 from gateway.ledger.check import check
 from gateway.rating.prices import price
 from gateway.store import tables
@@ -90,7 +91,7 @@ class History:
 
     def check_books(self, connection):
         """The books are right, and every wallet is what came in less what went out."""
-        for finding in check(connection, recompute).findings:
+        for finding in check(connection, recompute, upgrade_keys(self.world.settings).evidence).findings:
             self.breach(f"ledger check: {finding.check}: {finding.detail}")
         wallets = {row.subscriber_id: row for row in connection.execute(select(tables.wallets))}
         paid = Counter()

@@ -6,7 +6,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from gateway.ledger.check_tenths import WHOLE, Recompute
+from gateway.ledger.checks.examined import Examined, Finding, Recompute
+from gateway.ledger.checks.tenths import WHOLE
 from gateway.rating.prices import half_even
 from gateway.store.versions import POLICY, read
 
@@ -33,9 +34,9 @@ def by_recorded(connection: Connection, recompute: Recompute) -> Recompute:
     return compute
 
 
-def changed_policies(connection: Connection, recompute: Recompute) -> Iterator[tuple[str, str]]:
+def policies_unchanged(books: Examined) -> Iterator[Finding]:
     """Name rules whose recorded rate is not that of the program: a rule is never changed, another one has another name."""
-    for policy, rate in recorded_rates(connection).items():
-        known = recompute(policy, WHOLE, WHOLE)
+    for policy, rate in recorded_rates(books.connection).items():
+        known = books.program(policy, WHOLE, WHOLE)
         if known is not None and known != rate:
-            yield CHECK, f"policy {policy} was recorded with {rate} basis points, this program has {known}"
+            yield Finding(CHECK, f"policy {policy} was recorded with {rate} basis points, this program has {known}")

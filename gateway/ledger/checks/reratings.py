@@ -11,20 +11,22 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, Text, cast, literal, select
 
 from gateway.ledger.accounts import HIGHEST_SYSTEM
-from gateway.ledger.check_tenths import WHOLE, Recompute
+from gateway.ledger.checks.examined import Examined, Finding, Recompute
 from gateway.ledger.checks.plan_versions import PlanVersions
 from gateway.ledger.checks.prices import Facts, Prices, counted
+from gateway.ledger.checks.tenths import WHOLE
 from gateway.store.tables import reratings, transfers, usage
 
 CHECK: Final = "rerating"
 ENTRIES: Final = ("reversal", "accrual_reversal", "rerated", "rerated_accrual")
 BEFORE: Final = "accrual"
 SALE: Final = "sale:"
-_Found = Iterator[tuple[str, str]]
+_Found = Iterator[Finding]
 
 
-def wrong_reratings(connection: Connection, journals: Sequence[Connection], recompute: Recompute) -> _Found:
-    """Name reratings, and entries of such, that are not right, as (check, what is wrong)."""
+def reratings_match(books: Examined) -> _Found:
+    """Name reratings, and entries of such, that are not right."""
+    connection, journals, recompute = books.connection, books.journals, books.recompute
     rows = connection.execute(select(reratings).order_by(reratings.c.record_id, reratings.c.id)).all()
     entries = _entries(journals)
     yield from _strangers(entries, {f"rerate:{row.id}" for row in rows})
@@ -40,12 +42,14 @@ def wrong_reratings(connection: Connection, journals: Sequence[Connection], reco
         for row in group:
             what = f"rerating {row.id} of record {usage_id}"
             if row.replaces != replaced or (stood is not None and row.price_before != stood):
-                yield CHECK, f"{what} does not go on from what the record was priced before it"
+                yield Finding(CHECK, f"{what} does not go on from what the record was priced before it")
             if record is not None:
                 yield from _wrong_price(what, row, record, prices)
             plan = plans.plan(row.version)
             if sale is not None and (plan is None or plan.bundle is None or plan.bundle.price != row.price):
-                yield CHECK, f"{what} priced a bundle {row.price} micro-units, which version {row.version} did not ask"
+                yield Finding(
+                    CHECK, f"{what} priced a bundle {row.price} micro-units, which version {row.version} did not ask"
+                )
             mine = entries.get(f"rerate:{row.id}", [])
             yield from _wrong_entries(what, row, mine, None if stood is None else tenth, recompute)
             if mine:
@@ -58,7 +62,7 @@ def _wrong_price(what: str, row: Any, record: Any, prices: Prices) -> _Found:  #
     key, place = record.rate_key or "", record.rated_before or 0
     expected = prices.of(Facts(row.version, key, record.service, record.rating_group, place, charged))
     if expected != row.price:
-        yield CHECK, f"{what} priced it {row.price} micro-units, by version {row.version} it is {expected}"
+        yield Finding(CHECK, f"{what} priced it {row.price} micro-units, by version {row.version} it is {expected}")
 
 
 def _wrong_entries(
@@ -71,20 +75,20 @@ def _wrong_entries(
     """Hold the entries of a rerating against it; without any nothing may have changed."""
     if not entries:
         if row.price != row.price_before:
-            yield CHECK, f"{what} has no entries, and changed the price from {row.price_before} to {row.price}"
+            yield Finding(CHECK, f"{what} has no entries, and changed the price from {row.price_before} to {row.price}")
         return
     for kind, amount in (("reversal", row.price_before), ("rerated", row.price)):
         booked = sum(entry.amount for entry in entries if entry.kind == kind)
         if booked != amount:
-            yield CHECK, f"{what} books {booked} micro-units as {kind}, it says {amount}"
+            yield Finding(CHECK, f"{what} books {booked} micro-units as {kind}, it says {amount}")
     wallets = {side for entry in entries for side in (entry.debit, entry.credit) if side >= HIGHEST_SYSTEM}
     if len(wallets) > 1 or any(entry.usage_id not in (None, row.record_id) for entry in entries):
-        yield CHECK, f"{what} has entries of another record or wallet"
+        yield Finding(CHECK, f"{what} has entries of another record or wallet")
     if tenth_before is not None and _by_account(entries, "accrual_reversal") != tenth_before:
-        yield CHECK, f"{what} does not take back the tenth that was booked before it"
+        yield Finding(CHECK, f"{what} does not take back the tenth that was booked before it")
     new = [entry for entry in entries if entry.kind == "rerated_accrual"]
     if any(entry.base != row.price for entry in new) or not _is_tenth(row.price, new, recompute):
-        yield CHECK, f"{what} books a tenth that is not that of {row.price} micro-units"
+        yield Finding(CHECK, f"{what} books a tenth that is not that of {row.price} micro-units")
 
 
 def _is_tenth(price: int, parts: list[Any], recompute: Recompute) -> bool:
@@ -121,7 +125,7 @@ def _entries(journals: Sequence[Connection]) -> dict[str, list[Any]]:
 
 def _strangers(entries: dict[str, list[Any]], known: set[str]) -> _Found:
     for reference in sorted(entries.keys() - known):
-        yield (
+        yield Finding(
             CHECK,
             f"entry {entries[reference][0].id} corrects a price by {reference or 'nothing'}, which is no rerating",
         )

@@ -167,6 +167,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "subscriber.list": {}, "subscriber.find": {"tail": ROWS[0][0][-4:]},
         "usage.export": {}, "usage.review.list": {"all": True},
         "ledger.check": {}, "ledger.months": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
+        "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"},
         "node.list": {},
     }  # fmt: skip
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}

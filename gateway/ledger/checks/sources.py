@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from gateway.ledger.accounts import UNASSIGNED, cause_account
+from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import accounts, choices, idempotency_keys, payments, subscriptions, transfers, usage
 
@@ -34,8 +35,8 @@ PAID = ("charge", "sale", "rerated")
 """What tenths accrue on."""
 
 
-def wrong_evidence(connection: Connection, shown: int) -> Iterator[tuple[str, str]]:
-    """Name entries without what they tell of, as (check, what is wrong); at most `shown` of each kind."""
+def sources_there(connection: Connection) -> Iterator[Finding]:
+    """Name entries without what they tell of, the first of each kind."""
     for name, statement, what in (
         ("payment", _unpaid(), "is a top-up for which no payment was taken"),
         ("opening", _not_imported(), "is the opening balance of a line that was never imported"),
@@ -49,10 +50,10 @@ def wrong_evidence(connection: Connection, shown: int) -> Iterator[tuple[str, st
             for kind in PAID
         ),
     ):
-        for (entry,) in connection.execute(statement.limit(shown)):
-            yield name, f"entry {entry} {what}"
-    for (record,) in connection.execute(_by_another_plan().limit(shown)):
-        yield "plan", f"record {record} was priced by a plan that the customer never had"
+        for (entry,) in connection.execute(statement.limit(SHOWN)):
+            yield Finding(name, f"entry {entry} {what}")
+    for (record,) in connection.execute(_by_another_plan().limit(SHOWN)):
+        yield Finding("plan", f"record {record} was priced by a plan that the customer never had")
 
 
 def _unpaid() -> Select[int]:

@@ -1,0 +1,24 @@
+"""Usage and its charges: each record is charged once, what it was priced."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, select
+
+from gateway.ledger.checks.examined import SHOWN, Finding
+from gateway.store.tables import transfers, usage
+
+
+def usage_is_charged(connection: Connection) -> Iterable[Finding]:
+    """Name records that were not charged what they were priced, or more than once."""
+    charges = select(transfers.c.usage_id, transfers.c.amount).where(transfers.c.kind == "charge").subquery()
+    wrong = (
+        select(usage.c.id, usage.c.price, charges.c.amount)
+        .join_from(usage, charges, charges.c.usage_id == usage.c.id, isouter=True)
+        .where(usage.c.price != func.coalesce(charges.c.amount, 0))
+        .limit(SHOWN)
+    )
+    for record, price, amount in connection.execute(wrong):
+        yield Finding("usage", f"record {record} was priced {price} micro-units and charged {amount or 0}")
+    doubled = select(charges.c.usage_id).group_by(charges.c.usage_id).having(func.count() > 1).limit(SHOWN)
+    for (record,) in connection.execute(doubled):
+        yield Finding("usage", f"record {record} was charged more than once")
