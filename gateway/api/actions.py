@@ -284,7 +284,9 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
     except msgspec.ValidationError as error:
         raise bad_request("ledger.seals", f"seals: {error}") from None
     with context.reading() as connection:
-        report = check.check(connection, recompute, context.evidence_key, seals)
+        report = check.check(
+            connection, recompute, context.evidence_key, seals, full=request.full, progress=context.progress
+        )
         findings = [*report.findings, *wrong_sessions(connection)]
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 

@@ -95,8 +95,9 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 class CheckLedger(msgspec.Struct, frozen=True):
-    """What the books are held against beside themselves: seals that were kept elsewhere."""
+    """What the books are held against beside themselves: seals that were kept elsewhere; `full`: sealed months once more."""
 
+    full: bool = False
     seals: Annotated[
         list[dict[str, str | int]], Meta(max_length=MAX_PAGE, extra=refused_as("ledger.seals", SEALS))
     ] = []

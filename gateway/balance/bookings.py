@@ -24,6 +24,7 @@ from gateway.ledger.accounts import (
     PROMOTIONS,
     REFUNDS,
     REVENUE,
+    SERVICE_CHARGES,
     WRITE_OFFS,
     gifts_account,
 )
@@ -54,6 +55,25 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
 def charge(wallet: Wallet, giving: Giving, amount: int, event_at: int, usage_id: int, running: RunningTenth) -> Booked:
     """Charge the price of a usage record; `running` is what its session was charged so far, and is carried on."""
     return _revenue("charge", wallet, giving, amount, event_at, running, usage_id=usage_id)
+
+
+def service_charge(wallet: Wallet, account: Account, amount: int, event_at: int, usage_id: int) -> Booked:
+    """Charge what the called party of a number for services has of a usage record's price: no tenth accrues on it.
+
+    Credit of the company does not pay for it.
+    """
+    parts = credit.take_paid(wallet, amount) if wallet.allowances else []
+    wallet.move(-amount)
+    entry = Entry(
+        kind="service",
+        debit=wallet.subscriber_id,
+        credit=account(SERVICE_CHARGES),
+        amount=amount,
+        currency=wallet.currency,
+        event_at=event_at,
+        usage_id=usage_id,
+    )
+    return Booked([entry], credit.uses(wallet, parts, event_at, usage_id=usage_id))
 
 
 def sale(wallet: Wallet, giving: Giving, amount: int, event_at: int, reference: str) -> Booked:

@@ -22,8 +22,9 @@ ACTIVE = "active"
 class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     """A priced Used-Service-Unit; price in micro-units.
 
-    What it was priced by: the plan's `version`, the key of its rate, the units that were charged for before it in its session
-    and rating group, and how many of its own allowances covered, first of all `allowance_id`.
+    What it was priced by: the plan's `version`, the key of its rate (rating.rate_keys), the units that were charged for before
+    it in its session and rating group, and how many of its own allowances covered, first of all `allowance_id`. `capped` is
+    what they cost beyond the price: over a cap or a limit.
     """
 
     id: int
@@ -42,6 +43,7 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     rate_key: str = ""
     rated_before: int = 0
     covered: int = 0
+    capped: int = 0
     allowance_id: int | None = None
 
     def row(self) -> tuple[object, ...]:

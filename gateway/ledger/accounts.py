@@ -23,8 +23,22 @@ BREAKAGE = "breakage"
 """Credit that customers paid for and did not use until it ended, without its tax."""
 BREAKAGE_VAT = "breakage-vat"
 """The tax on it."""
+SERVICE_CHARGES = "service-charges"
+"""What is owed to those who are called at numbers for services (084, 087, 09, 118 in the UK)."""
 WALLET = "wallet:"
-SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS, PROMOTIONS, BREAKAGE, BREAKAGE_VAT)
+SYSTEM = (
+    REVENUE,
+    CASH,
+    OPENING,
+    GIVING,
+    UNASSIGNED,
+    REFUNDS,
+    WRITE_OFFS,
+    SERVICE_CHARGES,
+    PROMOTIONS,
+    BREAKAGE,
+    BREAKAGE_VAT,
+)
 HIGHEST_SYSTEM = 1 << 20
 """System accounts are numbered below this, subscribers far above."""
 

@@ -19,6 +19,7 @@ from gateway.ledger.accounts import (
     PROMOTIONS,
     REFUNDS,
     REVENUE,
+    SERVICE_CHARGES,
     UNASSIGNED,
     WRITE_OFFS,
     cause_account,
@@ -43,6 +44,7 @@ class AccountClass(StrEnum):
     PROMOTIONS = PROMOTIONS
     BREAKAGE = BREAKAGE
     BREAKAGE_VAT = BREAKAGE_VAT
+    SERVICE_CHARGES = SERVICE_CHARGES
     UNKNOWN = "an account without a name"
 
 
@@ -94,6 +96,14 @@ POSTINGS: Final = (
         AccountClass.REVENUE,
         (Evidence.USAGE,),
         "the price of a usage record",
+        unique=Evidence.USAGE,
+    ),
+    Posting(
+        "service",
+        AccountClass.WALLET,
+        AccountClass.SERVICE_CHARGES,
+        (Evidence.USAGE,),
+        "the part of a usage record's price that the called party has, where no tenth accrues on it",
         unique=Evidence.USAGE,
     ),
     Posting(

@@ -19,6 +19,15 @@ from gateway.store.tables import held_reports, transfers, usage
 
 HELD: Final = {"open": "held for review", "dropped": "dropped in review"}
 """States of reports that no usage record was made of; one that was booked has a record."""
+BOOKED: Final = (
+    ("sale", "journal: bundles sold", 1),
+    ("rerated", "journal: prices put right", 1),
+    ("reversal", "journal: prices put right", -1),
+    ("accrual", "journal: tenths", 1),
+    ("rerated_accrual", "journal: tenths", 1),
+    ("accrual_reversal", "journal: tenths", -1),
+)
+"""Kinds of entries, the line that they count in, and whether they add to it."""
 Counts = dict[tuple[str, str | None, str | None], list[int]]
 """By step, service and currency: how many, octets, seconds, units, and micro-units."""
 
@@ -57,6 +66,7 @@ STEPS: Final = (
     "journal: charges of this month's use",
     "journal: charges of other months' use",
     "journal: bundles sold",
+    "journal: prices put right",
     "journal: revenue",
     "journal: tenths",
 )
@@ -160,9 +170,9 @@ def _booked(connection: Connection, since: int, until: int, revenue: int) -> Ite
     used = case((and_(transfers.c.event_at >= since, transfers.c.event_at < until), 1), else_=0)
     for here, currency, counts in _summed(connection, used, transfers.c.kind == "charge", *booked):
         yield STEPS[9 if here else 10], None, currency, counts
-    for kind, step in (("sale", "journal: bundles sold"), ("accrual", "journal: tenths")):
+    for kind, step, sign in BOOKED:
         for _, currency, counts in _summed(connection, transfers.c.kind, transfers.c.kind == kind, *booked):
-            yield step, None, currency, counts
+            yield step, None, currency, [counts[0], 0, 0, 0, sign * counts[4]]
     for side, sign in ((transfers.c.credit, 1), (transfers.c.debit, -1)):
         for _, currency, counts in _summed(connection, side, side == revenue, *booked):
             yield "journal: revenue", None, currency, [counts[0], 0, 0, 0, sign * counts[4]]
@@ -179,7 +189,7 @@ def _differences(found: Counts, *, usage_is_gone: bool) -> Iterator[str]:
         compared = [
             ("charged", amount("charged"), "booked in the month and in others", amount(STEPS[7]) + amount(STEPS[8])),
             ("charged and booked in the month", amount(STEPS[7]), "the journal's charges of its use", amount(STEPS[9])),
-            ("revenue", amount("journal: revenue"), "what was charged and sold", sum(map(amount, STEPS[9:12]))),
+            ("revenue", amount("journal: revenue"), "what was charged and sold", sum(map(amount, STEPS[9:13]))),
         ]
         if not usage_is_gone:
             compared.insert(0, ("priced", amount("priced"), "charged", amount("charged")))

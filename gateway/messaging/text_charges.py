@@ -4,6 +4,7 @@ import msgspec
 
 from gateway.balance import allowance_entries, allowances, bookings
 from gateway.balance.allowances import Covered, Place, Promise
+from gateway.balance.caps import pay_under_caps
 from gateway.balance.profiles import Profile, ProfileRows
 from gateway.balance.usage import (
     BundleSale,
@@ -20,10 +21,11 @@ from gateway.charity.accruals import RunningTenth
 from gateway.charity.choices import at as choice_at
 from gateway.events.outbox import RATED, OutboxRows
 from gateway.messaging.texts import Text, TextState
+from gateway.rating.calendars import calendar_of
 from gateway.rating.destinations import Destination
 from gateway.rating.plans import Plan, Rate, destination_of, rate_of
 from gateway.rating.prices import price
-from gateway.rating.rate_keys import EMERGENCY, PLAIN, TOLL_FREE, RateKey
+from gateway.rating.rate_keys import EMERGENCY, PLAIN, TOLL_FREE, RateKey, rate_by, read_key
 from gateway.store import tables
 from gateway.store.batch import Batch
 
@@ -46,10 +48,14 @@ def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
     return None if profile is None else tariff.plans.get(profile.plan_at(now) or "")
 
 
-def key_of(plan: Plan, number: str, *, own: bool) -> RateKey:
+def key_of(plan: Plan, number: str, tariff: Tariff, now: int, *, own: bool) -> RateKey:
     """Give the key of the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
     called = destination_of(plan, SMS, number, own=own)
-    return RateKey(destination=called) if called else PLAIN
+    rate = rate_of(plan, SMS, None, destination=called)
+    period = calendar_of(plan.periods, tariff.zone, plan.holidays).period(now) if rate.at else ""
+    if period not in rate.at:
+        period = ""
+    return RateKey(destination=called, period=period) if called or period else PLAIN
 
 
 def free_hold(plan: Plan | None, called: Destination) -> Hold:
@@ -60,14 +66,18 @@ def free_hold(plan: Plan | None, called: Destination) -> Hold:
 
 def rate_to(plan: Plan, key: RateKey) -> Rate:
     """Give the price of a text by the key of it."""
-    return rate_of(plan, SMS, None, destination=key.destination)
+    rate = rate_of(plan, SMS, None, destination=key.destination)
+    return rate.at[key.period] if key.period else rate
 
 
 def hold(wallet: Wallet, plan: Plan, key: RateKey, parts: int, now: int) -> Hold | None:
-    """Hold the price of so many parts, from allowances first; None, and nothing held, if the wallet cannot pay."""
+    """Hold the price of so many parts, from allowances first; None, and nothing held, if the wallet cannot pay.
+
+    What a cap would leave of the price is found out when the text is charged.
+    """
     rate = rate_to(plan, key)
     split: list[Covered] = []
-    if rate.price and wallet.allowances:
+    if rate.costs and wallet.allowances:
         place = Place(in_bundle=rate.in_bundle, apart=not rate.in_bundle)
         split = allowances.promised(wallet.allowances, SMS, parts, now, place)
     covered = sum(part.units for part in split)
@@ -95,7 +105,7 @@ def sell_needed_bundle(
 ) -> BundleSale | None:
     """Sell the plan's bundle where a text has a price and none is in force, as a call or a data session would."""
     if (
-        not (rate.price and rate.in_bundle)
+        not (rate.costs and rate.in_bundle)
         or has_bundle(wallet, plan, batch.now)
         or not can_be_sold_bundle(wallet, plan, SMS, batch.now, policy.tariff.zone)
     ):
@@ -116,6 +126,14 @@ def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> None:
         _charge(batch, text, money, _consumed(split), wallet, policy)
 
 
+def _under_caps(money: int, text: Text, plan: Plan | None, wallet: Wallet, tariff: Tariff) -> int:
+    """Give what is to be paid of a text's price under its plan's caps."""
+    if not money or plan is None or not plan.caps:
+        return money
+    rate = rate_by(plan, SMS, None, read_key(text.rate_key or ""))
+    return money if rate is None else pay_under_caps(wallet, plan, rate, SMS, text.created_at, tariff.zone, money)
+
+
 def _consumed(split: list[Covered]) -> list[Covered]:
     """Take the parts from their allowances, as far as these still have them: one may have ended meanwhile."""
     parts = []
@@ -132,6 +150,8 @@ def _charge(
 ) -> None:
     profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
     plan = profile.plan_at(text.created_at) if profile is not None else None
+    cost, tariff = money, policy.tariff
+    money = _under_caps(cost, text, tariff.plan(plan, text.created_at), wallet, tariff)
     record = UsageRecord(
         id=batch.take_id(),
         event_at=text.created_at,
@@ -148,6 +168,7 @@ def _charge(
         version=text.version,
         rate_key=text.rate_key or "",
         covered=sum(part.units for part in covered),
+        capped=cost - money,
         allowance_id=covered[0].allowance.id if covered else None,
     )
     batch.add(tables.usage, record.row())

@@ -108,8 +108,8 @@ class Text(msgspec.Struct):
 
     `payer` is the subscriber who pays, None for the company; `held` of the payer's money and `covered` parts of its allowances
     are promised until the text is final, `promised` says by which; a text of before 2026-12 names the only one by its end,
-    `bundle_ends_at` (else 0). `always` is 1 for a text that goes out although the
-    receiver opted out: the answers to STOP and HELP.
+    `bundle_ends_at` (else 0). `rate_key` names the rate (rating.rate_keys). `always` is 1 for a text that goes out although
+    the receiver opted out: the answers to STOP and HELP.
     """
 
     id: int

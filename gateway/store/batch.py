@@ -102,8 +102,8 @@ class RowSet(Generic[Key, Row]):
     def save(self, connection: Connection) -> None:
         """Write back what changed; row sets that are only read have nothing to do."""
 
-    def restore(self, key: Key, row: Any) -> None:  # noqa: ANN401  (what the row set put into `settled`)
-        """Put in a row that an earlier batch left."""
+    def restore(self, rows: Mapping[Key, Any]) -> None:
+        """Put in rows that an earlier batch left: what that put into `settled`, by key."""
         raise NotImplementedError
 
     def get(self, key: Key) -> Row | None:
@@ -148,7 +148,7 @@ class Batch:
 
     def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
         """Give this batch's row set of a kind, with the rows that were asked for."""
-        if kind in self._asked:
+        if self._asked and kind in self._asked:
             self._asked.pop(kind)()
         found = self._row_sets.get(kind)
         if found is None:

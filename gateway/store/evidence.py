@@ -80,8 +80,8 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(releases),
         _whole(reratings),
         _whole(allowance_entries),
-        Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(versions, tuple(versions.columns), changes=True),
+        Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(wallets, (wallets.c.subscriber_id, wallets.c.currency, wallets.c.bundle), changes=True),
     )
 }

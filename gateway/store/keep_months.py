@@ -37,7 +37,6 @@ from gateway.store.partitioning import (
 )
 from gateway.store.releases import release_usage
 from gateway.store.tables import usage
-from gateway.store.usage_horizon import note_swept
 
 AHEAD: Final = 2
 """Months that are there before they begin."""
@@ -117,6 +116,4 @@ def _drop_due(connection: Connection, table: Table, before: int, kept: MonthsKep
     for each in partitions(connection, table):
         if each.is_month and each.until is not None and each.until <= before:
             gone = attempt(connection, partial(drop, connection, each.name))
-            if gone:
-                note_swept(connection, each.until)
             (kept.dropped if gone else kept.busy).append(each.name)

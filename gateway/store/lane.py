@@ -14,7 +14,7 @@ was withdrawn is never committed; one whose commit has begun is not withdrawn, i
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -155,14 +155,23 @@ class Lane:
         """Queue a unit; `done` gets its outcome. LaneOverloaded or LaneClosed are raised here, at once."""
         if isinstance(unit, AwaitDurable) and self._is_answered_beside(unit, done, not_after):
             return
+        self._queue(((unit, done, not_after),))
+
+    def post_all(self, posted: Sequence[tuple[Unit, Done, float]]) -> None:
+        """Queue several at once, each with its `done` and `not_after`: all or none. None of them is a reader's AwaitDurable."""
+        self._queue(posted)
+
+    def _queue(self, posted: Sequence[tuple[Unit, Done, float]]) -> None:
         with self._wake:
             if self._closing:
                 raise LaneClosed("the gateway is stopping")
-            if len(self._waiting) >= self._max_waiting:
+            waiting = self._waiting
+            if len(waiting) + len(posted) > self._max_waiting:
                 raise LaneOverloaded(f"{self._max_waiting} units wait already")
-            if not self._waiting:
+            if not waiting:
                 self._mark = self._monotonic()
-            self._waiting.append(Job(unit, done, not_after, self._mark))
+            for unit, done, not_after in posted:
+                waiting.append(Job(unit, done, not_after, self._mark))
             if self._may_begin():
                 self._wake.notify()
 

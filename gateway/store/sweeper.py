@@ -29,7 +29,6 @@ from gateway.store.tables import (
     sessions,
     usage,
 )
-from gateway.store.usage_horizon import note_swept
 
 LIMIT: Final = 250
 """Rows of one step: a few milliseconds of the lane."""
@@ -142,8 +141,6 @@ def sweep_usage(connection: Connection, before: int, limit: int) -> int:
     swept = 0
     for part in outside_months(connection, usage):
         swept += sweep_oldest(connection, before, limit - swept, table=part, time=part.c.event_at)
-    if swept:
-        note_swept(connection, before)
     return swept
 
 

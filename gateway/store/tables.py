@@ -196,6 +196,7 @@ wallets = Table(
     Column("reserved", BigInteger, nullable=False),
     Column("bundle", LargeBinary),
     Column("given", BigInteger, nullable=False, server_default=text("0")),
+    Column("counters", LargeBinary),
     Column("due_at", BigInteger),
     Index(
         "ix_wallets_due",
@@ -206,7 +207,7 @@ wallets = Table(
 )
 """The only stored balances. `bundle` holds what is left of the allowances of this subscriber, and how they are renewed:
 balance.wallets.Holdings; `given` is the tenth that accrued on its charges and sales so far, of whatever cause. `due_at` is when
-something of it ends or is renewed next."""
+something of it ends or is renewed next; `counters` what was used up of limits by day and month (JSON)."""
 
 allowance_entries = Table(
     "allowance_entries",
@@ -341,14 +342,15 @@ usage = Table(
     Column("rate_key", Text),
     Column("rated_before", BigInteger),
     Column("covered", BigInteger),
+    Column("capped", BigInteger),
     Column("allowance_id", BigInteger),
 )
 """A row for each Used-Service-Unit of each report. `version` is the plan as it was (`versions`), `rate_key` which of its rates
 counted (rating.rate_keys), `rated_before` the units that its session was charged for before it in the same rating group, and
-`covered` how many of its own were those of allowances: the price follows from these. `allowance_id` is the first of them; what
-others covered, entries of theirs say. They are missing where the row is older than
-versions; a use without a plan, such as an emergency call, has no version. Swept by event_at; on PostgreSQL partitioned by its
-month (store.months), on SQLite moved with the journal (store.sealed_months)."""
+`covered` how many of its own were those of allowances: the price follows from these, less what is `capped`, over a cap or a
+limit. `allowance_id` is the first of the allowances; what others covered, entries of theirs say. They are missing where the row
+is older than versions; a use without a plan, such as an emergency call, has no version. Swept by event_at; on PostgreSQL
+partitioned by its month (store.months), on SQLite moved with the journal (store.sealed_months)."""
 
 contents = Table(
     "contents",

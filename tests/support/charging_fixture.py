@@ -15,6 +15,7 @@ from gateway.events.outbox import Event
 from gateway.rating.plan_versions import content_of, history
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.store import versions
+from gateway.store.evidence import Evidence
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_avp, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import (
@@ -25,7 +26,7 @@ from protocols.diameter.messages import (
     SubscriptionId,
     UsedServiceUnit,
 )
-from support.lane_fixture import Workplace
+from support.lane_fixture import EVIDENCE_KEY, Workplace
 
 INITIAL, UPDATE, TERMINATION, EVENT = 1, 2, 3, 4
 IMSI, MSISDN = "234150000000001", "447700900001"
@@ -112,8 +113,14 @@ class ChargingPlace(Workplace):
     def price_by(self, plans):
         """Have these plans in force from now on, as a start or a reload does."""
         now = next(self.ticks)
-        with self.writer.begin() as connection:
-            versions.record(connection, [*map(content_of, plans.values())], now)
+        wanted = [*map(content_of, plans.values())]
+        if self.lane.alive:
+            self.lane.run(versions.BeginVersions(self.lane.run(versions.PrepareVersions(wanted)), now))
+        else:
+            with self.writer.begin() as connection:
+                rows = versions.rows_of(connection, versions.record(connection, wanted, now))
+                Evidence(EVIDENCE_KEY, self.node.id).append(connection, {"versions": rows}, now)
+        with self.reader.connect() as connection:
             known = history(versions.read(connection, versions.PLAN), now)
         tariff = msgspec.structs.replace(self.policy.tariff, plans=known.plans, earlier=known.earlier)
         self.policy.tariff = tariff

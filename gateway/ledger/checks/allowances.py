@@ -13,8 +13,8 @@ from sqlalchemy import Connection, case, func, or_, select
 
 from gateway.ledger.allowance_kinds import ADDS, TAKES, USE
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
-from gateway.store.tables import allowance_entries, usage, wallets
-from gateway.store.usage_horizon import swept_to
+from gateway.store.append_only import RELEASED
+from gateway.store.tables import allowance_entries, marks, usage, wallets
 
 Key = tuple[int, str]
 """An allowance's number, and a service."""
@@ -49,7 +49,8 @@ def wrong_allowances(connection: Connection, journals: Sequence[Connection]) -> 
     sums = {(row[0], row[1]): int(row[2]) for row in connection.execute(_sums())}
     owners = {row[0]: row[1] for row in connection.execute(_owners())}
     covered = _covered(journals)
-    swept = swept_to(connection)
+    released = select(marks.c.value).where(marks.c.node == 0, marks.c.name == RELEASED)
+    swept = connection.execute(released).scalar() or 0
     begun = {row[0]: row[1] for row in connection.execute(_begun())} if swept else {}
     held: dict[Key, int] = {}
     for owner, holdings in connection.execute(_wallets(), execution_options={"yield_per": 1000}):

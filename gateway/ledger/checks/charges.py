@@ -1,17 +1,21 @@
 """Usage and its charges: each record is charged once, what it was priced."""
 
 from collections.abc import Iterable
+from typing import Final
 
-from sqlalchemy import Connection, FromClause, func, select, union_all
+from sqlalchemy import Connection, func, select
 
 from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.store.tables import transfers, usage
 
+CHARGES: Final = ("charge", "service", "promotional")
+"""Kinds of entries that together are the price of a usage record: ours, and that of the service that was called."""
+
 
 def usage_is_charged(connection: Connection) -> Iterable[Finding]:
     """Name records that were not charged what they were priced, or more than once."""
-    charges = select(transfers.c.usage_id, transfers.c.amount).where(transfers.c.kind == "charge").subquery()
-    paid = _with_promotional(connection, charges)
+    by_record = select(transfers.c.usage_id, func.sum(transfers.c.amount).label("amount"))
+    paid = by_record.where(transfers.c.kind.in_(CHARGES)).group_by(transfers.c.usage_id).subquery()
     wrong = (
         select(usage.c.id, usage.c.price, paid.c.amount)
         .join_from(usage, paid, paid.c.usage_id == usage.c.id, isouter=True)
@@ -20,17 +24,7 @@ def usage_is_charged(connection: Connection) -> Iterable[Finding]:
     )
     for record, price, amount in connection.execute(wrong):
         yield Finding("usage", f"record {record} was priced {price} micro-units and charged {amount or 0}")
-    doubled = select(charges.c.usage_id).group_by(charges.c.usage_id).having(func.count() > 1).limit(SHOWN)
+    kinds = select(transfers.c.usage_id).where(transfers.c.kind.in_(CHARGES))
+    doubled = kinds.group_by(transfers.c.usage_id, transfers.c.kind).having(func.count() > 1).limit(SHOWN)
     for (record,) in connection.execute(doubled):
         yield Finding("usage", f"record {record} was charged more than once")
-
-
-def _with_promotional(connection: Connection, charges: FromClause) -> FromClause:
-    """Add what credit of the company paid; where there is none nothing is summed, as the journal is large."""
-    promotional = select(transfers.c.usage_id, transfers.c.amount).where(
-        transfers.c.kind == "promotional", transfers.c.usage_id.is_not(None)
-    )
-    if connection.execute(promotional.limit(1)).first() is None:
-        return charges
-    every = union_all(select(charges), promotional).subquery()
-    return select(every.c.usage_id, func.sum(every.c.amount).label("amount")).group_by(every.c.usage_id).subquery()

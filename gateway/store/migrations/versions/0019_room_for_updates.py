@@ -7,7 +7,7 @@ A file has versions of nothing. Pages that there are already get their room as t
 from alembic import op
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 compatible_from = "0012"

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 from support.charging_fixture import EVENT, INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
+from support.lane_fixture import unguard
 
 from gateway.balance.billing_days import days_later
 from gateway.charging.renewals import KeepWallet, due_wallets
@@ -214,6 +215,7 @@ def test_a_bundle_of_another_plan_stays_the_customers_and_is_used_up_first(place
 def test_no_bundle_is_sold_for_what_is_refused_or_paid_without_it(place, request_, code):
     with place.writer.begin() as connection:
         connection.execute(tables.wallets.update().values(balance=PRICE + 200 * PENNY))
+        unguard(connection)
         connection.execute(tables.transfers.update().values(amount=PRICE + 200 * PENNY))
     assert (place.ask(request_).result_code, sold(place)) == (code, 0)
     assert sum(charged(place)) == (350 * PENNY if code == 2001 else 0)
