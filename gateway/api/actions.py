@@ -1,7 +1,7 @@
 """What the commands ask for, by name: the daemon serves these on its Unix socket, and a command of a stopped gateway calls
 them itself. Each takes the open gateway and its request type, and gives its answer type or raises Problem."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Generic, Protocol
 from zoneinfo import ZoneInfo
@@ -138,22 +138,24 @@ def need(role: str, least: str) -> None:
 
 
 def import_subscribers(context: GatewayContext, request: requests.ImportSubscribers) -> ImportedRows:
-    """Import rows, each by itself."""
+    """Import rows, each by itself: while the lane works on some, the next are checked."""
     plans, causes, policy = context.settings.plans, context.open_causes, context.policy(SimsPolicy)
+    country = context.settings.operator.country
     results: list[Enrolled | None] = []
-    units = []
-    for row in request.rows:
-        try:
-            country = context.settings.operator.country
-            checked = read_row(row, plans, causes, country, check_iccid=not request.accept_checksum)
-            if foreign := policy.foreign(policy.hosts.get(checked.plan, ""), checked.msisdn, checked.imsi):
-                raise RowInvalid(foreign)
-        except RowInvalid as error:
-            results.append(Enrolled("refused", None, str(error)))
-        else:
-            results.append(None)
-            units.append(Enrol(checked, plans[checked.plan].currency))
-    done = iter(context.run_all(units))
+
+    def checked_units() -> Iterator[Enrol]:
+        for row in request.rows:
+            try:
+                checked = read_row(row, plans, causes, country, check_iccid=not request.accept_checksum)
+                if foreign := policy.foreign(policy.hosts.get(checked.plan, ""), checked.msisdn, checked.imsi):
+                    raise RowInvalid(foreign)
+            except RowInvalid as error:
+                results.append(Enrolled("refused", None, str(error)))
+            else:
+                results.append(None)
+                yield Enrol(checked, plans[checked.plan].currency)
+
+    done = iter(context.run_all(checked_units()))
     return ImportedRows([_enrolled(next(done) if result is None else result) for result in results])
 
 

@@ -23,7 +23,7 @@ from gateway.charity.choices import Share
 from gateway.charity.choices import at as choice_at
 from gateway.charity.policies import WHOLE
 from gateway.ledger.accounts import UNASSIGNED, cause_account
-from gateway.rating.plans import Plan, Rate
+from gateway.rating.plans import Plan, Rate, caps_of
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import rate_by, read_key
 from gateway.store.batch import Batch, RowSet, Unit
@@ -43,6 +43,8 @@ class Left(StrEnum):
     """The version in force has no rate for where it was used or what was called."""
     BUNDLE = "bundle"
     """A bundle would have covered more or less of such usage, and what was left of it then is not known any more."""
+    LIMITED = "limited"
+    """A cap, or a limit of the law, counts it: what was left of that by another price is not known any more."""
     ENDED = "line_ended"
     """The line has ended and its wallet is settled."""
     MEANWHILE = "meanwhile"
@@ -61,6 +63,8 @@ class RatedRecord(msgspec.Struct, frozen=True):
     version: int | None
     bundled: bool
     """Whether a bundle covers such usage by the version that priced it at first."""
+    limited: bool
+    """Whether a cap of that version, or a limit of the law, counts it."""
     rate_key: str
     rated_before: int
     covered: int
@@ -164,6 +168,8 @@ class RerateSession(Unit):
                 result.leave(Left.NO_RATE)
             elif is_bundled(rate) != record.bundled:
                 result.leave(Left.BUNDLE)
+            elif record.limited or is_limited(plan, rate, record.service):
+                result.leave(Left.LIMITED)
             else:
                 reached = record.rated_before + record.units - record.covered
                 found[record.id] = price(rate, reached) - price(rate, record.rated_before)
@@ -248,7 +254,12 @@ def _make_up(tenths: list[int], missing: int) -> None:
 
 def is_bundled(rate: Rate | None) -> bool:
     """Tell whether a bundle covers what has this rate."""
-    return rate is not None and bool(rate.price) and rate.in_bundle
+    return rate is not None and rate.costs and rate.in_bundle
+
+
+def is_limited(plan: Plan, rate: Rate, service: str) -> bool:
+    """Tell whether a cap of the plan, or a limit of the law, counts what has this rate."""
+    return rate.service is not None or bool(caps_of(plan, rate, service))
 
 
 def shares_of(charged: Charged, event_at: int, profile: Profile, tariff: Tariff) -> list[tuple[int, int]]:

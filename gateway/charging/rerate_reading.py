@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from gateway.balance.corrections import Charged, TenthPart
-from gateway.charging.rerate import RatedRecord, RerateSession, is_bundled
+from gateway.charging.rerate import RatedRecord, RerateSession, is_bundled, is_limited
 from gateway.rating.plan_versions import plan_of
 from gateway.rating.rate_keys import rate_by, read_key
 from gateway.store.engine import join_whole_tables
@@ -137,7 +137,11 @@ def _records(connection: Connection, found: Sequence[Part], sessions: Sequence[i
     first = {row.id: Charged(row.price, policies.get(row.id, ""), tuple(tenths.get(row.id, ()))) for row in rows}
     corrected, bundled = last_corrections(connection, first), _Bundled(connection)
     records = [
-        (row.session, row.subscriber_id, _record(row, corrected.get(row.id), first[row.id], bundled=bundled.of(row)))
+        (
+            row.session,
+            row.subscriber_id,
+            _record(row, corrected.get(row.id), first[row.id], bundled=bundled.of(row), limited=bundled.limits(row)),
+        )
         for row in rows
     ]
     return sorted(records, key=lambda each: (each[0], each[2].id))
@@ -188,7 +192,7 @@ def _booked(connection: Connection, records: Iterable[int]) -> dict[int, Charged
 
 
 class _Bundled:
-    """Whether a bundle covered such usage, by the version that priced it."""
+    """Whether a bundle covered such usage, or a cap or limit counted it, by the version that priced it."""
 
     def __init__(self, connection: Connection) -> None:
         self._plans = {version.id: plan_of(version) for version in read(connection, PLAN)}
@@ -199,8 +203,14 @@ class _Bundled:
             return False
         return is_bundled(rate_by(plan, row.service, row.rating_group, read_key(row.rate_key or "")))
 
+    def limits(self, row: Row[Any]) -> bool:
+        """Tell whether a cap, or a limit of the law, counts it."""
+        plan = self._plans.get(row.version)
+        rate = None if plan is None else rate_by(plan, row.service, row.rating_group, read_key(row.rate_key or ""))
+        return bool(row.capped) or (plan is not None and rate is not None and is_limited(plan, rate, row.service))
 
-def _record(row: Any, last: LastCorrection | None, first: Charged, *, bundled: bool) -> RatedRecord:  # noqa: ANN401  (a row)
+
+def _record(row: Any, last: LastCorrection | None, first: Charged, *, bundled: bool, limited: bool) -> RatedRecord:  # noqa: ANN401  (a row)
     return RatedRecord(
         id=row.id,
         event_at=row.event_at,
@@ -210,6 +220,7 @@ def _record(row: Any, last: LastCorrection | None, first: Charged, *, bundled: b
         plan=row.plan,
         version=row.version if last is None else last.version,
         bundled=bundled,
+        limited=limited,
         rate_key=row.rate_key or "",
         rated_before=row.rated_before or 0,
         covered=row.covered or 0,

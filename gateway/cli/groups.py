@@ -32,6 +32,7 @@ OWN: Final[dict[str, str]] = {
     "order": "gateway.cli.order",
     "session": "gateway.cli.session",
     "usage": "gateway.cli.usage",
+    "plan": "gateway.cli.plan",
     "ledger": "gateway.cli.ledger",
     "events": "gateway.cli.events",
     "trace": "gateway.cli.trace",
@@ -44,7 +45,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Begin here": ("init", "run", "status", "demo", "simulate"),
     "Lines and cards": ("subscriber", "sim", "order"),
     "Traffic": ("link", "sms", "session", "usage"),
-    "Money": ("ledger",),
+    "Money": ("plan", "ledger"),
     "Operation": ("config", "reload", "drain", "events", "trace", "replay", "node", "db"),
 }
 """How `tpo --help` groups them; a command that is in none of these stands at the end, under `More`."""

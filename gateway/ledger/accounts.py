@@ -17,8 +17,10 @@ REFUNDS = "refunds"
 """What is owed to customers who left."""
 WRITE_OFFS = "write-offs"
 """What customers who left owe, and will not be asked for."""
+SERVICE_CHARGES = "service-charges"
+"""What is owed to those who are called at numbers for services (084, 087, 09, 118 in the UK)."""
 WALLET = "wallet:"
-SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS)
+SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS, SERVICE_CHARGES)
 HIGHEST_SYSTEM = 1 << 20
 """System accounts are numbered below this, subscribers far above."""
 

@@ -16,6 +16,7 @@ from gateway.ledger.accounts import (
     OPENING,
     REFUNDS,
     REVENUE,
+    SERVICE_CHARGES,
     UNASSIGNED,
     WRITE_OFFS,
     cause_account,
@@ -37,6 +38,7 @@ class AccountClass(StrEnum):
     GIFTS = "gifts:<cause>"
     REFUNDS = REFUNDS
     WRITE_OFFS = WRITE_OFFS
+    SERVICE_CHARGES = SERVICE_CHARGES
     UNKNOWN = "an account without a name"
 
 
@@ -88,6 +90,14 @@ POSTINGS: Final = (
         AccountClass.REVENUE,
         (Evidence.USAGE,),
         "the price of a usage record",
+        unique=Evidence.USAGE,
+    ),
+    Posting(
+        "service",
+        AccountClass.WALLET,
+        AccountClass.SERVICE_CHARGES,
+        (Evidence.USAGE,),
+        "the part of a usage record's price that the called party has, where no tenth accrues on it",
         unique=Evidence.USAGE,
     ),
     Posting(

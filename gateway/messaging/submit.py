@@ -130,7 +130,7 @@ class AcceptTexts(Unit):
             held = free_hold(plan, called)
         elif wallet is not None and plan is not None and profile is not None:
             own = batch.row_set(IdentifierRows).owner(MSISDN, draft.destination, batch.now) is not None
-            key = key_of(plan, called_number(draft.destination, tariff.country), own=own)
+            key = key_of(plan, called_number(draft.destination, tariff.country), tariff, batch.now, own=own)
             sold = sell_needed_bundle(batch, wallet, plan, rate_to(plan, key), profile, charging)
             if sold is not None:
                 sales.append(sold)

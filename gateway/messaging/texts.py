@@ -106,8 +106,8 @@ class Text(msgspec.Struct):
     """A text out; money in micro-units, times in microseconds.
 
     `payer` is the subscriber who pays, None for the company; `held` of the payer's money and `covered` parts of the bundle
-    that ends at `bundle_ends_at` are promised until the text is final. `always` is 1 for a text that goes out although the
-    receiver opted out: the answers to STOP and HELP.
+    that ends at `bundle_ends_at` are promised until the text is final; `rate_key` names the rate (rating.rate_keys). `always`
+    is 1 for a text that goes out although the receiver opted out: the answers to STOP and HELP.
     """
 
     id: int

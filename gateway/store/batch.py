@@ -102,8 +102,8 @@ class RowSet(Generic[Key, Row]):
     def save(self, connection: Connection) -> None:
         """Write back what changed; row sets that are only read have nothing to do."""
 
-    def restore(self, key: Key, row: Any) -> None:  # noqa: ANN401  (what the row set put into `settled`)
-        """Put in a row that an earlier batch left."""
+    def restore(self, rows: Mapping[Key, Any]) -> None:
+        """Put in rows that an earlier batch left: what that put into `settled`, by key."""
         raise NotImplementedError
 
     def get(self, key: Key) -> Row | None:
@@ -122,13 +122,15 @@ class Batch:
         policies: Policies,
         cache: RowCache | None = None,
         evidence: Evidence | None = None,
+        pipeline: ExitStack | None = None,
     ) -> None:
         """Take the open transaction, this node, the time in microseconds, what units are decided with, and rows in memory.
 
-        `evidence` is the node's chain; without one nothing that is written is proved.
+        `evidence` is the node's chain; without one nothing that is written is proved. `pipeline` is one that is open already
+        (statements.pipelined): what was sent in it is answered with the first rows.
         """
         self._connection, self.node, self.now, self._policies = connection, node, now, policies
-        self._pipeline = ExitStack()
+        self._pipeline, self._opens_pipeline = pipeline or ExitStack(), pipeline is None
         self._cache, self._evidence = cache or RowCache(), evidence
         self._row_sets: dict[type, RowSet[Any, Any]] = {}
         self._rows: dict[str, list[tuple[object, ...]]] = {}
@@ -146,7 +148,7 @@ class Batch:
 
     def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
         """Give this batch's row set of a kind, with the rows that were asked for."""
-        if kind in self._asked:
+        if self._asked and kind in self._asked:
             self._asked.pop(kind)()
         found = self._row_sets.get(kind)
         if found is None:
@@ -186,7 +188,7 @@ class Batch:
         """
         kinds = sorted({kind for touched in {unit.touches for unit in units} for kind in touched}, key=_rank)
         with self._pipeline:
-            if kinds:
+            if kinds and self._opens_pipeline:
                 self._pipeline.enter_context(pipelined(self._connection))
             loaded = [each for kind in kinds if (each := self._ask_for(kind, units)) is not None]
             if self._connection.dialect.name != "sqlite":

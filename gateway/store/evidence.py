@@ -187,6 +187,11 @@ class Evidence:
         self._tip: Tip | None = None
         self._next: Tip | None = None
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the tip is known: else `begin` reads it."""
+        return self._tip is not None
+
     def begin(self, connection: Connection) -> None:
         """Know the tip: at first, and after trouble, from the store."""
         self._next = None

@@ -1,4 +1,4 @@
-"""Prove what stands in a store without evidence: what was booked before there was any (the step 0017)."""
+"""Prove what stands in a store without evidence: what was booked before there was any (the step 0021)."""
 
 import json
 from collections.abc import Iterator

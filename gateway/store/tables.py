@@ -196,9 +196,11 @@ wallets = Table(
     Column("reserved", BigInteger, nullable=False),
     Column("bundle", LargeBinary),
     Column("given", BigInteger, nullable=False, server_default=text("0")),
+    Column("counters", LargeBinary),
 )
 """The only stored balances. `bundle` holds what is left of the bundles sold to this subscriber: balance.wallets.Allowance;
-`given` is the tenth that accrued on its charges and sales so far, of whatever cause."""
+`given` is the tenth that accrued on its charges and sales so far, of whatever cause; `counters` what was used up of limits by
+day and month (JSON)."""
 
 accounts = Table(
     "accounts",
@@ -301,12 +303,13 @@ usage = Table(
     Column("rate_key", Text),
     Column("rated_before", BigInteger),
     Column("covered", BigInteger),
+    Column("capped", BigInteger),
 )
 """A row for each Used-Service-Unit of each report. `version` is the plan as it was (`versions`), `rate_key` which of its rates
 counted (rating.rate_keys), `rated_before` the units that its session was charged for before it in the same rating group, and
-`covered` how many of its own a bundle paid for: the price follows from these. They are missing where the row is older than
-versions; a use without a plan, such as an emergency call, has no version. Swept by event_at; on PostgreSQL partitioned by its
-month (store.months), on SQLite moved with the journal (store.sealed_months)."""
+`covered` how many of its own a bundle paid for: the price follows from these, less what is `capped`, over a cap or a limit.
+They are missing where the row is older than versions; a use without a plan, such as an emergency call, has no version. Swept
+by event_at; on PostgreSQL partitioned by its month (store.months), on SQLite moved with the journal (store.sealed_months)."""
 
 contents = Table(
     "contents",

@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from gateway.rating.plan_versions import plan_of
-from gateway.rating.plans import Plan
+from gateway.rating.plans import Plan, Rate, caps_of
 from gateway.store.tables import nodes
 from gateway.store.versions import PLAN, Version, read
 
@@ -43,6 +43,11 @@ class PlanVersions:
             return False
         since, until = self._spans[version]
         return since <= at < until
+
+    def may_cap(self, version: int, rate: Rate, service: str) -> bool:
+        """Tell whether a cap of the plan counts a rate, or the law limits what it comes to."""
+        plan = self._plans.get(version)
+        return rate.service is not None or (plan is not None and bool(caps_of(plan, rate, service)))
 
     def bundle_prices(self, plan: str, at: int) -> list[int] | None:
         """Give what a plan's bundle may have cost at a time; None where a version is not known that was in force then."""

@@ -108,8 +108,10 @@ def _shown(found: _Found) -> _Found:
 def _wrong_records(journal: Connection, plans: PlanVersions, prices: Prices) -> _Found:
     u = usage.c
     columns = (u.id, u.event_at, u.plan, u.version, u.rate_key, u.service, u.rating_group, u.rated_before, u.covered)
-    wanted = select(*columns, counted().label("units"), u.price).where(*_PRICED).execution_options(**STREAMED)
-    for number, at, plan, version, key, service, group, before, covered, units, booked in journal.execute(wanted):
+    taken_off = func.coalesce(u.capped, 0)
+    wanted = select(*columns, counted().label("units"), u.price, taken_off).where(*_PRICED)
+    rows = journal.execute(wanted.execution_options(**STREAMED))
+    for number, at, plan, version, key, service, group, before, covered, units, booked, capped in rows:
         if not plans.priced(version, plan, at):
             yield "price", f"record {number} was priced by version {version}, which is none of {plan} at its time"
             continue
@@ -117,7 +119,9 @@ def _wrong_records(journal: Connection, plans: PlanVersions, prices: Prices) -> 
         if rate is None:
             yield "price", f"record {number} was priced by a rate that version {version} of {plan} does not have"
             continue
-        expected = price(rate, before + units - covered) - price(rate, before)
+        expected = price(rate, before + units - covered) - price(rate, before) - capped
+        if capped and not (capped > 0 and plans.may_cap(version, rate, service)):
+            yield "price", f"record {number} has {capped} micro-units taken off that no cap or limit of {plan} asks for"
         if expected != booked or not 0 <= covered <= units:
             yield (
                 "price",

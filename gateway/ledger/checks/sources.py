@@ -80,7 +80,7 @@ def _of_another_record() -> Select[int]:
         usage.c.currency != transfers.c.currency,
     )
     found = select(transfers.c.id).join_from(transfers, usage, usage.c.id == transfers.c.usage_id)
-    return found.where(transfers.c.kind == "charge", differs)
+    return found.where(transfers.c.kind.in_(("charge", "service")), differs)
 
 
 def _by_another_plan() -> Select[int]:

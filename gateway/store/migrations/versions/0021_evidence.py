@@ -12,8 +12,8 @@ from gateway.store.append_only import SEALED, create, raise_mark
 from gateway.store.errors import SchemaMismatch
 from gateway.store.evidence_backfill import needs_proof, prove_all, sealed_until
 
-revision = "0017"
-down_revision = "0016"
+revision = "0021"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
