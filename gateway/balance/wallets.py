@@ -58,6 +58,8 @@ class Wallet(msgspec.Struct):
     """The allowances on disk."""
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
+    stored_counters: bytes | None = None
+    """The counters on disk."""
     counters: dict[str, int] = {}
     """What was used up of limits by day and month (micro-units): `<what>:<date>`, see balance.caps, balance.paid_services."""
 
@@ -189,7 +191,7 @@ class WalletRows(RowSet[int, Wallet]):
                 stored_status=status,
             )
             if counters:
-                wallet.counters = _decode_counters(counters)
+                wallet.counters, wallet.stored_counters = _decode_counters(counters), counters
 
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
@@ -197,9 +199,9 @@ class WalletRows(RowSet[int, Wallet]):
         for w in self.rows.values():
             if w.changed or w.status != w.stored_status:
                 bundle = _encode(w.allowances) if w.allowances else None
-                if bundle != w.stored_bundle:
-                    self.proved.append((w.subscriber_id, w.currency, bundle))
                 counters = _encode(w.counters) if w.counters else None
+                if bundle != w.stored_bundle or counters != w.stored_counters:
+                    self.proved.append((w.subscriber_id, w.currency, bundle, counters))
                 rows.append((w.balance, w.reserved, bundle, w.given, counters, w.subscriber_id))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,

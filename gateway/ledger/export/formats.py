@@ -33,6 +33,7 @@ _ROOTS: Final[Mapping[str, str]] = {
     CASH: "Assets:Cash",
     OPENING: "Equity:Opening",
     REVENUE: "Income:Revenue",
+    SERVICE_CHARGES: "Liabilities:Service-charges",
     GIVING: "Expenses:Giving",
     UNASSIGNED: "Liabilities:Causes:Unassigned",
     REFUNDS: "Liabilities:Refunds",

@@ -76,7 +76,7 @@ EDITS = {
     "versions": ("name = 'x'", "hash = 'x'", "valid_from = valid_from + 1"),
     "choices": ("subscriber_id = 7", "cause = 'wwf2'", "share = 7", "valid_from = valid_from - 1"),
     "accounts": ("name = 'cause:other'",),
-    "wallets": ("currency = 'EUR'", "bundle = NULL"),
+    "wallets": ("currency = 'EUR'", "bundle = NULL", "counters = bundle"),
 }  # fmt: skip
 KEYS = {"wallets": "subscriber_id"}
 WORDS = {
