@@ -93,7 +93,17 @@ def charging_policy(source: PolicySource, books: Books) -> ChargingPolicy:
     operator = settings.operator
     zone = ZoneInfo(operator.timezone)
     plans = settings.history or PlanHistory(settings.plans)
-    tariff = Tariff(plans.plans, policy, terms, books.account, operator.country, zone, plans.earlier)
+    tariff = Tariff(
+        plans.plans,
+        policy,
+        terms,
+        books.account,
+        operator.country,
+        zone,
+        plans.earlier,
+        promotions_last=charging.credit.promotions == "last",
+        credit_vat=charging.credit.vat,
+    )
     rated = RatedEvents(source.node_name, source.pseudonyms)
     return ChargingPolicy(tariff, books, rated, ReviewCapacity(charging.review.most))
 

@@ -3,9 +3,15 @@
 from typing import Any, Final, Union
 
 from gateway.balance.changes import ChooseCauses
+from gateway.balance.families import SetPayer
+from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
+from gateway.balance.promotions import GivePromotion
+from gateway.balance.refunds import RefundUsage
 from gateway.balance.topups import TopUp
+from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.renewals import KeepWallet
 from gateway.charging.rerate import RerateSession
 from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
@@ -53,6 +59,7 @@ UNITS: Final = (
     BeginStep,
     BeginVersions,
     BookReport,
+    BuyAddOn,
     CancelOrder,
     ChangeNumber,
     ChangePlan,
@@ -71,8 +78,10 @@ UNITS: Final = (
     Enrol,
     ExpireSession,
     ExpireTexts,
+    GivePromotion,
     ImportSim,
     KeepMonths,
+    KeepWallet,
     MarkPublished,
     NoteBackup,
     Notify,
@@ -86,6 +95,7 @@ UNITS: Final = (
     RecordObserved,
     RecordOutcomes,
     RecordReceipts,
+    RefundUsage,
     RefuseStep,
     RemoveSealed,
     RenewLease,
@@ -99,6 +109,9 @@ UNITS: Final = (
     RetryOrder,
     ScrapSim,
     SealMonth,
+    SetCreditLimit,
+    SetPayer,
+    SetRenewal,
     SettleCrossed,
     Sweep,
     SweepMessaging,

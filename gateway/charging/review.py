@@ -221,7 +221,7 @@ class BookReport(_Decide):
         case.sell_bundle([(item, (used,))])
         case.charge(item, (used,))
         session.changed = not session.fresh
-        policy.book(batch, case.entries, case.usage)
+        policy.book(batch, case.entries, case.usage, case.grants)
         (record,) = case.usage
         return self._close(batch, Decided(BOOKED, record.id, record.price, record.currency))
 

@@ -5,7 +5,9 @@ from datetime import UTC, tzinfo
 
 import msgspec
 
+from gateway.balance.bookings import Giving
 from gateway.charging.request import DATA, MICROSECONDS, SMS, VOICE
+from gateway.charity.choices import Share
 from gateway.charity.policies import Policy
 from gateway.rating.plan_history import EarlierPlans, plan_at
 from gateway.rating.plans import Plan
@@ -77,6 +79,14 @@ class Tariff(msgspec.Struct, frozen=True):
     zone: tzinfo = UTC
     earlier: EarlierPlans = {}
     """What plans were before the last reloads."""
+    promotions_last: bool = False
+    """Whether credit that the company gave pays after what customers paid in."""
+    credit_vat: int = 0
+    """The tax in credit that ended unused, in hundredths of a percent."""
+
+    def giving(self, shares: tuple[Share, ...]) -> Giving:
+        """Give what a charge to a customer of these shares goes by."""
+        return Giving(self.policy, shares, self.account, self.promotions_last)
 
     def plan(self, plan_id: str | None, at: int) -> Plan | None:
         """Give a plan as it was at a time (microseconds); None where there was none, or no id."""

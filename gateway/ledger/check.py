@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from gateway.ledger.checks.accruals import by_recorded, policies_unchanged
+from gateway.ledger.checks.allowances import allowances_match
 from gateway.ledger.checks.balances import given_matches, wallets_match, zero_sum
 from gateway.ledger.checks.charges import usage_is_charged
 from gateway.ledger.checks.entries import numbered_once, postings_allowed, well_formed
@@ -52,6 +53,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     prices_right,
     policies_unchanged,
     reratings_right,
+    allowances_match,
 )
 """Whether what was booked is right, computed again."""
 

@@ -12,7 +12,17 @@ from sqlalchemy import Connection, text
 
 from gateway.store.nodes import SPAN_BITS
 
-APPEND_ONLY: Final = ("transfers", "usage", "choices", "payments", "evidence", "seals", "releases", "reratings")
+APPEND_ONLY: Final = (
+    "transfers",
+    "usage",
+    "choices",
+    "payments",
+    "evidence",
+    "seals",
+    "releases",
+    "reratings",
+    "allowance_entries",
+)
 SEALED: Final = "sealed.numbers"
 """The mark up to which a node's rows stand in sealed files."""
 RELEASED: Final = "usage.released"

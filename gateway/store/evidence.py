@@ -21,6 +21,7 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.statements import Insert, Update
 from gateway.store.tables import (
     accounts,
+    allowance_entries,
     chains,
     choices,
     evidence,
@@ -78,6 +79,7 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(choices),
         _whole(releases),
         _whole(reratings),
+        _whole(allowance_entries),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(

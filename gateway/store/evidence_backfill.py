@@ -13,7 +13,16 @@ from gateway.store.tables import releases
 
 LINK: Final = 4096
 """Rows of one link."""
-TABLES: Final = ("transfers", "usage", "choices", "accounts", "wallets", "versions", "reratings")
+TABLES: Final = (
+    "transfers",
+    "usage",
+    "choices",
+    "accounts",
+    "wallets",
+    "versions",
+    "reratings",
+    "allowance_entries",
+)
 
 
 def needs_proof(connection: Connection) -> bool:

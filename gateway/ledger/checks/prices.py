@@ -24,6 +24,8 @@ UNKEPT: Final = 0
 _COUNTED: Final[Mapping[str, Any]] = {"data": usage.c.octets, "voice": usage.c.seconds, "sms": usage.c.units}
 """What each service counts in."""
 _PRICED: Final = (usage.c.version.is_not(None), usage.c.rated_before.is_not(None))
+WHOLE_SALE: Final = "sale:"
+"""How the reference of a whole bundle begins; parts of one, add-ons and what credit paid for have others."""
 _Found = Iterator[tuple[str, str]]
 
 
@@ -162,7 +164,9 @@ def _wrong_places(journal: Connection) -> _Found:
 def _wrong_sales(connection: Connection, journal: Connection, plans: PlanVersions) -> _Found:
     """Find bundles that were sold for what no plan of the customer asked then."""
     t = transfers.c
-    sales = journal.execute(select(t.id, t.debit, t.amount, t.event_at, t.at).where(t.kind == "sale")).all()
+    sales = journal.execute(
+        select(t.id, t.debit, t.amount, t.event_at, t.at).where(t.kind == "sale", t.reference.startswith(WHOLE_SALE))
+    ).all()
     buyers = sorted({sale.debit for sale in sales})
     stood: dict[int, list[Row[Any]]] = {buyer: [] for buyer in buyers}
     for begin in range(0, len(buyers), 500):

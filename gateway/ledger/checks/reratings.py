@@ -20,6 +20,8 @@ from gateway.store.tables import reratings, transfers, usage
 CHECK: Final = "rerating"
 ENTRIES: Final = ("reversal", "accrual_reversal", "rerated", "rerated_accrual")
 BEFORE: Final = "accrual"
+OTHERS: Final = ("refund:", "pro-rata:")
+"""What else takes a tenth back, by how its reference begins."""
 SALE: Final = "sale:"
 _Found = Iterator[tuple[str, str]]
 
@@ -121,6 +123,8 @@ def _entries(journals: Sequence[Connection]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for journal in journals:
         for entry in journal.execute(select(transfers).where(transfers.c.kind.in_(ENTRIES))):
+            if entry.kind == "accrual_reversal" and (entry.reference or "").startswith(OTHERS):
+                continue
             found.setdefault(entry.reference or "", []).append(entry)
     return found
 

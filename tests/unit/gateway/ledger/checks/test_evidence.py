@@ -63,6 +63,7 @@ COLUMNS = {
     "rate_key, rated_before, covered",
     "choices": "subscriber_id, cause, share, valid_from",
     "accounts": "name",
+    "allowance_entries": "at, subscriber_id, allowance_id, kind, service, units, event_at, usage_id, reference, plan, ends_at",
     "versions": "kind, name, hash, valid_from",
     "wallets": "currency, balance, reserved, bundle, given",
 }
@@ -76,6 +77,8 @@ EDITS = {
     "versions": ("name = 'x'", "hash = 'x'", "valid_from = valid_from + 1"),
     "choices": ("subscriber_id = 7", "cause = 'wwf2'", "share = 7", "valid_from = valid_from - 1"),
     "accounts": ("name = 'cause:other'",),
+    "allowance_entries": ("at = at + 1", "subscriber_id = 7", "allowance_id = 7", "kind = 'refund'", "service = 'voice'",
+                          "units = 7", "event_at = 7", "usage_id = 7", "reference = 'x'", "plan = 'x'", "ends_at = 7"),
     "wallets": ("currency = 'EUR'", "bundle = NULL", "counters = bundle"),
 }  # fmt: skip
 KEYS = {"wallets": "subscriber_id"}
@@ -85,6 +88,7 @@ WORDS = {
     "choices": "choice",
     "accounts": "account",
     "wallets": "wallet",
+    "allowance_entries": "entry of an allowance",
     "versions": "version",
 }
 CHOSEN = {"wallets": "bundle IS NOT NULL"}
