@@ -38,7 +38,6 @@ _ROOTS: Final[Mapping[str, str]] = {
     UNASSIGNED: "Liabilities:Causes:Unassigned",
     REFUNDS: "Liabilities:Refunds",
     WRITE_OFFS: "Expenses:Write-offs",
-    SERVICE_CHARGES: "Liabilities:Service-charges",
     "causes": "Liabilities:Causes",
     "gifts": "Liabilities:Gifts",
 }
