@@ -57,6 +57,8 @@ class Wallet(msgspec.Struct):
     """The allowances on disk."""
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
+    stored_counters: bytes | None = None
+    """The counters on disk."""
     stored_due_at: int | None = None
     """When something of it is due, on disk: a new time is written by itself, as it stands in an index."""
 
@@ -201,7 +203,7 @@ class WalletRows(RowSet[int, Wallet]):
                 wallet.credit_limit = held.credit_limit
                 wallet.lent, wallet.taken, wallet.taken_in = held.lent, held.taken, held.taken_in
             if counters:
-                wallet.counters = _decode_counters(counters)
+                wallet.counters, wallet.stored_counters = _decode_counters(counters), counters
 
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
@@ -213,9 +215,9 @@ class WalletRows(RowSet[int, Wallet]):
                 due_at = w.due_at if bundle is not None else None
                 if due_at != w.stored_due_at:
                     due.append((due_at, w.subscriber_id))
-                if bundle != w.stored_bundle:
-                    self.proved.append((w.subscriber_id, w.currency, bundle))
                 counters = _encode(w.counters) if w.counters else None
+                if bundle != w.stored_bundle or counters != w.stored_counters:
+                    self.proved.append((w.subscriber_id, w.currency, bundle, counters))
                 rows.append((w.balance, w.reserved, bundle, w.given, counters, w.subscriber_id))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,

@@ -286,6 +286,15 @@ class PlanEntry(Section):
         return self
 
     @model_validator(mode="after")
+    def _services_are_called(self) -> "PlanEntry":
+        for where, entry in self._rates():
+            has_service = entry.service is not None or any(other.service is not None for other in entry.at.values())
+            if has_service and not ("destinations." in where and where.endswith(".voice")):
+                message = f"{where}.service: a service charge is for calls to destinations"
+                raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _caps_are_told_apart(self) -> "PlanEntry":
         seen: set[Cap] = set()
         for cap in (cap for entry in self.caps for cap in entry.caps()):

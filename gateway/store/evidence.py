@@ -82,10 +82,13 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(allowance_entries),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
-        Covered(wallets, (wallets.c.subscriber_id, wallets.c.currency, wallets.c.bundle), changes=True),
+        Covered(
+            wallets, (wallets.c.subscriber_id, wallets.c.currency, wallets.c.bundle, wallets.c.counters), changes=True
+        ),
     )
 }
-"""The covered tables by name. Of a wallet its currency and allowances: its balance and holds are sums of other rows."""
+"""The covered tables by name. Of a wallet its currency, allowances and counters: its balance and holds are sums of other
+rows."""
 
 
 class Rows(msgspec.Struct, array_like=True, frozen=True):

@@ -12,7 +12,17 @@ from typing import Final, Protocol
 
 import msgspec
 
-from gateway.ledger.accounts import CASH, GIVING, OPENING, REFUNDS, REVENUE, UNASSIGNED, WALLET, WRITE_OFFS
+from gateway.ledger.accounts import (
+    CASH,
+    GIVING,
+    OPENING,
+    REFUNDS,
+    REVENUE,
+    SERVICE_CHARGES,
+    UNASSIGNED,
+    WALLET,
+    WRITE_OFFS,
+)
 from gateway.ledger.money import MICRO
 
 FOREVER: Final = "1970-01-01"
@@ -23,6 +33,7 @@ _ROOTS: Final[Mapping[str, str]] = {
     CASH: "Assets:Cash",
     OPENING: "Equity:Opening",
     REVENUE: "Income:Revenue",
+    SERVICE_CHARGES: "Liabilities:Service-charges",
     GIVING: "Expenses:Giving",
     UNASSIGNED: "Liabilities:Causes:Unassigned",
     REFUNDS: "Liabilities:Refunds",

@@ -12,7 +12,8 @@ from gateway.store.errors import StoreError
 
 FILLED = {
     "transfers": "(id, at, kind, debit, credit, amount, currency, event_at) VALUES (5, 1, 'topup', 2, 3, 4, 'GBP', 1)",
-    "usage": "VALUES (5, 86400000000, 7, 0, 'data', 1, 1, 0, 0, 1, 'GBP', 'p', NULL, NULL, NULL, NULL)",
+    "usage": "(id, event_at, subscriber_id, session, service, octets, seconds, units, price, currency, plan) "
+    "VALUES (5, 86400000000, 7, 0, 'data', 1, 0, 0, 1, 'GBP', 'p')",
     "choices": "VALUES (5, 7, 'wwf', 10000, 1)",
     "payments": "VALUES ('c', 'r', 7, 1, 'GBP', 1)",
     "evidence": "VALUES (5, 1, {blob}, {blob})",

@@ -79,7 +79,7 @@ EDITS = {
     "accounts": ("name = 'cause:other'",),
     "allowance_entries": ("at = at + 1", "subscriber_id = 7", "allowance_id = 7", "kind = 'refund'", "service = 'voice'",
                           "units = 7", "event_at = 7", "usage_id = 7", "reference = 'x'", "plan = 'x'", "ends_at = 7"),
-    "wallets": ("currency = 'EUR'", "bundle = NULL"),
+    "wallets": ("currency = 'EUR'", "bundle = NULL", "counters = bundle"),
 }  # fmt: skip
 KEYS = {"wallets": "subscriber_id"}
 WORDS = {
