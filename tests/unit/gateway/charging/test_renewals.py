@@ -118,10 +118,7 @@ def test_withdrawn_consent_renews_nothing_more(place):
 def test_a_renewal_that_cannot_be_paid_is_not_made_on_credit_and_not_again_by_itself(place):
     use(place, MEGABYTE, "first")
     agree(place)
-    with place.writer.begin() as connection:
-        connection.execute(tables.wallets.update().values(balance=tables.wallets.c.balance - 35 * POUND))
-        opening = tables.transfers.c.kind == "opening"
-        connection.execute(tables.transfers.update().where(opening).values(amount=15 * POUND))
+    use(place, 3_530 * MEGABYTE, "all but five pounds")
     until(place, "2027-02-28T00:00:01+00:00")
     assert place.lane.run(KeepWallet(place.owner)).unpaid
     assert place.lane.run(KeepWallet(place.owner)) == DoneByCalendar()
@@ -223,11 +220,11 @@ def test_an_add_on_for_a_zone_covers_use_there_alone(place):
     ],
 )
 def test_an_add_on_that_cannot_be_bought_changes_nothing(place, name, status, balance, code):
+    number = "447700900009"
+    place.enrol(balance * POUND, "234150000000009", number, plan="monthly")
     with place.writer.begin() as connection:
         connection.execute(tables.subscribers.update().values(status=status))
-        connection.execute(tables.wallets.update().values(balance=balance * POUND))
-        connection.execute(tables.transfers.update().values(amount=balance * POUND))
-    refused = buy(place, name)
+    refused = place.lane.run(BuyAddOn("msisdn", number, name, "tpo", "r"))
     assert isinstance(refused, AddOnRefused)
     assert (refused.code, amounts(place, "sale"), left(place)) == (code, [], [])
 

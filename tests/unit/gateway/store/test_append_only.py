@@ -19,6 +19,7 @@ FILLED = {
     "evidence": "VALUES (5, 1, {blob}, {blob})",
     "seals": "VALUES (1, '2026-11-26', 1, {blob}, {blob}, 1)",
     "reratings": "VALUES (5, 1, 7, 0, 1, 2, 3, 'a')",
+    "allowance_entries": "VALUES (5, 1, 7, 3, 'grant', 'data', 9, 1, NULL, 'sale:3', 'p', 2)",
     "releases": "VALUES (5, 1, 'usage', 1, -5)",
 }
 EDIT = {"payments": "amount = 2", "seals": "sequence = 2"}
