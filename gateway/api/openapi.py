@@ -106,8 +106,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 _SMS_PROBLEMS: Final = {
     400: ("body.json", "sms.batch"),
-    402: ("sms.credit",),
-    403: ("sms.line",),
+    402: ("sms.credit", "sms.limit"),
+    403: ("sms.line", "sms.barred"),
     409: ("sms.reference",),
 }
 _ORDER_PROBLEMS: Final = {

@@ -43,11 +43,14 @@ def has_bundle(wallet: Wallet, plan: Plan, at: int) -> bool:
 
 
 def can_be_sold_bundle(wallet: Wallet, plan: Plan, service: str) -> bool:
-    """Tell whether the plan has a bundle that covers a service, the line may be served, and the wallet can pay for it whole."""
+    """Tell whether the plan has a bundle that covers a service, the line may be served, and the wallet can pay for it whole.
+
+    A bill limit does not count here: the price of the plan's bundle was agreed with the plan.
+    """
     bundle = plan.bundle
     if bundle is None or not bundle.covers(service):
         return False
-    return wallet.status == ACTIVE and wallet.available >= bundle.price
+    return wallet.status == ACTIVE and not wallet.spending.barred and wallet.available >= bundle.price
 
 
 def days_later(now: int, days: int, zone: tzinfo) -> int:

@@ -1,4 +1,4 @@
-"""A subscriber's wallet: a balance, what is held of it, and what is left of its bundles; WalletRows keeps it on disk."""
+"""A subscriber's wallet: its balance, what is held of it, bundles, and what its line spent; WalletRows keeps it on disk."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.balance import spending as line_spending
+from gateway.balance.spending import Spending
 from gateway.store.batch import RowSet
 from gateway.store.statements import SelectAmong, Update
 from gateway.store.tables import subscribers, wallets
@@ -52,6 +54,7 @@ class Wallet(msgspec.Struct):
     status: str
     given: int = 0
     """The tenth that accrued on its charges and sales so far."""
+    spending: Spending = msgspec.field(default_factory=Spending)
     changed: bool = False
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
@@ -86,6 +89,21 @@ class Wallet(msgspec.Struct):
         self.balance += amount
         self.changed = True
 
+    def spendable(self, month: int, cap: int = 0) -> int:
+        """Give what may still be promised for use in a month, as far as money and limits go; `cap` is that for use abroad."""
+        room = self.spending.least_room(month, cap)
+        available = self.balance - self.reserved
+        return available if room is None else min(available, room - self.reserved)
+
+    def bill(self, cost: int, month: int, now: int, *, abroad: bool = False, cap: int = 0) -> int:
+        """Count a cost of use in a month, and give how much of it may be billed; the rest is beyond a limit."""
+        room = self.spending.least_room(month, cap if abroad else 0)
+        billed = cost if room is None else min(cost, room)
+        if billed:
+            self.spending.add(billed, month, now, abroad=abroad)
+            self.changed = True
+        return billed
+
     def hold(self, amount: int) -> None:
         """Hold money for a session; a negative amount gives it back."""
         self.reserved += amount
@@ -100,13 +118,14 @@ _LOAD = SelectAmong(
         wallets.c.reserved,
         wallets.c.bundle,
         wallets.c.given,
+        wallets.c.spending,
         subscribers.c.status,
     ).join_from(wallets, subscribers, wallets.c.subscriber_id == subscribers.c.id),
     wallets.c.subscriber_id,
     int,
     lock=wallets,
 )
-_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given"], ["subscriber_id"])
+_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given", "spending"], ["subscriber_id"])
 _SAVE_STATUS = Update(subscribers, ["status"], ["id"])
 _decode = msgspec.json.Decoder(list[Allowance] | Allowance).decode
 """A store of before 2026-12 holds one allowance where a list stands now."""
@@ -143,9 +162,18 @@ class WalletRows(RowSet[int, Wallet]):
 
     def restore(self, key: int, row: tuple[Any, ...]) -> None:
         """Put in a wallet from its row."""
-        subscriber_id, currency, balance, reserved, bundle, given, status = row
+        subscriber_id, currency, balance, reserved, bundle, given, spent, status = row
+        spending = line_spending.decode(spent) if spent else Spending()
         self.rows[key] = Wallet(
-            subscriber_id, currency, balance, reserved, _allowances(bundle), status, given, stored_status=status
+            subscriber_id,
+            currency,
+            balance,
+            reserved,
+            _allowances(bundle),
+            status,
+            given,
+            spending,
+            stored_status=status,
         )
 
     def save(self, connection: Connection) -> None:
@@ -154,7 +182,8 @@ class WalletRows(RowSet[int, Wallet]):
         for w in self.rows.values():
             if w.changed or w.status != w.stored_status:
                 bundle = _encode(w.allowances) if w.allowances else None
-                rows.append((w.balance, w.reserved, bundle, w.given, w.subscriber_id))
+                spent = line_spending.encode(w.spending)
+                rows.append((w.balance, w.reserved, bundle, w.given, spent, w.subscriber_id))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,
                     w.currency,
@@ -162,6 +191,7 @@ class WalletRows(RowSet[int, Wallet]):
                     w.reserved,
                     bundle,
                     w.given,
+                    spent,
                     w.status,
                 )  # fmt: skip  (as it is read)
         _SAVE.run(connection, rows)

@@ -42,6 +42,8 @@ class Decision(msgspec.Struct):
     alarms: list[str] = []
     held: list[HeldReport] = []
     """Reported units that are neither charged nor lost: somebody has to look at them."""
+    limited: bool = False
+    """Whether a limit of the customer's, and not the wallet, kept something from being served."""
 
 
 class ChargingState(msgspec.Struct):
@@ -176,9 +178,12 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
         alarms.append("charging.report.held")
     if case.unpriced or UNPRICED in reasons:
         alarms.append("charging.unit.unpriced")
-    return Decision(
-        _command_outcome(results), "", results, session, case.entries, case.usage, alarms=alarms, held=case.held
-    )
+    if case.absorbed:
+        alarms.append("charging.usage.absorbed")
+    outcome = _command_outcome(results)
+    decision = Decision(outcome, "", results, session, case.entries, case.usage, alarms=alarms, held=case.held)
+    decision.limited = case.limited or case.absorbed > 0
+    return decision
 
 
 def already_booked(request: ChargingRequest) -> Decision:
@@ -210,6 +215,8 @@ def _decide_item(case: CreditControlRun, item: Item) -> ItemOutcome:
         return _came_to(item, _spent(case, item))
     if case.wallet.status != ACTIVE and case.traffic is not Traffic.EMERGENCY:
         return _came_to(item, Outcome.SERVICE_DENIED)
+    if case.wallet.spending.barred and case.rate(item).price:
+        return _came_to(item, Outcome.SERVICE_DENIED)
     if kind == EVENT and not case.could_be_wanted(item, item.requested):
         return _came_to(item, Outcome.RATING_FAILED)
     quota = case.debit(item) if kind == EVENT else case.grant(item)
@@ -219,8 +226,9 @@ def _decide_item(case: CreditControlRun, item: Item) -> ItemOutcome:
 
 
 def _spent(case: CreditControlRun, item: Item) -> Outcome:
-    """Answer an item that only reports: a client in mid-session is told when its usage outran the wallet."""
-    overdrawn = bool(item.used) and case.wallet.available < 0 and case.request.request_type == UPDATE
+    """Answer an item that only reports: a client in mid-session is told when its usage outran the wallet, or a limit."""
+    outran = case.wallet.available < 0 or case.absorbed > 0
+    overdrawn = bool(item.used) and outran and case.request.request_type == UPDATE
     return Outcome.CREDIT_LIMIT_REACHED if overdrawn else Outcome.SUCCESS
 
 

@@ -65,6 +65,8 @@ class CreditControlRun:
         self.destination = session.destination
         if request.called:
             self.destination = destination_of(self._prices, request.service, request.called, own=own_line)
+        self.abroad = self._prices is not plan
+        self._cap = tariff.cap_abroad if self.abroad else 0
         self._begins = session.last_number < 0
         self._believed: dict[str, int] = {}
         self._given: set[tuple[str, str]] = set()
@@ -74,6 +76,19 @@ class CreditControlRun:
         self.entries: list[Entry] = []
         self.usage: list[UsageRecord] = []
         self.held: list[HeldReport] = []
+        self.absorbed = 0
+        """Micro-units of what was reported that are beyond a limit of the customer's, and are not billed."""
+        self.limited = False
+        """Whether quota was refused for want of room below a limit, and not of money."""
+
+    @property
+    def limit_is_short(self) -> bool:
+        """Whether a limit, and not the wallet, is what leaves nothing to promise."""
+        return self._spendable < self.wallet.available
+
+    @property
+    def _spendable(self) -> int:
+        return self.wallet.spendable(self.tariff.months.number(self.now), self._cap)
 
     def review(self, item: Item) -> tuple[Used, ...]:
         """Give the reported units that could have been used, and put the others aside for somebody to look at.
@@ -180,11 +195,12 @@ class CreditControlRun:
             self.release(item)
         covered = self._cover(rate, wanted)
         ahead = group.rated + sum(other.paid for other in group.grants.values())
-        paid = affordable(rate, ahead, wanted - covered, self.wallet.available)
+        paid = affordable(rate, ahead, wanted - covered, self._spendable)
         if covered + paid == 0:
+            self.limited = self.limited or self.limit_is_short
             return None
         self._hold(group, item, Grant(paid, price(rate, ahead + paid) - price(rate, ahead)), covered)
-        more = self._cover(rate, 1) or affordable(rate, ahead + paid, 1, self.wallet.available)
+        more = self._cover(rate, 1) or affordable(rate, ahead + paid, 1, self._spendable)
         return Quota(covered + paid, final=covered + paid < wanted or not more)
 
     def debit(self, item: Item) -> Quota | None:
@@ -199,7 +215,8 @@ class CreditControlRun:
         wanted = max(item.requested or 0, 1)
         free = self._cover(rate, wanted)
         cost = price(rate, group.rated + wanted - free) - price(rate, group.rated)
-        if cost > max(self.wallet.available, 0):
+        if cost > max(self._spendable, 0):
+            self.limited = self.limited or cost <= self.wallet.available
             return None
         amounts = {"data": Used(wanted, 0, 0), "voice": Used(0, wanted, 0), "sms": Used(0, 0, wanted)}
         self._charge_used(amounts[service], group, rate, item.rating_group)
@@ -296,6 +313,8 @@ class CreditControlRun:
         group.rated += quantity - covered
         group.covered += covered
         cost = price(rate, group.rated) - price(rate, before)
+        month = self.tariff.months.number(self.request.as_of)
+        billed = self.wallet.bill(cost, month, self.now, abroad=self.abroad, cap=self._cap) if cost else 0
         record = UsageRecord(
             self._take_id(),
             self.request.event_at,
@@ -306,14 +325,18 @@ class CreditControlRun:
             used.octets,
             used.seconds,
             used.units,
-            cost,
+            billed,
             self.wallet.currency,
             self.plan.id,
         )  # fmt: skip  (one line a thought)
         self.usage.append(record)
-        if cost:
-            event_at, running = self.request.event_at, self.session.tenth
-            self.entries += bookings.charge(self.wallet, self._giving, cost, event_at, record.id, running)
+        event_at, running = self.request.event_at, self.session.tenth
+        if billed:
+            self.entries += bookings.charge(self.wallet, self._giving, billed, event_at, record.id, running)
+        if cost > billed:
+            self.absorbed += cost - billed
+            account, currency = self.tariff.account, self.wallet.currency
+            self.entries += bookings.absorb(account, cost - billed, currency, event_at, record.id)
 
     def _cover(self, rate: Rate, wanted: int) -> int:
         """Count the units that the running bundle can promise; free units need no promise."""

@@ -5,6 +5,7 @@ from datetime import UTC, tzinfo
 
 import msgspec
 
+from gateway.balance.spending import BillingMonths
 from gateway.charging.request import DATA, MICROSECONDS, SMS, VOICE
 from gateway.charity.policies import Policy
 from gateway.rating.plan_history import EarlierPlans, plan_at
@@ -77,6 +78,9 @@ class Tariff(msgspec.Struct, frozen=True):
     zone: tzinfo = UTC
     earlier: EarlierPlans = {}
     """What plans were before the last reloads."""
+    months: BillingMonths = msgspec.field(default_factory=BillingMonths)
+    cap_abroad: int = 0
+    """What a line may be charged abroad in a month (micro-units) unless its customer agrees to more; 0: no cap."""
 
     def plan(self, plan_id: str | None, at: int) -> Plan | None:
         """Give a plan as it was at a time (microseconds); None where there was none, or no id."""

@@ -16,8 +16,10 @@ REFUNDS = "refunds"
 """What is owed to customers who left."""
 WRITE_OFFS = "write-offs"
 """What customers who left owe, and will not be asked for."""
+ABSORBED = "absorbed"
+"""What was used beyond a customer's bill limit, and is never billed."""
 WALLET = "wallet:"
-SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS)
+SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS, ABSORBED)
 HIGHEST_SYSTEM = 1 << 20
 """System accounts are numbered below this, subscribers far above."""
 

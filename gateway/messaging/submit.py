@@ -131,10 +131,15 @@ class AcceptTexts(Unit):
         elif wallet is not None and plan is not None and profile is not None:
             own = batch.row_set(IdentifierRows).owner(MSISDN, draft.destination, batch.now) is not None
             rate = rate_to(plan, called_number(draft.destination, tariff.country), own=own)
+            if wallet.spending.barred and rate.price:
+                return Refusal(0, "sms.barred", "the sender's line is barred until somebody has looked at its use")
             sold = sell_needed_bundle(batch, wallet, plan, rate, profile, charging)
             if sold is not None:
                 sales.append(sold)
-            held = hold(wallet, plan, rate, draft.parts, batch.now)
+            month = tariff.months.number(batch.now)
+            held = hold(wallet, plan, rate, draft.parts, batch.now, month)
+            if held is None and wallet.spendable(month) < wallet.available:
+                return Refusal(0, "sms.limit", "the sender's bill limit leaves no room for this text")
         if held is None:
             return Refusal(0, "sms.credit", "the sender's wallet cannot pay for this text")
         return make(batch, draft, payer, held)

@@ -39,13 +39,16 @@ def rate_to(plan: Plan, number: str, *, own: bool) -> Rate:
     return rate_of(plan, SMS, None, destination=destination_of(plan, SMS, number, own=own))
 
 
-def hold(wallet: Wallet, plan: Plan, rate: Rate, parts: int, now: int) -> Hold | None:
-    """Hold the price of so many parts, from the bundle first; None, and nothing held, if the wallet cannot pay."""
+def hold(wallet: Wallet, plan: Plan, rate: Rate, parts: int, now: int, month: int) -> Hold | None:
+    """Hold the price of so many parts, from the bundle first; None, and nothing held, if the wallet cannot pay.
+
+    Nor where a limit of the customer's leaves no room in this month (balance.spending).
+    """
     allowance = wallet.allowance_at(now, plan.id)
     by_bundle = allowance is not None and rate.price and rate.in_bundle
     covered = min(parts, allowance.available(SMS, now)) if allowance is not None and by_bundle else 0
     money = price(rate, parts - covered)
-    if money > max(wallet.available, 0):
+    if money > max(wallet.spendable(month), 0):
         return None
     wallet.hold(money)
     if covered and allowance is not None:
@@ -89,6 +92,7 @@ def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> None:
 def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: ChargingPolicy) -> None:
     profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
     plan = profile.plan_at(text.created_at) if profile is not None else None
+    billed = wallet.bill(money, policy.tariff.months.number(text.created_at), batch.now)
     record = UsageRecord(
         id=batch.take_id(),
         event_at=text.created_at,
@@ -99,13 +103,15 @@ def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: Chargi
         octets=0,
         seconds=0,
         units=len(text.parts),
-        price=money,
+        price=billed,
         currency=wallet.currency,
         plan=plan or "",
     )
     batch.add(tables.usage, record.row())
     batch.row_set(OutboxRows).collect(batch, RATED, policy.rated(record))
-    if money:
+    if billed:
         shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
         giving = Giving(policy.tariff.policy, shares, policy.tariff.account)
-        policy.books.post(batch, bookings.charge(wallet, giving, money, text.created_at, record.id, RunningTenth()))
+        policy.books.post(batch, bookings.charge(wallet, giving, billed, text.created_at, record.id, RunningTenth()))
+    account, currency = policy.tariff.account, wallet.currency
+    policy.books.post(batch, bookings.absorb(account, money - billed, currency, text.created_at, record.id))
