@@ -11,6 +11,7 @@ from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.publication import PublishMonth
 from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
+from gateway.fraud.cases import ClearCase
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
 from gateway.messaging.queue.crossed_receipts import SettleCrossed
@@ -19,6 +20,7 @@ from gateway.messaging.queue.query_sm import RecordFinding
 from gateway.messaging.queue.sms_expiry import ExpireTexts
 from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.submit import AcceptTexts
+from gateway.notices.limit_changes import AgreeToExceed, SetBillLimit
 from gateway.privacy.access import RecordAccess
 from gateway.sims.accept_order import AcceptOrder, CheckOrder
 from gateway.sims.amendments import AmendSim, ScrapSim
@@ -40,6 +42,7 @@ UNITS: Final = (
     AcceptOrder,
     AcceptTexts,
     AdoptNode,
+    AgreeToExceed,
     AmendSim,
     AnswerNode,
     AskNode,
@@ -53,6 +56,7 @@ UNITS: Final = (
     ChangePlan,
     CheckOrder,
     ChooseCauses,
+    ClearCase,
     Close,
     CloseLost,
     CloseRequests,
@@ -91,6 +95,7 @@ UNITS: Final = (
     RetryOrder,
     ScrapSim,
     SealMonth,
+    SetBillLimit,
     SettleCrossed,
     Sweep,
     SweepMessaging,

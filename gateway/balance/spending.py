@@ -15,6 +15,10 @@ import msgspec
 MICROSECONDS = 1_000_000
 HOUR_US = 3_600 * MICROSECONDS
 NO_LIMIT = -1
+BILL, ABROAD = "bill", "abroad"
+"""The limits that a line may have."""
+SET, REMOVED, AGREED = "set", "removed", "agreed"
+"""What a customer may decide about one."""
 
 
 class BillingMonths:
@@ -31,12 +35,16 @@ class BillingMonths:
             self._look_up(at)
         return self._number
 
+    def bounds(self, month: int) -> tuple[int, int]:
+        """Give when a month begins, and when the next one does (microseconds)."""
+        first = datetime(month // 12, month % 12 + 1, 1, tzinfo=self._zone)
+        following = datetime((month + 1) // 12, (month + 1) % 12 + 1, 1, tzinfo=self._zone)
+        return int(first.timestamp()) * MICROSECONDS, int(following.timestamp()) * MICROSECONDS
+
     def _look_up(self, at: int) -> None:
         local = datetime.fromtimestamp(at // MICROSECONDS, self._zone)
-        first = datetime(local.year, local.month, 1, tzinfo=self._zone)
-        following = datetime(local.year + local.month // 12, local.month % 12 + 1, 1, tzinfo=self._zone)
         self._number = local.year * 12 + local.month - 1
-        self._start, self._end = (int(each.timestamp()) * MICROSECONDS for each in (first, following))
+        self._start, self._end = self.bounds(self._number)
 
 
 def period_of(month: int) -> str:
@@ -47,8 +55,8 @@ def period_of(month: int) -> str:
 class Spending(msgspec.Struct, array_like=True):
     """What is known of one line's spending; it stands in its wallet's row, so that it costs no statement of its own.
 
-    `charged` and `abroad` are of `month`, `before` and `abroad_before` of the month before it, `charged_in_hour` of `hour`, which
-    is counted since 1970.
+    `charged` and `abroad` are of `month`, `before` and `abroad_before` of the month before, `charged_in_hour` of `hour`, which
+    counts from 1970.
     `limit` is the bill limit, NO_LIMIT where there is none. `agreed` and `cap_agreed` are months in which the customer agreed
     that bill limit, or cap abroad, may be passed. `country` is the MCC in which the line was last used, if a request said it.
     `marks` are what was noticed, and in which period: the names are of whoever looks (gateway.notices, gateway.fraud).
@@ -94,6 +102,11 @@ class Spending(msgspec.Struct, array_like=True):
             return None  # as nearly always
         rooms = [room for room in (self.room(month), self.room_abroad(month, cap)) if room is not None]
         return min(rooms, default=None)
+
+    def narrower(self, month: int, cap: int) -> str:
+        """Name the limit that leaves less room in a month."""
+        room, abroad = self.room(month), self.room_abroad(month, cap)
+        return ABROAD if abroad is not None and (room is None or abroad < room) else BILL
 
     def add(self, amount: int, month: int, now: int, *, abroad: bool) -> None:
         """Count a charge that is billed `now` for use in a month."""

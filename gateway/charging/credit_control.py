@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance.line_rules import LineRules, Use
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.usage import UsageRecord
 from gateway.balance.wallets import WalletRows
@@ -97,6 +98,11 @@ class CreditControlUnit(Unit):
         outcome = _outcome(decision, request, policy.tariff.terms)
         if decision.session is not None:
             policy.book(batch, decision.entries, decision.usage)
+            if state.wallet is not None and state.profile is not None:
+                charged = sum(used.price for used in decision.usage)
+                line = decision.session
+                use = Use(request.service, charged, line.network, request.called, line.id, decision.limited)
+                batch.policy(LineRules).after_use(batch, state.wallet, state.profile, use)
             self._keep(batch, decision.session, outcome)
         foreign = session is not None and session.origin_host != self.request.origin_host
         payer = None if foreign else owner

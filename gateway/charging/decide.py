@@ -42,8 +42,8 @@ class Decision(msgspec.Struct):
     alarms: list[str] = []
     held: list[HeldReport] = []
     """Reported units that are neither charged nor lost: somebody has to look at them."""
-    limited: bool = False
-    """Whether a limit of the customer's, and not the wallet, kept something from being served."""
+    limited: str = ""
+    """The limit of the customer's, if one, and not the wallet, kept something from being served or billed."""
 
 
 class ChargingState(msgspec.Struct):
@@ -182,7 +182,7 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
         alarms.append("charging.usage.absorbed")
     outcome = _command_outcome(results)
     decision = Decision(outcome, "", results, session, case.entries, case.usage, alarms=alarms, held=case.held)
-    decision.limited = case.limited or case.absorbed > 0
+    decision.limited = case.limited
     return decision
 
 

@@ -78,13 +78,14 @@ class CreditControlRun:
         self.held: list[HeldReport] = []
         self.absorbed = 0
         """Micro-units of what was reported that are beyond a limit of the customer's, and are not billed."""
-        self.limited = False
-        """Whether quota was refused for want of room below a limit, and not of money."""
+        self.limited = ""
+        """The limit of the customer's that left no room for something, though there was money."""
 
-    @property
-    def limit_is_short(self) -> bool:
-        """Whether a limit, and not the wallet, is what leaves nothing to promise."""
-        return self._spendable < self.wallet.available
+    def _limit(self) -> None:
+        """Note which limit, and not the wallet, is what leaves nothing to promise, or to bill."""
+        month = self.tariff.months.number(self.now)
+        if self.absorbed or self._spendable < self.wallet.available:
+            self.limited = self.wallet.spending.narrower(month, self._cap)
 
     @property
     def _spendable(self) -> int:
@@ -197,7 +198,7 @@ class CreditControlRun:
         ahead = group.rated + sum(other.paid for other in group.grants.values())
         paid = affordable(rate, ahead, wanted - covered, self._spendable)
         if covered + paid == 0:
-            self.limited = self.limited or self.limit_is_short
+            self._limit()
             return None
         self._hold(group, item, Grant(paid, price(rate, ahead + paid) - price(rate, ahead)), covered)
         more = self._cover(rate, 1) or affordable(rate, ahead + paid, 1, self._spendable)
@@ -216,7 +217,7 @@ class CreditControlRun:
         free = self._cover(rate, wanted)
         cost = price(rate, group.rated + wanted - free) - price(rate, group.rated)
         if cost > max(self._spendable, 0):
-            self.limited = self.limited or cost <= self.wallet.available
+            self._limit()
             return None
         amounts = {"data": Used(wanted, 0, 0), "voice": Used(0, wanted, 0), "sms": Used(0, 0, wanted)}
         self._charge_used(amounts[service], group, rate, item.rating_group)
@@ -335,6 +336,7 @@ class CreditControlRun:
             self.entries += bookings.charge(self.wallet, self._giving, billed, event_at, record.id, running)
         if cost > billed:
             self.absorbed += cost - billed
+            self._limit()
             account, currency = self.tariff.account, self.wallet.currency
             self.entries += bookings.absorb(account, cost - billed, currency, event_at, record.id)
 

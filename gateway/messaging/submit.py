@@ -5,7 +5,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance.line_rules import LineRules, Use
 from gateway.balance.profiles import ProfileRows
+from gateway.balance.spending import BILL
 from gateway.balance.usage import BundleSale
 from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import ChargingPolicy
@@ -139,6 +141,8 @@ class AcceptTexts(Unit):
             month = tariff.months.number(batch.now)
             held = hold(wallet, plan, rate, draft.parts, batch.now, month)
             if held is None and wallet.spendable(month) < wallet.available:
+                use = Use(SMS, 0, limited=BILL)
+                batch.policy(LineRules).after_use(batch, wallet, profile, use)
                 return Refusal(0, "sms.limit", "the sender's bill limit leaves no room for this text")
         if held is None:
             return Refusal(0, "sms.credit", "the sender's wallet cannot pay for this text")

@@ -72,11 +72,11 @@ def sell_needed_bundle(
     return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, number=batch.take_id(), zone=zone)
 
 
-def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> None:
-    """Charge a final text that was delivered, or give back what was held for one that was not."""
+def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> int:
+    """Charge a final text that was delivered, or give back what was held for one that was not; gives what it costs."""
     wallet = batch.row_set(WalletRows).get(text.payer) if text.payer is not None else None
     if wallet is None:
-        return
+        return 0
     money, covered = text.held, text.covered
     wallet.hold(-money)
     allowance = wallet.allowance_ending(text.bundle_ends_at) if covered else None
@@ -85,8 +85,10 @@ def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> None:
         if text.state is TextState.DELIVERED:
             allowance.consume(SMS, covered)
     text.held = text.covered = 0
-    if text.state is TextState.DELIVERED:
-        _charge(batch, text, money, wallet, policy)
+    if text.state is not TextState.DELIVERED:
+        return 0
+    _charge(batch, text, money, wallet, policy)
+    return money
 
 
 def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: ChargingPolicy) -> None:

@@ -13,9 +13,11 @@ from prometheus_client.core import Metric
 from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
+from gateway.fraud.cases import open_cases
 from gateway.messaging.queries import count_open
 from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.smsc_client import SmscClient
+from gateway.metrics.catalogue import sample
 from gateway.metrics.sources import text_metrics
 from gateway.runtime.clock_watch import ClockWatch
 from gateway.runtime.component import Component, Services, Stage
@@ -36,6 +38,8 @@ BUSY_TURNS = 60
 """Turns in which a change of a table was put off before it is told."""
 EXPIRE_SECONDS = 5.0
 INQUIRE_SECONDS = 5.0
+NOTICE_SECONDS = 1.0
+"""A statutory notice has a minute in all (Ofcom General Condition C3)."""
 COUNT_SECONDS = 5.0
 COUNT_SHARE = 20
 """Open texts are counted again after this many times the time that counting took, lest a long queue costs a core."""
@@ -71,6 +75,9 @@ class PeriodicWork(Component):
         """Texts that have not come to their end, by state."""
         self.held_reports = 0
         """Usage reports that wait for a decision."""
+        self.fraud_cases = 0
+        """Lines whose use passed a fraud limit, and that nobody has looked at."""
+        self._last_case = 0
 
     async def start(self) -> None:
         """Start every timer."""
@@ -84,8 +91,10 @@ class PeriodicWork(Component):
             ("publish_months", PUBLISH_SECONDS, self._publish_months),
             ("expire", EXPIRE_SECONDS, self._smsc_client.expire),
             ("recover", EXPIRE_SECONDS, self._smsc_client.recover),
+            ("take_notices", NOTICE_SECONDS, self._smsc_client.take_notices),
             ("inquire", INQUIRE_SECONDS, self._smsc_client.inquire),
             ("settle_crossed", EXPIRE_SECONDS, self._smsc_client.settle_crossed),
+            ("count_fraud", COUNT_SECONDS, self._count_fraud),
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("keep_months", MONTHS_SECONDS, self._keep_months),
@@ -99,8 +108,9 @@ class PeriodicWork(Component):
             task.cancel()
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell what becomes of texts, as far as it is known from the last count."""
-        return text_metrics(self._smsc_client, self.open_texts)
+        """Tell what becomes of texts, and how many cases of suspected fraud wait, as far as the last count knows."""
+        yield from text_metrics(self._smsc_client, self.open_texts)
+        yield sample("tpo_fraud_cases_open", self.fraud_cases)
 
     async def _measure_lag(self) -> None:
         now = self._loop.time()
@@ -126,6 +136,15 @@ class PeriodicWork(Component):
         self.held_reports = await self._context.read_async(count_held)
         ended = self._loop.time()
         self._count_due = ended + COUNT_SHARE * (ended - began)
+
+    async def _count_fraud(self) -> None:
+        """Count the open cases of suspected fraud, and log each that is new, or was open at the start."""
+        after = self._last_case
+        found = await self._context.read_async(lambda connection: open_cases(connection, after))
+        self.fraud_cases = found.count
+        for case, kind, barred in found.new:
+            self._last_case = case
+            self._log("fraud.suspected", {"case": str(case), "kind": kind, "barred": barred})
 
     async def _watch_store(self) -> None:
         """Look whether the store's files are still there, and whether a store that was in trouble can be written again."""

@@ -13,8 +13,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column and the three tables."""
+    """Add the column and the three tables; a store with entries says since when wallets count."""
     identifier = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    connection = op.get_bind()
+    last = connection.execute(sa.text("SELECT max(at) FROM transfers")).scalar()
+    if last is not None:
+        mark = sa.text("INSERT INTO marks (node, name, value) VALUES (0, :name, :value)")
+        connection.execute(mark, {"name": "spending.counted_since", "value": last + 1})
     op.add_column("wallets", sa.Column("spending", sa.LargeBinary()))
     op.create_table(
         "bill_limits",

@@ -1,0 +1,34 @@
+"""Limits of a line: shown, set, and agreed to be passed; then sessions that stand still below one are asked to go on."""
+
+from functools import partial
+
+from gateway.api.actions import OPERATOR, AsyncAction, RunningAction
+from gateway.api.callers import Caller
+from gateway.api.line_limits import decide_limit
+from gateway.api.requests import DecideLimit
+from gateway.api.row_answers import LimitView
+from gateway.background import Background
+from gateway.charging.gy.reauth_abort import SessionRequests
+from gateway.context import GatewayContext
+
+
+class LimitActions:
+    """What may be asked about limits while the gateway runs."""
+
+    def __init__(
+        self, context: GatewayContext, background: Background, session_requests: SessionRequests | None
+    ) -> None:
+        """Take the open gateway and the way to the sessions' clients; there is none where Diameter is not configured."""
+        self._context, self._background, self._session_requests = context, background, session_requests
+
+    def actions(self) -> dict[str, RunningAction]:
+        """Give every action by its name."""
+        return {"subscriber.limit": AsyncAction(self.decide, OPERATOR, DecideLimit)}
+
+    async def decide(self, request: DecideLimit, caller: Caller) -> LimitView:
+        """Keep a customer's decision; the answer does not wait for the clients of sessions."""
+        decided: LimitView = await self._context.in_thread(decide_limit, self._context, request, caller)
+        requests = self._session_requests
+        if requests is not None:
+            self._background.once("offer credit", partial(requests.offer_credit, int(decided.subscriber_id)))
+        return decided
