@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 import sqlite3
+import sys
 
 from gateway.store.errors import StoreError, StoreUnavailable
 from gateway.store.files import family
@@ -42,6 +43,20 @@ def disk_failed():
     return error
 
 
+BACKFILLED = 96
+"""Where the index of a log says how many of its frames are in the store itself (sqlite.org/walformat.html §2.1: nBackfill)."""
+
+
+class OnDisk:
+    """What of a store's log is on the disk, whoever has it open: a process that dies takes nothing from there.
+
+    `hole` is after a failed sync, until what is in the log is written anew.
+    """
+
+    def __init__(self):
+        self.salts, self.frames, self.hole = None, 0, False
+
+
 class DurableLog(LogFile):
     """A log of which it is known how much is on the disk: not what came after a failed sync, until it is written anew.
 
@@ -53,37 +68,33 @@ class DurableLog(LogFile):
         self._lane, self._disk = lane, disk
         self._store = path.with_name(path.name.removesuffix("-wal"))
         self._family, self._aside = family(self._store), {}
-        self._salts, self._frames, self._hole = None, 0, False
-        self._written_home = None
-
-    def open(self):
-        super().open()
-        self._salts, self._frames, self._hole = None, 0, False
-        self._written_home = self._home()
 
     def sync(self):
+        known = self._disk.log
         self._lane.spend_in_sync()
         if self._lane.was_ended():
             raise StoreUnavailable("the transaction was ended from outside")
         if self._disk.trouble_at(self._lane.now()) == "failing":
-            self._hole = True
+            known.hole = True
             raise OSError(errno.EIO, "Input/output error")
-        if not self._hole:
-            self._salts, self._frames = self._end()
-            self._written_home = self._home()
+        if not known.hole:
+            known.salts, known.frames = self._end()
         self._lane.spend_after_sync()
 
     def rewrite(self):
-        before, self._hole = self._hole, False
+        known = self._disk.log
+        before, known.hole = known.hole, False
         try:
             super().rewrite()
         except StoreError:
-            self._hole = before
+            known.hole = before
             raise
 
-    def _home(self):
-        """Changes when a checkpoint carries the log into the store, which syncs it first."""
-        return self._store.stat().st_mtime_ns
+    def _backfilled(self):
+        """How many of its frames a checkpoint has carried into the store, which syncs the log first."""
+        with self._family["shm"].open("rb") as index:
+            index.seek(BACKFILLED)
+            return int.from_bytes(index.read(4), sys.byteorder)
 
     def _end(self):
         """The salts of the log, and how many of its frames have them."""
@@ -92,7 +103,7 @@ class DurableLog(LogFile):
             if len(head) < HEADER.size:
                 return None, 0
             page, salts = HEADER.unpack(head)[2], HEADER.unpack(head)[4:6]
-            frames = self._frames if salts == self._salts else 0
+            frames = self._disk.log.frames if salts == self._disk.log.salts else 0
             while (
                 len(frame := os.pread(log.fileno(), FRAME.size, HEADER.size + frames * (FRAME.size + page)))
                 == FRAME.size
@@ -105,12 +116,12 @@ class DurableLog(LogFile):
     def cut(self):
         """Have the power cut, the connection still open: puts aside what is on the disk, and gives how many frames are not."""
         self._aside = {}
-        if self.is_empty or self._home() != self._written_home:
+        if self.is_empty:
             return 0
-        salts, frames = self._end()
-        if (salts, frames) == (self._salts, self._frames):
+        known, (salts, frames) = self._disk.log, self._end()
+        kept = max(known.frames if salts == known.salts else 0, self._backfilled())
+        if kept == frames:
             return 0
-        kept = self._frames if salts == self._salts else 0
         self._aside = {
             name: self._family[name].with_name(f"{self._family[name].name}.cut") for name in ("store", "wal")
         }
@@ -136,6 +147,7 @@ class Disk:
         self.random = random
         self.slow_until = self.trouble_until = 0.0
         self.trouble = ""
+        self.log = OnDisk()
 
     def seconds(self, now):
         """How long a write takes."""
