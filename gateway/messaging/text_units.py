@@ -36,12 +36,13 @@ class OnTexts(Unit):
             policy = batch.policy(MessagingPolicy)
             charged = settle(batch, text, policy.charging)
             if charged and text.payer is not None:
-                look_at_line(batch, text.payer, charged)
+                look_at_line(batch, text.payer, text, charged)
             policy.publish_final(batch, text)
 
 
-def look_at_line(batch: Batch, payer: int, charged: int) -> None:
-    """Have a line looked at that paid for a text."""
+def look_at_line(batch: Batch, payer: int, text: Text, charged: int) -> None:
+    """Have the line looked at that paid for a text."""
     wallet, profile = batch.row_set(WalletRows).get(payer), batch.row_set(ProfileRows).get(payer)
     if wallet is not None and profile is not None:
-        batch.policy(LineRules).after_use(batch, wallet, profile, Use(SMS, charged))
+        use = Use(SMS, charged, number=text.destination.removeprefix("+"), session=text.id)
+        batch.policy(LineRules).after_use(batch, wallet, profile, use)

@@ -73,6 +73,9 @@ class WatchedPlace(TextPlace):
         ).join_from(tables.notices, tables.texts, tables.texts.c.id == tables.notices.c.id)
         return [tuple(row) for row in self.read(found.order_by(tables.notices.c.id))]
 
+    def notice_ids(self):
+        return [tuple(row) for row in self.read(select(tables.notices.c.id).order_by(tables.notices.c.id))]
+
     def books_are_right(self):
         with self.reader.connect() as connection:
             return super().books_are_right() and list(wrong_spending(connection, self.policy.tariff.months)) == []

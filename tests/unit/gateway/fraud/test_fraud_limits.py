@@ -169,3 +169,14 @@ def test_no_number_stands_in_a_case(open_place):
         place.top_up(MSISDN, POUND, f"shop-{number}")
     assert MSISDN not in str(cases(place))
     assert MSISDN not in str(place.read(select(tables.fraud_cases)))
+
+
+def test_a_text_to_a_premium_number_counts_as_a_call_does(open_place):
+    place = open_place(FraudLimits(premium=2 * PENNY))
+    place.enrol(10 * POUND)
+    for number, to in enumerate(("447700900002", "8821234567890")):
+        (sent,) = place.accept(place.draft(destination=to)).ids
+        place.take(sent)
+        place.answer(sent, message_id=f"a{number}")
+        place.receipt(f"a{number}", destination=to)
+        assert len(kinds(place)) == number
