@@ -135,17 +135,27 @@ def _case(row: Any) -> FraudCase:  # noqa: ANN401  (a row)
     )
 
 
+class NewCase(msgspec.Struct, frozen=True):
+    """A case that was found: of which line, by which limit, and whether it bars the line."""
+
+    id: int
+    subscriber_id: int
+    kind: str
+    barred: bool
+
+
 class OpenCases(msgspec.Struct, frozen=True):
-    """How many cases are open, and those that were found after one, as (id, kind, whether the line is barred)."""
+    """How many cases are open, and those that were found after one."""
 
     count: int
-    new: list[tuple[int, str, bool]]
+    new: list[NewCase]
 
 
 def open_cases(connection: Connection, after: int) -> OpenCases:
     """Count the open cases, and give those numbered above `after`."""
     rows = fraud_cases
     count = connection.execute(select(func.count()).where(rows.c.state == OPEN)).scalar_one()
-    newer = select(rows.c.id, rows.c.kind, rows.c.barred).where(rows.c.id > after, rows.c.state == OPEN)
+    columns = (rows.c.id, rows.c.subscriber_id, rows.c.kind, rows.c.barred)
+    newer = select(*columns).where(rows.c.id > after, rows.c.state == OPEN)
     found = connection.execute(newer.order_by(rows.c.id).limit(100))
-    return OpenCases(int(count), [(row.id, row.kind, bool(row.barred)) for row in found])
+    return OpenCases(int(count), [NewCase(row.id, row.subscriber_id, row.kind, bool(row.barred)) for row in found])

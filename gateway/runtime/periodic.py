@@ -2,8 +2,9 @@
 ones, sweep what is past its retention, and see that the store is still what it was."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -58,8 +59,18 @@ class PeriodicWork(Component):
     name: ClassVar[str] = "periodic work"
     stage: ClassVar[Stage] = Stage.DOORS
 
-    def __init__(self, services: Services, smsc_client: SmscClient, executor: OrderExecutor) -> None:
-        """Take what is worked on; nothing runs before `start`."""
+    def __init__(
+        self,
+        services: Services,
+        smsc_client: SmscClient,
+        executor: OrderExecutor,
+        reauthorise: Callable[[int], Coroutine[None, None, object]] | None = None,
+    ) -> None:
+        """Take what is worked on; nothing runs before `start`.
+
+        `reauthorise` has the open sessions of a subscriber ask for quota anew; None where Diameter is not configured.
+        """
+        self._reauthorise = reauthorise
         self._context, self._log, self._background = services.context, services.log, services.background
         self._smsc_client, self._executor = smsc_client, executor
         self._tasks: list[asyncio.Task[None]] = []
@@ -138,13 +149,18 @@ class PeriodicWork(Component):
         self._count_due = ended + COUNT_SHARE * (ended - began)
 
     async def _count_fraud(self) -> None:
-        """Count the open cases of suspected fraud, and log each that is new, or was open at the start."""
+        """Count the open cases of suspected fraud, and log each that is new, or was open at the start.
+
+        The sessions of a line that is barred ask anew at once: what they were granted before is not used up first.
+        """
         after = self._last_case
         found = await self._context.read_async(lambda connection: open_cases(connection, after))
         self.fraud_cases = found.count
-        for case, kind, barred in found.new:
-            self._last_case = case
-            self._log("fraud.suspected", {"case": str(case), "kind": kind, "barred": barred})
+        for case in found.new:
+            self._last_case = max(self._last_case, case.id)
+            self._log("fraud.suspected", {"case": str(case.id), "kind": case.kind, "barred": case.barred})
+            if case.barred and self._reauthorise is not None:
+                self._background.once("ask a barred line's sessions", partial(self._reauthorise, case.subscriber_id))
 
     async def _watch_store(self) -> None:
         """Look whether the store's files are still there, and whether a store that was in trouble can be written again."""

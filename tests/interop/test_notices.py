@@ -16,6 +16,9 @@ from support.smpp34_smsc import desk_at_smpp34
 from support.sms_gateway import TOKENS
 
 MSISDN, IMSI = "447700900001", "234150000000001"
+OTHER_IMSI = "234150000000002"
+OTHER = ("447700900002", OTHER_IMSI, "8944100000000000002", "bundle-gb", "wwf", "5.00")
+FRAUD = "fraud: {plans: {bundle-gb: {spend: 0.01, bar: [spend]}}}\n"
 LINE = (MSISDN, IMSI, "8944100000000000001", "payg-gb", "wwf", "5.00")
 MEGABYTE = 1_000_000
 DECISION = ("--channel", "contract", "--wording", "2026-1")
@@ -34,9 +37,9 @@ def said(smsc):
     return [event.short_message.replace(b"\x01", "£".encode()).decode() for event in smsc.submits]
 
 
-def asked(*parts):
+def asked(*parts, **more):
     """A charging request to the gateway."""
-    return msgspec.structs.replace(ccr(*parts), destination_realm="tpo.example")
+    return msgspec.structs.replace(ccr(*parts, **more), destination_realm="tpo.example")
 
 
 def post(desk, body, token):
@@ -53,9 +56,9 @@ def post(desk, body, token):
 async def test_a_statutory_notice_arrives_once_after_a_stop_in_quiet_hours_and_over_a_kill(tmp_path):
     async with desk_at_smpp34(tmp_path) as (desk, smsc):
         notices = f'notices: {{quiet_hours: "{quiet_now()}", low_balance: 5.00}}\n'
-        desk.config.write_text(desk.config.read_text() + notices)
+        desk.config.write_text(desk.config.read_text() + notices + FRAUD)
         await desk.run("reload")
-        await asyncio.to_thread(desk.enrol, [LINE])
+        await asyncio.to_thread(desk.enrol, [LINE, OTHER])
         await smsc.say(MSISDN, "STOP")
         shown = await desk.run("subscriber", "limit", MSISDN, "0.05", *DECISION)
         assert (shown["limit"], shown["charged"]) == ("0.05", "0.00")
@@ -97,3 +100,25 @@ async def test_a_statutory_notice_arrives_once_after_a_stop_in_quiet_hours_and_o
             "set",
             "agreed",
         ]
+        await suspicious(desk)
+
+
+async def suspicious(desk):
+    """A line whose use passes its plan's fraud limit: barred, shown as a concern, and served again once it was cleared."""
+    line = {"session": "pgw;2;1", "imsi": OTHER_IMSI}
+    async with gy_link(desk.diameter_port) as link:
+        await link.ask(asked(INITIAL, 0, service(ask=0), **line))
+        await link.ask(asked(UPDATE, 1, service(used=(2 * MEGABYTE,), ask=0), **line))
+        barred = await link.ask(asked(UPDATE, 2, service(ask=0), **line))
+        assert barred.multiple_services_credit_control[0].result_code == 4010
+        (case,) = await desk.run("fraud", "list")
+        assert (case["kind"], case["measured"], case["barred"]) == ("spend", "0.02", True)
+        assert OTHER[0] not in json.dumps(case)
+        assert await desk.run("fraud", "clear", case["id"], "--reason", "confirmed by call") == {
+            "id": case["id"],
+            "subscriber_id": case["subscriber_id"],
+            "barred": False,
+        }
+        served = await link.ask(asked(UPDATE, 3, service(ask=0), **line))
+        assert served.multiple_services_credit_control[0].result_code == 2001
+    assert await desk.run("fraud", "list") == []
