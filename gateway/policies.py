@@ -149,7 +149,7 @@ def line_rules(source: PolicySource, tariff: Tariff, sender: NoticeSender) -> Li
         border=frozenset(notices.border),
     )
     signs = LineSigns(fraud_rules(source.settings.fraud), source_of(source.node_name), source.pseudonyms.msisdn)
-    return LineRules((signs, LineNotices(terms, sender, tariff)))
+    return LineRules.of(signs, LineNotices(terms, sender, tariff))
 
 
 def fraud_rules(section: Fraud) -> FraudRules:

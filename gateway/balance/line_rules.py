@@ -28,11 +28,24 @@ class Use(msgspec.Struct, gc=False):
     limited: str = ""
 
 
+class Near(msgspec.Struct, frozen=True):
+    """When an observer has to look at a line at all: most uses are of lines that no limit is near to.
+
+    `balance`: below so many micro-units; `charged_in_hour`: from so many on; `numbers`: where a called number is named.
+    """
+
+    balance: int = 0
+    charged_in_hour: int = (1 << 63) - 1
+    numbers: bool = False
+
+
 class LineObserver(Protocol):
     """Looks at a line after it was used or topped up; it may mark its wallet, and write rows with the batch."""
 
+    near: Near
+
     def after_use(self, batch: Batch, wallet: Wallet, profile: Profile, use: Use) -> None:
-        """Look at a line that was used; called for each charging request, so that it has to be quick where nothing is near."""
+        """Look at a line that was used; not called where nothing is near (`LineRules.is_near`)."""
 
     def after_top_up(self, batch: Batch, wallet: Wallet, profile: Profile, amount: int) -> None:
         """Look at a line that money was paid in for."""
@@ -42,6 +55,32 @@ class LineRules(msgspec.Struct, frozen=True):
     """The observers, as a policy of the write lane."""
 
     observers: tuple[LineObserver, ...] = ()
+    near: Near = Near()
+
+    @classmethod
+    def of(cls, *observers: LineObserver) -> "LineRules":
+        """Take the observers, in their order; a line is near where it is near for any of them."""
+        near = [observer.near for observer in observers]
+        balance, charged = max(each.balance for each in near), min(each.charged_in_hour for each in near)
+        return cls(observers, Near(balance, charged, numbers=any(each.numbers for each in near)))
+
+    def is_near(self, wallet: Wallet, network: str, number: str, limited: str) -> bool:
+        """Tell whether a use has to be looked at: of each charging request, and so in one expression.
+
+        Whatever was marked of a line before, a limit, a bundle, use abroad or another country has it looked at.
+        """
+        spending, near = wallet.spending, self.near
+        return bool(
+            limited
+            or spending.limit >= 0
+            or spending.abroad
+            or spending.marks
+            or wallet.allowances
+            or wallet.balance < near.balance
+            or spending.charged_in_hour >= near.charged_in_hour
+            or (number and near.numbers)
+            or (network and not network.startswith(spending.country or "-"))
+        )
 
     def after_use(self, batch: Batch, wallet: Wallet, profile: Profile, use: Use) -> None:
         """Have each look at a use."""

@@ -110,10 +110,12 @@ class Spending(msgspec.Struct, array_like=True):
 
     def add(self, amount: int, month: int, now: int, *, abroad: bool) -> None:
         """Count a charge that is billed `now` for use in a month."""
-        self.begin(month)
+        if month > self.month:
+            self.begin(month)
         if month == self.month:
             self.charged += amount
-            self.abroad += amount if abroad else 0
+            if abroad:
+                self.abroad += amount
         elif month == self.month - 1:
             self.before += amount
             self.abroad_before += amount if abroad else 0

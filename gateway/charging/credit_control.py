@@ -99,10 +99,10 @@ class CreditControlUnit(Unit):
         if decision.session is not None:
             policy.book(batch, decision.entries, decision.usage)
             if state.wallet is not None and state.profile is not None:
-                charged = sum(used.price for used in decision.usage)
-                line = decision.session
-                use = Use(request.service, charged, line.network, request.called, line.id, decision.limited)
-                batch.policy(LineRules).after_use(batch, state.wallet, state.profile, use)
+                rules = batch.policy(LineRules)
+                if rules.is_near(state.wallet, decision.session.network, request.called, decision.limited):
+                    use = _use_of(decision, decision.session, request)
+                    rules.after_use(batch, state.wallet, state.profile, use)
             self._keep(batch, decision.session, outcome)
         foreign = session is not None and session.origin_host != self.request.origin_host
         payer = None if foreign else owner
@@ -177,6 +177,11 @@ class CreditControlUnit(Unit):
             others = (lines.owner(MSISDN, number, request.as_of) for number in request.other_msisdns)
             foreign = subscriber not in others
         return ["charging.subscriber.mismatch"] if foreign else []
+
+
+def _use_of(decision: Decision, session: Session, request: ChargingRequest) -> Use:
+    charged = sum(used.price for used in decision.usage)
+    return Use(request.service, charged, session.network, request.called, session.id, decision.limited)
 
 
 def _outcome(decision: Decision, request: ChargingRequest, terms: QuotaTerms) -> RequestOutcome:

@@ -67,6 +67,7 @@ class CreditControlRun:
             self.destination = destination_of(self._prices, request.service, request.called, own=own_line)
         self.abroad = self._prices is not plan
         self._cap = tariff.cap_abroad if self.abroad else 0
+        self._unlimited = wallet.spending.limit < 0 and not self._cap
         self._begins = session.last_number < 0
         self._believed: dict[str, int] = {}
         self._given: set[tuple[str, str]] = set()
@@ -89,6 +90,8 @@ class CreditControlRun:
 
     @property
     def _spendable(self) -> int:
+        if self._unlimited:  # as nearly always
+            return self.wallet.balance - self.wallet.reserved
         return self.wallet.spendable(self.tariff.months.number(self.now), self._cap)
 
     def review(self, item: Item) -> tuple[Used, ...]:
@@ -196,12 +199,14 @@ class CreditControlRun:
             self.release(item)
         covered = self._cover(rate, wanted)
         ahead = group.rated + sum(other.paid for other in group.grants.values())
-        paid = affordable(rate, ahead, wanted - covered, self._spendable)
+        spendable = self._spendable
+        paid = affordable(rate, ahead, wanted - covered, spendable)
         if covered + paid == 0:
             self._limit()
             return None
-        self._hold(group, item, Grant(paid, price(rate, ahead + paid) - price(rate, ahead)), covered)
-        more = self._cover(rate, 1) or affordable(rate, ahead + paid, 1, self._spendable)
+        held = price(rate, ahead + paid) - price(rate, ahead)
+        self._hold(group, item, Grant(paid, held), covered)
+        more = self._cover(rate, 1) or affordable(rate, ahead + paid, 1, spendable - held)
         return Quota(covered + paid, final=covered + paid < wanted or not more)
 
     def debit(self, item: Item) -> Quota | None:
@@ -314,8 +319,7 @@ class CreditControlRun:
         group.rated += quantity - covered
         group.covered += covered
         cost = price(rate, group.rated) - price(rate, before)
-        month = self.tariff.months.number(self.request.as_of)
-        billed = self.wallet.bill(cost, month, self.now, abroad=self.abroad, cap=self._cap) if cost else 0
+        billed = self._bill(cost) if cost else 0
         record = UsageRecord(
             self._take_id(),
             self.request.event_at,
@@ -339,6 +343,14 @@ class CreditControlRun:
             self._limit()
             account, currency = self.tariff.account, self.wallet.currency
             self.entries += bookings.absorb(account, cost - billed, currency, event_at, record.id)
+
+    def _bill(self, cost: int) -> int:
+        """Count a cost in the month of its use, and give how much of it may be billed."""
+        wallet, month = self.wallet, self.tariff.months.number(self.request.as_of)
+        if self._unlimited:
+            wallet.spending.add(cost, month, self.now, abroad=self.abroad)
+            return cost
+        return wallet.bill(cost, month, self.now, abroad=self.abroad, cap=self._cap)
 
     def _cover(self, rate: Rate, wanted: int) -> int:
         """Count the units that the running bundle can promise; free units need no promise."""

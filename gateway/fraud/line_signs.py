@@ -7,7 +7,7 @@ it is open.
 from collections.abc import Callable
 from typing import Final
 
-from gateway.balance.line_rules import Use
+from gateway.balance.line_rules import Near, Use
 from gateway.balance.profiles import Profile
 from gateway.balance.spending import HOUR_US, Spending
 from gateway.balance.wallets import Wallet
@@ -45,6 +45,7 @@ class LineSigns:
         self._rules, self._source, self._pseudonym = rules, source, pseudonym
         self._least_spend = rules.least(FraudKind.SPEND)
         self._premium = rules.destinations if rules.least(FraudKind.PREMIUM) < NEVER else ()
+        self.near = Near(charged_in_hour=self._least_spend, numbers=bool(self._premium))
         self._countries = rules.least(FraudKind.COUNTRIES) < NEVER
 
     def after_use(self, batch: Batch, wallet: Wallet, profile: Profile, use: Use) -> None:

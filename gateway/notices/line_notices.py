@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.balance.line_rules import Use
+from gateway.balance.line_rules import Near, Use
 from gateway.balance.profiles import Profile
 from gateway.balance.spending import ABROAD, BILL, BillingMonths, Spending, period_of
 from gateway.balance.wallets import Wallet
@@ -54,6 +54,7 @@ class LineNotices:
         """Take when they are due, what they are written with, and the plans."""
         self._terms, self._sender, self._tariff = terms, sender, tariff
         self._months: BillingMonths = tariff.months
+        self.near = Near(balance=terms.low_balance)
 
     def after_use(self, batch: Batch, wallet: Wallet, profile: Profile, use: Use) -> None:
         """Look at each limit, at the country, at allowances and at the balance."""

@@ -50,7 +50,7 @@ class WatchedPlace(TextPlace):
         if more is not None:
             observers = (more(tariff), *observers)
         self.decide_by(
-            LineRules(observers),
+            LineRules.of(*observers),
             self.sender,
             msgspec.structs.replace(self.lane.policies[MessagingPolicy], charging=self.policy),
         )
