@@ -26,9 +26,13 @@ class LimitActions:
         return {"subscriber.limit": AsyncAction(self.decide, OPERATOR, DecideLimit)}
 
     async def decide(self, request: DecideLimit, caller: Caller) -> LimitView:
-        """Keep a customer's decision; the answer does not wait for the clients of sessions."""
+        """Keep a customer's decision; the answer does not wait for the clients of sessions.
+
+        Sessions ask anew under another limit, and those that stand still where it may be passed.
+        """
         decided: LimitView = await self._context.in_thread(decide_limit, self._context, request, caller)
         requests = self._session_requests
         if requests is not None:
-            self._background.once("offer credit", partial(requests.offer_credit, int(decided.subscriber_id)))
+            ask = requests.reauthorise if request.decision == "set" else requests.offer_credit
+            self._background.once("offer credit", partial(ask, int(decided.subscriber_id)))
         return decided

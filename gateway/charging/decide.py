@@ -227,7 +227,7 @@ def _decide_item(case: CreditControlRun, item: Item) -> ItemOutcome:
 
 def _spent(case: CreditControlRun, item: Item) -> Outcome:
     """Answer an item that only reports: a client in mid-session is told when its usage outran the wallet, or a limit."""
-    outran = case.wallet.available < 0 or case.absorbed > 0
+    outran = case.wallet.available < 0 or case.is_beyond
     overdrawn = bool(item.used) and outran and case.request.request_type == UPDATE
     return Outcome.CREDIT_LIMIT_REACHED if overdrawn else Outcome.SUCCESS
 

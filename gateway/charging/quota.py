@@ -79,13 +79,15 @@ class CreditControlRun:
         self.held: list[HeldReport] = []
         self.absorbed = 0
         """Micro-units of what was reported that are beyond a limit of the customer's, and are not billed."""
+        self.is_beyond = False
+        """Whether some of that was used in this month."""
         self.limited = ""
         """The limit of the customer's that left no room for something, though there was money."""
 
     def _limit(self) -> None:
         """Note which limit, and not the wallet, is what leaves nothing to promise, or to bill."""
         month = self.tariff.months.number(self.now)
-        if self.absorbed or self._spendable < self.wallet.available:
+        if self.is_beyond or self._spendable < self.wallet.available:
             self.limited = self.wallet.spending.narrower(month, self._cap)
 
     @property
@@ -340,7 +342,10 @@ class CreditControlRun:
             self.entries += bookings.charge(self.wallet, self._giving, billed, event_at, record.id, running)
         if cost > billed:
             self.absorbed += cost - billed
-            self._limit()
+            months = self.tariff.months
+            if months.number(self.request.as_of) == months.number(self.now):  # a late report says nothing of this month
+                self.is_beyond = True
+                self._limit()
             account, currency = self.tariff.account, self.wallet.currency
             self.entries += bookings.absorb(account, cost - billed, currency, event_at, record.id)
 

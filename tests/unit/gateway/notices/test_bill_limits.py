@@ -172,3 +172,18 @@ def test_whatever_is_reported_no_bill_passes_its_limit_and_all_use_is_charged_or
         assert charged(place) + sum(absorbed(place)) == round(total * PENNY / MEGABYTE) + texts * 2 * PENNY
         assert len(place.kinds()) == len(set(place.kinds()))
         assert place.books_are_right()
+
+
+def test_a_late_report_of_last_month_is_held_against_last_months_limit_and_says_nothing_of_this_one(place):
+    place.enrol(5 * POUND)
+    place.limit(3 * PENNY)
+    place.jump(16 * 86_400 + 7200)  # the first hour of December
+    now = next(place.ticks) // 1_000_000
+    last_month = now - 7200
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    answer = only(place.ask(ccr(UPDATE, 1, service(used=(8 * MEGABYTE,)), event_timestamp=last_month)))
+    assert answer.result_code == 2001
+    assert (charged(place), absorbed(place)) == (3 * PENNY, [5 * PENNY])
+    assert place.kinds() == ["bill_limit_set"]
+    granted = only(place.ask(ccr(UPDATE, 2, service(ask=0))))
+    assert granted.granted_service_unit.cc_total_octets == 3 * MEGABYTE
