@@ -12,18 +12,22 @@ from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection
 
+from gateway import versions
+from gateway.balance.standing import check_nothing_needed_goes
 from gateway.environment import Environment
 from gateway.ledger import accounts
 from gateway.ledger.journal import latest_entry
+from gateway.ledger.seals import FILE_NAME
 from gateway.privacy.access import RecordAccess
 from gateway.privacy.masks import Secret
 from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
-from gateway.store import leases, lock, nodes, schema
+from gateway.store import leases, lock, nodes, schema, tables
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.engine import begin_snapshot, has_one_writer, open_reader, open_writer, reading, sqlite_path, storing
 from gateway.store.errors import OutcomeUnknown, StoreError, StoreUnavailable
+from gateway.store.evidence import Evidence, Written
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
@@ -37,6 +41,8 @@ from gateway.store.write_lane import WriteLane
 
 DIGESTS = "digests"
 """The purpose of the key that idempotency keys are digested under."""
+EVIDENCE = "evidence"
+"""The purpose of the key that rows are proved under."""
 AnyPolicy = TypeVar("AnyPolicy")
 Found = TypeVar("Found")
 CLOCK_BEHIND_US = 1_000_000
@@ -56,7 +62,10 @@ class OpenAccounts(Unit):
 
     def decide(self, batch: Batch) -> Mapping[str, int]:
         """Open those that are missing."""
-        return accounts.ensure(batch.connection, account_names(self.causes))
+        opened = accounts.ensure(batch.connection, account_names(self.causes))
+        for row in opened.made:
+            batch.prove(tables.accounts, row)
+        return opened.numbers
 
 
 def account_names(causes: Iterable[str]) -> tuple[str, ...]:
@@ -65,9 +74,10 @@ def account_names(causes: Iterable[str]) -> tuple[str, ...]:
     return (*accounts.SYSTEM, *map(accounts.cause_account, known), *map(accounts.gifts_account, known))
 
 
-def digest_key(settings: Settings) -> bytes:
-    """Give the key that idempotency keys are digested under; KeyInvalid where the privacy key is none."""
-    return derive(_master_key(settings), DIGESTS)
+def upgrade_keys(settings: Settings) -> schema.Keys:
+    """Give the keys that an upgrade of the tables needs; KeyInvalid where the privacy key is none."""
+    key = _master_key(settings)
+    return schema.Keys(derive(key, DIGESTS), derive(key, EVIDENCE))
 
 
 def digests_of(key: bytes) -> Digests:
@@ -115,8 +125,8 @@ class GatewayContext:
         `policies` makes what units are decided with, now and whenever the settings change; `observe` gets how long the parts of
         each batch took, on the lane's thread; `make_lane` makes a lane that works in another way than by a thread, and
         `lane_process` one that has a process of its own.
-        Raises KeyInvalid, or StoreError: StoreLocked, SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be
-        reached.
+        Raises StillNeeded where the settings lack what customers stand on, KeyInvalid, or StoreError: StoreLocked,
+        SchemaMismatch, StoreCorrupt, StoreUnavailable where the server cannot be reached.
         """
         self.settings, self._log, self._alarm, self._make_policies = settings, log, alarm, policies
         self.process_lane: ProcessLane | None = None
@@ -137,6 +147,8 @@ class GatewayContext:
         self.digests, self._log_names = digests_of(key), Pseudonyms(key, LOGS)
         self.master_key = key
         """What all other keys are derived from; never written anywhere."""
+        self.evidence_key = derive(key, EVIDENCE)
+        self.seals_file = settings.folder / "var" / FILE_NAME
         self.lock = lock.take(url, self.node_name)
         try:
             StoreFiles(sqlite_path(url)).prove(inspect)
@@ -151,7 +163,7 @@ class GatewayContext:
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
-                self.accounts = accounts.ensure(connection, account_names(settings.causes))
+                self.accounts = self._open_accounts(connection)
         except BaseException:
             self.lock.release()
             raise
@@ -178,12 +190,24 @@ class GatewayContext:
                 ground=self.ground,
                 observe=observe,
                 lease=lease,
+                evidence=Evidence(self.evidence_key, self.node.id),
             )
         try:
             self.lane.start()
         except StoreError:
             self.lock.release()
             raise
+
+    def _open_accounts(self, connection: Connection) -> Mapping[str, int]:
+        """Record the versions of these settings, and open the accounts that the causes need; what is new is proved."""
+        check_nothing_needed_goes(connection, self.settings.plans, self.settings.causes, self.clock())
+        self.settings, recorded = versions.record(connection, self.settings, self.clock())
+        opened = accounts.ensure(connection, account_names(self.settings.causes))
+        if recorded or opened.made:
+            chain = Evidence(self.evidence_key, self.node.id)
+            written: Written = {tables.versions.name: recorded, tables.accounts.name: opened.made}
+            chain.append(connection, written, self.clock())
+        return opened.numbers
 
     def _take_loss(self, event: str, detail: str) -> None:
         """The store is no longer what it was: a lane in another process must not write to it either."""
@@ -265,6 +289,10 @@ class GatewayContext:
     def policy(self, kind: type[AnyPolicy]) -> AnyPolicy:
         """Give what units of a kind are decided with now; LookupError where there is none."""
         return self.lane.policies[kind]  # type: ignore[return-value]  # by its own type
+
+    def log(self, event: str, fields: Mapping[str, object]) -> None:
+        """Log an event of the catalogue."""
+        self._log(event, fields)
 
     def record_access(self, actor: str, action: str, subscriber_id: int | None = None) -> None:
         """Write down that somebody is about to see who gives to whom; StoreError where that cannot be, and nothing is shown."""

@@ -22,6 +22,7 @@ from gateway.notices.quiet_hours import QuietHours
 from gateway.notices.sending import NoticeSender
 from gateway.privacy.pseudonyms import Pseudonyms
 from gateway.privacy.sealing import Sealer
+from gateway.rating.plan_history import PlanHistory
 from gateway.settings import Settings
 from gateway.settings.line_sections import Fraud, read_quiet_hours
 from gateway.settings.line_sections import FraudLimits as FraudSection
@@ -102,14 +103,15 @@ def charging_policy(source: PolicySource, books: Books) -> ChargingPolicy:
     policy = POLICIES[settings.charity.policy]
     operator = settings.operator
     zone = ZoneInfo(operator.timezone)
+    plans = settings.history or PlanHistory(settings.plans)
     tariff = Tariff(
-        settings.plans,
+        plans.plans,
         policy,
         terms,
         books.account,
         operator.country,
         zone,
-        settings.earlier_plans,
+        plans.earlier,
         BillingMonths(zone),
         charging.cap_abroad,
     )

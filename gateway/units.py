@@ -6,12 +6,15 @@ from gateway.balance.changes import ChooseCauses
 from gateway.balance.opening_balances import Enrol
 from gateway.balance.topups import TopUp
 from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.rerate import RerateSession
+from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.publication import PublishMonth
 from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
 from gateway.fraud.cases import ClearCase
+from gateway.ledger.seals import WriteSeal
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
 from gateway.messaging.queue.crossed_receipts import SettleCrossed
@@ -37,6 +40,7 @@ from gateway.store.recovery.changes import NoteBackup, TakeChanges
 from gateway.store.sealed_months.units import DropUsage, RemoveSealed, SealMonth
 from gateway.store.sweeper import Sweep
 from gateway.store.takeover import AdoptNode, RenewLease, RetireNodes
+from gateway.store.versions import BeginVersions, PrepareVersions
 
 UNITS: Final = (
     AcceptOrder,
@@ -50,6 +54,7 @@ UNITS: Final = (
     AwaitEnd,
     Bar,
     BeginStep,
+    BeginVersions,
     BookReport,
     CancelOrder,
     ChangeNumber,
@@ -77,6 +82,7 @@ UNITS: Final = (
     Notify,
     OpenAccounts,
     PostponeStep,
+    PrepareVersions,
     Probe,
     PublishMonth,
     RecordAccess,
@@ -90,6 +96,8 @@ UNITS: Final = (
     Renumber,
     Replace,
     Replan,
+    RerateSale,
+    RerateSession,
     Retire,
     RetireNodes,
     RetryOrder,
@@ -104,5 +112,6 @@ UNITS: Final = (
     TakeForSending,
     TopUp,
     Unbar,
+    WriteSeal,
 )
 ANY_UNIT: Final[Any] = Union[UNITS]  # noqa: UP007  (made of a tuple)

@@ -15,6 +15,7 @@ declare -A peers=(
   [chromium]="chromium"
   [cc]="gcc libc6-dev"
   [faketime]="faketime"
+  [hledger]="hledger"
 )
 export PATH="$PATH:/usr/sbin:/sbin:/usr/lib/kannel/test"
 missing=()

@@ -1,14 +1,15 @@
 """What the commands ask for, by name: the daemon serves these on its Unix socket, and a command of a stopped gateway calls
 them itself. Each takes the open gateway and its request type, and gives its answer type or raises Problem."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Generic, Protocol
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.api import fraud_cases, line_changes, line_limits, node_actions, requests, sim_inventory
+from gateway.api import fraud_cases, line_changes, line_limits, node_actions, requests, rerate_actions, sim_inventory
 from gateway.api.answers import (
     AccountBalance,
     AccountBalances,
@@ -42,11 +43,15 @@ from gateway.charging import review, usage_export
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import ChoiceInvalid, parse
+from gateway.charity.months import begin_of, end_of
 from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.ledger import balances, check, journal, months
+from gateway.ledger.export.pages import ExportPage, Wanted, export
 from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
+from gateway.ledger.seals import Seal, read_file
+from gateway.ledger.totals import Totals, totals
 from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
 from gateway.sims.policy import SimsPolicy
@@ -135,22 +140,24 @@ def need(role: str, least: str) -> None:
 
 
 def import_subscribers(context: GatewayContext, request: requests.ImportSubscribers) -> ImportedRows:
-    """Import rows, each by itself."""
+    """Import rows, each by itself: while the lane works on some, the next are checked."""
     plans, causes, policy = context.settings.plans, context.open_causes, context.policy(SimsPolicy)
+    country = context.settings.operator.country
     results: list[Enrolled | None] = []
-    units = []
-    for row in request.rows:
-        try:
-            country = context.settings.operator.country
-            checked = read_row(row, plans, causes, country, check_iccid=not request.accept_checksum)
-            if foreign := policy.foreign(policy.hosts.get(checked.plan, ""), checked.msisdn, checked.imsi):
-                raise RowInvalid(foreign)
-        except RowInvalid as error:
-            results.append(Enrolled("refused", None, str(error)))
-        else:
-            results.append(None)
-            units.append(Enrol(checked, plans[checked.plan].currency))
-    done = iter(context.run_all(units))
+
+    def checked_units() -> Iterator[Enrol]:
+        for row in request.rows:
+            try:
+                checked = read_row(row, plans, causes, country, check_iccid=not request.accept_checksum)
+                if foreign := policy.foreign(policy.hosts.get(checked.plan, ""), checked.msisdn, checked.imsi):
+                    raise RowInvalid(foreign)
+            except RowInvalid as error:
+                results.append(Enrolled("refused", None, str(error)))
+            else:
+                results.append(None)
+                yield Enrol(checked, plans[checked.plan].currency)
+
+    done = iter(context.run_all(checked_units()))
     return ImportedRows([_enrolled(next(done) if result is None else result) for result in results])
 
 
@@ -272,13 +279,17 @@ def _decided(report: int, result: review.Decided | review.ReviewRefused) -> Held
     )
 
 
-def check_ledger(context: GatewayContext, _request: Nothing) -> BooksChecked:
-    """Prove the books."""
+def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> BooksChecked:
+    """Prove the books; seals are those of the gateway's own file, and those that come with the request."""
+    try:
+        seals = [*read_file(context.seals_file), *msgspec.convert(request.seals, list[Seal])]
+    except msgspec.ValidationError as error:
+        raise bad_request("ledger.seals", f"seals: {error}") from None
     with context.reading() as connection:
-        report = check.check(connection, recompute)
+        report = check.check(connection, recompute, context.evidence_key, seals)
         months = context.policy(ChargingPolicy).tariff.months
         findings = [*report.findings, *wrong_sessions(connection), *wrong_spending(connection, months)]
-    return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings)
+    return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 
 
 def list_months(context: GatewayContext, _request: Nothing) -> Months:
@@ -367,6 +378,24 @@ def read_journal(context: GatewayContext, request: requests.ReadJournal, caller:
     return JournalPage(rows, rows[-1].id if len(rows) == limit else None)
 
 
+def show_totals(context: GatewayContext, request: requests.ShowTotals) -> Totals:
+    """Give the control totals of a month, by the operator's clock."""
+    zone = ZoneInfo(context.settings.operator.timezone)
+    since, until = begin_of(request.period, zone), end_of(request.period, zone)
+    return context.read(lambda connection: totals(connection, request.period, since, until))
+
+
+def export_journal(context: GatewayContext, request: requests.ExportJournal, caller: Caller) -> ExportPage:
+    """Give a page of the journal in a format of other programs; what causes are owed apart needs the right to see it."""
+    if request.causes:
+        _need_causes(caller)
+        if not request.after:
+            context.record_access(caller.name, "ledger.export")
+    wanted = msgspec.convert(request, Wanted, from_attributes=True)
+    with context.reading() as connection:
+        return export(connection, wanted)
+
+
 def list_events(context: GatewayContext, request: requests.ListEvents) -> Events:
     """Give events of the outbox."""
     with context.reading() as connection:
@@ -409,9 +438,12 @@ ACTIONS: dict[str, StoreAction] = {
     "usage.review.list": Action(list_held_reports, OPERATOR, requests.ListHeldReports),
     "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
     "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),
-    "ledger.check": Action(check_ledger, VIEWER, Nothing),
+    "usage.rerate": CallerAction(rerate_actions.rerate_usage, ADMIN, requests.RerateUsage),
+    "ledger.check": Action(check_ledger, VIEWER, requests.CheckLedger),
     "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
+    "ledger.totals": Action(show_totals, VIEWER, requests.ShowTotals),
+    "ledger.export": CallerAction(export_journal, OPERATOR, requests.ExportJournal),
     "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
     "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),

@@ -61,6 +61,25 @@ class HeldReportDecided(msgspec.Struct, frozen=True):
     currency: str | None
 
 
+class UsageRerated(msgspec.Struct, frozen=True):
+    """What came of a page of sessions that were priced anew; amounts in major units.
+
+    `left` counts by reason the records that stay as they are; `next` is the `after` of the next page, None on the last.
+    """
+
+    plan: str
+    version: int
+    sessions: int
+    records: int
+    left: dict[str, int]
+    price_before: str
+    price_after: str
+    tenth_before: str
+    tenth_after: str
+    currency: str
+    next: int | None
+
+
 class AccountBalance(msgspec.Struct, frozen=True):
     """An account's balance in major units."""
 

@@ -40,6 +40,7 @@ Reason = Annotated[str, Meta(min_length=1, max_length=64, pattern=PRINTABLE, ext
 """Why a person changes something, as history keeps it."""
 Currency = Annotated[str, Meta(min_length=1, max_length=3)]
 Number = Annotated[int, Meta(ge=0, le=MAX_ID)]
+SEALS: Final = f"a list of at most {MAX_PAGE} seals, each an object of node, day, sequence, head and signature"
 Time = Annotated[int, Meta(ge=LEAST_INTEGER, le=MOST_INTEGER)]
 """Microseconds since 1970."""
 Rows = Annotated[
@@ -92,6 +93,35 @@ def page_size(limit: int, usual: int, most: int) -> int:
 
 class Nothing(msgspec.Struct, frozen=True):
     """An action that has nothing to be told."""
+
+
+class CheckLedger(msgspec.Struct, frozen=True):
+    """What the books are held against beside themselves: seals that were kept elsewhere."""
+
+    seals: Annotated[
+        list[dict[str, str | int]], Meta(max_length=MAX_PAGE, extra=refused_as("ledger.seals", SEALS))
+    ] = []
+
+
+class ExportJournal(msgspec.Struct, frozen=True):
+    """A page of the journal in a format of other programs, above the number `after`; `until` is what the first page said."""
+
+    format: Annotated[
+        Literal["beancount", "hledger", "csv"], Meta(extra=refused_as("ledger.format", "beancount, hledger or csv"))
+    ]
+    after: Number = 0
+    since: Time | None = None
+    until: Time | None = None
+    causes: bool = False
+
+
+class ShowTotals(msgspec.Struct, frozen=True):
+    """A calendar month on the operator's clock, such as 2026-11."""
+
+    period: Annotated[
+        str,
+        Meta(pattern=r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$", extra=refused_as("ledger.period", "a month, YYYY-MM")),
+    ]
 
 
 class ImportSubscribers(msgspec.Struct, frozen=True):
@@ -207,6 +237,19 @@ class ListNotices(msgspec.Struct, frozen=True):
     limit: Number = 0
     number: MaybeText = ""
     kind: Annotated[NoticeKind, Meta(extra=refused_as("params.kind"))] | None = None
+
+
+class RerateUsage(msgspec.Struct, frozen=True):
+    """Usage of a plan since a time that is to be priced by the version in force, of sessions above the number `after`.
+
+    With `sales` it is the plan's bundles that were sold, by entries above that number.
+    """
+
+    plan: Annotated[str, Meta(min_length=1, max_length=64)]
+    since: Time
+    after: Number = 0
+    dry_run: bool = False
+    sales: bool = False
 
 
 class ReadJournal(msgspec.Struct, frozen=True):

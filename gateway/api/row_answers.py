@@ -7,7 +7,7 @@ from gateway.charging.review import HeldReport
 from gateway.charging.usage_export import UsageRecord
 from gateway.events.queries import OutboxEvent
 from gateway.fraud.cases import FraudCase
-from gateway.ledger.check import Finding
+from gateway.ledger.checks.examined import Finding
 from gateway.ledger.journal import JournalEntry
 from gateway.ledger.months import MonthTotal
 from gateway.messaging.queries import TextRow
@@ -46,13 +46,17 @@ class HeldReportPage(msgspec.Struct, frozen=True):
 
 
 class BooksChecked(msgspec.Struct, frozen=True):
-    """What was counted, and what does not add up; `ok` where there is nothing."""
+    """What was counted, and what does not add up; `ok` where there is nothing.
+
+    `unknown` counts by plan the records that are older than versions: what they cost is taken as it is.
+    """
 
     ok: bool
     entries: int
     wallets: int
     accruals: int
     findings: list[Finding]
+    unknown: dict[str, int] = {}
 
 
 class LimitView(msgspec.Struct, frozen=True):

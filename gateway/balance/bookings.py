@@ -12,7 +12,16 @@ from gateway.balance.wallets import Wallet
 from gateway.charity.accruals import RunningTenth, accrue
 from gateway.charity.choices import Share
 from gateway.charity.policies import Policy
-from gateway.ledger.accounts import ABSORBED, CASH, OPENING, REFUNDS, REVENUE, WRITE_OFFS, gifts_account
+from gateway.ledger.accounts import (
+    ABSORBED,
+    CASH,
+    OPENING,
+    REFUNDS,
+    REVENUE,
+    SERVICE_CHARGES,
+    WRITE_OFFS,
+    gifts_account,
+)
 from gateway.ledger.entries import Entry
 
 Account = Callable[[str], int]
@@ -40,6 +49,22 @@ def absorb(account: Account, amount: int, currency: str, event_at: int, usage_id
         return []
     entry = Entry("absorbed", account(ABSORBED), account(REVENUE), amount, currency, event_at, usage_id=usage_id)
     return [entry]
+
+
+def service_charge(wallet: Wallet, account: Account, amount: int, event_at: int, usage_id: int) -> list[Entry]:
+    """Charge what the called party of a number for services has of a usage record's price: no tenth accrues on it."""
+    wallet.move(-amount)
+    return [
+        Entry(
+            kind="service",
+            debit=wallet.subscriber_id,
+            credit=account(SERVICE_CHARGES),
+            amount=amount,
+            currency=wallet.currency,
+            event_at=event_at,
+            usage_id=usage_id,
+        )
+    ]
 
 
 def sale(wallet: Wallet, giving: Giving, amount: int, event_at: int, number: int) -> list[Entry]:

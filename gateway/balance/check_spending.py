@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from gateway.balance.spending import AGREED, BILL, NO_LIMIT, BillingMonths, Spending, decode, period_of
-from gateway.ledger.check import SHOWN, Finding
+from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.store.tables import bill_limits, marks, usage, wallets
 
 COUNTED_SINCE: Final = "spending.counted_since"

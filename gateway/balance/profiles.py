@@ -1,6 +1,6 @@
 """What decides a price and a tenth: a subscriber's plans and choices over time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -62,9 +62,9 @@ class ProfileRows(RowSet[int, Profile]):
 
         return take
 
-    def restore(self, key: int, row: Profile) -> None:
-        """Put in a profile."""
-        self.rows[key] = row
+    def restore(self, rows: Mapping[int, Profile]) -> None:
+        """Put in profiles."""
+        self.rows.update(rows)
 
     def begin_plan(self, batch: Batch, subscriber_id: int, plan: str) -> str:
         """Give a subscriber another plan from now on; gives the one before."""

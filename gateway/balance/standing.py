@@ -1,4 +1,7 @@
-"""What a new configuration may not take away: plans that customers stand on, and causes that are chosen or owed money."""
+"""What a configuration may not take away: plans that customers stand on, and causes that are chosen or owed money.
+
+The store says what there was before, whatever file it came from: a start asks it as well as a reload.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,32 +10,36 @@ from sqlalchemy import ColumnElement, Connection, exists, func, select
 from gateway.charity.causes import Cause
 from gateway.ledger.accounts import cause_account, gifts_account
 from gateway.ledger.balances import Selection, account_names, journal_totals
+from gateway.rating.plan_versions import LATE_US, plan_of
 from gateway.rating.plans import Plan
 from gateway.store.tables import choices, subscribers, subscriptions, wallets
+from gateway.store.versions import CAUSE, PLAN, known_names
 from gateway.subscribers.status import TERMINATED
-
-LATE_US = 48 * 3600 * 1_000_000
-"""A customer who left a plan may report use of it for this long."""
 
 
 class StillNeeded(ValueError):
-    """A configuration without something that customers stand on; the text names each, and what to do."""
+    """A configuration without something that customers stand on; each problem names it, and what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """Take what is wrong, as `plans: ...` or `causes: ...`."""
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 def check_nothing_needed_goes(
-    connection: Connection,
-    plans: tuple[Mapping[str, Plan], Mapping[str, Plan]],
-    causes: tuple[Mapping[str, Cause], Mapping[str, Cause]],
-    now: int,
+    connection: Connection, plans: Mapping[str, Plan], causes: Mapping[str, Cause], now: int
 ) -> None:
-    """Raise StillNeeded where the second plans or causes lack what is needed of the first; `now` in microseconds."""
-    found = [*_plans_needed(connection, *plans, now), *_causes_needed(connection, *causes)]
+    """Raise StillNeeded where plans or causes lack what is needed of those before them; `now` in microseconds."""
+    found = [*_plans_needed(connection, plans, now), *_causes_needed(connection, causes)]
     if found:
-        raise StillNeeded("; ".join(found))
+        raise StillNeeded(found)
 
 
-def _plans_needed(connection: Connection, old: Mapping[str, Plan], new: Mapping[str, Plan], now: int) -> Iterable[str]:
-    doubtful = [plan.id for plan in old.values() if plan.id not in new or new[plan.id].currency != plan.currency]
+def _plans_needed(connection: Connection, new: Mapping[str, Plan], now: int) -> Iterable[str]:
+    known = {name: plan_of(version) for name, version in known_names(connection, PLAN).items()}
+    doubtful = [
+        name for name, plan in known.items() if name not in new or plan is None or plan.currency != new[name].currency
+    ]
     if not doubtful:
         return
     later = subscriptions.alias("later")
@@ -58,9 +65,9 @@ def _plans_needed(connection: Connection, old: Mapping[str, Plan], new: Mapping[
             yield f"plans: {lines} on {plan} with wallets in {currency}: a plan in {new[plan].currency} is a new plan"
 
 
-def _causes_needed(connection: Connection, old: Mapping[str, Cause], new: Mapping[str, Cause]) -> Iterable[str]:
+def _causes_needed(connection: Connection, new: Mapping[str, Cause]) -> Iterable[str]:
     """How many chose a cause is not told, here as elsewhere."""
-    gone = [cause for cause in old if cause not in new]
+    gone = [cause for cause in known_names(connection, CAUSE) if cause not in new]
     if not gone:
         return
     numbers = {name: number for number, name in account_names(connection).items()}

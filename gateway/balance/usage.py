@@ -16,7 +16,12 @@ MICROSECONDS = 1_000_000
 
 
 class UsageRecord(msgspec.Struct, frozen=True, gc=False):
-    """A priced Used-Service-Unit; price in micro-units."""
+    """A priced Used-Service-Unit; price in micro-units.
+
+    What it was priced by: the plan's `version`, the key of its rate (rating.rate_keys), the units that were charged for before
+    it in its session and rating group, and how many of its own a bundle covered. `capped` is what they cost beyond the price:
+    over a cap or a limit.
+    """
 
     id: int
     event_at: int
@@ -30,6 +35,11 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     price: int
     currency: str
     plan: str
+    version: int | None = None
+    rate_key: str = ""
+    rated_before: int = 0
+    covered: int = 0
+    capped: int = 0
 
     def row(self) -> tuple[object, ...]:
         """Give the row of the table `usage`, its columns in order."""

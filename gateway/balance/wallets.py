@@ -1,7 +1,8 @@
 """A subscriber's wallet: its balance, what is held of it, bundles, and what its line spent; WalletRows keeps it on disk."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -56,8 +57,12 @@ class Wallet(msgspec.Struct):
     """The tenth that accrued on its charges and sales so far."""
     spending: Spending = msgspec.field(default_factory=Spending)
     changed: bool = False
+    stored_bundle: bytes | None = None
+    """The allowances on disk."""
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
+    counters: dict[str, int] = {}
+    """What was used up of limits by day and month (micro-units): `<what>:<date>`, see balance.caps, balance.paid_services."""
 
     @property
     def available(self) -> int:
@@ -109,6 +114,15 @@ class Wallet(msgspec.Struct):
         self.reserved += amount
         self.changed = True
 
+    def count(self, key: str, amount: int) -> int:
+        """Add to a counter and give what it stood at; a new one lets those go whose day or month no report can be of."""
+        before = self.counters.get(key)
+        if before is None:
+            self.counters = {name: value for name, value in self.counters.items() if _may_count(name, key)}
+        self.counters[key] = (before or 0) + amount
+        self.changed = True
+        return before or 0
+
 
 _LOAD = SelectAmong(
     select(
@@ -118,6 +132,7 @@ _LOAD = SelectAmong(
         wallets.c.reserved,
         wallets.c.bundle,
         wallets.c.given,
+        wallets.c.counters,
         wallets.c.spending,
         subscribers.c.status,
     ).join_from(wallets, subscribers, wallets.c.subscriber_id == subscribers.c.id),
@@ -125,22 +140,39 @@ _LOAD = SelectAmong(
     int,
     lock=wallets,
 )
-_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given", "spending"], ["subscriber_id"])
+_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given", "counters", "spending"], ["subscriber_id"])
 _SAVE_STATUS = Update(subscribers, ["status"], ["id"])
 _decode = msgspec.json.Decoder(list[Allowance] | Allowance).decode
 """A store of before 2026-12 holds one allowance where a list stands now."""
 _encode = msgspec.json.Encoder().encode
+_decode_counters = msgspec.json.Decoder(dict[str, int]).decode
+_MONTH: Final = "2026-12"
+COUNTED_DAYS: Final = 5
+"""A counter of a day is kept until one of a day so much later is begun; that of a month until the one after the next."""
 
 
 def _ends_at(allowance: Allowance) -> int:
     return allowance.ends_at
 
 
-def _allowances(bundle: bytes | None) -> list[Allowance]:
-    if not bundle:
-        return []
+def _allowances(bundle: bytes) -> list[Allowance]:
     found = _decode(bundle)
     return found if isinstance(found, list) else [found]
+
+
+def _may_count(name: str, begun: str) -> bool:
+    """Tell whether a counter may still be used once another is begun."""
+    date, newest = name.rpartition(":")[2], begun.rpartition(":")[2]
+    if len(newest) == len(_MONTH):
+        return date[: len(_MONTH)] >= _months_before(newest)
+    oldest = (datetime.fromisoformat(newest) - timedelta(days=COUNTED_DAYS)).date().isoformat()
+    return date >= (oldest if len(date) == len(oldest) else _months_before(oldest[: len(_MONTH)]))
+
+
+def _months_before(month: str) -> str:
+    """Give the month before a month."""
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year - (number == 1):04}-{(number - 2) % 12 + 1:02}"
 
 
 class WalletRows(RowSet[int, Wallet]):
@@ -148,33 +180,36 @@ class WalletRows(RowSet[int, Wallet]):
 
     kept = 32_768
     reads = (wallets, subscribers)
+    proves = "wallets"
 
     def ask(self, connection: Connection, keys: set[int]) -> Callable[[], None]:
         """Read and lock the wallets of these subscribers."""
         asked = _LOAD.ask(connection, sorted(keys))
 
         def take() -> None:
-            for row in asked.rows():
-                self.settled[row[0]] = row
-                self.restore(row[0], row)
+            found = {row[0]: row for row in asked.rows()}
+            self.settled.update(found)
+            self.restore(found)
 
         return take
 
-    def restore(self, key: int, row: tuple[Any, ...]) -> None:
-        """Put in a wallet from its row."""
-        subscriber_id, currency, balance, reserved, bundle, given, spent, status = row
-        spending = line_spending.decode(spent) if spent else Spending()
-        self.rows[key] = Wallet(
-            subscriber_id,
-            currency,
-            balance,
-            reserved,
-            _allowances(bundle),
-            status,
-            given,
-            spending,
-            stored_status=status,
-        )
+    def restore(self, rows: Mapping[int, tuple[Any, ...]]) -> None:
+        """Put in wallets from their rows."""
+        for key, (subscriber_id, currency, balance, reserved, bundle, given, counters, spent, status) in rows.items():
+            wallet = self.rows[key] = Wallet(
+                subscriber_id,
+                currency,
+                balance,
+                reserved,
+                _allowances(bundle) if bundle else [],
+                status,
+                given,
+                line_spending.decode(spent) if spent else Spending(),
+                stored_bundle=bundle,
+                stored_status=status,
+            )
+            if counters:
+                wallet.counters = _decode_counters(counters)
 
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
@@ -182,8 +217,11 @@ class WalletRows(RowSet[int, Wallet]):
         for w in self.rows.values():
             if w.changed or w.status != w.stored_status:
                 bundle = _encode(w.allowances) if w.allowances else None
+                if bundle != w.stored_bundle:
+                    self.proved.append((w.subscriber_id, w.currency, bundle))
+                counters = _encode(w.counters) if w.counters else None
                 spent = line_spending.encode(w.spending)
-                rows.append((w.balance, w.reserved, bundle, w.given, spent, w.subscriber_id))
+                rows.append((w.balance, w.reserved, bundle, w.given, counters, spent, w.subscriber_id))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,
                     w.currency,
@@ -191,6 +229,7 @@ class WalletRows(RowSet[int, Wallet]):
                     w.reserved,
                     bundle,
                     w.given,
+                    counters,
                     spent,
                     w.status,
                 )  # fmt: skip  (as it is read)

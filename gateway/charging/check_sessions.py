@@ -13,10 +13,10 @@ from typing import Final
 from sqlalchemy import Connection, case, func, select
 
 from gateway.charging.session import Session, SessionRows
-from gateway.ledger.check import SHOWN, Finding
-from gateway.ledger.check_tenths import RUNNING_SINCE, STREAMED
+from gateway.ledger.checks.examined import SHOWN, Finding
+from gateway.ledger.checks.tenths import RUNNING_SINCE, STREAMED
 from gateway.store.sealed_months.parts import Part, parts, unreadable
-from gateway.store.tables import marks, sessions, usage
+from gateway.store.tables import marks, sessions, transfers, usage
 
 DAY_US: Final = 86_400_000_000
 LATE_US: Final = 2 * DAY_US
@@ -66,8 +66,11 @@ class _Booked:
             (usage.c.service == "voice", usage.c.seconds),
             else_=usage.c.units,
         )
+        passed_on = select(transfers.c.usage_id, transfers.c.amount).where(transfers.c.kind == "service").subquery()
+        own = usage.c.price - func.coalesce(passed_on.c.amount, 0)
         sums = (
-            select(usage.c.session, usage.c.rating_group, func.sum(units), func.sum(usage.c.price))
+            select(usage.c.session, usage.c.rating_group, func.sum(units), func.sum(own))
+            .join_from(usage, passed_on, passed_on.c.usage_id == usage.c.id, isouter=True)
             .where(usage.c.event_at >= since)
             .group_by(usage.c.session, usage.c.rating_group)
             .order_by(usage.c.session)
@@ -77,7 +80,7 @@ class _Booked:
         self._next = next(self._sums, None)
 
     def of(self, session: int) -> dict[str, tuple[int, int]]:
-        """Give the units and the price of each rating group of a session; they are asked for in rising order."""
+        """Give the units and our own price of each rating group of a session; they are asked for in rising order."""
         while self._next is not None and self._next[0] < session:
             self._next = next(self._sums, None)
         if self._next is None or self._next[0] != session:

@@ -12,7 +12,7 @@ from gateway.balance.wallets import WalletRows
 from gateway.charging import outcome as charging_outcome
 from gateway.charging.decide import ChargingState, Decision, already_booked, decide
 from gateway.charging.held_reports import CHANGED_REPEAT, ReviewCapacity, hold_back, reports_of
-from gateway.charging.outcome import RenderedAnswer, RequestOutcome
+from gateway.charging.outcome import ChangingOutcome, RenderedAnswer, RequestOutcome
 from gateway.charging.request import EVENT, INITIAL, NOTHING_SAID, TERMINATION, ChargingRequest, as_part_of
 from gateway.charging.session import AnswerRows, Session, SessionRows, StoredAnswer
 from gateway.charging.tariff import QuotaTerms, Tariff
@@ -27,7 +27,7 @@ from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierRows
 class CreditControlResult(msgspec.Struct, gc=False):
     """What the lane gives back: the outcome to render, whether it is a repeat's, and what to raise an alarm for."""
 
-    outcome: RequestOutcome | RenderedAnswer
+    outcome: RequestOutcome | ChangingOutcome | RenderedAnswer
     alarms: list[str]
     repeated: bool = False
 
@@ -58,12 +58,12 @@ class CreditControlUnit(Unit):
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the numbers and the session, then the subscriber whom they lead to."""
-        request = self.request
-        if isinstance(row_set, IdentifierRows):
+        request, kind = self.request, type(row_set)
+        if kind is IdentifierRows:
             return [number for number in (request.imsi, *request.msisdns, request.called) if number]
-        if isinstance(row_set, SessionRows):
+        if kind is SessionRows:
             return (request.session_id,)
-        if isinstance(row_set, (WalletRows, ProfileRows)):
+        if kind is WalletRows or kind is ProfileRows:
             owner = self._owner(batch, batch.row_set(SessionRows).get(request.session_id))
             return () if owner is None else (owner,)
         return ()
@@ -185,14 +185,15 @@ def _use_of(decision: Decision, session: Session, request: ChargingRequest) -> U
 
 
 def _outcome(decision: Decision, request: ChargingRequest, terms: QuotaTerms) -> RequestOutcome:
-    return RequestOutcome(
+    said = (
         decision.outcome,
         request.request_type,
         request.request_number,
         request.service,
         decision.message,
         tuple(decision.items),
-        terms.validity,
+        decision.validity or terms.validity,
         terms.threshold,
         terms.quota_holding,
     )
+    return ChangingOutcome(*said, decision.tariff_change) if decision.tariff_change else RequestOutcome(*said)

@@ -42,6 +42,10 @@ class Decision(msgspec.Struct):
     alarms: list[str] = []
     held: list[HeldReport] = []
     """Reported units that are neither charged nor lost: somebody has to look at them."""
+    validity: int = 0
+    """How long the quota holds (seconds) where that is less than the terms say; else 0."""
+    tariff_change: int = 0
+    """When granted units begin to cost something else (microseconds); 0 where they do not."""
     limited: str = ""
     """The limit of the customer's, if one, and not the wallet, kept something from being served or billed."""
 
@@ -162,8 +166,8 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
     case.undo_unused_sale()
     session.node, session.peer, session.realm = node, request.peer, request.realm
     if not event or begins:
-        session.traffic, session.destination = case.traffic, case.destination
-    session.network = case.network
+        session.traffic, session.destination = case.pricing.traffic, case.pricing.destination
+    session.network = case.pricing.network
     session.last_number = max(session.last_number, request.request_number)
     if request.request_type == TERMINATION or (event and begins):  # an event ends no session that it stands in
         case.release_all()
@@ -180,10 +184,19 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
         alarms.append("charging.unit.unpriced")
     if case.absorbed:
         alarms.append("charging.usage.absorbed")
-    outcome = _command_outcome(results)
-    decision = Decision(outcome, "", results, session, case.entries, case.usage, alarms=alarms, held=case.held)
-    decision.limited = case.limited
-    return decision
+    return Decision(
+        _command_outcome(results),
+        "",
+        results,
+        session,
+        case.entries,
+        case.usage,
+        alarms,
+        case.held,
+        case.validity,
+        case.tariff_change,
+        case.limited,
+    )
 
 
 def already_booked(request: ChargingRequest) -> Decision:
@@ -209,13 +222,13 @@ def _decide_item(case: CreditControlRun, item: Item) -> ItemOutcome:
     if case.has_no_price(item) and kind != TERMINATION:
         return _came_to(item, Outcome.RATING_FAILED)
     over = case.session.terminated and kind != EVENT
-    if over and kind == INITIAL and item.requested is not None and case.traffic is not Traffic.EMERGENCY:
+    if over and kind == INITIAL and item.requested is not None and case.pricing.traffic is not Traffic.EMERGENCY:
         return _came_to(item, Outcome.SERVICE_DENIED)  # its end came first
     if item.requested is None or over:
         return _came_to(item, _spent(case, item))
-    if case.wallet.status != ACTIVE and case.traffic is not Traffic.EMERGENCY:
+    if case.wallet.status != ACTIVE and case.pricing.traffic is not Traffic.EMERGENCY:
         return _came_to(item, Outcome.SERVICE_DENIED)
-    if case.wallet.spending.barred and case.rate(item).price:
+    if case.wallet.spending.barred and case.pricing.base(item).ever_costs:
         return _came_to(item, Outcome.SERVICE_DENIED)
     if kind == EVENT and not case.could_be_wanted(item, item.requested):
         return _came_to(item, Outcome.RATING_FAILED)

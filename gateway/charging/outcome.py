@@ -10,6 +10,8 @@ from typing import Final
 import msgspec
 
 VERSION: Final = 1
+CHANGING: Final = 2
+"""The version of outcomes that tell of a change of tariff; all others are as they were."""
 
 
 class Outcome(StrEnum):
@@ -21,6 +23,9 @@ class Outcome(StrEnum):
     SERVICE_DENIED = "service_denied"
     CREDIT_LIMIT_REACHED = "credit_limit_reached"
     RATING_FAILED = "rating_failed"
+
+    __hash__ = str.__hash__
+    """That of the word, which it is equal to; an Enum's own is a Python function, called for each answer that is looked up."""
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, array_like=True):
@@ -52,6 +57,12 @@ class RequestOutcome(msgspec.Struct, frozen=True, array_like=True, tag=VERSION):
     quota_holding: int
 
 
+class ChangingOutcome(RequestOutcome, frozen=True, array_like=True, tag=CHANGING):
+    """An outcome that grants units which begin to cost something else at `tariff_change` (microseconds)."""
+
+    tariff_change: int
+
+
 class RenderedAnswer(msgspec.Struct, frozen=True, array_like=True, tag=0):
     """A stored answer of a version that kept the octets which went out: there is nothing left to render.
 
@@ -66,7 +77,8 @@ class OutcomeUnreadable(ValueError):
 
 
 encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(RequestOutcome).decode
+_decoder: msgspec.msgpack.Decoder[RequestOutcome | ChangingOutcome]
+_decoder = msgspec.msgpack.Decoder(RequestOutcome | ChangingOutcome)
 _RENDERED: Final = b"\0"
 """Rendered answers are Diameter AVPs and begin with the code of one, which is below 2^24; an encoded array never does."""
 
@@ -76,7 +88,7 @@ def decode(stored: bytes) -> RequestOutcome | RenderedAnswer:
     if stored.startswith(_RENDERED):
         return RenderedAnswer(stored)
     try:
-        return _decode(stored)
+        return _decoder.decode(stored)
     except msgspec.DecodeError as error:
         message = (
             f"a stored answer cannot be read as an outcome of version {VERSION}, was it a later gateway's? {error}"

@@ -6,17 +6,21 @@ import msgspec
 
 from gateway.balance import bookings
 from gateway.balance.bookings import Giving
+from gateway.balance.caps import cap_room, ends_at, pay_under_caps
+from gateway.balance.paid_services import count_paid, left_of_month
 from gateway.balance.profiles import Profile
 from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
 from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import EXCESS, UNPRICED, HeldReport
-from gateway.charging.request import EVENT, TERMINATION, ChargingRequest, Item, Traffic, Used
+from gateway.charging.pricing import Pricing, dearer
+from gateway.charging.request import MICROSECONDS, TERMINATION, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Grant, Group, Session, give_back_covered
 from gateway.charging.tariff import Tariff
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.entries import Entry
-from gateway.rating.plans import FREE, Plan, Rate, destination_of, rate_of
-from gateway.rating.prices import affordable, price
+from gateway.rating.paid_service_limits import limit_of
+from gateway.rating.plans import Plan, Rate
+from gateway.rating.prices import affordable, price, service_price
 
 
 class Quota(msgspec.Struct, frozen=True, gc=False):
@@ -24,18 +28,6 @@ class Quota(msgspec.Struct, frozen=True, gc=False):
 
     units: int
     final: bool
-
-
-def _traffic(request: ChargingRequest, session: Session) -> Traffic:
-    """Tell what kind of call or text a request is about.
-
-    A session is one call: what it was said to be once it stays, though a later request names no called party, or the number
-    that a free or emergency call was routed to. An event stands alone.
-    """
-    said = request.traffic or Traffic.OUTGOING
-    if request.request_type == EVENT or said is Traffic.EMERGENCY or not session.traffic:
-        return said
-    return Traffic(session.traffic)
 
 
 class CreditControlRun:
@@ -58,14 +50,8 @@ class CreditControlRun:
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
         self._giving = Giving(tariff.policy, choice_at(profile.choices, request.as_of), tariff.account)
-        self.traffic = _traffic(request, session)
-        self.network = request.network or session.network
-        self._prices = plan.prices(self.network) or plan
-        """Those of the network; of one without any nothing is decided that they matter for."""
-        self.destination = session.destination
-        if request.called:
-            self.destination = destination_of(self._prices, request.service, request.called, own=own_line)
-        self.abroad = self._prices is not plan
+        self.pricing = Pricing(request, session, plan, tariff, own_line=own_line)
+        self.abroad = self.pricing.is_abroad
         self._cap = tariff.cap_abroad if self.abroad else 0
         self._unlimited = wallet.spending.limit < 0 and not self._cap
         self._begins = session.last_number < 0
@@ -74,6 +60,8 @@ class CreditControlRun:
         self._sale: BundleSale | None = None
         self.unpriced = False
         """Whether units without a price were asked for, or alone reported."""
+        self.tariff_change = self.validity = 0
+        """When granted units begin to cost something else (microseconds), how long they hold (seconds); 0: as the terms say."""
         self.entries: list[Entry] = []
         self.usage: list[UsageRecord] = []
         self.held: list[HeldReport] = []
@@ -117,9 +105,9 @@ class CreditControlRun:
         reports = False
         for used in item.used:
             reports = reports or used.unpriced
-        if not (reports or item.unpriced) or self.traffic is Traffic.EMERGENCY:
+        if not (reports or item.unpriced) or self.pricing.traffic is Traffic.EMERGENCY:
             return False
-        found = item.unpriced or (bool(self.rate(item).price) and not item.requested)
+        found = item.unpriced or (self.pricing.base(item).ever_costs and not item.requested)
         self.unpriced = self.unpriced or found
         return found
 
@@ -151,25 +139,13 @@ class CreditControlRun:
     def charge(self, item: Item, reported: tuple[Used, ...]) -> None:
         """Charge the units of an item: from the bundle in force when they were used first, the rest by its price."""
         group = self.session.group(item.rating_group)
-        group.reported_at = self.now
-        rate = self.rate(item)
         for used in reported:
-            self._charge_used(used, group, rate, item.rating_group)
-
-    def rate(self, item: Item) -> Rate:
-        """Give the price of an item's units."""
-        traffic = self.traffic
-        at_home = self._prices is self.plan
-        if traffic is Traffic.EMERGENCY or (traffic is Traffic.FREE and at_home):
-            return FREE  # what is free to call in a country is so from there
-        incoming, destination = traffic is Traffic.INCOMING, self.destination
-        return rate_of(
-            self._prices, self.request.service, item.rating_group, incoming=incoming, destination=destination
-        )
+            self._charge_used(used, group, self.pricing.of_use(item, used, group), item.rating_group)
+        group.reported_at = self.now
 
     def could_be_wanted(self, item: Item, units: int) -> bool:
         """Tell whether a one-time event may be of so many units: as many as its session could report at once."""
-        return self.traffic is Traffic.EMERGENCY or units <= self._most(self.session.group(item.rating_group))
+        return self.pricing.traffic is Traffic.EMERGENCY or units <= self._most(self.session.group(item.rating_group))
 
     def release(self, item: Item) -> None:
         """Give back what the item's grants held: their usage was reported, or a new grant takes their place.
@@ -195,21 +171,51 @@ class CreditControlRun:
         """Promise quota and hold its price; None if the wallet cannot pay for a single unit."""
         service = self.request.service
         group = self.session.group(item.rating_group)
-        rate = self.rate(item)
         wanted = self.tariff.terms.wanted(service, item.requested or 0)
         if not item.used:  # else its report has released them
             self.release(item)
-        covered = self._cover(rate, wanted)
         ahead = group.rated + sum(other.paid for other in group.grants.values())
-        spendable = self._spendable
-        paid = affordable(rate, ahead, wanted - covered, spendable)
+        terms = self.tariff.terms
+        rate, change = self.pricing.of_grant(item, self.now, terms.validity)
+        if change is not None:
+            rate = dearer(rate, change.rate, ahead, wanted)
+        covered = self._cover(rate, wanted)
+        paid, held, ends = self._afford(rate, ahead, wanted - covered)
         if covered + paid == 0:
             self._limit()
             return None
-        held = price(rate, ahead + paid) - price(rate, ahead)
         self._hold(group, item, Grant(paid, held), covered)
-        more = self._cover(rate, 1) or affordable(rate, ahead + paid, 1, spendable - held)
+        more = self._cover(rate, 1) or self._afford(rate, ahead + paid, 1)[0]
+        if change is not None:
+            self.tariff_change = min(self.tariff_change or change.at, change.at)
+        if ends:
+            self.validity = min(terms.validity, -(-(ends - self.now) // MICROSECONDS))
         return Quota(covered + paid, final=covered + paid < wanted or not more)
+
+    def _afford(self, rate: Rate, ahead: int, wanted: int) -> tuple[int, int, int]:
+        """Give how many units the wallet can pay for after those `ahead`, what is held for them, and until when that is so.
+
+        Where the wallet has what a cap leaves, it can pay for any number, until the cap's day ends.
+        """
+        money = self._spendable
+        if rate.service is not None:
+            wanted = self._allowed(rate, ahead, wanted)
+        if self.plan.caps:
+            zone = self.tariff.zone
+            room = cap_room(self.wallet, self.plan, rate, self.request.service, self.now, zone)
+            if room is not None and max(money, 0) >= room:
+                return wanted, min(room, price(rate, ahead + wanted) - price(rate, ahead)), ends_at(self.now, zone)
+        paid = affordable(rate, ahead, wanted, money)
+        return paid, price(rate, ahead + paid) - price(rate, ahead), 0
+
+    def _allowed(self, rate: Rate, ahead: int, wanted: int) -> int:
+        """Give how many units of a service that others are paid for are within the law's limits (balance.paid_services)."""
+        limit = limit_of(self.tariff.country, self.wallet.currency)
+        if limit is None or rate.service is None:
+            return wanted
+        of_call = price(rate.service.rate, ahead)
+        left = min(limit.each - of_call, left_of_month(self.wallet, limit, self.now, self.tariff.zone))
+        return affordable(rate.service.rate, ahead, wanted, left)
 
     def debit(self, item: Item) -> Quota | None:
         """Charge a one-time event at once, whole or not at all (RFC 8506 §6.3); without a new bundle where that is too dear."""
@@ -219,15 +225,14 @@ class CreditControlRun:
     def _debit(self, item: Item) -> Quota | None:
         service = self.request.service
         group = self.session.group(item.rating_group)
-        rate = self.rate(item)
         wanted = max(item.requested or 0, 1)
-        free = self._cover(rate, wanted)
-        cost = price(rate, group.rated + wanted - free) - price(rate, group.rated)
-        if cost > max(self._spendable, 0):
+        amounts = {"data": Used(wanted, 0, 0), "voice": Used(0, wanted, 0), "sms": Used(0, 0, wanted)}
+        priced = self.pricing.of_use(item, amounts[service], group)
+        to_pay = wanted - self._cover(priced[0], wanted)
+        if self._afford(priced[0], group.rated, to_pay)[0] < to_pay:
             self._limit()
             return None
-        amounts = {"data": Used(wanted, 0, 0), "voice": Used(0, wanted, 0), "sms": Used(0, 0, wanted)}
-        self._charge_used(amounts[service], group, rate, item.rating_group)
+        self._charge_used(amounts[service], group, priced, item.rating_group)
         return Quota(wanted, final=False)
 
     def _holding(self, item: Item) -> str:
@@ -263,7 +268,7 @@ class CreditControlRun:
 
     def _doubt(self, used: Used, item: Item) -> str | None:
         """Say why a report is put aside; None if it is taken."""
-        if used.unpriced and self.rate(item).price:
+        if used.unpriced and self.pricing.base(item).ever_costs:
             return UNPRICED
         return None if self._could_be_used(used, item) else EXCESS
 
@@ -299,8 +304,11 @@ class CreditControlRun:
 
     def _needs_bundle(self, item: Item, used: tuple[Used, ...]) -> bool:
         """Tell whether an item has a price, and units that are used or wanted at a time for which no bundle was sold."""
-        rate = self.rate(item)
-        if not rate.price or not rate.in_bundle:
+        rate = self.pricing.base(item)
+        if rate.at:
+            priced = [self.pricing.of_use(item, unit, self.session.group(item.rating_group))[0] for unit in used]
+            rate = next((each for each in priced if each.costs), self.pricing.of_grant(item, self.now, 0)[0])
+        if not rate.costs or not rate.in_bundle:
             return False
         if any(unit.quantity(self.request.service) for unit in used) and not has_bundle(
             self.wallet, self.plan, self.request.as_of
@@ -309,10 +317,10 @@ class CreditControlRun:
         wants = item.requested is not None and self.request.request_type != TERMINATION
         return wants and not self.session.terminated and not has_bundle(self.wallet, self.plan, self.now)
 
-    def _charge_used(self, used: Used, group: Group, rate: Rate, rating_group: int | None) -> None:
-        quantity = used.quantity(self.request.service)
+    def _charge_used(self, used: Used, group: Group, priced: tuple[Rate, str], rating_group: int | None) -> None:
+        quantity, (rate, rate_key) = used.quantity(self.request.service), priced
         covered = 0
-        if quantity and rate.price and rate.in_bundle and self.wallet.allowances:
+        if quantity and rate.in_bundle and self.wallet.allowances and rate.costs:
             allowance = self.wallet.allowance_at(self.request.as_of, self.plan.id)
             if allowance is not None:
                 covered = allowance.consume(self.request.service, quantity)
@@ -321,7 +329,10 @@ class CreditControlRun:
         group.rated += quantity - covered
         group.covered += covered
         cost = price(rate, group.rated) - price(rate, before)
-        billed = self._bill(cost) if cost else 0
+        paid, passed_on = cost, 0
+        if cost and (self.plan.caps or rate.service is not None):
+            paid, passed_on = self._within_limits(rate, before, group.rated, cost)
+        billed = self._bill(paid) if paid else 0
         record = UsageRecord(
             self._take_id(),
             self.request.event_at,
@@ -335,19 +346,17 @@ class CreditControlRun:
             billed,
             self.wallet.currency,
             self.plan.id,
+            self.plan.version,
+            rate_key,
+            before,
+            covered,
+            cost - billed,
         )  # fmt: skip  (one line a thought)
         self.usage.append(record)
-        event_at, running = self.request.event_at, self.session.tenth
         if billed:
-            self.entries += bookings.charge(self.wallet, self._giving, billed, event_at, record.id, running)
-        if cost > billed:
-            self.absorbed += cost - billed
-            months = self.tariff.months
-            if months.number(self.request.as_of) == months.number(self.now):  # a late report says nothing of this month
-                self.is_beyond = True
-                self._limit()
-            account, currency = self.tariff.account, self.wallet.currency
-            self.entries += bookings.absorb(account, cost - billed, currency, event_at, record.id)
+            self._post(record, min(passed_on, billed))
+        if paid > billed:
+            self._absorb(record, paid - billed)
 
     def _bill(self, cost: int) -> int:
         """Count a cost in the month of its use, and give how much of it may be billed."""
@@ -357,9 +366,41 @@ class CreditControlRun:
             return cost
         return wallet.bill(cost, month, self.now, abroad=self.abroad, cap=self._cap)
 
+    def _absorb(self, record: UsageRecord, amount: int) -> None:
+        """Book what is beyond a limit of the customer's; of last month's, a late report says nothing of this one."""
+        account, currency, months = self.tariff.account, self.wallet.currency, self.tariff.months
+        self.entries += bookings.absorb(account, amount, currency, record.event_at, record.id)
+        self.absorbed += amount
+        if months.number(self.request.as_of) == months.number(self.now):
+            self.is_beyond = True
+            self._limit()
+
+    def _within_limits(self, rate: Rate, before: int, after: int, cost: int) -> tuple[int, int]:
+        """Give what is to be paid of a cost under the plan's caps and the law's limits, and what of it no tenth accrues on."""
+        wallet, at, zone = self.wallet, self.request.event_at, self.tariff.zone
+        if rate.service is None:
+            return pay_under_caps(wallet, self.plan, rate, self.request.service, at, zone, cost), 0
+        wanted = passed_on = service_price(rate, after) - service_price(rate, before)
+        limit = limit_of(self.tariff.country, wallet.currency)
+        if limit is not None:
+            of_call = limit.each - min(service_price(rate, before), limit.each)
+            passed_on = min(wanted, of_call, left_of_month(wallet, limit, at, zone))
+            count_paid(wallet, passed_on, at, zone)
+        return cost - wanted + passed_on, 0 if rate.service.tenth else passed_on
+
+    def _post(self, record: UsageRecord, passed_on: int) -> None:
+        """Post what a record costs; what a third party has of it stands by itself where no tenth accrues on it."""
+        event_at, running = self.request.event_at, self.session.tenth
+        own = record.price - passed_on
+        if own:
+            self.entries += bookings.charge(self.wallet, self._giving, own, event_at, record.id, running)
+        if passed_on:
+            account = self.tariff.account
+            self.entries += bookings.service_charge(self.wallet, account, passed_on, event_at, record.id)
+
     def _cover(self, rate: Rate, wanted: int) -> int:
         """Count the units that the running bundle can promise; free units need no promise."""
-        if not rate.price or not rate.in_bundle or not self.wallet.allowances:
+        if not self.wallet.allowances or not rate.in_bundle or not rate.costs:
             return 0
         allowance = self.wallet.allowance_at(self.now, self.plan.id)
         return min(wanted, allowance.available(self.request.service, self.now)) if allowance is not None else 0

@@ -29,25 +29,29 @@ class Traffic(StrEnum):
 class Used(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One report of used units: octets, seconds, and messages or other units of the service.
 
-    `unpriced`: it names only units that the service has no price for, such as the seconds of a data session.
+    `unpriced`: it names only units that the service has no price for, such as the seconds of a data session. `after_change`:
+    they were used after the change of tariff that their grant told of (RFC 8506 §8.27).
     """
 
     octets: int
     seconds: int
     units: int
     unpriced: bool = False  # left out where False: the digest of a report stays what it was
+    after_change: bool = False  # so is this
 
     def quantity(self, service: str) -> int:
         """Give the number that the service is rated by."""
         return self.octets if service == DATA else self.seconds if service == VOICE else self.units
 
     @property
+    def says_something(self) -> bool:
+        """Whether any number is more than none."""
+        return bool(self.octets or self.seconds or self.units)
+
+    @property
     def countable(self) -> bool:
         """Whether each number is one that a network can carry in one report."""
         return self.octets <= MAX_OCTETS and self.seconds <= MAX_UNITS and self.units <= MAX_UNITS
-
-
-NOTHING_USED: Final = Used(0, 0, 0)
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -119,7 +123,7 @@ def as_part_of(request: ChargingRequest, service: str) -> ChargingRequest:
         msgspec.structs.replace(
             item,
             used=tuple(
-                msgspec.structs.replace(used, unpriced=not used.quantity(service) and used != NOTHING_USED)
+                msgspec.structs.replace(used, unpriced=not used.quantity(service) and used.says_something)
                 for used in item.used
             ),
             requested=None if item.requested is None else 0,

@@ -1,6 +1,6 @@
 """A credit-control session as the store keeps it: what each rating group used, was granted and holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -173,19 +173,20 @@ class SessionRows(RowSet[str, Session]):
         asked = _LOAD.ask(connection, keys)
 
         def take() -> None:
-            for row in asked.rows():
-                self.settled[row[1]] = row
-                self.restore(row[1], row)
+            found = {row[1]: row for row in asked.rows()}
+            self.settled.update(found)
+            self.restore(found)
 
         return take
 
-    def restore(self, key: str, row: tuple[Any, ...]) -> None:
-        """Put in a session from its row."""
-        state = _decode(row[-1])
-        session = Session(*row[:-1], state.groups, state.last_number, state.terminated)  # type: ignore[call-arg]  # a row
-        session.realm, session.traffic, session.tenth = state.realm, state.traffic, state.tenth
-        session.destination, session.network = state.destination, state.network
-        self.rows[key], self._stored[key] = session, row
+    def restore(self, rows: Mapping[str, tuple[Any, ...]]) -> None:
+        """Put in sessions from their rows."""
+        for key, row in rows.items():
+            state = _decode(row[-1])
+            said = (state.realm, state.traffic, state.tenth, state.destination, state.network)
+            more = (state.groups, state.last_number, state.terminated, False, False, *said)
+            self.rows[key] = Session(*row[:-1], *more)  # type: ignore[call-arg]  # a row
+        self._stored.update(rows)
 
     def add(self, session: Session) -> None:
         """Put in a session that this batch opened."""

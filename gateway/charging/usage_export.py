@@ -10,12 +10,15 @@ from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
 from gateway.store.sealed_months.parts import lowest_rows, parts
 from gateway.store.statements import SelectAmong
-from gateway.store.tables import lines, sessions, usage
+from gateway.store.tables import lines, reratings, sessions, usage
 from gateway.subscribers.identifier_history import IMSI, MSISDN, IdentifierPeriod
 
 
 class UsageRecord(msgspec.Struct, frozen=True):
-    """A Used-Service-Unit; the order of its fields is that of the interface's columns. The price is in major units."""
+    """A Used-Service-Unit; the order of its fields is that of the interface's columns.
+
+    The price is in major units, and the right one where a wrong one was put right (charging.rerate).
+    """
 
     event_time: str
     msisdn: str | None
@@ -37,6 +40,7 @@ _LINES = SelectAmong(
     lines.c.subscriber_id,
     int,
 )
+_RERATED = SelectAmong(select(reratings.c.id, reratings.c.record_id, reratings.c.price), reratings.c.record_id, int)
 _SESSIONS = SelectAmong(select(sessions.c.id, sessions.c.session_id), sessions.c.id, int)
 
 
@@ -57,6 +61,9 @@ def read(
     with parts(connection, lambda month: month.ends_above(after) and month.usage.overlaps(start, end)) as found:
         rows = lowest_rows(found, statement, limit)
     numbers = _numbers(connection, {row.subscriber_id for row in rows})
+    rerated: dict[int, int] = {
+        usage_id: price for _, usage_id, price in sorted(_RERATED.run(connection, {row.id for row in rows}))
+    }
     session_ids: dict[int, str] = dict(_SESSIONS.run(connection, {row.session for row in rows}))
     return [
         UsageRecord(
@@ -69,7 +76,7 @@ def read(
             octets=row.octets,
             seconds=row.seconds,
             units=row.units,
-            price=format_amount(row.price, row.currency),
+            price=format_amount(rerated.get(row.id, row.price), row.currency),
             currency=row.currency,
             record_id=str(row.id),
         )

@@ -24,6 +24,12 @@ def end_of(period: str, zone: tzinfo) -> int:
     return int(datetime(year, month, 1, tzinfo=zone).astimezone(UTC).timestamp()) * MICROSECONDS
 
 
+def begin_of(period: str, zone: tzinfo) -> int:
+    """Give the first moment of a month, in UTC microseconds."""
+    year, month = _parts(period)
+    return int(datetime(year, month, 1, tzinfo=zone).astimezone(UTC).timestamp()) * MICROSECONDS
+
+
 def title(period: str) -> str:
     """Write a month for people: `November 2026`."""
     year, month = _parts(period)

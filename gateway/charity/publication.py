@@ -39,7 +39,9 @@ SPAN: Final = 1 << 17
 """Identifiers that one step covers at most."""
 NEAR: Final = 64
 """A charge stands this near before its accruals: they are posted in one go."""
-KINDS: Final = ("accrual", "gift")
+KINDS: Final = ("accrual", "gift", "rerated_accrual", "accrual_reversal")
+PAID: Final = ("charge", "sale", "rerated")
+"""What tenths accrue on."""
 _decode = msgspec.msgpack.Decoder(dict[int, int]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -212,7 +214,7 @@ def _payer() -> ColumnElement[Any]:
     near = (charge.c.at == transfers.c.at, charge.c.id < transfers.c.id, charge.c.id >= transfers.c.id - NEAR)
     return (
         select(charge.c.debit)
-        .where(*near, charge.c.kind != "accrual", same)
+        .where(*near, charge.c.kind.in_(PAID), same)
         .order_by(charge.c.id.desc())
         .limit(1)
         .correlate(transfers)

@@ -54,6 +54,7 @@ def _own_context(client_settings: Settings) -> Iterator[Ask]:
     from gateway.api.callers import Caller  # noqa: PLC0415  (as above)
     from gateway.api.json_values import check_value  # noqa: PLC0415  (as above)
     from gateway.api.problems import Problem  # noqa: PLC0415  (as above)
+    from gateway.balance.standing import StillNeeded  # noqa: PLC0415  (as above)
     from gateway.context import GatewayContext  # noqa: PLC0415  (a daemon that runs needs none of this here)
     from gateway.policies import make_policies  # noqa: PLC0415  (as above)
     from gateway.privacy.access import CAUSES  # noqa: PLC0415  (as above)
@@ -63,7 +64,7 @@ def _own_context(client_settings: Settings) -> Iterator[Ask]:
     settings = Invocation(client_settings.file).settings
     try:
         context = GatewayContext(settings, make_policies)
-    except (SchemaMismatch, KeyInvalid) as error:
+    except (SchemaMismatch, KeyInvalid, StillNeeded) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreLocked as error:
         raise CommandFailed(str(error), to_do="wait for it to end, or ask the gateway that runs") from None

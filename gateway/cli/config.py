@@ -27,6 +27,7 @@ def _group() -> None:
 def check(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     """Check the whole configuration and name every problem, as `file:line: key: message`.
 
+    The store, if there is one, is asked what customers stand on: a plan or a cause that is in use may not be missing.
     Exits with 0 where the gateway would start (there may be warnings), else with 78.
 
     \b
@@ -34,15 +35,18 @@ def check(ctx: typer.Context, *, as_json: AsJson = False) -> None:
       tpo config check
       tpo --config /etc/tpo/gateway.yaml config check --json
     """
+    from gateway.cli.check_in_use import problems_in_use  # noqa: PLC0415  (as below)
     from gateway.settings import ConfigInvalid, Severity, load  # noqa: PLC0415  (pydantic; `--help` needs none)
 
     file = context.of(ctx).config
     settings: Settings | None = None
     try:
         settings = load(file)
-        problems = settings.warnings
+        problems = [*settings.warnings, *problems_in_use(settings, file)]
     except ConfigInvalid as invalid:
         problems = invalid.problems
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        settings = None
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     if as_json:
         emit({"ok": settings is not None, "problems": [problem._asdict() for problem in problems]}, as_json=True)

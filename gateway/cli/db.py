@@ -154,7 +154,7 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
     Examples:
       tpo db upgrade
     """
-    from gateway.context import digest_key  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.context import upgrade_keys  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.store import lock, schema  # noqa: PLC0415  (as above)
     from gateway.store.engine import open_writer  # noqa: PLC0415  (as above)
@@ -170,7 +170,7 @@ def upgrade(ctx: typer.Context, as_json: AsJson = False) -> None:
         raise CommandFailed(f"the store cannot be reached: {error}", exit_code=ExitCode.UNREACHABLE) from None
     try:
         writer = open_writer(settings.store.connect_url, existing=True)
-        before, after = schema.upgrade(writer, digest_key(settings), node)
+        before, after = schema.upgrade(writer, upgrade_keys(settings), node)
     except (SchemaMismatch, KeyInvalid) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreError as error:

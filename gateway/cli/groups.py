@@ -34,6 +34,7 @@ OWN: Final[dict[str, str]] = {
     "usage": "gateway.cli.usage",
     "notice": "gateway.cli.notice",
     "fraud": "gateway.cli.fraud",
+    "plan": "gateway.cli.plan",
     "ledger": "gateway.cli.ledger",
     "events": "gateway.cli.events",
     "trace": "gateway.cli.trace",
@@ -46,7 +47,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Begin here": ("init", "run", "status", "demo", "simulate"),
     "Lines and cards": ("subscriber", "sim", "order", "notice"),
     "Traffic": ("link", "sms", "session", "usage", "fraud"),
-    "Money": ("ledger",),
+    "Money": ("plan", "ledger"),
     "Operation": ("config", "reload", "drain", "events", "trace", "replay", "node", "db"),
 }
 """How `tpo --help` groups them; a command that is in none of these stands at the end, under `More`."""

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Final
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
+import msgspec
 import typer
 
 from gateway.cli import context
 from gateway.cli.context import AsJson
-from gateway.cli.errors import ExitCode
+from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.filters import Number, Since, Until, chosen
 from gateway.cli.output import complain, emit, emit_pages
 from gateway.cli.pages import pages
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.cli.client import Ask
+    from gateway.ledger.export.pages import ExportPage
+
 BRIEF: Final = ("id", "at", "kind", "debit", "credit", "amount", "currency", "reference")
 """What the journal shows of an entry; --json has the chain of each: record, base, policy, share."""
+TOTALS: Final = ("step", "service", "currency", "count", "octets", "seconds", "units", "amount")
 MONTHS: Final = ("month", "table", "part", "kind", "currency", "rows", "amount")
 BALANCES: Final = 20_000
 """Accounts of one page: each page reads the whole journal."""
@@ -23,30 +33,47 @@ Account = Annotated[str, typer.Option(help="Only this account, such as revenue o
 WithCauses = Annotated[
     bool, typer.Option("--with-causes", help="Name the causes (needs the right to see them; it is noted).")
 ]
+
+
+class Format(StrEnum):
+    """Programs that read an export."""
+
+    BEANCOUNT = "beancount"
+    HLEDGER = "hledger"
+    CSV = "csv"
+
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 @app.callback()
 def _group() -> None:
-    """Read and prove the books: check, balances, journal, months."""
+    """Read and prove the books: check, balances, journal, totals, export, months."""
 
 
 @app.command()
-def check(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Prove the books: entries sum to zero, balances equal the journal, holds their sessions, each accrual its policy.
+def check(
+    ctx: typer.Context,
+    seals: Annotated[Path | None, typer.Option(help="Seals that were kept elsewhere, one a line.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove the books: each row is as it was booked, entries sum to zero, balances equal the journal,
+    each price its plan's version, each accrual its policy.
 
-    Exits with 1 if anything does not add up.
+    A row that was changed, deleted, doubled or invented is named by its number. What was cut off at the end shows against the
+    seals that left the house. Exits with 1 if anything does not add up.
 
     \b
     Examples:
       tpo ledger check
+      tpo ledger check --seals /mnt/auditor/seals.jsonl
       tpo ledger check --json
     """
     from gateway.api.row_answers import BooksChecked  # noqa: PLC0415  (as below)
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
     with asking(context.of(ctx).client_settings) as ask:
-        report = ask("ledger.check", {}, BooksChecked)
+        report = ask("ledger.check", {"seals": _seals(seals)}, BooksChecked)
     if as_json:
         emit(report, as_json=True)
     else:
@@ -56,8 +83,29 @@ def check(ctx: typer.Context, as_json: AsJson = False) -> None:
         sys.stdout.write(
             f"{verdict}: {report.entries} entries, {report.wallets} wallets, {report.accruals} accruals recomputed\n"
         )
+        for plan, count in sorted(report.unknown.items()):
+            sys.stdout.write(
+                f"{count:,} records of {plan} are of an unknown version of it: they are older than versions\n"
+            )
     if not report.ok:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _seals(file: Path | None) -> list[dict[str, object]]:
+    from gateway.ledger.seals import read_lines  # noqa: PLC0415  (as above)
+
+    if file is None:
+        return []
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="give the file of seals") from None
+    found = read_lines(lines)
+    if len(found) != len(lines):
+        raise CommandFailed(
+            f"{file} has {len(lines)} lines, of which {len(found)} are seals", to_do="give the file as it was kept"
+        )
+    return [msgspec.structs.asdict(seal) for seal in found]
 
 
 @app.command()
@@ -121,6 +169,74 @@ def journal(
     emit({"rows": page.rows, "next": page.next} if as_json else page.rows, as_json=as_json, columns=BRIEF)
     if page.next is not None and not as_json:
         complain(f"tpo: there may be more; go on by --after {page.next}")
+
+
+@app.command()
+def export(
+    ctx: typer.Context,
+    written: Annotated[Format, typer.Option("--format", help="Which program is to read it.")] = Format.BEANCOUNT,
+    since: Since = None,
+    until: Until = None,
+    with_causes: WithCauses = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the journal for another program: what was booked one by one, tenths as sums by month and cause.
+
+    Every amount has six decimals, nothing is inferred, and every account's balance stands at the end, so that bean-check and
+    hledger check refuse a file that is one micro-unit off. What causes are owed is one account, unless --with-causes asks for
+    them, which an auditor's token has the right to.
+
+    \b
+    Examples:
+      tpo ledger export > tpo.beancount
+      tpo ledger export --format hledger --with-causes > tpo.journal
+      tpo ledger export --format csv --since 2026-11-01 --until 2026-12-01
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.ledger.export.pages import ExportPage  # noqa: PLC0415  (as above)
+
+    params = {"format": written.value, "causes": with_causes, **chosen("", since, until)}
+    with asking(context.of(ctx).client_settings) as ask:
+        texts = _texts(ask, params, ExportPage)
+        if as_json:
+            emit({"format": written.value, "text": "".join(texts)}, as_json=True)
+        else:
+            sys.stdout.writelines(texts)
+
+
+def _texts(ask: Ask, params: dict[str, object], kind: type[ExportPage]) -> Iterator[str]:
+    after: int | None = 0
+    while after is not None:
+        page = ask("ledger.export", {**params, "after": after}, kind)
+        yield page.text
+        after, params["until"] = page.next, page.until
+
+
+@app.command()
+def totals(
+    ctx: typer.Context,
+    period: Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a month from what was reported to what the journal has: reported, rated, covered, priced, charged, booked.
+
+    Exits with 1 if one step does not lead to the next.
+
+    \b
+    Examples:
+      tpo ledger totals 2026-11
+      tpo ledger totals 2026-11 --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.ledger.totals import Totals  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("ledger.totals", {"period": period}, Totals)
+    emit(found if as_json else found.rows, as_json=as_json, columns=TOTALS)
+    for difference in () if as_json else found.differences:
+        complain(f"it does not add up: {difference}")
+    if found.differences:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.policies import recompute
 from gateway.cli.errors import CommandFailed
 from gateway.cli.output import complain
-from gateway.context import digest_key
+from gateway.context import upgrade_keys
 from gateway.environment import wall_clock
 from gateway.events.times import rfc3339
 from gateway.ledger.check import check
@@ -23,6 +23,7 @@ from gateway.store.recovery import aftermath
 from gateway.store.recovery.aftermath import Lost, MendedNode, Repeats
 from gateway.store.recovery.placing import put_in_place
 from gateway.store.recovery.rebuild import rebuild
+from gateway.store.releases import record_restore
 from gateway.store.sealed_months.copies import missing, put_back
 from gateway.store.sealed_months.records import FOLDER, folder_of, kept_files
 from gateway.store.tables import nodes
@@ -130,13 +131,14 @@ def _finish(settings: Settings, url: str, made: str, until: int | None, now: int
         upgraded_from = _upgrade(settings, writer)
         with reading(reader) as connection:
             _refuse_where_others_run(connection, settings)
-            books = _check_books(connection, anyway=anyway)
+            books = _check_books(connection, upgrade_keys(settings).evidence, anyway=anyway)
             last, repeats = aftermath.last_commit(connection), aftermath.repeats(connection)
             files = kept_files(connection)
         since = last if until is None else until
         given_out, lost = _compare(sqlite_path(url), reader) if url != made else ({}, None)
         with storing(), writer.begin() as connection:
             mended = aftermath.mend(connection, since, now, given_out)
+            record_restore(connection, upgrade_keys(settings).evidence, now)
     finally:
         reader.dispose()
         writer.dispose()
@@ -164,7 +166,7 @@ def _upgrade(settings: Settings, writer: Engine) -> str | None:
     with storing(), writer.connect() as connection:
         found = schema.current(connection)
     if found is not None and found < schema.head():
-        schema.upgrade(writer, digest_key(settings), _node(settings))
+        schema.upgrade(writer, upgrade_keys(settings), _node(settings))
         return found
     schema.prepare(writer)
     return None
@@ -181,8 +183,8 @@ def _node(settings: Settings) -> str:
     return settings.diameter.identity if settings.diameter else "gateway"
 
 
-def _check_books(connection: Connection, *, anyway: bool) -> Books:
-    report = check(connection, recompute)
+def _check_books(connection: Connection, key: bytes, *, anyway: bool) -> Books:
+    report = check(connection, recompute, key)
     found = [*report.findings, *wrong_sessions(connection)]
     findings = [f"{finding.check}: {finding.detail}" for finding in found]
     if findings and not anyway:

@@ -29,6 +29,7 @@ def run(
     """
     came_early = _keep_early_reloads()
     from gateway import logs  # noqa: PLC0415  (`tpo --help` starts faster without the daemon)
+    from gateway.balance.standing import StillNeeded  # noqa: PLC0415  (as above)
     from gateway.privacy.pseudonyms import KeyInvalid  # noqa: PLC0415  (as above)
     from gateway.runtime import lane_process  # noqa: PLC0415  (as above)
     from gateway.runtime.daemon import Daemon  # noqa: PLC0415  (as above)
@@ -57,7 +58,7 @@ def run(
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve())
-    except (SchemaMismatch, KeyInvalid) as error:
+    except (SchemaMismatch, KeyInvalid, StillNeeded) as error:
         raise CommandFailed(str(error), where=settings.store.url, exit_code=ExitCode.CONFIG) from None
     except StoreLocked as error:
         raise CommandFailed(

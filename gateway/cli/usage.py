@@ -10,6 +10,7 @@ import typer
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
 from gateway.cli.csv_out import CsvOut
+from gateway.cli.errors import ExitCode
 from gateway.cli.filters import Number, moment
 from gateway.cli.output import emit, emit_pages, json_text
 from gateway.cli.pages import pages
@@ -37,7 +38,7 @@ BRIEF: Final = (
 
 @app.callback()
 def _group() -> None:
-    """Export the usage records, for billing and auditors; decide on reports that could not be booked."""
+    """Export the usage records, price them anew; decide on reports that could not be booked."""
 
 
 @review.callback()
@@ -106,6 +107,35 @@ def _decide(ctx: typer.Context, action: str, report: str, reason: str, *, as_jso
 
     with asking(context.of(ctx).client_settings) as ask:
         emit(ask(action, {"id": report, "reason": reason}, JsonObject), as_json=as_json)
+
+
+@app.command()
+def rerate(
+    ctx: typer.Context,
+    plan: Annotated[str, typer.Option(help="The plan whose usage had a wrong price.")],
+    since: Annotated[str, typer.Option(help="Usage from this time on (RFC 3339, or a date).")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Price usage anew that an earlier version of its plan priced: by the version that is in force now.
+
+    Put the plan right and reload first. What was charged is given back whole and charged anew, and so is the tenth, by the
+    choice of the time of use; bundles that were sold, too. Run again, it goes on where it stopped. What bundles cover stays.
+
+    Exits with 75 where records had to be left as they are; `left` says how many, and why.
+
+    \b
+    Examples:
+      tpo usage rerate --plan payg-gb --since 2026-11-01 --dry-run
+      tpo usage rerate --plan payg-gb --since 2026-11-01T09:30:00Z --json
+    """
+    from gateway.cli.rerate import rerate_all  # noqa: PLC0415  (`tpo --help` starts faster)
+
+    wanted = {"plan": plan, "since": moment(since, "--since"), "dry_run": dry_run}
+    result = rerate_all(context.of(ctx).client_settings, wanted)
+    emit(result, as_json=as_json)
+    if result.left:
+        raise typer.Exit(ExitCode.PARTLY_DONE)
 
 
 @app.command()

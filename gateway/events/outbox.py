@@ -45,7 +45,7 @@ class OutboxRows(RowSet[str, list[Event]]):
         waiting.append(event)
         if len(waiting) == MAX_EVENTS:
             self._write(batch, topic)
-        else:
+        elif len(waiting) == 1:
             batch.at_end(("outbox", topic), lambda: self._write(batch, topic))
 
     def _write(self, batch: Batch, topic: str) -> None:

@@ -1,8 +1,9 @@
 """System accounts by name. A wallet's account number is its subscriber's id; every other account has a row of its own."""
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.tables import accounts
@@ -18,8 +19,10 @@ WRITE_OFFS = "write-offs"
 """What customers who left owe, and will not be asked for."""
 ABSORBED = "absorbed"
 """What was used beyond a customer's bill limit, and is never billed."""
+SERVICE_CHARGES = "service-charges"
+"""What is owed to those who are called at numbers for services (084, 087, 09, 118 in the UK)."""
 WALLET = "wallet:"
-SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS, ABSORBED)
+SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS, SERVICE_CHARGES, ABSORBED)
 HIGHEST_SYSTEM = 1 << 20
 """System accounts are numbered below this, subscribers far above."""
 
@@ -41,17 +44,32 @@ def without_cause(name: str) -> str:
     return "gifts" if name.startswith(gifts_account("")) else name
 
 
-def ensure(connection: Connection, names: Iterable[str]) -> Mapping[str, int]:
-    """Make sure that these accounts exist, and give the numbers of all system accounts."""
-    known = {name: number for number, name in connection.execute(select(accounts.c.id, accounts.c.name))}
-    missing = [name for name in dict.fromkeys(names) if name not in known]
-    if not missing:
-        return known
-    highest = connection.execute(select(func.max(accounts.c.id))).scalar() or 0
+class Opened(NamedTuple):
+    """The numbers of all system accounts by name, and the rows of those that were made now."""
+
+    numbers: Mapping[str, int]
+    made: list[tuple[int, str]]
+
+
+def ensure(connection: Connection, names: Iterable[str]) -> Opened:
+    """Make sure that these accounts exist; another gateway on the store may make some at the same moment."""
+    wanted, known = dict.fromkeys(names), _numbers(connection)
+    made: list[tuple[int, str]] = []
+    while missing := [name for name in wanted if name not in known]:
+        made += [row for row in enumerate(missing, max(known.values(), default=0) + 1) if _make(connection, *row)]
+        known = _numbers(connection)
+    return Opened(known, made)
+
+
+def _numbers(connection: Connection) -> dict[str, int]:
+    return {name: number for number, name in connection.execute(select(accounts.c.id, accounts.c.name))}
+
+
+def _make(connection: Connection, number: int, name: str) -> bool:
+    """Make an account; tells whether its number and its name were free."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    rows = [{"id": highest + 1 + i, "name": name} for i, name in enumerate(missing)]
-    connection.execute(insert(accounts).on_conflict_do_nothing(), rows)
-    return ensure(connection, names)
+    row = insert(accounts).values(id=number, name=name).on_conflict_do_nothing()
+    return connection.execute(row.returning(accounts.c.id)).scalar() is not None
 
 
 def account_name(number: int, names: Mapping[int, str]) -> str:

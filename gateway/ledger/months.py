@@ -48,7 +48,7 @@ def month_totals(connection: Connection) -> list[MonthTotal]:
 def _totals(part: Part, table: Table, kind: ColumnElement[str], amount: ColumnElement[int]) -> list[MonthTotal]:
     """Sum a part; usage that was given up is told from what the store noted of it."""
     connection, name = part.connection, str(table.name)
-    month, where = _month(connection, MONTHLY[table]), _part(connection, table)
+    month, where = month_of(connection, MONTHLY[table]), _part(connection, table)
     if part.month is not None:
         file = part.month.journal if table is transfers else part.month.usage
         if file.dropped_at is not None:
@@ -66,7 +66,8 @@ def _totals(part: Part, table: Table, kind: ColumnElement[str], amount: ColumnEl
     ]
 
 
-def _month(connection: Connection, time: ColumnElement[int]) -> ColumnElement[str]:
+def month_of(connection: Connection, time: ColumnElement[int]) -> ColumnElement[str]:
+    """Write the month of a time, such as 2026-11, in a query."""
     seconds = time.op("/")(literal_column("1000000"))  # of integers: SQLAlchemy's // is a function that SQLite may lack
     if connection.dialect.name == "postgresql":
         return func.to_char(func.timezone("UTC", func.to_timestamp(seconds)), "YYYY-MM")

@@ -17,6 +17,7 @@ from gateway.ledger.accounts import (
     OPENING,
     REFUNDS,
     REVENUE,
+    SERVICE_CHARGES,
     UNASSIGNED,
     WRITE_OFFS,
     cause_account,
@@ -39,6 +40,7 @@ class AccountClass(StrEnum):
     REFUNDS = REFUNDS
     WRITE_OFFS = WRITE_OFFS
     ABSORBED = ABSORBED
+    SERVICE_CHARGES = SERVICE_CHARGES
     UNKNOWN = "an account without a name"
 
 
@@ -101,6 +103,14 @@ POSTINGS: Final = (
         unique=Evidence.USAGE,
     ),
     Posting(
+        "service",
+        AccountClass.WALLET,
+        AccountClass.SERVICE_CHARGES,
+        (Evidence.USAGE,),
+        "the part of a usage record's price that the called party has, where no tenth accrues on it",
+        unique=Evidence.USAGE,
+    ),
+    Posting(
         "sale",
         AccountClass.WALLET,
         AccountClass.REVENUE,
@@ -115,6 +125,36 @@ POSTINGS: Final = (
         _TENTH,
         "a cause's part of the tenth of a charge or sale",
         any_of=(Evidence.USAGE, Evidence.REFERENCE),
+    ),
+    Posting(
+        "reversal",
+        AccountClass.REVENUE,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "the wrong price of a usage record or a bundle, given back whole (`rerate:<rerating>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "accrual_reversal",
+        AccountClass.CAUSE,
+        AccountClass.GIVING,
+        (Evidence.REFERENCE, *_TENTH),
+        "a cause's part of the tenth of a wrong price, taken back (`rerate:<rerating>`)",
+    ),
+    Posting(
+        "rerated",
+        AccountClass.WALLET,
+        AccountClass.REVENUE,
+        (Evidence.REFERENCE,),
+        "the right price of a usage record or a bundle that had a wrong one (`rerate:<rerating>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "rerated_accrual",
+        AccountClass.GIVING,
+        AccountClass.CAUSE,
+        (Evidence.REFERENCE, *_TENTH),
+        "a cause's part of the tenth of a right price (`rerate:<rerating>`)",
     ),
     Posting(
         "gift",

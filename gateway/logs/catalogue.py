@@ -377,6 +377,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Decide on those that wait (`tpo usage review`); find out which peer sends them, and why.",
         per_message=True,
     ),
+    "usage.rerated": LogEvent(
+        "info",
+        "Usage of a plan was priced anew by `tpo usage rerate`: so many records of a page of sessions.",
+        "Nothing: somebody asked for it. The wallets have moved; `tpo ledger journal` shows by what.",
+    ),
     "charging.session.expired": LogEvent(
         "info",
         "A session ended without a word from the client; its reservation was given back.",
@@ -445,6 +450,13 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "info",
         "The sums of giving of a month (`period`) were published, as `figures` events `charity/accrued`.",
         "Nothing: they are never corrected; what comes later belongs to the next month.",
+    ),
+    "ledger.sealed": LogEvent(
+        "info",
+        "The chain of evidence was sealed for a `day`, at link `links`: the seal is in the store, in the event "
+        "`ledger/sealed`, and in the file `seals.jsonl` beside the privacy key.",
+        "Keep a copy of the seals where nobody can write who can write the store: `tpo ledger check --seals FILE` holds the "
+        "store against it.",
     ),
     "charity.causes.seen": LogEvent(
         "info",

@@ -12,7 +12,7 @@ from gateway.balance.usage import BundleSale
 from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.text_charges import SMS, Hold, hold, plan_of, rate_to, sell_needed_bundle
+from gateway.messaging.text_charges import SMS, Hold, free_hold, hold, key_of, plan_of, rate_to, sell_needed_bundle
 from gateway.messaging.texts import Text, TextPart, TextRows, TextState
 from gateway.rating.destinations import Destination, called_number, destination
 from gateway.store.batch import Batch, RowSet, Unit
@@ -129,17 +129,17 @@ class AcceptTexts(Unit):
         plan = plan_of(profile, tariff, batch.now)
         held: Hold | None = None
         if called is not Destination.ORDINARY:
-            held = Hold()  # an emergency, or a number that costs nothing
+            held = free_hold(plan, called)
         elif wallet is not None and plan is not None and profile is not None:
             own = batch.row_set(IdentifierRows).owner(MSISDN, draft.destination, batch.now) is not None
-            rate = rate_to(plan, called_number(draft.destination, tariff.country), own=own)
-            if wallet.spending.barred and rate.price:
+            key = key_of(plan, called_number(draft.destination, tariff.country), tariff, batch.now, own=own)
+            if wallet.spending.barred and rate_to(plan, key).costs:
                 return Refusal(0, "sms.barred", "the sender's line is barred until somebody has looked at its use")
-            sold = sell_needed_bundle(batch, wallet, plan, rate, profile, charging)
+            sold = sell_needed_bundle(batch, wallet, plan, rate_to(plan, key), profile, charging)
             if sold is not None:
                 sales.append(sold)
             month = tariff.months.number(batch.now)
-            held = hold(wallet, plan, rate, draft.parts, batch.now, month)
+            held = hold(wallet, plan, key, draft.parts, batch.now, month)
             if held is None and wallet.spendable(month) < wallet.available:
                 use = Use(SMS, 0, limited=BILL)
                 batch.policy(LineRules).after_use(batch, wallet, profile, use)
@@ -181,6 +181,8 @@ def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None
         updated_at=batch.now,
         valid_until=draft.valid_until,
         parts=[TextPart() for _ in range(draft.parts)],
+        version=held.version,
+        rate_key=held.rate_key,
         fresh=True,
         changed=True,
     )

@@ -4,6 +4,7 @@ import msgspec
 
 from gateway.balance import bookings
 from gateway.balance.bookings import Giving
+from gateway.balance.caps import pay_under_caps
 from gateway.balance.profiles import Profile, ProfileRows
 from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
 from gateway.balance.wallets import Wallet, WalletRows
@@ -13,8 +14,11 @@ from gateway.charity.accruals import RunningTenth
 from gateway.charity.choices import at as choice_at
 from gateway.events.outbox import RATED, OutboxRows
 from gateway.messaging.texts import Text, TextState
+from gateway.rating.calendars import calendar_of
+from gateway.rating.destinations import Destination
 from gateway.rating.plans import Plan, Rate, destination_of, rate_of
 from gateway.rating.prices import price
+from gateway.rating.rate_keys import EMERGENCY, PLAIN, TOLL_FREE, RateKey, rate_by, read_key
 from gateway.store import tables
 from gateway.store.batch import Batch
 
@@ -27,6 +31,9 @@ class Hold(msgspec.Struct, frozen=True):
     money: int = 0
     covered: int = 0
     bundle_ends_at: int = 0
+    version: int | None = None
+    rate_key: str = ""
+    """The plan's version and the key of its rate, which is what it was priced by."""
 
 
 def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
@@ -34,18 +41,38 @@ def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
     return None if profile is None else tariff.plans.get(profile.plan_at(now) or "")
 
 
-def rate_to(plan: Plan, number: str, *, own: bool) -> Rate:
-    """Give the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
-    return rate_of(plan, SMS, None, destination=destination_of(plan, SMS, number, own=own))
+def key_of(plan: Plan, number: str, tariff: Tariff, now: int, *, own: bool) -> RateKey:
+    """Give the key of the price of a text to a number (E.164 digits); `own`: it is another line of ours."""
+    called = destination_of(plan, SMS, number, own=own)
+    rate = rate_of(plan, SMS, None, destination=called)
+    period = calendar_of(plan.periods, tariff.zone, plan.holidays).period(now) if rate.at else ""
+    if period not in rate.at:
+        period = ""
+    return RateKey(destination=called, period=period) if called or period else PLAIN
 
 
-def hold(wallet: Wallet, plan: Plan, rate: Rate, parts: int, now: int, month: int) -> Hold | None:
+def free_hold(plan: Plan | None, called: Destination) -> Hold:
+    """Give the hold of a text to an emergency, or to a number that costs nothing: none, by the rate of that."""
+    key = RateKey(EMERGENCY if called is Destination.EMERGENCY else TOLL_FREE)
+    return Hold(version=None if plan is None else plan.version, rate_key=str(key))
+
+
+def rate_to(plan: Plan, key: RateKey) -> Rate:
+    """Give the price of a text by the key of it."""
+    rate = rate_of(plan, SMS, None, destination=key.destination)
+    return rate.at[key.period] if key.period else rate
+
+
+def hold(wallet: Wallet, plan: Plan, key: RateKey, parts: int, now: int, month: int) -> Hold | None:
     """Hold the price of so many parts, from the bundle first; None, and nothing held, if the wallet cannot pay.
 
     Nor where a limit of the customer's leaves no room in this month (balance.spending).
+
+    What a cap would leave of the price is found out when the text is charged.
     """
+    rate = rate_to(plan, key)
     allowance = wallet.allowance_at(now, plan.id)
-    by_bundle = allowance is not None and rate.price and rate.in_bundle
+    by_bundle = allowance is not None and rate.costs and rate.in_bundle
     covered = min(parts, allowance.available(SMS, now)) if allowance is not None and by_bundle else 0
     money = price(rate, parts - covered)
     if money > max(wallet.spendable(month), 0):
@@ -53,8 +80,8 @@ def hold(wallet: Wallet, plan: Plan, rate: Rate, parts: int, now: int, month: in
     wallet.hold(money)
     if covered and allowance is not None:
         allowance.hold(SMS, covered)
-        return Hold(money, covered, allowance.ends_at)
-    return Hold(money)
+        return Hold(money, covered, allowance.ends_at, plan.version, str(key))
+    return Hold(money, version=plan.version, rate_key=str(key))
 
 
 def sell_needed_bundle(
@@ -62,7 +89,7 @@ def sell_needed_bundle(
 ) -> BundleSale | None:
     """Sell the plan's bundle where a text has a price and none is in force, as a call or a data session would."""
     if (
-        not (rate.price and rate.in_bundle)
+        not (rate.costs and rate.in_bundle)
         or has_bundle(wallet, plan, batch.now)
         or not can_be_sold_bundle(wallet, plan, SMS)
     ):
@@ -87,14 +114,24 @@ def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> int:
     text.held = text.covered = 0
     if text.state is not TextState.DELIVERED:
         return 0
-    _charge(batch, text, money, wallet, policy)
+    _charge(batch, text, money, covered, wallet, policy)
     return money
 
 
-def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: ChargingPolicy) -> None:
+def _under_caps(money: int, text: Text, plan: Plan | None, wallet: Wallet, tariff: Tariff) -> int:
+    """Give what is to be paid of a text's price under its plan's caps."""
+    if not money or plan is None or not plan.caps:
+        return money
+    rate = rate_by(plan, SMS, None, read_key(text.rate_key or ""))
+    return money if rate is None else pay_under_caps(wallet, plan, rate, SMS, text.created_at, tariff.zone, money)
+
+
+def _charge(batch: Batch, text: Text, money: int, covered: int, wallet: Wallet, policy: ChargingPolicy) -> None:
     profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
     plan = profile.plan_at(text.created_at) if profile is not None else None
-    billed = wallet.bill(money, policy.tariff.months.number(text.created_at), batch.now)
+    cost, tariff = money, policy.tariff
+    money = _under_caps(cost, text, tariff.plan(plan, text.created_at), wallet, tariff)
+    billed = wallet.bill(money, tariff.months.number(text.created_at), batch.now)
     record = UsageRecord(
         id=batch.take_id(),
         event_at=text.created_at,
@@ -108,6 +145,10 @@ def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: Chargi
         price=billed,
         currency=wallet.currency,
         plan=plan or "",
+        version=text.version,
+        rate_key=text.rate_key or "",
+        covered=covered,
+        capped=cost - billed,
     )
     batch.add(tables.usage, record.row())
     batch.row_set(OutboxRows).collect(batch, RATED, policy.rated(record))
@@ -115,5 +156,5 @@ def _charge(batch: Batch, text: Text, money: int, wallet: Wallet, policy: Chargi
         shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
         giving = Giving(policy.tariff.policy, shares, policy.tariff.account)
         policy.books.post(batch, bookings.charge(wallet, giving, billed, text.created_at, record.id, RunningTenth()))
-    account, currency = policy.tariff.account, wallet.currency
+    account, currency = tariff.account, wallet.currency
     policy.books.post(batch, bookings.absorb(account, money - billed, currency, text.created_at, record.id))

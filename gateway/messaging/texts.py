@@ -106,8 +106,8 @@ class Text(msgspec.Struct):
     """A text out; money in micro-units, times in microseconds.
 
     `payer` is the subscriber who pays, None for the company; `held` of the payer's money and `covered` parts of the bundle
-    that ends at `bundle_ends_at` are promised until the text is final. `always` is 1 for a text that goes out although the
-    receiver opted out: the answers to STOP and HELP.
+    that ends at `bundle_ends_at` are promised until the text is final; `rate_key` names the rate (rating.rate_keys). `always`
+    is 1 for a text that goes out although the receiver opted out: the answers to STOP and HELP.
     """
 
     id: int
@@ -128,6 +128,10 @@ class Text(msgspec.Struct):
     updated_at: int
     valid_until: int
     parts: list[TextPart]
+    version: int | None = None
+    """The version of the payer's plan that it was priced by."""
+    rate_key: str | None = None
+    """Which of that plan's rates (rating.rate_keys); None in a row of before versions were kept."""
     fresh: bool = False
     changed: bool = False
 
@@ -173,7 +177,7 @@ class TextRows(RowSet[int, Text]):
                 continue
             parts, final = _encode(text.parts), int(text.body is None)
             if text.fresh:
-                new.append((*msgspec.structs.astuple(text)[:17], parts, final))
+                new.append((*msgspec.structs.astuple(text)[:17], parts, final, text.version, text.rate_key))
             else:
                 old.append(
                     (text.body, text.link, text.state, text.held, text.covered, text.updated_at, parts, final, text.id)
@@ -184,6 +188,6 @@ class TextRows(RowSet[int, Text]):
 
 def from_row(row: tuple[Any, ...]) -> Text:
     """Make a text of its row."""
-    *fields, parts, _final = row
+    *fields, parts, _final, version, rate_key = row
     fields[6] = TextState(fields[6])
-    return Text(*fields, _decode(parts))  # type: ignore[call-arg]  # a row
+    return Text(*fields, _decode(parts), version, rate_key)  # type: ignore[call-arg]  # a row

@@ -23,6 +23,8 @@ FREE_PREFIXES: Final = {"GB": ("44800", "44808", "44500", "44116")}
 """First digits (E.164) of numbers that no plan of a country may price."""
 FREE_SHORT: Final = {"GB": frozenset({"101", "111"})}
 """Short numbers that cost nothing though the metadata does not say so: the UK's police (since April 2020) and NHS."""
+DIRECTORY_ENQUIRIES: Final = {"GB": "118"}
+"""First digits of short numbers, dialled as they are, that have prices of their own; no number of any country begins so."""
 LONGEST_SHORT: Final = 6
 """Digits of the longest short number that is looked up, such as 116123."""
 LONGEST: Final = 128
@@ -67,16 +69,34 @@ def destination(address: str, country: str) -> Destination:
     return Destination.FREE if country in FREEPHONE and _is_freephone(number, country) else Destination.ORDINARY
 
 
+def are_free(first: str, country: str) -> bool:
+    """Tell whether numbers with these first digits (E.164) are free to call in a country, whatever a plan says."""
+    code = str(phonenumbers.country_code_for_region(country))
+    if not first.startswith(code):
+        return False
+    short = len(first) - len(code) <= LONGEST_SHORT
+    free = FREE_PREFIXES.get(country)
+    return (free is not None and first.startswith(free)) or (
+        short and destination(f"+{first}", country) is not Destination.ORDINARY
+    )
+
+
 @lru_cache(4096)
 def called_number(address: str, country: str) -> str:
     """Give the number that was called as E.164 digits; empty where it is none, such as a short number.
 
-    Digits alone may be a number of the country as it is dialled there, or one in international form: what is valid counts.
+    Digits alone may be a number of the country as it is dialled there, or one in international form: what is valid counts. A
+    short number for directory enquiries (118xxx in the UK) stays as it is, with or without its country's calling code.
     """
     number = _SEPARATORS.sub("", _dialled(address[:LONGEST]))
     digits = number.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         return ""
+    enquiries = DIRECTORY_ENQUIRIES.get(country)
+    if enquiries is not None:
+        short = _national(digits, country) or digits
+        if len(short) == LONGEST_SHORT and short.startswith(enquiries):
+            return short
     if number.startswith(("+", "00")):
         return digits if number.startswith("+") else digits[2:]
     try:

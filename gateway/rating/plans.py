@@ -1,12 +1,20 @@
-"""What a customer may buy: the prices of a plan, in micro-units, as config/plans.yaml gives them."""
+"""What a customer may buy: the prices of a plan, in micro-units, as config/plans.yaml gives them.
+
+The store keeps each plan as JSON (rating.plan_history): a field that is added later has a default that means what was meant
+before it was there, and is left out where it has that.
+"""
+
+from functools import lru_cache
 
 import msgspec
 
 
-class Rate(msgspec.Struct, frozen=True):
+class Rate(msgspec.Struct, frozen=True, omit_defaults=True):
     """A price a quantity: `price` micro-units for `per` units (octets, seconds or messages).
 
-    Usage counts in whole `step`s, and as `minimum` units at least once there is any. `in_bundle`: a bundle covers it.
+    Usage counts in whole `step`s, and as `minimum` units at least once there is any. `in_bundle`: a bundle covers it, and a cap
+    counts it. `connection` micro-units fall once a session, with its first unit: a call that nobody answered has none.
+    `service` is what the called party has on top. `at`: what it costs instead in some of the plan's tariff periods.
     """
 
     price: int
@@ -14,12 +22,35 @@ class Rate(msgspec.Struct, frozen=True):
     step: int = 1
     minimum: int = 0
     in_bundle: bool = True
+    connection: int = 0
+    service: "ServiceCharge | None" = None
+    at: dict[str, "Rate"] = {}
+
+    @property
+    def costs(self) -> bool:
+        """Tell whether anything is to be paid by it."""
+        return bool(self.price or self.connection or self.service is not None)
+
+    @property
+    def ever_costs(self) -> bool:
+        """Tell whether anything is to be paid by it in any tariff period."""
+        return self.costs or any(other.costs for other in self.at.values())
+
+
+class ServiceCharge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the called party of a number for services (084, 087, 09, 118 in the UK) has of a call's price: it is passed on.
+
+    `tenth`: whether the tenth accrues on it as on the rest, which is the access charge.
+    """
+
+    rate: Rate
+    tenth: bool = True
 
 
 FREE = Rate(0, 1)
 
 
-class Bundle(msgspec.Struct, frozen=True):
+class Bundle(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one sale of a bundle plan covers: `data` octets, `voice` seconds and `sms` messages for `days` days."""
 
     price: int
@@ -33,18 +64,43 @@ class Bundle(msgspec.Struct, frozen=True):
         return bool({"data": self.data, "voice": self.voice, "sms": self.sms}[service])
 
 
-class CalledRates(msgspec.Struct, frozen=True):
-    """What calls and texts to some numbers cost; None: what they cost to any."""
+class CalledRates(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What calls and texts to some numbers cost; None: what they cost to any. `name` is for people."""
 
     voice: Rate | None = None
     sms: Rate | None = None
+    name: str = ""
 
     def of(self, service: str) -> Rate | None:
         """Give the rate of a service; data has none."""
-        return {"voice": self.voice, "sms": self.sms}.get(service)
+        return self.voice if service == "voice" else self.sms if service == "sms" else None
 
 
-class Zone(msgspec.Struct, frozen=True):
+class Period(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tariff period: on `days` (0 is Monday; HOLIDAY a public one) from a minute of the day, `begins`, to another, `ends`.
+
+    One that ends no later than it begins lasts until the day after; it is the day on which it begins that counts.
+    """
+
+    id: str
+    days: tuple[int, ...]
+    begins: int = 0
+    ends: int = 0
+
+
+HOLIDAY = 7
+"""Stands for public holidays among the days of a period."""
+
+
+class Cap(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The most, in micro-units, that a line pays in a day or a month for services, as far as a bundle could cover them."""
+
+    price: int
+    services: tuple[str, ...]
+    monthly: bool = False
+
+
+class Zone(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a plan costs in other operators' networks: those whose MCC and MNC begin with one of `networks`."""
 
     id: str
@@ -58,11 +114,13 @@ class Zone(msgspec.Struct, frozen=True):
     destinations: dict[str, CalledRates] = {}
 
 
+LONGEST_NUMBER = 15
+"""Digits of the longest number (E.164 §6.2.1)."""
 OWN = "own"
 """The destination of calls and texts to another line of ours."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """A tariff. A rating group without a rate of its own takes the plan's data rate.
 
     `incoming_voice` and `incoming_sms` are what the called customer pays. `destinations` are by the first digits of the called
@@ -82,20 +140,34 @@ class Plan(msgspec.Struct, frozen=True):
     destinations: dict[str, CalledRates] = {}
     home: tuple[str, ...] = ()
     zones: tuple[Zone, ...] = ()
+    periods: tuple[Period, ...] = ()
+    """The tariff periods, of which the first that fits counts."""
+    holidays: str = ""
+    """Whose public holidays count (ISO 3166, with a subdivision: GB-ENG); empty: nobody's."""
+    caps: tuple[Cap, ...] = ()
+    """Those of a day before those of a month, which count what is left by them."""
+    version: int | None = None
+    """Its number among the versions of the store, None where it is of none: a file does not say."""
 
     def prices(self, network: str) -> "Plan | Zone | None":
         """Give the prices in a network (MCC and MNC, empty where nobody said): these, or a zone's; None where it has none."""
         if not self.zones or not network:
             return self
-        places: list[tuple[tuple[str, ...], Plan | Zone]] = [(self.home, self), *((z.networks, z) for z in self.zones)]
-        fitting = [
-            (len(first), prices) for networks, prices in places for first in networks if network.startswith(first)
-        ]
-        return max(fitting, key=lambda found: found[0], default=(0, None))[1]
+        place = _place(network, (self.home, *[zone.networks for zone in self.zones]))
+        return None if place is None else self.zones[place - 1] if place else self
 
     def rate(self, service: str, rating_group: int | None, *, incoming: bool = False) -> Rate:
         """Give the rate at home of a service (data, voice, sms) and, for data, of its rating group."""
         return rate_of(self, service, rating_group, incoming=incoming)
+
+
+@lru_cache(4096)
+def _place(network: str, places: tuple[tuple[str, ...], ...]) -> int | None:
+    """Say which of some places a network is in, by the longest of their first digits; None where it is in none."""
+    fitting = [
+        (len(first), -place) for place, networks in enumerate(places) for first in networks if network.startswith(first)
+    ]
+    return -max(fitting)[1] if fitting else None
 
 
 def rate_of(
@@ -116,9 +188,22 @@ def destination_of(prices: Plan | Zone, service: str, number: str, *, own: bool)
 
     OWN where the number is a line of ours (`own`), else the longest first digits that fit; empty for any other.
     """
-    fitting = [
-        first
-        for first, rates in prices.destinations.items()
-        if rates.of(service) is not None and (own if first == OWN else number.startswith(first))
-    ]
-    return OWN if OWN in fitting else max(fitting, key=len, default="")
+    destinations = prices.destinations
+    if not destinations:
+        return ""
+    if own:
+        found = destinations.get(OWN)
+        if found is not None and found.of(service) is not None:
+            return OWN
+    for length in range(min(len(number), LONGEST_NUMBER), 0, -1):
+        found = destinations.get(number[:length])
+        if found is not None and found.of(service) is not None:
+            return number[:length]
+    return ""
+
+
+def caps_of(plan: Plan, rate: Rate, service: str) -> list[Cap]:
+    """Find the caps that count a rate: what a third party has a part of, or no bundle could cover, is under none."""
+    if not plan.caps or not rate.in_bundle or rate.service is not None:
+        return []
+    return [cap for cap in plan.caps if service in cap.services]

@@ -8,10 +8,17 @@ from gateway.rating.plans import Rate
 
 
 def price(rate: Rate, total: int) -> int:
-    """Price a session's total of units in micro-units, rounded half-even once."""
+    """Price a session's total of units in micro-units: the connection fee, the units, and what a third party has of it."""
     if total <= 0:
         return 0
-    return half_even(rate.price * billed(rate, total), rate.per)
+    counted = total if rate.step == 1 and total >= rate.minimum else billed(rate, total)
+    found = rate.connection + half_even(rate.price * counted, rate.per)
+    return found if rate.service is None else found + price(rate.service.rate, total)
+
+
+def service_price(rate: Rate, total: int) -> int:
+    """Give the part of a total's price that is the service charge of the called number, in micro-units."""
+    return 0 if rate.service is None else price(rate.service.rate, total)
 
 
 def billed(rate: Rate, total: int) -> int:
@@ -26,14 +33,46 @@ def affordable(rate: Rate, used: int, wanted: int, money: int) -> int:
     What is free needs no money, nor does the rest of a step or minimum that was billed already. Beyond that the exact price
     counts, not the rounded one, so that nobody is given the crumbs that round to nothing.
     """
+    if rate.service is not None:
+        return _affordable_together(rate, used, wanted, money)
+    if not (rate.price or rate.connection):
+        return wanted
+    paid = price(rate, used) + max(money, 0) - rate.connection
+    if paid < 0:
+        return 0
     if not rate.price:
         return wanted
-    paid_for = billed(rate, used) if used else 0
-    within = (price(rate, used) + max(money, 0)) * rate.per // rate.price
+    within = paid * rate.per // rate.price
     within -= within % rate.step
     if within < rate.minimum:
         within = 0
+    if within - used >= wanted:
+        return wanted
+    paid_for = billed(rate, used) if used else 0
     return min(wanted, max(within, paid_for) - used)
+
+
+def _affordable_together(rate: Rate, used: int, wanted: int, money: int) -> int:
+    """Look for the most units of a rate with a service charge: two prices with steps of their own have no common inverse."""
+    before = price(rate, used)
+    most = before + max(money, 0)
+
+    def fit(units: int) -> bool:
+        return _rounded_up(rate, used + units) <= most or price(rate, used + units) == before
+
+    if fit(wanted):
+        return wanted
+    fits, too_many = 0, wanted
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        fits, too_many = (middle, too_many) if fit(middle) else (fits, middle)
+    return fits
+
+
+def _rounded_up(rate: Rate, total: int) -> int:
+    """Give a price with each part rounded up, so that no crumbs are given away."""
+    found = rate.connection - -rate.price * billed(rate, total) // rate.per
+    return found if rate.service is None else found + _rounded_up(rate.service.rate, total)
 
 
 def half_even(numerator: int, denominator: int) -> int:

@@ -125,6 +125,7 @@ def beginning(context: GatewayContext, lease: Lease, resumed: bool) -> Begin:  #
         lease.seconds,
         context.ground.identity,
         context.master_key,
+        context.evidence_key,
         pickled(context.settings, context.accounts),
         lends=context.change_reader is not None,
     )

@@ -15,6 +15,7 @@ from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.fraud.cases import open_cases
+from gateway.ledger.seals import SealKey, WriteSeal, append_missing, due, kept
 from gateway.messaging.queries import count_open
 from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.smsc_client import SmscClient
@@ -35,6 +36,7 @@ READING_PAUSE = 0.2
 """Seconds between two parts of a month's journal that is being added up: charging goes first."""
 SWEEP_SECONDS = 60.0
 MONTHS_SECONDS = 60.0
+SEAL_SECONDS = 60.0
 BUSY_TURNS = 60
 """Turns in which a change of a table was put off before it is told."""
 EXPIRE_SECONDS = 5.0
@@ -77,6 +79,7 @@ class PeriodicWork(Component):
         self._loop = asyncio.get_running_loop()
         self._clock_watch = ClockWatch(services.context.environment)
         self._months_told: set[str] = set()
+        self._seals_written = False
         self._busy_turns: dict[str, int] = {}
         self._lag_due = float("inf")
         self.lag = 0.0
@@ -109,6 +112,7 @@ class PeriodicWork(Component):
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("keep_months", MONTHS_SECONDS, self._keep_months),
+            ("seal_day", SEAL_SECONDS, self._seal_day),
             ("retire_due", SWEEP_SECONDS, self._executor.retire_due),
         ):
             self._tasks.append(self._background.every(name, seconds, work))
@@ -217,6 +221,20 @@ class PeriodicWork(Component):
             continue
         while await submit(lane, SweepMessaging(settings.retention.texts * 1_000_000)):
             continue
+
+    async def _seal_day(self) -> None:
+        """Seal the day that is over, and write what the file of seals has not yet."""
+        context = self._context
+        node = context.node.id
+        found = await context.read_async(lambda connection: due(connection, node, context.clock()))
+        if found is not None and await submit(
+            context.lane, WriteSeal(SealKey(context.evidence_key).sign(node, *found), context.node_name)
+        ):
+            self._log("ledger.sealed", {"day": found[0], "links": found[1].sequence})
+        if found is not None or not self._seals_written:
+            seals = await context.read_async(lambda connection: kept(connection, node))
+            await context.in_thread(append_missing, context.seals_file, seals)
+            self._seals_written = True
 
     async def _keep_months(self) -> None:
         """Make and drop the months of a server's tables; what stays as it is, is told once."""

@@ -15,7 +15,6 @@ from gateway.api.answers import ReloadOutcome
 from gateway.api.callers import Caller
 from gateway.api.requests import Nothing
 from gateway.context import GatewayContext
-from gateway.rating.plan_history import superseded
 from gateway.runtime import tls
 from gateway.runtime.component import Change, Component, Prepared, Stage
 from gateway.settings import ConfigInvalid, Severity, load
@@ -106,8 +105,7 @@ class Reload(Component):
         found = compare(context.settings, new, renewed)
         if found.restart:
             return self._refused(restart=found.restart)
-        earlier = superseded(context.settings.earlier_plans, context.settings.plans, new.plans, context.clock())
-        change = Change(msgspec.structs.replace(new, earlier_plans=earlier), found)
+        change = Change(new, found)
         prepared = [await component.prepare(change) for component in self._components]
         return _Ready(change, [each for each in prepared if each is not None], fingerprints)
 

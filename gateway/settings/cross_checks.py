@@ -13,11 +13,14 @@ from typing import Any, Final
 import msgspec
 
 from gateway.charity.causes import Cause
+from gateway.ledger.money import format_amount
 from gateway.messaging import addresses
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import Secret
-from gateway.rating.destinations import FREE_PREFIXES, destination
+from gateway.rating.destinations import are_free
+from gateway.rating.paid_service_limits import limit_of
 from gateway.rating.plans import Plan
+from gateway.rating.prices import service_price
 from gateway.settings.error_messages import Report
 from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
@@ -346,14 +349,28 @@ def _authority_fails(ca: Path) -> str | None:
     return None
 
 
+def check_paid_services(found: Found, report: Report) -> None:
+    """Refuse a service charge of which the first unit is more than the law lets pass by the phone bill."""
+    country = found.operator.country if found.operator else ""
+    for plan in (found.plans or {}).values():
+        limit = limit_of(country, plan.currency)
+        for first, rates in plan.destinations.items() if limit is not None else ():
+            rate = rates.voice
+            if limit is not None and rate is not None and service_price(rate, 1) > limit.each:
+                most = f"{format_amount(limit.each, limit.currency)} {limit.currency}"
+                report.error(
+                    ("plans",),
+                    f"{plan.id}.destinations.{first}.voice.service: begins with more than {most} in {country}",
+                )
+
+
 def check_free_numbers(found: Found, report: Report) -> None:
     """Refuse a price for numbers that are free to call in the operator's country."""
     country = found.operator.country if found.operator else ""
     for plan in (found.plans or {}).values():
         for first, rates in plan.destinations.items():
-            priced = any(rate is not None and rate.price for rate in (rates.voice, rates.sms))
-            free = first.startswith(FREE_PREFIXES.get(country, ("none",))) or destination(f"+{first}", country)
-            if priced and free:
+            priced = any(rate is not None and rate.ever_costs for rate in (rates.voice, rates.sms))
+            if priced and are_free(first, country):
                 report.error(("plans",), f"{plan.id}.destinations.{first}: these numbers are free to call in {country}")
 
 
@@ -405,6 +422,7 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_grants,
     check_free_numbers,
     check_fraud_plans,
+    check_paid_services,
     check_hosts,
     check_broker,
     check_paths,

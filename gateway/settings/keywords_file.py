@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from gateway.ledger.money import format_amount
 from gateway.messaging.keywords.amounts import MARKS
 from gateway.messaging.keywords.catalogue import (
     EVERYWHERE,
@@ -18,6 +19,7 @@ from gateway.messaging.keywords.catalogue import (
     placeholders_in,
 )
 from gateway.messaging.keywords.normalize import joined, tokens
+from gateway.rating.paid_service_limits import limit_of
 from gateway.settings.cross_checks import Found
 from gateway.settings.error_messages import Report
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
@@ -90,6 +92,7 @@ class AnswersEntry(Section):
     which_cause: Text
     how_much: Text
     out_of_bounds: Text
+    over_limit: Text | None = None
     other_currency: Text
     unknown: Text
     stranger: Text
@@ -140,7 +143,7 @@ class GiftEntry(Section):
     """The bounds of one gift."""
 
     minimum: Price = 1 * MICRO
-    maximum: Price = 100 * MICRO
+    maximum: Price = 40 * MICRO
 
     @model_validator(mode="after")
     def _bounds_can_be_met(self) -> GiftEntry:
@@ -188,10 +191,21 @@ def check_keywords(found: Found, report: Report) -> None:
             report.warn((code,), "is none of messaging.short_codes, so nobody is answered", at_key=True)
         if book.language not in book.languages:
             report.error((code, "language"), f"{book.language} is none of languages: {', '.join(book.languages)}")
+        _check_gifts(code, book, found, report)
         _check_meanings(code, book, report)
         _check_stop(code, book, report)
         if found.causes is not None:
             _check_causes(code, book, found, report)
+
+
+def _check_gifts(code: str, book: KeywordBook, found: Found, report: Report) -> None:
+    """Refuse a gift that is more than the law lets pass by the phone bill."""
+    operator = found.operator
+    limit = limit_of(operator.country, operator.currency) if operator else None
+    if limit is not None and book.maximum > limit.each:
+        most = f"{format_amount(limit.each, limit.currency)} {limit.currency}"
+        why = f"is more than {most}: what is paid by the phone bill may be no more in {operator.country if operator else ''}"
+        report.error((code, "gift", "maximum"), f"{why} (Payment Services Regulations)")
 
 
 def _check_meanings(code: str, book: KeywordBook, report: Report) -> None:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gateway.charity.causes import Cause
 from gateway.messaging.keywords.catalogue import KeywordBook
-from gateway.rating.plan_history import EarlierPlans
+from gateway.rating.plan_history import PlanHistory
 from gateway.rating.plans import Plan
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
 from gateway.settings.cross_checks import CHECKS, Found
@@ -66,8 +66,8 @@ class Settings(msgspec.Struct, frozen=True):
     causes: dict[str, Cause]
     keywords: dict[str, KeywordBook]
     warnings: list[Problem]
-    earlier_plans: EarlierPlans = {}
-    """What the plans were before a running gateway read them again; no file has them."""
+    history: PlanHistory | None = None
+    """The plans by their versions in the store, as they are and as they were (gateway.versions); no file has them."""
 
 
 def load(path: Path | str, environ: Mapping[str, str] = os.environ, *, for_client: bool = False) -> Settings:

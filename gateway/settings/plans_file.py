@@ -1,28 +1,19 @@
 """Read plans.yaml: prices in major units become integer micro-units, exactly."""
 
-from typing import Annotated, Final
+import re
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
-from gateway.rating.plans import OWN, Bundle, CalledRates, Plan, Rate, Zone
-from gateway.settings.sections import MAX_SLICE, Section
+from gateway.rating.calendars import DAY_MINUTES, public_holidays
+from gateway.rating.plans import OWN, Bundle, CalledRates, Cap, Period, Plan, Rate, Zone
+from gateway.settings.problems import did_you_mean
+from gateway.settings.rate_deck import parse_deck
+from gateway.settings.rate_entries import FREE_ENTRY, Amount, OrFree, RateEntry
+from gateway.settings.sections import Section
 from gateway.settings.values import Currency, Id, Price, Text, check_prefix
-
-Amount = Annotated[int, Field(ge=0, le=MAX_SLICE)]
-
-
-class RateEntry(Section):
-    """`{price: 0.01, per: 1000000}`: the price of `per` octets, seconds or texts."""
-
-    price: Price
-    per: Annotated[int, Field(ge=1, le=MAX_SLICE)]
-    step: Annotated[int, Field(ge=1, le=MAX_SLICE)] = 1
-    minimum: Amount = 0
-
-    def rate(self) -> Rate:
-        """Return the rate that rating works with."""
-        return Rate(price=self.price, per=self.per, step=self.step, minimum=self.minimum)
 
 
 class BundleEntry(Section):
@@ -42,25 +33,18 @@ class BundleEntry(Section):
         return self
 
 
-def _free(value: object) -> object:
-    return {"price": 0, "per": 1} if value == "free" else value
-
-
-FREE_ENTRY: Final = RateEntry(price=0, per=1)
-
-
 class IncomingEntry(Section):
     """What the called customer pays for calls and texts that come in; nothing unless it is set."""
 
-    voice: Annotated[RateEntry, BeforeValidator(_free)] = FREE_ENTRY
-    sms: Annotated[RateEntry, BeforeValidator(_free)] = FREE_ENTRY
+    voice: OrFree = FREE_ENTRY
+    sms: OrFree = FREE_ENTRY
 
 
 class CalledEntry(Section):
     """What calls and texts to some numbers cost; a bundle covers them only where that is said."""
 
-    voice: Annotated[RateEntry, BeforeValidator(_free)] | None = None
-    sms: Annotated[RateEntry, BeforeValidator(_free)] | None = None
+    voice: OrFree | None = None
+    sms: OrFree | None = None
     bundle: bool = False
 
     @model_validator(mode="after")
@@ -76,7 +60,7 @@ class CalledEntry(Section):
 
 
 def _covered(entry: RateEntry | None, *, bundle: bool) -> Rate | None:
-    return None if entry is None else msgspec.structs.replace(entry.rate(), in_bundle=bundle)
+    return None if entry is None else entry.rate(in_bundle=bundle)
 
 
 def _destination(value: str) -> str:
@@ -91,6 +75,7 @@ def _network(value: str) -> str:
 
 
 ANY_NETWORK: Final = "*"
+Deck = Annotated[dict[str, CalledRates], PlainValidator(parse_deck)]
 Called = Annotated[str, AfterValidator(_destination)]
 Network = Annotated[str, AfterValidator(_network)]
 
@@ -105,23 +90,92 @@ def _rating_group(value: str) -> str:
 RatingGroup = Annotated[str, AfterValidator(_rating_group)]
 
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"]
+DAYS: Final = get_args(Day)
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])", re.ASCII)
+
+
+def _minute(value: object) -> int:
+    match = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+    found = DAY_MINUTES + 1 if match is None else int(match[1]) * 60 + int(match[2])
+    if found > DAY_MINUTES:
+        message = "must be a time of day, like 07:00 or 24:00"
+        raise ValueError(message)
+    return found
+
+
+TimeOfDay = Annotated[int, PlainValidator(_minute)]
+
+
+class PeriodEntry(Section):
+    """A tariff period: which days, and from when to when by the operator's clocks; all day unless that is said."""
+
+    days: Annotated[list[Day], Field(min_length=1)] = Field(default=["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
+    begins: TimeOfDay = 0
+    ends: TimeOfDay = DAY_MINUTES
+
+    @model_validator(mode="after")
+    def _lasts(self) -> "PeriodEntry":
+        if self.begins == DAY_MINUTES or self.ends == 0:
+            message = "begins before 24:00 and ends after 00:00; one that ends no later than it begins lasts until the next day"
+            raise ValueError(message)
+        return self
+
+    def period(self, period_id: str) -> Period:
+        """Return the period that rating works with."""
+        return Period(period_id, tuple(sorted({DAYS.index(day) for day in self.days})), self.begins, self.ends)
+
+
+class CapEntry(Section):
+    """The most that a line pays in a day, in a month, or both, for some services."""
+
+    services: Annotated[list[Literal["data", "voice", "sms"]], Field(min_length=1)]
+    day: Price | None = None
+    month: Price | None = None
+
+    @model_validator(mode="after")
+    def _caps_something(self) -> "CapEntry":
+        if self.day is None and self.month is None:
+            message = "caps nothing: give day, month or both"
+            raise ValueError(message)
+        return self
+
+    def caps(self) -> Iterator[Cap]:
+        """Return the caps that charging works with."""
+        services = tuple(sorted(set(self.services)))
+        if self.day is not None:
+            yield Cap(self.day, services)
+        if self.month is not None:
+            yield Cap(self.month, services, monthly=True)
+
+
+def _place(value: str) -> str:
+    try:
+        public_holidays(value, 2026)
+    except LookupError as error:
+        message = f"{error}: give a country of ISO 3166, or a part of one, like GB or GB-ENG"
+        raise ValueError(message) from None
+    return value
+
+
 class ZoneEntry(Section):
-    """What a plan costs in some networks abroad; its bundle covers that only where it is said."""
+    """What a plan costs in some networks abroad; its bundle covers that, and its caps count it, only where it is said."""
 
     networks: Annotated[list[Network], Field(min_length=1)]
     data: RateEntry
     voice: RateEntry
     sms: RateEntry
-    rating_groups: dict[RatingGroup, Annotated[RateEntry, BeforeValidator(_free)]] = Field(default_factory=dict)
+    rating_groups: dict[RatingGroup, OrFree] = Field(default_factory=dict)
     incoming: IncomingEntry = IncomingEntry()
     destinations: dict[Called, CalledEntry] = Field(default_factory=dict)
+    deck: Deck = Field(default_factory=dict)
     bundle: bool = False
 
     def zone(self, zone_id: str) -> Zone:
         """Return the zone that rating works with."""
 
         def rate(entry: RateEntry) -> Rate:
-            return msgspec.structs.replace(entry.rate(), in_bundle=self.bundle)
+            return entry.rate(in_bundle=self.bundle)
 
         return Zone(
             id=zone_id,
@@ -132,7 +186,7 @@ class ZoneEntry(Section):
             rating_groups={int(group): rate(entry) for group, entry in self.rating_groups.items()},
             incoming_voice=rate(self.incoming.voice),
             incoming_sms=rate(self.incoming.sms),
-            destinations={number: entry.rates() for number, entry in self.destinations.items()},
+            destinations={**self.deck, **{number: entry.rates() for number, entry in self.destinations.items()}},
         )
 
 
@@ -165,11 +219,45 @@ class PlanEntry(Section):
     data: RateEntry
     voice: RateEntry
     sms: RateEntry
-    rating_groups: dict[RatingGroup, Annotated[RateEntry, BeforeValidator(_free)]] = Field(default_factory=dict)
+    rating_groups: dict[RatingGroup, OrFree] = Field(default_factory=dict)
     bundle: BundleEntry | None = None
     incoming: IncomingEntry = IncomingEntry()
     destinations: dict[Called, CalledEntry] = Field(default_factory=dict)
+    deck: Deck = Field(default_factory=dict)
     roaming: RoamingEntry | None = None
+    periods: dict[Id, PeriodEntry] = Field(default_factory=dict)
+    holidays: Annotated[str, AfterValidator(_place)] = ""
+    caps: list[CapEntry] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _periods_are_known(self) -> "PlanEntry":
+        for where, entry in self._rates():
+            for period in entry.at:
+                if period not in self.periods:
+                    message = f"{where}.at: there is no period {period}{did_you_mean(period, self.periods)}"
+                    raise ValueError(message)
+        for name, entry_of in self.periods.items():
+            if "holiday" in entry_of.days and not self.holidays:
+                message = f"periods.{name}: has holidays, but holidays does not say whose"
+                raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _caps_are_told_apart(self) -> "PlanEntry":
+        seen: set[Cap] = set()
+        for cap in (cap for entry in self.caps for cap in entry.caps()):
+            if (same := msgspec.structs.replace(cap, price=0)) in seen:
+                message = f"caps: {', '.join(cap.services)} has two for a {'month' if cap.monthly else 'day'}"
+                raise ValueError(message)
+            seen.add(same)
+        return self
+
+    def _rates(self) -> Iterator[tuple[str, RateEntry]]:
+        """Give each rate that is written in the plan, and where."""
+        zones = {} if self.roaming is None else self.roaming.zones
+        yield from _rates_in("", self)
+        for name, zone in zones.items():
+            yield from _rates_in(f"roaming.zones.{name}.", zone)
 
     def plan(self, plan_id: str) -> Plan:
         """Return the plan that rating works with."""
@@ -185,10 +273,24 @@ class PlanEntry(Section):
             bundle=None if bundle is None else Bundle(bundle.price, bundle.days, bundle.data, bundle.voice, bundle.sms),
             incoming_voice=self.incoming.voice.rate(),
             incoming_sms=self.incoming.sms.rate(),
-            destinations={number: entry.rates() for number, entry in self.destinations.items()},
+            destinations={**self.deck, **{number: entry.rates() for number, entry in self.destinations.items()}},
             home=() if roaming is None else _prefixes(roaming.home),
             zones=() if roaming is None else tuple(entry.zone(name) for name, entry in roaming.zones.items()),
+            periods=tuple(entry.period(name) for name, entry in self.periods.items()),
+            holidays=self.holidays,
+            caps=tuple(sorted((cap for entry in self.caps for cap in entry.caps()), key=lambda cap: cap.monthly)),
         )
+
+
+def _rates_in(where: str, entry: PlanEntry | ZoneEntry) -> Iterator[tuple[str, RateEntry]]:
+    yield from ((f"{where}{name}", getattr(entry, name)) for name in ("data", "voice", "sms"))
+    yield from ((f"{where}rating_groups.{name}", rate) for name, rate in entry.rating_groups.items())
+    yield from ((f"{where}incoming.{name}", getattr(entry.incoming, name)) for name in ("voice", "sms"))
+    for number, called in entry.destinations.items():
+        for name in ("voice", "sms"):
+            rate: RateEntry | None = getattr(called, name)
+            if rate is not None:
+                yield f"{where}destinations.{number}.{name}", rate
 
 
 PLANS_FILE: Final = dict[Id, PlanEntry]

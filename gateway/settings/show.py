@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import MASK, Secret
-from gateway.rating.plans import Bundle, Rate
+from gateway.rating.plans import Bundle, Cap, Rate
 from gateway.settings.loading import Settings
 from gateway.settings.sections import Section
 from gateway.settings.top_level import FILES, SECTIONS
@@ -30,7 +30,10 @@ def _shown(value: object) -> object:
             return {source: name} if name else MASK
         case Section():
             return {name: _shown(getattr(value, name)) for name in type(value).model_fields}
-        case Rate() | Bundle():
+        case Rate():
+            money = {name: _in_major_units(getattr(value, name)) for name in ("price", "connection")}
+            return {name: _shown(item) for name, item in msgspec.structs.asdict(value).items()} | money
+        case Bundle() | Cap():
             return {**msgspec.structs.asdict(value), "price": _in_major_units(value.price)}
         case KeywordBook():
             gift = {"minimum": _in_major_units(value.minimum), "maximum": _in_major_units(value.maximum)}
@@ -44,10 +47,10 @@ def _shown(value: object) -> object:
             return {name: _shown(item) for name, item in msgspec.structs.asdict(value).items()}
         case dict():
             return {str(name): _shown(item) for name, item in value.items()}
-        case list():
-            return [_shown(item) for item in value]
         case Endpoint() | Path():
             return str(value)
+        case list() | tuple():
+            return [_shown(item) for item in value]
         case _:
             return value
 

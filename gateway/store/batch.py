@@ -13,10 +13,12 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 from sqlalchemy import Connection, Table
 
+from gateway.store.evidence import Evidence
 from gateway.store.nodes import Node
 from gateway.store.row_cache import RowCache
 from gateway.store.row_order import row_order
 from gateway.store.statements import Inserts, pipelined
+from gateway.store.tables import evidence as links
 from gateway.store.tables import metadata
 
 Key = TypeVar("Key")
@@ -70,6 +72,8 @@ class RowSet(Generic[Key, Row]):
     """Of how many keys rows are kept at most, those used last; 0: none are."""
     reads: ClassVar[tuple[Table, ...]] = ()
     """The tables that kept rows come from."""
+    proves: ClassVar[str | None] = None
+    """The covered table (store.evidence) whose rows it changes, and puts into `proved` as it saves them."""
 
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401  (as object has it)
         """Find the place of a new kind; TypeError if it has none of its own."""
@@ -81,6 +85,7 @@ class RowSet(Generic[Key, Row]):
         self.rows: dict[Key, Row] = {}
         self.settled: dict[Key, object | None] = {}
         """By key what the store has once this batch is committed; None where it is not worth keeping any more."""
+        self.proved: list[tuple[object, ...]] = []
 
     def load(self, connection: Connection, keys: set[Key]) -> None:
         """Read the rows of these keys, locked if they may change, into `rows`."""
@@ -97,8 +102,8 @@ class RowSet(Generic[Key, Row]):
     def save(self, connection: Connection) -> None:
         """Write back what changed; row sets that are only read have nothing to do."""
 
-    def restore(self, key: Key, row: Any) -> None:  # noqa: ANN401  (what the row set put into `settled`)
-        """Put in a row that an earlier batch left."""
+    def restore(self, rows: Mapping[Key, Any]) -> None:
+        """Put in rows that an earlier batch left: what that put into `settled`, by key."""
         raise NotImplementedError
 
     def get(self, key: Key) -> Row | None:
@@ -110,14 +115,27 @@ class Batch:
     """What one transaction works on. Row sets are made when they are first asked for."""
 
     def __init__(
-        self, connection: Connection, node: Node, now: int, policies: Policies, cache: RowCache | None = None
+        self,
+        connection: Connection,
+        node: Node,
+        now: int,
+        policies: Policies,
+        cache: RowCache | None = None,
+        evidence: Evidence | None = None,
+        pipeline: ExitStack | None = None,
     ) -> None:
-        """Take the open transaction, this node, the time in microseconds, what units are decided with, and rows in memory."""
+        """Take the open transaction, this node, the time in microseconds, what units are decided with, and rows in memory.
+
+        `evidence` is the node's chain; without one nothing that is written is proved. `pipeline` is one that is open already
+        (statements.pipelined): what was sent in it is answered with the first rows.
+        """
         self._connection, self.node, self.now, self._policies = connection, node, now, policies
-        self._pipeline = ExitStack()
-        self._cache = cache or RowCache()
+        self._pipeline, self._opens_pipeline = pipeline or ExitStack(), pipeline is None
+        self._cache, self._evidence = cache or RowCache(), evidence
         self._row_sets: dict[type, RowSet[Any, Any]] = {}
         self._rows: dict[str, list[tuple[object, ...]]] = {}
+        self._proved: dict[str, list[tuple[object, ...]]] = {}
+        """Rows of covered tables that were not written by `add`."""
         self._endings: dict[object, Callable[[], None]] = {}
         self._asked: dict[type, Callable[[], None]] = {}
         """What takes the rows that are still on their way, by the kind of row set that they were asked for."""
@@ -130,7 +148,7 @@ class Batch:
 
     def row_set(self, kind: type[AnyRowSet]) -> AnyRowSet:
         """Give this batch's row set of a kind, with the rows that were asked for."""
-        if kind in self._asked:
+        if self._asked and kind in self._asked:
             self._asked.pop(kind)()
         found = self._row_sets.get(kind)
         if found is None:
@@ -155,6 +173,10 @@ class Batch:
             rows = self._rows[table.name] = []
         rows.append(row)
 
+    def prove(self, table: Table, row: tuple[object, ...]) -> None:
+        """Have a row of a covered table proved that a unit wrote by itself, given as its covered columns."""
+        self._proved.setdefault(str(table.name), []).append(row)
+
     def at_end(self, key: object, action: Callable[[], None]) -> None:
         """Run an action once, after the last unit has decided and before the batch is saved; the first one of a key counts."""
         self._endings.setdefault(key, action)
@@ -166,7 +188,7 @@ class Batch:
         """
         kinds = sorted({kind for touched in {unit.touches for unit in units} for kind in touched}, key=_rank)
         with self._pipeline:
-            if kinds:
+            if kinds and self._opens_pipeline:
                 self._pipeline.enter_context(pipelined(self._connection))
             loaded = [each for kind in kinds if (each := self._ask_for(kind, units)) is not None]
             if self._connection.dialect.name != "sqlite":
@@ -194,9 +216,23 @@ class Batch:
             action()
         with pipelined(self._connection) if self._row_sets or self._rows else nullcontext():
             self._cache.save([self._row_sets[kind] for kind in sorted(self._row_sets, key=_rank)], self._connection)
+            self._link()
             inserts.run(self._connection, self._rows)
+            if self._evidence is not None:
+                self._evidence.save_tip(self._connection)
         # An ending may hold the batch that holds it: without this, only the garbage collector would free what was loaded.
         self._endings.clear()
+
+    def _link(self) -> None:
+        """Append the link that proves what this batch wrote."""
+        if self._evidence is None:
+            return
+        for row_set in self._row_sets.values():
+            if row_set.proved and row_set.proves is not None:
+                self._proved.setdefault(row_set.proves, []).extend(row_set.proved)
+        link = self._evidence.link(self._rows, self._proved, self.now)
+        if link is not None:
+            self._rows[str(links.name)] = [link]
 
 
 def _nothing() -> None:

@@ -2,7 +2,7 @@
 
 SQLite: WAL, synchronous=FULL (gateway.store.log_sync does the write lane's syncs), and BEGIN IMMEDIATE, since the driver's own
 default begins after the first SELECT and would silently lose updates. PostgreSQL: READ COMMITTED with row locks, so that what
-is read after a lock is current.
+is read after a lock is current; the write lane's own commits are made durable by gateway.store.server_log.
 
 An SQLite file is made by whoever prepares a store, and by nobody else: to readers and to the write lane one that is gone is
 an error, not an empty store.
@@ -11,7 +11,7 @@ an error, not an empty store.
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,8 +36,22 @@ SERVER_LIMITS = {
 }
 """What a writer asks of the server, where its administrator set nothing: a gateway that stops in the middle of a transaction
 must not keep a wallet from the others."""
+BY_KEY = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""How the write lane's connection to a server finds rows. A batch names each by its key, and its statements are planned once,
+for arrays of any length over tables of which nothing may be known yet. Left alone, the planner takes ten keys for granted,
+looks through a small table from end to end for each of them, and keeps to that plan while the table grows."""
+LEAVE_SYNCS = {"synchronous_commit": "off"}
 CHECKPOINT_PAGES = 4000
 """WAL pages between checkpoints: 16 MiB, so that the second fsync of a checkpoint is rare."""
+
+WRITERS_CACHE_KIB = 16_384
+"""Of pages that a writer keeps. To keep more costs more than reading them again: in a store of less than 1 GiB each commit that
+has split a page looks through all of them (SQLite's balancing lends a number beyond the end, that of the page at 1 GiB)."""
 
 
 def open_writer(url: str, *, existing: bool = False, label: str = "tpo") -> Engine:
@@ -115,6 +129,35 @@ def leave_syncs(connection: Connection) -> None:
     _set(connection.connection.dbapi_connection, "synchronous=NORMAL")  # type: ignore[arg-type]  # of an SQLite store
 
 
+def prepare_for_batches(connection: Connection) -> None:
+    """Have a writer's connection to a server find rows by their keys, and wait neither for BEGIN alone nor for the disk.
+
+    A BEGIN is sent together with what follows it in a pipeline; the driver's own is waited for, there too. Commits return
+    before they are on the disk: gateway.store.server_log sees to that.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.autocommit = True
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in (BY_KEY | LEAVE_SYNCS).items())
+    driver.execute(f"SELECT {settings}")
+    event.listen(connection, "begin", lambda begun: begun.connection.cursor().execute("BEGIN", prepare=False))
+
+
+def find_at_will(connection: Connection) -> None:
+    """Leave it to the server's planner how rows are found, until the transaction at hand ends: it is about sets of them."""
+    _as_set(connection, BY_KEY)
+
+
+def commit_at_once(connection: Connection) -> None:
+    """Have the transaction at hand be on the server's disk when its commit returns."""
+    _as_set(connection, LEAVE_SYNCS)
+
+
+def _as_set(connection: Connection, names: Iterable[str]) -> None:
+    """Take these settings, until the transaction at hand ends, as the server's administrator has them."""
+    among = ", ".join(f"'{name}'" for name in names)
+    connection.exec_driver_sql(f"SELECT set_config(name, reset_val, true) FROM pg_settings WHERE name IN ({among})")  # noqa: S608  (names of ours)
+
+
 def sqlite_path(url: str) -> Path | None:
     """Give the file of an SQLite URL, None for a server."""
     parsed = make_url(url)
@@ -142,7 +185,12 @@ def _open(url: str, *, begin: str, mode: str, label: str) -> Engine:
 
         engine = create_engine(parsed, poolclass=NullPool, creator=connect)
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            # The driver's own: by SQLAlchemy this statement cost a batch as much as two units more.
+            connection.connection.cursor().execute(begin)
+
         return engine
     server = parsed.set(drivername="postgresql+psycopg")
     return create_engine(server, pool_size=4, pool_pre_ping=True, connect_args=server_options(label))
@@ -162,7 +210,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # no
 
 def _prepare_sqlite_writer(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401  (as above)
     wal = ("journal_mode=WAL", "synchronous=FULL", f"wal_autocheckpoint={CHECKPOINT_PAGES}")
-    _set(connection, *wal, "secure_delete=ON")  # what was deleted is not to be read from a free page
+    # Secure: what was deleted is not to be read from a free page.
+    _set(connection, *wal, f"cache_size=-{WRITERS_CACHE_KIB}", "secure_delete=ON")
 
 
 def _set(connection: sqlite3.Connection, *pragmas: str) -> None:

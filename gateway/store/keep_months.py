@@ -35,6 +35,7 @@ from gateway.store.partitioning import (
     make_month,
     size_of,
 )
+from gateway.store.releases import release_usage
 from gateway.store.tables import usage
 
 AHEAD: Final = 2
@@ -78,6 +79,7 @@ class KeepMonths(Unit):
             now = min(
                 batch.now, connection.scalars(select(store_clock(connection, batch.now))).one()
             )  # one clock that is ahead is not enough to drop anything
+            release_usage(batch, now - self.usage_seconds * MICROSECONDS)
             _drop_due(connection, usage, now - self.usage_seconds * MICROSECONDS, kept)
         return kept
 

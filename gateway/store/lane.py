@@ -1,8 +1,8 @@
 """The write lane: the one door to the disk (DESIGN §3).
 
 One thread owns the writing connection. A batch is one transaction: load what its units touch, decide each in its order of
-arrival, save, commit, and when that is on the disk, hand out the answers. A server's commit returns when it is; on SQLite a
-second thread syncs what is committed, and the first goes on meanwhile (gateway.store.log_sync).
+arrival, save, commit, and when that is on the disk, hand out the answers: a second thread sees to that, and the first goes on
+meanwhile (gateway.store.log_sync).
 If a unit fails, the batch is rolled back and its units run one by one, so that the culprit alone is refused. If the
 outcome of a commit is unknown, every unit of it gets OutcomeUnknown: nobody may be answered. Whether an error is the unit's
 or the store's is said by gateway.store.driver_errors, and nowhere else.
@@ -14,8 +14,8 @@ was withdrawn is never committed; one whose commit has begun is not withdrawn, i
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, RootTransaction
 from gateway.store import leases
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.driver_errors import classify, is_undone
-from gateway.store.engine import interrupt, leave_syncs, sqlite_path
+from gateway.store.engine import commit_at_once, find_at_will, interrupt, leave_syncs, prepare_for_batches, sqlite_path
 from gateway.store.errors import (
     LaneClosed,
     LaneOverloaded,
@@ -38,6 +38,7 @@ from gateway.store.errors import (
     UnitExpired,
     UnitPoisoned,
 )
+from gateway.store.evidence import Evidence
 from gateway.store.files import StoreFiles, family
 from gateway.store.lane_jobs import (
     BatchTimes,
@@ -47,13 +48,17 @@ from gateway.store.lane_jobs import (
     Job,
     LaneCounters,
     ended,
+    nothing_but,
     settle,
     split,
 )
 from gateway.store.leases import Lease
-from gateway.store.log_sync import AwaitDurable, LogSync
+from gateway.store.log_file import LogFile
+from gateway.store.log_sync import AwaitDurable, Log, LogSync
 from gateway.store.nodes import BLOCK, Node, extend, verify
 from gateway.store.row_cache import RowCache
+from gateway.store.server_log import ServerLog
+from gateway.store.statements import Asked, pipelined
 
 __all__ = ["BatchTimes", "Done", "Job", "Lane", "LaneCounters"]
 
@@ -85,7 +90,7 @@ class Lane:
     asked before each batch, and when it is on the disk, whether what is written will be found again. `policies` is what units
     are decided with; it may be replaced at any time, and a batch goes by one of them from its beginning to its end. `observe`
     gets, on one thread, how long the parts of each committed batch took. `lease` is renewed by each commit; once it is
-    another's, the lane commits nothing any more (store.leases).
+    another's, the lane commits nothing any more (store.leases). `evidence` is the chain that proves what it writes.
     """
 
     def __init__(
@@ -102,6 +107,7 @@ class Lane:
         ground: StoreFiles | None = None,
         observe: Callable[[BatchTimes], None] = lambda _times: None,
         lease: Lease | None = None,
+        evidence: Evidence | None = None,
         max_batch: int = MAX_BATCH,
         max_waiting: int = MAX_WAITING,
     ) -> None:
@@ -122,38 +128,50 @@ class Lane:
         self._turn = threading.Lock()
         self._wake = threading.Condition(self._turn)
         store = sqlite_path(engine.url.render_as_string(hide_password=False))
-        self._log = None if store is None else self._sync_log(family(store)["wal"])
+        self._is_file = store is not None
+        self._log = self._sync(ServerLog(engine)) if store is None else self._sync_log(family(store)["wal"])
         self._closing = self._in_trouble = False
         self._thread = threading.Thread(target=self._run, name="write-lane", daemon=True)
         self._connection: Connection | None = None
         self._verified = False
         """Whether the connection is one to this node's store."""
-        self._cache = RowCache()
+        self._cache, self._evidence = RowCache(), evidence
         self._fault = UnitPoisoned("nothing failed yet")
         self.counters = LaneCounters()
         self.policies: Policies = policies or {}
 
     def _sync_log(self, log: Path) -> LogSync[Committed]:
+        return self._sync(LogFile(log))
+
+    def _sync(self, log: Log) -> LogSync[Committed]:
         return LogSync(log, self._turn, changed=self._wake.notify, release=self._release)
 
     def start(self) -> None:
         """Begin to take units."""
-        if self._log is not None:
-            self._log.start()
+        self._log.start()
         self._thread.start()
 
     def post(self, unit: Unit, done: Done, *, not_after: float = float("inf")) -> None:
         """Queue a unit; `done` gets its outcome. LaneOverloaded or LaneClosed are raised here, at once."""
         if isinstance(unit, AwaitDurable) and self._is_answered_beside(unit, done, not_after):
             return
+        self._queue(((unit, done, not_after),))
+
+    def post_all(self, posted: Sequence[tuple[Unit, Done, float]]) -> None:
+        """Queue several at once, each with its `done` and `not_after`: all or none. None of them is a reader's AwaitDurable."""
+        self._queue(posted)
+
+    def _queue(self, posted: Sequence[tuple[Unit, Done, float]]) -> None:
         with self._wake:
             if self._closing:
                 raise LaneClosed("the gateway is stopping")
-            if len(self._waiting) >= self._max_waiting:
+            waiting = self._waiting
+            if len(waiting) + len(posted) > self._max_waiting:
                 raise LaneOverloaded(f"{self._max_waiting} units wait already")
-            if not self._waiting:
+            if not waiting:
                 self._mark = self._monotonic()
-            self._waiting.append(Job(unit, done, not_after, self._mark))
+            for unit, done, not_after in posted:
+                waiting.append(Job(unit, done, not_after, self._mark))
             if self._may_begin():
                 self._wake.notify()
 
@@ -161,18 +179,25 @@ class Lane:
         """Have a reader answered as soon as what it may have seen is on the disk; False where a batch has to see to that."""
         job = Job(unit, done, not_after, self._monotonic(), committing=True)
         with self._wake:
-            if self._log is not None:
-                if self._log.in_doubt:
-                    return False
-                if self._flight is not None and self._flight.committing:
-                    self._flight.readers.append(job)
-                    return True
-                if self._log.unsynced:
-                    self._log.unsynced[-1].readers.append(job)
-                    return True
+            if not self._log.vouches_for_readers():
+                return False
+            if self._flight is not None and self._flight.committing:
+                self._flight.readers.append(job)
+                return True
+            if self._is_awaited([job]):
+                return True
             job.settled = True
         self._hand_out([job])
         return True
+
+    def _is_awaited(self, readers: list[Job]) -> bool:
+        """Have readers answered with what is to be synced; False where what they have read is durable; under the lock."""
+        covering = self._log.covering()
+        if covering is not None:
+            covering.readers += readers
+        elif self._log.shared:
+            self._log.put(nothing_but(readers, self._monotonic()))
+        return covering is not None or self._log.shared
 
     def _hand_out(self, jobs: list[Job]) -> None:
         """Deliver what is settled; readers are told on this thread, as whoever delivers may be one that waits here."""
@@ -207,7 +232,7 @@ class Lane:
     @property
     def alive(self) -> bool:
         """Whether the lane's thread runs."""
-        return self._thread.is_alive() and (self._log is None or self._log.alive)
+        return self._thread.is_alive() and self._log.alive
 
     @property
     def in_trouble(self) -> bool:
@@ -234,6 +259,8 @@ class Lane:
             if stuck and flight is not None and not flight.interrupted and self._connection is not None:
                 flight.interrupted = True
                 interrupt(self._connection)
+            if any(isinstance(job.error, OutcomeUnknown) for job in stuck):
+                self._log.interrupt()
         if first:
             what = "a commit" if at_commit else "a transaction"
             self._alarm("store.stalled", f"{what} has not come back for {now - began:.1f} s")
@@ -242,13 +269,13 @@ class Lane:
 
     def _oldest(self, now: float) -> tuple[float, bool]:
         """Say since when the lane has had its oldest batch, now if none, and whether that has come to its commit."""
-        if self._log is not None and self._log.unsynced:
+        if self._log.unsynced:
             return self._log.unsynced[0].began, True
         return (now, False) if self._flight is None else (self._flight.began, self._flight.committing)
 
     def _give_up(self, now: float) -> list[Job]:
         """Settle the jobs of batches at work whose time is over; under the lock."""
-        at_work: list[Flight | Committed] = [] if self._log is None else [*self._log.unsynced]
+        at_work: list[Flight | Committed] = [*self._log.unsynced]
         if self._flight is not None:
             at_work.append(self._flight)
         given_up = []
@@ -272,8 +299,7 @@ class Lane:
             self._wake.notify()
         if self._thread.is_alive():
             self._thread.join()
-        if self._log is not None:
-            self._log.close()
+        self._log.close()
 
     def run_pending(self) -> bool:
         """Work on one batch of what waits, sync and deliver it; False where nothing waits.
@@ -281,8 +307,7 @@ class Lane:
         The lane's threads do so. Whoever does not start them, such as a simulation without threads, calls this instead.
         """
         found = self._run_batch()
-        if self._log is not None:
-            self._log.sync()
+        self._log.sync()
         return found
 
     def _run_batch(self) -> bool:
@@ -309,7 +334,7 @@ class Lane:
 
     def _may_begin(self) -> bool:
         waiting = len(self._waiting)
-        return waiting > 0 and (self._log is None or self._log.may_begin(waiting, alone=self._waiting[0].unit.alone))
+        return waiting > 0 and self._log.may_begin(waiting, alone=self._waiting[0].unit.alone)
 
     def _gather(self) -> list[Job]:
         with self._wake:
@@ -376,17 +401,12 @@ class Lane:
         return True
 
     def _hand_over(self, committed: Committed) -> None:
-        """Have a commit synced and its jobs delivered; a server's commit is on the disk already."""
-        if self._log is not None:
-            with self._wake:
-                if self._flight is not None:
-                    committed.readers, self._flight.readers = self._flight.readers, []
-                    self._flight.committing = False
-                self._log.put(committed)
-        else:
-            done = self._finish([committed], None)
-            with self._wake:
-                self._settled += done
+        """Have a commit synced and its jobs delivered."""
+        with self._wake:
+            if self._flight is not None:
+                committed.readers, self._flight.readers = self._flight.readers, []
+                self._flight.committing = False
+            self._log.put(committed)
 
     def _free_readers(self, jobs: list[Job], trouble: StoreError) -> None:
         """Go on with those who may have seen what was to be committed and is not, or who waited for the end of a doubt."""
@@ -395,11 +415,9 @@ class Lane:
             if self._flight is not None:
                 readers += self._flight.readers
                 self._flight.readers, self._flight.committing = [], False
-            if isinstance(trouble, OutcomeUnknown) or (self._log is not None and self._log.in_doubt):
+            if isinstance(trouble, OutcomeUnknown) or not self._log.vouches_for_readers():
                 self._settled += settle(readers, trouble)
-            elif self._log is not None and self._log.unsynced:
-                self._log.unsynced[-1].readers += readers
-            else:
+            elif not readers or not self._is_awaited(readers):
                 self._settled += settle(readers, None)
 
     def _release(self, committed: list[Committed], error: StoreError | None) -> None:
@@ -408,7 +426,7 @@ class Lane:
             self._ground.check()
         except StoreError as lost:
             error = error or OutcomeUnknown(str(lost))
-        if error is not None:
+        if error is not None and any(batch.jobs for batch in committed):
             self._alarm("store.outcome_unknown", str(error))
         self._hand_out(self._finish(committed, error))
 
@@ -419,6 +437,8 @@ class Lane:
             with self._wake:
                 settled = settle(batch.jobs, error)
                 delivered += settled + settle(batch.readers, error)
+                if not batch.jobs:
+                    continue
                 everybody_told = error is None and len(settled) == len(batch.jobs)
                 self._in_trouble = error is not None
                 self.counters.unknown += not everybody_told
@@ -442,9 +462,9 @@ class Lane:
             self._enter(jobs, committing=True)
             try:
                 transaction.commit()
-                if self._log is None:
-                    self._ground.check()
                 self._cache.commit()
+                if self._evidence is not None:
+                    self._evidence.commit()
             except Exception as error:
                 if is_undone(error):
                     raise
@@ -478,21 +498,21 @@ class Lane:
         if self.lease.fenced:
             raise StoreFenced("another gateway has taken over")
         connection = self._connect()
-        transaction = connection.begin()
-        self._cache.begin(connection)
-        self._begin_lease(connection)
-        if not self._verified:
-            self._ground.hold()
-            if self._log is not None:
-                self._log.hold()
-            verify(connection, self._node)
-            self._verified = True
-        if self._log is not None:
-            self._log.make_certain()
-        if self._node.ceiling - self._node.next_id < IDS_LEFT:
-            extend(connection, self._node)
-        batch = Batch(connection, self._node, self._clock(), self.policies, self._cache)
-        batch.fill([job.unit for job in jobs])
+        with ExitStack() as pipeline:
+            pipeline.enter_context(pipelined(connection))
+            transaction = connection.begin()
+            self._cache.begin(connection)
+            renewal = leases.ask(connection, self._node)
+            if self._has_to_prepare(jobs):
+                pipeline.close()
+                self._check_lease(connection, renewal)
+                self._prepare(connection, jobs)
+            if self._evidence is not None:
+                self._evidence.begin(connection)
+            kept = (self._cache, self._evidence)
+            batch = Batch(connection, self._node, self._clock(), self.policies, *kept, pipeline=pipeline)
+            batch.fill([job.unit for job in jobs])
+        self._check_lease(connection, renewal)
         loaded = self._monotonic()
         for job in jobs:
             job.answer = job.unit.decide(batch)
@@ -500,10 +520,34 @@ class Lane:
         batch.save()
         return transaction, loaded, decided
 
-    def _begin_lease(self, connection: Connection) -> None:
-        """Renew the lease; StoreFenced if it is another's, StoreReplaced if this is not the store that was entered."""
+    def _has_to_prepare(self, jobs: list[Job]) -> bool:
+        """Whether something is to be done in the transaction before its rows are asked for: seldom."""
+        few_left = self._node.ceiling - self._node.next_id < IDS_LEFT
+        chained = self._evidence is None or self._evidence.is_begun
+        return not self._verified or jobs[0].unit.alone or self._log.in_doubt or few_left or not chained
+
+    def _prepare(self, connection: Connection, jobs: list[Job]) -> None:
+        """Make sure that this is the store that was entered, of its log, and that there are identifiers enough.
+
+        What a server that crashes could take back would be given out again, so those are durable with the commit.
+        """
+        if not self._is_file:
+            commit_at_once(connection)
+            if jobs[0].unit.alone:
+                find_at_will(connection)
+        if not self._verified:
+            self._ground.hold()
+            self._log.hold()
+            verify(connection, self._node)
+            self._verified = True
+        self._log.make_certain()
+        if self._node.ceiling - self._node.next_id < IDS_LEFT:
+            extend(connection, self._node)
+
+    def _check_lease(self, connection: Connection, renewal: Asked | None) -> None:
+        """See that the lease was renewed; StoreFenced if it is another's, StoreReplaced if this is not the store entered."""
         try:
-            leases.begin(connection, self._node)
+            leases.check(self._node, renewal)
         except StoreFenced as error:
             verify(connection, self._node)
             self.lease.fenced = True
@@ -525,7 +569,7 @@ class Lane:
             self.counters.failed_batches += 1
             self.counters.unknown += unknown
         # SQLite brings its log home when the last connection is closed: not while it is in doubt.
-        if self._log is None or not self._log.in_doubt or not self._verified:
+        if not self._is_file or not self._log.in_doubt or not self._verified:
             self._drop_connection()
         if not isinstance(error, StoreFenced):  # which is told of once
             self._alarm("store.outcome_unknown" if unknown else "store.unavailable", str(error))
@@ -534,14 +578,22 @@ class Lane:
         if self._connection is None:
             self._on_connect()
             connection = self._engine.connect()
-            if self._log is not None:
+            if self._is_file:
                 leave_syncs(connection)
+            else:
+                prepare_for_batches(connection)
             with self._wake:
                 self._connection = connection
         return self._connection
 
-    def _rollback(self) -> None:
+    def _forget(self) -> None:
+        """Keep nothing that was read or written: nobody can be sure of it any more."""
         self._cache.drop()
+        if self._evidence is not None:
+            self._evidence.drop()
+
+    def _rollback(self) -> None:
+        self._forget()
         try:
             if self._connection is not None:
                 self._connection.rollback()
@@ -549,12 +601,11 @@ class Lane:
             self._drop_connection()
 
     def _drop_connection(self) -> None:
-        if self._log is not None:
-            self._log.let_go()
+        self._log.let_go()
         with self._wake:  # nobody interrupts what is being closed
             connection, self._connection, self._verified = self._connection, None, False
         self._ground.let_go()
-        self._cache.drop()
+        self._forget()
         if connection is not None:
             with suppress(Exception):  # it is given up, whatever it says
                 connection.invalidate()

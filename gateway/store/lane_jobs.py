@@ -65,6 +65,11 @@ class Committed(msgspec.Struct):
     readers: list[Job] = []
 
 
+def nothing_but(readers: list[Job], now: float) -> Committed:
+    """Give what is synced for readers' sake alone: others may have committed what they read."""
+    return Committed(now, [], BatchTimes(0, "", 0.0, 0.0, 0.0, 0.0, 0.0), now, float("-inf"), readers)
+
+
 class LaneCounters(msgspec.Struct):
     """What the lane did since it started."""
 

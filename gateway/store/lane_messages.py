@@ -36,6 +36,7 @@ class Begin(Message):
         label: what a server's administrator, and an adopter, find the lane's connection by.
         files: the store's file as it was when the gateway was started, where it is a file.
         keys: the gateway's master key.
+        evidence: the key of evidence, derived from it.
         settings: as for `Prepare`.
         lends: as if `Lend` had come.
     """
@@ -47,6 +48,7 @@ class Begin(Message):
     lease: float
     files: Identity | None
     keys: bytes
+    evidence: bytes
     settings: bytes
     lends: bool
 

@@ -24,6 +24,7 @@ from gateway.store import nodes
 from gateway.store.batch import Policies
 from gateway.store.engine import open_writer, sqlite_path, storing
 from gateway.store.errors import OutcomeUnknown, StoreError, StoreLocked
+from gateway.store.evidence import Evidence
 from gateway.store.files import StoreFiles
 from gateway.store.lane import BatchTimes, Job, Lane
 from gateway.store.lane_messages import (
@@ -154,6 +155,7 @@ class LaneServer:
             ground=self._ground,
             observe=self._observe,
             lease=self._lease,
+            evidence=Evidence(begin.evidence, begin.node.id),
         )
         self._handlers: dict[type, Callable[[Any], None]] = {
             Units: self._post,
@@ -207,9 +209,12 @@ class LaneServer:
         self._engine.dispose()
 
     def _post(self, units: Units[Any]) -> None:
-        for number, not_after, unit in units.posted:
-            done = partial(self._tell_reader, number) if type(unit) is AwaitDurable else Owed(number)
-            self.lane.post(unit, done, not_after=not_after)
+        readers = [each for each in units.posted if type(each[2]) is AwaitDurable]
+        writers = [each for each in units.posted if type(each[2]) is not AwaitDurable] if readers else units.posted
+        if writers:
+            self.lane.post_all([(unit, Owed(number), not_after) for number, not_after, unit in writers])
+        for number, not_after, unit in readers:
+            self.lane.post(unit, partial(self._tell_reader, number), not_after=not_after)
 
     def _tell_reader(self, number: int, answer: None, error: StoreError | None) -> None:
         self._deliver([Job(AwaitDurable(), Owed(number), float("inf"), answer=answer, error=error)])

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select, update
 
 from gateway.store.errors import StoreFenced
 from gateway.store.nodes import Node, owned, store_clock
+from gateway.store.statements import Asked
 from gateway.store.tables import nodes
 
 MICROSECONDS: Final = 1_000_000
@@ -26,7 +27,7 @@ RENEW_SHARE: Final = 0.2
 """Of a lease: after so long without a transaction it is renewed for its own sake."""
 _RENEW: Final = (
     "UPDATE nodes SET renewed_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint "
-    "WHERE id = %s AND epoch = %s AND owner = id"
+    "WHERE id = %s AND epoch = %s AND owner = id RETURNING id"
 )
 
 
@@ -100,14 +101,21 @@ class Lease:
         return self.holds(now) and now - self._steady_since >= self.seconds
 
 
-def begin(connection: Connection, node: Node) -> None:
-    """Renew a node's lease, as the first statement of a transaction on a server; StoreFenced if it is another's.
+def ask(connection: Connection, node: Node) -> Asked | None:
+    """Ask a server to renew a node's lease, as the first statement of a transaction; `check` says what came of it.
 
-    Nothing is committed by a transaction that this was raised in.
+    None on a file, which has one writer.
     """
     if connection.dialect.name == "sqlite":
-        return
-    if connection.exec_driver_sql(_RENEW, (node.id, node.epoch)).rowcount != 1:
+        return None
+    cursor = connection.connection.cursor()
+    cursor.execute(_RENEW, (node.id, node.epoch))
+    return Asked(cursor)
+
+
+def check(node: Node, renewal: Asked | None) -> None:
+    """StoreFenced if the lease is another's: nothing is committed by a transaction that this was raised in."""
+    if renewal is not None and len(renewal.rows()) != 1:
         raise StoreFenced(
             f"node {node.name} (number {node.id}, epoch {node.epoch}) was adopted by another gateway, or started again"
         )

@@ -11,10 +11,18 @@ from typing import Final
 from gateway.store.errors import StoreUnavailable
 
 CHUNK: Final = 1 << 20
+WORTH_A_BATCH: Final = 8
+"""Each batch costs as much as some three units more."""
 
 
 class LogFile:
     """The log that a writing connection has open, from `open` to `close`; OSError is for the caller of `sync` alone."""
+
+    worth_a_batch = WORTH_A_BATCH
+    shared = False
+    """The lane alone writes to it."""
+    is_open = True
+    """Whatever is committed, it was there before."""
 
     def __init__(self, path: Path) -> None:
         """Take where the log is, or will be."""
@@ -62,6 +70,9 @@ class LogFile:
             self.sync()
         except OSError as error:
             raise StoreUnavailable(f"the write-ahead log: {error}") from error
+
+    def interrupt(self) -> None:
+        """Nothing: a disk comes back by itself, or never."""
 
     def close(self) -> None:
         """Let go of the file."""

@@ -3,6 +3,7 @@
 The lane commits at synchronous=NORMAL: SQLite writes the commit to its write-ahead log, and others can read it. It is
 *committed*, and not yet *durable*: a power cut may take it back. One fdatasync of the log makes durable all that was committed
 before it began; only then is anything of it answered. Whoever reads the store for others waits for that too (`AwaitDurable`).
+A server is asked for the same by a connection of its own (gateway.store.server_log, decision 047).
 
 When a sync fails, the log is *in doubt*: the system takes its octets for written, so that a further sync would tell of success
 and prove nothing. Of all that is not durable then the outcome is unknown; and before the lane writes again it writes the whole
@@ -11,15 +12,11 @@ log once more, and syncs that. The log that a new connection finds is in doubt a
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from gateway.store.batch import Batch, Unit
 from gateway.store.errors import OutcomeUnknown, StoreError
-from gateway.store.log_file import LogFile
 
-WORTH_A_BATCH: Final = 8
-"""While the disk is busy a batch of fewer units waits: each batch costs as much as some three units more."""
 MOST_AHEAD: Final = 4
 """Batches that are committed while one sync runs: when the disk does not come back, what follows shall wait undecided."""
 
@@ -38,6 +35,41 @@ class AwaitDurable(Unit):
         """Nothing: where the log was in doubt, it is not any more."""
 
 
+class Log(Protocol):
+    """What is committed to: log_file.LogFile, or server_log.ServerLog."""
+
+    @property
+    def worth_a_batch(self) -> int:
+        """While a sync runs a batch of fewer units waits."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether others commit to it, too."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a sync would tell of what is committed now."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing in it can be in doubt."""
+
+    def open(self) -> None:
+        """Take it up; StoreError where that cannot be."""
+
+    def sync(self) -> None:
+        """Make durable what was committed before; OSError where nobody knows whether it is."""
+
+    def rewrite(self) -> None:
+        """End the doubt after a failed sync; StoreError where that cannot be."""
+
+    def interrupt(self) -> None:
+        """End a sync that another thread waits for, where that can be."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 class LogSync(Generic[Committed]):
     """What is committed and not yet durable, and the thread that syncs it.
 
@@ -45,10 +77,10 @@ class LogSync(Generic[Committed]):
     """
 
     def __init__(
-        self, log: Path, lock: threading.Lock, *, changed: Callable[[], None], release: Release[Committed]
+        self, log: Log, lock: threading.Lock, *, changed: Callable[[], None], release: Release[Committed]
     ) -> None:
-        """Take the path of the log; nothing is opened yet."""
-        self._file = LogFile(log)
+        """Take the log; nothing is opened yet."""
+        self._file = log
         self._lock, self._changed, self._release = lock, changed, release
         self._due = threading.Condition(lock)
         self.unsynced: list[Committed] = []
@@ -71,7 +103,28 @@ class LogSync(Generic[Committed]):
     def may_begin(self, waiting: int, *, alone: bool) -> bool:
         """Whether a batch of so many units is to be begun now; under the lock. One that is alone finds everything durable."""
         ahead = len(self.unsynced) - self._covered
-        return not self.unsynced or (not alone and waiting >= WORTH_A_BATCH and ahead < MOST_AHEAD)
+        return not self.unsynced or (not alone and waiting >= self._file.worth_a_batch and ahead < MOST_AHEAD)
+
+    def vouches_for_readers(self) -> bool:
+        """Whether a sync from now on tells those who have read that it is durable; else a batch has to; under the lock."""
+        return self._file.is_open and not self.in_doubt
+
+    def covering(self) -> Committed | None:
+        """Give what is durable only when all that can be read now is; None where that has to be put first; under the lock.
+
+        Of a log that others commit to, a sync that runs may have begun before what was read was committed.
+        """
+        waiting = self.unsynced[self._covered :] if self._file.shared else self.unsynced
+        return waiting[-1] if waiting else None
+
+    @property
+    def shared(self) -> bool:
+        """Whether others commit to this log, too."""
+        return self._file.shared
+
+    def interrupt(self) -> None:
+        """End a sync that does not come back, where that can be."""
+        self._file.interrupt()
 
     # On the lane's thread
 

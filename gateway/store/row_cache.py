@@ -14,7 +14,6 @@ Rows are kept in a form that nothing changes (tuples, frozen structs), so that a
 becomes of it.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -30,8 +29,50 @@ Kind = type["RowSet[Any, Any]"]
 _READING: Final = ("SELECT", "PRAGMA", "BEGIN", "SAVEPOINT", "RELEASE", "EXPLAIN")
 
 
+class _Kept:
+    """The rows of one kind by key: at most so many, at least the half of these that were used last.
+
+    Two generations: when the young one is half of all, it becomes the old one, and what has not been used since is gone.
+    That costs less than to put each row that is used at the end of one queue.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Keep nothing yet."""
+        self._half = most // 2
+        self._young: dict[Any, object] = {}
+        self._old: dict[Any, object] = {}
+
+    def find(self, keys: Iterable[Key]) -> dict[Key, object]:
+        """Give the rows of these keys that are kept."""
+        young, old, found = self._young, self._old, {}
+        for key in keys:
+            row = young.get(key)
+            if row is None:
+                row = old.get(key)
+                if row is None:
+                    continue
+                self._put(key, row)
+                young, old = self._young, self._old
+            found[key] = row
+        return found
+
+    def settle(self, settled: Mapping[Any, object | None]) -> None:
+        """Keep what the store has now; None where a row is not worth keeping any more."""
+        for key, row in settled.items():
+            if row is not None:
+                self._put(key, row)
+            else:
+                self._young.pop(key, None)
+                self._old.pop(key, None)
+
+    def _put(self, key: object, row: object) -> None:
+        if len(self._young) >= self._half:
+            self._old, self._young = self._young, {}
+        self._young[key] = row
+
+
 class RowCache:
-    """What is kept of each kind of row sets: at most so many keys as it says, those used last.
+    """What is kept of each kind of row sets: at most so many keys as it says, those used last (`_Kept`).
 
     The lane calls `begin` with each transaction, `commit` after its commit, and `drop` whenever it can't be sure of either; a
     batch calls the others. Used by the lane's thread alone.
@@ -39,7 +80,7 @@ class RowCache:
 
     def __init__(self) -> None:
         """Keep nothing yet."""
-        self._rows: dict[Kind, OrderedDict[Any, object]] = {}
+        self._rows: dict[Kind, _Kept] = {}
         self._connection: Connection | None = None
         self._version: object = None
         self._settled: list[tuple[Kind, Mapping[Any, object | None]]] = []
@@ -64,18 +105,12 @@ class RowCache:
 
     def restore(self, row_set: "RowSet[Any, Any]", keys: set[Key]) -> set[Key]:
         """Give a row set what is kept of these keys; gives the others, which it has to load."""
-        rows = self._rows.get(type(row_set))
-        if not rows:
+        kept = self._rows.get(type(row_set))
+        if kept is None:
             return keys
-        missing = set()
-        for key in keys:
-            row = rows.get(key)
-            if row is None:
-                missing.add(key)
-            else:
-                rows.move_to_end(key)
-                row_set.restore(key, row)
-        return missing
+        found = kept.find(keys)
+        row_set.restore(found)
+        return keys - found.keys()
 
     def save(self, row_sets: Iterable["RowSet[Any, Any]"], connection: Connection) -> None:
         """Have row sets written back, in this order; what each of them writes is its own."""
@@ -90,7 +125,8 @@ class RowCache:
         """Keep what the batch read and wrote: it is in the file now. What it may have made untrue is dropped."""
         if self._connection is not None:
             for kind, settled in self._settled:
-                _put(self._rows.setdefault(kind, OrderedDict()), settled, kind.kept)
+                if settled:
+                    self._kept(kind).settle(settled)
             if self._written or self._unknown:
                 for kind in [kind for kind in self._rows if self._is_stale(kind)]:
                     del self._rows[kind]
@@ -101,6 +137,12 @@ class RowCache:
         self._rows.clear()
         self._version = None
         self._forget_batch()
+
+    def _kept(self, kind: Kind) -> _Kept:
+        kept = self._rows.get(kind)
+        if kept is None:
+            kept = self._rows[kind] = _Kept(kind.kept)
+        return kept
 
     def _forget_batch(self) -> None:
         self._settled.clear()
@@ -122,14 +164,3 @@ class RowCache:
             self._wrote(element.table.name)
         elif not statement.lstrip().upper().startswith(_READING):
             self._unknown = True
-
-
-def _put(rows: "OrderedDict[Any, object]", settled: Mapping[Any, object | None], most: int) -> None:
-    for key, row in settled.items():
-        if row is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = row
-            rows.move_to_end(key)
-    while len(rows) > most:
-        rows.popitem(last=False)

@@ -9,7 +9,7 @@ Alembic is imported by what migrates alone: a store that is ready opens without 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, inspect, text
 
@@ -63,12 +63,19 @@ def _usable(connection: Connection) -> str:
     raise SchemaMismatch(f"the store is at version {found or 'none'}, this program needs {wanted}; {to_do}")
 
 
-def upgrade(engine: Engine, digest_key: bytes | None = None, node: str = "") -> tuple[str | None, str]:
+class Keys(NamedTuple):
+    """What steps of an upgrade need of a gateway's keys: that of idempotency keys (Digests), and that of evidence."""
+
+    digests: bytes
+    evidence: bytes
+
+
+def upgrade(engine: Engine, keys: Keys | None = None, node: str = "") -> tuple[str | None, str]:
     """Bring the tables to this program's version; gives the versions before and after.
 
-    `digest_key` is that of `keys.Digests`: rows with numbers in clear are made into digests under it. `node` is whose lock the
-    caller has. Raises SchemaMismatch for a version that this program never had, for such rows without a key, and where another
-    gateway runs on the store whose program could not go on; StoreError where the store cannot be opened.
+    Under `keys` rows with numbers in clear are made into digests, and what is there is proved. `node` is whose lock the caller
+    has. Raises SchemaMismatch for a version that this program never had, for such rows without keys, and where another gateway
+    runs on the store whose program could not go on; StoreError where the store cannot be opened.
     """
     known = set(_revisions())
     with storing(), engine.begin() as connection:
@@ -80,7 +87,7 @@ def upgrade(engine: Engine, digest_key: bytes | None = None, node: str = "") -> 
             )
         if before is not None and before != head():
             _refuse_where_others_run(connection, before, node)
-        _upgrade(connection, digest_key)
+        _upgrade(connection, keys)
     if engine.dialect.name == "sqlite":
         # What rows said before the upgrade does not stay readable in the write-ahead log.
         with engine.connect() as connection:
@@ -132,11 +139,13 @@ def _refuse_where_others_run(connection: Connection, before: str, node: str) -> 
                 )
 
 
-def _upgrade(connection: Connection, digest_key: bytes | None = None) -> None:
+def _upgrade(connection: Connection, keys: Keys | None = None) -> None:
     from alembic import command  # noqa: PLC0415  (see above)
 
     config = _config()
-    config.attributes |= {"connection": connection, "digest_key": digest_key}
+    config.attributes["connection"] = connection
+    if keys is not None:
+        config.attributes |= {"digest_key": keys.digests, "evidence_key": keys.evidence}
     command.upgrade(config, "head")
     raise_oldest_writer(connection, _compatible_from())
 

@@ -199,10 +199,13 @@ class Asked:
     def __init__(self, cursor: DBAPICursor | None) -> None:
         """Take the cursor that ran it; None where nothing was asked."""
         self._cursor = cursor
+        self._rows: Sequence[tuple[Any, ...]] = ()
 
     def rows(self) -> Sequence[tuple[Any, ...]]:
         """Give all rows as plain tuples."""
-        return () if self._cursor is None else self._cursor.fetchall()
+        if self._cursor is not None:
+            self._rows, self._cursor = self._cursor.fetchall(), None
+        return self._rows
 
 
 class SelectAmong(_Prepared):
@@ -260,8 +263,6 @@ def pipelined(connection: Connection) -> Iterator[None]:
     if connection.dialect.name != "postgresql":
         yield
         return
-    if not connection.in_transaction():
-        connection.begin()
     driver: Any = connection.connection.driver_connection
     with driver.pipeline():
         yield

@@ -17,6 +17,7 @@ from gateway.store.batch import Batch, Unit
 from gateway.store.months import outside_months
 from gateway.store.node_requests import sweep_requests
 from gateway.store.nodes import in_shard
+from gateway.store.releases import release_usage
 from gateway.store.tables import (
     access_log,
     answers,
@@ -73,6 +74,7 @@ class Sweep(Unit):
     def decide(self, batch: Batch) -> int:
         """Give the number of rows that went; 0 when nothing is left to do."""
         kept, connection = self.retention, batch.connection
+        release_usage(batch, batch.now - kept.usage * MICROSECONDS)
         sent_at = outbox.c.published_at if self.published_only else outbox.c.created_at
         swept = 0
         for sweep, seconds in (

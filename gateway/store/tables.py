@@ -196,11 +196,12 @@ wallets = Table(
     Column("reserved", BigInteger, nullable=False),
     Column("bundle", LargeBinary),
     Column("given", BigInteger, nullable=False, server_default=text("0")),
+    Column("counters", LargeBinary),
     Column("spending", LargeBinary),
 )
 """The only stored balances. `bundle` holds what is left of the bundles sold to this subscriber: balance.wallets.Allowance;
-`given` is the tenth that accrued on its charges and sales so far, of whatever cause; `spending` what it was charged lately
-and what limits that (balance.spending.Spending)."""
+`given` is the tenth that accrued on its charges and sales so far, of whatever cause; `counters` what was used up of limits by
+day and month (JSON); `spending` what its line was charged lately and what limits that (balance.spending.Spending)."""
 
 accounts = Table(
     "accounts",
@@ -299,9 +300,56 @@ usage = Table(
     Column("price", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("plan", String(64), nullable=False),
+    Column("version", Integer),
+    Column("rate_key", Text),
+    Column("rated_before", BigInteger),
+    Column("covered", BigInteger),
+    Column("capped", BigInteger),
 )
-"""A row for each Used-Service-Unit of each report. Swept by event_at; on PostgreSQL partitioned by its month (store.months), on
-SQLite moved with the journal (store.sealed_months)."""
+"""A row for each Used-Service-Unit of each report. `version` is the plan as it was (`versions`), `rate_key` which of its rates
+counted (rating.rate_keys), `rated_before` the units that its session was charged for before it in the same rating group, and
+`covered` how many of its own a bundle paid for: the price follows from these, less what is `capped`, over a cap or a limit.
+They are missing where the row is older than versions; a use without a plan, such as an emergency call, has no version. Swept
+by event_at; on PostgreSQL partitioned by its month (store.months), on SQLite moved with the journal (store.sealed_months)."""
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+"""What versions say, as canonical JSON by its SHA-256 in hexadecimal digits: equal ones stand here once. Never swept."""
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(8), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("hash", String(64)),
+    Column("valid_from", BigInteger),
+    Index("ix_versions_name", "kind", "name"),
+)
+"""What decided over money, and from when on (store.versions): plans, policies and causes by name. Without `hash` it is of the
+time before versions were kept, and nobody knows what it said; without `valid_from` a reload prepared it and never took it over.
+Never swept."""
+
+reratings = Table(
+    "reratings",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("record_id", BigInteger, nullable=False),
+    Column("replaces", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("price_before", BigInteger, nullable=False),
+    Column("price", BigInteger, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Index("uq_reratings_record_id", "record_id", "replaces", unique=True),
+)
+"""Usage that was priced anew (charging.rerate), by which version of its plan, and who had it done: the row of the usage stays
+as it was. `record_id` is the usage, or the number of the sale of a bundle; `replaces` is the rerating before it, 0 where there
+was none. Never swept."""
 
 sealed_files = Table(
     "sealed_files",
@@ -420,6 +468,8 @@ texts = Table(
     Column("valid_until", BigInteger, nullable=False),
     Column("parts", LargeBinary, nullable=False),
     Column("final", SmallInteger, nullable=False),
+    Column("version", Integer),
+    Column("rate_key", Text),
     Index("ix_texts_open", "node", "state", "id", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")),
     Index(
         "ix_texts_expiring", "state", "valid_until", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")
@@ -432,7 +482,8 @@ texts = Table(
         postgresql_where=text(f"final = 0 AND {PARTS_OUT['postgresql']}"),
     ),
 )
-"""Texts out. The body is gone at the final state; the row is swept by updated_at."""
+"""Texts out. The body is gone at the final state; the row is swept by updated_at. `version` and `rate_key` are what its price
+was held by, as in `usage`."""
 
 awaited_receipts = Table(
     "awaited_receipts",
@@ -665,6 +716,52 @@ orders = Table(
 )
 """Orders and what became of each of their steps (provisioning.orders). `request` tells the cause beside the number only until
 the order has ended. Swept by updated_at once they are not open."""
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("rows", LargeBinary, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+)
+"""The links of each node's chain (store.evidence), without a gap: the identifier is the node's number above the link's in its
+chain. `rows` are identifiers and digests of what a batch wrote, `head` commits to them and to all links before. Never swept."""
+
+chains = Table(
+    "chains",
+    metadata,
+    Column("node", _Identifier, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("proof", LargeBinary, nullable=False),
+)
+"""The last link of each node's chain; `proof` is made with the key of evidence, and stands nowhere else. Never swept."""
+
+seals = Table(
+    "seals",
+    metadata,
+    Column("node", Integer, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("head", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("sealed_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("node", "day"),
+)
+"""The last link of each day in UTC, signed (ledger.seals); what left the house says the same. Never swept."""
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("content", String(16), nullable=False),
+    Column("node", Integer, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""What may be missed, or unproved (store.releases): `usage` up to a day of use whose retention is over, and rows in files that
+were sealed before there was evidence, up to a node's number. Never swept."""
 
 access_log = Table(
     "access_log",

@@ -67,10 +67,21 @@ def _decoders(unit: type[Unit]) -> tuple[Callable[[bytes], Any], ...]:
     return tuple(decoder(member).decode for member in answer_types(unit))
 
 
+_members: Final[dict[tuple[type, type], int]] = {}
+"""What `member_of` has found, by the class of the unit and that of its answer."""
+
+
 def member_of(unit: type[Unit], answer: object) -> int:
     """Say which of a unit's answers this is; TypeError where it is none."""
+    classes = unit, type(answer)
+    found = _members.get(classes)
+    return _find_member(unit, answer) if found is None else found
+
+
+def _find_member(unit: type[Unit], answer: object) -> int:
     for number, each in enumerate(_classes(unit)):
         if isinstance(answer, each):
+            _members[unit, type(answer)] = number
             return number
     message = f"{unit.__name__} answered with {type(answer).__name__}, which it does not say"
     raise TypeError(message)

@@ -1,6 +1,6 @@
 """Numbers over time: which MSISDN, IMSI or ICCID was whose at which moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -52,9 +52,9 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
 
         return take
 
-    def restore(self, key: str, row: tuple[IdentifierPeriod, ...]) -> None:
-        """Put in the lines of a number."""
-        self.rows[key] = row
+    def restore(self, rows: Mapping[str, tuple[IdentifierPeriod, ...]]) -> None:
+        """Put in the lines of numbers."""
+        self.rows.update(rows)
 
     def owner(self, kind: str, value: str, at: int) -> int | None:
         """Give the subscriber to whom a number belonged at a time; the first owner also before that."""

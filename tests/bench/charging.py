@@ -12,11 +12,12 @@ import json
 import shlex
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench import frames, load, processes
+from tests.bench.lock_waits import LockWaits
 from tests.bench.progress import progress
 from tests.bench.rounds import Round, interleave, ratio, summary
 from tests.bench.speed import Speed
@@ -38,6 +39,11 @@ class Contestant:
     lines: int = 1
     database: int | None = None
     """The process id of its database's server."""
+    url: str = ""
+    """Of its store."""
+    lock_looks: int = 0
+    lock_waits: int = 0
+    """Transactions of its lanes that were looked at, and those of them that waited for a lock."""
     rounds: list = field(default_factory=list)
     octets: int = 0
     unknown_octets: int = 0
@@ -98,13 +104,15 @@ def measure(options, folder):
                 f"charging: round {number + 1} of {options.rounds}: {name}: {contestants[name].rounds[-1].rate:.0f}/s"
             )
         base = contestants[str(variants(options)[0])]
+        found = figures({name: each.rounds for name, each in contestants.items()}, variants(options))
+        found |= lock_figures(contestants.values())
         sizes = _sizes(base)
         database_cpu = max(each.database_cpu() for each in contestants.values())
         stack.close()
         checks = {name: _check(each) for name, each in contestants.items() if each.gateways}
     return {
         "rows": {name: summary(each.rounds) for name, each in contestants.items()},
-        "figures": figures({name: each.rounds for name, each in contestants.items()}, variants(options)),
+        "figures": found,
         "sizes": sizes,
         "speeds": [each.speed for contestant in contestants.values() for each in contestant.rounds],
         "database_cpu": database_cpu,
@@ -135,15 +143,24 @@ def figures(rounds, found):
         one = rounds[str(each)]
         if each.gateways > 1:
             alone = rounds[str(Variant(each.store, each.lines, each.lane))]
-            of["charging.two_gateways_cpu"] = ratio(one, alone, "turns")
+            of["charging.two_gateways_cpu"] = ratio(one, alone, "all_turns")
             of["charging.two_gateways_rate"] = ratio(one, alone, "rate")
         elif each.store != base.store:
             of[f"charging.{each.store}_of_{base.store}"] = ratio(one, rounds[str(base)], "rate")
+            of[f"charging.{each.store}_cpu_of_{base.store}"] = ratio(one, rounds[str(base)], "all_turns")
         elif each.lines != base.lines:
             of["charging.more_lines"] = ratio(one, rounds[str(base)], "turns")
         else:
             of[f"charging.{each.lane}_of_{base.lane}"] = ratio(one, rounds[str(base)], "rate")
     return {name: round(value, 3) for name, value in of.items()}
+
+
+def lock_figures(contestants):
+    """The share of looks that saw a transaction of a lane wait for a lock, where several gateways share a store."""
+    sharing = [each for each in contestants if len(each.gateways) > 1]
+    looks = sum(each.lock_looks for each in sharing)
+    waits = sum(each.lock_waits for each in sharing)
+    return {"charging.two_gateways_lock_waits": round(waits / looks, 4)} if looks else {}
 
 
 def program(command):
@@ -196,6 +213,7 @@ def _gateways(variant, folder, url, profile):
             gateways,
             variant.lines,
             processes.database_process(url) if url.startswith("postgresql") else None,
+            url,
         )
         if contestant.database is None:
             contestant.disk_before = gateways[0].checkpoint()
@@ -207,7 +225,7 @@ def _drive(contestant, options, seconds):
     program = [options.ctf] if options.ctf else load.OWN
     before, database = contestant.cpu(), contestant.database_cpu()
     try:
-        with Speed() as speed:
+        with Speed() as speed, LockWaits(contestant.url) if contestant.database else nullcontext() as locks:
             answered = load.run(
                 program,
                 contestant.ports,
@@ -222,6 +240,9 @@ def _drive(contestant, options, seconds):
         ) from None
     if contestant.gateways and not answered.ok:
         raise processes.Failed(f"{contestant.name} did not answer everything, or not rightly: {answered}")
+    if locks is not None:
+        contestant.lock_looks += locks.looks
+        contestant.lock_waits += locks.waits
     contestant.octets += answered.used_octets
     contestant.unknown_octets += answered.unknown_octets
     return Round(

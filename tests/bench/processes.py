@@ -222,8 +222,7 @@ def _await_connection(process, port, described):
 def database_process(url):
     """The process id of the server behind a PostgreSQL URL: all its backends descend from it."""
     with psycopg.connect(url) as connection:
-        backend = connection.info.backend_pid
-    return _stat(Path(f"/proc/{backend}/stat"))[1]
+        return _stat(Path(f"/proc/{connection.info.backend_pid}/stat"))[1]
 
 
 def cpu_seconds(pid):

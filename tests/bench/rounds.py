@@ -39,6 +39,11 @@ class Round:
         return None if self.database_cpu is None else self.database_cpu * self.speed / self.done
 
     @property
+    def all_turns(self):
+        """Turns of all that works for it, its database's server included, for each that was done."""
+        return self.turns + (self.database_turns or 0.0)
+
+    @property
     def cpu_us(self):
         """Microseconds of CPU for each that was done."""
         return self.cpu / self.done * 1e6

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from support import new_stores
+from support.prepared_statements import statements
 
 from gateway.store import schema
 from gateway.store.driver_errors import classify
-from gateway.store.engine import open_writer
+from gateway.store.engine import find_at_will, open_writer, prepare_for_batches
 from gateway.store.errors import UnitPoisoned
 from gateway.store.statements import Delete, Inserts, SelectAmong, Update, pipelined
 from gateway.store.tables import choices, metadata, outbox, subscriptions
@@ -63,3 +64,30 @@ def test_text_that_is_too_long_for_its_column_is_refused_by_a_server_and_not_cut
         return  # it takes text of any length
     with pytest.raises(Exception, match="too long"):
         Inserts(metadata.tables).run(connection, {"outbox": [(1, "t" * 65, b"", 1, None)]})
+
+
+def scanned(connection, statement):
+    """The tables that a server looks through for a prepared statement, each with all its plan."""
+    text, number = statement.text(connection.dialect), itertools.count(1)
+    text = "".join(part + f"${next(number)}" for part in text.split("%s")[:-1]) + text.rpartition("%s")[2]
+    given = ", ".join(["'{}'"] * (next(number) - 1)).replace("{}", "[]" if "json_array" in text else "{}")
+    connection.exec_driver_sql(f"PREPARE looked_at AS {text}")
+    plan = connection.exec_driver_sql(f"EXPLAIN EXECUTE looked_at({given})").scalars().all()
+    connection.exec_driver_sql("DEALLOCATE looked_at")
+    return [line for line in plan if "Seq Scan" in line]
+
+
+def test_a_server_finds_every_row_of_a_batch_by_its_key_though_it_knows_nothing_of_the_table(database):
+    engine = open_writer(database(f"arrays_{next(NUMBERS)}"))
+    schema.prepare(engine)
+    with engine.connect() as connection:
+        at_will = {name for name, statement in statements() if scanned(connection, statement)}
+        connection.rollback()
+        prepare_for_batches(connection)
+        by_key = {name: scans for name, statement in statements() if (scans := scanned(connection, statement))}
+        find_at_will(connection)
+        again = {name for name, statement in statements() if scanned(connection, statement)}
+    engine.dispose()
+    assert at_will, "or there is nothing to see to"
+    assert by_key == {}
+    assert again == at_will

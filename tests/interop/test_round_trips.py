@@ -97,6 +97,7 @@ def test_a_batch_of_charging_waits_for_the_server_a_handful_of_times_however_man
             assert all(str(result.outcome.code) == "success" for result in results), results
         waits.append(round_trips(messages))
         sent.append(sum("\tBind\t" in line for line in messages))
-    held_back = 3  # by a batch of its own, before: BEGIN, its lease and COMMIT
-    assert waits[0] == waits[1] <= held_back + 6, waits
+    held_back = 2  # by a batch of its own, before: BEGIN with its lease, and COMMIT
+    first_answers = 1  # may come while the last of many rows are still being sent
+    assert max(waits) <= held_back + 4 + first_answers, waits
     assert sent[0] == sent[1] <= 16, sent

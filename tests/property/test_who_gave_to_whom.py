@@ -204,7 +204,7 @@ class Operator:
         self.cause_of = {int(line): cause for cause, lines in self.members.items() for line in lines}
         with place.writer.begin() as connection:
             named = map(accounts.cause_account, {*self.members, *CAUSES} - {"unassigned"})
-            self.accounts = accounts.ensure(connection, [*accounts.SYSTEM, *named])
+            self.accounts = accounts.ensure(connection, [*accounts.SYSTEM, *named]).numbers
         self.rated = RatedEvents("ocs.test.example", Pseudonyms(b"k" * 32))
         self.number = place.node.next_id + 1_000_000
         self.prices, self.told, self.pages = [], [], []

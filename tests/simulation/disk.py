@@ -189,6 +189,10 @@ def stepped_lane(loop, disk, committed, lost):
             super().post(unit, done, **options)
             self.plan()
 
+        def post_all(self, posted):
+            super().post_all(posted)
+            self.plan()
+
         def _sync_log(self, log):
             found = super()._sync_log(log)
             found._file = DurableLog(log, self, disk)

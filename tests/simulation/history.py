@@ -10,6 +10,7 @@ from msgspec import json as msgspec_json
 from sqlalchemy import select
 
 from gateway.charity.policies import recompute
+from gateway.context import upgrade_keys
 from gateway.ledger.check import check
 from gateway.rating.prices import price
 from gateway.store import tables
@@ -56,14 +57,13 @@ class History:
         for row in rows:
             if row.closed_at is None or row.reserved:
                 self.breach(f"session {row.session_id} is open ({row.closed_at}) or holds {row.reserved}")
-        found, prices, owners = Counter(), Counter(), {}
+        found, costs = Counter(), Counter()
         for row in connection.execute(select(tables.usage)):
             if row.session not in names:
                 continue
             key = (names[row.session], row.rating_group)
             found[key] += row.octets
-            prices[key] += row.price
-            owners[key] = row.subscriber_id
+            costs[key] += row.price + (row.capped or 0)
         wanted = Counter()
         for (session_id, _, _), used in self.requests.items():
             for group, octets in used.items():
@@ -71,26 +71,38 @@ class History:
         for key in sorted({*found, *wanted}, key=repr):
             if found[key] != wanted[key]:
                 self.breach(f"{key}: {wanted[key]} octets were reported and acknowledged, {found[key]} are booked")
-        self._check_prices(found, prices)
+        self._check_prices(found, costs)
+        self._check_caps(connection)
         held = connection.execute(select(tables.held_reports)).all()
         for row in held:
             self.breach(f"a report of {row.session_id} is held for review: {row.reason}")
 
-    def _check_prices(self, found, prices):
-        """Of sessions without a bundle: the price of the total."""
+    def _check_prices(self, found, costs):
+        """Of sessions without a bundle, and without tariff periods: the price of the total."""
         plans = self.world.settings.plans
         owner = {session.id: session.customer for session in self.world.pgw.sessions.values()}
         for (session_id, group), octets in found.items():
             plan = plans[owner[session_id].plan]
             wanted = price(plan.rate("data", group), octets)
-            if plan.bundle is None and prices[session_id, group] != wanted:
-                self.breach(f"{session_id} {group}: {octets} octets cost {prices[session_id, group]}, not {wanted}")
+            if plan.bundle is None and not plan.periods and costs[session_id, group] != wanted:
+                self.breach(f"{session_id} {group}: {octets} octets cost {costs[session_id, group]}, not {wanted}")
+
+    def _check_caps(self, connection):
+        """What each line paid on a plan with caps is no more than they allow, and no less where its usage came to them."""
+        costs, paid = Counter(), Counter()
+        for row in connection.execute(select(tables.usage)):
+            costs[row.plan, row.subscriber_id] += row.price + (row.capped or 0)
+            paid[row.plan, row.subscriber_id] += row.price
+        for (plan, line), cost in costs.items():
+            for cap in self.world.settings.plans[plan].caps if plan else ():
+                if not cap.monthly and paid[plan, line] != min(cost, cap.price):
+                    self.breach(f"line {line} paid {paid[plan, line]} of {cost} under a cap of {cap.price}")
 
     # Money
 
     def check_books(self, connection):
         """The books are right, and every wallet is what came in less what went out."""
-        for finding in check(connection, recompute).findings:
+        for finding in check(connection, recompute, upgrade_keys(self.world.settings).evidence).findings:
             self.breach(f"ledger check: {finding.check}: {finding.detail}")
         wallets = {row.subscriber_id: row for row in connection.execute(select(tables.wallets))}
         paid = Counter()

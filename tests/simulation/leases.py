@@ -14,7 +14,7 @@ from sqlalchemy.pool import QueuePool
 from gateway import context as gateway_context
 from gateway.store import leases, nodes
 from gateway.store.engine import open_reader, open_writer, reading
-from gateway.store.errors import StoreFenced
+from gateway.store.statements import Asked
 
 from .loop import Process
 from .smsc import PORT
@@ -26,6 +26,14 @@ SHARE = 0.4
 OTHER = "other.tpo.example"
 SUBMIT_SM = 0x00000004
 _RENEW = "UPDATE nodes SET renewed_at = ? WHERE id = ? AND epoch = ? AND owner = id"
+
+
+class Renewal(Asked):
+    """What came of a renewal: a row, or none."""
+
+    def __init__(self, rows):
+        super().__init__(None)
+        self._rows = [()] * rows
 
 
 class Leases:
@@ -48,15 +56,14 @@ class Leases:
             return
         with (
             mock.patch.object(gateway_context, "has_one_writer", return_value=False),
-            mock.patch.object(leases, "begin", self._begin),
+            mock.patch.object(leases, "ask", self._ask),
         ):
             yield
 
-    def _begin(self, connection, node):
-        """What `leases.begin` does on a server."""
+    def _ask(self, connection, node):
+        """What `leases.ask` does on a server."""
         self.begun[node.id, node.epoch] = self.world.loop.time()
-        if connection.exec_driver_sql(_RENEW, (self.world.wall_clock(), node.id, node.epoch)).rowcount != 1:
-            raise StoreFenced(f"number {node.id}, epoch {node.epoch} was adopted")
+        return Renewal(connection.exec_driver_sql(_RENEW, (self.world.wall_clock(), node.id, node.epoch)).rowcount)
 
     # What is proven
 

@@ -55,15 +55,27 @@ messaging: {{short_codes: ["70070"], answers_per_hour: 100}}
 provisioning:
   swap_notice: 5
   hosts:
-    - {{name: host, adapter: osmohlr, plans: [payg-gb, bundle-gb], ctrl: "127.0.0.1:4259", vty: "127.0.0.1:4258"}}
+    - {{name: host, adapter: osmohlr, plans: [payg-gb, bundle-gb, capped-gb], ctrl: "127.0.0.1:4259", vty: "127.0.0.1:4258"}}
 charging: {{slice: 2000000, validity: 600}}
 events: {{mqtt: {{url: "mqtt://127.0.0.1:1883"}}}}
 privacy: {{key: "{key}"}}
-plans: {root}/config/plans.yaml
+plans: plans.yaml
 causes: {root}/config/causes.yaml
 keywords: {root}/config/keywords.yaml
 """
-PLANS = ("payg-gb", "bundle-gb", "payg-gb", "payg-gb")
+CAPPED = """
+capped-gb:
+  name: Capped
+  currency: GBP
+  data: {price: 0.01, per: 1000000, at: {rush: {price: 0.02, per: 1000000}}}
+  voice: {price: 0.03, per: 60}
+  sms: {price: 0.02, per: 1}
+  rating_groups: {200: free}
+  periods: {rush: {begins: "16:07", ends: "16:08"}}
+  caps: [{services: [data, sms], day: 0.09, month: 0.50}]
+"""
+"""A plan beside those that we ship: a tariff period while the world runs, from 16:06:40 on, and caps that are soon reached."""
+PLANS = ("payg-gb", "bundle-gb", "payg-gb", "capped-gb")
 LASTING = 30.0
 """Virtual seconds for which a fault of the disk, or a connection that went silent, has its effect."""
 SETTLE_SECONDS = 900.0
@@ -155,6 +167,7 @@ class World:
     def _settle_in(self, folder):
         config = folder / "gateway.yaml"
         config.write_text(CONFIG.format(root=ROOT, key="5" * 64))
+        (folder / "plans.yaml").write_text((ROOT / "config" / "plans.yaml").read_text() + CAPPED)
         self.settings = gateway_settings.load(config)
         new_stores.place(folder / "var" / "tpo.db")
         draw = self.chance("world")

@@ -2,6 +2,8 @@
 
 from contextlib import contextmanager
 
+import msgspec
+
 from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.charging.credit_control import ChargingPolicy, CreditControlUnit
 from gateway.charging.gy import cca
@@ -10,7 +12,12 @@ from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charity.policies import POLICIES
 from gateway.events.outbox import Event
+from gateway.rating.plan_versions import content_of, history
 from gateway.rating.plans import Bundle, Plan, Rate
+from gateway.store import versions
+from gateway.store.engine import reading
+from gateway.store.evidence import Evidence
+from gateway.store.versions import BeginVersions, PrepareVersions
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_avp, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import (
@@ -21,7 +28,7 @@ from protocols.diameter.messages import (
     SubscriptionId,
     UsedServiceUnit,
 )
-from support.lane_fixture import Workplace
+from support.lane_fixture import EVIDENCE_KEY, Workplace
 
 INITIAL, UPDATE, TERMINATION, EVENT = 1, 2, 3, 4
 IMSI, MSISDN = "234150000000001", "447700900001"
@@ -92,9 +99,8 @@ class ChargingPlace(Workplace):
 
     def __init__(self, url, plans=PLANS, terms=None, **options):
         super().__init__(url, **options)
-        tariff = Tariff(
-            plans, POLICIES["2026-1"], terms or QuotaTerms(slice_octets=10_000_000), self.books.account, "GB"
-        )
+        terms = terms or QuotaTerms(slice_octets=10_000_000)
+        tariff = Tariff({}, POLICIES["2026-1"], terms, self.books.account, "GB")
         self.policy = ChargingPolicy(
             tariff,
             self.books,
@@ -102,8 +108,23 @@ class ChargingPlace(Workplace):
             ReviewCapacity(1000),
         )
         self.decide_by(self.policy)
+        self.price_by(plans)
         self.last = None
         self.body = b""
+
+    def price_by(self, plans):
+        """Have these plans in force from now on, as a start or a reload does."""
+        now, wanted = next(self.ticks), [*map(content_of, plans.values())]
+        if self.lane.alive:
+            self.lane.run(BeginVersions(self.lane.run(PrepareVersions(wanted)), now))
+        else:
+            with self.writer.begin() as connection:
+                written = {"versions": versions.record(connection, wanted, now)}
+                Evidence(EVIDENCE_KEY, self.node.id).append(connection, written, now)
+        with reading(self.reader) as connection:
+            known = history(versions.read(connection, versions.PLAN), now)
+        tariff = msgspec.structs.replace(self.policy.tariff, plans=known.plans, earlier=known.earlier)
+        self.policy.tariff = tariff
 
     def enrol(self, balance, imsi=IMSI, msisdn=MSISDN, plan="payg-gb", cause="wateraid"):
         row = Enrolment(msisdn, imsi, f"8944{imsi}", plan, cause, balance)

@@ -40,7 +40,7 @@ def kill_at(engine, place):
 def upgrade(url, key, place):
     engine = open_writer(url, existing=True)
     kill_at(engine, place)
-    schema.upgrade(engine, key)
+    schema.upgrade(engine, schema.Keys(key, key))
 
 
 def look(url):

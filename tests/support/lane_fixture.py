@@ -15,12 +15,14 @@ from gateway.ledger.books import Books
 from gateway.store import nodes, unit_codec
 from gateway.store.batch import Unit, policies_of
 from gateway.store.engine import open_reader, open_writer, reading
+from gateway.store.evidence import Evidence
 from gateway.store.idempotency import Digests
 from gateway.store.lane import Lane
 from gateway.units import UNITS
 from support.new_stores import prepare
 
 CAUSES = ("wateraid", "wwf")
+EVIDENCE_KEY = b"a key of tests for evidence"
 
 
 @functools.cache
@@ -68,7 +70,9 @@ class Workplace:
         with self.writer.begin() as connection:
             self.node = nodes.enter(connection, node, next(self.ticks))
         with self.writer.begin() as connection:
-            self.accounts = accounts.ensure(connection, [*accounts.SYSTEM, *map(accounts.cause_account, CAUSES)])
+            opened = accounts.ensure(connection, [*accounts.SYSTEM, *map(accounts.cause_account, CAUSES)])
+            Evidence(EVIDENCE_KEY, self.node.id).append(connection, {"accounts": opened.made}, next(self.ticks))
+            self.accounts = opened.numbers
         self.books = Books(self.accounts)
         self.digests = Digests(b"a key of tests alone")
         self.lane = CrossingLane(
@@ -78,6 +82,7 @@ class Workplace:
             monotonic=time.monotonic,
             alarm=lambda event, detail: self.alarms.append((event, detail)),
             policies=policies_of(self.books, self.digests, LineRules()),
+            evidence=Evidence(EVIDENCE_KEY, self.node.id),
             **lane_options,
         )
 

@@ -55,7 +55,7 @@ class TextPlace(ChargingPlace):
     def __init__(self, url, segments=lambda body: count_parts(body, Alphabet.GSM7), answers_per_hour=100, **options):
         super().__init__(url, **options)
         with self.writer.begin() as connection:
-            self.accounts.update(ensure(connection, [*self.accounts, *map(gifts_account, CAUSES)]))
+            self.accounts.update(ensure(connection, [*self.accounts, *map(gifts_account, CAUSES)]).numbers)
         messaging_policy = MessagingPolicy(
             charging=self.policy,
             source="/tpo/test",

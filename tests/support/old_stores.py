@@ -15,9 +15,12 @@ from sqlalchemy import inspect, text
 from gateway.store import schema
 from gateway.store.engine import open_writer
 from provisioning.orders import Kind, OrderRequest
+from support.lane_fixture import EVIDENCE_KEY
 
 RELEASED = sorted((Path(__file__).parents[1] / "unit" / "gateway" / "store" / "released").glob("*.sql"))
 """Dumps that the programs of earlier versions wrote, see the README beside them."""
+KEYS = schema.Keys(b"a key of tests alone", EVIDENCE_KEY)
+"""What they are upgraded with."""
 _KINDS = {"BLOB": "BYTEA", "TEXT": "TEXT"}
 """Names of types in SQLite and in PostgreSQL."""
 

@@ -38,6 +38,9 @@ class TheirPgw:
         self.node.add_application(self.application, [self.peer], sorted(realms))
         self._sessions = itertools.count(1)
         self._stream, self._flags = b"", {}
+        self.last_octets = (
+            b""  # of the last answer, as it came: python-diameter's own classes leave out what they do not know
+        )
 
     def __enter__(self):
         self.node.start()
@@ -58,6 +61,8 @@ class TheirPgw:
         self._stream += data
         while len(self._stream) >= 20 and len(self._stream) >= (size := int.from_bytes(self._stream[1:4], "big")):
             self._flags[int.from_bytes(self._stream[12:16], "big")] = self._stream[4]
+            if int.from_bytes(self._stream[5:8], "big") == CREDIT_CONTROL:
+                self.last_octets = self._stream[:size]
             self._stream = self._stream[size:]
 
     def flags_of(self, answer):

@@ -8,13 +8,16 @@ from sqlalchemy import delete, insert, text
 
 from gateway.charging import usage_export
 from gateway.charity.publication import MARK
+from gateway.context import EVIDENCE
 from gateway.ledger import balances, journal
-from gateway.store.engine import sqlite_path
+from gateway.privacy.pseudonyms import derive
+from gateway.store.engine import open_writer, sqlite_path
+from gateway.store.evidence_backfill import prove_all
 from gateway.store.sealed_months.next_month import next_month
 from gateway.store.sealed_months.records import JOURNAL, USAGE, folder_of, sealed_months
 from gateway.store.sealed_months.units import RemoveSealed, SealMonth
 from gateway.store.sealed_months.writing import Comparison, FileWriter
-from gateway.store.tables import marks, nodes
+from gateway.store.tables import chains, evidence, marks, nodes, releases, seals
 
 
 def at(*date):
@@ -123,6 +126,17 @@ def age(store, days):
         connection.execute(f"UPDATE sessions SET opened_at = {older.format('opened_at')}")
         for table in ("choices", "subscriptions", "lines"):
             connection.execute(f"UPDATE {table} SET valid_from = {older.format('valid_from')}")
+    prove_again(store, store.with_name("tpo.key").read_bytes().strip())
+
+
+def prove_again(store, master_key):
+    """Prove the rows of a stopped gateway's store as they are now, as if all were of before there was evidence."""
+    writer = open_writer(f"sqlite:///{store}", existing=True)
+    with writer.begin() as connection:
+        for table in (evidence, chains, seals, releases):
+            connection.execute(delete(table))
+        prove_all(connection, derive(master_key, EVIDENCE))
+    writer.dispose()
 
 
 def unmoved(store, least):

@@ -29,6 +29,7 @@ from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_messag
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import CreditControlRequest
 from support.charging_fixture import PLANS, TERMINATION, ChargingPlace, ccr
+from support.lane_fixture import EVIDENCE_KEY
 from support.one_batch import Gate
 
 CUSTOMERS = (("234150000000001", "447700900001", "payg-gb"), ("234150000000002", "447700900002", "bundle-gb"))
@@ -220,7 +221,7 @@ class Play:
         )
         assert told == Counter(str(row.id) for row in usage)
         with reading(place.reader) as connection:
-            assert check(connection, recompute).findings == []
+            assert check(connection, recompute, EVIDENCE_KEY).findings == []
 
     def _check_wallets(self, usage):
         spent = Counter()

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.charging.outcome import ItemOutcome, Outcome, RenderedAnswer, RequestOutcome
-from gateway.charging.request import DATA, INITIAL, SMS, VOICE
+from gateway.charging.outcome import ChangingOutcome, ItemOutcome, Outcome, RenderedAnswer, RequestOutcome
+from gateway.charging.request import DATA, INITIAL, MICROSECONDS, SMS, VOICE
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.errors import ResultCode
 from protocols.diameter.generated import encode
@@ -57,7 +57,7 @@ class _Offer(msgspec.Struct):
     final_unit_indication: FinalUnitIndication | None = None
 
 
-def body(outcome: RequestOutcome | RenderedAnswer, session_id: bytes) -> bytes:
+def body(outcome: RequestOutcome | ChangingOutcome | RenderedAnswer, session_id: bytes) -> bytes:
     """Encode everything of the answer but Session-Id, Origin-Host, Origin-Realm and Proxy-Info; `session_id` as it came."""
     if isinstance(outcome, RenderedAnswer):
         return outcome.body
@@ -123,7 +123,9 @@ def _offer(item: ItemOutcome, outcome: RequestOutcome) -> _Offer:
     service, units = outcome.service, item.granted
     if units is None:
         return _Offer()
+    change = outcome.tariff_change // MICROSECONDS if isinstance(outcome, ChangingOutcome) else None
     granted = GrantedServiceUnit(
+        tariff_time_change=change,
         cc_total_octets=units if service == DATA else None,
         cc_time=units if service == VOICE else None,
         cc_service_specific_units=units if service == SMS else None,

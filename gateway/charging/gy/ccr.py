@@ -49,6 +49,8 @@ DIRECT_DEBITING = 0
 """Requested-Action (RFC 8506 §8.41)."""
 MULTIPLE_SERVICES_SUPPORTED = 1
 """Multiple-Services-Indicator (RFC 8506 §8.40)."""
+UNIT_AFTER_TARIFF_CHANGE = 1
+"""Tariff-Change-Usage (RFC 8506 §8.27)."""
 SESSION_ID, ORIGIN_HOST, ORIGIN_REALM, SERVICE_CONTEXT_ID = 263, 264, 296, 461
 """AVP codes (RFC 6733 §4.5, RFC 8506 §8)."""
 LATE_US = 48 * 3600 * MICROSECONDS
@@ -254,11 +256,12 @@ def _used(unit: UsedServiceUnit, service: str) -> Used:
     directions = (unit.cc_input_octets or 0) + (unit.cc_output_octets or 0)
     total = unit.cc_total_octets
     octets = min(directions if total is None or _disagrees(unit) else total, MAX_UNSIGNED64)
-    used = Used(octets, unit.cc_time or 0, unit.cc_service_specific_units or 0)
+    after = unit.tariff_change_usage == UNIT_AFTER_TARIFF_CHANGE
+    used = Used(octets, unit.cc_time or 0, unit.cc_service_specific_units or 0, after_change=after)
     if used.quantity(service):
         return used  # as nearly always
     priced, others = _named(unit, service)
-    return Used(octets, used.seconds, used.units, unpriced=any(others) and not priced)
+    return Used(octets, used.seconds, used.units, unpriced=any(others) and not priced, after_change=after)
 
 
 def _disagrees(unit: UsedServiceUnit) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.messaging.keywords.amounts import Money, write_amount
 from gateway.messaging.keywords.catalogue import STAND_INS, KeywordAnswer, KeywordBook
+from gateway.rating.paid_service_limits import limit_of
 
 GSM: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà" + string.digits + string.ascii_letters
@@ -43,9 +44,11 @@ def render(book: KeywordBook, language: str, answer: KeywordAnswer, **values: st
     return gsm_safe(templates.answers[answer].format_map({"short_code": book.short_code, **written}))
 
 
-def bounds(book: KeywordBook, currency: str) -> dict[str, Money]:
-    """Return the values of {minimum} and {maximum} for a giver whose wallet has `currency`."""
-    return {"minimum": Money(book.minimum, currency), "maximum": Money(book.maximum, currency)}
+def bounds(book: KeywordBook, currency: str, country: str) -> dict[str, Money]:
+    """Return the values of {minimum} and {maximum} for a giver whose wallet has `currency`, within the law of a country."""
+    limit = limit_of(country, currency)
+    maximum = book.maximum if limit is None else min(book.maximum, limit.each)
+    return {"minimum": Money(book.minimum, currency), "maximum": Money(maximum, currency)}
 
 
 def cause_list(book: KeywordBook, open_causes: Collection[str]) -> str:

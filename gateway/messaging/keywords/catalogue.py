@@ -44,6 +44,7 @@ class KeywordAnswer(StrEnum):
     WHICH_CAUSE = "which_cause"
     HOW_MUCH = "how_much"
     OUT_OF_BOUNDS = "out_of_bounds"
+    OVER_LIMIT = "over_limit"
     OTHER_CURRENCY = "other_currency"
     UNKNOWN = "unknown"
     STRANGER = "stranger"
@@ -79,6 +80,7 @@ PLACEHOLDERS: Final = {
     KeywordAnswer.WHICH_CAUSE: Placeholders(("causes",)),
     KeywordAnswer.HOW_MUCH: Placeholders((), ("minimum", "maximum")),
     KeywordAnswer.OUT_OF_BOUNDS: Placeholders(("minimum", "maximum")),
+    KeywordAnswer.OVER_LIMIT: Placeholders((), ("amount", "cause", "limit", "left")),
     KeywordAnswer.OTHER_CURRENCY: Placeholders(("currency",)),
     KeywordAnswer.UNKNOWN: Placeholders(),
     KeywordAnswer.STRANGER: Placeholders(),
@@ -88,6 +90,7 @@ PLACEHOLDERS: Final = {
 
 STAND_INS: Final = {
     KeywordAnswer.DROPPED: KeywordAnswer.NOTHING_ASKED,
+    KeywordAnswer.OVER_LIMIT: KeywordAnswer.LATER,
     KeywordAnswer.STARTED: KeywordAnswer.HELP,
     KeywordAnswer.SUSPENDED: KeywordAnswer.LATER,
 }

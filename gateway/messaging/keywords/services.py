@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Row, delete, select
 
 from gateway.balance import bookings
+from gateway.balance.paid_services import count_paid, left_of_month
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Share
@@ -40,6 +41,7 @@ from gateway.messaging.opt_outs import OptOutRows
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.submit import Draft, make
 from gateway.messaging.texts import Text, TextRows
+from gateway.rating.paid_service_limits import limit_of
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
@@ -145,6 +147,9 @@ class Services:
         if cause not in self._policy.causes:
             return self._answer(request, KeywordAnswer.CLOSED, cause=self._name(cause), causes=self._causes())
         values: dict[str, str | Money] = {"amount": self._money(request.amount, wallet), "cause": self._name(cause)}
+        refused = self._beyond_the_law(request, request.amount, wallet, values)
+        if refused is not None:
+            return refused
         if request.amount > wallet.available:
             balance = self._money(max(wallet.available, 0), wallet)
             return self._answer(request, KeywordAnswer.TOO_POOR, balance=balance, **values)
@@ -152,6 +157,22 @@ class Services:
             return self._withhold()
         self._open_question(cause, request.amount, wallet)
         return self._answer(request, KeywordAnswer.ASK, minutes=str(self._policy.question // MINUTE), **values)
+
+    def _beyond_the_law(
+        self, request: KeywordRequest, amount: int, wallet: Wallet, values: dict[str, str | Money]
+    ) -> list[Text] | None:
+        """Refuse a gift of more than may be paid by the phone bill, at once or in a month; None where it is within that."""
+        tariff = self._policy.charging.tariff
+        limit = limit_of(tariff.country, wallet.currency)
+        if limit is None:
+            return None
+        if amount > limit.each:
+            return self._answer(request, KeywordAnswer.OUT_OF_BOUNDS, **self._bounds(wallet))
+        left = left_of_month(wallet, limit, self._batch.now, tariff.zone)
+        if amount <= left:
+            return None
+        said = {"limit": self._money(limit.monthly, wallet), "left": self._money(left, wallet)}
+        return self._answer(request, KeywordAnswer.OVER_LIMIT, **values, **said)
 
     def _open_question(self, cause: str, amount: int, wallet: Wallet) -> None:
         """Write down what is asked; a question that is open already keeps its number, by which its gift is taken once."""
@@ -204,13 +225,17 @@ class Services:
         if asked.cause not in self._policy.causes:
             return self._answer(request, KeywordAnswer.CLOSED, cause=cause, causes=self._causes())
         if not self._book.minimum <= asked.amount <= self._book.maximum:
-            return self._answer(request, KeywordAnswer.OUT_OF_BOUNDS, **bounds(self._book, wallet.currency))
+            return self._answer(request, KeywordAnswer.OUT_OF_BOUNDS, **self._bounds(wallet))
+        refused = self._beyond_the_law(request, asked.amount, wallet, {"amount": amount, "cause": cause})
+        if refused is not None:
+            return refused
         if asked.amount > wallet.available:
             balance = self._money(max(wallet.available, 0), wallet)
             return self._answer(request, KeywordAnswer.TOO_POOR, balance=balance, amount=amount, cause=cause)
         books = self._policy.charging.books
         entries = bookings.gift(wallet, books.account, asked.cause, asked.amount, self._batch.now, asked.id)
         books.post(self._batch, entries)
+        count_paid(wallet, asked.amount, self._batch.now, self._policy.charging.tariff.zone)
         self._opt_in()
         balance = self._money(wallet.available, wallet)
         return self._answer(request, KeywordAnswer.GIVEN, balance=balance, amount=amount, cause=cause)
@@ -268,7 +293,7 @@ class Services:
         self._out = False
 
     def _explain(self, request: Unknown, wallet: Wallet) -> list[Text]:
-        limits = bounds(self._book, wallet.currency)
+        limits = self._bounds(wallet)
         match request.reason:
             case Reason.WHICH_CAUSE:
                 return self._answer(request, KeywordAnswer.WHICH_CAUSE, causes=self._causes())
@@ -337,6 +362,9 @@ class Services:
 
     def _name(self, cause: str) -> str:
         return self._policy.causes.get(cause, cause)
+
+    def _bounds(self, wallet: Wallet) -> dict[str, Money]:
+        return bounds(self._book, wallet.currency, self._policy.charging.tariff.country)
 
     def _money(self, micro: int, wallet: Wallet) -> Money:
         return Money(micro, wallet.currency)

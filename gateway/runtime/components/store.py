@@ -10,6 +10,9 @@ from gateway.context import GatewayContext, OpenAccounts
 from gateway.metrics.sources import lane_metrics
 from gateway.runtime.component import Change, Component, Prepared, Stage
 from gateway.store.async_submit import submit
+from gateway.store.errors import StoreError
+from gateway.store.versions import BeginVersions, PrepareVersions
+from gateway.versions import contents_of, with_history
 
 
 class StoreComponent(Component):
@@ -30,11 +33,25 @@ class StoreComponent(Component):
     async def prepare(self, change: Change) -> Prepared:
         """See that customers keep what they stand on, open the accounts of new causes, and make the lane ready."""
         context, new = self._context, change.settings
-        plans, causes = (context.settings.plans, new.plans), (context.settings.causes, new.causes)
-        await context.read_async(lambda c: check_nothing_needed_goes(c, plans, causes, context.clock()))
-        accounts: Mapping[str, int] = await submit(self._context.lane, OpenAccounts(list(change.settings.causes)))
-        return Prepared(await self._context.prepare_settings(change.settings, accounts))
+        now = context.clock()
+        await context.read_async(lambda c: check_nothing_needed_goes(c, new.plans, new.causes, now))
+        accounts: Mapping[str, int] = await submit(context.lane, OpenAccounts(list(new.causes)))
+        numbers: list[int] = await submit(context.lane, PrepareVersions(contents_of(new)))
+        prepared = dict.fromkeys(numbers, now)
+        settings = await context.read_async(lambda c: with_history(new, c, now, prepared))
+        use = await context.prepare_settings(settings, accounts)
+
+        def apply() -> None:
+            use()
+            if numbers:  # before anything that is decided by them
+                context.lane.post(BeginVersions(numbers, now), _begun)
+
+        return Prepared(apply)
 
     def metrics(self) -> Iterable[Metric]:
         """Give the lane's figures."""
         return lane_metrics(self._context.lane)
+
+
+def _begun(_answer: object, _error: StoreError | None) -> None:
+    """Nothing waits for it: where it is not committed the lane has ended, and the next start records the files again."""

@@ -18,7 +18,15 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import NullPool
 
 from gateway.store.errors import StoreUnavailable
-from gateway.store.sealed_months.records import TABLES, SealedMonth, folder_of, is_in, sealed_months, store_of
+from gateway.store.sealed_months.records import (
+    TABLES,
+    SealedMonth,
+    folder_of,
+    is_in,
+    missing_columns,
+    sealed_months,
+    store_of,
+)
 
 _NO_USAGE: Final = "CREATE TEMP TABLE usage ({})"
 
@@ -116,6 +124,11 @@ def _connect(store: Path, month: SealedMonth) -> sqlite3.Connection:
         columns = ", ".join(column.name for column in TABLES["usage"].columns)
         connection.execute(_NO_USAGE.format(columns))
     connection.execute("ATTACH ? AS store", (f"file:{quote(str(store))}?mode=ro",))
+    for name, schema in (("transfers", "main"), *((("usage", "used"),) if month.usage.dropped_at is None else ())):
+        if missing := missing_columns(connection, name, schema):
+            empty = ", ".join(f"NULL AS {column}" for column in missing)
+            rows = f"SELECT *, {empty} FROM {schema}.{name}"  # noqa: S608  (names of ours)
+            connection.execute(f"CREATE TEMP VIEW {name} AS {rows}")
     return connection
 
 

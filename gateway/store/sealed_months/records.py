@@ -6,6 +6,7 @@ clock did; and a charge, its usage and its accruals, which are numbered in one b
 """
 
 import hashlib
+import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -187,3 +188,9 @@ def damage(folder: Path, file: SealedFile, known: Iterable[SealedFile] = ()) -> 
 
 def _words(file: SealedFile) -> str:
     return f"{'journal' if file.content == JOURNAL else 'usage'} of {file.period}, {file.rows} rows"
+
+
+def missing_columns(connection: sqlite3.Connection, content: str, schema: str = "main") -> list[str]:
+    """Name the columns that the file of a month has not: it was sealed before they were there."""
+    found = {row[1] for row in connection.execute(f"PRAGMA {schema}.table_info({content})")}
+    return [column.name for column in TABLES[content].columns if found and column.name not in found]

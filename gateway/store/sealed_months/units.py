@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.store.batch import Batch, Unit
+from gateway.store.releases import release_usage
 from gateway.store.schema import raise_oldest_writer
 from gateway.store.sealed_months.records import TABLES, SealedFile, SealedMonth, row_of, sealed_months
 from gateway.store.tables import sealed_files
@@ -59,6 +60,7 @@ class DropUsage(Unit):
     def decide(self, batch: Batch) -> list[str]:
         """Name the files: nobody reads them from this commit on."""
         before = batch.now - self.usage_seconds * MICROSECONDS
+        release_usage(batch, before)
         due = [
             month.usage
             for month in sealed_months(batch.connection)

@@ -22,7 +22,17 @@ from gateway.store.errors import StoreUnavailable
 from gateway.store.months import MONTHLY
 from gateway.store.private_files import FILE
 from gateway.store.sealed_months.next_month import MonthSpan
-from gateway.store.sealed_months.records import JOURNAL, TABLES, USAGE, Range, SealedFile, digest, file_name, folder_of
+from gateway.store.sealed_months.records import (
+    JOURNAL,
+    TABLES,
+    USAGE,
+    Range,
+    SealedFile,
+    digest,
+    file_name,
+    folder_of,
+    missing_columns,
+)
 
 STEP: Final = 10_000
 """Rows that one step copies or compares: some tens of milliseconds of a thread."""
@@ -215,7 +225,9 @@ def differing(both: sqlite3.Connection, content: str, after: int, last: int) -> 
 
     Rows that the file alone has are no fault: usage past its retention leaves the store meanwhile.
     """
-    columns = ", ".join(column.name for column in TABLES[content].columns)
+    columns = ", ".join(
+        column.name for column in TABLES[content].columns if column.name not in missing_columns(both, content)
+    )
     rows = f"SELECT {columns} FROM {{}}.{content} WHERE id > :after AND id <= :last"  # noqa: S608  (names of ours)
     wanted = f"SELECT id FROM ({rows.format('store')} EXCEPT {rows.format('main')}) ORDER BY id LIMIT 5"  # noqa: S608
     return [number for (number,) in both.execute(wanted, {"after": after, "last": last})]

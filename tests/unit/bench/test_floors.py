@@ -81,5 +81,6 @@ def test_every_floor_is_of_a_figure_that_some_part_measures():
     names = [charging.ECHO, charging.REFERENCE, *map(str, variants)]
     measured = set(charging.figures({name: [a_round] for name in names}, variants))
     measured |= set(texts.figures({name: [a_round] for name in (texts.OUT, texts.IN, texts.LINK, texts.SMPP34)}))
+    measured |= set(charging.lock_figures([charging.Contestant("two", [], [], [object(), object()], lock_looks=1)]))
     measured |= {sims.FIGURE}
     assert set(floors.load()) <= measured

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.bench import charging
 from tests.bench.rounds import Round, interleave, median, ratio, summary
 
 
@@ -48,3 +49,15 @@ def test_a_summary_has_the_medians_the_extremes_and_nothing_that_was_not_measure
 def test_the_turns_of_the_database_are_its_own():
     found = summary([a_round(100, cpu=0.1, database_cpu=0.2)])
     assert (found["turns"], found["database_turns"]) == (100, 200)
+
+
+def test_what_a_store_costs_counts_its_server_beside_one_that_has_none():
+    shared, file = a_round(100, cpu=0.1, database_cpu=0.2), a_round(100, cpu=0.15)
+    assert ratio([shared], [file], "all_turns") == pytest.approx(2.0)
+
+
+def test_waits_for_locks_are_a_share_of_all_looks_at_gateways_that_share_a_store():
+    alone = charging.Contestant("one", [], [], [object()], lock_looks=100, lock_waits=50)
+    sharing = charging.Contestant("two", [], [], [object(), object()], lock_looks=400, lock_waits=3)
+    assert charging.lock_figures([alone, sharing]) == {"charging.two_gateways_lock_waits": 0.0075}
+    assert charging.lock_figures([alone]) == {}

@@ -38,7 +38,7 @@ PEER = (
 )
 TRACE = "id subject state since until ended messages missed content pcap by node"
 
-LATER = {"concerns", "backup", "node", "others", "silent", "concern", "subject", "restarts"}
+LATER = {"unknown", "concerns", "backup", "node", "others", "silent", "concern", "subject", "restarts"}
 """Fields that an answer of a gateway that was not restarted yet leaves out."""
 
 
@@ -58,7 +58,7 @@ LATER = {"concerns", "backup", "node", "others", "silent", "concern", "subject",
         ),
         (row_answers.UsagePage, "columns rows next"),
         (answers.HeldReportDecided, "id state record_id price currency"),
-        (row_answers.BooksChecked, "ok entries wallets accruals findings"),
+        (row_answers.BooksChecked, "ok entries wallets accruals findings unknown"),
         (answers.AccountBalance, "account currency balance"),
         (JournalEntry, "id at kind debit credit amount currency event_at record_id base policy share reference"),
         (OutboxEvent, "id topic written_at published_at event"),

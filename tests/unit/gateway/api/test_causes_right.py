@@ -167,10 +167,11 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "subscriber.list": {}, "subscriber.find": {"tail": ROWS[0][0][-4:]},
         "usage.export": {}, "usage.review.list": {"all": True},
         "ledger.check": {}, "ledger.months": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
+        "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"},
         "node.list": {}, "subscriber.limits": {"number": ROWS[0][0]}, "notice.list": {}, "fraud.list": {"all": True},
     }  # fmt: skip
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
-    writes |= {"usage.review.book", "usage.review.drop", "sim.amend", "sim.scrap"}
+    writes |= {"usage.review.book", "usage.review.drop", "usage.rerate", "sim.amend", "sim.scrap"}
     writes |= {"subscriber.limit", "fraud.clear"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"

@@ -11,6 +11,7 @@ from support.charging_fixture import (
     INITIAL,
     MSISDN,
     PENNY,
+    PLANS,
     TERMINATION,
     UPDATE,
     ccr,
@@ -190,12 +191,8 @@ def test_usage_under_a_plan_that_is_gone_is_kept_and_booked_once_the_plan_is_bac
     assert report["reason"] == "no_price"
     refused = place.lane.run(BookReport(int(report["id"]), "ops", "again"))
     assert isinstance(refused, ReviewRefused)
-    plans = place.policy.tariff.plans
-    plans["payg-old"] = msgspec.structs.replace(plans["payg-gb"], id="payg-old")
-    try:
-        booked = place.lane.run(BookReport(int(report["id"]), "ops", "again"))
-    finally:
-        del plans["payg-old"]
+    place.price_by({**PLANS, "payg-old": msgspec.structs.replace(PLANS["payg-gb"], id="payg-old")})
+    booked = place.lane.run(BookReport(int(report["id"]), "ops", "again"))
     assert (booked.state, booked.price) == ("booked", 5 * PENNY)
     assert wallet(place, owner) == (5 * POUND - 5 * PENNY, 0)
 

@@ -10,7 +10,7 @@ from gateway.charity.choices import Share
 from gateway.charity.policies import POLICIES, recompute
 from gateway.ledger.accounts import ensure
 from gateway.ledger.check import check
-from gateway.ledger.check_tenths import RUNNING_SINCE
+from gateway.ledger.checks.tenths import RUNNING_SINCE
 from gateway.store import tables
 
 POUND = 100 * PENNY
@@ -62,7 +62,7 @@ def test_a_cause_that_only_another_gateway_has_read_of_gets_its_part_too(place):
     shares = (Share("kelp", 3_333), Share("seagrass", 3_333), Share("wateraid", 3_334))
     place.lane.run(ChooseCauses("msisdn", MSISDN, shares))
     with place.writer.begin() as connection:
-        opened = ensure(connection, [*place.accounts, "cause:kelp", "cause:seagrass"])
+        opened = ensure(connection, [*place.accounts, "cause:kelp", "cause:seagrass"]).numbers
     report(place, *[400] * 200)
     place.accounts.update(opened)
     assert accrued(place) == {"cause:kelp": 27, "cause:seagrass": 26, "cause:wateraid": 27}

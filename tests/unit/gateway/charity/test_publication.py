@@ -34,7 +34,7 @@ def place(tmp_path):
     place.numbers = itertools.count(place.node.next_id + 10_000)
     with place.writer.begin() as connection:
         gifts = map(accounts.gifts_account, CAUSES)
-        place.accounts = accounts.ensure(connection, [*place.accounts, *gifts])
+        place.accounts = accounts.ensure(connection, [*place.accounts, *gifts]).numbers
     yield place
     place.close()
 

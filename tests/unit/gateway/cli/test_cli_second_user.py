@@ -17,7 +17,7 @@ privacy: {{key: {{file: /root/nobody/reads/this}}}}
 plans: {ROOT}/config/plans.yaml
 causes: {ROOT}/config/causes.yaml
 """
-PAGE = {"rows": [], "next": None, "columns": ["id"]}
+PAGE = {"rows": [], "next": None, "columns": ["id"], "text": "", "until": 0, "period": "2026-11", "differences": []}
 COMMANDS = {
     "sim.list": ["sim", "list"],
     "order.list": ["order", "list"],
@@ -27,6 +27,8 @@ COMMANDS = {
     "ledger.balances": ["ledger", "balances"],
     "ledger.journal": ["ledger", "journal"],
     "ledger.months": ["ledger", "months"],
+    "ledger.export": ["ledger", "export"],
+    "ledger.totals": ["ledger", "totals", "2026-11"],
     "events.list": ["events"],
     "usage.export": ["usage", "export"],
     "usage.review.list": ["usage", "review", "list"],

@@ -120,8 +120,8 @@ def test_books_that_add_up_are_held_against_what_they_tell_of(place, damage, che
             assert connection.execute(text(statement)).rowcount > 0
     with place.reader.connect() as connection:
         found = [*check(connection, recompute).findings, *wrong_sessions(connection)]
-    assert {finding.check for finding in found} == {check_name}
-    assert words in found[0].detail
+    assert {check_name} <= {finding.check for finding in found} <= {check_name, "price"}
+    assert any(words in finding.detail for finding in found)
 
 
 def test_a_choice_is_not_held_against_what_was_booked_before_it_although_the_clock_was_set_back(place):

@@ -121,7 +121,7 @@ CHANGES = {
     "the line was suspended": (suspend, "Your line is suspended"),
     "the customer leaves": (leave, "Your line is suspended"),
     "the maximum was lowered": (lower_the_limit, "between £1.00 and £4.00"),
-    "the minimum was raised": (raise_the_limit, "between £6.00 and £100.00"),
+    "the minimum was raised": (raise_the_limit, "between £6.00 and £40.00"),
     "the money is gone": (spend, "doesn't cover"),
     "the wallet has another currency": (change_currency, "Your balance is in EUR"),
 }
@@ -262,3 +262,38 @@ def test_the_tenth_of_a_customer_with_a_bundle_is_what_the_books_say(tmp_path):
         assert "£0.75" in place.says("TENTH")
         assert not [statement for statement in read if "FROM transfers" in statement], "it is too large for the lane"
         assert place.books_are_right()
+
+
+# What the law lets pass by the phone bill (Payment Services Regulations 2017)
+
+
+def test_no_gift_is_more_than_40_pounds_and_no_month_more_than_240_whatever_the_book_allows(place):
+    place.enrol(900 * POUND)
+    books = {
+        code: msgspec.structs.replace(book, maximum=99 * POUND) for code, book in place.messaging_policy.books.items()
+    }
+    place.decide_by(msgspec.structs.replace(place.messaging_policy, books=books))
+    assert place.says("GIVE WATERAID 41") == "A gift by text is between £1.00 and £40.00. Nothing was taken."
+    for _ in range(5):
+        place.says("GIVE WATERAID 40")
+        assert place.says("YES").startswith("Thank you!")
+    place.says("GIVE WATERAID 39")
+    place.says("YES")
+    refused = place.says("GIVE WATERAID 2")
+    assert "no more than £240.00 a month" in refused
+    assert "£1.00 is left. Nothing was taken." in refused
+    place.says("GIVE WATERAID 1")
+    assert place.says("YES").startswith("Thank you!")
+    assert sum(gifts(place)) == 240 * POUND
+    place.pass_by(20 * 86_400)
+    place.says("GIVE WATERAID 2")
+    assert place.says("YES").startswith("Thank you!"), "in the next month there is room again"
+
+
+def test_a_yes_is_refused_where_the_months_limit_was_reached_after_the_question(place, giver):
+    asked(place)
+    with place.writer.begin() as connection:
+        spent = msgspec.json.encode({"paid:2023-11": 236 * POUND})
+        connection.execute(update(tables.wallets).where(tables.wallets.c.subscriber_id == giver).values(counters=spent))
+    assert "£4.00 is left. Nothing was taken." in place.says("YES")
+    assert (questions(place), gifts(place)) == ([], [])

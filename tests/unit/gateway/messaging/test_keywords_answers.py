@@ -32,7 +32,9 @@ LONGEST = {
     "causes": cause_list(BOOK, SETTINGS.causes),
     "minutes": "1440",
     "currency": "GBP",
-    **bounds(BOOK, "GBP"),
+    **bounds(BOOK, "GBP", "GB"),
+    "limit": Money(240_000_000, "GBP"),
+    "left": Money(239_990_000, "GBP"),
 }
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.rating.destinations import LONGEST, Destination, destination
+from gateway.rating.destinations import LONGEST, Destination, called_number, destination
 
 EMERGENCY, FREE, ORDINARY = Destination.EMERGENCY, Destination.FREE, Destination.ORDINARY
 
@@ -66,3 +66,16 @@ def test_the_country_says_which_short_numbers_are_free():
 
 def test_no_more_of_an_address_is_looked_at_than_a_number_can_have():
     assert destination(" " * LONGEST + "999", "GB") is ORDINARY
+
+
+@pytest.mark.parametrize("address", ["118118", "tel:118118", "+44118118", "0044118118", "sip:118118@ims.example"])
+def test_directory_enquiries_keep_their_short_number_as_it_is_dialled(address):
+    assert called_number(address, "GB") == "118118"
+
+
+@pytest.mark.parametrize(
+    ("address", "number"),
+    [("01189960000", "441189960000"), ("+441189960000", "441189960000"), ("+11811812345", "11811812345")],
+)
+def test_numbers_of_reading_are_no_directory_enquiries(address, number):
+    assert called_number(address, "GB") == number

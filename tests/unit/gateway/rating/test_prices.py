@@ -3,16 +3,22 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rating.plans import Rate
-from gateway.rating.prices import affordable, billed, half_even, price
+from gateway.rating.plans import Rate, ServiceCharge
+from gateway.rating.prices import affordable, billed, half_even, price, service_price
 
 rates = st.builds(
     Rate,
+    connection=st.sampled_from([0, 0, 1, 100_000]),
     price=st.integers(1, 10_000_000),
     per=st.integers(1, 5_000_000),
     step=st.integers(1, 1000),
     minimum=st.integers(0, 1000),
 )
+
+with_service = st.builds(
+    lambda rate, service, tenth: Rate(rate.price, rate.per, rate.step, rate.minimum, service=ServiceCharge(service, tenth)),
+    rates, rates, st.booleans(),
+)  # fmt: skip
 
 
 def test_the_price_of_nothing_is_nothing_even_with_a_minimum():
@@ -33,7 +39,7 @@ def test_half_even_agrees_with_fractions(numerator, denominator):
     assert half_even(numerator, denominator) == round(Fraction(numerator, denominator))
 
 
-@given(rates, st.lists(st.integers(0, 10**9), max_size=12))
+@given(st.one_of(rates, with_service), st.lists(st.integers(0, 10**9), max_size=12))
 def test_slices_add_up_to_the_one_shot_price(rate, slices):
     total = charged = 0
     for used in slices:
@@ -49,7 +55,29 @@ def test_affordable_is_the_most_that_the_money_pays_for(rate, used, wanted, mone
     floor = price(rate, used)
     assert price(rate, used + units) - floor <= money
     if units < wanted:
-        assert rate.price * billed(rate, used + units + 1) > (floor + money) * rate.per
+        assert rate.price * billed(rate, used + units + 1) > (floor + money - rate.connection) * rate.per
+
+
+@given(with_service, st.integers(0, 10**6), st.integers(1, 10**5), st.integers(0, 10**9))
+def test_affordable_with_a_service_charge_is_within_a_crumb_of_the_most(rate, used, wanted, money):
+    units = affordable(rate, used, wanted, money)
+    assert 0 <= units <= wanted
+    floor = price(rate, used)
+    assert price(rate, used + units) - floor <= money
+    if units < wanted:
+        assert price(rate, used + units + 1) - floor > money - 2
+
+
+def test_a_connection_fee_falls_with_the_first_unit_and_is_not_given_away():
+    rate = Rate(60, 60, connection=100)
+    assert [price(rate, seconds) for seconds in (0, 1, 60)] == [0, 101, 160]
+    assert [affordable(rate, used, 60, money) for used, money in ((0, 99), (0, 100), (0, 101), (1, 5))] == [0, 0, 1, 5]
+    assert [affordable(Rate(0, 1, connection=100), used, 60, 0) for used in (0, 1)] == [0, 60]
+
+
+def test_a_service_charge_is_on_top_of_the_access_charge():
+    rate = Rate(55, 1, service=ServiceCharge(Rate(360, 60, minimum=60, connection=7)))
+    assert (price(rate, 10), service_price(rate, 10)) == (550 + 367, 367)
 
 
 def test_the_rest_of_a_minimum_that_was_billed_needs_no_money():

@@ -360,10 +360,15 @@ def test_a_keyword_file_that_is_named_must_be_there(problems, tmp_path):
 
 
 def test_a_book_has_the_words_and_bounds_of_its_file(write):
-    made = load(write(CODES, {"70070": book(gift={"minimum": 2, "maximum": "50"})}), {}).keywords["70070"]
-    assert (made.short_code, made.language, made.minimum, made.maximum) == ("70070", "en", 2_000_000, 50_000_000)
+    made = load(write(CODES, {"70070": book(gift={"minimum": 2, "maximum": "35"})}), {}).keywords["70070"]
+    assert (made.short_code, made.language, made.minimum, made.maximum) == ("70070", "en", 2_000_000, 35_000_000)
     assert made.languages["fr"].words[Service.GIVE] == ["givemot"]
     assert made.languages["en"].answers[KeywordAnswer.ASK] == "{amount} {cause}"
+
+
+def test_a_gift_of_more_than_the_law_lets_pass_by_the_phone_bill_is_refused(problems):
+    [problem] = problems(CODES, {"70070": book(gift={"maximum": 41})})
+    assert "70070.gift.maximum: is more than 40.00 GBP: what is paid by the phone bill may be no more in GB" in problem
 
 
 def test_every_service_and_answer_has_its_key():
@@ -474,7 +479,7 @@ def test_keywords_are_shown_in_the_shape_of_their_file():
     settings = load(ROOT / "config/gateway.yaml", {})
     assert list(settings.keywords) == settings.messaging.short_codes == ["70070"]
     shown_book = shown(settings)["keywords"]["70070"]
-    assert shown_book["gift"] == {"minimum": "1.00", "maximum": "100.00"}
+    assert shown_book["gift"] == {"minimum": "1.00", "maximum": "40.00"}
     assert shown_book["languages"]["fr"]["words"]["balance"] == ["SOLDE"]
     assert shown_book["causes"]["wwf"][0] == "WWF"
     assert "{amount}" in shown_book["languages"]["es"]["answers"]["ask"]

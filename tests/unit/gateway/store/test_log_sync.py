@@ -12,7 +12,8 @@ from gateway.store import lane as lane_module
 from gateway.store import log_file
 from gateway.store.batch import Unit
 from gateway.store.errors import OutcomeUnknown, StoreUnavailable, UnitExpired
-from gateway.store.log_sync import WORTH_A_BATCH, AwaitDurable
+from gateway.store.log_file import WORTH_A_BATCH
+from gateway.store.log_sync import AwaitDurable
 from gateway.store.tables import marks
 
 SECONDS = 20

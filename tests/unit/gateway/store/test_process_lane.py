@@ -140,7 +140,7 @@ class House:
     def begin(self, resumed):
         self.resumed.append(resumed)
         return Begin(
-            "sqlite:///t.db", "tpo/1/1", Node(1, "n", 1, 1, 0, 0), resumed, 10, None, b"", b"first", lends=False
+            "sqlite:///t.db", "tpo/1/1", Node(1, "n", 1, 1, 0, 0), resumed, 10, None, b"", b"", b"first", lends=False
         )
 
     def spawn(self):

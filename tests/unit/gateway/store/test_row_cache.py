@@ -11,7 +11,7 @@ from gateway.store import nodes, tables
 from gateway.store.batch import Unit
 from gateway.store.engine import open_writer
 from gateway.store.lane import Lane
-from gateway.store.row_cache import RowCache
+from gateway.store.row_cache import RowCache, _Kept
 
 
 class Look(Unit):
@@ -127,16 +127,27 @@ def test_a_row_is_read_again_after_another_connection_wrote_to_the_file(steps):
     assert steps.run(Look([1, 2])) == [7, 7]
 
 
-def test_of_more_rows_than_are_kept_those_used_last_are(steps, monkeypatch):
-    monkeypatch.setattr(WalletRows, "kept", 3)
-    steps.run(Look([1, 2, 3]))
+def test_of_more_rows_than_are_kept_the_half_that_was_used_last_is_among_those_that_are(steps, monkeypatch):
+    monkeypatch.setattr(WalletRows, "kept", 4)
+    for number in (1, 2, 1, 3, 1, 4):
+        steps.run(Look([number]))
+    assert steps.loaded == [[1], [2], [3], [4]]  # 1 was used again and again: it stayed
     steps.run(Look([1]))
     steps.run(Look([4]))
-    steps.loaded.clear()
-    steps.run(Look([1, 3, 4]))
     steps.run(Look([2]))
-    assert steps.loaded in ([[3], [2]], [[2]])  # 2 and 3 were used by one batch: either is the older
-    assert all(len(rows) <= 3 for rows in steps.lane._cache._rows.values())
+    assert steps.loaded == [[1], [2], [3], [4], [2]]
+
+
+def test_a_row_that_is_not_worth_keeping_is_gone_from_both_generations_and_no_more_are_kept_than_said():
+    kept = _Kept(4)
+    for key in range(100):
+        kept.settle({key: f"row {key}"})
+        assert kept.find([key, key - 1]) == {key: f"row {key}", **({key - 1: f"row {key - 1}"} if key else {})}
+        assert len(kept._young) + len(kept._old) <= 4
+    kept.settle({99: "another"})
+    assert kept.find([99]) == {99: "another"}
+    kept.settle({99: None, 98: None})
+    assert kept.find(range(100)) == {}
 
 
 def test_a_server_s_rows_are_never_kept(steps):

@@ -1,27 +1,13 @@
 """Prepared statements: each finds its rows by an index, whatever is in its table, and reads just those that it names."""
 
-import importlib
-import pkgutil
-
 import pytest
 from sqlalchemy import select
+from support.prepared_statements import statements
 
-import gateway
 from gateway.store import schema
 from gateway.store.engine import open_writer
-from gateway.store.statements import Delete, Insert, SelectAmong, SelectPairs, Update
+from gateway.store.statements import Insert, SelectPairs
 from gateway.store.tables import idempotency_keys, metadata
-
-FINDS = (SelectAmong, SelectPairs, Update, Delete)
-
-
-def statements():
-    """Every prepared statement of the gateway that finds rows, by its module and name."""
-    for module in pkgutil.walk_packages(gateway.__path__, "gateway."):
-        if ".migrations." not in module.name and not module.name.endswith("__main__"):
-            for name, value in vars(importlib.import_module(module.name)).items():
-                if isinstance(value, FINDS):
-                    yield f"{module.name}.{name}", value
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from sqlalchemy import insert, select, text
 from support.charging_fixture import PLANS
-from support.lane_fixture import Workplace
+from support.lane_fixture import EVIDENCE_KEY, Workplace
 from support.old_stores import store_at
 
 from gateway.balance.opening_balances import Enrol, read_row
@@ -88,7 +88,7 @@ def old(tmp_path):
 @pytest.fixture
 def place(old):
     engine = open_writer(f"sqlite:///{old}")
-    assert schema.upgrade(engine, KEY) == ("0003", schema.head())
+    assert schema.upgrade(engine, schema.Keys(KEY, EVIDENCE_KEY)) == ("0003", schema.head())
     engine.dispose()
     place = Workplace(f"sqlite:///{old}", node="n")
     place.lane.start()

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert, select
 from support.old_stores import store_at
 
-from gateway.ledger.check_tenths import RUNNING_SINCE
+from gateway.ledger.checks.tenths import RUNNING_SINCE
 from gateway.store import schema
 from gateway.store.tables import marks, transfers
 

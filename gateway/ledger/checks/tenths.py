@@ -5,13 +5,14 @@ gets its share of that to within one micro-unit. What was booked before this rul
 accrual.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import groupby
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, select
 
+from gateway.ledger.checks.examined import Recompute
 from gateway.store.tables import marks, transfers, usage
 
 RUNNING_SINCE: Final = "tenth.running_since"
@@ -23,8 +24,6 @@ PERIOD: Final = 2 * WHOLE
 UNKEPT: Final = 0
 """The session of usage that was booked to none."""
 STREAMED: Final = {"yield_per": 1000}
-Recompute = Callable[[str, int, int], int | None]
-"""Gives a policy's part of a base by a share in basis points, rounded once; None for a policy that nobody knows."""
 
 
 def wrong_tenths(connection: Connection, journals: Sequence[Connection], recompute: Recompute) -> Iterator[str]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from gateway.ledger.accounts import UNASSIGNED, cause_account
+from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import accounts, choices, idempotency_keys, payments, subscriptions, transfers, usage
 
@@ -30,12 +31,12 @@ SECOND_US = 1_000_000
 GRACE_US = 10 * SECOND_US
 """Gateways on one store do not agree on the time to the second: so long after a new choice the old one may be met."""
 WHOLE = 10_000
-PAID = ("charge", "sale")
+PAID = ("charge", "sale", "rerated")
 """What tenths accrue on."""
 
 
-def wrong_evidence(connection: Connection, shown: int) -> Iterator[tuple[str, str]]:
-    """Name entries without what they tell of, as (check, what is wrong); at most `shown` of each kind."""
+def sources_there(connection: Connection) -> Iterator[Finding]:
+    """Name entries without what they tell of, the first of each kind."""
     for name, statement, what in (
         ("payment", _unpaid(), "is a top-up for which no payment was taken"),
         ("opening", _not_imported(), "is the opening balance of a line that was never imported"),
@@ -49,10 +50,10 @@ def wrong_evidence(connection: Connection, shown: int) -> Iterator[tuple[str, st
             for kind in PAID
         ),
     ):
-        for (entry,) in connection.execute(statement.limit(shown)):
-            yield name, f"entry {entry} {what}"
-    for (record,) in connection.execute(_by_another_plan().limit(shown)):
-        yield "plan", f"record {record} was priced by a plan that the customer never had"
+        for (entry,) in connection.execute(statement.limit(SHOWN)):
+            yield Finding(name, f"entry {entry} {what}")
+    for (record,) in connection.execute(_by_another_plan().limit(SHOWN)):
+        yield Finding("plan", f"record {record} was priced by a plan that the customer never had")
 
 
 def _unpaid() -> Select[int]:
@@ -79,7 +80,7 @@ def _of_another_record() -> Select[int]:
         usage.c.currency != transfers.c.currency,
     )
     found = select(transfers.c.id).join_from(transfers, usage, usage.c.id == transfers.c.usage_id)
-    return found.where(transfers.c.kind == "charge", differs)
+    return found.where(transfers.c.kind.in_(("charge", "service")), differs)
 
 
 def _by_another_plan() -> Select[int]:
@@ -89,11 +90,12 @@ def _by_another_plan() -> Select[int]:
 
 
 def _accruals(kind: str) -> tuple[Select[int], FromClause, FromClause]:
-    """Select the accruals on charges or on sales; gives the accrual and what it is on, too."""
+    """Select the accruals on charges, sales or prices put right; gives the accrual and what it is on, too."""
     accrual, paid = transfers.alias("accrual"), transfers.alias("paid")
     same = accrual.c.usage_id == paid.c.usage_id if kind == "charge" else accrual.c.reference == paid.c.reference
     joined = select(accrual.c.id).join_from(accrual, paid, and_(paid.c.kind == kind, same))
-    return joined.where(accrual.c.kind == "accrual"), accrual, paid
+    tenth = "rerated_accrual" if kind == "rerated" else "accrual"
+    return joined.where(accrual.c.kind == tenth), accrual, paid
 
 
 def _of_another_charge(kind: str) -> Select[int]:

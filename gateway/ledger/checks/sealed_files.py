@@ -1,17 +1,15 @@
 """What `ledger check` proves of sealed months: each file is the one that was sealed, and has the rows that were."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final
 
 from sqlalchemy import Connection, Table, func, or_, select, text
 
+from gateway.ledger.checks.examined import SHOWN, Examined, Finding
 from gateway.store.sealed_months.parts import Part, unreadable
 from gateway.store.sealed_months.records import SealedFile, SealedMonth, damage, folder_of, is_in, store_of
 from gateway.store.sealed_months.sums import sums
 from gateway.store.tables import transfers, usage
-
-SHOWN: Final = 5
 
 
 def wrong_files(connection: Connection, found: Sequence[Part]) -> tuple[list[str], list[Part]]:
@@ -35,17 +33,19 @@ def wrong_files(connection: Connection, found: Sequence[Part]) -> tuple[list[str
     return wrong, readable
 
 
-def wrong_sums(found: Iterable[Part], of_rows: Iterable[Mapping[tuple[int, str], int]]) -> Iterator[str]:
+def sums_match(books: Examined) -> Iterator[Finding]:
     """Say which months' sums, that balances are told from, are not those of their rows."""
-    for part, totals in zip(found, of_rows, strict=True):
+    for part, totals in zip(books.parts, books.sums, strict=True):
         if part.month is None:
             continue
         kept = {(row.account, row.currency): row.amount for row in part.connection.execute(select(sums))}
         wrong = sorted(key for key in kept.keys() | totals.keys() if kept.get(key, 0) != totals.get(key, 0))
         for account, currency in wrong[:SHOWN]:
-            yield (
-                f"{part.month.journal.file} says that account {account} was moved by {kept.get((account, currency), 0)} "
-                f"{currency} micro-units, its entries {totals.get((account, currency), 0)}"
+            said, found = kept.get((account, currency), 0), totals.get((account, currency), 0)
+            yield Finding(
+                "sealed",
+                f"{part.month.journal.file} says that account {account} was moved by {said} {currency} micro-units, "
+                f"its entries {found}",
             )
 
 

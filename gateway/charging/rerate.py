@@ -1,0 +1,276 @@
+"""Usage priced anew: what a session's records cost by a wrong version of their plan is put right by the one in force.
+
+A unit is one session, with the records as they were read beside the lane; whoever was quicker with one of them is found out. A
+record keeps what a bundle covered of it: where the right version would have had a bundle cover other usage than the wrong one
+did, nobody can say any more what of it was left then, so that such a record stays as it is and is told of.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any, ClassVar, Final
+
+import msgspec
+from sqlalchemy import func, select
+
+from gateway.balance.corrections import Charged, Correction, TenthPart, correct
+from gateway.balance.profiles import Profile, ProfileRows
+from gateway.balance.wallets import Wallet, WalletRows
+from gateway.charging.credit_control import ChargingPolicy
+from gateway.charging.request import MICROSECONDS
+from gateway.charging.tariff import Tariff
+from gateway.charity.accruals import RunningTenth
+from gateway.charity.choices import Share
+from gateway.charity.choices import at as choice_at
+from gateway.charity.policies import WHOLE
+from gateway.ledger.accounts import UNASSIGNED, cause_account
+from gateway.rating.plans import Plan, Rate, caps_of
+from gateway.rating.prices import price
+from gateway.rating.rate_keys import rate_by, read_key
+from gateway.store.batch import Batch, RowSet, Unit
+from gateway.store.tables import reratings
+from gateway.subscribers.status import TERMINATED
+
+ACTOR: Final = 64
+"""Characters that are kept of who had it done."""
+
+
+class Left(StrEnum):
+    """Why a record was left as it is."""
+
+    UNKNOWN = "unknown_version"
+    """It is older than versions, and says nothing of what it was priced by."""
+    NO_RATE = "no_rate"
+    """The version in force has no rate for where it was used or what was called."""
+    BUNDLE = "bundle"
+    """A bundle would have covered more or less of such usage, and what was left of it then is not known any more."""
+    LIMITED = "limited"
+    """A cap, or a limit of the law, counts it: what was left of that by another price is not known any more."""
+    ENDED = "line_ended"
+    """The line has ended and its wallet is settled."""
+    MEANWHILE = "meanwhile"
+    """Somebody else priced it anew, or the plan changed: ask again."""
+
+
+class RatedRecord(msgspec.Struct, frozen=True):
+    """A usage record as it stands: with the version, the price and the tenth of its last rerating, if there was one."""
+
+    id: int
+    event_at: int
+    service: str
+    rating_group: int | None
+    units: int
+    plan: str
+    version: int | None
+    bundled: bool
+    """Whether a bundle covers such usage by the version that priced it at first."""
+    limited: bool
+    """Whether a cap of that version, or a limit of the law, counts it."""
+    rate_key: str
+    rated_before: int
+    covered: int
+    rerating: int
+    charged: Charged
+
+
+class Rerated(msgspec.Struct):
+    """What came of records: how many were put right, why others were not, and the sums before and after in micro-units."""
+
+    records: int = 0
+    left: dict[str, int] = {}
+    price_before: int = 0
+    price_after: int = 0
+    tenth_before: int = 0
+    tenth_after: int = 0
+
+    def count(self, before: Charged, after: Charged) -> None:
+        """Count one that was put right."""
+        self.records += 1
+        self.price_before += before.price
+        self.price_after += after.price
+        self.tenth_before += before.tenth
+        self.tenth_after += after.tenth
+
+    def leave(self, why: Left, count: int = 1) -> None:
+        """Count records that stay as they are."""
+        if count:
+            self.left[why] = self.left.get(why, 0) + count
+
+    def add(self, other: "Rerated") -> None:
+        """Add what came of others."""
+        self.records += other.records
+        for why, count in other.left.items():
+            self.left[why] = self.left.get(why, 0) + count
+        self.price_before += other.price_before
+        self.price_after += other.price_after
+        self.tenth_before += other.tenth_before
+        self.tenth_after += other.tenth_after
+
+
+class RerateSession(Unit):
+    """The records of one session, in order, of which those of a plan since a time are priced by its version in force.
+
+    `apart` says that each stands for itself, as a text does. With `dry_run` nothing is booked.
+    """
+
+    touches: ClassVar[tuple[type, ...]] = (WalletRows, ProfileRows)
+
+    subscriber_id: int
+    plan: str
+    version: int
+    since: int
+    records: list[RatedRecord]
+    actor: str
+    apart: bool = False
+    dry_run: bool = False
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+        """Name the subscriber."""
+        return (self.subscriber_id,)
+
+    def decide(self, batch: Batch) -> Rerated:
+        """Book what puts them right, and tell what came of it."""
+        result, policy = Rerated(), batch.policy(ChargingPolicy)
+        wallet, profile = (
+            batch.row_set(WalletRows).get(self.subscriber_id),
+            batch.row_set(ProfileRows).get(self.subscriber_id),
+        )
+        plan = policy.tariff.plans.get(self.plan)
+        due = [record for record in self.records if self._is_due(record)]
+        if wallet is None or profile is None or wallet.status == TERMINATED:
+            result.leave(Left.ENDED, len(due))
+        elif plan is None or plan.version != self.version or self._overtaken(batch):
+            result.leave(Left.MEANWHILE, len(due))
+        else:
+            prices = self._new_prices(plan, result)
+            if prices:
+                self._book(batch, wallet, profile, policy, prices, result)
+        return result
+
+    def _is_due(self, record: RatedRecord) -> bool:
+        mine = record.plan == self.plan and record.event_at >= self.since
+        return mine and record.version is not None and record.version != self.version
+
+    def _overtaken(self, batch: Batch) -> bool:
+        """Tell whether one of them was priced anew since they were read."""
+        numbers = {record.id: record.rerating for record in self.records}
+        latest = select(reratings.c.record_id, func.max(reratings.c.id)).where(reratings.c.record_id.in_(numbers))
+        found = dict(map(tuple, batch.connection.execute(latest.group_by(reratings.c.record_id))))
+        return any(found.get(number, 0) != known for number, known in numbers.items())
+
+    def _new_prices(self, plan: Plan, result: Rerated) -> dict[int, int]:
+        """Give the right price of each record that can be put right, also where it is the one it has."""
+        found = {}
+        for record in self.records:
+            if not self._is_due(record):
+                continue
+            rate = rate_by(plan, record.service, record.rating_group, read_key(record.rate_key))
+            if rate is None:
+                result.leave(Left.NO_RATE)
+            elif is_bundled(rate) != record.bundled:
+                result.leave(Left.BUNDLE)
+            elif record.limited or is_limited(plan, rate, record.service):
+                result.leave(Left.LIMITED)
+            else:
+                reached = record.rated_before + record.units - record.covered
+                found[record.id] = price(rate, reached) - price(rate, record.rated_before)
+        return found
+
+    def _book(
+        self,
+        batch: Batch,
+        wallet: Wallet,
+        profile: Profile,
+        policy: ChargingPolicy,
+        prices: dict[int, int],
+        result: Rerated,
+    ) -> None:
+        tariff = policy.tariff
+        changed = [record for record in self.records if record.id in prices]
+        after = self._charged(changed, profile, tariff, prices)
+        for record, charged in zip(changed, after, strict=True):
+            result.count(record.charged, charged)
+            if not self.dry_run:
+                self._correct(batch, wallet, policy, record, charged)
+
+    def _correct(
+        self, batch: Batch, wallet: Wallet, policy: ChargingPolicy, record: RatedRecord, charged: Charged
+    ) -> None:
+        number = batch.take_id()
+        prices = (record.charged.price, charged.price)
+        row = (number, batch.now, record.id, record.rerating, self.version, *prices, self.actor[:ACTOR])
+        batch.add(reratings, row)
+        if record.charged == charged:
+            return  # the right price is the one that it has
+        correction = Correction(number, record.id, record.event_at, record.charged, charged)
+        policy.books.post(batch, correct(wallet, policy.books.account, correction))
+
+    def _charged(
+        self, changed: Sequence[RatedRecord], profile: Profile, tariff: Tariff, prices: dict[int, int]
+    ) -> list[Charged]:
+        """Give what records should have been charged, with the tenths by the choice of their time.
+
+        The tenths of a session are together that of the sum of its charges: what rounding would make of each alone is made up
+        for at the last one.
+        """
+        running, tenths = RunningTenth(), []
+        for record in changed:
+            running = RunningTenth() if self.apart else running
+            tenths.append(running.add(prices[record.id], tariff.policy))
+        if not self.apart and tenths:
+            _make_up(tenths, self._missing(tariff, prices, sum(tenths)))
+        splitting, found = RunningTenth(), []
+        for record, tenth in zip(changed, tenths, strict=True):
+            splitting = RunningTenth() if self.apart else splitting
+            cost = prices[record.id]
+            if cost == record.charged.price and tenth == record.charged.tenth:
+                found.append(record.charged)
+                continue
+            shares = shares_of(record.charged, record.event_at, profile, tariff)
+            amounts = splitting.split(tenth, [share for _, share in shares])
+            parts = (
+                TenthPart(account, amount, share) for (account, share), amount in zip(shares, amounts, strict=True)
+            )
+            found.append(Charged(cost, tariff.policy.id, tuple(part for part in parts if part.amount)))
+        return found
+
+    def _missing(self, tariff: Tariff, prices: dict[int, int], together: int) -> int:
+        """Give by how much the tenths of changed records have to differ for the session's to be that of its sum."""
+        begun = {record.rating_group for record in self.records if record.rated_before == 0}
+        if any(record.rating_group not in begun or record.version is None for record in self.records):
+            return 0  # its first records are not there any more
+        base = sum(prices.get(record.id, record.charged.price) for record in self.records)
+        others = sum(record.charged.tenth for record in self.records if record.id not in prices)
+        missing = tariff.policy.tenth(base) - others - together
+        return missing if abs(missing) <= len(self.records) else 0
+
+
+def _make_up(tenths: list[int], missing: int) -> None:
+    """Add what is missing to the last tenth that can take it."""
+    for place in reversed(range(len(tenths))):
+        if tenths[place] and tenths[place] + missing >= 0:
+            tenths[place] += missing
+            return
+
+
+def is_bundled(rate: Rate | None) -> bool:
+    """Tell whether a bundle covers what has this rate."""
+    return rate is not None and rate.costs and rate.in_bundle
+
+
+def is_limited(plan: Plan, rate: Rate, service: str) -> bool:
+    """Tell whether a cap of the plan, or a limit of the law, counts what has this rate."""
+    return rate.service is not None or bool(caps_of(plan, rate, service))
+
+
+def shares_of(charged: Charged, event_at: int, profile: Profile, tariff: Tariff) -> list[tuple[int, int]]:
+    """Give accounts and shares by the choice of an event's time: what its tenth was split by, where that is whole."""
+    parts = [(part.account, part.share) for part in charged.parts]
+    if sum(share for _, share in parts) == WHOLE:
+        return parts
+    # An Event-Timestamp says no more than the second.
+    as_of = event_at + (0 if event_at % MICROSECONDS else MICROSECONDS - 1)
+    chosen = choice_at(profile.choices, as_of) or (Share(UNASSIGNED, WHOLE),)
+    return [
+        (tariff.account(UNASSIGNED if part.cause == UNASSIGNED else cause_account(part.cause)), part.share)
+        for part in sorted(chosen, key=lambda part: part.cause)
+    ]

@@ -1,0 +1,131 @@
+"""Bundles whose price was wrong: each sale of a plan's bundle is put right to the price of the version in force.
+
+What a bundle covered stays as it was sold: nobody can give back what was used of it.
+"""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from gateway.balance.corrections import Charged, Correction, TenthPart, correct
+from gateway.balance.profiles import ProfileRows
+from gateway.balance.wallets import WalletRows
+from gateway.charging.credit_control import ChargingPolicy
+from gateway.charging.request import MICROSECONDS
+from gateway.charging.rerate import ACTOR, Left, Rerated, shares_of
+from gateway.charging.rerate_reading import NEAR, Wanted, last_corrections
+from gateway.charity.accruals import RunningTenth
+from gateway.store.batch import Batch, RowSet, Unit
+from gateway.store.sealed_months.parts import lowest_rows, parts
+from gateway.store.tables import reratings, transfers
+from gateway.subscribers.status import TERMINATED
+
+SALE = "sale:"
+"""How the reference of a sale begins, before its number."""
+
+
+class RerateSale(Unit):
+    """The sale of a bundle, as it stands; it is a plan's where the customer had that plan then."""
+
+    touches: ClassVar[tuple[type, ...]] = (WalletRows, ProfileRows)
+
+    subscriber_id: int
+    plan: str
+    version: int
+    number: int
+    event_at: int
+    rerating: int
+    charged: Charged
+    actor: str
+    dry_run: bool = False
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:  # noqa: ARG002  (the signature of a unit)
+        """Name the subscriber."""
+        return (self.subscriber_id,)
+
+    def decide(self, batch: Batch) -> Rerated:
+        """Book what puts it right, and tell what came of it."""
+        result, policy = Rerated(), batch.policy(ChargingPolicy)
+        profile = batch.row_set(ProfileRows).get(self.subscriber_id)
+        wallet = batch.row_set(WalletRows).get(self.subscriber_id)
+        # What a second of an event says was decided by its end.
+        as_of = self.event_at + (0 if self.event_at % MICROSECONDS else MICROSECONDS - 1)
+        if profile is None or wallet is None or profile.plan_at(as_of) != self.plan:
+            return result
+        plan = policy.tariff.plans.get(self.plan)
+        latest = select(func.max(reratings.c.id)).where(reratings.c.record_id == self.number)
+        if plan is None or plan.version != self.version or (batch.connection.scalar(latest) or 0) != self.rerating:
+            result.leave(Left.MEANWHILE)
+        elif plan.bundle is None:
+            result.leave(Left.NO_RATE)
+        elif plan.bundle.price == self.charged.price:
+            return result
+        elif wallet.status == TERMINATED:
+            result.leave(Left.ENDED)
+        else:
+            price, tariff = plan.bundle.price, policy.tariff
+            shares = shares_of(self.charged, self.event_at, profile, tariff)
+            running = RunningTenth()
+            amounts = running.split(running.add(price, tariff.policy), [share for _, share in shares])
+            parts_ = (
+                TenthPart(account, amount, share) for (account, share), amount in zip(shares, amounts, strict=True)
+            )
+            after = Charged(price, tariff.policy.id, tuple(part for part in parts_ if part.amount))
+            result.count(self.charged, after)
+            if not self.dry_run:
+                rerating = batch.take_id()
+                prices = (self.charged.price, price)
+                row = (rerating, batch.now, self.number, self.rerating, self.version, *prices, self.actor[:ACTOR])
+                batch.add(reratings, row)
+                correction = Correction(rerating, None, self.event_at, self.charged, after)
+                policy.books.post(batch, correct(wallet, policy.books.account, correction))
+        return result
+
+
+class SalePage(msgspec.Struct, frozen=True):
+    """Units for a page of sales; `next` is the entry that the following page begins after, None behind the last."""
+
+    units: list[RerateSale]
+    next: int | None
+
+
+def page_of_sales(connection: Connection, wanted: Wanted, *, after: int, limit: int) -> SalePage:
+    """Give the units of at most `limit` sales whose entries are numbered above `after`, of whatever plan."""
+    t = transfers.c
+    sales = select(t.id, t.debit, t.amount, t.event_at, t.reference).where(
+        t.kind == "sale", t.id > after, t.event_at >= wanted.since
+    )
+    with parts(connection, lambda month: month.ends_above(after)) as found:
+        rows = lowest_rows(found, sales.order_by(t.id), limit)
+        first = {int(row.reference.removeprefix(SALE)): Charged(row.amount, "") for row in rows}
+        if rows:
+            tenths = select(t.reference, t.credit, t.amount, t.share, t.policy).where(
+                t.kind == "accrual", t.id > rows[0].id, t.id <= rows[-1].id + NEAR, t.reference.startswith(SALE)
+            )
+            for part in found:
+                for reference, *tenth, policy in part.connection.execute(tenths):
+                    number = int(reference.removeprefix(SALE))
+                    if number in first:
+                        charged = first[number]
+                        first[number] = Charged(charged.price, policy, (*charged.parts, TenthPart(*tenth)))
+    last = last_corrections(connection, first)
+    units = []
+    for row in rows:
+        number = int(row.reference.removeprefix(SALE))
+        correction = last.get(number)
+        units.append(
+            RerateSale(
+                subscriber_id=row.debit,
+                plan=wanted.plan,
+                version=wanted.version,
+                number=number,
+                event_at=row.event_at,
+                rerating=0 if correction is None else correction.rerating,
+                charged=first[number] if correction is None else correction.charged,
+                actor=wanted.actor,
+                dry_run=wanted.dry_run,
+            )
+        )
+    return SalePage(units, rows[-1].id if len(rows) == limit else None)

@@ -1,0 +1,48 @@
+"""`tpo config check` asks the store, if there is one: a file may not lack what customers stand on (balance.standing)."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from gateway.balance.standing import StillNeeded, check_nothing_needed_goes
+from gateway.settings import Settings, Severity
+from gateway.settings.problems import Problem
+from gateway.store import schema
+from gateway.store.engine import open_reader, reading, sqlite_path
+from gateway.store.errors import StoreError
+
+VERSIONS: Final = "0016"
+"""The version of the tables since which the store knows what was in the files."""
+
+
+def problems_in_use(settings: Settings, file: Path) -> list[Problem]:
+    """Name what the files lack; one warning where the store cannot be asked, nothing where there is none yet."""
+    path = sqlite_path(settings.store.url)
+    if path is not None and not path.exists():
+        return []
+    engine = open_reader(settings.store.connect_url, label="tpo config check")
+    try:
+        with reading(engine) as connection:
+            version = schema.current(connection)
+            if version is None or version < VERSIONS:
+                return (
+                    []
+                    if version is None
+                    else [_unasked(file, f"it is at version {version}: `tpo db upgrade` comes first")]
+                )
+            check_nothing_needed_goes(connection, settings.plans, settings.causes, int(time.time() * 1_000_000))
+    except StillNeeded as needed:
+        said = (each.partition(": ") for each in needed.problems)
+        return [Problem(str(file), 1, key, message) for key, _, message in said]
+    except StoreError as error:
+        return [_unasked(file, str(error))]
+    finally:
+        engine.dispose()
+    return []
+
+
+def _unasked(file: Path, why: str) -> Problem:
+    message = f"the store could not be asked what is in use: {why}"
+    return Problem(str(file), 1, "store.url", message, Severity.WARNING)

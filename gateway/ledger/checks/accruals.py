@@ -1,0 +1,42 @@
+"""Rules of the tenth by their recorded versions: an accrual is computed again by the rule that it was booked by."""
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+from sqlalchemy import Connection
+
+from gateway.ledger.checks.examined import Examined, Finding, Recompute
+from gateway.ledger.checks.tenths import WHOLE
+from gateway.rating.prices import half_even
+from gateway.store.versions import POLICY, read
+
+CHECK: Final = "policy"
+
+
+def recorded_rates(connection: Connection) -> dict[str, int]:
+    """Give the rate of each recorded rule, in basis points of the base; the latest counts."""
+    found = {}
+    for version in read(connection, POLICY):
+        if version.content is not None and not version.is_gone:
+            found[version.name] = int(json.loads(version.content)["rate"])
+    return found
+
+
+def by_recorded(connection: Connection, recompute: Recompute) -> Recompute:
+    """Give what computes a tenth again: by the recorded rule, or by the program's where the store has recorded none."""
+    rates = recorded_rates(connection)
+
+    def compute(policy: str, base: int, share: int) -> int | None:
+        rate = rates.get(policy)
+        return recompute(policy, base, share) if rate is None else half_even(base * rate * share, WHOLE * WHOLE)
+
+    return compute
+
+
+def policies_unchanged(books: Examined) -> Iterator[Finding]:
+    """Name rules whose recorded rate is not that of the program: a rule is never changed, another one has another name."""
+    for policy, rate in recorded_rates(books.connection).items():
+        known = books.program(policy, WHOLE, WHOLE)
+        if known is not None and known != rate:
+            yield Finding(CHECK, f"policy {policy} was recorded with {rate} basis points, this program has {known}")

@@ -1,0 +1,30 @@
+"""Usage and its charges: each record is charged once, what it was priced."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from gateway.ledger.checks.examined import SHOWN, Finding
+from gateway.store.tables import transfers, usage
+
+CHARGES: Final = ("charge", "service")
+"""Kinds of entries that together are the price of a usage record: ours, and that of the service that was called."""
+
+
+def usage_is_charged(connection: Connection) -> Iterable[Finding]:
+    """Name records that were not charged what they were priced, or more than once."""
+    by_record = select(transfers.c.usage_id, func.sum(transfers.c.amount).label("amount"))
+    charges = by_record.where(transfers.c.kind.in_(CHARGES)).group_by(transfers.c.usage_id).subquery()
+    wrong = (
+        select(usage.c.id, usage.c.price, charges.c.amount)
+        .join_from(usage, charges, charges.c.usage_id == usage.c.id, isouter=True)
+        .where(usage.c.price != func.coalesce(charges.c.amount, 0))
+        .limit(SHOWN)
+    )
+    for record, price, amount in connection.execute(wrong):
+        yield Finding("usage", f"record {record} was priced {price} micro-units and charged {amount or 0}")
+    kinds = select(transfers.c.usage_id).where(transfers.c.kind.in_(CHARGES))
+    doubled = kinds.group_by(transfers.c.usage_id, transfers.c.kind).having(func.count() > 1).limit(SHOWN)
+    for (record,) in connection.execute(doubled):
+        yield Finding("usage", f"record {record} was charged more than once")

@@ -1,0 +1,80 @@
+"""What checks look at, and what they find."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Select
+
+from gateway.ledger.balances import add, entry_totals
+from gateway.ledger.seals import Seal
+from gateway.store.sealed_months.parts import Part
+
+SHOWN: Final = 5
+"""Rows that a finding of one kind names at most."""
+Recompute = Callable[[str, int, int], int | None]
+"""Gives a policy's part of a base by a share in basis points, rounded once; None for a policy that nobody knows."""
+Progress = Callable[[str, int], None]
+"""Is told by which check how many rows were looked at so far."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something that does not add up: which check, and what it found."""
+
+    check: str
+    detail: str
+
+
+class Examined:
+    """One snapshot of the books: the store, and the parts of its journal that can be read.
+
+    Attributes:
+        connection: the store.
+        parts: the sealed months, then the store.
+        journals: a connection a part.
+        sums: what each part moved, by account number and currency; `totals` all of them.
+        recompute: how a tenth is computed again, by the rules that the store recorded.
+        program: the same by the rules of this program.
+        key: that of evidence; None where nobody has it, and rows are not held against their digests.
+        seals: seals that were kept outside the store.
+        progress: is told how far a long check has come.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        parts: Sequence[Part],
+        recompute: Recompute,
+        key: bytes | None,
+        seals: Sequence[Seal],
+        progress: Progress,
+        *,
+        program: Recompute,
+    ) -> None:
+        """Take them, and sum the journal."""
+        self.connection, self.parts, self.recompute, self.key = connection, parts, recompute, key
+        self.program, self.seals, self.progress = program, seals, progress
+        self.journals = [part.connection for part in parts]
+        self.sums = [entry_totals(journal) for journal in self.journals]
+        totals: dict[tuple[int, str], int] = {}
+        for each in self.sums:
+            add(totals, each)
+        self.totals: Mapping[tuple[int, str], int] = totals
+
+    def count(self, wanted: Select[Any]) -> int:
+        """Add up a count over all parts."""
+        return sum(int(journal.execute(wanted).scalar_one()) for journal in self.journals)
+
+
+Check = Callable[[Examined], Iterable[Finding]]
+
+
+def every(look: Callable[[Connection], Iterable[Finding]]) -> Check:
+    """Look at each part by itself: what is numbered in one batch is never in two."""
+
+    def check(books: Examined) -> Iterable[Finding]:
+        for journal in books.journals:
+            yield from look(journal)
+
+    check.__name__ = look.__name__
+    return check

@@ -1,0 +1,68 @@
+"""The versions of plans as the checks of prices need them: what each was, and when it was in force."""
+
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from gateway.rating.plan_versions import plan_of
+from gateway.rating.plans import Plan, Rate, caps_of
+from gateway.store.tables import nodes
+from gateway.store.versions import PLAN, Version, read
+
+SECOND_US: Final = 1_000_000
+GRACE_US: Final = 10 * SECOND_US
+"""A reload takes effect a moment after its time, and an event is told to the second."""
+NODES_US: Final = 24 * 3600 * SECOND_US
+"""Several gateways on one store are not reloaded at once: one of them may go on so long by what was before."""
+
+
+class PlanVersions:
+    """Each version's plan, and the time in which it was in force."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read them."""
+        several = (connection.execute(select(func.count()).select_from(nodes)).scalar() or 0) > 1
+        self._grace = NODES_US if several else GRACE_US
+        self._versions: dict[int, Version] = {}
+        self._plans: dict[int, Plan | None] = {}
+        self._by_name: dict[str, list[Version]] = {}
+        for version in read(connection, PLAN):
+            self._versions[version.id], self._plans[version.id] = version, plan_of(version)
+            self._by_name.setdefault(version.name, []).append(version)
+        self._spans = {version.id: self._span(place, version) for places in self._by_name.values()
+                       for place, version in enumerate(places)}  # fmt: skip
+
+    def plan(self, version: int) -> Plan | None:
+        """Give what a version was; None where it is not known."""
+        return self._plans.get(version)
+
+    def priced(self, version: int, plan: str, at: int) -> bool:
+        """Tell whether what was used at a time (microseconds) may have been priced by this version of a plan."""
+        found = self._versions.get(version)
+        if found is None or found.name != plan or self._plans[version] is None:
+            return False
+        since, until = self._spans[version]
+        return since <= at < until
+
+    def may_cap(self, version: int, rate: Rate, service: str) -> bool:
+        """Tell whether a cap of the plan counts a rate, or the law limits what it comes to."""
+        plan = self._plans.get(version)
+        return rate.service is not None or (plan is not None and bool(caps_of(plan, rate, service)))
+
+    def bundle_prices(self, plan: str, at: int) -> list[int] | None:
+        """Give what a plan's bundle may have cost at a time; None where a version is not known that was in force then."""
+        versions = [
+            each for each in self._by_name.get(plan, ()) if self._spans[each.id][0] <= at < self._spans[each.id][1]
+        ]
+        plans = [self._plans[each.id] for each in versions if not each.is_gone]
+        if not versions or any(each is None for each in plans):
+            return None
+        return [each.bundle.price for each in plans if each is not None and each.bundle is not None]
+
+    def _span(self, place: int, version: Version) -> tuple[int, int]:
+        """Give the time in which it counted; the first that is known of a plan prices what was used before it, too."""
+        versions = self._by_name[version.name]
+        known_before = any(not each.is_gone and each.content is not None for each in versions[:place])
+        begins = version.valid_from - self._grace if known_before else 0
+        after = versions[place + 1].valid_from if place + 1 < len(versions) else None
+        return begins, 1 << 62 if after is None else after + self._grace

@@ -1,0 +1,174 @@
+"""Usage that was priced anew: each rerating has the price of its version, and its entries are those that it should have.
+
+What was charged is given back whole, each part of its tenth to the account that it was booked to; what should have been is
+charged, with a tenth that is its own or, by what rounding leaves, near it.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, Text, cast, literal, select
+
+from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.checks.examined import Examined, Finding, Recompute
+from gateway.ledger.checks.plan_versions import PlanVersions
+from gateway.ledger.checks.prices import Facts, Prices, counted
+from gateway.ledger.checks.tenths import WHOLE
+from gateway.store.tables import reratings, transfers, usage
+
+CHECK: Final = "rerating"
+ENTRIES: Final = ("reversal", "accrual_reversal", "rerated", "rerated_accrual")
+BEFORE: Final = "accrual"
+SALE: Final = "sale:"
+_Found = Iterator[Finding]
+
+
+def reratings_match(books: Examined) -> _Found:
+    """Name reratings, and entries of such, that are not right."""
+    connection, journals, recompute = books.connection, books.journals, books.recompute
+    rows = connection.execute(select(reratings).order_by(reratings.c.record_id, reratings.c.id)).all()
+    entries = _entries(journals)
+    yield from _strangers(entries, {f"rerate:{row.id}" for row in rows})
+    if not rows:
+        return
+    records, first = _records(journals), _first_tenths(journals)
+    sales, plans = _sales(journals), PlanVersions(connection)
+    prices = Prices(plans)
+    for usage_id, group in groupby(rows, key=lambda row: row.record_id):
+        record, replaced, tenth = records.get(usage_id), 0, first.get(usage_id, {})
+        sale = sales.get(usage_id)
+        stood = record.price if record is not None else sale
+        for row in group:
+            what = f"rerating {row.id} of record {usage_id}"
+            if row.replaces != replaced or (stood is not None and row.price_before != stood):
+                yield Finding(CHECK, f"{what} does not go on from what the record was priced before it")
+            if record is not None:
+                yield from _wrong_price(what, row, record, prices)
+            plan = plans.plan(row.version)
+            if sale is not None and (plan is None or plan.bundle is None or plan.bundle.price != row.price):
+                yield Finding(
+                    CHECK, f"{what} priced a bundle {row.price} micro-units, which version {row.version} did not ask"
+                )
+            mine = entries.get(f"rerate:{row.id}", [])
+            yield from _wrong_entries(what, row, mine, None if stood is None else tenth, recompute)
+            if mine:
+                tenth = _by_account(mine, "rerated_accrual")
+            replaced, stood = row.id, row.price
+
+
+def _wrong_price(what: str, row: Any, record: Any, prices: Prices) -> _Found:  # noqa: ANN401  (rows)
+    charged = record.units - (record.covered or 0)
+    key, place = record.rate_key or "", record.rated_before or 0
+    expected = prices.of(Facts(row.version, key, record.service, record.rating_group, place, charged))
+    if expected != row.price:
+        yield Finding(CHECK, f"{what} priced it {row.price} micro-units, by version {row.version} it is {expected}")
+
+
+def _wrong_entries(
+    what: str,
+    row: Any,  # noqa: ANN401  (a row)
+    entries: list[Any],
+    tenth_before: dict[int, int] | None,
+    recompute: Recompute,
+) -> _Found:
+    """Hold the entries of a rerating against it; without any nothing may have changed."""
+    if not entries:
+        if row.price != row.price_before:
+            yield Finding(CHECK, f"{what} has no entries, and changed the price from {row.price_before} to {row.price}")
+        return
+    for kind, amount in (("reversal", row.price_before), ("rerated", row.price)):
+        booked = sum(entry.amount for entry in entries if entry.kind == kind)
+        if booked != amount:
+            yield Finding(CHECK, f"{what} books {booked} micro-units as {kind}, it says {amount}")
+    wallets = {side for entry in entries for side in (entry.debit, entry.credit) if side >= HIGHEST_SYSTEM}
+    if len(wallets) > 1 or any(entry.usage_id not in (None, row.record_id) for entry in entries):
+        yield Finding(CHECK, f"{what} has entries of another record or wallet")
+    if tenth_before is not None and _by_account(entries, "accrual_reversal") != tenth_before:
+        yield Finding(CHECK, f"{what} does not take back the tenth that was booked before it")
+    new = [entry for entry in entries if entry.kind == "rerated_accrual"]
+    if any(entry.base != row.price for entry in new) or not _is_tenth(row.price, new, recompute):
+        yield Finding(CHECK, f"{what} books a tenth that is not that of {row.price} micro-units")
+
+
+def _is_tenth(price: int, parts: list[Any], recompute: Recompute) -> bool:
+    """Tell whether parts are a tenth and its shares, but for what rounding in a session moves from one to another."""
+    if not parts:
+        return price < WHOLE
+    together, expected = sum(part.amount for part in parts), recompute(parts[0].policy, price, WHOLE)
+    if expected is None or abs(together - expected) > _ROUNDING:
+        return False
+    return all(abs(part.amount - together * part.share // WHOLE) <= 1 for part in parts)
+
+
+_ROUNDING: Final = 1000
+"""Micro-units, a tenth of a penny: what the last record of a long session may have to make up for."""
+
+
+def _by_account(entries: list[Any], kind: str) -> dict[int, int]:
+    """Give the parts of a tenth by the account of the cause, which a reversal debits and an accrual credits."""
+    found: dict[int, int] = {}
+    for entry in entries:
+        if entry.kind == kind:
+            account = entry.debit if kind == "accrual_reversal" else entry.credit
+            found[account] = found.get(account, 0) + entry.amount
+    return found
+
+
+def _entries(journals: Sequence[Connection]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for journal in journals:
+        for entry in journal.execute(select(transfers).where(transfers.c.kind.in_(ENTRIES))):
+            found.setdefault(entry.reference or "", []).append(entry)
+    return found
+
+
+def _strangers(entries: dict[str, list[Any]], known: set[str]) -> _Found:
+    for reference in sorted(entries.keys() - known):
+        yield Finding(
+            CHECK,
+            f"entry {entries[reference][0].id} corrects a price by {reference or 'nothing'}, which is no rerating",
+        )
+
+
+def _records(journals: Sequence[Connection]) -> dict[int, Any]:
+    u = usage.c
+    columns = (
+        u.id,
+        u.price,
+        u.service,
+        u.rating_group,
+        u.rate_key,
+        u.rated_before,
+        u.covered,
+        counted().label("units"),
+    )
+    of = u.id.in_(select(reratings.c.record_id))
+    return {row.id: row for journal in journals for row in journal.execute(select(*columns).where(of))}
+
+
+def _first_tenths(journals: Sequence[Connection]) -> dict[int, dict[int, int]]:
+    t = transfers.c
+    about = select(reratings.c.record_id)
+    of_usage = select(t.usage_id, t.credit, t.amount).where(t.kind == BEFORE, t.usage_id.in_(about))
+    of_sales = select(t.reference, t.credit, t.amount).where(t.kind == BEFORE, t.reference.in_(_sold()))
+    found: dict[int, dict[int, int]] = {}
+    for journal in journals:
+        for of in (of_usage, of_sales):
+            for record, account, amount in journal.execute(of):
+                parts = found.setdefault(int(str(record).removeprefix(SALE)), {})
+                parts[account] = parts.get(account, 0) + amount
+    return found
+
+
+def _sales(journals: Sequence[Connection]) -> dict[int, int]:
+    """Give what bundles were sold for, by the number of the sale, of those that were priced anew."""
+    t = transfers.c
+    sold = select(t.reference, t.amount).where(t.kind == "sale", t.reference.in_(_sold()))
+    return {
+        int(reference.removeprefix(SALE)): amount for journal in journals for reference, amount in journal.execute(sold)
+    }
+
+
+def _sold() -> Select[str]:
+    return select(literal(SALE).concat(cast(reratings.c.record_id, Text)))

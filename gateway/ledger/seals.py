@@ -1,0 +1,140 @@
+"""Daily seals: the last link of a node's chain (store.evidence), signed, and told to whoever keeps it outside the house.
+
+A seal says node, day, sequence, head and signature (Ed25519, RFC 8032), nothing else: no sum, no count of anything. Who holds
+it can show that the store no longer has what it had, although everything in the store was put right.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar, Final
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection, func, insert, select
+
+from gateway.events.outbox import Event, emit, source_of
+from gateway.events.times import rfc3339
+from gateway.privacy.pseudonyms import derive
+from gateway.store.batch import Batch, Unit
+from gateway.store.evidence import DAY_US, Tip
+from gateway.store.private_files import FILE, make_folder
+from gateway.store.tables import chains, seals
+
+TOPIC: Final = "ledger/sealed"
+TYPE: Final = "org.tpo.ledger.sealed.v1"
+FILE_NAME: Final = "seals.jsonl"
+"""The file beside the privacy key that has each seal of this gateway, a JSON object a line."""
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What leaves the house of a day (`2026-11-26`, in UTC); `head` and `signature` in hexadecimal."""
+
+    node: int
+    day: str
+    sequence: int
+    head: str
+    signature: str
+
+
+class SealKey:
+    """What seals are signed with; who has `public` can prove a seal."""
+
+    def __init__(self, evidence_key: bytes) -> None:
+        """Take the key of evidence, from which this one is derived."""
+        self._private = Ed25519PrivateKey.from_private_bytes(derive(evidence_key, "seals"))
+
+    @property
+    def public(self) -> str:
+        """The public key, 32 octets in hexadecimal."""
+        return self._private.public_key().public_bytes_raw().hex()
+
+    def sign(self, node: int, day: str, tip: Tip) -> Seal:
+        """Make the seal of a node's day."""
+        signature = self._private.sign(_statement(node, day, tip.sequence, tip.head.hex()))
+        return Seal(node, day, tip.sequence, tip.head.hex(), signature.hex())
+
+    def is_signed(self, seal: Seal) -> bool:
+        """Tell whether a seal was made with this key, and says what it said then."""
+        try:
+            signature = bytes.fromhex(seal.signature)
+            self._private.public_key().verify(signature, _statement(seal.node, seal.day, seal.sequence, seal.head))
+        except (ValueError, InvalidSignature):
+            return False
+        return True
+
+
+def _statement(node: int, day: str, sequence: int, head: str) -> bytes:
+    return f"tpo-seal/1 {node} {day} {sequence} {head}".encode()
+
+
+def due(connection: Connection, node: int, now: int) -> tuple[str, Tip] | None:
+    """Give the day that ended last, and the last link, if that day is not sealed yet; None where there is nothing to seal."""
+    day = datetime.fromtimestamp((now // DAY_US - 1) * (DAY_US // 1_000_000), UTC).strftime("%Y-%m-%d")
+    latest = connection.scalar(select(func.max(seals.c.day)).where(seals.c.node == node))
+    tip = connection.execute(select(chains.c.sequence, chains.c.head).where(chains.c.node == node)).one_or_none()
+    return None if tip is None or (latest is not None and latest >= day) else (day, Tip(tip.sequence, tip.head))
+
+
+class WriteSeal(Unit):
+    """Keep a seal in the store, and tell of it; `source` is the gateway's name."""
+
+    touches: ClassVar[tuple[type, ...]] = ()
+
+    seal: Seal
+    source: str
+
+    def decide(self, batch: Batch) -> bool:
+        """Tell whether it is new."""
+        seal = self.seal
+        there = select(seals.c.day).where(seals.c.node == seal.node, seals.c.day == seal.day)
+        if batch.connection.execute(there).one_or_none() is not None:
+            return False
+        row = (seal.node, seal.day, seal.sequence, bytes.fromhex(seal.head), bytes.fromhex(seal.signature), batch.now)
+        batch.connection.execute(insert(seals).values(row))
+        source, number = source_of(self.source), f"seal-{seal.node}-{seal.day}"
+        emit(batch, TOPIC, Event(id=number, source=source, type=TYPE, time=rfc3339(batch.now), data=seal))
+        return True
+
+
+def kept(connection: Connection, node: int | None = None) -> list[Seal]:
+    """Give the seals that the store has, of one node or of all."""
+    wanted = select(seals).order_by(seals.c.node, seals.c.day)
+    if node is not None:
+        wanted = wanted.where(seals.c.node == node)
+    return [
+        Seal(row.node, row.day, row.sequence, row.head.hex(), row.signature.hex()) for row in connection.execute(wanted)
+    ]
+
+
+def append_missing(path: Path, known: Sequence[Seal]) -> int:
+    """Write the seals into the file that it has not, and give how many; what stands there is never changed. OSError."""
+    there = {(seal.node, seal.day) for seal in read_file(path)}
+    lines = [msgspec.json.encode(seal) + b"\n" for seal in known if (seal.node, seal.day) not in there]
+    if lines:
+        make_folder(path.parent)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE)
+        try:
+            os.write(descriptor, b"".join(lines))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    return len(lines)
+
+
+def read_file(path: Path) -> list[Seal]:
+    """Read the seals of a file; none where there is no such file."""
+    return read_lines(path.read_bytes().splitlines()) if path.exists() else []
+
+
+def read_lines(lines: Iterable[bytes]) -> list[Seal]:
+    """Read seals, one a line; a line that is none, such as a torn last one, is left out."""
+    found = []
+    for line in lines:
+        try:
+            found.append(msgspec.json.decode(line, type=Seal))
+        except msgspec.DecodeError:
+            continue
+    return found

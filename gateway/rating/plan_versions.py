@@ -1,0 +1,40 @@
+"""Plans as versions of the store, there and back, and their history by these."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from gateway.rating.plan_history import PlanHistory
+from gateway.rating.plans import Plan
+from gateway.store.versions import PLAN, Content, Version, canonical
+
+LATE_US: Final = 48 * 3600 * 1_000_000
+"""A report may be this late (microseconds) and count at its own time."""
+_decode: Final = msgspec.json.Decoder(Plan).decode
+
+
+def content_of(plan: Plan) -> Content:
+    """Give what the store keeps of a plan."""
+    return Content(PLAN, plan.id, canonical(msgspec.structs.replace(plan, version=None)))
+
+
+def plan_of(version: Version) -> Plan | None:
+    """Give the plan that a version was; None where that is not known, or where there was none."""
+    if version.content is None or version.is_gone:
+        return None
+    return msgspec.structs.replace(_decode(version.content), version=version.id)
+
+
+def history(versions: Iterable[Version], now: int) -> PlanHistory:
+    """Give the plans in force, and those before them that a report may be late enough for; `now` in microseconds."""
+    plans: dict[str, Plan] = {}
+    earlier: dict[str, tuple[tuple[int, Plan], ...]] = {}
+    for version in versions:
+        before = plans.pop(version.name, None)
+        if before is not None and version.valid_from > now - LATE_US:
+            earlier[version.name] = (*earlier.get(version.name, ()), (version.valid_from, before))
+        plan = plan_of(version)
+        if plan is not None:
+            plans[version.name] = plan
+    return PlanHistory(plans, earlier)

@@ -1,0 +1,140 @@
+"""What evidence costs a charging request, and how long `ledger check` takes: `python -m tests.bench.proof --entries 10000000`.
+
+The store is an SQLite file of charges as the lane books them (a usage record, a charge, a tenth; 256 requests a link), written
+directly, since the lane would take an hour for them.
+"""
+
+import argparse
+import itertools
+import json
+import sqlite3
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import select
+
+from gateway.charity.policies import recompute
+from gateway.ledger import accounts
+from gateway.ledger.check import CHECKS, check
+from gateway.store import nodes, schema
+from gateway.store.engine import open_reader, open_writer
+from gateway.store.evidence import Evidence
+from gateway.store.tables import chains
+
+KEY = b"a key of the bench"
+BATCH, LINES, PRICE = 256, 1000, 10_000
+AT = 1_700_000_000_000_000
+STEP = 1_000
+
+
+def rows_of(first, at, numbers, payers):
+    """The rows of one batch: usage and the journal."""
+    usage, journal = [], []
+    for i in range(BATCH):
+        record, payer, when = first + 3 * i, next(payers), at + i
+        usage.append((record, when, payer, 0, "data", 10, 1_000_000, 0, 0, PRICE, "GBP", "payg"))
+        journal.append((record + 1, when, "charge", payer, numbers["revenue"], PRICE, "GBP", when, record, *[None] * 4))
+        tenth = (PRICE // 10, "GBP", when, record, PRICE, "2026-1", 10_000, None)
+        journal.append((record + 2, when, "accrual", numbers["giving"], numbers["unassigned"], *tenth))
+    return {"usage": usage, "transfers": journal}
+
+
+def seconds_a_request(rounds=40):
+    """What a link costs a charging request, in seconds, without its statements."""
+    chain, payers = Evidence(KEY, 1), itertools.cycle(range(1 << 41, (1 << 41) + LINES))
+    written = rows_of(1 << 40, AT, {"revenue": 1, "giving": 2, "unassigned": 3}, payers)
+    found = []
+    for _ in range(rounds):
+        chain._tip = chain._tip or _empty_tip()
+        began = time.process_time()
+        chain.link(written, {}, AT)
+        found.append((time.process_time() - began) / BATCH)
+    return min(found)
+
+
+def _empty_tip():
+    from gateway.store.evidence import Tip
+
+    return Tip()
+
+
+def fill(path, entries):
+    """Write a store with so many entries and their usage; gives how many requests they are of."""
+    writer = open_writer(f"sqlite:///{path}")
+    schema.prepare(writer)
+    with writer.begin() as connection:
+        node = nodes.enter(connection, "bench", AT)
+        opened = accounts.ensure(connection, accounts.SYSTEM)
+        chain = Evidence(KEY, node.id)
+        chain.append(connection, {"accounts": opened.made}, AT)
+        payers = [node.next_id + i for i in range(LINES)]
+        chain.append(connection, {"wallets": [(payer, "GBP", None) for payer in payers]}, AT)
+    batches, first = -(-entries // (2 * BATCH)), node.next_id + LINES
+    spent = dict.fromkeys(payers, 0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as store:
+        store.execute("PRAGMA synchronous=OFF")
+        store.execute("BEGIN")
+        turn = itertools.cycle(payers)
+        chain._tip = None
+        with writer.connect() as connection:
+            chain.begin(connection)
+        for batch in range(batches):
+            written = rows_of(first + 3 * BATCH * batch, AT + STEP * batch, opened.numbers, turn)
+            link = chain.link(written, {}, AT + STEP * batch)
+            chain.commit()
+            for table, rows in (*written.items(), ("evidence", [link])):
+                store.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+            for row in written["usage"]:
+                spent[row[2]] += PRICE
+        for payer, amount in spent.items():
+            store.execute("INSERT INTO wallets VALUES (?, 'GBP', ?, 0, NULL, ?)", (payer, -amount, amount // 10))
+            store.execute("INSERT INTO subscriptions VALUES (?, ?, 'payg', 0)", (payer + (1 << 30), payer))
+        tip = chain._tip
+        proof = chain._digester.proof(node.id, tip)
+        store.execute("UPDATE chains SET sequence = ?, head = ?, proof = ?", (tip.sequence, tip.head, proof))
+        store.execute("COMMIT")
+    writer.dispose()
+    return batches * BATCH
+
+
+def measure(path):
+    """Check the books of a store; gives the seconds, and those of each check."""
+    reader, parts = open_reader(f"sqlite:///{path}"), {}
+    with reader.connect() as connection:
+        connection.execute(select(chains)).all()
+        began = last = time.process_time()
+
+        def progress(check_name, rows):
+            nonlocal last
+            now = time.process_time()
+            parts[check_name] = round(parts.get(check_name, 0) + now - last, 1)
+            last = now
+
+        report = check(connection, recompute, KEY, progress=progress)
+        seconds = time.process_time() - began
+    reader.dispose()
+    assert report.findings == [], report.findings
+    return {"entries": report.entries, "seconds": round(seconds, 1), "checks": len(CHECKS), "parts": parts}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--entries", type=int, default=10_000_000)
+    options.add_argument("--folder", type=Path)
+    given = options.parse_args()
+    told = {"microseconds_a_request": round(seconds_a_request() * 1e6, 2)}
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        path = Path(folder) / "tpo.db"
+        began = time.process_time()
+        fill(path, given.entries)
+        told["filled_seconds"] = round(time.process_time() - began, 1)
+        told["octets"] = path.stat().st_size
+        told |= measure(path)
+    sys.stdout.write(json.dumps(told, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Other people's accounting programs read an export of the journal, and refuse one that is a micro-unit off anywhere."""
+
+import csv
+import re
+import shutil
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from support.charging_fixture import INITIAL, MSISDN, TERMINATION, UPDATE, ccr, charging_place, service
+
+from gateway.balance.changes import ChooseCauses
+from gateway.charity.choices import Share
+from gateway.ledger.balances import balances
+from gateway.ledger.export.pages import Wanted, export
+
+MEGABYTE = 1_000_000
+CHECKERS = {
+    "beancount": [str(Path(sys.executable).with_name("bean-check"))],
+    "hledger": ["hledger", "check", "-f"],
+}
+AMOUNT = re.compile(r"(?<!~ )(?<!commodity )-?\b\d+\.\d{6}(?= (?:~ 0\.000000 )?GBP)")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    with charging_place(f"sqlite:///{tmp_path_factory.mktemp('store')}/books.db") as opened:
+        opened.enrol(5_000_000)
+        opened.ask(ccr(INITIAL, 0, service(ask=0)))
+        for number in range(1, 7):
+            opened.ask(ccr(UPDATE, number, service(used=[1_300_001], ask=0)))
+        opened.top_up(MSISDN, 2_345_678, 'shop "1"; a, b\n\\')
+        assert opened.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wwf", 6_000), Share("wateraid", 4_000))))
+        opened.ask(ccr(TERMINATION, 7, service(used=[8 * MEGABYTE])))
+        yield opened
+
+
+def exported(place, written, causes=True, limit=3):
+    """The whole file, in pages of a few entries."""
+    text, after, until = "", 0, None
+    while after is not None:
+        with place.reader.connect() as connection:
+            page = export(connection, Wanted(written, after, until=until, causes=causes, limit=limit))
+        text, after, until = text + page.text, page.next, page.until
+    return text
+
+
+def accepts(program, file):
+    return subprocess.run([*CHECKERS[program], file], capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture(params=["beancount", "hledger"])
+def program(request):
+    if shutil.which(CHECKERS[request.param][0]) is None:
+        pytest.skip(f"{request.param} is not installed")
+    return request.param
+
+
+@pytest.mark.parametrize("causes", [True, False])
+def test_the_program_accepts_the_file_with_causes_apart_or_as_one(place, program, causes, tmp_path):
+    file = tmp_path / "tpo"
+    file.write_text(exported(place, program, causes))
+    checked = accepts(program, file)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert ("Wwf" in file.read_text()) is causes
+
+
+def test_the_program_refuses_a_file_in_which_one_amount_is_a_micro_unit_off(place, program, tmp_path):
+    text, file = exported(place, program), tmp_path / "tpo"
+    amounts = list(AMOUNT.finditer(text))
+    assert len(amounts) > 20
+    for found in (*amounts[:2], amounts[len(amounts) // 2], *amounts[-2:]):
+        micro = round(float(found[0]) * 1_000_000) + 1
+        changed = f"{'-' if micro < 0 else ''}{abs(micro) // 1_000_000}.{abs(micro) % 1_000_000:06d}"
+        file.write_text(text[: found.start()] + changed + text[found.end() :])
+        assert accepts(program, file).returncode != 0, found
+
+
+def test_the_program_refuses_a_file_in_which_a_transaction_is_missing(place, program, tmp_path):
+    text, file = exported(place, program), tmp_path / "tpo"
+    first = re.search(r"^2023-11-14 \*.*?\n\n", text, re.DOTALL | re.MULTILINE)
+    file.write_text(text.replace(first[0], "", 1))
+    assert accepts(program, file).returncode != 0
+
+
+def test_the_csv_has_a_row_an_entry_sums_of_accruals_and_the_balances_of_the_books(place):
+    rows = list(csv.DictReader(StringIO(exported(place, "csv"), newline="")))
+    accruals = [row for row in rows if row["kind"] == "accrual"]
+    assert [(row["date"], row["credit"], row["entry"]) for row in accruals] == [
+        ("2023-11-30", "cause:wateraid", ""), ("2023-11-30", "cause:wwf", ""),
+    ]  # fmt: skip
+    with place.reader.connect() as connection:
+        known = {each.account: each.balance for each in balances(connection, after=0, limit=100).rows}
+    stood = {row["credit"]: round(float(row["amount"]) * 1_000_000) for row in rows if row["kind"] == "balance"}
+    assert stood == known
+    assert all(re.fullmatch(r"-?\d+\.\d{6}", row["amount"]) for row in rows)

@@ -1,0 +1,248 @@
+"""A wrong price is put right: customers and causes stand as if it had been right from the start, and the books say how."""
+
+import msgspec
+import pytest
+from sqlalchemy import func, select, text
+from support.charging_fixture import (
+    EVENT,
+    INITIAL,
+    MSISDN,
+    PENNY,
+    PLANS,
+    TERMINATION,
+    UPDATE,
+    ccr,
+    charging_place,
+    service,
+)
+
+from gateway.balance.changes import ChooseCauses
+from gateway.charging.rerate import Rerated
+from gateway.charging.rerate_reading import Wanted, page
+from gateway.charity.choices import Share
+from gateway.charity.policies import recompute
+from gateway.ledger.balances import account_names, journal_totals
+from gateway.ledger.check import check
+from gateway.rating.plans import Rate
+from gateway.store import tables
+from protocols.diameter.messages import UsedServiceUnit
+
+MEGABYTE, POUND = 1_000_000, 1_000_000
+RIGHT = PLANS["payg-gb"]
+WRONG = msgspec.structs.replace(RIGHT, data=Rate(10 * PENNY, MEGABYTE), voice=Rate(7 * PENNY, 60))
+OTHER = {"imsi": "234150000000002", "msisdn": "447700900002"}
+SPLIT = (Share("wateraid", 5000), Share("wwf", 5000))
+
+
+def use(place):
+    """What two customers used: slices that round, a change of causes amid a session, a session that goes on."""
+    place.enrol(90 * POUND)
+    place.enrol(90 * POUND, **OTHER, cause="")
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    for number, used in enumerate((3_333_333, 400, 400, 5), start=1):
+        place.ask(ccr(UPDATE, number, service(used=[used], ask=0)))
+    place.lane.run(ChooseCauses("msisdn", MSISDN, SPLIT))
+    for number, used in enumerate((1_234_567, 3, 2_000_001), start=5):
+        place.ask(ccr(UPDATE, number, service(used=[used]), service(200, used=[7]), service(30, used=[used])))
+    place.ask(ccr(INITIAL, 0, service(ask=0), imsi=OTHER["imsi"], session="pgw;2"))
+    place.ask(ccr(TERMINATION, 1, service(used=[999_999]), imsi=OTHER["imsi"], session="pgw;2"))
+    call = service(None, used=[UsedServiceUnit(cc_time=61)])
+    place.ask(ccr(TERMINATION, 0, call, imsi=OTHER["imsi"], session="pgw;3", context="32260@3gpp.org"))
+    place.ask(ccr(EVENT, 0, service(ask=1_000_000), session="pgw;4"))
+
+
+def go_on(place):
+    place.ask(ccr(TERMINATION, 9, service(used=[777_777])))
+
+
+def rerate(place, plan="payg-gb", since=0, dry_run=False, limit=1):
+    """Price all pages anew, as the command does; gives what came of it."""
+    version = place.policy.tariff.plans[plan].version
+    together, after = Rerated(), 0
+    while after is not None:
+        with place.reader.connect() as connection:
+            found = page(connection, Wanted(plan, version, since, "ops", dry_run), after=after, limit=limit)
+        for unit in found.units:
+            together.add(place.lane.run(unit))
+        after = found.next
+    return together
+
+
+def standing(place):
+    """Wallets and what causes are owed, as customers and causes see them."""
+    with place.reader.connect() as connection:
+        report = check(connection, recompute)
+        assert report.findings == []
+        names = account_names(connection)
+        owed = {names[n]: sum_ for (n, _), sum_ in journal_totals(connection).items() if n in names}
+    wallets = place.read(
+        select(tables.wallets.c.balance, tables.wallets.c.given).order_by(tables.wallets.c.subscriber_id)
+    )
+    return [tuple(row) for row in wallets], owed
+
+
+@pytest.fixture
+def place(tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/t.db", plans={**PLANS, "payg-gb": WRONG}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def right(tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/right.db") as opened:
+        yield opened
+
+
+def near(found, wanted):
+    """Say whether amounts are the same but for one micro-unit that rounding may move from one cause to another."""
+    return found.keys() == wanted.keys() and all(abs(found[name] - wanted[name]) <= 2 for name in wanted)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request, tmp_path):
+    url = f"sqlite:///{tmp_path}/t.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("database")("rerated", empty=True)
+    with charging_place(url, plans={**PLANS, "payg-gb": WRONG}) as opened:
+        yield opened
+
+
+def test_wallets_and_causes_stand_as_if_the_price_had_been_right_from_the_start(either, right):
+    place = either
+    for each in (place, right):
+        use(each)
+    assert standing(place) != standing(right)
+    place.price_by(PLANS)
+    result = rerate(place)
+    assert (result.left, result.price_after < result.price_before) == ({}, True)
+    (wallets, owed), (wanted_wallets, wanted_owed) = standing(place), standing(right)
+    assert [balance for balance, _ in wallets] == [balance for balance, _ in wanted_wallets]
+    assert [given for _, given in wallets] == [given for _, given in wanted_wallets]
+    assert near(owed, wanted_owed), (owed, wanted_owed)
+    assert (owed["revenue"], owed["giving"]) == (wanted_owed["revenue"], wanted_owed["giving"])
+
+
+def test_a_session_that_goes_on_after_it_ends_as_if_the_price_had_been_right(place, right):
+    for each in (place, right):
+        use(each)
+        each.price_by(PLANS)
+    rerate(place)
+    for each in (place, right):
+        go_on(each)
+    (wallets, owed), (wanted_wallets, wanted_owed) = standing(place), standing(right)
+    assert [balance for balance, _ in wallets] == [balance for balance, _ in wanted_wallets]
+    assert near(owed, wanted_owed)
+
+
+def test_done_again_it_changes_nothing_and_stopped_it_goes_on(place):
+    use(place)
+    place.price_by(PLANS)
+    version = place.policy.tariff.plans["payg-gb"].version
+    with place.reader.connect() as connection:
+        first = page(connection, Wanted("payg-gb", version, 0, "ops", False), after=0, limit=1)
+    assert place.lane.run(first.units[0]).records > 0
+    again = place.lane.run(first.units[0])  # the same unit, as after an answer that was lost
+    assert (again.records, set(again.left)) == (0, {"meanwhile"})
+    rerate(place)
+    books = standing(place)
+    assert rerate(place).records == 0
+    assert standing(place) == books
+
+
+def test_a_dry_run_says_what_would_come_of_it_and_books_nothing(place):
+    use(place)
+    place.price_by(PLANS)
+    before = standing(place)
+    told = rerate(place, dry_run=True)
+    assert standing(place) == before
+    assert told == rerate(place)
+
+
+def test_what_was_used_before_the_time_and_of_another_plan_stays_and_a_second_mistake_is_put_right_too(place, right):
+    use(place)
+    events = [at for (at,) in place.read(select(tables.usage.c.event_at).order_by(tables.usage.c.event_at))]
+    place.price_by({**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, data=Rate(99 * PENNY, MEGABYTE))})
+    assert rerate(place, since=events[-1] + 1).records == 0
+    assert rerate(place, plan="bundle-gb").records == 0
+    assert rerate(place).price_after > 0
+    standing(place)
+    place.price_by(PLANS)
+    rerate(place)
+    use(right)
+    assert [balance for balance, _ in standing(place)[0]] == [balance for balance, _ in standing(right)[0]]
+
+
+def test_a_correction_after_one_that_changed_nothing_goes_on_from_what_was_booked(place, right):
+    use(place)
+    use(right)
+    for plans in (
+        PLANS,
+        {**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, name="the same")},
+        {"payg-gb": WRONG},
+        PLANS,
+    ):
+        place.price_by({**PLANS, **plans})
+        assert rerate(place).records > 0
+    assert standing(place)[0] == standing(right)[0]
+
+
+def test_each_correction_says_who_had_it_done_and_by_which_version(place):
+    use(place)
+    place.price_by(PLANS)
+    rerate(place)
+    rows = place.read(select(tables.reratings))
+    records = place.read(select(func.count()).select_from(tables.usage))[0][0]
+    assert len(rows) == records
+    assert {(row.actor, row.version) for row in rows} == {("ops", place.policy.tariff.plans["payg-gb"].version)}
+
+
+def test_records_that_cannot_be_put_right_stay_and_are_told_of(place):
+    use(place)
+    place.price_by({**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, data=Rate(0, 1), voice=Rate(PENNY, 60))})
+    free = rerate(place)
+    assert free.left["bundle"] > 0  # a bundle would not have covered what costs nothing
+    assert free.records > 0
+    with place.writer.begin() as connection:
+        connection.execute(text("UPDATE subscribers SET status = 'terminated'"))
+    place.price_by(PLANS)
+    assert set(rerate(place).left) == {"line_ended"}
+    standing(place)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE reratings SET price = price + 1",
+        "UPDATE reratings SET price_before = price_before + 1",
+        "UPDATE reratings SET version = 1",
+        "DELETE FROM reratings",
+        "UPDATE reratings SET replaces = 5 WHERE id = (SELECT min(id) FROM reratings)",
+        "UPDATE transfers SET amount = amount + 1 WHERE kind = 'reversal'",
+        "DELETE FROM transfers WHERE kind = 'rerated'",
+        "UPDATE transfers SET debit = (SELECT id FROM accounts WHERE name = 'cause:wwf') WHERE kind = 'accrual_reversal'",
+        "UPDATE transfers SET amount = amount / 2 WHERE kind = 'rerated_accrual'",
+        "DELETE FROM transfers WHERE kind = 'accrual_reversal'",
+        "UPDATE transfers SET usage_id = usage_id + 1 WHERE kind = 'reversal'",
+        "UPDATE transfers SET reference = 'rerate:1' WHERE kind = 'reversal'",
+    ],
+)
+def test_a_correction_that_was_changed_is_named(place, damage):
+    use(place)
+    place.price_by(PLANS)
+    rerate(place)
+    assert "rerating" in damaged(place, damage)
+
+
+def test_a_tenth_that_was_put_right_goes_to_what_was_chosen_at_the_time(place):
+    use(place)
+    place.price_by(PLANS)
+    rerate(place)
+    moved = "UPDATE transfers SET credit = (SELECT id FROM accounts WHERE name = 'cause:wwf') WHERE kind = 'rerated_accrual'"
+    assert "choice" in damaged(place, moved)
+
+
+def damaged(place, statement):
+    with place.writer.begin() as connection:
+        assert connection.execute(text(statement)).rowcount > 0
+    with place.reader.connect() as connection:
+        return {finding.check for finding in check(connection, recompute).findings}

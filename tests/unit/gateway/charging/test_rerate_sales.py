@@ -1,0 +1,106 @@
+"""A bundle that was sold at a wrong price is put right; what it covers stays."""
+
+import msgspec
+import pytest
+from sqlalchemy import text
+from support.charging_fixture import INITIAL, PLANS, TERMINATION, ccr, charging_place, service
+
+from gateway.charging.rerate import Rerated
+from gateway.charging.rerate_reading import Wanted
+from gateway.charging.rerate_sales import page_of_sales
+from gateway.charity.policies import recompute
+from gateway.ledger.balances import account_names, journal_totals
+from gateway.ledger.check import check
+from gateway.store import tables
+from gateway.subscribers.status import TERMINATED
+
+POUND, MEGABYTE = 1_000_000, 1_000_000
+RIGHT = PLANS["bundle-gb"]
+WRONG = msgspec.structs.replace(RIGHT, bundle=msgspec.structs.replace(RIGHT.bundle, price=75 * POUND))
+OTHER = {"imsi": "234150000000002", "msisdn": "447700900002"}
+
+
+def sell(place):
+    place.enrol(90 * POUND, plan="bundle-gb")
+    place.enrol(90 * POUND, **OTHER, plan="bundle-gb", cause="")
+    for imsi, session in ((None, "s;1"), (OTHER["imsi"], "s;2")):
+        more = {"session": session} | ({"imsi": imsi} if imsi else {})
+        place.ask(ccr(INITIAL, 0, service(ask=0), **more))
+        place.ask(ccr(TERMINATION, 1, service(used=[MEGABYTE]), **more))
+
+
+def rerate(place, limit=1, dry_run=False):
+    wanted = Wanted("bundle-gb", place.policy.tariff.plans["bundle-gb"].version, 0, "ops", dry_run)
+    together, after = Rerated(), 0
+    while after is not None:
+        with place.reader.connect() as connection:
+            found = page_of_sales(connection, wanted, after=after, limit=limit)
+        for unit in found.units:
+            together.add(place.lane.run(unit))
+        after = found.next
+    return together
+
+
+def findings(place):
+    with place.reader.connect() as connection:
+        return [finding.check for finding in check(connection, recompute).findings]
+
+
+def standing(place):
+    assert findings(place) == []
+    with place.reader.connect() as connection:
+        names = account_names(connection)
+        owed = {names.get(number, "wallet"): amount for (number, _), amount in journal_totals(connection).items()}
+    wallets = place.read(tables.wallets.select().order_by(tables.wallets.c.subscriber_id))
+    return [(row.balance, row.given, row.bundle is not None) for row in wallets], owed
+
+
+@pytest.fixture
+def place(tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/t.db", plans={**PLANS, "bundle-gb": WRONG}) as opened:
+        sell(opened)
+        opened.price_by(PLANS)
+        yield opened
+
+
+def test_wallets_and_causes_stand_as_if_the_bundle_had_been_sold_at_the_right_price(place, tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/right.db") as right:
+        sell(right)
+        told = rerate(place, dry_run=True)
+        done = rerate(place)
+        assert told == done
+        assert (done.records, done.left, done.price_before, done.price_after) == (2, {}, 150 * POUND, 15 * POUND)
+        assert standing(place) == standing(right)
+    assert rerate(place).records == 0
+
+
+def test_a_second_mistake_is_put_right_from_what_was_booked_last(place):
+    before = standing(place)
+    rerate(place)
+    place.price_by({**PLANS, "bundle-gb": WRONG})
+    assert rerate(place).records == 2
+    assert standing(place) == before
+
+
+def test_a_plan_without_a_bundle_and_a_line_that_ended_are_told_of(place):
+    place.price_by({**PLANS, "bundle-gb": msgspec.structs.replace(RIGHT, bundle=None)})
+    assert rerate(place).left == {"no_rate": 2}
+    with place.writer.begin() as connection:
+        connection.execute(tables.subscribers.update().values(status=TERMINATED))
+    place.price_by(PLANS)
+    assert rerate(place).left == {"line_ended": 2}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE reratings SET price = 1",
+        "UPDATE transfers SET amount = amount + 1 WHERE kind = 'rerated'",
+        "UPDATE transfers SET amount = amount - 1 WHERE kind = 'accrual_reversal'",
+    ],
+)
+def test_a_correction_of_a_sale_that_was_changed_is_named(place, damage):
+    rerate(place)
+    with place.writer.begin() as connection:
+        assert connection.execute(text(damage)).rowcount > 0
+    assert "rerating" in findings(place)

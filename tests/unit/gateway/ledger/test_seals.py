@@ -1,0 +1,98 @@
+"""Seals of a node's days: made once a day, kept in a file, and held against a store of which the end was cut off."""
+
+import pytest
+from sqlalchemy import text
+from support.charging_fixture import charging_place
+from support.lane_fixture import EVIDENCE_KEY
+
+from gateway.charity.policies import recompute
+from gateway.ledger import seals
+from gateway.ledger.check import check
+from gateway.ledger.seals import SealKey, WriteSeal
+from gateway.store.evidence import DAY_US, Evidence, Tip
+from gateway.store.releases import record_restore
+
+DAY_AFTER = 1_700_006_400_000_000
+"""15 November 2023, 0:00: the day after the first tick of the fixture's clock."""
+
+
+@pytest.fixture
+def place(tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/books.db") as opened:
+        opened.enrol(5_000_000)
+        yield opened
+
+
+def seal(place, now):
+    with place.reader.connect() as connection:
+        found = seals.due(connection, place.node.id, now)
+    made = found and SealKey(EVIDENCE_KEY).sign(place.node.id, *found)
+    return made if made and place.lane.run(WriteSeal(made, "ocs")) else None
+
+
+def findings(place, *kept):
+    with place.reader.connect() as connection:
+        return [found.detail for found in check(connection, recompute, EVIDENCE_KEY, kept).findings]
+
+
+def test_a_day_is_sealed_once_when_it_is_over_and_the_event_says_the_seal_alone(place):
+    made = seal(place, DAY_AFTER)
+    assert (made.day, made.node) == ("2023-11-14", place.node.id)
+    assert seal(place, DAY_AFTER + 5) is None
+    assert seal(place, DAY_AFTER + DAY_US).day == "2023-11-15"
+    body = place.read(text("SELECT body FROM outbox WHERE topic = 'ledger/sealed' ORDER BY id"))[0][0]
+    assert b'"data":' + seals.msgspec.json.encode(made) in body
+    assert findings(place, made) == []
+
+
+def test_a_tail_that_was_cut_off_with_the_key_itself_shows_against_a_seal_that_left(place):
+    made = seal(place, DAY_AFTER)
+    before = made.sequence - 1
+    with place.writer.begin() as connection:
+        connection.execute(text("DELETE FROM seals"))
+        connection.execute(text(f"DELETE FROM evidence WHERE id = {(1 << 40) + made.sequence}"))
+        head = connection.scalar(text("SELECT head FROM evidence ORDER BY id DESC LIMIT 1"))
+        tip = {
+            "sequence": before,
+            "head": head,
+            "proof": Evidence(EVIDENCE_KEY, place.node.id)._digester.proof(1, Tip(before, head)),
+        }
+        connection.execute(text("UPDATE chains SET sequence = :sequence, head = :head, proof = :proof"), tip)
+        for table in ("transfers", "choices", "wallets"):
+            connection.execute(text(f"DELETE FROM {table}"))
+    assert findings(place) == []
+    (told,) = findings(place, made)
+    assert "the seal of node 1 for 2023-11-14" in told
+    assert "was cut off" in told
+
+
+def test_a_seal_of_links_that_a_restore_lost_is_not_held_against_the_store(place):
+    with place.writer.begin() as connection:
+        record_restore(connection, EVIDENCE_KEY, DAY_AFTER + DAY_US)
+    lost = SealKey(EVIDENCE_KEY).sign(place.node.id, "2023-11-15", Tip(40, bytes(32)))
+    later = SealKey(EVIDENCE_KEY).sign(place.node.id, "2023-11-17", Tip(41, bytes(32)))
+    assert findings(place, lost) == []
+    assert len(findings(place, lost, later)) == 1
+
+
+def test_a_seal_that_was_changed_is_told(place):
+    made = seal(place, DAY_AFTER)
+    changed = seals.msgspec.structs.replace(made, sequence=1)
+    assert ["was not made with this gateway's key, or was changed" in told for told in findings(place, changed)] == [
+        True
+    ]
+    assert not SealKey(b"another").is_signed(made)
+
+
+def test_the_file_has_each_seal_once_and_is_private(place, tmp_path):
+    file = tmp_path / "var" / "seals.jsonl"
+    made = [seal(place, DAY_AFTER + day * DAY_US) for day in (0, 1)]
+    assert [
+        seals.append_missing(file, made[:1]),
+        seals.append_missing(file, made),
+        seals.append_missing(file, made),
+    ] == [1, 1, 0]
+    with file.open("ab") as torn:
+        torn.write(b'{"node":1,"day":"2023')
+    assert seals.read_file(file) == made
+    assert file.stat().st_mode & 0o777 == 0o600

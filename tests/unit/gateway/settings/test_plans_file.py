@@ -1,0 +1,137 @@
+"""Rates, decks, tariff periods and caps as plans.yaml writes them, and what is refused with its place."""
+
+import pytest
+
+from gateway.rating.plans import HOLIDAY, CalledRates, Cap, Period, Rate, ServiceCharge
+from gateway.settings import ConfigInvalid, load, shown
+
+GATEWAY = "operator: {name: TPO}\nstore: {url: sqlite:///var/tpo.db}\napi: {}\n"
+RATES = "data: {price: 1, per: 1}, voice: {price: 3, per: 60}, sms: {price: 1, per: 1}"
+PENNY = 10_000
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_(plan, **files):
+        (tmp_path / "gateway.yaml").write_text(GATEWAY)
+        (tmp_path / "causes.yaml").write_text("c: {name: C, country: GB}\n")
+        (tmp_path / "plans.yaml").write_text(f"p: {{name: P, currency: GBP, {plan}}}\n")
+        for name, text in files.items():
+            (tmp_path / f"{name}.csv").write_text(text)
+        return tmp_path / "gateway.yaml"
+
+    return write_
+
+
+@pytest.fixture
+def plan(write):
+    return lambda text, **files: load(write(text, **files), {}).plans["p"]
+
+
+@pytest.fixture
+def problems(write, tmp_path):
+    def problems_(text, **files):
+        with pytest.raises(ConfigInvalid) as refused:
+            load(write(text, **files), {})
+        return [str(each).replace(f"{tmp_path}/", "") for each in refused.value.problems]
+
+    return problems_
+
+
+def voice(rate):
+    return RATES.replace("{price: 3, per: 60}", rate)
+
+
+def test_a_rate_has_increments_a_connection_fee_and_other_prices_in_tariff_periods(plan):
+    text = voice(
+        "{price: 0.03, per: 60, increments: 60/1, connection: 0.05, at: {night: free, noon: {price: 1, per: 60}}}"
+    )
+    found = plan(
+        f"{text}, periods: {{night: {{begins: '19:00', ends: '07:00'}}, noon: {{days: [sat, holiday]}}}}, holidays: GB-ENG"
+    )
+    assert found.voice == Rate(
+        3 * PENNY, 60, 1, 60, connection=5 * PENNY, at={"night": Rate(0, 1), "noon": Rate(100 * PENNY, 60)}
+    )
+    assert found.periods == (Period("night", tuple(range(7)), 1140, 420), Period("noon", (5, HOLIDAY), 0, 1440))
+    assert found.holidays == "GB-ENG"
+
+
+def test_caps_of_days_go_before_those_of_months(plan):
+    found = plan(f"{RATES}, caps: [{{services: [voice, data], day: 1, month: 20}}, {{services: [sms], day: 2}}]")
+    assert found.caps == (
+        Cap(100 * PENNY, ("data", "voice")), Cap(200 * PENNY, ("sms",)), Cap(2000 * PENNY, ("data", "voice"), monthly=True),
+    )  # fmt: skip
+
+
+DECK = """\
+prefix,name,voice,increments,connection,sms,service,service_increments,service_connection,tenth
++33,France,0.20,60/1,0.05,0.12,,,,
+449,Premium rate,0.55,60/1,,,3.60,1/1,0.50,no
+7,Russia,0.90,,,,,,,
+"""
+
+
+def test_a_deck_has_destinations_and_those_of_the_file_itself_go_before_it(plan):
+    found = plan(f"{RATES}, deck: world.csv, destinations: {{'7': {{sms: {{price: 2, per: 1}}}}}}", world=DECK)
+    apart = {"in_bundle": False}
+    charge = ServiceCharge(Rate(360 * PENNY, 60, 1, 1, connection=50 * PENNY), tenth=False)
+    assert found.destinations == {
+        "33": CalledRates(
+            Rate(20 * PENNY, 60, 1, 60, connection=5 * PENNY, **apart), Rate(12 * PENNY, 1, **apart), "France"
+        ),
+        "449": CalledRates(Rate(55 * PENNY, 60, 1, 60, service=charge, **apart), None, "Premium rate"),
+        "7": CalledRates(None, Rate(200 * PENNY, 1, **apart)),
+    }
+
+
+def test_what_is_in_force_is_shown_in_major_units(write):
+    text = voice("{price: 0.03, per: 60, connection: 0.05, at: {night: {price: 0.01, per: 60}}}")
+    path = write(f"{text}, periods: {{night: {{begins: '19:00'}}}}, caps: [{{services: [data], day: 1.5}}]")
+    found = shown(load(path, {}))["plans"]["p"]
+    assert (found["voice"]["connection"], found["voice"]["at"]["night"]["price"]) == ("0.05", "0.01")
+    assert (found["caps"][0]["price"], found["periods"][0]["begins"]) == ("1.50", 1140)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (voice("{price: 1, per: 60, increments: 60-1}"), "p.voice: must be the first increment and the next ones, like 60/1"),
+        (voice("{price: 1, per: 60, increments: 60/7}"), "the first a multiple of the others"),
+        (voice("{price: 1, per: 60, increments: 60/1, step: 2}"), "increments says what step and minimum say"),
+        (voice("{price: 1, per: 60, at: {nigth: free}}") + ", periods: {night: {}}", "there is no period nigth; did you mean"),
+        (voice("{price: 1, per: 60, at: {x: {price: 1, per: 1, at: {x: free}}}}"), "has no periods of its own"),
+        (f"{RATES}, periods: {{x: {{begins: '25:00'}}}}", "p.periods.x.begins: must be a time of day, like 07:00"),
+        (f"{RATES}, periods: {{x: {{ends: '00:00'}}}}", "begins before 24:00 and ends after 00:00"),
+        (f"{RATES}, periods: {{x: {{days: [sunday]}}}}", "p.periods.x.days[0]"),
+        (f"{RATES}, periods: {{x: {{days: [holiday]}}}}", "has holidays, but holidays does not say whose"),
+        (f"{RATES}, holidays: GB-XXX", "p.holidays: no holidays are known of GB-XXX"),
+        (f"{RATES}, caps: [{{services: [data]}}]", "caps nothing: give day, month or both"),
+        (f"{RATES}, caps: [{{services: [sms], day: 1}}, {{services: [sms], day: 2}}]", "caps: sms has two for a day"),
+        (f"{RATES}, deck: absent.csv", "p.deck: can't be read"),
+        (
+            f"{RATES}, destinations: {{'449': {{voice: {{price: 1, per: 1, service: {{price: 41, per: 1}}}}}}}}",
+            "p.destinations.449.voice.service: begins with more than 40.00 GBP in GB",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(problems, text, problem):
+    assert problem in problems(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("deck", "problem"),
+    [
+        ("", "world.csv:1: the first line has the columns, prefix and any of name, voice"),
+        ("prefix,price\n", "world.csv:1: the first line has the columns"),
+        ("prefix,voice\n33,0.2\n33,0.3\n", "world.csv:3: prefix 33 stands twice"),
+        ("prefix,voice\n0033,0.2\n", "world.csv:2: must be the first digits of a phone number"),
+        ("prefix,voice\n33,x\n", "world.csv:2: must be an amount in major units"),
+        ("prefix,voice\n33\n", "world.csv:2: has 1 cells, not 2"),
+        ("prefix,voice,sms\n33,,\n", "world.csv:2: give voice, sms or both"),
+        ("prefix,sms,service\n33,1,1\n", "service only with voice"),
+        ("prefix,voice,increments\n33,1,6\n", "world.csv:2: must be the first increment"),
+        ("prefix,voice\n44800,1\n", "p.destinations.44800: these numbers are free to call in GB"),
+    ],
+)
+def test_a_deck_is_refused_with_its_line(problems, deck, problem):
+    assert problem in problems(f"{RATES}, deck: world.csv", world=deck)[0]
