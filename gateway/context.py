@@ -27,7 +27,7 @@ from gateway.store import leases, lock, nodes, schema, tables
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.engine import begin_snapshot, has_one_writer, open_reader, open_writer, reading, sqlite_path, storing
 from gateway.store.errors import OutcomeUnknown, StoreError, StoreUnavailable
-from gateway.store.evidence import Evidence, Written
+from gateway.store.evidence import Evidence
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
@@ -37,6 +37,7 @@ from gateway.store.log_sync import AwaitDurable
 from gateway.store.process_lane import ProcessLane
 from gateway.store.recovery.changes import ChangeReader, make_no_checkpoints
 from gateway.store.recovery.lent_changes import HeardChanges
+from gateway.store.versions import rows_of
 from gateway.store.write_lane import WriteLane
 
 DIGESTS = "digests"
@@ -105,7 +106,12 @@ class _WithoutSecrets(pickle.Pickler):
 
 
 class GatewayContext:
-    """What is open while the gateway, or one of its commands, works on the store."""
+    """What is open while the gateway, or one of its commands, works on the store.
+
+    `progress` is told how far a long report has come: which part of the work, and how many rows of it.
+    """
+
+    progress: Callable[[str, int], None] = staticmethod(lambda _work, _rows: None)
 
     def __init__(
         self,
@@ -163,7 +169,7 @@ class GatewayContext:
             with storing(), self._reader.connect() as connection:
                 behind = latest_entry(connection, self.node.id) - self.clock()
             with storing(), self._writer.begin() as connection:
-                self.accounts = self._open_accounts(connection)
+                self.accounts, self.settings = self._record(connection, settings)
         except BaseException:
             self.lock.release()
             raise
@@ -198,16 +204,15 @@ class GatewayContext:
             self.lock.release()
             raise
 
-    def _open_accounts(self, connection: Connection) -> Mapping[str, int]:
-        """Record the versions of these settings, and open the accounts that the causes need; what is new is proved."""
-        check_nothing_needed_goes(connection, self.settings.plans, self.settings.causes, self.clock())
-        self.settings, recorded = versions.record(connection, self.settings, self.clock())
-        opened = accounts.ensure(connection, account_names(self.settings.causes))
-        if recorded or opened.made:
-            chain = Evidence(self.evidence_key, self.node.id)
-            written: Written = {tables.versions.name: recorded, tables.accounts.name: opened.made}
-            chain.append(connection, written, self.clock())
-        return opened.numbers
+    def _record(self, connection: Connection, settings: Settings) -> tuple[Mapping[str, int], Settings]:
+        """Open the accounts that the causes need, record the versions of what the files say, and prove what is new."""
+        check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock())
+        opened = accounts.ensure(connection, account_names(settings.causes))
+        with_history, recorded = versions.record(connection, settings, self.clock())
+        made = {tables.accounts.name: opened.made, tables.versions.name: rows_of(connection, recorded)}
+        if any(made.values()):
+            Evidence(self.evidence_key, self.node.id).append(connection, made, self.clock())
+        return opened.numbers, with_history
 
     def _take_loss(self, event: str, detail: str) -> None:
         """The store is no longer what it was: a lane in another process must not write to it either."""

@@ -112,8 +112,10 @@ def charging_policy(source: PolicySource, books: Books) -> ChargingPolicy:
         operator.country,
         zone,
         plans.earlier,
-        BillingMonths(zone),
-        charging.cap_abroad,
+        months=BillingMonths(zone),
+        cap_abroad=charging.cap_abroad,
+        promotions_last=charging.credit.promotions == "last",
+        credit_vat=charging.credit.vat,
     )
     rated = RatedEvents(source.node_name, source.pseudonyms)
     return ChargingPolicy(tariff, books, rated, ReviewCapacity(charging.review.most))

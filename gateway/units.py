@@ -3,9 +3,15 @@
 from typing import Any, Final, Union
 
 from gateway.balance.changes import ChooseCauses
+from gateway.balance.families import SetPayer
+from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
+from gateway.balance.promotions import GivePromotion
+from gateway.balance.refunds import RefundUsage
 from gateway.balance.topups import TopUp
+from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.renewals import KeepWallet
 from gateway.charging.rerate import RerateSession
 from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
@@ -56,6 +62,7 @@ UNITS: Final = (
     BeginStep,
     BeginVersions,
     BookReport,
+    BuyAddOn,
     CancelOrder,
     ChangeNumber,
     ChangePlan,
@@ -75,8 +82,10 @@ UNITS: Final = (
     Enrol,
     ExpireSession,
     ExpireTexts,
+    GivePromotion,
     ImportSim,
     KeepMonths,
+    KeepWallet,
     MarkPublished,
     NoteBackup,
     Notify,
@@ -90,6 +99,7 @@ UNITS: Final = (
     RecordObserved,
     RecordOutcomes,
     RecordReceipts,
+    RefundUsage,
     RefuseStep,
     RemoveSealed,
     RenewLease,
@@ -104,6 +114,9 @@ UNITS: Final = (
     ScrapSim,
     SealMonth,
     SetBillLimit,
+    SetCreditLimit,
+    SetPayer,
+    SetRenewal,
     SettleCrossed,
     Sweep,
     SweepMessaging,

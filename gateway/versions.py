@@ -12,7 +12,7 @@ from gateway.charity.policies import POLICIES
 from gateway.rating.plan_versions import content_of, history
 from gateway.settings import Settings
 from gateway.store import versions
-from gateway.store.versions import CAUSE, CHARGING, PLAN, POLICY, Content, VersionRow, canonical
+from gateway.store.versions import CAUSE, CHARGING, PLAN, POLICY, Content, canonical
 
 OPERATOR = "operator"
 """The name of the one version of charging."""
@@ -30,13 +30,13 @@ def contents_of(settings: Settings) -> list[Content]:
     ]
 
 
-def record(connection: Connection, settings: Settings, now: int) -> tuple[Settings, list[VersionRow]]:
+def record(connection: Connection, settings: Settings, now: int) -> tuple[Settings, list[int]]:
     """Record what some settings say, in force from `now` (microseconds) on.
 
-    Gives them with the plans' history, and what was written, which is to be proved.
+    Gives them with the plans' history, and the numbers of the versions that are new.
     """
-    written = versions.record(connection, contents_of(settings), now)
-    return with_history(settings, connection, now), written
+    new = versions.record(connection, contents_of(settings), now)
+    return with_history(settings, connection, now), new
 
 
 def with_history(

@@ -191,7 +191,7 @@ class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked for; keys never stand here.
 
     `adopt`: what the host holds of the card already is taken over. `returning`: the number's last customer comes back for it,
-    so that its quarantine is passed over.
+    so that its quarantine is passed over. `effective`: when a plan begins, empty at once.
     """
 
     msisdn: str = ""
@@ -201,6 +201,7 @@ class OrderRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     new_iccid: str = ""
     adopt: bool = False
     returning: bool = False
+    effective: str = ""
 
 
 class StepLog(msgspec.Struct):

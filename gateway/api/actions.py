@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.api import fraud_cases, line_changes, line_limits, node_actions, requests, rerate_actions, sim_inventory
+from gateway.api import (
+    balance_actions,
+    fraud_cases,
+    line_changes,
+    line_limits,
+    node_actions,
+    requests,
+    rerate_actions,
+    sim_inventory,
+)
 from gateway.api.answers import (
     AccountBalance,
     AccountBalances,
@@ -200,7 +209,7 @@ def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: C
     payment = Payment(caller.channel, request.reference, amount, request.currency)
     key = request.key or None
     wallet_limit = context.settings.charging.wallet_limit
-    result = context.lane.run(TopUp(MSISDN, number, payment, wallet_limit, idempotency_key=key))
+    result = context.lane.run(TopUp(MSISDN, number, payment, wallet_limit, key, context.settings.charging.credit.days))
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))
     if isinstance(result, PaymentRefused):
@@ -286,7 +295,9 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
     except msgspec.ValidationError as error:
         raise bad_request("ledger.seals", f"seals: {error}") from None
     with context.reading() as connection:
-        report = check.check(connection, recompute, context.evidence_key, seals)
+        report = check.check(
+            connection, recompute, context.evidence_key, seals, full=request.full, progress=context.progress
+        )
         months = context.policy(ChargingPolicy).tariff.months
         findings = [*report.findings, *wrong_sessions(connection), *wrong_spending(connection, months)]
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
@@ -416,12 +427,18 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.find": Action(find_subscribers, OPERATOR, requests.FindSubscribers),
     "subscriber.topup": CallerAction(top_up, OPERATOR, requests.TopUpSubscriber),
     "subscriber.cause": Action(choose_causes, OPERATOR, requests.ChooseCause),
+    "subscriber.allowances": Action(balance_actions.allowances, VIEWER, requests.ShowSubscriber),
+    "subscriber.renewal": CallerAction(balance_actions.renewal, OPERATOR, requests.SetRenewal),
+    "subscriber.limit": CallerAction(balance_actions.credit_limit, ADMIN, requests.SetCreditLimit),
+    "subscriber.family": CallerAction(balance_actions.family, OPERATOR, requests.SetPayer),
+    "subscriber.add-on": CallerAction(balance_actions.add_on, OPERATOR, requests.BuyAddOn),
+    "subscriber.credit": CallerAction(balance_actions.give_credit, ADMIN, requests.GiveCredit),
     "sim.import": Action(sim_inventory.import_sims, ADMIN, requests.ImportSims),
     "subscriber.plan": CallerAction(line_changes.change_plan, OPERATOR, requests.ChangePlan),
     "subscriber.number": CallerAction(line_changes.change_number, OPERATOR, requests.ChangeNumber),
     "subscriber.history": Action(line_changes.history, VIEWER, requests.ShowSubscriber),
-    "subscriber.limit": CallerAction(line_limits.decide_limit, OPERATOR, requests.DecideLimit),
-    "subscriber.limits": Action(line_limits.show_limit, VIEWER, requests.ShowSubscriber),
+    "subscriber.bill-limit": CallerAction(line_limits.decide_limit, OPERATOR, requests.DecideLimit),
+    "subscriber.bill-limits": Action(line_limits.show_limit, VIEWER, requests.ShowSubscriber),
     "fraud.list": Action(fraud_cases.list_cases, OPERATOR, requests.ListCases),
     "fraud.clear": CallerAction(fraud_cases.clear_case, OPERATOR, requests.DecideCase),
     "notice.list": Action(line_limits.list_notices, VIEWER, requests.ListNotices),
@@ -435,6 +452,7 @@ ACTIONS: dict[str, StoreAction] = {
     "order.show": Action(sim_inventory.show_order, VIEWER, requests.ShowOrder),
     "order.states": Action(sim_inventory.order_states, VIEWER, requests.OrderStates),
     "usage.export": Action(export_usage, OPERATOR, requests.ExportUsage),
+    "usage.refund": CallerAction(balance_actions.refund, ADMIN, requests.RefundUsage),
     "usage.review.list": Action(list_held_reports, OPERATOR, requests.ListHeldReports),
     "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
     "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),

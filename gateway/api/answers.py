@@ -51,6 +51,78 @@ class ToppedUp(msgspec.Struct, frozen=True):
     repeated: bool
 
 
+class AllowanceRow(msgspec.Struct, frozen=True):
+    """What is left of an allowance for one service: octets, seconds or texts, or money in major units."""
+
+    id: str
+    kind: str
+    plan: str | None
+    service: str
+    left: str
+    held: str
+    zones: list[str]
+    ends_at: str
+
+
+class LineTerms(msgspec.Struct, frozen=True):
+    """Whether a line's bundle is renewed, on which day of the month, when next, and how far its balance may go below zero."""
+
+    subscriber_id: str
+    billing_day: int | None
+    consent_at: str | None
+    next_at: str | None
+    credit_limit: str
+    currency: str
+
+
+class Allowances(msgspec.Struct, frozen=True):
+    """A line's allowances, and on what terms it has them."""
+
+    rows: list[AllowanceRow]
+    terms: LineTerms
+
+
+class FamilyOf(msgspec.Struct, frozen=True):
+    """Who pays for a line beside its own wallet, and at most how much a calendar month; None for nobody, and for no cap."""
+
+    subscriber_id: str
+    payer: str | None
+    cap: str | None
+    currency: str
+
+
+class UsageRefunded(msgspec.Struct, frozen=True):
+    """What was given back of a usage record: money in major units, and units by service; `repeated` where it was before."""
+
+    record_id: str
+    subscriber_id: str
+    amount: str
+    currency: str
+    units: dict[str, int]
+    repeated: bool
+
+
+class AddOnTaken(msgspec.Struct, frozen=True):
+    """An add-on that a line has; `repeated` where the reference bought it before."""
+
+    subscriber_id: str
+    ends_at: str
+    price: str
+    balance: str
+    currency: str
+    repeated: bool
+
+
+class CreditGiven(msgspec.Struct, frozen=True):
+    """A wallet with the credit that the company gave; `repeated` where the reference gave it before."""
+
+    subscriber_id: str
+    balance: str
+    currency: str
+    ends_at: str
+    repeated: bool
+
+
 class HeldReportDecided(msgspec.Struct, frozen=True):
     """What became of a held report: the usage record and its price in major units where it was booked."""
 

@@ -23,7 +23,7 @@ class LimitActions:
 
     def actions(self) -> dict[str, RunningAction]:
         """Give every action by its name."""
-        return {"subscriber.limit": AsyncAction(self.decide, OPERATOR, DecideLimit)}
+        return {"subscriber.bill-limit": AsyncAction(self.decide, OPERATOR, DecideLimit)}
 
     async def decide(self, request: DecideLimit, caller: Caller) -> LimitView:
         """Keep a customer's decision; the answer does not wait for the clients of sessions.

@@ -7,6 +7,7 @@ from gateway.api.line_numbers import named, number
 from gateway.api.order_requests import problem_of
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.balance.changes import SubscriberUnknown
+from gateway.charging.plan_changes import Effective
 from gateway.context import GatewayContext
 from gateway.sims.subscriber_changes import Changed, ChangeNumber, ChangePlan, LineAtHost
 from gateway.subscribers import history as subscriber_history
@@ -23,7 +24,8 @@ def plan_unit(context: GatewayContext, request: requests.ChangePlan, caller: Cal
     if request.plan not in known:
         raise bad_request("order.plan", f"plan: {request.plan[:32]!r} is none of {', '.join(known)}")
     line = number(request.number, context.settings.operator.country)
-    return ChangePlan(MSISDN, line, caller.name[:MAX_ACTOR], request.reason, request.plan)
+    effective = Effective(request.effective)
+    return ChangePlan(MSISDN, line, caller.name[:MAX_ACTOR], request.reason, request.plan, effective)
 
 
 def number_unit(context: GatewayContext, request: requests.ChangeNumber, caller: Caller) -> ChangeNumber:

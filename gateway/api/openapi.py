@@ -19,6 +19,7 @@ from gateway.api.requests import NO_NUL, NUMBER_FORM, PRINTABLE, DecideLimit, Se
 from gateway.api.row_answers import LimitView
 from gateway.api.sms_actions import MAX_TEXTS
 from gateway.balance.queries import SubscriberView
+from gateway.charging.plan_changes import Effective
 from gateway.messaging.queries import TextView
 from gateway.sims.views import OrderView
 from provisioning.orders import Kind
@@ -98,6 +99,11 @@ def _order_row(kind: Kind, must: tuple[str, ...], may: tuple[str, ...], **narrow
     }
     reason: Json = {"enum": list(SuspendReason)} if kind in (Kind.SUSPEND, Kind.RESUME) else free
     read: dict[str, Json] = {"msisdn": NUMBER, "plan": PLAN, "cause": CAUSE, "reason": reason, "new_iccid": ICCID}
+    read["effective"] = {
+        "enum": [str(each) for each in Effective],
+        "description": "at once; pro-rata: at once, and the rest of a bundle's price is given back; renewal: when what was "
+        "paid for ends",
+    }
     read["adopt"] = {
         "type": "boolean",
         "description": "take over what the host holds of the card already; needs the role admin",
@@ -141,7 +147,7 @@ _SMS_PROBLEMS: Final = {
 }
 _ORDER_PROBLEMS: Final = {
     400: ("body.json", "order.key", "order.kind", "order.country", "order.plan", "order.cause", "order.reason",
-          "identifier.iccid", "identifier.msisdn"),
+          "order.effective", "identifier.iccid", "identifier.msisdn"),
     404: ("sim.unknown",),
     409: ("order.key", "order.busy", "order.msisdn", "order.quarantine", "order.returning", "order.host", "sim.state",
           "sim.reason", "sim.same", "sim.quarantine"),

@@ -81,7 +81,7 @@ class OrderActions:
     async def _plan(self, request: ChangePlan, caller: Caller) -> LineChanged:
         """Change a line's plan, at its host first where it has one."""
         unit = line_changes.plan_unit(self._context, request, caller)
-        order = SimOrder(plan=request.plan, reason=request.reason)
+        order = SimOrder(plan=request.plan, reason=request.reason, effective=request.effective or None)
         return await self._change(unit, Kind.REPLAN, order, request.key, caller)
 
     async def _number(self, request: ChangeNumber, caller: Caller) -> LineChanged:

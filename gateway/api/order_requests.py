@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import PRINTABLE, SimOrder
+from gateway.charging.plan_changes import Effective
 from gateway.settings import Settings
 from gateway.sims.accept_order import Asked
 from gateway.store.fitting import misfit
@@ -29,7 +30,7 @@ FIELDS: Final[dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     Kind.SWAP: (("new_iccid",), ("reason",)),
     Kind.TERMINATE: ((), ("reason",)),
     Kind.RENUMBER: (("msisdn", "reason"), ("returning",)),
-    Kind.REPLAN: (("plan", "reason"), ()),
+    Kind.REPLAN: (("plan", "reason"), ("effective",)),
 }
 """What each kind of order must and may say besides the card; other kinds are not for people to ask."""
 
@@ -114,6 +115,14 @@ def _cause(text: str, _kind: Kind, settings: Settings) -> str:
     return text
 
 
+def _effective(text: str, _kind: Kind, _settings: Settings) -> str:
+    if text not in set(Effective):
+        raise bad_request(
+            "order.effective", f"effective: give {Effective.PRO_RATA} or {Effective.RENEWAL}, or leave it out"
+        )
+    return text
+
+
 def _reason(text: str, kind: Kind, _settings: Settings) -> str:
     if kind in (Kind.SUSPEND, Kind.RESUME):
         if text not in set(SuspendReason):
@@ -128,5 +137,6 @@ _READ: Final[dict[str, Callable[[str, Kind, Settings], str]]] = {
     "plan": _plan,
     "cause": _cause,
     "reason": _reason,
+    "effective": _effective,
     "new_iccid": lambda text, _kind, _settings: iccid(text),
 }

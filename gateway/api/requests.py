@@ -96,8 +96,9 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 class CheckLedger(msgspec.Struct, frozen=True):
-    """What the books are held against beside themselves: seals that were kept elsewhere."""
+    """What the books are held against beside themselves: seals that were kept elsewhere; `full`: sealed months once more."""
 
+    full: bool = False
     seals: Annotated[
         list[dict[str, str | int]], Meta(max_length=MAX_PAGE, extra=refused_as("ledger.seals", SEALS))
     ] = []
@@ -154,13 +155,74 @@ class ChooseCause(msgspec.Struct, frozen=True):
     causes: Annotated[list[str], Meta(extra=refused_as("cause.invalid", "a list of `cause` or `cause=percent`"))]
 
 
+class SetRenewal(msgspec.Struct, frozen=True):
+    """Whether the customer agreed to renewals of the bundle, and the day on which its periods begin; 0 leaves it as it is."""
+
+    number: Text
+    consent: bool
+    reason: Reason
+    billing_day: Annotated[int, Meta(ge=0, le=31)] = 0
+
+
+class SetCreditLimit(msgspec.Struct, frozen=True):
+    """How far the line that has a number may go below zero, in major units, and why."""
+
+    number: Text
+    amount: Text
+    reason: Reason
+
+
+class SetPayer(msgspec.Struct, frozen=True):
+    """Whose wallet pays for a line beside its own, at most `cap` a month in major units; without a payer nobody's does."""
+
+    number: Text
+    reason: Reason
+    payer: MaybeText = ""
+    cap: MaybeText = ""
+
+
+class RefundUsage(msgspec.Struct, frozen=True):
+    """A usage record by its number, to be given back, and why."""
+
+    record_id: Text
+    reason: Reason
+
+
+class BuyAddOn(msgspec.Struct, frozen=True):
+    """An add-on of the line's plan; `reference` is the buyer's own, and buys once."""
+
+    number: Text
+    add_on: Text
+    reference: Text
+
+
+class GiveCredit(msgspec.Struct, frozen=True):
+    """Credit of the company for a line, in major units, that ends after so many days, once a reference."""
+
+    number: Text
+    amount: Text
+    currency: Currency
+    days: Annotated[int, Meta(ge=1, le=3660)]
+    reference: Text
+
+
+Effective = Annotated[
+    Literal["", "pro-rata", "renewal"],
+    Meta(extra=refused_as("order.effective", "pro-rata, renewal, or nothing for at once")),
+]
+
+
 class ChangePlan(msgspec.Struct, frozen=True):
-    """Another plan for the line that has a number, and why; `key` is what a repeated request repeats."""
+    """Another plan for the line that has a number, and why; `key` is what a repeated request repeats.
+
+    It begins at once, with the rest of a bundle's price given back (`pro-rata`), or when what was paid for ends (`renewal`).
+    """
 
     number: Text
     plan: Text
     reason: Reason
     key: MaybeText = ""
+    effective: Effective = ""
 
 
 class ChangeNumber(msgspec.Struct, frozen=True):
@@ -536,6 +598,7 @@ class SimOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     cause: OrderText = None
     reason: OrderText = None
     new_iccid: OrderText = None
+    effective: OrderText = None
     adopt: OrderFlag = None
     returning: OrderFlag = None
 

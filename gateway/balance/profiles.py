@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from gateway.charity.choices import Choice, Share
 from gateway.store.batch import Batch, RowSet
@@ -66,11 +66,20 @@ class ProfileRows(RowSet[int, Profile]):
         """Put in profiles."""
         self.rows.update(rows)
 
-    def begin_plan(self, batch: Batch, subscriber_id: int, plan: str) -> str:
-        """Give a subscriber another plan from now on; gives the one before."""
+    def drop_waiting(self, batch: Batch, subscriber_id: int) -> None:
+        """Call off a plan that has not begun."""
+        profile = self.rows[subscriber_id]
+        begun = tuple(plan for plan in profile.plans if plan[0] <= batch.now)
+        if begun and len(begun) < len(profile.plans):
+            late = (subscriptions.c.subscriber_id == subscriber_id, subscriptions.c.valid_from > batch.now)
+            batch.connection.execute(delete(subscriptions).where(*late))
+            self.rows[subscriber_id] = Profile(begun, profile.choices)
+
+    def begin_plan(self, batch: Batch, subscriber_id: int, plan: str, at: int = 0) -> str:
+        """Give a subscriber another plan from now, or a later time on; gives the one before."""
         profile = self.rows[subscriber_id]
         before, last = profile.plans[-1] if profile.plans else (0, "")
-        valid_from = max(batch.now, before + 1)
+        valid_from = max(at, batch.now, before + 1)
         batch.add(subscriptions, (batch.take_id(), subscriber_id, plan, valid_from))
         self.rows[subscriber_id] = Profile((*profile.plans, (valid_from, plan)), profile.choices)
         return last

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.balance import bookings
+from gateway.balance import allowance_entries, bookings
 from gateway.balance.changes import Change, SubscriberUnknown
 from gateway.balance.line_rules import LineRules
 from gateway.balance.profiles import ProfileRows
@@ -29,6 +29,7 @@ _PAYMENTS = SelectPairs(
     payments.c.channel,
     payments.c.reference,
 )
+DAY_US = 86_400_000_000
 EVERY_CHANNEL = ""
 """The channel of references that were booked before channels were told apart."""
 
@@ -96,7 +97,8 @@ class PaymentRows(RowSet[tuple[str, str], Booked]):
 class TopUp(Change):
     """Money paid in by a customer: cash -> wallet, once a payment.
 
-    `wallet_limit` is what a wallet may hold at most, in micro-units; `idempotency_key` the request's own, if it has one.
+    `wallet_limit` is what a wallet may hold at most, in micro-units; `idempotency_key` the request's own, if it has one;
+    `credit_days` how long the money holds, 0 for ever.
     """
 
     touches: ClassVar[tuple[type, ...]] = (PaymentRows, KeyRows, *Change.touches)
@@ -104,6 +106,7 @@ class TopUp(Change):
     payment: Payment
     wallet_limit: int
     idempotency_key: str | None = None
+    credit_days: int = 0
 
     def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
         """Name the reference and the key too."""
@@ -147,7 +150,10 @@ class TopUp(Change):
             detail = f"amount: the wallet would hold more than {limit} {wallet.currency} (charging.wallet_limit)"
             return PaymentRefused("topup.limit", detail)
         books = batch.policy(Books)
-        books.post(batch, bookings.top_up(wallet, books.account, payment.amount, batch.now, payment.reference))
+        ends = (batch.now + self.credit_days * DAY_US, batch.take_id()) if self.credit_days else None
+        booked = bookings.top_up(wallet, books.account, payment.amount, batch.now, payment.reference, ends)
+        books.post(batch, booked.entries)
+        allowance_entries.post(batch, booked.uses)
         batch.row_set(PaymentRows).keep(batch, payment, wallet.subscriber_id)
         profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
         if profile is not None:

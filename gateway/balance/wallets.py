@@ -1,4 +1,4 @@
-"""A subscriber's wallet: its balance, what is held of it, bundles, and what its line spent; WalletRows keeps it on disk."""
+"""A subscriber's wallet: its balance, what is held of it, allowances, what its line spent; WalletRows keeps it on disk."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -8,39 +8,38 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.balance import spending as line_spending
+from gateway.balance.allowances import Allowance, ends_for_good
 from gateway.balance.spending import Spending
 from gateway.store.batch import RowSet
 from gateway.store.statements import SelectAmong, Update
 from gateway.store.tables import subscribers, wallets
 
-ENDED_KEPT_US = 48 * 3600 * 1_000_000
-"""An allowance stays this long after its end: a report may be that late and still count at its own time."""
+
+class Renewal(msgspec.Struct, omit_defaults=True):
+    """How a line's bundle goes on, month by month; times in microseconds.
+
+    `billing_day` is the day of the month on which its periods begin, 0 where the first sale decides; `consent_at` is when the
+    customer agreed to renewals, 0 where nobody did; `next_at` the next one, 0 where none is due.
+    """
+
+    billing_day: int = 0
+    consent_at: int = 0
+    next_at: int = 0
+
+    def is_due(self, now: int) -> bool:
+        """Tell whether the next period is to be sold by now."""
+        return 0 < self.next_at <= now
 
 
-class Allowance(msgspec.Struct):
-    """What is left of a bundle until `ends_at` (microseconds), by service, and how much of that is promised to sessions."""
+class Holdings(msgspec.Struct, omit_defaults=True):
+    """What the column `bundle` holds."""
 
-    plan: str
-    ends_at: int
-    left: dict[str, int]
-    held: dict[str, int] = {}
-
-    def available(self, service: str, now: int) -> int:
-        """Give the units of a service that nobody holds; nothing once the bundle has ended."""
-        if now >= self.ends_at:
-            return 0
-        return max(0, self.left.get(service, 0) - self.held.get(service, 0))
-
-    def hold(self, service: str, units: int) -> None:
-        """Promise units to a session; a negative number gives them back."""
-        self.held[service] = max(0, self.held.get(service, 0) + units)
-
-    def consume(self, service: str, units: int) -> int:
-        """Take used units from what is left and give how many it covered; whoever asks knows that it was in force."""
-        covered = min(units, self.left.get(service, 0))
-        if covered:
-            self.left[service] -= covered
-        return covered
+    allowances: list[Allowance] = []
+    renewal: Renewal | None = None
+    credit_limit: int = 0
+    lent: int = 0
+    taken: int = 0
+    taken_in: str = ""
 
 
 class Wallet(msgspec.Struct):
@@ -51,7 +50,7 @@ class Wallet(msgspec.Struct):
     balance: int
     reserved: int
     allowances: list[Allowance]
-    """What is left of each bundle sold to this subscriber, also of one that ended within the last two days."""
+    """What is left of each bundle and credit of this subscriber, also of a bundle that ended within the last two days."""
     status: str
     given: int = 0
     """The tenth that accrued on its charges and sales so far."""
@@ -61,32 +60,42 @@ class Wallet(msgspec.Struct):
     """The allowances on disk."""
     stored_status: str = ""
     """The status on disk; a new one is written with the wallet."""
+    stored_counters: bytes | None = None
+    """The counters on disk."""
+    stored_due_at: int | None = None
+    """When something of it is due, on disk: a new time is written by itself, as it stands in an index."""
+
+    renewal: Renewal | None = None
+    credit_limit: int = 0
+    """How far the balance may go below zero, in micro-units: a line that pays at the end of the month."""
+    lent: int = 0
+    """What of the balance belongs to the payer of its family, and goes back when nothing is held of it any more."""
+    taken: int = 0
+    """What it took of the payer in the calendar month `taken_in` (2026-12), in micro-units."""
+    taken_in: str = ""
     counters: dict[str, int] = {}
     """What was used up of limits by day and month (micro-units): `<what>:<date>`, see balance.caps, balance.paid_services."""
 
     @property
     def available(self) -> int:
-        """What may still be promised; negative when usage was reported beyond the balance."""
-        return self.balance - self.reserved
-
-    def allowance_at(self, time: int, plan: str) -> Allowance | None:
-        """Give the allowance in force at a time (microseconds): the one that ends first after it, of this plan if there is one.
-
-        Where one bundle follows another there is no gap: use from before a bundle's sale that was not covered then is covered
-        by it, since it would have been what the bundle was sold for.
-        """
-        running = [allowance for allowance in self.allowances if time < allowance.ends_at]
-        own = [allowance for allowance in running if allowance.plan == plan]
-        return min(own or running, key=_ends_at, default=None)
+        """What may still be promised; negative when usage was reported beyond the balance and the credit limit."""
+        return self.balance + self.credit_limit - self.reserved
 
     def allowance_ending(self, ends_at: int) -> Allowance | None:
-        """Give the allowance on which something was held, named by its end; None where it is gone."""
+        """Give the allowance by its end, as what was promised before 2026-12 names it; None where it is gone."""
         return next((allowance for allowance in self.allowances if allowance.ends_at == ends_at), None)
 
-    def add_allowance(self, allowance: Allowance, now: int) -> None:
-        """Put a bundle that is sold `now` beside the others; those that ended longer ago than reports may be late go."""
-        kept = [other for other in self.allowances if now < other.ends_at + ENDED_KEPT_US]
-        self.allowances = [*kept, allowance]
+    @property
+    def due_at(self) -> int | None:
+        """When (microseconds) something of it ends or is renewed next; None where nothing does."""
+        times = [ends_for_good(allowance) for allowance in self.allowances]
+        if self.renewal is not None and self.renewal.next_at:
+            times.append(self.renewal.next_at)
+        return min(times, default=None)
+
+    def add_allowance(self, allowance: Allowance) -> None:
+        """Put an allowance beside the others."""
+        self.allowances.append(allowance)
         self.changed = True
 
     def move(self, amount: int) -> None:
@@ -97,7 +106,7 @@ class Wallet(msgspec.Struct):
     def spendable(self, month: int, cap: int = 0) -> int:
         """Give what may still be promised for use in a month, as far as money and limits go; `cap` is that for use abroad."""
         room = self.spending.least_room(month, cap)
-        available = self.balance - self.reserved
+        available = self.available
         return available if room is None else min(available, room - self.reserved)
 
     def bill(self, cost: int, month: int, now: int, *, abroad: bool = False, cap: int = 0) -> int:
@@ -135,15 +144,16 @@ _LOAD = SelectAmong(
         wallets.c.counters,
         wallets.c.spending,
         subscribers.c.status,
+        wallets.c.due_at,
     ).join_from(wallets, subscribers, wallets.c.subscriber_id == subscribers.c.id),
     wallets.c.subscriber_id,
     int,
     lock=wallets,
 )
 _SAVE = Update(wallets, ["balance", "reserved", "bundle", "given", "counters", "spending"], ["subscriber_id"])
+_SAVE_DUE = Update(wallets, ["due_at"], ["subscriber_id"])
 _SAVE_STATUS = Update(subscribers, ["status"], ["id"])
-_decode = msgspec.json.Decoder(list[Allowance] | Allowance).decode
-"""A store of before 2026-12 holds one allowance where a list stands now."""
+_decode = msgspec.json.Decoder(Holdings).decode
 _encode = msgspec.json.Encoder().encode
 _decode_counters = msgspec.json.Decoder(dict[str, int]).decode
 _MONTH: Final = "2026-12"
@@ -151,13 +161,11 @@ COUNTED_DAYS: Final = 5
 """A counter of a day is kept until one of a day so much later is begun; that of a month until the one after the next."""
 
 
-def _ends_at(allowance: Allowance) -> int:
-    return allowance.ends_at
-
-
-def _allowances(bundle: bytes) -> list[Allowance]:
-    found = _decode(bundle)
-    return found if isinstance(found, list) else [found]
+def _holdings(wallet: Wallet) -> bytes | None:
+    if not (wallet.allowances or wallet.renewal or wallet.credit_limit or wallet.taken_in):
+        return None
+    terms = (wallet.renewal, wallet.credit_limit, wallet.lent, wallet.taken, wallet.taken_in)
+    return _encode(Holdings(wallet.allowances, *terms))
 
 
 def _may_count(name: str, begun: str) -> bool:
@@ -195,32 +203,43 @@ class WalletRows(RowSet[int, Wallet]):
 
     def restore(self, rows: Mapping[int, tuple[Any, ...]]) -> None:
         """Put in wallets from their rows."""
-        for key, (subscriber_id, currency, balance, reserved, bundle, given, counters, spent, status) in rows.items():
+        for key, row in rows.items():
+            subscriber_id, currency, balance, reserved, bundle, given, counters, spent, status, due_at = row
             wallet = self.rows[key] = Wallet(
                 subscriber_id,
                 currency,
                 balance,
                 reserved,
-                _allowances(bundle) if bundle else [],
+                [],
                 status,
                 given,
                 line_spending.decode(spent) if spent else Spending(),
                 stored_bundle=bundle,
                 stored_status=status,
+                stored_due_at=due_at,
             )
+            if bundle:
+                held = _decode(bundle)
+                wallet.allowances, wallet.renewal = held.allowances, held.renewal
+                wallet.credit_limit = held.credit_limit
+                wallet.lent, wallet.taken, wallet.taken_in = held.lent, held.taken, held.taken_in
             if counters:
-                wallet.counters = _decode_counters(counters)
+                wallet.counters, wallet.stored_counters = _decode_counters(counters), counters
 
     def save(self, connection: Connection) -> None:
         """Write back the wallets that changed."""
         rows: list[tuple[Any, ...]] = []
+        due: list[tuple[int | None, int]] = []
         for w in self.rows.values():
             if w.changed or w.status != w.stored_status:
-                bundle = _encode(w.allowances) if w.allowances else None
-                if bundle != w.stored_bundle:
-                    self.proved.append((w.subscriber_id, w.currency, bundle))
+                bundle = _holdings(w)
+                due_at = w.due_at if bundle is not None else None
+                if due_at != w.stored_due_at:
+                    due.append((due_at, w.subscriber_id))
                 counters = _encode(w.counters) if w.counters else None
                 spent = line_spending.encode(w.spending)
+                if bundle != w.stored_bundle or counters != w.stored_counters:
+                    self.proved.append((w.subscriber_id, w.currency, bundle, counters))
                 rows.append((w.balance, w.reserved, bundle, w.given, counters, spent, w.subscriber_id))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,
@@ -232,7 +251,9 @@ class WalletRows(RowSet[int, Wallet]):
                     counters,
                     spent,
                     w.status,
+                    due_at,
                 )  # fmt: skip  (as it is read)
         _SAVE.run(connection, rows)
+        _SAVE_DUE.run(connection, due)
         statuses = [(w.status, w.subscriber_id) for w in self.rows.values() if w.status != w.stored_status]
         _SAVE_STATUS.run(connection, statuses)

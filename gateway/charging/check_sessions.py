@@ -103,4 +103,5 @@ def _differs(session: Session, booked: dict[str, tuple[int, int]]) -> str:
         if used != total:
             return f"used {used} units of rating group {key or '-'}, its usage records say {total}"
     charged = sum(price for _, price in booked.values())
-    return "" if session.tenth.base == charged else f"was charged {session.tenth.base}, its usage records say {charged}"
+    said = session.tenth.base + session.tenth.unaccrued
+    return "" if said == charged else f"was charged {said}, its usage records say {charged}"

@@ -1,10 +1,13 @@
 """A charging request as a unit of the write lane: what it touches, and how its decision reaches the books."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance import allowance_entries
+from gateway.balance.allowance_entries import AllowanceEntry
+from gateway.balance.families import Loan, lend, with_causes_of
 from gateway.balance.line_rules import LineRules, Use
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.usage import UsageRecord
@@ -40,9 +43,17 @@ class ChargingPolicy(msgspec.Struct):
     rated: Callable[[UsageRecord], Event]
     room: ReviewCapacity
 
-    def book(self, batch: Batch, entries: Iterable[Entry], usage: Iterable[UsageRecord]) -> None:
-        """Put journal entries, usage records and the events that tell of them with the batch."""
+    def book(
+        self,
+        batch: Batch,
+        entries: Iterable[Entry],
+        usage: Iterable[UsageRecord],
+        grants: Sequence[AllowanceEntry] = (),
+    ) -> None:
+        """Put entries of the journal and of allowances, usage records and the events that tell of them with the batch."""
         self.books.post(batch, entries)
+        if grants:
+            allowance_entries.post(batch, grants)
         rated = batch.row_set(OutboxRows)
         for record in usage:
             batch.add(tables.usage, record.row())
@@ -65,7 +76,10 @@ class CreditControlUnit(Unit):
             return (request.session_id,)
         if kind is WalletRows or kind is ProfileRows:
             owner = self._owner(batch, batch.row_set(SessionRows).get(request.session_id))
-            return () if owner is None else (owner,)
+            if owner is None:
+                return ()
+            family = batch.row_set(IdentifierRows).family_of(owner)
+            return (owner,) if family is None else (owner, family.payer_id)
         return ()
 
     def decide(self, batch: Batch) -> CreditControlResult:
@@ -83,6 +97,7 @@ class CreditControlUnit(Unit):
             self._calls_own_line(batch),
         )
         policy, request = batch.policy(ChargingPolicy), self.request
+        loan = self._borrow(batch, state, policy.tariff) if owner is not None else None
         other_service = session is not None and request.service != session.service and request.request_type != EVENT
         if session is not None and other_service:
             request = as_part_of(request, session.service)
@@ -93,11 +108,13 @@ class CreditControlUnit(Unit):
             decision.session = session
         else:
             decision = decide(state, request, policy.tariff, batch.now, batch.node.id, batch.take_id)
+        if loan is not None:
+            policy.books.post(batch, loan.settle(batch.now))
         if other_service:
             decision.alarms = [*decision.alarms, "charging.session.service"]
         outcome = _outcome(decision, request, policy.tariff.terms)
         if decision.session is not None:
-            policy.book(batch, decision.entries, decision.usage)
+            policy.book(batch, decision.entries, decision.usage, decision.grants)
             if state.wallet is not None and state.profile is not None:
                 rules = batch.policy(LineRules)
                 if rules.is_near(state.wallet, decision.session.network, request.called, decision.limited):
@@ -119,6 +136,15 @@ class CreditControlUnit(Unit):
             return lines.owner(IMSI, request.imsi, request.as_of)
         owners = (lines.owner(MSISDN, number, request.as_of) for number in request.msisdns if number)
         return next((owner for owner in owners if owner is not None), None)
+
+    def _borrow(self, batch: Batch, state: ChargingState, tariff: Tariff) -> Loan | None:
+        """Lend the line what its family's payer has, and let its tenth go by the payer's choice if it has made none."""
+        wallet, profile = state.wallet, state.profile
+        family = batch.row_set(IdentifierRows).family_of(wallet.subscriber_id) if wallet is not None else None
+        if wallet is None or profile is None or family is None:
+            return None
+        state.profile = with_causes_of(profile, batch.row_set(ProfileRows).get(family.payer_id))
+        return lend(wallet, batch.row_set(WalletRows).get(family.payer_id), family, batch.now, tariff.zone)
 
     def _calls_own_line(self, batch: Batch) -> bool:
         called, at = self.request.called, self.request.as_of

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from gateway.balance.allowance_entries import AllowanceEntry
 from gateway.balance.profiles import Profile
 from gateway.balance.usage import ACTIVE, UsageRecord
 from gateway.balance.wallets import Wallet
@@ -39,6 +40,7 @@ class Decision(msgspec.Struct):
     session: Session | None = None
     entries: list[Entry] = []
     usage: list[UsageRecord] = []
+    grants: list[AllowanceEntry] = []
     alarms: list[str] = []
     held: list[HeldReport] = []
     """Reported units that are neither charged nor lost: somebody has to look at them."""
@@ -176,7 +178,7 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
         session.close(case.now)
     else:
         session.touch(case.now, case.now + case.tariff.terms.supervision)
-    alarms = ["charging.wallet.overdrawn"] if case.wallet.balance < 0 <= balance else []
+    alarms = ["charging.wallet.overdrawn"] if case.wallet.balance < -case.wallet.credit_limit <= balance else []
     reasons = [report.reason for report in case.held]
     if EXCESS in reasons:
         alarms.append("charging.report.held")
@@ -191,6 +193,7 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
         session,
         case.entries,
         case.usage,
+        case.grants,
         alarms,
         case.held,
         case.validity,

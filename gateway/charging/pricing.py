@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.balance.allowances import HOME, Place
 from gateway.charging.request import EVENT, MICROSECONDS, VOICE, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Group, Session
 from gateway.charging.tariff import Tariff
@@ -81,6 +82,13 @@ class Pricing:
             return present, None
         later, _ = self._in_period(rate, self._calendar.period(change))
         return present, None if later == present else TariffChange(change, later)
+
+    def place(self, rate: Rate) -> Place:
+        """Say where units of a price are used, as far as allowances go by that."""
+        zone = "" if isinstance(self._prices, Plan) else self._prices.id
+        if not zone and rate.in_bundle:
+            return HOME
+        return Place(zone, rate.in_bundle, apart=bool(self.destination) and not rate.in_bundle)
 
     @property
     def _calendar(self) -> Calendar:

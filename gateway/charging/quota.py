@@ -4,12 +4,20 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.balance import bookings
-from gateway.balance.bookings import Giving
+from gateway.balance import allowances, bookings
+from gateway.balance.allowance_entries import AllowanceEntry
+from gateway.balance.allowances import Covered
 from gateway.balance.caps import cap_room, ends_at, pay_under_caps
 from gateway.balance.paid_services import count_paid, left_of_month
 from gateway.balance.profiles import Profile
-from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
+from gateway.balance.usage import (
+    BundleSale,
+    UsageRecord,
+    can_be_sold_bundle,
+    covered_elsewhere,
+    has_bundle,
+    sell_bundle,
+)
 from gateway.balance.wallets import Wallet
 from gateway.charging.held_reports import EXCESS, UNPRICED, HeldReport
 from gateway.charging.pricing import Pricing, dearer
@@ -21,6 +29,9 @@ from gateway.ledger.entries import Entry
 from gateway.rating.paid_service_limits import limit_of
 from gateway.rating.plans import Plan, Rate
 from gateway.rating.prices import affordable, price, service_price
+
+NO_PARTS: list[Covered] = []
+"""Nothing is covered."""
 
 
 class Quota(msgspec.Struct, frozen=True, gc=False):
@@ -49,7 +60,7 @@ class CreditControlRun:
         """Take the request and the rows it is about; they are changed in place. `own_line`: another line of ours is called."""
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
-        self._giving = Giving(tariff.policy, choice_at(profile.choices, request.as_of), tariff.account)
+        self._giving = tariff.giving(choice_at(profile.choices, request.as_of))
         self.pricing = Pricing(request, session, plan, tariff, own_line=own_line)
         self.abroad = self.pricing.is_abroad
         self._cap = tariff.cap_abroad if self.abroad else 0
@@ -64,6 +75,7 @@ class CreditControlRun:
         """When granted units begin to cost something else (microseconds), how long they hold (seconds); 0: as the terms say."""
         self.entries: list[Entry] = []
         self.usage: list[UsageRecord] = []
+        self.grants: list[AllowanceEntry] = []
         self.held: list[HeldReport] = []
         self.absorbed = 0
         """Micro-units of what was reported that are beyond a limit of the customer's, and are not billed."""
@@ -81,7 +93,7 @@ class CreditControlRun:
     @property
     def _spendable(self) -> int:
         if self._unlimited:  # as nearly always
-            return self.wallet.balance - self.wallet.reserved
+            return self.wallet.available
         return self.wallet.spendable(self.tariff.months.number(self.now), self._cap)
 
     def review(self, item: Item) -> tuple[Used, ...]:
@@ -116,15 +128,20 @@ class CreditControlRun:
 
         Its tenth accrues on the sale. A line that is not active is sold nothing.
         """
-        if not can_be_sold_bundle(self.wallet, self.plan, self.request.service):
+        zone = self.tariff.zone
+        if self.plan.bundle is None or not can_be_sold_bundle(
+            self.wallet, self.plan, self.request.service, self.now, zone
+        ):
             return
         if any(self._needs_bundle(item, used) for item, used in reports):
-            event_at, number, zone = self.request.event_at, self._take_id(), self.tariff.zone
+            event_at, take_id = self.request.event_at, self._take_id
             sold = sell_bundle(
-                self.wallet, self.plan, self._giving, event_at=event_at, now=self.now, number=number, zone=zone
+                self.wallet, self.plan, self._giving, event_at=event_at, now=self.now, take_id=take_id, zone=zone
             )
             self._sale = sold
-            self.entries += sold.entries if sold is not None else []
+            if sold is not None:
+                self.entries += sold.entries
+                self.grants += sold.grants
 
     def undo_unused_sale(self) -> bool:
         """Take back the sale of a bundle of which this request came to use nothing, such as one that was refused."""
@@ -133,6 +150,7 @@ class CreditControlRun:
             return False
         sale.undo()
         self.entries = [entry for entry in self.entries if entry not in sale.entries]
+        self.grants = [grant for grant in self.grants if grant not in sale.grants]
         self._sale = None
         return True
 
@@ -179,13 +197,14 @@ class CreditControlRun:
         rate, change = self.pricing.of_grant(item, self.now, terms.validity)
         if change is not None:
             rate = dearer(rate, change.rate, ahead, wanted)
-        covered = self._cover(rate, wanted)
+        parts = self._cover(rate, wanted)
+        covered = sum(part.units for part in parts)
         paid, held, ends = self._afford(rate, ahead, wanted - covered)
         if covered + paid == 0:
             self._limit()
             return None
-        self._hold(group, item, Grant(paid, held), covered)
-        more = self._cover(rate, 1) or self._afford(rate, ahead + paid, 1)[0]
+        self._hold(group, item, Grant(paid, held, covered), parts)
+        more = bool(self._cover(rate, 1)) or self._afford(rate, ahead + paid, 1)[0]
         if change is not None:
             self.tariff_change = min(self.tariff_change or change.at, change.at)
         if ends:
@@ -228,7 +247,7 @@ class CreditControlRun:
         wanted = max(item.requested or 0, 1)
         amounts = {"data": Used(wanted, 0, 0), "voice": Used(0, wanted, 0), "sms": Used(0, 0, wanted)}
         priced = self.pricing.of_use(item, amounts[service], group)
-        to_pay = wanted - self._cover(priced[0], wanted)
+        to_pay = wanted - sum(part.units for part in self._cover(priced[0], wanted))
         if self._afford(priced[0], group.rated, to_pay)[0] < to_pay:
             self._limit()
             return None
@@ -318,13 +337,15 @@ class CreditControlRun:
         return wants and not self.session.terminated and not has_bundle(self.wallet, self.plan, self.now)
 
     def _charge_used(self, used: Used, group: Group, priced: tuple[Rate, str], rating_group: int | None) -> None:
-        quantity, (rate, rate_key) = used.quantity(self.request.service), priced
-        covered = 0
-        if quantity and rate.in_bundle and self.wallet.allowances and rate.costs:
-            allowance = self.wallet.allowance_at(self.request.as_of, self.plan.id)
-            if allowance is not None:
-                covered = allowance.consume(self.request.service, quantity)
-                self.wallet.changed = True
+        service, wallet, (rate, rate_key) = self.request.service, self.wallet, priced
+        quantity = used.quantity(service)
+        covered, parts = 0, NO_PARTS
+        if quantity and wallet.allowances and rate.costs:
+            place = self.pricing.place(rate)
+            parts = allowances.covered(wallet.allowances, service, quantity, self.request.as_of, place)
+            if parts:
+                covered = sum(part.units for part in parts)
+                wallet.changed = True
         before = group.rated
         group.rated += quantity - covered
         group.covered += covered
@@ -338,7 +359,7 @@ class CreditControlRun:
             self.request.event_at,
             self.wallet.subscriber_id,
             self.session.id,
-            self.request.service,
+            service,
             rating_group,
             used.octets,
             used.seconds,
@@ -351,8 +372,11 @@ class CreditControlRun:
             before,
             covered,
             cost - billed,
+            parts[0].allowance.id if parts else None,
         )  # fmt: skip  (one line a thought)
         self.usage.append(record)
+        if len(parts) > 1:
+            self.grants += covered_elsewhere(record, parts)
         if billed:
             self._post(record, min(passed_on, billed))
         if paid > billed:
@@ -393,23 +417,25 @@ class CreditControlRun:
         event_at, running = self.request.event_at, self.session.tenth
         own = record.price - passed_on
         if own:
-            self.entries += bookings.charge(self.wallet, self._giving, own, event_at, record.id, running)
+            self._post_booked(bookings.charge(self.wallet, self._giving, own, event_at, record.id, running))
         if passed_on:
             account = self.tariff.account
-            self.entries += bookings.service_charge(self.wallet, account, passed_on, event_at, record.id)
+            self._post_booked(bookings.service_charge(self.wallet, account, passed_on, event_at, record.id))
 
-    def _cover(self, rate: Rate, wanted: int) -> int:
-        """Count the units that the running bundle can promise; free units need no promise."""
-        if not self.wallet.allowances or not rate.in_bundle or not rate.costs:
-            return 0
-        allowance = self.wallet.allowance_at(self.now, self.plan.id)
-        return min(wanted, allowance.available(self.request.service, self.now)) if allowance is not None else 0
+    def _post_booked(self, booked: bookings.Booked) -> None:
+        self.entries += booked.entries
+        self.grants += booked.uses
 
-    def _hold(self, group: Group, item: Item, grant: Grant, covered: int) -> None:
-        allowance = self.wallet.allowance_at(self.now, self.plan.id) if covered else None
-        if allowance is not None:
-            allowance.hold(self.request.service, covered)
-            grant.covered, grant.bundle_ends_at = covered, allowance.ends_at
+    def _cover(self, rate: Rate, wanted: int) -> list[Covered]:
+        """Find the units that allowances in force can promise; free units need no promise."""
+        if not self.wallet.allowances or not rate.costs:
+            return NO_PARTS
+        service, place = self.request.service, self.pricing.place(rate)
+        return allowances.promised(self.wallet.allowances, service, wanted, self.now, place)
+
+    def _hold(self, group: Group, item: Item, grant: Grant, parts: list[Covered]) -> None:
+        if parts:
+            grant.promised = allowances.hold(parts, self.request.service)
         self.session.reserved += grant.held
         self.wallet.hold(grant.held)
         name = item.grant_key
@@ -417,7 +443,8 @@ class CreditControlRun:
         if before is not None:
             grant.paid, grant.held = grant.paid + before.paid, grant.held + before.held
             grant.covered += before.covered
-            grant.bundle_ends_at = grant.bundle_ends_at or before.bundle_ends_at
+            grant.promised = [*before.promised, *grant.promised]
+            grant.bundle_ends_at = before.bundle_ends_at
         group.grants[name] = grant
         self._given.add((self.session.key(item.rating_group), name))
 

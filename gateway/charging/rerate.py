@@ -12,8 +12,10 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import func, select
 
+from gateway.balance.allowances import MONEY
 from gateway.balance.corrections import Charged, Correction, TenthPart, correct
 from gateway.balance.profiles import Profile, ProfileRows
+from gateway.balance.refunds import SCOPE as REFUNDS
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.request import MICROSECONDS
@@ -27,7 +29,7 @@ from gateway.rating.plans import Plan, Rate, caps_of
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import rate_by, read_key
 from gateway.store.batch import Batch, RowSet, Unit
-from gateway.store.tables import reratings
+from gateway.store.tables import allowance_entries, idempotency_keys, reratings
 from gateway.subscribers.status import TERMINATED
 
 ACTOR: Final = 64
@@ -47,6 +49,8 @@ class Left(StrEnum):
     """A cap, or a limit of the law, counts it: what was left of that by another price is not known any more."""
     ENDED = "line_ended"
     """The line has ended and its wallet is settled."""
+    GIVEN_BACK = "given_back"
+    """It was refunded, or paid for by credit that ends: what it should have cost is settled."""
     MEANWHILE = "meanwhile"
     """Somebody else priced it anew, or the plan changed: ask again."""
 
@@ -135,13 +139,15 @@ class RerateSession(Unit):
             batch.row_set(ProfileRows).get(self.subscriber_id),
         )
         plan = policy.tariff.plans.get(self.plan)
-        due = [record for record in self.records if self._is_due(record)]
+        settled = self._given_back(batch)
+        result.leave(Left.GIVEN_BACK, sum(self._is_due(record) for record in self.records if record.id in settled))
+        due = [record for record in self.records if self._is_due(record) and record.id not in settled]
         if wallet is None or profile is None or wallet.status == TERMINATED:
             result.leave(Left.ENDED, len(due))
         elif plan is None or plan.version != self.version or self._overtaken(batch):
             result.leave(Left.MEANWHILE, len(due))
         else:
-            prices = self._new_prices(plan, result)
+            prices = self._new_prices(plan, due, result)
             if prices:
                 self._book(batch, wallet, profile, policy, prices, result)
         return result
@@ -157,12 +163,23 @@ class RerateSession(Unit):
         found = dict(map(tuple, batch.connection.execute(latest.group_by(reratings.c.record_id))))
         return any(found.get(number, 0) != known for number, known in numbers.items())
 
-    def _new_prices(self, plan: Plan, result: Rerated) -> dict[int, int]:
+    def _given_back(self, batch: Batch) -> frozenset[int]:
+        """Name the records that were refunded, or that credit which ends paid for."""
+        numbers = [record.id for record in self.records if self._is_due(record)]
+        keys = idempotency_keys.c
+        refunds = select(keys.key).where(keys.scope == REFUNDS, keys.key.in_([str(number) for number in numbers]))
+        own = allowance_entries.c
+        paid = select(own.usage_id).where(
+            own.subscriber_id == self.subscriber_id, own.service == MONEY, own.usage_id.in_(numbers)
+        )
+        if not numbers:
+            return frozenset()
+        return frozenset((*map(int, batch.connection.scalars(refunds)), *batch.connection.scalars(paid)))
+
+    def _new_prices(self, plan: Plan, due: Sequence[RatedRecord], result: Rerated) -> dict[int, int]:
         """Give the right price of each record that can be put right, also where it is the one it has."""
         found = {}
-        for record in self.records:
-            if not self._is_due(record):
-                continue
+        for record in due:
             rate = rate_by(plan, record.service, record.rating_group, read_key(record.rate_key))
             if rate is None:
                 result.leave(Left.NO_RATE)

@@ -23,7 +23,7 @@ from gateway.store.tables import reratings, transfers
 from gateway.subscribers.status import TERMINATED
 
 SALE = "sale:"
-"""How the reference of a sale begins, before its number."""
+"""How the reference of the sale of a whole bundle begins, before its number: parts of one and add-ons stay as they are."""
 
 
 class RerateSale(Unit):
@@ -95,7 +95,7 @@ def page_of_sales(connection: Connection, wanted: Wanted, *, after: int, limit: 
     """Give the units of at most `limit` sales whose entries are numbered above `after`, of whatever plan."""
     t = transfers.c
     sales = select(t.id, t.debit, t.amount, t.event_at, t.reference).where(
-        t.kind == "sale", t.id > after, t.event_at >= wanted.since
+        t.kind == "sale", t.reference.startswith(SALE), t.id > after, t.event_at >= wanted.since
     )
     with parts(connection, lambda month: month.ends_above(after)) as found:
         rows = lowest_rows(found, sales.order_by(t.id), limit)

@@ -222,7 +222,7 @@ class BookReport(_Decide):
         case.sell_bundle([(item, (used,))])
         case.charge(item, (used,))
         session.changed = not session.fresh
-        policy.book(batch, case.entries, case.usage)
+        policy.book(batch, case.entries, case.usage, case.grants)
         (record,) = case.usage
         use = Use(request.service, record.price, limited=case.limited)
         batch.policy(LineRules).after_use(batch, wallet, profile, use)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.balance.allowances import Promise, give_back
 from gateway.balance.wallets import Wallet
 from gateway.charity.accruals import RunningTenth
 from gateway.store.batch import RowSet
@@ -17,20 +18,30 @@ EXPIRY_STEP = 60_000_000
 
 
 class Grant(msgspec.Struct, array_like=True):
-    """Quota at the client: `paid` units for which `held` micro-units are held, and `covered` units promised by the bundle
-    that ends at `bundle_ends_at` (0 = none)."""
+    """Quota at the client: `paid` units for which `held` micro-units are held, and `covered` units that allowances promised.
+
+    `promised` says which; a grant of before 2026-12 names the only one by its end, `bundle_ends_at` (else 0).
+    """
 
     paid: int
     held: int
     covered: int = 0
     bundle_ends_at: int = 0
+    promised: list[Promise] = []
 
 
 def give_back_covered(grant: Grant, service: str, wallet: Wallet) -> None:
-    """Give the units that a grant was promised by a bundle back to it, if it is still there."""
-    allowance = wallet.allowance_ending(grant.bundle_ends_at) if grant.covered else None
-    if allowance is not None:
-        allowance.hold(service, -grant.covered)
+    """Give the units that a grant was promised by allowances back to those that are still there."""
+    if not grant.covered:
+        return
+    wallet.changed = True
+    if grant.promised:
+        for _ in give_back(wallet.allowances, service, grant.promised):
+            continue
+    if grant.bundle_ends_at:
+        allowance = wallet.allowance_ending(grant.bundle_ends_at)
+        if allowance is not None:
+            allowance.hold(service, sum(units for _, units in grant.promised) - grant.covered)
 
 
 class Group(msgspec.Struct, array_like=True):

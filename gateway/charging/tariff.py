@@ -5,8 +5,10 @@ from datetime import UTC, tzinfo
 
 import msgspec
 
+from gateway.balance.bookings import Giving
 from gateway.balance.spending import BillingMonths
 from gateway.charging.request import DATA, MICROSECONDS, SMS, VOICE
+from gateway.charity.choices import Share
 from gateway.charity.policies import Policy
 from gateway.rating.plan_history import EarlierPlans, plan_at
 from gateway.rating.plans import Plan
@@ -81,6 +83,14 @@ class Tariff(msgspec.Struct, frozen=True):
     months: BillingMonths = msgspec.field(default_factory=BillingMonths)
     cap_abroad: int = 0
     """What a line may be charged abroad in a month (micro-units) unless its customer agrees to more; 0: no cap."""
+    promotions_last: bool = False
+    """Whether credit that the company gave pays after what customers paid in."""
+    credit_vat: int = 0
+    """The tax in credit that ended unused, in hundredths of a percent."""
+
+    def giving(self, shares: tuple[Share, ...]) -> Giving:
+        """Give what a charge to a customer of these shares goes by."""
+        return Giving(self.policy, shares, self.account, self.promotions_last)
 
     def plan(self, plan_id: str | None, at: int) -> Plan | None:
         """Give a plan as it was at a time (microseconds); None where there was none, or no id."""

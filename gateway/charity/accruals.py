@@ -19,6 +19,8 @@ class RunningTenth(msgspec.Struct, array_like=True):
 
     base: int = 0
     owed: list[int] = []
+    unaccrued: int = 0
+    """What of the charges was paid by credit of the company, on which nothing accrues."""
 
     def add(self, amount: int, policy: Policy) -> int:
         """Add a charge and give the tenth that it adds."""
@@ -48,9 +50,7 @@ def accrue(
     `charge` is the entry wallet -> revenue; `account` gives a system account's number by its name; `running` is what was
     charged before, and is carried on.
     """
-    chosen = shares or (Share(UNASSIGNED, WHOLE),)  # held there, visibly, until the company decides
-    if len(chosen) > 1:
-        chosen = tuple(sorted(chosen, key=lambda part: part.cause))
+    chosen = _in_order(shares)
     parts = running.split(running.add(charge.amount, policy), [part.share for part in chosen])
     return [
         Entry(
@@ -69,3 +69,37 @@ def accrue(
         for part, amount in zip(chosen, parts, strict=True)
         if amount
     ]
+
+
+def take_back(
+    refund: Entry, shares: tuple[Share, ...], policy: Policy, account: Callable[[str], int], rest: RunningTenth
+) -> list[Entry]:
+    """Take back the tenth of a part of a price that is given back: as much as the tenth of all was more than that of the rest.
+
+    `refund` is the entry revenue -> wallet; `rest` has the base that stays; shares and policy are those of the sale.
+    """
+    chosen = _in_order(shares)
+    parts = RunningTenth().split(rest.add(refund.amount, policy), [part.share for part in chosen])
+    return [
+        Entry(
+            kind="accrual_reversal",
+            debit=account(UNASSIGNED if part.cause == UNASSIGNED else cause_account(part.cause)),
+            credit=account(GIVING),
+            amount=amount,
+            currency=refund.currency,
+            event_at=refund.event_at,
+            usage_id=refund.usage_id,
+            base=refund.amount,
+            policy=policy.id,
+            share=part.share,
+            reference=refund.reference,
+        )
+        for part, amount in zip(chosen, parts, strict=True)
+        if amount
+    ]
+
+
+def _in_order(shares: tuple[Share, ...]) -> tuple[Share, ...]:
+    """What nobody chose a cause for is held where it shows, until the company decides."""
+    chosen = shares or (Share(UNASSIGNED, WHOLE),)
+    return tuple(sorted(chosen, key=lambda part: part.cause)) if len(chosen) > 1 else chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,13 @@ def asking(settings: Settings) -> Iterator[Ask]:
         yield own
 
 
+def _told_of(work: str, rows: int) -> None:
+    """Show a person how far a long report has come."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{work}: {rows} rows" if rows else "\r\x1b[K")
+        sys.stderr.flush()
+
+
 def _may_run(socket: Path) -> bool:
     try:
         return socket.exists()
@@ -73,6 +81,7 @@ def _own_context(client_settings: Settings) -> Iterator[Ask]:
             f"the store cannot be opened: {error}", where=settings.store.url, exit_code=ExitCode.UNREACHABLE
         ) from None
 
+    context.progress = _told_of
     caller = Caller(f"local:{os.getuid()}", ADMIN, frozenset({CAUSES}))  # whoever opens the store may read all of it
 
     def ask(action: str, params: Mapping[str, object], kind: type[Answer]) -> Answer:

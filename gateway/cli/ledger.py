@@ -54,18 +54,20 @@ def _group() -> None:
 @app.command()
 def check(
     ctx: typer.Context,
+    full: Annotated[bool, typer.Option("--full", help="Compute sealed months again, too.")] = False,
     seals: Annotated[Path | None, typer.Option(help="Seals that were kept elsewhere, one a line.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove the books: each row is as it was booked, entries sum to zero, balances equal the journal,
-    each price its plan's version, each accrual its policy.
+    """Prove the books: each row is as it was booked, entries sum to zero, balances equal the journal, each price its version.
 
     A row that was changed, deleted, doubled or invented is named by its number. What was cut off at the end shows against the
-    seals that left the house. Exits with 1 if anything does not add up.
+    seals that left the house. Months in sealed files are computed again where a row of theirs is not as it was, or by --full.
+    A stopped gateway's check shows how far it has come. Exits with 1 if anything does not add up.
 
     \b
     Examples:
       tpo ledger check
+      tpo ledger check --full
       tpo ledger check --seals /mnt/auditor/seals.jsonl
       tpo ledger check --json
     """
@@ -73,7 +75,7 @@ def check(
     from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
 
     with asking(context.of(ctx).client_settings) as ask:
-        report = ask("ledger.check", {"seals": _seals(seals)}, BooksChecked)
+        report = ask("ledger.check", {"full": full, "seals": _seals(seals)}, BooksChecked)
     if as_json:
         emit(report, as_json=True)
     else:

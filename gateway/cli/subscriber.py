@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import completion, context
+from gateway.cli import completion, context, subscriber_balance
 from gateway.cli.context import AsJson
 from gateway.cli.output import complain, emit, emit_pages
 from gateway.cli.pages import pages
@@ -26,11 +27,19 @@ AcceptChecksum = Annotated[
         help="Take ICCIDs whose check digit is wrong or left out, and those that look rounded; else such rows are refused.",
     ),
 ]
+subscriber_balance.add_to(app)
 Number = Annotated[str, typer.Argument(help="MSISDN in international form; `show` also takes an IMSI or ICCID.")]
 
 Why = Annotated[str, typer.Option("--reason", help="Why, in your own words; it stands in the history.")]
 Key = Annotated[str, typer.Option(help="Idempotency key of your own; the same one again orders nothing new.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Show the steps until an order has come to its end.")]
+
+
+class When(StrEnum):
+    """When a plan begins."""
+
+    NOW = "now"
+    RENEWAL = "renewal"
 
 
 @app.callback()
@@ -178,22 +187,40 @@ def plan(
         str, typer.Argument(metavar="PLAN", help="The plan from now on.", autocompletion=completion.plans)
     ],
     reason: Why,
+    at: Annotated[
+        When, typer.Option(help="When it begins: now, or when the period that was paid for ends.")
+    ] = When.NOW,
+    pro_rata: Annotated[
+        bool,
+        typer.Option(
+            "--pro-rata", help="Give back the bundle's price for the rest of its time; else it stays until it ends."
+        ),
+    ] = False,
     key: Key = "",
     wait: Wait = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give a line another plan from now on; what was used before is not priced again.
+    """Give a line another plan, now or at its renewal; what was used before is not priced again.
 
-    A line that has a host is changed there first, by an order, while the gateway runs; --wait follows it. Any other one is
-    changed in our books at once. The plan has the wallet's currency, and the line's host. Who did it and why stands in its
-    history.
+    A bundle that was sold stays the customer's until it ends, and is used first; with --pro-rata it ends at once, and its price
+    for the rest of its time is given back to the micro-unit, with the tenth of it. A plan that waits for the renewal is called
+    off by ordering the present one.
+
+    A line that has a host is changed there first, by an order, while the gateway runs; --wait follows it, and the host is told
+    at once in any case. Any other line is changed in our books alone. The plan has the wallet's currency, and the line's host.
+    Who did it and why stands in its history.
 
     \b
     Examples:
       tpo subscriber plan 447700900123 bundle-gb --reason "imported with the wrong plan" --wait
       tpo subscriber plan 447700900123 payg-gb --reason "as asked by letter" --json
+      tpo subscriber plan 447700900123 payg-gb --at renewal --reason "asked on 3 December"
+      tpo subscriber plan 447700900123 payg-gb --pro-rata --reason "moved abroad"
     """
-    params = {"number": number, "plan": new_plan, "reason": reason, "key": key}
+    if pro_rata and at is When.RENEWAL:
+        raise typer.BadParameter("at the renewal nothing is left to give back", param_hint="--pro-rata")
+    effective = "pro-rata" if pro_rata else ("renewal" if at is When.RENEWAL else "")
+    params = {"number": number, "plan": new_plan, "reason": reason, "key": key, "effective": effective}
     _change(ctx, "subscriber.plan", params, wait=wait, as_json=as_json)
 
 
@@ -224,8 +251,8 @@ def number(
     _change(ctx, "subscriber.number", params, wait=wait, as_json=as_json)
 
 
-@app.command()
-def limit(
+@app.command("bill-limit")
+def bill_limit(
     ctx: typer.Context,
     number: Number,
     decision: Annotated[
@@ -250,13 +277,13 @@ def limit(
 
     \b
     Examples:
-      tpo subscriber limit 447700900123
-      tpo subscriber limit 447700900123 20.00 --channel contract --wording 2026-1
-      tpo subscriber limit 447700900123 none --channel call --wording 2026-1
-      tpo subscriber limit 447700900123 agree --channel call --wording 2026-1 --json
+      tpo subscriber bill-limit 447700900123
+      tpo subscriber bill-limit 447700900123 20.00 --channel contract --wording 2026-1
+      tpo subscriber bill-limit 447700900123 none --channel call --wording 2026-1
+      tpo subscriber bill-limit 447700900123 agree --channel call --wording 2026-1 --json
     """
     if not decision:
-        _ask(ctx, "subscriber.limits", {"number": number}, as_json=as_json)
+        _ask(ctx, "subscriber.bill-limits", {"number": number}, as_json=as_json)
         return
     if not (channel and wording):
         message = "say how the decision reached us, and in which words it was asked for"
@@ -270,7 +297,7 @@ def limit(
         "wording": wording,
         "what": "abroad" if abroad else "bill",
     }
-    _ask(ctx, "subscriber.limit", params, as_json=as_json)
+    _ask(ctx, "subscriber.bill-limit", params, as_json=as_json)
 
 
 @app.command()

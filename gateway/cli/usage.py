@@ -41,6 +41,29 @@ def _group() -> None:
     """Export the usage records, price them anew; decide on reports that could not be booked."""
 
 
+@app.command()
+def refund(
+    ctx: typer.Context,
+    record: Annotated[str, typer.Argument(help="The record's number, as `tpo usage export` has it.")],
+    reason: Annotated[str, typer.Option(help="Why, in your own words; it stands in the line's history.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give back the price of a usage record, the tenth of it, and what an allowance covered; each record once. Admins only.
+
+    Each part returns to where it came from: units to their allowance, money to the wallet, or to the credit that paid.
+
+    \b
+    Examples:
+      tpo usage refund 1099511627791 --reason "the call was cut off"
+      tpo usage refund 1099511627791 --reason "wrongly reported by the host" --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.client import JsonObject  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        emit(ask("usage.refund", {"record_id": record, "reason": reason}, JsonObject), as_json=as_json)
+
+
 @review.callback()
 def _review() -> None:
     """Reports that could not have been used, or that nobody is known for: look at them, then book or drop each."""

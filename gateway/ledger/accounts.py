@@ -19,10 +19,29 @@ WRITE_OFFS = "write-offs"
 """What customers who left owe, and will not be asked for."""
 ABSORBED = "absorbed"
 """What was used beyond a customer's bill limit, and is never billed."""
+PROMOTIONS = "promotions"
+"""What was given to customers as credit, and is not theirs any more once it ended."""
+BREAKAGE = "breakage"
+"""Credit that customers paid for and did not use until it ended, without its tax."""
+BREAKAGE_VAT = "breakage-vat"
+"""The tax on it."""
 SERVICE_CHARGES = "service-charges"
 """What is owed to those who are called at numbers for services (084, 087, 09, 118 in the UK)."""
 WALLET = "wallet:"
-SYSTEM = (REVENUE, CASH, OPENING, GIVING, UNASSIGNED, REFUNDS, WRITE_OFFS, SERVICE_CHARGES, ABSORBED)
+SYSTEM = (
+    REVENUE,
+    CASH,
+    OPENING,
+    GIVING,
+    UNASSIGNED,
+    REFUNDS,
+    WRITE_OFFS,
+    SERVICE_CHARGES,
+    ABSORBED,
+    PROMOTIONS,
+    BREAKAGE,
+    BREAKAGE_VAT,
+)
 HIGHEST_SYSTEM = 1 << 20
 """System accounts are numbered below this, subscribers far above."""
 

@@ -11,10 +11,13 @@ from typing import Final, NamedTuple
 
 from gateway.ledger.accounts import (
     ABSORBED,
+    BREAKAGE,
+    BREAKAGE_VAT,
     CASH,
     GIVING,
     HIGHEST_SYSTEM,
     OPENING,
+    PROMOTIONS,
     REFUNDS,
     REVENUE,
     SERVICE_CHARGES,
@@ -40,6 +43,9 @@ class AccountClass(StrEnum):
     REFUNDS = REFUNDS
     WRITE_OFFS = WRITE_OFFS
     ABSORBED = ABSORBED
+    PROMOTIONS = PROMOTIONS
+    BREAKAGE = BREAKAGE
+    BREAKAGE_VAT = BREAKAGE_VAT
     SERVICE_CHARGES = SERVICE_CHARGES
     UNKNOWN = "an account without a name"
 
@@ -115,7 +121,8 @@ POSTINGS: Final = (
         AccountClass.WALLET,
         AccountClass.REVENUE,
         (Evidence.REFERENCE,),
-        "the price of a bundle (`sale:<number>`)",
+        "the price of a bundle (`sale:<number>`), of one for a part of its period or with credit of the company "
+        "(`part:<number>`), of an add-on (`add-on:<number>`)",
         unique=Evidence.REFERENCE,
     ),
     Posting(
@@ -139,7 +146,8 @@ POSTINGS: Final = (
         AccountClass.CAUSE,
         AccountClass.GIVING,
         (Evidence.REFERENCE, *_TENTH),
-        "a cause's part of the tenth of a wrong price, taken back (`rerate:<rerating>`)",
+        "a cause's part of the tenth of a wrong price (`rerate:<rerating>`), or of one that is given back (`refund:<number>`, "
+        "`pro-rata:<allowance>`)",
     ),
     Posting(
         "rerated",
@@ -177,6 +185,77 @@ POSTINGS: Final = (
         AccountClass.WALLET,
         (Evidence.REFERENCE,),
         "what a customer who left owes, and will not be asked for (`order:<number>`)",
+    ),
+    Posting(
+        "promotion",
+        AccountClass.PROMOTIONS,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "credit that a customer was given (`promotion:<allowance>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "promotional",
+        AccountClass.WALLET,
+        AccountClass.REVENUE,
+        (),
+        "the part of a price that such credit paid: no tenth accrues on it",
+        any_of=(Evidence.USAGE, Evidence.REFERENCE),
+    ),
+    Posting(
+        "lapse",
+        AccountClass.WALLET,
+        AccountClass.PROMOTIONS,
+        (Evidence.REFERENCE,),
+        "what was left of such credit when it, or the line, ended (`lapse:<number>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "breakage",
+        AccountClass.WALLET,
+        AccountClass.BREAKAGE,
+        (Evidence.REFERENCE,),
+        "credit that was paid for and left when it ended, without its tax (`lapse:<number>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "breakage_vat",
+        AccountClass.WALLET,
+        AccountClass.BREAKAGE_VAT,
+        (Evidence.REFERENCE,),
+        "the tax on it (`lapse:<number>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "refund",
+        AccountClass.REVENUE,
+        AccountClass.WALLET,
+        (Evidence.USAGE, Evidence.REFERENCE),
+        "the price of a usage record, given back whole (`refund:<number>`)",
+        unique=Evidence.USAGE,
+    ),
+    Posting(
+        "promo_refund",
+        AccountClass.REVENUE,
+        AccountClass.WALLET,
+        (Evidence.USAGE, Evidence.REFERENCE),
+        "the part of it that credit of the company had paid, given back as such (`refund:<number>`)",
+        unique=Evidence.USAGE,
+    ),
+    Posting(
+        "pro_rata",
+        AccountClass.REVENUE,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "the part of a bundle's price for the time that is not used, as its plan was changed (`pro-rata:<allowance>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "family",
+        AccountClass.WALLET,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "what the payer of a family lends a member, or gets back (`family:<member>`)",
     ),
 )  # fmt: skip  (a table reads best as one)
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
-from gateway.ledger.accounts import REVENUE
+from gateway.ledger.accounts import REVENUE, SERVICE_CHARGES
 from gateway.ledger.balances import account_names
 from gateway.ledger.money import format_amount
 from gateway.store.evidence import DAY_US
@@ -19,6 +19,18 @@ from gateway.store.tables import held_reports, transfers, usage
 
 HELD: Final = {"open": "held for review", "dropped": "dropped in review"}
 """States of reports that no usage record was made of; one that was booked has a record."""
+CHARGES: Final = ("charge", "service")
+"""Kinds of entries that together are the price of a usage record."""
+INCOME: Final = {REVENUE: "journal: revenue", SERVICE_CHARGES: "journal: service charges"}
+BOOKED: Final = (
+    ("sale", "journal: bundles sold", 1),
+    ("rerated", "journal: prices put right", 1),
+    ("reversal", "journal: prices put right", -1),
+    ("accrual", "journal: tenths", 1),
+    ("rerated_accrual", "journal: tenths", 1),
+    ("accrual_reversal", "journal: tenths", -1),
+)
+"""Kinds of entries, the line that they count in, and whether they add to it."""
 Counts = dict[tuple[str, str | None, str | None], list[int]]
 """By step, service and currency: how many, octets, seconds, units, and micro-units."""
 
@@ -57,22 +69,24 @@ STEPS: Final = (
     "journal: charges of this month's use",
     "journal: charges of other months' use",
     "journal: bundles sold",
+    "journal: prices put right",
     "journal: revenue",
+    "journal: service charges",
     "journal: tenths",
 )
 """The lines in their order: `reported` is what was held, dropped and rated; `rated` what was covered and priced; `charged` is
-what was priced, and all that was charged and sold in the month is its revenue."""
+what was priced, and all that was charged and sold in the month is its revenue and service charges."""
 
 
 def totals(connection: Connection, period: str, since: int, until: int) -> Totals:
     """Make the page of a month that begins at `since` and ends before `until`, UTC microseconds."""
     found: Counts = {}
-    revenue = next((number for number, name in account_names(connection).items() if name == REVENUE), -1)
+    income = {number: step for number, name in account_names(connection).items() if (step := INCOME.get(name))}
     with parts(connection) as every:
         for part in every:
             _add(found, _usage(part.connection, since, until))
             _add(found, _charges(part.connection, since, until))
-            _add(found, _booked(part.connection, since, until, revenue))
+            _add(found, _booked(part.connection, since, until, income))
     _add(found, _held(connection, since, until))
     gone = since // DAY_US <= released(connection).usage_day
     rows = [_row(*key, *found[key]) for key in sorted(found, key=_place)]
@@ -149,23 +163,23 @@ def _charges(connection: Connection, since: int, until: int) -> Iterator[Line]:
     """Sum the charges of the month's use, wherever they were booked."""
     in_month = case((and_(transfers.c.at >= since, transfers.c.at < until), 1), else_=0)
     used = (transfers.c.event_at >= since, transfers.c.event_at < until)
-    for here, currency, counts in _summed(connection, in_month, transfers.c.kind == "charge", *used):
+    for here, currency, counts in _summed(connection, in_month, transfers.c.kind.in_(CHARGES), *used):
         yield "charged", None, currency, counts
         yield f"charged, booked in {'the' if here else 'another'} month", None, currency, counts
 
 
-def _booked(connection: Connection, since: int, until: int, revenue: int) -> Iterator[Line]:
-    """Sum what the journal of the month has: charges, sales, tenths, and what the account of revenue was moved by."""
+def _booked(connection: Connection, since: int, until: int, income: Mapping[int, str]) -> Iterator[Line]:
+    """Sum what the journal of the month has: charges, sales, tenths, and what the accounts of income were moved by."""
     booked = (transfers.c.at >= since, transfers.c.at < until)
     used = case((and_(transfers.c.event_at >= since, transfers.c.event_at < until), 1), else_=0)
-    for here, currency, counts in _summed(connection, used, transfers.c.kind == "charge", *booked):
+    for here, currency, counts in _summed(connection, used, transfers.c.kind.in_(CHARGES), *booked):
         yield STEPS[9 if here else 10], None, currency, counts
-    for kind, step in (("sale", "journal: bundles sold"), ("accrual", "journal: tenths")):
+    for kind, step, sign in BOOKED:
         for _, currency, counts in _summed(connection, transfers.c.kind, transfers.c.kind == kind, *booked):
-            yield step, None, currency, counts
+            yield step, None, currency, [counts[0], 0, 0, 0, sign * counts[4]]
     for side, sign in ((transfers.c.credit, 1), (transfers.c.debit, -1)):
-        for _, currency, counts in _summed(connection, side, side == revenue, *booked):
-            yield "journal: revenue", None, currency, [counts[0], 0, 0, 0, sign * counts[4]]
+        for number, currency, counts in _summed(connection, side, side.in_(income), *booked):
+            yield income[number], None, currency, [counts[0], 0, 0, 0, sign * counts[4]]
 
 
 def _differences(found: Counts, *, usage_is_gone: bool) -> Iterator[str]:
@@ -179,7 +193,7 @@ def _differences(found: Counts, *, usage_is_gone: bool) -> Iterator[str]:
         compared = [
             ("charged", amount("charged"), "booked in the month and in others", amount(STEPS[7]) + amount(STEPS[8])),
             ("charged and booked in the month", amount(STEPS[7]), "the journal's charges of its use", amount(STEPS[9])),
-            ("revenue", amount("journal: revenue"), "what was charged and sold", sum(map(amount, STEPS[9:12]))),
+            ("income", sum(map(amount, INCOME.values())), "what was charged and sold", sum(map(amount, STEPS[9:13]))),
         ]
         if not usage_is_gone:
             compared.insert(0, ("priced", amount("priced"), "charged", amount("charged")))

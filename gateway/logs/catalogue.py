@@ -377,6 +377,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Decide on those that wait (`tpo usage review`); find out which peer sends them, and why.",
         per_message=True,
     ),
+    "balance.bundles.renewed": LogEvent(
+        "info",
+        "Bundles whose period was over were renewed; those of `unpaid` were not, as the wallet could not pay.",
+        "Nothing; where `unpaid` is high, look whether customers' payments come in (`tpo ledger months`).",
+    ),
     "usage.rerated": LogEvent(
         "info",
         "Usage of a plan was priced anew by `tpo usage rerate`: so many records of a page of sessions.",

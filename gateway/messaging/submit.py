@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from gateway.balance import allowance_entries
+from gateway.balance.families import lend
 from gateway.balance.line_rules import LineRules, Use
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.spending import BILL
@@ -12,7 +14,16 @@ from gateway.balance.usage import BundleSale
 from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.text_charges import SMS, Hold, free_hold, hold, key_of, plan_of, rate_to, sell_needed_bundle
+from gateway.messaging.text_charges import (
+    Hold,
+    free_hold,
+    give_back,
+    hold,
+    key_of,
+    plan_of,
+    rate_to,
+    sell_needed_bundle,
+)
 from gateway.messaging.texts import Text, TextPart, TextRows, TextState
 from gateway.rating.destinations import Destination, called_number, destination
 from gateway.store.batch import Batch, RowSet, Unit
@@ -68,8 +79,10 @@ class AcceptTexts(Unit):
         if isinstance(row_set, IdentifierRows):
             return {number for draft in self.drafts for number in (draft.source, draft.destination)}
         if isinstance(row_set, (WalletRows, ProfileRows)):
-            owners = (batch.row_set(IdentifierRows).owner(MSISDN, draft.source, batch.now) for draft in self.drafts)
-            return {owner for owner in owners if owner is not None}
+            lines = batch.row_set(IdentifierRows)
+            owners = (lines.owner(MSISDN, draft.source, batch.now) for draft in self.drafts)
+            found = {owner for owner in owners if owner is not None}
+            return found | {family.payer_id for owner in found if (family := lines.family_of(owner)) is not None}
         return ()
 
     def decide(self, batch: Batch) -> Accepted | Refusal:
@@ -94,6 +107,7 @@ class AcceptTexts(Unit):
             ids.append(outcome.id if isinstance(outcome, Text) else outcome)
         for sold in sales:
             policy.charging.books.post(batch, sold.entries)
+            allowance_entries.post(batch, sold.grants)
         for reference, kept in references.items():
             batch.row_set(KeyRows).keep(batch, self._scope, reference, kept)
         batch.row_set(TextRows).rows.update({text_id: text for text_id, (_, text) in new.items()})
@@ -119,6 +133,21 @@ class AcceptTexts(Unit):
         if payer is None:
             return make(batch, draft)
         wallet = batch.row_set(WalletRows).get(payer)
+        family = batch.row_set(IdentifierRows).family_of(payer)
+        if wallet is None or family is None:
+            return self._hold(batch, draft, charging, sales, payer)
+        other = batch.row_set(WalletRows).get(family.payer_id)
+        loan = lend(wallet, other, family, batch.now, charging.tariff.zone)
+        outcome = self._hold(batch, draft, charging, sales, payer)
+        if loan is not None:
+            charging.books.post(batch, loan.settle(batch.now))
+        return outcome
+
+    def _hold(
+        self, batch: Batch, draft: Draft, charging: ChargingPolicy, sales: list[BundleSale], payer: int
+    ) -> Text | Refusal:
+        """Hold the price of a text that a customer sends."""
+        wallet = batch.row_set(WalletRows).get(payer)
         tariff = charging.tariff
         called = destination(draft.destination, tariff.country)
         if wallet is not None and wallet.status != ACTIVE and called is not Destination.EMERGENCY:
@@ -141,7 +170,7 @@ class AcceptTexts(Unit):
             month = tariff.months.number(batch.now)
             held = hold(wallet, plan, key, draft.parts, batch.now, month)
             if held is None and wallet.spendable(month) < wallet.available:
-                use = Use(SMS, 0, limited=BILL)
+                use = Use("sms", 0, limited=BILL)
                 batch.policy(LineRules).after_use(batch, wallet, profile, use)
                 return Refusal(0, "sms.limit", "the sender's bill limit leaves no room for this text")
         if held is None:
@@ -152,10 +181,7 @@ class AcceptTexts(Unit):
         for text in texts:
             wallet = batch.row_set(WalletRows).get(text.payer) if text.payer is not None else None
             if wallet is not None:
-                wallet.hold(-text.held)
-                allowance = wallet.allowance_ending(text.bundle_ends_at)
-                if allowance is not None:
-                    allowance.hold(SMS, -text.covered)
+                give_back(wallet, text)
 
 
 def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None = None) -> Text:
@@ -173,7 +199,7 @@ def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None
         payer=payer,
         held=held.money,
         covered=held.covered,
-        bundle_ends_at=held.bundle_ends_at,
+        bundle_ends_at=0,
         reference_number=text_id & 0xFFFF,
         registered_delivery=draft.registered_delivery,
         always=int(draft.always),
@@ -181,6 +207,7 @@ def make(batch: Batch, draft: Draft, payer: int | None = None, held: Hold | None
         updated_at=batch.now,
         valid_until=draft.valid_until,
         parts=[TextPart() for _ in range(draft.parts)],
+        promised=held.promised,
         version=held.version,
         rate_key=held.rate_key,
         fresh=True,

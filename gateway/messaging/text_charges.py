@@ -2,11 +2,18 @@
 
 import msgspec
 
-from gateway.balance import bookings
-from gateway.balance.bookings import Giving
+from gateway.balance import allowance_entries, allowances, bookings
+from gateway.balance.allowances import Covered, Place, Promise
 from gateway.balance.caps import pay_under_caps
 from gateway.balance.profiles import Profile, ProfileRows
-from gateway.balance.usage import BundleSale, UsageRecord, can_be_sold_bundle, has_bundle, sell_bundle
+from gateway.balance.usage import (
+    BundleSale,
+    UsageRecord,
+    can_be_sold_bundle,
+    covered_elsewhere,
+    has_bundle,
+    sell_bundle,
+)
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.tariff import Tariff
@@ -26,11 +33,11 @@ SMS = "sms"
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """What a text's payer promises for it: money in micro-units, and parts of a running bundle."""
+    """What a text's payer promises for it: money in micro-units, and parts by which allowances."""
 
     money: int = 0
     covered: int = 0
-    bundle_ends_at: int = 0
+    promised: tuple[Promise, ...] = ()
     version: int | None = None
     rate_key: str = ""
     """The plan's version and the key of its rate, which is what it was priced by."""
@@ -64,24 +71,35 @@ def rate_to(plan: Plan, key: RateKey) -> Rate:
 
 
 def hold(wallet: Wallet, plan: Plan, key: RateKey, parts: int, now: int, month: int) -> Hold | None:
-    """Hold the price of so many parts, from the bundle first; None, and nothing held, if the wallet cannot pay.
+    """Hold the price of so many parts, from allowances first; None, and nothing held, if the wallet cannot pay.
 
     Nor where a limit of the customer's leaves no room in this month (balance.spending).
 
     What a cap would leave of the price is found out when the text is charged.
     """
     rate = rate_to(plan, key)
-    allowance = wallet.allowance_at(now, plan.id)
-    by_bundle = allowance is not None and rate.costs and rate.in_bundle
-    covered = min(parts, allowance.available(SMS, now)) if allowance is not None and by_bundle else 0
+    split: list[Covered] = []
+    if rate.costs and wallet.allowances:
+        place = Place(in_bundle=rate.in_bundle, apart=not rate.in_bundle)
+        split = allowances.promised(wallet.allowances, SMS, parts, now, place)
+    covered = sum(part.units for part in split)
     money = price(rate, parts - covered)
     if money > max(wallet.spendable(month), 0):
         return None
     wallet.hold(money)
-    if covered and allowance is not None:
-        allowance.hold(SMS, covered)
-        return Hold(money, covered, allowance.ends_at, plan.version, str(key))
-    return Hold(money, version=plan.version, rate_key=str(key))
+    return Hold(money, covered, tuple(allowances.hold(split, SMS)), plan.version, str(key))
+
+
+def give_back(wallet: Wallet, text: Text) -> list[Covered]:
+    """Give back what was promised for a text, and tell which allowances are still there that had promised it."""
+    wallet.hold(-text.held)
+    if text.bundle_ends_at and text.covered:  # of before 2026-12
+        allowance = wallet.allowance_ending(text.bundle_ends_at)
+        if allowance is None:
+            return []
+        allowance.hold(SMS, -text.covered)
+        return [Covered(allowance, text.covered)]
+    return list(allowances.give_back(wallet.allowances, SMS, list(text.promised)))
 
 
 def sell_needed_bundle(
@@ -91,12 +109,12 @@ def sell_needed_bundle(
     if (
         not (rate.costs and rate.in_bundle)
         or has_bundle(wallet, plan, batch.now)
-        or not can_be_sold_bundle(wallet, plan, SMS)
+        or not can_be_sold_bundle(wallet, plan, SMS, batch.now, policy.tariff.zone)
     ):
         return None
-    giving = Giving(policy.tariff.policy, choice_at(profile.choices, batch.now), policy.tariff.account)
+    giving = policy.tariff.giving(choice_at(profile.choices, batch.now))
     zone = policy.tariff.zone
-    return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, number=batch.take_id(), zone=zone)
+    return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, take_id=batch.take_id, zone=zone)
 
 
 def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> int:
@@ -104,17 +122,11 @@ def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> int:
     wallet = batch.row_set(WalletRows).get(text.payer) if text.payer is not None else None
     if wallet is None:
         return 0
-    money, covered = text.held, text.covered
-    wallet.hold(-money)
-    allowance = wallet.allowance_ending(text.bundle_ends_at) if covered else None
-    if allowance is not None:
-        allowance.hold(SMS, -covered)
-        if text.state is TextState.DELIVERED:
-            allowance.consume(SMS, covered)
+    money, split = text.held, give_back(wallet, text)
     text.held = text.covered = 0
     if text.state is not TextState.DELIVERED:
         return 0
-    _charge(batch, text, money, covered, wallet, policy)
+    _charge(batch, text, money, _consumed(split), wallet, policy)
     return money
 
 
@@ -126,7 +138,20 @@ def _under_caps(money: int, text: Text, plan: Plan | None, wallet: Wallet, tarif
     return money if rate is None else pay_under_caps(wallet, plan, rate, SMS, text.created_at, tariff.zone, money)
 
 
-def _charge(batch: Batch, text: Text, money: int, covered: int, wallet: Wallet, policy: ChargingPolicy) -> None:
+def _consumed(split: list[Covered]) -> list[Covered]:
+    """Take the parts from their allowances, as far as these still have them: one may have ended meanwhile."""
+    parts = []
+    for each in split:
+        units = min(each.units, each.allowance.left.get(SMS, 0))
+        if units:
+            each.allowance.take(SMS, units)
+            parts.append(Covered(each.allowance, units))
+    return parts
+
+
+def _charge(
+    batch: Batch, text: Text, money: int, covered: list[Covered], wallet: Wallet, policy: ChargingPolicy
+) -> None:
     profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
     plan = profile.plan_at(text.created_at) if profile is not None else None
     cost, tariff = money, policy.tariff
@@ -147,14 +172,19 @@ def _charge(batch: Batch, text: Text, money: int, covered: int, wallet: Wallet, 
         plan=plan or "",
         version=text.version,
         rate_key=text.rate_key or "",
-        covered=covered,
+        covered=sum(part.units for part in covered),
         capped=cost - billed,
+        allowance_id=covered[0].allowance.id if covered else None,
     )
     batch.add(tables.usage, record.row())
+    allowance_entries.post(batch, covered_elsewhere(record, covered))
     batch.row_set(OutboxRows).collect(batch, RATED, policy.rated(record))
     if billed:
         shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
-        giving = Giving(policy.tariff.policy, shares, policy.tariff.account)
-        policy.books.post(batch, bookings.charge(wallet, giving, billed, text.created_at, record.id, RunningTenth()))
-    account, currency = tariff.account, wallet.currency
-    policy.books.post(batch, bookings.absorb(account, money - billed, currency, text.created_at, record.id))
+        giving = policy.tariff.giving(shares)
+        booked = bookings.charge(wallet, giving, billed, text.created_at, record.id, RunningTenth())
+        policy.books.post(batch, booked.entries)
+        allowance_entries.post(batch, booked.uses)
+    policy.books.post(
+        batch, bookings.absorb(tariff.account, money - billed, wallet.currency, text.created_at, record.id)
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.balance.allowances import Promise
 from gateway.store.batch import RowSet
 from gateway.store.statements import Insert, SelectAmong, Update
 from gateway.store.tables import texts
@@ -105,9 +106,10 @@ class TextPart(msgspec.Struct, omit_defaults=True):
 class Text(msgspec.Struct):
     """A text out; money in micro-units, times in microseconds.
 
-    `payer` is the subscriber who pays, None for the company; `held` of the payer's money and `covered` parts of the bundle
-    that ends at `bundle_ends_at` are promised until the text is final; `rate_key` names the rate (rating.rate_keys). `always`
-    is 1 for a text that goes out although the receiver opted out: the answers to STOP and HELP.
+    `payer` is the subscriber who pays, None for the company; `held` of the payer's money and `covered` parts of its allowances
+    are promised until the text is final, `promised` says by which; a text of before 2026-12 names the only one by its end,
+    `bundle_ends_at` (else 0). `rate_key` names the rate (rating.rate_keys). `always` is 1 for a text that goes out although
+    the receiver opted out: the answers to STOP and HELP.
     """
 
     id: int
@@ -132,6 +134,7 @@ class Text(msgspec.Struct):
     """The version of the payer's plan that it was priced by."""
     rate_key: str | None = None
     """Which of that plan's rates (rating.rate_keys); None in a row of before versions were kept."""
+    promised: tuple[Promise, ...] = ()
     fresh: bool = False
     changed: bool = False
 
@@ -158,6 +161,7 @@ _INSERT = Insert(texts)
 _SAVE = Update(texts, ["body", "link", "state", "held", "covered", "updated_at", "parts", "final"], ["id"])
 _decode = msgspec.msgpack.Decoder(list[TextPart]).decode
 _encode = msgspec.msgpack.Encoder().encode
+_decode_promised = msgspec.msgpack.Decoder(tuple[Promise, ...]).decode
 
 
 class TextRows(RowSet[int, Text]):
@@ -177,7 +181,9 @@ class TextRows(RowSet[int, Text]):
                 continue
             parts, final = _encode(text.parts), int(text.body is None)
             if text.fresh:
-                new.append((*msgspec.structs.astuple(text)[:17], parts, final, text.version, text.rate_key))
+                promised = _encode(text.promised) if text.promised else None
+                priced = (text.version, text.rate_key)
+                new.append((*msgspec.structs.astuple(text)[:17], parts, final, *priced, promised))
             else:
                 old.append(
                     (text.body, text.link, text.state, text.held, text.covered, text.updated_at, parts, final, text.id)
@@ -188,6 +194,7 @@ class TextRows(RowSet[int, Text]):
 
 def from_row(row: tuple[Any, ...]) -> Text:
     """Make a text of its row."""
-    *fields, parts, _final, version, rate_key = row
+    *fields, parts, _final, version, rate_key, promised = row
     fields[6] = TextState(fields[6])
-    return Text(*fields, _decode(parts), version, rate_key)  # type: ignore[call-arg]  # a row
+    known = _decode_promised(promised) if promised else ()
+    return Text(*fields, _decode(parts), version, rate_key, known)  # type: ignore[call-arg]  # a row

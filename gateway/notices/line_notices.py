@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.balance.allowances import BUNDLE, Allowance
 from gateway.balance.line_rules import Near, Use
 from gateway.balance.profiles import Profile
 from gateway.balance.spending import ABROAD, BILL, BillingMonths, Spending, period_of
@@ -65,8 +66,9 @@ class LineNotices:
             self._bill_limit(batch, wallet, refused=use.limited == BILL)
         if spending.abroad or use.limited:
             self._cap_abroad(batch, wallet, refused=use.limited == ABROAD)
-        if wallet.allowances:
-            self._allowance(batch, wallet, use.service)
+        bundle = next((each for each in wallet.allowances if each.kind == BUNDLE and each.ends_at > batch.now), None)
+        if bundle is not None:
+            self._allowance(batch, wallet, bundle, use.service)
         elif wallet.balance < self._terms.low_balance:
             self._low_balance(batch, wallet)
 
@@ -130,11 +132,10 @@ class LineNotices:
             "cap": Money(self._tariff.cap_abroad, currency),
         }
 
-    def _allowance(self, batch: Batch, wallet: Wallet, service: str) -> None:
-        """Look at the allowance that ends first, as far as the service that was used goes."""
-        allowance = next((each for each in wallet.allowances if each.ends_at > batch.now), None)
-        plan = None if allowance is None else self._tariff.plans.get(allowance.plan)
-        if allowance is None or plan is None or plan.bundle is None:
+    def _allowance(self, batch: Batch, wallet: Wallet, allowance: Allowance, service: str) -> None:
+        """Look at a bundle, as far as the service that was used goes: what rolled over into it counts as well."""
+        plan = self._tariff.plans.get(allowance.plan)
+        if plan is None or plan.bundle is None:
             return
         whole = {"data": plan.bundle.data, "voice": plan.bundle.voice, "sms": plan.bundle.sms}[service]
         if not whole or (whole - allowance.left.get(service, 0)) * 100 < whole * self._terms.allowance:

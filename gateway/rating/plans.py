@@ -51,13 +51,23 @@ FREE = Rate(0, 1)
 
 
 class Bundle(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one sale of a bundle plan covers: `data` octets, `voice` seconds and `sms` messages for `days` days."""
+    """What one sale of a bundle, or of an add-on, covers: `data` octets, `voice` seconds and `sms` messages for `days` days.
+
+    With 0 days it is by the month: until the line's next billing day. Where that is less than a month off, the rest of the
+    period is sold for its part of the price and the units (`pro_rata`), else the day of the sale becomes the billing day.
+    `zones` are those in which it counts; none: where rates say so (`Rate.in_bundle`). What is left of the services in
+    `roll_over` goes on for one more period. `fair_use` is the most octets of it in a zone.
+    """
 
     price: int
     days: int
     data: int = 0
     voice: int = 0
     sms: int = 0
+    pro_rata: bool = True
+    zones: tuple[str, ...] = ()
+    roll_over: tuple[str, ...] = ()
+    fair_use: dict[str, int] = {}
 
     def covers(self, service: str) -> bool:
         """Tell whether it covers any units of a service (data, voice, sms)."""
@@ -140,6 +150,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     destinations: dict[str, CalledRates] = {}
     home: tuple[str, ...] = ()
     zones: tuple[Zone, ...] = ()
+    add_ons: dict[str, Bundle] = {}
     periods: tuple[Period, ...] = ()
     """The tariff periods, of which the first that fits counts."""
     holidays: str = ""

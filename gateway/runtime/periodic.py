@@ -1,5 +1,5 @@
 """What the gateway does at intervals: supervise sessions, publish a month's sums of giving, expire texts and ask for silent
-ones, sweep what is past its retention, and see that the store is still what it was."""
+ones, renew bundles, sweep what is past its retention, and see that the store is still what it was."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prometheus_client.core import Metric
 
+from gateway.charging.renewals import DoneByCalendar, KeepWallet, due_wallets
 from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
@@ -35,6 +36,7 @@ PUBLISH_SECONDS = 60.0
 READING_PAUSE = 0.2
 """Seconds between two parts of a month's journal that is being added up: charging goes first."""
 SWEEP_SECONDS = 60.0
+CALENDAR_SECONDS = 10.0
 MONTHS_SECONDS = 60.0
 SEAL_SECONDS = 60.0
 BUSY_TURNS = 60
@@ -111,6 +113,7 @@ class PeriodicWork(Component):
             ("count_fraud", COUNT_SECONDS, self._count_fraud),
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
+            ("keep_wallets", CALENDAR_SECONDS, self._keep_wallets),
             ("keep_months", MONTHS_SECONDS, self._keep_months),
             ("seal_day", SEAL_SECONDS, self._seal_day),
             ("retire_due", SWEEP_SECONDS, self._executor.retire_due),
@@ -221,6 +224,23 @@ class PeriodicWork(Component):
             continue
         while await submit(lane, SweepMessaging(settings.retention.texts * 1_000_000)):
             continue
+
+    async def _keep_wallets(self) -> None:
+        """Renew the bundles whose period is over, and take away what has ended, while anything is due and is done."""
+        context, done = self._context, True
+        while done:
+            now, shards = context.clock(), context.node.owned
+            due = await context.read_async(partial(due_wallets, now=now, shards=shards))
+            units = (submit(context.lane, KeepWallet(each)) for each in due)
+            outcomes = await asyncio.gather(*units, return_exceptions=True)
+            kept = [each for each in outcomes if isinstance(each, DoneByCalendar)]
+            done = any(each.anything for each in kept)
+            renewed, unpaid = sum(each.renewed for each in kept), sum(each.unpaid for each in kept)
+            if renewed or unpaid:
+                self._log("balance.bundles.renewed", {"renewed": renewed, "unpaid": unpaid})
+            for failed in outcomes:
+                if isinstance(failed, BaseException) and not isinstance(failed, (LaneOverloaded, LaneClosed)):
+                    raise failed
 
     async def _seal_day(self) -> None:
         """Seal the day that is over, and write what the file of seals has not yet."""

@@ -17,20 +17,50 @@ from gateway.settings.values import Currency, Id, Price, Text, check_prefix
 
 
 class BundleEntry(Section):
-    """What a plan sells ahead for a number of days."""
+    """What a plan sells ahead: for a number of days, or by the month."""
 
     price: Price
-    days: Annotated[int, Field(ge=1, le=366)]
+    days: Annotated[int, Field(ge=1, le=366)] | None = None
+    period: Literal["month"] | None = None
+    pro_rata: bool = True
     data: Amount = 0
     voice: Amount = 0
     sms: Amount = 0
+    zones: list[Id] = Field(default_factory=list)
+    roll_over: list[Literal["data", "voice", "sms"]] = Field(default_factory=list)
+    fair_use: dict[Id, Amount] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _covers_something(self) -> "BundleEntry":
         if not (self.data or self.voice or self.sms):
             message = "covers nothing: give data, voice or sms"
             raise ValueError(message)
+        if (self.days is None) == (self.period is None):
+            message = "lasts how long? give days, or period: month"
+            raise ValueError(message)
         return self
+
+    def bundle(self) -> Bundle:
+        """Return the bundle that balance works with."""
+        return Bundle(
+            self.price,
+            self.days or 0,
+            self.data,
+            self.voice,
+            self.sms,
+            pro_rata=self.pro_rata,
+            zones=tuple(map(_zone, self.zones)),
+            roll_over=tuple(self.roll_over),
+            fair_use={_zone(zone): octets for zone, octets in self.fair_use.items()},
+        )
+
+
+HOME: Final = "home"
+"""How an allowance names the networks at home among the zones in which it counts."""
+
+
+def _zone(name: str) -> str:
+    return "" if name == HOME else name
 
 
 class IncomingEntry(Section):
@@ -225,6 +255,19 @@ class PlanEntry(Section):
     destinations: dict[Called, CalledEntry] = Field(default_factory=dict)
     deck: Deck = Field(default_factory=dict)
     roaming: RoamingEntry | None = None
+    add_ons: dict[Id, BundleEntry] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _zones_are_there(self) -> "PlanEntry":
+        known = {HOME, *(self.roaming.zones if self.roaming is not None else ())}
+        sold = {"bundle": self.bundle, **{f"add_ons.{name}": entry for name, entry in self.add_ons.items()}}
+        for name, entry in sold.items():
+            for zone in (*entry.zones, *entry.fair_use) if entry is not None else ():
+                if zone not in known:
+                    message = f"{name}: {zone} is no zone of roaming; there are: {', '.join(sorted(known))}"
+                    raise ValueError(message)
+        return self
+
     periods: dict[Id, PeriodEntry] = Field(default_factory=dict)
     holidays: Annotated[str, AfterValidator(_place)] = ""
     caps: list[CapEntry] = Field(default_factory=list)
@@ -239,6 +282,15 @@ class PlanEntry(Section):
         for name, entry_of in self.periods.items():
             if "holiday" in entry_of.days and not self.holidays:
                 message = f"periods.{name}: has holidays, but holidays does not say whose"
+                raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _services_are_called(self) -> "PlanEntry":
+        for where, entry in self._rates():
+            has_service = entry.service is not None or any(other.service is not None for other in entry.at.values())
+            if has_service and not ("destinations." in where and where.endswith(".voice")):
+                message = f"{where}.service: a service charge is for calls to destinations"
                 raise ValueError(message)
         return self
 
@@ -270,12 +322,13 @@ class PlanEntry(Section):
             voice=self.voice.rate(),
             sms=self.sms.rate(),
             rating_groups={int(group): entry.rate() for group, entry in self.rating_groups.items()},
-            bundle=None if bundle is None else Bundle(bundle.price, bundle.days, bundle.data, bundle.voice, bundle.sms),
+            bundle=None if bundle is None else bundle.bundle(),
             incoming_voice=self.incoming.voice.rate(),
             incoming_sms=self.incoming.sms.rate(),
             destinations={**self.deck, **{number: entry.rates() for number, entry in self.destinations.items()}},
             home=() if roaming is None else _prefixes(roaming.home),
             zones=() if roaming is None else tuple(entry.zone(name) for name, entry in roaming.zones.items()),
+            add_ons={name: entry.bundle() for name, entry in self.add_ons.items()},
             periods=tuple(entry.period(name) for name, entry in self.periods.items()),
             holidays=self.holidays,
             caps=tuple(sorted((cap for entry in self.caps for cap in entry.caps()), key=lambda cap: cap.monthly)),

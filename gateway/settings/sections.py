@@ -29,6 +29,7 @@ from gateway.settings.values import (
     Listen,
     NumberPrefix,
     OwnNumber,
+    Percent,
     Price,
     ReadableFile,
     Realm,
@@ -397,6 +398,14 @@ def _small_letters(value: str) -> str:
     return value.lower()
 
 
+class Credit(Section):
+    """How long money that is paid in holds, what tax is in it when it ends unused, and when credit of the company pays."""
+
+    days: Annotated[int, Field(ge=0, le=3660)] = 0
+    vat: Percent = 2_000
+    promotions: Literal["first", "last"] = "first"
+
+
 class Charging(Section):
     """How much is granted at a time, for how long, what is believed, and how much money a wallet may take."""
 
@@ -414,6 +423,7 @@ class Charging(Section):
     topup_limit: Price = 500 * MICRO
     wallet_limit: Price = 5_000 * MICRO
     cap_abroad: Price = 0
+    credit: Credit = Credit()
 
 
 def _host_url(value: str) -> str:

@@ -50,6 +50,21 @@ def parse_price(value: object) -> int:
 Price = Annotated[int, PlainValidator(parse_price)]
 
 
+def parse_percent(value: object) -> int:
+    """Turn a rate in percent (`20`, `17.5`) into hundredths of a percent."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        message = "must be a percentage, like 20 or 17.5"
+        raise ValueError(message)  # noqa: TRY004  (pydantic reports ValueError only)
+    points = Fraction(value) * 100
+    if points.denominator != 1 or not 0 <= points <= 10_000:
+        message = "must be between 0 and 100, with at most 2 decimal places"
+        raise ValueError(message)
+    return points.numerator
+
+
+Percent = Annotated[int, PlainValidator(parse_percent)]
+
+
 class Reading(NamedTuple):
     """What validation needs to know of the world: the config file's folder, and the environment for `{env: NAME}`.
 

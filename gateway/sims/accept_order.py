@@ -32,7 +32,8 @@ class Asked(msgspec.Struct, frozen=True):
         """Tell this request from another under the same key."""
         told = msgspec.structs.asdict(self.request)
         flags = [name for name in ("adopt", "returning") if told.pop(name)]
-        return digests(self.kind, self.iccid, *told.values(), *flags)
+        effective = told.pop("effective")  # later than digests that are kept
+        return digests(self.kind, self.iccid, *told.values(), *flags, *([effective] if effective else []))
 
 
 class Taken(msgspec.Struct, frozen=True):

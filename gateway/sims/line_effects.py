@@ -5,10 +5,12 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from gateway.balance import bookings
+from gateway.balance import allowance_entries, endings
+from gateway.balance.families import families_of, return_lent
 from gateway.balance.open_subscriber import Opening, open_subscriber
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
+from gateway.charging.plan_changes import Effective, change_plan
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
 from gateway.events.outbox import publish
@@ -51,7 +53,10 @@ class LineStep(EndStep):
         if isinstance(row_set, WalletRows):
             kept = batch.row_set(OrderRows).get(self.order_id)
             sim = batch.row_set(SimRows).get(kept.order.iccid) if kept is not None else None
-            return () if sim is None or sim.subscriber_id is None else (sim.subscriber_id,)
+            if sim is None or sim.subscriber_id is None:
+                return ()
+            family = families_of(batch.connection, (sim.subscriber_id,)).get(sim.subscriber_id)
+            return (sim.subscriber_id,) if family is None else (sim.subscriber_id, family.payer_id)
         return super().keys(row_set, batch)
 
     def decide(self, batch: Batch) -> Effect:  # type: ignore[override]  # a step of the gateway tells more than the order
@@ -78,7 +83,13 @@ class LineStep(EndStep):
     def settle(self, batch: Batch, wallet: Wallet, order: Order) -> None:
         """Settle what is left in the wallet of a customer who leaves (decision 010)."""
         books = batch.policy(Books)
-        books.post(batch, bookings.settlement(wallet, books.account, batch.now, order.id))
+        family = families_of(batch.connection, (wallet.subscriber_id,)).get(wallet.subscriber_id)
+        payer = batch.row_set(WalletRows).get(family.payer_id) if family is not None else None
+        if payer is not None:
+            books.post(batch, return_lent(wallet, payer, batch.now))
+        booked = endings.settle(wallet, books.account, batch.now, order.id, batch.take_id)
+        books.post(batch, booked.entries)
+        allowance_entries.post(batch, booked.uses)
 
     def publish(self, batch: Batch, topic: str, sim: Sim, order: Order) -> None:
         """Tell the company what became of a line."""
@@ -212,7 +223,7 @@ class Renumber(LineStep):
 
 
 class Replan(LineStep):
-    """The line has another plan from now on."""
+    """The line has another plan, from when on the order says."""
 
     touches: ClassVar[tuple[type, ...]] = (*LineStep.touches, ProfileRows)
 
@@ -224,7 +235,7 @@ class Replan(LineStep):
         """Begin the plan."""
         assert sim.subscriber_id is not None
         plan = order.request.plan
-        before = batch.row_set(ProfileRows).begin_plan(batch, sim.subscriber_id, plan)
+        before = change_plan(batch, self.wallet(batch, sim), plan, Effective(order.request.effective))
         sim.plan = plan
         self.finish(batch, order, self.move)
         record(batch, sim.subscriber_id, PLAN, (before, plan), order.actor, order.request.reason, order.id)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from gateway.balance.changes import Change, SubscriberUnknown
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import WalletRows
+from gateway.charging.plan_changes import Effective, change_plan
 from gateway.privacy.masks import mask
 from gateway.sims.accept_order import check_number
 from gateway.sims.cards import HolderRows, Sim, SimRows
@@ -76,20 +77,21 @@ class _LineChange(Change):
 
 
 class ChangePlan(_LineChange):
-    """Another plan from now on."""
+    """Another plan, from when on `effective` says."""
 
     plan: str
+    effective: Effective = Effective.NOW
 
     def change(self, batch: Batch, owner: int, sim: Sim | None) -> None:
         """Begin the plan."""
         profiles, policy = batch.row_set(ProfileRows), batch.policy(SimsPolicy)
         profile = profiles.rows[owner]
         wallet = batch.row_set(WalletRows).rows[owner]
-        if profile.plans and profile.plans[-1][1] == self.plan:
+        if profile.plans and profile.plans[-1][1] == self.plan:  # also one that waits
             raise OrderRefused(f"the line has the plan {self.plan!r} already", "order.plan")
         if policy.currencies.get(self.plan) != wallet.currency:
             raise OrderRefused(f"the plan {self.plan!r} is in another currency than the line's wallet", "order.plan")
-        before = profiles.begin_plan(batch, owner, self.plan)
+        before = change_plan(batch, wallet, self.plan, self.effective)
         if sim is not None:
             sim.plan = self.plan
         self.amend(batch, sim, "plan")

@@ -21,6 +21,7 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.statements import Insert, Update
 from gateway.store.tables import (
     accounts,
+    allowance_entries,
     chains,
     choices,
     evidence,
@@ -78,12 +79,16 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(choices),
         _whole(releases),
         _whole(reratings),
-        Covered(accounts, tuple(accounts.columns), changes=True),
+        _whole(allowance_entries),
         Covered(versions, tuple(versions.columns), changes=True),
-        Covered(wallets, (wallets.c.subscriber_id, wallets.c.currency, wallets.c.bundle), changes=True),
+        Covered(accounts, tuple(accounts.columns), changes=True),
+        Covered(
+            wallets, (wallets.c.subscriber_id, wallets.c.currency, wallets.c.bundle, wallets.c.counters), changes=True
+        ),
     )
 }
-"""The covered tables by name. Of a wallet its currency and allowances: its balance and holds are sums of other rows."""
+"""The covered tables by name. Of a wallet its currency, allowances and counters: its balance and holds are sums of other
+rows."""
 
 
 class Rows(msgspec.Struct, array_like=True, frozen=True):

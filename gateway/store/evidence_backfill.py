@@ -13,7 +13,16 @@ from gateway.store.tables import releases
 
 LINK: Final = 4096
 """Rows of one link."""
-TABLES: Final = ("transfers", "usage", "choices", "accounts", "versions", "wallets")
+TABLES: Final = (
+    "transfers",
+    "usage",
+    "choices",
+    "accounts",
+    "wallets",
+    "versions",
+    "reratings",
+    "allowance_entries",
+)
 
 
 def needs_proof(connection: Connection) -> bool:
@@ -33,7 +42,7 @@ def prove_all(connection: Connection, key: bytes) -> None:
     """
     nodes = list(connection.execute(text("SELECT id FROM nodes ORDER BY id")).scalars())
     at = int(connection.execute(text("SELECT coalesce(max(at), 0) FROM transfers")).scalar_one())
-    sealed = _sealed(connection)
+    sealed = sealed_until(connection)
     for node in nodes:
         chain = Evidence(key, node)
         if node in sealed:
@@ -46,7 +55,7 @@ def prove_all(connection: Connection, key: bytes) -> None:
                 chain.append(connection, {str(covered.table.name): rows}, at)
 
 
-def _sealed(connection: Connection) -> dict[int, int]:
+def sealed_until(connection: Connection) -> dict[int, int]:
     """Give up to which number each node's rows stand in sealed files."""
     ranges = connection.execute(text("SELECT ranges FROM sealed_files ORDER BY period")).scalars()
     return {last >> SPAN_BITS: last for each in ranges for _, last in json.loads(each)}

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.store import lock
+from gateway.store.append_only import MOVING
 from gateway.store.months import MONTHLY, before_name, default_name, following, month_name, month_start
 
 PATIENCE: Final = "SET LOCAL lock_timeout = '200ms'"
@@ -76,7 +77,9 @@ def make_month(connection: Connection, table: Table, start: int) -> None:
     _create(connection, table, name)
     time = MONTHLY[table].name
     stray = f"DELETE FROM {default} WHERE {time} >= {start} AND {time} < {end} RETURNING *"  # noqa: S608  (names of ours)
+    connection.execute(text(MOVING), {"moving": "on"})
     connection.execute(text(f"WITH stray AS ({stray}) INSERT INTO {name} SELECT * FROM stray"))  # noqa: S608  (as above)
+    connection.execute(text(MOVING), {"moving": "off"})
     connection.execute(text(f"ALTER TABLE {table.name} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"))
 
 

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
+from gateway.store.append_only import RELEASED, raise_mark
 from gateway.store.batch import Batch
 from gateway.store.evidence import DAY_US, Evidence
 from gateway.store.tables import chains, nodes, releases
@@ -37,6 +38,7 @@ def release_usage(batch: Batch, before: int) -> None:
     day = before // DAY_US
     if day > 0 and day > _until(batch.connection, USAGE):
         batch.add(releases, (batch.take_id(), batch.now, USAGE, batch.node.id, day))
+        raise_mark(batch.connection, 0, RELEASED, (day + 1) * DAY_US)
 
 
 def record_restore(connection: Connection, key: bytes, now: int) -> None:

@@ -198,10 +198,50 @@ wallets = Table(
     Column("given", BigInteger, nullable=False, server_default=text("0")),
     Column("counters", LargeBinary),
     Column("spending", LargeBinary),
+    Column("due_at", BigInteger),
+    Index(
+        "ix_wallets_due",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
 )
-"""The only stored balances. `bundle` holds what is left of the bundles sold to this subscriber: balance.wallets.Allowance;
-`given` is the tenth that accrued on its charges and sales so far, of whatever cause; `counters` what was used up of limits by
-day and month (JSON); `spending` what its line was charged lately and what limits that (balance.spending.Spending)."""
+"""The only stored balances. `bundle` holds what is left of the allowances of this subscriber, and how they are renewed:
+balance.wallets.Holdings; `given` is the tenth that accrued on its charges and sales so far, of whatever cause. `due_at` is when
+something of it ends or is renewed next; `counters` what was used up of limits by day and month (JSON);
+`spending` what its line was charged lately and what limits that (balance.spending.Spending)."""
+
+allowance_entries = Table(
+    "allowance_entries",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("allowance_id", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("service", String(8), nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("event_at", BigInteger, nullable=False),
+    Column("usage_id", BigInteger),
+    Column("reference", Text),
+    Column("plan", String(64)),
+    Column("ends_at", BigInteger),
+)
+"""What moved the units of allowances (balance.allowance_entries), append-only; what a usage record says itself stands there.
+Never swept."""
+
+families = Table(
+    "families",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("member_id", BigInteger, nullable=False, index=True),
+    Column("payer_id", BigInteger, nullable=False, index=True),
+    Column("cap", BigInteger),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),
+)
+"""Whose wallet pays, or paid, for a line beside its own (balance.families): at most `cap` micro-units a calendar month, None
+without a cap. One row a member has no `until`. Never swept."""
 
 accounts = Table(
     "accounts",
@@ -305,12 +345,14 @@ usage = Table(
     Column("rated_before", BigInteger),
     Column("covered", BigInteger),
     Column("capped", BigInteger),
+    Column("allowance_id", BigInteger),
 )
 """A row for each Used-Service-Unit of each report. `version` is the plan as it was (`versions`), `rate_key` which of its rates
 counted (rating.rate_keys), `rated_before` the units that its session was charged for before it in the same rating group, and
-`covered` how many of its own a bundle paid for: the price follows from these, less what is `capped`, over a cap or a limit.
-They are missing where the row is older than versions; a use without a plan, such as an emergency call, has no version. Swept
-by event_at; on PostgreSQL partitioned by its month (store.months), on SQLite moved with the journal (store.sealed_months)."""
+`covered` how many of its own were those of allowances: the price follows from these, less what is `capped`, over a cap or a
+limit. `allowance_id` is the first of the allowances; what others covered, entries of theirs say. They are missing where the row
+is older than versions; a use without a plan, such as an emergency call, has no version. Swept by event_at; on PostgreSQL
+partitioned by its month (store.months), on SQLite moved with the journal (store.sealed_months)."""
 
 contents = Table(
     "contents",
@@ -470,6 +512,7 @@ texts = Table(
     Column("final", SmallInteger, nullable=False),
     Column("version", Integer),
     Column("rate_key", Text),
+    Column("promised", LargeBinary),
     Index("ix_texts_open", "node", "state", "id", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")),
     Index(
         "ix_texts_expiring", "state", "valid_until", sqlite_where=text("final = 0"), postgresql_where=text("final = 0")
@@ -483,7 +526,7 @@ texts = Table(
     ),
 )
 """Texts out. The body is gone at the final state; the row is swept by updated_at. `version` and `rate_key` are what its price
-was held by, as in `usage`."""
+was held by, as in `usage`; `promised` says by which allowances its covered parts are promised (msgpack)."""
 
 awaited_receipts = Table(
     "awaited_receipts",

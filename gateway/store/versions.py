@@ -68,12 +68,8 @@ def digest(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-VersionRow = tuple[int, str, str, str | None, int | None]
-"""A row of the table, its number first."""
-
-
-def record(connection: Connection, wanted: Iterable[Content], now: int, *, in_force: bool = True) -> list[VersionRow]:
-    """Write the versions that differ from the latest of their names, and give their rows; there are often none.
+def record(connection: Connection, wanted: Iterable[Content], now: int, *, in_force: bool = True) -> list[int]:
+    """Write the versions that differ from the latest of their names, and give their numbers; there are often none.
 
     Names that nobody wants any more get a version that says so. With `in_force` they are valid from `now` (microseconds) on,
     else they are prepared (`put_in_force`).
@@ -91,21 +87,20 @@ def record(connection: Connection, wanted: Iterable[Content], now: int, *, in_fo
     rows = [{"hash": hash_, "content": content} for hash_, content in distinct.items()]
     connection.execute(keep(contents).on_conflict_do_nothing(), rows)
     highest = connection.execute(select(func.max(versions.c.id))).scalar() or 0
+    numbers = list(range(highest + 1, highest + 1 + len(new)))
     since = now if in_force else None
-    written: list[VersionRow] = [
-        (number, each.kind, each.name, each.hash, since) for number, each in enumerate(new, start=highest + 1)
+    written = [
+        {"id": number, "kind": each.kind, "name": each.name, "hash": each.hash, "valid_from": since}
+        for number, each in zip(numbers, new, strict=True)
     ]
-    names = [column.name for column in versions.columns]
-    connection.execute(insert(versions), [dict(zip(names, row, strict=True)) for row in written])
-    return written
+    connection.execute(insert(versions), written)
+    return numbers
 
 
-def put_in_force(connection: Connection, numbers: Iterable[int], valid_from: int) -> list[VersionRow]:
-    """Have prepared versions count from a time on, and give their rows; one that is in force already stays as it is."""
+def put_in_force(connection: Connection, numbers: Iterable[int], valid_from: int) -> None:
+    """Have prepared versions count from a time on; one that is in force already stays as it is."""
     prepared = (versions.c.id.in_(list(numbers)), versions.c.valid_from.is_(None))
-    found = list(connection.execute(select(versions).where(*prepared)))
     connection.execute(update(versions).where(*prepared).values(valid_from=valid_from))
-    return [(row.id, row.kind, row.name, row.hash, valid_from) for row in found]
 
 
 def read(connection: Connection, kind: str, *, prepared: Mapping[int, int] | None = None) -> list[Version]:
@@ -140,7 +135,9 @@ class PrepareVersions(Unit):
 
     def decide(self, batch: Batch) -> list[int]:
         """Write them."""
-        return _proved(batch, record(batch.connection, self.wanted, batch.now, in_force=False))
+        numbers = record(batch.connection, self.wanted, batch.now, in_force=False)
+        _prove(batch, numbers)
+        return numbers
 
 
 class BeginVersions(Unit):
@@ -153,16 +150,19 @@ class BeginVersions(Unit):
 
     def decide(self, batch: Batch) -> None:
         """Put them in force."""
-        _proved(batch, put_in_force(batch.connection, self.numbers, self.valid_from))
+        put_in_force(batch.connection, self.numbers, self.valid_from)
+        _prove(batch, self.numbers)
 
 
-def _proved(batch: Batch, written: Iterable[VersionRow]) -> list[int]:
-    """Have versions proved that were written, and give their numbers."""
-    numbers = []
-    for row in written:
+def rows_of(connection: Connection, numbers: Iterable[int]) -> list[tuple[Any, ...]]:
+    """Give the rows of versions by their numbers, as evidence has them."""
+    wanted = select(versions).where(versions.c.id.in_(list(numbers))).order_by(versions.c.id)
+    return [tuple(row) for row in connection.execute(wanted)]
+
+
+def _prove(batch: Batch, numbers: Iterable[int]) -> None:
+    for row in rows_of(batch.connection, numbers):
         batch.prove(versions, row)
-        numbers.append(row[0])
-    return numbers
 
 
 def _latest(connection: Connection) -> dict[tuple[str, str], Any]:

@@ -1,4 +1,4 @@
-"""The history of a subscriber: changes of its plan and number, by whom and why."""
+"""The history of a subscriber: changes of its plan, its number and its terms, by whom and why."""
 
 from sqlalchemy import Connection, select
 
@@ -7,7 +7,7 @@ from gateway.store.batch import Batch
 from gateway.store.tables import subscriber_history
 from gateway.subscribers.views import SubscriberChange
 
-NUMBER, PLAN = "number", "plan"
+NUMBER, PLAN, RENEWAL, CREDIT_LIMIT, FAMILY, REFUND = "number", "plan", "renewal", "limit", "family", "refund"
 """What may change."""
 
 

@@ -3,27 +3,43 @@
 from collections.abc import Callable, Mapping
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import SelectAmong, Update
-from gateway.store.tables import lines
+from gateway.store.tables import families, lines
 
 MSISDN, IMSI, ICCID = "msisdn", "imsi", "iccid"
 
 
 class IdentifierPeriod(msgspec.Struct, frozen=True, gc=False):
-    """A number's belonging to a subscriber from `valid_from` until before `valid_to` (microseconds; None = still)."""
+    """A number's belonging to a subscriber from `valid_from` until before `valid_to` (microseconds; None = still).
+
+    `payer_id` is whose wallet pays for the subscriber too, at most `cap` micro-units a month (balance.families).
+    """
 
     kind: str
     value: str
     subscriber_id: int
     valid_from: int
     valid_to: int | None
+    payer_id: int | None = None
+    cap: int | None = None
 
 
+class Family(msgspec.Struct, frozen=True):
+    """Who pays for a line beside its own wallet, and at most how much a month (micro-units; None: no cap)."""
+
+    payer_id: int
+    cap: int | None
+
+
+_COLUMNS = (lines.c.kind, lines.c.value, lines.c.subscriber_id, lines.c.valid_from, lines.c.valid_to)
+_FAMILY = and_(families.c.member_id == lines.c.subscriber_id, families.c.until.is_(None))
 _LOAD = SelectAmong(
-    select(lines.c.kind, lines.c.value, lines.c.subscriber_id, lines.c.valid_from, lines.c.valid_to), lines.c.value, str
+    select(*_COLUMNS, families.c.payer_id, families.c.cap).join_from(lines, families, _FAMILY, isouter=True),
+    lines.c.value,
+    str,
 )
 
 
@@ -34,12 +50,13 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
     """The lines of the numbers that a batch names, by number."""
 
     kept = 65_536
-    reads = (lines,)
+    reads = (lines, families)
 
     def __init__(self) -> None:
         """Start empty; nothing has ended."""
         super().__init__()
         self._ended: list[IdentifierPeriod] = []
+        self._families: dict[int, Family] = {}
 
     def ask(self, connection: Connection, keys: set[str]) -> Callable[[], None]:
         """Read every belonging of these numbers."""
@@ -49,12 +66,18 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
             for row in asked.rows():
                 value = row[1]
                 self.rows[value] = self.settled[value] = (*self.rows.get(value, ()), IdentifierPeriod(*row))
+                if row[5] is not None:
+                    self._families[row[2]] = Family(row[5], row[6])
 
         return take
 
     def restore(self, rows: Mapping[str, tuple[IdentifierPeriod, ...]]) -> None:
         """Put in the lines of numbers."""
         self.rows.update(rows)
+        for each in rows.values():
+            for line in each:
+                if line.payer_id is not None:
+                    self._families[line.subscriber_id] = Family(line.payer_id, line.cap)
 
     def owner(self, kind: str, value: str, at: int) -> int | None:
         """Give the subscriber to whom a number belonged at a time; the first owner also before that."""
@@ -67,6 +90,10 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
             if first is None or line.valid_from < first.valid_from:
                 first = line
         return first.subscriber_id if first is not None and at < first.valid_from else None
+
+    def family_of(self, subscriber_id: int) -> Family | None:
+        """Tell who pays for a subscriber beside its own wallet, as far as one of the batch's numbers is the subscriber's."""
+        return self._families.get(subscriber_id)
 
     def current(self, kind: str, value: str) -> IdentifierPeriod | None:
         """Give the belonging of a number that has not ended."""
@@ -81,7 +108,7 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
     def begin(self, batch: Batch, kind: str, value: str, subscriber_id: int) -> None:
         """Let a number belong to a subscriber from now on."""
         line = IdentifierPeriod(kind, value, subscriber_id, batch.now, None)
-        batch.add(lines, (batch.take_id(), *msgspec.structs.astuple(line)))
+        batch.add(lines, (batch.take_id(), *msgspec.structs.astuple(line)[: len(_COLUMNS)]))
         self.rows[value] = (*self.rows.get(value, ()), line)
 
     def end(self, kind: str, value: str, at: int) -> None:

@@ -35,7 +35,9 @@ def rows_of(first, at, numbers, payers):
     usage, journal = [], []
     for i in range(BATCH):
         record, payer, when = first + 3 * i, next(payers), at + i
-        usage.append((record, when, payer, 0, "data", 10, 1_000_000, 0, 0, PRICE, "GBP", "payg"))
+        usage.append(
+            (record, when, payer, 0, "data", 10, 1_000_000, 0, 0, PRICE, "GBP", "payg", None, None, None, None)
+        )
         journal.append((record + 1, when, "charge", payer, numbers["revenue"], PRICE, "GBP", when, record, *[None] * 4))
         tenth = (PRICE // 10, "GBP", when, record, PRICE, "2026-1", 10_000, None)
         journal.append((record + 2, when, "accrual", numbers["giving"], numbers["unassigned"], *tenth))

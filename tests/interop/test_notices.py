@@ -60,7 +60,7 @@ async def test_a_statutory_notice_arrives_once_after_a_stop_in_quiet_hours_and_o
         await desk.run("reload")
         await asyncio.to_thread(desk.enrol, [LINE, OTHER])
         await smsc.say(MSISDN, "STOP")
-        shown = await desk.run("subscriber", "limit", MSISDN, "0.05", *DECISION)
+        shown = await desk.run("subscriber", "bill-limit", MSISDN, "0.05", *DECISION)
         assert (shown["limit"], shown["charged"]) == ("0.05", "0.00")
         await until(lambda: any("your bill limit is now £0.05" in words for words in said(smsc)))
         await desk.run("link", "suspend", "smsc-1")  # so that the kill comes before the notice has left, for certain
@@ -96,7 +96,7 @@ async def test_a_statutory_notice_arrives_once_after_a_stop_in_quiet_hours_and_o
         balances = {row["account"]: row["balance"] for row in await desk.run("ledger", "balances")}
         assert balances["absorbed"].lstrip("-") == "0.03"
         assert (await desk.run("ledger", "check"))["ok"]
-        assert [row["decision"] for row in (await desk.run("subscriber", "limit", MSISDN))["decisions"]] == [
+        assert [row["decision"] for row in (await desk.run("subscriber", "bill-limit", MSISDN))["decisions"]] == [
             "set",
             "agreed",
         ]

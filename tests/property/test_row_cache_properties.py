@@ -117,6 +117,7 @@ class Store(ChargingPlace):
 
     def __init__(self, path, cache):
         super().__init__(f"sqlite:///{path}")
+        self.unguard()
         self.lane._cache = cache
         self.numbers = [itertools.count() for _ in SESSIONS]
         self.outcomes, self.references = [], itertools.count()

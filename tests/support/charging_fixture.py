@@ -15,9 +15,7 @@ from gateway.events.outbox import Event
 from gateway.rating.plan_versions import content_of, history
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.store import versions
-from gateway.store.engine import reading
 from gateway.store.evidence import Evidence
-from gateway.store.versions import BeginVersions, PrepareVersions
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_avp, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import (
@@ -114,14 +112,15 @@ class ChargingPlace(Workplace):
 
     def price_by(self, plans):
         """Have these plans in force from now on, as a start or a reload does."""
-        now, wanted = next(self.ticks), [*map(content_of, plans.values())]
+        now = next(self.ticks)
+        wanted = [*map(content_of, plans.values())]
         if self.lane.alive:
-            self.lane.run(BeginVersions(self.lane.run(PrepareVersions(wanted)), now))
+            self.lane.run(versions.BeginVersions(self.lane.run(versions.PrepareVersions(wanted)), now))
         else:
             with self.writer.begin() as connection:
-                written = {"versions": versions.record(connection, wanted, now)}
-                Evidence(EVIDENCE_KEY, self.node.id).append(connection, written, now)
-        with reading(self.reader) as connection:
+                rows = versions.rows_of(connection, versions.record(connection, wanted, now))
+                Evidence(EVIDENCE_KEY, self.node.id).append(connection, {"versions": rows}, now)
+        with self.reader.connect() as connection:
             known = history(versions.read(connection, versions.PLAN), now)
         tariff = msgspec.structs.replace(self.policy.tariff, plans=known.plans, earlier=known.earlier)
         self.policy.tariff = tariff

@@ -13,6 +13,7 @@ from gateway.balance.topups import Payment, TopUp
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
 from gateway.store import nodes, unit_codec
+from gateway.store.append_only import APPEND_ONLY
 from gateway.store.batch import Unit, policies_of
 from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.evidence import Evidence
@@ -56,6 +57,14 @@ def _sharing(engine):
     first = _FIRST.setdefault(engine.dialect.name, engine)
     engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
     return engine
+
+
+def unguard(connection):
+    """Take away the triggers of a store."""
+    for table in APPEND_ONLY:
+        for what in ("unchanged", "kept"):
+            where = f" ON {table}" if connection.dialect.name == "postgresql" else ""
+            connection.exec_driver_sql(f"DROP TRIGGER {table}_{what}{where}")
 
 
 class Workplace:
@@ -107,6 +116,11 @@ class Workplace:
                 return look(connection)
 
         return await asyncio.to_thread(run)
+
+    def unguard(self):
+        """Take away the triggers that keep the books append-only, as whoever tampers with them would."""
+        with self.writer.begin() as connection:
+            unguard(connection)
 
     def close(self):
         self.lane.close()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import cache
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from gateway.charity.policies import recompute
 from gateway.ledger.accounts import ensure, gifts_account
@@ -154,6 +154,10 @@ class TextPlace(ChargingPlace):
         rows = tables.wallets
         with self.writer.begin() as connection:
             connection.execute(update(rows).where(rows.c.subscriber_id == subscriber).values(bundle=allowance))
+            for each in json.loads(allowance)["allowances"]:
+                for service, units in each["left"].items():
+                    entry = (next(self.ticks), 0, subscriber, each["id"], "grant", service, units, 0, None, "sale:7")
+                    connection.execute(insert(tables.allowance_entries).values((*entry, each["plan"], each["ends_at"])))
 
     def booked(self, kind):
         """(amount, base) of each entry of a kind."""

@@ -11,6 +11,7 @@ from gateway.charity.publication import MARK
 from gateway.context import EVIDENCE
 from gateway.ledger import balances, journal
 from gateway.privacy.pseudonyms import derive
+from gateway.store.append_only import APPEND_ONLY, recreate
 from gateway.store.engine import open_writer, sqlite_path
 from gateway.store.evidence_backfill import prove_all
 from gateway.store.sealed_months.next_month import next_month
@@ -121,6 +122,8 @@ def age(store, days):
         first, last = connection.execute("SELECT min(at), max(at) FROM transfers").fetchone()
         factor = days * 86_400_000_000 // (last - first)
         older = f"{last} - ({last} - {{0}}) * {factor}"
+        for table in ("transfers", "usage", "choices"):
+            connection.execute(f"DROP TRIGGER {table}_unchanged")
         connection.execute(f"UPDATE transfers SET at = {older.format('at')}, event_at = {older.format('event_at')}")
         connection.execute(f"UPDATE usage SET event_at = {older.format('event_at')}")
         connection.execute(f"UPDATE sessions SET opened_at = {older.format('opened_at')}")
@@ -134,8 +137,11 @@ def prove_again(store, master_key):
     writer = open_writer(f"sqlite:///{store}", existing=True)
     with writer.begin() as connection:
         for table in (evidence, chains, seals, releases):
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table.name}_kept")
             connection.execute(delete(table))
         prove_all(connection, derive(master_key, EVIDENCE))
+        for table in APPEND_ONLY:
+            recreate(connection, table)
     writer.dispose()
 
 

@@ -233,8 +233,8 @@ class Play:
         for owner, opening in zip(self.owners, self.openings, strict=True):
             assert wallets[owner].balance == opening - spent[owner]
             assert wallets[owner].reserved == 0
-            for allowance in msgspec.json.decode(wallets[owner].bundle or b"[]"):
-                assert not any(allowance["held"].values())
+            for allowance in msgspec.json.decode(wallets[owner].bundle or b"{}").get("allowances", []):
+                assert not any(allowance.get("held", {}).values())
 
     def _check_tenth(self):
         """A tenth of what the charges of each session came to, and of each sale, rounded once, half-even."""

@@ -35,8 +35,13 @@ def by_recorded(connection: Connection, recompute: Recompute) -> Recompute:
 
 
 def policies_unchanged(books: Examined) -> Iterator[Finding]:
+    """Name rules of the tenth that were recorded otherwise than the program has them."""
+    return (Finding(*found) for found in changed_policies(books.connection, books.program))
+
+
+def changed_policies(connection: Connection, recompute: Recompute) -> Iterator[tuple[str, str]]:
     """Name rules whose recorded rate is not that of the program: a rule is never changed, another one has another name."""
-    for policy, rate in recorded_rates(books.connection).items():
-        known = books.program(policy, WHOLE, WHOLE)
+    for policy, rate in recorded_rates(connection).items():
+        known = recompute(policy, WHOLE, WHOLE)
         if known is not None and known != rate:
-            yield Finding(CHECK, f"policy {policy} was recorded with {rate} basis points, this program has {known}")
+            yield CHECK, f"policy {policy} was recorded with {rate} basis points, this program has {known}"

@@ -65,8 +65,8 @@ def given_matches(books: Examined) -> Iterable[Finding]:
 
 
 def _taken_back() -> Select[Any]:
-    """Sum the tenths of wrong prices that were taken back, by wallet."""
+    """Sum the tenths of prices that were wrong, or given back, and were taken back, by wallet."""
     paid, tenth = transfers.alias("paid"), transfers.alias("accrual")
     same = and_(tenth.c.kind == "accrual_reversal", tenth.c.reference == paid.c.reference)
     sums = select(paid.c.credit, func.sum(tenth.c.amount)).join_from(paid, tenth, same)
-    return sums.where(paid.c.kind == "reversal").group_by(paid.c.credit)
+    return sums.where(paid.c.kind.in_(("reversal", "refund", "pro_rata"))).group_by(paid.c.credit)

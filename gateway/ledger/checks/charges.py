@@ -8,18 +8,18 @@ from sqlalchemy import Connection, func, select
 from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.store.tables import transfers, usage
 
-CHARGES: Final = ("charge", "service")
+CHARGES: Final = ("charge", "service", "promotional")
 """Kinds of entries that together are the price of a usage record: ours, and that of the service that was called."""
 
 
 def usage_is_charged(connection: Connection) -> Iterable[Finding]:
     """Name records that were not charged what they were priced, or more than once."""
     by_record = select(transfers.c.usage_id, func.sum(transfers.c.amount).label("amount"))
-    charges = by_record.where(transfers.c.kind.in_(CHARGES)).group_by(transfers.c.usage_id).subquery()
+    paid = by_record.where(transfers.c.kind.in_(CHARGES)).group_by(transfers.c.usage_id).subquery()
     wrong = (
-        select(usage.c.id, usage.c.price, charges.c.amount)
-        .join_from(usage, charges, charges.c.usage_id == usage.c.id, isouter=True)
-        .where(usage.c.price != func.coalesce(charges.c.amount, 0))
+        select(usage.c.id, usage.c.price, paid.c.amount)
+        .join_from(usage, paid, paid.c.usage_id == usage.c.id, isouter=True)
+        .where(usage.c.price != func.coalesce(paid.c.amount, 0))
         .limit(SHOWN)
     )
     for record, price, amount in connection.execute(wrong):

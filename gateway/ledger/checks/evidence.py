@@ -24,6 +24,7 @@ WORDS: Final = {
     "accounts": "account",
     "versions": "version",
     "reratings": "rerating",
+    "allowance_entries": "entry of an allowance",
     "wallets": "wallet",
 }
 CHANGED: Final = "was changed since it was booked"

@@ -31,10 +31,9 @@ class Examined:
     Attributes:
         connection: the store.
         parts: the sealed months, then the store.
-        journals: a connection a part.
+        journals: a connection a part; `recomputed` those of which each row is computed again.
         sums: what each part moved, by account number and currency; `totals` all of them.
-        recompute: how a tenth is computed again, by the rules that the store recorded.
-        program: the same by the rules of this program.
+        recompute: how a tenth is computed again, by the rule as it was recorded; `program` by the program's own.
         key: that of evidence; None where nobody has it, and rows are not held against their digests.
         seals: seals that were kept outside the store.
         progress: is told how far a long check has come.
@@ -45,21 +44,26 @@ class Examined:
         connection: Connection,
         parts: Sequence[Part],
         recompute: Recompute,
+        program: Recompute,
         key: bytes | None,
         seals: Sequence[Seal],
         progress: Progress,
-        *,
-        program: Recompute,
     ) -> None:
         """Take them, and sum the journal."""
-        self.connection, self.parts, self.recompute, self.key = connection, parts, recompute, key
-        self.program, self.seals, self.progress = program, seals, progress
+        self.connection, self.parts, self.key = connection, parts, key
+        self.recompute, self.program = recompute, program
+        self.seals, self.progress = seals, progress
         self.journals = [part.connection for part in parts]
+        self.recomputed = self.journals
         self.sums = [entry_totals(journal) for journal in self.journals]
         totals: dict[tuple[int, str], int] = {}
         for each in self.sums:
             add(totals, each)
         self.totals: Mapping[tuple[int, str], int] = totals
+
+    def trust_sealed(self) -> None:
+        """Take what stands in sealed files as it was checked when it was booked."""
+        self.recomputed = [part.connection for part in self.parts if part.month is None]
 
     def count(self, wanted: Select[Any]) -> int:
         """Add up a count over all parts."""
@@ -73,7 +77,7 @@ def every(look: Callable[[Connection], Iterable[Finding]]) -> Check:
     """Look at each part by itself: what is numbered in one batch is never in two."""
 
     def check(books: Examined) -> Iterable[Finding]:
-        for journal in books.journals:
+        for journal in books.recomputed:
             yield from look(journal)
 
     check.__name__ = look.__name__

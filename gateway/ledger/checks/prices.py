@@ -5,27 +5,28 @@ the one before them ended.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
-from gateway.ledger.checks.examined import SHOWN, Examined, Finding
+from gateway.ledger.checks.examined import Examined, Finding
 from gateway.ledger.checks.plan_versions import PlanVersions
-from gateway.ledger.checks.tenths import STREAMED
 from gateway.rating.plans import Rate
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import rate_by, read_key
 from gateway.store.tables import subscriptions, transfers, usage
 
-CHECK: Final = "price"
+SHOWN: Final = 5
+STREAMED: Final = {"yield_per": 1000}
 UNKEPT: Final = 0
 """The session of usage that was booked to none."""
 _COUNTED: Final[Mapping[str, Any]] = {"data": usage.c.octets, "voice": usage.c.seconds, "sms": usage.c.units}
 """What each service counts in."""
 _PRICED: Final = (usage.c.version.is_not(None), usage.c.rated_before.is_not(None))
-_Found = Iterator[Finding]
+WHOLE_SALE: Final = "sale:"
+"""How the reference of a whole bundle begins; parts of one, add-ons and what credit paid for have others."""
+_Found = Iterator[tuple[str, str]]
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -75,14 +76,19 @@ def counted() -> ColumnElement[int]:
     return case(*((usage.c.service == service, units) for service, units in _COUNTED.items()), else_=0)
 
 
-def prices_match(books: Examined) -> _Found:
-    """Name records and sales whose price is not that of their plan's version."""
-    plans = PlanVersions(books.connection)
+def prices_right(books: Examined) -> Iterator[Finding]:
+    """Name records and sales that were not priced by the version of their plan."""
+    return (Finding(*found) for found in wrong_prices(books.connection, books.recomputed))
+
+
+def wrong_prices(connection: Connection, journals: Sequence[Connection]) -> _Found:
+    """Name records and sales whose price is not that of their plan's version, as (check, what is wrong)."""
+    plans = PlanVersions(connection)
     prices = Prices(plans)
-    for journal in books.journals:
-        yield from islice(_wrong_records(journal, plans, prices), SHOWN)
-        yield from islice(_wrong_places(journal), SHOWN)
-        yield from islice(_wrong_sales(books.connection, journal, plans), SHOWN)
+    for journal in journals:
+        yield from _shown(_wrong_records(journal, plans, prices))
+        yield from _shown(_wrong_places(journal))
+        yield from _shown(_wrong_sales(connection, journal, plans))
 
 
 def unknown_versions(journals: Sequence[Connection]) -> dict[str, int]:
@@ -95,40 +101,39 @@ def unknown_versions(journals: Sequence[Connection]) -> dict[str, int]:
     return found
 
 
+def _shown(found: _Found) -> _Found:
+    """Give the first of many."""
+    for _, each in zip(range(SHOWN), found, strict=False):
+        yield each
+
+
 def _wrong_records(journal: Connection, plans: PlanVersions, prices: Prices) -> _Found:
     u = usage.c
     columns = (u.id, u.event_at, u.plan, u.version, u.rate_key, u.service, u.rating_group, u.rated_before, u.covered)
     taken_off = func.coalesce(u.capped, 0)
     absorbed = _absorbed(journal)
-    wanted = (
-        select(*columns, counted().label("units"), u.price, taken_off).where(*_PRICED).execution_options(**STREAMED)
-    )
-    for number, at, plan, version, key, service, group, before, covered, units, booked, capped in journal.execute(
-        wanted
-    ):
+    wanted = select(*columns, counted().label("units"), u.price, taken_off).where(*_PRICED)
+    rows = journal.execute(wanted.execution_options(**STREAMED))
+    for number, at, plan, version, key, service, group, before, covered, units, booked, capped in rows:
         if not plans.priced(version, plan, at):
-            yield Finding(
-                CHECK, f"record {number} was priced by version {version}, which is none of {plan} at its time"
-            )
+            yield "price", f"record {number} was priced by version {version}, which is none of {plan} at its time"
             continue
         rate = prices.rate(version, key or "", service, group)
         if rate is None:
-            yield Finding(CHECK, f"record {number} was priced by a rate that version {version} of {plan} does not have")
+            yield "price", f"record {number} was priced by a rate that version {version} of {plan} does not have"
             continue
         expected = price(rate, before + units - covered) - price(rate, before) - capped
         beyond = absorbed.get(number, 0)  # the customer's own limit took it off, and not the plan's
         if capped != beyond and not (capped > beyond and plans.may_cap(version, rate, service)):
-            yield Finding(
-                CHECK, f"record {number} has {capped} micro-units taken off that no cap or limit of {plan} asks for"
-            )
+            yield "price", f"record {number} has {capped} micro-units taken off that no cap or limit of {plan} asks for"
         if expected != booked or not 0 <= covered <= units:
-            yield Finding(
-                CHECK,
+            yield (
+                "price",
                 f"record {number} was priced {booked} micro-units, by version {version} of {plan} it is {expected}",
             )
     bare = select(u.id).where(u.plan == "", u.price != 0).limit(SHOWN)
     for number in journal.scalars(bare):
-        yield Finding(CHECK, f"record {number} has a price, and no plan")
+        yield "price", f"record {number} has a price, and no plan"
 
 
 def _absorbed(journal: Connection) -> dict[int, int]:
@@ -156,8 +161,8 @@ def _wrong_places(journal: Connection) -> _Found:
         reached = 0
         for row in journal.execute(place.order_by(u.rated_before, rated, u.id)):
             if row.rated_before != reached:
-                yield Finding(
-                    CHECK,
+                yield (
+                    "price",
                     f"record {row.id} begins at unit {row.rated_before} of its session, which stood at {reached}",
                 )
                 break
@@ -167,7 +172,9 @@ def _wrong_places(journal: Connection) -> _Found:
 def _wrong_sales(connection: Connection, journal: Connection, plans: PlanVersions) -> _Found:
     """Find bundles that were sold for what no plan of the customer asked then."""
     t = transfers.c
-    sales = journal.execute(select(t.id, t.debit, t.amount, t.event_at, t.at).where(t.kind == "sale")).all()
+    sales = journal.execute(
+        select(t.id, t.debit, t.amount, t.event_at, t.at).where(t.kind == "sale", t.reference.startswith(WHOLE_SALE))
+    ).all()
     buyers = sorted({sale.debit for sale in sales})
     stood: dict[int, list[Row[Any]]] = {buyer: [] for buyer in buyers}
     for begin in range(0, len(buyers), 500):
@@ -177,7 +184,7 @@ def _wrong_sales(connection: Connection, journal: Connection, plans: PlanVersion
     for sale in sales:
         found = [plans.bundle_prices(row.plan, sale.event_at) for row in stood[sale.debit]]
         if all(prices is not None for prices in found) and not any(sale.amount in (prices or ()) for prices in found):
-            yield Finding(
-                CHECK,
+            yield (
+                "price",
                 f"entry {sale.id} sells a bundle for {sale.amount} micro-units, which no plan of the customer asked",
             )

@@ -20,13 +20,19 @@ from gateway.store.tables import reratings, transfers, usage
 CHECK: Final = "rerating"
 ENTRIES: Final = ("reversal", "accrual_reversal", "rerated", "rerated_accrual")
 BEFORE: Final = "accrual"
+OTHERS: Final = ("refund:", "pro-rata:")
+"""What else takes a tenth back, by how its reference begins."""
 SALE: Final = "sale:"
-_Found = Iterator[Finding]
+_Found = Iterator[tuple[str, str]]
 
 
-def reratings_match(books: Examined) -> _Found:
-    """Name reratings, and entries of such, that are not right."""
-    connection, journals, recompute = books.connection, books.journals, books.recompute
+def reratings_right(books: Examined) -> Iterator[Finding]:
+    """Name prices that were put right wrongly."""
+    return (Finding(*found) for found in wrong_reratings(books.connection, books.journals, books.recompute))
+
+
+def wrong_reratings(connection: Connection, journals: Sequence[Connection], recompute: Recompute) -> _Found:
+    """Name reratings, and entries of such, that are not right, as (check, what is wrong)."""
     rows = connection.execute(select(reratings).order_by(reratings.c.record_id, reratings.c.id)).all()
     entries = _entries(journals)
     yield from _strangers(entries, {f"rerate:{row.id}" for row in rows})
@@ -42,14 +48,12 @@ def reratings_match(books: Examined) -> _Found:
         for row in group:
             what = f"rerating {row.id} of record {usage_id}"
             if row.replaces != replaced or (stood is not None and row.price_before != stood):
-                yield Finding(CHECK, f"{what} does not go on from what the record was priced before it")
+                yield CHECK, f"{what} does not go on from what the record was priced before it"
             if record is not None:
                 yield from _wrong_price(what, row, record, prices)
             plan = plans.plan(row.version)
             if sale is not None and (plan is None or plan.bundle is None or plan.bundle.price != row.price):
-                yield Finding(
-                    CHECK, f"{what} priced a bundle {row.price} micro-units, which version {row.version} did not ask"
-                )
+                yield CHECK, f"{what} priced a bundle {row.price} micro-units, which version {row.version} did not ask"
             mine = entries.get(f"rerate:{row.id}", [])
             yield from _wrong_entries(what, row, mine, None if stood is None else tenth, recompute)
             if mine:
@@ -62,7 +66,7 @@ def _wrong_price(what: str, row: Any, record: Any, prices: Prices) -> _Found:  #
     key, place = record.rate_key or "", record.rated_before or 0
     expected = prices.of(Facts(row.version, key, record.service, record.rating_group, place, charged))
     if expected != row.price:
-        yield Finding(CHECK, f"{what} priced it {row.price} micro-units, by version {row.version} it is {expected}")
+        yield CHECK, f"{what} priced it {row.price} micro-units, by version {row.version} it is {expected}"
 
 
 def _wrong_entries(
@@ -75,20 +79,20 @@ def _wrong_entries(
     """Hold the entries of a rerating against it; without any nothing may have changed."""
     if not entries:
         if row.price != row.price_before:
-            yield Finding(CHECK, f"{what} has no entries, and changed the price from {row.price_before} to {row.price}")
+            yield CHECK, f"{what} has no entries, and changed the price from {row.price_before} to {row.price}"
         return
     for kind, amount in (("reversal", row.price_before), ("rerated", row.price)):
         booked = sum(entry.amount for entry in entries if entry.kind == kind)
         if booked != amount:
-            yield Finding(CHECK, f"{what} books {booked} micro-units as {kind}, it says {amount}")
+            yield CHECK, f"{what} books {booked} micro-units as {kind}, it says {amount}"
     wallets = {side for entry in entries for side in (entry.debit, entry.credit) if side >= HIGHEST_SYSTEM}
     if len(wallets) > 1 or any(entry.usage_id not in (None, row.record_id) for entry in entries):
-        yield Finding(CHECK, f"{what} has entries of another record or wallet")
+        yield CHECK, f"{what} has entries of another record or wallet"
     if tenth_before is not None and _by_account(entries, "accrual_reversal") != tenth_before:
-        yield Finding(CHECK, f"{what} does not take back the tenth that was booked before it")
+        yield CHECK, f"{what} does not take back the tenth that was booked before it"
     new = [entry for entry in entries if entry.kind == "rerated_accrual"]
     if any(entry.base != row.price for entry in new) or not _is_tenth(row.price, new, recompute):
-        yield Finding(CHECK, f"{what} books a tenth that is not that of {row.price} micro-units")
+        yield CHECK, f"{what} books a tenth that is not that of {row.price} micro-units"
 
 
 def _is_tenth(price: int, parts: list[Any], recompute: Recompute) -> bool:
@@ -119,13 +123,15 @@ def _entries(journals: Sequence[Connection]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for journal in journals:
         for entry in journal.execute(select(transfers).where(transfers.c.kind.in_(ENTRIES))):
+            if entry.kind == "accrual_reversal" and (entry.reference or "").startswith(OTHERS):
+                continue
             found.setdefault(entry.reference or "", []).append(entry)
     return found
 
 
 def _strangers(entries: dict[str, list[Any]], known: set[str]) -> _Found:
     for reference in sorted(entries.keys() - known):
-        yield Finding(
+        yield (
             CHECK,
             f"entry {entries[reference][0].id} corrects a price by {reference or 'nothing'}, which is no rerating",
         )

@@ -23,7 +23,16 @@ from sqlalchemy import (
 from gateway.ledger.accounts import UNASSIGNED, cause_account
 from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.store.nodes import SPAN_BITS
-from gateway.store.tables import accounts, choices, idempotency_keys, payments, subscriptions, transfers, usage
+from gateway.store.tables import (
+    accounts,
+    choices,
+    families,
+    idempotency_keys,
+    payments,
+    subscriptions,
+    transfers,
+    usage,
+)
 
 IMPORT = "import"
 """The scope of the keys of imported lines; an opening balance refers to `import:<iccid>`."""
@@ -119,11 +128,14 @@ def _not_chosen(kind: str) -> Select[int]:
         .correlate(choices, accrual)  # the accrual stands two selects further out
         .exists()
     )
+    pays_for = exists().where(  # without a choice of its own a member's tenth goes by that of the family's payer
+        families.c.member_id == paid.c.debit, families.c.payer_id == choices.c.subscriber_id
+    )
     chosen = (
         select(choices.c.id)
         .join_from(choices, accounts, accounts.c.name == literal(cause_account("")) + choices.c.cause)
         .where(
-            choices.c.subscriber_id == paid.c.debit,
+            or_(choices.c.subscriber_id == paid.c.debit, pays_for.correlate(paid, choices)),
             accounts.c.id == accrual.c.credit,
             choices.c.share == accrual.c.share,
             choices.c.valid_from < accrual.c.event_at + SECOND_US,

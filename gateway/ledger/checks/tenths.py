@@ -47,8 +47,10 @@ def _wrong_parts(connection: Connection, recompute: Recompute, since: int) -> It
         parts = list(group)
         if any(evidence is None for part in parts for evidence in (part.policy, part.base, part.share)):
             continue  # a finding of its own: every accrual carries them
-        total = sum(part.amount for part in parts)
         running = parts[0].at >= since
+        if running and usage_id is not None and len(parts) == 1 and parts[0].share == WHOLE:
+            continue  # the whole of it is one cause's, as nearly always
+        total = sum(part.amount for part in parts)
         for part in parts:
             if running:
                 expected = total * part.share // WHOLE
@@ -106,6 +108,10 @@ def _place(row: Row[Any, Any, Any, Any]) -> tuple[bool, int]:
 
 def _wrong_session(rows: list[Any], everywhere: set[str], recompute: Recompute, *, begins: bool) -> str | None:
     """Say what is wrong with the tenths of a session; `begins`: its first charge is surely among these."""
+    if len(rows) == 1 and rows[0].policy is not None:
+        (row,) = rows
+        if int(row.total) == recompute(row.policy, row.amount, WHOLE):
+            return None
     policies = {row.policy for row in rows if row.policy is not None} or everywhere
     for row in rows:
         by_policy = {policy: recompute(policy, row.amount, WHOLE) for policy in ({row.policy} - {None} or policies)}

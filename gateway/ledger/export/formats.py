@@ -12,7 +12,18 @@ from typing import Final, Protocol
 
 import msgspec
 
-from gateway.ledger.accounts import CASH, GIVING, OPENING, REFUNDS, REVENUE, UNASSIGNED, WALLET, WRITE_OFFS
+from gateway.ledger.accounts import (
+    ABSORBED,
+    CASH,
+    GIVING,
+    OPENING,
+    REFUNDS,
+    REVENUE,
+    SERVICE_CHARGES,
+    UNASSIGNED,
+    WALLET,
+    WRITE_OFFS,
+)
 from gateway.ledger.money import MICRO
 
 FOREVER: Final = "1970-01-01"
@@ -23,10 +34,12 @@ _ROOTS: Final[Mapping[str, str]] = {
     CASH: "Assets:Cash",
     OPENING: "Equity:Opening",
     REVENUE: "Income:Revenue",
+    SERVICE_CHARGES: "Liabilities:Service-charges",
     GIVING: "Expenses:Giving",
     UNASSIGNED: "Liabilities:Causes:Unassigned",
     REFUNDS: "Liabilities:Refunds",
     WRITE_OFFS: "Expenses:Write-offs",
+    ABSORBED: "Expenses:Absorbed",
     "causes": "Liabilities:Causes",
     "gifts": "Liabilities:Gifts",
 }

@@ -18,7 +18,8 @@ from gateway.ledger.months import month_of
 from gateway.store.sealed_months.parts import lowest_rows, parts
 from gateway.store.tables import transfers
 
-ACCRUAL: Final = "accrual"
+TENTHS: Final = ("accrual", "accrual_reversal", "rerated_accrual")
+"""Kinds that would tell whose tenth went where."""
 LIMIT: Final = 5000
 
 
@@ -54,7 +55,7 @@ def export(connection: Connection, wanted: Wanted) -> ExportPage:
     text = written.head(_currencies(connection, only)) if not wanted.after else ""
     entries = (
         select(transfers)
-        .where(transfers.c.id > wanted.after, transfers.c.kind != ACCRUAL, *only.in_time())
+        .where(transfers.c.id > wanted.after, transfers.c.kind.not_in(TENTHS), *only.in_time())
         .order_by(transfers.c.id)
     )
     with parts(connection, lambda month: month.ends_above(wanted.after) and only.wants(month)) as found:
@@ -94,18 +95,18 @@ def _currencies(connection: Connection, only: Selection) -> list[str]:
 
 def _accruals(connection: Connection, only: Selection, names: Mapping[int, str]) -> list[Written]:
     """Sum the accruals by month, accounts and currency; each sum is dated by the last day of its month."""
-    sums: dict[tuple[str, str, str, str], int] = {}
+    sums: dict[tuple[str, str, str, str, str], int] = {}
     with parts(connection, only.wants) as found:
         for part in found:
             month = month_of(part.connection, transfers.c.at)
-            group = (month, transfers.c.debit, transfers.c.credit, transfers.c.currency)
-            wanted = select(*group, func.sum(transfers.c.amount)).where(transfers.c.kind == ACCRUAL, *only.in_time())
-            for period, debit, credit, currency, amount in part.connection.execute(wanted.group_by(*group)):
-                key = (period, account_name(debit, names), account_name(credit, names), currency)
+            group = (transfers.c.kind, month, transfers.c.debit, transfers.c.credit, transfers.c.currency)
+            wanted = select(*group, func.sum(transfers.c.amount)).where(transfers.c.kind.in_(TENTHS), *only.in_time())
+            for kind, period, debit, credit, currency, amount in part.connection.execute(wanted.group_by(*group)):
+                key = (period, kind, account_name(debit, names), account_name(credit, names), currency)
                 sums[key] = sums.get(key, 0) + int(amount)
     return [
-        Written(_last_day(period), ACCRUAL, debit, credit, amount, currency)
-        for (period, debit, credit, currency), amount in sorted(sums.items())
+        Written(_last_day(period), kind, debit, credit, amount, currency)
+        for (period, kind, debit, credit, currency), amount in sorted(sums.items())
     ]
 
 

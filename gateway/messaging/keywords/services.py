@@ -9,7 +9,7 @@ from typing import Any, assert_never
 import msgspec
 from sqlalchemy import Row, delete, select
 
-from gateway.balance import bookings
+from gateway.balance import allowance_entries, bookings
 from gateway.balance.paid_services import count_paid, left_of_month
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
@@ -229,12 +229,14 @@ class Services:
         refused = self._beyond_the_law(request, asked.amount, wallet, {"amount": amount, "cause": cause})
         if refused is not None:
             return refused
-        if asked.amount > wallet.available:
-            balance = self._money(max(wallet.available, 0), wallet)
+        own = bookings.own_money(wallet)
+        if asked.amount > own:
+            balance = self._money(max(own, 0), wallet)
             return self._answer(request, KeywordAnswer.TOO_POOR, balance=balance, amount=amount, cause=cause)
         books = self._policy.charging.books
-        entries = bookings.gift(wallet, books.account, asked.cause, asked.amount, self._batch.now, asked.id)
-        books.post(self._batch, entries)
+        booked = bookings.gift(wallet, books.account, asked.cause, asked.amount, self._batch.now, asked.id)
+        books.post(self._batch, booked.entries)
+        allowance_entries.post(self._batch, booked.uses)
         count_paid(wallet, asked.amount, self._batch.now, self._policy.charging.tariff.zone)
         self._opt_in()
         balance = self._money(wallet.available, wallet)

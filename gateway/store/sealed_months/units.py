@@ -4,7 +4,9 @@ from typing import ClassVar, Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from gateway.store.append_only import SEALED, raise_mark
 from gateway.store.batch import Batch, Unit
+from gateway.store.nodes import SPAN_BITS
 from gateway.store.releases import release_usage
 from gateway.store.schema import raise_oldest_writer
 from gateway.store.sealed_months.records import TABLES, SealedFile, SealedMonth, row_of, sealed_months
@@ -28,6 +30,8 @@ class SealMonth(Unit):
         """Write their rows; a program that knows nothing of them may not write the store any more."""
         batch.connection.execute(insert(sealed_files), [row_of(file) for file in self.files])
         raise_oldest_writer(batch.connection, SEALED_SINCE)
+        for _, last in self.files[0].ranges:
+            raise_mark(batch.connection, last >> SPAN_BITS, SEALED, last)
 
 
 class RemoveSealed(Unit):

@@ -8,8 +8,9 @@ may not write the store any more.
 import sqlalchemy as sa
 from alembic import context, op
 
+from gateway.store.append_only import SEALED, create, raise_mark
 from gateway.store.errors import SchemaMismatch
-from gateway.store.evidence_backfill import needs_proof, prove_all
+from gateway.store.evidence_backfill import needs_proof, prove_all, sealed_until
 
 revision = "0021"
 down_revision = "0020"
@@ -60,6 +61,9 @@ def upgrade() -> None:
         if key is None:
             raise SchemaMismatch("the store has rows to be proved: upgrade it by `tpo db upgrade`, which has the key")
         prove_all(connection, key)
+    for node, last in sealed_until(connection).items():
+        raise_mark(connection, node, SEALED, last)
+    create(connection)
 
 
 def _identifier() -> sa.types.TypeEngine[int]:

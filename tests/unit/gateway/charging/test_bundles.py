@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import select
 from support.charging_fixture import EVENT, INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
+from support.lane_fixture import unguard
 
-from gateway.balance.usage import days_later
+from gateway.balance.billing_days import days_later
+from gateway.charging.renewals import KeepWallet, due_wallets
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.rating.plans import Bundle, Plan, Rate
@@ -54,7 +56,7 @@ def charged(place):
 def left(place):
     """Octets that are left of each bundle, the one that ended first before the others."""
     (raw,) = place.read(select(tables.wallets.c.bundle))[0]
-    return [allowance["left"]["data"] for allowance in json.loads(raw or b"[]")]
+    return [allowance["left"]["data"] for allowance in json.loads(raw or b"{}").get("allowances", [])]
 
 
 def later(place, microseconds):
@@ -151,9 +153,16 @@ def test_use_from_between_two_bundles_counts_on_the_next_one(place):
 
 def test_an_ended_bundle_is_forgotten_when_reports_can_be_so_late_no_more(place):
     with_bundle_that_ended(place, 10)
+    assert place.lane.run(KeepWallet(place.owner)).ended == 0
     later(place, 2 * DAY_US)
-    place.ask(ccr(INITIAL, 0, service(ask=0)))
-    assert (sold(place), left(place)) == (2, [20 * MEGABYTE])
+    with place.reader.connect() as connection:
+        assert list(due_wallets(connection, next(place.ticks), [place.node.id])) == [place.owner]
+    assert place.lane.run(KeepWallet(place.owner)).ended == 1
+    assert place.lane.run(KeepWallet(place.owner)).ended == 0
+    assert left(place) == []
+    entries = tables.allowance_entries.c
+    expired = select(entries.service, entries.units).where(entries.kind == "expiry").order_by(entries.service)
+    assert place.read(expired) == [("data", -15 * MEGABYTE), ("sms", -10), ("voice", -600)]
 
 
 def test_a_grant_of_an_ended_bundle_is_given_back_to_it_and_not_to_the_next_one(place):
@@ -161,26 +170,25 @@ def test_a_grant_of_an_ended_bundle_is_given_back_to_it_and_not_to_the_next_one(
     later(place, 30 * DAY_US)
     place.ask(ccr(UPDATE, 1, service(used=[MEGABYTE], ask=0), event_timestamp=now(place) - 3600))
     (raw,) = place.read(select(tables.wallets.c.bundle))[0]
-    assert [allowance["held"]["data"] for allowance in json.loads(raw)] == [0, 10 * MEGABYTE]
+    assert [allowance["held"]["data"] for allowance in json.loads(raw)["allowances"]] == [0, 10 * MEGABYTE]
 
 
-def test_a_bundle_of_another_plan_stays_the_customers_until_it_ends(place):
+def test_a_bundle_of_another_plan_stays_the_customers_and_is_used_up_first(place):
     place.ask(ccr(TERMINATION, 0, service(used=[5 * MEGABYTE]), session="before"))
     with place.writer.begin() as connection:
         row = {"id": 7, "subscriber_id": place.owner, "plan": "bundle-xl", "valid_from": next(place.ticks)}
         connection.execute(tables.subscriptions.insert().values(row))
     later(place, 2 * SECOND_US)
     place.ask(ccr(TERMINATION, 0, service(used=[5 * MEGABYTE]), session="after"))
-    assert (sold(place), left(place)) == (2, [15 * MEGABYTE, 195 * MEGABYTE])
-
-
-def test_a_bundle_that_stood_alone_in_an_older_store_is_read(place):
-    ends_at = next(place.ticks) + DAY_US
-    with place.writer.begin() as connection:
-        old = {"plan": "bundle-gb", "ends_at": ends_at, "left": {"data": 7 * MEGABYTE}, "held": {}}
-        connection.execute(tables.wallets.update().values(bundle=json.dumps(old).encode()))
-    place.ask(ccr(TERMINATION, 0, service(used=[MEGABYTE])))
-    assert (sold(place), left(place)) == (0, [6 * MEGABYTE])
+    assert (sold(place), left(place)) == (1, [10 * MEGABYTE])
+    place.ask(ccr(TERMINATION, 0, service(used=[15 * MEGABYTE]), session="more than is left of it"))
+    assert (sold(place), left(place), charged(place)) == (2, [0, 195 * MEGABYTE], [])
+    used = tables.usage.c
+    rows = place.read(select(used.octets, used.allowance_id, used.covered).order_by(used.id))
+    entries = tables.allowance_entries.c
+    (second,) = place.read(select(entries.allowance_id, entries.usage_id, entries.units).where(entries.kind == "use"))
+    assert [(row.octets, row.covered) for row in rows][-1] == (15 * MEGABYTE, 15 * MEGABYTE)
+    assert (second.units, second.allowance_id != rows[-1].allowance_id) == (-5 * MEGABYTE, True)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +215,7 @@ def test_a_bundle_that_stood_alone_in_an_older_store_is_read(place):
 def test_no_bundle_is_sold_for_what_is_refused_or_paid_without_it(place, request_, code):
     with place.writer.begin() as connection:
         connection.execute(tables.wallets.update().values(balance=PRICE + 200 * PENNY))
+        unguard(connection)
         connection.execute(tables.transfers.update().values(amount=PRICE + 200 * PENNY))
     assert (place.ask(request_).result_code, sold(place)) == (code, 0)
     assert sum(charged(place)) == (350 * PENNY if code == 2001 else 0)

@@ -13,6 +13,7 @@ from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.tariff import QuotaTerms
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
+from gateway.ledger.totals import totals
 from gateway.rating.plans import CalledRates, Cap, Period, Plan, Rate, ServiceCharge
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import rate_by, read_key
@@ -150,6 +151,10 @@ def test_the_tenth_accrues_on_the_access_charge_and_where_the_plan_says_so_on_th
     balances = dict(place.read(select(tables.accounts.c.name, tables.accounts.c.id)))
     owed = select(tables.transfers.c.amount).where(tables.transfers.c.credit == balances["service-charges"])
     assert place.read(owed) == [(360 * PENNY,)]
+    with place.reader.connect() as connection:
+        page = totals(connection, "2026-11", clock(2026, 11, 1), clock(2026, 12, 1))
+    assert page.differences == []
+    assert [row.amount for row in page.rows if row.step == "journal: service charges"] == ["3.60"]
 
 
 def granted(answer):

@@ -139,7 +139,7 @@ def test_a_session_has_one_service_and_what_another_one_counts_in_it_waits_for_r
     held = place.read(select(tables.held_reports.c.reason, tables.held_reports.c.seconds))
     assert held == ([("unpriced", "60")] if reported else [])
     assert place.ask(ccr(TERMINATION, 2, service(None, used=[MEGABYTE]))).result_code == 2001
-    (bundle,) = json.loads(place.read(select(tables.wallets.c.bundle))[0][0])
+    (bundle,) = json.loads(place.read(select(tables.wallets.c.bundle))[0][0])["allowances"]
     assert (bundle["left"]["data"], any(bundle["held"].values())) == (19 * MEGABYTE, False)
     assert wallet(place, sub).reserved == 0
 

@@ -84,12 +84,14 @@ def standing(place):
 @pytest.fixture
 def place(tmp_path):
     with charging_place(f"sqlite:///{tmp_path}/t.db", plans={**PLANS, "payg-gb": WRONG}) as opened:
+        opened.unguard()
         yield opened
 
 
 @pytest.fixture
 def right(tmp_path):
     with charging_place(f"sqlite:///{tmp_path}/right.db") as opened:
+        opened.unguard()
         yield opened
 
 
@@ -104,6 +106,7 @@ def either(request, tmp_path):
     if request.param == "postgresql":
         url = request.getfixturevalue("database")("rerated", empty=True)
     with charging_place(url, plans={**PLANS, "payg-gb": WRONG}) as opened:
+        opened.unguard()
         yield opened
 
 

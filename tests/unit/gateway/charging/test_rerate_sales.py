@@ -60,6 +60,7 @@ def place(tmp_path):
     with charging_place(f"sqlite:///{tmp_path}/t.db", plans={**PLANS, "bundle-gb": WRONG}) as opened:
         sell(opened)
         opened.price_by(PLANS)
+        opened.unguard()
         yield opened
 
 

@@ -35,7 +35,7 @@ COMMANDS = {
     "notice.list": ["notice", "list"],
     "fraud.list": ["fraud", "list"],
     "fraud.clear": ["fraud", "clear", "7", "--reason", "x"],
-    "subscriber.limits": ["subscriber", "limit", "447700900001"],
+    "subscriber.bill-limits": ["subscriber", "bill-limit", "447700900001"],
     "usage.review.drop": ["usage", "review", "drop", "7", "--reason", "x"],
     "sms.list": ["sms", "list"],
     "link.list": ["link", "list"],

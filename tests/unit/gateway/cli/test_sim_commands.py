@@ -305,7 +305,7 @@ def test_plan_and_number_ask_with_the_reason_and_print_what_came_of_it(folder, c
         assert json.loads(capsys.readouterr().out) == CHANGED
         assert tpo(folder, "subscriber", "number", "447700900123", "447700900124", *WHY, "--returning") == 0
     line = {"number": "447700900123", "reason": "mistyped", "key": ""}
-    assert script.params("subscriber.plan") == [line | {"plan": "bundle-gb"}]
+    assert script.params("subscriber.plan") == [line | {"plan": "bundle-gb", "effective": ""}]
     assert script.params("subscriber.number") == [line | {"msisdn": "447700900124", "returning": True}]
 
 

@@ -30,6 +30,7 @@ def place(tmp_path):
         opened.ask(ccr(INITIAL, 0, service(ask=0), imsi="234150000000002", session="pgw;2"))
         opened.ask(ccr(TERMINATION, 1, imsi="234150000000002", session="pgw;2"))
         assert opened.lane.run(TopUp("msisdn", MSISDN, Payment("tpo", "shop-1", 2_000_000, "GBP"), 1 << 40)).balance
+        opened.unguard()
         yield opened
 
 

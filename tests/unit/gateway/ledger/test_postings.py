@@ -27,7 +27,8 @@ def test_every_account_has_its_class():
 def test_what_the_table_says_may_be_booked_and_the_other_way_round_not(row):
     carried = {*row.evidence, *row.any_of[:1]}
     assert violation(row.kind, row.debit, row.credit, carried) is None
-    assert "debits" in violation(row.kind, row.credit, row.debit, carried)
+    if row.debit is not row.credit:
+        assert "debits" in violation(row.kind, row.credit, row.debit, carried)
     for evidence in carried:
         assert str(evidence) in violation(row.kind, row.debit, row.credit, carried - {evidence})
 

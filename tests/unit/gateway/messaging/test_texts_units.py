@@ -148,13 +148,13 @@ def test_a_reference_leads_to_the_same_text_again_and_never_to_another(place, pa
 
 
 def allowance(left, held=0, ends_at=1_800_000_000_000_000):
-    told = {"plan": "payg-gb", "ends_at": ends_at, "left": {"sms": left}, "held": {"sms": held}}
-    return json.dumps(told).encode()
+    told = {"plan": "payg-gb", "ends_at": ends_at, "left": {"sms": left}, "held": {"sms": held}, "id": 7}
+    return json.dumps({"allowances": [told]}).encode()
 
 
 def bundle_of(place, payer):
     (raw,) = place.read(select(tables.wallets.c.bundle).where(tables.wallets.c.subscriber_id == payer))[0]
-    (found,) = json.loads(raw)
+    (found,) = json.loads(raw)["allowances"]
     return found["left"]["sms"], found["held"]["sms"]
 
 

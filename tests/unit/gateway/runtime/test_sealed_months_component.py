@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 from sqlalchemy import insert, text, update
+from support.lane_fixture import unguard
 from support.sealing import at, publish_all
 from support.sims_context_fixture import settings_of
 
@@ -139,6 +140,7 @@ async def test_after_a_restart_rows_leave_the_store_only_if_the_file_still_has_t
                 update(sealed_files).where(sealed_files.c.period == "2026-08").values(removed_at=None, removed_to=-1)
             )
             file = tmp_path / "sealed" / component.months[0].journal.file
+            unguard(connection)
             connection.exec_driver_sql("ATTACH ? AS old", (str(file),))
             connection.exec_driver_sql("INSERT INTO transfers SELECT * FROM old.transfers")
             connection.exec_driver_sql("UPDATE transfers SET amount = 8 WHERE id = (SELECT min(id) FROM transfers)")
@@ -211,6 +213,7 @@ async def test_a_row_that_changes_while_its_month_is_copied_keeps_the_month_in_t
             counted(steps)
             if component.copied == 40:
                 with context._writer.begin() as connection:
+                    unguard(connection)
                     connection.exec_driver_sql("UPDATE transfers SET amount = 8")
 
         monkeypatch.setattr(component, "_count_copied", change)

@@ -108,6 +108,11 @@ def test_what_is_in_force_is_shown_in_major_units(write):
         (f"{RATES}, caps: [{{services: [data]}}]", "caps nothing: give day, month or both"),
         (f"{RATES}, caps: [{{services: [sms], day: 1}}, {{services: [sms], day: 2}}]", "caps: sms has two for a day"),
         (f"{RATES}, deck: absent.csv", "p.deck: can't be read"),
+        (voice("{price: 1, per: 60, service: {price: 1, per: 60}}"), "voice.service: a service charge is for calls to"),
+        (
+            f"{RATES}, destinations: {{'449': {{sms: {{price: 1, per: 1, service: {{price: 1, per: 1}}}}}}}}",
+            "destinations.449.sms.service: a service charge is for calls to destinations",
+        ),
         (
             f"{RATES}, destinations: {{'449': {{voice: {{price: 1, per: 1, service: {{price: 41, per: 1}}}}}}}}",
             "p.destinations.449.voice.service: begins with more than 40.00 GBP in GB",

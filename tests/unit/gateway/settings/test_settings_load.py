@@ -1,5 +1,6 @@
 """Loading whole configurations: what is in force, and every mistake at once with its line."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from gateway.rating.plans import Bundle, CalledRates, Plan, Rate
 from gateway.settings import ConfigInvalid, Endpoint, Severity, load, shown
 from gateway.settings.sections import DiameterPeer, LinkTls, Mqtt, SmppLink, Tls, Token
 from gateway.settings.top_level import FILES, SECTIONS
+from gateway.settings.values import parse_percent
 
 ROOT = Path(__file__).parents[4]
 
@@ -368,6 +370,48 @@ def test_a_free_number_may_stand_there_as_free(problems):
 def test_a_bundle_covers_something(problems):
     plans = PLAN.replace("voice", "bundle: {price: 5, days: 30}, voice")
     assert problems(SMALLEST, plans=plans) == ["plans.yaml:1: p.bundle: covers nothing: give data, voice or sms"]
+
+
+def bundled(more):
+    return PLAN.replace("voice", f"bundle: {{price: 5, data: 1, {more}}}, voice")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("sms: 1", "give days, or period: month"),
+        ("days: 30, period: month", "give days, or period: month"),
+        ("period: week", "period"),
+        ("days: 30, zones: [mars]", "mars is no zone of roaming"),
+        ("days: 30, fair_use: {mars: 5}", "mars is no zone of roaming"),
+        ("days: 30, roll_over: [calls]", "roll_over"),
+    ],
+)
+def test_what_no_bundle_can_be(problems, more, words):
+    assert any(words in problem for problem in problems(SMALLEST, plans=bundled(more)))
+
+
+def test_a_bundle_by_the_month_and_an_add_on_are_read(tmp_path):
+    plans = bundled("period: month, roll_over: [data], zones: [home]").replace(
+        "voice", "add_ons: {boost: {price: 3, days: 7, sms: 9}}, voice", 1
+    )
+    (tmp_path / "gateway.yaml").write_text(SMALLEST)
+    (tmp_path / "plans.yaml").write_text(plans)
+    (tmp_path / "causes.yaml").write_text("c: {name: C, country: GB}\n")
+    (plan,) = load(tmp_path / "gateway.yaml", {}).plans.values()
+    assert plan.bundle == Bundle(5_000_000, 0, 1, roll_over=("data",), zones=("",))
+    assert plan.add_ons == {"boost": Bundle(3_000_000, 7, sms=9)}
+
+
+@pytest.mark.parametrize(("written", "read"), [("20", 2_000), ("17.5", 1_750), ("0", 0)])
+def test_a_percentage_is_held_in_hundredths(written, read):
+    assert parse_percent(Decimal(written)) == read
+
+
+@pytest.mark.parametrize("written", ["-1", "100.01", "1.234"])
+def test_what_no_percentage_can_be(written):
+    with pytest.raises(ValueError, match="between 0 and 100"):
+        parse_percent(Decimal(written))
 
 
 def test_plans_and_causes_are_checked_like_the_rest(problems):

@@ -26,7 +26,7 @@ def place(tmp_path):
 
 def record(place, *wanted, now=100):
     with place.writer.begin() as connection:
-        return [row[0] for row in versions.record(connection, wanted, now)]
+        return versions.record(connection, wanted, now)
 
 
 def known(place, kind=PLAN, **options):

@@ -37,6 +37,7 @@ def place(request, tmp_path_factory):
         opened.top_up(MSISDN, 2_000_000, "shop-1")
         assert opened.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wwf", 6_000), Share("wateraid", 4_000))))
         opened.ask(ccr(TERMINATION, 3, service(used=[8 * MEGABYTE])))
+        opened.unguard()
         yield opened
 
 
@@ -46,6 +47,7 @@ def findings(place, *damage, key=EVIDENCE_KEY):
         for statement in damage:
             assert connection.execute(text(statement)).rowcount > 0, statement
         found = {(found.check, found.detail) for found in check(connection, recompute, key).findings}
+        found = {each for each in found if each[0] != "guard"}
         connection.rollback()
     return found
 
@@ -57,9 +59,12 @@ def one(place, statement):
 
 COLUMNS = {
     "transfers": "at, kind, debit, credit, amount, currency, event_at, usage_id, base, policy, share, reference",
-    "usage": "event_at, subscriber_id, session, service, rating_group, octets, seconds, units, price, currency, plan",
+    "usage": "event_at, subscriber_id, session, service, rating_group, octets, seconds, units, price, currency, plan, version, "
+    "rate_key, rated_before, covered",
     "choices": "subscriber_id, cause, share, valid_from",
     "accounts": "name",
+    "allowance_entries": "at, subscriber_id, allowance_id, kind, service, units, event_at, usage_id, reference, plan, ends_at",
+    "versions": "kind, name, hash, valid_from",
     "wallets": "currency, balance, reserved, bundle, given",
 }
 EDITS = {
@@ -67,13 +72,25 @@ EDITS = {
                   "kind = 'gift'", "currency = 'EUR'", "usage_id = 7", "base = 7", "policy = 'x'", "share = 7",
                   "reference = 'x'"),
     "usage": ("event_at = event_at - 1", "subscriber_id = 7", "session = 7", "service = 'sms'", "rating_group = 7",
-              "octets = 1", "seconds = 1", "units = 1", "price = price - 1", "currency = 'EUR'", "plan = 'x'"),
+              "octets = 1", "seconds = 1", "units = 1", "price = price - 1", "currency = 'EUR'", "plan = 'x'",
+              "version = 7", "rate_key = 'x'", "rated_before = 7", "covered = 7"),
+    "versions": ("name = 'x'", "hash = 'x'", "valid_from = valid_from + 1"),
     "choices": ("subscriber_id = 7", "cause = 'wwf2'", "share = 7", "valid_from = valid_from - 1"),
     "accounts": ("name = 'cause:other'",),
-    "wallets": ("currency = 'EUR'", "bundle = NULL"),
+    "allowance_entries": ("at = at + 1", "subscriber_id = 7", "allowance_id = 7", "kind = 'refund'", "service = 'voice'",
+                          "units = 7", "event_at = 7", "usage_id = 7", "reference = 'x'", "plan = 'x'", "ends_at = 7"),
+    "wallets": ("currency = 'EUR'", "bundle = NULL", "counters = bundle"),
 }  # fmt: skip
 KEYS = {"wallets": "subscriber_id"}
-WORDS = {"transfers": "entry", "usage": "record", "choices": "choice", "accounts": "account", "wallets": "wallet"}
+WORDS = {
+    "transfers": "entry",
+    "usage": "record",
+    "choices": "choice",
+    "accounts": "account",
+    "wallets": "wallet",
+    "allowance_entries": "entry of an allowance",
+    "versions": "version",
+}
 CHOSEN = {"wallets": "bundle IS NOT NULL"}
 
 
@@ -107,6 +124,8 @@ def test_a_doubled_row_is_named_wherever_it_is_put(place, table, to):
     target = one(place, f"SELECT {to.format(key=key)} FROM {table}")
     if table == "accounts" and target == 7:
         target = 77
+    if table == "versions" and target > 1 << 40:
+        target -= (1 << 40) - (1 << 20)
     name = "'cause:more'" if table == "accounts" else COLUMNS[table]
     row = f"SELECT {target}, {name} FROM {table} WHERE {key} = {number}"
     found = findings(place, f"INSERT INTO {table} ({key}, {COLUMNS[table]}) {row}")

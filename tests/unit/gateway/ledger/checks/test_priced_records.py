@@ -38,6 +38,7 @@ def place(tmp_path):
         for number in (1, 2):
             opened.ask(ccr(UPDATE, number, service(used=[12 * MEGABYTE], ask=0), imsi=OTHER["imsi"], session="pgw;2"))
         opened.ask(ccr(TERMINATION, 3, service(used=[MEGABYTE])))
+        opened.unguard()
         yield opened
 
 

@@ -8,10 +8,12 @@ from contextlib import closing
 import pytest
 from sqlalchemy import text
 from support.charging_fixture import INITIAL, UPDATE, ccr, charging_place, service
+from support.lane_fixture import EVIDENCE_KEY
 from support.sealing import at, folder, months_of, seal_all
 
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
+from gateway.ledger.checks.examined import every
 from gateway.store.sealed_months.records import digest
 
 SEALED_BY = at(2024, 3, 1)
@@ -127,3 +129,20 @@ def test_a_reference_that_two_months_have_is_booked_twice(place):
         same = "UPDATE transfers SET kind = 'opening', reference = 'card-1' WHERE kind = 'topup'"
         assert connection.execute(same).rowcount > 0
     says(place, "posting: reference card-1 is booked more than once as opening")
+
+
+def test_sealed_months_are_computed_again_where_a_row_of_theirs_was_changed_or_all_is_asked_for(place, monkeypatch):
+    looked = []
+    monkeypatch.setattr("gateway.ledger.check.CHECKS", (every(lambda connection: looked.append(connection) or ()),))
+    parts = len(months_of(place)) + 1
+    for options, wanted in (({"full": False}, 1), ({}, parts), ({"full": False, "key": None}, parts)):
+        looked.clear()
+        with place.reader.connect() as connection:
+            assert check(connection, recompute, **{"key": EVIDENCE_KEY, **options}).findings == []
+        assert len(looked) == wanted
+    edit(place, "journal", "UPDATE transfers SET event_at = event_at + 1")
+    looked.clear()
+    with place.reader.connect() as connection:
+        found = check(connection, recompute, EVIDENCE_KEY, full=False).findings
+    assert {each.check for each in found} == {"sealed", "evidence"}
+    assert len(looked) == parts

@@ -1,0 +1,163 @@
+"""`tpo subscriber`, what is about a line's balance: allowances, renewals, add-ons, credit, and how far it may go below zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from gateway.cli import context
+from gateway.cli.context import AsJson
+from gateway.cli.output import emit
+
+Number = Annotated[str, typer.Argument(help="MSISDN in international form.")]
+Why = Annotated[str, typer.Option("--reason", help="Why, in your own words; it stands in the history.")]
+Reference = Annotated[str, typer.Option(help="A reference of your own; the same one again does nothing new.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the group."""
+    app.command("allowances")(allowances)
+    app.command("renewal")(renewal)
+    app.command("add-on")(add_on)
+    app.command("credit")(credit)
+    app.command("limit")(limit)
+    app.command("family")(family)
+
+
+def allowances(ctx: typer.Context, number: Number, as_json: AsJson = False) -> None:
+    """Show what is left of a line's bundles, add-ons and credits, and whether its bundle is renewed.
+
+    The one that ends soonest is used first. Octets, seconds and texts are whole numbers, money is in major units.
+
+    \b
+    Examples:
+      tpo subscriber allowances 447700900123
+      tpo subscriber allowances 447700900123 --json
+    """
+    from gateway.api.answers import Allowances  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("subscriber.allowances", {"number": number}, Allowances)
+    emit(found if as_json else found.rows, as_json=as_json)
+    if not as_json:
+        emit(found.terms, as_json=False)
+
+
+def renewal(
+    ctx: typer.Context,
+    number: Number,
+    reason: Why,
+    on: Annotated[bool, typer.Option("--on/--off", help="The customer agreed to renewals, or does no more.")] = True,
+    billing_day: Annotated[
+        int, typer.Option(min=0, max=31, help="Day of the month on which periods begin; 0 leaves it.")
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Note whether a customer agreed that the bundle is renewed, and on which day its months begin.
+
+    Without consent a bundle is sold again when something is used that it covers. In a month that is too short the last day
+    stands for the billing day. What was paid for already stays as it is.
+
+    \b
+    Examples:
+      tpo subscriber renewal 447700900123 --on --billing-day 1 --reason "signed on paper"
+      tpo subscriber renewal 447700900123 --off --reason "as asked by phone" --json
+    """
+    params = {"number": number, "consent": on, "billing_day": billing_day, "reason": reason}
+    _ask(ctx, "subscriber.renewal", params, as_json=as_json)
+
+
+def add_on(
+    ctx: typer.Context,
+    number: Number,
+    name: Annotated[str, typer.Argument(metavar="ADD-ON", help="One of the add-ons of the line's plan.")],
+    reference: Reference,
+    as_json: AsJson = False,
+) -> None:
+    """Sell a line an add-on of its plan, once a reference; its tenth accrues on the sale.
+
+    \b
+    Examples:
+      tpo subscriber add-on 447700900123 boost --reference app-4711
+      tpo subscriber add-on 447700900123 europe --reference app-4712 --json
+    """
+    params = {"number": number, "add_on": name, "reference": reference}
+    _ask(ctx, "subscriber.add-on", params, as_json=as_json)
+
+
+def credit(
+    ctx: typer.Context,
+    number: Number,
+    amount: Annotated[str, typer.Argument(help="In major units, such as 5.00.")],
+    days: Annotated[int, typer.Option(min=1, max=3660, help="After so many days what is left of it ends.")],
+    reference: Reference,
+    currency: Annotated[
+        str | None, typer.Option(help="It has to be the wallet's. Default: the operator's currency.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a line credit of the company, once a reference. Admins only.
+
+    It pays before or after the customer's own money, as `charging.credit.promotions` says; no tenth accrues on what it pays,
+    and no gift is made of it.
+
+    \b
+    Examples:
+      tpo subscriber credit 447700900123 5.00 --days 30 --reference welcome-7
+      tpo subscriber credit 12025550123 5.00 --days 30 --currency USD --reference welcome-8 --json
+    """
+    paid_in = currency or context.of(ctx).client_settings.operator.currency
+    params = {"number": number, "amount": amount, "currency": paid_in, "days": days, "reference": reference}
+    _ask(ctx, "subscriber.credit", params, as_json=as_json)
+
+
+def limit(
+    ctx: typer.Context,
+    number: Number,
+    amount: Annotated[str, typer.Argument(help="In major units, such as 50.00; 0 for a line that pays before.")],
+    reason: Why,
+    as_json: AsJson = False,
+) -> None:
+    """Set how far a line that pays at the end of the month may go below zero. Admins only.
+
+    \b
+    Examples:
+      tpo subscriber limit 447700900123 50.00 --reason "contract of 1 December"
+      tpo subscriber limit 447700900123 0 --reason "pays before from now on" --json
+    """
+    _ask(ctx, "subscriber.limit", {"number": number, "amount": amount, "reason": reason}, as_json=as_json)
+
+
+def family(
+    ctx: typer.Context,
+    number: Number,
+    reason: Why,
+    payer: Annotated[
+        str, typer.Option(help="MSISDN of the line whose wallet pays; left out: nobody's does any more.")
+    ] = "",
+    cap: Annotated[str, typer.Option(help="At most so much a calendar month, in major units; left out: no cap.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Have another line's wallet pay for a line, beside its own, up to a cap a month.
+
+    The line's own money is used first. Its tenth goes to the causes that it chose, or else to those of the payer. Who is paid
+    for pays for nobody.
+
+    \b
+    Examples:
+      tpo subscriber family 447700900124 --payer 447700900123 --cap 20.00 --reason "family of four"
+      tpo subscriber family 447700900124 --reason "has an own contract now" --json
+    """
+    params = {"number": number, "payer": payer, "cap": cap, "reason": reason}
+    _ask(ctx, "subscriber.family", params, as_json=as_json)
+
+
+def _ask(ctx: typer.Context, action: str, params: Mapping[str, object], *, as_json: bool) -> None:
+    from gateway.cli.backend import asking  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.client import JsonObject  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        emit(ask(action, params, JsonObject), as_json=as_json)

@@ -1,0 +1,106 @@
+"""Triggers that keep what was booked as it was: no row of these tables is changed, and none deleted but where that is due.
+
+They guard against mistakes, in a program or at a prompt; who takes them away is found by `ledger check`, and what was done.
+Rows go when their month stands in sealed files (SQLite), or when the retention of usage is over. A server moves rows from a
+table's default partition into their month's, which says so by the setting `tpo.moving`.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from gateway.store.nodes import SPAN_BITS
+
+APPEND_ONLY: Final = (
+    "transfers",
+    "usage",
+    "choices",
+    "payments",
+    "evidence",
+    "seals",
+    "releases",
+    "reratings",
+    "allowance_entries",
+)
+SEALED: Final = "sealed.numbers"
+"""The mark up to which a node's rows stand in sealed files."""
+RELEASED: Final = "usage.released"
+"""The mark (node 0) before which usage may go, UTC microseconds."""
+FUNCTION: Final = "tpo_append_only"
+MOVING: Final = "SELECT set_config('tpo.moving', :moving, true)"
+_IS_SEALED: Final = (
+    f"EXISTS (SELECT 1 FROM marks WHERE node = OLD.id >> {SPAN_BITS} AND name = '{SEALED}' AND value >= OLD.id)"  # noqa: S608  (ours)
+)
+_IS_RELEASED: Final = f"EXISTS (SELECT 1 FROM marks WHERE node = 0 AND name = '{RELEASED}' AND value > OLD.event_at)"  # noqa: S608  (ours)
+_DUE: Final[Mapping[str, str]] = {"transfers": _IS_SEALED, "usage": f"({_IS_SEALED} OR {_IS_RELEASED})"}
+_SERVER_FUNCTION: Final = f"""
+CREATE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('tpo.moving', true) = 'on' THEN
+        RETURN OLD;
+    END IF;
+    IF TG_OP = 'DELETE' AND TG_ARGV[0] = 'usage' THEN
+        IF {_IS_RELEASED} THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    RAISE EXCEPTION '% is append-only', TG_ARGV[0] USING ERRCODE = 'restrict_violation';
+END $$
+"""
+
+
+def names() -> set[str]:
+    """Name all triggers."""
+    return {f"{table}_{what}" for table in APPEND_ONLY for what in ("unchanged", "kept")}
+
+
+def create(connection: Connection) -> None:
+    """Make the triggers; a table that SQLite writes anew (alter by copy) loses its own, and needs this again."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(_SERVER_FUNCTION))
+    for table in APPEND_ONLY:
+        for statement in _statements(connection.dialect.name, table):
+            connection.exec_driver_sql(statement)
+
+
+def recreate(connection: Connection, table: str) -> None:
+    """Make those of one table again, in a step after which they may be gone."""
+    if connection.dialect.name == "sqlite":
+        for what in ("unchanged", "kept"):
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_{what}")
+        for statement in _statements("sqlite", table):
+            connection.exec_driver_sql(statement)
+
+
+def missing(connection: Connection) -> list[str]:
+    """Name the triggers that are not there, or do not work."""
+    there = (
+        "SELECT name FROM main.sqlite_schema WHERE type = 'trigger'"
+        if connection.dialect.name == "sqlite"
+        else "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A') AND tgparentid = 0 AND NOT tgisinternal"
+    )
+    return sorted(names() - set(connection.execute(text(there)).scalars()))
+
+
+def _statements(dialect: str, table: str) -> tuple[str, str]:
+    if dialect == "postgresql":
+        call = f"FOR EACH ROW EXECUTE FUNCTION {FUNCTION}('{table}')"
+        return (
+            f"CREATE TRIGGER {table}_unchanged BEFORE UPDATE ON {table} {call}",
+            f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} {call}",
+        )
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    due = f"WHEN NOT {_DUE[table]} " if table in _DUE else ""
+    return (
+        f"CREATE TRIGGER {table}_unchanged BEFORE UPDATE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} {due}{refuse}",
+    )
+
+
+def raise_mark(connection: Connection, node: int, name: str, value: int) -> None:
+    """Let rows go up to a value of SEALED or RELEASED."""
+    mark = {"node": node, "name": name, "value": value}
+    greater = text("UPDATE marks SET value = :value WHERE node = :node AND name = :name")
+    if not connection.execute(greater, mark).rowcount:
+        connection.execute(text("INSERT INTO marks (node, name, value) VALUES (:node, :name, :value)"), mark)

@@ -1,0 +1,148 @@
+"""Credit that ends: who pays first, what accrues, what becomes of it at its end; no gift is made of the company's own."""
+
+import itertools
+import json
+
+import msgspec
+import pytest
+from sqlalchemy import func, select
+from support.charging_fixture import MSISDN, PENNY, TERMINATION, ccr, charging_place, service
+
+from gateway.balance import bookings
+from gateway.balance.promotions import GivePromotion, Promoted
+from gateway.balance.topups import Payment, TopUp
+from gateway.balance.wallets import WalletRows
+from gateway.charging.check_sessions import wrong_sessions
+from gateway.charging.renewals import KeepWallet, due_wallets
+from gateway.charity.policies import recompute
+from gateway.ledger.check import check
+from gateway.store import tables
+from gateway.store.idempotency import KeyConflict
+
+POUND, MEGABYTE, DAY_US = 100 * PENNY, 1_000_000, 86_400_000_000
+
+
+@pytest.fixture
+def place(tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/t.db") as opened:
+        opened.owner = opened.enrol(POUND)
+        yield opened
+        with opened.reader.connect() as connection:
+            assert check(connection, recompute).findings == []
+            assert list(wrong_sessions(connection)) == []
+
+
+def give(place, amount, days=30, reference="r"):
+    return place.lane.run(GivePromotion("msisdn", MSISDN, amount, "GBP", days, "tpo", reference))
+
+
+def pay(place, amount, days, reference):
+    return place.lane.run(TopUp("msisdn", MSISDN, Payment("tpo", reference, amount, "GBP"), 500 * POUND, None, days))
+
+
+def use(place, pennies, session):
+    place.ask(ccr(TERMINATION, 0, service(used=[pennies * MEGABYTE]), session=session))
+
+
+def sums(place):
+    rows = tables.transfers.c
+    found = place.read(select(rows.kind, func.sum(rows.amount)).group_by(rows.kind))
+    return {kind: int(amount) // PENNY if amount % PENNY == 0 else int(amount) / PENNY for kind, amount in found}
+
+
+def left(place):
+    (raw,) = place.read(select(tables.wallets.c.bundle))[0]
+    return [each["left"]["money"] // PENNY for each in json.loads(raw or b"{}").get("allowances", [])]
+
+
+def promotions_last(place):
+    tariff = msgspec.structs.replace(place.policy.tariff, promotions_last=True)
+    place.decide_by(msgspec.structs.replace(place.policy, tariff=tariff))
+
+
+def test_credit_of_the_company_pays_first_and_nothing_accrues_on_it(place):
+    given = give(place, 30 * PENNY)
+    assert isinstance(given, Promoted)
+    assert (given.balance, given.repeated) == (130 * PENNY, False)
+    assert give(place, 30 * PENNY).repeated
+    assert isinstance(give(place, 31 * PENNY), KeyConflict)
+    use(place, 20, "a")
+    use(place, 20, "b")
+    assert sums(place) == {"opening": 100, "promotion": 30, "promotional": 30, "charge": 10, "accrual": 1}
+    assert left(place) == [0]
+
+
+def test_it_pays_last_where_it_is_set_so(place):
+    promotions_last(place)
+    give(place, 30 * PENNY)
+    use(place, 90, "a")
+    use(place, 20, "b")
+    assert sums(place) == {"opening": 100, "promotion": 30, "promotional": 10, "charge": 100, "accrual": 10}
+    assert left(place) == [20]
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_what_is_used_beyond_all_of_it_is_the_customers_debt_and_accrues(place, last):
+    if last:
+        promotions_last(place)
+    give(place, 30 * PENNY)
+    use(place, 150, "a")
+    assert sums(place) == {"opening": 100, "promotion": 30, "promotional": 30, "charge": 120, "accrual": 12}
+    assert place.read(select(tables.wallets.c.balance)) == [(-20 * PENNY,)]
+
+
+def test_of_money_that_was_paid_in_what_ends_soonest_goes_first(place):
+    pay(place, 40 * PENNY, 60, "later")
+    pay(place, 20 * PENNY, 30, "sooner")
+    use(place, 50, "a")
+    assert left(place) == [10, 0]
+    use(place, 20, "b")
+    assert left(place) == [0, 0]
+    assert place.read(select(tables.wallets.c.balance)) == [(90 * PENNY,)]
+
+
+def keep(place, days):
+    place.ticks = itertools.count(next(place.ticks) + days * DAY_US, 1_000)
+    with place.reader.connect() as connection:
+        due = list(due_wallets(connection, next(place.ticks), [place.node.id]))
+    return [place.lane.run(KeepWallet(owner)).ended for owner in due]
+
+
+def test_what_is_left_of_it_at_its_end_goes_back_or_is_breakage_with_its_tax(place):
+    tariff = msgspec.structs.replace(place.policy.tariff, credit_vat=2_000)
+    place.decide_by(msgspec.structs.replace(place.policy, tariff=tariff))
+    give(place, 30 * PENNY, days=10)
+    pay(place, 24 * PENNY, 20, "x")
+    use(place, 18, "a")
+    assert keep(place, 9) == []
+    assert keep(place, 1) == [1]
+    assert sums(place)["lapse"] == 12
+    assert keep(place, 10) == [1]
+    assert keep(place, 10) == []
+    assert (sums(place)["breakage"], sums(place)["breakage_vat"]) == (20, 4)
+    assert place.read(select(tables.wallets.c.balance)) == [(100 * PENNY,)]
+
+
+def test_what_a_session_holds_of_it_ends_when_that_is_over(place):
+    give(place, 50 * PENNY, days=10)
+    use(place, 90, "a")  # 60 are left, all of them the customer's own
+    give(place, 20 * PENNY, days=10, reference="s")
+    place.ask(ccr(1, 0, service(ask=70 * MEGABYTE), session="b"))
+    place.ask(ccr(1, 0, service(ask=70 * MEGABYTE), session="c"))
+    for session in "defgh":
+        place.ask(ccr(1, 0, service(ask=70 * MEGABYTE), session=session))
+    assert place.read(select(tables.wallets.c.reserved))[0][0] > 60 * PENNY
+    assert keep(place, 11) == [1]
+    assert sum(left(place)) > 0
+    for session in "bcdefgh":
+        place.ask(ccr(3, 1, service(used=[0]), session=session))
+    assert keep(place, 0) == [1]
+    assert (sums(place)["lapse"], left(place)) == (20, [])
+
+
+def test_no_gift_is_made_of_what_the_company_gave(place):
+    give(place, 30 * PENNY)
+    with place.reader.connect() as connection:
+        rows = WalletRows()
+        rows.load(connection, {place.owner})
+    assert bookings.own_money(rows.rows[place.owner]) == 100 * PENNY

@@ -1,0 +1,88 @@
+"""A usage record is given back once: each part to the allowance, the credit or the wallet that it came from, and its tenth."""
+
+import itertools
+
+import pytest
+from sqlalchemy import func, select
+from support.charging_fixture import MSISDN, PENNY, TERMINATION, ccr, charging_place, service
+
+from gateway.balance.changes import ChooseCauses
+from gateway.balance.promotions import GivePromotion
+from gateway.balance.refunds import RefundUsage, charged
+from gateway.balance.wallets import WalletRows
+from gateway.charging.renewals import KeepWallet
+from gateway.charity.choices import Share
+from gateway.charity.policies import recompute
+from gateway.ledger.check import check
+from gateway.store import tables
+
+POUND, MEGABYTE, DAY_US = 100 * PENNY, 1_000_000, 86_400_000_000
+
+
+@pytest.fixture
+def place(tmp_path):
+    with charging_place(f"sqlite:///{tmp_path}/t.db") as opened:
+        yield opened
+        with opened.reader.connect() as connection:
+            assert check(connection, recompute).findings == []
+
+
+def use(place, octets, session="a"):
+    place.ask(ccr(TERMINATION, 0, service(used=[octets]), session=session))
+
+
+def refund(place):
+    (record,) = place.read(select(func.max(tables.usage.c.id)))[0]
+    with place.reader.connect() as connection:
+        found = charged(connection, record)
+    return place.lane.run(RefundUsage(found, "tester", "cut off"))
+
+
+def wallet(place, owner):
+    with place.reader.connect() as connection:
+        rows = WalletRows()
+        rows.load(connection, {owner})
+        return rows.rows[owner]
+
+
+def legs(place, kind):
+    rows = tables.transfers.c
+    return sorted(place.read(select(rows.debit, rows.credit, rows.amount).where(rows.kind == kind)))
+
+
+def test_a_price_and_its_tenth_are_negated_leg_by_leg_and_once(place):
+    owner = place.enrol(POUND)
+    place.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wateraid", 4_500), Share("wwf", 5_500))))
+    use(place, 1_234_500)
+    given_back = refund(place)
+    assert (given_back.amount, given_back.repeated) == (12_345, False)
+    assert refund(place).repeated
+    assert (wallet(place, owner).balance, wallet(place, owner).given) == (POUND, 0)
+    assert legs(place, "accrual_reversal") == sorted((to, by, amount) for by, to, amount in legs(place, "accrual"))
+    history = tables.subscriber_history.c
+    assert place.read(select(history.change, history.reason)) == [("refund", "cut off")]
+
+
+def test_covered_units_return_to_their_allowance_and_the_rest_to_the_wallet(place):
+    owner = place.enrol(10 * POUND, plan="bundle-gb")
+    use(place, 25 * MEGABYTE)
+    before = wallet(place, owner)
+    assert before.allowances[0].left["data"] == 0
+    assert refund(place).units == {"data": 20 * MEGABYTE}
+    after = wallet(place, owner)
+    assert (after.allowances[0].left["data"], after.balance - before.balance) == (20 * MEGABYTE, 5 * PENNY)
+
+
+@pytest.mark.parametrize(("ended", "balance", "left"), [(False, 100 + 30, 30), (True, 100, None)])
+def test_what_credit_of_the_company_paid_returns_to_it_or_to_nobody_where_it_has_ended(place, ended, balance, left):
+    owner = place.enrol(POUND)
+    place.lane.run(GivePromotion("msisdn", MSISDN, 30 * PENNY, "GBP", 5, "tpo", "r"))
+    use(place, 40 * MEGABYTE)
+    if ended:
+        place.ticks = itertools.count(next(place.ticks) + 6 * DAY_US, 1_000)
+        place.lane.run(KeepWallet(owner))
+    refund(place)
+    found = wallet(place, owner)
+    assert found.balance == balance * PENNY
+    assert [each.left["money"] // PENNY for each in found.allowances] == ([] if left is None else [left])
+    assert found.given == 0

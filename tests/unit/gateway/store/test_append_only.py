@@ -1,0 +1,80 @@
+"""What was booked stays as it was, on both stores: triggers refuse changes, and deletions of what is not due."""
+
+import pytest
+from sqlalchemy import text
+from support.lane_fixture import EVIDENCE_KEY, workplace
+
+from gateway.charity.policies import recompute
+from gateway.ledger.check import check
+from gateway.store import append_only
+from gateway.store.engine import storing
+from gateway.store.errors import StoreError
+
+FILLED = {
+    "transfers": "(id, at, kind, debit, credit, amount, currency, event_at) VALUES (5, 1, 'topup', 2, 3, 4, 'GBP', 1)",
+    "usage": "(id, event_at, subscriber_id, session, service, octets, seconds, units, price, currency, plan) "
+    "VALUES (5, 86400000000, 7, 0, 'data', 1, 0, 0, 1, 'GBP', 'p')",
+    "choices": "VALUES (5, 7, 'wwf', 10000, 1)",
+    "payments": "VALUES ('c', 'r', 7, 1, 'GBP', 1)",
+    "evidence": "VALUES (5, 1, {blob}, {blob})",
+    "seals": "VALUES (1, '2026-11-26', 1, {blob}, {blob}, 1)",
+    "reratings": "VALUES (5, 1, 7, 0, 1, 2, 3, 'a')",
+    "releases": "VALUES (5, 1, 'usage', 1, -5)",
+}
+EDIT = {"payments": "amount = 2", "seals": "sequence = 2"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], scope="module")
+def place(request, tmp_path_factory):
+    on_disk = request.param == "sqlite"
+    url = (
+        f"sqlite:///{tmp_path_factory.mktemp('store')}/t.db" if on_disk else request.getfixturevalue("database")("kept")
+    )
+    with workplace(url) as opened:
+        with opened.writer.begin() as connection:
+            for table, row in FILLED.items():
+                connection.exec_driver_sql(f"INSERT INTO {table} {row}".format(blob="X''" if on_disk else "''"))
+        yield opened
+
+
+def run(place, *statements):
+    with storing(), place.writer.connect() as connection:
+        for statement in statements:
+            found = connection.exec_driver_sql(statement).rowcount
+        connection.rollback()
+        return found
+
+
+@pytest.mark.parametrize("table", append_only.APPEND_ONLY)
+def test_no_row_is_changed_or_deleted(place, table):
+    for statement in (f"UPDATE {table} SET {EDIT.get(table, 'id = 6')}", f"DELETE FROM {table}"):
+        with pytest.raises(StoreError, match=f"{table} is append-only"):
+            run(place, statement)
+
+
+def test_usage_goes_once_its_retention_is_over_and_no_sooner(place):
+    mark = "INSERT INTO marks (node, name, value) VALUES (0, 'usage.released', {})"
+    with pytest.raises(StoreError, match="usage is append-only"):
+        run(place, mark.format(86_400_000_000), "DELETE FROM usage")
+    assert run(place, mark.format(86_400_000_001), "DELETE FROM usage") == 1
+
+
+def test_a_trigger_that_is_gone_is_missed_by_the_check(place):
+    on = " ON choices" if place.writer.dialect.name == "postgresql" else ""
+    with place.writer.connect() as connection:
+        assert append_only.missing(connection) == []
+        connection.exec_driver_sql(f"DROP TRIGGER choices_kept{on}")
+        found = [each.detail for each in check(connection, recompute, EVIDENCE_KEY).findings if each.check == "guard"]
+        connection.rollback()
+    assert len(found) == 1
+    assert "choices_kept" in found[0]
+
+
+def test_a_table_that_was_written_anew_gets_its_triggers_again(tmp_path):
+    with workplace(f"sqlite:///{tmp_path}/t.db") as place, place.writer.begin() as connection:
+        connection.execute(text("CREATE TABLE choices_anew AS SELECT * FROM choices"))
+        connection.execute(text("DROP TABLE choices"))
+        connection.execute(text("ALTER TABLE choices_anew RENAME TO choices"))
+        assert append_only.missing(connection) == ["choices_kept", "choices_unchanged"]
+        append_only.recreate(connection, "choices")
+        assert append_only.missing(connection) == []
