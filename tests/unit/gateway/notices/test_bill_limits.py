@@ -9,6 +9,7 @@ from support.gy_samples import avp
 from support.notice_fixture import POUND, watched_place
 
 from gateway.balance.changes import SubscriberUnknown
+from gateway.ledger.totals import totals
 from gateway.notices.limit_changes import LimitRefused
 from gateway.store import tables
 from protocols.diameter.messages import RequestedServiceUnit
@@ -68,6 +69,12 @@ def test_what_comes_late_above_the_limit_is_absorbed_and_accrues_no_tenth(place)
     assert place.kinds() == ["bill_limit_set", "bill_limit_reached"]
     (price,) = place.read(select(tables.usage.c.price))[0]
     assert price == 3 * PENNY
+    month = place.policy.tariff.months.bounds(2023 * 12 + 10)
+    with place.reader.connect() as connection:
+        page = totals(connection, "2023-11", *month)
+    assert page.differences == []
+    (beyond,) = [row.amount for row in page.rows if row.step == "journal: beyond customers' limits"]
+    assert beyond == "0.05"
 
 
 def test_a_limit_of_nothing_lets_a_bundle_and_what_is_free_be_used_and_refuses_the_rest(place):
