@@ -84,6 +84,7 @@ CONCERNS: Final[dict[str, Kind]] = {
     "charging.refused": Kind("critical", "charging-refused", ("TpoChargingRefused",)),
     "wallet.overdrawn": Kind("warning", "wallet-overdrawn", ("TpoWalletOverdrawn",)),
     "reports.held": Kind("warning", "reports-held", ("TpoReportsHeld",)),
+    "fraud.suspected": Kind("warning", "fraud-suspected", ("TpoFraudSuspected",)),
     "peer.down": Kind("critical", "peer-down", ("TpoPeerDown",)),
     "peer.suspect": Kind("warning", "peer-down"),
     "peer.unstable": Kind("warning", "peer-down"),

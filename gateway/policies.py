@@ -4,20 +4,29 @@ from collections.abc import Mapping
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from gateway.balance.line_rules import LineRules
+from gateway.balance.spending import BillingMonths
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charging.usage_events import RatedEvents
 from gateway.charity.policies import POLICIES
 from gateway.events.outbox import source_of
+from gateway.fraud.limits import NEVER, FraudKind, FraudLimits, FraudRules
+from gateway.fraud.line_signs import LineSigns
 from gateway.ledger.books import Books
 from gateway.messaging.policy import MessagingPolicy
 from gateway.messaging.smpp_mapping import count_parts
+from gateway.notices.line_notices import LineNotices, NoticeTerms
+from gateway.notices.quiet_hours import QuietHours
+from gateway.notices.sending import NoticeSender
 from gateway.privacy.pseudonyms import Pseudonyms
 from gateway.privacy.sealing import Sealer
 from gateway.rating.plan_history import PlanHistory
 from gateway.settings import Settings
-from gateway.sims.notifications import Notifications
+from gateway.settings.line_sections import Fraud, read_quiet_hours
+from gateway.settings.line_sections import FraudLimits as FraudSection
+from gateway.sims.notifications import NAME_SIZE, Notifications
 from gateway.sims.policy import SimsPolicy
 from gateway.store.batch import Policies, policies_of
 from gateway.store.idempotency import Digests
@@ -70,6 +79,8 @@ def make_policies(source: PolicySource) -> Policies:
         source.sealer,
         charging,
         messaging_policy(source, charging),
+        sender := notice_sender(source),
+        line_rules(source, charging.tariff, sender),
         sims_policy(source),
         *([source.change_reader] if source.change_reader is not None else []),
     )
@@ -101,6 +112,8 @@ def charging_policy(source: PolicySource, books: Books) -> ChargingPolicy:
         operator.country,
         zone,
         plans.earlier,
+        months=BillingMonths(zone),
+        cap_abroad=charging.cap_abroad,
         promotions_last=charging.credit.promotions == "last",
         credit_vat=charging.credit.vat,
     )
@@ -126,6 +139,49 @@ def messaging_policy(source: PolicySource, charging: ChargingPolicy) -> Messagin
         own=frozenset((*messaging.short_codes, *messaging.numbers, *settings.keywords)),
         answers_per_hour=messaging.answers_per_hour,
         digests=source.digests,
+    )
+
+
+def line_rules(source: PolicySource, tariff: Tariff, sender: NoticeSender) -> LineRules:
+    """Make what looks at each line's use: notices to its customer, and signs of fraud."""
+    notices = source.settings.notices
+    terms = NoticeTerms(
+        currency=source.settings.operator.currency,
+        likely=notices.likely,
+        allowance=notices.allowance,
+        low_balance=notices.low_balance,
+        border=frozenset(notices.border),
+    )
+    signs = LineSigns(fraud_rules(source.settings.fraud), source_of(source.node_name), source.pseudonyms.msisdn)
+    return LineRules.of(signs, LineNotices(terms, sender, tariff))
+
+
+def fraud_rules(section: Fraud) -> FraudRules:
+    """Make what use of a line is suspicious."""
+
+    def limits(given: FraudSection) -> FraudLimits:
+        values = {kind: getattr(given, kind) for kind in FraudKind}
+        bar = frozenset(FraudKind(kind) for kind in given.bar)
+        return FraudLimits(**{kind: NEVER if value is None else value for kind, value in values.items()}, bar=bar)
+
+    plans = {plan: limits(given) for plan, given in section.plans.items()}
+    return FraudRules(limits(section.limits), plans, tuple(section.destinations))
+
+
+def notice_sender(source: PolicySource) -> NoticeSender:
+    """Make what notices are written with."""
+    settings, alphabet = source.settings, alphabet_of(source)
+    notices, operator, codes = settings.notices, settings.operator, settings.messaging.short_codes
+    start, end = read_quiet_hours(notices.quiet_hours)
+    return NoticeSender(
+        source=notices.sender or (codes[0] if codes else operator.name[:NAME_SIZE].strip()),
+        language=notices.language,
+        words=notices.words,
+        common={"operator": operator.name, "care": notices.care},
+        quiet=QuietHours(start, end, ZoneInfo(operator.timezone)),
+        validity=settings.messaging.validity * SECOND,
+        segments=lambda body: count_parts(body, alphabet),
+        linked=any(link.bind != "receiver" for link in settings.smpp.links),
     )
 
 

@@ -19,6 +19,7 @@ from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.publication import PublishMonth
 from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
+from gateway.fraud.cases import ClearCase
 from gateway.ledger.seals import WriteSeal
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
@@ -28,6 +29,7 @@ from gateway.messaging.queue.query_sm import RecordFinding
 from gateway.messaging.queue.sms_expiry import ExpireTexts
 from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.submit import AcceptTexts
+from gateway.notices.limit_changes import AgreeToExceed, SetBillLimit
 from gateway.privacy.access import RecordAccess
 from gateway.sims.accept_order import AcceptOrder, CheckOrder
 from gateway.sims.amendments import AmendSim, ScrapSim
@@ -50,6 +52,7 @@ UNITS: Final = (
     AcceptOrder,
     AcceptTexts,
     AdoptNode,
+    AgreeToExceed,
     AmendSim,
     AnswerNode,
     AskNode,
@@ -65,6 +68,7 @@ UNITS: Final = (
     ChangePlan,
     CheckOrder,
     ChooseCauses,
+    ClearCase,
     Close,
     CloseLost,
     CloseRequests,
@@ -109,6 +113,7 @@ UNITS: Final = (
     RetryOrder,
     ScrapSim,
     SealMonth,
+    SetBillLimit,
     SetCreditLimit,
     SetPayer,
     SetRenewal,

@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
-from gateway.api import balance_actions, line_changes, node_actions, requests, rerate_actions, sim_inventory
+from gateway.api import (
+    balance_actions,
+    fraud_cases,
+    line_changes,
+    line_limits,
+    node_actions,
+    requests,
+    rerate_actions,
+    sim_inventory,
+)
 from gateway.api.answers import (
     AccountBalance,
     AccountBalances,
@@ -36,10 +45,12 @@ from gateway.api.row_answers import (
 from gateway.api.where import Where
 from gateway.balance import queries
 from gateway.balance.changes import ChooseCauses, SubscriberUnknown
+from gateway.balance.check_spending import wrong_spending
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
 from gateway.balance.topups import Payment, PaymentRefused, TopUp
 from gateway.charging import review, usage_export
 from gateway.charging.check_sessions import wrong_sessions
+from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.policies import recompute
@@ -287,7 +298,8 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
         report = check.check(
             connection, recompute, context.evidence_key, seals, full=request.full, progress=context.progress
         )
-        findings = [*report.findings, *wrong_sessions(connection)]
+        months = context.policy(ChargingPolicy).tariff.months
+        findings = [*report.findings, *wrong_sessions(connection), *wrong_spending(connection, months)]
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 
 
@@ -425,6 +437,11 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.plan": CallerAction(line_changes.change_plan, OPERATOR, requests.ChangePlan),
     "subscriber.number": CallerAction(line_changes.change_number, OPERATOR, requests.ChangeNumber),
     "subscriber.history": Action(line_changes.history, VIEWER, requests.ShowSubscriber),
+    "subscriber.bill-limit": CallerAction(line_limits.decide_limit, OPERATOR, requests.DecideLimit),
+    "subscriber.bill-limits": Action(line_limits.show_limit, VIEWER, requests.ShowSubscriber),
+    "fraud.list": Action(fraud_cases.list_cases, OPERATOR, requests.ListCases),
+    "fraud.clear": CallerAction(fraud_cases.clear_case, OPERATOR, requests.DecideCase),
+    "notice.list": Action(line_limits.list_notices, VIEWER, requests.ListNotices),
     "sim.amend": CallerAction(sim_inventory.amend_sim, ADMIN, requests.AmendSim),
     "sim.scrap": CallerAction(sim_inventory.scrap_sim, ADMIN, requests.ScrapSim),
     "sim.check": Action(sim_inventory.check_orders, ADMIN, requests.OrderMany),

@@ -15,7 +15,8 @@ from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, T
 from gateway.api.conversion import codes_of
 from gateway.api.order_requests import FIELDS, MAX_REASON
 from gateway.api.problems import ProblemBody
-from gateway.api.requests import NO_NUL, NUMBER_FORM, PRINTABLE, SendText, SimOrder, TopUpSubscriber
+from gateway.api.requests import NO_NUL, NUMBER_FORM, PRINTABLE, DecideLimit, SendText, SimOrder, TopUpSubscriber
+from gateway.api.row_answers import LimitView
 from gateway.api.sms_actions import MAX_TEXTS
 from gateway.balance.queries import SubscriberView
 from gateway.charging.plan_changes import Effective
@@ -49,6 +50,34 @@ AMOUNT: Final[Json] = {
     },
     "required": ["amount", "currency"],
     "additionalProperties": False,
+}
+
+
+def _limit(decision: str, what: Json, amount: Json | None) -> Json:
+    fields: Json = {
+        "decision": {"const": decision},
+        "what": what,
+        "channel": {"type": "string", "minLength": 1, "maxLength": 32, "pattern": PRINTABLE},
+        "wording": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE},
+    }
+    required = ["decision", "channel", "wording"]
+    if amount is not None:
+        fields["amount"], required = amount, [*required, "amount"]
+    return {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
+
+
+_AMOUNT: Final[Json] = {
+    "type": "string",
+    "format": "amount",
+    "pattern": r"^[0-9]{1,12}(\.[0-9]{1,6})?$",
+    "description": "in major units; 0 is a limit",
+}
+LIMIT: Final[Json] = {
+    "oneOf": [
+        _limit("set", {"const": "bill"}, _AMOUNT),
+        _limit("removed", {"const": "bill"}, None),
+        _limit("agreed", {"enum": ["bill", "abroad"]}, None),
+    ]
 }
 
 
@@ -112,8 +141,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 _SMS_PROBLEMS: Final = {
     400: ("body.json", "sms.batch"),
-    402: ("sms.credit",),
-    403: ("sms.line",),
+    402: ("sms.credit", "sms.limit"),
+    403: ("sms.line", "sms.barred"),
     409: ("sms.reference",),
 }
 _ORDER_PROBLEMS: Final = {
@@ -127,6 +156,12 @@ _TOPUP_PROBLEMS: Final = {
     400: ("body.json", "order.key", "topup.invalid"),
     404: ("subscriber.unknown",),
     409: ("topup.reference", "topup.currency", "topup.limit"),
+}
+_LIMIT_EXAMPLE: Final[Json] = {"decision": "set", "amount": "20.00", "channel": "app", "wording": "2026-1"}
+_LIMIT_PROBLEMS: Final = {
+    400: ("body.json", "limit.invalid", "identifier.msisdn"),
+    404: ("subscriber.unknown",),
+    409: ("limit.agreement",),
 }
 _STORE: Final = tuple(
     f"store.{name}" for name in ("unavailable", "outcome_unknown", "unit_poisoned", "overloaded", "expired", "closed")
@@ -160,6 +195,11 @@ ROUTES: Final = (
     Route(method="post", path="/v1/subscribers/{msisdn}/topups", summary="Book money paid in", role=OPERATOR, key=True,
           request=TopUpSubscriber, body=AMOUNT, example={"amount": "10.00", "currency": "GBP", "reference": "shop-1"},
           answer=ToppedUp, problems=_TOPUP_PROBLEMS),
+    Route(method="get", path="/v1/subscribers/{msisdn}/limits", summary="A line's bill limit, and what was decided of it",
+          role=VIEWER, answer=LimitView, problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown",)}),
+    Route(method="post", path="/v1/subscribers/{msisdn}/limits", summary="Keep what a customer decided about a limit",
+          role=OPERATOR, request=DecideLimit, body=LIMIT, example=_LIMIT_EXAMPLE, answer=LimitView,
+          problems=_LIMIT_PROBLEMS),
     Route(method="get", path="/v1/subscribers/{msisdn}", summary="A customer: plan, wallet, causes", role=VIEWER,
           answer=SubscriberView, problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown",)}),
     Route(method="get", path="/v1/charity/causes", summary="The causes that may be chosen", role=VIEWER,

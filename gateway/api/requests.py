@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from gateway.api.conversion import refused_as
 from gateway.messaging.texts import TextState
+from gateway.notices.kinds import NoticeKind
 from gateway.store.fitting import LEAST_INTEGER, LONGEST_INDEXED, MOST_INTEGER
 from gateway.tracing.traces import MAX_SECONDS
 from provisioning.orders import OrderState
@@ -256,6 +257,48 @@ class DecideHeldReport(msgspec.Struct, frozen=True):
 
     id: Annotated[str, Meta(min_length=1, max_length=19)]
     reason: Text
+
+
+class DecideLimit(msgspec.Struct, frozen=True):
+    """What a customer decided about a limit: `decision` set (with `amount`), removed or agreed; `what` is bill or abroad.
+
+    `channel` is how it reached us, such as contract, call or app, `wording` the version of what the customer was asked.
+    """
+
+    number: Text
+    decision: Annotated[
+        Literal["set", "removed", "agreed"], Meta(extra=refused_as("limit.invalid", "set, removed or agreed"))
+    ]
+    channel: Annotated[
+        str,
+        Meta(min_length=1, max_length=32, pattern=PRINTABLE, extra=refused_as("limit.invalid", "how it reached us")),
+    ]
+    wording: Reason
+    amount: MaybeText = ""
+    what: Annotated[Literal["bill", "abroad"], Meta(extra=refused_as("limit.invalid", "bill or abroad"))] = "bill"
+
+
+class ListCases(msgspec.Struct, frozen=True):
+    """A page of cases of suspected fraud: those that wait, or all."""
+
+    after: Number = 0
+    all: bool = False
+
+
+class DecideCase(msgspec.Struct, frozen=True):
+    """A case that somebody has looked at, and why it is cleared."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=19)]
+    reason: Text
+
+
+class ListNotices(msgspec.Struct, frozen=True):
+    """A page of notices to customers."""
+
+    after: Number = 0
+    limit: Number = 0
+    number: MaybeText = ""
+    kind: Annotated[NoticeKind, Meta(extra=refused_as("params.kind"))] | None = None
 
 
 class RerateUsage(msgspec.Struct, frozen=True):

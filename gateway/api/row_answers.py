@@ -6,10 +6,13 @@ from gateway.balance.queries import CauseShare, SubscriberRow
 from gateway.charging.review import HeldReport
 from gateway.charging.usage_export import UsageRecord
 from gateway.events.queries import OutboxEvent
+from gateway.fraud.cases import FraudCase
 from gateway.ledger.checks.examined import Finding
 from gateway.ledger.journal import JournalEntry
 from gateway.ledger.months import MonthTotal
 from gateway.messaging.queries import TextRow
+from gateway.notices.limit_changes import LimitDecision
+from gateway.notices.queries import NoticeRow
 
 
 class ChosenCauses(msgspec.Struct, frozen=True):
@@ -54,6 +57,48 @@ class BooksChecked(msgspec.Struct, frozen=True):
     accruals: int
     findings: list[Finding]
     unknown: dict[str, int] = {}
+
+
+class LimitView(msgspec.Struct, frozen=True):
+    """A line's limits in this month and what was charged against them, in major units; a limit is null where there is none.
+
+    `agreed` and `cap_agreed`: the customer agreed that it is passed in this month. `barred`: by a fraud limit, until somebody
+    clears it. `decisions` are all that its customer ever took, where limits are shown; empty where one is taken.
+    """
+
+    subscriber_id: str
+    currency: str
+    period: str
+    limit: str | None
+    charged: str
+    agreed: bool
+    cap_abroad: str | None
+    charged_abroad: str
+    cap_agreed: bool
+    barred: bool
+    decisions: list[LimitDecision]
+
+
+class NoticePage(msgspec.Struct, frozen=True):
+    """A page of notices to customers; `next` is the `after` of the next one, None on the last."""
+
+    rows: list[NoticeRow]
+    next: int | None
+
+
+class FraudCasePage(msgspec.Struct, frozen=True):
+    """A page of cases of suspected fraud; `next` is the `after` of the next one, None on the last."""
+
+    rows: list[FraudCase]
+    next: int | None
+
+
+class CaseClearedView(msgspec.Struct, frozen=True):
+    """A case that was cleared; `barred`: the line is still, by another case."""
+
+    id: str
+    subscriber_id: str
+    barred: bool
 
 
 class Months(msgspec.Struct, frozen=True):

@@ -55,7 +55,7 @@ class SmsActions:
             where = f"messages[{outcome.place}]: {outcome.detail}"
             if outcome.code == "sms.reference":
                 raise conflict(outcome.code, where)
-            if outcome.code == "sms.line":
+            if outcome.code in ("sms.line", "sms.barred"):
                 raise Problem(HTTPStatus.FORBIDDEN, outcome.code, where)
             raise Problem(HTTPStatus.PAYMENT_REQUIRED, outcome.code, where)
         pairs = zip(outcome.ids, drafts, strict=True)

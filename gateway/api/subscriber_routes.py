@@ -9,10 +9,12 @@ from gateway.api import actions
 from gateway.api.actions import OPERATOR, VIEWER
 from gateway.api.answers import Cause, Causes, OrderTakenOverHttp
 from gateway.api.conversion import to_request
+from gateway.api.limit_actions import LimitActions
+from gateway.api.line_limits import show_limit
 from gateway.api.order_actions import OrderActions
 from gateway.api.order_requests import read_key, read_kind
 from gateway.api.problems import bad_request, not_found
-from gateway.api.requests import ShowSubscriber, SimOrder, TopUpSubscriber
+from gateway.api.requests import DecideLimit, ShowSubscriber, SimOrder, TopUpSubscriber
 from gateway.api.topup_actions import TopUpActions
 from gateway.api.web_requests import caller_of, json_response, read_body, read_object
 from gateway.context import GatewayContext
@@ -31,10 +33,16 @@ class SubscriberRoutes:
     """The part of the HTTP interface that is about SIMs and their customers."""
 
     def __init__(
-        self, context: GatewayContext, sims: OrderActions, topups: TopUpActions, executor: OrderExecutor
+        self,
+        context: GatewayContext,
+        sims: OrderActions,
+        topups: TopUpActions,
+        limits: LimitActions,
+        executor: OrderExecutor,
     ) -> None:
-        """Take the open gateway, where orders and money are accepted, and whom a callback concerns."""
-        self._context, self._sims, self._topups, self._executor = context, sims, topups, executor
+        """Take the open gateway, where orders, money and decisions are accepted, and whom a callback concerns."""
+        self._context, self._sims, self._topups, self._limits = context, sims, topups, limits
+        self._executor = executor
 
     def routes(self) -> list[web.RouteDef]:
         """Give every route."""
@@ -43,6 +51,8 @@ class SubscriberRoutes:
             web.get("/v1/orders/{id}", self._get_order),
             web.post("/v1/subscribers/{msisdn}/topups", self._post_topup),
             web.get("/v1/subscribers/{msisdn}", self._get_subscriber),
+            web.get("/v1/subscribers/{msisdn}/limits", self._get_limits),
+            web.post("/v1/subscribers/{msisdn}/limits", self._post_limit),
             web.get("/v1/charity/causes", self._get_causes),
             web.post(LISTENER + "{name}/listener/{secret}", self._post_callback),
             web.post(LISTENER + "{name}/listener/{secret}/{event:.+}", self._post_callback),
@@ -72,13 +82,25 @@ class SubscriberRoutes:
 
     async def _get_subscriber(self, request: web.Request) -> web.Response:
         caller = caller_of(request, VIEWER)
+        named = ShowSubscriber(self._number(request))
+        return json_response(await self._context.in_thread(actions.show_subscriber, self._context, named, caller))
+
+    def _number(self, request: web.Request) -> str:
         try:
-            number = msisdn(request.match_info["msisdn"], self._context.settings.operator.country)
+            return msisdn(request.match_info["msisdn"], self._context.settings.operator.country)
         except IdentifierInvalid as error:
             raise bad_request(error.code, str(error)) from None
-        return json_response(
-            await self._context.in_thread(actions.show_subscriber, self._context, ShowSubscriber(number), caller)
-        )
+
+    async def _get_limits(self, request: web.Request) -> web.Response:
+        caller_of(request, VIEWER)
+        named = ShowSubscriber(self._number(request))
+        return json_response(await self._context.in_thread(show_limit, self._context, named))
+
+    async def _post_limit(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, OPERATOR)
+        given = await read_object(request)
+        wanted = to_request({**given, "number": self._number(request)}, DecideLimit)
+        return json_response(await self._limits.decide(wanted, caller))
 
     async def _get_causes(self, request: web.Request) -> web.Response:
         caller_of(request, VIEWER)

@@ -17,6 +17,7 @@ from gateway.charity.accruals import RunningTenth, accrue
 from gateway.charity.choices import Share
 from gateway.charity.policies import Policy
 from gateway.ledger.accounts import (
+    ABSORBED,
     BREAKAGE,
     BREAKAGE_VAT,
     CASH,
@@ -55,6 +56,14 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
 def charge(wallet: Wallet, giving: Giving, amount: int, event_at: int, usage_id: int, running: RunningTenth) -> Booked:
     """Charge the price of a usage record; `running` is what its session was charged so far, and is carried on."""
     return _revenue("charge", wallet, giving, amount, event_at, running, usage_id=usage_id)
+
+
+def absorb(account: Account, amount: int, currency: str, event_at: int, usage_id: int) -> list[Entry]:
+    """Book what a usage record comes to beyond the customer's limit: no wallet is moved, and no tenth accrues."""
+    if not amount:
+        return []
+    entry = Entry("absorbed", account(ABSORBED), account(REVENUE), amount, currency, event_at, usage_id=usage_id)
+    return [entry]
 
 
 def service_charge(wallet: Wallet, account: Account, amount: int, event_at: int, usage_id: int) -> Booked:

@@ -29,7 +29,7 @@ def open_subscriber(batch: Batch, opening: Opening) -> int:
     """Write a new subscriber and give its id; the numbers must belong to nobody now."""
     subscriber_id = batch.take_id()
     batch.add(tables.subscribers, (subscriber_id, ACTIVE, batch.now))
-    batch.add(tables.wallets, (subscriber_id, opening.currency, opening.balance, 0, None, 0, None, None))
+    batch.add(tables.wallets, (subscriber_id, opening.currency, opening.balance, 0, None, 0, None, None, None))
     batch.add(tables.subscriptions, (batch.take_id(), subscriber_id, opening.plan, opening.valid_from))
     for share in opening.shares:
         batch.add(tables.choices, (batch.take_id(), subscriber_id, share.cause, share.share, opening.valid_from))

@@ -8,6 +8,8 @@ from sqlalchemy import Connection, select
 
 from gateway.balance import allowance_entries, bookings
 from gateway.balance.changes import Change, SubscriberUnknown
+from gateway.balance.line_rules import LineRules
+from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet
 from gateway.ledger.books import Books
 from gateway.ledger.money import format_amount
@@ -153,6 +155,9 @@ class TopUp(Change):
         books.post(batch, booked.entries)
         allowance_entries.post(batch, booked.uses)
         batch.row_set(PaymentRows).keep(batch, payment, wallet.subscriber_id)
+        profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
+        if profile is not None:
+            batch.policy(LineRules).after_top_up(batch, wallet, profile, payment.amount)
         return ToppedUp(wallet.subscriber_id, wallet.currency, wallet.balance)
 
 

@@ -70,9 +70,14 @@ def has_bundle(wallet: Wallet, plan: Plan, at: int) -> bool:
 
 
 def can_be_sold_bundle(wallet: Wallet, plan: Plan, service: str, now: int, zone: tzinfo) -> bool:
-    """Tell whether the plan has a bundle that covers a service, the line may be served, and the wallet can pay for it whole."""
+    """Tell whether the plan has a bundle that covers a service, the line may be served, and the wallet can pay for it whole.
+
+    A bill limit does not count here: the price of the plan's bundle was agreed with the plan.
+    """
     bundle = plan.bundle
     if bundle is None or not bundle.covers(service) or wallet.status != ACTIVE:
+        return False
+    if wallet.spending.barred:
         return False
     return wallet.available >= bundle.price or wallet.available >= price_now(bundle, wallet, now, zone)
 

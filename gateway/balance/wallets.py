@@ -1,4 +1,4 @@
-"""A subscriber's wallet: a balance, what is held of it, and its allowances; WalletRows keeps it on disk."""
+"""A subscriber's wallet: its balance, what is held of it, allowances, what its line spent; WalletRows keeps it on disk."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -7,7 +7,9 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, select
 
+from gateway.balance import spending as line_spending
 from gateway.balance.allowances import Allowance, ends_for_good
+from gateway.balance.spending import Spending
 from gateway.store.batch import RowSet
 from gateway.store.statements import SelectAmong, Update
 from gateway.store.tables import subscribers, wallets
@@ -52,6 +54,7 @@ class Wallet(msgspec.Struct):
     status: str
     given: int = 0
     """The tenth that accrued on its charges and sales so far."""
+    spending: Spending = msgspec.field(default_factory=Spending)
     changed: bool = False
     stored_bundle: bytes | None = None
     """The allowances on disk."""
@@ -100,6 +103,21 @@ class Wallet(msgspec.Struct):
         self.balance += amount
         self.changed = True
 
+    def spendable(self, month: int, cap: int = 0) -> int:
+        """Give what may still be promised for use in a month, as far as money and limits go; `cap` is that for use abroad."""
+        room = self.spending.least_room(month, cap)
+        available = self.available
+        return available if room is None else min(available, room - self.reserved)
+
+    def bill(self, cost: int, month: int, now: int, *, abroad: bool = False, cap: int = 0) -> int:
+        """Count a cost of use in a month, and give how much of it may be billed; the rest is beyond a limit."""
+        room = self.spending.least_room(month, cap if abroad else 0)
+        billed = cost if room is None else min(cost, room)
+        if billed:
+            self.spending.add(billed, month, now, abroad=abroad)
+            self.changed = True
+        return billed
+
     def hold(self, amount: int) -> None:
         """Hold money for a session; a negative amount gives it back."""
         self.reserved += amount
@@ -124,6 +142,7 @@ _LOAD = SelectAmong(
         wallets.c.bundle,
         wallets.c.given,
         wallets.c.counters,
+        wallets.c.spending,
         subscribers.c.status,
         wallets.c.due_at,
     ).join_from(wallets, subscribers, wallets.c.subscriber_id == subscribers.c.id),
@@ -131,7 +150,7 @@ _LOAD = SelectAmong(
     int,
     lock=wallets,
 )
-_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given", "counters"], ["subscriber_id"])
+_SAVE = Update(wallets, ["balance", "reserved", "bundle", "given", "counters", "spending"], ["subscriber_id"])
 _SAVE_DUE = Update(wallets, ["due_at"], ["subscriber_id"])
 _SAVE_STATUS = Update(subscribers, ["status"], ["id"])
 _decode = msgspec.json.Decoder(Holdings).decode
@@ -184,7 +203,8 @@ class WalletRows(RowSet[int, Wallet]):
 
     def restore(self, rows: Mapping[int, tuple[Any, ...]]) -> None:
         """Put in wallets from their rows."""
-        for key, (subscriber_id, currency, balance, reserved, bundle, given, counters, status, due_at) in rows.items():
+        for key, row in rows.items():
+            subscriber_id, currency, balance, reserved, bundle, given, counters, spent, status, due_at = row
             wallet = self.rows[key] = Wallet(
                 subscriber_id,
                 currency,
@@ -193,6 +213,7 @@ class WalletRows(RowSet[int, Wallet]):
                 [],
                 status,
                 given,
+                line_spending.decode(spent) if spent else Spending(),
                 stored_bundle=bundle,
                 stored_status=status,
                 stored_due_at=due_at,
@@ -216,9 +237,10 @@ class WalletRows(RowSet[int, Wallet]):
                 if due_at != w.stored_due_at:
                     due.append((due_at, w.subscriber_id))
                 counters = _encode(w.counters) if w.counters else None
+                spent = line_spending.encode(w.spending)
                 if bundle != w.stored_bundle or counters != w.stored_counters:
                     self.proved.append((w.subscriber_id, w.currency, bundle, counters))
-                rows.append((w.balance, w.reserved, bundle, w.given, counters, w.subscriber_id))
+                rows.append((w.balance, w.reserved, bundle, w.given, counters, spent, w.subscriber_id))
                 self.settled[w.subscriber_id] = (
                     w.subscriber_id,
                     w.currency,
@@ -227,6 +249,7 @@ class WalletRows(RowSet[int, Wallet]):
                     bundle,
                     w.given,
                     counters,
+                    spent,
                     w.status,
                     due_at,
                 )  # fmt: skip  (as it is read)

@@ -8,6 +8,7 @@ import msgspec
 from gateway.balance import allowance_entries
 from gateway.balance.allowance_entries import AllowanceEntry
 from gateway.balance.families import Loan, lend, with_causes_of
+from gateway.balance.line_rules import LineRules, Use
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.usage import UsageRecord
 from gateway.balance.wallets import WalletRows
@@ -114,6 +115,11 @@ class CreditControlUnit(Unit):
         outcome = _outcome(decision, request, policy.tariff.terms)
         if decision.session is not None:
             policy.book(batch, decision.entries, decision.usage, decision.grants)
+            if state.wallet is not None and state.profile is not None:
+                rules = batch.policy(LineRules)
+                if rules.is_near(state.wallet, decision.session.network, request.called, decision.limited):
+                    use = _use_of(decision, decision.session, request)
+                    rules.after_use(batch, state.wallet, state.profile, use)
             self._keep(batch, decision.session, outcome)
         foreign = session is not None and session.origin_host != self.request.origin_host
         payer = None if foreign else owner
@@ -197,6 +203,11 @@ class CreditControlUnit(Unit):
             others = (lines.owner(MSISDN, number, request.as_of) for number in request.other_msisdns)
             foreign = subscriber not in others
         return ["charging.subscriber.mismatch"] if foreign else []
+
+
+def _use_of(decision: Decision, session: Session, request: ChargingRequest) -> Use:
+    charged = sum(used.price for used in decision.usage)
+    return Use(request.service, charged, session.network, request.called, session.id, decision.limited)
 
 
 def _outcome(decision: Decision, request: ChargingRequest, terms: QuotaTerms) -> RequestOutcome:

@@ -48,6 +48,8 @@ class Decision(msgspec.Struct):
     """How long the quota holds (seconds) where that is less than the terms say; else 0."""
     tariff_change: int = 0
     """When granted units begin to cost something else (microseconds); 0 where they do not."""
+    limited: str = ""
+    """The limit of the customer's, if one, and not the wallet, kept something from being served or billed."""
 
 
 class ChargingState(msgspec.Struct):
@@ -182,6 +184,8 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
         alarms.append("charging.report.held")
     if case.unpriced or UNPRICED in reasons:
         alarms.append("charging.unit.unpriced")
+    if case.absorbed:
+        alarms.append("charging.usage.absorbed")
     return Decision(
         _command_outcome(results),
         "",
@@ -194,6 +198,7 @@ def _serve(case: CreditControlRun, node: int) -> Decision:
         case.held,
         case.validity,
         case.tariff_change,
+        case.limited,
     )
 
 
@@ -226,6 +231,8 @@ def _decide_item(case: CreditControlRun, item: Item) -> ItemOutcome:
         return _came_to(item, _spent(case, item))
     if case.wallet.status != ACTIVE and case.pricing.traffic is not Traffic.EMERGENCY:
         return _came_to(item, Outcome.SERVICE_DENIED)
+    if case.wallet.spending.barred and case.pricing.base(item).ever_costs:
+        return _came_to(item, Outcome.SERVICE_DENIED)
     if kind == EVENT and not case.could_be_wanted(item, item.requested):
         return _came_to(item, Outcome.RATING_FAILED)
     quota = case.debit(item) if kind == EVENT else case.grant(item)
@@ -235,8 +242,9 @@ def _decide_item(case: CreditControlRun, item: Item) -> ItemOutcome:
 
 
 def _spent(case: CreditControlRun, item: Item) -> Outcome:
-    """Answer an item that only reports: a client in mid-session is told when its usage outran the wallet."""
-    overdrawn = bool(item.used) and case.wallet.available < 0 and case.request.request_type == UPDATE
+    """Answer an item that only reports: a client in mid-session is told when its usage outran the wallet, or a limit."""
+    outran = case.wallet.available < 0 or case.is_beyond
+    overdrawn = bool(item.used) and outran and case.request.request_type == UPDATE
     return Outcome.CREDIT_LIMIT_REACHED if overdrawn else Outcome.SUCCESS
 
 

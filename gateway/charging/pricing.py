@@ -49,6 +49,11 @@ class Pricing:
         self._heard_at: dict[int, int] = {}
         self._rates: dict[int | None, Rate] = {}
 
+    @property
+    def is_abroad(self) -> bool:
+        """Whether the customer is in a network that has prices of its own in the plan."""
+        return self._prices is not self._plan
+
     def base(self, item: Item) -> Rate:
         """Give the rate of an item's units outside all tariff periods."""
         group = item.rating_group

@@ -62,6 +62,9 @@ class CreditControlRun:
         self.now, self._take_id = now, take_id
         self._giving = tariff.giving(choice_at(profile.choices, request.as_of))
         self.pricing = Pricing(request, session, plan, tariff, own_line=own_line)
+        self.abroad = self.pricing.is_abroad
+        self._cap = tariff.cap_abroad if self.abroad else 0
+        self._unlimited = wallet.spending.limit < 0 and not self._cap
         self._begins = session.last_number < 0
         self._believed: dict[str, int] = {}
         self._given: set[tuple[str, str]] = set()
@@ -74,6 +77,24 @@ class CreditControlRun:
         self.usage: list[UsageRecord] = []
         self.grants: list[AllowanceEntry] = []
         self.held: list[HeldReport] = []
+        self.absorbed = 0
+        """Micro-units of what was reported that are beyond a limit of the customer's, and are not billed."""
+        self.is_beyond = False
+        """Whether some of that was used in this month."""
+        self.limited = ""
+        """The limit of the customer's that left no room for something, though there was money."""
+
+    def _limit(self) -> None:
+        """Note which limit, and not the wallet, is what leaves nothing to promise, or to bill."""
+        month = self.tariff.months.number(self.now)
+        if self.is_beyond or self._spendable < self.wallet.available:
+            self.limited = self.wallet.spending.narrower(month, self._cap)
+
+    @property
+    def _spendable(self) -> int:
+        if self._unlimited:  # as nearly always
+            return self.wallet.available
+        return self.wallet.spendable(self.tariff.months.number(self.now), self._cap)
 
     def review(self, item: Item) -> tuple[Used, ...]:
         """Give the reported units that could have been used, and put the others aside for somebody to look at.
@@ -180,6 +201,7 @@ class CreditControlRun:
         covered = sum(part.units for part in parts)
         paid, held, ends = self._afford(rate, ahead, wanted - covered)
         if covered + paid == 0:
+            self._limit()
             return None
         self._hold(group, item, Grant(paid, held, covered), parts)
         more = bool(self._cover(rate, 1)) or self._afford(rate, ahead + paid, 1)[0]
@@ -194,7 +216,7 @@ class CreditControlRun:
 
         Where the wallet has what a cap leaves, it can pay for any number, until the cap's day ends.
         """
-        money = self.wallet.available
+        money = self._spendable
         if rate.service is not None:
             wanted = self._allowed(rate, ahead, wanted)
         if self.plan.caps:
@@ -227,6 +249,7 @@ class CreditControlRun:
         priced = self.pricing.of_use(item, amounts[service], group)
         to_pay = wanted - sum(part.units for part in self._cover(priced[0], wanted))
         if self._afford(priced[0], group.rated, to_pay)[0] < to_pay:
+            self._limit()
             return None
         self._charge_used(amounts[service], group, priced, item.rating_group)
         return Quota(wanted, final=False)
@@ -330,6 +353,7 @@ class CreditControlRun:
         paid, passed_on = cost, 0
         if cost and (self.plan.caps or rate.service is not None):
             paid, passed_on = self._within_limits(rate, before, group.rated, cost)
+        billed = self._bill(paid) if paid else 0
         record = UsageRecord(
             self._take_id(),
             self.request.event_at,
@@ -340,21 +364,40 @@ class CreditControlRun:
             used.octets,
             used.seconds,
             used.units,
-            paid,
+            billed,
             self.wallet.currency,
             self.plan.id,
             self.plan.version,
             rate_key,
             before,
             covered,
-            cost - paid,
+            cost - billed,
             parts[0].allowance.id if parts else None,
         )  # fmt: skip  (one line a thought)
         self.usage.append(record)
         if len(parts) > 1:
             self.grants += covered_elsewhere(record, parts)
-        if paid:
-            self._post(record, passed_on)
+        if billed:
+            self._post(record, min(passed_on, billed))
+        if paid > billed:
+            self._absorb(record, paid - billed)
+
+    def _bill(self, cost: int) -> int:
+        """Count a cost in the month of its use, and give how much of it may be billed."""
+        wallet, month = self.wallet, self.tariff.months.number(self.request.as_of)
+        if self._unlimited:
+            wallet.spending.add(cost, month, self.now, abroad=self.abroad)
+            return cost
+        return wallet.bill(cost, month, self.now, abroad=self.abroad, cap=self._cap)
+
+    def _absorb(self, record: UsageRecord, amount: int) -> None:
+        """Book what is beyond a limit of the customer's; of last month's, a late report says nothing of this one."""
+        account, currency, months = self.tariff.account, self.wallet.currency, self.tariff.months
+        self.entries += bookings.absorb(account, amount, currency, record.event_at, record.id)
+        self.absorbed += amount
+        if months.number(self.request.as_of) == months.number(self.now):
+            self.is_beyond = True
+            self._limit()
 
     def _within_limits(self, rate: Rate, before: int, after: int, cost: int) -> tuple[int, int]:
         """Give what is to be paid of a cost under the plan's caps and the law's limits, and what of it no tenth accrues on."""

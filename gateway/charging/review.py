@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 from sqlalchemy import Connection, func, select, update
 
+from gateway.balance.line_rules import LineRules, Use
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.credit_control import ChargingPolicy
@@ -223,6 +224,8 @@ class BookReport(_Decide):
         session.changed = not session.fresh
         policy.book(batch, case.entries, case.usage, case.grants)
         (record,) = case.usage
+        use = Use(request.service, record.price, limited=case.limited)
+        batch.policy(LineRules).after_use(batch, wallet, profile, use)
         return self._close(batch, Decided(BOOKED, record.id, record.price, record.currency))
 
     def _session(self, batch: Batch, row: Any, request: ChargingRequest, wallet: Wallet) -> Session:  # noqa: ANN401  (a row)

@@ -6,6 +6,7 @@ from datetime import UTC, tzinfo
 import msgspec
 
 from gateway.balance.bookings import Giving
+from gateway.balance.spending import BillingMonths
 from gateway.charging.request import DATA, MICROSECONDS, SMS, VOICE
 from gateway.charity.choices import Share
 from gateway.charity.policies import Policy
@@ -79,6 +80,9 @@ class Tariff(msgspec.Struct, frozen=True):
     zone: tzinfo = UTC
     earlier: EarlierPlans = {}
     """What plans were before the last reloads."""
+    months: BillingMonths = msgspec.field(default_factory=BillingMonths)
+    cap_abroad: int = 0
+    """What a line may be charged abroad in a month (micro-units) unless its customer agrees to more; 0: no cap."""
     promotions_last: bool = False
     """Whether credit that the company gave pays after what customers paid in."""
     credit_vat: int = 0

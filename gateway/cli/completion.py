@@ -67,3 +67,10 @@ def _names(ctx: typer.Context, incomplete: str, choose: Callable[[Settings], Ite
         return sorted(name for name in choose(load(config, for_client=True)) if name.startswith(incomplete))
     except ConfigInvalid:
         return []
+
+
+def notice_kinds(incomplete: str) -> list[str]:
+    """Give the kinds of notices."""
+    from gateway.notices.kinds import NoticeKind  # noqa: PLC0415  (as above)
+
+    return [kind for kind in NoticeKind if kind.startswith(incomplete)]

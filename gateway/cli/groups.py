@@ -32,6 +32,8 @@ OWN: Final[dict[str, str]] = {
     "order": "gateway.cli.order",
     "session": "gateway.cli.session",
     "usage": "gateway.cli.usage",
+    "notice": "gateway.cli.notice",
+    "fraud": "gateway.cli.fraud",
     "plan": "gateway.cli.plan",
     "ledger": "gateway.cli.ledger",
     "events": "gateway.cli.events",
@@ -43,8 +45,8 @@ OWN: Final[dict[str, str]] = {
 
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Begin here": ("init", "run", "status", "demo", "simulate"),
-    "Lines and cards": ("subscriber", "sim", "order"),
-    "Traffic": ("link", "sms", "session", "usage"),
+    "Lines and cards": ("subscriber", "sim", "order", "notice"),
+    "Traffic": ("link", "sms", "session", "usage", "fraud"),
     "Money": ("plan", "ledger"),
     "Operation": ("config", "reload", "drain", "events", "trace", "replay", "node", "db"),
 }

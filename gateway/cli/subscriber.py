@@ -251,6 +251,55 @@ def number(
     _change(ctx, "subscriber.number", params, wait=wait, as_json=as_json)
 
 
+@app.command("bill-limit")
+def bill_limit(
+    ctx: typer.Context,
+    number: Number,
+    decision: Annotated[
+        str,
+        typer.Argument(
+            metavar="[AMOUNT|none|agree]",
+            help="What the customer decided: a bill limit in major units (0 is one), none, or to go on beyond it this month.",
+            show_default=False,
+        ),
+    ] = "",
+    channel: Annotated[str, typer.Option(help="How the decision reached us, such as contract, call or app.")] = "",
+    wording: Annotated[str, typer.Option(help="The version of what the customer was asked.")] = "",
+    abroad: Annotated[
+        bool, typer.Option("--abroad", help="With agree: beyond the cap abroad, not the bill limit.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a line's bill limit and the cap abroad, or keep what its customer decided, with who, when and how.
+
+    The limit holds for what is charged in a calendar month beyond the price of the plan's own bundle; at it everything with a
+    price stops, and emergency calls and free numbers go on. It is passed only where the customer agrees, after a notice.
+
+    \b
+    Examples:
+      tpo subscriber bill-limit 447700900123
+      tpo subscriber bill-limit 447700900123 20.00 --channel contract --wording 2026-1
+      tpo subscriber bill-limit 447700900123 none --channel call --wording 2026-1
+      tpo subscriber bill-limit 447700900123 agree --channel call --wording 2026-1 --json
+    """
+    if not decision:
+        _ask(ctx, "subscriber.bill-limits", {"number": number}, as_json=as_json)
+        return
+    if not (channel and wording):
+        message = "say how the decision reached us, and in which words it was asked for"
+        raise typer.BadParameter(message, param_hint="--channel --wording")
+    words = {"none": "removed", "agree": "agreed"}
+    params = {
+        "number": number,
+        "decision": words.get(decision, "set"),
+        "amount": "" if decision in words else decision,
+        "channel": channel,
+        "wording": wording,
+        "what": "abroad" if abroad else "bill",
+    }
+    _ask(ctx, "subscriber.bill-limit", params, as_json=as_json)
+
+
 @app.command()
 def history(ctx: typer.Context, number: Number, as_json: AsJson = False) -> None:
     """Show the changes of a line's plan and number: what, when, by whom and why.

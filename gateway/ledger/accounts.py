@@ -17,6 +17,8 @@ REFUNDS = "refunds"
 """What is owed to customers who left."""
 WRITE_OFFS = "write-offs"
 """What customers who left owe, and will not be asked for."""
+ABSORBED = "absorbed"
+"""What was used beyond a customer's bill limit, and is never billed."""
 PROMOTIONS = "promotions"
 """What was given to customers as credit, and is not theirs any more once it ended."""
 BREAKAGE = "breakage"
@@ -35,6 +37,7 @@ SYSTEM = (
     REFUNDS,
     WRITE_OFFS,
     SERVICE_CHARGES,
+    ABSORBED,
     PROMOTIONS,
     BREAKAGE,
     BREAKAGE_VAT,

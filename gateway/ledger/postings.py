@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from gateway.ledger.accounts import (
+    ABSORBED,
     BREAKAGE,
     BREAKAGE_VAT,
     CASH,
@@ -41,6 +42,7 @@ class AccountClass(StrEnum):
     GIFTS = "gifts:<cause>"
     REFUNDS = REFUNDS
     WRITE_OFFS = WRITE_OFFS
+    ABSORBED = ABSORBED
     PROMOTIONS = PROMOTIONS
     BREAKAGE = BREAKAGE
     BREAKAGE_VAT = BREAKAGE_VAT
@@ -96,6 +98,14 @@ POSTINGS: Final = (
         AccountClass.REVENUE,
         (Evidence.USAGE,),
         "the price of a usage record",
+        unique=Evidence.USAGE,
+    ),
+    Posting(
+        "absorbed",
+        AccountClass.ABSORBED,
+        AccountClass.REVENUE,
+        (Evidence.USAGE,),
+        "what a usage record comes to beyond the customer's limit, and is never billed: no tenth accrues on it",
         unique=Evidence.USAGE,
     ),
     Posting(

@@ -26,6 +26,7 @@ BOOKED: Final = (
     ("sale", "journal: bundles sold", 1),
     ("rerated", "journal: prices put right", 1),
     ("reversal", "journal: prices put right", -1),
+    ("absorbed", "journal: beyond customers' limits", 1),
     ("accrual", "journal: tenths", 1),
     ("rerated_accrual", "journal: tenths", 1),
     ("accrual_reversal", "journal: tenths", -1),
@@ -70,6 +71,7 @@ STEPS: Final = (
     "journal: charges of other months' use",
     "journal: bundles sold",
     "journal: prices put right",
+    "journal: beyond customers' limits",
     "journal: revenue",
     "journal: service charges",
     "journal: tenths",
@@ -193,7 +195,7 @@ def _differences(found: Counts, *, usage_is_gone: bool) -> Iterator[str]:
         compared = [
             ("charged", amount("charged"), "booked in the month and in others", amount(STEPS[7]) + amount(STEPS[8])),
             ("charged and booked in the month", amount(STEPS[7]), "the journal's charges of its use", amount(STEPS[9])),
-            ("income", sum(map(amount, INCOME.values())), "what was charged and sold", sum(map(amount, STEPS[9:13]))),
+            ("income", sum(map(amount, INCOME.values())), "what was charged and sold", sum(map(amount, STEPS[9:14]))),
         ]
         if not usage_is_gone:
             compared.insert(0, ("priced", amount("priced"), "charged", amount("charged")))

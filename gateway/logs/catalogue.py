@@ -304,6 +304,18 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "If it is frequent, make charging.slice smaller.",
         per_message=True,
     ),
+    "fraud.suspected": LogEvent(
+        "warning",
+        "A line's use passed a fraud limit of its plan: `kind` says which one, `barred` whether the line is barred by it.",
+        "See docs/runbooks/fraud-suspected.md: look at it (`tpo fraud list`), then `tpo fraud clear` the `case`.",
+    ),
+    "charging.usage.absorbed": LogEvent(
+        "warning",
+        "Usage that was reported is beyond the customer's bill limit or cap abroad; the part beyond it is not billed, and "
+        "stands in the account `absorbed`.",
+        "If it is frequent, make charging.slice smaller, and ask the host's operator why its reports come late.",
+        per_message=True,
+    ),
     "charging.session.foreign": LogEvent(
         "warning",
         "A client used the Session-Id of another client's session; it was refused, and nothing was charged.",

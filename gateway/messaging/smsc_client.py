@@ -275,6 +275,10 @@ class SmscClient:
         """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody."""
         await self._queue.recover()
 
+    async def take_notices(self) -> None:
+        """Queue the notices to customers that were written since the last look, before all other texts."""
+        await self._queue.take_notices(self._shards())
+
     async def inquire(self) -> None:
         """Ask the SMSCs for texts that they took and never told of."""
         if not self._queue.stopped:

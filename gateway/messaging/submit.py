@@ -7,7 +7,9 @@ import msgspec
 
 from gateway.balance import allowance_entries
 from gateway.balance.families import lend
+from gateway.balance.line_rules import LineRules, Use
 from gateway.balance.profiles import ProfileRows
+from gateway.balance.spending import BILL
 from gateway.balance.usage import BundleSale
 from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import ChargingPolicy
@@ -160,10 +162,17 @@ class AcceptTexts(Unit):
         elif wallet is not None and plan is not None and profile is not None:
             own = batch.row_set(IdentifierRows).owner(MSISDN, draft.destination, batch.now) is not None
             key = key_of(plan, called_number(draft.destination, tariff.country), tariff, batch.now, own=own)
+            if wallet.spending.barred and rate_to(plan, key).costs:
+                return Refusal(0, "sms.barred", "the sender's line is barred until somebody has looked at its use")
             sold = sell_needed_bundle(batch, wallet, plan, rate_to(plan, key), profile, charging)
             if sold is not None:
                 sales.append(sold)
-            held = hold(wallet, plan, key, draft.parts, batch.now)
+            month = tariff.months.number(batch.now)
+            held = hold(wallet, plan, key, draft.parts, batch.now, month)
+            if held is None and wallet.spendable(month) < wallet.available:
+                use = Use("sms", 0, limited=BILL)
+                batch.policy(LineRules).after_use(batch, wallet, profile, use)
+                return Refusal(0, "sms.limit", "the sender's bill limit leaves no room for this text")
         if held is None:
             return Refusal(0, "sms.credit", "the sender's wallet cannot pay for this text")
         return make(batch, draft, payer, held)

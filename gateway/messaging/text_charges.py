@@ -70,8 +70,10 @@ def rate_to(plan: Plan, key: RateKey) -> Rate:
     return rate.at[key.period] if key.period else rate
 
 
-def hold(wallet: Wallet, plan: Plan, key: RateKey, parts: int, now: int) -> Hold | None:
+def hold(wallet: Wallet, plan: Plan, key: RateKey, parts: int, now: int, month: int) -> Hold | None:
     """Hold the price of so many parts, from allowances first; None, and nothing held, if the wallet cannot pay.
+
+    Nor where a limit of the customer's leaves no room in this month (balance.spending).
 
     What a cap would leave of the price is found out when the text is charged.
     """
@@ -82,7 +84,7 @@ def hold(wallet: Wallet, plan: Plan, key: RateKey, parts: int, now: int) -> Hold
         split = allowances.promised(wallet.allowances, SMS, parts, now, place)
     covered = sum(part.units for part in split)
     money = price(rate, parts - covered)
-    if money > max(wallet.available, 0):
+    if money > max(wallet.spendable(month), 0):
         return None
     wallet.hold(money)
     return Hold(money, covered, tuple(allowances.hold(split, SMS)), plan.version, str(key))
@@ -115,15 +117,17 @@ def sell_needed_bundle(
     return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, take_id=batch.take_id, zone=zone)
 
 
-def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> None:
-    """Charge a final text that was delivered, or give back what was held for one that was not."""
+def settle(batch: Batch, text: Text, policy: ChargingPolicy) -> int:
+    """Charge a final text that was delivered, or give back what was held for one that was not; gives what it costs."""
     wallet = batch.row_set(WalletRows).get(text.payer) if text.payer is not None else None
     if wallet is None:
-        return
+        return 0
     money, split = text.held, give_back(wallet, text)
     text.held = text.covered = 0
-    if text.state is TextState.DELIVERED:
-        _charge(batch, text, money, _consumed(split), wallet, policy)
+    if text.state is not TextState.DELIVERED:
+        return 0
+    _charge(batch, text, money, _consumed(split), wallet, policy)
+    return money
 
 
 def _under_caps(money: int, text: Text, plan: Plan | None, wallet: Wallet, tariff: Tariff) -> int:
@@ -152,6 +156,7 @@ def _charge(
     plan = profile.plan_at(text.created_at) if profile is not None else None
     cost, tariff = money, policy.tariff
     money = _under_caps(cost, text, tariff.plan(plan, text.created_at), wallet, tariff)
+    billed = wallet.bill(money, tariff.months.number(text.created_at), batch.now)
     record = UsageRecord(
         id=batch.take_id(),
         event_at=text.created_at,
@@ -162,21 +167,24 @@ def _charge(
         octets=0,
         seconds=0,
         units=len(text.parts),
-        price=money,
+        price=billed,
         currency=wallet.currency,
         plan=plan or "",
         version=text.version,
         rate_key=text.rate_key or "",
         covered=sum(part.units for part in covered),
-        capped=cost - money,
+        capped=cost - billed,
         allowance_id=covered[0].allowance.id if covered else None,
     )
     batch.add(tables.usage, record.row())
     allowance_entries.post(batch, covered_elsewhere(record, covered))
     batch.row_set(OutboxRows).collect(batch, RATED, policy.rated(record))
-    if money:
+    if billed:
         shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
         giving = policy.tariff.giving(shares)
-        booked = bookings.charge(wallet, giving, money, text.created_at, record.id, RunningTenth())
+        booked = bookings.charge(wallet, giving, billed, text.created_at, record.id, RunningTenth())
         policy.books.post(batch, booked.entries)
         allowance_entries.post(batch, booked.uses)
+    policy.books.post(
+        batch, bookings.absorb(tariff.account, money - billed, wallet.currency, text.created_at, record.id)
+    )

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from gateway.balance.line_rules import LineRules, Use
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import WalletRows
 from gateway.messaging.policy import MessagingPolicy
-from gateway.messaging.text_charges import settle
+from gateway.messaging.text_charges import SMS, settle
 from gateway.messaging.texts import Text, TextRows
 from gateway.store.batch import Batch, RowSet, Unit
 
@@ -33,5 +34,15 @@ class OnTexts(Unit):
         """Work out the state; a text that has just become final is paid for or given back, and told of."""
         if text.settle(batch.now):
             policy = batch.policy(MessagingPolicy)
-            settle(batch, text, policy.charging)
+            charged = settle(batch, text, policy.charging)
+            if charged and text.payer is not None:
+                look_at_line(batch, text.payer, text, charged)
             policy.publish_final(batch, text)
+
+
+def look_at_line(batch: Batch, payer: int, text: Text, charged: int) -> None:
+    """Have the line looked at that paid for a text."""
+    wallet, profile = batch.row_set(WalletRows).get(payer), batch.row_set(ProfileRows).get(payer)
+    if wallet is not None and profile is not None:
+        use = Use(SMS, charged, number=text.destination.removeprefix("+"), session=text.id)
+        batch.policy(LineRules).after_use(batch, wallet, profile, use)

@@ -53,6 +53,9 @@ FAMILIES: Final[dict[str, Family]] = {
         "Other gateways of this store that have given no sign of life, whose rows wait and that nobody has adopted",
     ),
     # Charging
+    "tpo_fraud_cases_open": Family(
+        GAUGE, "Lines whose use passed a fraud limit and that nobody has looked at (of the whole store; tpo fraud list)"
+    ),
     "tpo_charging_requests_total": Family(
         COUNTER,
         "Credit-Control-Requests answered; `result` is the Result-Code, or `repeated` for a repetition's old answer",

@@ -136,7 +136,8 @@ class Daemon:
         sealed = SealedMonthsComponent(services, store) if store else None
         orders = OrdersComponent(services, texts.client, diameter)
         leases = LeasesComponent(services, texts.client)
-        periodic = PeriodicWork(services, texts.client, orders.executor)
+        reauthorise = diameter.session_requests.reauthorise if diameter is not None else None
+        periodic = PeriodicWork(services, texts.client, orders.executor, reauthorise)
         traces = TracesComponent(services, self._set_tap)
         nodes = NodesComponent(services)
         reload = self._reload = Reload(context, self._components, self._log_event)

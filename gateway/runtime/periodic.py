@@ -2,7 +2,7 @@
 ones, renew bundles, sweep what is past its retention, and see that the store is still what it was."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import ClassVar
@@ -15,10 +15,12 @@ from gateway.charging.renewals import DoneByCalendar, KeepWallet, due_wallets
 from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
+from gateway.fraud.cases import open_cases
 from gateway.ledger.seals import SealKey, WriteSeal, append_missing, due, kept
 from gateway.messaging.queries import count_open
 from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.smsc_client import SmscClient
+from gateway.metrics.catalogue import sample
 from gateway.metrics.sources import text_metrics
 from gateway.runtime.clock_watch import ClockWatch
 from gateway.runtime.component import Component, Services, Stage
@@ -41,6 +43,8 @@ BUSY_TURNS = 60
 """Turns in which a change of a table was put off before it is told."""
 EXPIRE_SECONDS = 5.0
 INQUIRE_SECONDS = 5.0
+NOTICE_SECONDS = 1.0
+"""A statutory notice has a minute in all (Ofcom General Condition C3)."""
 COUNT_SECONDS = 5.0
 COUNT_SHARE = 20
 """Open texts are counted again after this many times the time that counting took, lest a long queue costs a core."""
@@ -59,8 +63,18 @@ class PeriodicWork(Component):
     name: ClassVar[str] = "periodic work"
     stage: ClassVar[Stage] = Stage.DOORS
 
-    def __init__(self, services: Services, smsc_client: SmscClient, executor: OrderExecutor) -> None:
-        """Take what is worked on; nothing runs before `start`."""
+    def __init__(
+        self,
+        services: Services,
+        smsc_client: SmscClient,
+        executor: OrderExecutor,
+        reauthorise: Callable[[int], Coroutine[None, None, object]] | None = None,
+    ) -> None:
+        """Take what is worked on; nothing runs before `start`.
+
+        `reauthorise` has the open sessions of a subscriber ask for quota anew; None where Diameter is not configured.
+        """
+        self._reauthorise = reauthorise
         self._context, self._log, self._background = services.context, services.log, services.background
         self._smsc_client, self._executor = smsc_client, executor
         self._tasks: list[asyncio.Task[None]] = []
@@ -77,6 +91,9 @@ class PeriodicWork(Component):
         """Texts that have not come to their end, by state."""
         self.held_reports = 0
         """Usage reports that wait for a decision."""
+        self.fraud_cases = 0
+        """Lines whose use passed a fraud limit, and that nobody has looked at."""
+        self._last_case = 0
 
     async def start(self) -> None:
         """Start every timer."""
@@ -90,8 +107,10 @@ class PeriodicWork(Component):
             ("publish_months", PUBLISH_SECONDS, self._publish_months),
             ("expire", EXPIRE_SECONDS, self._smsc_client.expire),
             ("recover", EXPIRE_SECONDS, self._smsc_client.recover),
+            ("take_notices", NOTICE_SECONDS, self._smsc_client.take_notices),
             ("inquire", INQUIRE_SECONDS, self._smsc_client.inquire),
             ("settle_crossed", EXPIRE_SECONDS, self._smsc_client.settle_crossed),
+            ("count_fraud", COUNT_SECONDS, self._count_fraud),
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("keep_wallets", CALENDAR_SECONDS, self._keep_wallets),
@@ -107,8 +126,9 @@ class PeriodicWork(Component):
             task.cancel()
 
     def metrics(self) -> Iterable[Metric]:
-        """Tell what becomes of texts, as far as it is known from the last count."""
-        return text_metrics(self._smsc_client, self.open_texts)
+        """Tell what becomes of texts, and how many cases of suspected fraud wait, as far as the last count knows."""
+        yield from text_metrics(self._smsc_client, self.open_texts)
+        yield sample("tpo_fraud_cases_open", self.fraud_cases)
 
     async def _measure_lag(self) -> None:
         now = self._loop.time()
@@ -134,6 +154,20 @@ class PeriodicWork(Component):
         self.held_reports = await self._context.read_async(count_held)
         ended = self._loop.time()
         self._count_due = ended + COUNT_SHARE * (ended - began)
+
+    async def _count_fraud(self) -> None:
+        """Count the open cases of suspected fraud, and log each that is new, or was open at the start.
+
+        The sessions of a line that is barred ask anew at once: what they were granted before is not used up first.
+        """
+        after = self._last_case
+        found = await self._context.read_async(lambda connection: open_cases(connection, after))
+        self.fraud_cases = found.count
+        for case in found.new:
+            self._last_case = max(self._last_case, case.id)
+            self._log("fraud.suspected", {"case": str(case.id), "kind": case.kind, "barred": case.barred})
+            if case.barred and self._reauthorise is not None:
+                self._background.once("ask a barred line's sessions", partial(self._reauthorise, case.subscriber_id))
 
     async def _watch_store(self) -> None:
         """Look whether the store's files are still there, and whether a store that was in trouble can be written again."""

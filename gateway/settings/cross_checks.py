@@ -22,6 +22,7 @@ from gateway.rating.paid_service_limits import limit_of
 from gateway.rating.plans import Plan
 from gateway.rating.prices import service_price
 from gateway.settings.error_messages import Report
+from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
 from gateway.settings.sections import (
     Api,
@@ -65,6 +66,8 @@ class Found(msgspec.Struct):
     messaging: Messaging | None = None
     diameter: Diameter | None = None
     charging: Charging | None = None
+    notices: Notices | None = None
+    fraud: Fraud | None = None
     provisioning: Provisioning | None = None
     events: Events | None = None
     charity: Charity | None = None
@@ -400,6 +403,14 @@ def secrets_in(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Secret]]:  
             yield from secrets_in(item, (*path, number))
 
 
+def check_fraud_plans(found: Found, report: Report) -> None:
+    """Refuse fraud limits of a plan that there is not."""
+    for plan in found.fraud.plans if found.fraud and found.plans is not None else ():
+        if found.plans is not None and plan not in found.plans:
+            detail = f"there is no such plan in plans{did_you_mean(plan, found.plans)}"
+            report.error(("fraud", "plans", plan), detail, at_key=True)
+
+
 CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_listeners,
     check_peers,
@@ -410,6 +421,7 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_short_codes,
     check_grants,
     check_free_numbers,
+    check_fraud_plans,
     check_paid_services,
     check_hosts,
     check_broker,

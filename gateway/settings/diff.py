@@ -8,7 +8,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from gateway.settings.loading import Settings
-from gateway.settings.sections import FILES, SECTIONS, DiameterPeer, Section
+from gateway.settings.sections import DiameterPeer, Section
+from gateway.settings.top_level import FILES, SECTIONS
 
 FIXED: Final[dict[str, tuple[str, ...]]] = {
     "store": ("url", "password", "lane", "takeover", "backup"),

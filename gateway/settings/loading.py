@@ -18,13 +18,11 @@ from gateway.settings.causes_file import CAUSES_FILE, causes_from
 from gateway.settings.cross_checks import CHECKS, Found
 from gateway.settings.error_messages import Report, explain
 from gateway.settings.keywords_file import KEYWORDS_FILE, check_keywords, keywords_from
+from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.own_files import check_files
 from gateway.settings.plans_file import PLANS_FILE, plans_from
 from gateway.settings.problems import ConfigInvalid, Problem, Severity, did_you_mean
 from gateway.settings.sections import (
-    FILES,
-    REQUIRED,
-    SECTIONS,
     Api,
     Charging,
     Charity,
@@ -38,6 +36,7 @@ from gateway.settings.sections import (
     Smpp,
     Store,
 )
+from gateway.settings.top_level import FILES, REQUIRED, SECTIONS
 from gateway.settings.values import Reading
 from gateway.settings.yaml_loader import load_file
 
@@ -56,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True):
     messaging: Messaging
     diameter: Diameter | None
     charging: Charging
+    notices: Notices
+    fraud: Fraud
     provisioning: Provisioning
     events: Events
     charity: Charity

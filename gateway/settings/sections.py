@@ -422,6 +422,7 @@ class Charging(Section):
     review: Review = Review()
     topup_limit: Price = 500 * MICRO
     wallet_limit: Price = 5_000 * MICRO
+    cap_abroad: Price = 0
     credit: Credit = Credit()
 
 
@@ -609,25 +610,3 @@ class Retention(Section):
     texts: Annotated[Duration, Field(ge=3600)] = 30 * 86_400
     orders: Annotated[Duration, Field(ge=86_400)] = 400 * 86_400
     access_log: Annotated[Duration, Field(ge=86_400)] = 400 * 86_400
-
-
-SECTIONS: Final[dict[str, type[Section]]] = {
-    "operator": Operator,
-    "store": Store,
-    "api": Api,
-    "smpp": Smpp,
-    "messaging": Messaging,
-    "diameter": Diameter,
-    "charging": Charging,
-    "provisioning": Provisioning,
-    "events": Events,
-    "charity": Charity,
-    "privacy": Privacy,
-    "retention": Retention,
-}
-"""The sections of the file by their keys."""
-
-REQUIRED: Final = ("operator", "store", "api")
-
-FILES: Final = ("plans", "causes", "keywords")
-"""Keys that name a further file."""

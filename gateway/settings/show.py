@@ -11,7 +11,8 @@ from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import MASK, Secret
 from gateway.rating.plans import Bundle, Cap, Rate
 from gateway.settings.loading import Settings
-from gateway.settings.sections import FILES, SECTIONS, Section
+from gateway.settings.sections import Section
+from gateway.settings.top_level import FILES, SECTIONS
 from gateway.settings.values import Endpoint
 
 

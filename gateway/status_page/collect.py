@@ -81,6 +81,7 @@ class Parts(msgspec.Struct, frozen=True):
     open_texts: Callable[[], Mapping[str, int]] = dict
     """Texts that have not come to their end, by state, as they were counted last."""
     held_reports: Callable[[], int] = int
+    fraud_cases: Callable[[], int] = int
     """Usage reports that wait for a decision, as they were counted last."""
     failing: Callable[[], Sequence[str]] = tuple
     """Background tasks that fail again and again."""
@@ -144,7 +145,7 @@ class StatusCollector:
                 *self._text_concerns(),
                 *parts.backup(),
                 *parts.sealed(),
-                *charging_concerns(self._ring.samples(), parts.held_reports()),
+                *charging_concerns(self._ring.samples(), parts.held_reports(), parts.fraud_cases()),
                 *([concern("outbox.waiting", f"events wait {oldest:.0f} s for the broker")] if oldest > OLDEST else []),
                 *from_events(self._recent_alarms.count_since, now),
             ]
@@ -359,7 +360,7 @@ def concerns_of(
     return found
 
 
-def charging_concerns(samples: Sequence[Sample], held_reports: int) -> list[Concern]:
+def charging_concerns(samples: Sequence[Sample], held_reports: int, fraud_cases: int = 0) -> list[Concern]:
     """Say what is wrong with charging: a minute of slow or refused requests, and reports that wait for a decision."""
     found, minute = [], samples[-MINUTE:]
     slow = [sample.p99 for sample in minute if sample.p99 is not None]
@@ -371,6 +372,8 @@ def charging_concerns(samples: Sequence[Sample], held_reports: int) -> list[Conc
     if refused > REFUSED * max(requests, refused):
         words = f"{refused / max(requests, refused):.0%} of charging requests were refused in the last minute"
         found.append(concern("charging.refused", words))
+    if fraud_cases:
+        found.append(concern("fraud.suspected", f"{fraud_cases:,} lines passed a fraud limit and wait for somebody"))
     if held_reports:
         found.append(concern("reports.held", f"{held_reports:,} usage reports wait for a decision"))
     return found

@@ -8,6 +8,7 @@ from typing import Final
 
 ROW_SETS: Final = (
     "HeldReportRows",
+    "FraudCaseRows",
     "IdentifierRows",
     "PaymentRows",
     "KeyRows",

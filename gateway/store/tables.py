@@ -197,6 +197,7 @@ wallets = Table(
     Column("bundle", LargeBinary),
     Column("given", BigInteger, nullable=False, server_default=text("0")),
     Column("counters", LargeBinary),
+    Column("spending", LargeBinary),
     Column("due_at", BigInteger),
     Index(
         "ix_wallets_due",
@@ -207,7 +208,8 @@ wallets = Table(
 )
 """The only stored balances. `bundle` holds what is left of the allowances of this subscriber, and how they are renewed:
 balance.wallets.Holdings; `given` is the tenth that accrued on its charges and sales so far, of whatever cause. `due_at` is when
-something of it ends or is renewed next; `counters` what was used up of limits by day and month (JSON)."""
+something of it ends or is renewed next; `counters` what was used up of limits by day and month (JSON);
+`spending` what its line was charged lately and what limits that (balance.spending.Spending)."""
 
 allowance_entries = Table(
     "allowance_entries",
@@ -599,6 +601,56 @@ questions = Table(
 )
 """The one question that is open to a customer at a short code, such as `Reply YES to give`; `subscriber_id` is who was asked.
 Swept by expires_at."""
+
+bill_limits = Table(
+    "bill_limits",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("what", String(8), nullable=False),
+    Column("decision", String(8), nullable=False),
+    Column("amount", BigInteger),
+    Column("period", String(7), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("wording", String(64), nullable=False),
+    Column("actor", String(64), nullable=False),
+)
+"""What customers decided about their limits (balance.bill_limits): `what` is bill or abroad, `decision` set, removed or agreed,
+`period` the month that an agreement is for, `wording` the version of what they were asked. Never swept: it is the evidence."""
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("kind", String(24), nullable=False),
+    Column("period", String(24), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("wording", String(16), nullable=False),
+)
+"""Notices that customers were sent (notices.kinds): `id` is the text's. Swept by at."""
+
+fraud_cases = Table(
+    "fraud_cases",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("found_at", BigInteger, nullable=False),
+    Column("measured", BigInteger, nullable=False),
+    Column("threshold", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("barred", SmallInteger, nullable=False),
+    Column("decided_at", BigInteger),
+    Column("decided_by", String(64), nullable=False),
+    Column("note", String(255), nullable=False),
+    Index("ix_fraud_cases_open", "id", sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
+)
+"""Lines whose use passed a fraud limit (fraud.cases), until somebody clears each. `measured` and `threshold` are micro-units of
+`currency`, or counts where that is empty. A cleared one is swept as usage is."""
 
 opt_outs = Table(
     "opt_outs",

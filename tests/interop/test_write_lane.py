@@ -50,7 +50,7 @@ class Add:
         if self.poison == "raises":
             raise ZeroDivisionError("this unit cannot be decided")
         if self.poison == "constraint":
-            batch.add(tables.wallets, (self.subscriber_id, "GBP", 0, 0, None, 0, None, None))
+            batch.add(tables.wallets, (self.subscriber_id, "GBP", 0, 0, None, 0, None, None, None))
         if self.poison == "overflow":
             wallet.balance = 1 << 70
         return wallet.balance

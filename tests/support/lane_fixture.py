@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from gateway.balance.line_rules import LineRules
 from gateway.balance.topups import Payment, TopUp
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
@@ -89,7 +90,7 @@ class Workplace:
             clock=lambda: next(self.ticks),
             monotonic=time.monotonic,
             alarm=lambda event, detail: self.alarms.append((event, detail)),
-            policies=policies_of(self.books, self.digests),
+            policies=policies_of(self.books, self.digests, LineRules()),
             evidence=Evidence(EVIDENCE_KEY, self.node.id),
             **lane_options,
         )

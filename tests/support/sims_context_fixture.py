@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from gateway.api.limit_actions import LimitActions
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
 from gateway.api.sms_actions import SmsActions
@@ -128,12 +129,13 @@ async def sims_context(folder, host_url, *, options="", callback=False):
     smsc_client = TextsComponent(services).client
     executor = OrdersComponent(services, smsc_client, None).executor
     sims, topups = OrderActions(context, executor), TopUpActions(context, services.background, None)
+    limits = LimitActions(context, services.background, None)
     server = Server(
         context,
         metrics,
         SmsActions(context, smsc_client),
         actions=sims.actions(),
-        routes=SubscriberRoutes(context, sims, topups, executor).routes(),
+        routes=SubscriberRoutes(context, sims, topups, limits, executor).routes(),
         open_paths=(LISTENER,),
         live=dict,
         ready=dict,

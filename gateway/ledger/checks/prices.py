@@ -111,6 +111,7 @@ def _wrong_records(journal: Connection, plans: PlanVersions, prices: Prices) -> 
     u = usage.c
     columns = (u.id, u.event_at, u.plan, u.version, u.rate_key, u.service, u.rating_group, u.rated_before, u.covered)
     taken_off = func.coalesce(u.capped, 0)
+    absorbed = _absorbed(journal)
     wanted = select(*columns, counted().label("units"), u.price, taken_off).where(*_PRICED)
     rows = journal.execute(wanted.execution_options(**STREAMED))
     for number, at, plan, version, key, service, group, before, covered, units, booked, capped in rows:
@@ -122,7 +123,8 @@ def _wrong_records(journal: Connection, plans: PlanVersions, prices: Prices) -> 
             yield "price", f"record {number} was priced by a rate that version {version} of {plan} does not have"
             continue
         expected = price(rate, before + units - covered) - price(rate, before) - capped
-        if capped and not (capped > 0 and plans.may_cap(version, rate, service)):
+        beyond = absorbed.get(number, 0)  # the customer's own limit took it off, and not the plan's
+        if capped != beyond and not (capped > beyond and plans.may_cap(version, rate, service)):
             yield "price", f"record {number} has {capped} micro-units taken off that no cap or limit of {plan} asks for"
         if expected != booked or not 0 <= covered <= units:
             yield (
@@ -132,6 +134,12 @@ def _wrong_records(journal: Connection, plans: PlanVersions, prices: Prices) -> 
     bare = select(u.id).where(u.plan == "", u.price != 0).limit(SHOWN)
     for number in journal.scalars(bare):
         yield "price", f"record {number} has a price, and no plan"
+
+
+def _absorbed(journal: Connection) -> dict[int, int]:
+    """Give what was booked of records as beyond a customer's limit, in micro-units."""
+    entries = select(transfers.c.usage_id, func.sum(transfers.c.amount)).where(transfers.c.kind == "absorbed")
+    return {number: int(amount) for number, amount in journal.execute(entries.group_by(transfers.c.usage_id))}
 
 
 def _wrong_places(journal: Connection) -> _Found:

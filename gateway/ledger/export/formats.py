@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import msgspec
 
 from gateway.ledger.accounts import (
+    ABSORBED,
     CASH,
     GIVING,
     OPENING,
@@ -38,6 +39,7 @@ _ROOTS: Final[Mapping[str, str]] = {
     UNASSIGNED: "Liabilities:Causes:Unassigned",
     REFUNDS: "Liabilities:Refunds",
     WRITE_OFFS: "Expenses:Write-offs",
+    ABSORBED: "Expenses:Absorbed",
     "causes": "Liabilities:Causes",
     "gifts": "Liabilities:Gifts",
 }

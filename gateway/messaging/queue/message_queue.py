@@ -3,11 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 
 import msgspec
 
 from gateway.background import Background
-from gateway.messaging.queue.open_texts import texts_out, waiting_texts
+from gateway.messaging.queue.open_texts import texts_out, waiting_notices, waiting_texts
 from gateway.messaging.queue.waiting_parts import Waiting
 from gateway.messaging.routing import ANY, Way
 from gateway.messaging.texts import Step, Text
@@ -69,6 +70,8 @@ class MessageQueue:
         self._behind: dict[Way | None, int] = {}
         self._read_up_to = self._recovered = 0
         self._more = self._filling = self._hungry = False
+        self._noticed: dict[int, int] = {}
+        """By shard the last notice that was looked at."""
         self._unread: dict[int, Unread] = {}
         self._left: set[int] = set()
         """Shards that were adopted, some of whose parts have no way and are in the store alone."""
@@ -322,6 +325,22 @@ class MessageQueue:
         for number, part in enumerate(text.parts):
             if part.step in (Step.SENT, Step.DOUBTFUL) and (text.id, number) not in known:
                 self._on_doubtful(Waiting(text, number, part.attempts), text.link, part.step is Step.DOUBTFUL)
+
+    async def take_notices(self, shards: Iterable[int]) -> None:
+        """Queue notices that were written since the last look, before all else: nobody tells of them but the store.
+
+        Whatever unit found them due wrote them with its own rows. The first look of a shard finds those that still wait.
+        """
+        if self.stopped:
+            return
+        for shard in shards:
+            after, known = self._noticed.get(shard, 0), self._known()
+            texts, self._noticed[shard] = await self._read(partial(waiting_notices, shard=shard, after=after))
+            known |= self._known()
+            for waiting in [part for text in texts for part in _waiting(text, known)][::-1]:
+                self.put_first(waiting)
+            if texts:
+                self._on_ready()
 
     async def recover(self) -> None:
         """Queue what waits in the store and not here: texts of batches that were committed after all, unknown to anybody."""

@@ -1,9 +1,10 @@
-"""What the queue reads of the store: the texts that wait, page by page, and those of which something may have gone out."""
+"""What the queue reads of the store: texts that wait, page by page, those that may have gone out, and notices."""
 
-from sqlalchemy import Connection, literal_column, select, text, union_all
+from sqlalchemy import Connection, func, literal_column, select, text, union_all
 
 from gateway.messaging.texts import Text, TextState, from_row
-from gateway.store.tables import PARTS_OUT, texts
+from gateway.store.nodes import in_shard
+from gateway.store.tables import PARTS_OUT, notices, texts
 
 
 def waiting_texts(connection: Connection, shard: int, after: int, limit: int) -> list[Text]:
@@ -30,3 +31,18 @@ def texts_out(connection: Connection, shard: int, after: int, limit: int) -> lis
         .limit(limit)
     )
     return [from_row(tuple(row)) for row in connection.execute(found)]
+
+
+def waiting_notices(connection: Connection, shard: int, after: int) -> tuple[list[Text], int]:
+    """Give the notices of a shard, numbered above `after`, that wait whole; and the number of the last one that is there."""
+    newer = (*in_shard(notices.c.id, shard), notices.c.id > after)
+    last = connection.scalar(select(func.max(notices.c.id)).where(*newer))
+    if last is None:
+        return [], after
+    waiting = (
+        select(texts)
+        .join(notices, notices.c.id == texts.c.id)
+        .where(texts.c.final == literal_column("0"), texts.c.state == TextState.QUEUED, *newer)
+        .order_by(texts.c.id)
+    )
+    return [from_row(tuple(row)) for row in connection.execute(waiting)], last

@@ -5,6 +5,7 @@ from typing import ClassVar
 from gateway.api.action_routing import Router
 from gateway.api.actions import RunningAction
 from gateway.api.answers import GatewayStatus
+from gateway.api.limit_actions import LimitActions
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
 from gateway.api.session_actions import SessionActions, by_others
@@ -68,6 +69,7 @@ class ApiComponent(Component):
         session_requests = diameter.session_requests if diameter is not None else None
         sessions = SessionActions(context, session_requests)
         topups = TopUpActions(context, services.background, session_requests)
+        limits = LimitActions(context, services.background, session_requests)
         tracing = TraceActions(context, traces.traces, undecodable, texts.client, orders.executor, node)
         parts = Parts(
             texts.client,
@@ -77,6 +79,7 @@ class ApiComponent(Component):
             lag=lambda: periodic.lag,
             open_texts=lambda: periodic.open_texts,
             held_reports=lambda: periodic.held_reports,
+            fraud_cases=lambda: periodic.fraud_cases,
             failing=lambda: services.background.failing,
             nodes_gone=lambda: [gone.node.name for gone in leases.gone],
             backup=backup.concerns if backup is not None else tuple,
@@ -100,7 +103,7 @@ class ApiComponent(Component):
             )
 
         own: dict[str, RunningAction] = status_actions(status)
-        for source in (sms, sessions, topups, sims, tracing, reload, drain):
+        for source in (sms, sessions, topups, limits, sims, tracing, reload, drain):
             own |= source.actions()
         router = Router(own, nodes.others, services.log)
         actions = router.actions()
@@ -112,7 +115,7 @@ class ApiComponent(Component):
             services.metrics,
             sms,
             actions=actions,
-            routes=[*SubscriberRoutes(context, sims, topups, orders.executor).routes(), *self._page.routes()],
+            routes=[*SubscriberRoutes(context, sims, topups, limits, orders.executor).routes(), *self._page.routes()],
             open_paths=(LISTENER,),
             live=health.live,
             ready=health.ready,

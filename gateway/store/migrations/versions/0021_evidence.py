@@ -13,7 +13,7 @@ from gateway.store.errors import SchemaMismatch
 from gateway.store.evidence_backfill import needs_proof, prove_all, sealed_until
 
 revision = "0021"
-down_revision = "0019"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 

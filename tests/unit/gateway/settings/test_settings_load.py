@@ -8,7 +8,8 @@ import pytest
 from gateway.charity.causes import Cause
 from gateway.rating.plans import Bundle, CalledRates, Plan, Rate
 from gateway.settings import ConfigInvalid, Endpoint, Severity, load, shown
-from gateway.settings.sections import FILES, SECTIONS, DiameterPeer, LinkTls, Mqtt, SmppLink, Tls, Token
+from gateway.settings.sections import DiameterPeer, LinkTls, Mqtt, SmppLink, Tls, Token
+from gateway.settings.top_level import FILES, SECTIONS
 from gateway.settings.values import parse_percent
 
 ROOT = Path(__file__).parents[4]

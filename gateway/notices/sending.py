@@ -1,0 +1,63 @@
+"""Writing a notice with the unit that found it due: a text to the line's number, and a row that says which notice it is."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+from sqlalchemy import select
+
+from gateway.messaging.submit import Draft, make
+from gateway.messaging.texts import TextRows
+from gateway.notices.kinds import NoticeKind, is_statutory
+from gateway.notices.quiet_hours import QuietHours
+from gateway.notices.wording import Values, fill_in, version_of
+from gateway.store import tables
+from gateway.store.batch import Batch
+from gateway.subscribers.identifier_history import MSISDN
+
+
+class NoticeSender(msgspec.Struct, frozen=True):
+    """What notices are written with: who they come from, the words of each kind, how long they may take (microseconds).
+
+    `segments` counts the parts of a text. `linked`: there is a link that they can go out by; without one none is written.
+    """
+
+    source: str
+    language: str
+    words: Mapping[NoticeKind, str]
+    common: Values
+    quiet: QuietHours
+    validity: int
+    segments: Callable[[str], int]
+    linked: bool = True
+
+    def send(self, batch: Batch, subscriber_id: int, kind: NoticeKind, period: str, values: Values) -> bool:
+        """Write a notice; False where it cannot be sent now, and has to be looked for again.
+
+        A courtesy waits for the end of the quiet hours, and one that is still under way when they begin expires.
+        """
+        statutory = is_statutory(kind)
+        if not self.linked or (not statutory and self.quiet.holds(batch.now)):
+            return False
+        number = number_of(batch, subscriber_id)
+        if number is None:
+            return False
+        template = self.words[kind]
+        body = fill_in(template, {**self.common, **values})
+        until = batch.now + self.validity
+        if not statutory:
+            until = min(until, self.quiet.next_start(batch.now) or until)
+        text = make(batch, Draft(self.source, number, body, self.segments(body), until, always=statutory))
+        batch.row_set(TextRows).rows[text.id] = text
+        row = (text.id, subscriber_id, str(kind), period, batch.now, self.language, version_of(template))
+        batch.add(tables.notices, row)
+        return True
+
+
+def number_of(batch: Batch, subscriber_id: int) -> str | None:
+    """Give the phone number of a line as it is now, None where it has none."""
+    lines = tables.lines
+    current = select(lines.c.value).where(
+        lines.c.subscriber_id == subscriber_id, lines.c.kind == MSISDN, lines.c.valid_to.is_(None)
+    )
+    number: str | None = batch.connection.execute(current.limit(1)).scalar()
+    return number

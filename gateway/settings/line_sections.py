@@ -1,0 +1,121 @@
+"""The sections of gateway.yaml about what watches over lines: notices to their customers, and fraud limits."""
+
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+
+from gateway.messaging.keywords.catalogue import TemplateInvalid
+from gateway.notices.kinds import NoticeKind
+from gateway.notices.wording import WORDS, check_wording
+from gateway.settings.problems import did_you_mean
+from gateway.settings.sections import MAX_NOTE, Section
+from gateway.settings.values import Id, NumberPrefix, Price, Text
+
+MAX_SENDER: Final = 11
+"""Characters of an alphanumeric sender (3GPP TS 23.040 §9.1.2.5)."""
+_QUIET: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+
+
+def read_quiet_hours(value: str) -> tuple[int, int]:
+    """Read `21:00-08:00` as two minutes of the day; `off` as two equal ones. ValueError for anything else."""
+    if value == "off":
+        return 0, 0
+    found = _QUIET.fullmatch(value)
+    if found is None:
+        message = "must be off, or two times of the day like 21:00-08:00"
+        raise ValueError(message)
+    hour, minute, until_hour, until_minute = map(int, found.groups())
+    return hour * 60 + minute, until_hour * 60 + until_minute
+
+
+def _quiet_hours(value: str) -> str:
+    read_quiet_hours(value)
+    return value
+
+
+def _country_code(value: str) -> str:
+    if not re.fullmatch(r"[2-7]\d\d", value, re.ASCII):
+        message = "must be a mobile country code of three digits, in quotes, like 272"
+        raise ValueError(message)
+    return value
+
+
+def _sender(value: str) -> str:
+    if len(value) > MAX_SENDER and not value.isdecimal():
+        message = f"must be a number, or a name of at most {MAX_SENDER} characters"
+        raise ValueError(message)
+    return value
+
+
+MobileCountry = Annotated[str, AfterValidator(_country_code)]
+Share = Annotated[int, Field(ge=1, le=99)]
+
+
+class Notices(Section):
+    """What customers are told of their line without asking, when, and in which words."""
+
+    language: Literal["en", "es", "fr"] = "en"
+    sender: Annotated[Text, AfterValidator(_sender)] | None = None
+    care: str = ""
+    quiet_hours: Annotated[str, AfterValidator(_quiet_hours)] = "21:00-08:00"
+    likely: Share = 80
+    allowance: Share = 80
+    low_balance: Price = 0
+    border: list[MobileCountry] = Field(default_factory=list)
+    wording: dict[str, Text] = Field(default_factory=dict)
+
+    @field_validator("wording")
+    @classmethod
+    def _wordings_are_whole(cls, value: dict[str, str], _info: ValidationInfo) -> dict[str, str]:
+        for name, template in value.items():
+            if name not in set(NoticeKind):
+                message = f"there is no notice {name}{did_you_mean(name, list(NoticeKind))}"
+                raise ValueError(message)
+            try:
+                wrong = check_wording(NoticeKind(name), template)
+            except TemplateInvalid as error:
+                wrong = str(error)
+            if wrong is None and len(template) > MAX_NOTE:
+                wrong = f"must be at most {MAX_NOTE} characters"
+            if wrong is not None:
+                message = f"{name}: {wrong}"
+                raise ValueError(message)
+        return value
+
+    @property
+    def words(self) -> dict[NoticeKind, str]:
+        """What each notice says: the operator's own words where there are some."""
+        return {kind: self.wording.get(kind, words) for kind, words in WORDS[self.language].items()}
+
+
+FraudKind = Literal["spend", "premium", "countries", "topups"]
+
+
+class FraudLimits(Section):
+    """What use of a line is suspicious; what is left out is not looked at. `bar`: which of these bar the line at once."""
+
+    spend: Price | None = None
+    premium: Price | None = None
+    countries: Annotated[int, Field(ge=2, le=100)] | None = None
+    topups: Annotated[int, Field(ge=2, le=1000)] | None = None
+    bar: list[FraudKind] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _bars_what_is_looked_at(self) -> "FraudLimits":
+        for kind in self.bar:
+            if getattr(self, kind) is None:
+                message = f"bar names {kind}, which has no limit here"
+                raise ValueError(message)
+        if 0 in (self.spend, self.premium):
+            message = "spend and premium must be more than 0; leave out what is not to be looked at"
+            raise ValueError(message)
+        return self
+
+
+class Fraud(Section):
+    """Fraud limits, by plan where a plan has its own, and the numbers that cost a third party's price."""
+
+    limits: FraudLimits = FraudLimits()
+    plans: dict[Id, FraudLimits] = Field(default_factory=dict)
+    destinations: list[NumberPrefix] = Field(default_factory=list)

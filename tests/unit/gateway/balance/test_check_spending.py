@@ -1,0 +1,39 @@
+"""A wallet whose limit or sum was written over is named by the check of the books."""
+
+import msgspec
+import pytest
+from sqlalchemy import select, update
+from support.charging_fixture import INITIAL, PENNY, UPDATE, ccr, service
+from support.notice_fixture import POUND, watched_place
+
+from gateway.balance.check_spending import wrong_spending
+from gateway.balance.spending import decode, encode
+from gateway.store.tables import wallets
+
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"limit": 50 * POUND}, "limit"),
+        ({"limit": -1}, "limit"),
+        ({"agreed": 2023 * 12 + 10}, "limit"),
+        ({"charged": 0}, "spending"),
+        ({}, None),
+    ],
+)
+def test_what_a_wallet_says_of_its_line_is_held_against_decisions_and_usage(tmp_path, change, check):
+    with watched_place(f"sqlite:///{tmp_path}/lines.db") as place:
+        sub = place.enrol(5 * POUND)
+        place.limit(20 * PENNY)
+        place.ask(ccr(INITIAL, 0, service(ask=0)))
+        place.ask(ccr(UPDATE, 1, service(used=(5 * MEGABYTE,), ask=0)))
+        ((kept,),) = place.read(select(wallets.c.spending))
+        changed = msgspec.structs.replace(decode(kept), **change)
+        with place.writer.begin() as connection:
+            connection.execute(update(wallets).values(spending=encode(changed)))
+        with place.reader.connect() as connection:
+            found = list(wrong_spending(connection, place.policy.tariff.months))
+    assert [each.check for each in found] == ([] if check is None else [check])
+    assert all(f"wallet:{sub}" in each.detail for each in found)
