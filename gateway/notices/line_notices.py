@@ -150,7 +150,8 @@ class LineNotices:
             wallet.changed = True
 
     def _low_balance(self, batch: Batch, wallet: Wallet) -> None:
-        if wallet.currency == self._terms.currency:
+        """Tell of a low balance; who pays afterwards, within a credit limit, has none to run out."""
+        if wallet.currency == self._terms.currency and not wallet.credit_limit:
             balance = {"balance": Money(wallet.balance, wallet.currency)}
             self._once(batch, wallet, NoticeKind.LOW_BALANCE, 1, "", balance)
 

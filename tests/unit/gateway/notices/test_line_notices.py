@@ -8,6 +8,7 @@ from support.charging_fixture import INITIAL, MSISDN, PENNY, TERMINATION, UPDATE
 from support.gy_samples import avp
 from support.notice_fixture import ABROAD, BORDER, HOME, POUND, watched_place
 
+from gateway.balance.line_terms import SetCreditLimit
 from gateway.notices.kinds import KINDS, NoticeClass
 from gateway.notices.line_notices import NoticeTerms
 from gateway.notices.quiet_hours import QuietHours
@@ -161,3 +162,13 @@ def test_a_notice_is_written_in_the_operators_language_in_letters_of_the_gsm_alp
 def test_each_kind_is_statutory_by_a_named_rule_or_a_courtesy():
     for row in KINDS.values():
         assert bool(row.source) is (row.notice_class is NoticeClass.STATUTORY)
+
+
+def test_who_pays_afterwards_is_told_of_no_low_balance(open_place):
+    place = open_place(terms=NoticeTerms("GBP", low_balance=POUND))
+    place.enrol(0)
+    place.lane.run(SetCreditLimit("msisdn", MSISDN, 20 * POUND, "tester", "contract"))
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    place.ask(ccr(UPDATE, 1, service(used=(MEGABYTE,), ask=0)))
+    assert place.booked("charge") == [(PENNY, None)]
+    assert place.notices() == []
