@@ -59,6 +59,11 @@ PARAMETERS = {
     "subscriber.family": {**LINE, "payer": "447700900001", "cap": "5.00", "reason": "r"},
     "subscriber.add-on": {**LINE, "add_on": "boost", "reference": "r"},
     "subscriber.credit": {**LINE, "amount": "5.00", "currency": "GBP", "days": 30, "reference": "r"},
+    "subscriber.bill-limit": {
+        **LINE, "decision": "set", "channel": "call", "wording": "1", "amount": "5.00", "what": "bill",
+    },
+    "subscriber.bill-limits": LINE, "notice.list": {"after": 0, "limit": 2, "number": NUMBER, "kind": "low_balance"},
+    "fraud.list": {"after": 0, "all": True}, "fraud.clear": {"id": "7", "reason": "r"},
     "subscriber.number": {"number": "447700900778", "msisdn": "447700900777", "reason": "r", "returning": False, "key": "k"},
     "sim.reconcile": {"host": "lab", "repair": False}, "order.retry": {"id": "1"}, "order.cancel": {"id": "1"},
     "order.list": {"limit": 2, "state": "done", "number": NUMBER, "since": 0, "until": 1},

@@ -21,6 +21,8 @@ from gateway.store.tables import transfers
 TENTHS: Final = ("accrual", "accrual_reversal", "rerated_accrual")
 """Kinds that would tell whose tenth went where."""
 LIMIT: Final = 5000
+LATEST: Final = int(datetime(9999, 11, 30, tzinfo=UTC).timestamp())
+"""A date may be written of a month after which there is another one."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -129,6 +131,7 @@ def _last_day(period: str) -> str:
 
 def _after_all(until: int) -> str:
     """Give the day after the month of the last moment."""
-    period = datetime.fromtimestamp(max(until - 1, 0) // 1_000_000, UTC).strftime("%Y-%m")
+    last_second = min(max(until - 1, 0) // 1_000_000, LATEST)
+    period = datetime.fromtimestamp(last_second, UTC).strftime("%Y-%m")
     last = datetime.strptime(_last_day(period), "%Y-%m-%d").replace(tzinfo=UTC)
     return (last + timedelta(days=1)).strftime("%Y-%m-%d")
