@@ -20,14 +20,15 @@ from gateway.ledger.journal import latest_entry
 from gateway.ledger.seals import FILE_NAME
 from gateway.privacy.access import RecordAccess
 from gateway.privacy.masks import Secret
-from gateway.privacy.pseudonyms import LOGS, Pseudonyms, derive, load_key
+from gateway.privacy.pseudonyms import LOGS, KeyInvalid, Pseudonyms, derive, load_key
 from gateway.privacy.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store import leases, lock, nodes, schema, tables
 from gateway.store.batch import Batch, Policies, Unit
 from gateway.store.engine import begin_snapshot, has_one_writer, open_reader, open_writer, reading, sqlite_path, storing
 from gateway.store.errors import OutcomeUnknown, StoreError, StoreUnavailable
-from gateway.store.evidence import Evidence
+from gateway.store.evidence import Digester, Evidence
+from gateway.store.evidence_reading import is_of_another_key
 from gateway.store.files import StoreFiles
 from gateway.store.idempotency import Digests
 from gateway.store.inspection import inspect
@@ -206,6 +207,10 @@ class GatewayContext:
 
     def _record(self, connection: Connection, settings: Settings) -> tuple[Mapping[str, int], Settings]:
         """Open the accounts that the causes need, record the versions of what the files say, and prove what is new."""
+        if is_of_another_key(connection, Digester(self.evidence_key)):
+            raise KeyInvalid(
+                "privacy.key is not that of this store, by which its rows are proved: gateways on a store share one"
+            )
         check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock())
         opened = accounts.ensure(connection, account_names(settings.causes))
         with_history, recorded = versions.record(connection, settings, self.clock())

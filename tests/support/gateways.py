@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 
 from support import new_stores, warm_start
+from support.keys import SHARED_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30
@@ -102,6 +103,7 @@ diameter:
 {diameter}
   peers:{listed}
 charging: {{{charging}}}
+{f'privacy: {{key: "{SHARED_KEY}"}}' if store and "privacy:" not in extra else ""}
 plans: {ROOT}/config/plans.yaml
 causes: {ROOT}/config/causes.yaml
 {extra}

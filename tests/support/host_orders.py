@@ -24,6 +24,7 @@ from gateway.store import tables
 from gateway.store.async_submit import submit
 from provisioning.orders import Kind, OrderRequest
 from support.gateways import ROOT
+from support.keys import SHARED_KEY
 from support.session_play import blank_store
 
 PATIENCE = 30
@@ -195,6 +196,7 @@ store: {{url: "sqlite:///tpo.db"}}
 api: {{listen: "127.0.0.1:0", socket: tpo.sock}}
 plans: {ROOT}/config/plans.yaml
 causes: {ROOT}/config/causes.yaml
+privacy: {{key: "{SHARED_KEY}"}}
 """
     )
     loop, clock = asyncio.get_running_loop(), Clock()

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import itertools
 import time
 from contextlib import contextmanager
 
@@ -10,8 +9,10 @@ import msgspec
 
 from gateway.balance.line_rules import LineRules
 from gateway.balance.topups import Payment, TopUp
+from gateway.context import EVIDENCE
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
+from gateway.privacy.pseudonyms import derive
 from gateway.store import nodes, unit_codec
 from gateway.store.append_only import APPEND_ONLY
 from gateway.store.batch import Unit, policies_of
@@ -20,10 +21,11 @@ from gateway.store.evidence import Evidence
 from gateway.store.idempotency import Digests
 from gateway.store.lane import Lane
 from gateway.units import UNITS
+from support.keys import SHARED_KEY
 from support.new_stores import prepare
 
 CAUSES = ("wateraid", "wwf")
-EVIDENCE_KEY = b"a key of tests for evidence"
+EVIDENCE_KEY = derive(SHARED_KEY.encode(), EVIDENCE)
 
 
 @functools.cache
@@ -67,6 +69,24 @@ def unguard(connection):
             connection.exec_driver_sql(f"DROP TRIGGER {table}_{what}{where}")
 
 
+class Ticks:
+    """A clock in microseconds, a millisecond further each time that it is looked at."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.now += 1_000
+        return self.now
+
+    def skip(self, seconds):
+        """Let time pass."""
+        self.now += seconds * 1_000_000
+
+
 class Workplace:
     """An open store: its engines, its lane, its books; `now` is the clock in microseconds."""
 
@@ -74,7 +94,7 @@ class Workplace:
         self.url = url
         self.writer, self.reader = _sharing(open_writer(url)), _sharing(open_reader(url))
         prepare(self.writer)
-        self.ticks = itertools.count(1_700_000_000_000_000, 1_000)
+        self.ticks = Ticks(1_700_000_000_000_000)
         self.alarms = []
         with self.writer.begin() as connection:
             self.node = nodes.enter(connection, node, next(self.ticks))

@@ -13,7 +13,6 @@ from support.sms_gateway import SmsGateway
 
 TAKEOVER = int(os.environ.get("TPO_TAKEOVER", "5"))
 """Seconds of a lease."""
-PRIVACY_KEY = "c2hhcmVkLWJ5LWFsbC1nYXRld2F5cy1vZi1hLXN0b3JlIQ=="
 
 
 class SharingGateway(SmsGateway):
@@ -21,9 +20,9 @@ class SharingGateway(SmsGateway):
 
     def __init__(self, folder, name, store, port, *, takeover=TAKEOVER, address="127.0.0.1", extra="", **link):
         super().__init__(folder / name, port, store=store, identity=f"{name}.tpo.example", **link)
-        config = self.config.read_text().replace(f'{{url: "{store}"}}', f'{{url: "{store}", takeover: {takeover}s}}')
+        config = self.config.read_text().replace(f'{{url: "{store}"', f'{{url: "{store}", takeover: {takeover}s')
         config = config.replace(f"host: 127.0.0.1, port: {port}", f"host: {address}, port: {port}")
-        self.config.write_text(f"{config}privacy: {{key: {PRIVACY_KEY}}}\n{extra}")
+        self.config.write_text(f"{config}{extra}")
 
     def halt(self):
         """SIGSTOP: it stands still with all that it holds."""

@@ -14,8 +14,12 @@ CHARGES: Final = ("charge", "service", "promotional")
 
 def usage_is_charged(connection: Connection) -> Iterable[Finding]:
     """Name records that were not charged what they were priced, or more than once."""
+    of_records = (
+        transfers.c.kind.in_(CHARGES),
+        transfers.c.usage_id.is_not(None),
+    )  # credit of the company pays for sales, too
     by_record = select(transfers.c.usage_id, func.sum(transfers.c.amount).label("amount"))
-    paid = by_record.where(transfers.c.kind.in_(CHARGES)).group_by(transfers.c.usage_id).subquery()
+    paid = by_record.where(*of_records).group_by(transfers.c.usage_id).subquery()
     wrong = (
         select(usage.c.id, usage.c.price, paid.c.amount)
         .join_from(usage, paid, paid.c.usage_id == usage.c.id, isouter=True)
@@ -24,7 +28,7 @@ def usage_is_charged(connection: Connection) -> Iterable[Finding]:
     )
     for record, price, amount in connection.execute(wrong):
         yield Finding("usage", f"record {record} was priced {price} micro-units and charged {amount or 0}")
-    kinds = select(transfers.c.usage_id).where(transfers.c.kind.in_(CHARGES))
+    kinds = select(transfers.c.usage_id).where(*of_records)
     doubled = kinds.group_by(transfers.c.usage_id, transfers.c.kind).having(func.count() > 1).limit(SHOWN)
     for (record,) in connection.execute(doubled):
         yield Finding("usage", f"record {record} was charged more than once")
