@@ -13,7 +13,7 @@ from gateway.cli import main
 from gateway.cli.init import NETWORK, SETTINGS
 from gateway.settings import load
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[2]
 
 
 def test_what_is_written_passes_the_check_and_every_file_explains_itself(tmp_path, capsys):
