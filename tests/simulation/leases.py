@@ -7,6 +7,7 @@ gateway sends after somebody may have adopted it is a broken promise by itself, 
 
 import asyncio
 import contextlib
+import sqlite3
 from unittest import mock
 
 from sqlalchemy.pool import QueuePool
@@ -140,15 +141,24 @@ class Leases:
         lane = self.world.gateway.lane
         if lane is not None and lane.in_transaction:
             if self.random.random() < 0.5:
-                self.world.story.tell("adopter", f"finds the row of number {other.node} locked")
+                self._finds_locked(other)
                 return
             self.world.story.tell("adopter", f"ends the transaction of number {other.node}")
             lane.end_transaction()
-        with writer.begin() as connection:
-            microseconds = SECONDS * leases.MICROSECONDS
-            adopter = nodes.enter(connection, OTHER, self.world.wall_clock(), microseconds)
-            taken = leases.adopt(connection, other.node, other.epoch, other.renewed_at, adopter.id)
+        try:
+            with writer.begin() as connection:
+                microseconds = SECONDS * leases.MICROSECONDS
+                adopter = nodes.enter(connection, OTHER, self.world.wall_clock(), microseconds)
+                taken = leases.adopt(connection, other.node, other.epoch, other.renewed_at, adopter.id)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            self._finds_locked(other)  # by a lane whose process is about to end, say
+            return
         if taken:
             self.adopted.add((other.node, other.epoch))
             self.world.counts["adopted"] += 1
             self.world.story.tell("adopter", f"adopts number {other.node} as number {adopter.id}")
+
+    def _finds_locked(self, other):
+        self.world.story.tell("adopter", f"finds the row of number {other.node} locked")
