@@ -16,6 +16,7 @@ from support.audit import reckon
 from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, charging_place, service
 from support.charging_load import OPENING, figures, under_load
 from support.gateways import Gateway
+from support.keys import SHARED_KEY
 from support.killed_sealing import look
 from support.sealing import age, at, publish_all, unmoved
 from support.sims_context_fixture import settings_of
@@ -46,7 +47,8 @@ def books(url):
 def test_killed_at_any_step_the_reports_tell_the_same_and_the_next_process_goes_on(tmp_path):
     settings = settings_of(tmp_path)
     config = tmp_path / "gateway.yaml"
-    config.write_text(config.read_text().replace('tpo.db"', 'tpo.db", seal_after: 1d, backup: {folder: backup}'))
+    written = config.read_text().replace('tpo.db"', 'tpo.db", seal_after: 1d, backup: {folder: backup}')
+    config.write_text(f'{written}privacy: {{key: "{SHARED_KEY}"}}\n')
     books(settings.store.url)
     before = look(settings.store.url)
     assert before["findings"] == []

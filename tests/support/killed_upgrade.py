@@ -1,11 +1,12 @@
-"""Upgrade a store in processes that are killed: at the first statement, the second, ... and around the commit, until one lives.
+"""Upgrade a store in processes that are killed: at the first statement, some later, ... and around the commit, until one lives.
 
-Run as `python killed_upgrade.py URL KEY`: prints, a JSON line a process, where it was killed, the store's version after that,
-and a digest of all its rows.
+Run as `python killed_upgrade.py URL KEY STRIDE`, which is how many statements later the next one is killed. It prints, a JSON line
+a process, where that was, the store's version after it, and a digest of all its rows.
 A fork a kill: to begin a Python with Alembic for each would take most of a minute.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -18,9 +19,12 @@ from gateway.store.engine import open_reader, open_writer
 from support.old_stores import everything
 
 
-def kill_at(engine, place):
-    """Have this process killed before its statement of that number; the last two are those before and after the commit."""
-    passed = iter(range(1, 1 << 30))
+def kill_at(engine, place, told):
+    """Have this process killed before its statement of that number; the last two are those before and after the commit.
+
+    Without a number it is killed before the commit, and tells of which number that is.
+    """
+    passed = itertools.count(1)
 
     def step():
         if next(passed) == place:
@@ -29,6 +33,9 @@ def kill_at(engine, place):
     commit = engine.dialect.do_commit
 
     def do_commit(connection):
+        if place is None:
+            os.write(told, str(next(passed)).encode())
+            os.kill(os.getpid(), signal.SIGKILL)
         step()
         commit(connection)
         step()
@@ -37,10 +44,21 @@ def kill_at(engine, place):
     engine.dialect.do_commit = do_commit
 
 
-def upgrade(url, key, place):
+def upgrade(url, key, place, told):
     engine = open_writer(url, existing=True)
-    kill_at(engine, place)
+    kill_at(engine, place, told)
     schema.upgrade(engine, schema.Keys(key, key))
+
+
+def killed(url, key, place, told=None):
+    """Upgrade in a process of its own; tells whether it was killed."""
+    child = os.fork()
+    if not child:
+        upgrade(url, key.encode(), place, told)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    assert status in (0, signal.SIGKILL), f"it ended by itself: {status}"
+    return bool(status)
 
 
 def look(url):
@@ -52,19 +70,17 @@ def look(url):
     return {"version": version, "rows": rows}
 
 
-def main(url, key):
+def main(url, key, stride):
     from alembic import command, config  # noqa: F401  (once, before the forks)
 
-    place, status = 0, 1
-    while status:
-        place += 1
-        child = os.fork()
-        if not child:
-            upgrade(url, key.encode(), place)
-            os._exit(0)
-        status = os.waitpid(child, 0)[1]
-        assert status in (0, signal.SIGKILL), f"it ended by itself: {status}"
-        print(json.dumps({"place": place, "killed": bool(status), **look(url)}))
+    reading, told = os.pipe()
+    assert killed(url, key, None, told)
+    last = int(os.read(reading, 20))
+    for place in itertools.chain(range(1, last - 1, int(stride)), itertools.count(last - 1)):
+        again = killed(url, key, place)
+        print(json.dumps({"place": place, "killed": again, **look(url)}))
+        if not again:
+            return
 
 
 if __name__ == "__main__":
