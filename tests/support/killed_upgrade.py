@@ -1,7 +1,7 @@
 """Upgrade a store in processes that are killed: at the first statement, some later, ... and around the commit, until one lives.
 
-Run as `python killed_upgrade.py URL KEY STRIDE`, which is how many statements later the next one is killed. It prints, a JSON line
-a process, where that was, the store's version after it, and a digest of all its rows.
+Run as `python killed_upgrade.py URL KEY STRIDE`, which is how many statements later the next one is killed. It prints, a JSON
+line a process, where that was, the store's version after it, and a digest of all its rows.
 A fork a kill: to begin a Python with Alembic for each would take most of a minute.
 """
 
