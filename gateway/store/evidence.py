@@ -58,9 +58,10 @@ class Covered(NamedTuple):
 
     def of(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
         """Give what is proved of whole rows of the table."""
-        if len(self.columns) == len(self.table.columns):
+        if not rows or len(self.columns) == len(self.table.columns):
             return rows
-        places = [list(self.table.columns).index(column) for column in self.columns]
+        names = [column.name for column in self.table.columns]
+        places = [names.index(column.name) for column in self.columns]
         return [tuple(row[place] for place in places) for row in rows]
 
 
