@@ -19,7 +19,7 @@ from gateway.store.engine import open_reader, open_writer
 from support.old_stores import everything
 
 
-def kill_at(engine, place, told):
+def kill_at(engine, place, told=None):
     """Have this process killed before its statement of that number; the last two are those before and after the commit.
 
     Without a number it is killed before the commit, and tells of which number that is.
