@@ -10,7 +10,7 @@ import pytest
 
 from gateway.cli import groups, main
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config/gateway.yaml"
 
 TEN_MISTAKES = """\
