@@ -1,6 +1,6 @@
 """The tenth of a final charge, as journal entries: giving expense -> payable to each chosen cause."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -8,6 +8,9 @@ from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE, Policy
 from gateway.ledger.accounts import GIVING, UNASSIGNED, cause_account
 from gateway.ledger.entries import Entry
+
+REVERSAL = "accrual_reversal"
+"""The kind of entries by which a tenth is taken back."""
 
 
 class RunningTenth(msgspec.Struct, array_like=True):
@@ -52,23 +55,7 @@ def accrue(
     """
     chosen = _in_order(shares)
     parts = running.split(running.add(charge.amount, policy), [part.share for part in chosen])
-    return [
-        Entry(
-            kind="accrual",
-            debit=account(GIVING),
-            credit=account(UNASSIGNED if part.cause == UNASSIGNED else cause_account(part.cause)),
-            amount=amount,
-            currency=charge.currency,
-            event_at=charge.event_at,
-            usage_id=charge.usage_id,
-            base=charge.amount,
-            policy=policy.id,
-            share=part.share,
-            reference=charge.reference,
-        )
-        for part, amount in zip(chosen, parts, strict=True)
-        if amount
-    ]
+    return _entries("accrual", charge, policy, zip(chosen, parts, strict=True), account)
 
 
 def take_back(
@@ -80,23 +67,34 @@ def take_back(
     """
     chosen = _in_order(shares)
     parts = RunningTenth().split(rest.add(refund.amount, policy), [part.share for part in chosen])
-    return [
-        Entry(
-            kind="accrual_reversal",
-            debit=account(UNASSIGNED if part.cause == UNASSIGNED else cause_account(part.cause)),
-            credit=account(GIVING),
+    return _entries(REVERSAL, refund, policy, zip(chosen, parts, strict=True), account)
+
+
+def _entries(
+    kind: str, moved: Entry, policy: Policy, parts: Iterable[tuple[Share, int]], account: Callable[[str], int]
+) -> list[Entry]:
+    """Book the parts of a tenth on what was moved: to each cause, or from it where the tenth is taken back."""
+    giving, booked = account(GIVING), []
+    for part, amount in parts:
+        if not amount:
+            continue
+        cause = account(UNASSIGNED if part.cause == UNASSIGNED else cause_account(part.cause))
+        debit, credit = (cause, giving) if kind == REVERSAL else (giving, cause)
+        entry = Entry(
+            kind=kind,
+            debit=debit,
+            credit=credit,
             amount=amount,
-            currency=refund.currency,
-            event_at=refund.event_at,
-            usage_id=refund.usage_id,
-            base=refund.amount,
+            currency=moved.currency,
+            event_at=moved.event_at,
+            usage_id=moved.usage_id,
+            base=moved.amount,
             policy=policy.id,
             share=part.share,
-            reference=refund.reference,
+            reference=moved.reference,
         )
-        for part, amount in zip(chosen, parts, strict=True)
-        if amount
-    ]
+        booked.append(entry)
+    return booked
 
 
 def _in_order(shares: tuple[Share, ...]) -> tuple[Share, ...]:

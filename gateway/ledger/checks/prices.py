@@ -5,20 +5,20 @@ the one before them ended.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
-from gateway.ledger.checks.examined import Examined, Finding
+from gateway.ledger.checks.examined import SHOWN, Examined, Finding
 from gateway.ledger.checks.plan_versions import PlanVersions
+from gateway.ledger.checks.tenths import STREAMED
 from gateway.rating.plans import Rate
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import rate_by, read_key
 from gateway.store.tables import subscriptions, transfers, usage
 
-SHOWN: Final = 5
-STREAMED: Final = {"yield_per": 1000}
 UNKEPT: Final = 0
 """The session of usage that was booked to none."""
 _COUNTED: Final[Mapping[str, Any]] = {"data": usage.c.octets, "voice": usage.c.seconds, "sms": usage.c.units}
@@ -86,9 +86,9 @@ def wrong_prices(connection: Connection, journals: Sequence[Connection]) -> _Fou
     plans = PlanVersions(connection)
     prices = Prices(plans)
     for journal in journals:
-        yield from _shown(_wrong_records(journal, plans, prices))
-        yield from _shown(_wrong_places(journal))
-        yield from _shown(_wrong_sales(connection, journal, plans))
+        yield from islice(_wrong_records(journal, plans, prices), SHOWN)
+        yield from islice(_wrong_places(journal), SHOWN)
+        yield from islice(_wrong_sales(connection, journal, plans), SHOWN)
 
 
 def unknown_versions(journals: Sequence[Connection]) -> dict[str, int]:
@@ -99,12 +99,6 @@ def unknown_versions(journals: Sequence[Connection]) -> dict[str, int]:
         for plan, count in journal.execute(unknown.group_by(usage.c.plan)):
             found[plan] = found.get(plan, 0) + count
     return found
-
-
-def _shown(found: _Found) -> _Found:
-    """Give the first of many."""
-    for _, each in zip(range(SHOWN), found, strict=False):
-        yield each
 
 
 def _wrong_records(journal: Connection, plans: PlanVersions, prices: Prices) -> _Found:
