@@ -61,6 +61,7 @@ async def test_a_message_centre_that_stops_reading_is_waited_for_in_bounded_memo
         line.reading.clear()
         ids = await desk.send(*(text(str(n)) for n in range(200)))
         await smsc.wait(lambda: watch.order()["waiting"] == 20)
+        await asyncio.gather(*map(desk.show, ids))  # each reading thread has its first memory by now
         before = watch.resident()
         asked = await flooded(line)
         assert line.withdraw() > 0, "the gateway reads on and on"
