@@ -4,13 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger.money import digits_of
+from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.taxes import (
     AddedTax,
     Jurisdiction,
-    PlanTax,
     TaxArea,
     TaxRate,
-    Treatment,
     account_of,
     added_taxes,
     included,
