@@ -99,11 +99,6 @@ def included_after(before: int, amount: int, rate: int) -> int:
     return included(before + amount, rate) - included(before, rate)
 
 
-def account_of(jurisdiction: str, rate: int) -> str:
-    """Name the account of what is owed of a jurisdiction's tax at a rate: `vat:GB-20`."""
-    return f"vat:{jurisdiction}-{percent(rate)}"
-
-
 def percent(rate: int) -> str:
     """Write a rate in percent: 20, 17.5."""
     whole, rest = divmod(rate, _PERCENT)
