@@ -60,6 +60,7 @@ from gateway.ledger import balances, check, journal, months
 from gateway.ledger.export.pages import ExportPage, Wanted, export
 from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
 from gateway.ledger.seals import Seal, read_file
+from gateway.ledger.tax_report import TaxReport, tax_report
 from gateway.ledger.totals import Totals, totals
 from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
@@ -396,6 +397,13 @@ def show_totals(context: GatewayContext, request: requests.ShowTotals) -> Totals
     return context.read(lambda connection: totals(connection, request.period, since, until))
 
 
+def show_tax(context: GatewayContext, request: requests.ShowTotals) -> TaxReport:
+    """Give what a month owes of taxes within prices, by the operator's clock."""
+    zone = ZoneInfo(context.settings.operator.timezone)
+    since, until = begin_of(request.period, zone), end_of(request.period, zone)
+    return context.read(lambda connection: tax_report(connection, request.period, since, until))
+
+
 def export_journal(context: GatewayContext, request: requests.ExportJournal, caller: Caller) -> ExportPage:
     """Give a page of the journal in a format of other programs; what causes are owed apart needs the right to see it."""
     if request.causes:
@@ -461,6 +469,7 @@ ACTIONS: dict[str, StoreAction] = {
     "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
     "ledger.totals": Action(show_totals, VIEWER, requests.ShowTotals),
+    "ledger.tax": Action(show_tax, VIEWER, requests.ShowTotals),
     "ledger.export": CallerAction(export_journal, OPERATOR, requests.ExportJournal),
     "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),

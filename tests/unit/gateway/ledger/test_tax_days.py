@@ -15,6 +15,7 @@ from gateway.charging.rerate_reading import Wanted, page
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
 from gateway.ledger.tax_days import BookTaxDay, booked
+from gateway.ledger.tax_report import tax_report
 from gateway.rating.plans import CalledRates, Rate, ServiceCharge
 from gateway.rating.taxes import included
 from gateway.store import tables
@@ -83,6 +84,13 @@ def test_use_is_taxed_by_the_day_of_use_and_a_bundle_by_that_of_its_sale(place):
     assert balances(place)["revenue"] == 770 * PENNY - sum(each.tax for day in days for each in day.sums)
     assert book(place) == []
     assert findings(place) == []
+    with place.reader.connect() as connection:
+        report = tax_report(connection, "2023-11", 0, 1 << 62)
+    assert (report.first_day, report.last_day) == ("2023-11-14", "2023-11-16")
+    assert [(each.account, each.percent, each.gross, each.net, each.tax) for each in report.rows] == [
+        ("vat:GB-17.5", "17.5", "7.60", "6.468085", "1.131915"),
+        ("vat:GB-20", "20", "0.10", "0.083333", "0.016667"),
+    ]
 
 
 def test_a_day_is_booked_once_however_often_it_is_begun(place):
