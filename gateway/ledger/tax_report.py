@@ -34,9 +34,9 @@ class TaxReport(msgspec.Struct, frozen=True):
     """A month: its lines, and the days of it that are booked, from the first to the last (None: none is)."""
 
     period: str
-    first_day: str | None
-    last_day: str | None
     rows: list[TaxRow]
+    first_day: str | None = None
+    last_day: str | None = None
 
 
 def tax_report(connection: Connection, period: str, since: int, until: int) -> TaxReport:
@@ -53,9 +53,9 @@ def tax_report(connection: Connection, period: str, since: int, until: int) -> T
     ]
     return TaxReport(
         period,
+        [*rows, *_breakage(connection, since, until)],
         min((day.day for day in days), default=None),
         max((day.day for day in days), default=None),
-        [*rows, *_breakage(connection, since, until)],
     )
 
 
