@@ -4,13 +4,13 @@ from enum import StrEnum
 
 from gateway.balance import allowance_entries
 from gateway.balance.allowances import BUNDLE
-from gateway.balance.billing_days import period_of
 from gateway.balance.bookings import Giving
 from gateway.balance.endings import leave_bundles
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import at as choice_at
+from gateway.rating.billing_days import period_of
 from gateway.store.batch import Batch
 
 

@@ -25,6 +25,7 @@ from gateway.charity.choices import Share
 from gateway.charity.choices import at as choice_at
 from gateway.charity.policies import WHOLE
 from gateway.ledger.accounts import UNASSIGNED, cause_account
+from gateway.rating.grandfathering import version_for
 from gateway.rating.plans import Plan, Rate, caps_of
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import rate_by, read_key
@@ -139,9 +140,12 @@ class RerateSession(Unit):
             batch.row_set(ProfileRows).get(self.subscriber_id),
         )
         plan = policy.tariff.plans.get(self.plan)
-        settled = self._given_back(batch)
-        result.leave(Left.GIVEN_BACK, sum(self._is_due(record) for record in self.records if record.id in settled))
-        due = [record for record in self.records if self._is_due(record) and record.id not in settled]
+        mine = [record for record in self.records if self._is_due(record)]
+        if profile is not None and plan is not None and plan.id in policy.tariff.kept:
+            mine = [each for each in mine if is_theirs(plan, policy.tariff, profile, each.event_at, batch.now)]
+        settled = self._given_back(batch, mine)
+        result.leave(Left.GIVEN_BACK, sum(record.id in settled for record in mine))
+        due = [record for record in mine if record.id not in settled]
         if wallet is None or profile is None or wallet.status == TERMINATED:
             result.leave(Left.ENDED, len(due))
         elif plan is None or plan.version != self.version or self._overtaken(batch):
@@ -163,9 +167,9 @@ class RerateSession(Unit):
         found = dict(map(tuple, batch.connection.execute(latest.group_by(reratings.c.record_id))))
         return any(found.get(number, 0) != known for number, known in numbers.items())
 
-    def _given_back(self, batch: Batch) -> frozenset[int]:
+    def _given_back(self, batch: Batch, records: Iterable[RatedRecord]) -> frozenset[int]:
         """Name the records that were refunded, or that credit which ends paid for."""
-        numbers = [record.id for record in self.records if self._is_due(record)]
+        numbers = [record.id for record in records]
         keys = idempotency_keys.c
         refunds = select(keys.key).where(keys.scope == REFUNDS, keys.key.in_([str(number) for number in numbers]))
         own = allowance_entries.c
@@ -267,6 +271,18 @@ def _make_up(tenths: list[int], missing: int) -> None:
         if tenths[place] and tenths[place] + missing >= 0:
             tenths[place] += missing
             return
+
+
+def is_theirs(plan: Plan, tariff: Tariff, profile: Profile, event_at: int, now: int) -> bool:
+    """Tell whether a plan's version in force is that of a line; one that keeps an earlier version was, and is, priced by that.
+
+    It goes by the subscription of the time of use.
+    """
+    subscribed, versions = profile.subscription_at(event_at), tariff.kept.get(plan.id)
+    if subscribed is None or versions is None:
+        return True
+    theirs = version_for(versions, subscribed[0], now)
+    return theirs is not None and theirs.version == plan.version
 
 
 def is_bundled(rate: Rate | None) -> bool:
