@@ -183,7 +183,8 @@ def show_subscriber(
     if may_see:
         context.record_access(caller.name, "subscriber.show", subscriber_id)
     with context.reading() as connection:
-        found = queries.show(connection, subscriber_id, context.clock())
+        terms = queries.Terms(context.policy(ChargingPolicy).tariff.plan_of, context.settings.taxes)
+        found = queries.show(connection, subscriber_id, context.clock(), terms)
     return found if may_see else msgspec.structs.replace(found, causes=None)
 
 
@@ -438,6 +439,8 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.allowances": Action(balance_actions.allowances, VIEWER, requests.ShowSubscriber),
     "subscriber.renewal": CallerAction(balance_actions.renewal, OPERATOR, requests.SetRenewal),
     "subscriber.limit": CallerAction(balance_actions.credit_limit, ADMIN, requests.SetCreditLimit),
+    "subscriber.tax-area": CallerAction(balance_actions.tax_area, OPERATOR, requests.SetTaxArea),
+    "subscriber.agree": CallerAction(balance_actions.agree, OPERATOR, requests.AgreeToPrices),
     "subscriber.family": CallerAction(balance_actions.family, OPERATOR, requests.SetPayer),
     "subscriber.add-on": CallerAction(balance_actions.add_on, OPERATOR, requests.BuyAddOn),
     "subscriber.credit": CallerAction(balance_actions.give_credit, ADMIN, requests.GiveCredit),

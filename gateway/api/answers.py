@@ -75,6 +75,25 @@ class LineTerms(msgspec.Struct, frozen=True):
     currency: str
 
 
+class LineTaxArea(msgspec.Struct, frozen=True):
+    """Where a line is taxed, and from when on; `known`: taxes that are added there are in the gateway's taxes."""
+
+    subscriber_id: str
+    state: str
+    zip: str
+    valid_from: str
+    known: bool
+
+
+class LinePrices(msgspec.Struct, frozen=True):
+    """By which version of its plan a line is charged from now on, and by which it was; the same where nothing changed."""
+
+    subscriber_id: str
+    plan: str
+    version_before: int | None
+    version: int | None
+
+
 class Allowances(msgspec.Struct, frozen=True):
     """A line's allowances, and on what terms it has them."""
 

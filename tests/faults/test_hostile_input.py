@@ -55,6 +55,7 @@ PARAMETERS = {
     "subscriber.history": LINE, "subscriber.allowances": LINE,
     "subscriber.renewal": {**LINE, "consent": True, "reason": "r", "billing_day": 31},
     "subscriber.limit": {**LINE, "amount": "5.00", "reason": "r"},
+    "subscriber.tax-area": {**LINE, "state": "NY", "zip": "10001", "reason": "r"}, "subscriber.agree": {**LINE, "reason": "r"},
     "usage.refund": {"record_id": "7", "reason": "r"},
     "subscriber.family": {**LINE, "payer": "447700900001", "cap": "5.00", "reason": "r"},
     "subscriber.add-on": {**LINE, "add_on": "boost", "reference": "r"},
