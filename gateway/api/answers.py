@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from gateway.balance.plan_standing import PlanVersionRow
 from gateway.charging.views import SessionRow
 from gateway.concerns import Concern
 from gateway.events.forwarder_state import ForwarderState
@@ -73,6 +74,20 @@ class LineTerms(msgspec.Struct, frozen=True):
     next_at: str | None
     credit_limit: str
     currency: str
+
+
+class PlanVersions(msgspec.Struct, frozen=True):
+    """The versions of a plan, oldest first."""
+
+    rows: list[PlanVersionRow]
+
+
+class RecordedPlan(msgspec.Struct, frozen=True):
+    """What a version of a plan says: `content` is canonical JSON, money in micro-units."""
+
+    plan: str
+    version: int
+    content: str
 
 
 class LineTaxArea(msgspec.Struct, frozen=True):

@@ -164,6 +164,19 @@ class SetRenewal(msgspec.Struct, frozen=True):
     billing_day: Annotated[int, Meta(ge=0, le=31)] = 0
 
 
+class NamePlan(msgspec.Struct, frozen=True):
+    """A plan by its id."""
+
+    plan: Text
+
+
+class NamePlanVersion(msgspec.Struct, frozen=True):
+    """A version of a plan, by its number among all versions of the store."""
+
+    plan: Text
+    version: Annotated[int, Meta(ge=1, le=MAX_ID)]
+
+
 class SetTaxArea(msgspec.Struct, frozen=True):
     """Where the line that has a number is taxed from now on, and why: a state of two capital letters, and a ZIP."""
 

@@ -24,7 +24,12 @@ def plan_of(version: Version) -> Plan | None:
     """Give the plan that a version was; None where that is not known, or where there was none."""
     if version.content is None or version.is_gone:
         return None
-    return msgspec.structs.replace(_decode(version.content), version=version.id)
+    return read_content(version.content, version.id)
+
+
+def read_content(content: str, number: int) -> Plan:
+    """Give the plan that a version's content says, with the version's number."""
+    return msgspec.structs.replace(_decode(content), version=number)
 
 
 def history(versions: Iterable[Version], now: int) -> PlanHistory:

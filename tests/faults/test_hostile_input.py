@@ -71,6 +71,7 @@ PARAMETERS = {
     "order.show": {"id": "1"}, "order.states": {"ids": ["1"]},
     "usage.export": {"after": 0, "start": 0, "end": 1, "number": NUMBER, "limit": 2}, "ledger.check": {}, "ledger.months": {},
     "ledger.export": {"format": "csv", "after": 0, "since": 0, "until": 1, "causes": True},
+    "plan.versions": {"plan": "payg-gb"}, "plan.version": {"plan": "payg-gb", "version": 1},
     "ledger.totals": {"period": "2026-11"},
     "ledger.tax": {"period": "2026-11"},
     "ledger.balances": {"after": 0, "limit": 2, "causes": True, "account": "revenue", "number": NUMBER, "since": 0, "until": 1},

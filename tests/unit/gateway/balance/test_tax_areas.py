@@ -6,6 +6,7 @@ from support.charging_fixture import MSISDN, PLANS, charging_place
 from support.lane_fixture import EVIDENCE_KEY
 
 from gateway.balance.changes import SubscriberUnknown
+from gateway.balance.plan_standing import recorded, versions_of
 from gateway.balance.queries import Terms, show
 from gateway.balance.tax_areas import LineTax, SetTaxArea, area_at, unknown_areas
 from gateway.charging.plan_changes import AgreeToPrices, PricesAgreed
@@ -90,6 +91,13 @@ def test_who_agrees_to_the_prices_of_today_has_them_from_then_on(place):
             return show(connection, place.owner, next(place.ticks), terms).plan_version
 
     assert version() == before
+    with place.reader.connect() as connection:
+        rows = versions_of(connection, "payg-gb", next(place.ticks))
+        assert recorded(connection, "payg-gb", before).name == "Pay as you go"
+        assert recorded(connection, "bundle-gb", before) is None
+    assert [(row.version, row.state, row.lines, row.former_kept_until) for row in rows] == [
+        (before, "former", 1, None), (latest, "in force", 0, "for good"),
+    ]  # fmt: skip
     agreed = PricesAgreed(place.owner, "payg-gb", before, latest)
     assert place.lane.run(AgreeToPrices("msisdn", MSISDN, "me", "by text")) == agreed
     assert version() == latest
