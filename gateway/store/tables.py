@@ -234,7 +234,7 @@ tax_days = Table(
     Column("upto", BigInteger, nullable=False),
     Column("versions", Text, nullable=False),
     Column("sums", Text, nullable=False),
-    Index("uq_tax_days_node", "node", "after", unique=True),
+    Index("uq_tax_days_node", "node", "day", unique=True),
 )
 """The tax within the prices of a day's bookings (ledger.tax_days), append-only: one row a shard and day. `node` is the shard,
 whose entries numbered above `after` and at most `upto` it is of; `versions` are those of the taxes it went by (JSON), `sums`

@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("sums", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tax_days")),
     )
-    op.create_index("uq_tax_days_node", "tax_days", ["node", "after"], unique=True)
+    op.create_index("uq_tax_days_node", "tax_days", ["node", "day"], unique=True)
     op.create_table(
         "added_taxes",
         sa.Column("id", _identifier(), autoincrement=False, nullable=False),

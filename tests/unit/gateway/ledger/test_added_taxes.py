@@ -114,6 +114,7 @@ def test_a_month_that_was_stopped_in_its_middle_goes_on_and_books_nothing_twice(
     book(place)
     month = due(place)
     assert place.lane.run(BookAddedTax(month.rows[0], month.ends_at))
+    book(place)
     again = due(place)
     assert [place.lane.run(BookAddedTax(row, again.ends_at)) for row in again.rows] == [False, True]
     assert place.lane.run(FinishAddedTaxes(month.node, month.period))
