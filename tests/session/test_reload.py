@@ -42,6 +42,7 @@ def own_plans(desk):
     """Give the gateway plans of its own, which a test may change."""
     plans = desk.folder / "plans.yaml"
     plans.write_text((ROOT / "config" / "plans.yaml").read_text())
+    (desk.folder / "taxes.yaml").write_text((ROOT / "config" / "taxes.yaml").read_text())
     rewrite(desk, (f"plans: {ROOT}/config/plans.yaml", "plans: plans.yaml"))
     return plans
 
