@@ -27,6 +27,8 @@ from gateway.store.tables import (
     evidence,
     releases,
     reratings,
+    tax_areas,
+    tax_days,
     transfers,
     usage,
     versions,
@@ -81,6 +83,8 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(releases),
         _whole(reratings),
         _whole(allowance_entries),
+        _whole(tax_areas),
+        _whole(tax_days),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(
