@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Union
 
-from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
@@ -98,6 +98,7 @@ UNITS: Final = (
     NoteBackup,
     Notify,
     OpenAccounts,
+    OpenTaxAccounts,
     PostponeStep,
     PrepareVersions,
     Probe,

@@ -9,10 +9,11 @@ from sqlalchemy import select
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.ledger import accounts
 from gateway.ledger.added_taxes import DONE, AddedTax
+from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.store import tables
 from gateway.store.batch import Batch, RowSet, Unit
-from gateway.store.tables import added_taxes, transfers
+from gateway.store.tables import added_taxes
 from gateway.subscribers.status import TERMINATED
 
 ADDED, BACK = "added_tax", "added_tax_back"
@@ -25,7 +26,6 @@ class BookAddedTax(Unit):
     A line that has ended is settled already: it is not asked for more, and its row has no taxes.
     """
 
-    alone: ClassVar[bool] = True
     touches: ClassVar[tuple[type, ...]] = (WalletRows,)
 
     of: AddedTax
@@ -51,18 +51,34 @@ class BookAddedTax(Unit):
         return True
 
     def _book(self, batch: Batch, wallet: Wallet, number: int, of: AddedTax) -> None:
-        (country,) = of.versions
-        names = [accounts.added_tax_account(country, of.area.state, line.kind) for line in of.lines]
-        opened = accounts.ensure(batch.connection, [*accounts.SYSTEM, *names])
-        for made in opened.made:
-            batch.prove(tables.accounts, made)
-        for place, (line, name) in enumerate(zip(of.lines, names, strict=True)):
+        books, entries = batch.policy(Books), []
+        for place, (line, name) in enumerate(zip(of.lines, accounts_of(of), strict=True)):
             wallet.move(-line.amount)
-            pair = (wallet.subscriber_id, opened.numbers[name])
+            pair = (wallet.subscriber_id, books.account(name))
             kind, (debit, credit) = (ADDED, pair) if line.amount > 0 else (BACK, pair[::-1])
             reference = f"added-tax:{number}:{place}"
-            entry = Entry(kind, debit, credit, abs(line.amount), of.currency, self.ends_at, reference=reference)
-            batch.add(transfers, entry.row(batch.take_id(), batch.now))
+            entries.append(Entry(kind, debit, credit, abs(line.amount), of.currency, self.ends_at, reference=reference))
+        books.post(batch, entries)
+
+
+def accounts_of(row: AddedTax) -> list[str]:
+    """Name the account of each of a row's taxes."""
+    (country,) = row.versions
+    return [accounts.added_tax_account(country, row.area.state, line.kind) for line in row.lines]
+
+
+class OpenTaxAccounts(Unit):
+    """Open the accounts of taxes that a month needs, by their names."""
+
+    alone: ClassVar[bool] = True
+    touches: ClassVar[tuple[type, ...]] = ()
+
+    names: list[str]
+
+    def decide(self, batch: Batch) -> None:
+        """Open those that are missing."""
+        for made in accounts.ensure(batch.connection, [*accounts.SYSTEM, *self.names]).made:
+            batch.prove(tables.accounts, made)
 
 
 class FinishAddedTaxes(Unit):

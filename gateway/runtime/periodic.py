@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prometheus_client.core import Metric
 
-from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts, accounts_of
 from gateway.charging.renewals import DoneByCalendar, KeepWallet, due_wallets
 from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
@@ -43,6 +43,8 @@ CALENDAR_SECONDS = 10.0
 MONTHS_SECONDS = 60.0
 SEAL_SECONDS = 60.0
 TAX_SECONDS = 60.0
+TAXED = 500
+"""Lines whose taxes of a month are booked at a time: charging goes between."""
 BUSY_TURNS = 60
 """Turns in which a change of a table was put off before it is told."""
 EXPIRE_SECONDS = 5.0
@@ -283,8 +285,10 @@ class PeriodicWork(Component):
             month = await context.read_async(partial(due_month, node=shard, zone=zone, now=now))
             if month is None:
                 return
-            for row in month.rows:
-                await submit(context.lane, BookAddedTax(row, month.ends_at))
+            names = sorted({name for row in month.rows for name in accounts_of(row)})
+            await submit(context.lane, OpenTaxAccounts(names))
+            for some in (month.rows[begin : begin + TAXED] for begin in range(0, len(month.rows), TAXED)):
+                await asyncio.gather(*(submit(context.lane, BookAddedTax(row, month.ends_at)) for row in some))
             if await submit(context.lane, FinishAddedTaxes(shard, month.period)):
                 told = {"period": month.period, "lines": len(month.rows), "unknown": month.unknown}
                 self._log("ledger.tax.added", told)

@@ -9,7 +9,7 @@ from support.charging_fixture import INITIAL, MSISDN, PENNY, PLANS, TERMINATION,
 from support.lane_fixture import EVIDENCE_KEY
 from support.taxed_place import LONDON, book, record
 
-from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts, accounts_of
 from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.tax_areas import SetTaxArea
 from gateway.charity.policies import recompute
@@ -69,11 +69,16 @@ def add(place):
     book(place)
     months = []
     while (month := due(place)) is not None:
+        open_accounts(place, month)
         for row in month.rows:
             assert place.lane.run(BookAddedTax(row, month.ends_at))
         assert place.lane.run(FinishAddedTaxes(month.node, month.period))
         months.append(month)
     return months
+
+
+def open_accounts(place, month):
+    place.lane.run(OpenTaxAccounts([name for row in month.rows for name in accounts_of(row)]))
 
 
 def findings(place):
@@ -113,6 +118,7 @@ def test_a_month_that_was_stopped_in_its_middle_goes_on_and_books_nothing_twice(
     place.ticks.skip(17 * DAY)
     book(place)
     month = due(place)
+    open_accounts(place, month)
     assert place.lane.run(BookAddedTax(month.rows[0], month.ends_at))
     book(place)
     again = due(place)
