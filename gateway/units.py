@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Union
 
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
@@ -65,6 +66,7 @@ UNITS: Final = (
     Bar,
     BeginStep,
     BeginVersions,
+    BookAddedTax,
     BookReport,
     BookTaxDay,
     BuyAddOn,
@@ -87,6 +89,7 @@ UNITS: Final = (
     Enrol,
     ExpireSession,
     ExpireTexts,
+    FinishAddedTaxes,
     GivePromotion,
     ImportSim,
     KeepMonths,
@@ -95,6 +98,7 @@ UNITS: Final = (
     NoteBackup,
     Notify,
     OpenAccounts,
+    OpenTaxAccounts,
     PostponeStep,
     PrepareVersions,
     Probe,

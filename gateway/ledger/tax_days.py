@@ -68,7 +68,7 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 def booked(connection: Connection, node: int | None = None) -> list[TaxDay]:
     """Give the days that were booked, of a shard or of all, each shard's in order."""
-    wanted = select(tax_days).order_by(tax_days.c.node, tax_days.c.after, tax_days.c.id)
+    wanted = select(tax_days).order_by(tax_days.c.node, tax_days.c.day)
     if node is not None:
         wanted = wanted.where(tax_days.c.node == node)
     return [
@@ -78,14 +78,16 @@ def booked(connection: Connection, node: int | None = None) -> list[TaxDay]:
 
 
 def due_day(connection: Connection, node: int, zone: tzinfo, now: int) -> TaxDay | None:
-    """Sum the first day of a shard that is over and has something to be booked; None where there is none.
+    """Sum the first day of a shard that is over and not booked; None where there is none, or the shard has nothing since.
 
-    Days begin by the clocks of the operator's zone, and count from the first plan on whose prices tax is within.
+    Days begin by the clocks of the operator's zone, and count from the first plan on that says how its prices stand to tax.
     """
-    latest = select(tax_days.c.day, tax_days.c.upto).where(tax_days.c.node == node).order_by(tax_days.c.after.desc())
-    found = connection.execute(latest.limit(1)).one_or_none()
-    after, last = node << SPAN_BITS if found is None else found.upto, _last(now - SETTLED_US, zone)
-    if (found is not None and found.day >= last.isoformat()) or _upto(connection, node, after, now) == after:
+    latest = select(tax_days.c.day, tax_days.c.upto).where(tax_days.c.node == node).order_by(tax_days.c.day.desc())
+    found, last = connection.execute(latest.limit(1)).one_or_none(), _last(now - SETTLED_US, zone)
+    if found is not None and found.day >= last.isoformat():
+        return None
+    after = node << SPAN_BITS if found is None else found.upto
+    if not _goes_on(connection, node, after):
         return None
     plans = PlansByVersion(connection)
     if plans.taxed_from is None:
@@ -93,15 +95,11 @@ def due_day(connection: Connection, node: int, zone: tzinfo, now: int) -> TaxDay
     day = datetime.fromtimestamp(plans.taxed_from // MICROSECONDS, zone).date()
     if found is not None:
         day = date.fromisoformat(found.day) + timedelta(days=1)
-    taxes = latest_taxes(connection)
-    while day <= last:
-        upto = _upto(connection, node, after, _ends(day, zone))
-        if upto > after:
-            gross = _gross(connection, plans, taxes, (after, upto))
-            sums = tax_of(gross, gross_before(booked(connection, node)))
-            return TaxDay(0, node, day.isoformat(), after, upto, dict(taxes.numbers), sums)
-        day += timedelta(days=1)
-    return None
+    if day > last:
+        return None
+    taxes, upto = latest_taxes(connection), _upto(connection, node, after, _ends(day, zone))
+    sums = tax_of(_gross(connection, plans, taxes, (after, upto)), gross_before(booked(connection, node)))
+    return TaxDay(0, node, day.isoformat(), after, upto, dict(taxes.numbers), sums)
 
 
 def gross_before(days: Iterable[TaxDay]) -> Gross:
@@ -137,8 +135,9 @@ class BookTaxDay(Unit):
     def decide(self, batch: Batch) -> bool:
         """Tell whether it was booked now."""
         day, connection = self.day, batch.connection
-        latest = connection.scalar(select(func.max(tax_days.c.upto)).where(tax_days.c.node == day.node))
-        if (day.node << SPAN_BITS if latest is None else latest) != day.after:
+        reached = select(func.max(tax_days.c.upto), func.max(tax_days.c.day)).where(tax_days.c.node == day.node)
+        upto, last = connection.execute(reached).one()
+        if (day.node << SPAN_BITS if upto is None else upto) != day.after or (last or "") >= day.day:
             return False
         number = batch.take_id()
         names = {accounts.vat_account(each.jurisdiction, each.rate) for each in day.sums if each.tax}
@@ -167,6 +166,13 @@ def entries_of(day: TaxDay, number: int, known: Mapping[str, int], now: int) -> 
 def _gross(connection: Connection, plans: PlansByVersion, taxes: TaxVersions, span: Span) -> Gross:
     with parts(connection) as found:
         return Taxable(connection, found, plans, taxes.table).gross(span)
+
+
+def _goes_on(connection: Connection, node: int, after: int) -> bool:
+    """Tell whether a shard has entries above a number."""
+    above = select(transfers.c.id).where(transfers.c.id > after, transfers.c.id < (node + 1) << SPAN_BITS).limit(1)
+    with parts(connection, lambda month: month.ends_above(after)) as found:
+        return any(part.connection.execute(above).first() is not None for part in found)
 
 
 def _upto(connection: Connection, node: int, after: int, until: int) -> int:
