@@ -87,14 +87,15 @@ def due_day(connection: Connection, node: int, zone: tzinfo, now: int) -> TaxDay
     if found is not None and found.day >= last.isoformat():
         return None
     after = node << SPAN_BITS if found is None else found.upto
-    if not _goes_on(connection, node, after):
+    first_at = _next_at(connection, node, after)
+    if first_at is None or _day(first_at, zone) > last:
         return None
     plans = PlansByVersion(connection)
     if plans.taxed_from is None:
         return None
-    day = datetime.fromtimestamp(plans.taxed_from // MICROSECONDS, zone).date()
+    day = _day(max(first_at, plans.taxed_from), zone)
     if found is not None:
-        day = date.fromisoformat(found.day) + timedelta(days=1)
+        day = max(_day(first_at, zone), date.fromisoformat(found.day) + timedelta(days=1))
     if day > last:
         return None
     taxes, upto = latest_taxes(connection), _upto(connection, node, after, _ends(day, zone))
@@ -168,11 +169,13 @@ def _gross(connection: Connection, plans: PlansByVersion, taxes: TaxVersions, sp
         return Taxable(connection, found, plans, taxes.table).gross(span)
 
 
-def _goes_on(connection: Connection, node: int, after: int) -> bool:
-    """Tell whether a shard has entries above a number."""
-    above = select(transfers.c.id).where(transfers.c.id > after, transfers.c.id < (node + 1) << SPAN_BITS).limit(1)
+def _next_at(connection: Connection, node: int, after: int) -> int | None:
+    """Tell when a shard's first entry above a number was booked; None where there is none. Days before it have nothing."""
+    t = transfers.c
+    above = select(t.id, t.at).where(t.id > after, t.id < (node + 1) << SPAN_BITS).order_by(t.id).limit(1)
     with parts(connection, lambda month: month.ends_above(after)) as found:
-        return any(part.connection.execute(above).first() is not None for part in found)
+        first = [row for part in found if (row := part.connection.execute(above).one_or_none()) is not None]
+    return min(first, key=lambda row: int(row.id)).at if first else None
 
 
 def _upto(connection: Connection, node: int, after: int, until: int) -> int:
@@ -183,9 +186,13 @@ def _upto(connection: Connection, node: int, after: int, until: int) -> int:
         return max(part.connection.scalar(select(func.max(t.id)).where(*own)) or after for part in found)
 
 
+def _day(time: int, zone: tzinfo) -> date:
+    return datetime.fromtimestamp(time // MICROSECONDS, zone).date()
+
+
 def _last(now: int, zone: tzinfo) -> date:
     """Give the last day that is over."""
-    return datetime.fromtimestamp(now // MICROSECONDS, zone).date() - timedelta(days=1)
+    return _day(now, zone) - timedelta(days=1)
 
 
 def _ends(day: date, zone: tzinfo) -> int:
