@@ -19,13 +19,20 @@ from sqlalchemy import select
 from gateway.charity.policies import recompute
 from gateway.ledger import accounts
 from gateway.ledger.check import CHECKS, check
-from gateway.store import nodes, schema
+from gateway.rating.plan_versions import content_of
+from gateway.rating.plans import Plan, Rate
+from gateway.store import nodes, schema, versions
 from gateway.store.engine import open_reader, open_writer
 from gateway.store.evidence import Evidence
 from gateway.store.tables import chains
 
 KEY = b"a key of the bench"
 BATCH, LINES, PRICE = 256, 1000, 10_000
+REPORTS, UNITS = 5, 1_000_000
+"""Of a session, and octets of each: its records stand beside each other's, but for those of the first and last one."""
+RATE = Rate(PRICE, UNITS)
+PLAN = Plan("payg", "Pay as you go", "GBP", RATE, RATE, RATE)
+VERSION = 1
 AT = 1_700_000_000_000_000
 STEP = 1_000
 
@@ -35,9 +42,9 @@ def rows_of(first, at, numbers, payers):
     usage, journal = [], []
     for i in range(BATCH):
         record, payer, when = first + 3 * i, next(payers), at + i
-        usage.append(
-            (record, when, payer, 0, "data", 10, 1_000_000, 0, 0, PRICE, "GBP", "payg", None, None, None, None)
-        )
+        session, place = divmod(first // 3 + i, REPORTS)
+        rated = (VERSION, "", place * UNITS, 0, None, None)
+        usage.append((record, when, payer, session, "data", 10, UNITS, 0, 0, PRICE, "GBP", PLAN.id, *rated))
         journal.append((record + 1, when, "charge", payer, numbers["revenue"], PRICE, "GBP", when, record, *[None] * 4))
         tenth = (PRICE // 10, "GBP", when, record, PRICE, "2026-1", 10_000, None)
         journal.append((record + 2, when, "accrual", numbers["giving"], numbers["unassigned"], *tenth))
@@ -72,8 +79,11 @@ def fill(path, entries):
         opened = accounts.ensure(connection, accounts.SYSTEM)
         chain = Evidence(KEY, node.id)
         chain.append(connection, {"accounts": opened.made}, AT)
+        numbers = versions.record(connection, [content_of(PLAN)], 0)
+        assert numbers == [VERSION]
+        chain.append(connection, {"versions": versions.rows_of(connection, numbers)}, AT)
         payers = [node.next_id + i for i in range(LINES)]
-        chain.append(connection, {"wallets": [(payer, "GBP", None) for payer in payers]}, AT)
+        chain.append(connection, {"wallets": [(payer, "GBP", None, None) for payer in payers]}, AT)
     batches, first = -(-entries // (2 * BATCH)), node.next_id + LINES
     spent = dict.fromkeys(payers, 0)
     with closing(sqlite3.connect(path, isolation_level=None)) as store:
@@ -92,7 +102,10 @@ def fill(path, entries):
             for row in written["usage"]:
                 spent[row[2]] += PRICE
         for payer, amount in spent.items():
-            store.execute("INSERT INTO wallets VALUES (?, 'GBP', ?, 0, NULL, ?)", (payer, -amount, amount // 10))
+            wallet = (payer, "GBP", -amount, 0, amount // 10)
+            store.execute(
+                "INSERT INTO wallets (subscriber_id, currency, balance, reserved, given) VALUES (?, ?, ?, ?, ?)", wallet
+            )
             store.execute("INSERT INTO subscriptions VALUES (?, ?, 'payg', 0)", (payer + (1 << 30), payer))
         tip = chain._tip
         proof = chain._digester.proof(node.id, tip)
