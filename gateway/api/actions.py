@@ -57,6 +57,7 @@ from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.ledger import balances, check, journal, months
+from gateway.ledger.check_process import CheckProcess
 from gateway.ledger.export.pages import ExportPage, Wanted, export
 from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
 from gateway.ledger.seals import Seal, read_file
@@ -294,9 +295,16 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
         seals = [*read_file(context.seals_file), *msgspec.convert(request.seals, list[Seal])]
     except msgspec.ValidationError as error:
         raise bad_request("ledger.seals", f"seals: {error}") from None
+    beside = CheckProcess(context.settings.store.connect_url, context.evidence_key, seals)
     with context.reading() as connection:
         report = check.check(
-            connection, recompute, context.evidence_key, seals, full=request.full, progress=context.progress
+            connection,
+            recompute,
+            context.evidence_key,
+            seals,
+            full=request.full,
+            progress=context.progress,
+            beside=beside,
         )
         months = context.policy(ChargingPolicy).tariff.months
         findings = [*report.findings, *wrong_sessions(connection), *wrong_spending(connection, months)]
