@@ -8,7 +8,7 @@ table's default partition into their month's, which says so by the setting `tpo.
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from gateway.store.nodes import SPAN_BITS
 
@@ -22,6 +22,8 @@ APPEND_ONLY: Final = (
     "releases",
     "reratings",
     "allowance_entries",
+    "bill_limits",
+    "erasures",
 )
 SEALED: Final = "sealed.numbers"
 """The mark up to which a node's rows stand in sealed files."""
@@ -56,21 +58,29 @@ def names() -> set[str]:
 
 
 def create(connection: Connection) -> None:
-    """Make the triggers; a table that SQLite writes anew (alter by copy) loses its own, and needs this again."""
+    """Make the triggers of all tables that are there; a step that makes one of APPEND_ONLY calls `recreate` for it."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(_SERVER_FUNCTION))
+    there = set(inspect(connection).get_table_names())
     for table in APPEND_ONLY:
+        if table not in there:
+            continue
         for statement in _statements(connection.dialect.name, table):
             connection.exec_driver_sql(statement)
 
 
 def recreate(connection: Connection, table: str) -> None:
-    """Make those of one table again, in a step after which they may be gone."""
-    if connection.dialect.name == "sqlite":
-        for what in ("unchanged", "kept"):
-            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_{what}")
-        for statement in _statements("sqlite", table):
-            connection.exec_driver_sql(statement)
+    """Make those of one table again, in a step that made it, changed its rows, or copied it (SQLite's way to alter one)."""
+    drop(connection, table)
+    for statement in _statements(connection.dialect.name, table):
+        connection.exec_driver_sql(statement)
+
+
+def drop(connection: Connection, table: str) -> None:
+    """Take those of one table away, in a step that changes its rows."""
+    on = f" ON {table}" if connection.dialect.name == "postgresql" else ""
+    for what in ("unchanged", "kept"):
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_{what}{on}")
 
 
 def missing(connection: Connection) -> list[str]:

@@ -91,7 +91,9 @@ def fill(path, entries):
         assert numbers == [VERSION]
         chain.append(connection, {"versions": versions.rows_of(connection, numbers)}, AT)
         payers = [node.next_id + i for i in range(LINES)]
-        chain.append(connection, {"wallets": [(payer, "GBP", None, None) for payer in payers]}, AT)
+        held = [(payer, "GBP", None, None) for payer in payers]
+        plans = [(payer + (1 << 30), payer, PLAN.id, 0) for payer in payers]
+        chain.append(connection, {"wallets": held, "subscriptions": plans}, AT)
     batches, first = -(-entries // (2 * BATCH)), node.next_id + LINES
     spent = dict.fromkeys(payers, 0)
     with closing(sqlite3.connect(path, isolation_level=None)) as store:

@@ -26,6 +26,11 @@ WORDS: Final = {
     "reratings": "rerating",
     "allowance_entries": "entry of an allowance",
     "wallets": "wallet",
+    "bill_limits": "decision about a limit",
+    "erasures": "erasure",
+    "payments": "payment",
+    "subscriptions": "subscription",
+    "families": "member of a family",
 }
 CHANGED: Final = "was changed since it was booked"
 MISSING: Final = "is missing: it was booked, and is gone"
@@ -210,4 +215,6 @@ class _Proof:
                     found.add(number, CHANGED)
                 missing.discard(number)
         for number in sorted(missing):
-            found.add(number, MISSING)
+            (gone,) = self._digester.digests(table, [(number,)])
+            if not any(of_node.get(number) == gone for of_node in said):
+                found.add(number, MISSING)

@@ -63,7 +63,7 @@ def test_a_tail_that_was_cut_off_with_the_key_itself_shows_against_a_seal_that_l
             "proof": Evidence(EVIDENCE_KEY, place.node.id)._digester.proof(1, Tip(before, head)),
         }
         connection.execute(text("UPDATE chains SET sequence = :sequence, head = :head, proof = :proof"), tip)
-        for table in ("transfers", "choices", "wallets"):
+        for table in ("transfers", "choices", "wallets", "subscriptions"):
             connection.execute(text(f"DELETE FROM {table}"))
     assert findings(place) == []
     (told,) = findings(place, made)
