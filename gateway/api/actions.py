@@ -1,9 +1,9 @@
 """What the commands ask for, by name: the daemon serves these on its Unix socket, and a command of a stopped gateway calls
 them itself. Each takes the open gateway and its request type, and gives its answer type or raises Problem."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from http import HTTPStatus
-from typing import Generic, Protocol
+from typing import Final, Generic, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from gateway.api import (
     balance_actions,
     fraud_cases,
+    ledger_seals,
     line_changes,
     line_limits,
     node_actions,
@@ -72,8 +73,18 @@ from gateway.subscribers.queries import find, find_tail, owners
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
 
-VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
+VIEWER, OPERATOR, ADMIN, AUDITOR = "viewer", "operator", "admin", "auditor"
 ROLES = (VIEWER, OPERATOR, ADMIN)
+"""Each may do what those before it may. An auditor stands beside them: it reads the books and their proof, and nothing else."""
+BOOKS, JOURNAL = f"{VIEWER} or {AUDITOR}", f"{OPERATOR} or {AUDITOR}"
+"""What actions ask for that an auditor may do: sums and proofs, and single entries."""
+_MAY: Final[Mapping[str, Collection[str]]] = {
+    VIEWER: ROLES,
+    OPERATOR: ROLES[1:],
+    ADMIN: ROLES[2:],
+    BOOKS: (*ROLES, AUDITOR),
+    JOURNAL: (*ROLES[1:], AUDITOR),
+}
 Params = Mapping[str, object]
 """What is said with an action, as it came: JSON values by name."""
 
@@ -145,7 +156,7 @@ class AsyncAction(msgspec.Struct, Generic[Request], frozen=True):
 
 def need(role: str, least: str) -> None:
     """Refuse whoever may not do this."""
-    if ROLES.index(role) < ROLES.index(least):
+    if role not in _MAY[least]:
         raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
 
 
@@ -465,12 +476,13 @@ ACTIONS: dict[str, StoreAction] = {
     "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
     "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),
     "usage.rerate": CallerAction(rerate_actions.rerate_usage, ADMIN, requests.RerateUsage),
-    "ledger.check": Action(check_ledger, VIEWER, requests.CheckLedger),
-    "ledger.months": Action(list_months, VIEWER, Nothing),
-    "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
-    "ledger.totals": Action(show_totals, VIEWER, requests.ShowTotals),
-    "ledger.export": CallerAction(export_journal, OPERATOR, requests.ExportJournal),
-    "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
+    "ledger.check": Action(check_ledger, BOOKS, requests.CheckLedger),
+    "ledger.months": Action(list_months, BOOKS, Nothing),
+    "ledger.balances": CallerAction(list_balances, BOOKS, requests.ListBalances),
+    "ledger.totals": Action(show_totals, BOOKS, requests.ShowTotals),
+    "ledger.seals": Action(ledger_seals.list_seals, BOOKS, Nothing),
+    "ledger.export": CallerAction(export_journal, JOURNAL, requests.ExportJournal),
+    "ledger.journal": CallerAction(read_journal, JOURNAL, requests.ReadJournal),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
     "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),
     "node.retire": Action(node_actions.retire_node, ADMIN, requests.NameNode),
