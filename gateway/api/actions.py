@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from gateway.api import (
     balance_actions,
+    erasure_actions,
     fraud_cases,
     ledger_seals,
     line_changes,
@@ -452,6 +453,7 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.family": CallerAction(balance_actions.family, OPERATOR, requests.SetPayer),
     "subscriber.add-on": CallerAction(balance_actions.add_on, OPERATOR, requests.BuyAddOn),
     "subscriber.credit": CallerAction(balance_actions.give_credit, ADMIN, requests.GiveCredit),
+    "subscriber.erase": CallerAction(erasure_actions.erase, ADMIN, requests.EraseSubscriber),
     "sim.import": Action(sim_inventory.import_sims, ADMIN, requests.ImportSims),
     "subscriber.plan": CallerAction(line_changes.change_plan, OPERATOR, requests.ChangePlan),
     "subscriber.number": CallerAction(line_changes.change_number, OPERATOR, requests.ChangeNumber),

@@ -44,7 +44,7 @@ def upgrade() -> None:
         if key is None:
             raise SchemaMismatch("the store has rows to be proved: upgrade it by `tpo db upgrade`, which has the key")
         prove(connection, key, PROVED)
-    for table in ("payments", "bill_limits", "erasures"):
+    for table in ("payments", "bill_limits", "erasures", "choices"):
         recreate(connection, table)
     constrain(connection)
 

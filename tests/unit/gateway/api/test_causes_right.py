@@ -175,7 +175,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
     writes |= {"usage.review.book", "usage.review.drop", "usage.rerate", "sim.amend", "sim.scrap", "usage.refund"}
     writes |= {"subscriber.renewal", "subscriber.limit", "subscriber.family", "subscriber.add-on", "subscriber.credit"}
-    writes |= {"subscriber.bill-limit", "fraud.clear"}
+    writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.erase"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():
