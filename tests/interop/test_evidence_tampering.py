@@ -12,6 +12,7 @@ from gateway.balance.changes import ChooseCauses
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
+from gateway.ledger.check_process import CheckProcess
 from gateway.ledger.checks.evidence import WORDS
 from gateway.store.batch import Unit
 from gateway.store.evidence import COVERED, DAY_US
@@ -255,6 +256,19 @@ def test_with_another_key_it_is_said_once_that_it_is_another(place):
     found = [detail for name, detail in findings(place, key=b"another key") if name in ("chain", "evidence", "seal")]
     assert len(found) == 1
     assert "privacy.key" in found[0]
+
+
+def test_two_processes_tell_the_same_as_one_of_both_stores(place, monkeypatch):
+    monkeypatch.setattr("gateway.ledger.check.LARGE", 1)
+    url, asked = place.writer.url.render_as_string(hide_password=False), []
+    start = CheckProcess.start
+    monkeypatch.setattr(CheckProcess, "start", lambda *words: asked.append(words) or start(*words))
+    with place.reader.connect() as connection:
+        for key in (EVIDENCE_KEY, b"another key"):
+            two = check(connection, recompute, key, beside=CheckProcess(url, key, []))
+            assert two == check(connection, recompute, key)
+    assert len(asked) == 2
+    assert "chain" in {each.check for each in two.findings}
 
 
 def test_usage_past_its_retention_is_not_missed_and_other_usage_is(place):
