@@ -117,10 +117,10 @@ def check(
 
 def _in_order(books: Examined, *, trust: bool, found: bool) -> list[Finding]:
     """Run all checks, one after the other; with `trust` sealed months are not computed again if nothing is found before."""
-    findings = [finding for name in map(_name, PROOFS) for finding in _look(books, name)]
+    findings = [finding for look in PROOFS for finding in _look(books, look)]
     if trust and not findings and not found:
         books.trust_sealed()
-    return findings + [finding for name in map(_name, CHECKS) for finding in _look(books, name)]
+    return findings + [finding for look in CHECKS for finding in _look(books, look)]
 
 
 def _in_two_processes(books: Examined, beside: CheckProcess) -> list[Finding]:
@@ -130,11 +130,11 @@ def _in_two_processes(books: Examined, beside: CheckProcess) -> list[Finding]:
     if running is None:
         return _in_order(books, trust=False, found=False)
     try:
-        found = {name: _look(books, name) for name in _LOOKS if name not in BESIDE}
+        found = {name: _look(books, look) for name, look in _LOOKS.items() if name not in BESIDE}
         theirs = running.findings(books.progress)
     finally:
         running.stop()
-    found |= theirs if theirs is not None else {name: _look(books, name) for name in BESIDE}
+    found |= theirs if theirs is not None else {name: _look(books, _LOOKS[name]) for name in BESIDE}
     return [finding for name in _LOOKS for finding in found[name]]
 
 
@@ -151,7 +151,7 @@ def some_of(
     with parts(connection) as found:
         readable = [part for part in found if part.month is None or part.month.period in months]
         books = Examined(connection, readable, _nothing, _nothing, key, seals, progress)
-        return {name: _look(books, name) for name in names}
+        return {name: _look(books, _LOOKS[name]) for name in names}
 
 
 def _nothing(_policy: str, _base: int, _share: int) -> int | None:
@@ -159,16 +159,12 @@ def _nothing(_policy: str, _base: int, _share: int) -> int | None:
     return None
 
 
-def _name(look: Check) -> str:
-    return look.__name__
+_LOOKS: Final = {look.__name__: look for look in (*PROOFS, *CHECKS)}
 
 
-_LOOKS: Final = {_name(look): look for look in (*PROOFS, *CHECKS)}
-
-
-def _look(books: Examined, name: str) -> list[Finding]:
-    found = list(_LOOKS[name](books))
-    books.progress(name, 0)
+def _look(books: Examined, look: Check) -> list[Finding]:
+    found = list(look(books))
+    books.progress(look.__name__, 0)
     return found
 
 
