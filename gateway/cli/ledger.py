@@ -27,6 +27,7 @@ BRIEF: Final = ("id", "at", "kind", "debit", "credit", "amount", "currency", "re
 """What the journal shows of an entry; --json has the chain of each: record, base, policy, share."""
 TOTALS: Final = ("step", "service", "currency", "count", "octets", "seconds", "units", "amount")
 SEALS: Final = ("node", "day", "sequence", "head", "signature")
+TAX: Final = ("account", "of", "percent", "currency", "gross", "net", "tax")
 MONTHS: Final = ("month", "table", "part", "kind", "currency", "rows", "amount")
 BALANCES: Final = 20_000
 """Accounts of one page: each page reads the whole journal."""
@@ -49,7 +50,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=Fa
 
 @app.callback()
 def _group() -> None:
-    """Read and prove the books: check, seals, balances, journal, totals, export, months."""
+    """Read and prove the books: check, seals, balances, journal, totals, tax, export, months."""
 
 
 @app.command()
@@ -268,6 +269,33 @@ def seals(
     else:
         emit([msgspec.structs.asdict(seal) for seal in found.rows], as_json=False, columns=SEALS)
         sys.stdout.write(f"signed with the key whose public half is {found.public_key}\n")
+
+
+@app.command()
+def tax(
+    ctx: typer.Context,
+    period: Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a month owes of taxes within prices, by rate: what was charged and sold with tax, without, and the tax of it.
+
+    A day is booked once it is over. What was given back is taken off, at the rate that it was charged at.
+
+    \b
+    Examples:
+      tpo ledger tax 2026-11
+      tpo ledger tax 2026-11 --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.ledger.tax_report import TaxReport  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("ledger.tax", {"period": period}, TaxReport)
+    emit(found if as_json else found.rows, as_json=as_json, columns=TAX)
+    if not as_json:
+        complain(
+            "no day of it is booked yet" if found.last_day is None else f"booked: {found.first_day} to {found.last_day}"
+        )
 
 
 @app.command()

@@ -23,9 +23,11 @@ from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.prices import prices_right, unknown_versions
 from gateway.ledger.checks.references import booked_once
 from gateway.ledger.checks.reratings import reratings_right
+from gateway.ledger.checks.sales import sales_right
 from gateway.ledger.checks.sealed_files import sums_match, wrong_files
 from gateway.ledger.checks.seals import seals_match
 from gateway.ledger.checks.sources import sources_there
+from gateway.ledger.checks.taxes import taxes_right
 from gateway.ledger.checks.tenth_bases import bases_match, tenth_is_complete, tenths_match
 from gateway.ledger.checks.versions import versions_right
 from gateway.ledger.seals import Seal
@@ -52,9 +54,11 @@ CHECKS: Final[tuple[Check, ...]] = (
     every(sources_there),
     versions_right,
     prices_right,
+    sales_right,
     policies_unchanged,
     reratings_right,
     allowances_match,
+    taxes_right,
 )
 """Whether what was booked is right, computed again."""
 BESIDE: Final = ("rows_proved", "seals_match", "guards_there", "sources_there", "prices_right")
@@ -159,11 +163,18 @@ def _nothing(_policy: str, _base: int, _share: int) -> int | None:
     return None
 
 
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError)
 _LOOKS: Final = {look.__name__: look for look in (*PROOFS, *CHECKS)}
 
 
 def _look(books: Examined, look: Check) -> list[Finding]:
-    found = list(look(books))
+    """Run a check; one that cannot go on, since somebody wrote what no gateway writes, has found that."""
+    found: list[Finding] = []
+    try:
+        found.extend(look(books))
+    except _UNREADABLE as error:
+        what = f"{look.__name__} cannot be finished: something that it reads is not as a gateway writes it"
+        found.append(Finding("unreadable", f"{what} ({type(error).__name__})"))
     books.progress(look.__name__, 0)
     return found
 

@@ -5,10 +5,10 @@ Rows go when their month stands in sealed files (SQLite), when the retention of 
 A server moves rows from a table's default partition into their month's, which says so by the setting `tpo.moving`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 
 from gateway.store.nodes import SPAN_BITS
 
@@ -24,6 +24,8 @@ APPEND_ONLY: Final = (
     "allowance_entries",
     "bill_limits",
     "erasures",
+    "tax_areas",
+    "tax_days",
 )
 SEALED: Final = "sealed.numbers"
 """The mark up to which a node's rows stand in sealed files."""
@@ -69,14 +71,16 @@ def names() -> set[str]:
     return {f"{table}_{what}" for table in APPEND_ONLY for what in ("unchanged", "kept")}
 
 
-def create(connection: Connection) -> None:
-    """Make the triggers of all tables that are there; a step that makes one of APPEND_ONLY calls `recreate` for it."""
+def create(connection: Connection, tables: Iterable[str]) -> None:
+    """Make the triggers of the first tables that had any; later steps `add` to them."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(_SERVER_FUNCTION))
-    there = set(inspect(connection).get_table_names())
-    for table in APPEND_ONLY:
-        if table not in there:
-            continue
+    add(connection, tables)
+
+
+def add(connection: Connection, tables: Iterable[str]) -> None:
+    """Make the triggers of tables; one that SQLite writes anew (alter by copy) loses its own, and needs `recreate`."""
+    for table in tables:
         for statement in _statements(connection.dialect.name, table):
             connection.exec_driver_sql(statement)
 

@@ -32,6 +32,8 @@ from gateway.store.tables import (
     releases,
     reratings,
     subscriptions,
+    tax_areas,
+    tax_days,
     transfers,
     usage,
     versions,
@@ -95,6 +97,10 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(families, changes=True),
         _whole(versions, changes=True),
         _whole(accounts, changes=True),
+        _whole(tax_areas),
+        _whole(tax_days),
+        Covered(versions, tuple(versions.columns), changes=True),
+        Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(
             wallets, (wallets.c.subscriber_id, wallets.c.currency, wallets.c.bundle, wallets.c.counters), changes=True
         ),

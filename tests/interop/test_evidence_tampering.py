@@ -80,6 +80,8 @@ WRITTEN = {
     "bill_limits": (7, 1, "bill", "set", 9, "", "api", "2026-1", "a"),
     "families": (7, 8, None, 1, None),
     "erasures": (1, 7, "a", "r"),
+    "tax_areas": (7, "NY", "10001", 1, "a"),
+    "tax_days": (1, 1, "2023-11-14", 0, 5, "[]", "[]"),
 }
 """A row of each, behind its identifier."""
 TABLES = (*BOOKED, *WRITTEN)
@@ -165,6 +167,7 @@ UNLIKE = {
     "accounts": {"name": "'cause:more'"},
     "payments": {"reference": "'more'"},
     "reratings": {"replaces": "replaces + 1"},
+    "tax_days": {"after": '"after" + 1'},
 }
 """What a doubled row has otherwise, where the table itself allows none alike."""
 

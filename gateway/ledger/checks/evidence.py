@@ -26,6 +26,8 @@ WORDS: Final = {
     "versions": "version",
     "reratings": "rerating",
     "allowance_entries": "entry of an allowance",
+    "tax_areas": "tax area",
+    "tax_days": "day of taxes",
     "wallets": "wallet",
     "bill_limits": "decision about a limit",
     "erasures": "erasure",

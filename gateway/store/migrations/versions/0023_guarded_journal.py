@@ -14,7 +14,7 @@ from gateway.store.errors import SchemaMismatch
 from gateway.store.evidence_backfill import needs_proof, prove
 
 revision = "0023"
-down_revision = "0021"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
