@@ -1,6 +1,7 @@
 """What checks look at, and what they find."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -33,7 +34,6 @@ class Examined:
         connection: the store.
         parts: the sealed months, then the store.
         journals: a connection a part; `recomputed` those of which each row is computed again.
-        sums: what each part moved, by account number and currency; `totals` all of them.
         recompute: how a tenth is computed again, by the rule as it was recorded; `program` by the program's own.
         key: that of evidence; None where nobody has it, and rows are not held against their digests.
         seals: seals that were kept outside the store.
@@ -50,17 +50,25 @@ class Examined:
         seals: Sequence[Seal],
         progress: Progress,
     ) -> None:
-        """Take them, and sum the journal."""
+        """Take them."""
         self.connection, self.parts, self.key = connection, parts, key
         self.recompute, self.program = recompute, program
         self.seals, self.progress = seals, progress
         self.journals = [part.connection for part in parts]
         self.recomputed = self.journals
-        self.sums = [entry_totals(journal) for journal in self.journals]
+
+    @cached_property
+    def sums(self) -> list[dict[tuple[int, str], int]]:
+        """What each part moved, by account number and currency."""
+        return [entry_totals(journal) for journal in self.journals]
+
+    @cached_property
+    def totals(self) -> Mapping[tuple[int, str], int]:
+        """All of it."""
         totals: dict[tuple[int, str], int] = {}
         for each in self.sums:
             add(totals, each)
-        self.totals: Mapping[tuple[int, str], int] = totals
+        return totals
 
     def trust_sealed(self) -> None:
         """Take what stands in sealed files as it was checked when it was booked."""
