@@ -16,7 +16,13 @@ from gateway.charging.rerate import RerateSession
 from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
+from gateway.charity.bank_details import ApproveDetails, ProposeDetails
+from gateway.charity.bank_matching import SettleFile
+from gateway.charity.confirmation import ConfirmMonth
+from gateway.charity.payouts import ApprovePayout, MakePayout
+from gateway.charity.profit_share import BookProfitShare
 from gateway.charity.publication import PublishMonth
+from gateway.charity.register import ImportRegister
 from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
 from gateway.fraud.cases import ClearCase
@@ -55,12 +61,15 @@ UNITS: Final = (
     AgreeToExceed,
     AmendSim,
     AnswerNode,
+    ApproveDetails,
+    ApprovePayout,
     AskNode,
     AwaitDurable,
     AwaitEnd,
     Bar,
     BeginStep,
     BeginVersions,
+    BookProfitShare,
     BookReport,
     BuyAddOn,
     CancelOrder,
@@ -72,6 +81,7 @@ UNITS: Final = (
     Close,
     CloseLost,
     CloseRequests,
+    ConfirmMonth,
     CreditControlUnit,
     DeclineStep,
     DropReport,
@@ -83,9 +93,11 @@ UNITS: Final = (
     ExpireSession,
     ExpireTexts,
     GivePromotion,
+    ImportRegister,
     ImportSim,
     KeepMonths,
     KeepWallet,
+    MakePayout,
     MarkPublished,
     NoteBackup,
     Notify,
@@ -93,6 +105,7 @@ UNITS: Final = (
     PostponeStep,
     PrepareVersions,
     Probe,
+    ProposeDetails,
     PublishMonth,
     RecordAccess,
     RecordFinding,
@@ -118,6 +131,7 @@ UNITS: Final = (
     SetPayer,
     SetRenewal,
     SettleCrossed,
+    SettleFile,
     Sweep,
     SweepMessaging,
     TakeArrival,

@@ -40,7 +40,7 @@ class BankAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def is_called(self, number: str) -> bool:
         """Tell whether a statement's account is this one."""
-        return number == self.known_by or number == self.account or number.endswith(f"{self.sort_code}{self.account}")
+        return number in {self.known_by, self.account} or number.endswith(f"{self.sort_code}{self.account}")
 
 
 def checked(found: BankAccount) -> BankAccount:

@@ -26,6 +26,7 @@ from gateway.ledger.checks.sealed_files import sums_match, wrong_files
 from gateway.ledger.checks.seals import seals_match
 from gateway.ledger.checks.sources import sources_there
 from gateway.ledger.checks.tenth_bases import bases_match, tenth_is_complete, tenths_match
+from gateway.ledger.checks.tenth_states import states_match
 from gateway.ledger.checks.versions import versions_right
 from gateway.ledger.seals import Seal
 from gateway.store.engine import join_whole_tables
@@ -54,6 +55,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     policies_unchanged,
     reratings_right,
     allowances_match,
+    states_match,
 )
 """Whether what was booked is right, computed again."""
 

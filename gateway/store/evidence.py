@@ -22,9 +22,12 @@ from gateway.store.statements import Insert, Update
 from gateway.store.tables import (
     accounts,
     allowance_entries,
+    bank_details,
+    cause_payments,
     chains,
     choices,
     evidence,
+    payouts,
     releases,
     reratings,
     transfers,
@@ -82,6 +85,9 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(reratings),
         _whole(allowance_entries),
         Covered(versions, tuple(versions.columns), changes=True),
+        Covered(bank_details, tuple(bank_details.columns), changes=True),
+        Covered(payouts, tuple(payouts.columns), changes=True),
+        Covered(cause_payments, tuple(cause_payments.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(
             wallets, (wallets.c.subscriber_id, wallets.c.currency, wallets.c.bundle, wallets.c.counters), changes=True

@@ -26,6 +26,9 @@ WORDS: Final = {
     "reratings": "rerating",
     "allowance_entries": "entry of an allowance",
     "wallets": "wallet",
+    "bank_details": "bank details",
+    "payouts": "payment file",
+    "cause_payments": "payment",
 }
 CHANGED: Final = "was changed since it was booked"
 MISSING: Final = "is missing: it was booked, and is gone"

@@ -15,8 +15,10 @@ import msgspec
 from gateway.ledger.accounts import (
     ABSORBED,
     CASH,
+    CHARITY_BANK,
     GIVING,
     OPENING,
+    PROFIT_SHARE,
     REFUNDS,
     REVENUE,
     SERVICE_CHARGES,
@@ -32,6 +34,8 @@ _OTHER: Final = re.compile(r"[^A-Za-z0-9-]+")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]+|[\"\\;,]+")
 _ROOTS: Final[Mapping[str, str]] = {
     CASH: "Assets:Cash",
+    CHARITY_BANK: "Assets:Charity-bank",
+    PROFIT_SHARE: "Expenses:Profit-share",
     OPENING: "Equity:Opening",
     REVENUE: "Income:Revenue",
     SERVICE_CHARGES: "Liabilities:Service-charges",
@@ -47,6 +51,12 @@ _PREFIXES: Final[Mapping[str, str]] = {
     WALLET: "Liabilities:Wallets:",
     "cause:": "Liabilities:Causes:",
     "gifts:": "Liabilities:Gifts:",
+    "confirmed:": "Liabilities:Confirmed:",
+    "payable:": "Liabilities:Payable:",
+    "instructed:": "Liabilities:Instructed:",
+    "gifts-confirmed:": "Liabilities:Gifts-confirmed:",
+    "gifts-payable:": "Liabilities:Gifts-payable:",
+    "gifts-instructed:": "Liabilities:Gifts-instructed:",
 }
 
 
