@@ -81,7 +81,7 @@ class ApproveDetails(Unit):
         """Approve them."""
         connection = batch.connection
         own = bank_details.c
-        row = connection.execute(select(bank_details).where(own.id == self.id)).one_or_none()
+        row = connection.execute(select(bank_details).where(own.id == self.id).with_for_update()).one_or_none()
         if row is None:
             return DetailsRefused("bank.unknown", "there are no bank details of this number")
         if row.approved_at is not None:

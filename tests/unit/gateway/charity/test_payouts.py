@@ -31,6 +31,7 @@ from gateway.charity.tenth_states import PAGE, TABLE, State, Stream, Way, page
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
 from gateway.ledger.check import check
+from gateway.ledger.journal import read
 from gateway.privacy.sealing import Sealer
 from gateway.store.engine import reading
 from gateway.store.evidence import Evidence
@@ -390,6 +391,41 @@ def test_another_rule_is_compared_by_the_bases_that_accruals_are_stamped_with(pl
         with reading(place.reader) as connection:
             (found,) = compare(connection, NOVEMBER, DECEMBER, policy)
         assert (found.accrued, found.would_be) == (375_000, would_be)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("UPDATE cause_sums SET payable = payable + 1", "payable says"),
+        ("UPDATE cause_sums SET paid = paid + 1", "its states add up to"),
+        ("UPDATE cause_sums SET handed = handed + 1, moved = moved + 1", "what causes handed on"),
+        ("UPDATE cause_payments SET amount = amount + 1", "its payments"),
+        ("DELETE FROM cause_sums", "its payments"),
+        ("UPDATE cause_payments SET cause = 'wwf'", "was changed since it was booked"),
+        ("UPDATE payouts SET approver = 'mallory'", "was changed since it was booked"),
+        ("UPDATE bank_details SET sealed = x'00'", "was changed since it was booked"),
+    ],
+)
+def test_what_was_changed_of_states_payments_files_and_details_is_named(place, damage, words):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    place.settle(paid(place.pay().payments[0].id, "1.00"))
+    assert place.findings() == []
+    with place.writer.begin() as connection:
+        assert connection.exec_driver_sql(damage).rowcount
+    assert any(words in each.detail for each in place.findings()), place.findings()
+
+
+def test_entries_of_what_single_causes_are_owed_stand_in_the_journal_with_the_right_alone(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    with reading(place.reader) as connection:
+        hidden = {each.kind for each in read(connection, after=0, limit=100)}
+        shown = {each.kind for each in read(connection, after=0, limit=100, causes=True)}
+    assert shown - hidden == {"confirm", "release"}
 
 
 def test_of_a_loss_causes_are_given_nothing():
