@@ -11,7 +11,7 @@ lent. What was written off was never paid: it counts as owed for ever.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -21,24 +21,9 @@ GIVEN_BACK: Final = frozenset({"refund", "reversal"})
 """Kinds that give such a charge back; others, such as a part of a bundle's price, only make the debt smaller."""
 TENTHS: Final = frozenset({"accrual", "rerated_accrual"})
 TAKEN_BACK: Final = frozenset({"accrual_reversal"})
-ROWS: Final = tuple(sorted(CHARGES | GIVEN_BACK | TENTHS | TAKEN_BACK))
-"""Every kind that has to be read."""
 
 
-class Row(NamedTuple):
-    """What is read of an entry of the journal; times in microseconds, money in micro-units."""
-
-    id: int
-    kind: str
-    debit: int
-    credit: int
-    amount: int
-    event_at: int
-    usage_id: int | None
-    reference: str | None
-
-
-class Charge(msgspec.Struct):
+class Charge(msgspec.Struct, gc=False):
     """What a wallet was charged for one record, sale or gift, net of what was given back; `parts` is its tenth by account."""
 
     wallet: int
@@ -51,6 +36,8 @@ class Charge(msgspec.Struct):
     """How much of it is known to be unpaid."""
 
 
+Row = tuple[int, str, int, int, int, int, int | None, str | None]
+"""What is read of an entry: number, kind, debit, credit, amount (micro-units), the event's time, usage, reference."""
 Key = int | str
 """What a charge and its tenths have in common: the usage record, else the reference."""
 
@@ -68,30 +55,23 @@ class Charges:
 
     def add(self, row: Row) -> None:
         """Take a row; those of other wallets are passed over."""
-        key: Key = row.reference or row.id if row.usage_id is None else row.usage_id
-        if row.kind in CHARGES:
-            if row.debit in self._wallets:
-                self._charge(key, row)
-        elif row.kind in GIVEN_BACK:
-            if row.credit in self._wallets:
-                self._of(key, row.credit).amount -= row.amount
-        elif (charge := self._found.get(key)) is not None:
-            account, sign = (row.credit, 1) if row.kind in TENTHS else (row.debit, -1)
-            charge.parts[account] = charge.parts.get(account, 0) + sign * row.amount
-
-    def _charge(self, key: Key, row: Row) -> None:
-        charge = self._of(key, row.debit)
-        charge.amount += row.amount
-        charge.event_at, charge.number = max(charge.event_at, row.event_at), max(charge.number, row.id)
-        if row.kind == "gift":
-            charge.is_gift = True
-            charge.parts[row.credit] = charge.parts.get(row.credit, 0) + row.amount
-
-    def _of(self, key: Key, wallet: int) -> Charge:
+        number, kind, debit, credit, amount, event_at, usage_id, reference = row
+        key: Key = reference or number if usage_id is None else usage_id
         found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = Charge(wallet, parts={})
-        return found
+        if kind in TENTHS:
+            if found is not None:
+                found.parts[credit] = found.parts.get(credit, 0) + amount
+        elif kind in CHARGES:
+            if debit in self._wallets:
+                parts = {credit: amount} if kind == "gift" else {}
+                charge = Charge(debit, event_at, number, amount, bool(parts), parts)
+                self._found[key] = charge if found is None else _joined(found, charge)
+        elif kind in GIVEN_BACK:
+            if credit in self._wallets:
+                given = Charge(credit, amount=-amount, parts={})
+                self._found[key] = given if found is None else _joined(found, given)
+        elif found is not None:
+            found.parts[debit] = found.parts.get(debit, 0) - amount
 
     def by_wallet(self) -> dict[int, list[Charge]]:
         """Give what each wallet was charged, the latest first."""
@@ -102,6 +82,16 @@ class Charges:
         for charges in found.values():
             charges.sort(key=_place, reverse=True)
         return found
+
+
+def _joined(one: Charge, other: Charge) -> Charge:
+    """Add up two rows of one charge."""
+    one.amount += other.amount
+    one.event_at, one.number = max(one.event_at, other.event_at), max(one.number, other.number)
+    one.is_gift = one.is_gift or other.is_gift
+    for account, part in other.parts.items():
+        one.parts[account] = one.parts.get(account, 0) + part
+    return one
 
 
 def _place(charge: Charge) -> tuple[int, int]:

@@ -277,6 +277,24 @@ def test_what_a_wallet_owes_waits_and_a_paid_bill_confirms_it(place):
     assert place.standing().payable == 500_000
 
 
+def test_what_a_payer_lent_and_owes_makes_the_members_tenth_wait(place):
+    place.book(NOVEMBER, "family", ANN, BEN, 4 * POUND, reference=f"family:{BEN}")
+    place.charge(NOVEMBER, BEN, 4 * POUND, wateraid=400_000)
+    place.book(NOVEMBER, "topup", "cash", ANN, POUND, reference="shop-1")
+    place.confirm("2026-11", JANUARY)
+    assert place.standing().payable == 100_000
+
+
+def test_wallets_in_debt_are_read_group_by_group_and_back_to_where_their_debt_began(place, monkeypatch):
+    monkeypatch.setattr("gateway.charity.unpaid_reading.GROUP", 2)
+    for wallet in range(ANN, ANN + 5):
+        place.charge(NOVEMBER - 70 * DAY, wallet, POUND, wateraid=100_000)
+        place.charge(NOVEMBER, wallet, POUND, wwf=100_000)
+        place.book(NOVEMBER, "topup", "cash", wallet, POUND // 2, reference=f"shop-{wallet}")
+    place.confirm("2026-11", JANUARY)
+    assert (place.standing().payable, place.standing("wwf").payable) == (5 * 50_000, 0)
+
+
 def test_what_is_written_off_was_never_paid(place):
     place.charge(NOVEMBER, ANN, 5 * POUND, wateraid=500_000)
     place.book(NOVEMBER + DAY, "settlement", "write-offs", ANN, 5 * POUND, reference="order:1")
