@@ -471,7 +471,7 @@ ACTIONS: dict[str, StoreAction] = {
     "charity.bank.approve": CallerAction(charity_payments.approve_bank, OPERATOR, charity_requests.ApproveBank),
     "charity.remittance": CallerAction(charity_reports.list_remittances, OPERATOR, charity_requests.Remittances),
     "charity.cover": CallerAction(charity_reports.show_cover, OPERATOR, charity_requests.Cover),
-    "charity.report": CallerAction(charity_reports.report, OPERATOR, charity_requests.Report),
+    "charity.report": CallerAction(charity_reports.report, VIEWER, charity_requests.Report),
     "charity.profit-share": CallerAction(charity_reports.profit_share, ADMIN, charity_requests.ProfitShare),
     "ledger.check": Action(check_ledger, VIEWER, requests.CheckLedger),
     "ledger.months": Action(list_months, VIEWER, Nothing),

@@ -204,13 +204,14 @@ def _turnover(connection: Connection, begin: int, end: int, currency: str) -> in
 
 def report(context: GatewayContext, request: requests.Report, caller: Caller) -> CharityReport:
     """Tell what a month's tenths came to by cause, and what another rule would have given; beside it what was published."""
+    if request.public:
+        return CharityReport(request.period, None, [], _published(context, request.period))
     need_causes(context, caller, "charity.report")
     zone = ZoneInfo(context.settings.operator.timezone)
     policy = None if request.policy is None else _policy(request.policy)
     other = policy or POLICIES[context.settings.charity.policy]
     with context.reading() as connection:
         found = compare(connection, begin_of(request.period, zone), end_of(request.period, zone), other)
-        figures = figures_of(connection, request.period)
     rows = [
         ReportRow(
             each.account.cause,
@@ -220,10 +221,13 @@ def report(context: GatewayContext, request: requests.Report, caller: Caller) ->
         )
         for each in found
     ]
-    published = [
-        ReportRow(each.cause, each.currency, format_amount(each.amount, each.currency), None) for each in figures
-    ]
-    return CharityReport(request.period, policy.id if policy else None, rows, published)
+    return CharityReport(request.period, policy.id if policy else None, rows, _published(context, request.period))
+
+
+def _published(context: GatewayContext, period: str) -> list[ReportRow]:
+    """Give the public-safe sums of a month, tenths and gifts together, in whole units."""
+    figures = context.read(lambda connection: figures_of(connection, period))
+    return [ReportRow(each.cause, each.currency, format_amount(each.amount, each.currency), None) for each in figures]
 
 
 def _policy(content: dict[str, object]) -> Policy:

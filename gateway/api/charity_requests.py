@@ -106,9 +106,13 @@ class ProfitShare(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A month, perhaps with another policy to compare: `policy` is an object of id, base, rate, tax and exclusions."""
+    """A month, perhaps with another policy to compare: `policy` is an object of id, base, rate, tax and exclusions.
+
+    With `public` it is what was published of the month alone.
+    """
 
     period: Period
+    public: bool = False
     policy: Annotated[dict[str, object] | None, Meta(extra=refused_as("charity.policy", "an object of a policy"))] = (
         None
     )
