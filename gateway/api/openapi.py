@@ -34,7 +34,8 @@ ICCID: Final[Json] = {"type": "string", "pattern": "^89[0-9]{16,18}[Ff]?$"}
 PLAN: Final[Json] = {"type": "string", "format": "plan", "description": "the id of a plan"}
 CAUSE: Final[Json] = {"type": "string", "format": "cause", "description": "the id of an open cause"}
 KEY: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": PRINTABLE}
-PARAMETERS: Final = {"msisdn": NUMBER}
+SHA256: Final[Json] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+PARAMETERS: Final = {"msisdn": NUMBER, "sha256": SHA256}
 _SCHEMAS: Final = "#/components/schemas/{name}"
 SMS: Final[Json] = {"$ref": _SCHEMAS.format(name=SendText.__name__)}
 AMOUNT: Final[Json] = {

@@ -10,7 +10,7 @@ What a family's payer lends a member stands behind the member's charges: a payer
 lent. What was written off was never paid: it counts as owed for ever.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -24,14 +24,17 @@ TAKEN_BACK: Final = frozenset({"accrual_reversal"})
 
 
 class Charge(msgspec.Struct, gc=False):
-    """What a wallet was charged for one record, sale or gift, net of what was given back; `parts` is its tenth by account."""
+    """What a wallet was charged for one record, sale or gift, net of what was given back.
+
+    `parts` is its tenth: an account, an amount, and so on; there are many millions of charges, and a mapping each is large.
+    """
 
     wallet: int
     event_at: int = 0
     number: int = 0
     amount: int = 0
     is_gift: bool = False
-    parts: dict[int, int] = {}
+    parts: tuple[int, ...] = ()
     taken: int = 0
     """How much of it is known to be unpaid."""
 
@@ -60,18 +63,18 @@ class Charges:
         found = self._found.get(key)
         if kind in TENTHS:
             if found is not None:
-                found.parts[credit] = found.parts.get(credit, 0) + amount
+                found.parts = _with(found.parts, credit, amount)
         elif kind in CHARGES:
             if debit in self._wallets:
-                parts = {credit: amount} if kind == "gift" else {}
+                parts = (credit, amount) if kind == "gift" else ()
                 charge = Charge(debit, event_at, number, amount, bool(parts), parts)
                 self._found[key] = charge if found is None else _joined(found, charge)
         elif kind in GIVEN_BACK:
             if credit in self._wallets:
-                given = Charge(credit, amount=-amount, parts={})
+                given = Charge(credit, amount=-amount)
                 self._found[key] = given if found is None else _joined(found, given)
         elif found is not None:
-            found.parts[debit] = found.parts.get(debit, 0) - amount
+            found.parts = _with(found.parts, debit, -amount)
 
     def by_wallet(self) -> dict[int, list[Charge]]:
         """Give what each wallet was charged, the latest first."""
@@ -89,9 +92,23 @@ def _joined(one: Charge, other: Charge) -> Charge:
     one.amount += other.amount
     one.event_at, one.number = max(one.event_at, other.event_at), max(one.number, other.number)
     one.is_gift = one.is_gift or other.is_gift
-    for account, part in other.parts.items():
-        one.parts[account] = one.parts.get(account, 0) + part
+    for account, part in pairs_of(other.parts):
+        one.parts = _with(one.parts, account, part)
     return one
+
+
+def pairs_of(parts: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Give the parts of a tenth as pairs of account and amount."""
+    return zip(parts[::2], parts[1::2], strict=True)
+
+
+def _with(parts: tuple[int, ...], account: int, amount: int) -> tuple[int, ...]:
+    """Add an amount to the part of an account."""
+    if not parts:
+        return account, amount
+    sums = dict(pairs_of(parts))
+    sums[account] = sums.get(account, 0) + amount
+    return tuple(value for pair in sums.items() for value in pair)
 
 
 def _place(charge: Charge) -> tuple[int, int]:
@@ -117,7 +134,7 @@ def unpaid(debts: Mapping[int, int], charges: Mapping[int, list[Charge]], lent: 
     for of_wallet in charges.values():
         for charge in of_wallet:
             if charge.taken:
-                for account, part in charge.parts.items():
+                for account, part in pairs_of(charge.parts):
                     share = -(-part * charge.taken // charge.amount)
                     found[account] = found.get(account, 0) + min(max(share, 0), max(part, 0))
     return found

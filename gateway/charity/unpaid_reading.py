@@ -21,8 +21,8 @@ WINDOW: Final = 31 * 86_400 * 1_000_000
 """So much of the journal is read at once, the latest first."""
 AHEAD: Final = 5 * 60 * 1_000_000
 """An event may be this much later than its entry was booked."""
-GROUP: Final = 20_000
-"""Wallets in debt whose charges are in memory at once: some 200 MiB, where each had ten a month."""
+GROUP: Final = 50_000
+"""Wallets in debt whose charges are in memory at once; for each group the journal of the time is read anew."""
 STREAMED: Final = {"yield_per": 10_000}
 ELSEWHERE: Final = (*Way, "profit_share")
 """Kinds that move what accrued, or give besides the tenth."""
