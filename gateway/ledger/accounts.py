@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.rating.taxes import percent
 from gateway.store.tables import accounts
 
 REVENUE = "revenue"
@@ -31,6 +32,8 @@ CHARITY_BANK = "charity-bank"
 """The bank account that causes are paid from."""
 PROFIT_SHARE = "profit-share"
 """What causes are given of the company's profit."""
+VAT = "vat:"
+"""What is owed of a country's tax at a rate, as `vat:GB-20`."""
 WALLET = "wallet:"
 SYSTEM = (
     REVENUE,
@@ -64,6 +67,11 @@ def cause_account(cause: str) -> str:
 def gifts_account(cause: str) -> str:
     """Name the account of gifts that are owed, whole, to a cause."""
     return f"gifts:{cause}"
+
+
+def vat_account(jurisdiction: str, rate: int) -> str:
+    """Name the account of what is owed of a country's tax at a rate (parts per million)."""
+    return f"{VAT}{jurisdiction}-{percent(rate)}"
 
 
 def without_cause(name: str) -> str:

@@ -26,6 +26,7 @@ from gateway.ledger.accounts import (
     SERVICE_CHARGES,
     TENTH_PREFIXES,
     UNASSIGNED,
+    VAT,
     WRITE_OFFS,
     cause_account,
     gifts_account,
@@ -38,6 +39,7 @@ class AccountClass(StrEnum):
     """Accounts that are alike as far as bookings go."""
 
     WALLET = "wallet:<subscriber>"
+    TAX = "vat:<country>-<percent>"
     CASH = CASH
     OPENING = OPENING
     REVENUE = REVENUE
@@ -322,6 +324,38 @@ POSTINGS: Final = (
         (Evidence.REFERENCE,),
         "the part of it for which no cause was chosen (`profit:<period>`)",
     ),
+    Posting(
+        "tax",
+        AccountClass.REVENUE,
+        AccountClass.TAX,
+        (Evidence.REFERENCE,),
+        "the tax within what was charged and sold in a day, at one rate (`tax:<day's row>:<place>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "tax",
+        AccountClass.SERVICE_CHARGES,
+        AccountClass.TAX,
+        (Evidence.REFERENCE,),
+        "the tax within the service charges of a day",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "tax_back",
+        AccountClass.TAX,
+        AccountClass.REVENUE,
+        (Evidence.REFERENCE,),
+        "the tax within more that was given back in a day than charged (`tax:<day's row>:<place>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "tax_back",
+        AccountClass.TAX,
+        AccountClass.SERVICE_CHARGES,
+        (Evidence.REFERENCE,),
+        "what rounding of days before took too much off service charges",
+        unique=Evidence.REFERENCE,
+    ),
 )  # fmt: skip  (a table reads best as one)
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 
@@ -342,6 +376,8 @@ def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
     for prefix in (*TENTH_PREFIXES, *GIFT_PREFIXES):
         if name.startswith(prefix):
             return AccountClass(f"{prefix}<cause>")
+    if name.startswith(VAT):
+        return AccountClass.TAX
     return AccountClass(name) if name in set(AccountClass) else AccountClass.UNKNOWN
 
 

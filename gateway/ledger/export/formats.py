@@ -14,15 +14,19 @@ import msgspec
 
 from gateway.ledger.accounts import (
     ABSORBED,
+    BREAKAGE,
+    BREAKAGE_VAT,
     CASH,
     CHARITY_BANK,
     GIVING,
     OPENING,
     PROFIT_SHARE,
+    PROMOTIONS,
     REFUNDS,
     REVENUE,
     SERVICE_CHARGES,
     UNASSIGNED,
+    VAT,
     WALLET,
     WRITE_OFFS,
 )
@@ -44,6 +48,9 @@ _ROOTS: Final[Mapping[str, str]] = {
     REFUNDS: "Liabilities:Refunds",
     WRITE_OFFS: "Expenses:Write-offs",
     ABSORBED: "Expenses:Absorbed",
+    PROMOTIONS: "Expenses:Promotions",
+    BREAKAGE: "Income:Breakage",
+    BREAKAGE_VAT: "Liabilities:Tax:Breakage",
     "causes": "Liabilities:Causes",
     "gifts": "Liabilities:Gifts",
 }
@@ -57,6 +64,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "gifts-confirmed:": "Liabilities:Gifts-confirmed:",
     "gifts-payable:": "Liabilities:Gifts-payable:",
     "gifts-instructed:": "Liabilities:Gifts-instructed:",
+    VAT: "Liabilities:Tax:",
 }
 
 
