@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import b64decode, b64encode
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
@@ -112,6 +112,8 @@ def _standings(context: GatewayContext) -> list[StandingRow]:
 def make_payout(context: GatewayContext, request: requests.MakePayout, caller: Caller) -> PayoutMade:
     """Confirm the month where nobody did, and make a payment file for each currency that causes are paid in."""
     need_causes(context, caller, "charity.payout")
+    if request.day < today(context) or not _is_day(request.day):
+        raise bad_request("charity.day", "day: give the day on which the bank is to pay, today or later")
     if not context.settings.charity.accounts:
         raise conflict("payout.account", "charity.accounts names no account that causes are paid from")
     _confirm(context, request.period)
@@ -131,6 +133,13 @@ def make_payout(context: GatewayContext, request: requests.MakePayout, caller: C
             for stream, cause, amount, why in found
         ]
     return PayoutMade(request.period, files, skipped)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _payees(context: GatewayContext, currency: str) -> tuple[list[Payee], list[tuple[str, str, int, str]]]:
@@ -159,7 +168,7 @@ def _file(context: GatewayContext, made: Payout, account: CharityAccount, period
     assert found is not None
     state, content = found
     return PayoutFile(
-        name=_name(period, account.currency, account.format),
+        name=_name(period, account.currency, account.format, made.sha256),
         sha256=made.sha256,
         currency=account.currency,
         state=state,
@@ -169,18 +178,32 @@ def _file(context: GatewayContext, made: Payout, account: CharityAccount, period
     )
 
 
-def _name(period: str, currency: str, form: str) -> str:
-    return f"payout-{period}-{currency}.{'ach' if form == 'nacha' else 'xml'}"
+def _name(period: str, currency: str, form: str, sha256: str) -> str:
+    """Name a payment file, so that no other one is written over it."""
+    return f"payout-{period}-{currency}-{sha256[:8]}.{'ach' if form == 'nacha' else 'xml'}"
 
 
 def approve_payout(context: GatewayContext, request: requests.NamePayout, caller: Caller) -> PayoutFile:
     """Instruct the payments of exactly this file, which somebody else made, and give it for the bank."""
     need_causes(context, caller, "charity.payout.approve")
+    _check_payees(context, request.sha256)
     result = context.lane.run(ApprovePayout(request.sha256, caller.name))
     if isinstance(result, PayoutRefused):
         raise (not_found if result.code == "payout.unknown" else conflict)(result.code, result.why)
     context.log("charity.payout.approved", {"payout": result.id, "payments": len(result.payments), "by": caller.name})
     return _shown(context, request.sha256)
+
+
+def _check_payees(context: GatewayContext, sha256: str) -> None:
+    """Refuse a file with a cause that may not be paid any more: a register may have removed it since the file was made."""
+    day, causes = today(context), context.settings.causes
+    with context.reading() as connection:
+        register = read_register(connection)
+        payees = payouts.payees_of(connection, sha256)
+    for cause, currency in payees:
+        why = obstacle(causes.get(cause), currency, day, register)
+        if why:
+            raise conflict("payout.obstacle", f"{cause} may not be paid any more: {why}; make the file anew")
 
 
 def show_payout(context: GatewayContext, request: requests.NamePayout, caller: Caller) -> PayoutFile:
@@ -196,7 +219,7 @@ def _shown(context: GatewayContext, sha256: str) -> PayoutFile:
     if found is None or head is None:
         raise not_found("payout.unknown", "no payment file has this hash")
     return PayoutFile(
-        name=_name(head.period, head.currency, head.format),
+        name=_name(head.period, head.currency, head.format, sha256),
         sha256=sha256,
         currency=head.currency,
         state=found[0],

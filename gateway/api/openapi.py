@@ -168,7 +168,7 @@ _LIMIT_PROBLEMS: Final = {
 _PAYOUT_PROBLEMS: Final = {
     400: ("payout.hash",),
     404: ("payout.unknown",),
-    409: ("payout.approved", "payout.same_person", "payout.changed", "payout.outdated"),
+    409: ("payout.approved", "payout.same_person", "payout.changed", "payout.outdated", "payout.obstacle"),
 }
 _BANK_PROBLEMS: Final = {
     404: ("bank.unknown",),

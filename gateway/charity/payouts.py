@@ -246,6 +246,14 @@ def payments_of(connection: Connection, payout_id: int) -> list[Row[Any]]:
     return list(connection.execute(select(cause_payments).where(own.payout_id == payout_id).order_by(own.id)))
 
 
+def payees_of(connection: Connection, sha256: str) -> list[tuple[str, str]]:
+    """Give the causes that a file pays, each with its currency."""
+    own = cause_payments.c
+    wanted = select(own.cause, own.currency).distinct().join(payouts, payouts.c.id == own.payout_id)
+    rows = connection.execute(wanted.where(payouts.c.sha256 == sha256).order_by(own.cause))
+    return [(row.cause, row.currency) for row in rows]
+
+
 def file_of(connection: Connection, sealer: Sealer, sha256: str) -> tuple[str, bytes] | None:
     """Give the state and the octets of a payment file by its hash; None where there is none."""
     row = connection.execute(select(payouts).where(payouts.c.sha256 == sha256)).one_or_none()
