@@ -102,7 +102,10 @@ class BankDetails(msgspec.Struct, frozen=True):
 
 
 class RemittanceRow(msgspec.Struct, frozen=True):
-    """opening + accrued + reversed + paid + carried = closing."""
+    """opening + accrued + reversed + paid + carried = closing, which the states make up.
+
+    `oldest` is the month from which the oldest money is that waits today, `days` its age, of the days that were `agreed`.
+    """
 
     stream: str
     cause: str
@@ -117,6 +120,9 @@ class RemittanceRow(msgspec.Struct, frozen=True):
     confirmed: str
     payable: str
     instructed: str
+    oldest: str = ""
+    days: int | None = None
+    agreed: int | None = None
 
 
 class RemittanceRows(msgspec.Struct, frozen=True):

@@ -24,6 +24,8 @@ REMITTANCE: Final = (
     "paid",
     "carried",
     "closing",
+    "days",
+    "agreed",
 )
 """What a person sees; --json has the states that make up the closing."""
 REPORT: Final = ("cause", "currency", "accrued", "other")
@@ -104,8 +106,8 @@ def remittance(
 ) -> None:
     """Show what a month came to for each cause: opening + accrued + reversed + paid + carried = closing, exactly.
 
-    It is confidential to its cause: one figure a line, no count of givers, no days. It needs the right to see causes, and is
-    noted.
+    It is confidential to its cause: one figure a line, no count of givers, no sums by day. `days` is how long the oldest of its
+    money waits by today, of those that were agreed. It needs the right to see causes, and is noted.
 
     \b
     Examples:
