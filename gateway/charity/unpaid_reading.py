@@ -82,6 +82,7 @@ def still_unpaid(connection: Connection, until: int, progress: Progress) -> dict
                     stream, cause = accounts[number]
                     key = Account(stream, cause, currency)
                     waiting[key] = waiting.get(key, 0) + amount
+            charges.clear()  # before the next group is read
     return waiting
 
 
