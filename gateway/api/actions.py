@@ -480,6 +480,8 @@ ACTIONS: dict[str, StoreAction] = {
     "charity.payout.show": CallerAction(charity_payments.show_payout, OPERATOR, charity_requests.NamePayout),
     "charity.paid": CallerAction(charity_payments.settle_file, ADMIN, charity_requests.BankFile),
     "charity.bank": CallerAction(charity_payments.propose_bank, ADMIN, charity_requests.ProposeBank),
+    "charity.bank.list": CallerAction(charity_payments.list_bank, OPERATOR, Nothing),
+    "charity.bank.show": CallerAction(charity_payments.show_bank, OPERATOR, charity_requests.ApproveBank),
     "charity.bank.approve": CallerAction(charity_payments.approve_bank, OPERATOR, charity_requests.ApproveBank),
     "charity.remittance": CallerAction(charity_reports.list_remittances, OPERATOR, charity_requests.Remittances),
     "charity.cover": CallerAction(charity_reports.show_cover, OPERATOR, charity_requests.Cover),

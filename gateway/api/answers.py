@@ -592,7 +592,7 @@ class Cause(msgspec.Struct, frozen=True):
     regulator: str | None
     number: str | None
     open: bool
-    statement: str | None = None
+    statement: str | None
 
 
 class Causes(msgspec.Struct, frozen=True):

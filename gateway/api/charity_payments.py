@@ -11,7 +11,10 @@ import msgspec
 from gateway.api import charity_requests as requests
 from gateway.api.callers import Caller
 from gateway.api.charity_answers import (
+    BankAccountShown,
     BankDetails,
+    BankDetailsRow,
+    BankDetailsRows,
     MonthConfirmed,
     PaymentsSettled,
     PayoutFile,
@@ -20,6 +23,7 @@ from gateway.api.charity_answers import (
     StandingRow,
 )
 from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.api.requests import Nothing
 from gateway.bank import camt, pain002
 from gateway.bank.accounts import AccountInvalid, BankAccount, checked
 from gateway.bank.xml import BankFileInvalid
@@ -292,6 +296,35 @@ def approve_bank(context: GatewayContext, request: requests.ApproveBank, caller:
     if isinstance(result, DetailsRefused):
         raise (not_found if result.code == "bank.unknown" else conflict)(result.code, result.why)
     return _details(context, caller, "approved", result)
+
+
+def list_bank(context: GatewayContext, _request: Nothing, caller: Caller) -> BankDetailsRows:
+    """Tell which bank details there are, who stands for them, and from when on they count."""
+    need_causes(context, caller, "charity.bank.list")
+    return BankDetailsRows(
+        [
+            BankDetailsRow(
+                details=str(each.id),
+                cause=each.cause,
+                currency=each.currency,
+                proposed_at=rfc3339(each.proposed_at),
+                proposed_by=each.proposed_by,
+                approved_by=each.approved_by,
+                valid_from=None if each.valid_from is None else rfc3339(each.valid_from),
+            )
+            for each in context.read(bank_details.listed)
+        ]
+    )
+
+
+def show_bank(context: GatewayContext, request: requests.ApproveBank, caller: Caller) -> BankAccountShown:
+    """Show an account, so that whoever approves it can compare it with what the cause said."""
+    need_causes(context, caller, "charity.bank.show")
+    found = context.read(lambda connection: bank_details.shown(connection, context.sealer, request.details))
+    if found is None:
+        raise not_found("bank.unknown", "there are no bank details of this number")
+    cause, currency, account = found
+    return BankAccountShown(str(request.details), cause, currency, **msgspec.structs.asdict(account))
 
 
 def _details(context: GatewayContext, caller: Caller, step: str, found: bank_details.Details) -> BankDetails:

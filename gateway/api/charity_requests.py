@@ -70,7 +70,7 @@ class ProposeBank(msgspec.Struct, frozen=True):
 
 
 class ApproveBank(msgspec.Struct, frozen=True):
-    """Bank details that somebody proposed, by their number."""
+    """Bank details that somebody proposed, by their number: to show or to approve."""
 
     details: Number
 

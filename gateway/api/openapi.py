@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gateway.api.actions import OPERATOR, VIEWER
 from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
-from gateway.api.charity_answers import BankDetails, PayoutFile
+from gateway.api.charity_answers import BankAccountShown, BankDetails, PayoutFile
 from gateway.api.conversion import codes_of
 from gateway.api.order_requests import FIELDS, MAX_REASON
 from gateway.api.problems import ProblemBody
@@ -219,6 +219,8 @@ ROUTES: Final = (
           role=OPERATOR, answer=PayoutFile, problems={400: ("payout.hash",), 404: ("payout.unknown",)}),
     Route(method="post", path="/v1/charity/payouts/{sha256}/approval", summary="Approve a payment file, as its second person",
           role=OPERATOR, answer=PayoutFile, problems=_PAYOUT_PROBLEMS),
+    Route(method="get", path="/v1/charity/bank-details/{id}", summary="The account of bank details; needs the right causes",
+          role=OPERATOR, answer=BankAccountShown, problems={404: ("bank.unknown",)}),
     Route(method="post", path="/v1/charity/bank-details/{id}/approval", summary="Approve bank details, as their second person",
           role=OPERATOR, answer=BankDetails, problems=_BANK_PROBLEMS),
     Route(method="post", path=_CALLBACK, summary=_HINT, status=201, problems=_HINT_PROBLEMS),

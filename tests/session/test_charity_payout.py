@@ -93,7 +93,10 @@ def test_a_months_tenths_are_confirmed_paid_by_two_people_and_stand_on_the_banks
         )
         proposed = gateway.json("charity", "bank", "wateraid", "--details", tmp_path / "account.json")["details"]
         assert gateway.tpo("charity", "bank", "--approve", proposed, ok=(1,)).returncode == 1
+        assert gateway.json("charity", "bank", "--show", proposed)["account"] == "12345678"
         assert post(gateway, f"/v1/charity/bank-details/{proposed}/approval")[0] == 200
+        (details,) = gateway.json("charity", "bank")["rows"]
+        assert (details["approved_by"], details["valid_from"] is None) == ("checker", False)
         (standing,) = [row for row in gateway.json("charity", "confirm", period)["rows"] if row["cause"] == "wateraid"]
         assert (standing["payable"], standing["confirmed"]) == ("0.75", "0.00")
         (file,) = gateway.json("charity", "payout", period, *out)["files"]

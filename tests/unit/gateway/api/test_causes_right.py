@@ -192,6 +192,8 @@ NEED_THE_RIGHT = {
     "charity.paid": FILE,
     "charity.bank": {"cause": "wwf", "currency": "GBP", "account": "{}"},
     "charity.bank.approve": {"details": 1},
+    "charity.bank.show": {"details": 1},
+    "charity.bank.list": {},
     "charity.remittance": {"period": "2026-10"},
     "charity.cover": {"day": "2026-10-31"},
     "charity.profit-share": {"period": "2026-10", "amount": "1.00"},
