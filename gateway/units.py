@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Union
 
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
@@ -73,6 +74,7 @@ UNITS: Final = (
     Bar,
     BeginStep,
     BeginVersions,
+    BookAddedTax,
     BookProfitShare,
     BookReport,
     BookTaxDay,
@@ -97,6 +99,7 @@ UNITS: Final = (
     Enrol,
     ExpireSession,
     ExpireTexts,
+    FinishAddedTaxes,
     GivePromotion,
     ImportRegister,
     ImportSim,
@@ -107,6 +110,7 @@ UNITS: Final = (
     NoteBackup,
     Notify,
     OpenAccounts,
+    OpenTaxAccounts,
     PostponeStep,
     PrepareVersions,
     Probe,

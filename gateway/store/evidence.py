@@ -21,6 +21,7 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.statements import Insert, Update
 from gateway.store.tables import (
     accounts,
+    added_taxes,
     allowance_entries,
     bank_details,
     cause_payments,
@@ -88,6 +89,7 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(allowance_entries),
         _whole(tax_areas),
         _whole(tax_days),
+        _whole(added_taxes),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(bank_details, tuple(bank_details.columns), changes=True),
         Covered(payouts, tuple(payouts.columns), changes=True),
