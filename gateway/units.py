@@ -19,7 +19,13 @@ from gateway.charging.rerate import RerateSession
 from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
+from gateway.charity.bank_details import ApproveDetails, ProposeDetails
+from gateway.charity.bank_matching import SettleFile
+from gateway.charity.confirmation import ConfirmMonth
+from gateway.charity.payouts import ApprovePayout, MakePayout
+from gateway.charity.profit_share import BookProfitShare
 from gateway.charity.publication import PublishMonth
+from gateway.charity.register import ImportRegister
 from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
 from gateway.fraud.cases import ClearCase
@@ -60,6 +66,8 @@ UNITS: Final = (
     AgreeToExceed,
     AmendSim,
     AnswerNode,
+    ApproveDetails,
+    ApprovePayout,
     AskNode,
     AwaitDurable,
     AgreeToPrices,
@@ -68,6 +76,7 @@ UNITS: Final = (
     BeginStep,
     BeginVersions,
     BookAddedTax,
+    BookProfitShare,
     BookReport,
     BookTaxDay,
     BuyAddOn,
@@ -80,6 +89,7 @@ UNITS: Final = (
     Close,
     CloseLost,
     CloseRequests,
+    ConfirmMonth,
     CreditControlUnit,
     DeclineStep,
     DropReport,
@@ -93,9 +103,11 @@ UNITS: Final = (
     ExpireTexts,
     FinishAddedTaxes,
     GivePromotion,
+    ImportRegister,
     ImportSim,
     KeepMonths,
     KeepWallet,
+    MakePayout,
     MarkPublished,
     NoteBackup,
     Notify,
@@ -104,6 +116,7 @@ UNITS: Final = (
     PostponeStep,
     PrepareVersions,
     Probe,
+    ProposeDetails,
     PublishMonth,
     RecordAccess,
     RecordFinding,
@@ -130,6 +143,7 @@ UNITS: Final = (
     SetRenewal,
     SetTaxArea,
     SettleCrossed,
+    SettleFile,
     Sweep,
     SweepMessaging,
     TakeArrival,

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from gateway.api.actions import BOOKS, JOURNAL, OPERATOR, VIEWER
 from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
+from gateway.api.charity_answers import BankAccountShown, BankDetails, PayoutFile
 from gateway.api.conversion import codes_of
 from gateway.api.ledger_seals import Seals
 from gateway.api.order_requests import FIELDS, MAX_REASON
@@ -46,8 +47,10 @@ ICCID: Final[Json] = {"type": "string", "pattern": "^89[0-9]{16,18}[Ff]?$"}
 PLAN: Final[Json] = {"type": "string", "format": "plan", "description": "the id of a plan"}
 CAUSE: Final[Json] = {"type": "string", "format": "cause", "description": "the id of an open cause"}
 KEY: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": PRINTABLE}
+SHA256: Final[Json] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 PARAMETERS: Final[dict[str, Json]] = {
     "msisdn": NUMBER,
+    "sha256": SHA256,
     "period": {"type": "string", "pattern": r"^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$", "examples": ["2026-11"]},
     "format": {"enum": ["beancount", "hledger", "csv"]},
     "after": {"type": "integer", "minimum": 0, "maximum": MAX_ID, "description": "0, then `next` of the page before"},
@@ -186,6 +189,15 @@ _LIMIT_PROBLEMS: Final = {
     404: ("subscriber.unknown",),
     409: ("limit.agreement",),
 }
+_PAYOUT_PROBLEMS: Final = {
+    400: ("payout.hash",),
+    404: ("payout.unknown",),
+    409: ("payout.approved", "payout.same_person", "payout.changed", "payout.outdated", "payout.obstacle"),
+}
+_BANK_PROBLEMS: Final = {
+    404: ("bank.unknown",),
+    409: ("bank.approved", "bank.same_person"),
+}
 _STORE: Final = tuple(
     f"store.{name}" for name in ("unavailable", "outcome_unknown", "unit_poisoned", "overloaded", "expired", "closed")
 )
@@ -235,6 +247,14 @@ ROUTES: Final = (
           role=JOURNAL, query=(UNTIL,), answer=ExportPage, problems={400: ("ledger.format",)}),
     Route(method="get", path="/v1/charity/causes", summary="The causes that may be chosen", role=VIEWER,
           answer=Causes),
+    Route(method="get", path="/v1/charity/payouts/{sha256}", summary="A payment file to causes; needs the right causes",
+          role=OPERATOR, answer=PayoutFile, problems={400: ("payout.hash",), 404: ("payout.unknown",)}),
+    Route(method="post", path="/v1/charity/payouts/{sha256}/approval", summary="Approve a payment file, as its second person",
+          role=OPERATOR, answer=PayoutFile, problems=_PAYOUT_PROBLEMS),
+    Route(method="get", path="/v1/charity/bank-details/{id}", summary="The account of bank details; needs the right causes",
+          role=OPERATOR, answer=BankAccountShown, problems={404: ("bank.unknown",)}),
+    Route(method="post", path="/v1/charity/bank-details/{id}/approval", summary="Approve bank details, as their second person",
+          role=OPERATOR, answer=BankDetails, problems=_BANK_PROBLEMS),
     Route(method="post", path=_CALLBACK, summary=_HINT, status=201, problems=_HINT_PROBLEMS),
     Route(method="post", path=_CALLBACK + "/{event}", summary=_HINT, status=201, problems=_HINT_PROBLEMS),
 )  # fmt: skip

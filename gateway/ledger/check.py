@@ -30,6 +30,7 @@ from gateway.ledger.checks.seals import seals_match
 from gateway.ledger.checks.sources import sources_there
 from gateway.ledger.checks.taxes import taxes_right
 from gateway.ledger.checks.tenth_bases import bases_match, tenth_is_complete, tenths_match
+from gateway.ledger.checks.tenth_states import states_match
 from gateway.ledger.checks.versions import versions_right
 from gateway.ledger.seals import Seal
 from gateway.store.engine import join_whole_tables
@@ -59,6 +60,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     policies_unchanged,
     reratings_right,
     allowances_match,
+    states_match,
     taxes_right,
     added_taxes_right,
 )

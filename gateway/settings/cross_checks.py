@@ -23,13 +23,13 @@ from gateway.rating.plan_taxes import Treatment
 from gateway.rating.plans import Plan
 from gateway.rating.prices import service_price
 from gateway.rating.taxes import Jurisdiction
+from gateway.settings.charity_sections import Charity
 from gateway.settings.error_messages import Report
 from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
 from gateway.settings.sections import (
     Api,
     Charging,
-    Charity,
     Diameter,
     Events,
     LinkTls,
@@ -414,6 +414,19 @@ def check_fraud_plans(found: Found, report: Report) -> None:
             report.error(("fraud", "plans", plan), detail, at_key=True)
 
 
+def check_successors(found: Found, report: Report) -> None:
+    """Refuse a successor that is no open cause, and warn of agreements that nothing pays."""
+    causes = found.causes or {}
+    accounts = {each.currency for each in found.charity.accounts} if found.charity else set()
+    for cause in causes.values():
+        heir = causes.get(cause.successor.cause) if cause.successor else None
+        if cause.successor and (heir is None or not heir.open):
+            report.error(("causes",), f"{cause.id}.successor: {cause.successor.cause} is no open cause of the file")
+        if cause.agreement and cause.agreement.currency not in accounts:
+            where = f"charity.accounts has none in {cause.agreement.currency}"
+            report.warn(("causes",), f"{cause.id}.agreement: it cannot be paid: {where}")
+
+
 def check_taxes(found: Found, report: Report) -> None:
     """Refuse a plan whose tax is in no table, or in another currency than its prices."""
     if found.taxes is None:
@@ -452,4 +465,5 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_broker,
     check_paths,
     check_secrets,
+    check_successors,
 )

@@ -16,6 +16,7 @@ from gateway.rating.plan_history import PlanHistory
 from gateway.rating.plans import Plan
 from gateway.rating.taxes import Jurisdiction
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
+from gateway.settings.charity_sections import Charity
 from gateway.settings.cross_checks import CHECKS, Found
 from gateway.settings.error_messages import Report, explain
 from gateway.settings.keywords_file import KEYWORDS_FILE, check_keywords, keywords_from
@@ -26,7 +27,6 @@ from gateway.settings.problems import ConfigInvalid, Problem, Severity, did_you_
 from gateway.settings.sections import (
     Api,
     Charging,
-    Charity,
     Diameter,
     Events,
     Messaging,

@@ -35,6 +35,9 @@ WORDS: Final = {
     "payments": "payment",
     "subscriptions": "subscription",
     "families": "member of a family",
+    "bank_details": "bank details",
+    "payouts": "payment file",
+    "cause_payments": "payment to a cause",
 }
 CHANGED: Final = "was changed since it was booked"
 MISSING: Final = "is missing: it was booked, and is gone"

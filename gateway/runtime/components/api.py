@@ -5,6 +5,7 @@ from typing import ClassVar
 from gateway.api.action_routing import Router
 from gateway.api.actions import RunningAction
 from gateway.api.answers import GatewayStatus
+from gateway.api.charity_routes import CharityRoutes
 from gateway.api.ledger_routes import LedgerRoutes
 from gateway.api.limit_actions import LimitActions
 from gateway.api.order_actions import OrderActions
@@ -81,6 +82,7 @@ class ApiComponent(Component):
             open_texts=lambda: periodic.open_texts,
             held_reports=lambda: periodic.held_reports,
             fraud_cases=lambda: periodic.fraud_cases,
+            giving_due=lambda: periodic.giving_due.days,
             failing=lambda: services.background.failing,
             nodes_gone=lambda: [gone.node.name for gone in leases.gone],
             backup=backup.concerns if backup is not None else tuple,
@@ -119,6 +121,7 @@ class ApiComponent(Component):
             routes=[
                 *SubscriberRoutes(context, sims, topups, limits, orders.executor).routes(),
                 *LedgerRoutes(context).routes(),
+                *CharityRoutes(context).routes(),
                 *self._page.routes(),
             ],
             open_paths=(LISTENER,),

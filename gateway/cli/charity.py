@@ -1,0 +1,16 @@
+"""`tpo charity`: causes, what each is owed and paid, and the proof that they have it."""
+
+from __future__ import annotations
+
+import typer
+
+from gateway.cli import charity_payments, charity_reports
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+charity_reports.add_to(app)
+charity_payments.add_to(app)
+
+
+@app.callback()
+def _group() -> None:
+    """Causes, and their money: causes, register, confirm, payout, paid, bank, remittance, cover, profit-share, report."""
