@@ -67,7 +67,9 @@ def wanted_checks(connection: Connection) -> dict[str, str]:
     there = {column["name"] for column in inspect(connection).get_columns(TABLE)}
     missing = [evidence for evidence in Evidence if evidence not in there]
     return {
-        name: condition for name, condition in checks().items() if not any(column in condition for column in missing)
+        name: condition
+        for name, condition in checks().items()
+        if not any(f"{column} IS NOT NULL" in condition for column in missing)
     }
 
 

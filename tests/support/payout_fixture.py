@@ -14,7 +14,7 @@ from gateway.charity.bank_details import ApproveDetails, ProposeDetails
 from gateway.charity.bank_matching import SettleFile, said_by_statements
 from gateway.charity.confirmation import ConfirmMonth, read_month, read_standings
 from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, end_to_end_id
-from gateway.charity.policies import recompute
+from gateway.charity.policies import WHOLE, recompute
 from gateway.charity.remittance import remittances
 from gateway.charity.standings import Account, Standing
 from gateway.charity.tenth_states import Stream, Way
@@ -56,7 +56,8 @@ class Place(Workplace):
 
     def book(self, at, kind, debit, credit, amount, *, usage=None, reference=None, event_at=None):
         sides = [side if isinstance(side, int) else self.accounts[side] for side in (debit, credit)]
-        row = (next(self.numbers), at, kind, *sides, amount, "GBP", event_at or at, usage, None, None, None, reference)
+        evidence = (amount * 10, "2026-1", WHOLE) if "accrual" in kind else (None, None, None)
+        row = (next(self.numbers), at, kind, *sides, amount, "GBP", event_at or at, usage, *evidence, reference)
         with self.writer.begin() as connection:
             connection.execute(insert(transfers).values(dict(zip(transfers.c.keys(), row, strict=True))))
 
