@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Union
 
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
@@ -66,6 +67,7 @@ UNITS: Final = (
     Bar,
     BeginStep,
     BeginVersions,
+    BookAddedTax,
     BookReport,
     BookTaxDay,
     BuyAddOn,
@@ -89,6 +91,7 @@ UNITS: Final = (
     EraseSubscriber,
     ExpireSession,
     ExpireTexts,
+    FinishAddedTaxes,
     GivePromotion,
     ImportSim,
     KeepMonths,
@@ -97,6 +100,7 @@ UNITS: Final = (
     NoteBackup,
     Notify,
     OpenAccounts,
+    OpenTaxAccounts,
     PostponeStep,
     PrepareVersions,
     Probe,

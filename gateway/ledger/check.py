@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from gateway.ledger.check_process import CheckProcess
 from gateway.ledger.checks.accruals import by_recorded, policies_unchanged
+from gateway.ledger.checks.added_taxes import added_taxes_right
 from gateway.ledger.checks.allowances import allowances_match
 from gateway.ledger.checks.balances import given_matches, wallets_match, zero_sum
 from gateway.ledger.checks.charges import usage_is_charged
@@ -59,6 +60,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     reratings_right,
     allowances_match,
     taxes_right,
+    added_taxes_right,
 )
 """Whether what was booked is right, computed again."""
 BESIDE: Final = ("rows_proved", "seals_match", "guards_there", "sources_there", "prices_right")

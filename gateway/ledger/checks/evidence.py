@@ -28,6 +28,7 @@ WORDS: Final = {
     "allowance_entries": "entry of an allowance",
     "tax_areas": "tax area",
     "tax_days": "day of taxes",
+    "added_taxes": "added tax",
     "wallets": "wallet",
     "bill_limits": "decision about a limit",
     "erasures": "erasure",
