@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select
 
 from gateway.ledger.balances import add, entry_totals
 from gateway.ledger.seals import Seal
+from gateway.store.nodes import SPAN_BITS
 from gateway.store.sealed_months.parts import Part
 
 SHOWN: Final = 5
@@ -72,6 +73,15 @@ class Examined:
     def trust_sealed(self) -> None:
         """Take what stands in sealed files as it was checked when it was booked."""
         self.recomputed = [part.connection for part in self.parts if part.month is None]
+
+    def trusted_upto(self) -> dict[int, int]:
+        """Give by gateway up to which number entries stand in sealed files that are taken as they were checked."""
+        found: dict[int, int] = {}
+        for part in self.parts:
+            if part.month is not None and part.connection not in self.recomputed:
+                for _, last in part.month.ranges:
+                    found[last >> SPAN_BITS] = max(last, found.get(last >> SPAN_BITS, 0))
+        return found
 
     def count(self, wanted: Select[Any]) -> int:
         """Add up a count over all parts."""
