@@ -9,6 +9,7 @@ from gateway.balance.opening_balances import Enrol
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage
 from gateway.balance.topups import TopUp
+from gateway.billing.closing import BeginClose, FinishClose, ReopenMonth, WriteBills
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.renewals import KeepWallet
@@ -59,6 +60,7 @@ UNITS: Final = (
     AwaitDurable,
     AwaitEnd,
     Bar,
+    BeginClose,
     BeginStep,
     BeginVersions,
     BookReport,
@@ -82,6 +84,7 @@ UNITS: Final = (
     Enrol,
     ExpireSession,
     ExpireTexts,
+    FinishClose,
     GivePromotion,
     ImportSim,
     KeepMonths,
@@ -104,6 +107,7 @@ UNITS: Final = (
     RemoveSealed,
     RenewLease,
     Renumber,
+    ReopenMonth,
     Replace,
     Replan,
     RerateSale,
@@ -125,6 +129,7 @@ UNITS: Final = (
     TakeForSending,
     TopUp,
     Unbar,
+    WriteBills,
     WriteSeal,
 )
 ANY_UNIT: Final[Any] = Union[UNITS]  # noqa: UP007  (made of a tuple)

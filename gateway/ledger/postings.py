@@ -257,6 +257,30 @@ POSTINGS: Final = (
         (Evidence.REFERENCE,),
         "what the payer of a family lends a member, or gets back (`family:<member>`)",
     ),
+    Posting(
+        "payment",
+        AccountClass.CASH,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "a payment of a bill (`<channel>:<reference>`); the table `payments` keeps each reference once a channel",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "chargeback",
+        AccountClass.WALLET,
+        AccountClass.CASH,
+        (Evidence.REFERENCE,),
+        "what a bank took back of a payment, or of a debit (`<channel>:<reference>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "write_off",
+        AccountClass.WRITE_OFFS,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "what a customer owes on bills, and will not be asked for any more (`bill:<number>`)",
+        unique=Evidence.REFERENCE,
+    ),
 )  # fmt: skip  (a table reads best as one)
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 

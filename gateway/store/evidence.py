@@ -22,6 +22,9 @@ from gateway.store.statements import Insert, Update
 from gateway.store.tables import (
     accounts,
     allowance_entries,
+    bill_closes,
+    bill_events,
+    bills,
     chains,
     choices,
     evidence,
@@ -81,6 +84,9 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(releases),
         _whole(reratings),
         _whole(allowance_entries),
+        _whole(bills),
+        _whole(bill_events),
+        Covered(bill_closes, tuple(bill_closes.columns), changes=True),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(

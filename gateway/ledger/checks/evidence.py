@@ -25,6 +25,9 @@ WORDS: Final = {
     "versions": "version",
     "reratings": "rerating",
     "allowance_entries": "entry of an allowance",
+    "bills": "bill",
+    "bill_events": "event of a bill",
+    "bill_closes": "close of a month",
     "wallets": "wallet",
 }
 CHANGED: Final = "was changed since it was booked"
