@@ -21,6 +21,7 @@ from gateway.rating.destinations import are_free
 from gateway.rating.paid_service_limits import limit_of
 from gateway.rating.plans import Plan
 from gateway.rating.prices import service_price
+from gateway.settings.billing_section import Bills
 from gateway.settings.error_messages import Report
 from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
@@ -67,6 +68,7 @@ class Found(msgspec.Struct):
     diameter: Diameter | None = None
     charging: Charging | None = None
     notices: Notices | None = None
+    bills: Bills | None = None
     fraud: Fraud | None = None
     provisioning: Provisioning | None = None
     events: Events | None = None

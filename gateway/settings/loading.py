@@ -14,6 +14,7 @@ from gateway.charity.causes import Cause
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.rating.plan_history import PlanHistory
 from gateway.rating.plans import Plan
+from gateway.settings.billing_section import Bills
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
 from gateway.settings.cross_checks import CHECKS, Found
 from gateway.settings.error_messages import Report, explain
@@ -57,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True):
     charging: Charging
     notices: Notices
     fraud: Fraud
+    bills: Bills
     provisioning: Provisioning
     events: Events
     charity: Charity

@@ -1,0 +1,57 @@
+"""Request types of the actions about bills, as gateway.api.requests has those of others."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gateway.api.conversion import refused_as
+from gateway.api.requests import MaybeText, Number, Reason, Text
+
+Period = Annotated[
+    str, Meta(pattern=r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$", extra=refused_as("bill.period", "a month, YYYY-MM"))
+]
+
+
+class BillMonth(msgspec.Struct, frozen=True):
+    """A calendar month on the operator's clock, such as 2026-11."""
+
+    period: Period
+
+
+class PreviewMonth(msgspec.Struct, frozen=True):
+    """What the bills of a month would come to now; with `number` that line's alone."""
+
+    period: Period
+    number: MaybeText = ""
+
+
+class ReopenClosedMonth(msgspec.Struct, frozen=True):
+    """Ask for a closed month to be reopened, with a reason; or confirm what another person asked for."""
+
+    period: Period
+    reason: Reason | Literal[""] = ""
+    confirm: bool = False
+
+
+class ShowBill(msgspec.Struct, frozen=True):
+    """A line's bill of a month; `causes` needs the right to see them, and is noted. `language` is the notices' where it is empty."""
+
+    number: Text
+    period: Period
+    format: Annotated[Literal["text", "json", "pdf"], Meta(extra=refused_as("bill.format", "text, json or pdf"))] = "json"
+    itemised: bool = True
+    causes: bool = False
+    language: Annotated[
+        Literal["", "en", "fr", "es"], Meta(extra=refused_as("bill.language", "en, fr or es"))
+    ] = ""
+
+
+class ListBills(msgspec.Struct, frozen=True):
+    """A page of bills, those behind the number `after` of their series; of one month, or one line, where these are named."""
+
+    after: Number = 0
+    limit: Number = 0
+    period: Period | Literal[""] = ""
+    number: MaybeText = ""
+    notes: bool = False
