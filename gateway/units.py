@@ -22,6 +22,7 @@ from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
 from gateway.fraud.cases import ClearCase
 from gateway.ledger.seals import WriteSeal
+from gateway.ledger.tax_days import BookTaxDay
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
 from gateway.messaging.queue.crossed_receipts import SettleCrossed
@@ -64,6 +65,7 @@ UNITS: Final = (
     BeginStep,
     BeginVersions,
     BookReport,
+    BookTaxDay,
     BuyAddOn,
     CancelOrder,
     ChangeNumber,

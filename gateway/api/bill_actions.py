@@ -23,7 +23,7 @@ from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_PAGE, page_size
 from gateway.billing import close_job
 from gateway.billing.closing import BILL, CREDIT_NOTE, CloseRefused, ReopenMonth
-from gateway.billing.cuts import closes
+from gateway.billing.cuts import Close, closes
 from gateway.billing.preview import AlreadyClosed, preview
 from gateway.billing.statement import Bill, bill_of, causes_at
 from gateway.billing.taxation import tax_points
@@ -51,7 +51,7 @@ def close_month(context: GatewayContext, request: BillMonth, caller: Caller) -> 
     return close_view(close)
 
 
-def begin_close(context: GatewayContext, request: BillMonth, caller: Caller) -> close_job.Close:
+def begin_close(context: GatewayContext, request: BillMonth, caller: Caller) -> Close:
     """Begin to close a month, or give how far it is; Problem where it cannot be closed."""
     begun = close_job.begin(context, request.period, _end_of(context, request.period), caller.name)
     if isinstance(begun, CloseRefused):

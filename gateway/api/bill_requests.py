@@ -35,16 +35,16 @@ class ReopenClosedMonth(msgspec.Struct, frozen=True):
 
 
 class ShowBill(msgspec.Struct, frozen=True):
-    """A line's bill of a month; `causes` needs the right to see them, and is noted. `language` is the notices' where it is empty."""
+    """A line's bill of a month; `causes` needs the right to see them, and is noted. An empty `language` is that of notices."""
 
     number: Text
     period: Period
-    format: Annotated[Literal["text", "json", "pdf"], Meta(extra=refused_as("bill.format", "text, json or pdf"))] = "json"
+    format: Annotated[Literal["text", "json", "pdf"], Meta(extra=refused_as("bill.format", "text, json or pdf"))] = (
+        "json"
+    )
     itemised: bool = True
     causes: bool = False
-    language: Annotated[
-        Literal["", "en", "fr", "es"], Meta(extra=refused_as("bill.language", "en, fr or es"))
-    ] = ""
+    language: Annotated[Literal["", "en", "fr", "es"], Meta(extra=refused_as("bill.language", "en, fr or es"))] = ""
 
 
 class ListBills(msgspec.Struct, frozen=True):

@@ -8,34 +8,15 @@ Rates are parts per million, money is micro-units, times are microseconds.
 """
 
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from typing import Final
 
 import msgspec
 
+from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.prices import half_even
 
 MILLION: Final = 1_000_000
-STANDARD: Final = "standard"
-"""The kind of rate that telecommunications have, unless a plan names another."""
 _PERCENT: Final = MILLION // 100
-
-
-class Treatment(StrEnum):
-    """How a plan's prices stand to tax."""
-
-    INCLUSIVE = "inclusive"
-    """Tax is within them."""
-    EXCLUSIVE = "exclusive"
-    """Tax is added to them, by where the line is."""
-
-
-class PlanTax(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a plan says of tax: `kind` is which of the jurisdiction's rates its prices include."""
-
-    treatment: Treatment
-    jurisdiction: str
-    kind: str = STANDARD
 
 
 class TaxRate(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -116,11 +97,6 @@ def included(amount: int, rate: int) -> int:
 def included_after(before: int, amount: int, rate: int) -> int:
     """Give the tax within an amount that follows others, which come to `before`: so parts add up to the tax of the whole."""
     return included(before + amount, rate) - included(before, rate)
-
-
-def account_of(jurisdiction: str, rate: int) -> str:
-    """Name the account of what is owed of a jurisdiction's tax at a rate: `vat:GB-20`."""
-    return f"vat:{jurisdiction}-{percent(rate)}"
 
 
 def percent(rate: int) -> str:

@@ -1,4 +1,4 @@
-"""The section `bills` of gateway.yaml: what stands at their head, when they are due, and what follows where they are not paid."""
+"""The section `bills` of gateway.yaml: their head, when they are due, and what follows where they are not paid."""
 
 from typing import Annotated, Final
 

@@ -30,6 +30,8 @@ from gateway.store.tables import (
     evidence,
     releases,
     reratings,
+    tax_areas,
+    tax_days,
     transfers,
     usage,
     versions,
@@ -87,6 +89,8 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(bills),
         _whole(bill_events),
         Covered(bill_closes, tuple(bill_closes.columns), changes=True),
+        _whole(tax_areas),
+        _whole(tax_days),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(

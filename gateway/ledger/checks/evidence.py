@@ -28,6 +28,8 @@ WORDS: Final = {
     "bills": "bill",
     "bill_events": "event of a bill",
     "bill_closes": "close of a month",
+    "tax_areas": "tax area",
+    "tax_days": "day of taxes",
     "wallets": "wallet",
 }
 CHANGED: Final = "was changed since it was booked"

@@ -7,10 +7,10 @@ and dunning to those of now.
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.append_only import guard
+from gateway.store.append_only import add
 
 revision = "0024"
-down_revision = "0021"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 compatible_from = "0021"
@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_bill_events"),
     )
     op.create_index("ix_bill_events_subscriber_id", "bill_events", ["subscriber_id"])
-    guard(op.get_bind(), ("bills", "bill_events"))
+    add(op.get_bind(), ("bills", "bill_events"))
 
 
 def _create_closes() -> None:

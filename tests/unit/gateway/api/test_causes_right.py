@@ -167,7 +167,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "subscriber.list": {}, "subscriber.find": {"tail": ROWS[0][0][-4:]},
         "usage.export": {}, "usage.review.list": {"all": True},
         "ledger.check": {}, "ledger.months": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
-        "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"},
+        "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"}, "ledger.tax": {"period": "2026-11"},
         "node.list": {}, "subscriber.allowances": {"number": ROWS[0][0]}, "fraud.list": {"all": True},
         "subscriber.bill-limits": {"number": ROWS[0][0]}, "notice.list": {},
     }  # fmt: skip

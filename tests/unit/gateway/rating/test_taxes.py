@@ -4,14 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger.money import digits_of
+from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.taxes import (
     AddedTax,
     Jurisdiction,
-    PlanTax,
     TaxArea,
     TaxRate,
-    Treatment,
-    account_of,
     added_taxes,
     included,
     included_after,
@@ -69,9 +67,8 @@ def test_the_tax_within_six_pounds_at_a_fifth_is_one() -> None:
     assert included(-1_000_000, 200_000) == -166_667
 
 
-def test_accounts_are_named_by_the_percentage() -> None:
+def test_rates_are_written_in_percent() -> None:
     assert [percent(200_000), percent(175_000), percent(88_750), percent(0)] == ["20", "17.5", "8.875", "0"]
-    assert account_of("GB", 200_000) == "vat:GB-20"
 
 
 @given(st.integers(-(10**15), 10**15), st.integers(0, 1_000_000))
