@@ -6,11 +6,15 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests import MaybeText, Number, Reason, Text
+from gateway.api.requests import PRINTABLE, WHY, MaybeText, Number, Text
 
 Period = Annotated[
     str, Meta(pattern=r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$", extra=refused_as("bill.period", "a month, YYYY-MM"))
 ]
+MaybePeriod = Annotated[
+    str, Meta(pattern=r"^((19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2]))?$", extra=refused_as("bill.period", "a month, YYYY-MM"))
+]
+MaybeReason = Annotated[str, Meta(max_length=64, pattern=PRINTABLE, extra=refused_as("params.reason", WHY))]
 
 
 class BillMonth(msgspec.Struct, frozen=True):
@@ -30,7 +34,7 @@ class ReopenClosedMonth(msgspec.Struct, frozen=True):
     """Ask for a closed month to be reopened, with a reason; or confirm what another person asked for."""
 
     period: Period
-    reason: Reason | Literal[""] = ""
+    reason: MaybeReason = ""
     confirm: bool = False
 
 
@@ -52,6 +56,6 @@ class ListBills(msgspec.Struct, frozen=True):
 
     after: Number = 0
     limit: Number = 0
-    period: Period | Literal[""] = ""
+    period: MaybePeriod = ""
     number: MaybeText = ""
     notes: bool = False

@@ -76,8 +76,8 @@ def preview(ctx: typer.Context, period: Period, number: Number = "", as_json: As
 def close(ctx: typer.Context, period: Period, as_json: AsJson = False) -> None:
     """Close a month: every line gets its bill, and nothing is booked into the month any more. Admins only.
 
-    The gateway works on beside its traffic if this command is stopped; whoever asks again sees how far it is. One that was killed
-    goes on behind the last bill.
+    The gateway works on beside its traffic if this command is stopped; whoever asks again sees how far it is. One that was
+    killed goes on behind the last bill.
 
     \b
     Examples:
