@@ -110,7 +110,12 @@ def show_bill(context: GatewayContext, request: ShowBill, caller: Caller) -> Bil
         return BillShown(view)
     writer = Writer(request.language or context.settings.notices.language, _zone(context))
     names = {cause.id: cause.name for cause in context.settings.causes.values()}
-    return BillShown(view, write_text(bill, number, writer, context.settings.operator.name, names))
+    operator = context.settings.operator.name
+    if request.format == "text":
+        return BillShown(view, write_text(bill, number, writer, operator, names))
+    from gateway.billing.pdf import write_pdf  # noqa: PLC0415  (fonts and pictures, which a gateway without bills needs not)
+
+    return BillShown(view, pdf=write_pdf(bill, number, writer, operator, context.settings.bills.head, names))
 
 
 def _find(context: GatewayContext, request: ShowBill) -> Bill:

@@ -61,11 +61,12 @@ def tax_lines(bill: Bill, writer: Writer) -> Iterator[tuple[str, str]]:
     """Say which taxes the prices have in them."""
     for tax in bill.taxes:
         net = f"{writer.word('net')} {writer.money(tax.net, bill.currency)}"
-        label = f"{writer.word('included')} ({tax.jurisdiction} {tax.rate}{_percent(writer)}; {net})"
+        label = f"{writer.word('included')} ({tax.jurisdiction} {tax.rate}{percent_sign(writer)}; {net})"
         yield label, writer.money(tax.tax, bill.currency)
 
 
-def _percent(writer: Writer) -> str:
+def percent_sign(writer: Writer) -> str:
+    """Give the sign behind a percentage, with the space that the language puts before it."""
     return "%" if writer.language == "en" else "\u00a0%"
 
 
@@ -93,7 +94,7 @@ def _lines(bill: Bill, number: str, writer: Writer, operator: str, names: dict[s
     for label, amount in (*tax_lines(bill, writer), *given_lines(bill, writer)):
         yield _row(label, amount)
     for share in bill.causes or ():
-        yield _row(f"  {names.get(share.cause, share.cause)}", f"{share.share / 100:g}{_percent(writer)}")
+        yield _row(f"  {names.get(share.cause, share.cause)}", f"{share.share / 100:g}{percent_sign(writer)}")
     if bill.items:
         yield ""
         yield writer.word("items")

@@ -325,6 +325,10 @@ class Writer(msgspec.Struct, frozen=True):
         """Give a moment by the operator's clock."""
         return datetime.fromtimestamp(at / MICROSECONDS, self.zone)
 
+    def short_month(self, place: int) -> str:
+        """Write the first letters of a month by its place in the year, from 0 on."""
+        return LANGUAGES[self.language].months[place][:4]
+
     def month(self, period: str) -> str:
         """Write a period such as 2026-11."""
         year, number = period.split("-")
