@@ -10,6 +10,7 @@ from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage
 from gateway.balance.topups import TopUp
 from gateway.billing.closing import BeginClose, FinishClose, ReopenMonth, WriteBills
+from gateway.billing.payments import PayBill, TakeBack
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.renewals import KeepWallet
@@ -95,6 +96,7 @@ UNITS: Final = (
     NoteBackup,
     Notify,
     OpenAccounts,
+    PayBill,
     PostponeStep,
     PrepareVersions,
     Probe,
@@ -127,6 +129,7 @@ UNITS: Final = (
     Sweep,
     SweepMessaging,
     TakeArrival,
+    TakeBack,
     TakeChanges,
     TakeForSending,
     TopUp,

@@ -127,6 +127,7 @@ class BillView(msgspec.Struct, frozen=True):
     closing: str
     due: str
     due_at: Timestamp | None
+    payment_reference: str
     final: bool
     replaces: int | None
     credit_notes: list[int]
@@ -165,3 +166,28 @@ class Previewed(msgspec.Struct, frozen=True):
     over: bool
     lines: int
     rows: list[PreviewSums]
+
+
+class LinePaid(msgspec.Struct, frozen=True):
+    """What became of a line of a bank's file: paid, repeated, taken_back, unmatched or refused; `message` says why."""
+
+    reference: str
+    outcome: str
+    bill: int | None = None
+    message: str = ""
+
+
+class LinesPaid(msgspec.Struct, frozen=True):
+    """What became of each line, in their order."""
+
+    results: list[LinePaid]
+
+
+class BillPaid(msgspec.Struct, frozen=True):
+    """A line's balance after a payment of a bill; `repeated` where the payment was booked before."""
+
+    bill: int
+    subscriber_id: str
+    balance: str
+    currency: str
+    repeated: bool

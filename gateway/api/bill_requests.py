@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests import PRINTABLE, WHY, MaybeText, Number, Text
+from gateway.api.requests import MAX_PAGE, PRINTABLE, WHY, Currency, MaybeText, Number, Text
 
 Period = Annotated[
     str, Meta(pattern=r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$", extra=refused_as("bill.period", "a month, YYYY-MM"))
@@ -59,3 +59,35 @@ class ListBills(msgspec.Struct, frozen=True):
     period: MaybePeriod = ""
     number: MaybeText = ""
     notes: bool = False
+
+
+class BankLineSaid(msgspec.Struct, frozen=True):
+    """A booked line of a bank's file: `date` is YYYY-MM-DD, `texts` what may name a bill."""
+
+    reference: Text
+    amount: Text
+    currency: Currency
+    date: Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\d$", extra=refused_as("payment.date", "a day, YYYY-MM-DD"))]
+    credit: bool
+    returned: MaybeText = ""
+    payer_reference: MaybeText = ""
+    texts: Annotated[
+        list[MaybeText], Meta(max_length=8, extra=refused_as("payment.texts", "a list of at most 8 texts"))
+    ] = []
+
+
+class PaidLines(msgspec.Struct, frozen=True):
+    """Lines of a bank's file, in their order."""
+
+    lines: Annotated[
+        list[BankLineSaid], Meta(max_length=MAX_PAGE, extra=refused_as("payment.lines", f"at most {MAX_PAGE} lines"))
+    ]
+
+
+class PayBillOnce(msgspec.Struct, frozen=True):
+    """A payment of a bill by its number; the same reference again books nothing."""
+
+    bill: Number
+    amount: Text
+    currency: Currency
+    reference: Text

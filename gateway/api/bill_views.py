@@ -11,6 +11,7 @@ from gateway.api.bill_answers import (
     YearMonth,
 )
 from gateway.billing.cuts import Close
+from gateway.billing.references import reference_of
 from gateway.billing.statement import Bill
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
@@ -76,6 +77,7 @@ def bill_view(bill: Bill, msisdn: str) -> BillView:
         closing=money(bill.closing),
         due=money(bill.due),
         due_at=None if bill.due_at is None else rfc3339(bill.due_at),
+        payment_reference=reference_of(bill.number),
         final=bill.final,
         replaces=bill.replaces,
         credit_notes=list(bill.credit_notes),

@@ -1,7 +1,8 @@
 """Statements and notifications of a bank account: camt.053, camt.054 and camt.052 of ISO 20022, versions 02 and 08.
 
 What a bank says is read as *lines*, one for each single payment: an entry of the account may stand for a batch of them. A file
-whose batches or balances do not add up is refused whole. In version 08 some texts moved (`Sts/Cd`, `TxDtls/Amt`): both are read.
+whose batches or balances do not add up is refused whole. In version 08 some texts moved (`Sts/Cd`, `TxDtls/Amt`): both are
+read.
 """
 
 import hashlib

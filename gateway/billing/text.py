@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.billing.content import Section
+from gateway.billing.references import reference_of
 from gateway.billing.statement import Bill, BillItem, BillLine
 from gateway.billing.words import Writer
 
@@ -46,7 +47,8 @@ def what_is_due(bill: Bill, writer: Writer) -> tuple[str, str]:
     """Say what is to be paid, and until when."""
     if not bill.due or bill.due_at is None:
         return writer.word("nothing_due"), ""
-    return writer.word("due", date=writer.date(bill.due_at)), writer.money(bill.due, bill.currency)
+    words = f"{writer.word('due', date=writer.date(bill.due_at))} ({reference_of(bill.number)})"
+    return words, writer.money(bill.due, bill.currency)
 
 
 def given_lines(bill: Bill, writer: Writer) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -11,7 +12,7 @@ import typer
 
 from gateway.cli import completion, context
 from gateway.cli.context import AsJson
-from gateway.cli.errors import CommandFailed
+from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.filters import Number
 from gateway.cli.output import complain, emit, emit_pages, json_text
 from gateway.cli.pages import pages
@@ -37,6 +38,8 @@ SUMS: Final = ("section", "what", "currency", "count", "amount")
 LOOK_SECONDS: Final = 0.2
 """Between two looks at a close that a running gateway does."""
 REPORT_SECONDS: Final = 5.0
+LINES: Final = 500
+"""Lines of a bank's file that are asked for at once."""
 Period = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")]
 ReopenReason = Annotated[str, typer.Option("--reason", help="Why: it is kept with the close.")]
 Line = Annotated[str, typer.Argument(metavar="NUMBER", help="The line's phone number, IMSI or ICCID.")]
@@ -221,6 +224,40 @@ def show(
         _write(found.pdf or found.text.encode(), output)
     else:
         _write(f"{json_text(found.bill, indent=2)}\n".encode(), output)
+
+
+@app.command()
+def paid(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="camt.053 or camt.054 of ISO 20022, or CSV.")],
+    as_json: AsJson = False,
+) -> None:
+    """Book what a bank's file says was paid for bills, and what it took back; a line is booked once, whatever file it is in.
+
+    A payment is known by the reference that its bill asks for (RF and digits), a returned one by the payer's own. Lines that
+    are neither are listed, and the command exits with 75: pay those by `POST /v1/bills/NUMBER/payments`, or ask the payer.
+    A CSV file has the columns reference, amount (below zero: taken back), currency, date and bill.
+
+    \b
+    Examples:
+      tpo bill paid statement-2026-12-01.xml
+      tpo bill paid payments.csv --json
+    """
+    from gateway.api.bill_answers import LinesPaid  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.bank_files import lines_of  # noqa: PLC0415  (as above)
+
+    lines, results = lines_of(file), []
+    with asking(context.of(ctx).client_settings) as ask:
+        for place in range(0, len(lines), LINES):
+            results += ask("bill.paid", {"lines": lines[place : place + LINES]}, LinesPaid).results
+    counts = dict(sorted(Counter(result.outcome for result in results).items()))
+    left = [result for result in results if result.outcome in ("unmatched", "refused")]
+    emit({"counts": counts, "left": left} if as_json else counts, as_json=as_json)
+    for result in left:
+        complain(f"{result.reference}: {result.outcome}: {result.message}")
+    if left:
+        raise typer.Exit(ExitCode.PARTLY_DONE)
 
 
 def _write(octets: bytes, output: Path | None) -> None:

@@ -767,10 +767,12 @@ bill_events = Table(
     Column("event", String(16), nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
-    Column("reference", Text),
+    Column("reference", Text, index=True),
+    Column("payment", Text),
     Column("actor", String(64), nullable=False),
 )
-"""What became of a line's bills: payments, what a bank took back, and each step of dunning, append-only. Never swept."""
+"""What became of a line's bills: payments (`reference` is the payer's, `payment` the one that `payments` has), what a bank took
+back, and each step of dunning; append-only. Never swept."""
 
 opt_outs = Table(
     "opt_outs",

@@ -1,5 +1,6 @@
 """Bills by the commands of a gateway that runs and of one that is stopped."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 from support.booked_use import use
@@ -10,6 +11,18 @@ from gateway.charity.months import following
 GIVEN_OUT = (1 << 40) + (1 << 19)
 """A number of the block that the gateway took when it was started first."""
 ROWS = subscribers(2, cause="wwf")
+
+
+def pay(gateway, file, reference):
+    """A bank's file pays the bill, twice as the same, and has a line that is nobody's."""
+    file.write_text(f"""reference,amount,currency,date,bill
+b-1,1.50,GBP,2026-11-02,{reference}
+b-2,9.00,GBP,2026-11-02,rent
+""")
+    done = gateway.tpo("bill", "paid", file, ok=(75,))
+    assert "b-2: unmatched: it names no bill" in done.stderr
+    again = json.loads(gateway.tpo("bill", "paid", file, "--json", ok=(75,)).stdout)
+    assert again["counts"] == {"repeated": 1, "unmatched": 1}
 
 
 def last_month():
@@ -34,6 +47,7 @@ def test_a_month_is_previewed_closed_and_shown_and_a_stopped_gateway_shows_the_s
         assert "Data" in shown
         assert "-£1.00" in shown
         assert "wwf" not in shown.lower()
+        pay(gateway, tmp_path / "bank.csv", gateway.json("bill", "show", number, period)["payment_reference"])
     assert gateway.tpo("bill", "show", number, period).stdout == shown
     bill = gateway.json("bill", "show", number, period)
     assert (bill["number"], bill["closing"], bill["given"], len(bill["items"])) == (1, "-1.00", "0.10", 1)

@@ -30,10 +30,12 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("reference", sa.Text()),
+        sa.Column("payment", sa.Text()),
         sa.Column("actor", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_bill_events"),
     )
     op.create_index("ix_bill_events_subscriber_id", "bill_events", ["subscriber_id"])
+    op.create_index("ix_bill_events_reference", "bill_events", ["reference"])
     add(op.get_bind(), ("bills", "bill_events"))
 
 
