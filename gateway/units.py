@@ -10,6 +10,7 @@ from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage
 from gateway.balance.topups import TopUp
 from gateway.billing.closing import BeginClose, FinishClose, ReopenMonth, WriteBills
+from gateway.billing.dunning import StepDunning
 from gateway.billing.payments import PayBill, TakeBack
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
@@ -126,6 +127,7 @@ UNITS: Final = (
     SetPayer,
     SetRenewal,
     SettleCrossed,
+    StepDunning,
     Sweep,
     SweepMessaging,
     TakeArrival,

@@ -48,7 +48,6 @@ SECTIONS: Final[dict[str, Section]] = {
     "payment": Section.PAYMENTS,
     "chargeback": Section.PAYMENTS,
     "settlement": Section.SETTLEMENT,
-    "write_off": Section.SETTLEMENT,
 }
 """Where the entries of a kind (ledger.postings) stand; `promotional` is usage or a sale, as its entry says."""
 TAXED: Final = (Section.USAGE, Section.SALES, Section.CORRECTIONS)

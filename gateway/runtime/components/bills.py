@@ -12,7 +12,7 @@ from gateway.api.bill_answers import CloseView
 from gateway.api.bill_requests import BillMonth
 from gateway.api.bill_views import close_view
 from gateway.api.callers import Caller
-from gateway.billing import close_job
+from gateway.billing import close_job, dunning_job
 from gateway.billing.cuts import RUNNING, Close
 from gateway.billing.taxation import tax_points
 from gateway.metrics.sources import bill_metrics
@@ -20,6 +20,7 @@ from gateway.runtime.component import Component, Services, Stage
 from gateway.store.errors import StoreError
 
 TURN_SECONDS: Final = 60.0
+DUNNING_SECONDS: Final = 60.0
 SECOND: Final = 1_000_000
 """Microseconds."""
 
@@ -40,7 +41,10 @@ class BillsComponent(Component):
 
     async def start(self) -> None:
         """Look for a close that runs."""
-        self._tasks = [self._background.keep("close months", self._turns)]
+        self._tasks = [
+            self._background.keep("close months", self._turns),
+            self._background.every("dunning", DUNNING_SECONDS, self._dun),
+        ]
 
     async def stop(self) -> None:
         """Stop after the step that runs; the next start goes on behind it."""
@@ -48,6 +52,14 @@ class BillsComponent(Component):
         self._wake.set()
         for task in self._tasks:
             task.cancel()
+
+    async def _dun(self) -> None:
+        """Take the lines whose bills are overdue, or were paid, to their next states."""
+        done = await self._context.in_thread(dunning_job.turn, self._context)
+        for why in done.refused:
+            self._log("bill.dunning.refused", {"detail": why})
+        if done.steps:
+            self._log("bill.dunning.done", {"looked": done.looked, **done.steps})
 
     def actions(self) -> dict[str, RunningAction]:
         """Give what may be asked of it."""
