@@ -51,6 +51,7 @@ from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.check_spending import wrong_spending
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
 from gateway.balance.topups import Payment, PaymentRefused, TopUp
+from gateway.billing.check_bills import wrong_bills
 from gateway.charging import review, usage_export
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.credit_control import ChargingPolicy
@@ -303,7 +304,12 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
             connection, recompute, context.evidence_key, seals, full=request.full, progress=context.progress
         )
         months = context.policy(ChargingPolicy).tariff.months
-        findings = [*report.findings, *wrong_sessions(connection), *wrong_spending(connection, months)]
+        findings = [
+            *report.findings,
+            *wrong_sessions(connection),
+            *wrong_spending(connection, months),
+            *wrong_bills(connection),
+        ]
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 
 
