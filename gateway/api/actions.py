@@ -488,6 +488,7 @@ ACTIONS: dict[str, StoreAction] = {
     "bill.list": Action(bill_actions.list_bills, OPERATOR, bill_requests.ListBills),
     "bill.paid": CallerAction(payment_actions.book_lines, OPERATOR, bill_requests.PaidLines),
     "bill.pay": CallerAction(payment_actions.pay_bill, OPERATOR, bill_requests.PayBillOnce),
+    "bill.overdue": Action(bill_actions.list_overdue, OPERATOR, bill_requests.ListOverdue),
     "bill.show": CallerAction(bill_actions.show_bill, OPERATOR, bill_requests.ShowBill),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
     "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),

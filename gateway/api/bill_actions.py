@@ -12,11 +12,12 @@ from gateway.api.bill_answers import (
     BillShown,
     Closes,
     CloseView,
+    OverduePage,
     Previewed,
     PreviewSums,
 )
-from gateway.api.bill_requests import BillMonth, ListBills, PreviewMonth, ReopenClosedMonth, ShowBill
-from gateway.api.bill_views import bill_view, close_view
+from gateway.api.bill_requests import BillMonth, ListBills, ListOverdue, PreviewMonth, ReopenClosedMonth, ShowBill
+from gateway.api.bill_views import bill_view, close_view, overdue_view
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named
 from gateway.api.problems import Problem, bad_request, conflict, not_found
@@ -24,6 +25,7 @@ from gateway.api.requests import MAX_PAGE, page_size
 from gateway.billing import close_job
 from gateway.billing.closing import BILL, CREDIT_NOTE, CloseRefused, ReopenMonth
 from gateway.billing.cuts import Close, closes
+from gateway.billing.dunning_job import owing_lines
 from gateway.billing.preview import AlreadyClosed, preview
 from gateway.billing.statement import Bill, bill_of, causes_at
 from gateway.billing.taxation import tax_points
@@ -136,6 +138,16 @@ def _owners(context: GatewayContext, number: str) -> list[int]:
     if not found:
         raise not_found("subscriber.unknown", "no subscriber has or had this number")
     return sorted(found)
+
+
+def list_overdue(context: GatewayContext, request: ListOverdue) -> OverduePage:
+    """Give a page of the lines that owe on bills; numbers are masked, and lines that have paid are left out."""
+    limit = page_size(request.limit, MAX_PAGE, MAX_PAGE)
+    with context.reading() as connection:
+        found = owing_lines(connection, context.clock(), request.after, limit)
+        numbers = numbers_of(connection, [due.look.account.subscriber_id for due in found])
+    rows = [overdue_view(due, numbers) for due in found if due.look.outstanding]
+    return OverduePage(rows, found[-1].look.account.subscriber_id if len(found) == limit else None)
 
 
 def list_bills(context: GatewayContext, request: ListBills) -> BillPage:

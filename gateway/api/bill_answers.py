@@ -168,6 +168,29 @@ class Previewed(msgspec.Struct, frozen=True):
     rows: list[PreviewSums]
 
 
+class OverdueRow(msgspec.Struct, frozen=True):
+    """A line that owes on bills: its number is masked, `outstanding` exact, `overdue` what of it is past its date."""
+
+    subscriber_id: str
+    msisdn: str | None
+    state: str
+    since: Timestamp
+    bill: int
+    due: str
+    outstanding: str
+    overdue: str
+    currency: str
+    due_at: Timestamp | None
+    next_at: Timestamp | None
+
+
+class OverduePage(msgspec.Struct, frozen=True):
+    """A page of lines that owe; `next` is the `after` of the next one, None on the last."""
+
+    rows: list[OverdueRow]
+    next: int | None
+
+
 class LinePaid(msgspec.Struct, frozen=True):
     """What became of a line of a bank's file: paid, repeated, taken_back, unmatched or refused; `message` says why."""
 

@@ -51,6 +51,13 @@ class ShowBill(msgspec.Struct, frozen=True):
     language: Annotated[Literal["", "en", "fr", "es"], Meta(extra=refused_as("bill.language", "en, fr or es"))] = ""
 
 
+class ListOverdue(msgspec.Struct, frozen=True):
+    """A page of the lines that owe on bills, those numbered above `after`."""
+
+    after: Number = 0
+    limit: Number = 0
+
+
 class ListBills(msgspec.Struct, frozen=True):
     """A page of bills, those behind the number `after` of their series; of one month, or one line, where these are named."""
 

@@ -102,7 +102,10 @@ def due_lines(connection: Connection, now: int) -> list[Due]:
     """Read the lines that are to be looked at, with what each still owes: exact, from the journal since its bill."""
     own = bill_accounts.c
     wanted = select(bill_accounts).where(own.next_at <= now).order_by(own.next_at).limit(LINES)
-    accounts = [account_of(row) for row in connection.execute(wanted)]
+    return _looked_at(connection, [account_of(row) for row in connection.execute(wanted)], now)
+
+
+def _looked_at(connection: Connection, accounts: list[BillAccount], now: int) -> list[Due]:
     if not accounts:
         return []
     numbers = [account.subscriber_id for account in accounts]
@@ -120,6 +123,15 @@ def due_lines(connection: Connection, now: int) -> list[Due]:
         )
         for account in accounts
     ]
+
+
+def owing_lines(connection: Connection, now: int, after: int, limit: int) -> list[Due]:
+    """Read the lines numbered above `after` whose latest bill asked for something, with what they still owe."""
+    own = bill_accounts.c
+    wanted = (
+        select(bill_accounts).where(own.subscriber_id > after, own.due > 0).order_by(own.subscriber_id).limit(limit)
+    )
+    return _looked_at(connection, [account_of(row) for row in connection.execute(wanted)], now)
 
 
 def look_at(account: BillAccount, paid: int, now: int, *, owes: bool) -> Look:

@@ -34,6 +34,7 @@ CLOSES: Final = (
     "reopened_by",
     "reason",
 )
+OVERDUE: Final = ("msisdn", "state", "since", "bill", "due", "outstanding", "overdue", "currency", "due_at", "next_at")
 SUMS: Final = ("section", "what", "currency", "count", "amount")
 LOOK_SECONDS: Final = 0.2
 """Between two looks at a close that a running gateway does."""
@@ -224,6 +225,22 @@ def show(
         _write(found.pdf or found.text.encode(), output)
     else:
         _write(f"{json_text(found.bill, indent=2)}\n".encode(), output)
+
+
+@app.command()
+def overdue(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List the lines that owe on bills: what of it is past its date, where each is in dunning, and when it is looked at next.
+
+    \b
+    Examples:
+      tpo bill overdue
+      tpo bill overdue --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = pages(ask, "bill.overdue", {})
+        emit_pages((page.rows for page in found), as_json=as_json, columns=OVERDUE)
 
 
 @app.command()

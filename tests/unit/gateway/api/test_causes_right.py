@@ -170,7 +170,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"}, "ledger.tax": {"period": "2026-11"},
         "node.list": {}, "subscriber.allowances": {"number": ROWS[0][0]}, "fraud.list": {"all": True},
         "subscriber.bill-limits": {"number": ROWS[0][0]}, "notice.list": {},
-        "bill.preview": {"period": "2999-12"}, "bill.closes": {}, "bill.list": {},
+        "bill.preview": {"period": "2999-12"}, "bill.closes": {}, "bill.list": {}, "bill.overdue": {},
     }  # fmt: skip
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
     writes |= {"usage.review.book", "usage.review.drop", "usage.rerate", "sim.amend", "sim.scrap", "usage.refund"}
