@@ -264,8 +264,9 @@ def paid(
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.bank_files import lines_of  # noqa: PLC0415  (as above)
 
+    settings = context.of(ctx).client_settings
     lines, results = lines_of(file), []
-    with asking(context.of(ctx).client_settings) as ask:
+    with asking(settings) as ask:
         for place in range(0, len(lines), LINES):
             results += ask("bill.paid", {"lines": lines[place : place + LINES]}, LinesPaid).results
     counts = dict(sorted(Counter(result.outcome for result in results).items()))
@@ -285,4 +286,4 @@ def _write(octets: bytes, output: Path | None) -> None:
     try:
         output.write_bytes(octets)
     except OSError as error:
-        raise CommandFailed(f"{output} cannot be written: {error.strerror}") from None
+        raise CommandFailed(f"{output} cannot be written: {error.strerror}", to_do="name another file") from None
