@@ -18,6 +18,7 @@ from gateway.api import (
     line_limits,
     node_actions,
     payment_actions,
+    plan_actions,
     requests,
     rerate_actions,
     sim_inventory,
@@ -187,7 +188,8 @@ def show_subscriber(
     if may_see:
         context.record_access(caller.name, "subscriber.show", subscriber_id)
     with context.reading() as connection:
-        found = queries.show(connection, subscriber_id, context.clock())
+        terms = queries.Terms(context.policy(ChargingPolicy).tariff.plan_of, context.settings.taxes)
+        found = queries.show(connection, subscriber_id, context.clock(), terms)
     return found if may_see else msgspec.structs.replace(found, causes=None)
 
 
@@ -447,6 +449,8 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.allowances": Action(balance_actions.allowances, VIEWER, requests.ShowSubscriber),
     "subscriber.renewal": CallerAction(balance_actions.renewal, OPERATOR, requests.SetRenewal),
     "subscriber.limit": CallerAction(balance_actions.credit_limit, ADMIN, requests.SetCreditLimit),
+    "subscriber.tax-area": CallerAction(balance_actions.tax_area, OPERATOR, requests.SetTaxArea),
+    "subscriber.agree": CallerAction(balance_actions.agree, OPERATOR, requests.AgreeToPrices),
     "subscriber.family": CallerAction(balance_actions.family, OPERATOR, requests.SetPayer),
     "subscriber.add-on": CallerAction(balance_actions.add_on, OPERATOR, requests.BuyAddOn),
     "subscriber.credit": CallerAction(balance_actions.give_credit, ADMIN, requests.GiveCredit),
@@ -474,6 +478,8 @@ ACTIONS: dict[str, StoreAction] = {
     "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
     "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),
     "usage.rerate": CallerAction(rerate_actions.rerate_usage, ADMIN, requests.RerateUsage),
+    "plan.versions": Action(plan_actions.versions, VIEWER, requests.NamePlan),
+    "plan.version": Action(plan_actions.version, VIEWER, requests.NamePlanVersion),
     "ledger.check": Action(check_ledger, VIEWER, requests.CheckLedger),
     "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
