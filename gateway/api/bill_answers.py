@@ -169,7 +169,8 @@ class Previewed(msgspec.Struct, frozen=True):
 
 
 class OverdueRow(msgspec.Struct, frozen=True):
-    """A line that owes on bills: its number is masked, `outstanding` exact, `overdue` what of it is past its date."""
+    """A line that owes on bills: its number is masked, `overdue` of what is outstanding is past its date, `gifts`
+    of it are gifts, which are paid last."""
 
     subscriber_id: str
     msisdn: str | None
@@ -179,6 +180,7 @@ class OverdueRow(msgspec.Struct, frozen=True):
     due: str
     outstanding: str
     overdue: str
+    gifts: str
     currency: str
     due_at: Timestamp | None
     next_at: Timestamp | None

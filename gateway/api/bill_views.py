@@ -66,6 +66,7 @@ def overdue_view(due: Due, numbers: Mapping[int, str]) -> OverdueRow:
         due=format_amount(account.due, account.currency),
         outstanding=format_amount(look.outstanding, account.currency),
         overdue=format_amount(look.overdue, account.currency),
+        gifts=format_amount(look.gifts, account.currency),
         currency=account.currency,
         due_at=time(account.due_at),
         next_at=time(account.next_at) if due.dunned else None,

@@ -91,6 +91,8 @@ class Look(msgspec.Struct, frozen=True):
     outstanding: int
     overdue: int
     """What of it is past its date."""
+    gifts: int = 0
+    """What of it is gifts, which are paid last."""
 
 
 class NextState(msgspec.Struct, frozen=True):

@@ -10,7 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, not_,
 
 from gateway.balance.wallets import credit_limit_of
 from gateway.billing.accounts import BillAccount, account_of
+from gateway.billing.allocation import after_payment, owed
 from gateway.billing.closing import BILL
+from gateway.billing.content import Section, read_content
 from gateway.billing.cuts import Close, closes
 from gateway.billing.dunning import ACTOR, Does, Look, NextState, StepDunning, Waits, decide
 from gateway.billing.references import reference_of
@@ -111,15 +113,21 @@ def _looked_at(connection: Connection, accounts: list[BillAccount], now: int) ->
     numbers = [account.subscriber_id for account in accounts]
     standing = {row.subscriber_id: row for row in connection.execute(_standing(numbers))}
     cards = dict(map(tuple, connection.execute(_cards(numbers))))
-    known = dict(map(tuple, connection.execute(_bills([account.bill_id for account in accounts]))))
+    known = {row.id: row for row in connection.execute(_bills([account.bill_id for account in accounts]))}
     owing = [each for each in accounts if each.subscriber_id in standing and standing[each.subscriber_id].balance < 0]
     paid = paid_since(connection, owing)
     return [
         Due(
-            look_at(account, paid.get(account.subscriber_id, 0), now, owes=account in owing),
+            look_at(
+                account,
+                paid.get(account.subscriber_id, 0),
+                now,
+                owes=account in owing,
+                gifts=-read_content(known[account.bill_id].content).of(Section.GIFTS),
+            ),
             dunned=_is_dunned(standing.get(account.subscriber_id)),
             iccid=cards.get(account.subscriber_id, ""),
-            bill=known.get(account.bill_id, 0),
+            bill=known[account.bill_id].number,
         )
         for account in accounts
     ]
@@ -134,12 +142,11 @@ def owing_lines(connection: Connection, now: int, after: int, limit: int) -> lis
     return _looked_at(connection, [account_of(row) for row in connection.execute(wanted)], now)
 
 
-def look_at(account: BillAccount, paid: int, now: int, *, owes: bool) -> Look:
-    """Say what a line owes of its bills, and what of that is overdue: the oldest is paid first. Pure."""
-    outstanding = max(0, account.due - paid) if owes else 0
-    arrears = max(0, account.arrears - paid)
-    late = outstanding if account.due_at is not None and account.due_at <= now else min(outstanding, arrears)
-    return Look(account, outstanding, late)
+def look_at(account: BillAccount, paid: int, now: int, *, owes: bool, gifts: int = 0) -> Look:
+    """Say what a line owes of its bills, and what of that is overdue; `gifts` are those of the latest bill. Pure."""
+    left = after_payment(owed(account.due, account.arrears, gifts), paid if owes else account.due)
+    late = left.total if account.due_at is not None and account.due_at <= now else left.arrears
+    return Look(account, left.total, late, left.gifts)
 
 
 def paid_since(connection: Connection, accounts: Sequence[BillAccount]) -> dict[int, int]:
@@ -181,7 +188,7 @@ def _cards(numbers: Sequence[int]) -> Select[Any]:
 
 
 def _bills(numbers: Sequence[int]) -> Select[Any]:
-    return select(bills.c.id, bills.c.number).where(bills.c.id.in_(numbers), bills.c.series == BILL)
+    return select(bills.c.id, bills.c.number, bills.c.content).where(bills.c.id.in_(numbers), bills.c.series == BILL)
 
 
 def _is_dunned(row: Row[Any] | None) -> bool:

@@ -1,6 +1,7 @@
 """Closes months into bills beside charging, and goes on where a close was begun and not finished (decision 055)."""
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
@@ -21,6 +22,8 @@ from gateway.store.errors import StoreError
 
 TURN_SECONDS: Final = 60.0
 DUNNING_SECONDS: Final = 60.0
+PAUSE: Final = 0.05
+"""Seconds between two steps, behind which charging waits in the lane."""
 SECOND: Final = 1_000_000
 """Microseconds."""
 
@@ -34,7 +37,7 @@ class BillsComponent(Component):
     def __init__(self, services: Services) -> None:
         """Take what it works with; nothing is done before `start`."""
         self._context, self._background, self._log = services.context, services.background, services.log
-        self._wake, self._ending = asyncio.Event(), False
+        self._wake, self._ending = asyncio.Event(), threading.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.close: Close | None = None
         """The close that runs, as it stood after its last step."""
@@ -48,7 +51,7 @@ class BillsComponent(Component):
 
     async def stop(self) -> None:
         """Stop after the step that runs; the next start goes on behind it."""
-        self._ending = True
+        self._ending.set()
         self._wake.set()
         for task in self._tasks:
             task.cancel()
@@ -102,10 +105,12 @@ class BillsComponent(Component):
         context = self._context
         due = context.settings.bills.due * SECOND
         points = tax_points(context.settings)
-        return close_job.run(context, close, points, due, ended=lambda: self._ending, told=self._tell)
+        return close_job.run(context, close, points, due, ended=self._ending.is_set, told=self._tell)
 
     def _tell(self, close: Close) -> None:
+        """Note how far it is, and rest: charging goes first."""
         self.close = close
+        self._ending.wait(PAUSE)
 
     def metrics(self) -> Iterable[Metric]:
         """Tell how many bills the close that runs has made."""
