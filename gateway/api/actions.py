@@ -495,6 +495,7 @@ ACTIONS: dict[str, StoreAction] = {
     "bill.paid": CallerAction(payment_actions.book_lines, OPERATOR, bill_requests.PaidLines),
     "bill.pay": CallerAction(payment_actions.pay_bill, OPERATOR, bill_requests.PayBillOnce),
     "bill.overdue": Action(bill_actions.list_overdue, OPERATOR, bill_requests.ListOverdue),
+    "bill.note": Action(bill_actions.show_note, OPERATOR, bill_requests.ShowNote),
     "bill.show": CallerAction(bill_actions.show_bill, OPERATOR, bill_requests.ShowBill),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
     "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),

@@ -71,6 +71,7 @@ class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
     octets: int = 0
     seconds: int = 0
     units: int = 0
+    note: int = 0
 
 
 class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -120,6 +120,7 @@ def bill_view(bill: Bill, msisdn: str) -> BillView:
                 line.octets,
                 line.seconds,
                 line.units,
+                line.note,
             )
             for line in bill.lines
         ],

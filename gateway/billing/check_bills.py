@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, union_all
 
-from gateway.billing.closing import BILL, CREDIT_NOTE
 from gateway.billing.content import read_content
 from gateway.billing.cuts import RUNNING, Close, closes
 from gateway.billing.rounding import rounded, unit_of
+from gateway.billing.series import BILL, CREDIT_NOTE
 from gateway.ledger.accounts import HIGHEST_SYSTEM
 from gateway.ledger.checks.examined import SHOWN, Finding
 from gateway.store.sealed_months.parts import Part, parts

@@ -11,11 +11,11 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, not_,
 from gateway.balance.wallets import credit_limit_of
 from gateway.billing.accounts import BillAccount, account_of
 from gateway.billing.allocation import after_payment, owed
-from gateway.billing.closing import BILL
 from gateway.billing.content import Section, read_content
 from gateway.billing.cuts import Close, closes
 from gateway.billing.dunning import ACTOR, Does, Look, NextState, StepDunning, Waits, decide
 from gateway.billing.references import reference_of
+from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.sims.accept_order import AcceptOrder, Asked
 from gateway.store.sealed_months.parts import parts

@@ -18,7 +18,7 @@ from gateway.cli.output import complain, emit, emit_pages, json_text
 from gateway.cli.pages import pages
 
 if TYPE_CHECKING:
-    from gateway.api.bill_answers import CloseView
+    from gateway.api.bill_answers import BillShown, CloseView
     from gateway.cli.client import Ask
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -44,6 +44,13 @@ LINES: Final = 500
 Period = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")]
 ReopenReason = Annotated[str, typer.Option("--reason", help="Why: it is kept with the close.")]
 Line = Annotated[str, typer.Argument(metavar="NUMBER", help="The line's phone number, IMSI or ICCID.")]
+Form = Annotated[
+    str, typer.Option("--format", help="text, json or pdf.", autocompletion=completion.one_of("text", "json", "pdf"))
+]
+Language = Annotated[
+    str, typer.Option(help="en, fr or es; else notices.language.", autocompletion=completion.one_of("en", "fr", "es"))
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")]
 
 
 @app.callback()
@@ -182,19 +189,13 @@ def show(
     ctx: typer.Context,
     number: Line,
     period: Period,
-    form: Annotated[
-        str,
-        typer.Option("--format", help="text, json or pdf.", autocompletion=completion.one_of("text", "json", "pdf")),
-    ] = "text",
+    form: Form = "text",
     unitemised: Annotated[bool, typer.Option("--unitemised", help="Sums alone, no calls one by one.")] = False,
-    language: Annotated[
-        str,
-        typer.Option(help="en, fr or es; else notices.language.", autocompletion=completion.one_of("en", "fr", "es")),
-    ] = "",
+    language: Language = "",
     causes: Annotated[
         bool, typer.Option("--with-causes", help="Name the causes (needs the right to see them; it is noted).")
     ] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+    output: Output = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a line's bill of a month: what was used, what it cost, taxes, payments, what is due, and what was given.
@@ -220,11 +221,31 @@ def show(
         "language": language,
     }
     with asking(context.of(ctx).client_settings) as ask:
-        found = ask("bill.show", wanted, BillShown)
-    if found.pdf or found.text:
-        _write(found.pdf or found.text.encode(), output)
-    else:
-        _write(f"{json_text(found.bill, indent=2)}\n".encode(), output)
+        _write_shown(ask("bill.show", wanted, BillShown), output)
+
+
+@app.command()
+def note(
+    ctx: typer.Context,
+    number: Annotated[int, typer.Argument(min=1, help="The credit note, as `tpo bill list --credit-notes` has it.")],
+    form: Form = "text",
+    language: Language = "",
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a credit note: what was given back of prices, or a bill that was taken back as a whole.
+
+    \b
+    Examples:
+      tpo bill note 12
+      tpo bill note 12 --format pdf -o note.pdf
+    """
+    from gateway.api.bill_answers import BillShown  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    wanted = {"note": number, "format": "json" if as_json else form, "language": language}
+    with asking(context.of(ctx).client_settings) as ask:
+        _write_shown(ask("bill.note", wanted, BillShown), output)
 
 
 @app.command()
@@ -276,6 +297,13 @@ def paid(
         complain(f"{result.reference}: {result.outcome}: {result.message}")
     if left:
         raise typer.Exit(ExitCode.PARTLY_DONE)
+
+
+def _write_shown(found: BillShown, output: Path | None) -> None:
+    if found.pdf or found.text:
+        _write(found.pdf or found.text.encode(), output)
+    else:
+        _write(f"{json_text(found.bill, indent=2)}\n".encode(), output)
 
 
 def _write(octets: bytes, output: Path | None) -> None:

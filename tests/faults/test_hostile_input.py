@@ -80,6 +80,7 @@ PARAMETERS = {
     "bill.show": {
         "number": NUMBER, "period": "2999-12", "format": "pdf", "itemised": True, "causes": False, "language": "fr",
     },
+    "bill.note": {"note": 1, "format": "text", "language": "es"},
     "bill.pay": {"bill": 1, "amount": "1.00", "currency": "GBP", "reference": "r"},
     "bill.paid": {
         "lines": [{"reference": "r", "amount": "1.00", "currency": "GBP", "date": "2026-12-01", "credit": True,

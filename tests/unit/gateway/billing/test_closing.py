@@ -1,5 +1,7 @@
 """Months that are closed: which entries each bill has, numbers without gaps, steps that are killed, reopening by two people."""
 
+from datetime import UTC
+
 import msgspec
 import pytest
 from support import charging_fixture as charging
@@ -8,14 +10,18 @@ from support.sealing import seal_all
 
 from gateway.balance.endings import settle
 from gateway.balance.line_terms import SetCreditLimit
+from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.wallets import WalletRows
 from gateway.billing import close_job
 from gateway.billing.check_bills import wrong_bills
 from gateway.billing.closing import CloseRefused, ReopenMonth
 from gateway.billing.reading import TaxPoints
-from gateway.billing.statement import bill_of
+from gateway.billing.statement import bill_of, credit_note_of
+from gateway.billing.text import write_text
+from gateway.billing.words import Writer
 from gateway.ledger.books import Books
 from gateway.store.batch import Unit
+from gateway.store.tables import usage
 
 
 @pytest.fixture
@@ -208,6 +214,33 @@ def test_a_monthly_line_that_ends_with_a_debt_is_billed_for_it_at_last(place):
     place.close_month()
     (bill,) = place.bills()
     assert (bill.due, place.content(1).final) == (50_000, True)
+
+
+def test_what_is_given_back_of_prices_is_a_credit_note_of_its_own_series_and_the_bill_goes_on_from_it(place):
+    line = place.enrol(5_000_000)
+    place.use(5_000_000, "l;1")
+    place.close_month()
+    with place.reading() as connection:
+        record = connection.execute(usage.select()).one()
+        found = charged(connection, record.id)
+    place.lane.run(RefundUsage(found, "ann", "it was cut off"))
+    place.use(1_000_000, "l;2")
+    close = place.close_month()
+    (note,) = place.bills("credit")
+    second = place.bills()[1]
+    assert (close.bills, close.credit_notes, note.number, note.replaces) == (1, 1, 1, None)
+    assert (note.opening, note.closing) == (4_950_000, 5_000_000)
+    assert (second.opening, second.closing, second.given) == (5_000_000, 4_990_000, 1_000 - 5_000)
+    with place.reading() as connection:
+        bill = bill_of(connection, line, close.period, itemised=True)
+        shown = credit_note_of(connection, 1)
+        assert wrong_bills(connection) == []
+    assert (bill.opening, bill.closing, bill.credit_notes) == (4_950_000, 4_990_000, (1,))
+    assert [(each.what, each.note, each.amount) for each in bill.lines] == [("credit", 1, 50_000), ("data", 0, -10_000)]
+    assert [(each.what, each.amount) for each in shown.lines] == [("refund", 50_000)]
+    text = write_text(bill, "447700900001", Writer("en", UTC), "TPO", {})
+    assert "Credit note 1" in text
+    assert moved(place) == booked(place)
 
 
 def end_line(place, line):
