@@ -119,25 +119,39 @@ class Bill(msgspec.Struct, frozen=True):
 
 def bill_of(connection: Connection, subscriber_id: int, period: str, *, itemised: bool) -> Bill | None:
     """Read a line's bill of a month: the one that counts, where others were taken back; None where it has none."""
-    own = bills.c
-    mine = (own.subscriber_id == subscriber_id, own.series == BILL)
-    latest = select(bills).where(*mine, own.period == period).order_by(own.number.desc())
-    row = connection.execute(latest.limit(1)).one_or_none()
-    if row is None:
+    year = [row for row in _rows_of(connection, subscriber_id) if f"{period[:4]}-01" <= row.period <= period]
+    counted = {row.period: row for row in year if row.series == BILL}
+    if period not in counted:
         return None
-    content, notes = read_content(row.content), _notes(connection, subscriber_id, period)
-    year = list(_of_year(connection, subscriber_id, period))
-    bill = statement(row, content, year, [note for note in notes if note.period == period])
-    given_back = {
-        month.period: sum(each.amount for each in notes if each.period == month.period) for month in bill.year
-    }
+    contents = _contents(connection, [row.id for row in counted.values()])
+    notes = [
+        Note(row.number, row.period, row.closing - row.opening)
+        for row in year
+        if row.series == CREDIT_NOTE and row.replaces is None
+    ]
+    row, content = counted[period], contents[counted[period].id]
+    bill = statement(row, content, [note for note in notes if note.period == period])
     whole = msgspec.structs.replace(
         bill,
         replaces=_number_of(connection, row.replaces),
-        credit_notes=tuple(_numbers(connection, subscriber_id, period)),
-        year=[msgspec.structs.replace(month, charged=month.charged - given_back[month.period]) for month in bill.year],
+        credit_notes=tuple(each.number for each in year if each.series == CREDIT_NOTE and each.period == period),
+        given_in_year=sum(each.given for each in counted.values()),
+        gifts_in_year=-sum(each.of(Section.GIFTS) for each in contents.values()),
+        year=[_month(each, contents[each.id], notes) for each in counted.values()],
     )
     return with_items(connection, whole, content) if itemised else whole
+
+
+def _rows_of(connection: Connection, subscriber_id: int) -> list[Row[Any]]:
+    """Read all bills and credit notes of a line but their contents, in order; asked for by the line, which has an index."""
+    columns = [column for column in bills.columns if column is not bills.c.content]
+    rows = connection.execute(select(*columns).where(bills.c.subscriber_id == subscriber_id))
+    return sorted(rows, key=lambda row: (row.period, row.number))
+
+
+def _contents(connection: Connection, numbers: Sequence[int]) -> dict[int, Content]:
+    wanted = select(bills.c.id, bills.c.content).where(bills.c.id.in_(numbers))
+    return {row.id: read_content(row.content) for row in connection.execute(wanted)}
 
 
 def credit_note_of(connection: Connection, number: int) -> Bill | None:
@@ -146,7 +160,7 @@ def credit_note_of(connection: Connection, number: int) -> Bill | None:
     row = connection.execute(select(bills).where(own.series == CREDIT_NOTE, own.number == number)).one_or_none()
     if row is None:
         return None
-    note = statement(row, read_content(row.content), [], [])
+    note = statement(row, read_content(row.content), [])
     return msgspec.structs.replace(note, replaces=_number_of(connection, row.replaces))
 
 
@@ -156,27 +170,6 @@ class Note(NamedTuple):
     number: int
     period: str
     amount: int
-
-
-def _notes(connection: Connection, subscriber_id: int, period: str) -> list[Note]:
-    """Read the credit notes of a year up to a month that take no bill back as a whole."""
-    own = bills.c
-    wanted = select(own.number, own.period, own.closing - own.opening).where(
-        own.subscriber_id == subscriber_id,
-        own.series == CREDIT_NOTE,
-        own.replaces.is_(None),
-        own.period >= f"{period[:4]}-01",
-        own.period <= period,
-    )
-    return [Note(*row) for row in connection.execute(wanted.order_by(own.number))]
-
-
-def _numbers(connection: Connection, subscriber_id: int, period: str) -> Sequence[int]:
-    own = bills.c
-    wanted = select(own.number).where(
-        own.subscriber_id == subscriber_id, own.period == period, own.series == CREDIT_NOTE
-    )
-    return connection.scalars(wanted.order_by(own.number)).all()
 
 
 def _number_of(connection: Connection, bill_id: int | None) -> int | None:
@@ -193,8 +186,8 @@ def with_items(connection: Connection, bill: Bill, content: Content) -> Bill:
     return msgspec.structs.replace(bill, items=items)
 
 
-def statement(row: Row[Any], content: Content, year: Sequence[Any], notes: Sequence[Note]) -> Bill:
-    """Make the form that is shown of a bill's row, its content, the rows of the year's bills up to it, and its credit notes.
+def statement(row: Row[Any], content: Content, notes: Sequence[Note]) -> Bill:
+    """Make the form that is shown of a bill's row, its content, and its credit notes.
 
     Those stand between the balance that the bill before closed with, and the one that this one begins with.
     """
@@ -204,8 +197,6 @@ def statement(row: Row[Any], content: Content, year: Sequence[Any], notes: Seque
     opening, amounts, closing = billed(brought_forward, [line.amount for line in exact], row.currency)
     lines = [msgspec.structs.replace(line, amount=amount) for line, amount in zip(exact, amounts, strict=True)]
     unit = unit_of(row.currency)
-    months = [_month(each.period, each.given, read_content(each.content)) for each in year]
-    gifts = sum(read_content(each.content).of(Section.GIFTS) for each in year)
     return Bill(
         series=row.series,
         number=row.number,
@@ -225,9 +216,9 @@ def statement(row: Row[Any], content: Content, year: Sequence[Any], notes: Seque
             for tax in (tax_of(msgspec.structs.replace(each, gross=gross), unit),)
         ],
         given=row.given,
-        given_in_year=sum(each.given for each in year),
-        gifts_in_year=-gifts,
-        year=months,
+        given_in_year=row.given,
+        gifts_in_year=-content.of(Section.GIFTS),
+        year=[],
         final=content.final,
     )
 
@@ -268,25 +259,10 @@ def _used_line(used: Used) -> BillLine:
     )
 
 
-def _month(period: str, given: int, content: Content) -> MonthOfYear:
-    return MonthOfYear(period, -content.of(Section.USAGE, Section.SALES, Section.CORRECTIONS, Section.TAXES), given)
-
-
-def _of_year(connection: Connection, subscriber_id: int, period: str) -> Iterable[Any]:
-    """Read what counts of a year's bills up to a month: of each month the latest one."""
-    own = bills.c
-    latest = (
-        select(func.max(own.id))
-        .where(
-            own.subscriber_id == subscriber_id,
-            own.series == BILL,
-            own.period >= f"{period[:4]}-01",
-            own.period <= period,
-        )
-        .group_by(own.period)
-    )
-    rows = select(own.period, own.given, own.content).where(own.id.in_(latest)).order_by(own.period)
-    return connection.execute(rows).all()
+def _month(row: Row[Any], content: Content, notes: Iterable[Note]) -> MonthOfYear:
+    """Say what a month was charged, less what was given back in it, and the tenth of it."""
+    charged = -content.of(Section.USAGE, Section.SALES, Section.CORRECTIONS, Section.TAXES)
+    return MonthOfYear(row.period, charged - sum(note.amount for note in notes if note.period == row.period), row.given)
 
 
 def causes_at(connection: Connection, subscriber_id: int, until: int) -> list[Share]:
