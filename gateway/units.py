@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Union
 
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
@@ -69,6 +70,7 @@ UNITS: Final = (
     BeginClose,
     BeginStep,
     BeginVersions,
+    BookAddedTax,
     BookReport,
     BookTaxDay,
     BuyAddOn,
@@ -92,6 +94,7 @@ UNITS: Final = (
     ExpireSession,
     ExpireTexts,
     FinishClose,
+    FinishAddedTaxes,
     GivePromotion,
     ImportSim,
     KeepMonths,
@@ -101,6 +104,7 @@ UNITS: Final = (
     Notify,
     OpenAccounts,
     PayBill,
+    OpenTaxAccounts,
     PostponeStep,
     PrepareVersions,
     Probe,

@@ -21,6 +21,7 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.statements import Insert, Update
 from gateway.store.tables import (
     accounts,
+    added_taxes,
     allowance_entries,
     bill_closes,
     bill_events,
@@ -91,6 +92,7 @@ COVERED: Final[dict[str, Covered]] = {
         Covered(bill_closes, tuple(bill_closes.columns), changes=True),
         _whole(tax_areas),
         _whole(tax_days),
+        _whole(added_taxes),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(
