@@ -11,6 +11,9 @@ from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage
 from gateway.balance.tax_areas import SetTaxArea
 from gateway.balance.topups import TopUp
+from gateway.billing.closing import BeginClose, FinishClose, ReopenMonth, WriteBills
+from gateway.billing.dunning import StepDunning
+from gateway.billing.payments import PayBill, TakeBack
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.plan_changes import AgreeToPrices
@@ -73,6 +76,7 @@ UNITS: Final = (
     AgreeToPrices,
     AwaitEnd,
     Bar,
+    BeginClose,
     BeginStep,
     BeginVersions,
     BookAddedTax,
@@ -101,6 +105,7 @@ UNITS: Final = (
     EraseSubscriber,
     ExpireSession,
     ExpireTexts,
+    FinishClose,
     FinishAddedTaxes,
     GivePromotion,
     ImportRegister,
@@ -112,6 +117,7 @@ UNITS: Final = (
     NoteBackup,
     Notify,
     OpenAccounts,
+    PayBill,
     OpenTaxAccounts,
     PostponeStep,
     PrepareVersions,
@@ -128,6 +134,7 @@ UNITS: Final = (
     RemoveSealed,
     RenewLease,
     Renumber,
+    ReopenMonth,
     Replace,
     Replan,
     RerateSale,
@@ -144,13 +151,16 @@ UNITS: Final = (
     SetTaxArea,
     SettleCrossed,
     SettleFile,
+    StepDunning,
     Sweep,
     SweepMessaging,
     TakeArrival,
+    TakeBack,
     TakeChanges,
     TakeForSending,
     TopUp,
     Unbar,
+    WriteBills,
     WriteSeal,
 )
 ANY_UNIT: Final[Any] = Union[UNITS]  # noqa: UP007  (made of a tuple)

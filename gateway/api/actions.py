@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 
 from gateway.api import (
     balance_actions,
+    bill_actions,
+    bill_requests,
     charity_payments,
     charity_reports,
     charity_requests,
@@ -20,6 +22,7 @@ from gateway.api import (
     line_changes,
     line_limits,
     node_actions,
+    payment_actions,
     plan_actions,
     requests,
     rerate_actions,
@@ -54,6 +57,7 @@ from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.check_spending import wrong_spending
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
 from gateway.balance.topups import Payment, PaymentRefused, TopUp
+from gateway.billing.check_bills import wrong_bills
 from gateway.charging import review, usage_export
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.credit_control import ChargingPolicy
@@ -325,7 +329,12 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
             beside=beside,
         )
         months = context.policy(ChargingPolicy).tariff.months
-        findings = [*report.findings, *wrong_sessions(connection), *wrong_spending(connection, months)]
+        findings = [
+            *report.findings,
+            *wrong_sessions(connection),
+            *wrong_spending(connection, months),
+            *wrong_bills(connection),
+        ]
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 
 
@@ -518,6 +527,16 @@ ACTIONS: dict[str, StoreAction] = {
     "ledger.seals": Action(ledger_seals.list_seals, BOOKS, Nothing),
     "ledger.export": CallerAction(export_journal, JOURNAL, requests.ExportJournal),
     "ledger.journal": CallerAction(read_journal, JOURNAL, requests.ReadJournal),
+    "bill.preview": Action(bill_actions.preview_month, OPERATOR, bill_requests.PreviewMonth),
+    "bill.close": CallerAction(bill_actions.close_month, ADMIN, bill_requests.BillMonth),
+    "bill.closes": Action(bill_actions.list_closes, VIEWER, Nothing),
+    "bill.reopen": CallerAction(bill_actions.reopen_month, ADMIN, bill_requests.ReopenClosedMonth),
+    "bill.list": Action(bill_actions.list_bills, OPERATOR, bill_requests.ListBills),
+    "bill.paid": CallerAction(payment_actions.book_lines, OPERATOR, bill_requests.PaidLines),
+    "bill.pay": CallerAction(payment_actions.pay_bill, OPERATOR, bill_requests.PayBillOnce),
+    "bill.overdue": Action(bill_actions.list_overdue, OPERATOR, bill_requests.ListOverdue),
+    "bill.note": Action(bill_actions.show_note, OPERATOR, bill_requests.ShowNote),
+    "bill.show": CallerAction(bill_actions.show_bill, OPERATOR, bill_requests.ShowBill),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
     "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),
     "node.retire": Action(node_actions.retire_node, ADMIN, requests.NameNode),

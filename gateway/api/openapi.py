@@ -12,6 +12,8 @@ from aiohttp import web
 
 from gateway.api.actions import BOOKS, JOURNAL, OPERATOR, VIEWER
 from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
+from gateway.api.bill_answers import BillPaid
+from gateway.api.bill_requests import PayBillOnce
 from gateway.api.charity_answers import BankAccountShown, BankDetails, PayoutFile
 from gateway.api.conversion import codes_of
 from gateway.api.ledger_seals import Seals
@@ -51,6 +53,7 @@ SHA256: Final[Json] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 PARAMETERS: Final[dict[str, Json]] = {
     "msisdn": NUMBER,
     "sha256": SHA256,
+    "bill": {"type": "string", "pattern": "^[0-9]{1,18}$"},
     "period": {"type": "string", "pattern": r"^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$", "examples": ["2026-11"]},
     "format": {"enum": ["beancount", "hledger", "csv"]},
     "after": {"type": "integer", "minimum": 0, "maximum": MAX_ID, "description": "0, then `next` of the page before"},
@@ -183,6 +186,20 @@ _TOPUP_PROBLEMS: Final = {
     404: ("subscriber.unknown",),
     409: ("topup.reference", "topup.currency", "topup.limit"),
 }
+_PAYMENT: Final[Json] = {
+    "type": "object",
+    "properties": {
+        "amount": {**_AMOUNT, "pattern": r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?$", "description": "in major units"},
+        "currency": {"type": "string", "format": "currency", "pattern": "^[A-Z]{3}$", "description": "by ISO 4217"},
+    },
+    "required": ["amount", "currency"],
+    "additionalProperties": False,
+}
+_PAYMENT_PROBLEMS: Final = {
+    400: ("body.json", "order.key", "payment.invalid"),
+    404: ("bill.unknown",),
+    409: ("payment.reference", "payment.currency", "payment.amount", "payment.line"),
+}
 _LIMIT_EXAMPLE: Final[Json] = {"decision": "set", "amount": "20.00", "channel": "app", "wording": "2026-1"}
 _LIMIT_PROBLEMS: Final = {
     400: ("body.json", "limit.invalid", "identifier.msisdn"),
@@ -255,6 +272,9 @@ ROUTES: Final = (
           role=OPERATOR, answer=BankAccountShown, problems={404: ("bank.unknown",)}),
     Route(method="post", path="/v1/charity/bank-details/{id}/approval", summary="Approve bank details, as their second person",
           role=OPERATOR, answer=BankDetails, problems=_BANK_PROBLEMS),
+    Route(method="post", path="/v1/bills/{bill}/payments", summary="Book a payment of a bill; the key is its reference",
+          role=OPERATOR, key=True, request=PayBillOnce, body=_PAYMENT, example={"amount": "12.34", "currency": "GBP"},
+          answer=BillPaid, problems=_PAYMENT_PROBLEMS),
     Route(method="post", path=_CALLBACK, summary=_HINT, status=201, problems=_HINT_PROBLEMS),
     Route(method="post", path=_CALLBACK + "/{event}", summary=_HINT, status=201, problems=_HINT_PROBLEMS),
 )  # fmt: skip
@@ -313,7 +333,7 @@ def codes(route: Route) -> dict[int, list[str]]:
         found[400].append("host.invalid")
         found[421] = ["host.unknown"]
     found[500] = ["http.500"]
-    if route.key and "topups" in route.path:
+    if route.key and not route.path.endswith("/orders"):
         found[503].remove("gateway.runtime.drain")
     return {status: list(dict.fromkeys(own)) for status, own in sorted(found.items())}
 

@@ -238,7 +238,7 @@ POSTINGS: Final = (
         AccountClass.WRITE_OFFS,
         AccountClass.WALLET,
         (Evidence.REFERENCE,),
-        "what a customer who left owes, and will not be asked for (`order:<number>`)",
+        "what a customer owes and will not be asked for: who left (`order:<number>`), or has not paid a bill (`bill:<number>`)",
     ),
     Posting(
         "promotion",
@@ -325,6 +325,22 @@ POSTINGS: Final = (
         AccountClass.CAUSE,
         (Evidence.REFERENCE,),
         "the part of it for which no cause was chosen (`profit:<period>`)",
+    ),
+    Posting(
+        "payment",
+        AccountClass.CASH,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "a payment of a bill (`<channel>:<reference>`); the table `payments` keeps each reference once a channel",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "chargeback",
+        AccountClass.WALLET,
+        AccountClass.CASH,
+        (Evidence.REFERENCE,),
+        "what a bank took back of a payment, or of a debit (`<channel>:<reference>`)",
+        unique=Evidence.REFERENCE,
     ),
     Posting(
         "tax",

@@ -382,6 +382,35 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Bundles whose period was over were renewed; those of `unpaid` were not, as the wallet could not pay.",
         "Nothing; where `unpaid` is high, look whether customers' payments come in (`tpo ledger months`).",
     ),
+    "bill.close.running": LogEvent(
+        "info",
+        "A month is being closed into bills; so many `bills` were written before.",
+        "Nothing: `tpo bill closes` shows how far it is.",
+    ),
+    "bill.close.failed": LogEvent(
+        "error",
+        "A month cannot be closed further now; `detail` says why. The bills that are written stay, and it goes on by itself.",
+        "See to the store; what runs is tried again each minute, and `tpo bill close` shows it.",
+    ),
+    "bill.dunning.done": LogEvent(
+        "info",
+        "Lines whose bills are overdue, or were paid, went to another state: how many to `overdue`, `suspended`, `written_off` "
+        "and `open`.",
+        "Nothing; `tpo bill overdue` lists those that owe.",
+    ),
+    "bill.dunning.refused": LogEvent(
+        "warning",
+        "A line whose bill is not paid could not be suspended, or one that has paid not be resumed; `detail` says why.",
+        "Look at the card (`tpo sim show`, `tpo order list`); it is tried again after a day.",
+    ),
+    "bill.month.closed": LogEvent(
+        "info", "A month is closed: every line has its bill.", "Nothing: `tpo bill list` and `tpo bill show` have them."
+    ),
+    "bill.month.reopened": LogEvent(
+        "warning",
+        "A closed month was reopened: one person asked for it, another one confirmed.",
+        "Close it again by `tpo bill close`: until then no later month can be.",
+    ),
     "usage.rerated": LogEvent(
         "info",
         "Usage of a plan was priced anew by `tpo usage rerate`: so many records of a page of sessions.",

@@ -23,6 +23,7 @@ from gateway.rating.plan_taxes import Treatment
 from gateway.rating.plans import Plan
 from gateway.rating.prices import service_price
 from gateway.rating.taxes import Jurisdiction
+from gateway.settings.billing_section import Bills
 from gateway.settings.charity_sections import Charity
 from gateway.settings.error_messages import Report
 from gateway.settings.line_sections import Fraud, Notices
@@ -69,6 +70,7 @@ class Found(msgspec.Struct):
     diameter: Diameter | None = None
     charging: Charging | None = None
     notices: Notices | None = None
+    bills: Bills | None = None
     fraud: Fraud | None = None
     provisioning: Provisioning | None = None
     events: Events | None = None

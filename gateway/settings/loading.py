@@ -15,6 +15,7 @@ from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.rating.plan_history import PlanHistory
 from gateway.rating.plans import Plan
 from gateway.rating.taxes import Jurisdiction
+from gateway.settings.billing_section import Bills
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
 from gateway.settings.charity_sections import Charity
 from gateway.settings.cross_checks import CHECKS, Found
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True):
     charging: Charging
     notices: Notices
     fraud: Fraud
+    bills: Bills
     provisioning: Provisioning
     events: Events
     charity: Charity

@@ -22,6 +22,8 @@ APPEND_ONLY: Final = (
     "releases",
     "reratings",
     "allowance_entries",
+    "bills",
+    "bill_events",
     "bill_limits",
     "erasures",
     "tax_areas",

@@ -6,17 +6,20 @@ A program of before would not know the accounts of the states, so that it may no
 import sqlalchemy as sa
 from alembic import op
 
+from gateway.ledger.constraints import constrain
+
 revision = "0025"
-down_revision = "0023"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    """Add the tables."""
+    """Add the tables, and let the journal take the kinds of entries that move the tenth on."""
     _months()
     _payments()
     _registers()
+    constrain(op.get_bind())
 
 
 def _months() -> None:

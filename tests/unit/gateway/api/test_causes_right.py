@@ -173,12 +173,15 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "plan.versions": {"plan": "payg-gb"}, "plan.version": {"plan": "payg-gb", "version": 1},
         "node.list": {}, "subscriber.allowances": {"number": ROWS[0][0]}, "fraud.list": {"all": True},
         "subscriber.bill-limits": {"number": ROWS[0][0]}, "notice.list": {},
+        "bill.preview": {"period": "2999-12"}, "bill.closes": {}, "bill.list": {}, "bill.overdue": {},
     }  # fmt: skip
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
     writes |= {"usage.review.book", "usage.review.drop", "usage.rerate", "sim.amend", "sim.scrap", "usage.refund"}
     writes |= {"subscriber.renewal", "subscriber.limit", "subscriber.family", "subscriber.add-on", "subscriber.credit"}
     writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.tax-area", "subscriber.agree", "subscriber.erase"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
+    writes |= {"bill.close", "bill.reopen", "bill.paid", "bill.pay"}
+    writes |= {"bill.show", "bill.note"}  # of a month that is over: tests/session/test_bills_by_command.py
     of_causes = {name for name in ACTIONS if name.startswith("charity.")}  # they tell of no customer; below
     assert set(asked) == set(ACTIONS) - writes - of_causes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():

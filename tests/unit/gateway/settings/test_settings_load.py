@@ -133,7 +133,7 @@ def test_a_misspelt_key_is_one_problem_with_the_right_word(problems):
 
 
 def test_sections_of_later_issues_are_unknown_keys(problems):
-    assert problems(f"{SMALLEST}bills: x\n")[0].startswith("gateway.yaml:4: bills: unknown key")
+    assert problems(f"{SMALLEST}posters: x\n")[0].startswith("gateway.yaml:4: posters: unknown key")
 
 
 def test_misspelt_keys_deep_inside_are_found(problems):
