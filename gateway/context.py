@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from gateway import versions
 from gateway.balance.standing import check_nothing_needed_goes
+from gateway.charity.sealed_causes import CauseSeals
 from gateway.environment import Environment
 from gateway.ledger import accounts
 from gateway.ledger.journal import latest_entry
@@ -79,7 +80,12 @@ def account_names(causes: Iterable[str]) -> tuple[str, ...]:
 def upgrade_keys(settings: Settings) -> schema.Keys:
     """Give the keys that an upgrade of the tables needs; KeyInvalid where the privacy key is none."""
     key = _master_key(settings)
-    return schema.Keys(derive(key, DIGESTS), derive(key, EVIDENCE))
+    return schema.Keys(derive(key, DIGESTS), derive(key, EVIDENCE), CauseSeals(key))
+
+
+def cause_seals_of(settings: Settings) -> CauseSeals:
+    """Give what causes are sealed with; KeyInvalid where the privacy key is none."""
+    return CauseSeals(_master_key(settings))
 
 
 def digests_of(key: bytes) -> Digests:
@@ -150,9 +156,9 @@ class GatewayContext:
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
         key = _master_key(settings)
-        self.pseudonyms, self.sealer, self.callback_key = Pseudonyms(key), Sealer(key), derive(key, "callbacks")
-        self.digests, self._log_names = digests_of(key), Pseudonyms(key, LOGS)
-        self.master_key = key
+        self.pseudonyms, self.callback_key = Pseudonyms(key), derive(key, "callbacks")
+        self.sealer, self.cause_seals = Sealer(key), CauseSeals(key)
+        self.digests, self._log_names, self.master_key = digests_of(key), Pseudonyms(key, LOGS), key
         """What all other keys are derived from; never written anywhere."""
         self.evidence_key = derive(key, EVIDENCE)
         self.seals_file = settings.folder / "var" / FILE_NAME
@@ -211,7 +217,7 @@ class GatewayContext:
             raise KeyInvalid(
                 "privacy.key is not that of this store, by which its rows are proved: gateways on a store share one"
             )
-        check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock())
+        check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock(), self.cause_seals)
         opened = accounts.ensure(connection, account_names(settings.causes))
         with_history, recorded = versions.record(connection, settings, self.clock())
         made = {tables.accounts.name: opened.made, tables.versions.name: rows_of(connection, recorded)}

@@ -11,6 +11,7 @@ from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charging.usage_events import RatedEvents
 from gateway.charity.policies import POLICIES
+from gateway.charity.sealed_causes import CauseSeals
 from gateway.events.outbox import source_of
 from gateway.fraud.limits import NEVER, FraudKind, FraudLimits, FraudRules
 from gateway.fraud.line_signs import LineSigns
@@ -61,6 +62,10 @@ class PolicySource(Protocol):
         """What keys of SIMs are sealed with."""
 
     @property
+    def cause_seals(self) -> CauseSeals:
+        """What causes beside customers are sealed with."""
+
+    @property
     def pseudonyms(self) -> Pseudonyms:
         """What numbers are called in events."""
 
@@ -77,6 +82,7 @@ def make_policies(source: PolicySource) -> Policies:
         books,
         source.digests,
         source.sealer,
+        source.cause_seals,
         charging,
         messaging_policy(source, charging),
         sender := notice_sender(source),

@@ -2,6 +2,7 @@
 them itself. Each takes the open gateway and its request type, and gives its answer type or raises Problem."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Generic, Protocol
 from zoneinfo import ZoneInfo
@@ -54,6 +55,7 @@ from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.policies import recompute
+from gateway.charity.sealed_causes import Consent, read_all
 from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.ledger import balances, check, journal, months
@@ -182,8 +184,7 @@ def show_subscriber(
     if may_see:
         context.record_access(caller.name, "subscriber.show", subscriber_id)
     with context.reading() as connection:
-        found = queries.show(connection, subscriber_id, context.clock())
-    return found if may_see else msgspec.structs.replace(found, causes=None)
+        return queries.show(connection, subscriber_id, context.clock(), context.cause_seals if may_see else None)
 
 
 def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: Caller) -> ToppedUp:
@@ -220,14 +221,15 @@ def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: C
     return ToppedUp(str(result.subscriber_id), balance, result.currency, result.repeated)
 
 
-def choose_causes(context: GatewayContext, request: requests.ChooseCause) -> ChosenCauses:
-    """Choose causes from now on."""
+def choose_causes(context: GatewayContext, request: requests.ChooseCause, caller: Caller) -> ChosenCauses:
+    """Choose causes from now on; how the customer agreed is kept with the choice."""
     try:
         number = msisdn(request.number, context.settings.operator.country)
         shares = parse(request.causes, context.open_causes)
     except (IdentifierInvalid, ChoiceInvalid) as error:
         raise bad_request("cause.invalid", str(error)) from None
-    result = context.lane.run(ChooseCauses(MSISDN, number, shares))
+    consent = Consent((request.channel or caller.channel)[: requests.MAX_CHANNEL], request.wording)
+    result = context.lane.run(ChooseCauses(MSISDN, number, shares, consent))
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))
     return ChosenCauses(str(result), queries.causes_of(shares))
@@ -296,7 +298,13 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
         raise bad_request("ledger.seals", f"seals: {error}") from None
     with context.reading() as connection:
         report = check.check(
-            connection, recompute, context.evidence_key, seals, full=request.full, progress=context.progress
+            connection,
+            recompute,
+            context.evidence_key,
+            seals,
+            choices=partial(read_all, seals=context.cause_seals),
+            full=request.full,
+            progress=context.progress,
         )
         months = context.policy(ChargingPolicy).tariff.months
         findings = [*report.findings, *wrong_sessions(connection), *wrong_spending(connection, months)]
@@ -426,7 +434,7 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.list": Action(list_subscribers, VIEWER, requests.ListSubscribers),
     "subscriber.find": Action(find_subscribers, OPERATOR, requests.FindSubscribers),
     "subscriber.topup": CallerAction(top_up, OPERATOR, requests.TopUpSubscriber),
-    "subscriber.cause": Action(choose_causes, OPERATOR, requests.ChooseCause),
+    "subscriber.cause": CallerAction(choose_causes, OPERATOR, requests.ChooseCause),
     "subscriber.allowances": Action(balance_actions.allowances, VIEWER, requests.ShowSubscriber),
     "subscriber.renewal": CallerAction(balance_actions.renewal, OPERATOR, requests.SetRenewal),
     "subscriber.limit": CallerAction(balance_actions.credit_limit, ADMIN, requests.SetCreditLimit),

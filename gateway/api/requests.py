@@ -28,6 +28,8 @@ MAX_BALANCES: Final = 20_000
 WHY: Final = "1 to 64 printable characters"
 PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
 """Without control characters, ends of lines, and what turns the direction of writing."""
+MAX_CHANNEL: Final = 32
+"""Characters of how a customer's consent reached us."""
 MAX_PAGE: Final = 1000
 """Rows of one page of a list of cards or orders."""
 
@@ -149,10 +151,15 @@ class TopUpSubscriber(msgspec.Struct, frozen=True):
 
 
 class ChooseCause(msgspec.Struct, frozen=True):
-    """The causes of a subscriber from now on, each as `cause` or `cause=percent`."""
+    """The causes of a subscriber from now on, each as `cause` or `cause=percent`.
+
+    `channel` is how the customer agreed, such as call or app, `wording` the version of what the customer was asked.
+    """
 
     number: Text
     causes: Annotated[list[str], Meta(extra=refused_as("cause.invalid", "a list of `cause` or `cause=percent`"))]
+    channel: Annotated[str, Meta(max_length=MAX_CHANNEL, pattern=PRINTABLE)] = ""
+    wording: Annotated[str, Meta(max_length=64, pattern=PRINTABLE)] = ""
 
 
 class SetRenewal(msgspec.Struct, frozen=True):

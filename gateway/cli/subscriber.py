@@ -167,16 +167,19 @@ def cause(
         list[str],
         typer.Argument(help="CAUSE, or several as CAUSE=PERCENT that add up to 100.", autocompletion=completion.causes),
     ],
+    channel: Annotated[str, typer.Option(help="How the customer agreed, such as call or app.")] = "",
+    wording: Annotated[str, typer.Option(help="The version of what the customer was asked.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Choose the causes that the tenth of this line goes to from now on.
+    """Choose the causes that the tenth of this line goes to from now on; how the customer agreed is kept with the choice.
 
     \b
     Examples:
       tpo subscriber cause 447700900123 wateraid
-      tpo subscriber cause 447700900123 wateraid=60 wwf=40
+      tpo subscriber cause 447700900123 wateraid=60 wwf=40 --channel call --wording 2026-1
     """
-    _ask(ctx, "subscriber.cause", {"number": number, "causes": causes}, as_json=as_json)
+    params = {"number": number, "causes": causes, "channel": channel, "wording": wording}
+    _ask(ctx, "subscriber.cause", params, as_json=as_json)
 
 
 @app.command()

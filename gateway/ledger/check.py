@@ -14,9 +14,10 @@ from gateway.ledger.checks.accruals import by_recorded, policies_unchanged
 from gateway.ledger.checks.allowances import allowances_match
 from gateway.ledger.checks.balances import given_matches, wallets_match, zero_sum
 from gateway.ledger.checks.charges import usage_is_charged
+from gateway.ledger.checks.choices import choices_kept
 from gateway.ledger.checks.entries import numbered_once, postings_allowed, well_formed
 from gateway.ledger.checks.evidence import rows_proved
-from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, Recompute, every
+from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, ReadChoices, Recompute, every
 from gateway.ledger.checks.guards import guards_there
 from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.prices import prices_right, unknown_versions
@@ -49,6 +50,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     every(bases_match),
     every(tenth_is_complete),
     every(sources_there),
+    choices_kept,
     versions_right,
     prices_right,
     policies_unchanged,
@@ -79,20 +81,22 @@ def check(
     key: bytes | None = None,
     seals: Sequence[Seal] = (),
     *,
+    choices: ReadChoices | None = None,
     full: bool = True,
     progress: Progress = _silent,
 ) -> Report:
     """Run every check on one snapshot of the store, and on the files of sealed months.
 
     `key` is that of evidence: without it rows are held against each other alone, not against their digests. `seals` are those
-    that left the house, beside those of the store. Without `full` months in sealed files are not computed again if all rows are
+    that left the house, beside those of the store. `choices` reads what customers chose; without it causes are not held against
+    that. Without `full` months in sealed files are not computed again if all rows are
     as they were booked: what they came to was checked then.
     """
     join_whole_tables(connection)
     with parts(connection) as found:
         sealed, readable = wrong_files(connection, found)
         recorded = by_recorded(connection, recompute)
-        books = Examined(connection, readable, recorded, recompute, key, seals, progress)
+        books = Examined(connection, readable, recorded, recompute, key, seals, choices, progress)
         findings = [Finding("sealed", detail) for detail in sealed]
         for look in PROOFS:
             findings += look(books)

@@ -204,7 +204,7 @@ class PeriodicWork(Component):
     async def _publish_month(self) -> bool:
         context = self._context
         zone, now = ZoneInfo(context.settings.operator.timezone), context.clock()
-        reader = await context.read_async(lambda connection: MonthReader(connection, zone, now))
+        reader = await context.read_async(lambda connection: MonthReader(connection, zone, now, context.cause_seals))
         if reader.period is None:
             return False
         more = True

@@ -5,7 +5,7 @@ Rows go when their month stands in sealed files (SQLite), or when the retention 
 table's default partition into their month's, which says so by the setting `tpo.moving`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -15,7 +15,7 @@ from gateway.store.nodes import SPAN_BITS
 APPEND_ONLY: Final = (
     "transfers",
     "usage",
-    "choices",
+    "sealed_choices",
     "payments",
     "evidence",
     "seals",
@@ -55,11 +55,16 @@ def names() -> set[str]:
     return {f"{table}_{what}" for table in APPEND_ONLY for what in ("unchanged", "kept")}
 
 
-def create(connection: Connection) -> None:
-    """Make the triggers; a table that SQLite writes anew (alter by copy) loses its own, and needs this again."""
+def create(connection: Connection, tables: Iterable[str]) -> None:
+    """Make the function of a server, and the triggers of the tables that a step of the tables knows."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(_SERVER_FUNCTION))
-    for table in APPEND_ONLY:
+    guard(connection, tables)
+
+
+def guard(connection: Connection, tables: Iterable[str]) -> None:
+    """Make the triggers of new tables; one that SQLite writes anew (alter by copy) loses its own, and needs `recreate`."""
+    for table in tables:
         for statement in _statements(connection.dialect.name, table):
             connection.exec_driver_sql(statement)
 

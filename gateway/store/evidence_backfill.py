@@ -1,7 +1,10 @@
-"""Prove what stands in a store without evidence: what was booked before there was any (the step 0021)."""
+"""Prove what stands in a store without evidence: what was booked before there was any (the step 0021).
+
+Choices are proved as they are sealed (the step 0026).
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, inspect, null, select, text
@@ -16,7 +19,6 @@ LINK: Final = 4096
 TABLES: Final = (
     "transfers",
     "usage",
-    "choices",
     "accounts",
     "wallets",
     "versions",
@@ -34,8 +36,8 @@ def needs_proof(connection: Connection) -> bool:
     )
 
 
-def prove_all(connection: Connection, key: bytes) -> None:
-    """Append links for all rows as they are found, to the chain of the node that numbered them.
+def prove_all(connection: Connection, key: bytes, tables: Sequence[str] = TABLES) -> None:
+    """Append links for all rows of tables as they are found, to the chain of the node that numbered them.
 
     Accounts and wallets are not numbered by the node that writes them: the first chain has them. Rows in sealed files have the
     files' digests; it is noted up to which number that is so.
@@ -50,7 +52,7 @@ def prove_all(connection: Connection, key: bytes) -> None:
             row = (connection.execute(number, {"node": node}).scalar_one(), at, UNPROVED, node, sealed[node])
             connection.execute(insert(releases).values(row))
             chain.append(connection, {"releases": [row]}, at)
-        for covered in (COVERED[name] for name in TABLES if node == nodes[0] or not COVERED[name].changes):
+        for covered in (COVERED[name] for name in tables if node == nodes[0] or not COVERED[name].changes):
             for rows in _rows(connection, covered, None if covered.changes else node):
                 chain.append(connection, {str(covered.table.name): rows}, at)
 

@@ -9,7 +9,7 @@ Alembic is imported by what migrates alone: a store that is ready opens without 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Engine, inspect, text
 
@@ -63,11 +63,22 @@ def _usable(connection: Connection) -> str:
     raise SchemaMismatch(f"the store is at version {found or 'none'}, this program needs {wanted}; {to_do}")
 
 
+class Seals(Protocol):
+    """What seals a cause, or octets that tell of causes, for the row that they stand in (charity.sealed_causes)."""
+
+    def seal(self, cause: str, owner: str) -> bytes:
+        """Seal a cause."""
+
+    def seal_octets(self, octets: bytes, owner: str) -> bytes:
+        """Seal octets."""
+
+
 class Keys(NamedTuple):
-    """What steps of an upgrade need of a gateway's keys: that of idempotency keys (Digests), and that of evidence."""
+    """What steps of an upgrade need of a gateway's keys: those of idempotency keys (Digests), of evidence and of causes."""
 
     digests: bytes
     evidence: bytes
+    causes: Seals
 
 
 def upgrade(engine: Engine, keys: Keys | None = None, node: str = "") -> tuple[str | None, str]:
@@ -145,7 +156,7 @@ def _upgrade(connection: Connection, keys: Keys | None = None) -> None:
     config = _config()
     config.attributes["connection"] = connection
     if keys is not None:
-        config.attributes |= {"digest_key": keys.digests, "evidence_key": keys.evidence}
+        config.attributes |= {"digest_key": keys.digests, "evidence_key": keys.evidence, "cause_seals": keys.causes}
     command.upgrade(config, "head")
     raise_oldest_writer(connection, _compatible_from())
 

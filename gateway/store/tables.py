@@ -115,7 +115,7 @@ unpublished_sums = Table(
     PrimaryKeyConstraint("cause", "currency"),
 )
 """What was given until the last published month and is in no figure yet: rests of whole units, and sums of too few givers with
-each one's part (msgpack: subscriber -> micro-units). Written anew with each month."""
+each one's part (msgpack: subscriber -> micro-units, sealed). Written anew with each month."""
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -177,15 +177,20 @@ subscriptions = Table(
 """Which plan a subscriber had from when on."""
 
 choices = Table(
-    "choices",
+    "sealed_choices",
     metadata,
     Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
-    Column("cause", String(64), nullable=False),
+    Column("cause", LargeBinary, nullable=False),
     Column("share", Integer, nullable=False),
     Column("valid_from", BigInteger, nullable=False),
+    Column("consent_at", BigInteger),
+    Column("consent_channel", String(32)),
+    Column("consent_wording", String(64)),
 )
-"""Which causes a subscriber chose from when on; `share` in basis points; the rows of one `valid_from` are one choice."""
+"""Which causes a subscriber chose from when on; `share` in basis points; the rows of one `valid_from` are one choice. `cause`
+is sealed (charity.sealed_causes). `consent_*` say when, by which channel and to which version of what was asked the customer
+agreed; empty where the choice is older than these."""
 
 wallets = Table(
     "wallets",
@@ -591,7 +596,7 @@ questions = Table(
     Column("short_code", String(21), nullable=False),
     Column("id", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("cause", String(64), nullable=False),
+    Column("cause", LargeBinary, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("asked_at", BigInteger, nullable=False),
@@ -599,8 +604,8 @@ questions = Table(
     Column("subscriber_id", BigInteger),
     PrimaryKeyConstraint("msisdn", "short_code"),
 )
-"""The one question that is open to a customer at a short code, such as `Reply YES to give`; `subscriber_id` is who was asked.
-Swept by expires_at."""
+"""The one question that is open to a customer at a short code, such as `Reply YES to give`; `subscriber_id` is who was asked,
+`cause` is sealed. Swept by expires_at."""
 
 bill_limits = Table(
     "bill_limits",
@@ -757,8 +762,8 @@ orders = Table(
     Column("open", SmallInteger, nullable=False),
     Index("ix_orders_open", "due_at", sqlite_where=text("open = 1"), postgresql_where=text("open = 1")),
 )
-"""Orders and what became of each of their steps (provisioning.orders). `request` tells the cause beside the number only until
-the order has ended. Swept by updated_at once they are not open."""
+"""Orders and what became of each of their steps (provisioning.orders). `request` has the cause, sealed, only until the order
+has ended. Swept by updated_at once they are not open."""
 
 evidence = Table(
     "evidence",

@@ -4,13 +4,13 @@ import itertools
 
 import pytest
 from sqlalchemy import text
+from support.books import check
 from support.charging_fixture import INITIAL, MSISDN, TERMINATION, UPDATE, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
 
 from gateway.balance.changes import ChooseCauses
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.store.evidence import DAY_US
 from gateway.store.sweeper import Retention, Sweep
 
@@ -61,7 +61,7 @@ COLUMNS = {
     "transfers": "at, kind, debit, credit, amount, currency, event_at, usage_id, base, policy, share, reference",
     "usage": "event_at, subscriber_id, session, service, rating_group, octets, seconds, units, price, currency, plan, version, "
     "rate_key, rated_before, covered",
-    "choices": "subscriber_id, cause, share, valid_from",
+    "sealed_choices": "subscriber_id, cause, share, valid_from, consent_at, consent_channel, consent_wording",
     "accounts": "name",
     "allowance_entries": "at, subscriber_id, allowance_id, kind, service, units, event_at, usage_id, reference, plan, ends_at",
     "versions": "kind, name, hash, valid_from",
@@ -75,7 +75,8 @@ EDITS = {
               "octets = 1", "seconds = 1", "units = 1", "price = price - 1", "currency = 'EUR'", "plan = 'x'",
               "version = 7", "rate_key = 'x'", "rated_before = 7", "covered = 7"),
     "versions": ("name = 'x'", "hash = 'x'", "valid_from = valid_from + 1"),
-    "choices": ("subscriber_id = 7", "cause = 'wwf2'", "share = 7", "valid_from = valid_from - 1"),
+    "sealed_choices": ("subscriber_id = 7", "cause = (SELECT cause FROM sealed_choices ORDER BY id LIMIT 1)", "share = 7",
+                       "valid_from = valid_from - 1", "consent_at = 7", "consent_channel = 'x'", "consent_wording = 'x'"),
     "accounts": ("name = 'cause:other'",),
     "allowance_entries": ("at = at + 1", "subscriber_id = 7", "allowance_id = 7", "kind = 'refund'", "service = 'voice'",
                           "units = 7", "event_at = 7", "usage_id = 7", "reference = 'x'", "plan = 'x'", "ends_at = 7"),
@@ -85,7 +86,7 @@ KEYS = {"wallets": "subscriber_id"}
 WORDS = {
     "transfers": "entry",
     "usage": "record",
-    "choices": "choice",
+    "sealed_choices": "choice",
     "accounts": "account",
     "wallets": "wallet",
     "allowance_entries": "entry of an allowance",
@@ -132,7 +133,7 @@ def test_a_doubled_row_is_named_wherever_it_is_put(place, table, to):
     assert ("evidence", f"{WORDS[table]} {target} was not booked by a gateway: nothing proves it") in found
 
 
-@pytest.mark.parametrize("table", ["transfers", "usage", "choices", "wallets"])
+@pytest.mark.parametrize("table", ["transfers", "usage", "sealed_choices", "wallets"])
 def test_a_row_that_is_moved_to_another_number_is_named_by_both(place, table):
     key, number = row_of(place, table)
     found = findings(place, f"UPDATE {table} SET {key} = {number} + 1000 WHERE {key} = {number}")
@@ -141,9 +142,9 @@ def test_a_row_that_is_moved_to_another_number_is_named_by_both(place, table):
 
 
 def test_two_rows_that_change_places_are_both_named(place):
-    first, second = (row[0] for row in place.read(text("SELECT id FROM choices ORDER BY id DESC LIMIT 2")))
+    first, second = (row[0] for row in place.read(text("SELECT id FROM sealed_choices ORDER BY id DESC LIMIT 2")))
     steps = ((first, 5), (second, first), (5, second))
-    found = findings(place, *(f"UPDATE choices SET id = {to} WHERE id = {number}" for number, to in steps))
+    found = findings(place, *(f"UPDATE sealed_choices SET id = {to} WHERE id = {number}" for number, to in steps))
     named = {detail for check_name, detail in found if check_name == "evidence"}
     assert named == {f"choice {number} was changed since it was booked" for number in (first, second)}
 

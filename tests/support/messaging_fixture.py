@@ -9,7 +9,6 @@ from sqlalchemy import insert, select, update
 
 from gateway.charity.policies import recompute
 from gateway.ledger.accounts import ensure, gifts_account
-from gateway.ledger.check import check
 from gateway.messaging.inbound.deliver_sm import arrival
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
@@ -26,6 +25,7 @@ from gateway.store import tables
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.messages import DeliverSm
 from protocols.smpp.receipts import IdForm, id_forms, stored_id
+from support.books import check
 from support.charging_fixture import MSISDN, ChargingPlace
 from support.gateways import ROOT
 from support.lane_fixture import CAUSES

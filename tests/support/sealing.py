@@ -13,7 +13,7 @@ from gateway.ledger import balances, journal
 from gateway.privacy.pseudonyms import derive
 from gateway.store.append_only import APPEND_ONLY, recreate
 from gateway.store.engine import open_writer, sqlite_path
-from gateway.store.evidence_backfill import prove_all
+from gateway.store.evidence_backfill import TABLES, prove_all
 from gateway.store.sealed_months.next_month import next_month
 from gateway.store.sealed_months.records import JOURNAL, USAGE, folder_of, sealed_months
 from gateway.store.sealed_months.units import RemoveSealed, SealMonth
@@ -122,12 +122,12 @@ def age(store, days):
         first, last = connection.execute("SELECT min(at), max(at) FROM transfers").fetchone()
         factor = days * 86_400_000_000 // (last - first)
         older = f"{last} - ({last} - {{0}}) * {factor}"
-        for table in ("transfers", "usage", "choices"):
+        for table in ("transfers", "usage", "sealed_choices"):
             connection.execute(f"DROP TRIGGER {table}_unchanged")
         connection.execute(f"UPDATE transfers SET at = {older.format('at')}, event_at = {older.format('event_at')}")
         connection.execute(f"UPDATE usage SET event_at = {older.format('event_at')}")
         connection.execute(f"UPDATE sessions SET opened_at = {older.format('opened_at')}")
-        for table in ("choices", "subscriptions", "lines"):
+        for table in ("sealed_choices", "subscriptions", "lines"):
             connection.execute(f"UPDATE {table} SET valid_from = {older.format('valid_from')}")
     prove_again(store, store.with_name("tpo.key").read_bytes().strip())
 
@@ -139,7 +139,7 @@ def prove_again(store, master_key):
         for table in (evidence, chains, seals, releases):
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table.name}_kept")
             connection.execute(delete(table))
-        prove_all(connection, derive(master_key, EVIDENCE))
+        prove_all(connection, derive(master_key, EVIDENCE), (*TABLES, "sealed_choices"))
         for table in APPEND_ONLY:
             recreate(connection, table)
     writer.dispose()

@@ -19,7 +19,7 @@ NAMED: Final = 100
 WORDS: Final = {
     "transfers": "entry",
     "usage": "record",
-    "choices": "choice",
+    "sealed_choices": "choice",
     "releases": "release",
     "accounts": "account",
     "versions": "version",

@@ -4,6 +4,7 @@ import string
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 import msgspec
@@ -171,6 +172,12 @@ class KeywordBook(msgspec.Struct, frozen=True, dict=True):
             causes=causes,
             names=frozenset(joined(tokens(name)) for name in (self.short_code, *self.names)),
         )
+
+    def wording(self, language: str, answer: KeywordAnswer) -> str:
+        """Name the version of an answer's words in a language: evidence of what a customer was told."""
+        known = language if language in self.languages else self.language
+        words = self.languages[known].answers.get(answer, "")
+        return f"{known}:{answer}:{sha256(words.encode()).hexdigest()[:12]}"
 
     def words(self) -> Iterator[tuple[str, Service, int, str]]:
         """Give every word of every service: its language, the service, its place in the list, the word as written."""

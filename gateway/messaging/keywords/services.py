@@ -4,10 +4,10 @@ Everything happens in the unit that took the text: the state of a question and t
 text of the same transaction.
 """
 
-from typing import Any, assert_never
+from typing import assert_never
 
 import msgspec
-from sqlalchemy import Row, delete, select
+from sqlalchemy import delete, select
 
 from gateway.balance import allowance_entries, bookings
 from gateway.balance.paid_services import count_paid, left_of_month
@@ -15,6 +15,7 @@ from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
+from gateway.charity.sealed_causes import CauseSeals, Consent
 from gateway.ledger.money import is_payable
 from gateway.messaging.inbound.senders import Sender
 from gateway.messaging.inbound.unanswered import Silence
@@ -58,6 +59,15 @@ class AnswerLimitReached(msgspec.Struct, frozen=True):
     answers_per_hour: int
 
 
+class _Question(msgspec.Struct, frozen=True):
+    """A question that is open: its number, and the gift that it is about (micro-units)."""
+
+    id: int
+    cause: str
+    amount: int
+    currency: str
+
+
 class Services:
     """The keyword services of one short code, for one text of one customer.
 
@@ -76,6 +86,7 @@ class Services:
         self._sender, self._mute = sender, mute
         self._owner = batch.row_set(IdentifierRows).owner(MSISDN, customer, batch.now)
         self._out = batch.row_set(OptOutRows).out(customer, book.short_code)
+        self._seals = batch.policy(CauseSeals)
         self.silent, self.limited = "", False
 
     def serve(self, body: str) -> list[Text]:
@@ -179,13 +190,14 @@ class Services:
         batch, asked = self._batch, self._question(wallet)
         same = asked is not None and (asked.cause, asked.amount, asked.currency) == (cause, amount, wallet.currency)
         self._forget_question()
+        number = asked.id if asked is not None and same else batch.take_id()
         batch.connection.execute(
             tables.questions.insert().values(
                 msisdn=self._customer,
                 short_code=self._book.short_code,
-                id=asked.id if asked is not None and same else batch.take_id(),
+                id=number,
                 kind=GIVE,
-                cause=cause,
+                cause=self._seals.seal(cause, _question_owner(number)),
                 amount=amount,
                 currency=wallet.currency,
                 asked_at=batch.now,
@@ -194,7 +206,7 @@ class Services:
             )
         )
 
-    def _question(self, wallet: Wallet) -> Row[Any] | None:
+    def _question(self, wallet: Wallet) -> _Question | None:
         """Give the question that is open to this customer; one to an earlier owner of the number is none."""
         rows = tables.questions
         asked = self._batch.connection.execute(
@@ -205,7 +217,11 @@ class Services:
             )
         ).one_or_none()
         theirs = asked is not None and asked.subscriber_id in (None, wallet.subscriber_id)
-        return asked if theirs else None
+        if asked is None or not theirs:
+            return None
+        return _Question(
+            asked.id, self._seals.open(asked.cause, _question_owner(asked.id)), asked.amount, asked.currency
+        )
 
     def _give(self, request: Yes, wallet: Wallet) -> list[Text]:
         """Take the gift that was asked about: once, whole. A YES consumes the question, also where the gift is refused."""
@@ -264,7 +280,8 @@ class Services:
         if request.cause not in self._policy.causes:
             return self._answer(request, KeywordAnswer.CLOSED, cause=self._name(request.cause), causes=self._causes())
         shares = (Share(request.cause, WHOLE),)
-        self._batch.row_set(ProfileRows).begin_choice(self._batch, wallet.subscriber_id, shares)
+        consent = Consent("text", self._book.wording(request.language, KeywordAnswer.CHOSEN))
+        self._batch.row_set(ProfileRows).begin_choice(self._batch, wallet.subscriber_id, shares, consent)
         return self._answer(request, KeywordAnswer.CHOSEN, cause=self._name(request.cause))
 
     def _stop(self, request: Stop) -> list[Text]:
@@ -370,3 +387,7 @@ class Services:
 
     def _money(self, micro: int, wallet: Wallet) -> Money:
         return Money(micro, wallet.currency)
+
+
+def _question_owner(number: int) -> str:
+    return f"question/{number}"
