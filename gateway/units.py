@@ -4,6 +4,7 @@ from typing import Any, Final, Union
 
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
+from gateway.balance.gift_units import CompleteGift, MakeGift, WithdrawGift
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
 from gateway.balance.promotions import GivePromotion
@@ -72,6 +73,7 @@ UNITS: Final = (
     Close,
     CloseLost,
     CloseRequests,
+    CompleteGift,
     CreditControlUnit,
     DeclineStep,
     DropReport,
@@ -86,6 +88,7 @@ UNITS: Final = (
     ImportSim,
     KeepMonths,
     KeepWallet,
+    MakeGift,
     MarkPublished,
     NoteBackup,
     Notify,
@@ -126,5 +129,6 @@ UNITS: Final = (
     TopUp,
     Unbar,
     WriteSeal,
+    WithdrawGift,
 )
 ANY_UNIT: Final[Any] = Union[UNITS]  # noqa: UP007  (made of a tuple)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from gateway.api import (
     balance_actions,
     fraud_cases,
+    gift_actions,
     line_changes,
     line_limits,
     node_actions,
@@ -430,6 +431,9 @@ def _enrolled(result: Enrolled | StoreError) -> ImportedRow:
 
 ACTIONS: dict[str, StoreAction] = {
     "subscriber.import": Action(import_subscribers, ADMIN, requests.ImportSubscribers),
+    "subscriber.gift": CallerAction(gift_actions.give, OPERATOR, requests.GiveGift),
+    "subscriber.gift-withdraw": Action(gift_actions.withdraw, OPERATOR, requests.NamedGift),
+    "subscriber.gifts": CallerAction(gift_actions.gifts, VIEWER, requests.ShowSubscriber),
     "subscriber.show": CallerAction(show_subscriber, VIEWER, requests.ShowSubscriber),
     "subscriber.list": Action(list_subscribers, VIEWER, requests.ListSubscribers),
     "subscriber.find": Action(find_subscribers, OPERATOR, requests.FindSubscribers),

@@ -162,6 +162,23 @@ class ChooseCause(msgspec.Struct, frozen=True):
     wording: Annotated[str, Meta(max_length=64, pattern=PRINTABLE)] = ""
 
 
+class GiveGift(msgspec.Struct, frozen=True):
+    """A gift of a line to a cause, in major units of the wallet's currency; the same reference again gives nothing more."""
+
+    number: Text
+    cause: Text
+    amount: Text
+    currency: Text
+    reference: Text
+
+
+class NamedGift(msgspec.Struct, frozen=True):
+    """A gift of a line, by the number that it has."""
+
+    number: Text
+    gift: Text
+
+
 class SetRenewal(msgspec.Struct, frozen=True):
     """Whether the customer agreed to renewals of the bundle, and the day on which its periods begin; 0 leaves it as it is."""
 

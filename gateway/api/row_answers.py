@@ -79,6 +79,37 @@ class LimitView(msgspec.Struct, frozen=True):
     decisions: list[LimitDecision]
 
 
+class GiftRow(msgspec.Struct, frozen=True):
+    """A gift beside the tenth, in major units: all of `amount` goes to the cause, `fee` is 0 always.
+
+    `state` is held (it may be taken back until `due`), given, withdrawn or refused (the money was used meanwhile). `cause` is
+    null for whoever may not see it.
+    """
+
+    id: str
+    state: str
+    amount: str
+    fee: str
+    currency: str
+    made: str
+    due: str
+    done: str | None
+    cause: str | None
+
+
+class GiftAnswer(msgspec.Struct, frozen=True):
+    """What became of a request about a gift; `repeated`: it had been done before."""
+
+    gift: GiftRow
+    repeated: bool
+
+
+class Gifts(msgspec.Struct, frozen=True):
+    """The gifts of a line, the newest first."""
+
+    rows: list[GiftRow]
+
+
 class NoticePage(msgspec.Struct, frozen=True):
     """A page of notices to customers; `next` is the `after` of the next one, None on the last."""
 

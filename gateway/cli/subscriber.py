@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import completion, context, subscriber_balance
+from gateway.cli import completion, context, subscriber_balance, subscriber_gifts
 from gateway.cli.context import AsJson
 from gateway.cli.output import complain, emit, emit_pages
 from gateway.cli.pages import pages
@@ -28,6 +28,7 @@ AcceptChecksum = Annotated[
     ),
 ]
 subscriber_balance.add_to(app)
+subscriber_gifts.add_to(app)
 Number = Annotated[str, typer.Argument(help="MSISDN in international form; `show` also takes an IMSI or ICCID.")]
 
 Why = Annotated[str, typer.Option("--reason", help="Why, in your own words; it stands in the history.")]

@@ -56,8 +56,18 @@ def gifts_account(cause: str) -> str:
     return f"gifts:{cause}"
 
 
+def matcher_account(campaign: str) -> str:
+    """Name the account of what a campaign's matcher owes for gifts that were matched."""
+    return f"matcher:{campaign}"
+
+
 def without_cause(name: str) -> str:
-    """Name an account without its cause: what is owed to causes is `causes` and `gifts`, also where none was chosen."""
+    """Name an account without its cause: what is owed to causes is `causes` and `gifts`, also where none was chosen.
+
+    A campaign may be for one cause alone: its account is `matchers`.
+    """
+    if name.startswith(matcher_account("")):
+        return "matchers"
     if name == UNASSIGNED or name.startswith(cause_account("")):
         return "causes"
     return "gifts" if name.startswith(gifts_account("")) else name

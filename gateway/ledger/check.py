@@ -18,6 +18,7 @@ from gateway.ledger.checks.choices import choices_kept
 from gateway.ledger.checks.entries import numbered_once, postings_allowed, well_formed
 from gateway.ledger.checks.evidence import rows_proved
 from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, ReadChoices, Recompute, every
+from gateway.ledger.checks.gifts import gifts_match
 from gateway.ledger.checks.guards import guards_there
 from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.prices import prices_right, unknown_versions
@@ -51,6 +52,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     every(tenth_is_complete),
     every(sources_there),
     choices_kept,
+    gifts_match,
     versions_right,
     prices_right,
     policies_unchanged,

@@ -25,6 +25,7 @@ from gateway.ledger.accounts import (
     WRITE_OFFS,
     cause_account,
     gifts_account,
+    matcher_account,
 )
 
 PAGE: Final = Path("docs/postings.md")
@@ -40,6 +41,7 @@ class AccountClass(StrEnum):
     GIVING = GIVING
     CAUSE = "cause:<cause>, unassigned"
     GIFTS = "gifts:<cause>"
+    MATCHER = "matcher:<campaign>"
     REFUNDS = REFUNDS
     WRITE_OFFS = WRITE_OFFS
     ABSORBED = ABSORBED
@@ -169,7 +171,7 @@ POSTINGS: Final = (
         AccountClass.WALLET,
         AccountClass.GIFTS,
         (Evidence.REFERENCE,),
-        "a gift, whole (`gift:<question>`)",
+        "a gift, whole (`gift:<number>`)",
         unique=Evidence.REFERENCE,
     ),
     Posting(
@@ -257,6 +259,14 @@ POSTINGS: Final = (
         (Evidence.REFERENCE,),
         "what the payer of a family lends a member, or gets back (`family:<member>`)",
     ),
+    Posting(
+        "match",
+        AccountClass.MATCHER,
+        AccountClass.GIFTS,
+        (Evidence.REFERENCE,),
+        "what a campaign adds to a gift, owed by its matcher (`match:<gift>:<campaign>`)",
+        unique=Evidence.REFERENCE,
+    ),
 )  # fmt: skip  (a table reads best as one)
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 
@@ -270,6 +280,8 @@ def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
         return AccountClass.CAUSE
     if name.startswith(gifts_account("")):
         return AccountClass.GIFTS
+    if name.startswith(matcher_account("")):
+        return AccountClass.MATCHER
     return AccountClass(name) if name in set(AccountClass) else AccountClass.UNKNOWN
 
 

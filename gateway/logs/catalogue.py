@@ -456,6 +456,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "The sums of giving of a month (`period`) were published, as `figures` events `charity/accrued`.",
         "Nothing: they are never corrected; what comes later belongs to the next month.",
     ),
+    "charity.gift.refused": LogEvent(
+        "warning",
+        "A `gift` that was held could not be made: the line used the money meanwhile, beyond its balance.",
+        "Nothing: the gift is over, and nothing was taken for it. The customer may be told, and may give again.",
+    ),
     "ledger.sealed": LogEvent(
         "info",
         "The chain of evidence was sealed for a `day`, at link `links`: the seal is in the store, in the event "

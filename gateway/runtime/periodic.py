@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prometheus_client.core import Metric
 
+from gateway.balance.gift_units import CompleteGift, due_gifts
+from gateway.balance.gifts import GiftState
 from gateway.charging.renewals import DoneByCalendar, KeepWallet, due_wallets
 from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
@@ -114,6 +116,7 @@ class PeriodicWork(Component):
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("keep_wallets", CALENDAR_SECONDS, self._keep_wallets),
+            ("make_gifts", CALENDAR_SECONDS, self._make_gifts),
             ("keep_months", MONTHS_SECONDS, self._keep_months),
             ("seal_day", SEAL_SECONDS, self._seal_day),
             ("retire_due", SWEEP_SECONDS, self._executor.retire_due),
@@ -241,6 +244,16 @@ class PeriodicWork(Component):
             for failed in outcomes:
                 if isinstance(failed, BaseException) and not isinstance(failed, (LaneOverloaded, LaneClosed)):
                     raise failed
+
+    async def _make_gifts(self) -> None:
+        """Make the gifts whose time to be taken back is over."""
+        context = self._context
+        now, shards = context.clock(), context.node.owned
+        for each in await context.read_async(partial(due_gifts, now=now, shards=shards)):
+            with suppress(LaneOverloaded, LaneClosed):
+                told = await submit(context.lane, CompleteGift(each.id, each.subscriber_id))
+                if told is not None and told.gift.state is GiftState.REFUSED:
+                    self._log("charity.gift.refused", {"gift": str(each.id)})
 
     async def _seal_day(self) -> None:
         """Seal the day that is over, and write what the file of seals has not yet."""

@@ -4,9 +4,10 @@ All durations are whole seconds once read, all paths absolute. config/gateway.ya
 """
 
 import importlib.util
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -588,10 +589,47 @@ class Events(Section):
     mqtt: Mqtt | None = None
 
 
+def _day(value: object) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        message = "must be a day, such as 2026-12-01"
+        raise ValueError(message) from None
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+
+
+class MatchingCampaign(Section):
+    """Who adds how much (percent) to gifts that are made from one day until and with another, and how much in all."""
+
+    id: Id
+    matcher: Text
+    ratio: Percent
+    cap: Price
+    currency: Currency = "GBP"
+    begins: Day
+    ends: Day
+    causes: list[Id] = []
+
+
 class Charity(Section):
-    """The rules of the tenth."""
+    """The rules of the tenth and of gifts."""
 
     policy: Literal["2026-1"] = "2026-1"
+    gift_window: Annotated[Duration, Field(ge=0, le=30 * 86_400)] = 24 * 3600
+    matching: list[MatchingCampaign] = []
+
+    @model_validator(mode="after")
+    def _check_campaigns(self) -> Self:
+        names = [each.id for each in self.matching]
+        if len(set(names)) != len(names):
+            message = "two campaigns have the same id"
+            raise ValueError(message)
+        if any(each.ends < each.begins for each in self.matching):
+            message = "a campaign ends before it begins"
+            raise ValueError(message)
+        return self
 
 
 class Privacy(Section):

@@ -25,6 +25,8 @@ from gateway.store.tables import (
     chains,
     choices,
     evidence,
+    gift_aid_declarations,
+    gifts,
     releases,
     reratings,
     transfers,
@@ -81,6 +83,8 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(releases),
         _whole(reratings),
         _whole(allowance_entries),
+        Covered(gifts, tuple(gifts.columns), changes=True),
+        Covered(gift_aid_declarations, tuple(gift_aid_declarations.columns), changes=True),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(

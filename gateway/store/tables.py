@@ -607,6 +607,51 @@ questions = Table(
 """The one question that is open to a customer at a short code, such as `Reply YES to give`; `subscriber_id` is who was asked,
 `cause` is sealed. Swept by expires_at."""
 
+gifts = Table(
+    "gifts",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("cause", LargeBinary, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("reference", String(255), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Index("uq_gifts_reference", "channel", "reference", unique=True),
+    Index("ix_gifts_held", "due_at", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
+)
+"""Gifts beside the tenth (balance.gifts), from when they were asked for: held until `due_at`, then given, unless they were
+withdrawn or the money was gone. `cause` is sealed; a channel's reference is taken once. Never swept."""
+
+matched_sums = Table(
+    "matched_sums",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("currency", String(3), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+)
+"""What each campaign matched so far (balance.matching), locked as it grows: never above its cap. Never swept."""
+
+gift_aid_declarations = Table(
+    "gift_aid_declarations",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("declared_at", BigInteger, nullable=False),
+    Column("covers_from", BigInteger, nullable=False),
+    Column("details", LargeBinary, nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("wording", String(64), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("cancelled_at", BigInteger),
+)
+"""Gift Aid declarations (charity.gift_aid): `details` are the cause, and name and home address of the person, sealed; `wording`
+the version of HMRC's words that the person agreed to. For gifts alone: the tenth is the company's. Never swept."""
+
 bill_limits = Table(
     "bill_limits",
     metadata,

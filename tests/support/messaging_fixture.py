@@ -3,10 +3,12 @@
 import json
 from contextlib import contextmanager
 from functools import cache
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import insert, select, update
 
+from gateway.balance.gifts import GiftPolicy
 from gateway.charity.policies import recompute
 from gateway.ledger.accounts import ensure, gifts_account
 from gateway.messaging.inbound.deliver_sm import arrival
@@ -70,7 +72,11 @@ class TextPlace(ChargingPlace):
             own=frozenset({CODE, OWN}),
             answers_per_hour=answers_per_hour,
         )
-        self.decide_by(messaging_policy)
+        self.decide_by(messaging_policy, GiftPolicy(messaging_policy.causes, "GB", ZoneInfo("Europe/London")))
+
+    def gifts_by(self, **changes):
+        """Have gifts decided by another policy from now on."""
+        self.decide_by(msgspec.structs.replace(self.lane.policies[GiftPolicy], **changes))
 
     @property
     def messaging_policy(self):

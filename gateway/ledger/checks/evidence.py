@@ -26,6 +26,8 @@ WORDS: Final = {
     "reratings": "rerating",
     "allowance_entries": "entry of an allowance",
     "wallets": "wallet",
+    "gifts": "gift",
+    "gift_aid_declarations": "Gift Aid declaration",
 }
 CHANGED: Final = "was changed since it was booked"
 MISSING: Final = "is missing: it was booked, and is gone"

@@ -31,6 +31,8 @@ class KeywordAnswer(StrEnum):
 
     ASK = "ask"
     GIVEN = "given"
+    HELD = "held"
+    WITHDRAWN = "withdrawn"
     NOTHING_ASKED = "nothing_asked"
     DROPPED = "dropped"
     TOO_POOR = "too_poor"
@@ -67,6 +69,8 @@ PLACEHOLDERS: Final = {
     # A question about money names the price and the charity, and so does the thank-you.
     KeywordAnswer.ASK: Placeholders(("amount", "cause"), ("minutes",)),
     KeywordAnswer.GIVEN: Placeholders(("amount", "cause"), ("balance",)),
+    KeywordAnswer.HELD: Placeholders(("amount", "cause"), ("balance", "hours")),
+    KeywordAnswer.WITHDRAWN: Placeholders((), ("amount", "cause", "balance")),
     KeywordAnswer.NOTHING_ASKED: Placeholders(),
     KeywordAnswer.DROPPED: Placeholders((), ("amount", "cause")),
     KeywordAnswer.TOO_POOR: Placeholders((), ("amount", "cause", "balance")),
@@ -91,6 +95,8 @@ PLACEHOLDERS: Final = {
 
 STAND_INS: Final = {
     KeywordAnswer.DROPPED: KeywordAnswer.NOTHING_ASKED,
+    KeywordAnswer.HELD: KeywordAnswer.GIVEN,
+    KeywordAnswer.WITHDRAWN: KeywordAnswer.NOTHING_ASKED,
     KeywordAnswer.OVER_LIMIT: KeywordAnswer.LATER,
     KeywordAnswer.STARTED: KeywordAnswer.HELP,
     KeywordAnswer.SUSPENDED: KeywordAnswer.LATER,

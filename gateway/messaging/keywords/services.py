@@ -9,8 +9,9 @@ from typing import assert_never
 import msgspec
 from sqlalchemy import delete, select
 
-from gateway.balance import allowance_entries, bookings
-from gateway.balance.paid_services import count_paid, left_of_month
+from gateway.balance import bookings
+from gateway.balance.gifts import Gift, GiftState, hold_gift, latest_held, withdraw
+from gateway.balance.paid_services import left_of_month
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Share
@@ -22,6 +23,7 @@ from gateway.messaging.inbound.unanswered import Silence
 from gateway.messaging.keywords.amounts import Money
 from gateway.messaging.keywords.answers import bounds, cause_list, render
 from gateway.messaging.keywords.catalogue import KeywordAnswer, KeywordBook
+from gateway.messaging.keywords.normalize import joined, tokens
 from gateway.messaging.keywords.parser import (
     Asked,
     Balance,
@@ -49,7 +51,12 @@ from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
 from gateway.subscribers.status import ACTIVE
 
 GIVE = "give"
+TEXT = "text"
+"""The channel of what customers text."""
 MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+CANCEL = frozenset({"cancel", "cancelar", "annuler"})
+"""Whole texts that take a held gift back."""
 
 
 class AnswerLimitReached(msgspec.Struct, frozen=True):
@@ -98,6 +105,8 @@ class Services:
         wallet = self._batch.row_set(WalletRows).get(self._owner) if self._owner is not None else None
         if isinstance(request, No) and request.stops and (wallet is None or self._question(wallet) is None):
             request = Stop(request.language)
+        if isinstance(request, Stop) and self._cancels(body) and self._held(wallet) is not None:
+            request = No(request.language)
         if isinstance(request, Stop):
             return self._stop(request)
         if self._mute:
@@ -249,18 +258,40 @@ class Services:
         if asked.amount > own:
             balance = self._money(max(own, 0), wallet)
             return self._answer(request, KeywordAnswer.TOO_POOR, balance=balance, amount=amount, cause=cause)
-        books = self._policy.charging.books
-        booked = bookings.gift(wallet, books.account, asked.cause, asked.amount, self._batch.now, asked.id)
-        books.post(self._batch, booked.entries)
-        allowance_entries.post(self._batch, booked.uses)
-        count_paid(wallet, asked.amount, self._batch.now, self._policy.charging.tariff.zone)
+        gift = hold_gift(self._batch, wallet, asked.id, asked.cause, asked.amount, (TEXT, str(asked.id)))
         self._opt_in()
-        balance = self._money(wallet.available, wallet)
-        return self._answer(request, KeywordAnswer.GIVEN, balance=balance, amount=amount, cause=cause)
+        return self._thank(request, wallet, gift)
+
+    def _thank(self, request: Yes, wallet: Wallet, gift: Gift) -> list[Text]:
+        """Say that a gift is made, or will be and until when it may be taken back."""
+        said: dict[str, str | Money] = {"amount": self._money(gift.amount, wallet), "cause": self._name(gift.cause)}
+        said["balance"] = self._money(wallet.available, wallet)
+        if gift.state is not GiftState.HELD:
+            return self._answer(request, KeywordAnswer.GIVEN, **said)
+        hours = -(-(gift.due_at - self._batch.now) // HOUR)
+        return self._answer(request, KeywordAnswer.HELD, hours=str(hours), **said)
+
+    def _held(self, wallet: Wallet | None) -> Gift | None:
+        """Give the gift that the customer may take back by a word; the one that was asked for last."""
+        return None if wallet is None else latest_held(self._batch, wallet.subscriber_id)
+
+    def _cancels(self, body: str) -> bool:
+        """Tell whether a text is nothing but a word for taking a gift back; without a gift that is held it is a stop word."""
+        return not self._mute and joined(tokens(body)) in CANCEL
+
+    def _take_back(self, request: KeywordRequest, wallet: Wallet, gift: Gift) -> list[Text]:
+        withdraw(self._batch, wallet, gift)
+        amount, balance = self._money(gift.amount, wallet), self._money(wallet.available, wallet)
+        return self._answer(
+            request, KeywordAnswer.WITHDRAWN, amount=amount, cause=self._name(gift.cause), balance=balance
+        )
 
     def _drop(self, request: No, wallet: Wallet) -> list[Text]:
-        """Forget the question; a NO to none is a text that we don't understand."""
+        """Forget the question, or without one take back the gift that is held; a NO to neither is a text that we don't know."""
         asked = self._question(wallet)
+        held = self._held(wallet) if asked is None else None
+        if held is not None:
+            return self._take_back(request, wallet, held)
         if asked is None:
             return self._explain(Unknown(request.language, Reason.NO_SERVICE), wallet)
         self._forget_question()
@@ -280,7 +311,7 @@ class Services:
         if request.cause not in self._policy.causes:
             return self._answer(request, KeywordAnswer.CLOSED, cause=self._name(request.cause), causes=self._causes())
         shares = (Share(request.cause, WHOLE),)
-        consent = Consent("text", self._book.wording(request.language, KeywordAnswer.CHOSEN))
+        consent = Consent(TEXT, self._book.wording(request.language, KeywordAnswer.CHOSEN))
         self._batch.row_set(ProfileRows).begin_choice(self._batch, wallet.subscriber_id, shares, consent)
         return self._answer(request, KeywordAnswer.CHOSEN, cause=self._name(request.cause))
 

@@ -1,5 +1,7 @@
 """Causes beside customers are sealed: choices, open questions, orders, and what is carried on of published sums (decision 057).
 
+There come tables of gifts that are held before they are made, and of Gift Aid declarations.
+
 Choices go to a table of their own, which has the evidence of each customer's consent, too. They are proved there, each that was
 as its digest says; one that was not has none afterwards, and one that was gone has a digest alone: `ledger check` names both.
 All of it is one transaction. An SQLite store overwrites what it deletes; a server's old files are the operator's to see to.
@@ -46,6 +48,8 @@ def upgrade() -> None:
     _seal_questions(connection)
     _seal_carried(connection)
     _seal_orders(connection)
+    _create_gifts()
+    _create_declarations()
 
 
 def _create_choices() -> None:
@@ -62,6 +66,52 @@ def _create_choices() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sealed_choices")),
     )
     op.create_index(op.f("ix_sealed_choices_subscriber_id"), "sealed_choices", ["subscriber_id"])
+
+
+def _create_gifts() -> None:
+    op.create_table(
+        "gifts",
+        sa.Column("id", _identifier(), autoincrement=False, nullable=False),
+        sa.Column("subscriber_id", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.LargeBinary(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(3), nullable=False),
+        sa.Column("channel", sa.String(64), nullable=False),
+        sa.Column("reference", sa.String(255), nullable=False),
+        sa.Column("state", sa.String(10), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("done_at", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gifts")),
+    )
+    held = sa.text("state = 'held'")
+    op.create_index(op.f("ix_gifts_subscriber_id"), "gifts", ["subscriber_id"])
+    op.create_index("uq_gifts_reference", "gifts", ["channel", "reference"], unique=True)
+    op.create_index("ix_gifts_held", "gifts", ["due_at"], sqlite_where=held, postgresql_where=held)
+    op.create_table(
+        "matched_sums",
+        sa.Column("campaign", sa.String(64), nullable=False),
+        sa.Column("currency", sa.String(3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("campaign", name=op.f("pk_matched_sums")),
+    )
+
+
+def _create_declarations() -> None:
+    op.create_table(
+        "gift_aid_declarations",
+        sa.Column("id", _identifier(), autoincrement=False, nullable=False),
+        sa.Column("subscriber_id", sa.BigInteger(), nullable=False),
+        sa.Column("declared_at", sa.BigInteger(), nullable=False),
+        sa.Column("covers_from", sa.BigInteger(), nullable=False),
+        sa.Column("details", sa.LargeBinary(), nullable=False),
+        sa.Column("channel", sa.String(32), nullable=False),
+        sa.Column("wording", sa.String(64), nullable=False),
+        sa.Column("actor", sa.String(64), nullable=False),
+        sa.Column("cancelled_at", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_gift_aid_declarations")),
+    )
+    op.create_index(op.f("ix_gift_aid_declarations_subscriber_id"), "gift_aid_declarations", ["subscriber_id"])
 
 
 def _seal_choices(connection: sa.Connection) -> None:
