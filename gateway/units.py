@@ -4,6 +4,7 @@ from typing import Any, Final, Union
 
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
+from gateway.balance.gift_aid import CancelGiftAid, DeclareGiftAid
 from gateway.balance.gift_units import CompleteGift, MakeGift, WithdrawGift
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
@@ -64,6 +65,7 @@ UNITS: Final = (
     BeginVersions,
     BookReport,
     BuyAddOn,
+    CancelGiftAid,
     CancelOrder,
     ChangeNumber,
     ChangePlan,
@@ -75,6 +77,7 @@ UNITS: Final = (
     CloseRequests,
     CompleteGift,
     CreditControlUnit,
+    DeclareGiftAid,
     DeclineStep,
     DropReport,
     DropUsage,

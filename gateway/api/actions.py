@@ -14,6 +14,7 @@ from gateway.api import (
     balance_actions,
     fraud_cases,
     gift_actions,
+    gift_aid_actions,
     line_changes,
     line_limits,
     node_actions,
@@ -431,6 +432,10 @@ def _enrolled(result: Enrolled | StoreError) -> ImportedRow:
 
 ACTIONS: dict[str, StoreAction] = {
     "subscriber.import": Action(import_subscribers, ADMIN, requests.ImportSubscribers),
+    "charity.gift-aid.declare": CallerAction(gift_aid_actions.declare, OPERATOR, requests.DeclareGiftAid),
+    "charity.gift-aid.cancel": Action(gift_aid_actions.cancel, OPERATOR, requests.CancelGiftAid),
+    "charity.gift-aid.list": CallerAction(gift_aid_actions.declarations, OPERATOR, requests.ShowSubscriber),
+    "charity.gift-aid.export": CallerAction(gift_aid_actions.export, ADMIN, requests.ExportGiftAid),
     "subscriber.gift": CallerAction(gift_actions.give, OPERATOR, requests.GiveGift),
     "subscriber.gift-withdraw": Action(gift_actions.withdraw, OPERATOR, requests.NamedGift),
     "subscriber.gifts": CallerAction(gift_actions.gifts, VIEWER, requests.ShowSubscriber),

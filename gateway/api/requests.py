@@ -179,6 +179,39 @@ class NamedGift(msgspec.Struct, frozen=True):
     gift: Text
 
 
+class DeclareGiftAid(msgspec.Struct, frozen=True):
+    """A natural person's Gift Aid declaration to a cause, for gifts of a line: name and home address, as HMRC has them.
+
+    `channel` is how it reached us, `wording` the version of HMRC's words that the person agreed to; `covers_from` is a day,
+    empty for today.
+    """
+
+    number: Text
+    cause: Text
+    first_name: Text
+    last_name: Text
+    house: Text
+    postcode: Text
+    channel: Annotated[str, Meta(min_length=1, max_length=MAX_CHANNEL, pattern=PRINTABLE)]
+    wording: Annotated[str, Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
+    title: MaybeText = ""
+    covers_from: MaybeText = ""
+
+
+class CancelGiftAid(msgspec.Struct, frozen=True):
+    """The end of a line's declaration to a cause."""
+
+    number: Text
+    cause: Text
+
+
+class ExportGiftAid(msgspec.Struct, frozen=True):
+    """The Gift Aid schedule of a month (2026-11) for one cause."""
+
+    cause: Text
+    period: Text
+
+
 class SetRenewal(msgspec.Struct, frozen=True):
     """Whether the customer agreed to renewals of the bundle, and the day on which its periods begin; 0 leaves it as it is."""
 

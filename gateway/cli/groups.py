@@ -36,6 +36,7 @@ OWN: Final[dict[str, str]] = {
     "fraud": "gateway.cli.fraud",
     "plan": "gateway.cli.plan",
     "ledger": "gateway.cli.ledger",
+    "charity": "gateway.cli.charity",
     "events": "gateway.cli.events",
     "trace": "gateway.cli.trace",
     "node": "gateway.cli.node",
@@ -47,7 +48,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Begin here": ("init", "run", "status", "demo", "simulate"),
     "Lines and cards": ("subscriber", "sim", "order", "notice"),
     "Traffic": ("link", "sms", "session", "usage", "fraud"),
-    "Money": ("plan", "ledger"),
+    "Money": ("plan", "ledger", "charity"),
     "Operation": ("config", "reload", "drain", "events", "trace", "replay", "node", "db"),
 }
 """How `tpo --help` groups them; a command that is in none of these stands at the end, under `More`."""

@@ -171,15 +171,43 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"},
         "node.list": {}, "subscriber.allowances": {"number": ROWS[0][0]}, "fraud.list": {"all": True},
         "subscriber.bill-limits": {"number": ROWS[0][0]}, "notice.list": {}, "subscriber.gifts": {"number": ROWS[0][0]},
+        "charity.gift-aid.list": {"number": ROWS[0][0]},
     }  # fmt: skip
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
     writes |= {"usage.review.book", "usage.review.drop", "usage.rerate", "sim.amend", "sim.scrap", "usage.refund"}
     writes |= {"subscriber.renewal", "subscriber.limit", "subscriber.family", "subscriber.add-on", "subscriber.credit"}
     writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.gift", "subscriber.gift-withdraw"}
+    writes |= {"charity.gift-aid.declare", "charity.gift-aid.cancel", "charity.gift-aid.export"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():
         assert not CAUSE_IDS.search(json.dumps(act(context, caller, name, **params))), name
+
+
+AID = {"number": ROWS[0][0], "cause": "wateraid", "first_name": "Ada", "last_name": "King", "house": "12"}
+AID |= {"postcode": "S19 2BD", "channel": "form", "wording": "hmrc-2026"}
+
+
+def test_gifts_and_declarations_say_to_whom_under_the_right_alone_and_each_look_is_noted(context):
+    asked = {"cause": "wateraid", "amount": "5.00", "currency": "GBP", "reference": "r"}
+    made = act(context, Caller("shop", OPERATOR), "subscriber.gift", number=ROWS[0][0], **asked)
+    assert (made["gift"]["state"], made["gift"]["fee"], made["gift"]["cause"]) == ("held", "0.00", "wateraid")
+    declared = act(context, Caller("shop", OPERATOR), "charity.gift-aid.declare", **AID)
+    assert (declared["cause"], declared["name"]) == (None, None)
+    for caller, causes in ((Caller("root", ADMIN), {None}), (AUDITOR, {"wateraid"})):
+        for name in ("subscriber.gifts", "charity.gift-aid.list"):
+            assert {row["cause"] for row in act(context, caller, name, number=ROWS[0][0])["rows"]} == causes
+    assert looks(context) == [("audit", name, context.ids[0]) for name in ("subscriber.gifts", "charity.gift-aid.list")]
+
+
+def test_a_schedule_of_gift_aid_needs_the_right_beside_the_role_and_is_noted(context):
+    wanted = {"cause": "wateraid", "period": "2026-11"}
+    for caller in (Caller("root", ADMIN), Caller("care", OPERATOR, frozenset({CAUSES}))):
+        with pytest.raises(Problem, match="this needs the r"):
+            act(context, caller, "charity.gift-aid.export", **wanted)
+    found = act(context, AUDITOR, "charity.gift-aid.export", **wanted)
+    assert (found["columns"][0], found["rows"]) == ("Title", [])
+    assert looks(context) == [("audit", "charity.gift-aid.export", None)]
 
 
 # At rest
