@@ -49,8 +49,8 @@ def declare(
 
     \b
     Examples:
-      tpo charity gift-aid declare 447700900123 wwf --first A --last King --house 12 --postcode X --channel app --wording 1
-      tpo charity gift-aid declare 447700900123 wwf --first A --last King --house 12 --postcode "S1 2BD" --channel app --wording 1 --json
+      tpo charity gift-aid declare 447700900123 wwf --first A --last Day --house 1 --postcode "S1 2BD" --channel app --wording 1
+      tpo charity gift-aid declare 447700900123 wwf --first A --last Day --house 1 --postcode X --channel app --wording 1 --json
     """
     from gateway.api.row_answers import GiftAidDeclaration  # noqa: PLC0415  (`tpo --help` starts faster)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)

@@ -39,6 +39,7 @@ READING_PAUSE = 0.2
 """Seconds between two parts of a month's journal that is being added up: charging goes first."""
 SWEEP_SECONDS = 60.0
 CALENDAR_SECONDS = 10.0
+GIFT_SECONDS = 2.0
 MONTHS_SECONDS = 60.0
 SEAL_SECONDS = 60.0
 BUSY_TURNS = 60
@@ -116,7 +117,7 @@ class PeriodicWork(Component):
             ("count_texts", COUNT_SECONDS, self._count_texts),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("keep_wallets", CALENDAR_SECONDS, self._keep_wallets),
-            ("make_gifts", CALENDAR_SECONDS, self._make_gifts),
+            ("make_gifts", GIFT_SECONDS, self._make_gifts),
             ("keep_months", MONTHS_SECONDS, self._keep_months),
             ("seal_day", SEAL_SECONDS, self._seal_day),
             ("retire_due", SWEEP_SECONDS, self._executor.retire_due),

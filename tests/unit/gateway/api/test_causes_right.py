@@ -127,6 +127,12 @@ def test_usage_and_journal_joined_by_record_time_amount_or_neighbour_give_no_num
     assert looks(context) == []
 
 
+def test_a_viewer_reads_no_journal_and_no_usage_at_all(context):
+    for name in ("ledger.journal", "ledger.export", "usage.export"):
+        with pytest.raises(Problem, match="needs the role operator"):
+            act(context, Caller("page", "viewer"), name, **({"format": "hledger"} if name == "ledger.export" else {}))
+
+
 def test_the_journal_with_causes_needs_the_right_and_is_noted(context):
     for role in ROLES[1:]:
         with pytest.raises(Problem, match="needs the right causes"):
