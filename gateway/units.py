@@ -10,9 +10,11 @@ from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage
+from gateway.balance.tax_areas import SetTaxArea
 from gateway.balance.topups import TopUp
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.plan_changes import AgreeToPrices
 from gateway.charging.renewals import KeepWallet
 from gateway.charging.rerate import RerateSession
 from gateway.charging.rerate_sales import RerateSale
@@ -23,6 +25,7 @@ from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
 from gateway.fraud.cases import ClearCase
 from gateway.ledger.seals import WriteSeal
+from gateway.ledger.tax_days import BookTaxDay
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
 from gateway.messaging.queue.crossed_receipts import SettleCrossed
@@ -59,11 +62,13 @@ UNITS: Final = (
     AnswerNode,
     AskNode,
     AwaitDurable,
+    AgreeToPrices,
     AwaitEnd,
     Bar,
     BeginStep,
     BeginVersions,
     BookReport,
+    BookTaxDay,
     BuyAddOn,
     CancelGiftAid,
     CancelOrder,
@@ -123,6 +128,7 @@ UNITS: Final = (
     SetCreditLimit,
     SetPayer,
     SetRenewal,
+    SetTaxArea,
     SettleCrossed,
     Sweep,
     SweepMessaging,

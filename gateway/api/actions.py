@@ -18,6 +18,7 @@ from gateway.api import (
     line_changes,
     line_limits,
     node_actions,
+    plan_actions,
     requests,
     rerate_actions,
     sim_inventory,
@@ -64,6 +65,7 @@ from gateway.ledger import balances, check, journal, months
 from gateway.ledger.export.pages import ExportPage, Wanted, export
 from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
 from gateway.ledger.seals import Seal, read_file
+from gateway.ledger.tax_report import TaxReport, tax_report
 from gateway.ledger.totals import Totals, totals
 from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
@@ -186,7 +188,9 @@ def show_subscriber(
     if may_see:
         context.record_access(caller.name, "subscriber.show", subscriber_id)
     with context.reading() as connection:
-        return queries.show(connection, subscriber_id, context.clock(), context.cause_seals if may_see else None)
+        terms = queries.Terms(context.policy(ChargingPolicy).tariff.plan_of, context.settings.taxes)
+        seals = context.cause_seals if may_see else None
+        return queries.show(connection, subscriber_id, context.clock(), terms, seals)
 
 
 def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: Caller) -> ToppedUp:
@@ -406,6 +410,13 @@ def show_totals(context: GatewayContext, request: requests.ShowTotals) -> Totals
     return context.read(lambda connection: totals(connection, request.period, since, until))
 
 
+def show_tax(context: GatewayContext, request: requests.ShowTotals) -> TaxReport:
+    """Give what a month owes of taxes within prices, by the operator's clock."""
+    zone = ZoneInfo(context.settings.operator.timezone)
+    since, until = begin_of(request.period, zone), end_of(request.period, zone)
+    return context.read(lambda connection: tax_report(connection, request.period, since, until))
+
+
 def export_journal(context: GatewayContext, request: requests.ExportJournal, caller: Caller) -> ExportPage:
     """Give a page of the journal in a format of other programs; what causes are owed apart needs the right to see it."""
     if request.causes:
@@ -447,6 +458,8 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.allowances": Action(balance_actions.allowances, VIEWER, requests.ShowSubscriber),
     "subscriber.renewal": CallerAction(balance_actions.renewal, OPERATOR, requests.SetRenewal),
     "subscriber.limit": CallerAction(balance_actions.credit_limit, ADMIN, requests.SetCreditLimit),
+    "subscriber.tax-area": CallerAction(balance_actions.tax_area, OPERATOR, requests.SetTaxArea),
+    "subscriber.agree": CallerAction(balance_actions.agree, OPERATOR, requests.AgreeToPrices),
     "subscriber.family": CallerAction(balance_actions.family, OPERATOR, requests.SetPayer),
     "subscriber.add-on": CallerAction(balance_actions.add_on, OPERATOR, requests.BuyAddOn),
     "subscriber.credit": CallerAction(balance_actions.give_credit, ADMIN, requests.GiveCredit),
@@ -474,10 +487,13 @@ ACTIONS: dict[str, StoreAction] = {
     "usage.review.book": CallerAction(book_held_report, ADMIN, requests.DecideHeldReport),
     "usage.review.drop": CallerAction(drop_held_report, ADMIN, requests.DecideHeldReport),
     "usage.rerate": CallerAction(rerate_actions.rerate_usage, ADMIN, requests.RerateUsage),
+    "plan.versions": Action(plan_actions.versions, VIEWER, requests.NamePlan),
+    "plan.version": Action(plan_actions.version, VIEWER, requests.NamePlanVersion),
     "ledger.check": Action(check_ledger, VIEWER, requests.CheckLedger),
     "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
     "ledger.totals": Action(show_totals, VIEWER, requests.ShowTotals),
+    "ledger.tax": Action(show_tax, VIEWER, requests.ShowTotals),
     "ledger.export": CallerAction(export_journal, OPERATOR, requests.ExportJournal),
     "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from gateway.balance import bookings
 from gateway.balance.allowance_entries import emptied
 from gateway.balance.allowances import BUNDLE, MONEY, PROMOTION, UNITS, Allowance
-from gateway.balance.billing_days import part_of
 from gateway.balance.bookings import Account, Booked, Giving
 from gateway.balance.wallets import Wallet
 from gateway.charity.accruals import RunningTenth, take_back
 from gateway.ledger.accounts import REVENUE
 from gateway.ledger.allowance_kinds import FORFEIT
 from gateway.ledger.entries import Entry
+from gateway.rating.billing_days import part_of
 
 
 def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: Callable[[], int]) -> Booked:

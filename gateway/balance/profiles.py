@@ -1,6 +1,6 @@
 """What decides a price and a tenth: a subscriber's plans and choices over time."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,17 +19,17 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
     plans: tuple[tuple[int, str], ...] = ()
     choices: tuple[Choice, ...] = ()
 
+    def subscription_at(self, time: int) -> tuple[int, str] | None:
+        """Give the plan in force at a time, and from when on the line has it; before the first, the first."""
+        for subscription in reversed(self.plans):
+            if subscription[0] <= time:
+                return subscription
+        return self.plans[0] if self.plans else None
+
     def plan_at(self, time: int) -> str | None:
-        """Give the plan in force at a time; before the first, the first."""
-        return plan_at(self.plans, time)
-
-
-def plan_at(plans: Sequence[tuple[int, str]], time: int) -> str | None:
-    """Give the plan in force at a time, of plans as (valid_from, plan id) in order of time; before the first, the first."""
-    for valid_from, plan in reversed(plans):
-        if valid_from <= time:
-            return plan
-    return plans[0][1] if plans else None
+        """Give the id of the plan in force at a time; before the first, the first."""
+        subscription = self.subscription_at(time)
+        return None if subscription is None else subscription[1]
 
 
 _PLANS = SelectAmong(

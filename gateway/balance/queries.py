@@ -1,17 +1,20 @@
 """A subscriber as `tpo subscriber show` and the HTTP interface tell of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 from sqlalchemy import Connection, or_, select
 
-from gateway.balance.profiles import plan_at, read_plans
+from gateway.balance.profiles import Profile, read_plans
+from gateway.balance.tax_areas import LineTax, area_at, line_tax
 from gateway.charity.choices import Share
 from gateway.charity.choices import at as choice_at
 from gateway.charity.sealed_causes import CauseSeals, ask_choices
 from gateway.ledger.money import format_amount
+from gateway.rating.plans import Plan
+from gateway.rating.taxes import TaxTable
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import lines, sessions, subscribers, wallets
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN
@@ -35,6 +38,13 @@ class CauseShare(msgspec.Struct, frozen=True):
     percent: int | float
 
 
+class Terms(msgspec.Struct, frozen=True):
+    """What a line's view goes by beside the store: its plan at a time, and the taxes of the files."""
+
+    plan_of: Callable[[Profile, int], Plan | None]
+    taxes: TaxTable
+
+
 class SubscriberView(msgspec.Struct, frozen=True):
     """What is told of a subscriber: amounts are decimal strings in major units."""
 
@@ -52,10 +62,14 @@ class SubscriberView(msgspec.Struct, frozen=True):
         Meta(description="null for a token without the right `causes`; each look of one that has it is noted"),
     ]
     open_sessions: int
+    plan_version: Annotated[int | None, Meta(description="by which version of its plan it is charged")]
+    tax: Annotated[LineTax | None, Meta(description="null where its plan says nothing of tax")]
 
 
-def show(connection: Connection, subscriber_id: int, now: int, seals: CauseSeals | None = None) -> SubscriberView:
-    """Tell a subscriber's numbers, plan and money; amounts are decimal strings in major units.
+def show(
+    connection: Connection, subscriber_id: int, now: int, terms: Terms | None = None, seals: CauseSeals | None = None
+) -> SubscriberView:
+    """Tell a subscriber's numbers, plan, money and taxes; amounts are decimal strings in major units.
 
     The choice is told under `seals` alone: whoever may not see it opens none.
     """
@@ -73,18 +87,22 @@ def show(connection: Connection, subscriber_id: int, now: int, seals: CauseSeals
     open_sessions = select(sessions.c.id).where(
         sessions.c.subscriber_id == subscriber_id, sessions.c.closed_at.is_(None)
     )
+    profile = Profile(read_plans(connection, {subscriber_id})[subscriber_id])
+    plan = None if terms is None else terms.plan_of(profile, now)
     return SubscriberView(
         subscriber_id=str(subscriber_id),
         msisdn=numbers.get(MSISDN),
         imsi=numbers.get(IMSI),
         iccid=numbers.get(ICCID),
-        plan=plan_at(read_plans(connection, {subscriber_id})[subscriber_id], now),
+        plan=profile.plan_at(now),
         status=status,
         balance=format_amount(wallet.balance, wallet.currency),
         reserved=format_amount(wallet.reserved, wallet.currency),
         currency=wallet.currency,
         causes=causes,
         open_sessions=len(connection.execute(open_sessions).all()),
+        plan_version=None if plan is None else plan.version,
+        tax=line_tax(plan, area_at(connection, subscriber_id, now), {} if terms is None else terms.taxes),
     )
 
 
@@ -123,7 +141,7 @@ def rows_of(connection: Connection, ids: Iterable[int], now: int) -> list[Subscr
             msisdn=numbers.get((subscriber_id, MSISDN)),
             imsi=numbers.get((subscriber_id, IMSI)),
             iccid=numbers.get((subscriber_id, ICCID)),
-            plan=plan_at(plans[subscriber_id], now),
+            plan=Profile(plans[subscriber_id]).plan_at(now),
             status=status,
             balance=format_amount(balance, currency),
             reserved=format_amount(reserved, currency),

@@ -15,8 +15,9 @@ from gateway.cli.filters import moment
 from gateway.cli.output import emit, plain
 
 if TYPE_CHECKING:
-    from gateway.charging.quotation import Quotation, Usage
+    from gateway.charging.quotation import Quotation, QuotedTax, Usage
     from gateway.rating.plans import Plan, Rate
+    from gateway.rating.taxes import TaxArea
     from gateway.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -25,7 +26,7 @@ UNITS = {"data": "octets", "voice": "seconds", "sms": "texts"}
 
 @app.callback()
 def _group() -> None:
-    """List and check the price plans, and try out what something costs: list, check, price."""
+    """List and check the price plans, and try out what something costs: list, check, price, versions."""
 
 
 @app.command("list")
@@ -47,6 +48,7 @@ def _summary(plan: Plan) -> dict[str, object]:
         "name": plan.name,
         "currency": plan.currency,
         **{service: _written(getattr(plan, service), service, plan.currency) for service in UNITS},
+        "tax": None if plan.tax is None else f"{plan.tax.treatment} {plan.tax.jurisdiction}",
         "bundle": None if plan.bundle is None else _money(plan.bundle.price, plan.currency),
         "destinations": len(plan.destinations),
         "zones": len(plan.zones),
@@ -144,17 +146,26 @@ def price(
     rating_group: RatingGroup = None,
     incoming: Annotated[bool, typer.Option("--incoming", help="What the called customer pays.")] = False,
     own: Annotated[bool, typer.Option("--own", help="The number is another line of ours.")] = False,
+    version: Annotated[
+        int | None,
+        typer.Option(min=1, help="By a version that was recorded (`tpo plan versions`), and not by the file."),
+    ] = None,
+    state: Annotated[str, typer.Option(help="The state where the line is taxed, such as NY, for taxes on top.")] = "",
+    zip_code: Annotated[str, typer.Option("--zip", help="Its ZIP there.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Show what some usage costs on a plan, step by step, as charging itself reckons it.
 
-    No allowance, and nothing that was used before in the day or month, is taken into account.
+    No allowance, and nothing that was used before in the day or month, is taken into account. Tax within the price is
+    that of its day; taxes on top are shown for a state and ZIP, without fees a month.
 
     \b
     Examples:
       tpo plan price --plan payg-gb --to 07700900123 --seconds 61
       tpo plan price --plan payg-gb --octets 5000000 --roaming 310260 --json
       tpo plan price --plan payg-gb --to +33123456789 --texts 2 --at 2026-12-25T20:00:00Z
+      tpo plan price --plan payg-gb --version 7 --octets 5000000
+      tpo plan price --plan payg-us --to +12125550100 --seconds 61 --state NY --zip 10001
     """
     wanted = [
         (name, units) for name, units in (("voice", seconds), ("data", octets), ("sms", texts)) if units is not None
@@ -167,6 +178,11 @@ def price(
     (service, units), when = wanted[0], moment(at, "--at")
     usage = Usage(service, units, wall_clock() if when is None else when, to, roaming, rating_group, incoming, own)
     settings = context.of(ctx).client_settings
+    found = _in_the_file(settings, plan) if version is None else _recorded(settings, plan, version)
+    _show(found, usage, _quote(settings, found, usage, _area(state, zip_code)), as_json=as_json)
+
+
+def _in_the_file(settings: Settings, plan: str) -> Plan:
     found = settings.plans.get(plan)
     if found is None:
         raise CommandFailed(
@@ -175,10 +191,52 @@ def price(
             to_do="`tpo plan list` shows all",
             exit_code=ExitCode.FAILED,
         )
-    _show(found, usage, _quote(settings, found, usage), as_json=as_json)
+    return found
 
 
-def _quote(settings: Settings, plan: Plan, usage: Usage) -> Quotation:
+def _recorded(settings: Settings, plan: str, version: int) -> Plan:
+    """Ask for a plan as it was."""
+    from gateway.api.answers import RecordedPlan  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415
+    from gateway.rating.plan_versions import read_content  # noqa: PLC0415
+
+    with asking(settings) as ask:
+        found = ask("plan.version", {"plan": plan, "version": version}, RecordedPlan)
+    return read_content(found.content, version)
+
+
+@app.command()
+def versions(
+    ctx: typer.Context,
+    plan: Annotated[str, typer.Argument(help="The plan's id.", autocompletion=completion.plans)],
+    as_json: AsJson = False,
+) -> None:
+    """Show the versions of a plan that were in force, and how many lines are charged by each now.
+
+    A line keeps the version that it subscribed under where the next one says so (`grandfathered` in plans.yaml).
+
+    \b
+    Examples:
+      tpo plan versions payg-gb
+      tpo plan versions payg-gb --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("plan.versions", {"plan": plan}, Listing)
+    emit(found.rows, as_json=as_json)
+
+
+def _area(state: str, zip_code: str) -> TaxArea | None:
+    from gateway.rating.taxes import TaxArea  # noqa: PLC0415  (as above)
+
+    if bool(state) != bool(zip_code):
+        raise typer.BadParameter("give --state and --zip, or neither")
+    return TaxArea(state, zip_code) if state else None
+
+
+def _quote(settings: Settings, plan: Plan, usage: Usage, area: TaxArea | None) -> Quotation:
     from zoneinfo import ZoneInfo  # noqa: PLC0415  (as above)
 
     from gateway.charging.quotation import NotPriced, quote  # noqa: PLC0415
@@ -188,7 +246,7 @@ def _quote(settings: Settings, plan: Plan, usage: Usage) -> Quotation:
     policy, operator = POLICIES[settings.charity.policy], settings.operator
     tariff = Tariff(settings.plans, policy, QuotaTerms(), lambda _: 0, operator.country, ZoneInfo(operator.timezone))
     try:
-        return quote(plan, usage, tariff)
+        return quote(plan, usage, tariff, settings.taxes, area)
     except NotPriced as error:
         raise CommandFailed(
             str(error), where=plan.id, to_do="give it a zone in the plan's roaming", exit_code=ExitCode.FAILED
@@ -216,10 +274,28 @@ def _show(plan: Plan, usage: Usage, found: Quotation, *, as_json: bool) -> None:
             "service_rate": None if service is None else _written(service.rate, usage.service, plan.currency),
             "billed_units": found.billed_units,
             **money,
+            **_taxed(found.tax, plan.currency),
             "currency": plan.currency,
         },
         as_json=as_json,
     )
+
+
+def _taxed(tax: QuotedTax | None, currency: str) -> dict[str, object]:
+    """Write the steps of a price's tax."""
+    from gateway.rating.taxes import percent  # noqa: PLC0415  (as above)
+
+    if tax is None:
+        return {"tax": None}
+    lines = None if tax.lines is None else {each.name: _money(each.amount, currency) for each in tax.lines}
+    return {
+        "tax": f"{tax.treatment} {tax.jurisdiction}",
+        "tax_percent": None if tax.rate is None else percent(tax.rate),
+        "net": _money(tax.net, currency),
+        "tax_amount": _money(tax.tax, currency),
+        "tax_lines": lines,
+        "total": _money(tax.total, currency),
+    }
 
 
 MONEY = ("connection", "used", "service_charge", "over_limit", "price", "without_tenth")

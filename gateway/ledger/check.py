@@ -24,9 +24,11 @@ from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.prices import prices_right, unknown_versions
 from gateway.ledger.checks.references import booked_once
 from gateway.ledger.checks.reratings import reratings_right
+from gateway.ledger.checks.sales import sales_right
 from gateway.ledger.checks.sealed_files import sums_match, wrong_files
 from gateway.ledger.checks.seals import seals_match
 from gateway.ledger.checks.sources import sources_there
+from gateway.ledger.checks.taxes import taxes_right
 from gateway.ledger.checks.tenth_bases import bases_match, tenth_is_complete, tenths_match
 from gateway.ledger.checks.versions import versions_right
 from gateway.ledger.seals import Seal
@@ -55,9 +57,11 @@ CHECKS: Final[tuple[Check, ...]] = (
     gifts_match,
     versions_right,
     prices_right,
+    sales_right,
     policies_unchanged,
     reratings_right,
     allowances_match,
+    taxes_right,
 )
 """Whether what was booked is right, computed again."""
 

@@ -22,6 +22,7 @@ from gateway.ledger.accounts import (
     REVENUE,
     SERVICE_CHARGES,
     UNASSIGNED,
+    VAT,
     WRITE_OFFS,
     cause_account,
     gifts_account,
@@ -35,6 +36,7 @@ class AccountClass(StrEnum):
     """Accounts that are alike as far as bookings go."""
 
     WALLET = "wallet:<subscriber>"
+    TAX = "vat:<country>-<percent>"
     CASH = CASH
     OPENING = OPENING
     REVENUE = REVENUE
@@ -267,6 +269,38 @@ POSTINGS: Final = (
         "what a campaign adds to a gift, owed by its matcher (`match:<gift>:<campaign>`)",
         unique=Evidence.REFERENCE,
     ),
+    Posting(
+        "tax",
+        AccountClass.REVENUE,
+        AccountClass.TAX,
+        (Evidence.REFERENCE,),
+        "the tax within what was charged and sold in a day, at one rate (`tax:<day's row>:<place>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "tax",
+        AccountClass.SERVICE_CHARGES,
+        AccountClass.TAX,
+        (Evidence.REFERENCE,),
+        "the tax within the service charges of a day",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "tax_back",
+        AccountClass.TAX,
+        AccountClass.REVENUE,
+        (Evidence.REFERENCE,),
+        "the tax within more that was given back in a day than charged (`tax:<day's row>:<place>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "tax_back",
+        AccountClass.TAX,
+        AccountClass.SERVICE_CHARGES,
+        (Evidence.REFERENCE,),
+        "what rounding of days before took too much off service charges",
+        unique=Evidence.REFERENCE,
+    ),
 )  # fmt: skip  (a table reads best as one)
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 
@@ -282,6 +316,8 @@ def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
         return AccountClass.GIFTS
     if name.startswith(matcher_account("")):
         return AccountClass.MATCHER
+    if name.startswith(VAT):
+        return AccountClass.TAX
     return AccountClass(name) if name in set(AccountClass) else AccountClass.UNKNOWN
 
 

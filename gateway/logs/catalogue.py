@@ -468,6 +468,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Keep a copy of the seals where nobody can write who can write the store: `tpo ledger check --seals FILE` holds the "
         "store against it.",
     ),
+    "ledger.tax.booked": LogEvent(
+        "info",
+        "The tax within the prices of a `day` that is over was booked, at `rates` rates: of charges and sales, less what was "
+        "given back.",
+        "Nothing. `tpo ledger tax PERIOD` shows what a month comes to.",
+    ),
     "charity.causes.seen": LogEvent(
         "info",
         "Somebody (`by`) looked at who gives to whom by `action`; `subject` is whose choice it was, as a pseudonym of logs.",

@@ -39,5 +39,5 @@ SECTIONS: Final[dict[str, type[Section]]] = {
 
 REQUIRED: Final = ("operator", "store", "api")
 
-FILES: Final = ("plans", "causes", "keywords")
+FILES: Final = ("plans", "causes", "keywords", "taxes")
 """Keys that name a further file."""

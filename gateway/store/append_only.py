@@ -22,6 +22,8 @@ APPEND_ONLY: Final = (
     "releases",
     "reratings",
     "allowance_entries",
+    "tax_areas",
+    "tax_days",
 )
 SEALED: Final = "sealed.numbers"
 """The mark up to which a node's rows stand in sealed files."""
@@ -56,14 +58,14 @@ def names() -> set[str]:
 
 
 def create(connection: Connection, tables: Iterable[str]) -> None:
-    """Make the function of a server, and the triggers of the tables that a step of the tables knows."""
+    """Make the triggers of the first tables that had any; later steps `add` to them."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(_SERVER_FUNCTION))
-    guard(connection, tables)
+    add(connection, tables)
 
 
-def guard(connection: Connection, tables: Iterable[str]) -> None:
-    """Make the triggers of new tables; one that SQLite writes anew (alter by copy) loses its own, and needs `recreate`."""
+def add(connection: Connection, tables: Iterable[str]) -> None:
+    """Make the triggers of tables; one that SQLite writes anew (alter by copy) loses its own, and needs `recreate`."""
     for table in tables:
         for statement in _statements(connection.dialect.name, table):
             connection.exec_driver_sql(statement)

@@ -29,6 +29,8 @@ from gateway.store.tables import (
     gifts,
     releases,
     reratings,
+    tax_areas,
+    tax_days,
     transfers,
     usage,
     versions,
@@ -85,6 +87,8 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(allowance_entries),
         Covered(gifts, tuple(gifts.columns), changes=True),
         Covered(gift_aid_declarations, tuple(gift_aid_declarations.columns), changes=True),
+        _whole(tax_areas),
+        _whole(tax_days),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(

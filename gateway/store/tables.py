@@ -216,6 +216,35 @@ balance.wallets.Holdings; `given` is the tenth that accrued on its charges and s
 something of it ends or is renewed next; `counters` what was used up of limits by day and month (JSON);
 `spending` what its line was charged lately and what limits that (balance.spending.Spending)."""
 
+tax_areas = Table(
+    "tax_areas",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("state", String(2), nullable=False),
+    Column("zip", String(5), nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("actor", String(64), nullable=False),
+)
+"""Where a subscriber's line is taxed from when on, for plans to whose prices tax is added, append-only. Never swept."""
+
+tax_days = Table(
+    "tax_days",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("node", Integer, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("versions", Text, nullable=False),
+    Column("sums", Text, nullable=False),
+    Index("uq_tax_days_node", "node", "after", unique=True),
+)
+"""The tax within the prices of a day's bookings (ledger.tax_days), append-only: one row a shard and day. `node` is the shard,
+whose entries numbered above `after` and at most `upto` it is of; `versions` are those of the taxes it went by (JSON), `sums`
+what was charged at each rate, and the tax that was booked of it (JSON). Never swept."""
+
 allowance_entries = Table(
     "allowance_entries",
     metadata,

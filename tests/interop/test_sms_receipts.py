@@ -12,17 +12,18 @@ from protocols.smpp.transitions import SessionState
 
 async def test_a_receipt_before_the_response_is_held_until_the_response_comes(tmp_path):
     async with desk_and_centre(tmp_path) as (desk, smsc):
+        unanswered = []
 
         def receipt_first(request, message_id):
             smsc.deliver(smsc.receipt(request.message, message_id))
-            asyncio.get_running_loop().call_later(
-                0.3, lambda: request.respond(SubmitSmResp(message_id=message_id.rjust(8, "0")))
-            )
+            unanswered.append((request, message_id))
 
         smsc.on_submit = receipt_first
         ids = await desk.send(*(text(f"number {n}") for n in range(5)))
         await smsc.wait(lambda: len(smsc.results) == 5)
         assert {(await desk.show(text_id))["state"] for text_id in ids} == {"submitted"}
+        for request, message_id in unanswered:
+            request.respond(SubmitSmResp(message_id=message_id.rjust(8, "0")))
         for text_id in ids:
             assert (await desk.becomes(text_id, "delivered"))["maybe_double"] is False
         assert len(smsc.submits) == 5

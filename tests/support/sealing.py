@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, text
 
+from gateway.balance.check_spending import COUNTED_SINCE
 from gateway.charging import usage_export
 from gateway.charity.publication import MARK
 from gateway.context import EVIDENCE
@@ -129,6 +130,8 @@ def age(store, days):
         connection.execute(f"UPDATE sessions SET opened_at = {older.format('opened_at')}")
         for table in ("sealed_choices", "subscriptions", "lines"):
             connection.execute(f"UPDATE {table} SET valid_from = {older.format('valid_from')}")
+        # What wallets counted this month is now of many: their sums count from here on.
+        connection.execute("INSERT OR REPLACE INTO marks (node, name, value) VALUES (0, ?, ?)", (COUNTED_SINCE, last))
     prove_again(store, store.with_name("tpo.key").read_bytes().strip())
 
 

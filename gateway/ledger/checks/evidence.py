@@ -25,6 +25,8 @@ WORDS: Final = {
     "versions": "version",
     "reratings": "rerating",
     "allowance_entries": "entry of an allowance",
+    "tax_areas": "tax area",
+    "tax_days": "day of taxes",
     "wallets": "wallet",
     "gifts": "gift",
     "gift_aid_declarations": "Gift Aid declaration",

@@ -16,7 +16,6 @@ revision = "0021"
 down_revision = "0020"
 branch_labels = None
 depends_on = None
-
 GUARDED = (
     "transfers",
     "usage",
@@ -28,6 +27,7 @@ GUARDED = (
     "reratings",
     "allowance_entries",
 )
+"""The tables that were append-only then."""
 
 
 def upgrade() -> None:

@@ -17,14 +17,14 @@ import msgspec
 import sqlalchemy as sa
 from alembic import context, op
 
-from gateway.store.append_only import guard
+from gateway.store.append_only import add
 from gateway.store.errors import SchemaMismatch
 from gateway.store.evidence import DIGEST_SIZE, Digester, Evidence
 from gateway.store.evidence_reading import Chain, is_of_another_key, nodes_of
 from gateway.store.nodes import SPAN_BITS
 
 revision = "0026"
-down_revision = "0021"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
@@ -44,7 +44,7 @@ def upgrade() -> None:
     _create_choices()
     _seal_choices(connection)
     op.drop_table("choices")
-    guard(connection, ("sealed_choices",))
+    add(connection, ("sealed_choices",))
     _seal_questions(connection)
     _seal_carried(connection)
     _seal_orders(connection)

@@ -174,7 +174,8 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "subscriber.list": {}, "subscriber.find": {"tail": ROWS[0][0][-4:]},
         "usage.export": {}, "usage.review.list": {"all": True},
         "ledger.check": {}, "ledger.months": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
-        "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"},
+        "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"}, "ledger.tax": {"period": "2026-11"},
+        "plan.versions": {"plan": "payg-gb"}, "plan.version": {"plan": "payg-gb", "version": 1},
         "node.list": {}, "subscriber.allowances": {"number": ROWS[0][0]}, "fraud.list": {"all": True},
         "subscriber.bill-limits": {"number": ROWS[0][0]}, "notice.list": {}, "subscriber.gifts": {"number": ROWS[0][0]},
         "charity.gift-aid.list": {"number": ROWS[0][0]},
@@ -184,6 +185,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
     writes |= {"subscriber.renewal", "subscriber.limit", "subscriber.family", "subscriber.add-on", "subscriber.credit"}
     writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.gift", "subscriber.gift-withdraw"}
     writes |= {"charity.gift-aid.declare", "charity.gift-aid.cancel", "charity.gift-aid.export"}
+    writes |= {"subscriber.tax-area", "subscriber.agree"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():
