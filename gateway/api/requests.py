@@ -205,6 +205,15 @@ class CancelGiftAid(msgspec.Struct, frozen=True):
     cause: Text
 
 
+class MakePack(msgspec.Struct, frozen=True):
+    """A pack of evidence: of a month (2026-11), so many records drawn by a seed; with a number, of that line alone."""
+
+    period: Text
+    seed: MaybeText = ""
+    sample: Annotated[int, Meta(ge=1, le=1000)] = 50
+    number: MaybeText = ""
+
+
 class ExportGiftAid(msgspec.Struct, frozen=True):
     """The Gift Aid schedule of a month (2026-11) for one cause."""
 

@@ -145,6 +145,14 @@ class GiftAidSchedule(msgspec.Struct, frozen=True):
     rows: list[list[str]]
 
 
+class EvidencePack(msgspec.Struct, frozen=True):
+    """The files of a pack of evidence, as text: what is claimed and shown, its signature, and the program that proves it."""
+
+    pack: str
+    signature: str
+    verifier: str
+
+
 class NoticePage(msgspec.Struct, frozen=True):
     """A page of notices to customers; `next` is the `after` of the next one, None on the last."""
 

@@ -56,6 +56,10 @@ class SealKey:
         signature = self._private.sign(_statement(node, day, tip.sequence, tip.head.hex()))
         return Seal(node, day, tip.sequence, tip.head.hex(), signature.hex())
 
+    def sign_pack(self, sha256: str) -> str:
+        """Sign a pack of evidence, given by its SHA-256 (hexadecimal); gives the signature in hexadecimal."""
+        return self._private.sign(f"tpo-pack/1 {sha256}".encode()).hex()
+
     def is_signed(self, seal: Seal) -> bool:
         """Tell whether a seal was made with this key, and says what it said then."""
         try:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 import time
 import urllib.request
 from datetime import UTC, datetime
@@ -60,6 +62,10 @@ def test_a_held_gift_outlives_kills_is_made_once_and_one_that_is_taken_back_is_n
         assert gateway.json("subscriber", "show", LINE[0])["balance"] == "5.00"
     assert gateway.balances()["gifts:wateraid"] == "5.00"
     gateway.check()
+    packed = tmp_path / "pack"
+    gateway.tpo("charity", "audit", datetime.now(UTC).strftime("%Y-%m"), "--seed", "s", "--out", packed)
+    proof = subprocess.run([sys.executable, "-I", packed / "verify.py"], capture_output=True, text=True, check=False)
+    assert (proof.returncode, proof.stdout.count("nothing was charged")) == (0, 1)
     period = datetime.now(UTC).strftime("%Y-%m")
     out = tmp_path / "schedule.csv"
     gateway.tpo("charity", "gift-aid", "export", "wateraid", period, "--out", out)

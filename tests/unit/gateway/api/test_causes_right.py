@@ -184,7 +184,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
     writes |= {"usage.review.book", "usage.review.drop", "usage.rerate", "sim.amend", "sim.scrap", "usage.refund"}
     writes |= {"subscriber.renewal", "subscriber.limit", "subscriber.family", "subscriber.add-on", "subscriber.credit"}
     writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.gift", "subscriber.gift-withdraw"}
-    writes |= {"charity.gift-aid.declare", "charity.gift-aid.cancel", "charity.gift-aid.export"}
+    writes |= {"charity.gift-aid.declare", "charity.gift-aid.cancel", "charity.gift-aid.export", "charity.audit"}
     writes |= {"subscriber.tax-area", "subscriber.agree"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"

@@ -1,4 +1,4 @@
-"""Gift Aid by command: declarations kept, cancelled and listed, and the schedule for one charity."""
+"""What concerns givers, by command: Gift Aid declarations and the schedule for one charity, and packs of evidence."""
 
 import re
 from datetime import UTC, date, datetime
@@ -10,9 +10,16 @@ from gateway.api import requests
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named, number
 from gateway.api.problems import Problem, bad_request, not_found
-from gateway.api.row_answers import GiftAidCancelled, GiftAidDeclaration, GiftAidDeclarations, GiftAidSchedule
+from gateway.api.row_answers import (
+    EvidencePack,
+    GiftAidCancelled,
+    GiftAidDeclaration,
+    GiftAidDeclarations,
+    GiftAidSchedule,
+)
 from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.gift_aid import CancelGiftAid, Declaration, DeclareGiftAid, covered, declarations_of
+from gateway.charity.evidence_packs import Wanted, make_pack
 from gateway.charity.gift_aid import COLUMNS, MOST_BACK_DAYS, DeclarationInvalid, Person, checked, schedule
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
@@ -33,7 +40,7 @@ def declare(context: GatewayContext, request: requests.DeclareGiftAid, caller: C
     try:
         person, covers_from = checked(person), _covers_from(request.covers_from, context.clock())
     except DeclarationInvalid as error:
-        raise bad_request("gift-aid.invalid", str(error)) from None
+        raise bad_request("charity.invalid", str(error)) from None
     said = (request.channel, request.wording, caller.name[:MAX_ACTOR])
     made = context.lane.run(DeclareGiftAid(MSISDN, line, request.cause, person, covers_from, *said))
     if isinstance(made, SubscriberUnknown):
@@ -66,11 +73,9 @@ def declarations(context: GatewayContext, request: requests.ShowSubscriber, call
 
 def export(context: GatewayContext, request: requests.ExportGiftAid, caller: Caller) -> GiftAidSchedule:
     """Give the schedule of a month for one charity, and note that it was made; it is for that charity alone."""
-    if CAUSES not in caller.rights:
-        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}")
+    _need_causes(caller)
     _known(context, request.cause)
-    if not _PERIOD.fullmatch(request.period):
-        raise bad_request("gift-aid.invalid", "period: a month, such as 2026-11")
+    _check_period(request.period)
     context.record_access(caller.name, "charity.gift-aid.export")
     zone = ZoneInfo(context.settings.operator.timezone)
     with context.reading() as connection:
@@ -78,9 +83,37 @@ def export(context: GatewayContext, request: requests.ExportGiftAid, caller: Cal
     return GiftAidSchedule(request.cause, request.period, list(COLUMNS), [list(row) for row in rows])
 
 
+def audit(context: GatewayContext, request: requests.MakePack, caller: Caller) -> EvidencePack:
+    """Make a pack of evidence, and note that it was made; it names nobody, and is confidential all the same."""
+    _need_causes(caller)
+    _check_period(request.period)
+    owner = None
+    with context.reading() as connection:
+        if request.number:
+            owner = find(connection, named(request.number, context.settings.operator.country))
+            if owner is None:
+                raise not_found("subscriber.unknown", "no subscriber has this number now")
+    context.record_access(caller.name, "charity.audit", owner)
+    wanted = Wanted(request.period, request.sample, request.seed, owner)
+    zone = ZoneInfo(context.settings.operator.timezone)
+    with context.reading() as connection:
+        made = make_pack(connection, wanted, zone, context.evidence_key, context.clock())
+    return EvidencePack(made.pack.decode(), made.signature.decode(), made.verifier.decode())
+
+
+def _need_causes(caller: Caller) -> None:
+    if CAUSES not in caller.rights:
+        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}")
+
+
+def _check_period(period: str) -> None:
+    if not _PERIOD.fullmatch(period):
+        raise bad_request("charity.invalid", "period: a month, such as 2026-11")
+
+
 def _known(context: GatewayContext, cause: str) -> None:
     if cause not in context.settings.causes:
-        raise bad_request("gift-aid.invalid", f"cause: there is no cause {cause[:64]!r}")
+        raise bad_request("charity.invalid", f"cause: there is no cause {cause[:64]!r}")
 
 
 def _covers_from(day: str, now: int) -> int:
