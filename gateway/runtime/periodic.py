@@ -40,7 +40,7 @@ READING_PAUSE = 0.2
 """Seconds between two parts of a month's journal that is being added up: charging goes first."""
 SWEEP_SECONDS = 60.0
 CALENDAR_SECONDS = 10.0
-GIFT_SECONDS = 2.0
+GIFT_SECONDS = 1.0
 MONTHS_SECONDS = 60.0
 SEAL_SECONDS = 60.0
 TAX_SECONDS = 60.0
