@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection
@@ -93,8 +94,13 @@ def digests_of(key: bytes) -> Digests:
     return Digests(derive(key, DIGESTS))
 
 
+def key_file(settings: Settings) -> Path:
+    """Give where the privacy key is kept that no setting gives."""
+    return settings.folder / "var" / "tpo.key"
+
+
 def _master_key(settings: Settings) -> bytes:
-    return load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
+    return load_key(settings.privacy.key, key_file(settings))
 
 
 def pickled(settings: Settings, accounts: Mapping[str, int]) -> bytes:

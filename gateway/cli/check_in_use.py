@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from gateway.balance.standing import StillNeeded, check_nothing_needed_goes
 from gateway.balance.tax_areas import unknown_areas
-from gateway.context import cause_seals_of
+from gateway.context import cause_seals_of, key_file
 from gateway.privacy.pseudonyms import KeyInvalid
 from gateway.settings import Settings, Severity
 from gateway.settings.problems import Problem
@@ -38,13 +38,15 @@ def problems_in_use(settings: Settings, file: Path) -> list[Problem]:
                     if version is None
                     else [_unasked(file, f"it is at version {version}: `tpo db upgrade` comes first")]
                 )
+            if settings.privacy.key is None and not key_file(settings).exists():
+                return [_unasked(file, f"{key_file(settings)}, the store's key, is not there")]
             now, seals = int(time.time() * 1_000_000), cause_seals_of(settings)
             check_nothing_needed_goes(connection, settings.plans, settings.causes, now, seals)
             return [*_without_area(connection, settings, file)]
     except StillNeeded as needed:
         said = (each.partition(": ") for each in needed.problems)
         return [Problem(str(file), 1, key, message) for key, _, message in said]
-    except (StoreError, KeyInvalid) as error:
+    except (StoreError, KeyInvalid, OSError, LookupError) as error:
         return [_unasked(file, str(error))]
     finally:
         engine.dispose()

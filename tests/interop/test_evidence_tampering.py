@@ -1,6 +1,7 @@
 """Tamper with each covered table in every way, and see the row named by its identifier."""
 
 import itertools
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -9,9 +10,14 @@ from support.charging_fixture import INITIAL, MSISDN, TERMINATION, UPDATE, ccr, 
 from support.lane_fixture import EVIDENCE_KEY
 
 from gateway.balance.changes import ChooseCauses
+from gateway.balance.gift_aid import DeclareGiftAid
+from gateway.balance.gift_units import MakeGift
+from gateway.balance.gifts import GiftPolicy
 from gateway.charity.choices import Share
+from gateway.charity.gift_aid import Person
 from gateway.charity.policies import recompute
-from gateway.store.evidence import DAY_US
+from gateway.ledger.accounts import ensure, gifts_account
+from gateway.store.evidence import DAY_US, Evidence
 from gateway.store.sweeper import Retention, Sweep
 
 MEGABYTE = 1_000_000
@@ -37,6 +43,15 @@ def place(request, tmp_path_factory):
         opened.top_up(MSISDN, 2_000_000, "shop-1")
         assert opened.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wwf", 6_000), Share("wateraid", 4_000))))
         opened.ask(ccr(TERMINATION, 3, service(used=[8 * MEGABYTE])))
+        with opened.writer.begin() as connection:
+            made = ensure(connection, [gifts_account("wwf")]).made
+            Evidence(EVIDENCE_KEY, opened.node.id).append(connection, {"accounts": made}, next(opened.ticks))
+        opened.lane._evidence.drop()
+        opened.decide_by(GiftPolicy({"wwf": "WWF"}, "GB", ZoneInfo("Europe/London")))
+        assert opened.lane.run(MakeGift("msisdn", MSISDN, "wwf", 1_000_000, "GBP", "app", "r")).gift.state == "given"
+        opened.lane.run(
+            DeclareGiftAid("msisdn", MSISDN, "wwf", Person("", "Ada", "King", "1", "X"), 0, "form", "1", "clerk")
+        )
         opened.unguard()
         yield opened
 
@@ -62,6 +77,8 @@ COLUMNS = {
     "usage": "event_at, subscriber_id, session, service, rating_group, octets, seconds, units, price, currency, plan, version, "
     "rate_key, rated_before, covered",
     "sealed_choices": "subscriber_id, cause, share, valid_from, consent_at, consent_channel, consent_wording",
+    "gifts": "subscriber_id, cause, amount, currency, channel, reference, state, made_at, due_at, done_at",
+    "gift_aid_declarations": "subscriber_id, declared_at, covers_from, details, channel, wording, actor, cancelled_at",
     "accounts": "name",
     "allowance_entries": "at, subscriber_id, allowance_id, kind, service, units, event_at, usage_id, reference, plan, ends_at",
     "versions": "kind, name, hash, valid_from",
@@ -69,7 +86,7 @@ COLUMNS = {
 }
 EDITS = {
     "transfers": ("at = at + 1", "event_at = event_at + 1", "amount = amount + 1", "debit = debit + 1", "credit = credit + 1",
-                  "kind = 'gift'", "currency = 'EUR'", "usage_id = 7", "base = 7", "policy = 'x'", "share = 7",
+                  "kind = 'topup'", "currency = 'EUR'", "usage_id = 7", "base = 7", "policy = 'x'", "share = 7",
                   "reference = 'x'"),
     "usage": ("event_at = event_at - 1", "subscriber_id = 7", "session = 7", "service = 'sms'", "rating_group = 7",
               "octets = 1", "seconds = 1", "units = 1", "price = price - 1", "currency = 'EUR'", "plan = 'x'",
@@ -77,6 +94,12 @@ EDITS = {
     "versions": ("name = 'x'", "hash = 'x'", "valid_from = valid_from + 1"),
     "sealed_choices": ("subscriber_id = 7", "cause = (SELECT cause FROM sealed_choices ORDER BY id LIMIT 1)", "share = 7",
                        "valid_from = valid_from - 1", "consent_at = 7", "consent_channel = 'x'", "consent_wording = 'x'"),
+    "gifts": ("subscriber_id = 7", "cause = (SELECT cause FROM sealed_choices ORDER BY id LIMIT 1)", "amount = 7",
+              "currency = 'EUR'", "channel = 'x'", "reference = 'x'", "state = 'refused'", "made_at = 7", "due_at = 7",
+              "done_at = 7"),
+    "gift_aid_declarations": ("subscriber_id = 7", "declared_at = 7", "covers_from = 7", "channel = 'x'", "wording = 'x'",
+                              "details = (SELECT cause FROM sealed_choices ORDER BY id LIMIT 1)", "actor = 'x'",
+                              "cancelled_at = 7"),
     "accounts": ("name = 'cause:other'",),
     "allowance_entries": ("at = at + 1", "subscriber_id = 7", "allowance_id = 7", "kind = 'refund'", "service = 'voice'",
                           "units = 7", "event_at = 7", "usage_id = 7", "reference = 'x'", "plan = 'x'", "ends_at = 7"),
@@ -87,6 +110,8 @@ WORDS = {
     "transfers": "entry",
     "usage": "record",
     "sealed_choices": "choice",
+    "gifts": "gift",
+    "gift_aid_declarations": "Gift Aid declaration",
     "accounts": "account",
     "wallets": "wallet",
     "allowance_entries": "entry of an allowance",
@@ -128,6 +153,7 @@ def test_a_doubled_row_is_named_wherever_it_is_put(place, table, to):
     if table == "versions" and target > 1 << 40:
         target -= (1 << 40) - (1 << 20)
     name = "'cause:more'" if table == "accounts" else COLUMNS[table]
+    name = name.replace("reference", "'another'") if table == "gifts" else name
     row = f"SELECT {target}, {name} FROM {table} WHERE {key} = {number}"
     found = findings(place, f"INSERT INTO {table} ({key}, {COLUMNS[table]}) {row}")
     assert ("evidence", f"{WORDS[table]} {target} was not booked by a gateway: nothing proves it") in found

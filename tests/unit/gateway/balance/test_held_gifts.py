@@ -16,6 +16,7 @@ from gateway.charity.campaigns import Campaign
 from gateway.charity.policies import recompute
 from gateway.store import tables
 from gateway.store.idempotency import KeyConflict
+from gateway.subscribers.status import TERMINATED
 
 POUND = 100 * PENNY
 HOUR = 3_600_000_000
@@ -119,6 +120,14 @@ def test_a_gift_whose_money_was_used_beyond_the_balance_is_refused_and_nothing_i
     place.pass_by(86_401)
     assert sweep(place) == [GiftState.REFUSED]
     assert booked(place) == []
+
+
+def test_a_gift_of_a_line_that_ended_meanwhile_is_made_all_the_same(place):
+    give(place)
+    place.status(place.giver, TERMINATED)
+    assert give(place, reference="late").code == "gift.line"
+    place.pass_by(86_401)
+    assert sweep(place) == [GiftState.GIVEN]
 
 
 def test_which_cause_a_gift_is_for_stands_in_no_row_of_gifts_and_is_opened_under_the_key_alone(place):
