@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Union
 
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.balance.gift_aid import CancelGiftAid, DeclareGiftAid
@@ -67,6 +68,7 @@ UNITS: Final = (
     Bar,
     BeginStep,
     BeginVersions,
+    BookAddedTax,
     BookReport,
     BookTaxDay,
     BuyAddOn,
@@ -92,6 +94,7 @@ UNITS: Final = (
     Enrol,
     ExpireSession,
     ExpireTexts,
+    FinishAddedTaxes,
     GivePromotion,
     ImportSim,
     KeepMonths,
@@ -101,6 +104,7 @@ UNITS: Final = (
     NoteBackup,
     Notify,
     OpenAccounts,
+    OpenTaxAccounts,
     PostponeStep,
     PrepareVersions,
     Probe,

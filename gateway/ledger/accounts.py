@@ -30,6 +30,10 @@ SERVICE_CHARGES = "service-charges"
 """What is owed to those who are called at numbers for services (084, 087, 09, 118 in the UK)."""
 VAT = "vat:"
 """What is owed of a country's tax at a rate, as `vat:GB-20`."""
+ADDED_TAX = "tax:"
+"""What is owed of taxes that are added to prices, as `tax:US-NY-state`."""
+FEDERAL = "usf"
+"""The kind of added tax that no state has."""
 WALLET = "wallet:"
 SYSTEM = (
     REVENUE,
@@ -67,6 +71,11 @@ def matcher_account(campaign: str) -> str:
 def vat_account(jurisdiction: str, rate: int) -> str:
     """Name the account of what is owed of a country's tax at a rate (parts per million)."""
     return f"{VAT}{jurisdiction}-{percent(rate)}"
+
+
+def added_tax_account(jurisdiction: str, state: str, kind: str) -> str:
+    """Name the account of what is owed of a kind of taxes that are added to prices: `tax:US-NY-911`, or `tax:US-usf`."""
+    return f"{ADDED_TAX}{jurisdiction}-{kind}" if kind == FEDERAL else f"{ADDED_TAX}{jurisdiction}-{state}-{kind}"
 
 
 def without_cause(name: str) -> str:

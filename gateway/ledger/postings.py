@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from gateway.ledger.accounts import (
     ABSORBED,
+    ADDED_TAX,
     BREAKAGE,
     BREAKAGE_VAT,
     CASH,
@@ -37,6 +38,7 @@ class AccountClass(StrEnum):
 
     WALLET = "wallet:<subscriber>"
     TAX = "vat:<country>-<percent>"
+    ADDED_TAX = "tax:<country>-<state>-<kind>"
     CASH = CASH
     OPENING = OPENING
     REVENUE = REVENUE
@@ -301,6 +303,22 @@ POSTINGS: Final = (
         "what rounding of days before took too much off service charges",
         unique=Evidence.REFERENCE,
     ),
+    Posting(
+        "added_tax",
+        AccountClass.WALLET,
+        AccountClass.ADDED_TAX,
+        (Evidence.REFERENCE,),
+        "a tax or fee on what a line was charged in a month, by where it is (`added-tax:<row>:<place>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "added_tax_back",
+        AccountClass.ADDED_TAX,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "a tax on more that was given back in a month than charged",
+        unique=Evidence.REFERENCE,
+    ),
 )  # fmt: skip  (a table reads best as one)
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 
@@ -318,6 +336,8 @@ def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
         return AccountClass.MATCHER
     if name.startswith(VAT):
         return AccountClass.TAX
+    if name.startswith(ADDED_TAX):
+        return AccountClass.ADDED_TAX
     return AccountClass(name) if name in set(AccountClass) else AccountClass.UNKNOWN
 
 

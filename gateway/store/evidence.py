@@ -21,6 +21,7 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.statements import Insert, Update
 from gateway.store.tables import (
     accounts,
+    added_taxes,
     allowance_entries,
     chains,
     choices,
@@ -89,6 +90,7 @@ COVERED: Final[dict[str, Covered]] = {
         Covered(gift_aid_declarations, tuple(gift_aid_declarations.columns), changes=True),
         _whole(tax_areas),
         _whole(tax_days),
+        _whole(added_taxes),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(

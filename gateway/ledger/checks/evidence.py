@@ -27,6 +27,7 @@ WORDS: Final = {
     "allowance_entries": "entry of an allowance",
     "tax_areas": "tax area",
     "tax_days": "day of taxes",
+    "added_taxes": "added tax",
     "wallets": "wallet",
     "gifts": "gift",
     "gift_aid_declarations": "Gift Aid declaration",

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.ledger.accounts import (
     ABSORBED,
+    ADDED_TAX,
     BREAKAGE,
     BREAKAGE_VAT,
     CASH,
@@ -55,6 +56,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "cause:": "Liabilities:Causes:",
     "gifts:": "Liabilities:Gifts:",
     VAT: "Liabilities:Tax:",
+    ADDED_TAX: "Liabilities:Tax:",
 }
 
 

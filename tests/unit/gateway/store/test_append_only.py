@@ -21,6 +21,7 @@ FILLED = {
     "reratings": "VALUES (5, 1, 7, 0, 1, 2, 3, 'a')",
     "allowance_entries": "VALUES (5, 1, 7, 3, 'grant', 'data', 9, 1, NULL, 'sale:3', 'p', 2)",
     "tax_areas": "VALUES (5, 7, 'NY', '10001', 1, 'a')",
+    "added_taxes": "VALUES (5, 1, 1, '2026-11', 7, 'USD', 9, 'p', 'NY', '10001', '{{}}', '[]')",
     "tax_days": "VALUES (5, 1, 1, '2026-11-26', 0, 4, '{{}}', '[]')",
     "releases": "VALUES (5, 1, 'usage', 1, -5)",
 }
