@@ -33,7 +33,7 @@ def withdraw(context: GatewayContext, request: requests.NamedGift) -> GiftAnswer
     """Take back a gift that is held."""
     line = number(request.number, context.settings.operator.country)
     if not (request.gift.isascii() and request.gift.isdigit()) or int(request.gift) > requests.MAX_ID:
-        raise bad_request("gift.invalid", "gift: give the number that `tpo subscriber gifts` shows")
+        raise not_found("gift.unknown", "gift: give the number that `tpo subscriber gifts` shows")
     told = _told(context.lane.run(WithdrawGift(MSISDN, line, int(request.gift))))
     return GiftAnswer(_row(told.gift, cause=None), told.repeated)
 

@@ -228,7 +228,7 @@ ROUTES: Final = (
     Route(method="get", path="/v1/subscribers/{msisdn}/gifts", summary="A line's gifts", role=VIEWER, answer=Gifts,
           problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown",)}),
     Route(method="delete", path="/v1/subscribers/{msisdn}/gifts/{id}", summary="Take back a gift that is held", role=OPERATOR,
-          answer=GiftAnswer, problems={400: ("gift.invalid", "identifier.msisdn"), 404: ("subscriber.unknown", "gift.unknown"),
+          answer=GiftAnswer, problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown", "gift.unknown"),
                                        409: ("gift.made",)}),
     Route(method="get", path="/v1/subscribers/{msisdn}", summary="A customer: plan, wallet, causes", role=VIEWER,
           answer=SubscriberView, problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown",)}),
