@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Engine, inspect, text
 from gateway.store import lock
 from gateway.store.engine import storing
 from gateway.store.errors import SchemaMismatch
+from gateway.store.evidence import Digester
+from gateway.store.evidence_reading import is_of_another_key
 from gateway.store.nodes import PROGRAM
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _VERSION_TABLE: Final = "alembic_version"
+PROVED: Final = "0021"
+"""The version since which rows are proved under a key."""
 COMPATIBLE_FROM: Final = "schema.compatible_from"
 """The store's mark (node 0) of the oldest version whose program may write it."""
 
@@ -96,6 +100,9 @@ def upgrade(engine: Engine, keys: Keys | None = None, node: str = "") -> tuple[s
             raise SchemaMismatch(
                 f"the store is at version {before}, which this program does not know; use the program that wrote it"
             )
+        has_proofs = keys is not None and before is not None and before >= PROVED
+        if keys is not None and has_proofs and is_of_another_key(connection, Digester(keys.evidence)):
+            raise SchemaMismatch("privacy.key is not that of this store, by which its rows are proved")
         if before is not None and before != head():
             _refuse_where_others_run(connection, before, node)
         _upgrade(connection, keys)

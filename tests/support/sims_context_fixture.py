@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from gateway.api.ledger_routes import LedgerRoutes
 from gateway.api.limit_actions import LimitActions
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
@@ -31,6 +32,7 @@ TOKENS = {
     "viewer": "0123456789abcdef-viewer",
     "operator": "0123456789abcdef-operator",
     "admin": "0123456789abcdef-admin",
+    "auditor": "0123456789abcdef-auditor",
 }
 AUDIT_TOKEN = "0123456789abcdef-audit"
 """Of a viewer who may see causes."""
@@ -135,7 +137,7 @@ async def sims_context(folder, host_url, *, options="", callback=False):
         metrics,
         SmsActions(context, smsc_client),
         actions=sims.actions(),
-        routes=SubscriberRoutes(context, sims, topups, limits, executor).routes(),
+        routes=[*SubscriberRoutes(context, sims, topups, limits, executor).routes(), *LedgerRoutes(context).routes()],
         open_paths=(LISTENER,),
         live=dict,
         ready=dict,

@@ -13,7 +13,7 @@ from gateway.ledger.accounts import UNASSIGNED, cause_account
 from gateway.ledger.balances import account_names
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding, ReadChoices
 from gateway.store.nodes import SPAN_BITS
-from gateway.store.tables import families, transfers
+from gateway.store.tables import erasures, families, transfers
 
 PAID: Final = ("charge", "sale", "rerated")
 """What tenths accrue on."""
@@ -57,12 +57,16 @@ class Choices:
             if each.cause is None:
                 self.broken.append(each.id)
             self._of.setdefault(each.subscriber_id, []).append(_Choice(each.id, account, each.share, each.valid_from))
+        self._erased = set(connection.scalars(select(erasures.c.subscriber_id)))
         self._payers: dict[int, set[int]] = {}
         for member, payer in connection.execute(select(families.c.member_id, families.c.payer_id)):
             self._payers.setdefault(member, set()).add(payer)
 
     def allow(self, accrual: "_Accrual") -> bool:
         """Tell whether a tenth went where its customer, or without a choice of one's own the family's payer, had chosen."""
+        who = {accrual.subscriber_id, *self._payers.get(accrual.subscriber_id, ())}
+        if not self._erased.isdisjoint(who):
+            return True  # what they chose nobody knows any more
         own = self._of.get(accrual.subscriber_id, ())
         if _chosen(accrual, own) or any(
             _chosen(accrual, self._of.get(payer, ())) for payer in self._payers.get(accrual.subscriber_id, ())

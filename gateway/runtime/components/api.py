@@ -5,6 +5,7 @@ from typing import ClassVar
 from gateway.api.action_routing import Router
 from gateway.api.actions import RunningAction
 from gateway.api.answers import GatewayStatus
+from gateway.api.ledger_routes import LedgerRoutes
 from gateway.api.limit_actions import LimitActions
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
@@ -115,7 +116,11 @@ class ApiComponent(Component):
             services.metrics,
             sms,
             actions=actions,
-            routes=[*SubscriberRoutes(context, sims, topups, limits, orders.executor).routes(), *self._page.routes()],
+            routes=[
+                *SubscriberRoutes(context, sims, topups, limits, orders.executor).routes(),
+                *LedgerRoutes(context).routes(),
+                *self._page.routes(),
+            ],
             open_paths=(LISTENER,),
             live=health.live,
             ready=health.ready,

@@ -17,14 +17,16 @@ import msgspec
 import sqlalchemy as sa
 from alembic import context, op
 
-from gateway.store.append_only import add
+from gateway.ledger.constraints import constrain
+from gateway.store.append_only import recreate
 from gateway.store.errors import SchemaMismatch
 from gateway.store.evidence import DIGEST_SIZE, Digester, Evidence
-from gateway.store.evidence_reading import Chain, is_of_another_key, nodes_of
+from gateway.store.evidence_reading import Chain, nodes_of
 from gateway.store.nodes import SPAN_BITS
+from gateway.store.releases import released
 
 revision = "0026"
-down_revision = "0022"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
@@ -44,12 +46,13 @@ def upgrade() -> None:
     _create_choices()
     _seal_choices(connection)
     op.drop_table("choices")
-    add(connection, ("sealed_choices",))
+    recreate(connection, "sealed_choices")
     _seal_questions(connection)
     _seal_carried(connection)
     _seal_orders(connection)
     _create_gifts()
     _create_declarations()
+    constrain(connection)
 
 
 def _create_choices() -> None:
@@ -115,11 +118,11 @@ def _create_declarations() -> None:
 
 
 def _seal_choices(connection: sa.Connection) -> None:
-    if context.config.attributes.get("evidence_key") is not None and is_of_another_key(connection, Digester(_key())):
-        raise SchemaMismatch("privacy.key is not that of this store: causes sealed with it would open nowhere")
     first = connection.execute(sa.select(CHOICES.c.id).limit(1)).first()
     unproved = context.config.attributes.get("choices_unproved", False)
     said = {} if unproved or first is None else _said(connection)
+    for number in released(connection).choices:  # of customers who were erased
+        said.pop(number, None)
     if first is None and not said:
         return
     at = int(connection.execute(sa.text("SELECT coalesce(max(at), 0) FROM transfers")).scalar_one())

@@ -70,7 +70,8 @@ def use(context):
                 (number + 3, "gift", owner, account[f"gifts:{cause or 'wwf'}"], 500_000, None),
             ):
                 row = {"id": entry, "at": at, "kind": kind, "debit": debit, "credit": credit, "amount": amount}
-                row |= {"currency": "GBP", "event_at": at, "usage_id": usage_id}
+                row |= {"currency": "GBP", "event_at": at, "usage_id": usage_id, "reference": f"gift:{entry}"}
+                row |= {"base": 1, "policy": "2026-1", "share": 10_000}
                 connection.execute(insert(transfers).values(row))
 
 
@@ -175,6 +176,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "usage.export": {}, "usage.review.list": {"all": True},
         "ledger.check": {}, "ledger.months": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
         "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"}, "ledger.tax": {"period": "2026-11"},
+        "ledger.seals": {},
         "plan.versions": {"plan": "payg-gb"}, "plan.version": {"plan": "payg-gb", "version": 1},
         "node.list": {}, "subscriber.allowances": {"number": ROWS[0][0]}, "fraud.list": {"all": True},
         "subscriber.bill-limits": {"number": ROWS[0][0]}, "notice.list": {}, "subscriber.gifts": {"number": ROWS[0][0]},
@@ -185,7 +187,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
     writes |= {"subscriber.renewal", "subscriber.limit", "subscriber.family", "subscriber.add-on", "subscriber.credit"}
     writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.gift", "subscriber.gift-withdraw"}
     writes |= {"charity.gift-aid.declare", "charity.gift-aid.cancel", "charity.gift-aid.export", "charity.audit"}
-    writes |= {"subscriber.tax-area", "subscriber.agree"}
+    writes |= {"subscriber.tax-area", "subscriber.agree", "subscriber.erase"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():
