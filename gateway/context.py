@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection
 
 from gateway import versions
 from gateway.balance.standing import check_nothing_needed_goes
+from gateway.charity.sealed_causes import CauseSeals
 from gateway.environment import Environment
 from gateway.ledger import accounts
 from gateway.ledger.journal import latest_entry
@@ -78,7 +80,12 @@ def account_names(causes: Iterable[str]) -> tuple[str, ...]:
 def upgrade_keys(settings: Settings) -> schema.Keys:
     """Give the keys that an upgrade of the tables needs; KeyInvalid where the privacy key is none."""
     key = _master_key(settings)
-    return schema.Keys(derive(key, DIGESTS), derive(key, EVIDENCE))
+    return schema.Keys(derive(key, DIGESTS), derive(key, EVIDENCE), CauseSeals(key))
+
+
+def cause_seals_of(settings: Settings) -> CauseSeals:
+    """Give what causes are sealed with; KeyInvalid where the privacy key is none."""
+    return CauseSeals(_master_key(settings))
 
 
 def digests_of(key: bytes) -> Digests:
@@ -86,8 +93,13 @@ def digests_of(key: bytes) -> Digests:
     return Digests(derive(key, DIGESTS))
 
 
+def key_file(settings: Settings) -> Path:
+    """Give where the privacy key is kept that no setting gives."""
+    return settings.folder / "var" / "tpo.key"
+
+
 def _master_key(settings: Settings) -> bytes:
-    return load_key(settings.privacy.key, settings.folder / "var" / "tpo.key")
+    return load_key(settings.privacy.key, key_file(settings))
 
 
 def pickled(settings: Settings, accounts: Mapping[str, int]) -> bytes:
@@ -149,9 +161,9 @@ class GatewayContext:
         url = settings.store.connect_url
         self.node_name = settings.diameter.identity if settings.diameter else "gateway"
         key = _master_key(settings)
-        self.pseudonyms, self.sealer, self.callback_key = Pseudonyms(key), Sealer(key), derive(key, "callbacks")
-        self.digests, self._log_names = digests_of(key), Pseudonyms(key, LOGS)
-        self.master_key = key
+        self.pseudonyms, self.callback_key = Pseudonyms(key), derive(key, "callbacks")
+        self.sealer, self.cause_seals = Sealer(key), CauseSeals(key)
+        self.digests, self._log_names, self.master_key = digests_of(key), Pseudonyms(key, LOGS), key
         """What all other keys are derived from; never written anywhere."""
         self.evidence_key = derive(key, EVIDENCE)
         self.seals_file = settings.folder / "var" / FILE_NAME
@@ -210,7 +222,7 @@ class GatewayContext:
             raise KeyInvalid(
                 "privacy.key is not that of this store, by which its rows are proved: gateways on a store share one"
             )
-        check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock())
+        check_nothing_needed_goes(connection, settings.plans, settings.causes, self.clock(), self.cause_seals)
         opened = accounts.ensure(connection, account_names(settings.causes))
         with_history, recorded = versions.record(connection, settings, self.clock())
         made = {tables.accounts.name: opened.made, tables.versions.name: rows_of(connection, recorded)}

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from gateway.balance.gifts import GiftPolicy
 from gateway.balance.line_rules import LineRules
 from gateway.balance.spending import BillingMonths
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.tariff import QuotaTerms, Tariff
 from gateway.charging.usage_events import RatedEvents
+from gateway.charity.campaigns import Campaign
 from gateway.charity.policies import POLICIES
+from gateway.charity.sealed_causes import CauseSeals
 from gateway.events.outbox import source_of
 from gateway.fraud.limits import NEVER, FraudKind, FraudLimits, FraudRules
 from gateway.fraud.line_signs import LineSigns
@@ -61,6 +64,10 @@ class PolicySource(Protocol):
         """What keys of SIMs are sealed with."""
 
     @property
+    def cause_seals(self) -> CauseSeals:
+        """What causes beside customers are sealed with."""
+
+    @property
     def pseudonyms(self) -> Pseudonyms:
         """What numbers are called in events."""
 
@@ -77,11 +84,13 @@ def make_policies(source: PolicySource) -> Policies:
         books,
         source.digests,
         source.sealer,
+        source.cause_seals,
         charging,
         messaging_policy(source, charging),
         sender := notice_sender(source),
         line_rules(source, charging.tariff, sender),
         sims_policy(source),
+        gift_policy(source),
         *([source.change_reader] if source.change_reader is not None else []),
     )
 
@@ -141,6 +150,25 @@ def messaging_policy(source: PolicySource, charging: ChargingPolicy) -> Messagin
         own=frozenset((*messaging.short_codes, *messaging.numbers, *settings.keywords)),
         answers_per_hour=messaging.answers_per_hour,
         digests=source.digests,
+    )
+
+
+def gift_policy(source: PolicySource) -> GiftPolicy:
+    """Make what gifts are decided with."""
+    settings = source.settings
+    charity, operator = settings.charity, settings.operator
+    campaigns = [
+        Campaign(
+            each.id, each.matcher, each.ratio, each.cap, each.currency, each.begins, each.ends, frozenset(each.causes)
+        )
+        for each in charity.matching
+    ]
+    return GiftPolicy(
+        causes={cause.id: cause.name for cause in settings.causes.values() if cause.open},
+        country=operator.country,
+        zone=ZoneInfo(operator.timezone),
+        window=charity.gift_window * SECOND,
+        campaigns=tuple(campaigns),
     )
 
 

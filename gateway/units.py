@@ -5,6 +5,8 @@ from typing import Any, Final, Union
 from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
+from gateway.balance.gift_aid import CancelGiftAid, DeclareGiftAid
+from gateway.balance.gift_units import CompleteGift, MakeGift, WithdrawGift
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
 from gateway.balance.promotions import GivePromotion
@@ -84,6 +86,7 @@ UNITS: Final = (
     BookReport,
     BookTaxDay,
     BuyAddOn,
+    CancelGiftAid,
     CancelOrder,
     ChangeNumber,
     ChangePlan,
@@ -94,7 +97,9 @@ UNITS: Final = (
     CloseLost,
     CloseRequests,
     ConfirmMonth,
+    CompleteGift,
     CreditControlUnit,
+    DeclareGiftAid,
     DeclineStep,
     DropReport,
     DropUsage,
@@ -113,6 +118,7 @@ UNITS: Final = (
     KeepMonths,
     KeepWallet,
     MakePayout,
+    MakeGift,
     MarkPublished,
     NoteBackup,
     Notify,
@@ -162,5 +168,6 @@ UNITS: Final = (
     Unbar,
     WriteBills,
     WriteSeal,
+    WithdrawGift,
 )
 ANY_UNIT: Final[Any] = Union[UNITS]  # noqa: UP007  (made of a tuple)

@@ -302,6 +302,7 @@ smpp:
   links:
     - {{name: host, host: 127.0.0.1, port: {smsc_port}, system_id: tpo}}
 messaging: {{short_codes: ["{CODE}"]}}
+charity: {{gift_window: 0s}}
 diameter:
   identity: ocs.tpo.example
   realm: tpo.example

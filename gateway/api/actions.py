@@ -2,6 +2,7 @@
 them itself. Each takes the open gateway and its request type, and gives its answer type or raises Problem."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Final, Generic, Protocol
 from zoneinfo import ZoneInfo
@@ -18,6 +19,8 @@ from gateway.api import (
     charity_requests,
     erasure_actions,
     fraud_cases,
+    gift_actions,
+    gift_aid_actions,
     ledger_seals,
     line_changes,
     line_limits,
@@ -64,6 +67,7 @@ from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import ChoiceInvalid, parse
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.policies import recompute
+from gateway.charity.sealed_causes import Consent, read_all
 from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.ledger import balances, check, journal, months
@@ -205,8 +209,8 @@ def show_subscriber(
         context.record_access(caller.name, "subscriber.show", subscriber_id)
     with context.reading() as connection:
         terms = queries.Terms(context.policy(ChargingPolicy).tariff.plan_of, context.settings.taxes)
-        found = queries.show(connection, subscriber_id, context.clock(), terms)
-    return found if may_see else msgspec.structs.replace(found, causes=None)
+        seals = context.cause_seals if may_see else None
+        return queries.show(connection, subscriber_id, context.clock(), terms, seals)
 
 
 def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: Caller) -> ToppedUp:
@@ -243,14 +247,15 @@ def top_up(context: GatewayContext, request: requests.TopUpSubscriber, caller: C
     return ToppedUp(str(result.subscriber_id), balance, result.currency, result.repeated)
 
 
-def choose_causes(context: GatewayContext, request: requests.ChooseCause) -> ChosenCauses:
-    """Choose causes from now on."""
+def choose_causes(context: GatewayContext, request: requests.ChooseCause, caller: Caller) -> ChosenCauses:
+    """Choose causes from now on; how the customer agreed is kept with the choice."""
     try:
         number = msisdn(request.number, context.settings.operator.country)
         shares = parse(request.causes, context.open_causes)
     except (IdentifierInvalid, ChoiceInvalid) as error:
         raise bad_request("cause.invalid", str(error)) from None
-    result = context.lane.run(ChooseCauses(MSISDN, number, shares))
+    consent = Consent((request.channel or caller.channel)[: requests.MAX_CHANNEL], request.wording)
+    result = context.lane.run(ChooseCauses(MSISDN, number, shares, consent))
     if isinstance(result, SubscriberUnknown):
         raise not_found("subscriber.unknown", str(result))
     return ChosenCauses(str(result), queries.causes_of(shares))
@@ -324,6 +329,7 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
             recompute,
             context.evidence_key,
             seals,
+            choices=partial(read_all, seals=context.cause_seals),
             full=request.full,
             progress=context.progress,
             beside=beside,
@@ -464,11 +470,18 @@ def _enrolled(result: Enrolled | StoreError) -> ImportedRow:
 
 ACTIONS: dict[str, StoreAction] = {
     "subscriber.import": Action(import_subscribers, ADMIN, requests.ImportSubscribers),
+    "charity.gift-aid.declare": CallerAction(gift_aid_actions.declare, OPERATOR, requests.DeclareGiftAid),
+    "charity.gift-aid.cancel": Action(gift_aid_actions.cancel, OPERATOR, requests.CancelGiftAid),
+    "charity.gift-aid.list": CallerAction(gift_aid_actions.declarations, OPERATOR, requests.ShowSubscriber),
+    "charity.gift-aid.export": CallerAction(gift_aid_actions.export, ADMIN, requests.ExportGiftAid),
+    "subscriber.gift": CallerAction(gift_actions.give, OPERATOR, requests.GiveGift),
+    "subscriber.gift-withdraw": Action(gift_actions.withdraw, OPERATOR, requests.NamedGift),
+    "subscriber.gifts": CallerAction(gift_actions.gifts, VIEWER, requests.ShowSubscriber),
     "subscriber.show": CallerAction(show_subscriber, VIEWER, requests.ShowSubscriber),
     "subscriber.list": Action(list_subscribers, VIEWER, requests.ListSubscribers),
     "subscriber.find": Action(find_subscribers, OPERATOR, requests.FindSubscribers),
     "subscriber.topup": CallerAction(top_up, OPERATOR, requests.TopUpSubscriber),
-    "subscriber.cause": Action(choose_causes, OPERATOR, requests.ChooseCause),
+    "subscriber.cause": CallerAction(choose_causes, OPERATOR, requests.ChooseCause),
     "subscriber.allowances": Action(balance_actions.allowances, VIEWER, requests.ShowSubscriber),
     "subscriber.renewal": CallerAction(balance_actions.renewal, OPERATOR, requests.SetRenewal),
     "subscriber.limit": CallerAction(balance_actions.credit_limit, ADMIN, requests.SetCreditLimit),

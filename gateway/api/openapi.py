@@ -25,11 +25,12 @@ from gateway.api.requests import (
     NUMBER_FORM,
     PRINTABLE,
     DecideLimit,
+    GiveGift,
     SendText,
     SimOrder,
     TopUpSubscriber,
 )
-from gateway.api.row_answers import BooksChecked, LimitView
+from gateway.api.row_answers import BooksChecked, GiftAnswer, Gifts, LimitView
 from gateway.api.sms_actions import MAX_TEXTS
 from gateway.balance.queries import SubscriberView
 from gateway.charging.plan_changes import Effective
@@ -64,16 +65,16 @@ UNTIL: Final[Json] = {
 }  # fmt: skip
 _SCHEMAS: Final = "#/components/schemas/{name}"
 SMS: Final[Json] = {"$ref": _SCHEMAS.format(name=SendText.__name__)}
+_MONEY: Final[Json] = {"type": "string", "format": "amount", "pattern": r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?$"}
+_CURRENCY: Final[Json] = {"type": "string", "format": "currency", "pattern": "^[A-Z]{3}$", "description": "by ISO 4217"}
 AMOUNT: Final[Json] = {
     "type": "object",
     "properties": {
         "amount": {
-            "type": "string",
-            "format": "amount",
-            "pattern": r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?$",
+            **_MONEY,
             "description": "in major units, with at most the decimals of the currency, up to charging.topup_limit",
         },
-        "currency": {"type": "string", "format": "currency", "pattern": "^[A-Z]{3}$", "description": "by ISO 4217"},
+        "currency": _CURRENCY,
         "reference": {"type": "string", "minLength": 1, "maxLength": 255, **NO_NUL},
     },
     "required": ["amount", "currency"],
@@ -215,6 +216,19 @@ _BANK_PROBLEMS: Final = {
     404: ("bank.unknown",),
     409: ("bank.approved", "bank.same_person"),
 }
+_GIFT_BODY: Final[Json] = {
+    "type": "object",
+    "properties": {"cause": CAUSE, "amount": _MONEY, "currency": _CURRENCY},
+    "required": ["cause", "amount", "currency"],
+    "additionalProperties": False,
+}
+_GIFT_EXAMPLE: Final[Json] = {"cause": "wateraid", "amount": "5.00", "currency": "GBP"}
+_GIFT_PROBLEMS: Final = {
+    400: ("body.json", "order.key", "gift.invalid", "identifier.msisdn"),
+    404: ("subscriber.unknown",),
+    409: ("gift.reference", "gift.cause", "gift.limit", "gift.month", "gift.balance", "gift.line", "gift.currency",
+          "gift.amount"),
+}  # fmt: skip
 _STORE: Final = tuple(
     f"store.{name}" for name in ("unavailable", "outcome_unknown", "unit_poisoned", "overloaded", "expired", "closed")
 )
@@ -252,6 +266,14 @@ ROUTES: Final = (
     Route(method="post", path="/v1/subscribers/{msisdn}/limits", summary="Keep what a customer decided about a limit",
           role=OPERATOR, request=DecideLimit, body=LIMIT, example=_LIMIT_EXAMPLE, answer=LimitView,
           problems=_LIMIT_PROBLEMS),
+    Route(method="post", path="/v1/subscribers/{msisdn}/gifts", summary="Give to a cause, whole; held first", role=OPERATOR,
+          key=True, request=GiveGift, body=_GIFT_BODY, example=_GIFT_EXAMPLE, status=202, answer=GiftAnswer,
+          problems=_GIFT_PROBLEMS),
+    Route(method="get", path="/v1/subscribers/{msisdn}/gifts", summary="A line's gifts", role=VIEWER, answer=Gifts,
+          problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown",)}),
+    Route(method="delete", path="/v1/subscribers/{msisdn}/gifts/{id}", summary="Take back a gift that is held", role=OPERATOR,
+          answer=GiftAnswer, problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown", "gift.unknown"),
+                                       409: ("gift.made",)}),
     Route(method="get", path="/v1/subscribers/{msisdn}", summary="A customer: plan, wallet, causes", role=VIEWER,
           answer=SubscriberView, problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown",)}),
     Route(method="get", path="/v1/ledger/check", summary="Prove the books, all of them; large ones take minutes",

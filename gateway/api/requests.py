@@ -28,6 +28,8 @@ MAX_BALANCES: Final = 20_000
 WHY: Final = "1 to 64 printable characters"
 PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
 """Without control characters, ends of lines, and what turns the direction of writing."""
+MAX_CHANNEL: Final = 32
+"""Characters of how a customer's consent reached us."""
 MAX_PAGE: Final = 1000
 """Rows of one page of a list of cards or orders."""
 
@@ -149,10 +151,65 @@ class TopUpSubscriber(msgspec.Struct, frozen=True):
 
 
 class ChooseCause(msgspec.Struct, frozen=True):
-    """The causes of a subscriber from now on, each as `cause` or `cause=percent`."""
+    """The causes of a subscriber from now on, each as `cause` or `cause=percent`.
+
+    `channel` is how the customer agreed, such as call or app, `wording` the version of what the customer was asked.
+    """
 
     number: Text
     causes: Annotated[list[str], Meta(extra=refused_as("cause.invalid", "a list of `cause` or `cause=percent`"))]
+    channel: Annotated[str, Meta(max_length=MAX_CHANNEL, pattern=PRINTABLE)] = ""
+    wording: Annotated[str, Meta(max_length=64, pattern=PRINTABLE)] = ""
+
+
+class GiveGift(msgspec.Struct, frozen=True):
+    """A gift of a line to a cause, in major units of the wallet's currency; the same reference again gives nothing more."""
+
+    number: Text
+    cause: Text
+    amount: Text
+    currency: Text
+    reference: Text
+
+
+class NamedGift(msgspec.Struct, frozen=True):
+    """A gift of a line, by the number that it has."""
+
+    number: Text
+    gift: Text
+
+
+class DeclareGiftAid(msgspec.Struct, frozen=True):
+    """A natural person's Gift Aid declaration to a cause, for gifts of a line: name and home address, as HMRC has them.
+
+    `channel` is how it reached us, `wording` the version of HMRC's words that the person agreed to; `covers_from` is a day,
+    empty for today.
+    """
+
+    number: Text
+    cause: Text
+    first_name: Text
+    last_name: Text
+    house: Text
+    postcode: Text
+    channel: Annotated[str, Meta(min_length=1, max_length=MAX_CHANNEL, pattern=PRINTABLE)]
+    wording: Annotated[str, Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
+    title: MaybeText = ""
+    covers_from: MaybeText = ""
+
+
+class CancelGiftAid(msgspec.Struct, frozen=True):
+    """The end of a line's declaration to a cause."""
+
+    number: Text
+    cause: Text
+
+
+class ExportGiftAid(msgspec.Struct, frozen=True):
+    """The Gift Aid schedule of a month (2026-11) for one cause."""
+
+    cause: Text
+    period: Text
 
 
 class SetRenewal(msgspec.Struct, frozen=True):

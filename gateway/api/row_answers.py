@@ -79,6 +79,72 @@ class LimitView(msgspec.Struct, frozen=True):
     decisions: list[LimitDecision]
 
 
+class GiftRow(msgspec.Struct, frozen=True):
+    """A gift beside the tenth, in major units: all of `amount` goes to the cause, `fee` is 0 always.
+
+    `state` is held (it may be taken back until `due`), given, withdrawn or refused (the money was used meanwhile). `cause` is
+    null for whoever may not see it.
+    """
+
+    id: str
+    state: str
+    amount: str
+    fee: str
+    currency: str
+    made: str
+    due: str
+    done: str | None
+    cause: str | None
+
+
+class GiftAnswer(msgspec.Struct, frozen=True):
+    """What became of a request about a gift; `repeated`: it had been done before."""
+
+    gift: GiftRow
+    repeated: bool
+
+
+class Gifts(msgspec.Struct, frozen=True):
+    """The gifts of a line, the newest first."""
+
+    rows: list[GiftRow]
+
+
+class GiftAidDeclaration(msgspec.Struct, frozen=True):
+    """A Gift Aid declaration of a line; `cause` and `name` are null for whoever may not see them."""
+
+    id: str
+    subscriber_id: str
+    declared: str
+    covers_from: str
+    cancelled: str | None
+    channel: str
+    wording: str
+    cause: str | None
+    name: str | None
+
+
+class GiftAidDeclarations(msgspec.Struct, frozen=True):
+    """The declarations of a line, the newest first."""
+
+    rows: list[GiftAidDeclaration]
+
+
+class GiftAidCancelled(msgspec.Struct, frozen=True):
+    """Whether a declaration was in force, and ended."""
+
+    cancelled: bool
+
+
+class GiftAidSchedule(msgspec.Struct, frozen=True):
+    """The rows of HMRC's schedule for the gifts of a month to one charity; for that charity alone."""
+
+    cause: str
+    period: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
 class NoticePage(msgspec.Struct, frozen=True):
     """A page of notices to customers; `next` is the `after` of the next one, None on the last."""
 

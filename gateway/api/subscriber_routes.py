@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from gateway.api import actions
+from gateway.api import actions, gift_actions
 from gateway.api.actions import OPERATOR, VIEWER
 from gateway.api.answers import Cause, Causes, OrderTakenOverHttp
 from gateway.api.bill_requests import PayBillOnce
@@ -16,7 +16,7 @@ from gateway.api.order_actions import OrderActions
 from gateway.api.order_requests import read_key, read_kind
 from gateway.api.payment_actions import pay_bill
 from gateway.api.problems import bad_request, not_found
-from gateway.api.requests import DecideLimit, ShowSubscriber, SimOrder, TopUpSubscriber
+from gateway.api.requests import DecideLimit, GiveGift, NamedGift, ShowSubscriber, SimOrder, TopUpSubscriber
 from gateway.api.topup_actions import TopUpActions
 from gateway.api.web_requests import caller_of, json_response, read_body, read_object
 from gateway.context import GatewayContext
@@ -54,6 +54,9 @@ class SubscriberRoutes:
             web.post("/v1/orders", self._post_order),
             web.get("/v1/orders/{id}", self._get_order),
             web.post("/v1/subscribers/{msisdn}/topups", self._post_topup),
+            web.post("/v1/subscribers/{msisdn}/gifts", self._post_gift),
+            web.get("/v1/subscribers/{msisdn}/gifts", self._get_gifts),
+            web.delete("/v1/subscribers/{msisdn}/gifts/{id}", self._delete_gift),
             web.get("/v1/subscribers/{msisdn}", self._get_subscriber),
             web.get("/v1/subscribers/{msisdn}/limits", self._get_limits),
             web.post("/v1/subscribers/{msisdn}/limits", self._post_limit),
@@ -95,6 +98,25 @@ class SubscriberRoutes:
             raise bad_request("payment.invalid", "give an object with amount and currency; the key is its reference")
         wanted = to_request({**given, "reference": key, "bill": int(bill)}, PayBillOnce)
         return json_response(await self._context.in_thread(pay_bill, self._context, wanted, caller))
+
+    async def _post_gift(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, OPERATOR)
+        key, given = _idempotency_key(request), await read_object(request)
+        if set(given) != {"cause", "amount", "currency"}:
+            raise bad_request("gift.invalid", "give an object with cause, amount and currency")
+        wanted = to_request({**given, "number": self._number(request), "reference": key}, GiveGift)
+        told = await self._context.in_thread(gift_actions.give, self._context, wanted, caller)
+        return json_response(told, HTTPStatus.ACCEPTED)
+
+    async def _get_gifts(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, VIEWER)
+        named = ShowSubscriber(self._number(request))
+        return json_response(await self._context.in_thread(gift_actions.gifts, self._context, named, caller))
+
+    async def _delete_gift(self, request: web.Request) -> web.Response:
+        caller_of(request, OPERATOR)
+        named = NamedGift(self._number(request), request.match_info["id"])
+        return json_response(await self._context.in_thread(gift_actions.withdraw, self._context, named))
 
     async def _get_subscriber(self, request: web.Request) -> web.Response:
         caller = caller_of(request, VIEWER)

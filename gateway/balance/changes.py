@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Share
+from gateway.charity.sealed_causes import Consent
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.subscribers.identifier_history import IdentifierRows
 
@@ -43,11 +44,12 @@ class ChooseCauses(Change):
     """A customer's new choice, shares that add up to one whole; it counts for what is used from now on."""
 
     shares: tuple[Share, ...]
+    consent: Consent = Consent("")
 
     def decide(self, batch: Batch) -> int | SubscriberUnknown:
         """Write the choice and give the subscriber's id."""
         owner = self._owner(batch)
         if owner is None or batch.row_set(ProfileRows).get(owner) is None:
             return SubscriberUnknown("no subscriber has this number")
-        batch.row_set(ProfileRows).begin_choice(batch, owner, self.shares)
+        batch.row_set(ProfileRows).begin_choice(batch, owner, self.shares, self.consent)
         return owner

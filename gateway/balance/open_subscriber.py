@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.charity.choices import Share
+from gateway.charity.sealed_causes import Consent, write_choice
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.subscribers.identifier_history import IdentifierRows
@@ -14,7 +15,7 @@ from gateway.subscribers.status import ACTIVE
 class Opening(msgspec.Struct, frozen=True):
     """A line to be opened: its numbers by kind, its plan, its currency, its choice, and the balance in micro-units.
 
-    `valid_from` is when plan and choice come into force (microseconds).
+    `valid_from` is when plan and choice come into force (microseconds); `consent` is how the customer agreed to the choice.
     """
 
     numbers: Mapping[str, str]
@@ -23,6 +24,7 @@ class Opening(msgspec.Struct, frozen=True):
     shares: tuple[Share, ...] = ()
     balance: int = 0
     valid_from: int = 0
+    consent: Consent = Consent("")
 
 
 def open_subscriber(batch: Batch, opening: Opening) -> int:
@@ -32,8 +34,7 @@ def open_subscriber(batch: Batch, opening: Opening) -> int:
     batch.add(tables.wallets, (subscriber_id, opening.currency, opening.balance, 0, None, 0, None, None, None))
     # Of a line that was live before we knew it, the version of its plan is that of today; what it used before has it, too.
     batch.add(tables.subscriptions, (batch.take_id(), subscriber_id, opening.plan, opening.valid_from or batch.now))
-    for share in opening.shares:
-        batch.add(tables.choices, (batch.take_id(), subscriber_id, share.cause, share.share, opening.valid_from))
+    write_choice(batch, subscriber_id, opening.shares, opening.valid_from, opening.consent)
     for kind, number in opening.numbers.items():
         batch.row_set(IdentifierRows).begin(batch, kind, number, subscriber_id)
     return subscriber_id

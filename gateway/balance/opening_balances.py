@@ -9,6 +9,7 @@ from gateway.balance import bookings
 from gateway.balance.open_subscriber import Opening, open_subscriber
 from gateway.charity import choices as charity_choices
 from gateway.charity.policies import WHOLE
+from gateway.charity.sealed_causes import Consent
 from gateway.ledger.books import Books
 from gateway.ledger.money import MICRO, AmountInvalid, parse_amount
 from gateway.rating.plans import Plan
@@ -150,6 +151,7 @@ class Enrol(Unit):
             plan=row.plan,
             currency=self.currency,
             shares=(charity_choices.Share(row.cause, WHOLE),) if row.cause else (),
+            consent=Consent("import"),
             balance=row.balance,
         )
         subscriber_id = open_subscriber(batch, opening)

@@ -21,5 +21,11 @@ def count_paid(wallet: Wallet, amount: int, at: int, zone: tzinfo) -> None:
         wallet.count(_key(at, zone), amount)
 
 
+def forget_paid(wallet: Wallet, amount: int, at: int, zone: tzinfo) -> None:
+    """Count no more what was counted at a time and came to nothing."""
+    if _key(at, zone) in wallet.counters:
+        wallet.count(_key(at, zone), -amount)
+
+
 def _key(at: int, zone: tzinfo) -> str:
     return f"{KEY}:{day_of(at, zone)[2].isoformat()[:7]}"

@@ -1,11 +1,13 @@
 """What decides a price and a tenth: a subscriber's plans and choices over time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, delete, select
 
 from gateway.charity.choices import Choice, Share
+from gateway.charity.sealed_causes import CauseSeals, Consent, ask_choices, write_choice
 from gateway.store.batch import Batch, RowSet
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import choices, subscriptions
@@ -35,11 +37,6 @@ _PLANS = SelectAmong(
     subscriptions.c.subscriber_id,
     int,
 )
-_CHOICES = SelectAmong(
-    select(choices.c.subscriber_id, choices.c.valid_from, choices.c.cause, choices.c.share, choices.c.id),
-    choices.c.subscriber_id,
-    int,
-)
 
 
 class ProfileRows(RowSet[int, Profile]):
@@ -49,21 +46,14 @@ class ProfileRows(RowSet[int, Profile]):
     reads = (subscriptions, choices)
 
     def ask(self, connection: Connection, keys: set[int]) -> Callable[[], None]:
-        """Read plans and choices of these subscribers."""
-        asked = _PLANS.ask(connection, keys), _CHOICES.ask(connection, keys)
+        """Read plans and choices of these subscribers; a choice is opened once, and kept so."""
+        plans, chosen = _PLANS.ask(connection, keys), ask_choices(connection, keys)
 
         def take() -> None:
-            plans: dict[int, list[tuple[int, str]]] = {key: [] for key in keys}
-            chosen: dict[int, dict[int, tuple[Share, ...]]] = {key: {} for key in keys}
-            for subscriber_id, valid_from, plan, _ in asked[0].rows():
-                plans[subscriber_id].append((valid_from, plan))
-            for subscriber_id, valid_from, cause, share, _ in asked[1].rows():
-                shares = chosen[subscriber_id]
-                shares[valid_from] = (*shares.get(valid_from, ()), Share(cause, share))
+            plans_of = _plans(plans.rows(), keys)
+            choices_of = chosen(self.policy(CauseSeals))
             for key in keys:
-                self.rows[key] = self.settled[key] = Profile(
-                    tuple(sorted(plans[key], key=_begins)), tuple(Choice(*each) for each in sorted(chosen[key].items()))
-                )
+                self.rows[key] = self.settled[key] = Profile(plans_of[key], choices_of.get(key, ()))
 
         return take
 
@@ -101,14 +91,25 @@ class ProfileRows(RowSet[int, Profile]):
         plans = tuple(sorted((*profile.plans, subscription), key=_begins))
         self.rows[subscriber_id] = Profile(plans, profile.choices)
 
-    def begin_choice(self, batch: Batch, subscriber_id: int, shares: tuple[Share, ...]) -> None:
+    def begin_choice(self, batch: Batch, subscriber_id: int, shares: tuple[Share, ...], consent: Consent) -> None:
         """Have a subscriber's tenth go to other causes from now on."""
         profile = self.rows[subscriber_id]
         before = profile.choices[-1].valid_from if profile.choices else 0
         valid_from = max(batch.now, before + 1)
-        for share in shares:
-            batch.add(choices, (batch.take_id(), subscriber_id, share.cause, share.share, valid_from))
+        write_choice(batch, subscriber_id, shares, valid_from, consent)
         self.rows[subscriber_id] = Profile(profile.plans, (*profile.choices, Choice(valid_from, shares)))
+
+
+def read_plans(connection: Connection, subscribers: Collection[int]) -> dict[int, tuple[tuple[int, str], ...]]:
+    """Give the plans of these subscribers over time, and nothing of their choices."""
+    return _plans(_PLANS.run(connection, subscribers), subscribers)
+
+
+def _plans(rows: Iterable[tuple[Any, ...]], subscribers: Iterable[int]) -> dict[int, tuple[tuple[int, str], ...]]:
+    plans: dict[int, list[tuple[int, str]]] = {each: [] for each in subscribers}
+    for subscriber_id, valid_from, plan, _ in rows:
+        plans[subscriber_id].append((valid_from, plan))
+    return {each: tuple(sorted(known, key=_begins)) for each, known in plans.items()}
 
 
 def _begins(plan: tuple[int, str]) -> int:

@@ -7,10 +7,11 @@ import msgspec
 from msgspec import Meta
 from sqlalchemy import Connection, or_, select
 
-from gateway.balance.profiles import Profile, ProfileRows
+from gateway.balance.profiles import Profile, read_plans
 from gateway.balance.tax_areas import LineTax, area_at, line_tax
 from gateway.charity.choices import Share
 from gateway.charity.choices import at as choice_at
+from gateway.charity.sealed_causes import CauseSeals, ask_choices
 from gateway.ledger.money import format_amount
 from gateway.rating.plans import Plan
 from gateway.rating.taxes import TaxTable
@@ -65,8 +66,13 @@ class SubscriberView(msgspec.Struct, frozen=True):
     tax: Annotated[LineTax | None, Meta(description="null where its plan says nothing of tax")]
 
 
-def show(connection: Connection, subscriber_id: int, now: int, terms: Terms | None = None) -> SubscriberView:
-    """Tell a subscriber's numbers, plan, money, choice and taxes; amounts are decimal strings in major units."""
+def show(
+    connection: Connection, subscriber_id: int, now: int, terms: Terms | None = None, seals: CauseSeals | None = None
+) -> SubscriberView:
+    """Tell a subscriber's numbers, plan, money and taxes; amounts are decimal strings in major units.
+
+    The choice is told under `seals` alone: whoever may not see it opens none.
+    """
     status = connection.execute(select(subscribers.c.status).where(subscribers.c.id == subscriber_id)).scalar_one()
     wallet = connection.execute(select(wallets).where(wallets.c.subscriber_id == subscriber_id)).one()
     current = or_(lines.c.valid_to.is_(None), lines.c.valid_to > now)
@@ -74,13 +80,14 @@ def show(connection: Connection, subscriber_id: int, now: int, terms: Terms | No
         select(lines.c.kind, lines.c.value).where(lines.c.subscriber_id == subscriber_id, current)
     )
     numbers = {row.kind: row.value for row in rows}
-    profiles = ProfileRows()
-    profiles.load(connection, {subscriber_id})
-    profile = profiles.rows[subscriber_id]
-    shares = choice_at(profile.choices, now)
+    causes = None
+    if seals is not None:
+        chosen = ask_choices(connection, {subscriber_id})(seals)
+        causes = causes_of(choice_at(chosen.get(subscriber_id, ()), now))
     open_sessions = select(sessions.c.id).where(
         sessions.c.subscriber_id == subscriber_id, sessions.c.closed_at.is_(None)
     )
+    profile = Profile(read_plans(connection, {subscriber_id})[subscriber_id])
     plan = None if terms is None else terms.plan_of(profile, now)
     return SubscriberView(
         subscriber_id=str(subscriber_id),
@@ -92,7 +99,7 @@ def show(connection: Connection, subscriber_id: int, now: int, terms: Terms | No
         balance=format_amount(wallet.balance, wallet.currency),
         reserved=format_amount(wallet.reserved, wallet.currency),
         currency=wallet.currency,
-        causes=causes_of(shares),
+        causes=causes,
         open_sessions=len(connection.execute(open_sessions).all()),
         plan_version=None if plan is None else plan.version,
         tax=line_tax(plan, area_at(connection, subscriber_id, now), {} if terms is None else terms.taxes),
@@ -126,8 +133,7 @@ def rows_of(connection: Connection, ids: Iterable[int], now: int) -> list[Subscr
     for subscriber_id, kind, value, valid_to in _LINES.run(connection, wanted):
         if valid_to is None or valid_to > now:
             numbers[subscriber_id, kind] = value
-    profiles = ProfileRows()
-    profiles.load(connection, set(wanted))
+    plans = read_plans(connection, wanted)
     found = {row[0]: row for row in _WALLETS.run(connection, wanted)}
     return [
         SubscriberRow(
@@ -135,7 +141,7 @@ def rows_of(connection: Connection, ids: Iterable[int], now: int) -> list[Subscr
             msisdn=numbers.get((subscriber_id, MSISDN)),
             imsi=numbers.get((subscriber_id, IMSI)),
             iccid=numbers.get((subscriber_id, ICCID)),
-            plan=profiles.rows[subscriber_id].plan_at(now),
+            plan=Profile(plans[subscriber_id]).plan_at(now),
             status=status,
             balance=format_amount(balance, currency),
             reserved=format_amount(reserved, currency),

@@ -5,14 +5,15 @@ The store says what there was before, whatever file it came from: a start asks i
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import Connection, exists, func, select
 
 from gateway.charity.causes import Cause
+from gateway.charity.sealed_causes import CauseSeals, read_all
 from gateway.ledger.accounts import accounts_of
 from gateway.ledger.balances import Selection, account_names, journal_totals
 from gateway.rating.plan_versions import LATE_US, plan_of
 from gateway.rating.plans import Plan
-from gateway.store.tables import choices, subscribers, subscriptions, wallets
+from gateway.store.tables import subscribers, subscriptions, wallets
 from gateway.store.versions import CAUSE, PLAN, known_names
 from gateway.subscribers.status import TERMINATED
 
@@ -27,10 +28,13 @@ class StillNeeded(ValueError):
 
 
 def check_nothing_needed_goes(
-    connection: Connection, plans: Mapping[str, Plan], causes: Mapping[str, Cause], now: int
+    connection: Connection, plans: Mapping[str, Plan], causes: Mapping[str, Cause], now: int, seals: CauseSeals
 ) -> None:
-    """Raise StillNeeded where plans or causes lack what is needed of those before them; `now` in microseconds."""
-    found = [*_plans_needed(connection, plans, now), *_causes_needed(connection, causes)]
+    """Raise StillNeeded where plans or causes lack what is needed of those before them; `now` in microseconds.
+
+    Where a cause is gone from the file, all choices are opened once to see whether anybody still has it.
+    """
+    found = [*_plans_needed(connection, plans, now), *_causes_needed(connection, causes, seals)]
     if found:
         raise StillNeeded(found)
 
@@ -65,7 +69,7 @@ def _plans_needed(connection: Connection, new: Mapping[str, Plan], now: int) -> 
             yield f"plans: {lines} on {plan} with wallets in {currency}: a plan in {new[plan].currency} is a new plan"
 
 
-def _causes_needed(connection: Connection, new: Mapping[str, Cause]) -> Iterable[str]:
+def _causes_needed(connection: Connection, new: Mapping[str, Cause], seals: CauseSeals) -> Iterable[str]:
     """How many chose a cause is not told, here as elsewhere."""
     gone = [cause for cause in known_names(connection, CAUSE) if cause not in new]
     if not gone:
@@ -79,15 +83,18 @@ def _causes_needed(connection: Connection, new: Mapping[str, Cause]) -> Iterable
         ).items()
         if amount
     }
+    chosen = _chosen(connection, seals)
     for cause in gone:
-        if owed & set(accounts[cause]) or connection.execute(select(_is_chosen(cause))).scalar():
+        if owed & set(accounts[cause]) or cause in chosen:
             yield f"causes: {cause} is chosen by customers, or owed money: close it (open: false), and keep it in the file"
 
 
-def _is_chosen(cause: str) -> ColumnElement[bool]:
-    later = choices.alias("later_choices")
-    replaced = exists().where(
-        later.c.subscriber_id == choices.c.subscriber_id, later.c.valid_from > choices.c.valid_from
-    )
-    chosen = select(choices.c.id).join_from(choices, subscribers, subscribers.c.id == choices.c.subscriber_id)
-    return chosen.where(choices.c.cause == cause, subscribers.c.status != TERMINATED, ~replaced).exists()
+def _chosen(connection: Connection, seals: CauseSeals) -> set[str]:
+    """Give the causes that customers have now, or will have: each one's last choice counts."""
+    ended = set(connection.scalars(select(subscribers.c.id).where(subscribers.c.status == TERMINATED)))
+    last: dict[int, tuple[int, set[str]]] = {}
+    for each in read_all(connection, seals):
+        valid_from, causes = last.get(each.subscriber_id, (each.valid_from, set()))
+        if each.valid_from >= valid_from and each.cause is not None and each.subscriber_id not in ended:
+            last[each.subscriber_id] = each.valid_from, {each.cause, *(causes if each.valid_from == valid_from else ())}
+    return {cause for _, causes in last.values() for cause in causes}

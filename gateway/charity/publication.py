@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.charity.months import end_of, following, period_of
 from gateway.charity.public_sums import Decision, Figure, Giving, Key, decide
+from gateway.charity.sealed_causes import CauseSeals
 from gateway.events.outbox import Event, emit, source_of
 from gateway.events.times import rfc3339
 from gateway.ledger.accounts import HIGHEST_SYSTEM, UNASSIGNED, cause_account, gifts_account
@@ -66,7 +67,7 @@ class Month(msgspec.Struct, frozen=True):
 class MonthReader:
     """The next month that is to be published. `begin` finds it, `advance` reads on until all is added up."""
 
-    def __init__(self, connection: Connection, zone: tzinfo, now: int) -> None:
+    def __init__(self, connection: Connection, zone: tzinfo, now: int, seals: CauseSeals) -> None:
         """Look for it; `period` is None where there is none yet. `now` in microseconds, `zone` is the bills' clock."""
         self.period: str | None = None
         self._previous = connection.execute(select(func.max(publications.c.period))).scalar()
@@ -85,7 +86,7 @@ class MonthReader:
             span.last = max(span.after, first_since(connection, node, end) - 1)
         self._reached = {node: span.after for node, span in self._spans.items()}
         self._names = {number: cause for number, name in account_names(connection).items() if (cause := cause_of(name))}
-        self._giving = _carried(connection)
+        self._giving = _carried(connection, seals)
 
     def advance(self, connection: Connection) -> bool:
         """Add up the next part of the journal, and tell whether there is more."""
@@ -134,7 +135,8 @@ class PublishMonth(Unit):
         self._move_marks(connection)
         connection.execute(delete(unpublished_sums))
         for (cause, currency), each in month.decision.carried.items():
-            batch.add(unpublished_sums, (cause, currency, each.amount, _encode(each.parts)))
+            parts = batch.policy(CauseSeals).seal_octets(_encode(each.parts), carried_owner(cause, currency))
+            batch.add(unpublished_sums, (cause, currency, each.amount, parts))
         for figure in month.decision.figures:
             batch.add(public_sums, (month.period, figure.cause, figure.currency, figure.amount))
             emit(batch, TOPIC, self._event(figure, str(batch.take_id()), batch.now))
@@ -227,7 +229,15 @@ def _payer() -> ColumnElement[Any]:
     )
 
 
-def _carried(connection: Connection) -> dict[Key, Giving]:
+def carried_owner(cause: str, currency: str) -> str:
+    """Name the row of what is carried on, which is sealed for it."""
+    return f"carried/{cause}/{currency}"
+
+
+def _carried(connection: Connection, seals: CauseSeals) -> dict[Key, Giving]:
     kept = unpublished_sums.c
     rows: Iterable[Any] = connection.execute(select(kept.cause, kept.currency, kept.amount, kept.parts))
-    return {(cause, currency): Giving(amount, _decode(parts), set()) for cause, currency, amount, parts in rows}
+    return {
+        (cause, currency): Giving(amount, _decode(seals.open_octets(parts, carried_owner(cause, currency))), set())
+        for cause, currency, amount, parts in rows
+    }

@@ -1,16 +1,17 @@
-"""`tpo charity`: causes, what each is owed and paid, and the proof that they have it."""
+"""`tpo charity`: causes, what each is owed and paid, the proof that they have it, and what concerns their givers."""
 
 from __future__ import annotations
 
 import typer
 
-from gateway.cli import charity_payments, charity_reports
+from gateway.cli import charity_payments, charity_reports, gift_aid
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 charity_reports.add_to(app)
 charity_payments.add_to(app)
+app.add_typer(gift_aid.app, name="gift-aid")
 
 
 @app.callback()
 def _group() -> None:
-    """Causes, and their money: causes, register, confirm, payout, paid, bank, remittance, cover, profit-share, report."""
+    """Causes, their money and their givers: causes, register, confirm, payout, paid, bank, remittance, cover, report, gift-aid."""

@@ -11,18 +11,16 @@ from sqlalchemy import Connection
 
 from gateway.balance.standing import StillNeeded, check_nothing_needed_goes
 from gateway.balance.tax_areas import unknown_areas
+from gateway.context import cause_seals_of, key_file
+from gateway.privacy.pseudonyms import KeyInvalid
 from gateway.settings import Settings, Severity
 from gateway.settings.problems import Problem
 from gateway.store import schema
 from gateway.store.engine import open_reader, reading, sqlite_path
 from gateway.store.errors import StoreError
 
-VERSIONS: Final = "0016"
-"""The version of the tables since which the store knows what was in the files."""
-
-
-TAX_AREAS: Final = "0022"
-"""The version of the tables since which the store knows where lines are taxed."""
+SEALED: Final = "0026"
+"""The version of the tables since which the store has choices as this program reads them."""
 
 
 def problems_in_use(settings: Settings, file: Path) -> list[Problem]:
@@ -34,23 +32,24 @@ def problems_in_use(settings: Settings, file: Path) -> list[Problem]:
     try:
         with reading(engine) as connection:
             version = schema.current(connection)
-            if version is None or version < VERSIONS:
+            if version is None or version < SEALED:
                 return (
                     []
                     if version is None
                     else [_unasked(file, f"it is at version {version}: `tpo db upgrade` comes first")]
                 )
-            check_nothing_needed_goes(connection, settings.plans, settings.causes, int(time.time() * 1_000_000))
-            if version >= TAX_AREAS:
-                return [*_without_area(connection, settings, file)]
+            if settings.privacy.key is None and not key_file(settings).exists():
+                return [_unasked(file, f"{key_file(settings)}, the store's key, is not there")]
+            now, seals = int(time.time() * 1_000_000), cause_seals_of(settings)
+            check_nothing_needed_goes(connection, settings.plans, settings.causes, now, seals)
+            return [*_without_area(connection, settings, file)]
     except StillNeeded as needed:
         said = (each.partition(": ") for each in needed.problems)
         return [Problem(str(file), 1, key, message) for key, _, message in said]
-    except StoreError as error:
+    except (StoreError, KeyInvalid, OSError, LookupError) as error:
         return [_unasked(file, str(error))]
     finally:
         engine.dispose()
-    return []
 
 
 def _without_area(connection: Connection, settings: Settings, file: Path) -> Iterator[Problem]:

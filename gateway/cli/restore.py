@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -9,9 +10,10 @@ from sqlalchemy import Connection, Engine, make_url, select
 
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.policies import recompute
+from gateway.charity.sealed_causes import CauseSeals, read_all
 from gateway.cli.errors import CommandFailed
 from gateway.cli.output import complain
-from gateway.context import upgrade_keys
+from gateway.context import cause_seals_of, upgrade_keys
 from gateway.environment import wall_clock
 from gateway.events.times import rfc3339
 from gateway.ledger.check import check
@@ -131,7 +133,7 @@ def _finish(settings: Settings, url: str, made: str, until: int | None, now: int
         upgraded_from = _upgrade(settings, writer)
         with reading(reader) as connection:
             _refuse_where_others_run(connection, settings)
-            books = _check_books(connection, upgrade_keys(settings).evidence, anyway=anyway)
+            books = _check_books(connection, upgrade_keys(settings).evidence, cause_seals_of(settings), anyway=anyway)
             last, repeats = aftermath.last_commit(connection), aftermath.repeats(connection)
             files = kept_files(connection)
         since = last if until is None else until
@@ -183,8 +185,8 @@ def _node(settings: Settings) -> str:
     return settings.diameter.identity if settings.diameter else "gateway"
 
 
-def _check_books(connection: Connection, key: bytes, *, anyway: bool) -> Books:
-    report = check(connection, recompute, key)
+def _check_books(connection: Connection, key: bytes, seals: CauseSeals, *, anyway: bool) -> Books:
+    report = check(connection, recompute, key, choices=partial(read_all, seals=seals))
     found = [*report.findings, *wrong_sessions(connection)]
     findings = [f"{finding.check}: {finding.detail}" for finding in found]
     if findings and not anyway:

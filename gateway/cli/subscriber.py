@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import completion, context, subscriber_balance
+from gateway.cli import completion, context, subscriber_balance, subscriber_gifts
 from gateway.cli.context import AsJson
 from gateway.cli.output import complain, emit, emit_pages
 from gateway.cli.pages import pages
@@ -28,6 +28,7 @@ AcceptChecksum = Annotated[
     ),
 ]
 subscriber_balance.add_to(app)
+subscriber_gifts.add_to(app)
 Number = Annotated[str, typer.Argument(help="MSISDN in international form; `show` also takes an IMSI or ICCID.")]
 
 Why = Annotated[str, typer.Option("--reason", help="Why, in your own words; it stands in the history.")]
@@ -167,16 +168,19 @@ def cause(
         list[str],
         typer.Argument(help="CAUSE, or several as CAUSE=PERCENT that add up to 100.", autocompletion=completion.causes),
     ],
+    channel: Annotated[str, typer.Option(help="How the customer agreed, such as call or app.")] = "",
+    wording: Annotated[str, typer.Option(help="The version of what the customer was asked.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Choose the causes that the tenth of this line goes to from now on.
+    """Choose the causes that the tenth of this line goes to from now on; how the customer agreed is kept with the choice.
 
     \b
     Examples:
       tpo subscriber cause 447700900123 wateraid
-      tpo subscriber cause 447700900123 wateraid=60 wwf=40
+      tpo subscriber cause 447700900123 wateraid=60 wwf=40 --channel call --wording 2026-1
     """
-    _ask(ctx, "subscriber.cause", {"number": number, "causes": causes}, as_json=as_json)
+    params = {"number": number, "causes": causes, "channel": channel, "wording": wording}
+    _ask(ctx, "subscriber.cause", params, as_json=as_json)
 
 
 @app.command()

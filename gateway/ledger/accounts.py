@@ -73,6 +73,11 @@ def gifts_account(cause: str) -> str:
     return f"gifts:{cause}"
 
 
+def matcher_account(campaign: str) -> str:
+    """Name the account of what a campaign's matcher owes for gifts that were matched."""
+    return f"matcher:{campaign}"
+
+
 def vat_account(jurisdiction: str, rate: int) -> str:
     """Name the account of what is owed of a country's tax at a rate (parts per million)."""
     return f"{VAT}{jurisdiction}-{percent(rate)}"
@@ -84,7 +89,12 @@ def added_tax_account(jurisdiction: str, state: str, kind: str) -> str:
 
 
 def without_cause(name: str) -> str:
-    """Name an account without its cause: what is owed to causes is `causes` and `gifts`, also where none was chosen."""
+    """Name an account without its cause: what is owed to causes is `causes` and `gifts`, also where none was chosen.
+
+    A campaign may be for one cause alone: its account is `matchers`.
+    """
+    if name.startswith(matcher_account("")):
+        return "matchers"
     if name == UNASSIGNED or name.startswith((cause_account(""), *TENTH_PREFIXES)):
         return "causes"
     return "gifts" if name.startswith((gifts_account(""), *GIFT_PREFIXES)) else name

@@ -16,9 +16,11 @@ from gateway.ledger.checks.added_taxes import added_taxes_right
 from gateway.ledger.checks.allowances import allowances_match
 from gateway.ledger.checks.balances import given_matches, wallets_match, zero_sum
 from gateway.ledger.checks.charges import usage_is_charged
+from gateway.ledger.checks.choices import choices_kept
 from gateway.ledger.checks.entries import numbered_once, postings_allowed, well_formed
 from gateway.ledger.checks.evidence import rows_proved
-from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, Recompute, every
+from gateway.ledger.checks.examined import Check, Examined, Finding, Progress, ReadChoices, Recompute, every
+from gateway.ledger.checks.gifts import gifts_match
 from gateway.ledger.checks.guards import guards_there
 from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.prices import prices_right, unknown_versions
@@ -54,6 +56,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     every(bases_match),
     every(tenth_is_complete),
     every(sources_there),
+    choices_kept,
+    gifts_match,
     versions_right,
     prices_right,
     sales_right,
@@ -92,6 +96,7 @@ def check(
     key: bytes | None = None,
     seals: Sequence[Seal] = (),
     *,
+    choices: ReadChoices | None = None,
     full: bool = True,
     progress: Progress = _silent,
     beside: CheckProcess | None = None,
@@ -99,14 +104,15 @@ def check(
     """Run every check on one snapshot of the store, and on the files of sealed months.
 
     `key` is that of evidence: without it rows are held against each other alone, not against their digests. `seals` are those
-    that left the house, beside those of the store. Without `full` months in sealed files are not computed again if all rows are
-    as they were booked: what they came to was checked then. `beside` runs some checks of large books in another process.
+    that left the house, beside those of the store. `choices` reads what customers chose; without it causes are not held against
+    that. Without `full` months in sealed files are not computed again if all rows are as they were booked: what they came to
+    was checked then. `beside` runs some checks of large books in another process.
     """
     join_whole_tables(connection)
     with parts(connection) as found:
         sealed, readable = wrong_files(connection, found)
         recorded = by_recorded(connection, recompute)
-        books = Examined(connection, readable, recorded, recompute, key, seals, progress)
+        books = Examined(connection, readable, recorded, recompute, key, seals, choices, progress)
         findings = [Finding("sealed", detail) for detail in sealed]
         waits = not full and any(part.month is not None for part in readable)  # for what the proofs find
         if beside is not None and not waits and _is_large(connection):
@@ -158,7 +164,7 @@ def some_of(
     join_whole_tables(connection)
     with parts(connection) as found:
         readable = [part for part in found if part.month is None or part.month.period in months]
-        books = Examined(connection, readable, _nothing, _nothing, key, seals, progress)
+        books = Examined(connection, readable, _nothing, _nothing, key, seals, None, progress)
         return {name: _look(books, _LOOKS[name]) for name in names}
 
 

@@ -31,6 +31,7 @@ from gateway.ledger.accounts import (
     WRITE_OFFS,
     cause_account,
     gifts_account,
+    matcher_account,
 )
 
 PAGE: Final = Path("docs/postings.md")
@@ -48,6 +49,7 @@ class AccountClass(StrEnum):
     GIVING = GIVING
     CAUSE = "cause:<cause>, unassigned"
     GIFTS = "gifts:<cause>"
+    MATCHER = "matcher:<campaign>"
     REFUNDS = REFUNDS
     WRITE_OFFS = WRITE_OFFS
     ABSORBED = ABSORBED
@@ -223,7 +225,7 @@ POSTINGS: Final = (
         AccountClass.WALLET,
         AccountClass.GIFTS,
         (Evidence.REFERENCE,),
-        "a gift, whole (`gift:<question>`)",
+        "a gift, whole (`gift:<number>`)",
         unique=Evidence.REFERENCE,
     ),
     Posting(
@@ -343,6 +345,14 @@ POSTINGS: Final = (
         unique=Evidence.REFERENCE,
     ),
     Posting(
+        "match",
+        AccountClass.MATCHER,
+        AccountClass.GIFTS,
+        (Evidence.REFERENCE,),
+        "what a campaign adds to a gift, owed by its matcher (`match:<gift>:<campaign>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
         "tax",
         AccountClass.REVENUE,
         AccountClass.TAX,
@@ -410,6 +420,8 @@ def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
     for prefix in (*TENTH_PREFIXES, *GIFT_PREFIXES):
         if name.startswith(prefix):
             return AccountClass(f"{prefix}<cause>")
+    if name.startswith(matcher_account("")):
+        return AccountClass.MATCHER
     if name.startswith(VAT):
         return AccountClass.TAX
     if name.startswith(ADDED_TAX):

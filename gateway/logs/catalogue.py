@@ -526,6 +526,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "The share of a profit (`period`) was booked (`by`) for `causes` causes.",
         "Nothing: it is paid with the next payout.",
     ),
+    "charity.gift.refused": LogEvent(
+        "warning",
+        "A `gift` that was held could not be made: the line used the money meanwhile, beyond its balance.",
+        "Nothing: the gift is over, and nothing was taken for it. The customer may be told, and may give again.",
+    ),
     "ledger.sealed": LogEvent(
         "info",
         "The chain of evidence was sealed for a `day`, at link `links`: the seal is in the store, in the event "

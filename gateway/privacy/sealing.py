@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from gateway.privacy.pseudonyms import derive
 
 _VERSION: Final = b"\x01"
-_NONCE: Final = 12
+NONCE: Final = 12
 """Octets; random, which is safe for far more secrets than there are SIM cards."""
 
 
@@ -20,13 +20,16 @@ class SealBroken(ValueError):
 class Sealer:
     """Seal secrets, and open them again for the owner that they were sealed for."""
 
-    def __init__(self, key: bytes) -> None:
-        """Take the master key; seals have a key derived from it."""
-        self._cipher = AESGCM(derive(key, "sealing"))
+    def __init__(self, key: bytes, purpose: str = "sealing") -> None:
+        """Take the master key; the seals of each purpose have a key derived from it for that alone."""
+        self._cipher = AESGCM(derive(key, purpose))
 
-    def seal(self, secret: bytes, owner: str) -> bytes:
-        """Give the sealed form: a version, the nonce, the ciphertext with its tag. `owner` is the associated data."""
-        nonce = os.urandom(_NONCE)
+    def seal(self, secret: bytes, owner: str, nonce: bytes | None = None) -> bytes:
+        """Give the sealed form: a version, the nonce, the ciphertext with its tag. `owner` is the associated data.
+
+        Whoever gives a nonce (NONCE octets) never gives it for anything else under this key.
+        """
+        nonce = os.urandom(NONCE) if nonce is None else nonce
         return _VERSION + nonce + self._cipher.encrypt(nonce, secret, owner.encode())
 
     def open(self, sealed: bytes, owner: str) -> bytes:
@@ -34,7 +37,7 @@ class Sealer:
         if sealed[:1] != _VERSION:
             raise SealBroken("the sealed secret has a version that this program does not know")
         try:
-            return self._cipher.decrypt(sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :], owner.encode())
+            return self._cipher.decrypt(sealed[1 : 1 + NONCE], sealed[1 + NONCE :], owner.encode())
         except InvalidTag:
             raise SealBroken(
                 "the sealed secret does not open: is privacy.key the one that it was sealed with?"

@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.charity.sealed_causes import CauseSeals
 from gateway.context import GatewayContext, digests_of, pickled
 from gateway.policies import make_policies
 from gateway.privacy.pseudonyms import Pseudonyms
@@ -55,6 +56,7 @@ class LaneSettings(msgspec.Struct, frozen=True):
     node_name: str
     digests: Digests
     sealer: Sealer
+    cause_seals: CauseSeals
     pseudonyms: Pseudonyms
     change_reader: ChangeReader | None
 
@@ -134,12 +136,14 @@ def beginning(context: GatewayContext, lease: Lease, resumed: bool) -> Begin:  #
 def policies_for(begin: Begin) -> MakePolicies:
     """Give what makes policies of settings as they crossed."""
     key = begin.keys
-    return partial(_made, begin.node.name, digests_of(key), Sealer(key), Pseudonyms(key))
+    return partial(_made, begin.node.name, digests_of(key), Sealer(key), CauseSeals(key), Pseudonyms(key))
 
 
-def _made(name: str, digests: Digests, sealer: Sealer, pseudonyms: Pseudonyms, settings: bytes) -> Policies:
+def _made(
+    name: str, digests: Digests, sealer: Sealer, cause_seals: CauseSeals, pseudonyms: Pseudonyms, settings: bytes
+) -> Policies:
     found, accounts = loads(settings)  # noqa: S301  (of the gateway, by a stream that it made; nobody else can write there)
-    return make_policies(LaneSettings(found, accounts, name, digests, sealer, pseudonyms, None))
+    return make_policies(LaneSettings(found, accounts, name, digests, sealer, cause_seals, pseudonyms, None))
 
 
 if __name__ == "__main__":

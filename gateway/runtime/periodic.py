@@ -13,6 +13,8 @@ import msgspec
 from prometheus_client.core import Metric
 
 from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts, accounts_of
+from gateway.balance.gift_units import CompleteGift, due_gifts
+from gateway.balance.gifts import GiftState
 from gateway.charging.renewals import DoneByCalendar, KeepWallet, due_wallets
 from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
@@ -42,6 +44,7 @@ READING_PAUSE = 0.2
 """Seconds between two parts of a month's journal that is being added up: charging goes first."""
 SWEEP_SECONDS = 60.0
 CALENDAR_SECONDS = 10.0
+GIFT_SECONDS = 1.0
 MONTHS_SECONDS = 60.0
 SEAL_SECONDS = 60.0
 TAX_SECONDS = 60.0
@@ -126,6 +129,7 @@ class PeriodicWork(Component):
             ("watch_giving", GIVING_SECONDS, self._watch_giving),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("keep_wallets", CALENDAR_SECONDS, self._keep_wallets),
+            ("make_gifts", GIFT_SECONDS, self._make_gifts),
             ("keep_months", MONTHS_SECONDS, self._keep_months),
             ("seal_day", SEAL_SECONDS, self._seal_day),
             ("book_taxes", TAX_SECONDS, self._book_taxes),
@@ -228,7 +232,7 @@ class PeriodicWork(Component):
     async def _publish_month(self) -> bool:
         context = self._context
         zone, now = ZoneInfo(context.settings.operator.timezone), context.clock()
-        reader = await context.read_async(lambda connection: MonthReader(connection, zone, now))
+        reader = await context.read_async(lambda connection: MonthReader(connection, zone, now, context.cause_seals))
         if reader.period is None:
             return False
         more = True
@@ -265,6 +269,16 @@ class PeriodicWork(Component):
             for failed in outcomes:
                 if isinstance(failed, BaseException) and not isinstance(failed, (LaneOverloaded, LaneClosed)):
                     raise failed
+
+    async def _make_gifts(self) -> None:
+        """Make the gifts whose time to be taken back is over."""
+        context = self._context
+        now, shards = context.clock(), context.node.owned
+        for each in await context.read_async(partial(due_gifts, now=now, shards=shards)):
+            with suppress(LaneOverloaded, LaneClosed):
+                told = await submit(context.lane, CompleteGift(each.id, each.subscriber_id))
+                if told is not None and told.gift.state is GiftState.REFUSED:
+                    self._log("charity.gift.refused", {"gift": str(each.id)})
 
     async def _seal_day(self) -> None:
         """Seal the day that is over, and write what the file of seals has not yet."""

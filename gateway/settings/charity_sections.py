@@ -3,12 +3,12 @@
 from datetime import date, datetime, tzinfo
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.bank.accounts import AccountInvalid, BankAccount, checked
 from gateway.charity.policies import POLICIES, Policy
 from gateway.settings.sections import Section
-from gateway.settings.values import Currency, Percent, Text
+from gateway.settings.values import Currency, Duration, Id, Percent, Price, Text
 
 Format = Literal["pain.001.001.03", "pain.001.001.09", "nacha"]
 
@@ -55,6 +55,14 @@ def _day(value: str) -> str:
     return value
 
 
+def _date(value: object) -> date:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        message = "must be a day, such as 2026-12-01"
+        raise ValueError(message) from None
+
+
 class PolicyEntry(Section):
     """A rule of the tenth, from the first moment of a day on the operator's clock: `rate` and `tax` in percent."""
 
@@ -85,14 +93,40 @@ class ComparedPolicy(Section):
         return self.model_dump()
 
 
+class MatchingCampaign(Section):
+    """Who adds how much (percent) to gifts that are made from one day until and with another, and how much in all."""
+
+    id: Id
+    matcher: Text
+    ratio: Percent
+    cap: Price
+    currency: Currency = "GBP"
+    begins: Annotated[date, BeforeValidator(_date)]
+    ends: Annotated[date, BeforeValidator(_date)]
+    causes: list[Id] = Field(default_factory=list)
+
+
 class Charity(Section):
-    """The rules of the tenth, and the accounts that causes are paid from, one a currency."""
+    """The rules of the tenth and of gifts, and the accounts that causes are paid from, one a currency."""
 
     policy: Literal["2026-1"] = "2026-1"
+    gift_window: Annotated[Duration, Field(ge=0, le=30 * 86_400)] = 24 * 3600
+    matching: list[MatchingCampaign] = Field(default_factory=list)
     policies: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,15}$")], PolicyEntry] = Field(
         default_factory=dict
     )
     accounts: list[CharityAccount] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _check_campaigns(self) -> "Charity":
+        names = [each.id for each in self.matching]
+        if len(set(names)) != len(names):
+            message = "two campaigns have the same id"
+            raise ValueError(message)
+        if any(each.ends < each.begins for each in self.matching):
+            message = "a campaign ends before it begins"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _changes_no_rule(self) -> "Charity":

@@ -369,6 +369,15 @@ def check_paid_services(found: Found, report: Report) -> None:
                 )
 
 
+def check_matching(found: Found, report: Report) -> None:
+    """Refuse a campaign for a cause that the file of causes does not have."""
+    campaigns = found.charity.matching if found.charity else []
+    for campaign in campaigns if found.causes is not None else ():
+        for cause in campaign.causes:
+            if cause not in (found.causes or {}):
+                report.error(("charity", "matching"), f"{campaign.id}: there is no cause {cause!r}")
+
+
 def check_free_numbers(found: Found, report: Report) -> None:
     """Refuse a price for numbers that are free to call in the operator's country."""
     country = found.operator.country if found.operator else ""
@@ -462,6 +471,7 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_free_numbers,
     check_fraud_plans,
     check_paid_services,
+    check_matching,
     check_taxes,
     check_hosts,
     check_broker,

@@ -78,6 +78,8 @@ class AnswersEntry(Section):
 
     ask: Text
     given: Text
+    held: Text | None = None
+    withdrawn: Text | None = None
     nothing_asked: Text
     dropped: Text | None = None
     too_poor: Text

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import msgspec
 from sqlalchemy import select
 
+from gateway.charity.sealed_causes import CauseSeals
 from gateway.sims.cards import HolderRows, Sim, SimRows
-from gateway.sims.orders import CardUnit, OrderRows, StoredOrder, cards_of
+from gateway.sims.orders import CardUnit, OrderRows, StoredOrder, cards_of, cause_owner
 from gateway.sims.policy import SimsPolicy
 from gateway.store.batch import Batch, RowSet
 from gateway.store.idempotency import Digests, KeptResult, KeyRows
@@ -34,6 +35,11 @@ class Asked(msgspec.Struct, frozen=True):
         flags = [name for name in ("adopt", "returning") if told.pop(name)]
         effective = told.pop("effective")  # later than digests that are kept
         return digests(self.kind, self.iccid, *told.values(), *flags, *([effective] if effective else []))
+
+
+def _sealed(request: OrderRequest, seals: CauseSeals, number: int) -> OrderRequest:
+    """Give a request as it is written down: its cause is sealed, as it would stand beside the number."""
+    return msgspec.structs.replace(request, cause=seals.seal_text(request.cause, cause_owner(number)))
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -93,15 +99,16 @@ class AcceptOrder(CardUnit):
 
     def _open(self, batch: Batch) -> Order:
         sim, host, reasons_left = self._check(batch)
+        number = batch.take_id()
         order = Order(
-            id=batch.take_id(),
+            id=number,
             node=batch.node.id,
             kind=self.asked.kind,
             iccid=sim.iccid,
             host=host,
             state=OrderState.ACCEPTED,
             actor=self.asked.actor,
-            request=self.asked.request,
+            request=_sealed(self.asked.request, batch.policy(CauseSeals), number),
             steps=steps_of(self.asked.kind, reasons_left=reasons_left),
             undoing=False,
             due_at=batch.now,

@@ -13,6 +13,7 @@ from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.plan_changes import Effective, change_plan
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
+from gateway.charity.sealed_causes import CauseSeals, Consent
 from gateway.events.outbox import publish
 from gateway.ledger.books import Books
 from gateway.messaging.submit import make
@@ -20,7 +21,7 @@ from gateway.messaging.texts import Text, TextRows
 from gateway.privacy.masks import mask
 from gateway.sims.cards import HolderRows, Sim, SimRows
 from gateway.sims.order_steps import EndStep
-from gateway.sims.orders import OrderRows
+from gateway.sims.orders import OrderRows, cause_owner
 from gateway.sims.policy import SWAP, WELCOME, SimsPolicy
 from gateway.store.batch import Batch, RowSet
 from gateway.subscribers.history import NUMBER, PLAN, record
@@ -115,7 +116,8 @@ class Enable(LineStep):
     def effect(self, batch: Batch, order: Order, sim: Sim) -> list[Text]:
         """Open the subscriber."""
         request = order.request
-        shares = (Share(request.cause, WHOLE),) if request.cause else ()
+        cause = batch.policy(CauseSeals).open_text(request.cause, cause_owner(order.id))
+        shares = (Share(cause, WHOLE),) if cause else ()
         numbers = {MSISDN: request.msisdn, IMSI: sim.imsi, ICCID: sim.iccid}
         taken = [
             kind for kind, number in numbers.items() if batch.row_set(IdentifierRows).current(kind, number) is not None
@@ -125,7 +127,12 @@ class Enable(LineStep):
             self.reach(batch, order, refuse(order, self.move, error, batch.now, untouched=True))
             return []
         opening = Opening(
-            numbers, request.plan, batch.policy(SimsPolicy).currencies[request.plan], shares, valid_from=batch.now
+            numbers,
+            request.plan,
+            batch.policy(SimsPolicy).currencies[request.plan],
+            shares,
+            valid_from=batch.now,
+            consent=Consent("order"),
         )
         sim.subscriber_id = open_subscriber(batch, opening)
         sim.touch(batch.now)

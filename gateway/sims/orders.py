@@ -97,8 +97,13 @@ def _values(order: Order) -> tuple[Any, ...]:
 
 
 def _kept_request(order: Order) -> OrderRequest:
-    """Give what is written of the request: its cause, which would stand beside the number, only while it is needed."""
+    """Give what is written of the request: its cause, which is sealed, only while it is needed."""
     return order.request if keeps_cards(order) else msgspec.structs.replace(order.request, cause="")
+
+
+def cause_owner(number: int) -> str:
+    """Name the row of an order, for which the cause in its request is sealed."""
+    return f"order/{number}"
 
 
 def keeps_cards(order: Order) -> bool:

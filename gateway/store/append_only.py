@@ -15,7 +15,7 @@ from gateway.store.nodes import SPAN_BITS
 APPEND_ONLY: Final = (
     "transfers",
     "usage",
-    "choices",
+    "sealed_choices",
     "payments",
     "evidence",
     "seals",
@@ -46,7 +46,7 @@ _IS_ERASED: Final = f"EXISTS (SELECT 1 FROM marks WHERE node = 0 AND name = '{ER
 _DUE: Final[Mapping[str, str]] = {
     "transfers": _IS_SEALED,
     "usage": f"({_IS_SEALED} OR {_IS_RELEASED})",
-    "choices": _IS_ERASED,
+    "sealed_choices": _IS_ERASED,
 }
 _SERVER_FUNCTION: Final = f"""
 CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -59,7 +59,7 @@ BEGIN
             RETURN OLD;
         END IF;
     END IF;
-    IF TG_OP = 'DELETE' AND TG_ARGV[0] = 'choices' THEN
+    IF TG_OP = 'DELETE' AND TG_ARGV[0] = 'sealed_choices' THEN
         IF {_IS_ERASED} THEN
             RETURN OLD;
         END IF;

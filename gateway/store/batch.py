@@ -86,6 +86,8 @@ class RowSet(Generic[Key, Row]):
         self.settled: dict[Key, object | None] = {}
         """By key what the store has once this batch is committed; None where it is not worth keeping any more."""
         self.proved: list[tuple[object, ...]] = []
+        self.policies: Policies = {}
+        """What the batch is decided with; some rows are opened by it as they are loaded."""
 
     def load(self, connection: Connection, keys: set[Key]) -> None:
         """Read the rows of these keys, locked if they may change, into `rows`."""
@@ -109,6 +111,13 @@ class RowSet(Generic[Key, Row]):
     def get(self, key: Key) -> Row | None:
         """Give the row of a key that a unit named, None if there is none."""
         return self.rows.get(key)
+
+    def policy(self, kind: type[AnyPolicy]) -> AnyPolicy:
+        """Give what rows of this kind are opened with; LookupError where this lane was given none."""
+        found = self.policies.get(kind)
+        if found is None:
+            raise LookupError(f"this lane was given no {kind.__name__}")
+        return found  # type: ignore[return-value]  # by its own type
 
 
 class Batch:
@@ -152,7 +161,7 @@ class Batch:
             self._asked.pop(kind)()
         found = self._row_sets.get(kind)
         if found is None:
-            found = self._row_sets[kind] = kind()
+            found = self._row_sets[kind] = self._made(kind)
         return found  # type: ignore[return-value]  # keyed by its own type
 
     def policy(self, kind: type[AnyPolicy]) -> AnyPolicy:
@@ -161,6 +170,11 @@ class Batch:
         if found is None:
             raise LookupError(f"this lane was given no {kind.__name__}")
         return found  # type: ignore[return-value]  # by its own type
+
+    def _made(self, kind: type[Any]) -> RowSet[Any, Any]:
+        row_set: RowSet[Any, Any] = kind()
+        row_set.policies = self._policies
+        return row_set
 
     def take_id(self) -> int:
         """Give a fresh identifier."""
@@ -201,7 +215,9 @@ class Batch:
 
     def _ask_for(self, kind: type, units: Sequence[Unit]) -> tuple[RowSet[Any, Any], set[object]] | None:
         """Ask for the rows of a kind that units touch; gives which, None where they name no key."""
-        row_set: RowSet[Any, Any] = self._row_sets.setdefault(kind, kind())
+        row_set = self._row_sets.get(kind)
+        if row_set is None:
+            row_set = self._row_sets[kind] = self._made(kind)
         wanted = {key for unit in units if kind in unit.touches for key in unit.keys(row_set, self)}
         if not wanted:
             return None

@@ -1,4 +1,7 @@
-"""Prove what stands in a store without evidence: what was booked before there was any (the step 0021)."""
+"""Prove what stands in a store without evidence: what was booked before there was any (the step 0021).
+
+Choices are proved as they are sealed (the step 0026).
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,7 +19,6 @@ LINK: Final = 4096
 TABLES: Final = (
     "transfers",
     "usage",
-    "choices",
     "accounts",
     "wallets",
     "versions",

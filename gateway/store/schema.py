@@ -9,13 +9,15 @@ Alembic is imported by what migrates alone: a store that is ready opens without 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from gateway.store import lock
 from gateway.store.engine import storing
 from gateway.store.errors import SchemaMismatch
+from gateway.store.evidence import Digester
+from gateway.store.evidence_reading import is_of_another_key
 from gateway.store.nodes import PROGRAM
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _VERSION_TABLE: Final = "alembic_version"
+PROVED: Final = "0021"
+"""The version since which rows are proved under a key."""
 COMPATIBLE_FROM: Final = "schema.compatible_from"
 """The store's mark (node 0) of the oldest version whose program may write it."""
 
@@ -63,11 +67,22 @@ def _usable(connection: Connection) -> str:
     raise SchemaMismatch(f"the store is at version {found or 'none'}, this program needs {wanted}; {to_do}")
 
 
+class Seals(Protocol):
+    """What seals a cause, or octets that tell of causes, for the row that they stand in (charity.sealed_causes)."""
+
+    def seal(self, cause: str, owner: str) -> bytes:
+        """Seal a cause."""
+
+    def seal_octets(self, octets: bytes, owner: str) -> bytes:
+        """Seal octets."""
+
+
 class Keys(NamedTuple):
-    """What steps of an upgrade need of a gateway's keys: that of idempotency keys (Digests), and that of evidence."""
+    """What steps of an upgrade need of a gateway's keys: those of idempotency keys (Digests), of evidence and of causes."""
 
     digests: bytes
     evidence: bytes
+    causes: Seals
 
 
 def upgrade(engine: Engine, keys: Keys | None = None, node: str = "") -> tuple[str | None, str]:
@@ -85,6 +100,9 @@ def upgrade(engine: Engine, keys: Keys | None = None, node: str = "") -> tuple[s
             raise SchemaMismatch(
                 f"the store is at version {before}, which this program does not know; use the program that wrote it"
             )
+        has_proofs = keys is not None and before is not None and before >= PROVED
+        if keys is not None and has_proofs and is_of_another_key(connection, Digester(keys.evidence)):
+            raise SchemaMismatch("privacy.key is not that of this store, by which its rows are proved")
         if before is not None and before != head():
             _refuse_where_others_run(connection, before, node)
         _upgrade(connection, keys)
@@ -145,7 +163,7 @@ def _upgrade(connection: Connection, keys: Keys | None = None) -> None:
     config = _config()
     config.attributes["connection"] = connection
     if keys is not None:
-        config.attributes |= {"digest_key": keys.digests, "evidence_key": keys.evidence}
+        config.attributes |= {"digest_key": keys.digests, "evidence_key": keys.evidence, "cause_seals": keys.causes}
     command.upgrade(config, "head")
     raise_oldest_writer(connection, _compatible_from())
 

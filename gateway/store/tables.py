@@ -115,7 +115,7 @@ unpublished_sums = Table(
     PrimaryKeyConstraint("cause", "currency"),
 )
 """What was given until the last published month and is in no figure yet: rests of whole units, and sums of too few givers with
-each one's part (msgpack: subscriber -> micro-units). Written anew with each month."""
+each one's part (msgpack: subscriber -> micro-units, sealed). Written anew with each month."""
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -177,15 +177,20 @@ subscriptions = Table(
 """Which plan a subscriber had from when on."""
 
 choices = Table(
-    "choices",
+    "sealed_choices",
     metadata,
     Column("id", _Identifier, primary_key=True, autoincrement=False),
     Column("subscriber_id", BigInteger, nullable=False, index=True),
-    Column("cause", String(64), nullable=False),
+    Column("cause", LargeBinary, nullable=False),
     Column("share", Integer, nullable=False),
     Column("valid_from", BigInteger, nullable=False),
+    Column("consent_at", BigInteger),
+    Column("consent_channel", String(32)),
+    Column("consent_wording", String(64)),
 )
-"""Which causes a subscriber chose from when on; `share` in basis points; the rows of one `valid_from` are one choice."""
+"""Which causes a subscriber chose from when on; `share` in basis points; the rows of one `valid_from` are one choice. `cause`
+is sealed (charity.sealed_causes). `consent_*` say when, by which channel and to which version of what was asked the customer
+agreed; empty where the choice is older than these."""
 
 wallets = Table(
     "wallets",
@@ -644,7 +649,7 @@ questions = Table(
     Column("short_code", String(21), nullable=False),
     Column("id", BigInteger, nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("cause", String(64), nullable=False),
+    Column("cause", LargeBinary, nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("asked_at", BigInteger, nullable=False),
@@ -652,8 +657,53 @@ questions = Table(
     Column("subscriber_id", BigInteger),
     PrimaryKeyConstraint("msisdn", "short_code"),
 )
-"""The one question that is open to a customer at a short code, such as `Reply YES to give`; `subscriber_id` is who was asked.
-Swept by expires_at."""
+"""The one question that is open to a customer at a short code, such as `Reply YES to give`; `subscriber_id` is who was asked,
+`cause` is sealed. Swept by expires_at."""
+
+gifts = Table(
+    "gifts",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("cause", LargeBinary, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("reference", String(255), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Index("uq_gifts_reference", "channel", "reference", unique=True),
+    Index("ix_gifts_held", "due_at", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
+)
+"""Gifts beside the tenth (balance.gifts), from when they were asked for: held until `due_at`, then given, unless they were
+withdrawn or the money was gone. `cause` is sealed; a channel's reference is taken once. Never swept."""
+
+matched_sums = Table(
+    "matched_sums",
+    metadata,
+    Column("campaign", String(64), primary_key=True),
+    Column("currency", String(3), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+)
+"""What each campaign matched so far (balance.matching), locked as it grows: never above its cap. Never swept."""
+
+gift_aid_declarations = Table(
+    "gift_aid_declarations",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("declared_at", BigInteger, nullable=False),
+    Column("covers_from", BigInteger, nullable=False),
+    Column("details", LargeBinary, nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("wording", String(64), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("cancelled_at", BigInteger),
+)
+"""Gift Aid declarations (charity.gift_aid): `details` are the cause, and name and home address of the person, sealed; `wording`
+the version of HMRC's words that the person agreed to. For gifts alone: the tenth is the company's. Never swept."""
 
 bill_limits = Table(
     "bill_limits",
@@ -903,8 +953,8 @@ orders = Table(
     Column("open", SmallInteger, nullable=False),
     Index("ix_orders_open", "due_at", sqlite_where=text("open = 1"), postgresql_where=text("open = 1")),
 )
-"""Orders and what became of each of their steps (provisioning.orders). `request` tells the cause beside the number only until
-the order has ended. Swept by updated_at once they are not open."""
+"""Orders and what became of each of their steps (provisioning.orders). `request` has the cause, sealed, only until the order
+has ended. Swept by updated_at once they are not open."""
 
 evidence = Table(
     "evidence",

@@ -21,6 +21,7 @@ import psycopg
 from sqlalchemy import inspect, text
 from support import charging_fixture as charging
 from support import postgres
+from support.books import check
 from support.gateways import ROOT
 
 from gateway.balance.opening_balances import Enrol, Enrolment
@@ -30,7 +31,6 @@ from gateway.charging.gy import ccr as gy_ccr
 from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.environment import Environment
-from gateway.ledger.check import check
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.queue.mt_status import Dispatch, RecordOutcomes, SubmitOutcome, TakeForSending
 from gateway.messaging.receipts import Receipt

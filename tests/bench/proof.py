@@ -16,10 +16,10 @@ from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import select
+from support.books import check
 
 from gateway.charity.policies import recompute
 from gateway.ledger import accounts
-from gateway.ledger.check import check
 from gateway.ledger.check_process import CheckProcess
 from gateway.rating.plan_versions import content_of
 from gateway.rating.plans import Plan, Rate

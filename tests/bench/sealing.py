@@ -18,6 +18,7 @@ from contextlib import closing
 from pathlib import Path
 
 from support import new_stores
+from support.books import check
 from support.gateways import ROOT
 from support.sealing import at, publish_all
 
@@ -28,7 +29,6 @@ from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.environment import Environment
 from gateway.ledger.balances import balances
-from gateway.ledger.check import check
 from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
 from gateway.runtime.component import Services

@@ -50,9 +50,9 @@ def test_rows_of_several_tables_are_inserted_updated_found_and_deleted_as_they_a
 
 
 def test_what_one_of_many_rows_breaks_is_the_unit_s_fault_when_the_pipeline_ends(connection):
-    rows = [(1, 7, "wwf", 1, 1), (2, 7, None, 1, 1)]
+    rows = [(1, 7, b"wwf", 1, 1, 1, "", ""), (2, 7, None, 1, 1, 1, "", "")]
     with pytest.raises(Exception, match=r"(?i)null") as caught, pipelined(connection):
-        Inserts(metadata.tables).run(connection, {"choices": rows, "outbox": [(1, "t", b"", 1, None)]})
+        Inserts(metadata.tables).run(connection, {"sealed_choices": rows, "outbox": [(1, "t", b"", 1, None)]})
     assert not isinstance(caught.value, DBAPIError), "the driver's own comes out"
     assert isinstance(classify(caught.value), UnitPoisoned)
     connection.rollback()

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import INITIAL, PENNY, TERMINATION, ccr, charging_place, service
 
 from gateway.balance.families import SetPayer
@@ -13,7 +14,6 @@ from gateway.balance.refunds import RefundUsage, charged
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.renewals import KeepWallet, due_wallets
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.store import tables
 from gateway.store.waiting_rows import kinds_waiting

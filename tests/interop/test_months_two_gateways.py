@@ -6,7 +6,7 @@ from datetime import UTC
 import msgspec
 import pytest
 from sqlalchemy import insert, select
-from support.lane_fixture import workplace
+from support.lane_fixture import CAUSE_SEALS, workplace
 
 from gateway.charity.months import end_of
 from gateway.charity.publication import GRACE, MonthReader, PublishMonth
@@ -38,7 +38,7 @@ def charge(place, givers):
 
 def month_of(place):
     with reading(place.reader) as connection:
-        reader = MonthReader(connection, ZONE, NOW)
+        reader = MonthReader(connection, ZONE, NOW, CAUSE_SEALS)
         if reader.period is None:
             return None
         while reader.advance(connection):

@@ -9,12 +9,12 @@ import msgspec
 import psycopg
 import pytest
 from sqlalchemy import insert, select, text
+from support.books import check
 from support.lane_fixture import Workplace
 from support.old_stores import everything
 
 from gateway.charity import publication
 from gateway.environment import wall_clock
-from gateway.ledger.check import check
 from gateway.store import division, lock, months, partitioning
 from gateway.store.errors import StoreUnavailable
 from gateway.store.keep_months import KeepMonths, MonthsKept

@@ -9,6 +9,7 @@ import tempfile
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+from support.books import check
 from support.charging_fixture import UPDATE, ccr, charging_place, service
 
 from gateway.balance.families import SetPayer
@@ -20,7 +21,6 @@ from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.renewals import KeepWallet, due_wallets
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.rating.prices import price
 from gateway.store import tables

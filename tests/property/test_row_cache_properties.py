@@ -79,7 +79,7 @@ class OnSets(Unit):
                 text(f"WITH more AS (SELECT {amount} AS n) UPDATE wallets SET balance = balance + n FROM more")
             )
         elif self.way == 2:
-            batch.connection.exec_driver_sql("UPDATE choices SET cause = 'wwf'")
+            batch.connection.exec_driver_sql("UPDATE sealed_choices SET share = 5000")
         else:
             batch.connection.execute(update(tables.subscribers).values(status="suspended"))
 
@@ -235,6 +235,7 @@ def test_what_is_in_memory_is_what_the_store_has(blank, steps):
                 for kind, kept in store.lane._cache._rows.items():
                     rows = {**kept._old, **kept._young}
                     fresh: RowSet = kind()
+                    fresh.policies = store.lane.policies
                     fresh.load(connection, set(rows))
                     if step[0] != "another writer":
                         assert rows == {key: fresh.settled[key] for key in rows}

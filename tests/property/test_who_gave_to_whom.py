@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 from sqlalchemy import select
-from support.lane_fixture import CAUSES, Workplace
+from support.lane_fixture import CAUSE_SEALS, CAUSES, Workplace
 from support.outsiders import integer_programme, linear_relaxation, luck, matching_pursuit, subset
 
 from gateway.api.openapi import document
@@ -238,7 +238,7 @@ class Operator:
 
     def _publish(self, now, period):
         with reading(self.place.reader) as connection:
-            reader = MonthReader(connection, UTC, now)
+            reader = MonthReader(connection, UTC, now, CAUSE_SEALS)
             assert reader.period == period
             while reader.advance(connection):
                 continue

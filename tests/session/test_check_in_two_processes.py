@@ -3,8 +3,9 @@
 import sqlite3
 from contextlib import closing
 
+from support.books import check
+
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.ledger.check_process import CheckProcess
 from gateway.store.engine import open_reader, reading
 from tests.bench.proof import KEY, fill

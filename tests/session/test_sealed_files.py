@@ -7,12 +7,12 @@ from contextlib import closing
 
 import pytest
 from sqlalchemy import text
+from support.books import check
 from support.charging_fixture import INITIAL, UPDATE, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
 from support.sealing import at, folder, months_of, seal_all
 
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.ledger.checks.examined import every
 from gateway.store.sealed_months.records import digest
 

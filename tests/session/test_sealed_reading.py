@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, charging_place, service
 from support.sealing import at, folder, months_of, next_of, publish_all, remove_rows, rows_in_store, seal_all, seal_one
 
@@ -14,7 +15,6 @@ from gateway.charging.check_sessions import wrong_sessions
 from gateway.charity.policies import recompute
 from gateway.ledger import balances, journal
 from gateway.ledger.balances import Selection
-from gateway.ledger.check import check
 from gateway.ledger.months import month_totals
 from gateway.store.backup import backup
 from gateway.store.errors import StoreUnavailable

@@ -8,10 +8,10 @@ from collections import Counter
 
 from msgspec import json as msgspec_json
 from sqlalchemy import select
+from support.books import check
 
 from gateway.charity.policies import recompute
 from gateway.context import upgrade_keys
-from gateway.ledger.check import check
 from gateway.rating.prices import price
 from gateway.store import tables
 from gateway.store.engine import open_reader, reading

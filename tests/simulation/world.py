@@ -52,6 +52,7 @@ smpp:
     - {{name: a, host: 127.0.0.1, port: 2775, system_id: tpo, enquire_link: 10, query_after: 60}}
     - {{name: b, host: 127.0.0.1, port: 2775, system_id: tpo, enquire_link: 10, query_after: 60}}
 messaging: {{short_codes: ["70070"], answers_per_hour: 100}}
+charity: {{gift_window: 0s}}
 provisioning:
   swap_notice: 5
   hosts:

@@ -19,7 +19,6 @@ from gateway.background import Background
 from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.environment import Environment
-from gateway.ledger.check import check
 from gateway.metrics.registry import Metrics
 from gateway.policies import make_policies
 from gateway.runtime.component import Services
@@ -28,6 +27,7 @@ from gateway.settings import load
 from gateway.store.engine import open_reader, sqlite_path
 from gateway.store.sealed_months import writing
 from gateway.store.sealed_months.records import sealed_months
+from support.books import check
 from support.sealing import reports
 
 STEPS = ("open", "os.rename", "os.remove", "os.mkdir", "sqlite3.connect")

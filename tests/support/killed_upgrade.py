@@ -14,6 +14,7 @@ import sys
 
 from sqlalchemy import event
 
+from gateway.charity.sealed_causes import CauseSeals
 from gateway.store import schema
 from gateway.store.engine import open_reader, open_writer
 from support.old_stores import everything
@@ -47,7 +48,7 @@ def kill_at(engine, place, told=None):
 def upgrade(url, key, place, told):
     engine = open_writer(url, existing=True)
     kill_at(engine, place, told)
-    schema.upgrade(engine, schema.Keys(key, key))
+    schema.upgrade(engine, schema.Keys(key, key, CauseSeals(key)))
 
 
 def killed(url, key, place, told=None):

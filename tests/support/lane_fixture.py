@@ -10,6 +10,7 @@ from sqlalchemy import inspect
 
 from gateway.balance.line_rules import LineRules
 from gateway.balance.topups import Payment, TopUp
+from gateway.charity.sealed_causes import CauseSeals, read_all
 from gateway.context import EVIDENCE
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
@@ -27,6 +28,7 @@ from support.keys import SHARED_KEY
 from support.new_stores import prepare
 
 CAUSES = ("wateraid", "wwf")
+CAUSE_SEALS = CauseSeals(SHARED_KEY.encode())
 EVIDENCE_KEY = derive(SHARED_KEY.encode(), EVIDENCE)
 
 
@@ -96,11 +98,11 @@ class Ticks:
 class Workplace:
     """An open store: its engines, its lane, its books; `now` is the clock in microseconds."""
 
-    def __init__(self, url, node="ocs.test.example", **lane_options):
+    def __init__(self, url, node="ocs.test.example", now=1_700_000_000_000_000, **lane_options):
         self.url = url
         self.writer, self.reader = _sharing(open_writer(url)), _sharing(open_reader(url))
         prepare(self.writer)
-        self.ticks = Ticks(1_700_000_000_000_000)
+        self.ticks = Ticks(now)
         self.alarms = []
         with self.writer.begin() as connection:
             self.node = nodes.enter(connection, node, next(self.ticks))
@@ -116,7 +118,7 @@ class Workplace:
             clock=lambda: next(self.ticks),
             monotonic=time.monotonic,
             alarm=lambda event, detail: self.alarms.append((event, detail)),
-            policies=policies_of(self.books, self.digests, LineRules()),
+            policies=policies_of(self.books, self.digests, CAUSE_SEALS, LineRules()),
             evidence=Evidence(EVIDENCE_KEY, self.node.id),
             **lane_options,
         )
@@ -163,3 +165,9 @@ def workplace(url, **options):
         yield place
     finally:
         place.close()
+
+
+def chosen(place):
+    """What customers chose: who, which cause, and its share in basis points."""
+    with place.reader.connect() as connection:
+        return [(each.subscriber_id, each.cause, each.share) for each in read_all(connection, CAUSE_SEALS)]

@@ -3,13 +3,14 @@
 import json
 from contextlib import contextmanager
 from functools import cache
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import insert, select, update
 
+from gateway.balance.gifts import GiftPolicy
 from gateway.charity.policies import recompute
 from gateway.ledger.accounts import ensure, gifts_account
-from gateway.ledger.check import check
 from gateway.messaging.inbound.deliver_sm import arrival
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
@@ -26,6 +27,7 @@ from gateway.store import tables
 from protocols.smpp.alphabets import Alphabet
 from protocols.smpp.messages import DeliverSm
 from protocols.smpp.receipts import IdForm, id_forms, stored_id
+from support.books import check
 from support.charging_fixture import MSISDN, ChargingPlace
 from support.gateways import ROOT
 from support.lane_fixture import CAUSES
@@ -70,7 +72,11 @@ class TextPlace(ChargingPlace):
             own=frozenset({CODE, OWN}),
             answers_per_hour=answers_per_hour,
         )
-        self.decide_by(messaging_policy)
+        self.decide_by(messaging_policy, GiftPolicy(messaging_policy.causes, "GB", ZoneInfo("Europe/London")))
+
+    def gifts_by(self, **changes):
+        """Have gifts decided by another policy from now on."""
+        self.decide_by(msgspec.structs.replace(self.lane.policies[GiftPolicy], **changes))
 
     @property
     def messaging_policy(self):

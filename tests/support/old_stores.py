@@ -16,11 +16,11 @@ from gateway.store import schema
 from gateway.store.constraints import check_names, unique_name
 from gateway.store.engine import open_writer
 from provisioning.orders import Kind, OrderRequest
-from support.lane_fixture import EVIDENCE_KEY
+from support.lane_fixture import CAUSE_SEALS, EVIDENCE_KEY
 
 RELEASED = sorted((Path(__file__).parents[1] / "unit" / "gateway" / "store" / "released").glob("*.sql"))
 """Dumps that the programs of earlier versions wrote, see the README beside them."""
-KEYS = schema.Keys(b"a key of tests alone", EVIDENCE_KEY)
+KEYS = schema.Keys(b"a key of tests alone", EVIDENCE_KEY, CAUSE_SEALS)
 """What they are upgraded with."""
 _KINDS = {"BLOB": "BYTEA", "TEXT": "TEXT"}
 """Names of types in SQLite and in PostgreSQL."""
@@ -118,6 +118,7 @@ def fill(writer):
             "request": request, "steps": b"\x90", "undoing": 0, "due_at": 0, "created_at": 0, "updated_at": 0, "open": 0,
         },
         "subscribers": {"id": 7, "status": "active", "created_at": 1},
+        "choices": {"id": 12, "subscriber_id": 7, "cause": "wwf", "share": 10_000, "valid_from": 1},
         "lines": {"id": 9, "kind": "msisdn", "value": "447700900001", "subscriber_id": 7, "valid_from": 1},
         "wallets": {"subscriber_id": 7, "currency": "GBP", "balance": 5, "reserved": 0},
         "transfers": {

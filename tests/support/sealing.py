@@ -124,12 +124,12 @@ def age(store, days):
         first, last = connection.execute("SELECT min(at), max(at) FROM transfers").fetchone()
         factor = days * 86_400_000_000 // (last - first)
         older = f"{last} - ({last} - {{0}}) * {factor}"
-        for table in ("transfers", "usage", "choices"):
+        for table in ("transfers", "usage", "sealed_choices"):
             connection.execute(f"DROP TRIGGER {table}_unchanged")
         connection.execute(f"UPDATE transfers SET at = {older.format('at')}, event_at = {older.format('event_at')}")
         connection.execute(f"UPDATE usage SET event_at = {older.format('event_at')}")
         connection.execute(f"UPDATE sessions SET opened_at = {older.format('opened_at')}")
-        for table in ("choices", "subscriptions", "lines"):
+        for table in ("sealed_choices", "subscriptions", "lines"):
             connection.execute(f"UPDATE {table} SET valid_from = {older.format('valid_from')}")
         # What wallets counted this month is now of many: their sums count from here on.
         connection.execute("INSERT OR REPLACE INTO marks (node, name, value) VALUES (0, ?, ?)", (COUNTED_SINCE, last))

@@ -20,7 +20,6 @@ from gateway.charging.session import _State
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charging.tariff import QuotaTerms
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.prices import price
 from gateway.store import tables
 from gateway.store.engine import reading
@@ -28,6 +27,7 @@ from gateway.store.errors import OutcomeUnknown
 from protocols.diameter.codec import FLAG_PROXIABLE, FLAG_REQUEST, encode_message
 from protocols.diameter.generated import decode, encode
 from protocols.diameter.messages import CreditControlRequest
+from support.books import check
 from support.charging_fixture import PLANS, TERMINATION, ChargingPlace, ccr
 from support.lane_fixture import EVIDENCE_KEY
 from support.one_batch import Gate

@@ -7,7 +7,6 @@ import msgspec
 from sqlalchemy import select, update
 
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.messaging.submit import Draft
 from gateway.privacy.sealing import Sealer
 from gateway.sims.accept_order import AcceptOrder, Asked
@@ -20,6 +19,7 @@ from gateway.sims.policy import SimsPolicy
 from gateway.store import tables
 from provisioning.hosts.interface import Access, Condition, HostReading
 from provisioning.orders import HostStep, Kind, Mark, OrderRefused, OrderRequest, next_move
+from support.books import check
 from support.charging_fixture import PLANS, ChargingPlace
 from support.one_batch import together
 

@@ -42,6 +42,7 @@ class SmsGateway(Gateway):
         messaging = f"{messaging}, answers_per_hour: {answers_per_hour}"
         extra = f"""{links(*ports, **options) if ports else ""}
 messaging: {{short_codes: ["{CODE}"]{messaging}}}
+charity: {{gift_window: 0s}}
 keywords: {ROOT}/config/keywords.yaml
 """
         super().__init__(folder, extra=extra, store=store, identity=identity, lane=lane)

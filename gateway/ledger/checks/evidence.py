@@ -20,7 +20,7 @@ NAMED: Final = 100
 WORDS: Final = {
     "transfers": "entry",
     "usage": "record",
-    "choices": "choice",
+    "sealed_choices": "choice",
     "releases": "release",
     "accounts": "account",
     "versions": "version",
@@ -33,6 +33,8 @@ WORDS: Final = {
     "tax_days": "day of taxes",
     "added_taxes": "added tax",
     "wallets": "wallet",
+    "gifts": "gift",
+    "gift_aid_declarations": "Gift Aid declaration",
     "bill_limits": "decision about a limit",
     "erasures": "erasure",
     "payments": "payment",

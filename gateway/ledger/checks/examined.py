@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Select
@@ -27,6 +27,20 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str
 
 
+class OpenedChoice(NamedTuple):
+    """A cause's row of a customer's choice, opened; `cause` is None where it does not open."""
+
+    id: int
+    subscriber_id: int
+    cause: str | None
+    share: int
+    valid_from: int
+
+
+ReadChoices = Callable[[Connection], Iterable[OpenedChoice]]
+"""Gives all choices of a store: they are sealed, and what opens them stands above the ledger."""
+
+
 class Examined:
     """One snapshot of the books: the store, and the parts of its journal that can be read.
 
@@ -37,6 +51,7 @@ class Examined:
         recompute: how a tenth is computed again, by the rule as it was recorded; `program` by the program's own.
         key: that of evidence; None where nobody has it, and rows are not held against their digests.
         seals: seals that were kept outside the store.
+        choices: reads what customers chose; None where nobody can open that, and causes are not held against it.
         progress: is told how far a long check has come.
     """
 
@@ -48,12 +63,13 @@ class Examined:
         program: Recompute,
         key: bytes | None,
         seals: Sequence[Seal],
+        choices: ReadChoices | None,
         progress: Progress,
     ) -> None:
         """Take them."""
         self.connection, self.parts, self.key = connection, parts, key
         self.recompute, self.program = recompute, program
-        self.seals, self.progress = seals, progress
+        self.seals, self.choices, self.progress = seals, choices, progress
         self.journals = [part.connection for part in parts]
         self.recomputed = self.journals
 

@@ -4,6 +4,7 @@ import string
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 import msgspec
@@ -30,6 +31,8 @@ class KeywordAnswer(StrEnum):
 
     ASK = "ask"
     GIVEN = "given"
+    HELD = "held"
+    WITHDRAWN = "withdrawn"
     NOTHING_ASKED = "nothing_asked"
     DROPPED = "dropped"
     TOO_POOR = "too_poor"
@@ -66,6 +69,8 @@ PLACEHOLDERS: Final = {
     # A question about money names the price and the charity, and so does the thank-you.
     KeywordAnswer.ASK: Placeholders(("amount", "cause"), ("minutes",)),
     KeywordAnswer.GIVEN: Placeholders(("amount", "cause"), ("balance",)),
+    KeywordAnswer.HELD: Placeholders(("amount", "cause"), ("balance", "hours")),
+    KeywordAnswer.WITHDRAWN: Placeholders((), ("amount", "cause", "balance")),
     KeywordAnswer.NOTHING_ASKED: Placeholders(),
     KeywordAnswer.DROPPED: Placeholders((), ("amount", "cause")),
     KeywordAnswer.TOO_POOR: Placeholders((), ("amount", "cause", "balance")),
@@ -90,6 +95,8 @@ PLACEHOLDERS: Final = {
 
 STAND_INS: Final = {
     KeywordAnswer.DROPPED: KeywordAnswer.NOTHING_ASKED,
+    KeywordAnswer.HELD: KeywordAnswer.GIVEN,
+    KeywordAnswer.WITHDRAWN: KeywordAnswer.NOTHING_ASKED,
     KeywordAnswer.OVER_LIMIT: KeywordAnswer.LATER,
     KeywordAnswer.STARTED: KeywordAnswer.HELP,
     KeywordAnswer.SUSPENDED: KeywordAnswer.LATER,
@@ -171,6 +178,12 @@ class KeywordBook(msgspec.Struct, frozen=True, dict=True):
             causes=causes,
             names=frozenset(joined(tokens(name)) for name in (self.short_code, *self.names)),
         )
+
+    def wording(self, language: str, answer: KeywordAnswer) -> str:
+        """Name the version of an answer's words in a language: evidence of what a customer was told."""
+        known = language if language in self.languages else self.language
+        words = self.languages[known].answers.get(answer, "")
+        return f"{known}:{answer}:{sha256(words.encode()).hexdigest()[:12]}"
 
     def words(self) -> Iterator[tuple[str, Service, int, str]]:
         """Give every word of every service: its language, the service, its place in the list, the word as written."""

@@ -4,23 +4,26 @@ Everything happens in the unit that took the text: the state of a question and t
 text of the same transaction.
 """
 
-from typing import Any, assert_never
+from typing import assert_never
 
 import msgspec
-from sqlalchemy import Row, delete, select
+from sqlalchemy import delete, select
 
-from gateway.balance import allowance_entries, bookings
-from gateway.balance.paid_services import count_paid, left_of_month
+from gateway.balance import bookings
+from gateway.balance.gifts import Gift, GiftState, hold_gift, latest_held, withdraw
+from gateway.balance.paid_services import left_of_month
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charity.choices import Share
 from gateway.charity.policies import WHOLE
+from gateway.charity.sealed_causes import CauseSeals, Consent
 from gateway.ledger.money import is_payable
 from gateway.messaging.inbound.senders import Sender
 from gateway.messaging.inbound.unanswered import Silence
 from gateway.messaging.keywords.amounts import Money
 from gateway.messaging.keywords.answers import bounds, cause_list, render
 from gateway.messaging.keywords.catalogue import KeywordAnswer, KeywordBook
+from gateway.messaging.keywords.normalize import joined, tokens
 from gateway.messaging.keywords.parser import (
     Asked,
     Balance,
@@ -48,7 +51,12 @@ from gateway.subscribers.identifier_history import MSISDN, IdentifierRows
 from gateway.subscribers.status import ACTIVE
 
 GIVE = "give"
+TEXT = "text"
+"""The channel of what customers text."""
 MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+CANCEL = frozenset({"cancel", "cancelar", "annuler"})
+"""Whole texts that take a held gift back."""
 
 
 class AnswerLimitReached(msgspec.Struct, frozen=True):
@@ -56,6 +64,15 @@ class AnswerLimitReached(msgspec.Struct, frozen=True):
 
     to: str
     answers_per_hour: int
+
+
+class _Question(msgspec.Struct, frozen=True):
+    """A question that is open: its number, and the gift that it is about (micro-units)."""
+
+    id: int
+    cause: str
+    amount: int
+    currency: str
 
 
 class Services:
@@ -76,6 +93,7 @@ class Services:
         self._sender, self._mute = sender, mute
         self._owner = batch.row_set(IdentifierRows).owner(MSISDN, customer, batch.now)
         self._out = batch.row_set(OptOutRows).out(customer, book.short_code)
+        self._seals = batch.policy(CauseSeals)
         self.silent, self.limited = "", False
 
     def serve(self, body: str) -> list[Text]:
@@ -87,6 +105,8 @@ class Services:
         wallet = self._batch.row_set(WalletRows).get(self._owner) if self._owner is not None else None
         if isinstance(request, No) and request.stops and (wallet is None or self._question(wallet) is None):
             request = Stop(request.language)
+        if isinstance(request, Stop) and self._cancels(body) and self._held(wallet) is not None:
+            request = No(request.language)
         if isinstance(request, Stop):
             return self._stop(request)
         if self._mute:
@@ -179,13 +199,14 @@ class Services:
         batch, asked = self._batch, self._question(wallet)
         same = asked is not None and (asked.cause, asked.amount, asked.currency) == (cause, amount, wallet.currency)
         self._forget_question()
+        number = asked.id if asked is not None and same else batch.take_id()
         batch.connection.execute(
             tables.questions.insert().values(
                 msisdn=self._customer,
                 short_code=self._book.short_code,
-                id=asked.id if asked is not None and same else batch.take_id(),
+                id=number,
                 kind=GIVE,
-                cause=cause,
+                cause=self._seals.seal(cause, _question_owner(number)),
                 amount=amount,
                 currency=wallet.currency,
                 asked_at=batch.now,
@@ -194,7 +215,7 @@ class Services:
             )
         )
 
-    def _question(self, wallet: Wallet) -> Row[Any] | None:
+    def _question(self, wallet: Wallet) -> _Question | None:
         """Give the question that is open to this customer; one to an earlier owner of the number is none."""
         rows = tables.questions
         asked = self._batch.connection.execute(
@@ -205,7 +226,11 @@ class Services:
             )
         ).one_or_none()
         theirs = asked is not None and asked.subscriber_id in (None, wallet.subscriber_id)
-        return asked if theirs else None
+        if asked is None or not theirs:
+            return None
+        return _Question(
+            asked.id, self._seals.open(asked.cause, _question_owner(asked.id)), asked.amount, asked.currency
+        )
 
     def _give(self, request: Yes, wallet: Wallet) -> list[Text]:
         """Take the gift that was asked about: once, whole. A YES consumes the question, also where the gift is refused."""
@@ -233,18 +258,40 @@ class Services:
         if asked.amount > own:
             balance = self._money(max(own, 0), wallet)
             return self._answer(request, KeywordAnswer.TOO_POOR, balance=balance, amount=amount, cause=cause)
-        books = self._policy.charging.books
-        booked = bookings.gift(wallet, books.account, asked.cause, asked.amount, self._batch.now, asked.id)
-        books.post(self._batch, booked.entries)
-        allowance_entries.post(self._batch, booked.uses)
-        count_paid(wallet, asked.amount, self._batch.now, self._policy.charging.tariff.zone)
+        gift = hold_gift(self._batch, wallet, asked.id, asked.cause, asked.amount, (TEXT, str(asked.id)))
         self._opt_in()
-        balance = self._money(wallet.available, wallet)
-        return self._answer(request, KeywordAnswer.GIVEN, balance=balance, amount=amount, cause=cause)
+        return self._thank(request, wallet, gift)
+
+    def _thank(self, request: Yes, wallet: Wallet, gift: Gift) -> list[Text]:
+        """Say that a gift is made, or will be and until when it may be taken back."""
+        said: dict[str, str | Money] = {"amount": self._money(gift.amount, wallet), "cause": self._name(gift.cause)}
+        said["balance"] = self._money(wallet.available, wallet)
+        if gift.state is not GiftState.HELD:
+            return self._answer(request, KeywordAnswer.GIVEN, **said)
+        hours = -(-(gift.due_at - self._batch.now) // HOUR)
+        return self._answer(request, KeywordAnswer.HELD, hours=str(hours), **said)
+
+    def _held(self, wallet: Wallet | None) -> Gift | None:
+        """Give the gift that the customer may take back by a word; the one that was asked for last."""
+        return None if wallet is None else latest_held(self._batch, wallet.subscriber_id)
+
+    def _cancels(self, body: str) -> bool:
+        """Tell whether a text is nothing but a word for taking a gift back; without a gift that is held it is a stop word."""
+        return not self._mute and joined(tokens(body)) in CANCEL
+
+    def _take_back(self, request: KeywordRequest, wallet: Wallet, gift: Gift) -> list[Text]:
+        withdraw(self._batch, wallet, gift)
+        amount, balance = self._money(gift.amount, wallet), self._money(wallet.available, wallet)
+        return self._answer(
+            request, KeywordAnswer.WITHDRAWN, amount=amount, cause=self._name(gift.cause), balance=balance
+        )
 
     def _drop(self, request: No, wallet: Wallet) -> list[Text]:
-        """Forget the question; a NO to none is a text that we don't understand."""
+        """Forget the question, or without one take back the gift that is held; a NO to neither is a text that we don't know."""
         asked = self._question(wallet)
+        held = self._held(wallet) if asked is None else None
+        if held is not None:
+            return self._take_back(request, wallet, held)
         if asked is None:
             return self._explain(Unknown(request.language, Reason.NO_SERVICE), wallet)
         self._forget_question()
@@ -264,7 +311,8 @@ class Services:
         if request.cause not in self._policy.causes:
             return self._answer(request, KeywordAnswer.CLOSED, cause=self._name(request.cause), causes=self._causes())
         shares = (Share(request.cause, WHOLE),)
-        self._batch.row_set(ProfileRows).begin_choice(self._batch, wallet.subscriber_id, shares)
+        consent = Consent(TEXT, self._book.wording(request.language, KeywordAnswer.CHOSEN))
+        self._batch.row_set(ProfileRows).begin_choice(self._batch, wallet.subscriber_id, shares, consent)
         return self._answer(request, KeywordAnswer.CHOSEN, cause=self._name(request.cause))
 
     def _stop(self, request: Stop) -> list[Text]:
@@ -370,3 +418,7 @@ class Services:
 
     def _money(self, micro: int, wallet: Wallet) -> Money:
         return Money(micro, wallet.currency)
+
+
+def _question_owner(number: int) -> str:
+    return f"question/{number}"

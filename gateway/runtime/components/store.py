@@ -34,7 +34,9 @@ class StoreComponent(Component):
         """See that customers keep what they stand on, open the accounts of new causes, and make the lane ready."""
         context, new = self._context, change.settings
         now = context.clock()
-        await context.read_async(lambda c: check_nothing_needed_goes(c, new.plans, new.causes, now))
+        await context.read_async(
+            lambda c: check_nothing_needed_goes(c, new.plans, new.causes, now, context.cause_seals)
+        )
         accounts: Mapping[str, int] = await submit(context.lane, OpenAccounts(list(new.causes)))
         numbers: list[int] = await submit(context.lane, PrepareVersions(contents_of(new)))
         prepared = dict.fromkeys(numbers, now)

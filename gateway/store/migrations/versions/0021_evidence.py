@@ -73,6 +73,7 @@ def upgrade() -> None:
         if key is None:
             raise SchemaMismatch("the store has rows to be proved: upgrade it by `tpo db upgrade`, which has the key")
         prove_all(connection, key)
+        context.config.attributes["choices_unproved"] = True  # the step that seals them proves them
     for node, last in sealed_until(connection).items():
         raise_mark(connection, node, SEALED, last)
     create(connection, GUARDED)

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 from support.charging_fixture import IMSI, MSISDN, PLANS, charging_place
-from support.lane_fixture import CAUSES
+from support.lane_fixture import CAUSE_SEALS, CAUSES
 
 from gateway.balance import queries
 from gateway.balance.changes import ChooseCauses, SubscriberUnknown
@@ -34,7 +34,7 @@ def enrol(place, **changes):
 
 def show(place, subscriber_id):
     with place.reader.connect() as connection:
-        return msgspec.to_builtins(queries.show(connection, subscriber_id, next(place.ticks)))
+        return msgspec.to_builtins(queries.show(connection, subscriber_id, next(place.ticks), seals=CAUSE_SEALS))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_two_choices_in_one_batch_leave_the_later_one(place):
     place.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wwf", 10_000),)))
     place.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wateraid", 6_000), Share("wwf", 4_000))))
     with place.reader.connect() as connection:
-        told = msgspec.to_builtins(queries.show(connection, sub, 1 << 60))
+        told = msgspec.to_builtins(queries.show(connection, sub, 1 << 60, seals=CAUSE_SEALS))
     assert told["causes"] == [{"cause": "wateraid", "percent": 60}, {"cause": "wwf", "percent": 40}]
 
 

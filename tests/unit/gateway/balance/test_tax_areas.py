@@ -2,17 +2,17 @@
 
 import msgspec
 import pytest
+from support.books import check
 from support.charging_fixture import MSISDN, PLANS, charging_place
 from support.lane_fixture import EVIDENCE_KEY
 
 from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.plan_standing import recorded, versions_of
-from gateway.balance.profiles import ProfileRows
+from gateway.balance.profiles import Profile, read_plans
 from gateway.balance.queries import Terms, show
 from gateway.balance.tax_areas import LineTax, SetTaxArea, area_at, unknown_areas
 from gateway.charging.plan_changes import AgreeToPrices, PricesAgreed
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.taxes import AddedTax, Jurisdiction, TaxArea
 from gateway.settings.plans_file import FOR_GOOD
@@ -116,9 +116,7 @@ def test_agreeing_leaves_a_plan_that_waits_for_the_renewal_as_it_is(place):
     with place.writer.begin() as connection:
         connection.exec_driver_sql(f"INSERT INTO subscriptions VALUES (77, {place.owner}, 'bundle-gb', {waits_until})")
     place.lane.run(AgreeToPrices("msisdn", MSISDN, "me", "by text"))
-    profiles = ProfileRows()
     with place.reader.connect() as connection:
-        profiles.load(connection, {place.owner})
-    plans = profiles.rows[place.owner].plans
-    assert [plan for _, plan in plans] == ["payg-gb", "payg-gb", "bundle-gb"]
-    assert place.policy.tariff.plan_of(profiles.rows[place.owner], next(place.ticks)).name == "New"
+        profile = Profile(read_plans(connection, {place.owner})[place.owner])
+    assert [plan for _, plan in profile.plans] == ["payg-gb", "payg-gb", "bundle-gb"]
+    assert place.policy.tariff.plan_of(profile, next(place.ticks)).name == "New"

@@ -1,5 +1,6 @@
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import IMSI, MSISDN
 from support.lane_fixture import workplace
 from support.old_stores import store_at
@@ -7,7 +8,6 @@ from support.old_stores import store_at
 from gateway.balance.opening_balances import Enrol, Enrolment
 from gateway.balance.topups import PaymentRefused, ToppedUp
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.store import schema, tables
 from gateway.store.idempotency import KeyConflict
 

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import EVENT, INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
 from support.lane_fixture import unguard
 
 from gateway.charging.renewals import KeepWallet, due_wallets
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.billing_days import days_later
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.store import tables

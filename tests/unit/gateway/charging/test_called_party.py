@@ -2,12 +2,12 @@
 
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import EVENT, INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
 
 from gateway.charging.gy.service_information import Called, read_called
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.plans import Plan, Rate
 from gateway.store import tables
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit

@@ -6,13 +6,13 @@ from itertools import count
 import msgspec
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import EVENT, INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
 
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.tariff import QuotaTerms
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.ledger.totals import totals
 from gateway.rating.plans import CalledRates, Cap, Period, Plan, Rate, ServiceCharge
 from gateway.rating.prices import price

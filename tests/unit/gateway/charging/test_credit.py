@@ -6,6 +6,7 @@ import json
 import msgspec
 import pytest
 from sqlalchemy import func, select
+from support.books import check
 from support.charging_fixture import MSISDN, PENNY, TERMINATION, ccr, charging_place, service
 
 from gateway.balance import bookings
@@ -15,7 +16,6 @@ from gateway.balance.wallets import WalletRows
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.renewals import KeepWallet, due_wallets
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.store import tables
 from gateway.store.idempotency import KeyConflict
 

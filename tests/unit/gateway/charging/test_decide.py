@@ -2,6 +2,7 @@ import json
 
 import pytest
 from sqlalchemy import func, select
+from support.books import check
 from support.charging_fixture import (
     EVENT,
     INITIAL,
@@ -18,7 +19,6 @@ from gateway.balance.changes import ChooseCauses
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.store import tables
 from protocols.diameter.errors import DiameterError
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit

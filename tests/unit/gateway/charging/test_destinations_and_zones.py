@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import (
     EVENT,
     IMSI,
@@ -18,7 +19,6 @@ from support.gy_samples import avp, ps_information, word
 
 from gateway.charging.gy.service_information import read_network
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.plans import Bundle, CalledRates, Plan, Rate, Zone
 from gateway.store import tables
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit

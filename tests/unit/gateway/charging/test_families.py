@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 from sqlalchemy import func, select
+from support.books import check
 from support.charging_fixture import INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 
 from gateway.balance.families import FamilyRefused, FamilySet, SetPayer
 from gateway.balance.wallets import WalletRows
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.store import tables
 
 POUND, MEGABYTE, DAY_US = 100 * PENNY, 1_000_000, 86_400_000_000

@@ -2,12 +2,12 @@
 
 import msgspec
 import pytest
+from support.books import check
 from support.charging_fixture import INITIAL, PENNY, PLANS, TERMINATION, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
 
 from gateway.charging.rerate_reading import Wanted, page
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.plans import Rate
 from gateway.settings.plans_file import FOR_GOOD
 from gateway.store import tables

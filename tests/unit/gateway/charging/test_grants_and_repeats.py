@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 from sqlalchemy import func, select
+from support.books import check
 from support.charging_fixture import INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.one_batch import together
 
 from gateway.charging.gy.sub_session import name_of, parts_of
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.store import tables
 
 POUND, MEGABYTE, SECOND = 100 * PENNY, 1_000_000, 1_000_000

@@ -5,6 +5,7 @@ import itertools
 import msgspec
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import (
     EVENT,
     IMSI,
@@ -24,7 +25,6 @@ from gateway.charging import review
 from gateway.charging.held_reports import ReviewCapacity
 from gateway.charging.review import BookReport, DropReport, ReviewRefused
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.store import tables
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit
 

@@ -5,13 +5,13 @@ import asyncio
 import msgspec
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import IMSI, INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 
 from gateway.charging import queries
 from gateway.charging.gy.peer_restarts import MAX_HOSTS, PeerRestarts
 from gateway.charging.session_expiry import CloseLost
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.store import tables
 from protocols.diameter.node_events import PeerRestarted, PeerUp
 

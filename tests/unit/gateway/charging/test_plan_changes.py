@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import MSISDN, PENNY, TERMINATION, ccr, charging_place, service
 
 from gateway.balance import allowance_entries
@@ -19,7 +20,6 @@ from gateway.charging.plan_changes import Effective, change_plan
 from gateway.charging.renewals import KeepWallet
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.store import tables
 

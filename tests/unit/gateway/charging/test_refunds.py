@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from sqlalchemy import func, select
+from support.books import check
 from support.charging_fixture import MSISDN, PENNY, TERMINATION, ccr, charging_place, service
 
 from gateway.balance.changes import ChooseCauses
@@ -13,7 +14,6 @@ from gateway.balance.wallets import WalletRows
 from gateway.charging.renewals import KeepWallet
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.store import tables
 
 POUND, MEGABYTE, DAY_US = 100 * PENNY, 1_000_000, 86_400_000_000

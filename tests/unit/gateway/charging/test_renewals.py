@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.charging.add_ons import AddOnBought, AddOnRefused, BuyAddOn
 from gateway.charging.renewals import DoneByCalendar, KeepWallet, due_wallets
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.plans import Bundle, Plan, Rate, Zone
 from gateway.store import tables
 from gateway.store.idempotency import KeyConflict

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from sqlalchemy import func, select, text
+from support.books import check
 from support.charging_fixture import (
     EVENT,
     INITIAL,
@@ -22,7 +23,6 @@ from gateway.charging.rerate_reading import Wanted, page
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.ledger.balances import account_names, journal_totals
-from gateway.ledger.check import check
 from gateway.rating.plans import Bundle, Cap, Rate
 from gateway.store import tables
 from protocols.diameter.messages import UsedServiceUnit

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from sqlalchemy import text
+from support.books import check
 from support.charging_fixture import INITIAL, PLANS, TERMINATION, ccr, charging_place, service
 
 from gateway.charging.rerate import Rerated
@@ -10,7 +11,6 @@ from gateway.charging.rerate_reading import Wanted
 from gateway.charging.rerate_sales import page_of_sales
 from gateway.charity.policies import recompute
 from gateway.ledger.balances import account_names, journal_totals
-from gateway.ledger.check import check
 from gateway.store import tables
 from gateway.subscribers.status import TERMINATED
 

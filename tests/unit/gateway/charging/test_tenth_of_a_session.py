@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy import insert, select, text
+from support.books import check
 from support.charging_fixture import INITIAL, MSISDN, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 
 from gateway.balance.changes import ChooseCauses
@@ -9,7 +10,6 @@ from gateway.charity.accruals import RunningTenth
 from gateway.charity.choices import Share
 from gateway.charity.policies import POLICIES, recompute
 from gateway.ledger.accounts import ensure
-from gateway.ledger.check import check
 from gateway.ledger.checks.tenths import RUNNING_SINCE
 from gateway.store import tables
 

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 from pydantic import ValidationError
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import EVENT, INITIAL, PENNY, TERMINATION, UPDATE, ccr, charging_place, service
 from support.gy_samples import avp, word
 
@@ -11,7 +12,6 @@ from gateway.charging.gy import ccr as gy_ccr
 from gateway.charging.held_reports import UNPRICED
 from gateway.charging.review import BookReport, ReviewRefused
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.settings.sections import Charging
 from gateway.store import tables
 from protocols.diameter.errors import DiameterError

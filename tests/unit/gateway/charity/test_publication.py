@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from sqlalchemy import insert, select
-from support.lane_fixture import CAUSES, Workplace
+from support.lane_fixture import CAUSE_SEALS, CAUSES, Workplace
 
 from gateway.charity import publication
 from gateway.charity.publication import GRACE, MonthReader, PublishMonth, cause_of, first_since, published
@@ -69,7 +69,7 @@ def single(place, at, kind, debit, credit, amount):
 def month_of(place, now, zone=LONDON):
     """The next month that is over, added up; None where there is none."""
     with reading(place.reader) as connection:
-        reader = MonthReader(connection, zone, now)
+        reader = MonthReader(connection, zone, now, CAUSE_SEALS)
         if reader.period is None:
             return None
         while reader.advance(connection):

@@ -5,6 +5,7 @@ import itertools
 import msgspec
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import INITIAL, MSISDN, PENNY, PLANS, TERMINATION, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
 from support.taxed_place import LONDON, book, record
@@ -14,7 +15,6 @@ from gateway.balance.refunds import RefundUsage, charged
 from gateway.balance.tax_areas import SetTaxArea
 from gateway.charity.policies import recompute
 from gateway.ledger.added_taxes import due_month
-from gateway.ledger.check import check
 from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.taxes import AddedTax, Jurisdiction
 from gateway.store import tables

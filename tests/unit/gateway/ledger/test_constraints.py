@@ -6,11 +6,11 @@ import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import BigInteger, Column, text
+from support.books import check
 from support.lane_fixture import EVIDENCE_KEY, workplace
 
 from gateway.charity.policies import recompute
 from gateway.ledger.accounts import HIGHEST_SYSTEM
-from gateway.ledger.check import check
 from gateway.ledger.constraints import checks, constrain, guard, missing_constraints, wanted_checks
 from gateway.ledger.postings import POSTINGS, AccountClass, Evidence
 from gateway.store.constraints import check_names, checks_of, set_checks, unique_name
@@ -105,7 +105,7 @@ def test_a_column_that_is_added_leaves_the_constraints(place):
         connection.rollback()
 
 
-@pytest.mark.parametrize("table", ["transfers", "choices", "payments"])
+@pytest.mark.parametrize("table", ["transfers", "sealed_choices", "payments"])
 def test_a_table_that_a_step_copied_has_all_that_it_had(tmp_path, table):
     everything = text("SELECT type, name, sql IS NULL FROM sqlite_schema WHERE tbl_name = :table ORDER BY type, name")
     with workplace(f"sqlite:///{tmp_path}/t.db") as place, place.writer.begin() as connection:

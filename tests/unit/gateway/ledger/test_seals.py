@@ -4,12 +4,12 @@ import itertools
 
 import pytest
 from sqlalchemy import text
+from support.books import check
 from support.charging_fixture import INITIAL, TERMINATION, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
 
 from gateway.charity.policies import recompute
 from gateway.ledger import seals
-from gateway.ledger.check import check
 from gateway.ledger.seals import SealKey, WriteSeal
 from gateway.store.evidence import DAY_US, Evidence, Tip
 from gateway.store.releases import record_restore
@@ -66,7 +66,7 @@ def test_a_tail_that_was_cut_off_with_the_key_itself_shows_against_a_seal_that_l
             "proof": Evidence(EVIDENCE_KEY, place.node.id)._digester.proof(1, Tip(before, head)),
         }
         connection.execute(text("UPDATE chains SET sequence = :sequence, head = :head, proof = :proof"), tip)
-        for table in ("transfers", "choices", "wallets", "subscriptions"):
+        for table in ("transfers", "sealed_choices", "wallets", "subscriptions"):
             connection.execute(text(f"DELETE FROM {table}"))
     assert findings(place) == []
     (told,) = findings(place, made)

@@ -5,6 +5,7 @@ import itertools
 import msgspec
 import pytest
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import INITIAL, MSISDN, PENNY, PLANS, TERMINATION, UPDATE, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
 from support.taxed_place import GB, book, due, record_taxes
@@ -13,7 +14,6 @@ from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage, charged
 from gateway.charging.rerate_reading import Wanted, page
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.ledger.tax_days import BookTaxDay, booked
 from gateway.ledger.tax_report import tax_report
 from gateway.rating.plans import CalledRates, Rate, ServiceCharge

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from sqlalchemy import event, select, update
 from support.charging_fixture import MSISDN, PENNY, ccr, service
-from support.lane_fixture import unguard
+from support.lane_fixture import chosen, unguard
 from support.messaging_fixture import FRIEND, text_place
 
 from gateway.messaging.queue.mt_status import INACTIVE
@@ -170,7 +170,7 @@ def test_a_line_that_is_not_active_gives_and_chooses_nothing(place, giver, statu
     place.status(giver, status)
     assert place.says(words).startswith("Your line is suspended")
     assert questions(place) == []
-    assert [row.cause for row in place.read(select(tables.choices))] == ["wateraid"]
+    assert chosen(place) == [(giver, "wateraid", 10_000)]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ LONGEST = {
     "cause": "Emerge Poverty Free",
     "causes": cause_list(BOOK, SETTINGS.causes),
     "minutes": "1440",
+    "hours": "720",
     "currency": "GBP",
     **bounds(BOOK, "GBP", "GB"),
     "limit": Money(240_000_000, "GBP"),

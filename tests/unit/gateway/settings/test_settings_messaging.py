@@ -226,7 +226,7 @@ def test_a_book_that_was_written_before_no_and_start_came_goes_on_with_both(writ
     for entry in old["languages"].values():
         for name in ("no", "start"):
             del entry["words"][name]
-        for name in ("dropped", "started", "suspended"):
+        for name in ("dropped", "started", "suspended", "held", "withdrawn"):
             del entry["answers"][name]
     settings = load(write(CODES, {"70070": old}), {})
     assert settings.warnings == []
@@ -234,7 +234,8 @@ def test_a_book_that_was_written_before_no_and_start_came_goes_on_with_both(writ
     assert read("No thanks", found) == No("en")
     assert (read("START", found), read("unstop", found)) == (Start("en"), Start("en"))
     for answer, instead in STAND_INS.items():
-        assert render(found, "fr", answer) == render(found, "fr", instead)
+        said = {"amount": "5", "cause": "WWF", "balance": "1"}
+        assert render(found, "fr", answer, **said) == render(found, "fr", instead, **said)
 
 
 def test_a_book_that_uses_a_word_of_the_defaults_for_something_else_is_told_so(problems):

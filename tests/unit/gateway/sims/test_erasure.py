@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from sqlalchemy import insert, select, text
+from support.books import check
 from support.charging_fixture import INITIAL, TERMINATION, ccr, service
 from support.lane_fixture import EVIDENCE_KEY
 from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card, sim_place
@@ -12,7 +13,6 @@ from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.sims.erasure import Erased, EraseSubscriber, ErasureRefused, ended_lines, texts_of
 from gateway.store import tables
 from gateway.store.engine import storing
@@ -118,7 +118,7 @@ def test_that_a_choice_may_be_missing_cannot_be_made_up_and_other_choices_are_mi
     place.unguard()
     (choice,) = place.read(select(tables.choices.c.id).where(tables.choices.c.subscriber_id == other))
     gone, made_up = (
-        f"DELETE FROM choices WHERE id = {choice[0]}",
+        f"DELETE FROM sealed_choices WHERE id = {choice[0]}",
         f"INSERT INTO releases VALUES (9, 1, 'choice', 1, {choice[0]})",
     )
     assert any(f"choice {choice[0]} is missing" in each for each in findings(place, gone))

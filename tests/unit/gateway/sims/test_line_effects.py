@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 from support.charging_fixture import INITIAL, PENNY, TERMINATION, UPDATE, ccr, service
+from support.lane_fixture import chosen
 from support.sims_fixture import NUMBER, OTHER_NUMBER, QUARANTINE, card
 
 from gateway.sims.order_steps import CancelOrder
@@ -55,9 +56,9 @@ def test_a_line_comes_to_life_all_at_once(place):
     assert (sim.state, sim.order_id, order.state) == (SimState.ACTIVE, None, OrderState.DONE)
     assert place.wallet(owner) == (0, 0, "active")
     assert [place.lines(number) for number in (NUMBER, IMSI, iccid)] == [[(owner, True)]] * 3
-    plans, choices = tables.subscriptions, tables.choices
+    plans = tables.subscriptions
     assert place.read(select(plans.c.subscriber_id, plans.c.plan)) == [(owner, "payg-gb")]
-    assert place.read(select(choices.c.subscriber_id, choices.c.cause, choices.c.share)) == [(owner, "wwf", 10_000)]
+    assert chosen(place) == [(owner, "wwf", 10_000)]
     assert place.events() == ["sim/activated"]
     assert place.history(iccid) == [("reserve", "", order_id), ("begin", "", order_id), ("enabled", "", order_id)]
 

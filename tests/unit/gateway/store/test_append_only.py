@@ -2,10 +2,10 @@
 
 import pytest
 from sqlalchemy import text
+from support.books import check
 from support.lane_fixture import EVIDENCE_KEY, workplace
 
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.store import append_only
 from gateway.store.engine import storing
 from gateway.store.errors import StoreError
@@ -15,7 +15,7 @@ FILLED = {
     "VALUES (5, 1, 'topup', 2, 1099511627776, 4, 'GBP', 1, 'r')",
     "usage": "(id, event_at, subscriber_id, session, service, octets, seconds, units, price, currency, plan) "
     "VALUES (5, 86400000000, 7, 0, 'data', 1, 0, 0, 1, 'GBP', 'p')",
-    "choices": "VALUES (5, 7, 'wwf', 10000, 1)",
+    "sealed_choices": "VALUES (5, 7, {blob}, 10000, 1, 1, 'text', 'w')",
     "payments": "VALUES ('c', 'r', 7, 1, 'GBP', 1, 6)",
     "bill_limits": "VALUES (5, 7, 1, 'bill', 'set', 9, '', 'api', '2026-1', 'a')",
     "erasures": "VALUES (5, 1, 7, 'a', 'r')",
@@ -69,21 +69,21 @@ def test_usage_goes_once_its_retention_is_over_and_no_sooner(place):
 
 
 def test_a_trigger_that_is_gone_is_missed_by_the_check(place):
-    on = " ON choices" if place.writer.dialect.name == "postgresql" else ""
+    on = " ON sealed_choices" if place.writer.dialect.name == "postgresql" else ""
     with place.writer.connect() as connection:
         assert append_only.missing(connection) == []
-        connection.exec_driver_sql(f"DROP TRIGGER choices_kept{on}")
+        connection.exec_driver_sql(f"DROP TRIGGER sealed_choices_kept{on}")
         found = [each.detail for each in check(connection, recompute, EVIDENCE_KEY).findings if each.check == "guard"]
         connection.rollback()
     assert len(found) == 1
-    assert "choices_kept" in found[0]
+    assert "sealed_choices_kept" in found[0]
 
 
 def test_a_table_that_was_written_anew_gets_its_triggers_again(tmp_path):
     with workplace(f"sqlite:///{tmp_path}/t.db") as place, place.writer.begin() as connection:
-        connection.execute(text("CREATE TABLE choices_anew AS SELECT * FROM choices"))
-        connection.execute(text("DROP TABLE choices"))
-        connection.execute(text("ALTER TABLE choices_anew RENAME TO choices"))
-        assert append_only.missing(connection) == ["choices_kept", "choices_unchanged"]
-        append_only.recreate(connection, "choices")
+        connection.execute(text("CREATE TABLE anew AS SELECT * FROM sealed_choices"))
+        connection.execute(text("DROP TABLE sealed_choices"))
+        connection.execute(text("ALTER TABLE anew RENAME TO sealed_choices"))
+        assert append_only.missing(connection) == ["sealed_choices_kept", "sealed_choices_unchanged"]
+        append_only.recreate(connection, "sealed_choices")
         assert append_only.missing(connection) == []

@@ -3,12 +3,12 @@
 import json
 
 from sqlalchemy import insert, select, text
-from support.lane_fixture import EVIDENCE_KEY
+from support.books import check
+from support.lane_fixture import CAUSE_SEALS, EVIDENCE_KEY
 from support.old_stores import store_at
 
 from gateway.balance.wallets import WalletRows
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.ledger.checks.allowances import wrong_allowances
 from gateway.store import schema
 from gateway.store.tables import allowance_entries, nodes, subscribers, wallets
@@ -34,7 +34,7 @@ def test_one_allowance_or_several_get_a_number_and_an_entry_for_each_service(tmp
                 text("INSERT INTO wallets VALUES (:owner, 'GBP', 0, 0, :bundle, 0)"),
                 row,
             )
-    schema.upgrade(engine, schema.Keys(b"a key of tests alone", EVIDENCE_KEY))
+    schema.upgrade(engine, schema.Keys(b"a key of tests alone", EVIDENCE_KEY, CAUSE_SEALS))
     with engine.connect() as connection:
         rows = WalletRows()
         rows.load(connection, {1 << 30, 2 << 30})

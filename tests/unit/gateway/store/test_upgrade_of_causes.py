@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from sqlalchemy import insert, select, text
 from support.charging_fixture import PLANS
-from support.lane_fixture import EVIDENCE_KEY, Workplace
+from support.lane_fixture import CAUSE_SEALS, EVIDENCE_KEY, Workplace
 from support.old_stores import store_at
 
 from gateway.balance.opening_balances import Enrol, read_row
@@ -88,7 +88,7 @@ def old(tmp_path):
 @pytest.fixture
 def place(old):
     engine = open_writer(f"sqlite:///{old}")
-    assert schema.upgrade(engine, schema.Keys(KEY, EVIDENCE_KEY)) == ("0003", schema.head())
+    assert schema.upgrade(engine, schema.Keys(KEY, EVIDENCE_KEY, CAUSE_SEALS)) == ("0003", schema.head())
     engine.dispose()
     place = Workplace(f"sqlite:///{old}", node="n")
     place.lane.start()
@@ -135,17 +135,17 @@ def test_orders_that_have_ended_forget_the_cause_and_keep_the_rest(place):
         row.id: msgspec.msgpack.decode(row.request, type=OrderRequest)
         for row in place.read(select(orders.c.id, orders.c.request))
     }
-    assert {number: request.cause for number, request in found.items()} == {1: "", 2: "", 3: "wwf", 4: "", 5: "wwf"}
+    causes = {number: CAUSE_SEALS.open_text(request.cause, f"order/{number}") for number, request in found.items()}
+    assert causes == {1: "", 2: "", 3: "wwf", 4: "", 5: "wwf"}
     assert {number: request.msisdn[-1] for number, request in found.items()} == {n: str(n) for n in range(1, 6)}
 
 
 def test_what_was_held_back_of_minutes_is_carried_on_to_the_first_month(place):
-    rows = {row.cause: row for row in place.read(select(unpublished_sums))}
-    assert (rows["wwf"].amount, msgspec.msgpack.decode(rows["wwf"].parts, strict=False)) == (
-        1000,
-        {5: 300, 6: 300, 7: 400},
-    )
-    assert (rows["unassigned"].amount, msgspec.msgpack.decode(rows["unassigned"].parts)) == (50, {})
+    rows = place.read(select(unpublished_sums))
+    opened = {row.cause: CAUSE_SEALS.open_octets(row.parts, f"carried/{row.cause}/{row.currency}") for row in rows}
+    amounts = {row.cause: row.amount for row in rows}
+    assert (amounts["wwf"], msgspec.msgpack.decode(opened["wwf"], strict=False)) == (1000, {5: 300, 6: 300, 7: 400})
+    assert (amounts["unassigned"], msgspec.msgpack.decode(opened["unassigned"])) == (50, {})
     assert place.read(select(marks.c.value).where(marks.c.name == "charity/accrued")) == [(77,)]
 
 

@@ -1,10 +1,10 @@
 """Tenths are computed again by the rule that the store has recorded, whatever a later program makes of its name."""
 
 import pytest
+from support.books import check
 from support.charging_fixture import INITIAL, TERMINATION, ccr, charging_place, service
 
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.prices import half_even
 from gateway.store import versions
 from gateway.store.versions import PLAN, POLICY, Content, canonical

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from sqlalchemy import select, text
+from support.books import check
 from support.charging_fixture import (
     INITIAL,
     PENNY,
@@ -15,7 +16,6 @@ from support.charging_fixture import (
 )
 
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.plans import Rate
 from gateway.store import tables
 

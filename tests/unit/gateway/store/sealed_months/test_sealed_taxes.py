@@ -2,6 +2,7 @@
 
 import msgspec
 from sqlalchemy import select
+from support.books import check
 from support.charging_fixture import INITIAL, PLANS, TERMINATION, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
 from support.sealing import at, seal_all
@@ -9,7 +10,6 @@ from support.taxed_place import GB, book, record_taxes
 
 from gateway.balance.refunds import RefundUsage, charged
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.taxes import included
 from gateway.store import tables
 from gateway.store.sealed_months.parts import parts

@@ -7,13 +7,13 @@ from contextlib import closing
 import msgspec
 import pytest
 from sqlalchemy import update
+from support.books import check
 from support.charging_fixture import INITIAL, PENNY, PLANS, TERMINATION, UPDATE, ccr, charging_place, service
 from support.sealing import at, folder, reports, seal_all
 
 from gateway.charging.rerate import Rerated
 from gateway.charging.rerate_reading import Wanted, page, unknown_records
 from gateway.charity.policies import recompute
-from gateway.ledger.check import check
 from gateway.rating.plans import Rate
 from gateway.store.sealed_months.records import USAGE, digest
 from gateway.store.tables import sealed_files

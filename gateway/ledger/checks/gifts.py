@@ -1,0 +1,43 @@
+"""Gifts held against their entries: each that was given is booked, whole, and no other; campaigns matched what they say."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import and_, cast, literal, or_, select
+from sqlalchemy.types import String
+
+from gateway.ledger.accounts import matcher_account
+from gateway.ledger.balances import account_names
+from gateway.ledger.checks.examined import SHOWN, Examined, Finding
+from gateway.store.tables import gifts, matched_sums, transfers
+
+
+def gifts_match(books: Examined) -> Iterable[Finding]:
+    """Name gifts that are booked otherwise than they stand, and campaigns whose entries are not what they matched."""
+    booked: set[int] = set()
+    for journal in books.journals:
+        entry = select(gifts.c.id, gifts.c.state, gifts.c.amount, transfers.c.amount).join_from(
+            gifts,
+            transfers,
+            and_(transfers.c.kind == "gift", transfers.c.reference == literal("gift:") + cast(gifts.c.id, String)),
+        )
+        wrong = or_(
+            gifts.c.state != "given",
+            gifts.c.amount != transfers.c.amount,
+            gifts.c.subscriber_id != transfers.c.debit,
+            gifts.c.currency != transfers.c.currency,
+        )
+        for number, *_ in journal.execute(entry.where(wrong).limit(SHOWN)):
+            yield Finding("gift", f"gift {number} is booked otherwise than it stands")
+        booked |= {number for number, *_ in journal.execute(entry)}
+    given = books.connection.scalars(select(gifts.c.id).where(gifts.c.state == "given").order_by(gifts.c.id))
+    for number in [number for number in given if number not in booked][:SHOWN]:
+        yield Finding("gift", f"gift {number} is given, and no entry says so")
+    yield from _campaigns(books)
+
+
+def _campaigns(books: Examined) -> Iterable[Finding]:
+    numbers = {name: number for number, name in account_names(books.connection).items()}
+    for campaign, currency, amount in books.connection.execute(select(matched_sums)):
+        owed = -books.totals.get((numbers.get(matcher_account(campaign), 0), currency), 0)
+        if owed != amount:
+            yield Finding("gift", f"campaign {campaign} matched {amount} micro-units, its entries {owed}")
