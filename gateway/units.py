@@ -9,6 +9,8 @@ from gateway.balance.opening_balances import Enrol
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage
 from gateway.balance.topups import TopUp
+from gateway.billing.closing import BeginClose, FinishClose, ReopenMonth, WriteBills
+from gateway.billing.payments import PayBill, TakeBack
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.renewals import KeepWallet
@@ -21,6 +23,7 @@ from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
 from gateway.fraud.cases import ClearCase
 from gateway.ledger.seals import WriteSeal
+from gateway.ledger.tax_days import BookTaxDay
 from gateway.messaging.inbound.delivery_receipts import RecordReceipts
 from gateway.messaging.inbound.mo_delivery import TakeArrival
 from gateway.messaging.queue.crossed_receipts import SettleCrossed
@@ -59,9 +62,11 @@ UNITS: Final = (
     AwaitDurable,
     AwaitEnd,
     Bar,
+    BeginClose,
     BeginStep,
     BeginVersions,
     BookReport,
+    BookTaxDay,
     BuyAddOn,
     CancelOrder,
     ChangeNumber,
@@ -82,6 +87,7 @@ UNITS: Final = (
     Enrol,
     ExpireSession,
     ExpireTexts,
+    FinishClose,
     GivePromotion,
     ImportSim,
     KeepMonths,
@@ -90,6 +96,7 @@ UNITS: Final = (
     NoteBackup,
     Notify,
     OpenAccounts,
+    PayBill,
     PostponeStep,
     PrepareVersions,
     Probe,
@@ -104,6 +111,7 @@ UNITS: Final = (
     RemoveSealed,
     RenewLease,
     Renumber,
+    ReopenMonth,
     Replace,
     Replan,
     RerateSale,
@@ -121,10 +129,12 @@ UNITS: Final = (
     Sweep,
     SweepMessaging,
     TakeArrival,
+    TakeBack,
     TakeChanges,
     TakeForSending,
     TopUp,
     Unbar,
+    WriteBills,
     WriteSeal,
 )
 ANY_UNIT: Final[Any] = Union[UNITS]  # noqa: UP007  (made of a tuple)

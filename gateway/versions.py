@@ -12,19 +12,21 @@ from gateway.charity.policies import POLICIES
 from gateway.rating.plan_versions import content_of, history
 from gateway.settings import Settings
 from gateway.store import versions
-from gateway.store.versions import CAUSE, CHARGING, PLAN, POLICY, Content, canonical
+from gateway.store.versions import CAUSE, CHARGING, PLAN, POLICY, TAX, Content, canonical
 
 OPERATOR = "operator"
 """The name of the one version of charging."""
 
 
 def contents_of(settings: Settings) -> list[Content]:
-    """Give all that is recorded of some settings: plans, causes, the rules of the tenth, and what else decides over money."""
+    """Give all that is recorded of some settings: plans, causes, taxes, the rules of the tenth, and what else decides over
+    money."""
     operator = settings.operator
     charging = {"country": operator.country, "timezone": operator.timezone, "policy": settings.charity.policy}
     return [
         *map(content_of, settings.plans.values()),
         *(Content(CAUSE, cause.id, canonical(cause)) for cause in settings.causes.values()),
+        *(Content(TAX, tax.id, canonical(tax)) for tax in settings.taxes.values()),
         *(Content(POLICY, policy.id, canonical(policy)) for policy in POLICIES.values()),
         Content(CHARGING, OPERATOR, canonical(charging)),
     ]

@@ -32,7 +32,7 @@ SECOND_FILM: Final = Demand(300 * MB, 100 * MB)
 KILL_AFTER: Final = 1.5
 """Seconds into the second film, which takes three."""
 PATIENCE: Final = 15.0
-FILES: Final = ("plans.yaml", "causes.yaml", "keywords.yaml")
+FILES: Final = ("plans.yaml", "causes.yaml", "keywords.yaml", "taxes.yaml")
 
 
 class StepFailed(Exception):

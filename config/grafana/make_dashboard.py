@@ -199,6 +199,10 @@ ROWS: Final[dict[str, tuple[Plot, ...]]] = {
             {"{{instance}}": f"rate(tpo_backup_bytes_total{AT}[$__rate_interval])"},
             "Bps",
         ),
+        Plot(
+            "A month that is being closed into bills",
+            {"bills": f"tpo_bill_close_bills{AT}", "running": f"tpo_bill_close_running{AT}"},
+        ),
         Plot("Sealed months", {"months": f"tpo_sealed_months{AT}", "files missing": f"tpo_sealed_files_missing{AT}"}),
         Plot(
             "Rows into files of their own, and out of the store",

@@ -11,10 +11,13 @@ from sqlalchemy import Connection
 
 from gateway.api import (
     balance_actions,
+    bill_actions,
+    bill_requests,
     fraud_cases,
     line_changes,
     line_limits,
     node_actions,
+    payment_actions,
     requests,
     rerate_actions,
     sim_inventory,
@@ -60,6 +63,7 @@ from gateway.ledger import balances, check, journal, months
 from gateway.ledger.export.pages import ExportPage, Wanted, export
 from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
 from gateway.ledger.seals import Seal, read_file
+from gateway.ledger.tax_report import TaxReport, tax_report
 from gateway.ledger.totals import Totals, totals
 from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
@@ -396,6 +400,13 @@ def show_totals(context: GatewayContext, request: requests.ShowTotals) -> Totals
     return context.read(lambda connection: totals(connection, request.period, since, until))
 
 
+def show_tax(context: GatewayContext, request: requests.ShowTotals) -> TaxReport:
+    """Give what a month owes of taxes within prices, by the operator's clock."""
+    zone = ZoneInfo(context.settings.operator.timezone)
+    since, until = begin_of(request.period, zone), end_of(request.period, zone)
+    return context.read(lambda connection: tax_report(connection, request.period, since, until))
+
+
 def export_journal(context: GatewayContext, request: requests.ExportJournal, caller: Caller) -> ExportPage:
     """Give a page of the journal in a format of other programs; what causes are owed apart needs the right to see it."""
     if request.causes:
@@ -461,8 +472,17 @@ ACTIONS: dict[str, StoreAction] = {
     "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
     "ledger.totals": Action(show_totals, VIEWER, requests.ShowTotals),
+    "ledger.tax": Action(show_tax, VIEWER, requests.ShowTotals),
     "ledger.export": CallerAction(export_journal, OPERATOR, requests.ExportJournal),
     "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
+    "bill.preview": Action(bill_actions.preview_month, OPERATOR, bill_requests.PreviewMonth),
+    "bill.close": CallerAction(bill_actions.close_month, ADMIN, bill_requests.BillMonth),
+    "bill.closes": Action(bill_actions.list_closes, VIEWER, Nothing),
+    "bill.reopen": CallerAction(bill_actions.reopen_month, ADMIN, bill_requests.ReopenClosedMonth),
+    "bill.list": Action(bill_actions.list_bills, OPERATOR, bill_requests.ListBills),
+    "bill.paid": CallerAction(payment_actions.book_lines, OPERATOR, bill_requests.PaidLines),
+    "bill.pay": CallerAction(payment_actions.pay_bill, OPERATOR, bill_requests.PayBillOnce),
+    "bill.show": CallerAction(bill_actions.show_bill, OPERATOR, bill_requests.ShowBill),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
     "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),
     "node.retire": Action(node_actions.retire_node, ADMIN, requests.NameNode),

@@ -12,6 +12,8 @@ from aiohttp import web
 
 from gateway.api.actions import OPERATOR, VIEWER
 from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
+from gateway.api.bill_answers import BillPaid
+from gateway.api.bill_requests import PayBillOnce
 from gateway.api.conversion import codes_of
 from gateway.api.order_requests import FIELDS, MAX_REASON
 from gateway.api.problems import ProblemBody
@@ -33,7 +35,7 @@ ICCID: Final[Json] = {"type": "string", "pattern": "^89[0-9]{16,18}[Ff]?$"}
 PLAN: Final[Json] = {"type": "string", "format": "plan", "description": "the id of a plan"}
 CAUSE: Final[Json] = {"type": "string", "format": "cause", "description": "the id of an open cause"}
 KEY: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": PRINTABLE}
-PARAMETERS: Final = {"msisdn": NUMBER}
+PARAMETERS: Final = {"msisdn": NUMBER, "bill": {"type": "string", "pattern": "^[0-9]{1,18}$"}}
 _SCHEMAS: Final = "#/components/schemas/{name}"
 SMS: Final[Json] = {"$ref": _SCHEMAS.format(name=SendText.__name__)}
 AMOUNT: Final[Json] = {
@@ -157,6 +159,20 @@ _TOPUP_PROBLEMS: Final = {
     404: ("subscriber.unknown",),
     409: ("topup.reference", "topup.currency", "topup.limit"),
 }
+_PAYMENT: Final[Json] = {
+    "type": "object",
+    "properties": {
+        "amount": {**_AMOUNT, "pattern": r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?$", "description": "in major units"},
+        "currency": {"type": "string", "format": "currency", "pattern": "^[A-Z]{3}$", "description": "by ISO 4217"},
+    },
+    "required": ["amount", "currency"],
+    "additionalProperties": False,
+}
+_PAYMENT_PROBLEMS: Final = {
+    400: ("body.json", "order.key", "payment.invalid"),
+    404: ("bill.unknown",),
+    409: ("payment.reference", "payment.currency", "payment.amount", "payment.line"),
+}
 _LIMIT_EXAMPLE: Final[Json] = {"decision": "set", "amount": "20.00", "channel": "app", "wording": "2026-1"}
 _LIMIT_PROBLEMS: Final = {
     400: ("body.json", "limit.invalid", "identifier.msisdn"),
@@ -204,6 +220,9 @@ ROUTES: Final = (
           answer=SubscriberView, problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown",)}),
     Route(method="get", path="/v1/charity/causes", summary="The causes that may be chosen", role=VIEWER,
           answer=Causes),
+    Route(method="post", path="/v1/bills/{bill}/payments", summary="Book a payment of a bill; the key is its reference",
+          role=OPERATOR, key=True, request=PayBillOnce, body=_PAYMENT, example={"amount": "12.34", "currency": "GBP"},
+          answer=BillPaid, problems=_PAYMENT_PROBLEMS),
     Route(method="post", path=_CALLBACK, summary=_HINT, status=201, problems=_HINT_PROBLEMS),
     Route(method="post", path=_CALLBACK + "/{event}", summary=_HINT, status=201, problems=_HINT_PROBLEMS),
 )  # fmt: skip
@@ -258,7 +277,7 @@ def codes(route: Route) -> dict[int, list[str]]:
         found[400].append("host.invalid")
         found[421] = ["host.unknown"]
     found[500] = ["http.500"]
-    if route.key and "topups" in route.path:
+    if route.key and not route.path.endswith("/orders"):
         found[503].remove("gateway.runtime.drain")
     return {status: list(dict.fromkeys(own)) for status, own in sorted(found.items())}
 

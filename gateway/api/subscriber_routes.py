@@ -8,11 +8,13 @@ from aiohttp import web
 from gateway.api import actions
 from gateway.api.actions import OPERATOR, VIEWER
 from gateway.api.answers import Cause, Causes, OrderTakenOverHttp
+from gateway.api.bill_requests import PayBillOnce
 from gateway.api.conversion import to_request
 from gateway.api.limit_actions import LimitActions
 from gateway.api.line_limits import show_limit
 from gateway.api.order_actions import OrderActions
 from gateway.api.order_requests import read_key, read_kind
+from gateway.api.payment_actions import pay_bill
 from gateway.api.problems import bad_request, not_found
 from gateway.api.requests import DecideLimit, ShowSubscriber, SimOrder, TopUpSubscriber
 from gateway.api.topup_actions import TopUpActions
@@ -25,6 +27,8 @@ from provisioning.identifiers import msisdn
 
 MAX_CALLBACK = 64 * 1024
 """Octets of a host's callback."""
+MAX_DIGITS = 18
+"""Of a bill's number."""
 LISTENER = "/v1/hosts/"
 """Where hosts call back: a secret in the path stands for a token."""
 
@@ -54,6 +58,7 @@ class SubscriberRoutes:
             web.get("/v1/subscribers/{msisdn}/limits", self._get_limits),
             web.post("/v1/subscribers/{msisdn}/limits", self._post_limit),
             web.get("/v1/charity/causes", self._get_causes),
+            web.post("/v1/bills/{bill}/payments", self._post_payment),
             web.post(LISTENER + "{name}/listener/{secret}", self._post_callback),
             web.post(LISTENER + "{name}/listener/{secret}/{event:.+}", self._post_callback),
         ]
@@ -79,6 +84,17 @@ class SubscriberRoutes:
         params = {"reference": key, **given, "number": request.match_info["msisdn"], "key": key}
         wanted = to_request(params, TopUpSubscriber)
         return json_response(await self._topups.top_up(wanted, caller))
+
+    async def _post_payment(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, OPERATOR)
+        key, given = _idempotency_key(request), await read_object(request)
+        bill = request.match_info["bill"]
+        if not (bill.isascii() and bill.isdigit() and len(bill) <= MAX_DIGITS):
+            raise not_found("bill.unknown", "there is no bill of this number")
+        if set(given) != {"amount", "currency"}:
+            raise bad_request("payment.invalid", "give an object with amount and currency; the key is its reference")
+        wanted = to_request({**given, "reference": key, "bill": int(bill)}, PayBillOnce)
+        return json_response(await self._context.in_thread(pay_bill, self._context, wanted, caller))
 
     async def _get_subscriber(self, request: web.Request) -> web.Response:
         caller = caller_of(request, VIEWER)

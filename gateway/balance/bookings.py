@@ -196,6 +196,24 @@ def settlement(wallet: Wallet, account: Account, now: int, order_id: int) -> lis
     return [_entry("settlement", debit, credit, abs(amount), wallet.currency, now, f"order:{order_id}")]
 
 
+def payment(wallet: Wallet, account: Account, amount: int, event_at: int, reference: str) -> Entry:
+    """Book a payment of a bill; it ends never, whatever credit that is topped up does."""
+    wallet.move(amount)
+    return _entry("payment", account(CASH), wallet.subscriber_id, amount, wallet.currency, event_at, reference)
+
+
+def chargeback(wallet: Wallet, account: Account, amount: int, event_at: int, reference: str) -> Entry:
+    """Book what a bank took back of a payment; the wallet may go below zero by it."""
+    wallet.move(-amount)
+    return _entry("chargeback", wallet.subscriber_id, account(CASH), amount, wallet.currency, event_at, reference)
+
+
+def write_off(wallet: Wallet, account: Account, amount: int, now: int, reference: str) -> Entry:
+    """Write off what a customer owes on bills."""
+    wallet.move(amount)
+    return _entry("write_off", account(WRITE_OFFS), wallet.subscriber_id, amount, wallet.currency, now, reference)
+
+
 def _revenue(
     kind: str,
     wallet: Wallet,

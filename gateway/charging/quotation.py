@@ -11,10 +11,13 @@ from gateway.charging.quota import CreditControlRun
 from gateway.charging.request import DATA, EVENT, SMS, VOICE, ChargingRequest, Item, Traffic, Used
 from gateway.charging.session import Session
 from gateway.charging.tariff import Tariff
+from gateway.ledger.money import minor_unit
 from gateway.rating.destinations import Destination, called_number, destination
+from gateway.rating.plan_taxes import Treatment
 from gateway.rating.plans import Plan, Rate
 from gateway.rating.prices import billed, price, service_price
 from gateway.rating.rate_keys import rate_by, read_key
+from gateway.rating.taxes import TaxArea, TaxLine, TaxTable, added_taxes, included, knows, rate_at, tax_lines
 
 PLENTY = 1 << 62
 """Micro-units in the wallet: what it could not pay for is not what is asked."""
@@ -41,6 +44,22 @@ class Usage(msgspec.Struct, frozen=True):
     own: bool = False
 
 
+class QuotedTax(msgspec.Struct, frozen=True):
+    """The tax of a price: within it at a `rate` (parts per million), or in `lines` on top of it.
+
+    The tax of a day is that of its sum, so that the taxes of its prices may be micro-units off it. A rate of None: the table
+    has none for the time. `lines` are None where the place of the line was not said, or the table does not know it.
+    """
+
+    treatment: Treatment
+    jurisdiction: str
+    rate: int | None
+    tax: int
+    net: int
+    total: int
+    lines: list[TaxLine] | None = None
+
+
 class Quotation(msgspec.Struct, frozen=True):
     """A price and what it is made of, all money in micro-units.
 
@@ -61,14 +80,20 @@ class Quotation(msgspec.Struct, frozen=True):
     over_limit: int
     price: int
     without_tenth: int
+    tax: QuotedTax | None = None
 
 
 class NotPriced(LookupError):
     """The plan has no price there."""
 
 
-def quote(plan: Plan, usage: Usage, tariff: Tariff) -> Quotation:
-    """Price usage as the first of its line's month. NotPriced: the plan has no price in the network."""
+def quote(
+    plan: Plan, usage: Usage, tariff: Tariff, taxes: TaxTable | None = None, area: TaxArea | None = None
+) -> Quotation:
+    """Price usage as the first of its line's month. NotPriced: the plan has no price in the network.
+
+    `taxes` are those of the files; `area` is where the line is taxed, of which taxes on top depend.
+    """
     if plan.prices(usage.network) is None:
         message = f"{plan.id} has no price in the network {usage.network}: such usage is refused, and held where it is reported"
         raise NotPriced(message)
@@ -100,7 +125,25 @@ def quote(plan: Plan, usage: Usage, tariff: Tariff) -> Quotation:
         record.capped,
         record.price,
         sum(entry.amount for entry in run.entries if entry.kind == "service"),
+        _tax(plan, record.price, usage.at, taxes or {}, area),
     )
+
+
+def _tax(plan: Plan, amount: int, at: int, taxes: TaxTable, area: TaxArea | None) -> QuotedTax | None:
+    """Give the tax of a price, by what books it: `included` once for each day, `tax_lines` for a bill."""
+    tax = plan.tax
+    if tax is None:
+        return None
+    if tax.treatment is Treatment.INCLUSIVE:
+        rate = rate_at(taxes, tax, at)
+        within = 0 if rate is None else included(amount, rate)
+        return QuotedTax(tax.treatment, tax.jurisdiction, rate, within, amount - within, amount)
+    if area is None or not knows(taxes, tax, area):
+        return QuotedTax(tax.treatment, tax.jurisdiction, None, 0, amount, amount)
+    monthly = [each for each in added_taxes(taxes, tax, area, at) if each.rate]  # fees a month are of no single price
+    lines = tax_lines(monthly, amount, unit=minor_unit(plan.currency))
+    added = sum(each.amount for each in lines)
+    return QuotedTax(tax.treatment, tax.jurisdiction, None, added, amount, amount + added, lines)
 
 
 def _run(plan: Plan, usage: Usage, tariff: Tariff) -> CreditControlRun:

@@ -35,6 +35,7 @@ OWN: Final[dict[str, str]] = {
     "notice": "gateway.cli.notice",
     "fraud": "gateway.cli.fraud",
     "plan": "gateway.cli.plan",
+    "bill": "gateway.cli.bill",
     "ledger": "gateway.cli.ledger",
     "events": "gateway.cli.events",
     "trace": "gateway.cli.trace",
@@ -47,7 +48,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Begin here": ("init", "run", "status", "demo", "simulate"),
     "Lines and cards": ("subscriber", "sim", "order", "notice"),
     "Traffic": ("link", "sms", "session", "usage", "fraud"),
-    "Money": ("plan", "ledger"),
+    "Money": ("plan", "bill", "ledger"),
     "Operation": ("config", "reload", "drain", "events", "trace", "replay", "node", "db"),
 }
 """How `tpo --help` groups them; a command that is in none of these stands at the end, under `More`."""

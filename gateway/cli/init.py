@@ -14,7 +14,7 @@ from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import emit
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-SETTINGS: Final = ("gateway.yaml", "plans.yaml", "causes.yaml", "keywords.yaml")
+SETTINGS: Final = ("gateway.yaml", "plans.yaml", "causes.yaml", "keywords.yaml", "taxes.yaml")
 NETWORK: Final = ("network.yaml", "sample-subscribers.csv", "sample-sims.csv")
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
@@ -27,7 +27,7 @@ def init(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write settings, plans, causes and keywords into a folder, each key explained; what is there already is not touched.
+    """Write settings, plans, causes, keywords and taxes into a folder, each key explained; what is there is not touched.
 
     They pass `tpo config check` as they are. The store will be var/tpo.db in that folder.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BRIEF: Final = ("id", "at", "kind", "debit", "credit", "amount", "currency", "reference")
 """What the journal shows of an entry; --json has the chain of each: record, base, policy, share."""
 TOTALS: Final = ("step", "service", "currency", "count", "octets", "seconds", "units", "amount")
+TAX: Final = ("account", "of", "percent", "currency", "gross", "net", "tax")
 MONTHS: Final = ("month", "table", "part", "kind", "currency", "rows", "amount")
 BALANCES: Final = 20_000
 """Accounts of one page: each page reads the whole journal."""
@@ -48,7 +49,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=Fa
 
 @app.callback()
 def _group() -> None:
-    """Read and prove the books: check, balances, journal, totals, export, months."""
+    """Read and prove the books: check, balances, journal, totals, tax, export, months."""
 
 
 @app.command()
@@ -239,6 +240,33 @@ def totals(
         complain(f"it does not add up: {difference}")
     if found.differences:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def tax(
+    ctx: typer.Context,
+    period: Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a month owes of taxes within prices, by rate: what was charged and sold with tax, without, and the tax of it.
+
+    A day is booked once it is over. What was given back is taken off, at the rate that it was charged at.
+
+    \b
+    Examples:
+      tpo ledger tax 2026-11
+      tpo ledger tax 2026-11 --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.ledger.tax_report import TaxReport  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("ledger.tax", {"period": period}, TaxReport)
+    emit(found if as_json else found.rows, as_json=as_json, columns=TAX)
+    if not as_json:
+        complain(
+            "no day of it is booked yet" if found.last_day is None else f"booked: {found.first_day} to {found.last_day}"
+        )
 
 
 @app.command()

@@ -15,8 +15,9 @@ from gateway.cli.filters import moment
 from gateway.cli.output import emit, plain
 
 if TYPE_CHECKING:
-    from gateway.charging.quotation import Quotation, Usage
+    from gateway.charging.quotation import Quotation, QuotedTax, Usage
     from gateway.rating.plans import Plan, Rate
+    from gateway.rating.taxes import TaxArea
     from gateway.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -47,6 +48,7 @@ def _summary(plan: Plan) -> dict[str, object]:
         "name": plan.name,
         "currency": plan.currency,
         **{service: _written(getattr(plan, service), service, plan.currency) for service in UNITS},
+        "tax": None if plan.tax is None else f"{plan.tax.treatment} {plan.tax.jurisdiction}",
         "bundle": None if plan.bundle is None else _money(plan.bundle.price, plan.currency),
         "destinations": len(plan.destinations),
         "zones": len(plan.zones),
@@ -144,17 +146,21 @@ def price(
     rating_group: RatingGroup = None,
     incoming: Annotated[bool, typer.Option("--incoming", help="What the called customer pays.")] = False,
     own: Annotated[bool, typer.Option("--own", help="The number is another line of ours.")] = False,
+    state: Annotated[str, typer.Option(help="The state where the line is taxed, such as NY, for taxes on top.")] = "",
+    zip_code: Annotated[str, typer.Option("--zip", help="Its ZIP there.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Show what some usage costs on a plan, step by step, as charging itself reckons it.
 
-    No allowance, and nothing that was used before in the day or month, is taken into account.
+    No allowance, and nothing that was used before in the day or month, is taken into account. Tax within the price is
+    that of its day; taxes on top are shown for a state and ZIP, without fees a month.
 
     \b
     Examples:
       tpo plan price --plan payg-gb --to 07700900123 --seconds 61
       tpo plan price --plan payg-gb --octets 5000000 --roaming 310260 --json
       tpo plan price --plan payg-gb --to +33123456789 --texts 2 --at 2026-12-25T20:00:00Z
+      tpo plan price --plan payg-us --to +12125550100 --seconds 61 --state NY --zip 10001
     """
     wanted = [
         (name, units) for name, units in (("voice", seconds), ("data", octets), ("sms", texts)) if units is not None
@@ -175,10 +181,18 @@ def price(
             to_do="`tpo plan list` shows all",
             exit_code=ExitCode.FAILED,
         )
-    _show(found, usage, _quote(settings, found, usage), as_json=as_json)
+    _show(found, usage, _quote(settings, found, usage, _area(state, zip_code)), as_json=as_json)
 
 
-def _quote(settings: Settings, plan: Plan, usage: Usage) -> Quotation:
+def _area(state: str, zip_code: str) -> TaxArea | None:
+    from gateway.rating.taxes import TaxArea  # noqa: PLC0415  (as above)
+
+    if bool(state) != bool(zip_code):
+        raise typer.BadParameter("give --state and --zip, or neither")
+    return TaxArea(state, zip_code) if state else None
+
+
+def _quote(settings: Settings, plan: Plan, usage: Usage, area: TaxArea | None) -> Quotation:
     from zoneinfo import ZoneInfo  # noqa: PLC0415  (as above)
 
     from gateway.charging.quotation import NotPriced, quote  # noqa: PLC0415
@@ -188,7 +202,7 @@ def _quote(settings: Settings, plan: Plan, usage: Usage) -> Quotation:
     policy, operator = POLICIES[settings.charity.policy], settings.operator
     tariff = Tariff(settings.plans, policy, QuotaTerms(), lambda _: 0, operator.country, ZoneInfo(operator.timezone))
     try:
-        return quote(plan, usage, tariff)
+        return quote(plan, usage, tariff, settings.taxes, area)
     except NotPriced as error:
         raise CommandFailed(
             str(error), where=plan.id, to_do="give it a zone in the plan's roaming", exit_code=ExitCode.FAILED
@@ -216,10 +230,28 @@ def _show(plan: Plan, usage: Usage, found: Quotation, *, as_json: bool) -> None:
             "service_rate": None if service is None else _written(service.rate, usage.service, plan.currency),
             "billed_units": found.billed_units,
             **money,
+            **_taxed(found.tax, plan.currency),
             "currency": plan.currency,
         },
         as_json=as_json,
     )
+
+
+def _taxed(tax: QuotedTax | None, currency: str) -> dict[str, object]:
+    """Write the steps of a price's tax."""
+    from gateway.rating.taxes import percent  # noqa: PLC0415  (as above)
+
+    if tax is None:
+        return {"tax": None}
+    lines = None if tax.lines is None else {each.name: _money(each.amount, currency) for each in tax.lines}
+    return {
+        "tax": f"{tax.treatment} {tax.jurisdiction}",
+        "tax_percent": None if tax.rate is None else percent(tax.rate),
+        "net": _money(tax.net, currency),
+        "tax_amount": _money(tax.tax, currency),
+        "tax_lines": lines,
+        "total": _money(tax.total, currency),
+    }
 
 
 MONEY = ("connection", "used", "service_charge", "over_limit", "price", "without_tenth")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.rating.taxes import percent
 from gateway.store.tables import accounts
 
 REVENUE = "revenue"
@@ -27,6 +28,8 @@ BREAKAGE_VAT = "breakage-vat"
 """The tax on it."""
 SERVICE_CHARGES = "service-charges"
 """What is owed to those who are called at numbers for services (084, 087, 09, 118 in the UK)."""
+VAT = "vat:"
+"""What is owed of a country's tax at a rate, as `vat:GB-20`."""
 WALLET = "wallet:"
 SYSTEM = (
     REVENUE,
@@ -54,6 +57,11 @@ def cause_account(cause: str) -> str:
 def gifts_account(cause: str) -> str:
     """Name the account of gifts that are owed, whole, to a cause."""
     return f"gifts:{cause}"
+
+
+def vat_account(jurisdiction: str, rate: int) -> str:
+    """Name the account of what is owed of a country's tax at a rate (parts per million)."""
+    return f"{VAT}{jurisdiction}-{percent(rate)}"
 
 
 def without_cause(name: str) -> str:

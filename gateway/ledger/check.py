@@ -25,6 +25,7 @@ from gateway.ledger.checks.reratings import reratings_right
 from gateway.ledger.checks.sealed_files import sums_match, wrong_files
 from gateway.ledger.checks.seals import seals_match
 from gateway.ledger.checks.sources import sources_there
+from gateway.ledger.checks.taxes import taxes_right
 from gateway.ledger.checks.tenth_bases import bases_match, tenth_is_complete, tenths_match
 from gateway.ledger.checks.versions import versions_right
 from gateway.ledger.seals import Seal
@@ -54,6 +55,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     policies_unchanged,
     reratings_right,
     allowances_match,
+    taxes_right,
 )
 """Whether what was booked is right, computed again."""
 

@@ -41,6 +41,11 @@ def digits_of(currency: str) -> int:
     return CURRENCIES.get(currency, DIGITS)
 
 
+def minor_unit(currency: str) -> int:
+    """Give a currency's minor unit, such as a penny, in micro-units."""
+    return int(10 ** (6 - digits_of(currency)))
+
+
 def is_payable(micro: int, currency: str) -> bool:
     """Tell whether an amount can be paid in a currency: whole minor units alone, such as pennies."""
-    return micro % int(10 ** (6 - digits_of(currency))) == 0
+    return micro % minor_unit(currency) == 0

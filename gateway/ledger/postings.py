@@ -22,6 +22,7 @@ from gateway.ledger.accounts import (
     REVENUE,
     SERVICE_CHARGES,
     UNASSIGNED,
+    VAT,
     WRITE_OFFS,
     cause_account,
     gifts_account,
@@ -34,6 +35,7 @@ class AccountClass(StrEnum):
     """Accounts that are alike as far as bookings go."""
 
     WALLET = "wallet:<subscriber>"
+    TAX = "vat:<country>-<percent>"
     CASH = CASH
     OPENING = OPENING
     REVENUE = REVENUE
@@ -257,6 +259,62 @@ POSTINGS: Final = (
         (Evidence.REFERENCE,),
         "what the payer of a family lends a member, or gets back (`family:<member>`)",
     ),
+    Posting(
+        "payment",
+        AccountClass.CASH,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "a payment of a bill (`<channel>:<reference>`); the table `payments` keeps each reference once a channel",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "chargeback",
+        AccountClass.WALLET,
+        AccountClass.CASH,
+        (Evidence.REFERENCE,),
+        "what a bank took back of a payment, or of a debit (`<channel>:<reference>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "write_off",
+        AccountClass.WRITE_OFFS,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "what a customer owes on bills, and will not be asked for any more (`bill:<number>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "tax",
+        AccountClass.REVENUE,
+        AccountClass.TAX,
+        (Evidence.REFERENCE,),
+        "the tax within what was charged and sold in a day, at one rate (`tax:<day's row>:<place>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "tax",
+        AccountClass.SERVICE_CHARGES,
+        AccountClass.TAX,
+        (Evidence.REFERENCE,),
+        "the tax within the service charges of a day",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "tax_back",
+        AccountClass.TAX,
+        AccountClass.REVENUE,
+        (Evidence.REFERENCE,),
+        "the tax within more that was given back in a day than charged (`tax:<day's row>:<place>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "tax_back",
+        AccountClass.TAX,
+        AccountClass.SERVICE_CHARGES,
+        (Evidence.REFERENCE,),
+        "what rounding of days before took too much off service charges",
+        unique=Evidence.REFERENCE,
+    ),
 )  # fmt: skip  (a table reads best as one)
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 
@@ -270,6 +328,8 @@ def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
         return AccountClass.CAUSE
     if name.startswith(gifts_account("")):
         return AccountClass.GIFTS
+    if name.startswith(VAT):
+        return AccountClass.TAX
     return AccountClass(name) if name in set(AccountClass) else AccountClass.UNKNOWN
 
 

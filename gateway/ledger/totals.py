@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from gateway.ledger.accounts import REVENUE, SERVICE_CHARGES
 from gateway.ledger.balances import account_names
@@ -20,13 +20,19 @@ from gateway.store.tables import held_reports, transfers, usage
 HELD: Final = {"open": "held for review", "dropped": "dropped in review"}
 """States of reports that no usage record was made of; one that was booked has a record."""
 CHARGES: Final = ("charge", "service")
-"""Kinds of entries that together are the price of a usage record."""
+"""Kinds of entries that together are the price of a usage record, with what credit of the company paid of it."""
 INCOME: Final = {REVENUE: "journal: revenue", SERVICE_CHARGES: "journal: service charges"}
 BOOKED: Final = (
     ("sale", "journal: bundles sold", 1),
     ("rerated", "journal: prices put right", 1),
     ("reversal", "journal: prices put right", -1),
     ("absorbed", "journal: beyond customers' limits", 1),
+    ("promotional", "journal: paid by credit of ours", 1),
+    ("refund", "journal: given back", -1),
+    ("promo_refund", "journal: given back", -1),
+    ("pro_rata", "journal: given back", -1),
+    ("tax", "journal: taxes within prices", -1),
+    ("tax_back", "journal: taxes within prices", 1),
     ("accrual", "journal: tenths", 1),
     ("rerated_accrual", "journal: tenths", 1),
     ("accrual_reversal", "journal: tenths", -1),
@@ -72,12 +78,16 @@ STEPS: Final = (
     "journal: bundles sold",
     "journal: prices put right",
     "journal: beyond customers' limits",
+    "journal: paid by credit of ours",
+    "journal: given back",
+    "journal: taxes within prices",
     "journal: revenue",
     "journal: service charges",
     "journal: tenths",
 )
 """The lines in their order: `reported` is what was held, dropped and rated; `rated` what was covered and priced; `charged` is
-what was priced, and all that was charged and sold in the month is its revenue and service charges."""
+what was priced, and all that was charged and sold in the month, less what was given back and its taxes, is its revenue and
+service charges."""
 
 
 def totals(connection: Connection, period: str, since: int, until: int) -> Totals:
@@ -161,11 +171,17 @@ def _summed(connection: Connection, split: ColumnElement[Any], *conditions: Colu
         yield found, currency, [int(count), 0, 0, 0, int(amount)]
 
 
+def _is_charge() -> ColumnElement[bool]:
+    """Whether an entry is of a usage record's price; credit of the company pays for bundles, too."""
+    by_credit = and_(transfers.c.kind == "promotional", transfers.c.usage_id.is_not(None))
+    return or_(transfers.c.kind.in_(CHARGES), by_credit)
+
+
 def _charges(connection: Connection, since: int, until: int) -> Iterator[Line]:
     """Sum the charges of the month's use, wherever they were booked."""
     in_month = case((and_(transfers.c.at >= since, transfers.c.at < until), 1), else_=0)
     used = (transfers.c.event_at >= since, transfers.c.event_at < until)
-    for here, currency, counts in _summed(connection, in_month, transfers.c.kind.in_(CHARGES), *used):
+    for here, currency, counts in _summed(connection, in_month, _is_charge(), *used):
         yield "charged", None, currency, counts
         yield f"charged, booked in {'the' if here else 'another'} month", None, currency, counts
 
@@ -174,10 +190,11 @@ def _booked(connection: Connection, since: int, until: int, income: Mapping[int,
     """Sum what the journal of the month has: charges, sales, tenths, and what the accounts of income were moved by."""
     booked = (transfers.c.at >= since, transfers.c.at < until)
     used = case((and_(transfers.c.event_at >= since, transfers.c.event_at < until), 1), else_=0)
-    for here, currency, counts in _summed(connection, used, transfers.c.kind.in_(CHARGES), *booked):
+    for here, currency, counts in _summed(connection, used, _is_charge(), *booked):
         yield STEPS[9 if here else 10], None, currency, counts
     for kind, step, sign in BOOKED:
-        for _, currency, counts in _summed(connection, transfers.c.kind, transfers.c.kind == kind, *booked):
+        of_kind = and_(transfers.c.kind == kind, ~_is_charge())
+        for _, currency, counts in _summed(connection, transfers.c.kind, of_kind, *booked):
             yield step, None, currency, [counts[0], 0, 0, 0, sign * counts[4]]
     for side, sign in ((transfers.c.credit, 1), (transfers.c.debit, -1)):
         for number, currency, counts in _summed(connection, side, side.in_(income), *booked):
@@ -195,7 +212,12 @@ def _differences(found: Counts, *, usage_is_gone: bool) -> Iterator[str]:
         compared = [
             ("charged", amount("charged"), "booked in the month and in others", amount(STEPS[7]) + amount(STEPS[8])),
             ("charged and booked in the month", amount(STEPS[7]), "the journal's charges of its use", amount(STEPS[9])),
-            ("income", sum(map(amount, INCOME.values())), "what was charged and sold", sum(map(amount, STEPS[9:14]))),
+            (
+                "income",
+                sum(map(amount, INCOME.values())),
+                "what was charged, sold, given back and taxed",
+                sum(map(amount, STEPS[9:17])),
+            ),
         ]
         if not usage_is_gone:
             compared.insert(0, ("priced", amount("priced"), "charged", amount("charged")))

@@ -382,6 +382,24 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Bundles whose period was over were renewed; those of `unpaid` were not, as the wallet could not pay.",
         "Nothing; where `unpaid` is high, look whether customers' payments come in (`tpo ledger months`).",
     ),
+    "bill.close.running": LogEvent(
+        "info",
+        "A month is being closed into bills; so many `bills` were written before.",
+        "Nothing: `tpo bill closes` shows how far it is.",
+    ),
+    "bill.close.failed": LogEvent(
+        "error",
+        "A month cannot be closed further now; `detail` says why. The bills that are written stay, and it goes on by itself.",
+        "See to the store; what runs is tried again each minute, and `tpo bill close` shows it.",
+    ),
+    "bill.month.closed": LogEvent(
+        "info", "A month is closed: every line has its bill.", "Nothing: `tpo bill list` and `tpo bill show` have them."
+    ),
+    "bill.month.reopened": LogEvent(
+        "warning",
+        "A closed month was reopened: one person asked for it, another one confirmed.",
+        "Close it again by `tpo bill close`: until then no later month can be.",
+    ),
     "usage.rerated": LogEvent(
         "info",
         "Usage of a plan was priced anew by `tpo usage rerate`: so many records of a page of sessions.",
@@ -462,6 +480,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "`ledger/sealed`, and in the file `seals.jsonl` beside the privacy key.",
         "Keep a copy of the seals where nobody can write who can write the store: `tpo ledger check --seals FILE` holds the "
         "store against it.",
+    ),
+    "ledger.tax.booked": LogEvent(
+        "info",
+        "The tax within the prices of a `day` that is over was booked, at `rates` rates: of charges and sales, less what was "
+        "given back.",
+        "Nothing. `tpo ledger tax PERIOD` shows what a month comes to.",
     ),
     "charity.causes.seen": LogEvent(
         "info",

@@ -131,6 +131,8 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_store_lane_restarts_total": Family(COUNTER, "How often the write lane's process died and was started anew"),
     "tpo_backup_behind_seconds": Family(GAUGE, "For how long what was committed may be on the store's disk alone"),
     "tpo_backup_bytes_total": Family(COUNTER, "Written to the folder of the continuous backup"),
+    "tpo_bill_close_running": Family(GAUGE, "Whether this gateway closes a month into bills now"),
+    "tpo_bill_close_bills": Family(GAUGE, "Bills that the close which runs has made"),
     "tpo_sealed_months": Family(GAUGE, "Months that stand in files of their own, out of an SQLite store"),
     "tpo_sealed_files_missing": Family(GAUGE, "Files of such months that are not there, or not whole"),
     "tpo_sealed_rows_total": Family(

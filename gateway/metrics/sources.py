@@ -136,6 +136,12 @@ def sealed_metrics(months: int, missing: int, copied: int, removed: int) -> Iter
     yield family("tpo_sealed_rows_total", [(("copied",), copied), (("removed",), removed)])
 
 
+def bill_metrics(bills: int, *, running: bool) -> Iterable[Metric]:
+    """Tell how far the close of a month is."""
+    yield sample("tpo_bill_close_running", int(running))
+    yield sample("tpo_bill_close_bills", bills)
+
+
 def _both_ways(name: str, rows: Iterable[tuple[str, int, int]]) -> Metric:
     """Make a metric with the labels (who, direction) from rows of who, in and out."""
     return family(name, [((who, way), n) for who, *both in rows for way, n in zip(("in", "out"), both, strict=True)])

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import msgspec
 
+from gateway.rating.plan_taxes import PlanTax
+
 
 class Rate(msgspec.Struct, frozen=True, omit_defaults=True):
     """A price a quantity: `price` micro-units for `per` units (octets, seconds or messages).
@@ -157,6 +159,10 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whose public holidays count (ISO 3166, with a subdivision: GB-ENG); empty: nobody's."""
     caps: tuple[Cap, ...] = ()
     """Those of a day before those of a month, which count what is left by them."""
+    tax: PlanTax | None = None
+    """How its prices stand to tax; None where nobody has said."""
+    kept_until: int = 0
+    """Lines that subscribed under the version before keep that until this time (microseconds); 0: they have this one now."""
     version: int | None = None
     """Its number among the versions of the store, None where it is of none: a file does not say."""
 

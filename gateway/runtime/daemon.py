@@ -22,6 +22,7 @@ from gateway.policies import make_policies
 from gateway.runtime.component import Component, NetworkEvent, Services, stop_in_stages
 from gateway.runtime.components.api import ApiComponent
 from gateway.runtime.components.backup import BackupComponent
+from gateway.runtime.components.bills import BillsComponent
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
 from gateway.runtime.components.leases import LeasesComponent
@@ -134,6 +135,7 @@ class Daemon:
         store = sqlite_path(settings.store.url)
         backup = BackupComponent(services, store, settings.store.backup) if store and settings.store.backup else None
         sealed = SealedMonthsComponent(services, store) if store else None
+        bills = BillsComponent(services)
         orders = OrdersComponent(services, texts.client, diameter)
         leases = LeasesComponent(services, texts.client)
         reauthorise = diameter.session_requests.reauthorise if diameter is not None else None
@@ -156,6 +158,7 @@ class Daemon:
             events=events,
             backup=backup,
             sealed=sealed,
+            bills=bills,
             orders=orders,
             traces=traces,
             leases=leases,
@@ -167,7 +170,7 @@ class Daemon:
             recent_alarms=self._recent_alarms,
             started_at=self._started_at,
         )
-        workers = (leases, texts, diameter, events, backup, sealed, orders, traces, reload, drain, nodes)
+        workers = (leases, texts, diameter, events, backup, sealed, bills, orders, traces, reload, drain, nodes)
         made = (*self._started, *workers, api, periodic)
         self._components.extend(component for component in made if component is not None)
         self._metrics.collect_from(lambda: self._collect(periodic))

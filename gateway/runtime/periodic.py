@@ -17,6 +17,7 @@ from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.fraud.cases import open_cases
 from gateway.ledger.seals import SealKey, WriteSeal, append_missing, due, kept
+from gateway.ledger.tax_days import BookTaxDay, due_day
 from gateway.messaging.queries import count_open
 from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.smsc_client import SmscClient
@@ -39,6 +40,7 @@ SWEEP_SECONDS = 60.0
 CALENDAR_SECONDS = 10.0
 MONTHS_SECONDS = 60.0
 SEAL_SECONDS = 60.0
+TAX_SECONDS = 60.0
 BUSY_TURNS = 60
 """Turns in which a change of a table was put off before it is told."""
 EXPIRE_SECONDS = 5.0
@@ -116,6 +118,7 @@ class PeriodicWork(Component):
             ("keep_wallets", CALENDAR_SECONDS, self._keep_wallets),
             ("keep_months", MONTHS_SECONDS, self._keep_months),
             ("seal_day", SEAL_SECONDS, self._seal_day),
+            ("book_taxes", TAX_SECONDS, self._book_taxes),
             ("retire_due", SWEEP_SECONDS, self._executor.retire_due),
         ):
             self._tasks.append(self._background.every(name, seconds, work))
@@ -255,6 +258,17 @@ class PeriodicWork(Component):
             seals = await context.read_async(lambda connection: kept(connection, node))
             await context.in_thread(append_missing, context.seals_file, seals)
             self._seals_written = True
+
+    async def _book_taxes(self) -> None:
+        """Book the tax within the prices of each day that is over, one after the other, of every shard that is ours."""
+        context = self._context
+        for shard in context.node.owned:
+            while True:
+                zone, now = ZoneInfo(context.settings.operator.timezone), context.clock()
+                day = await context.read_async(partial(due_day, node=shard, zone=zone, now=now))
+                if day is None or not await submit(context.lane, BookTaxDay(day)):
+                    break
+                self._log("ledger.tax.booked", {"day": day.day, "rates": len(day.sums)})
 
     async def _keep_months(self) -> None:
         """Make and drop the months of a server's tables; what stays as it is, is told once."""

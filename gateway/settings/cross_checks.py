@@ -19,8 +19,11 @@ from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import Secret
 from gateway.rating.destinations import are_free
 from gateway.rating.paid_service_limits import limit_of
+from gateway.rating.plan_taxes import Treatment
 from gateway.rating.plans import Plan
 from gateway.rating.prices import service_price
+from gateway.rating.taxes import Jurisdiction
+from gateway.settings.billing_section import Bills
 from gateway.settings.error_messages import Report
 from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
@@ -67,6 +70,7 @@ class Found(msgspec.Struct):
     diameter: Diameter | None = None
     charging: Charging | None = None
     notices: Notices | None = None
+    bills: Bills | None = None
     fraud: Fraud | None = None
     provisioning: Provisioning | None = None
     events: Events | None = None
@@ -76,6 +80,7 @@ class Found(msgspec.Struct):
     plans: dict[str, Plan] | None = None
     causes: dict[str, Cause] | None = None
     keywords: dict[str, KeywordBook] | None = None
+    taxes: dict[str, Jurisdiction] | None = None
     folder: Path | None = None
     files: dict[str, Path] = {}
 
@@ -411,6 +416,27 @@ def check_fraud_plans(found: Found, report: Report) -> None:
             report.error(("fraud", "plans", plan), detail, at_key=True)
 
 
+def check_taxes(found: Found, report: Report) -> None:
+    """Refuse a plan whose tax is in no table, or in another currency than its prices."""
+    if found.taxes is None:
+        return
+    for plan in (found.plans or {}).values():
+        if plan.tax is None:
+            continue
+        jurisdiction, where = found.taxes.get(plan.tax.jurisdiction), f"{plan.id}.tax.{plan.tax.treatment}"
+        if jurisdiction is None:
+            hint = did_you_mean(plan.tax.jurisdiction, found.taxes)
+            report.error(("plans",), f"{where}: taxes has no {plan.tax.jurisdiction}{hint}")
+        elif jurisdiction.currency != plan.currency:
+            report.error(("plans",), f"{where}: is in {jurisdiction.currency}, the plan in {plan.currency}")
+        elif plan.tax.treatment is Treatment.EXCLUSIVE and not jurisdiction.added:
+            report.error(("plans",), f"{where}: {jurisdiction.id} in taxes has nothing that is added to prices")
+        elif plan.tax.treatment is Treatment.INCLUSIVE and plan.tax.kind not in {
+            rate.kind for rate in jurisdiction.rates
+        }:
+            report.error(("plans",), f"{where}: {jurisdiction.id} in taxes has no rates of kind {plan.tax.kind}")
+
+
 CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_listeners,
     check_peers,
@@ -423,6 +449,7 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_free_numbers,
     check_fraud_plans,
     check_paid_services,
+    check_taxes,
     check_hosts,
     check_broker,
     check_paths,

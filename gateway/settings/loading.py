@@ -1,11 +1,11 @@
-"""Load a configuration whole: gateway.yaml, plans.yaml, causes.yaml and keywords.yaml, or every reason why not."""
+"""Load a configuration whole: gateway.yaml, plans.yaml, causes.yaml, keywords.yaml and taxes.yaml, or every reason why not."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +14,8 @@ from gateway.charity.causes import Cause
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.rating.plan_history import PlanHistory
 from gateway.rating.plans import Plan
+from gateway.rating.taxes import Jurisdiction
+from gateway.settings.billing_section import Bills
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
 from gateway.settings.cross_checks import CHECKS, Found
 from gateway.settings.error_messages import Report, explain
@@ -36,6 +38,7 @@ from gateway.settings.sections import (
     Smpp,
     Store,
 )
+from gateway.settings.taxes_file import TAXES_FILE, taxes_from
 from gateway.settings.top_level import FILES, REQUIRED, SECTIONS
 from gateway.settings.values import Reading
 from gateway.settings.yaml_loader import load_file
@@ -57,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True):
     charging: Charging
     notices: Notices
     fraud: Fraud
+    bills: Bills
     provisioning: Provisioning
     events: Events
     charity: Charity
@@ -65,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True):
     plans: dict[str, Plan]
     causes: dict[str, Cause]
     keywords: dict[str, KeywordBook]
+    taxes: dict[str, Jurisdiction]
     warnings: list[Problem]
     history: PlanHistory | None = None
     """The plans by their versions in the store, as they are and as they were (gateway.versions); no file has them."""
@@ -78,6 +83,10 @@ def load(path: Path | str, environ: Mapping[str, str] = os.environ, *, for_clien
     """
     path = Path(path)
     return _Loading(path, Reading(path.resolve().parent, environ, for_client)).settings()
+
+
+OPTIONAL: Final = ("keywords", "taxes")
+"""Files for who wants them; without plans or causes hardly anything works."""
 
 
 class _Loading:
@@ -112,6 +121,7 @@ class _Loading:
         self.found.plans = self._file("plans", PLANS_FILE, plans_from)
         self.found.causes = self._file("causes", CAUSES_FILE, causes_from)
         self.found.keywords = self._file("keywords", KEYWORDS_FILE, keywords_from)
+        self.found.taxes = self._file("taxes", TAXES_FILE, taxes_from)
         if self.context.for_client:
             return
         for check in (*CHECKS, check_files):
@@ -145,9 +155,10 @@ class _Loading:
             self.report.error((name,), "must be the path of a YAML file")
             return None
         path = self.path.parent / value
+        if name == "taxes" and name not in self.raw and "plans" in self.found.files:
+            path = self.found.files["plans"].with_name(value)  # plans and the taxes that they speak of lie together
         if name not in self.raw and not path.exists():
-            if name != "keywords":
-                # Without plans or causes hardly anything works; keyword services are there for who wants them.
+            if name not in OPTIONAL:
                 self.report.warn((name,), f"there are none: the key is left out, and there is no {path}")
             return convert({})
         if not path.is_file():

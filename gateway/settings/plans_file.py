@@ -8,12 +8,13 @@ import msgspec
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 
 from gateway.rating.calendars import DAY_MINUTES, public_holidays
+from gateway.rating.plan_taxes import STANDARD, PlanTax, Treatment
 from gateway.rating.plans import OWN, Bundle, CalledRates, Cap, Period, Plan, Rate, Zone
 from gateway.settings.problems import did_you_mean
 from gateway.settings.rate_deck import parse_deck
 from gateway.settings.rate_entries import FREE_ENTRY, Amount, OrFree, RateEntry
 from gateway.settings.sections import Section
-from gateway.settings.values import Currency, Id, Price, Text, check_prefix
+from gateway.settings.values import Country, Currency, Id, Price, Text, check_prefix, parse_moment
 
 
 class BundleEntry(Section):
@@ -241,6 +242,35 @@ class RoamingEntry(Section):
         return self
 
 
+class TaxEntry(Section):
+    """Whose tax the plan's prices include, or whose is added to them."""
+
+    inclusive: Country | None = None
+    exclusive: Country | None = None
+    kind: Id = STANDARD
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "TaxEntry":
+        if (self.inclusive is None) == (self.exclusive is None):
+            message = "give inclusive or exclusive, with the country whose tax it is"
+            raise ValueError(message)
+        return self
+
+    def tax(self) -> PlanTax:
+        """Return what rating works with."""
+        if self.inclusive is not None:
+            return PlanTax(Treatment.INCLUSIVE, self.inclusive, self.kind)
+        return PlanTax(Treatment.EXCLUSIVE, self.exclusive or "", self.kind)
+
+
+FOR_GOOD: Final = 1 << 62
+"""The time (microseconds) until which a version is kept that is kept for good."""
+
+
+def _kept_until(value: object) -> int:
+    return FOR_GOOD if value is True else 0 if value is False else parse_moment(value)
+
+
 class PlanEntry(Section):
     """One plan of plans.yaml, under its id."""
 
@@ -256,6 +286,8 @@ class PlanEntry(Section):
     deck: Deck = Field(default_factory=dict)
     roaming: RoamingEntry | None = None
     add_ons: dict[Id, BundleEntry] = Field(default_factory=dict)
+    tax: TaxEntry | None = None
+    grandfathered: Annotated[int, PlainValidator(_kept_until)] = 0
 
     @model_validator(mode="after")
     def _zones_are_there(self) -> "PlanEntry":
@@ -332,6 +364,8 @@ class PlanEntry(Section):
             periods=tuple(entry.period(name) for name, entry in self.periods.items()),
             holidays=self.holidays,
             caps=tuple(sorted((cap for entry in self.caps for cap in entry.caps()), key=lambda cap: cap.monthly)),
+            tax=None if self.tax is None else self.tax.tax(),
+            kept_until=self.grandfathered,
         )
 
 

@@ -73,13 +73,16 @@ def _timezone(value: str) -> str:
     return value
 
 
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+
+
 class Operator(Section):
     """Who runs this gateway, and the money and clock of its bills."""
 
     name: Text
     country: Country = "GB"
     currency: Currency = "GBP"
-    timezone: Annotated[str, AfterValidator(_timezone)] = "Europe/London"
+    timezone: TimeZone = "Europe/London"
 
 
 def _take_password_out(section: Any) -> Any:  # noqa: ANN401  (raw YAML in, raw YAML out)

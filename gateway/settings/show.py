@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import MASK, Secret
 from gateway.rating.plans import Bundle, Cap, Rate
+from gateway.rating.taxes import AddedTax
 from gateway.settings.loading import Settings
 from gateway.settings.sections import Section
 from gateway.settings.top_level import FILES, SECTIONS
@@ -33,6 +35,10 @@ def _shown(value: object) -> object:
         case Rate():
             money = {name: _in_major_units(getattr(value, name)) for name in ("price", "connection")}
             return {name: _shown(item) for name, item in msgspec.structs.asdict(value).items()} | money
+        case AddedTax():
+            return {**msgspec.structs.asdict(value), "fixed": _in_major_units(value.fixed), "zips": list(value.zips)}
+        case StrEnum():
+            return str(value)
         case Bundle() | Cap():
             return {**msgspec.structs.asdict(value), "price": _in_major_units(value.price)}
         case KeywordBook():

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gateway.settings.billing_section import Bills
 from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.sections import (
     Api,
@@ -29,6 +30,7 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "charging": Charging,
     "notices": Notices,
     "fraud": Fraud,
+    "bills": Bills,
     "provisioning": Provisioning,
     "events": Events,
     "charity": Charity,
@@ -39,5 +41,5 @@ SECTIONS: Final[dict[str, type[Section]]] = {
 
 REQUIRED: Final = ("operator", "store", "api")
 
-FILES: Final = ("plans", "causes", "keywords")
+FILES: Final = ("plans", "causes", "keywords", "taxes")
 """Keys that name a further file."""

@@ -7,6 +7,7 @@ Each reads what an operator writes and says in one sentence what it would rather
 import ipaddress
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -63,6 +64,19 @@ def parse_percent(value: object) -> int:
 
 
 Percent = Annotated[int, PlainValidator(parse_percent)]
+
+
+def parse_moment(value: object) -> int:
+    """Turn a date (its first moment in UTC), or a time with its offset from UTC, into microseconds."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or not isinstance(value, str) or (found.tzinfo is None and "T" in value):
+        message = "must be a date, like 2027-06-30, or a time with its offset, like 2027-06-30T00:00:00+01:00"
+        raise ValueError(message)
+    moment = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return round((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1_000_000
 
 
 class Reading(NamedTuple):

@@ -5,7 +5,7 @@ Rows go when their month stands in sealed files (SQLite), or when the retention 
 table's default partition into their month's, which says so by the setting `tpo.moving`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sqlalchemy import Connection, text
@@ -22,6 +22,10 @@ APPEND_ONLY: Final = (
     "releases",
     "reratings",
     "allowance_entries",
+    "bills",
+    "bill_events",
+    "tax_areas",
+    "tax_days",
 )
 SEALED: Final = "sealed.numbers"
 """The mark up to which a node's rows stand in sealed files."""
@@ -55,11 +59,16 @@ def names() -> set[str]:
     return {f"{table}_{what}" for table in APPEND_ONLY for what in ("unchanged", "kept")}
 
 
-def create(connection: Connection) -> None:
-    """Make the triggers; a table that SQLite writes anew (alter by copy) loses its own, and needs this again."""
+def create(connection: Connection, tables: Iterable[str]) -> None:
+    """Make the triggers of the first tables that had any; later steps `add` to them."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(_SERVER_FUNCTION))
-    for table in APPEND_ONLY:
+    add(connection, tables)
+
+
+def add(connection: Connection, tables: Iterable[str]) -> None:
+    """Make the triggers of tables; one that SQLite writes anew (alter by copy) loses its own, and needs `recreate`."""
+    for table in tables:
         for statement in _statements(connection.dialect.name, table):
             connection.exec_driver_sql(statement)
 

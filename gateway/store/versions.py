@@ -24,6 +24,8 @@ POLICY: Final = "policy"
 CHARGING: Final = "charging"
 """What else decides over money: the operator's country and time zone, and which rule of the tenth is in force."""
 CAUSE: Final = "cause"
+TAX: Final = "tax"
+"""The taxes of a country."""
 GONE: Final = "null"
 """The content of a name that is in no file any more."""
 _NUMBER: Final = {"n": lock.number_of("tpo-versions")}

@@ -1,8 +1,11 @@
 """Who has a number now."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, select
 
 from gateway.store.tables import lines
+from gateway.subscribers.identifier_history import MSISDN
 
 
 def find(connection: Connection, number: str) -> int | None:
@@ -15,6 +18,15 @@ def find(connection: Connection, number: str) -> int | None:
 def owners(connection: Connection, number: str) -> list[int]:
     """Give all subscribers who have or had this MSISDN, IMSI or ICCID."""
     return list(connection.scalars(select(lines.c.subscriber_id).where(lines.c.value == number).distinct()))
+
+
+def numbers_of(connection: Connection, subscribers: Iterable[int]) -> dict[int, str]:
+    """Give the phone numbers that lines have now."""
+    own = lines.c
+    wanted = select(own.subscriber_id, own.value).where(
+        own.subscriber_id.in_(set(subscribers)), own.kind == MSISDN, own.valid_to.is_(None)
+    )
+    return dict(map(tuple, connection.execute(wanted)))
 
 
 def find_tail(connection: Connection, tail: str, limit: int) -> list[int]:

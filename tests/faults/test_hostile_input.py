@@ -71,6 +71,7 @@ PARAMETERS = {
     "usage.export": {"after": 0, "start": 0, "end": 1, "number": NUMBER, "limit": 2}, "ledger.check": {}, "ledger.months": {},
     "ledger.export": {"format": "csv", "after": 0, "since": 0, "until": 1, "causes": True},
     "ledger.totals": {"period": "2026-11"},
+    "ledger.tax": {"period": "2026-11"},
     "ledger.balances": {"after": 0, "limit": 2, "causes": True, "account": "revenue", "number": NUMBER, "since": 0, "until": 1},
     "ledger.journal": {"after": 0, "limit": 2, "account": "revenue", "number": NUMBER, "since": 0, "until": 1},
     "subscriber.list": {"after": 0, "limit": 2}, "subscriber.find": {"tail": "0000"}, "events.list": {"after": 0, "limit": 2},

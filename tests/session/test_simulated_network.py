@@ -15,7 +15,7 @@ from support.gateways import ROOT, free_port
 
 from simulators.scenario import Day, Scenario, ScenarioInvalid, read_scenario
 
-FILES = ("plans.yaml", "causes.yaml", "keywords.yaml", "sample-subscribers.csv", "sample-sims.csv")
+FILES = ("plans.yaml", "causes.yaml", "keywords.yaml", "taxes.yaml", "sample-subscribers.csv", "sample-sims.csv")
 BUSY = """
 seed: 7
 sessions: {rate: 10, octets: [1000000, 5000000], seconds: [1, 3]}

@@ -25,6 +25,11 @@ WORDS: Final = {
     "versions": "version",
     "reratings": "rerating",
     "allowance_entries": "entry of an allowance",
+    "bills": "bill",
+    "bill_events": "event of a bill",
+    "bill_closes": "close of a month",
+    "tax_areas": "tax area",
+    "tax_days": "day of taxes",
     "wallets": "wallet",
 }
 CHANGED: Final = "was changed since it was booked"

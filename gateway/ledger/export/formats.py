@@ -14,13 +14,17 @@ import msgspec
 
 from gateway.ledger.accounts import (
     ABSORBED,
+    BREAKAGE,
+    BREAKAGE_VAT,
     CASH,
     GIVING,
     OPENING,
+    PROMOTIONS,
     REFUNDS,
     REVENUE,
     SERVICE_CHARGES,
     UNASSIGNED,
+    VAT,
     WALLET,
     WRITE_OFFS,
 )
@@ -40,6 +44,9 @@ _ROOTS: Final[Mapping[str, str]] = {
     REFUNDS: "Liabilities:Refunds",
     WRITE_OFFS: "Expenses:Write-offs",
     ABSORBED: "Expenses:Absorbed",
+    PROMOTIONS: "Expenses:Promotions",
+    BREAKAGE: "Income:Breakage",
+    BREAKAGE_VAT: "Liabilities:Tax:Breakage",
     "causes": "Liabilities:Causes",
     "gifts": "Liabilities:Gifts",
 }
@@ -47,6 +54,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
     WALLET: "Liabilities:Wallets:",
     "cause:": "Liabilities:Causes:",
     "gifts:": "Liabilities:Gifts:",
+    VAT: "Liabilities:Tax:",
 }
 
 

@@ -15,6 +15,7 @@ from gateway.api.topup_actions import TopUpActions
 from gateway.api.trace_actions import TraceActions
 from gateway.runtime.component import Component, Services, Stage
 from gateway.runtime.components.backup import BackupComponent
+from gateway.runtime.components.bills import BillsComponent
 from gateway.runtime.components.diameter import DiameterComponent
 from gateway.runtime.components.events import EventsComponent
 from gateway.runtime.components.leases import LeasesComponent
@@ -50,6 +51,7 @@ class ApiComponent(Component):
         events: EventsComponent | None,
         backup: BackupComponent | None,
         sealed: SealedMonthsComponent | None,
+        bills: BillsComponent,
         orders: OrdersComponent,
         traces: TracesComponent,
         leases: LeasesComponent,
@@ -103,7 +105,7 @@ class ApiComponent(Component):
             )
 
         own: dict[str, RunningAction] = status_actions(status)
-        for source in (sms, sessions, topups, limits, sims, tracing, reload, drain):
+        for source in (sms, sessions, topups, limits, sims, tracing, reload, drain, bills):
             own |= source.actions()
         router = Router(own, nodes.others, services.log)
         actions = router.actions()

@@ -16,6 +16,18 @@ revision = "0021"
 down_revision = "0020"
 branch_labels = None
 depends_on = None
+GUARDED = (
+    "transfers",
+    "usage",
+    "choices",
+    "payments",
+    "evidence",
+    "seals",
+    "releases",
+    "reratings",
+    "allowance_entries",
+)
+"""The tables that were append-only then."""
 
 
 def upgrade() -> None:
@@ -63,7 +75,7 @@ def upgrade() -> None:
         prove_all(connection, key)
     for node, last in sealed_until(connection).items():
         raise_mark(connection, node, SEALED, last)
-    create(connection)
+    create(connection, GUARDED)
 
 
 def _identifier() -> sa.types.TypeEngine[int]:

@@ -29,6 +29,7 @@ COMMANDS = {
     "ledger.months": ["ledger", "months"],
     "ledger.export": ["ledger", "export"],
     "ledger.totals": ["ledger", "totals", "2026-11"],
+    "ledger.tax": ["ledger", "tax", "2026-11"],
     "events.list": ["events"],
     "usage.export": ["usage", "export"],
     "usage.review.list": ["usage", "review", "list"],

@@ -99,3 +99,34 @@ def test_a_check_says_what_is_wrong_with_plans_and_nothing_of_the_rest(tpo, tmp_
     (tmp_path / "prices.yaml").write_text(PLANS.replace("deck: world.csv", "deck: none.csv"))
     found = json.loads(tpo("check", "--json", code=78).out)
     assert [each["key"] for each in found["problems"]] == ["p.deck"]
+
+
+TAXES = """\
+GB: {name: VAT, currency: GBP, timezone: Europe/London, rates: {standard: {2010-01-01: 17.5, 2011-01-04: 20}}}
+US:
+  name: Taxes
+  currency: USD
+  timezone: America/New_York
+  added:
+    "*": [{name: Universal Service, kind: usf, percent: 38.1, of: 37.1, valid_from: 2025-10-01}]
+    NY: [{name: Sales tax, kind: state, percent: 4, valid_from: 2025-01-01},
+         {name: Public safety, kind: 911, fixed: 1.20, valid_from: 2025-01-01}]
+"""
+
+
+def test_the_steps_of_a_price_end_with_the_tax_within_it_or_on_top_of_it(tpo, tmp_path):
+    (tmp_path / "taxes.yaml").write_text(TAXES)
+    (tmp_path / "prices.yaml").write_text(PLANS.replace("  deck", "  tax: {inclusive: GB}\n  deck"))
+    found = price(tpo, "--texts", "3", "--at", WINTER)
+    assert {name: found[name] for name in ("tax", "tax_percent", "net", "tax_amount", "price", "total")} == {
+        "tax": "inclusive GB", "tax_percent": "20", "net": "0.05", "tax_amount": "0.01", "price": "0.06", "total": "0.06",
+    }  # fmt: skip
+    assert price(tpo, "--texts", "3", "--at", "2010-07-01T00:00:00Z")["tax_percent"] == "17.5"
+    american = PLANS.replace("GBP", "USD").replace("  deck", "  tax: {exclusive: US}\n  deck")
+    (tmp_path / "prices.yaml").write_text(american)
+    found = price(tpo, "--texts", "100", "--at", WINTER, "--state", "NY", "--zip", "10001")
+    assert found["tax_lines"] == {"Universal Service": "0.28", "Sales tax": "0.08"}
+    assert (found["price"], found["tax_amount"], found["total"]) == ("2.00", "0.36", "2.36")
+    assert price(tpo, "--texts", "100")["tax_lines"] is None
+    assert price(tpo, "--texts", "100", "--state", "OH", "--zip", "43004")["tax_lines"] is None
+    assert "give --state and --zip" in tpo("price", "--plan", "p", "--texts", "1", "--state", "NY", code=64).err

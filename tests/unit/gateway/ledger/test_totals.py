@@ -2,10 +2,14 @@
 
 import itertools
 
+import msgspec
 import pytest
 from sqlalchemy import text
-from support.charging_fixture import INITIAL, TERMINATION, UPDATE, ccr, charging_place, service
+from support.charging_fixture import INITIAL, MSISDN, PLANS, TERMINATION, UPDATE, ccr, charging_place, service
+from support.taxed_place import GB, book, record_taxes
 
+from gateway.balance.promotions import GivePromotion
+from gateway.balance.refunds import RefundUsage, charged
 from gateway.ledger.totals import totals
 
 NUMBERS = itertools.count()
@@ -61,3 +65,26 @@ def test_each_step_is_the_sum_of_the_next_and_a_missing_charge_is_told(place):
 def test_a_month_in_which_nothing_was_is_an_empty_page(place):
     with place.reader.connect() as connection:
         assert totals(connection, "2023-12", NOVEMBER[1], NOVEMBER[1] + 1).rows == []
+
+
+def test_credit_of_ours_refunds_and_taxes_are_lines_of_the_page(tmp_path):
+    plans = {name: msgspec.structs.replace(plan, tax=GB) for name, plan in PLANS.items()}
+    with charging_place(f"sqlite:///{tmp_path}/books.db", plans=plans) as place:
+        record_taxes(place)
+        place.enrol(50_000_000)
+        place.lane.run(GivePromotion("msisdn", MSISDN, 30_000, "GBP", 30, "till", "r1"))
+        place.ask(ccr(INITIAL, 0, service(ask=0)))
+        place.ask(ccr(UPDATE, 1, service(used=[8 * MEGABYTE], ask=0)))
+        place.ask(ccr(TERMINATION, 2, service(used=[2 * MEGABYTE])))
+        with place.reader.connect() as connection:
+            number = connection.scalar(text("SELECT max(id) FROM usage"))
+            of = charged(connection, number)
+        place.lane.run(RefundUsage(of, "me", "bad line"))
+        place.ticks.skip(86_400)
+        book(place)
+        found = page(place)
+    assert found.differences == []
+    lines = {row.step: row.amount for row in found.rows}
+    assert lines["priced"] == lines["charged"] == "0.10"
+    assert lines["journal: given back"] == "-0.02"
+    assert lines["journal: taxes within prices"] == "-0.007447"  # 17.5 % within 5 pence

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.charity.causes import Cause
+from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.plans import Bundle, CalledRates, Plan, Rate
 from gateway.settings import ConfigInvalid, Endpoint, Severity, load, shown
 from gateway.settings.sections import DiameterPeer, LinkTls, Mqtt, SmppLink, Tls, Token
@@ -75,7 +76,14 @@ def test_shipped_plans_are_held_to_the_micro_unit():
     plans = load(ROOT / "config/gateway.yaml", {}).plans
     data = Rate(10_000, 1_000_000)
     assert plans["payg-gb"] == Plan(
-        "payg-gb", "Pay as you go", "GBP", data, Rate(30_000, 60, 1, 60), Rate(20_000, 1), {100: data, 200: Rate(0, 1)}
+        "payg-gb",
+        "Pay as you go",
+        "GBP",
+        data,
+        Rate(30_000, 60, 1, 60),
+        Rate(20_000, 1),
+        {100: data, 200: Rate(0, 1)},
+        tax=PlanTax(Treatment.INCLUSIVE, "GB"),
     )
     assert plans["bundle-gb"].bundle == Bundle(7_500_000, 30, 4_000_000_000, 30_000, 500)
     assert plans["payg-us"].currency == "USD"
@@ -125,7 +133,7 @@ def test_a_misspelt_key_is_one_problem_with_the_right_word(problems):
 
 
 def test_sections_of_later_issues_are_unknown_keys(problems):
-    assert problems(f"{SMALLEST}bills: x\n")[0].startswith("gateway.yaml:4: bills: unknown key")
+    assert problems(f"{SMALLEST}posters: x\n")[0].startswith("gateway.yaml:4: posters: unknown key")
 
 
 def test_misspelt_keys_deep_inside_are_found(problems):

@@ -20,6 +20,10 @@ FILLED = {
     "seals": "VALUES (1, '2026-11-26', 1, {blob}, {blob}, 1)",
     "reratings": "VALUES (5, 1, 7, 0, 1, 2, 3, 'a')",
     "allowance_entries": "VALUES (5, 1, 7, 3, 'grant', 'data', 9, 1, NULL, 'sale:3', 'p', 2)",
+    "bills": "VALUES (5, 'bill', 1, 2, '2026-11', 7, 1, 'GBP', 0, 1, 0, NULL, 0, {blob}, NULL)",
+    "bill_events": "VALUES (5, 1, 7, 'payment', 1, 'GBP', 'r', 'p', 'a')",
+    "tax_areas": "VALUES (5, 7, 'NY', '10001', 1, 'a')",
+    "tax_days": "VALUES (5, 1, 1, '2026-11-26', 0, 4, '{{}}', '[]')",
     "releases": "VALUES (5, 1, 'usage', 1, -5)",
 }
 EDIT = {"payments": "amount = 2", "seals": "sequence = 2"}

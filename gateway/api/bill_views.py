@@ -1,0 +1,108 @@
+"""Bills and closes as JSON has them: money in major units, times in UTC."""
+
+from gateway.api.bill_answers import (
+    BillView,
+    CauseOfBill,
+    CloseSums,
+    CloseView,
+    ItemView,
+    LineView,
+    TaxView,
+    YearMonth,
+)
+from gateway.billing.cuts import Close
+from gateway.billing.references import reference_of
+from gateway.billing.statement import Bill
+from gateway.events.times import rfc3339
+from gateway.ledger.money import format_amount
+
+
+def close_view(close: Close) -> CloseView:
+    """Write a close."""
+    sums = [
+        CloseSums(
+            currency,
+            format_amount(each.minor, currency),
+            format_amount(each.due, currency),
+            format_amount(each.given, currency),
+        )
+        for currency, each in sorted(close.sums.items())
+    ]
+    return CloseView(
+        period=close.period,
+        revision=close.revision,
+        state=close.state,
+        bills=close.bills,
+        credit_notes=close.credit_notes,
+        sums=sums,
+        begun_at=rfc3339(close.begun_at),
+        begun_by=close.begun_by,
+        closed_at=None if close.closed_at is None else rfc3339(close.closed_at),
+        reopening_by=close.reopening_by,
+        reopened_by=close.reopened_by,
+        reason=close.reason,
+    )
+
+
+def bill_view(bill: Bill, msisdn: str) -> BillView:
+    """Write a whole bill; `msisdn` is the number that it was asked for by."""
+
+    def money(micro: int) -> str:
+        return format_amount(micro, bill.currency)
+
+    items = [
+        ItemView(
+            rfc3339(item.at),
+            item.section,
+            item.what,
+            money(item.amount),
+            item.traffic,
+            item.destination,
+            item.octets,
+            item.seconds,
+            item.units,
+        )
+        for item in bill.items or ()
+    ]
+    return BillView(
+        series=bill.series,
+        number=bill.number,
+        period=bill.period,
+        subscriber_id=str(bill.subscriber_id),
+        msisdn=msisdn,
+        issued_at=rfc3339(bill.issued_at),
+        currency=bill.currency,
+        plan=bill.plan,
+        opening=money(bill.opening),
+        closing=money(bill.closing),
+        due=money(bill.due),
+        due_at=None if bill.due_at is None else rfc3339(bill.due_at),
+        payment_reference=reference_of(bill.number),
+        final=bill.final,
+        replaces=bill.replaces,
+        credit_notes=list(bill.credit_notes),
+        lines=[
+            LineView(
+                line.section,
+                line.what,
+                money(line.amount),
+                line.count,
+                line.traffic,
+                line.octets,
+                line.seconds,
+                line.units,
+            )
+            for line in bill.lines
+        ],
+        taxes=[
+            TaxView(tax.jurisdiction, tax.rate, money(tax.gross), money(tax.net), money(tax.tax)) for tax in bill.taxes
+        ],
+        given=money(bill.given),
+        given_in_year=money(bill.given_in_year),
+        gifts_in_year=money(bill.gifts_in_year),
+        year=[YearMonth(month.period, money(month.charged), money(month.given)) for month in bill.year],
+        items=None if bill.items is None else items,
+        causes=None
+        if bill.causes is None
+        else [CauseOfBill(share.cause, f"{share.share / 100:g}") for share in bill.causes],
+    )

@@ -1,0 +1,1 @@
+"""Files of banks (ISO 20022): statements and status reports as read, payment orders as written."""

@@ -1,0 +1,272 @@
+"""The close of a month as units of the write lane: begun by a cut, billed in steps of some thousand lines, then closed.
+
+Whoever is killed between two steps goes on behind the last one: a step says where it begins, and is not done twice. A month
+that is closed stays so; reopening it needs two people, and a bill that changes is taken back by a credit note.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, func, select, update
+
+from gateway.billing.accounts import BillAccount, accounts_between, write_accounts
+from gateway.billing.content import merged, negated, read_content, write_content
+from gateway.billing.cuts import CLOSED, NOTHING, REOPENED, RUNNING, Close, Cut, Sums, close_of, closes, take_cut
+from gateway.billing.reading import Draft
+from gateway.billing.rounding import rounded, unit_of
+from gateway.store.batch import Batch, Unit
+from gateway.store.tables import bill_closes, bills
+
+BILL, CREDIT_NOTE = "bill", "credit"
+"""The series of numbers."""
+ACTOR: Final = 64
+"""Characters that are kept of who had it done."""
+
+
+class CloseRefused(ValueError):
+    """A month that cannot be closed, or reopened, as it stands."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        """Take a stable code and a sentence."""
+        super().__init__(detail)
+        self.code = code
+
+
+class BeginClose(Unit):
+    """Begin to close a month that ends before `until`, or give the close that was begun, or done, before."""
+
+    alone: ClassVar[bool] = True
+
+    period: str
+    until: int
+    actor: str
+
+    def decide(self, batch: Batch) -> Close | CloseRefused:
+        """Take the cut, and write down that the close runs."""
+        found = closes(batch.connection)
+        last = found[-1] if found else None
+        if last is not None and last.period == self.period and last.state != REOPENED:
+            return last
+        if last is not None and last.state in {RUNNING, REOPENED} and last.period != self.period:
+            return CloseRefused("bill.running", f"{last.period} is {last.state}: it is closed first")
+        if last is not None and self.period < last.period:
+            return CloseRefused("bill.period", f"{last.period} is closed, and no month before it can be")
+        if batch.now < self.until:
+            return CloseRefused("bill.early", f"{self.period} is not over")
+        close = self._begun(batch, last)
+        batch.add(bill_closes, close.row())
+        return close
+
+    def _begun(self, batch: Batch, last: Close | None) -> Close:
+        before = NOTHING if last is None else last.cut
+        again = last is not None and last.period == self.period
+        return Close(
+            id=batch.take_id(),
+            period=self.period,
+            revision=last.revision + 1 if again and last is not None else 0,
+            state=RUNNING,
+            node=batch.node.id,
+            cut=take_cut(batch.connection, batch.node, before, self.until),
+            after=0,
+            bills=0,
+            credit_notes=0,
+            sums={},
+            begun_at=batch.now,
+            begun_by=self.actor[:ACTOR],
+            closed_at=None,
+            reopening_by="",
+            reopened_by="",
+            reason="",
+        )
+
+
+class WriteBills(Unit):
+    """The bills of the next lines of a close, those after the subscriber `after`; `due` is how long they may be paid.
+
+    That is in microseconds. Nothing is done where the close is further: another gateway, or this one before a kill, did it.
+    """
+
+    alone: ClassVar[bool] = True
+
+    close_id: int
+    after: int
+    drafts: list[Draft]
+    due: int
+
+    def decide(self, batch: Batch) -> Close:
+        """Give each line its bill, and the close as it stands then."""
+        close = close_of(batch.connection, self.close_id)
+        if close.state != RUNNING or close.after != self.after or not self.drafts:
+            return close
+        writer = _Writer(batch, close, self.due)
+        low, high = self.drafts[0].subscriber_id, self.drafts[-1].subscriber_id
+        known = accounts_between(batch.connection, low, high)
+        replaced = _replaced(batch.connection, close.period, low, high)
+        accounts = [writer.write(draft, known.get(draft.subscriber_id), replaced) for draft in self.drafts]
+        write_accounts(batch, accounts, known)
+        changed = msgspec.structs.replace(
+            close,
+            after=high,
+            bills=close.bills + writer.bills,
+            credit_notes=close.credit_notes + writer.credit_notes,
+            sums=writer.sums,
+        )
+        return _changed(batch, changed)
+
+
+class _Writer:
+    """Writes the bills of one step, each series from its next number on."""
+
+    def __init__(self, batch: Batch, close: Close, due: int) -> None:
+        self._batch, self._close, self._due = batch, close, due
+        self._last = {series: _last_number(batch.connection, series) for series in (BILL, CREDIT_NOTE)}
+        self.bills = self.credit_notes = 0
+        self.sums = {currency: msgspec.structs.replace(each) for currency, each in close.sums.items()}
+
+    def write(self, draft: Draft, account: BillAccount | None, replaced: Mapping[int, Row[Any]]) -> BillAccount:
+        """Write a line's bill, and give how the line stands then."""
+        before = replaced.get(account.bill_id) if account is not None else None
+        if before is not None and account is not None:
+            return self._replace(draft, account, before)
+        opening = 0 if account is None else account.closing
+        arrears = 0 if account is None else account.due - draft.paid
+        return self._bill(draft, account, opening, arrears, None)
+
+    def _replace(self, draft: Draft, account: BillAccount, before: Row[Any]) -> BillAccount:
+        """Take back the bill that the line has of this month, and write one that has what came late as well."""
+        old = read_content(before.content)
+        self._count(before.currency, before.closing, before.opening, -before.due, -before.given)
+        self._add(
+            CREDIT_NOTE,
+            before.id,
+            draft.subscriber_id,
+            before.currency,
+            before.closing,
+            before.opening,
+            -before.due,
+            None,
+            -before.given,
+            write_content(negated(old)),
+        )  # fmt: skip  (as the columns stand)
+        self.credit_notes += 1
+        content = merged(old, read_content(draft.content))
+        whole = Draft(
+            draft.subscriber_id, before.currency, content.amount, content.paid, before.given + draft.given,
+            write_content(content),
+        )  # fmt: skip
+        return self._bill(whole, account, before.opening, account.arrears - draft.paid, before.id)
+
+    def _bill(
+        self, draft: Draft, account: BillAccount | None, opening: int, arrears: int, replaces: int | None
+    ) -> BillAccount:
+        closing = opening + draft.moved
+        unit = unit_of(draft.currency)
+        due = max(0, -rounded(closing, unit))
+        due_at = self._batch.now + self._due if due else None
+        self._count(draft.currency, opening, closing, due, draft.given)
+        number = self._add(
+            BILL,
+            replaces,
+            draft.subscriber_id,
+            draft.currency,
+            opening,
+            closing,
+            due,
+            due_at,
+            draft.given,
+            draft.content,
+        )  # fmt: skip  (as the columns stand)
+        self.bills += 1
+        arrears = min(due, max(0, arrears))
+        return BillAccount.after_bill(account, draft.subscriber_id, draft.currency, number, self._close.id, closing, due,
+                                      arrears, due_at, self._batch.now)  # fmt: skip
+
+    def _add(self, series: str, replaces: int | None, subscriber_id: int, currency: str, opening: int, closing: int,
+             due: int, due_at: int | None, given: int, content: bytes) -> int:  # fmt: skip
+        self._last[series] += 1
+        identifier, close = self._batch.take_id(), self._close
+        row = (identifier, series, self._last[series], close.id, close.period, subscriber_id, self._batch.now, currency,
+               opening, closing, due, due_at, given, content, replaces)  # fmt: skip
+        self._batch.add(bills, row)
+        return identifier
+
+    def _count(self, currency: str, opening: int, closing: int, due: int, given: int) -> None:
+        sums, unit = self.sums.setdefault(currency, Sums()), unit_of(currency)
+        sums.moved += closing - opening
+        sums.minor += rounded(closing, unit) - rounded(opening, unit)
+        sums.due += due
+        sums.given += given
+
+
+class FinishClose(Unit):
+    """Seal a close whose lines are all billed; `cut` says from where the next one has to read."""
+
+    alone: ClassVar[bool] = True
+
+    close_id: int
+    after: int
+    cut: Cut
+
+    def decide(self, batch: Batch) -> Close:
+        """Write down that it is closed, and when."""
+        close = close_of(batch.connection, self.close_id)
+        if close.state != RUNNING or close.after != self.after:
+            return close
+        return _changed(batch, msgspec.structs.replace(close, state=CLOSED, cut=self.cut, closed_at=batch.now))
+
+
+class ReopenMonth(Unit):
+    """One person asks for the last closed month to be reopened, and says why; another one confirms it."""
+
+    alone: ClassVar[bool] = True
+
+    period: str
+    actor: str
+    reason: str = ""
+    confirm: bool = False
+
+    def decide(self, batch: Batch) -> Close | CloseRefused:
+        """Write down who asked, or who confirmed."""
+        found = closes(batch.connection)
+        last = found[-1] if found else None
+        if last is None or last.period != self.period or last.state != CLOSED:
+            return CloseRefused("bill.closed", f"{self.period} is not the month that was closed last")
+        actor = self.actor[:ACTOR]
+        if not self.confirm:
+            asked = msgspec.structs.replace(last, reopening_by=actor, reason=self.reason)
+            return _changed(batch, asked)
+        if not last.reopening_by:
+            return CloseRefused("bill.reopen", "nobody has asked for it: one person gives the reason, another confirms")
+        if last.reopening_by == actor:
+            return CloseRefused("bill.second", f"{actor} asked for it: another person confirms")
+        return _changed(batch, msgspec.structs.replace(last, state=REOPENED, reopened_by=actor))
+
+
+def _changed(batch: Batch, close: Close) -> Close:
+    """Write a close as it is now, and have it proved."""
+    row = close.row()
+    names = [column.name for column in bill_closes.columns]
+    batch.connection.execute(
+        update(bill_closes).where(bill_closes.c.id == close.id).values(dict(zip(names[1:], row[1:], strict=True)))
+    )
+    batch.prove(bill_closes, row)
+    return close
+
+
+def _last_number(connection: Connection, series: str) -> int:
+    last = connection.execute(select(func.max(bills.c.number)).where(bills.c.series == series)).scalar()
+    return 0 if last is None else int(last)
+
+
+def _replaced(connection: Connection, period: str, low: int, high: int) -> dict[int, Row[Any]]:
+    """Give the bills that lines have of this month already, by their identifiers: it was reopened."""
+    wanted = select(bills).where(
+        bills.c.subscriber_id.between(low, high), bills.c.period == period, bills.c.series == BILL
+    )
+    return {row.id: row for row in connection.execute(wanted)}
+
+
+def not_empty(drafts: Iterable[Draft]) -> list[Draft]:
+    """Leave out lines of which there is nothing to tell."""
+    return [draft for draft in drafts if draft.currency]

@@ -1,0 +1,145 @@
+"""Money that comes in for bills, and what a bank takes back of it: each booked once, by the bank's own reference."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, Final
+
+import msgspec
+from sqlalchemy import update
+
+from gateway.balance import bookings
+from gateway.balance.topups import Booked, Payment, PaymentRows
+from gateway.balance.wallets import Wallet, WalletRows
+from gateway.ledger.books import Books
+from gateway.ledger.entries import Entry
+from gateway.ledger.money import format_amount
+from gateway.store.batch import Batch, RowSet, Unit
+from gateway.store.idempotency import KeyConflict
+from gateway.store.tables import bill_accounts, bill_events
+
+PAYMENT, CHARGEBACK = "payment", "chargeback"
+LARGEST: Final = 1_000_000 * 1_000_000
+"""Micro-units: a payment beyond it is a mistake of whoever wrote the file."""
+ACTOR: Final = 64
+
+
+class PaymentRefused(ValueError):
+    """A payment that cannot be booked as it is said; `code` is stable."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        """Take a stable code and a sentence."""
+        super().__init__(detail)
+        self.code = code
+
+
+class Paid(msgspec.Struct, frozen=True):
+    """A line's balance after a payment (micro-units); `repeated` where it was booked before."""
+
+    subscriber_id: int
+    currency: str
+    balance: int
+    repeated: bool = False
+
+
+class _Money(Unit):
+    """Money of one line, by a channel's reference; `event_at` is when the bank booked it (microseconds)."""
+
+    touches: ClassVar[tuple[type, ...]] = (PaymentRows, WalletRows)
+
+    payment: Payment
+    event_at: int
+    payer_reference: str
+    actor: str
+
+    def _subscriber(self, batch: Batch) -> int | None:
+        raise NotImplementedError
+
+    def _references(self) -> tuple[str, ...]:
+        return (self.payment.reference,)
+
+    def keys(self, row_set: RowSet[Any, Any], batch: Batch) -> Iterable[object]:
+        """Name the references, then the line."""
+        if isinstance(row_set, PaymentRows):
+            return [(self.payment.channel, reference) for reference in self._references()]
+        owner = self._subscriber(batch)
+        return () if owner is None else (owner,)
+
+    def _known(self, batch: Batch, subscriber_id: int, amount: int) -> bool | KeyConflict:
+        """Tell whether it was booked before, as the same."""
+        known = batch.row_set(PaymentRows).find(self.payment.channel, self.payment.reference)
+        if known is None:
+            return False
+        if known != Booked(subscriber_id, amount, self.payment.currency):
+            return KeyConflict(f"reference {self.payment.reference!r} was booked before, as something else")
+        return True
+
+    def _post(self, batch: Batch, wallet: Wallet, event: str, entry: Entry, amount: int) -> Paid:
+        batch.policy(Books).post(batch, [entry])
+        signed = msgspec.structs.replace(self.payment, amount=amount)
+        batch.row_set(PaymentRows).keep(batch, signed, wallet.subscriber_id)
+        row = (batch.take_id(), batch.now, wallet.subscriber_id, event, amount, wallet.currency, self.payer_reference)
+        batch.add(bill_events, (*row, self.payment.reference, self.actor[:ACTOR]))
+        look_again = update(bill_accounts).where(bill_accounts.c.subscriber_id == wallet.subscriber_id)
+        batch.connection.execute(look_again.values(next_at=batch.now))
+        return Paid(wallet.subscriber_id, wallet.currency, wallet.balance)
+
+    @property
+    def _reference(self) -> str:
+        return f"{self.payment.channel}:{self.payment.reference}"
+
+
+class PayBill(_Money):
+    """A payment of a line's bills: cash -> wallet."""
+
+    subscriber_id: int
+
+    def _subscriber(self, batch: Batch) -> int | None:  # noqa: ARG002  (another one asks the batch)
+        return self.subscriber_id
+
+    def decide(self, batch: Batch) -> Paid | KeyConflict | PaymentRefused:
+        """Book it, or tell that it was booked before."""
+        payment, wallet = self.payment, batch.row_set(WalletRows).get(self.subscriber_id)
+        if wallet is None:
+            return PaymentRefused("payment.line", "the line has no wallet")
+        known = self._known(batch, wallet.subscriber_id, payment.amount)
+        if isinstance(known, KeyConflict):
+            return known
+        if known:
+            return Paid(wallet.subscriber_id, wallet.currency, wallet.balance, repeated=True)
+        if payment.currency != wallet.currency:
+            detail = f"currency: the bill is in {wallet.currency}, the payment in {payment.currency}"
+            return PaymentRefused("payment.currency", detail)
+        if not 0 < payment.amount <= LARGEST:
+            return PaymentRefused("payment.amount", "amount: more than zero, and at most a million")
+        entry = bookings.payment(wallet, batch.policy(Books).account, payment.amount, self.event_at, self._reference)
+        return self._post(batch, wallet, PAYMENT, entry, payment.amount)
+
+
+class TakeBack(_Money):
+    """What a bank took back of a payment that was booked under `original`: wallet -> cash, at most what was paid."""
+
+    original: str
+
+    def _references(self) -> tuple[str, ...]:
+        return (self.payment.reference, self.original)
+
+    def _subscriber(self, batch: Batch) -> int | None:
+        paid = batch.row_set(PaymentRows).find(self.payment.channel, self.original)
+        return None if paid is None else paid.subscriber_id
+
+    def decide(self, batch: Batch) -> Paid | KeyConflict | PaymentRefused:
+        """Book it, or tell that it was booked before."""
+        payment, rows = self.payment, batch.row_set(PaymentRows)
+        paid = rows.find(payment.channel, self.original)
+        wallet = None if paid is None else batch.row_set(WalletRows).get(paid.subscriber_id)
+        if paid is None or wallet is None or paid.amount <= 0:
+            return PaymentRefused("payment.original", "no payment was booked under the reference that is taken back")
+        known = self._known(batch, wallet.subscriber_id, -payment.amount)
+        if isinstance(known, KeyConflict):
+            return known
+        if known:
+            return Paid(wallet.subscriber_id, wallet.currency, wallet.balance, repeated=True)
+        if payment.currency != paid.currency or not 0 < payment.amount <= paid.amount:
+            most = f"{format_amount(paid.amount, paid.currency)} {paid.currency}"
+            return PaymentRefused("payment.amount", f"amount: at most what was paid, {most}")
+        entry = bookings.chargeback(wallet, batch.policy(Books).account, payment.amount, self.event_at, self._reference)
+        return self._post(batch, wallet, CHARGEBACK, entry, -payment.amount)

@@ -1,0 +1,49 @@
+"""What the bills of a month would come to if it were closed now; nothing is written."""
+
+from collections.abc import Iterator
+
+import msgspec
+from sqlalchemy import Connection
+
+from gateway.billing.content import read_content
+from gateway.billing.cuts import NOTHING, REOPENED, Slice, closes, take_cut
+from gateway.billing.reading import Draft, TaxPoints, drafts, lines
+from gateway.billing.statement import lines_of
+from gateway.store.sealed_months.parts import parts
+
+PAGE = 2_000
+
+
+class Previewed(msgspec.Struct):
+    """How many lines would have a bill, and what the bills come to by section, what and currency: count and micro-units."""
+
+    lines: int = 0
+    sums: dict[tuple[str, str, str], list[int]] = {}
+
+
+class AlreadyClosed(ValueError):
+    """The month is closed: its bills are there to be shown."""
+
+
+def preview(connection: Connection, period: str, until: int, taxes: TaxPoints, one: int | None = None) -> Previewed:
+    """Add up what would be billed for events before `until`; with `one`, for that line alone."""
+    found = Previewed()
+    for draft in _drafts(connection, period, until, taxes, one):
+        found.lines += 1
+        for line in lines_of(read_content(draft.content)):
+            sums = found.sums.setdefault((line.section, line.what, draft.currency), [0, 0])
+            sums[0] += line.count
+            sums[1] += line.amount
+    return found
+
+
+def _drafts(connection: Connection, period: str, until: int, taxes: TaxPoints, one: int | None) -> Iterator[Draft]:
+    known = closes(connection)
+    last = known[-1] if known else None
+    if last is not None and (period < last.period or (period == last.period and last.state != REOPENED)):
+        raise AlreadyClosed(f"{period} is closed: its bills are there to be shown")
+    before = NOTHING if last is None else last.cut
+    only = Slice(take_cut(connection, None, before, until), before)
+    with parts(connection, only.wants) as found:
+        for page in drafts(connection, lines(found, only, taxes, one=one), taxes, PAGE, until=until):
+            yield from (draft for draft in page if draft.currency)

@@ -1,0 +1,311 @@
+"""A bill as it is shown: the one form that text, JSON and PDF are made from, rounded once so that it adds up.
+
+Numbers stay numbers here (micro-units, octets, seconds); words and signs are put to them by whoever writes it
+(billing.words). What a customer gives to is not in it, unless whoever asks may see that.
+"""
+
+from collections import namedtuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, func, select
+
+from gateway.billing.content import Content, Moved, Section, Used, from_steps, read_content, tax_of
+from gateway.billing.rounding import billed, split, unit_of
+from gateway.charity.choices import Share
+from gateway.rating.rate_keys import read_key
+from gateway.rating.taxes import percent
+from gateway.store.sealed_months.parts import Part, parts
+from gateway.store.statements import SelectAmong
+from gateway.store.tables import bills, choices, transfers, usage
+
+BILL: Final = "bill"
+VOICE: Final = "voice"
+_UsageRow: Final[Any] = namedtuple("_UsageRow", [column.name for column in usage.columns])  # type: ignore[misc]  # by the table
+_EntryRow: Final[Any] = namedtuple("_EntryRow", [column.name for column in transfers.columns])  # type: ignore[misc]  # as above
+_USAGE: Final = SelectAmong(select(usage), usage.c.id, int)
+_ENTRIES: Final = SelectAmong(select(transfers), transfers.c.id, int)
+
+
+class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of a bill: what it is (a service, or the kind of an entry), how much of it, and what it comes to.
+
+    `amount` is signed as the balance sees it. `traffic` tells usage abroad, or calls received, from other.
+    """
+
+    section: str
+    what: str
+    amount: int
+    count: int = 0
+    traffic: str = ""
+    octets: int = 0
+    seconds: int = 0
+    units: int = 0
+
+
+class BillItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One call, text, data session, sale or payment: when it was (microseconds), and what it came to."""
+
+    at: int
+    section: str
+    what: str
+    amount: int
+    traffic: str = ""
+    destination: str = ""
+    octets: int = 0
+    seconds: int = 0
+    units: int = 0
+
+
+class TaxTotal(msgspec.Struct, frozen=True):
+    """The tax within prices at one rate (percent): the prices with it, without it, and the tax."""
+
+    jurisdiction: str
+    rate: str
+    gross: int
+    net: int
+    tax: int
+
+
+class MonthOfYear(msgspec.Struct, frozen=True):
+    """A month of the year so far: what was charged, and the tenth of it."""
+
+    period: str
+    charged: int
+    given: int
+
+
+class Bill(msgspec.Struct, frozen=True):
+    """A whole bill; money in micro-units that are whole minor units, but for what was given, which is exact.
+
+    Attributes:
+        number: its own in its series; `replaces` is the number of the bill that a credit note, or this one, takes back.
+        lines: what lies between `opening` and `closing`; they add up.
+        given, given_in_year, gifts_in_year: the tenth of this bill, of the year's bills so far, and the gifts of that year.
+        items: one by one, None for a bill that is not itemised, or whose usage is not kept any more.
+        causes: with the share of each, where whoever asks may see it.
+    """
+
+    series: str
+    number: int
+    period: str
+    subscriber_id: int
+    issued_at: int
+    currency: str
+    plan: str
+    opening: int
+    closing: int
+    due: int
+    due_at: int | None
+    lines: list[BillLine]
+    taxes: list[TaxTotal]
+    given: int
+    given_in_year: int
+    gifts_in_year: int
+    year: list[MonthOfYear]
+    final: bool
+    replaces: int | None = None
+    credit_notes: tuple[int, ...] = ()
+    items: list[BillItem] | None = None
+    causes: list[Share] | None = None
+
+    def of(self, section: str) -> list[BillLine]:
+        """Give the lines of a section."""
+        return [line for line in self.lines if line.section == section]
+
+
+def bill_of(connection: Connection, subscriber_id: int, period: str, *, itemised: bool) -> Bill | None:
+    """Read a line's bill of a month: the one that counts, where others were taken back; None where it has none."""
+    own = bills.c
+    latest = (
+        select(bills)
+        .where(own.subscriber_id == subscriber_id, own.period == period, own.series == BILL)
+        .order_by(own.number.desc())
+    )
+    row = connection.execute(latest.limit(1)).one_or_none()
+    if row is None:
+        return None
+    bill = statement(row, read_content(row.content), list(_of_year(connection, subscriber_id, period)))
+    notes = select(own.number).where(own.subscriber_id == subscriber_id, own.period == period, own.series != BILL)
+    replaced = (
+        None if row.replaces is None else connection.scalars(select(own.number).where(own.id == row.replaces)).one()
+    )
+    whole = msgspec.structs.replace(bill, replaces=replaced, credit_notes=tuple(connection.scalars(notes)))
+    return with_items(connection, whole, read_content(row.content)) if itemised else whole
+
+
+def with_items(connection: Connection, bill: Bill, content: Content) -> Bill:
+    """Add the items of a bill, as far as they are kept."""
+    with parts(connection) as found:
+        items = sorted(_items(found, bill, content), key=lambda item: (item.at, item.section, item.what))
+    return msgspec.structs.replace(bill, items=items)
+
+
+def statement(row: Row[Any], content: Content, year: Sequence[Any]) -> Bill:
+    """Make the form that is shown of a bill's row, its content, and the rows of the year's bills up to it."""
+    exact = list(lines_of(content))
+    opening, amounts, closing = billed(row.opening, [line.amount for line in exact], row.currency)
+    lines = [msgspec.structs.replace(line, amount=amount) for line, amount in zip(exact, amounts, strict=True)]
+    unit = unit_of(row.currency)
+    months = [_month(each.period, each.given, read_content(each.content)) for each in year]
+    gifts = sum(read_content(each.content).of(Section.GIFTS) for each in year)
+    return Bill(
+        series=row.series,
+        number=row.number,
+        period=row.period,
+        subscriber_id=row.subscriber_id,
+        issued_at=row.at,
+        currency=row.currency,
+        plan=content.plan,
+        opening=opening,
+        closing=closing,
+        due=row.due,
+        due_at=row.due_at,
+        lines=lines,
+        taxes=[
+            TaxTotal(each.jurisdiction, percent(each.rate), gross, gross - tax, tax)
+            for each, gross in zip(content.taxed, _grosses(content, unit), strict=True)
+            for tax in (tax_of(msgspec.structs.replace(each, gross=gross), unit),)
+        ],
+        given=row.given,
+        given_in_year=sum(each.given for each in year),
+        gifts_in_year=-gifts,
+        year=months,
+        final=content.final,
+    )
+
+
+def _grosses(content: Content, unit: int) -> list[int]:
+    """Round the prices at each rate, so that they add up to what they come to together."""
+    amounts = [each.gross for each in content.taxed]
+    total = sum(amounts)
+    return split(amounts, (total + unit // 2) // unit * unit, unit)
+
+
+def lines_of(content: Content) -> Iterator[BillLine]:
+    """Give the lines of a bill in order, exact; usage service by service as far as its records come to its charges."""
+    charged = content.of(Section.USAGE)
+    used = [_used_line(each) for each in content.used if each.records]
+    left = charged - sum(line.amount for line in used)
+    for section in Section:
+        if section is Section.USAGE:
+            yield from used
+            if left:
+                yield BillLine(Section.USAGE, "usage", left)
+            continue
+        for each in content.moved:
+            if each.section == section:
+                yield BillLine(section, each.kind, each.amount, each.count)
+
+
+def _used_line(used: Used) -> BillLine:
+    return BillLine(
+        Section.USAGE,
+        used.service,
+        -used.price,
+        used.records,
+        used.traffic,
+        used.octets,
+        used.seconds,
+        used.units,
+    )
+
+
+def _month(period: str, given: int, content: Content) -> MonthOfYear:
+    return MonthOfYear(period, -content.of(Section.USAGE, Section.SALES, Section.CORRECTIONS, Section.TAXES), given)
+
+
+def _of_year(connection: Connection, subscriber_id: int, period: str) -> Iterable[Any]:
+    """Read what counts of a year's bills up to a month: of each month the latest one."""
+    own = bills.c
+    latest = (
+        select(func.max(own.id))
+        .where(
+            own.subscriber_id == subscriber_id,
+            own.series == BILL,
+            own.period >= f"{period[:4]}-01",
+            own.period <= period,
+        )
+        .group_by(own.period)
+    )
+    rows = select(own.period, own.given, own.content).where(own.id.in_(latest)).order_by(own.period)
+    return connection.execute(rows).all()
+
+
+def causes_at(connection: Connection, subscriber_id: int, until: int) -> list[Share]:
+    """Read what a line had chosen to give to before a moment; for whoever may see it alone."""
+    own = choices.c
+    last = select(func.max(own.valid_from)).where(own.subscriber_id == subscriber_id, own.valid_from < until)
+    wanted = select(own.cause, own.share).where(
+        own.subscriber_id == subscriber_id, own.valid_from == last.scalar_subquery()
+    )
+    return [Share(*row) for row in connection.execute(wanted.order_by(own.cause))]
+
+
+def _items(found: Sequence[Part], bill: Bill, content: Content) -> Iterator[BillItem]:
+    """Give what can be shown one by one: usage, and entries that are not of usage; each group adds up to its line."""
+    unit = unit_of(bill.currency)
+    for used in content.used:
+        kept = _rows(found, _USAGE, used.ids, of_usage=True)
+        rows, whole = [row for row in kept if _is_told(row)], len(kept) == used.records
+        total = next((line.amount for line in bill.lines if _is_of(line, used)), 0)
+        exact = [-row.price for row in rows]
+        amounts = split(exact, total, unit) if whole else exact
+        for row, amount in zip(rows, amounts, strict=True):
+            yield BillItem(
+                row.event_at,
+                Section.USAGE,
+                used.service,
+                amount,
+                used.traffic,
+                read_key(row.rate_key or "").destination,
+                row.octets,
+                row.seconds,
+                row.units,
+            )
+    for moved in content.moved:
+        if moved.section != Section.USAGE and moved.ids:
+            yield from _entry_items(found, bill, moved, unit)
+
+
+def _entry_items(found: Sequence[Part], bill: Bill, moved: Moved, unit: int) -> Iterator[BillItem]:
+    rows = _rows(found, _ENTRIES, moved.ids, of_usage=False)
+    sign = 1 if moved.amount > 0 else -1
+    total = sum(
+        line.amount
+        for line in bill.lines
+        if (line.section, line.what, line.amount > 0) == (moved.section, moved.kind, moved.amount > 0)
+    )
+    exact = [sign * row.amount for row in rows]
+    amounts = split(exact, total, unit) if len(rows) == moved.count else exact
+    for row, amount in zip(rows, amounts, strict=True):
+        yield BillItem(row.event_at, moved.section, moved.kind, amount)
+
+
+def _rows(found: Sequence[Part], select_among: SelectAmong, steps: Sequence[int], *, of_usage: bool) -> list[Any]:
+    """Read rows by their numbers, wherever they are kept; those that are gone are left out."""
+    make: Any = _UsageRow if of_usage else _EntryRow
+    numbers = set(from_steps(steps))
+    rows: list[Any] = []
+    for part in sorted(found, key=lambda part: part.month is not None):
+        if not numbers:
+            break
+        if part.month is not None and not any(
+            after < number <= last for after, last in part.month.ranges for number in numbers
+        ):
+            continue
+        for values in select_among.run(part.connection, numbers):
+            row = make(*values)
+            rows.append(row)
+            numbers.discard(row[0])
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _is_told(row: Any) -> bool:  # noqa: ANN401  (a row)
+    """Tell whether a use may be told of by itself: no call that was free to the caller is (helplines are such)."""
+    return row.service != VOICE or bool(row.price or row.covered)
+
+
+def _is_of(line: BillLine, used: Used) -> bool:
+    return line.section == Section.USAGE and line.what == used.service and line.traffic == used.traffic

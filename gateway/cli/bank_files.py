@@ -1,0 +1,67 @@
+"""The files that banks give of an account, as the commands read them: camt of ISO 20022, or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from gateway.bank.camt import BOOKED, BankLine, read
+from gateway.bank.xml import BankFileInvalid
+from gateway.cli.errors import CommandFailed
+from gateway.ledger.money import format_amount
+
+COLUMNS: Final = ("reference", "amount", "currency", "date", "bill")
+"""Of a CSV file: the bank's own reference, what came in (below zero: what went back), the day, the bill's reference."""
+Line = dict[str, object]
+
+
+def lines_of(file: Path) -> list[Line]:
+    """Read the booked lines of a file, as `bill.paid` takes them; CommandFailed says what is wrong with it."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
+    try:
+        if data.lstrip()[:1] == b"<" or file.suffix.lower() == ".xml":
+            return [_from_bank(line) for each in read(data) for line in each.lines if _counts(line)]
+        return list(_from_csv(data.decode("utf-8-sig")))
+    except (BankFileInvalid, UnicodeDecodeError, csv.Error) as error:
+        raise CommandFailed(f"{file} is not taken: {error}", to_do="give camt.053 or camt.054, or CSV") from None
+
+
+def _counts(line: BankLine) -> bool:
+    """Tell whether a line may be of bills: what is pending is not booked yet, and what we paid out is none of theirs."""
+    return line.status == BOOKED and (line.credit or bool(line.returned))
+
+
+def _from_bank(line: BankLine) -> Line:
+    return {
+        "reference": line.identity,
+        "amount": format_amount(line.amount, line.currency),
+        "currency": line.currency,
+        "date": line.booked_on,
+        "credit": line.credit != line.reversal,
+        "returned": line.returned,
+        "payer_reference": line.end_to_end_id,
+        "texts": [line.remittance],
+    }
+
+
+def _from_csv(text: str) -> Iterator[Line]:
+    rows = csv.DictReader(io.StringIO(text))
+    if rows.fieldnames is None or not set(COLUMNS) <= set(rows.fieldnames):
+        raise BankFileInvalid(f"the first line names the columns {', '.join(COLUMNS)}")
+    for row in rows:
+        amount = (row["amount"] or "").strip()
+        yield {
+            "reference": row["reference"],
+            "amount": amount.lstrip("-"),
+            "currency": row["currency"],
+            "date": row["date"],
+            "credit": not amount.startswith("-"),
+            "payer_reference": row["bill"],
+            "texts": [row["bill"]],
+        }

@@ -1,0 +1,239 @@
+"""What of the journal has tax within it: each entry of revenue by the rate of its tax point (gateway.rating.taxes).
+
+Use is taxed when it is made, by the version of its plan that the usage record names; a bundle or an add-on when it is sold, by
+the version of the customer's plan then. What is given back, or priced anew, takes back the tax of what it corrects, by the
+same rate. No tax is within what credit of the company pays (nobody paid for it), what is beyond a customer's limit, gifts
+(outside the scope of VAT: a freely given donation buys nothing), and money that only moves; breakage has a tax of its own. The
+service charge of a number for services is a supply of ours, too: its tax is taken off what is owed to who was called.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, select
+
+from gateway.ledger.accounts import REVENUE, SERVICE_CHARGES
+from gateway.ledger.allowance_kinds import GRANT
+from gateway.rating.grandfathering import version_for
+from gateway.rating.plan_taxes import PlanTax
+from gateway.rating.plan_versions import plan_of
+from gateway.rating.plans import Plan
+from gateway.rating.taxes import Jurisdiction, TaxTable, rate_at
+from gateway.store.sealed_months.parts import Part
+from gateway.store.tables import allowance_entries, reratings, subscriptions, transfers, usage
+from gateway.store.versions import PLAN, TAX, read
+
+USE: Final = {"charge": REVENUE, "service": SERVICE_CHARGES}
+"""Entries of usage that are taxed, and the account whose tax it is."""
+OTHERS: Final = {"sale": 1, "pro_rata": -1, "refund": -1, "reversal": -1, "rerated": 1}
+"""Other entries of revenue that are taxed, and whether they add to it."""
+SOME: Final = 500
+"""Numbers that one query names."""
+MICROSECONDS: Final = 1_000_000
+
+
+class TaxKey(msgspec.Struct, frozen=True, order=True):
+    """A rate that is taxed: `account` is whose tax it is (revenue, service-charges), `rate` in parts per million."""
+
+    account: str
+    jurisdiction: str
+    rate: int
+    currency: str
+
+
+Gross = dict[TaxKey, int]
+"""What was charged at each rate, tax included, in micro-units; below zero where more was given back."""
+Span = tuple[int, int]
+"""Entries numbered above the first, and at most the second."""
+
+
+class TaxVersions(msgspec.Struct, frozen=True):
+    """The taxes of some versions: by country, with the number of the version."""
+
+    table: TaxTable
+    numbers: Mapping[str, int]
+
+
+_decode: Final = msgspec.json.Decoder(Jurisdiction).decode
+
+
+def latest_taxes(connection: Connection) -> TaxVersions:
+    """Give the taxes that are in force."""
+    known = {version.name: version for version in read(connection, TAX)}
+    return _taxes(version for version in known.values() if not version.is_gone)
+
+
+def taxes_of(connection: Connection, numbers: Mapping[str, int]) -> TaxVersions:
+    """Give the taxes of some versions, by country; one that is not there is left out."""
+    return _taxes(version for version in read(connection, TAX) if numbers.get(version.name) == version.id)
+
+
+def _taxes(versions: Iterable[Any]) -> TaxVersions:
+    found = {version.name: version for version in versions if version.content is not None}
+    table = {name: _decode(version.content) for name, version in found.items()}
+    return TaxVersions(table, {name: version.id for name, version in found.items()})
+
+
+class PlansByVersion:
+    """Every version of every plan: by its number, and by name in the order in which they were in force."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read them."""
+        self.taxed_from: int | None = None
+        """When a plan first said that tax is within its prices (microseconds); None: none ever did."""
+        self._by_number: dict[int, Plan | None] = {}
+        self._by_name: dict[str, list[tuple[int, Plan | None]]] = {}
+        for version in read(connection, PLAN):
+            plan = plan_of(version)
+            self._by_number[version.id] = plan
+            self._by_name.setdefault(version.name, []).append((version.valid_from, plan))
+            if plan is not None and plan.tax is not None:
+                self.taxed_from = min(version.valid_from, self.taxed_from or version.valid_from)
+
+    def tax_of(self, version: int | None) -> PlanTax | None:
+        """Give how a version's prices stand to tax; None where that is not known, or nothing was said."""
+        plan = self._by_number.get(version) if version is not None else None
+        return None if plan is None else plan.tax
+
+    def tax_at(self, plan: str, subscribed_at: int, at: int) -> PlanTax | None:
+        """Give how a plan's prices stood to tax for a line at a time."""
+        found = version_for(self._by_name.get(plan, ()), subscribed_at, at)
+        return None if found is None else found.tax
+
+
+class Taxable:
+    """Sums what is taxed in spans of the journal, by taxes that are given; the parts are those that the spans may touch."""
+
+    def __init__(self, connection: Connection, found: Sequence[Part], plans: PlansByVersion, table: TaxTable) -> None:
+        """Take the store, its parts, and what decides over rates."""
+        self._connection, self._parts, self._plans, self._table = connection, found, plans, table
+        self._bounds = sorted({rate.valid_from for each in table.values() for rate in each.rates})
+        self.unknown = 0
+        """Entries of usage whose record is not there any more, so that nobody knows their rate."""
+
+    def gross(self, span: Span) -> Gross:
+        """Sum a span."""
+        found: Gross = {}
+        for account, tax, at, currency, amount in (*self._used(span), *self._booked(span)):
+            rate = None if tax is None else rate_at(self._table, tax, at)
+            if tax is not None and rate is not None:
+                key = TaxKey(account, tax.jurisdiction, rate, currency)
+                found[key] = found.get(key, 0) + amount
+        return {key: amount for key, amount in sorted(found.items()) if amount}
+
+    def _used(self, span: Span) -> Iterator[tuple[str, PlanTax | None, int, str, int]]:
+        """Sum the charges of usage by version and by the rates' time, without a row for each."""
+        band = self._band(usage.c.event_at)
+        group = (transfers.c.kind, usage.c.id.is_(None), usage.c.version, band, transfers.c.currency)
+        same = usage.c.id == transfers.c.usage_id
+        sums = select(*group, func.count(), func.sum(transfers.c.amount)).join_from(
+            transfers, usage, same, isouter=True
+        )
+        wanted = sums.where(*_within(span), transfers.c.kind.in_(list(USE))).group_by(*group)
+        for part in self._parts:
+            for kind, gone, version, place, currency, count, amount in part.connection.execute(wanted):
+                self.unknown += int(count) if gone else 0
+                at = self._bounds[place - 1] if place else -1
+                yield USE[kind], self._plans.tax_of(version), at, currency, int(amount)
+
+    def _band(self, time: ColumnElement[int]) -> ColumnElement[int]:
+        """Tell how many of the rates' beginnings a time is not before."""
+        if not self._bounds:
+            return literal(0).label("band")
+        steps = [(time < bound, place) for place, bound in enumerate(self._bounds)]
+        return case(*steps, else_=len(self._bounds)).label("band")
+
+    def _booked(self, span: Span) -> Iterator[tuple[str, PlanTax | None, int, str, int]]:
+        t = transfers.c
+        columns = (t.id, t.kind, t.debit, t.credit, t.amount, t.currency, t.event_at, t.usage_id, t.reference)
+        wanted = select(*columns).where(*_within(span), t.kind.in_(list(OTHERS)))
+        for part in self._parts:
+            for some in part.connection.execute(wanted).partitions(SOME):
+                for row, tax, at in self._points(some):
+                    yield REVENUE, tax, at, row.currency, OTHERS[row.kind] * row.amount
+
+    def _points(self, rows: Sequence[Any]) -> Iterator[tuple[Any, PlanTax | None, int]]:
+        """Give the tax and the tax point of entries."""
+        anew = self._reratings(row for row in rows if row.kind in ("reversal", "rerated"))
+        records = self._records({row.usage_id for row in rows if row.usage_id is not None})
+        sold = self._sold([row for row in rows if row.kind == "pro_rata"])
+        buyers = self._subscribed({_owner(row) for row in rows})
+        for row in rows:
+            version, at = records.get(row.usage_id, (None, row.event_at))
+            if row.kind == "pro_rata":
+                at = sold.get((row.credit, row.reference or ""), row.event_at)
+            elif row.kind in ("reversal", "rerated"):
+                found = anew.get((row.kind, row.reference or ""))
+                version = version if found is None else found
+            if row.usage_id is not None and version is None and row.usage_id not in records:
+                self.unknown += 1
+            if version is not None:
+                yield row, self._plans.tax_of(version), at
+            elif row.usage_id is None:
+                yield row, self._tax_of_line(buyers.get(_owner(row), ()), at), at
+
+    def _tax_of_line(self, subscribed: Sequence[tuple[int, str]], at: int) -> PlanTax | None:
+        # What a second of an event says was decided by its end.
+        as_of = at + (0 if at % MICROSECONDS else MICROSECONDS - 1)
+        standing = [each for each in subscribed if each[0] <= as_of] or list(subscribed[:1])
+        return self._plans.tax_at(standing[-1][1], standing[-1][0], as_of) if standing else None
+
+    def _records(self, numbers: set[int]) -> dict[int, tuple[int | None, int]]:
+        """Give the version and the time of usage records, wherever they stand."""
+        found = {}
+        wanted = select(usage.c.id, usage.c.version, usage.c.event_at).where(usage.c.id.in_(numbers))
+        for part in self._parts if numbers else ():
+            for number, version, at in part.connection.execute(wanted):
+                found[number] = (version, at)
+        return found
+
+    def _reratings(self, rows: Iterable[Any]) -> dict[tuple[str, str], int]:
+        """Give the version that a corrected price went by, of those whose own record does not say it."""
+        numbers = {int(row.reference.removeprefix("rerate:")) for row in rows if row.reference}
+        if not numbers:
+            return {}
+        row, before = reratings.alias("row"), reratings.alias("before")
+        joined = select(row.c.id, row.c.version, before.c.version).join_from(
+            row, before, before.c.id == row.c.replaces, isouter=True
+        )
+        found = {}
+        for number, version, version_before in self._connection.execute(joined.where(row.c.id.in_(numbers))):
+            found["rerated", f"rerate:{number}"] = version
+            if version_before is not None:
+                found["reversal", f"rerate:{number}"] = version_before
+        return found
+
+    def _sold(self, rows: Sequence[Any]) -> dict[tuple[int, str], int]:
+        """Give when the bundles were sold of whose price a part was given back."""
+        if not rows:
+            return {}
+        entry = allowance_entries.c
+        owners, numbers = {row.credit for row in rows}, {_number(row.reference) for row in rows}
+        grants = select(entry.subscriber_id, entry.allowance_id, func.min(entry.event_at)).where(
+            entry.subscriber_id.in_(owners), entry.allowance_id.in_(numbers), entry.kind == GRANT
+        )
+        found = self._connection.execute(grants.group_by(entry.subscriber_id, entry.allowance_id))
+        return {(owner, f"pro-rata:{number}"): at for owner, number, at in found}
+
+    def _subscribed(self, owners: set[int]) -> dict[int, list[tuple[int, str]]]:
+        """Give the plans of subscribers, and from when on, in order."""
+        s, found = subscriptions.c, dict[int, list[tuple[int, str]]]()
+        wanted = select(s.subscriber_id, s.valid_from, s.plan).where(s.subscriber_id.in_(owners))
+        for owner, valid_from, plan in self._connection.execute(wanted.order_by(s.valid_from)):
+            found.setdefault(owner, []).append((valid_from, plan))
+        return found
+
+
+def _within(span: Span) -> tuple[ColumnElement[bool], ...]:
+    return (and_(transfers.c.id > span[0], transfers.c.id <= span[1]),)
+
+
+def _owner(row: Any) -> int:  # noqa: ANN401  (a row)
+    owner: int = row.debit if OTHERS[row.kind] > 0 else row.credit
+    return owner
+
+
+def _number(reference: str | None) -> int:
+    number = (reference or "").partition(":")[2]
+    return int(number) if number.isdecimal() else 0

@@ -1,0 +1,140 @@
+"""Taxes on what customers pay, within a price or added to it, by jurisdiction, kind and tax point. Pure.
+
+A plan says whether its prices include tax (UK VAT) or not (taxes of the US), and by which jurisdiction. The rate is that of the
+tax point: of pay-as-you-go credit the use, of a bundle or an add-on the sale (VAT Notice 700/7, sections 4 and 5: credit may
+be used at several rates, a bundle's rate is known when it is sold; Lycamobile v HMRC [2024] UKFTT 638).
+
+Rates are parts per million, money is micro-units, times are microseconds.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from gateway.rating.plan_taxes import PlanTax, Treatment
+from gateway.rating.prices import half_even
+
+MILLION: Final = 1_000_000
+_PERCENT: Final = MILLION // 100
+
+
+class TaxRate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A rate that prices include, from a time on, until one of the same kind follows it."""
+
+    kind: str
+    rate: int
+    valid_from: int
+
+
+class AddedTax(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tax or fee that is added to what a line in an area pays, from a time on, until one of the same name follows it.
+
+    It is `rate` of the part `of` of the charges, and `fixed` micro-units a month. With `zips` it is for the places whose ZIP
+    begins so, without any for the whole state. `kind` is state, local, 911 or usf, as bills label it.
+    """
+
+    name: str
+    kind: str
+    valid_from: int
+    rate: int = 0
+    fixed: int = 0
+    of: int = MILLION
+    zips: tuple[str, ...] = ()
+
+    def is_for(self, zip_code: str) -> bool:
+        """Tell whether it is for the place with a ZIP."""
+        return not self.zips or zip_code.startswith(self.zips)
+
+
+class Jurisdiction(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose taxes they are: `rates` are within prices, `added` are on top of them by state (EVERYWHERE: in all states)."""
+
+    id: str
+    name: str
+    currency: str
+    timezone: str
+    rates: tuple[TaxRate, ...] = ()
+    added: dict[str, tuple[AddedTax, ...]] = {}
+
+
+EVERYWHERE: Final = "*"
+"""Stands for every state of a jurisdiction."""
+TaxTable = Mapping[str, Jurisdiction]
+"""Jurisdictions by their ids."""
+
+
+class TaxArea(msgspec.Struct, frozen=True):
+    """Where a line is taxed: the state (two capital letters) and the ZIP."""
+
+    state: str
+    zip: str
+
+
+class TaxLine(msgspec.Struct, frozen=True):
+    """A labelled line of tax on a bill: what it is on, and what it comes to, both in micro-units."""
+
+    name: str
+    kind: str
+    base: int
+    amount: int
+
+
+def rate_at(table: TaxTable, tax: PlanTax, at: int) -> int | None:
+    """Give the rate that prices include at a tax point; None where the table has none for it."""
+    jurisdiction = table.get(tax.jurisdiction)
+    if jurisdiction is None or tax.treatment is not Treatment.INCLUSIVE:
+        return None
+    found = [each for each in jurisdiction.rates if each.kind == tax.kind and each.valid_from <= at]
+    return max(found, key=lambda each: each.valid_from).rate if found else None
+
+
+def included(amount: int, rate: int) -> int:
+    """Give the tax within an amount that includes it, rounded half-even to the micro-unit once."""
+    return half_even(amount * rate, MILLION + rate)
+
+
+def included_after(before: int, amount: int, rate: int) -> int:
+    """Give the tax within an amount that follows others, which come to `before`: so parts add up to the tax of the whole."""
+    return included(before + amount, rate) - included(before, rate)
+
+
+def percent(rate: int) -> str:
+    """Write a rate in percent: 20, 17.5."""
+    whole, rest = divmod(rate, _PERCENT)
+    return f"{whole}.{rest:04d}".rstrip("0") if rest else str(whole)
+
+
+def added_taxes(table: TaxTable, tax: PlanTax, area: TaxArea, at: int) -> list[AddedTax]:
+    """Find the taxes that are added at a time to what a line in an area pays, in the order of the table."""
+    jurisdiction = table.get(tax.jurisdiction)
+    if jurisdiction is None or tax.treatment is not Treatment.EXCLUSIVE:
+        return []
+    listed = (*jurisdiction.added.get(EVERYWHERE, ()), *jurisdiction.added.get(area.state, ()))
+    latest: dict[tuple[str, str], AddedTax] = {}
+    for each in listed:
+        if each.valid_from <= at and each.is_for(area.zip):
+            known = latest.get((each.kind, each.name))
+            if known is None or known.valid_from <= each.valid_from:
+                latest[each.kind, each.name] = each
+    return list(latest.values())
+
+
+def knows(table: TaxTable, tax: PlanTax, area: TaxArea) -> bool:
+    """Tell whether the table has taxes for an area: a state that it does not name is unknown, and not without taxes."""
+    jurisdiction = table.get(tax.jurisdiction)
+    return jurisdiction is not None and area.state in jurisdiction.added
+
+
+def tax_lines(taxes: Iterable[AddedTax], charges: int, *, unit: int, months: int = 1) -> list[TaxLine]:
+    """Give the lines of tax on what a line was charged in some months, each rounded half-even to whole `unit`s.
+
+    `unit` is the currency's minor unit in micro-units: a bill shows what is paid. Taxes are on the charges, not on each other.
+    """
+    lines = []
+    for each in taxes:
+        exact = charges * each.of * each.rate + each.fixed * months * MILLION * MILLION
+        amount = half_even(exact, MILLION * MILLION * unit) * unit
+        if amount:
+            lines.append(TaxLine(each.name, each.kind, charges, amount))
+    return lines

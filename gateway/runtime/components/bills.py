@@ -1,0 +1,100 @@
+"""Closes months into bills beside charging, and goes on where a close was begun and not finished (decision 055)."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from prometheus_client.core import Metric
+
+from gateway.api.actions import ADMIN, AsyncAction, RunningAction
+from gateway.api.bill_actions import begin_close
+from gateway.api.bill_answers import CloseView
+from gateway.api.bill_requests import BillMonth
+from gateway.api.bill_views import close_view
+from gateway.api.callers import Caller
+from gateway.billing import close_job
+from gateway.billing.cuts import RUNNING, Close
+from gateway.billing.taxation import tax_points
+from gateway.metrics.sources import bill_metrics
+from gateway.runtime.component import Component, Services, Stage
+from gateway.store.errors import StoreError
+
+TURN_SECONDS: Final = 60.0
+SECOND: Final = 1_000_000
+"""Microseconds."""
+
+
+class BillsComponent(Component):
+    """Runs the close that was begun by somebody, or by a gateway whose work this one has taken over, one at a time."""
+
+    name: ClassVar[str] = "bills"
+    stage: ClassVar[Stage] = Stage.DOORS
+
+    def __init__(self, services: Services) -> None:
+        """Take what it works with; nothing is done before `start`."""
+        self._context, self._background, self._log = services.context, services.background, services.log
+        self._wake, self._ending = asyncio.Event(), False
+        self._tasks: list[asyncio.Task[None]] = []
+        self.close: Close | None = None
+        """The close that runs, as it stood after its last step."""
+
+    async def start(self) -> None:
+        """Look for a close that runs."""
+        self._tasks = [self._background.keep("close months", self._turns)]
+
+    async def stop(self) -> None:
+        """Stop after the step that runs; the next start goes on behind it."""
+        self._ending = True
+        self._wake.set()
+        for task in self._tasks:
+            task.cancel()
+
+    def actions(self) -> dict[str, RunningAction]:
+        """Give what may be asked of it."""
+        return {"bill.close": AsyncAction(self._begin, ADMIN, BillMonth)}
+
+    async def _begin(self, request: BillMonth, caller: Caller) -> CloseView:
+        """Begin to close a month, or tell how far it is; the answer does not wait for its end."""
+        begun = await self._context.in_thread(begin_close, self._context, request, caller)
+        if begun.state == RUNNING:
+            self._wake.set()
+        return close_view(begun)
+
+    async def _turns(self) -> None:
+        while True:
+            await self._turn()
+            try:
+                await asyncio.wait_for(self._wake.wait(), TURN_SECONDS)
+            except TimeoutError:
+                continue
+            finally:
+                self._wake.clear()
+
+    async def _turn(self) -> None:
+        found = await self._context.read_async(close_job.unfinished)
+        if found is None or found.node not in self._context.node.owned:
+            return
+        self._log("bill.close.running", {"period": found.period, "bills": found.bills})
+        try:
+            done = await self._context.in_thread(self._run, found)
+        except StoreError as error:
+            self._log("bill.close.failed", {"period": found.period, "detail": str(error)})
+            return
+        finally:
+            self.close = None
+        if done.state != RUNNING:
+            told = {"period": done.period, "bills": done.bills, "credit_notes": done.credit_notes}
+            self._log("bill.month.closed", told)
+
+    def _run(self, close: Close) -> Close:
+        context = self._context
+        due = context.settings.bills.due * SECOND
+        points = tax_points(context.settings)
+        return close_job.run(context, close, points, due, ended=lambda: self._ending, told=self._tell)
+
+    def _tell(self, close: Close) -> None:
+        self.close = close
+
+    def metrics(self) -> Iterable[Metric]:
+        """Tell how many bills the close that runs has made."""
+        return bill_metrics(self.close.bills if self.close is not None else 0, running=self.close is not None)

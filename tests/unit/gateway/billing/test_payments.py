@@ -1,0 +1,136 @@
+"""Money in: a line of a bank's file pays its bill once, what a bank takes back is taken back once, and the rest is listed."""
+
+import pytest
+from support.bank_files import entry, payment, statement
+from support.billing_fixture import billing_place
+
+from gateway.balance.topups import Payment
+from gateway.bank import camt
+from gateway.bank.xml import BankFileInvalid
+from gateway.billing.bank_lines import BankPayment, matches
+from gateway.billing.payments import PayBill, PaymentRefused, TakeBack
+from gateway.billing.references import bill_numbers, reference_of
+from gateway.cli.bank_files import lines_of
+from gateway.cli.errors import CommandFailed
+from gateway.store.idempotency import KeyConflict
+
+POUND = 1_000_000
+
+
+@pytest.fixture
+def place(tmp_path):
+    with billing_place(f"sqlite:///{tmp_path}/tpo.db") as place:
+        place.line = place.enrol(5 * POUND)
+        place.close_month()
+        yield place
+
+
+def pay(place, reference="b1", amount=2 * POUND, currency="GBP", payer="E2E-1"):
+    unit = PayBill(Payment("bank", reference, amount, currency), place.ticks.now, payer, "ann", place.line)
+    return place.lane.run(unit)
+
+
+def take_back(place, reference="r1", amount=2 * POUND, original="b1"):
+    return place.lane.run(
+        TakeBack(Payment("bank", reference, amount, "GBP"), place.ticks.now, "E2E-1", "ann", original)
+    )
+
+
+def kinds(place):
+    with place.reading() as connection:
+        from gateway.store.tables import transfers
+
+        return [row.kind for row in connection.execute(transfers.select().order_by(transfers.c.id))]
+
+
+def test_a_payment_is_booked_once_and_its_reference_is_nobody_elses(place):
+    assert pay(place).balance == 7 * POUND
+    again = pay(place)
+    assert (again.repeated, again.balance) == (True, 7 * POUND)
+    assert isinstance(pay(place, amount=POUND), KeyConflict)
+    assert pay(place, "b2", currency="EUR").code == "payment.currency"
+    assert kinds(place).count("payment") == 1
+
+
+def test_what_a_bank_takes_back_is_booked_once_and_never_more_than_was_paid(place):
+    pay(place)
+    assert take_back(place, amount=3 * POUND).code == "payment.amount"
+    assert isinstance(take_back(place, original="unknown"), PaymentRefused)
+    assert take_back(place).balance == 5 * POUND
+    assert take_back(place).repeated
+    assert kinds(place).count("chargeback") == 1
+
+
+def test_lines_are_matched_by_the_reference_of_a_bill_and_returns_by_the_payers_own(place):
+    pay(place)
+    reference = reference_of(1)
+    grouped = f"thank you {reference[:4]} {reference[4:]}"
+
+    def line(**more):
+        given = {"reference": "x", "amount": 1, "currency": "GBP", "event_at": 1, "credit": True} | more
+        return BankPayment(**given)
+
+    lines = [
+        line(texts=(f"for {reference}",)),
+        line(texts=(grouped,)),
+        line(texts=("bill 1",)),
+        line(texts=(reference_of(99),)),
+        line(credit=False, returned="MD06", payer_reference="E2E-1"),
+        line(credit=False, returned="MD06", payer_reference="other"),
+        line(returned="AC04", texts=(reference,)),
+    ]
+    with place.reading() as connection:
+        found = matches(connection, lines)
+    assert [(each.bill, each.original, bool(each.why)) for each in found] == [
+        (1, "", False),
+        (1, "", False),
+        (0, "", True),
+        (0, "", True),
+        (0, "b1", False),
+        (0, "", True),
+        (0, "", True),
+    ]
+
+
+def test_a_mistyped_reference_names_no_bill():
+    right = reference_of(1234567)
+    assert bill_numbers(right) == {1234567}
+    for place in range(2, len(right)):
+        wrong = f"{right[:place]}{(int(right[place]) + 1) % 10}{right[place + 1 :]}"
+        assert bill_numbers(wrong) == set(), wrong
+
+
+def test_camt_and_csv_are_read_into_the_same_lines_whatever_version(tmp_path):
+    for version in ("camt.053.001.02", "camt.053.001.08"):
+        newer = version.endswith("08")
+        inner = payment(reference_of(1), newer=newer)
+        file = tmp_path / f"{version}.xml"
+        file.write_bytes(statement(entry("2.00", details=inner, newer=newer), version=version))
+        (line,) = lines_of(file)
+        assert (line["amount"], line["currency"], line["credit"], line["payer_reference"]) == (
+            "2.00",
+            "GBP",
+            True,
+            reference_of(1),
+        )
+    csv = tmp_path / "paid.csv"
+    csv.write_text(f"reference,amount,currency,date,bill\nb1,2.00,GBP,2026-12-01,{reference_of(1)}\n")
+    (line,) = lines_of(csv)
+    assert (line["reference"], line["amount"], line["texts"]) == ("b1", "2.00", [reference_of(1)])
+
+
+LAUGHS = (
+    b'<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;">]>'
+    b"<Document>&lol2;</Document>"
+)
+OUTSIDE = b"""<?xml version="1.0"?><!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]><Document>&x;</Document>"""
+
+
+@pytest.mark.parametrize("data", [LAUGHS, OUTSIDE], ids=["billion laughs", "external entity"])
+def test_a_file_with_entities_is_refused_with_a_clear_error(data, tmp_path):
+    with pytest.raises(BankFileInvalid):
+        camt.read(data)
+    file = tmp_path / "bad.xml"
+    file.write_bytes(data)
+    with pytest.raises(CommandFailed, match="is not taken"):
+        lines_of(file)
