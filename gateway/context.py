@@ -72,8 +72,7 @@ class OpenAccounts(Unit):
 
 def account_names(causes: Iterable[str]) -> tuple[str, ...]:
     """Name every account that the books need for these causes."""
-    known = tuple(causes)
-    return (*accounts.SYSTEM, *map(accounts.cause_account, known), *map(accounts.gifts_account, known))
+    return (*accounts.SYSTEM, *(name for cause in causes for name in accounts.accounts_of(cause)))
 
 
 def upgrade_keys(settings: Settings) -> schema.Keys:

@@ -18,7 +18,13 @@ from gateway.charging.rerate import RerateSession
 from gateway.charging.rerate_sales import RerateSale
 from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
+from gateway.charity.bank_details import ApproveDetails, ProposeDetails
+from gateway.charity.bank_matching import SettleFile
+from gateway.charity.confirmation import ConfirmMonth
+from gateway.charity.payouts import ApprovePayout, MakePayout
+from gateway.charity.profit_share import BookProfitShare
 from gateway.charity.publication import PublishMonth
+from gateway.charity.register import ImportRegister
 from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
 from gateway.fraud.cases import ClearCase
@@ -58,6 +64,8 @@ UNITS: Final = (
     AgreeToExceed,
     AmendSim,
     AnswerNode,
+    ApproveDetails,
+    ApprovePayout,
     AskNode,
     AwaitDurable,
     AwaitEnd,
@@ -65,6 +73,7 @@ UNITS: Final = (
     BeginClose,
     BeginStep,
     BeginVersions,
+    BookProfitShare,
     BookReport,
     BookTaxDay,
     BuyAddOn,
@@ -77,6 +86,7 @@ UNITS: Final = (
     Close,
     CloseLost,
     CloseRequests,
+    ConfirmMonth,
     CreditControlUnit,
     DeclineStep,
     DropReport,
@@ -89,9 +99,11 @@ UNITS: Final = (
     ExpireTexts,
     FinishClose,
     GivePromotion,
+    ImportRegister,
     ImportSim,
     KeepMonths,
     KeepWallet,
+    MakePayout,
     MarkPublished,
     NoteBackup,
     Notify,
@@ -100,6 +112,7 @@ UNITS: Final = (
     PostponeStep,
     PrepareVersions,
     Probe,
+    ProposeDetails,
     PublishMonth,
     RecordAccess,
     RecordFinding,
@@ -126,6 +139,7 @@ UNITS: Final = (
     SetPayer,
     SetRenewal,
     SettleCrossed,
+    SettleFile,
     Sweep,
     SweepMessaging,
     TakeArrival,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from gateway.charity.causes import Cause
-from gateway.ledger.accounts import cause_account, gifts_account
+from gateway.ledger.accounts import accounts_of
 from gateway.ledger.balances import Selection, account_names, journal_totals
 from gateway.rating.plan_versions import LATE_US, plan_of
 from gateway.rating.plans import Plan
@@ -71,10 +71,7 @@ def _causes_needed(connection: Connection, new: Mapping[str, Cause]) -> Iterable
     if not gone:
         return
     numbers = {name: number for number, name in account_names(connection).items()}
-    accounts = {
-        cause: [numbers[name] for name in (cause_account(cause), gifts_account(cause)) if name in numbers]
-        for cause in gone
-    }
+    accounts = {cause: [numbers[name] for name in accounts_of(cause) if name in numbers] for cause in gone}
     owed = {
         number
         for (number, _), amount in journal_totals(

@@ -30,6 +30,10 @@ SERVICE_CHARGES = "service-charges"
 """What is owed to those who are called at numbers for services (084, 087, 09, 118 in the UK)."""
 VAT = "vat:"
 """What is owed of a country's tax at a rate, as `vat:GB-20`."""
+CHARITY_BANK = "charity-bank"
+"""The bank account that causes are paid from."""
+PROFIT_SHARE = "profit-share"
+"""What causes are given of the company's profit."""
 WALLET = "wallet:"
 SYSTEM = (
     REVENUE,
@@ -44,7 +48,13 @@ SYSTEM = (
     PROMOTIONS,
     BREAKAGE,
     BREAKAGE_VAT,
+    CHARITY_BANK,
+    PROFIT_SHARE,
 )
+TENTH_PREFIXES = ("confirmed:", "payable:", "instructed:")
+"""Accounts of what is owed to a cause, by how far it is on its way (charity.tenth_states)."""
+GIFT_PREFIXES = ("gifts-confirmed:", "gifts-payable:", "gifts-instructed:")
+"""The same of gifts."""
 HIGHEST_SYSTEM = 1 << 20
 """System accounts are numbered below this, subscribers far above."""
 
@@ -66,9 +76,15 @@ def vat_account(jurisdiction: str, rate: int) -> str:
 
 def without_cause(name: str) -> str:
     """Name an account without its cause: what is owed to causes is `causes` and `gifts`, also where none was chosen."""
-    if name == UNASSIGNED or name.startswith(cause_account("")):
+    if name == UNASSIGNED or name.startswith((cause_account(""), *TENTH_PREFIXES)):
         return "causes"
-    return "gifts" if name.startswith(gifts_account("")) else name
+    return "gifts" if name.startswith((gifts_account(""), *GIFT_PREFIXES)) else name
+
+
+def accounts_of(cause: str) -> tuple[str, ...]:
+    """Name every account of a cause."""
+    states = (f"{prefix}{cause}" for prefix in (*TENTH_PREFIXES, *GIFT_PREFIXES))
+    return (cause_account(cause), gifts_account(cause), *states)
 
 
 class Opened(NamedTuple):

@@ -27,6 +27,7 @@ from gateway.ledger.checks.seals import seals_match
 from gateway.ledger.checks.sources import sources_there
 from gateway.ledger.checks.taxes import taxes_right
 from gateway.ledger.checks.tenth_bases import bases_match, tenth_is_complete, tenths_match
+from gateway.ledger.checks.tenth_states import states_match
 from gateway.ledger.checks.versions import versions_right
 from gateway.ledger.seals import Seal
 from gateway.store.engine import join_whole_tables
@@ -56,6 +57,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     reratings_right,
     allowances_match,
     taxes_right,
+    states_match,
 )
 """Whether what was booked is right, computed again."""
 

@@ -14,13 +14,17 @@ from gateway.ledger.accounts import (
     BREAKAGE,
     BREAKAGE_VAT,
     CASH,
+    CHARITY_BANK,
+    GIFT_PREFIXES,
     GIVING,
     HIGHEST_SYSTEM,
     OPENING,
+    PROFIT_SHARE,
     PROMOTIONS,
     REFUNDS,
     REVENUE,
     SERVICE_CHARGES,
+    TENTH_PREFIXES,
     UNASSIGNED,
     VAT,
     WRITE_OFFS,
@@ -49,6 +53,14 @@ class AccountClass(StrEnum):
     BREAKAGE = BREAKAGE
     BREAKAGE_VAT = BREAKAGE_VAT
     SERVICE_CHARGES = SERVICE_CHARGES
+    CHARITY_BANK = CHARITY_BANK
+    PROFIT_SHARE = PROFIT_SHARE
+    CONFIRMED = "confirmed:<cause>"
+    PAYABLE = "payable:<cause>"
+    INSTRUCTED = "instructed:<cause>"
+    GIFTS_CONFIRMED = "gifts-confirmed:<cause>"
+    GIFTS_PAYABLE = "gifts-payable:<cause>"
+    GIFTS_INSTRUCTED = "gifts-instructed:<cause>"
     UNKNOWN = "an account without a name"
 
 
@@ -75,6 +87,44 @@ class Posting(NamedTuple):
     meaning: str
     any_of: tuple[Evidence, ...] = ()
     unique: Evidence | None = None
+
+
+_WAYS: Final = (
+    ("confirm", "{accrued}", "{confirmed}", "what customers have paid for, of a month (`month:<period>`)"),
+    ("unconfirm", "{confirmed}", "{accrued}", "what is not paid for any more, of a month (`month:<period>`)"),
+    (
+        "succeed",
+        "{confirmed}",
+        "{confirmed}",
+        "what goes from a closed cause to the one that its regulator or trustees named",
+    ),
+    ("release", "{confirmed}", "{payable}", "what a cause is to be paid, of a month (`month:<period>`)"),
+    ("reclaim", "{payable}", "{confirmed}", "what was released and is not to be paid; below zero it is a receivable"),
+    ("instruct", "{payable}", "{instructed}", "a payment in a file that two people stand for (`payment:<number>`)"),
+    ("reject", "{instructed}", "{payable}", "a payment that the bank refused (`payment:<number>`)"),
+    ("remit", "{instructed}", CHARITY_BANK, "a payment that the bank's statement has (`payment:<number>`)"),
+    ("return", CHARITY_BANK, "{payable}", "a payment that came back (`payment:<number>`)"),
+)
+"""How what is owed to causes moves (charity.tenth_states), for the tenth and for gifts alike."""
+
+
+def _moves() -> tuple[Posting, ...]:
+    """Give a row a way, for the accounts of the tenth and for those of gifts."""
+    tenth = {"accrued": "cause:<cause>, unassigned", "confirmed": "confirmed:<cause>"}
+    gifts = {"accrued": "gifts:<cause>", "confirmed": "gifts-confirmed:<cause>"}
+    tenth |= {"payable": "payable:<cause>", "instructed": "instructed:<cause>"}
+    gifts |= {"payable": "gifts-payable:<cause>", "instructed": "gifts-instructed:<cause>"}
+    return tuple(
+        Posting(
+            kind,
+            AccountClass(debit.format_map(names)),
+            AccountClass(credit.format_map(names)),
+            (Evidence.REFERENCE,),
+            meaning,
+        )
+        for kind, debit, credit, meaning in _WAYS
+        for names in (tenth, gifts)
+    )
 
 
 _TENTH: Final = (Evidence.BASE, Evidence.POLICY, Evidence.SHARE)
@@ -315,6 +365,21 @@ POSTINGS: Final = (
         "what rounding of days before took too much off service charges",
         unique=Evidence.REFERENCE,
     ),
+    *_moves(),
+    Posting(
+        "profit_share",
+        AccountClass.PROFIT_SHARE,
+        AccountClass.CONFIRMED,
+        (Evidence.REFERENCE,),
+        "a cause's part of the company's profit (`profit:<period>`)",
+    ),
+    Posting(
+        "profit_share",
+        AccountClass.PROFIT_SHARE,
+        AccountClass.CAUSE,
+        (Evidence.REFERENCE,),
+        "the part of it for which no cause was chosen (`profit:<period>`)",
+    ),
 )  # fmt: skip  (a table reads best as one)
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 
@@ -330,6 +395,9 @@ def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
         return AccountClass.GIFTS
     if name.startswith(VAT):
         return AccountClass.TAX
+    for prefix in (*TENTH_PREFIXES, *GIFT_PREFIXES):
+        if name.startswith(prefix):
+            return AccountClass(f"{prefix}<cause>")
     return AccountClass(name) if name in set(AccountClass) else AccountClass.UNKNOWN
 
 

@@ -24,13 +24,13 @@ from gateway.rating.plans import Plan
 from gateway.rating.prices import service_price
 from gateway.rating.taxes import Jurisdiction
 from gateway.settings.billing_section import Bills
+from gateway.settings.charity_sections import Charity
 from gateway.settings.error_messages import Report
 from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.problems import KeyPath, did_you_mean, dotted
 from gateway.settings.sections import (
     Api,
     Charging,
-    Charity,
     Diameter,
     Events,
     LinkTls,
@@ -437,6 +437,19 @@ def check_taxes(found: Found, report: Report) -> None:
             report.error(("plans",), f"{where}: {jurisdiction.id} in taxes has no rates of kind {plan.tax.kind}")
 
 
+def check_successors(found: Found, report: Report) -> None:
+    """Refuse a successor that is no open cause, and warn of agreements that nothing pays."""
+    causes = found.causes or {}
+    accounts = {each.currency for each in found.charity.accounts} if found.charity else set()
+    for cause in causes.values():
+        heir = causes.get(cause.successor.cause) if cause.successor else None
+        if cause.successor and (heir is None or not heir.open):
+            report.error(("causes",), f"{cause.id}.successor: {cause.successor.cause} is no open cause of the file")
+        if cause.agreement and cause.agreement.currency not in accounts:
+            where = f"charity.accounts has none in {cause.agreement.currency}"
+            report.warn(("causes",), f"{cause.id}.agreement: it cannot be paid: {where}")
+
+
 CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_listeners,
     check_peers,
@@ -454,4 +467,5 @@ CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (
     check_broker,
     check_paths,
     check_secrets,
+    check_successors,
 )

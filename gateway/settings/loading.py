@@ -17,6 +17,7 @@ from gateway.rating.plans import Plan
 from gateway.rating.taxes import Jurisdiction
 from gateway.settings.billing_section import Bills
 from gateway.settings.causes_file import CAUSES_FILE, causes_from
+from gateway.settings.charity_sections import Charity
 from gateway.settings.cross_checks import CHECKS, Found
 from gateway.settings.error_messages import Report, explain
 from gateway.settings.keywords_file import KEYWORDS_FILE, check_keywords, keywords_from
@@ -27,7 +28,6 @@ from gateway.settings.problems import ConfigInvalid, Problem, Severity, did_you_
 from gateway.settings.sections import (
     Api,
     Charging,
-    Charity,
     Diameter,
     Events,
     Messaging,

@@ -591,12 +591,6 @@ class Events(Section):
     mqtt: Mqtt | None = None
 
 
-class Charity(Section):
-    """The rules of the tenth."""
-
-    policy: Literal["2026-1"] = "2026-1"
-
-
 class Privacy(Section):
     """The key that pseudonyms and sealed secrets come from; without one the daemon makes var/tpo.key once."""
 

@@ -3,11 +3,11 @@
 from typing import Final
 
 from gateway.settings.billing_section import Bills
+from gateway.settings.charity_sections import Charity
 from gateway.settings.line_sections import Fraud, Notices
 from gateway.settings.sections import (
     Api,
     Charging,
-    Charity,
     Diameter,
     Events,
     Messaging,

@@ -22,12 +22,15 @@ from gateway.store.statements import Insert, Update
 from gateway.store.tables import (
     accounts,
     allowance_entries,
+    bank_details,
     bill_closes,
     bill_events,
     bills,
+    cause_payments,
     chains,
     choices,
     evidence,
+    payouts,
     releases,
     reratings,
     tax_areas,
@@ -92,6 +95,9 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(tax_areas),
         _whole(tax_days),
         Covered(versions, tuple(versions.columns), changes=True),
+        Covered(bank_details, tuple(bank_details.columns), changes=True),
+        Covered(payouts, tuple(payouts.columns), changes=True),
+        Covered(cause_payments, tuple(cause_payments.columns), changes=True),
         Covered(accounts, tuple(accounts.columns), changes=True),
         Covered(
             wallets, (wallets.c.subscriber_id, wallets.c.currency, wallets.c.bundle, wallets.c.counters), changes=True

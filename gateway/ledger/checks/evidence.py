@@ -31,6 +31,9 @@ WORDS: Final = {
     "tax_areas": "tax area",
     "tax_days": "day of taxes",
     "wallets": "wallet",
+    "bank_details": "bank details",
+    "payouts": "payment file",
+    "cause_payments": "payment",
 }
 CHANGED: Final = "was changed since it was booked"
 MISSING: Final = "is missing: it was booked, and is gone"

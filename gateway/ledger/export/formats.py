@@ -17,8 +17,10 @@ from gateway.ledger.accounts import (
     BREAKAGE,
     BREAKAGE_VAT,
     CASH,
+    CHARITY_BANK,
     GIVING,
     OPENING,
+    PROFIT_SHARE,
     PROMOTIONS,
     REFUNDS,
     REVENUE,
@@ -36,6 +38,8 @@ _OTHER: Final = re.compile(r"[^A-Za-z0-9-]+")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]+|[\"\\;,]+")
 _ROOTS: Final[Mapping[str, str]] = {
     CASH: "Assets:Cash",
+    CHARITY_BANK: "Assets:Charity-bank",
+    PROFIT_SHARE: "Expenses:Profit-share",
     OPENING: "Equity:Opening",
     REVENUE: "Income:Revenue",
     SERVICE_CHARGES: "Liabilities:Service-charges",
@@ -55,6 +59,12 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "cause:": "Liabilities:Causes:",
     "gifts:": "Liabilities:Gifts:",
     VAT: "Liabilities:Tax:",
+    "confirmed:": "Liabilities:Confirmed:",
+    "payable:": "Liabilities:Payable:",
+    "instructed:": "Liabilities:Instructed:",
+    "gifts-confirmed:": "Liabilities:Gifts-confirmed:",
+    "gifts-payable:": "Liabilities:Gifts-payable:",
+    "gifts-instructed:": "Liabilities:Gifts-instructed:",
 }
 
 

@@ -1,0 +1,80 @@
+"""Bank accounts as payment files name them: a UK sort code and account, an IBAN, or a US routing number and account."""
+
+import re
+from typing import Final
+
+import msgspec
+from stdnum import bic, iban
+from stdnum.exceptions import ValidationError
+from stdnum.us import rtn
+
+_SORT_CODE: Final = re.compile(r"[0-9]{6}", re.ASCII)
+_UK_ACCOUNT: Final = re.compile(r"[0-9]{8}", re.ASCII)
+_US_ACCOUNT: Final = re.compile(r"[0-9]{4,17}", re.ASCII)
+_NAME: Final = re.compile(r"[ -~]{1,70}", re.ASCII)
+"""What every bank takes of a name: printable ASCII."""
+
+
+class AccountInvalid(ValueError):
+    """An account that no bank has; the text says why, and never what was given."""
+
+
+class BankAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose account, and which: `sort_code` with `account`, `iban` (perhaps with `bic`), or `routing` with `account`."""
+
+    name: str
+    sort_code: str = ""
+    account: str = ""
+    iban: str = ""
+    bic: str = ""
+    routing: str = ""
+
+    def __repr__(self) -> str:
+        """Tell nothing: it may stand in an error."""
+        return "BankAccount(...)"
+
+    @property
+    def known_by(self) -> str:
+        """What a statement of the account calls it, without spaces: an IBAN ends with sort code and account."""
+        return self.iban or f"{self.sort_code}{self.routing}{self.account}"
+
+    def is_called(self, number: str) -> bool:
+        """Tell whether a statement's account is this one."""
+        return number in {self.known_by, self.account} or number.endswith(f"{self.sort_code}{self.account}")
+
+
+def checked(found: BankAccount) -> BankAccount:
+    """Give an account in its plain form, without spaces and hyphens; AccountInvalid where it cannot be one."""
+    plain = BankAccount(found.name.strip(), *(_plain(getattr(found, name)) for name in _PARTS))
+    if not _NAME.fullmatch(plain.name):
+        raise AccountInvalid("name: 1 to 70 letters, digits and signs of ASCII")
+    if plain.iban:
+        _check_iban(plain)
+    elif plain.routing:
+        if not rtn.is_valid(plain.routing):
+            raise AccountInvalid("routing: this is no routing number of a US bank")
+        if not _US_ACCOUNT.fullmatch(plain.account) or plain.sort_code:
+            raise AccountInvalid("account: 4 to 17 digits, beside the routing number")
+    elif not _SORT_CODE.fullmatch(plain.sort_code) or not _UK_ACCOUNT.fullmatch(plain.account):
+        raise AccountInvalid(
+            "give a sort code of 6 digits and an account of 8, or an IBAN, or a routing number and account"
+        )
+    return plain
+
+
+_PARTS: Final = ("sort_code", "account", "iban", "bic", "routing")
+
+
+def _plain(text: str) -> str:
+    return text.replace(" ", "").replace("-", "").upper()
+
+
+def _check_iban(found: BankAccount) -> None:
+    try:
+        iban.validate(found.iban)
+        if found.bic:
+            bic.validate(found.bic)
+    except ValidationError:
+        raise AccountInvalid("iban, bic: this is no IBAN, or no BIC") from None
+    if found.sort_code or found.account or found.routing:
+        raise AccountInvalid("iban: give it alone, or with its bic")

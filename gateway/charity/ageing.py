@@ -1,0 +1,78 @@
+"""How long the money of a cause has waited, against what was agreed (SI 1994/3024 reg. 6: 28 days unless agreed otherwise).
+
+Money counts as received on the first day of its month, and what was paid first came in first: so it is never younger than said.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.charity.causes import TRANSMIT_WITHIN, Cause
+from gateway.charity.confirmation import read_standings
+from gateway.charity.months import following
+from gateway.charity.standings import Account
+from gateway.charity.tenth_states import Stream
+from gateway.store.tables import charity_month_sums
+
+ALARM_AT: Final = (4, 5)
+"""The part of the agreed time, 80 %, after which money that waits is told of."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Money of a cause that is confirmed and not paid: its oldest month, its age in days, and how many were agreed."""
+
+    account: Account
+    amount: int
+    oldest: str
+    days: int
+    agreed: int
+
+    @property
+    def is_late(self) -> bool:
+        """Whether 80 % of the time are over."""
+        return self.days * ALARM_AT[1] >= self.agreed * ALARM_AT[0]
+
+
+def oldest(months: Iterable[tuple[str, int]], outstanding: int) -> str:
+    """Give the month from which the oldest of what is outstanding came: the latest that came in are the last to be paid."""
+    found = ""
+    for period, amount in sorted(months, reverse=True):
+        if outstanding <= 0:
+            break
+        if amount > 0:
+            found = period
+            outstanding -= amount
+    return found
+
+
+def waiting(connection: Connection, causes: Mapping[str, Cause], today: str) -> list[Waiting]:
+    """Give what waits for each cause on a day (YYYY-MM-DD)."""
+    months: dict[Account, list[tuple[str, int]]] = {}
+    own = charity_month_sums.c
+    for stream, cause, currency, period, confirmed in connection.execute(
+        select(own.stream, own.cause, own.currency, own.period, own.confirmed)
+    ):
+        months.setdefault(Account(Stream(stream), cause, currency), []).append((period, confirmed))
+    found = []
+    for account, standing in sorted(read_standings(connection).items()):
+        amount = standing.confirmed + standing.payable + standing.instructed
+        period = oldest(months.get(account, ()), amount)
+        if amount > 0 and period:
+            known = causes.get(account.cause)
+            agreed = known.agreement.transmit_within if known and known.agreement else TRANSMIT_WITHIN
+            days = (date.fromisoformat(today) - date.fromisoformat(f"{period}-01")).days
+            found.append(Waiting(account, amount, period, days, agreed))
+    return found
+
+
+def is_due(cause: Cause, waits: Iterable[Waiting], today: str) -> bool:
+    """Tell whether something of a cause was carried for as long as its agreement lets it, so that it is paid however little."""
+    carry = cause.agreement.carry if cause.agreement else 0
+    return any(
+        date.fromisoformat(today) > date.fromisoformat(f"{following(each.oldest)}-01") + timedelta(days=carry)
+        for each in waits
+        if each.account.cause == cause.id
+    )

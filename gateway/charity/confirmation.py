@@ -1,0 +1,197 @@
+"""The confirmation of a month: which tenths and gifts are paid for, read from the journal and booked as sums by cause.
+
+What counts is what was booked before the month's end, so that the same month comes to the same sums whenever it is read: a
+confirmation that was killed is begun anew, and a late report belongs to the month that runs. `read_month` reads beside the
+lane; `ConfirmMonth` books in one transaction what it came to, once for the whole store.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import tzinfo
+from typing import ClassVar, Final
+
+import msgspec
+from sqlalchemy import Connection, delete, func, insert, select
+
+from gateway.charity.months import end_of, following, period_of
+from gateway.charity.standings import Account, Move, Standing, month_moves, succession
+from gateway.charity.tenth_states import State, Stream, account_of, sides
+from gateway.charity.unpaid_reading import accrued, first_at, still_unpaid
+from gateway.ledger.accounts import UNASSIGNED
+from gateway.ledger.books import Books
+from gateway.ledger.entries import Entry
+from gateway.store.batch import Batch, Unit
+from gateway.store.tables import cause_sums, charity_month_sums, charity_months
+
+GRACE: Final = 3600 * 1_000_000
+"""A month is confirmed this long after its end at the earliest (microseconds), as its public sums are."""
+Progress = Callable[[str, int], None]
+
+
+class MonthSum(msgspec.Struct, frozen=True):
+    """What had accrued to a cause before the end of a month, and what of it was unpaid then; micro-units."""
+
+    account: Account
+    accrued: int
+    unpaid: int
+
+    @property
+    def target(self) -> int:
+        """All that is confirmed of it."""
+        return self.accrued - self.unpaid
+
+
+class Month(msgspec.Struct, frozen=True):
+    """A month that may be confirmed: `previous` is the one before it, None for the first; `until` in microseconds."""
+
+    period: str
+    previous: str | None
+    until: int
+    sums: tuple[MonthSum, ...]
+
+
+class MonthRefused(ValueError):
+    """A month that cannot be confirmed now; the text says why."""
+
+
+def next_period(connection: Connection, zone: tzinfo) -> tuple[str | None, str | None]:
+    """Give the months that were confirmed last and are confirmed next; None before the first, and before any entry."""
+    previous = connection.execute(select(func.max(charity_months.c.period))).scalar()
+    if previous is not None:
+        return previous, following(previous)
+    first = first_at(connection)
+    return None, None if first is None else period_of(first, zone)
+
+
+def read_month(connection: Connection, period: str, zone: tzinfo, now: int, progress: Progress) -> Month | None:
+    """Read what a month comes to; None where it is confirmed already. MonthRefused where it is not the next, or not over."""
+    previous, wanted = next_period(connection, zone)
+    if previous is not None and period <= previous:
+        return None
+    if wanted is None or (previous is not None and period != wanted):
+        raise MonthRefused(f"{period}: months are confirmed in their order, {wanted or 'none'} is the next")
+    until = end_of(period, zone)
+    if now < until + GRACE:
+        raise MonthRefused(f"{period}: a month is confirmed an hour after its end")
+    sums = accrued(connection, until)
+    waiting = still_unpaid(connection, until, progress)
+    accounts = sorted(sums.keys() | waiting.keys())
+    found = tuple(MonthSum(each, sums.get(each, 0), waiting.get(each, 0)) for each in accounts)
+    return Month(period, previous, until, found)
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """What came of a month: how many sums were moved; None where another gateway was first."""
+
+    moves: int
+
+
+class ConfirmMonth(Unit):
+    """Book what a month came to, once for the whole store; of two gateways the second one books nothing.
+
+    `payable` are the causes that may be paid, each with its currency; `successors` those of closed causes. What nobody chose a
+    cause for is not moved: its sum is kept, for the reports.
+    """
+
+    alone: ClassVar[bool] = True
+
+    month: Month
+    payable: list[tuple[str, str]]
+    successors: dict[str, str]
+
+    def decide(self, batch: Batch) -> Confirmed | None:
+        """Move the sums."""
+        month, connection = self.month, batch.connection
+        if connection.execute(select(func.max(charity_months.c.period))).scalar() != month.previous:
+            return None
+        standings = read_standings(connection)
+        before = {account: (each.payable, each.moved) for account, each in standings.items()}
+        moves = list(self._moves(standings))
+        post_moves(batch, moves, f"month:{month.period}")
+        save_standings(connection, standings)
+        row = {"period": month.period, "node": batch.node.id, "at": batch.now, "until": month.until}
+        connection.execute(insert(charity_months).values(row))
+        rows = list(self._sums(standings, before))
+        if rows:
+            connection.execute(insert(charity_month_sums), rows)
+        return Confirmed(len(moves))
+
+    def _moves(self, standings: dict[Account, Standing]) -> Iterator[Move]:
+        may_be_paid = set(self.payable)
+        targets = {each.account: each.target for each in self.month.sums}
+        wanted = standings.keys() | targets.keys()
+        closed = [each for each in wanted if each.cause in self.successors]
+        wanted |= {msgspec.structs.replace(each, cause=self.successors[each.cause]) for each in closed}
+        for account in sorted(wanted, key=lambda each: (each.cause not in self.successors, each)):  # the closed first
+            if account.cause == UNASSIGNED:
+                continue
+            standing = standings.setdefault(account, Standing())
+            successor = self.successors.get(account.cause, "")
+            payable = (account.cause, account.currency) in may_be_paid
+            target = targets.get(account, standing.moved)
+            yield from month_moves(account, standing, target, payable=payable, successor=successor)
+            if successor:
+                heir = standings.setdefault(msgspec.structs.replace(account, cause=successor), Standing())
+                move = succession(account, standing, heir, successor)
+                if move is not None:
+                    yield move
+
+    def _sums(
+        self, standings: Mapping[Account, Standing], before: Mapping[Account, tuple[int, int]]
+    ) -> Iterator[dict[str, object]]:
+        said = {each.account: each for each in self.month.sums}
+        for account in sorted(standings.keys() | said.keys()):
+            standing = standings.get(account, Standing())
+            payable, moved = before.get(account, (0, 0))
+            found = said.get(account)
+            yield {
+                "period": self.month.period,
+                "stream": account.stream.value,
+                "cause": account.cause,
+                "currency": account.currency,
+                "accrued": found.accrued if found else 0,
+                "unpaid": found.unpaid if found else 0,
+                "confirmed": standing.moved - moved,
+                "released": standing.payable - payable,
+            }
+
+
+def read_standings(connection: Connection) -> dict[Account, Standing]:
+    """Give what stands in each state."""
+    return {
+        Account(Stream(row.stream), row.cause, row.currency): Standing(
+            row.moved, row.confirmed, row.payable, row.instructed, row.paid, row.handed
+        )
+        for row in connection.execute(select(cause_sums))
+    }
+
+
+def save_standings(connection: Connection, standings: Mapping[Account, Standing]) -> None:
+    """Write what stands in each state."""
+    connection.execute(delete(cause_sums))
+    rows = [
+        {
+            "stream": each.stream.value,
+            "cause": each.cause,
+            "currency": each.currency,
+            **msgspec.structs.asdict(standing),
+        }
+        for each, standing in sorted(standings.items())
+    ]
+    if rows:
+        connection.execute(insert(cause_sums), rows)
+
+
+def post_moves(batch: Batch, moves: Iterable[Move], reference: str) -> None:
+    """Book moves as entries of the journal."""
+    books = batch.policy(Books)
+    entries = []
+    for move in moves:
+        stream, cause = move.account.stream, move.account.cause
+        debit, credit = sides(move.way, stream, cause)
+        if move.to:
+            credit = account_of(stream, State.CONFIRMED, move.to)
+        numbers = books.account(debit), books.account(credit)
+        entries.append(
+            Entry(move.way.value, *numbers, move.amount, move.account.currency, batch.now, reference=reference)
+        )
+    books.post(batch, entries)

@@ -1,0 +1,102 @@
+"""How much of what is owed to a cause stands in which state, and what moves it there: pure, in micro-units."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from gateway.charity.tenth_states import TABLE, State, Stream, Way
+
+_FIELDS: Final[Mapping[State, str]] = {
+    State.CONFIRMED: "confirmed",
+    State.PAYABLE: "payable",
+    State.INSTRUCTED: "instructed",
+    State.PAID: "paid",
+}
+
+
+class Account(msgspec.Struct, frozen=True, order=True):
+    """What a sum is of: the tenth or gifts, to which cause, in which currency."""
+
+    stream: Stream
+    cause: str
+    currency: str
+
+
+class Standing(msgspec.Struct):
+    """What stands in each state after ACCRUED: together `moved`, which is what was taken out of that, net.
+
+    CONFIRMED and PAYABLE may be below zero: a receivable against the next payment. `handed` is what went to a successor, less
+    what came from causes that this one succeeds.
+    """
+
+    moved: int = 0
+    confirmed: int = 0
+    payable: int = 0
+    instructed: int = 0
+    paid: int = 0
+    handed: int = 0
+
+    def move(self, way: Way, amount: int) -> None:
+        """Move an amount, at least 1, along a way."""
+        step = TABLE[way]
+        if step.before is State.ACCRUED:
+            self.moved += amount
+        else:
+            name = _FIELDS[step.before]
+            setattr(self, name, getattr(self, name) - amount)
+        if step.after is State.ACCRUED:
+            self.moved -= amount
+        else:
+            name = _FIELDS[step.after]
+            setattr(self, name, getattr(self, name) + amount)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the states add up to what was moved."""
+        return self.moved == self.confirmed + self.payable + self.instructed + self.paid + self.handed
+
+
+class Move(msgspec.Struct, frozen=True):
+    """An amount that goes a way; with `to` it goes to another cause's account."""
+
+    account: Account
+    way: Way
+    amount: int
+    to: str = ""
+
+
+def month_moves(account: Account, standing: Standing, target: int, *, payable: bool, successor: str = "") -> list[Move]:
+    """Give what the confirmation of a month moves, and move it.
+
+    `target` is all that is confirmed of what accrued so far. What a cause may be paid becomes payable; of one that may not,
+    what was payable goes back, but for a receivable. What a closed cause has goes to its successor.
+    """
+    moves: list[Move] = []
+
+    def move(way: Way, amount: int) -> None:
+        if amount > 0:
+            standing.move(way, amount)
+            moves.append(Move(account, way, amount))
+
+    move(Way.CONFIRM, target - standing.moved)
+    move(Way.UNCONFIRM, standing.moved - target)
+    if successor:
+        move(Way.RECLAIM, standing.payable)
+    elif payable:
+        move(Way.RELEASE, standing.confirmed)
+        move(Way.RECLAIM, -standing.confirmed)
+    else:
+        move(Way.RECLAIM, standing.payable)
+    return moves
+
+
+def succession(account: Account, standing: Standing, heir: Standing, successor: str) -> Move | None:
+    """Give all that is confirmed of a closed cause to its successor: None where there is nothing."""
+    amount = standing.confirmed
+    if amount <= 0:
+        return None
+    for each, sign in ((standing, -1), (heir, 1)):
+        each.confirmed += sign * amount
+        each.handed -= sign * amount
+    return Move(account, Way.SUCCEED, amount, successor)

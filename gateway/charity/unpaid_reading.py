@@ -1,0 +1,171 @@
+"""What a month's confirmation is read from: what accrued to each cause, and what of it wallets in debt have not paid for.
+
+The journal is read by its parts, sealed months too. Charges are read backwards from the month's end, until those of every
+wallet in debt make up what it owes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from gateway.charity.standings import Account
+from gateway.charity.tenth_states import State, Stream, Way, state_of
+from gateway.charity.unpaid import ROWS, Charge, Charges, Lent, Row, covers, unpaid
+from gateway.ledger.accounts import HIGHEST_SYSTEM, UNASSIGNED, WRITE_OFFS
+from gateway.ledger.balances import Selection, account_names, journal_totals
+from gateway.store.sealed_months.parts import parts
+from gateway.store.tables import transfers
+
+WINDOW: Final = 31 * 86_400 * 1_000_000
+"""So much of the journal is read at once, the latest first."""
+AHEAD: Final = 5 * 60 * 1_000_000
+"""An event may be this much later than its entry was booked."""
+FEW: Final = 500
+"""So many wallets are named in a query; of more all rows are read."""
+STREAMED: Final = {"yield_per": 10_000}
+ELSEWHERE: Final = (*Way, "profit_share")
+"""Kinds that move what accrued, or give besides the tenth."""
+Progress = Callable[[str, int], None]
+
+
+def first_at(connection: Connection) -> int | None:
+    """Tell when the first entry was booked, in microseconds; None before it."""
+    with parts(connection) as found:
+        times = [part.connection.scalar(select(func.min(transfers.c.at))) for part in found]
+    return min((at for at in times if at is not None), default=None)
+
+
+def accrued(connection: Connection, until: int) -> dict[Account, int]:
+    """Sum what accrued to each cause and was not taken back, before a time; what went on from there is left out."""
+    accounts = _accounts(connection)
+    sums: dict[Account, int] = {}
+    with parts(connection, lambda month: month.journal.overlaps(None, until)) as found:
+        for part in found:
+            for side, sign in ((transfers.c.credit, 1), (transfers.c.debit, -1)):
+                wanted = (
+                    select(side, transfers.c.currency, func.sum(transfers.c.amount))
+                    .where(side.in_(list(accounts)), transfers.c.at < until, transfers.c.kind.not_in(ELSEWHERE))
+                    .group_by(side, transfers.c.currency)
+                )
+                for number, currency, amount in part.connection.execute(wanted):
+                    stream, cause = accounts[number]
+                    key = Account(stream, cause, currency)
+                    sums[key] = sums.get(key, 0) + sign * int(amount)
+    return sums
+
+
+def _accounts(connection: Connection) -> dict[int, tuple[Stream, str]]:
+    """Give the stream and the cause of each account of what accrued; what nobody chose a cause for is one of its own."""
+    found = {}
+    for number, name in account_names(connection).items():
+        if name == UNASSIGNED:
+            found[number] = (Stream.TENTH, UNASSIGNED)
+        known = state_of(name)
+        if known is not None and known[1] is State.ACCRUED:
+            found[number] = (known[0], known[2])
+    return found
+
+
+def still_unpaid(connection: Connection, until: int, progress: Progress) -> dict[Account, int]:
+    """Give what of the tenths and gifts of each cause is not paid for at a time."""
+    debts = _debts(connection, until)
+    waiting: dict[Account, int] = {}
+    accounts = _accounts(connection)
+    for currency in sorted({currency for _, currency in debts}):
+        owed = {wallet: debt for (wallet, its), debt in debts.items() if its == currency}
+        lent = _lent(connection, until, owed)
+        charges = _charges(connection, until, owed, lent, progress)
+        for number, amount in unpaid(owed, charges, lent).items():
+            if number in accounts:
+                stream, cause = accounts[number]
+                waiting[Account(stream, cause, currency)] = amount
+    return waiting
+
+
+def _debts(connection: Connection, until: int) -> dict[tuple[int, str], int]:
+    """Give what wallets owe at a time, with what was written off: that was never paid."""
+    written_off = _summed(connection, until, "settlement", from_account=WRITE_OFFS)
+    totals = journal_totals(connection, Selection(until=until))
+    found = {}
+    for key in {key for key in totals if key[0] >= HIGHEST_SYSTEM}:
+        debt = written_off.get(key, 0) - totals[key]
+        if debt > 0:
+            found[key] = debt
+    return found
+
+
+def _summed(connection: Connection, until: int, kind: str, from_account: str) -> dict[tuple[int, str], int]:
+    numbers = [number for number, name in account_names(connection).items() if name == from_account]
+    sums: dict[tuple[int, str], int] = {}
+    wanted = (
+        select(transfers.c.credit, transfers.c.currency, func.sum(transfers.c.amount))
+        .where(transfers.c.kind == kind, transfers.c.debit.in_(numbers), transfers.c.at < until)
+        .group_by(transfers.c.credit, transfers.c.currency)
+    )
+    with parts(connection, lambda month: month.journal.overlaps(None, until)) as found:
+        for part in found:
+            for wallet, currency, amount in part.connection.execute(wanted):
+                sums[wallet, currency] = sums.get((wallet, currency), 0) + int(amount)
+    return sums
+
+
+def _lent(connection: Connection, until: int, debts: Mapping[int, int]) -> Lent:
+    """Give what payers in debt lent the members of their families, and did not get back."""
+    net: dict[int, dict[int, int]] = {}
+    sides = (transfers.c.debit, transfers.c.credit)
+    wanted = (
+        select(*sides, func.sum(transfers.c.amount))
+        .where(transfers.c.kind == "family", transfers.c.at < until)
+        .group_by(*sides)
+    )
+    with parts(connection, lambda month: month.journal.overlaps(None, until)) as found:
+        for part in found:
+            for debit, credit, amount in part.connection.execute(wanted):
+                for payer, member, sign in ((debit, credit, 1), (credit, debit, -1)):
+                    if payer in debts:
+                        of_payer = net.setdefault(payer, {})
+                        of_payer[member] = of_payer.get(member, 0) + sign * int(amount)
+    return {
+        payer: {member: amount for member, amount in members.items() if amount > 0} for payer, members in net.items()
+    }
+
+
+def _charges(
+    connection: Connection, until: int, debts: Mapping[int, int], lent: Lent, progress: Progress
+) -> dict[int, list[Charge]]:
+    """Read the charges of wallets in debt, the latest part of the journal first, until they make up what is owed."""
+    wanted = {wallet: debts.get(wallet, 0) for wallet in debts}
+    for members in lent.values():
+        for member, amount in members.items():
+            wanted[member] = wanted.get(member, 0) + amount
+    if not wanted:
+        return {}
+    charges, first, end, rows = Charges(wanted), first_at(connection), until, 0
+    assert first is not None
+    while end > first:
+        begin = end - WINDOW
+        for row in _rows(connection, begin, end, list(wanted)):
+            charges.add(row)
+            rows += 1
+        progress("charges of wallets in debt", rows)
+        found = charges.by_wallet()
+        reached = [covers(found.get(wallet, ()), debt) for wallet, debt in wanted.items()]
+        if all(at is not None and at >= begin + AHEAD for at in reached):
+            return found
+        end = begin
+    return charges.by_wallet()
+
+
+def _rows(connection: Connection, begin: int, end: int, wallets: Sequence[int]) -> Iterator[Row]:
+    entry = transfers.c
+    columns = (entry.id, entry.kind, entry.debit, entry.credit, entry.amount, entry.event_at, entry.usage_id)
+    conditions: list[Any] = [entry.kind.in_(ROWS), entry.at >= begin, entry.at < end]
+    if len(wallets) <= FEW:
+        tenths = and_(entry.debit < HIGHEST_SYSTEM, entry.credit < HIGHEST_SYSTEM)
+        conditions.append(or_(entry.debit.in_(wallets), entry.credit.in_(wallets), tenths))
+    wanted = select(*columns, entry.reference).where(*conditions).order_by(entry.id)
+    with parts(connection, lambda month: month.journal.overlaps(begin, end)) as found:
+        for part in found:
+            for row in part.connection.execute(wanted.execution_options(**STREAMED)):
+                yield Row(*row)

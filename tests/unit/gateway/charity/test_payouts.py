@@ -1,0 +1,418 @@
+"""The tenth from a charge to the cause's bank account and back: each trap of a month's giving, on a store."""
+
+import itertools
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import insert
+from support.bank_files import entry, payment, statement
+from support.keys import SHARED_KEY
+from support.lane_fixture import CAUSES, EVIDENCE_KEY, Workplace
+
+from gateway.bank import camt
+from gateway.bank.accounts import BankAccount
+from gateway.charity import bank_details
+from gateway.charity.bank_details import ApproveDetails, DetailsRefused, ProposeDetails
+from gateway.charity.bank_matching import Said, SettleFile, said_by_statements
+from gateway.charity.causes import Agreement, Cause, Registration, obstacle
+from gateway.charity.confirmation import ConfirmMonth, MonthRefused, read_month, read_standings
+from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, PayoutRefused, end_to_end_id, file_of
+from gateway.charity.policies import recompute
+from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, share_of, weights
+from gateway.charity.remittance import needed, remittances
+from gateway.charity.standings import Account, Standing
+from gateway.charity.tenth_states import PAGE, TABLE, State, Stream, Way, page
+from gateway.ledger import accounts
+from gateway.ledger.books import Books
+from gateway.ledger.check import check
+from gateway.privacy.sealing import Sealer
+from gateway.store.engine import reading
+from gateway.store.evidence import Evidence
+from gateway.store.tables import transfers
+
+ROOT = Path(__file__).resolve().parents[4]
+LONDON, POUND = ZoneInfo("Europe/London"), 1_000_000
+NOVEMBER, DECEMBER, JANUARY = (
+    int(datetime(*month, 1, tzinfo=UTC).timestamp()) * 1_000_000 for month in ((2026, 11), (2026, 12), (2027, 1))
+)
+DAY = 86_400 * 1_000_000
+ANN, BEN = (1 << 40) + 1, (1 << 40) + 2
+PAYER = BankAccount("Example Mobile Giving", sort_code="200000", account="55779911")
+AID = BankAccount("WaterAid", sort_code="200000", account="12345678")
+
+
+class Place(Workplace):
+    """A store with the accounts of all states, and people who pay causes from it."""
+
+    def __init__(self, url):
+        super().__init__(url)
+        self.lane.start()
+        self.numbers = itertools.count(self.node.next_id + 10_000)
+        with self.writer.begin() as connection:
+            names = [name for cause in CAUSES for name in accounts.accounts_of(cause)]
+            opened = accounts.ensure(connection, [*self.accounts, *names])
+            Evidence(EVIDENCE_KEY, self.node.id).append(connection, {"accounts": opened.made}, next(self.ticks))
+            self.accounts = opened.numbers
+        self.sealer = Sealer(SHARED_KEY.encode())
+        self.decide_by(Books(self.accounts), self.sealer)
+
+    def book(self, at, kind, debit, credit, amount, *, usage=None, reference=None, event_at=None):
+        sides = [side if isinstance(side, int) else self.accounts[side] for side in (debit, credit)]
+        row = (next(self.numbers), at, kind, *sides, amount, "GBP", event_at or at, usage, None, None, None, reference)
+        with self.writer.begin() as connection:
+            connection.execute(insert(transfers).values(dict(zip(transfers.c.keys(), row, strict=True))))
+
+    def charge(self, at, wallet, amount, **parts):
+        """A charge of a usage record and its tenths, by cause; gives the record's number."""
+        usage = next(self.numbers)
+        self.book(at, "charge", wallet, "revenue", amount, usage=usage)
+        for cause, part in parts.items():
+            self.book(at, "accrual", "giving", f"cause:{cause}", part, usage=usage)
+        return usage
+
+    def confirm(self, period, now, payable=(("wateraid", "GBP"), ("wwf", "GBP")), successors=None):
+        with reading(self.reader) as connection:
+            month = read_month(connection, period, LONDON, now, lambda _work, _rows: None)
+        if month is None:
+            return None
+        return self.lane.run(ConfirmMonth(month, list(payable), successors or {}))
+
+    def standing(self, cause="wateraid", stream=Stream.TENTH):
+        with reading(self.reader) as connection:
+            return read_standings(connection).get(Account(stream, cause, "GBP"), Standing())
+
+    def details(self, cause="wateraid", proposer="ann", approver="ben", account=AID):
+        sealed = bank_details.seal(self.sealer, cause, "GBP", account)
+        found = self.lane.run(ProposeDetails(cause, "GBP", sealed, proposer))
+        return self.lane.run(ApproveDetails(found.id, approver))
+
+    def make(self, maker="ann", **terms):
+        payee = msgspec.structs.replace(Payee("wateraid", 0, False), **terms)
+        return self.lane.run(MakePayout("2026-11", "GBP", "pain.001.001.09", "", PAYER, "2026-12-07", maker, [payee]))
+
+    def pay(self, **terms):
+        made = self.make(**terms)
+        return self.lane.run(ApprovePayout(made.sha256, "ben"))
+
+    def settle(self, *statements):
+        said, days, _ = said_by_statements(each for data in statements for each in camt.read(data))
+        return self.lane.run(SettleFile(said, days))
+
+    def remittance(self, begin, end, cause="wateraid"):
+        with reading(self.reader) as connection:
+            return next(each for each in remittances(connection, begin, end) if each.account.cause == cause)
+
+    def findings(self):
+        """What the check says of states and of their entries: the charges here have no usage rows."""
+        with self.reader.connect() as connection:
+            found = check(connection, recompute, EVIDENCE_KEY).findings
+        mine = [each for each in found if each.check in {"tenth_state", "zero_sum"}]
+        kinds = tuple(f"no {way} " for way in Way) + tuple(f"every {way} " for way in Way)
+        return mine + [
+            each
+            for each in found
+            if any(kind in each.detail for kind in kinds) or (each.check == "evidence" and "entry" not in each.detail)
+        ]
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Place(f"sqlite:///{tmp_path}/t.db")
+    yield place
+    place.close()
+
+
+def paid(number, amount, reference="R-1"):
+    return statement(entry(amount, credit=False, reference=reference, details=payment(end_to_end_id(number))))
+
+
+def returned(number, amount):
+    return statement(entry(amount, reference="R-2", details=payment(end_to_end_id(number), returned="AC04")))
+
+
+def test_a_tenth_goes_from_its_charge_to_the_cause_and_the_books_are_right(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER + DAY, ANN, 7_500_000, wateraid=750_000)
+    assert place.confirm("2026-11", JANUARY).moves == 2
+    assert place.confirm("2026-11", JANUARY) is None
+    assert (place.standing().payable, place.standing().moved) == (750_000, 750_000)
+    place.details()
+    payout = place.pay()
+    assert [each.amount for each in payout.payments] == [750_000]
+    with reading(place.reader) as connection:
+        state, octets = file_of(connection, place.sealer, payout.sha256)
+    assert state == "approved"
+    assert b"12345678" in octets
+    number = payout.payments[0].id
+    settled = place.settle(paid(number, "0.75"))
+    assert (settled.paid, settled.unmatched) == (1, [])
+    assert place.settle(paid(number, "0.75")).repeated == 1
+    assert place.standing() == Standing(moved=750_000, paid=750_000)
+    assert place.findings() == []
+
+
+def test_only_another_person_approves_exactly_the_file_that_was_made_and_once(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    old, made = place.make(), place.make()
+    codes = [
+        place.lane.run(ApprovePayout(sha256, actor))
+        for sha256, actor in ((made.sha256, "ann"), (old.sha256, "ben"), ("0" * 64, "ben"))
+    ]
+    assert [each.code for each in codes] == ["payout.same_person", "payout.unknown", "payout.unknown"]
+    assert place.lane.run(ApprovePayout(made.sha256, "ben")).id == made.id
+    assert place.lane.run(ApprovePayout(made.sha256, "cat")).code == "payout.approved"
+    assert place.standing().instructed == POUND
+
+
+def test_a_file_that_pays_more_than_is_payable_by_now_is_not_approved(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    usage = place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    made = place.make()
+    place.book(DECEMBER + DAY, "refund", "revenue", ANN, 10 * POUND, usage=usage, reference="refund:1")
+    place.book(DECEMBER + DAY, "accrual_reversal", "cause:wateraid", "giving", POUND, usage=usage, reference="refund:1")
+    place.confirm("2026-12", JANUARY + 2 * DAY)
+    refused = place.lane.run(ApprovePayout(made.sha256, "ben"))
+    assert isinstance(refused, PayoutRefused)
+    assert refused.code == "payout.outdated"
+
+
+def test_a_chargeback_after_payment_is_a_receivable_against_the_next_payment(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    place.settle(paid(place.pay().payments[0].id, "1.00"))
+    place.book(DECEMBER + DAY, "chargeback", ANN, "cash", 10 * POUND, reference="shop-1")
+    place.book(DECEMBER + DAY, "topup", "cash", BEN, 10 * POUND, reference="shop-2")
+    place.charge(DECEMBER + DAY, BEN, 4 * POUND, wateraid=400_000)
+    place.confirm("2026-12", JANUARY + 2 * DAY)
+    assert place.standing().payable == -600_000
+    skipped = place.make().skipped
+    assert [(each.amount, each.why) for each in skipped] == [(-600_000, "a receivable, against the next payment")]
+    assert place.remittance(DECEMBER, JANUARY).is_exact
+    assert [each for each in place.findings() if each.check == "tenth_state"] == []
+
+
+def test_a_returned_payment_is_payable_again_and_a_rejected_one_too(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    number = place.pay().payments[0].id
+    both = place.settle(paid(number, "1.00"), returned(number, "1.00"))
+    assert (both.paid, both.returned) == (1, 1)
+    assert place.standing().payable == POUND
+    again = place.pay().payments[0].id
+    rejected = [Said(f"rejected:{again}", "rejected", again, 0, "", "AC04")]
+    assert place.lane.run(SettleFile(rejected, [])).rejected == 1
+    assert place.lane.run(SettleFile(rejected, [])).repeated == 1
+    assert place.standing().payable == POUND
+    assert place.findings() == []
+
+
+def test_what_the_bank_says_otherwise_moves_nothing_and_is_told_of(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    number = place.pay().payments[0].id
+    settled = place.settle(paid(number, "1.01"), returned(number, "1.00"), paid(99, "1.00"))
+    assert [why.partition(": ")[2] for why in settled.unmatched] == [
+        "the bank says another amount",
+        "it is instructed, not paid",
+        "it is none of ours",
+    ]
+    assert place.standing().instructed == POUND
+
+
+def test_a_whole_file_that_the_bank_books_as_one_line_pays_all_of_it(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.book(NOVEMBER, "gift", ANN, "gifts:wateraid", 0 + POUND // 2, reference="gift:1")
+    place.book(NOVEMBER, "topup", "cash", ANN, POUND, reference="shop-2")
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    payout = place.pay()
+    assert [(each.stream, each.amount) for each in payout.payments] == [("tenth", POUND), ("gift", POUND // 2)]
+    one = entry(
+        "1.50",
+        credit=False,
+        reference="B",
+        details=payment("NOTPROVIDED", more=f"<PmtInfId>{end_to_end_id(payout.id)}</PmtInfId>"),
+    )
+    assert place.settle(statement(one)).paid == 2
+    assert place.findings() == []
+
+
+def test_below_the_threshold_it_is_carried_until_it_has_waited_as_long_as_it_may(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=1_005_000)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    carried = place.make(threshold=5 * POUND)
+    assert (carried.id, carried.skipped[0].why) == (0, "less than the threshold: carried")
+    assert place.pay(threshold=5 * POUND, due=True).payments[0].amount == POUND
+    assert place.standing().payable == 5_000
+
+
+def test_what_a_wallet_owes_waits_and_a_paid_bill_confirms_it(place):
+    place.charge(NOVEMBER, ANN, 5 * POUND, wateraid=500_000)
+    place.book(NOVEMBER, "topup", "cash", ANN, POUND, reference="shop-1")
+    place.confirm("2026-11", JANUARY)
+    assert place.standing().payable == 100_000
+    place.book(DECEMBER + DAY, "payment", "cash", ANN, 4 * POUND, reference="bill-1")
+    place.confirm("2026-12", JANUARY + 2 * DAY)
+    assert place.standing().payable == 500_000
+
+
+def test_what_is_written_off_was_never_paid(place):
+    place.charge(NOVEMBER, ANN, 5 * POUND, wateraid=500_000)
+    place.book(NOVEMBER + DAY, "settlement", "write-offs", ANN, 5 * POUND, reference="order:1")
+    place.confirm("2026-11", JANUARY)
+    assert place.standing() == Standing()
+
+
+def test_late_usage_after_the_month_belongs_to_the_next_and_months_go_in_order(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 2 * POUND, wateraid=200_000)
+    place.confirm("2026-11", JANUARY)
+    usage = next(place.numbers)
+    place.book(DECEMBER + DAY, "charge", ANN, "revenue", POUND, usage=usage, event_at=NOVEMBER)
+    place.book(DECEMBER + DAY, "accrual", "giving", "cause:wateraid", 100_000, usage=usage, event_at=NOVEMBER)
+    with pytest.raises(MonthRefused, match="2026-12 is the next"):
+        place.confirm("2027-01", JANUARY + 90 * DAY)
+    with pytest.raises(MonthRefused, match="an hour after its end"):
+        place.confirm("2026-12", JANUARY - DAY)
+    place.confirm("2026-12", JANUARY + 2 * DAY)
+    assert place.standing().payable == 300_000
+    line = place.remittance(DECEMBER, JANUARY)
+    assert (line.opening, line.accrued, line.closing, line.is_exact) == (200_000, 100_000, 300_000, True)
+
+
+def test_a_cause_that_may_not_be_paid_keeps_its_money_where_it_shows(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY, payable=())
+    assert (place.standing().confirmed, place.standing().payable) == (POUND, 0)
+    place.confirm("2026-12", JANUARY + 2 * DAY)
+    assert (place.standing().confirmed, place.standing().payable) == (0, POUND)
+
+
+def test_a_cause_that_closed_hands_on_what_it_has_to_its_named_successor_and_nothing_twice(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 20 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.charge(DECEMBER + DAY, ANN, 2 * POUND, wateraid=200_000)
+    place.confirm("2026-12", JANUARY + 2 * DAY, payable=[("wwf", "GBP")], successors={"wateraid": "wwf"})
+    assert place.standing("wwf").payable == 1_200_000
+    assert place.standing() == Standing(moved=1_200_000, handed=1_200_000)
+    place.confirm("2027-01", JANUARY + 60 * DAY, payable=[("wwf", "GBP")], successors={"wateraid": "wwf"})
+    assert place.standing("wwf").payable == 1_200_000
+    assert place.findings() == []
+
+
+def test_bank_details_need_two_people_and_a_change_seven_days(place):
+    refused = place.details(approver="ann")
+    assert isinstance(refused, DetailsRefused)
+    first, second = place.details(), place.details(account=msgspec.structs.replace(AID, account="87654321"))
+    with reading(place.reader) as connection:
+        now = place.ticks.now
+        assert bank_details.in_force(connection, "wateraid", "GBP", now)[0] == first.id
+        assert bank_details.in_force(connection, "wateraid", "GBP", now + 8 * DAY)[0] == second.id
+        sealed = bank_details.in_force(connection, "wateraid", "GBP", now)[1]
+    assert bank_details.opened(place.sealer, "wateraid", "GBP", sealed) == AID
+    assert b"12345678" not in sealed
+    assert place.lane.run(ApproveDetails(first.id, "cat")).code == "bank.approved"
+
+
+def test_the_charity_account_has_to_cover_what_is_payable_and_all_gifts(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 20 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.book(NOVEMBER, "gift", ANN, "gifts:wwf", 3 * POUND, reference="gift:1")
+    place.confirm("2026-11", JANUARY, payable=[("wateraid", "GBP")])
+    with reading(place.reader) as connection:
+        assert needed(remittances(connection, 0, 1 << 60)) == {"GBP": 4 * POUND}
+
+
+def test_a_profit_share_goes_by_confirmed_tenths_exactly_and_is_booked_once(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 40 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 20 * POUND, wateraid=POUND, wwf=POUND)
+    usage = next(place.numbers)
+    place.book(NOVEMBER, "charge", ANN, "revenue", 10 * POUND, usage=usage)
+    place.book(NOVEMBER, "accrual", "giving", "unassigned", POUND, usage=usage)
+    with reading(place.reader) as connection, pytest.raises(NotConfirmed):
+        weights(connection, "2026-11", "2026-11", "GBP")
+    place.confirm("2026-11", JANUARY)
+    with reading(place.reader) as connection:
+        found = weights(connection, "2026-11", "2026-11", "GBP")
+    share = share_of(400)
+    parts = divide(share, found)
+    assert parts == {"unassigned": 34, "wateraid": 33, "wwf": 33}
+    unit = BookProfitShare("2026-11", "profit", 400, share, "GBP", parts, "ann")
+    assert [place.lane.run(unit).repeated for _ in range(2)] == [False, True]
+    place.confirm("2026-12", JANUARY + 2 * DAY)
+    assert place.standing().payable == POUND + 33
+    assert place.remittance(JANUARY, JANUARY + 400 * DAY).is_exact
+    assert place.findings() == []
+
+
+def test_of_a_loss_causes_are_given_nothing():
+    assert [share_of(amount) for amount in (-400, 0, 400)] == [0, 0, 100]
+    assert divide(100, {"wwf": -5}) == {}
+
+
+@given(
+    st.integers(0, 10**15), st.dictionaries(st.text("abc", min_size=1, max_size=3), st.integers(-5, 10**12), max_size=8)
+)
+def test_a_share_is_divided_without_a_rest(whole, by):
+    parts = divide(whole, by)
+    assert sum(parts.values()) == (whole if any(weight > 0 for weight in by.values()) else 0)
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Way)), st.integers(1, 10**9)), max_size=30))
+def test_whatever_way_money_goes_the_states_sums_are_constant(steps):
+    standing = Standing()
+    for way, amount in steps:
+        if way is not Way.SUCCEED:
+            standing.move(way, amount)
+        assert standing.is_whole
+
+
+def test_the_page_of_states_is_current_and_every_state_can_be_left_and_reached():
+    assert page() == (ROOT / PAGE).read_text()
+    assert {step.after for step in TABLE.values()} >= set(State) - {State.ACCRUED}
+
+
+AGREED = Agreement("2026-01-01", "2026-02-01", "GBP", "bacs", ends="2026-12-31", transmit_within=60)
+GOOD = Cause(
+    "wateraid", "WaterAid", "GB", "GB-CHC", "288701", vetting="approved", statement="a tenth", agreement=AGREED
+)
+REGISTER = {("GB-CHC", "288701"): Registration("GB-CHC", "288701", "WATERAID", "registered", "2026-11-01")}
+
+
+@pytest.mark.parametrize(
+    ("change", "register", "why"),
+    [
+        ({}, REGISTER, ""),
+        ({"vetting": "applied"}, REGISTER, "vetting is applied"),
+        ({"agreement": None}, REGISTER, "no agreement"),
+        ({"agreement": msgspec.structs.replace(AGREED, ends="2026-11-30")}, REGISTER, "not in force"),
+        ({"agreement": msgspec.structs.replace(AGREED, currency="USD")}, REGISTER, "in the currency that accrued"),
+        ({}, {}, "no extract"),
+        ({"number": "288702"}, REGISTER, "no extract"),
+        ({}, {("GB-CHC", "288701"): msgspec.structs.replace(*REGISTER.values(), status="removed")}, "it is removed"),
+    ],
+)
+def test_a_cause_is_paid_only_with_an_agreement_vetted_and_in_its_register(change, register, why):
+    assert why in obstacle(msgspec.structs.replace(GOOD, **change), "GBP", "2026-12-05", register)
+    assert bool(why) == bool(obstacle(msgspec.structs.replace(GOOD, **change), "GBP", "2026-12-05", register))
