@@ -116,6 +116,7 @@ def charging_policy(source: PolicySource, books: Books) -> ChargingPolicy:
         cap_abroad=charging.cap_abroad,
         promotions_last=charging.credit.promotions == "last",
         credit_vat=charging.credit.vat,
+        later=settings.charity.later(zone),
     )
     rated = RatedEvents(source.node_name, source.pseudonyms)
     return ChargingPolicy(tariff, books, rated, ReviewCapacity(charging.review.most))

@@ -4,6 +4,7 @@ The store is what knows them: a price that a file has no more is still the price
 """
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection
@@ -27,7 +28,10 @@ def contents_of(settings: Settings) -> list[Content]:
         *map(content_of, settings.plans.values()),
         *(Content(CAUSE, cause.id, canonical(cause)) for cause in settings.causes.values()),
         *(Content(TAX, tax.id, canonical(tax)) for tax in settings.taxes.values()),
-        *(Content(POLICY, policy.id, canonical(policy)) for policy in POLICIES.values()),
+        *(
+            Content(POLICY, policy.id, canonical(policy))
+            for policy in (*POLICIES.values(), *settings.charity.later(ZoneInfo(operator.timezone)))
+        ),
         Content(CHARGING, OPERATOR, canonical(charging)),
     ]
 

@@ -14,6 +14,7 @@ from gateway.api.actions import OPERATOR, VIEWER
 from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
 from gateway.api.bill_answers import BillPaid
 from gateway.api.bill_requests import PayBillOnce
+from gateway.api.charity_answers import BankDetails, PayoutFile
 from gateway.api.conversion import codes_of
 from gateway.api.order_requests import FIELDS, MAX_REASON
 from gateway.api.problems import ProblemBody
@@ -179,6 +180,15 @@ _LIMIT_PROBLEMS: Final = {
     404: ("subscriber.unknown",),
     409: ("limit.agreement",),
 }
+_PAYOUT_PROBLEMS: Final = {
+    400: ("payout.hash",),
+    404: ("payout.unknown",),
+    409: ("payout.approved", "payout.same_person", "payout.changed", "payout.outdated"),
+}
+_BANK_PROBLEMS: Final = {
+    404: ("bank.unknown",),
+    409: ("bank.approved", "bank.same_person"),
+}
 _STORE: Final = tuple(
     f"store.{name}" for name in ("unavailable", "outcome_unknown", "unit_poisoned", "overloaded", "expired", "closed")
 )
@@ -223,6 +233,12 @@ ROUTES: Final = (
     Route(method="post", path="/v1/bills/{bill}/payments", summary="Book a payment of a bill; the key is its reference",
           role=OPERATOR, key=True, request=PayBillOnce, body=_PAYMENT, example={"amount": "12.34", "currency": "GBP"},
           answer=BillPaid, problems=_PAYMENT_PROBLEMS),
+    Route(method="get", path="/v1/charity/payouts/{sha256}", summary="A payment file to causes; needs the right causes",
+          role=OPERATOR, answer=PayoutFile, problems={400: ("payout.hash",), 404: ("payout.unknown",)}),
+    Route(method="post", path="/v1/charity/payouts/{sha256}/approval", summary="Approve a payment file, as its second person",
+          role=OPERATOR, answer=PayoutFile, problems=_PAYOUT_PROBLEMS),
+    Route(method="post", path="/v1/charity/bank-details/{id}/approval", summary="Approve bank details, as their second person",
+          role=OPERATOR, answer=BankDetails, problems=_BANK_PROBLEMS),
     Route(method="post", path=_CALLBACK, summary=_HINT, status=201, problems=_HINT_PROBLEMS),
     Route(method="post", path=_CALLBACK + "/{event}", summary=_HINT, status=201, problems=_HINT_PROBLEMS),
 )  # fmt: skip

@@ -110,7 +110,7 @@ class BuyAddOn(Change):
             )
         if wallet.status != ACTIVE:
             return AddOnRefused("add_on.line", f"the line is {wallet.status}: it buys nothing until it is active again")
-        giving = tariff.giving(choice_at(profile.choices, batch.now))
+        giving = tariff.giving(choice_at(profile.choices, batch.now), batch.now)
         sold = sell_add_on(wallet, self.add_on, add_on, giving, now=batch.now, number=batch.take_id(), zone=tariff.zone)
         if sold is None:
             price = format_amount(add_on.price, wallet.currency)

@@ -36,7 +36,7 @@ def change_plan(batch: Batch, wallet: Wallet, plan: str, effective: Effective) -
     if effective is Effective.PRO_RATA:
 
         def giving(sold_at: int) -> Giving:
-            return policy.tariff.giving(choice_at(profile.choices, sold_at))
+            return policy.tariff.giving(choice_at(profile.choices, sold_at), sold_at)
 
         booked = leave_bundles(wallet, before, giving, batch.now)
         policy.books.post(batch, booked.entries)

@@ -60,7 +60,7 @@ class CreditControlRun:
         """Take the request and the rows it is about; they are changed in place. `own_line`: another line of ours is called."""
         self.request, self.session, self.wallet, self.plan, self.tariff = request, session, wallet, plan, tariff
         self.now, self._take_id = now, take_id
-        self._giving = tariff.giving(choice_at(profile.choices, request.as_of))
+        self._giving = tariff.giving(choice_at(profile.choices, request.as_of), request.as_of)
         self.pricing = Pricing(request, session, plan, tariff, own_line=own_line)
         self.abroad = self.pricing.is_abroad
         self._cap = tariff.cap_abroad if self.abroad else 0

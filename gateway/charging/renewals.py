@@ -99,7 +99,7 @@ def _renew(batch: Batch, wallet: Wallet, family: Family | None) -> bool:
         return False
     if wallet.available < price_now(plan.bundle, wallet, now, tariff.zone):
         return False
-    giving = tariff.giving(choice_at(profile.choices, now))
+    giving = tariff.giving(choice_at(profile.choices, now), now)
     sold = sell_bundle(wallet, plan, giving, event_at=now, now=now, take_id=batch.take_id, zone=tariff.zone)
     if sold is not None:
         policy.book(batch, sold.entries, (), sold.grants)

@@ -232,7 +232,7 @@ class RerateSession(Unit):
         running, tenths = RunningTenth(), []
         for record in changed:
             running = RunningTenth() if self.apart else running
-            tenths.append(running.add(prices[record.id], tariff.policy))
+            tenths.append(running.add(prices[record.id], tariff.policy_at(record.event_at)))
         if not self.apart and tenths:
             _make_up(tenths, self._missing(tariff, prices, sum(tenths)))
         splitting, found = RunningTenth(), []
@@ -247,7 +247,9 @@ class RerateSession(Unit):
             parts = (
                 TenthPart(account, amount, share) for (account, share), amount in zip(shares, amounts, strict=True)
             )
-            found.append(Charged(cost, tariff.policy.id, tuple(part for part in parts if part.amount)))
+            found.append(
+                Charged(cost, tariff.policy_at(record.event_at).id, tuple(part for part in parts if part.amount))
+            )
         return found
 
     def _missing(self, tariff: Tariff, prices: dict[int, int], together: int) -> int:
@@ -257,7 +259,10 @@ class RerateSession(Unit):
             return 0  # its first records are not there any more
         base = sum(prices.get(record.id, record.charged.price) for record in self.records)
         others = sum(record.charged.tenth for record in self.records if record.id not in prices)
-        missing = tariff.policy.tenth(base) - others - together
+        rules = {tariff.policy_at(record.event_at) for record in self.records}
+        if len(rules) > 1:
+            return 0  # of a session under two rules no sum has a tenth of its own
+        missing = rules.pop().tenth(base) - others - together
         return missing if abs(missing) <= len(self.records) else 0
 
 

@@ -68,11 +68,11 @@ class RerateSale(Unit):
             price, tariff = plan.bundle.price, policy.tariff
             shares = shares_of(self.charged, self.event_at, profile, tariff)
             running = RunningTenth()
-            amounts = running.split(running.add(price, tariff.policy), [share for _, share in shares])
+            amounts = running.split(running.add(price, tariff.policy_at(self.event_at)), [share for _, share in shares])
             parts_ = (
                 TenthPart(account, amount, share) for (account, share), amount in zip(shares, amounts, strict=True)
             )
-            after = Charged(price, tariff.policy.id, tuple(part for part in parts_ if part.amount))
+            after = Charged(price, tariff.policy_at(self.event_at).id, tuple(part for part in parts_ if part.amount))
             result.count(self.charged, after)
             if not self.dry_run:
                 rerating = batch.take_id()

@@ -9,7 +9,7 @@ from gateway.balance.bookings import Giving
 from gateway.balance.spending import BillingMonths
 from gateway.charging.request import DATA, MICROSECONDS, SMS, VOICE
 from gateway.charity.choices import Share
-from gateway.charity.policies import Policy
+from gateway.charity.policies import Policy, in_force
 from gateway.rating.plan_history import EarlierPlans, plan_at
 from gateway.rating.plans import Plan
 
@@ -88,9 +88,16 @@ class Tariff(msgspec.Struct, frozen=True):
     credit_vat: int = 0
     """The tax in credit that ended unused, in hundredths of a percent."""
 
-    def giving(self, shares: tuple[Share, ...]) -> Giving:
-        """Give what a charge to a customer of these shares goes by."""
-        return Giving(self.policy, shares, self.account, self.promotions_last)
+    later: tuple[Policy, ...] = ()
+    """Rules of the tenth that follow the policy, each from its time on."""
+
+    def giving(self, shares: tuple[Share, ...], at: int) -> Giving:
+        """Give what a charge to a customer of these shares goes by, for an event at a time (microseconds)."""
+        return Giving(self.policy_at(at), shares, self.account, self.promotions_last)
+
+    def policy_at(self, at: int) -> Policy:
+        """Give the rule of the tenth for an event at a time."""
+        return in_force((self.policy, *self.later), at) if self.later else self.policy
 
     def plan(self, plan_id: str | None, at: int) -> Plan | None:
         """Give a plan as it was at a time (microseconds); None where there was none, or no id."""

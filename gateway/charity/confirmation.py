@@ -68,7 +68,8 @@ def read_month(connection: Connection, period: str, zone: tzinfo, now: int, prog
     if previous is not None and period <= previous:
         return None
     if wanted is None or (previous is not None and period != wanted):
-        raise MonthRefused(f"{period}: months are confirmed in their order, {wanted or 'none'} is the next")
+        why = f"months are confirmed in their order, {wanted} is the next" if wanted else "nothing was booked yet"
+        raise MonthRefused(f"{period}: {why}")
     until = end_of(period, zone)
     if now < until + GRACE:
         raise MonthRefused(f"{period}: a month is confirmed an hour after its end")

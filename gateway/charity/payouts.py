@@ -250,5 +250,24 @@ def file_of(connection: Connection, sealer: Sealer, sha256: str) -> tuple[str, b
     return None if row is None else (row.state, sealer.open(row.file, owner(row.id)))
 
 
+class Head(msgspec.Struct, frozen=True):
+    """What is known of a payment file without opening it."""
+
+    period: str
+    currency: str
+    format: str
+    payments: int
+    total: int
+
+
+def head_of(connection: Connection, sha256: str) -> Head | None:
+    """Tell what a payment file is of, by its hash."""
+    row = connection.execute(select(payouts).where(payouts.c.sha256 == sha256)).one_or_none()
+    if row is None:
+        return None
+    found = payments_of(connection, row.id)
+    return Head(row.period, row.currency, row.format, len(found), sum(each.amount for each in found))
+
+
 def _created(now: int) -> str:
     return datetime.fromtimestamp(now // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

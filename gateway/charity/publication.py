@@ -160,9 +160,14 @@ def published(connection: Connection) -> tuple[str, list[Figure]] | None:
     period = connection.execute(select(func.max(publications.c.period))).scalar()
     if period is None:
         return None
+    return period, figures_of(connection, period)
+
+
+def figures_of(connection: Connection, period: str) -> list[Figure]:
+    """Give the figures that were published of a month."""
     sums = public_sums.c
     rows = connection.execute(select(sums.cause, sums.currency, sums.amount).where(sums.period == period))
-    return period, sorted((Figure(*row) for row in rows), key=lambda figure: (figure.cause, figure.currency))
+    return sorted((Figure(*row) for row in rows), key=lambda figure: (figure.cause, figure.currency))
 
 
 def _before_the_next(connection: Connection, reached: int, last: int) -> int:

@@ -37,6 +37,7 @@ OWN: Final[dict[str, str]] = {
     "plan": "gateway.cli.plan",
     "bill": "gateway.cli.bill",
     "ledger": "gateway.cli.ledger",
+    "charity": "gateway.cli.charity",
     "events": "gateway.cli.events",
     "trace": "gateway.cli.trace",
     "node": "gateway.cli.node",
@@ -48,7 +49,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Begin here": ("init", "run", "status", "demo", "simulate"),
     "Lines and cards": ("subscriber", "sim", "order", "notice"),
     "Traffic": ("link", "sms", "session", "usage", "fraud"),
-    "Money": ("plan", "bill", "ledger"),
+    "Money": ("plan", "bill", "ledger", "charity"),
     "Operation": ("config", "reload", "drain", "events", "trace", "replay", "node", "db"),
 }
 """How `tpo --help` groups them; a command that is in none of these stands at the end, under `More`."""

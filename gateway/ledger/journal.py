@@ -7,6 +7,7 @@ from gateway.events.times import rfc3339
 from gateway.ledger.accounts import account_name, without_cause
 from gateway.ledger.balances import ALL, Selection, account_names
 from gateway.ledger.money import format_amount
+from gateway.ledger.postings import CAUSE_SUMS
 from gateway.store.nodes import SPAN_BITS, in_shard
 from gateway.store.sealed_months.parts import lowest_rows, parts
 from gateway.store.sealed_months.records import sealed_months
@@ -36,12 +37,15 @@ def read(
 ) -> list[JournalEntry]:
     """Give at most `limit` of the wanted entries numbered above `after`; amounts in major units, times RFC 3339.
 
-    Without `causes` no account of a cause is named: all of them are `causes`, and their gifts' `gifts`.
+    Without `causes` no account of a cause is named: all of them are `causes`, and their gifts' `gifts`; entries of what a
+    single cause is owed of a month are left out, as their amounts would tell whose it is.
     """
     names = account_names(connection)
     if not causes:
         names = {number: without_cause(name) for number, name in names.items()}
     wanted = select(transfers).where(transfers.c.id > after, *only.in_time())
+    if not causes:
+        wanted = wanted.where(transfers.c.kind.not_in(CAUSE_SUMS))
     if only.accounts is not None:
         wanted = wanted.where(or_(transfers.c.debit.in_(only.accounts), transfers.c.credit.in_(only.accounts)))
     with parts(connection, lambda month: month.ends_above(after) and only.wants(month)) as found:

@@ -384,6 +384,10 @@ POSTINGS: Final = (
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 
 
+CAUSE_SUMS: Final = (*(way[0] for way in _WAYS), "profit_share")
+"""Kinds of which an entry tells what a single cause is owed or paid of a month: shown with the right `causes` alone."""
+
+
 def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
     """Give the class of an account by its number; `names` are those of the system accounts."""
     if number >= HIGHEST_SYSTEM:

@@ -474,6 +474,47 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "The sums of giving of a month (`period`) were published, as `figures` events `charity/accrued`.",
         "Nothing: they are never corrected; what comes later belongs to the next month.",
     ),
+    "charity.month.confirmed": LogEvent(
+        "info",
+        "The tenths of a month (`period`) that customers have paid for were confirmed, in `moves` sums by cause.",
+        "Nothing. What is not paid for yet is confirmed by a later month.",
+    ),
+    "charity.payout.made": LogEvent(
+        "info",
+        "Somebody (`by`) made a payment file to causes: `payout`, with `payments` payments in `currency`.",
+        "Somebody else looks through it and approves it by its hash: `tpo charity payout PERIOD --approve HASH`.",
+    ),
+    "charity.payout.approved": LogEvent(
+        "info",
+        "Somebody (`by`) approved the payment file `payout`; its `payments` payments are instructed.",
+        "Give the file to the bank, and read its statement by `tpo charity paid`.",
+    ),
+    "charity.bank.changed": LogEvent(
+        "warning",
+        "Somebody (`by`) proposed or approved (`step`) to which account a `cause` is paid in a `currency` (`details`).",
+        "Ask the cause, by a number known from before, whether it has a new account. A change counts after seven days.",
+    ),
+    "charity.payments.settled": LogEvent(
+        "info",
+        "A bank's file was read (`by`): payments to causes are `paid`, `returned`, `rejected`; `unmatched` lines are none.",
+        "Where something was returned or rejected: ask the cause for its account. The command tells what is unmatched.",
+    ),
+    "charity.register.imported": LogEvent(
+        "info",
+        "An extract of a charity register (`regulator`) as of `extracted_on` was taken; `standing` of our causes are in it, "
+        "`missing` are not, or were removed.",
+        "Those are not paid any more: `tpo charity causes` names them; ask the regulator who takes their money.",
+    ),
+    "charity.transmit.due": LogEvent(
+        "warning",
+        "Money of `causes` causes has waited for over 80 % of the days in which they must have it; the oldest `days` days.",
+        "Pay it: docs/runbooks/charity-transmit-due.md.",
+    ),
+    "charity.profit.booked": LogEvent(
+        "info",
+        "The share of a profit (`period`) was booked (`by`) for `causes` causes.",
+        "Nothing: it is paid with the next payout.",
+    ),
     "ledger.sealed": LogEvent(
         "info",
         "The chain of evidence was sealed for a `day`, at link `links`: the seal is in the store, in the event "

@@ -112,7 +112,7 @@ def sell_needed_bundle(
         or not can_be_sold_bundle(wallet, plan, SMS, batch.now, policy.tariff.zone)
     ):
         return None
-    giving = policy.tariff.giving(choice_at(profile.choices, batch.now))
+    giving = policy.tariff.giving(choice_at(profile.choices, batch.now), batch.now)
     zone = policy.tariff.zone
     return sell_bundle(wallet, plan, giving, event_at=batch.now, now=batch.now, take_id=batch.take_id, zone=zone)
 
@@ -181,7 +181,7 @@ def _charge(
     batch.row_set(OutboxRows).collect(batch, RATED, policy.rated(record))
     if billed:
         shares = choice_at(profile.choices, text.created_at) if profile is not None else ()
-        giving = policy.tariff.giving(shares)
+        giving = policy.tariff.giving(shares, text.created_at)
         booked = bookings.charge(wallet, giving, billed, text.created_at, record.id, RunningTenth())
         policy.books.post(batch, booked.entries)
         allowance_entries.post(batch, booked.uses)

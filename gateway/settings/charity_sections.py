@@ -1,12 +1,14 @@
 """Settings of giving: by which rule the tenth is reckoned, and from which accounts causes are paid."""
 
+from datetime import date, datetime, tzinfo
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gateway.bank.accounts import AccountInvalid, BankAccount, checked
+from gateway.charity.policies import POLICIES, Policy
 from gateway.settings.sections import Section
-from gateway.settings.values import Currency, Text
+from gateway.settings.values import Currency, Percent, Text
 
 Format = Literal["pain.001.001.03", "pain.001.001.09", "nacha"]
 
@@ -44,11 +46,60 @@ class CharityAccount(Section):
         return self
 
 
+def _day(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        message = 'must be a day in quotes, like "2027-01-01"'
+        raise ValueError(message) from None
+    return value
+
+
+class PolicyEntry(Section):
+    """A rule of the tenth, from the first moment of a day on the operator's clock: `rate` and `tax` in percent."""
+
+    base: Literal["gross", "net"]
+    rate: Percent
+    effective_from: Annotated[str, AfterValidator(_day)]
+    tax: Percent = 0
+
+    @model_validator(mode="after")
+    def _says_its_tax(self) -> "PolicyEntry":
+        if (self.base == "net") != bool(self.tax):
+            message = "tax: say it of a net base, whose price it is in, and of no other"
+            raise ValueError(message)
+        return self
+
+
+class ComparedPolicy(Section):
+    """A rule of the tenth that is only compared with (`tpo charity report --policy`): it may leave out usage, or sales."""
+
+    id: Annotated[str, Field(min_length=1, max_length=16)]
+    base: Literal["gross", "net"]
+    rate: Percent
+    tax: Percent = 0
+    exclusions: list[Literal["usage", "sale"]] = Field(default_factory=list)
+
+    def as_request(self) -> dict[str, object]:
+        """Give it with basis points, as the action takes it."""
+        return self.model_dump()
+
+
 class Charity(Section):
     """The rules of the tenth, and the accounts that causes are paid from, one a currency."""
 
     policy: Literal["2026-1"] = "2026-1"
+    policies: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,15}$")], PolicyEntry] = Field(
+        default_factory=dict
+    )
     accounts: list[CharityAccount] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _changes_no_rule(self) -> "Charity":
+        if known := sorted(self.policies.keys() & POLICIES.keys()):
+            message = f"policies: {known[0]} is the program's own; a rule never changes, another one has another id"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _one_a_currency(self) -> "Charity":
@@ -56,6 +107,20 @@ class Charity(Section):
             message = "accounts: there is more than one for a currency"
             raise ValueError(message)
         return self
+
+    def later(self, zone: tzinfo) -> tuple[Policy, ...]:
+        """Give the rules that follow `policy`; `zone` is the operator's."""
+        return tuple(
+            Policy(
+                id=name,
+                base=entry.base,
+                rate=entry.rate,
+                tax=entry.tax,
+                effective_from=int(datetime.fromisoformat(entry.effective_from).replace(tzinfo=zone).timestamp())
+                * 1_000_000,
+            )
+            for name, entry in self.policies.items()
+        )
 
     def account(self, currency: str) -> CharityAccount | None:
         """Give the account that causes are paid from in a currency."""

@@ -14,12 +14,13 @@ from gateway.store.versions import POLICY, read
 CHECK: Final = "policy"
 
 
-def recorded_rates(connection: Connection) -> dict[str, int]:
-    """Give the rate of each recorded rule, in basis points of the base; the latest counts."""
+def recorded_rates(connection: Connection) -> dict[str, tuple[int, int]]:
+    """Give the rate of each recorded rule, and the tax in its base, in basis points; the latest counts."""
     found = {}
     for version in read(connection, POLICY):
         if version.content is not None and not version.is_gone:
-            found[version.name] = int(json.loads(version.content)["rate"])
+            said = json.loads(version.content)
+            found[version.name] = int(said["rate"]), int(said.get("tax", 0))
     return found
 
 
@@ -28,8 +29,11 @@ def by_recorded(connection: Connection, recompute: Recompute) -> Recompute:
     rates = recorded_rates(connection)
 
     def compute(policy: str, base: int, share: int) -> int | None:
-        rate = rates.get(policy)
-        return recompute(policy, base, share) if rate is None else half_even(base * rate * share, WHOLE * WHOLE)
+        known = rates.get(policy)
+        if known is None:
+            return recompute(policy, base, share)
+        rate, tax = known
+        return half_even(base * rate * share, (WHOLE + tax) * WHOLE)
 
     return compute
 
@@ -41,7 +45,7 @@ def policies_unchanged(books: Examined) -> Iterator[Finding]:
 
 def changed_policies(connection: Connection, recompute: Recompute) -> Iterator[tuple[str, str]]:
     """Name rules whose recorded rate is not that of the program: a rule is never changed, another one has another name."""
-    for policy, rate in recorded_rates(connection).items():
+    for policy, (rate, _) in recorded_rates(connection).items():
         known = recompute(policy, WHOLE, WHOLE)
         if known is not None and known != rate:
             yield CHECK, f"policy {policy} was recorded with {rate} basis points, this program has {known}"

@@ -15,11 +15,12 @@ from gateway.ledger.accounts import account_name, without_cause
 from gateway.ledger.balances import Selection, account_names, journal_totals
 from gateway.ledger.export.formats import FORMATS, Standing, Written
 from gateway.ledger.months import month_of
+from gateway.ledger.postings import CAUSE_SUMS
 from gateway.store.sealed_months.parts import lowest_rows, parts
 from gateway.store.tables import transfers
 
-TENTHS: Final = ("accrual", "accrual_reversal", "rerated_accrual")
-"""Kinds that would tell whose tenth went where."""
+TENTHS: Final = ("accrual", "accrual_reversal", "rerated_accrual", *CAUSE_SUMS)
+"""Kinds that would tell whose tenth went where, or what a single cause was paid."""
 LIMIT: Final = 5000
 LATEST: Final = int(datetime(9999, 11, 30, tzinfo=UTC).timestamp())
 """A date may be written of a month after which there is another one."""
@@ -109,6 +110,7 @@ def _accruals(connection: Connection, only: Selection, names: Mapping[int, str])
     return [
         Written(_last_day(period), kind, debit, credit, amount, currency)
         for (period, kind, debit, credit, currency), amount in sorted(sums.items())
+        if debit != credit
     ]
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from gateway.api.action_routing import Router
 from gateway.api.actions import RunningAction
 from gateway.api.answers import GatewayStatus
+from gateway.api.charity_routes import CharityRoutes
 from gateway.api.limit_actions import LimitActions
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
@@ -117,7 +118,11 @@ class ApiComponent(Component):
             services.metrics,
             sms,
             actions=actions,
-            routes=[*SubscriberRoutes(context, sims, topups, limits, orders.executor).routes(), *self._page.routes()],
+            routes=[
+                *SubscriberRoutes(context, sims, topups, limits, orders.executor).routes(),
+                *CharityRoutes(context).routes(),
+                *self._page.routes(),
+            ],
             open_paths=(LISTENER,),
             live=health.live,
             ready=health.ready,

@@ -179,9 +179,39 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     writes |= {"bill.close", "bill.reopen", "bill.paid", "bill.pay"}
     writes |= {"bill.show"}  # of a month that is over: tests/session/test_bills_by_command.py
-    assert set(asked) == set(ACTIONS) - writes, "a new action: does it tell who gives to whom?"
+    of_causes = {name for name in ACTIONS if name.startswith("charity.")}  # they tell of no customer; below
+    assert set(asked) == set(ACTIONS) - writes - of_causes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():
         assert not CAUSE_IDS.search(json.dumps(act(context, caller, name, **params))), name
+
+
+SHA256, FILE = {"sha256": "0" * 64}, {"file": "AAAA"}
+NEED_THE_RIGHT = {
+    "charity.confirm": {"period": "2026-10"},
+    "charity.payout": {"period": "2026-10", "day": "2026-12-01"},
+    "charity.payout.approve": SHA256,
+    "charity.payout.show": SHA256,
+    "charity.paid": FILE,
+    "charity.bank": {"cause": "wwf", "currency": "GBP", "account": "{}"},
+    "charity.bank.approve": {"details": 1},
+    "charity.remittance": {"period": "2026-10"},
+    "charity.cover": {"day": "2026-10-31"},
+    "charity.profit-share": {"period": "2026-10", "amount": "1.00"},
+    "charity.report": {"period": "2026-10"},
+}
+NEED_NONE = {"charity.causes", "charity.register"}
+"""They have no sums: what causes.yaml says, and what is public in registers."""
+
+
+def test_what_single_causes_are_owed_and_paid_needs_the_right_and_each_look_is_noted(context):
+    assert set(NEED_THE_RIGHT) | NEED_NONE == {name for name in ACTIONS if name.startswith("charity.")}
+    for name, params in NEED_THE_RIGHT.items():
+        with pytest.raises(Problem, match="needs the right causes"):
+            act(context, Caller("root", ADMIN), name, **params)
+    assert looks(context) == []
+    for name in ("charity.remittance", "charity.cover"):
+        act(context, AUDITOR, name, **NEED_THE_RIGHT[name])
+    assert looks(context) == [("audit", "charity.remittance", None), ("audit", "charity.cover", None)]
 
 
 # At rest

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from gateway.api import bill_requests, requests
+from gateway.api import bill_requests, charity_requests, requests
 from gateway.api.actions import ACTIONS
 from gateway.api.conversion import refused_as, to_request, wanted
 from gateway.api.problems import Problem
@@ -108,8 +108,9 @@ def test_a_place_in_the_events_may_be_the_very_beginning_or_none():
     assert (to_request({"after": 0}, ListEvents).after, to_request({"after": None}, ListEvents).after) == (0, None)
 
 
-KINDS = {**vars(requests), **vars(bill_requests)}
-REQUESTS = [kind for kind in KINDS.values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+MODULES = (requests, bill_requests, charity_requests)
+KINDS = [kind for module in MODULES for kind in vars(module).values() if isinstance(kind, type)]
+REQUESTS = [kind for kind in KINDS if issubclass(kind, msgspec.Struct)]
 
 
 @pytest.mark.parametrize("kind", REQUESTS)

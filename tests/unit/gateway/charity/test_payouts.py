@@ -22,7 +22,8 @@ from gateway.charity.bank_matching import Said, SettleFile, said_by_statements
 from gateway.charity.causes import Agreement, Cause, Registration, obstacle
 from gateway.charity.confirmation import ConfirmMonth, MonthRefused, read_month, read_standings
 from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, PayoutRefused, end_to_end_id, file_of
-from gateway.charity.policies import recompute
+from gateway.charity.policies import Policy, recompute
+from gateway.charity.policy_comparison import compare
 from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, share_of, weights
 from gateway.charity.remittance import needed, remittances
 from gateway.charity.standings import Account, Standing
@@ -364,6 +365,31 @@ def test_a_profit_share_goes_by_confirmed_tenths_exactly_and_is_booked_once(plac
     assert place.standing().payable == POUND + 33
     assert place.remittance(JANUARY, JANUARY + 400 * DAY).is_exact
     assert place.findings() == []
+
+
+def test_another_rule_is_compared_by_the_bases_that_accruals_are_stamped_with(place):
+    usage = next(place.numbers)
+    with place.writer.begin() as connection:
+        row = (
+            usage + 1,
+            NOVEMBER,
+            "accrual",
+            place.accounts["giving"],
+            place.accounts["cause:wwf"],
+            375_000,
+            "GBP",
+            NOVEMBER,
+        )
+        row += (usage, 7_500_000, "2026-1", 5_000, None)
+        connection.execute(insert(transfers).values(dict(zip(transfers.c.keys(), row, strict=True))))
+    for policy, would_be in (
+        (Policy("net", base="net", rate=1_000, tax=2_000), 312_500),
+        (Policy("none", base="gross", rate=1_000, exclusions=("usage",)), 0),
+        (Policy("same", base="gross", rate=1_000), 375_000),
+    ):
+        with reading(place.reader) as connection:
+            (found,) = compare(connection, NOVEMBER, DECEMBER, policy)
+        assert (found.accrued, found.would_be) == (375_000, would_be)
 
 
 def test_of_a_loss_causes_are_given_nothing():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.charity.accruals import RunningTenth, accrue
 from gateway.charity.choices import Choice, ChoiceInvalid, Share, at, parse
-from gateway.charity.policies import POLICIES
+from gateway.charity.policies import NET, POLICIES, Policy, in_force, recompute_by
 from gateway.ledger.entries import Entry
 
 POLICY = POLICIES["2026-1"]
@@ -67,3 +67,22 @@ def test_percentages_and_equal_shares_are_one_whole():
 def test_a_bad_choice_says_why(texts, reason):
     with pytest.raises(ChoiceInvalid, match=reason):
         parse(texts, ["wwf", "wateraid"])
+
+
+NET_POLICY = Policy("2027-1", base=NET, rate=1_000, tax=2_000, effective_from=1_000)
+
+
+def test_the_net_tenth_of_seven_pounds_fifty_with_twenty_per_cent_tax_is_sixty_two_and_a_half_pence():
+    assert NET_POLICY.tenth(7_500_000) == 625_000
+    assert recompute_by([POLICY, NET_POLICY], "2027-1", 7_500_000, 10_000) == 625_000
+
+
+def test_the_policy_in_force_is_that_of_the_events_time():
+    assert [in_force((POLICY, NET_POLICY), at).id for at in (0, 999, 1_000)] == ["2026-1", "2026-1", "2027-1"]
+
+
+def test_two_pounds_fifty_split_by_fifty_forty_five_and_five_come_to_a_quarter_exactly():
+    shares = (Share("a", 5_000), Share("b", 4_500), Share("c", 500))
+    accounts = {"giving": 1, "cause:a": 2, "cause:b": 3, "cause:c": 4}
+    booked = accrue(charge(2_500_000), shares, POLICY, accounts.__getitem__, RunningTenth())
+    assert [entry.amount for entry in booked] == [125_000, 112_500, 12_500]

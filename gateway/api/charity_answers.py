@@ -1,0 +1,195 @@
+"""Answer types of the actions about causes. Amounts are decimal strings in major units."""
+
+import msgspec
+
+
+class CauseRow(msgspec.Struct, frozen=True):
+    """A cause and whether it may be paid today: `obstacle` says why not, `register` what its register said, how long ago."""
+
+    id: str
+    name: str
+    country: str
+    regulator: str
+    number: str
+    open: bool
+    vetting: str
+    currency: str
+    transmit_within: int | None
+    register: str
+    register_age: int | None
+    obstacle: str
+    statement: str
+    editors: list[str]
+    successor: str
+
+
+class CauseRows(msgspec.Struct, frozen=True):
+    """The causes of the file."""
+
+    rows: list[CauseRow]
+
+
+class StandingRow(msgspec.Struct, frozen=True):
+    """What is owed to a cause, by state; `oldest` is the month from which the oldest unpaid money is, `days` its age."""
+
+    stream: str
+    cause: str
+    currency: str
+    confirmed: str
+    payable: str
+    instructed: str
+    paid: str
+    oldest: str
+    days: int | None
+    agreed: int | None
+
+
+class MonthConfirmed(msgspec.Struct, frozen=True):
+    """What is confirmed by now; `repeated`: the month was confirmed before."""
+
+    period: str
+    repeated: bool
+    rows: list[StandingRow]
+
+
+class PayoutFile(msgspec.Struct, frozen=True):
+    """A payment file: its name, SHA-256, and content as base64; `state` is made or approved."""
+
+    name: str
+    sha256: str
+    currency: str
+    state: str
+    payments: int
+    total: str
+    content: str
+
+
+class PayoutSkipped(msgspec.Struct, frozen=True):
+    """What is payable and is in no file."""
+
+    stream: str
+    cause: str
+    currency: str
+    amount: str
+    why: str
+
+
+class PayoutMade(msgspec.Struct, frozen=True):
+    """The files of a payout, one a currency, and what is in none."""
+
+    period: str
+    files: list[PayoutFile]
+    skipped: list[PayoutSkipped]
+
+
+class PaymentsSettled(msgspec.Struct, frozen=True):
+    """What came of a bank's file: payments by outcome, lines that were read before, and lines that matched nothing."""
+
+    paid: int
+    returned: int
+    rejected: int
+    repeated: int
+    unmatched: list[str]
+
+
+class BankDetails(msgspec.Struct, frozen=True):
+    """Bank details by their number; `valid_from` is RFC 3339, None until somebody else approves them."""
+
+    details: str
+    cause: str
+    currency: str
+    valid_from: str | None
+
+
+class RemittanceRow(msgspec.Struct, frozen=True):
+    """opening + accrued + reversed + paid + carried = closing."""
+
+    stream: str
+    cause: str
+    currency: str
+    opening: str
+    accrued: str
+    reversed: str
+    paid: str
+    carried: str
+    closing: str
+    waiting: str
+    confirmed: str
+    payable: str
+    instructed: str
+
+
+class RemittanceRows(msgspec.Struct, frozen=True):
+    """What causes are told of a month; each is confidential to its cause."""
+
+    period: str
+    rows: list[RemittanceRow]
+
+
+class CoverRow(msgspec.Struct, frozen=True):
+    """Whether the charity account covers what is owed: `balance` and its day are the bank's, None where it never said."""
+
+    currency: str
+    balance: str | None
+    balance_day: str | None
+    needed: str
+    difference: str | None
+    covered: bool
+
+
+class CoverRows(msgspec.Struct, frozen=True):
+    """The cover at the end of a day, by currency."""
+
+    day: str
+    rows: list[CoverRow]
+
+
+class RegisterImported(msgspec.Struct, frozen=True):
+    """What an extract said of our causes' numbers."""
+
+    regulator: str
+    extracted_on: str
+    registered: int
+    not_registered: list[str]
+
+
+class ShareRow(msgspec.Struct, frozen=True):
+    """A cause's part of a profit share; `weight` is what was confirmed of its tenths."""
+
+    cause: str
+    weight: str
+    amount: str
+
+
+class ProfitShared(msgspec.Struct, frozen=True):
+    """A quarter of a profit or turnover, and what a quarter of the journal's turnover would be; `seal` is the latest."""
+
+    period: str
+    basis: str
+    amount: str
+    share: str
+    turnover: str
+    share_of_turnover: str
+    currency: str
+    booked: bool
+    repeated: bool
+    seal: str
+    rows: list[ShareRow]
+
+
+class ReportRow(msgspec.Struct, frozen=True):
+    """What a cause was given of a month: tenths by the rules in force, and by another one (None where none is compared)."""
+
+    cause: str
+    currency: str
+    accrued: str
+    other: str | None
+
+
+class CharityReport(msgspec.Struct, frozen=True):
+    """A month for the company: by cause, in all, and what was published of it; `policy` is the one it is compared with."""
+
+    period: str
+    policy: str | None
+    rows: list[ReportRow]
+    published: list[ReportRow]

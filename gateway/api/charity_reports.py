@@ -1,0 +1,236 @@
+"""Actions that tell of causes: who they are, what each is owed and was paid, and whether the charity account covers it."""
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from gateway.api import charity_requests as requests
+from gateway.api.callers import Caller
+from gateway.api.charity_answers import (
+    CauseRow,
+    CauseRows,
+    CharityReport,
+    CoverRow,
+    CoverRows,
+    ProfitShared,
+    RegisterImported,
+    RemittanceRow,
+    RemittanceRows,
+    ReportRow,
+    ShareRow,
+)
+from gateway.api.charity_payments import need_causes, today
+from gateway.api.problems import bad_request, conflict
+from gateway.api.requests import Nothing
+from gateway.charity.causes import REGISTERED, Cause, Register, obstacle
+from gateway.charity.months import begin_of, end_of
+from gateway.charity.policies import GROSS, NET, POLICIES, WHOLE, Policy
+from gateway.charity.policy_comparison import compare
+from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, months_of, share_of, weights
+from gateway.charity.publication import figures_of
+from gateway.charity.register import ImportRegister, Row, age, read_register, with_absent
+from gateway.charity.remittance import needed, remittances
+from gateway.context import GatewayContext
+from gateway.ledger.accounts import REVENUE
+from gateway.ledger.balances import Selection, account_names, journal_totals
+from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
+from gateway.store.tables import charity_balances, seals
+
+
+def list_causes(context: GatewayContext, _request: Nothing) -> CauseRows:
+    """Tell of each cause whether it may be paid today, and what its register said; no sums."""
+    with context.reading() as connection:
+        register = read_register(connection)
+    day = today(context)
+    return CauseRows([_cause(cause, day, register) for cause in context.settings.causes.values()])
+
+
+def _cause(cause: Cause, day: str, register: Register) -> CauseRow:
+    agreement, found = cause.agreement, register.get((cause.regulator, cause.number))
+    return CauseRow(
+        id=cause.id,
+        name=cause.name,
+        country=cause.country,
+        regulator=cause.regulator,
+        number=cause.number,
+        open=cause.open,
+        vetting=cause.vetting,
+        currency=agreement.currency if agreement else "",
+        transmit_within=agreement.transmit_within if agreement else None,
+        register=found.status if found else "",
+        register_age=age(found.extracted_on, day) if found else None,
+        obstacle=obstacle(cause, agreement.currency if agreement else "", day, register),
+        statement=cause.statement,
+        editors=list(cause.editors),
+        successor=cause.successor.cause if cause.successor else "",
+    )
+
+
+def import_register(context: GatewayContext, request: requests.ImportRegister) -> RegisterImported:
+    """Keep what an extract says of our causes' numbers; those that it does not have are absent from it."""
+    wanted = [
+        cause.number
+        for cause in context.settings.causes.values()
+        if cause.regulator == request.regulator and cause.number
+    ]
+    try:
+        rows = msgspec.convert(request.rows, list[Row])
+    except msgspec.ValidationError as error:
+        raise bad_request("charity.register", f"rows: {error}") from None
+    entries = with_absent((row for row in rows if row.number in wanted), wanted)
+    context.lane.run(ImportRegister(request.regulator, request.extracted_on, entries))
+    missing = [each.number for each in entries if each.status != REGISTERED]
+    standing = len(entries) - len(missing)
+    told = {"regulator": request.regulator, "extracted_on": request.extracted_on}
+    context.log("charity.register.imported", {**told, "standing": standing, "missing": len(missing)})
+    return RegisterImported(request.regulator, request.extracted_on, standing, missing)
+
+
+def list_remittances(context: GatewayContext, request: requests.Remittances, caller: Caller) -> RemittanceRows:
+    """Tell what a month came to for each cause, or for one; a copy goes to that cause alone."""
+    need_causes(context, caller, "charity.remittance")
+    zone = ZoneInfo(context.settings.operator.timezone)
+    begin, end = begin_of(request.period, zone), end_of(request.period, zone)
+    found = context.read(lambda connection: remittances(connection, begin, end))
+    rows = []
+    for line in found:
+        if request.cause and line.account.cause != request.cause:
+            continue
+        assert line.is_exact
+        amounts = (line.opening, line.accrued, line.reversed, line.paid, line.carried, line.closing)
+        written = [format_amount(amount, line.account.currency) for amount in (*amounts, *line.states.values())]
+        rows.append(RemittanceRow(line.account.stream.value, line.account.cause, line.account.currency, *written))
+    return RemittanceRows(request.period, rows)
+
+
+def show_cover(context: GatewayContext, request: requests.Cover, caller: Caller) -> CoverRows:
+    """Hold what the charity account's bank said, up to the end of a day, against what is payable, instructed, or given."""
+    need_causes(context, caller, "charity.cover")
+    try:
+        end = _end_of_day(request.day, ZoneInfo(context.settings.operator.timezone))
+    except ValueError:
+        raise bad_request("charity.day", "day: there is no such day") from None
+    with context.reading() as connection:
+        wanted = needed(remittances(connection, 0, end))
+        said = _balances(connection, request.day)
+    rows = []
+    for currency in sorted(wanted.keys() | said.keys()):
+        day, balance = said.get(currency, (None, None))
+        owed = wanted.get(currency, 0)
+        difference = None if balance is None else balance - owed
+        rows.append(
+            CoverRow(
+                currency=currency,
+                balance=None if balance is None else format_amount(balance, currency),
+                balance_day=day,
+                needed=format_amount(owed, currency),
+                difference=None if difference is None else format_amount(difference, currency),
+                covered=not owed if difference is None else difference >= 0,
+            )
+        )
+    return CoverRows(request.day, rows)
+
+
+def _end_of_day(day: str, zone: ZoneInfo) -> int:
+    """Give the first moment after a day, in UTC microseconds."""
+    after = date.fromisoformat(day) + timedelta(days=1)
+    return int(datetime.combine(after, time(), zone).timestamp()) * 1_000_000
+
+
+def _balances(connection: Connection, day: str) -> dict[str, tuple[str, int]]:
+    """Give what the bank said last, up to a day, by currency."""
+    own = charity_balances.c
+    latest = (
+        select(own.currency, func.max(own.day).label("day")).where(own.day <= day).group_by(own.currency).subquery()
+    )
+    wanted = select(own.currency, own.day, own.amount).join(
+        latest, (latest.c.currency == own.currency) & (latest.c.day == own.day)
+    )
+    return {row.currency: (row.day, int(row.amount)) for row in connection.execute(wanted)}
+
+
+def profit_share(context: GatewayContext, request: requests.ProfitShare, caller: Caller) -> ProfitShared:
+    """Divide a quarter of a profit, or turnover, by what customers gave; with `book` it is booked, once."""
+    need_causes(context, caller, "charity.profit-share")
+    operator = context.settings.operator
+    currency, (first, last) = operator.currency, months_of(request.period)
+    try:
+        amount = parse_amount(request.amount)
+    except AmountInvalid as error:
+        raise bad_request("charity.amount", f"amount: {error}") from None
+    try:
+        with context.reading() as connection:
+            by = weights(connection, first, last, currency)
+            zone = ZoneInfo(operator.timezone)
+            turnover = _turnover(connection, begin_of(first, zone), end_of(last, zone), currency)
+            seal = connection.execute(select(seals.c.day, seals.c.head).order_by(seals.c.day.desc()).limit(1)).first()
+    except NotConfirmed as error:
+        raise conflict("charity.month", str(error)) from None
+    share = share_of(amount)
+    parts = divide(share, by)
+    repeated = False
+    if request.book:
+        unit = BookProfitShare(request.period, request.basis, amount, share, currency, parts, caller.name)
+        repeated = context.lane.run(unit).repeated
+        if not repeated:
+            told = {"period": request.period, "causes": len(parts), "by": caller.name}
+            context.log("charity.profit.booked", told)
+    return ProfitShared(
+        period=request.period,
+        basis=request.basis,
+        amount=format_amount(amount, currency),
+        share=format_amount(share, currency),
+        turnover=format_amount(turnover, currency),
+        share_of_turnover=format_amount(share_of(turnover), currency),
+        currency=currency,
+        booked=request.book,
+        repeated=repeated,
+        seal="" if seal is None else f"{seal.day}:{seal.head.hex()}",
+        rows=[
+            ShareRow(cause, format_amount(by[cause], currency), format_amount(part, currency))
+            for cause, part in sorted(parts.items())
+        ],
+    )
+
+
+def _turnover(connection: Connection, begin: int, end: int, currency: str) -> int:
+    """Give what the journal's revenue grew by in a time."""
+    numbers = [number for number, name in account_names(connection).items() if name == REVENUE]
+    totals = journal_totals(connection, Selection(numbers, begin, end))
+    return sum(amount for (_, its), amount in totals.items() if its == currency)
+
+
+def report(context: GatewayContext, request: requests.Report, caller: Caller) -> CharityReport:
+    """Tell what a month's tenths came to by cause, and what another rule would have given; beside it what was published."""
+    need_causes(context, caller, "charity.report")
+    zone = ZoneInfo(context.settings.operator.timezone)
+    policy = None if request.policy is None else _policy(request.policy)
+    other = policy or POLICIES[context.settings.charity.policy]
+    with context.reading() as connection:
+        found = compare(connection, begin_of(request.period, zone), end_of(request.period, zone), other)
+        figures = figures_of(connection, request.period)
+    rows = [
+        ReportRow(
+            each.account.cause,
+            each.account.currency,
+            format_amount(each.accrued, each.account.currency),
+            format_amount(each.would_be, each.account.currency) if policy else None,
+        )
+        for each in found
+    ]
+    published = [
+        ReportRow(each.cause, each.currency, format_amount(each.amount, each.currency), None) for each in figures
+    ]
+    return CharityReport(request.period, policy.id if policy else None, rows, published)
+
+
+def _policy(content: dict[str, object]) -> Policy:
+    try:
+        found = msgspec.convert(content, Policy)
+    except msgspec.ValidationError as error:
+        raise bad_request("charity.policy", f"policy: {error}") from None
+    if found.base not in (GROSS, NET) or not 0 <= found.rate <= WHOLE or not 0 <= found.tax <= WHOLE:
+        raise bad_request("charity.policy", "policy: base is gross or net, rate and tax are 0 to 10000 basis points")
+    return found

@@ -1,0 +1,114 @@
+"""Request types of the actions about causes: what is confirmed, paid and told of."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gateway.api.conversion import refused_as
+from gateway.api.requests import MAX_ROWS, Number
+
+MONTH: Final = r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$"
+Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("charity.period", "a month, YYYY-MM"))]
+YearOrMonth = Annotated[
+    str,
+    Meta(pattern=r"^(19[7-9]\d|2\d\d\d)(-(0[1-9]|1[0-2]))?$", extra=refused_as("charity.period", "YYYY or YYYY-MM")),
+]
+Day = Annotated[
+    str, Meta(pattern=r"^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])$", extra=refused_as("charity.day", "a day, YYYY-MM-DD"))
+]
+Hash = Annotated[
+    str, Meta(pattern=r"^[0-9a-f]{64}$", extra=refused_as("payout.hash", "a SHA-256 of 64 hexadecimal digits"))
+]
+MAX_FILE: Final = 7 << 20
+"""Characters of a bank's file as base64: a body has 8 MiB at most."""
+File = Annotated[str, Meta(max_length=MAX_FILE, extra=refused_as("charity.file", "base64 of a file of at most 5 MiB"))]
+CauseId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", extra=refused_as("charity.currency", "a currency such as GBP"))]
+Amount = Annotated[str, Meta(max_length=24, extra=refused_as("charity.amount", "an amount such as 12.50"))]
+Regulator = Annotated[
+    Literal["GB-CHC", "GB-SC", "US-EIN"], Meta(extra=refused_as("charity.register", "one of GB-CHC, GB-SC, US-EIN"))
+]
+Basis = Annotated[Literal["profit", "turnover"], Meta(extra=refused_as("charity.basis", "profit or turnover"))]
+RegisterRows = Annotated[
+    list[dict[str, str]],
+    Meta(max_length=MAX_ROWS, extra=refused_as("charity.register", "rows of number, name and status")),
+]
+
+
+class ConfirmMonth(msgspec.Struct, frozen=True):
+    """The month whose tenths are confirmed: the one after the last that was."""
+
+    period: Period
+
+
+class MakePayout(msgspec.Struct, frozen=True):
+    """A month that was confirmed, or is by this, and the day on which the bank pays."""
+
+    period: Period
+    day: Day
+
+
+class NamePayout(msgspec.Struct, frozen=True):
+    """A payment file by its SHA-256."""
+
+    sha256: Hash
+
+
+class BankFile(msgspec.Struct, frozen=True):
+    """A file of the charity account's bank, as base64."""
+
+    file: File
+
+
+class ProposeBank(msgspec.Struct, frozen=True):
+    """The account that a cause is to be paid to: a JSON object as text."""
+
+    cause: CauseId
+    currency: Currency
+    account: Annotated[str, Meta(max_length=1000)]
+
+
+class ApproveBank(msgspec.Struct, frozen=True):
+    """Bank details that somebody proposed, by their number."""
+
+    details: Number
+
+
+class Remittances(msgspec.Struct, frozen=True):
+    """What causes are told of a month; with `cause` that one alone."""
+
+    period: Period
+    cause: Annotated[str, Meta(max_length=64)] = ""
+
+
+class Cover(msgspec.Struct, frozen=True):
+    """The end of a day."""
+
+    day: Day
+
+
+class ImportRegister(msgspec.Struct, frozen=True):
+    """What an extract of a register says of our causes' numbers."""
+
+    regulator: Regulator
+    extracted_on: Day
+    rows: RegisterRows
+
+
+class ProfitShare(msgspec.Struct, frozen=True):
+    """A profit, or turnover, of a year or month; without `book` it is only reckoned."""
+
+    period: YearOrMonth
+    amount: Amount
+    basis: Basis = "profit"
+    book: bool = False
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A month, perhaps with another policy to compare: `policy` is an object of id, base, rate, tax and exclusions."""
+
+    period: Period
+    policy: Annotated[dict[str, object] | None, Meta(extra=refused_as("charity.policy", "an object of a policy"))] = (
+        None
+    )
