@@ -193,3 +193,27 @@ class CharityReport(msgspec.Struct, frozen=True):
     policy: str | None
     rows: list[ReportRow]
     published: list[ReportRow]
+
+
+class PackMade(msgspec.Struct, frozen=True):
+    """An evidence pack: a .tar.gz as base64, with its SHA-256; `bills` of the month's `of` are in it, `key` proves it."""
+
+    name: str
+    period: str
+    kind: str
+    bills: int
+    of: int
+    claim: str
+    key: str
+    sha256: str
+    pack: str
+
+
+class CommitmentMade(msgspec.Struct, frozen=True):
+    """What is told of a month's bills before a sample is drawn: the file as base64, and its signature."""
+
+    period: str
+    bills: int
+    root: str
+    commitment: str
+    signature: str

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from gateway.cli import context
+from gateway.cli.charity_evidence import register_evidence
 from gateway.cli.charity_payments import register_payments
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
@@ -31,11 +32,12 @@ Period = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the 
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 register_payments(app)
+register_evidence(app)
 
 
 @app.callback()
 def _group() -> None:
-    """Causes, and their money: causes, register, confirm, payout, paid, bank, remittance, cover, profit-share, report."""
+    """Causes, and their money: what each is owed and paid, by whom that is approved, and the evidence of it."""
 
 
 @app.command()

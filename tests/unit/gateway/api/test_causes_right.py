@@ -196,6 +196,9 @@ NEED_THE_RIGHT = {
     "charity.bank.approve": {"details": 1},
     "charity.remittance": {"period": "2026-10"},
     "charity.cover": {"day": "2026-10-31"},
+    "charity.evidence": {"bill": 1},
+    "charity.commitment": {"period": "2026-10"},
+    "charity.audit": {"period": "2026-10", "seed": "s"},
     "charity.profit-share": {"period": "2026-10", "amount": "1.00"},
     "charity.report": {"period": "2026-10"},
 }

@@ -1,0 +1,291 @@
+"""Evidence packs: what they prove, what they refuse to prove, and what they tell nobody."""
+
+import hashlib
+import random
+import re
+import subprocess
+import sys
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+from support.billing_fixture import billing_place
+from support.evidence_pack import IMSI, MSISDN, audited, closed_month, failure, made, rows_of, signed_again, write
+
+from gateway.billing.packs import verify
+from gateway.billing.packs.files import archive
+from gateway.billing.packs.making import Asked
+from gateway.billing.packs.proving import NotProved
+from gateway.charity.accruals import RunningTenth
+from gateway.charity.policies import Policy
+from gateway.rating import prices
+from gateway.rating.plans import Rate, ServiceCharge
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    with billing_place(f"sqlite:///{tmp_path_factory.mktemp('packs')}/tpo.db") as place:
+        place.closed = closed_month(place)
+        yield place
+
+
+@pytest.fixture(scope="module")
+def files(place):
+    return audited(place, place.closed)
+
+
+def test_a_pack_is_checked_by_its_own_verifier_alone(files, tmp_path):
+    folder = write(tmp_path / "pack", files)
+    key = files["signature.txt"].decode()[:64]
+    (tmp_path / "given.json").write_bytes(files["commitment.json"])
+    options = ["--key", key, "--commitment", str(tmp_path / "given.json")]
+    done = subprocess.run(
+        [sys.executable, "-I", str(folder / "verify.py"), *options], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "PASS 3 bills, 6 usage, 9 entries" in done.stdout
+    (tmp_path / "given.json").write_bytes(files["commitment.json"].replace(b'"bills":4', b'"bills":5'))
+    done = subprocess.run(
+        [sys.executable, "-I", str(folder / "verify.py"), *options], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (
+        1,
+        "FAIL commitment.json row 1: is not the one that you were given before\n",
+    )
+    source = files["verify.py"].decode()
+    assert source.count("\n") < 300
+    assert {line.split()[1].split(".")[0] for line in re.findall(r"^(?:import|from) .*", source, re.MULTILINE)} <= set(
+        sys.stdlib_module_names
+    )
+
+
+def test_any_octet_that_is_changed_is_found_in_its_file(files, tmp_path):
+    folder, chance = write(tmp_path / "pack", files), random.Random(16)
+    assert failure(folder) is None
+    for name, octets in files.items():
+        named = "manifest.json" if name == "signature.txt" else name
+        for place in [0, len(octets) - 1, *(chance.randrange(len(octets)) for _ in range(8))] if octets else ():
+            changed = bytearray(octets)
+            changed[place] ^= 1 << chance.randrange(8)
+            (folder / name).write_bytes(changed)
+            assert failure(folder).startswith(named), (name, place)
+        for changed in (octets + b"\n", octets[:-1], octets + b"x"):
+            if changed != octets:
+                (folder / name).write_bytes(changed)
+                assert failure(folder), name
+        (folder / name).unlink()
+        assert name in failure(folder)
+        (folder / name).write_bytes(octets)
+    assert failure(folder) is None
+
+
+def test_a_row_that_is_deleted_swapped_or_doubled_is_named(files, tmp_path):
+    folder = write(tmp_path / "pack", files)
+    for name in verify.ROWS:
+        lines = files[f"{name}.jsonl"].splitlines(keepends=True)
+        for i in range(len(lines)):
+            without, doubled = lines[:i] + lines[i + 1 :], lines[: i + 1] + lines[i:]
+            swapped = lines[:i] + lines[i + 1 : i + 2] + lines[i : i + 1] + lines[i + 2 :]
+            for changed in (without, doubled, swapped):
+                if changed != lines:
+                    (folder / f"{name}.jsonl").write_bytes(b"".join(changed))
+                    found = failure(folder)
+                    place = int(re.search(rf"{name}.jsonl row (\d+)", found)[1])
+                    assert i <= place <= i + 2, found
+        (folder / f"{name}.jsonl").write_bytes(b"".join(lines))
+    (folder / "more.txt").write_text("x")
+    assert failure(folder) == "more.txt: is missing, or does not belong here"
+
+
+def put(name, row, **values):
+    return lambda rows: rows[name][row].update({key: f(rows[name][row][key]) for key, f in values.items()})
+
+
+def more(by):
+    return lambda value: value + by
+
+
+def move_tenth(rows):
+    """A millionth goes from one cause to the other."""
+    first, second = next(
+        (one, other) for one, other in zip(rows["tenths"], rows["tenths"][1:], strict=False) if one["of"] == other["of"]
+    )
+    first["amount"], second["amount"] = first["amount"] + 1, second["amount"] - 1
+
+
+def leave_out_use(rows):
+    gone = rows["usage"].pop()
+    rows["entries"] = [row for row in rows["entries"] if row["usage"] != gone["usage"]]
+
+
+def cheaper(rows):
+    """A use and its charge are both less, and the bill's sums, too."""
+    use = rows["usage"][0]
+    use["price"] -= 1
+    entry = next(row for row in rows["entries"] if row["usage"] == use["usage"])
+    entry["amount"] += 1
+
+
+LIES = {
+    "a price": (put("usage", 0, price=more(1)), "usage.jsonl row 1"),
+    "a price and its charge": (cheaper, "usage.jsonl row 1"),
+    "units": (put("usage", 1, octets=more(10_000)), "usage.jsonl row 2"),
+    "a rate": (lambda rows: rows["rates"][0]["terms"].update(price=1), "usage.jsonl row 1"),
+    "use that is left out": (leave_out_use, "bills.jsonl row 3"),
+    "an entry": (put("entries", 0, amount=more(1)), "bills.jsonl row 1"),
+    "an entry that is left out": (lambda rows: rows["entries"].pop(0), "bills.jsonl row 1"),
+    "what a bill gave": (put("bills", 0, given=more(1)), "bills.jsonl row 1"),
+    "what a bill comes to": (put("bills", 1, closing=more(1)), "bills.jsonl row 2"),
+    "sums beside a bill": (lambda rows: rows["bills"][0]["path"][0][1]["GBP"].__setitem__(0, 1), "bills.jsonl row 1"),
+    "another bill": (put("bills", 0, place=lambda place: place ^ 1), "bills.jsonl row 1"),
+    "a bill that is left out": (lambda rows: rows["bills"].pop(), "bills.jsonl"),
+    "a tenth": (put("tenths", 0, amount=more(1)), "sessions.jsonl row"),
+    "a large part of a tenth": (put("tenths", 0, amount=more(9)), "entries.jsonl row"),
+    "a tenth that is left out": (lambda rows: rows["tenths"].pop(), "entries.jsonl row"),
+    "a tenth to another cause": (move_tenth, "sessions.jsonl row"),
+    "a share": (put("tenths", 0, share=lambda share: 10_000 - share or 1), "entries.jsonl row"),
+    "a base": (put("tenths", 0, base=more(1)), "tenths.jsonl row 1"),
+    "a rule": (put("policies", 0, rate=more(-1)), "entries.jsonl row"),
+    "a seal": (put("seals", 0, sequence=more(1)), "seals.jsonl row 1"),
+    "no seal": (lambda rows: rows["seals"].clear(), "commitment.json"),
+    "no link": (lambda rows: rows["links"].clear(), "bills.jsonl row 1"),
+    "no payment": (lambda rows: rows["payments"].clear(), "tenths.jsonl row 1"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_company_that_signs_a_lie_is_found(files, tmp_path, lie):
+    tell, where = LIES[lie]
+    rows = rows_of(files)
+    tell(rows)
+    assert failure(write(tmp_path, signed_again(files, rows))).startswith(where)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "where"),
+    [
+        ("statement.json", b"dice 4", b"dice 5", "bills.jsonl"),
+        ("statement.json", b'"sample":3', b'"sample":2', "bills.jsonl"),
+        ("CLAIM.txt", b"Of the", b"of the", "CLAIM.txt"),
+        ("commitment.json", b'"bills":4', b'"bills":3', "commitment.sig"),
+    ],
+)
+def test_another_seed_claim_or_commitment_is_found_though_it_is_signed(files, tmp_path, name, old, new, where):
+    changed = {**files, name: files[name].replace(old, new)}
+    assert changed[name] != files[name]
+    assert failure(write(tmp_path, signed_again(changed, rows_of(files)))).startswith(where)
+
+
+def test_the_same_seed_gives_the_same_pack_and_another_one_has_other_labels(place, files):
+    assert audited(place, place.closed) == files
+    assert archive("a", files) == archive("a", dict(reversed(files.items())))
+    other = audited(place, place.closed, seed="dice 5", sample=4)
+    labels = [{row["bill"] for row in rows_of(each)["bills"]} for each in (files, other)]
+    assert not labels[0] & labels[1]
+    assert [row["place"] for row in rows_of(other)["bills"]] == [0, 1, 2, 3]
+
+
+def test_a_pack_has_no_number_no_identifier_no_cause_and_no_time_of_day(place, files):
+    octets = b"".join(files[f"{name}.jsonl"] for name in verify.ROWS)
+    with place.reading() as connection:
+        lines = connection.execute(text("SELECT id FROM subscribers")).scalars().all()
+        rows = connection.execute(text("SELECT id FROM usage UNION SELECT id FROM transfers")).scalars().all()
+    for untold in (*(IMSI.format(n) for n in range(4)), *(MSISDN.format(n) for n in range(4)), *lines, *rows):
+        assert str(untold).encode() not in octets
+    assert not re.search(rb"wwf|wateraid|\d\d:\d\d", octets)
+    places = [row["place"] for row in rows_of(audited(place, place.closed, sample=4))["bills"]]
+    assert len(places) == 4
+    named = audited(place, place.closed, named=True)
+    assert b"wwf" in named["tenths.jsonl"]
+
+
+def test_a_bill_has_a_pack_of_its_own_with_the_exact_sentence(place, tmp_path):
+    found = made(place, Asked(place.closed, bill=2))
+    assert failure(write(tmp_path, found)) is None
+    (bill,) = place.bills()[1:2]
+    assert (
+        found["CLAIM.txt"] == f"Of this bill of {place.closed}, 0.{bill.given:06d} GBP was given to causes.\n".encode()
+    )
+    assert [row["cause"] for row in rows_of(found)["payments"]] != ["wateraid"]
+
+
+def test_a_row_that_was_changed_in_the_store_is_named_and_no_pack_is_made(tmp_path):
+    with billing_place(f"sqlite:///{tmp_path}/tpo.db") as place:
+        period = closed_month(place, lines=1)
+        for trigger in ("usage_unchanged", "transfers_unchanged"):
+            with place.writer.begin() as connection:
+                connection.execute(text(f"DROP TRIGGER {trigger}"))
+        with place.writer.begin() as connection:
+            connection.execute(text("UPDATE usage SET octets = octets + 1 WHERE id = (SELECT min(id) FROM usage)"))
+        with pytest.raises(NotProved, match=r"row \d+ of usage is not as it was booked"):
+            audited(place, period)
+
+
+def test_a_published_figure_is_coarse_and_needs_fifty_givers():
+    def claim(amount, givers):
+        return verify.claim("2026-11", {"GBP": [amount * 1_000_000 + 999_999, 0, 300, givers]}, None)
+
+    assert claim(12_345, 50) == "Of the bills of 2026-11, at least 12000 GBP was given to causes.\n"
+    assert claim(987, 50) == "Of the bills of 2026-11, at least 900 GBP was given to causes.\n"
+    assert claim(12_345, 49) == claim(0, 50) == "Of the bills of 2026-11, no figure may be published: too few gave.\n"
+
+
+# The verifier reckons as the gateway does
+
+RATES = st.builds(
+    Rate,
+    st.integers(0, 10**7),
+    st.integers(1, 10**6),
+    st.integers(1, 60),
+    st.integers(0, 120),
+    connection=st.integers(0, 10**5),
+)
+
+
+@given(RATES, st.none() | RATES, st.integers(0, 10**9))
+def test_prices_are_those_of_the_gateway(rate, service, total):
+    whole = Rate(rate.price, rate.per, rate.step, rate.minimum, connection=rate.connection,
+                 service=ServiceCharge(service) if service else None)  # fmt: skip
+    terms = {name: getattr(rate, name) for name in ("price", "per", "step", "minimum", "connection")}
+    if service:
+        terms["service"] = {"rate": {name: getattr(service, name) for name in terms}}
+    assert verify.price(terms, total) == prices.price(whole, total)
+
+
+@given(
+    st.lists(st.integers(1, 10**6), min_size=1, max_size=30),
+    st.sampled_from([[10_000], [6_000, 4_000], [3_334, 3_333, 3_333], [5_000, 4_500, 500]]),
+    st.sampled_from([Policy("p", "gross", 1_000), Policy("p", "net", 1_000, 2_000)]),
+)
+def test_tenths_are_those_of_the_gateway_and_one_millionth_elsewhere_is_not(amounts, shares, policy):
+    running, rules, charges = RunningTenth(), {"p": {"rate": policy.rate, "tax": policy.tax}}, []
+    for amount in amounts:
+        parts = running.split(running.add(amount, policy), shares)
+        charges.append((amount, *(([*shares], parts, {"p"}) if any(parts) else ([], [], set()))))
+    assert verify.is_exact(charges, rules)
+    assert all(verify.is_near(charge, rules) for charge in charges if charge[3])
+    place = next((i for i, charge in enumerate(charges) if charge[3]), None)
+    if place is not None:
+        charges[place][2][0] += 1
+        assert not verify.is_exact(charges, rules)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.binary(max_size=100), st.binary(min_size=32, max_size=32))
+def test_signatures_are_those_of_ed25519_and_no_other_octets_are(message, seed):
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    public, signature = key.public_key().public_bytes_raw().hex(), key.sign(message).hex()
+    assert verify.is_signed(public, message, signature)
+    assert not verify.is_signed(public, message + b"x", signature)
+    assert not verify.is_signed(
+        public,
+        message,
+        signature[:64]
+        + (int.from_bytes(bytes.fromhex(signature[64:]), "little") + verify.L).to_bytes(32, "little").hex(),
+    )
+    flipped = hashlib.sha256(message).digest()[0] % 64
+    wrong = bytearray(bytes.fromhex(signature))
+    wrong[flipped] ^= 1
+    assert not verify.is_signed(public, message, wrong.hex())
