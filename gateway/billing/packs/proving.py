@@ -23,7 +23,7 @@ class NotProved(LookupError):
 
     def __init__(self, table: str, number: int) -> None:
         """Take where it stands."""
-        super().__init__(f"row {number} of {table} is not as it was booked: see tpo ledger check")
+        super().__init__(f"a row of {table} behind it is not as it was booked: tpo ledger check names it")
         self.table, self.number = table, number
 
 

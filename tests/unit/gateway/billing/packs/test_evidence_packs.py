@@ -219,7 +219,7 @@ def test_a_row_that_was_changed_in_the_store_is_named_and_no_pack_is_made(tmp_pa
                 connection.execute(text(f"DROP TRIGGER {trigger}"))
         with place.writer.begin() as connection:
             connection.execute(text("UPDATE usage SET octets = octets + 1 WHERE id = (SELECT min(id) FROM usage)"))
-        with pytest.raises(NotProved, match=r"row \d+ of usage is not as it was booked"):
+        with pytest.raises(NotProved, match="a row of usage behind it is not as it was booked"):
             audited(place, period)
 
 
