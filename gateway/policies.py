@@ -112,6 +112,7 @@ def charging_policy(source: PolicySource, books: Books) -> ChargingPolicy:
         operator.country,
         zone,
         plans.earlier,
+        plans.kept,
         months=BillingMonths(zone),
         cap_abroad=charging.cap_abroad,
         promotions_last=charging.credit.promotions == "last",

@@ -8,11 +8,14 @@ from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundUsage
+from gateway.balance.tax_areas import SetTaxArea
 from gateway.balance.topups import TopUp
 from gateway.billing.closing import BeginClose, FinishClose, ReopenMonth, WriteBills
+from gateway.billing.dunning import StepDunning
 from gateway.billing.payments import PayBill, TakeBack
 from gateway.charging.add_ons import BuyAddOn
 from gateway.charging.credit_control import CreditControlUnit
+from gateway.charging.plan_changes import AgreeToPrices
 from gateway.charging.renewals import KeepWallet
 from gateway.charging.rerate import RerateSession
 from gateway.charging.rerate_sales import RerateSale
@@ -68,6 +71,7 @@ UNITS: Final = (
     ApprovePayout,
     AskNode,
     AwaitDurable,
+    AgreeToPrices,
     AwaitEnd,
     Bar,
     BeginClose,
@@ -138,8 +142,10 @@ UNITS: Final = (
     SetCreditLimit,
     SetPayer,
     SetRenewal,
+    SetTaxArea,
     SettleCrossed,
     SettleFile,
+    StepDunning,
     Sweep,
     SweepMessaging,
     TakeArrival,

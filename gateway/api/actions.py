@@ -22,6 +22,7 @@ from gateway.api import (
     line_limits,
     node_actions,
     payment_actions,
+    plan_actions,
     requests,
     rerate_actions,
     sim_inventory,
@@ -55,6 +56,7 @@ from gateway.balance.changes import ChooseCauses, SubscriberUnknown
 from gateway.balance.check_spending import wrong_spending
 from gateway.balance.opening_balances import Enrol, Enrolled, RowInvalid, read_row
 from gateway.balance.topups import Payment, PaymentRefused, TopUp
+from gateway.billing.check_bills import wrong_bills
 from gateway.charging import review, usage_export
 from gateway.charging.check_sessions import wrong_sessions
 from gateway.charging.credit_control import ChargingPolicy
@@ -190,7 +192,8 @@ def show_subscriber(
     if may_see:
         context.record_access(caller.name, "subscriber.show", subscriber_id)
     with context.reading() as connection:
-        found = queries.show(connection, subscriber_id, context.clock())
+        terms = queries.Terms(context.policy(ChargingPolicy).tariff.plan_of, context.settings.taxes)
+        found = queries.show(connection, subscriber_id, context.clock(), terms)
     return found if may_see else msgspec.structs.replace(found, causes=None)
 
 
@@ -307,7 +310,12 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
             connection, recompute, context.evidence_key, seals, full=request.full, progress=context.progress
         )
         months = context.policy(ChargingPolicy).tariff.months
-        findings = [*report.findings, *wrong_sessions(connection), *wrong_spending(connection, months)]
+        findings = [
+            *report.findings,
+            *wrong_sessions(connection),
+            *wrong_spending(connection, months),
+            *wrong_bills(connection),
+        ]
     return BooksChecked(not findings, report.entries, report.wallets, report.accruals, findings, report.unknown)
 
 
@@ -445,6 +453,8 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.allowances": Action(balance_actions.allowances, VIEWER, requests.ShowSubscriber),
     "subscriber.renewal": CallerAction(balance_actions.renewal, OPERATOR, requests.SetRenewal),
     "subscriber.limit": CallerAction(balance_actions.credit_limit, ADMIN, requests.SetCreditLimit),
+    "subscriber.tax-area": CallerAction(balance_actions.tax_area, OPERATOR, requests.SetTaxArea),
+    "subscriber.agree": CallerAction(balance_actions.agree, OPERATOR, requests.AgreeToPrices),
     "subscriber.family": CallerAction(balance_actions.family, OPERATOR, requests.SetPayer),
     "subscriber.add-on": CallerAction(balance_actions.add_on, OPERATOR, requests.BuyAddOn),
     "subscriber.credit": CallerAction(balance_actions.give_credit, ADMIN, requests.GiveCredit),
@@ -488,6 +498,8 @@ ACTIONS: dict[str, StoreAction] = {
     "charity.commitment": CallerAction(charity_evidence.commit_month, OPERATOR, charity_requests.CommitMonth),
     "charity.audit": CallerAction(charity_evidence.audit_month, OPERATOR, charity_requests.AuditSample),
     "charity.profit-share": CallerAction(charity_reports.profit_share, ADMIN, charity_requests.ProfitShare),
+    "plan.versions": Action(plan_actions.versions, VIEWER, requests.NamePlan),
+    "plan.version": Action(plan_actions.version, VIEWER, requests.NamePlanVersion),
     "ledger.check": Action(check_ledger, VIEWER, requests.CheckLedger),
     "ledger.months": Action(list_months, VIEWER, Nothing),
     "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
@@ -502,6 +514,8 @@ ACTIONS: dict[str, StoreAction] = {
     "bill.list": Action(bill_actions.list_bills, OPERATOR, bill_requests.ListBills),
     "bill.paid": CallerAction(payment_actions.book_lines, OPERATOR, bill_requests.PaidLines),
     "bill.pay": CallerAction(payment_actions.pay_bill, OPERATOR, bill_requests.PayBillOnce),
+    "bill.overdue": Action(bill_actions.list_overdue, OPERATOR, bill_requests.ListOverdue),
+    "bill.note": Action(bill_actions.show_note, OPERATOR, bill_requests.ShowNote),
     "bill.show": CallerAction(bill_actions.show_bill, OPERATOR, bill_requests.ShowBill),
     "node.list": Action(node_actions.list_nodes, VIEWER, Nothing),
     "node.adopt": Action(node_actions.adopt_node, ADMIN, requests.AdoptNode),

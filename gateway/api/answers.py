@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from gateway.balance.plan_standing import PlanVersionRow
 from gateway.charging.views import SessionRow
 from gateway.concerns import Concern
 from gateway.events.forwarder_state import ForwarderState
@@ -73,6 +74,39 @@ class LineTerms(msgspec.Struct, frozen=True):
     next_at: str | None
     credit_limit: str
     currency: str
+
+
+class PlanVersions(msgspec.Struct, frozen=True):
+    """The versions of a plan, oldest first."""
+
+    rows: list[PlanVersionRow]
+
+
+class RecordedPlan(msgspec.Struct, frozen=True):
+    """What a version of a plan says: `content` is canonical JSON, money in micro-units."""
+
+    plan: str
+    version: int
+    content: str
+
+
+class LineTaxArea(msgspec.Struct, frozen=True):
+    """Where a line is taxed, and from when on; `known`: taxes that are added there are in the gateway's taxes."""
+
+    subscriber_id: str
+    state: str
+    zip: str
+    valid_from: str
+    known: bool
+
+
+class LinePrices(msgspec.Struct, frozen=True):
+    """By which version of its plan a line is charged from now on, and by which it was; the same where nothing changed."""
+
+    subscriber_id: str
+    plan: str
+    version_before: int | None
+    version: int | None
 
 
 class Allowances(msgspec.Struct, frozen=True):

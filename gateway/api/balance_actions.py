@@ -1,7 +1,17 @@
 """What may be asked of a line's balance: its allowances, its renewals, add-ons, credit, and how far it may go below zero."""
 
 from gateway.api import requests
-from gateway.api.answers import AddOnTaken, AllowanceRow, Allowances, CreditGiven, FamilyOf, LineTerms, UsageRefunded
+from gateway.api.answers import (
+    AddOnTaken,
+    AllowanceRow,
+    Allowances,
+    CreditGiven,
+    FamilyOf,
+    LinePrices,
+    LineTaxArea,
+    LineTerms,
+    UsageRefunded,
+)
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named, number
 from gateway.api.problems import bad_request, conflict, not_found
@@ -11,8 +21,10 @@ from gateway.balance.families import FamilyRefused, SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal, TermsSet
 from gateway.balance.promotions import GivePromotion
 from gateway.balance.refunds import RefundRefused, RefundUsage, charged
+from gateway.balance.tax_areas import SetTaxArea
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.charging.add_ons import AddOnRefused, BuyAddOn
+from gateway.charging.plan_changes import AgreeToPrices
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
@@ -42,6 +54,26 @@ def renewal(context: GatewayContext, request: requests.SetRenewal, caller: Calle
     line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
     unit = SetRenewal(MSISDN, line, request.consent, request.billing_day, actor, request.reason)
     return _told(context.lane.run(unit))
+
+
+def tax_area(context: GatewayContext, request: requests.SetTaxArea, caller: Caller) -> LineTaxArea:
+    """Set where a line is taxed."""
+    line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
+    outcome = context.lane.run(SetTaxArea(MSISDN, line, request.state, request.zip, actor, request.reason))
+    if isinstance(outcome, SubscriberUnknown):
+        raise not_found("subscriber.unknown", str(outcome))
+    area = outcome.area
+    known = any(area.state in each.added for each in context.settings.taxes.values())
+    return LineTaxArea(str(outcome.subscriber_id), area.state, area.zip, rfc3339(outcome.valid_from), known)
+
+
+def agree(context: GatewayContext, request: requests.AgreeToPrices, caller: Caller) -> LinePrices:
+    """Note that a customer agreed to the prices of today."""
+    line, actor = number(request.number, context.settings.operator.country), caller.name[:MAX_ACTOR]
+    outcome = context.lane.run(AgreeToPrices(MSISDN, line, actor, request.reason))
+    if isinstance(outcome, SubscriberUnknown):
+        raise not_found("subscriber.unknown", str(outcome))
+    return LinePrices(str(outcome.subscriber_id), outcome.plan, outcome.before, outcome.version)
 
 
 def credit_limit(context: GatewayContext, request: requests.SetCreditLimit, caller: Caller) -> LineTerms:

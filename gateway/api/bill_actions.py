@@ -12,20 +12,31 @@ from gateway.api.bill_answers import (
     BillShown,
     Closes,
     CloseView,
+    OverduePage,
     Previewed,
     PreviewSums,
 )
-from gateway.api.bill_requests import BillMonth, ListBills, PreviewMonth, ReopenClosedMonth, ShowBill
-from gateway.api.bill_views import bill_view, close_view
+from gateway.api.bill_requests import (
+    BillMonth,
+    ListBills,
+    ListOverdue,
+    PreviewMonth,
+    ReopenClosedMonth,
+    ShowBill,
+    ShowNote,
+)
+from gateway.api.bill_views import bill_view, close_view, overdue_view
 from gateway.api.callers import Caller
 from gateway.api.line_numbers import named
 from gateway.api.problems import Problem, bad_request, conflict, not_found
 from gateway.api.requests import MAX_PAGE, page_size
 from gateway.billing import close_job
-from gateway.billing.closing import BILL, CREDIT_NOTE, CloseRefused, ReopenMonth
+from gateway.billing.closing import CloseRefused, ReopenMonth
 from gateway.billing.cuts import Close, closes
+from gateway.billing.dunning_job import owing_lines
 from gateway.billing.preview import AlreadyClosed, preview
-from gateway.billing.statement import Bill, bill_of, causes_at
+from gateway.billing.series import BILL, CREDIT_NOTE
+from gateway.billing.statement import Bill, bill_of, causes_at, credit_note_of
 from gateway.billing.taxation import tax_points
 from gateway.billing.text import write_text
 from gateway.billing.words import Writer
@@ -105,13 +116,27 @@ def show_bill(context: GatewayContext, request: ShowBill, caller: Caller) -> Bil
             until = _end_of(context, bill.period)
             bill = replace(bill, causes=causes_at(connection, bill.subscriber_id, until))
     number = named(request.number, context.settings.operator.country)
+    return _shown(context, bill, number, request.format, request.language)
+
+
+def show_note(context: GatewayContext, request: ShowNote) -> BillShown:
+    """Give a credit note, in the form that is asked for."""
+    with context.reading() as connection:
+        note = credit_note_of(connection, request.note)
+        numbers = {} if note is None else numbers_of(connection, [note.subscriber_id])
+    if note is None:
+        raise not_found("bill.unknown", "there is no credit note of this number")
+    return _shown(context, note, numbers.get(note.subscriber_id, ""), request.format, request.language)
+
+
+def _shown(context: GatewayContext, bill: Bill, number: str, form: str, language: str) -> BillShown:
     view = bill_view(bill, number)
-    if request.format == "json":
+    if form == "json":
         return BillShown(view)
-    writer = Writer(request.language or context.settings.notices.language, _zone(context))
+    writer = Writer(language or context.settings.notices.language, _zone(context))
     names = {cause.id: cause.name for cause in context.settings.causes.values()}
     operator = context.settings.operator.name
-    if request.format == "text":
+    if form == "text":
         return BillShown(view, write_text(bill, number, writer, operator, names))
     from gateway.billing.pdf import write_pdf  # noqa: PLC0415  (fonts and pictures, which a gateway without bills needs not)
 
@@ -136,6 +161,16 @@ def _owners(context: GatewayContext, number: str) -> list[int]:
     if not found:
         raise not_found("subscriber.unknown", "no subscriber has or had this number")
     return sorted(found)
+
+
+def list_overdue(context: GatewayContext, request: ListOverdue) -> OverduePage:
+    """Give a page of the lines that owe on bills; numbers are masked, and lines that have paid are left out."""
+    limit = page_size(request.limit, MAX_PAGE, MAX_PAGE)
+    with context.reading() as connection:
+        found = owing_lines(connection, context.clock(), request.after, limit)
+        numbers = numbers_of(connection, [due.look.account.subscriber_id for due in found])
+    rows = [overdue_view(due, numbers) for due in found if due.look.outstanding]
+    return OverduePage(rows, found[-1].look.account.subscriber_id if len(found) == limit else None)
 
 
 def list_bills(context: GatewayContext, request: ListBills) -> BillPage:

@@ -71,6 +71,7 @@ class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
     octets: int = 0
     seconds: int = 0
     units: int = 0
+    note: int = 0
 
 
 class ItemView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -166,6 +167,31 @@ class Previewed(msgspec.Struct, frozen=True):
     over: bool
     lines: int
     rows: list[PreviewSums]
+
+
+class OverdueRow(msgspec.Struct, frozen=True):
+    """A line that owes on bills: its number is masked, `overdue` of what is outstanding is past its date, `gifts`
+    of it are gifts, which are paid last."""
+
+    subscriber_id: str
+    msisdn: str | None
+    state: str
+    since: Timestamp
+    bill: int
+    due: str
+    outstanding: str
+    overdue: str
+    gifts: str
+    currency: str
+    due_at: Timestamp | None
+    next_at: Timestamp | None
+
+
+class OverduePage(msgspec.Struct, frozen=True):
+    """A page of lines that owe; `next` is the `after` of the next one, None on the last."""
+
+    rows: list[OverdueRow]
+    next: int | None
 
 
 class LinePaid(msgspec.Struct, frozen=True):

@@ -51,6 +51,23 @@ class ShowBill(msgspec.Struct, frozen=True):
     language: Annotated[Literal["", "en", "fr", "es"], Meta(extra=refused_as("bill.language", "en, fr or es"))] = ""
 
 
+class ShowNote(msgspec.Struct, frozen=True):
+    """A credit note by its number, in a form and a language as a bill."""
+
+    note: Number
+    format: Annotated[Literal["text", "json", "pdf"], Meta(extra=refused_as("bill.format", "text, json or pdf"))] = (
+        "json"
+    )
+    language: Annotated[Literal["", "en", "fr", "es"], Meta(extra=refused_as("bill.language", "en, fr or es"))] = ""
+
+
+class ListOverdue(msgspec.Struct, frozen=True):
+    """A page of the lines that owe on bills, those numbered above `after`."""
+
+    after: Number = 0
+    limit: Number = 0
+
+
 class ListBills(msgspec.Struct, frozen=True):
     """A page of bills, those behind the number `after` of their series; of one month, or one line, where these are named."""
 

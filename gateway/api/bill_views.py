@@ -1,5 +1,7 @@
 """Bills and closes as JSON has them: money in major units, times in UTC."""
 
+from collections.abc import Mapping
+
 from gateway.api.bill_answers import (
     BillView,
     CauseOfBill,
@@ -7,14 +9,17 @@ from gateway.api.bill_answers import (
     CloseView,
     ItemView,
     LineView,
+    OverdueRow,
     TaxView,
     YearMonth,
 )
 from gateway.billing.cuts import Close
+from gateway.billing.dunning_job import Due
 from gateway.billing.references import reference_of
 from gateway.billing.statement import Bill
-from gateway.events.times import rfc3339
+from gateway.events.times import Timestamp, rfc3339
 from gateway.ledger.money import format_amount
+from gateway.privacy.masks import mask
 
 
 def close_view(close: Close) -> CloseView:
@@ -41,6 +46,30 @@ def close_view(close: Close) -> CloseView:
         reopening_by=close.reopening_by,
         reopened_by=close.reopened_by,
         reason=close.reason,
+    )
+
+
+def overdue_view(due: Due, numbers: Mapping[int, str]) -> OverdueRow:
+    """Write how a line that owes stands."""
+    account, look = due.look.account, due.look
+    number = numbers.get(account.subscriber_id)
+
+    def time(at: int | None) -> Timestamp | None:
+        return None if at is None else rfc3339(at)
+
+    return OverdueRow(
+        subscriber_id=str(account.subscriber_id),
+        msisdn=None if number is None else mask(number),
+        state=account.state,
+        since=rfc3339(account.state_at),
+        bill=due.bill,
+        due=format_amount(account.due, account.currency),
+        outstanding=format_amount(look.outstanding, account.currency),
+        overdue=format_amount(look.overdue, account.currency),
+        gifts=format_amount(look.gifts, account.currency),
+        currency=account.currency,
+        due_at=time(account.due_at),
+        next_at=time(account.next_at) if due.dunned else None,
     )
 
 
@@ -91,6 +120,7 @@ def bill_view(bill: Bill, msisdn: str) -> BillView:
                 line.octets,
                 line.seconds,
                 line.units,
+                line.note,
             )
             for line in bill.lines
         ],

@@ -14,6 +14,7 @@ from gateway.api.problems import bad_request, conflict, not_found
 from gateway.balance.topups import Payment
 from gateway.billing.bank_lines import BankPayment, Match, matches
 from gateway.billing.payments import PayBill, PaymentRefused, TakeBack
+from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.ledger.money import AmountInvalid, format_amount, is_payable, parse_amount
 from gateway.store.errors import StoreError
@@ -106,7 +107,7 @@ def pay_bill(context: GatewayContext, request: PayBillOnce, caller: Caller) -> B
 
 def _payer(context: GatewayContext, bill: int) -> int:
     own = bills.c
-    wanted = select(own.subscriber_id).where(own.series == "bill", own.number == bill)
+    wanted = select(own.subscriber_id).where(own.series == BILL, own.number == bill)
     found: Sequence[int] = context.read(lambda connection: connection.scalars(wanted).all())
     if not found:
         raise not_found("bill.unknown", "there is no bill of this number")

@@ -164,6 +164,35 @@ class SetRenewal(msgspec.Struct, frozen=True):
     billing_day: Annotated[int, Meta(ge=0, le=31)] = 0
 
 
+class NamePlan(msgspec.Struct, frozen=True):
+    """A plan by its id."""
+
+    plan: Text
+
+
+class NamePlanVersion(msgspec.Struct, frozen=True):
+    """A version of a plan, by its number among all versions of the store."""
+
+    plan: Text
+    version: Annotated[int, Meta(ge=1, le=MAX_ID)]
+
+
+class SetTaxArea(msgspec.Struct, frozen=True):
+    """Where the line that has a number is taxed from now on, and why: a state of two capital letters, and a ZIP."""
+
+    number: Text
+    state: Annotated[str, Meta(pattern="^[A-Z]{2}$", extra=refused_as("tax.area", "a state of two capital letters"))]
+    zip: Annotated[str, Meta(pattern="^[0-9]{5}$", extra=refused_as("tax.area", "a ZIP of five digits"))]
+    reason: Reason
+
+
+class AgreeToPrices(msgspec.Struct, frozen=True):
+    """The customer of the line that has a number agreed to the prices of today; `reason` says how."""
+
+    number: Text
+    reason: Reason
+
+
 class SetCreditLimit(msgspec.Struct, frozen=True):
     """How far the line that has a number may go below zero, in major units, and why."""
 

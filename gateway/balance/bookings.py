@@ -209,9 +209,9 @@ def chargeback(wallet: Wallet, account: Account, amount: int, event_at: int, ref
 
 
 def write_off(wallet: Wallet, account: Account, amount: int, now: int, reference: str) -> Entry:
-    """Write off what a customer owes on bills."""
+    """Write off what a customer owes on bills: it was never paid, so that no tenth of it is confirmed."""
     wallet.move(amount)
-    return _entry("write_off", account(WRITE_OFFS), wallet.subscriber_id, amount, wallet.currency, now, reference)
+    return _entry("settlement", account(WRITE_OFFS), wallet.subscriber_id, amount, wallet.currency, now, reference)
 
 
 def _revenue(

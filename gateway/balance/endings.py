@@ -5,20 +5,21 @@ from collections.abc import Callable
 from gateway.balance import bookings
 from gateway.balance.allowance_entries import emptied
 from gateway.balance.allowances import BUNDLE, MONEY, PROMOTION, UNITS, Allowance
-from gateway.balance.billing_days import part_of
 from gateway.balance.bookings import Account, Booked, Giving
 from gateway.balance.wallets import Wallet
 from gateway.charity.accruals import RunningTenth, take_back
 from gateway.ledger.accounts import REVENUE
 from gateway.ledger.allowance_kinds import FORFEIT
 from gateway.ledger.entries import Entry
+from gateway.rating.billing_days import part_of
 
 
 def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: Callable[[], int]) -> Booked:
     """Settle a wallet whose line has ended: every allowance has an entry that says what became of it.
 
     Credit of the company goes back to it; what the customer paid in is owed to the customer, also credit that would have ended;
-    units are no more. Nothing is renewed, or lent, any longer.
+    units are no more. Nothing is renewed, or lent, any longer. What a line owes that pays at the end of the month stands until
+    its last bill is paid, or written off (billing.dunning).
     """
     booked, reference = Booked([], []), f"order:{order_id}"
     for allowance in wallet.allowances:
@@ -28,8 +29,10 @@ def settle(wallet: Wallet, account: Account, now: int, order_id: int, take_id: C
         else:
             booked.uses.extend(emptied(allowance, wallet.subscriber_id, now, FORFEIT, reference=reference))
     wallet.allowances = [each for each in wallet.allowances if each.left.get(MONEY)]
+    bills_follow = wallet.credit_limit > 0 and wallet.balance < wallet.reserved
     wallet.renewal, wallet.credit_limit, wallet.changed = None, 0, True
-    booked.entries.extend(bookings.settlement(wallet, account, now, order_id))
+    if not bills_follow:
+        booked.entries.extend(bookings.settlement(wallet, account, now, order_id))
     return booked
 
 

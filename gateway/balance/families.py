@@ -14,13 +14,13 @@ import msgspec
 from sqlalchemy import Connection, select, update
 
 from gateway.balance import credit
-from gateway.balance.billing_days import calendar_month
 from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.profiles import Profile
 from gateway.balance.wallets import Wallet, WalletRows
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.ledger.money import format_amount
+from gateway.rating.billing_days import calendar_month
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import families

@@ -30,7 +30,8 @@ def open_subscriber(batch: Batch, opening: Opening) -> int:
     subscriber_id = batch.take_id()
     batch.add(tables.subscribers, (subscriber_id, ACTIVE, batch.now))
     batch.add(tables.wallets, (subscriber_id, opening.currency, opening.balance, 0, None, 0, None, None, None))
-    batch.add(tables.subscriptions, (batch.take_id(), subscriber_id, opening.plan, opening.valid_from))
+    # Of a line that was live before we knew it, the version of its plan is that of today; what it used before has it, too.
+    batch.add(tables.subscriptions, (batch.take_id(), subscriber_id, opening.plan, opening.valid_from or batch.now))
     for share in opening.shares:
         batch.add(tables.choices, (batch.take_id(), subscriber_id, share.cause, share.share, opening.valid_from))
     for kind, number in opening.numbers.items():

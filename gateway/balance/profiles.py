@@ -17,12 +17,17 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
     plans: tuple[tuple[int, str], ...] = ()
     choices: tuple[Choice, ...] = ()
 
+    def subscription_at(self, time: int) -> tuple[int, str] | None:
+        """Give the plan in force at a time, and from when on the line has it; before the first, the first."""
+        for subscription in reversed(self.plans):
+            if subscription[0] <= time:
+                return subscription
+        return self.plans[0] if self.plans else None
+
     def plan_at(self, time: int) -> str | None:
-        """Give the plan in force at a time; before the first, the first."""
-        for valid_from, plan in reversed(self.plans):
-            if valid_from <= time:
-                return plan
-        return self.plans[0][1] if self.plans else None
+        """Give the id of the plan in force at a time; before the first, the first."""
+        subscription = self.subscription_at(time)
+        return None if subscription is None else subscription[1]
 
 
 _PLANS = SelectAmong(

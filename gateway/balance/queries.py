@@ -1,16 +1,19 @@
 """A subscriber as `tpo subscriber show` and the HTTP interface tell of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 from sqlalchemy import Connection, or_, select
 
-from gateway.balance.profiles import ProfileRows
+from gateway.balance.profiles import Profile, ProfileRows
+from gateway.balance.tax_areas import LineTax, area_at, line_tax
 from gateway.charity.choices import Share
 from gateway.charity.choices import at as choice_at
 from gateway.ledger.money import format_amount
+from gateway.rating.plans import Plan
+from gateway.rating.taxes import TaxTable
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import lines, sessions, subscribers, wallets
 from gateway.subscribers.identifier_history import ICCID, IMSI, MSISDN
@@ -34,6 +37,13 @@ class CauseShare(msgspec.Struct, frozen=True):
     percent: int | float
 
 
+class Terms(msgspec.Struct, frozen=True):
+    """What a line's view goes by beside the store: its plan at a time, and the taxes of the files."""
+
+    plan_of: Callable[[Profile, int], Plan | None]
+    taxes: TaxTable
+
+
 class SubscriberView(msgspec.Struct, frozen=True):
     """What is told of a subscriber: amounts are decimal strings in major units."""
 
@@ -51,10 +61,12 @@ class SubscriberView(msgspec.Struct, frozen=True):
         Meta(description="null for a token without the right `causes`; each look of one that has it is noted"),
     ]
     open_sessions: int
+    plan_version: Annotated[int | None, Meta(description="by which version of its plan it is charged")]
+    tax: Annotated[LineTax | None, Meta(description="null where its plan says nothing of tax")]
 
 
-def show(connection: Connection, subscriber_id: int, now: int) -> SubscriberView:
-    """Tell a subscriber's numbers, plan, money and choice; amounts are decimal strings in major units."""
+def show(connection: Connection, subscriber_id: int, now: int, terms: Terms | None = None) -> SubscriberView:
+    """Tell a subscriber's numbers, plan, money, choice and taxes; amounts are decimal strings in major units."""
     status = connection.execute(select(subscribers.c.status).where(subscribers.c.id == subscriber_id)).scalar_one()
     wallet = connection.execute(select(wallets).where(wallets.c.subscriber_id == subscriber_id)).one()
     current = or_(lines.c.valid_to.is_(None), lines.c.valid_to > now)
@@ -69,6 +81,7 @@ def show(connection: Connection, subscriber_id: int, now: int) -> SubscriberView
     open_sessions = select(sessions.c.id).where(
         sessions.c.subscriber_id == subscriber_id, sessions.c.closed_at.is_(None)
     )
+    plan = None if terms is None else terms.plan_of(profile, now)
     return SubscriberView(
         subscriber_id=str(subscriber_id),
         msisdn=numbers.get(MSISDN),
@@ -81,6 +94,8 @@ def show(connection: Connection, subscriber_id: int, now: int) -> SubscriberView
         currency=wallet.currency,
         causes=causes_of(shares),
         open_sessions=len(connection.execute(open_sessions).all()),
+        plan_version=None if plan is None else plan.version,
+        tax=line_tax(plan, area_at(connection, subscriber_id, now), {} if terms is None else terms.taxes),
     )
 
 

@@ -8,11 +8,11 @@ import msgspec
 from gateway.balance import bookings
 from gateway.balance.allowance_entries import AllowanceEntry, emptied, granted
 from gateway.balance.allowances import ADD_ON, BUNDLE, ROLLED, Allowance, Covered
-from gateway.balance.billing_days import day_of_month, days_later, part_of, period_of
 from gateway.balance.bookings import Giving
 from gateway.balance.wallets import Renewal, Wallet
 from gateway.ledger.allowance_kinds import ROLL_IN, ROLL_OUT, USE
 from gateway.ledger.entries import Entry
+from gateway.rating.billing_days import day_of_month, days_later, part_of, period_of
 from gateway.rating.plans import Bundle, Plan
 
 ACTIVE = "active"

@@ -161,6 +161,11 @@ COUNTED_DAYS: Final = 5
 """A counter of a day is kept until one of a day so much later is begun; that of a month until the one after the next."""
 
 
+def credit_limit_of(bundle: bytes | None) -> int:
+    """Read how far a balance may go below zero (micro-units) from what the column `bundle` holds."""
+    return _decode(bundle).credit_limit if bundle else 0
+
+
 def _holdings(wallet: Wallet) -> bytes | None:
     if not (wallet.allowances or wallet.renewal or wallet.credit_limit or wallet.taken_in):
         return None

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from gateway.billing.payments import PAYMENT
 from gateway.billing.references import bill_numbers
+from gateway.billing.series import BILL
 from gateway.store.tables import bill_events, bills
 
 
@@ -69,7 +70,7 @@ def _match(
 
 def _owners(connection: Connection, numbers: set[int]) -> dict[int, int]:
     own = bills.c
-    wanted = select(own.number, own.subscriber_id).where(own.series == "bill", own.number.in_(numbers))
+    wanted = select(own.number, own.subscriber_id).where(own.series == BILL, own.number.in_(numbers))
     return dict(map(tuple, connection.execute(wanted))) if numbers else {}
 
 

@@ -13,6 +13,7 @@ from gateway.billing.closing import BeginClose, CloseRefused, FinishClose, Write
 from gateway.billing.cuts import RUNNING, Close, closes, settled, slice_of
 from gateway.billing.reading import TaxPoints, drafts, lines
 from gateway.context import GatewayContext
+from gateway.store.engine import join_whole_tables, sort_on_disk
 from gateway.store.sealed_months.parts import parts
 
 LINES: Final = 2_000
@@ -46,6 +47,8 @@ def run(
     Gives it as it stands where `ended` says that the gateway ends. StoreError where the store cannot be read or written.
     """
     with context.reading() as connection:
+        sort_on_disk(connection)
+        join_whole_tables(connection)
         only = slice_of(closes(connection), close)
         with parts(connection) as found:
             every = lines(found, only, taxes, after=close.after)

@@ -11,15 +11,14 @@ import msgspec
 from sqlalchemy import Connection, Row, func, select, update
 
 from gateway.billing.accounts import BillAccount, accounts_between, write_accounts
-from gateway.billing.content import merged, negated, read_content, write_content
+from gateway.billing.content import merged, negated, read_content, without_corrections, write_content
 from gateway.billing.cuts import CLOSED, NOTHING, REOPENED, RUNNING, Close, Cut, Sums, close_of, closes, take_cut
 from gateway.billing.reading import Draft
 from gateway.billing.rounding import rounded, unit_of
+from gateway.billing.series import BILL, CREDIT_NOTE
 from gateway.store.batch import Batch, Unit
 from gateway.store.tables import bill_closes, bills
 
-BILL, CREDIT_NOTE = "bill", "credit"
-"""The series of numbers."""
 ACTOR: Final = 64
 """Characters that are kept of who had it done."""
 
@@ -102,7 +101,7 @@ class WriteBills(Unit):
         writer = _Writer(batch, close, self.due)
         low, high = self.drafts[0].subscriber_id, self.drafts[-1].subscriber_id
         known = accounts_between(batch.connection, low, high)
-        replaced = _replaced(batch.connection, close.period, low, high)
+        replaced = _replaced(batch.connection, close, low, high)
         accounts = [writer.write(draft, known.get(draft.subscriber_id), replaced) for draft in self.drafts]
         write_accounts(batch, accounts, known)
         changed = msgspec.structs.replace(
@@ -131,7 +130,22 @@ class _Writer:
             return self._replace(draft, account, before)
         opening = 0 if account is None else account.closing
         arrears = 0 if account is None else account.due - draft.paid
+        opening, draft = self._credit(draft, opening)
         return self._bill(draft, account, opening, arrears, None)
+
+    def _credit(self, draft: Draft, opening: int) -> tuple[int, Draft]:
+        """Write a credit note for what was given back of prices; gives the balance after it, and what is left for the bill."""
+        rest, note = without_corrections(read_content(draft.content))
+        if note is None:
+            return opening, draft
+        closing = opening + note.amount
+        self._count(draft.currency, opening, closing, 0, 0)
+        self._add(
+            CREDIT_NOTE, None, draft.subscriber_id, draft.currency, opening, closing, 0, None, 0, write_content(note)
+        )  # fmt: skip  (as the columns stand)
+        self.credit_notes += 1
+        left = msgspec.structs.replace(draft, moved=draft.moved - note.amount, content=write_content(rest))
+        return closing, left
 
     def _replace(self, draft: Draft, account: BillAccount, before: Row[Any]) -> BillAccount:
         """Take back the bill that the line has of this month, and write one that has what came late as well."""
@@ -150,12 +164,14 @@ class _Writer:
             write_content(negated(old)),
         )  # fmt: skip  (as the columns stand)
         self.credit_notes += 1
+        paid = draft.paid
+        opening, draft = self._credit(draft, before.opening)
         content = merged(old, read_content(draft.content))
         whole = Draft(
             draft.subscriber_id, before.currency, content.amount, content.paid, before.given + draft.given,
             write_content(content),
         )  # fmt: skip
-        return self._bill(whole, account, before.opening, account.arrears - draft.paid, before.id)
+        return self._bill(whole, account, opening, account.arrears - paid, before.id)
 
     def _bill(
         self, draft: Draft, account: BillAccount | None, opening: int, arrears: int, replaces: int | None
@@ -259,12 +275,15 @@ def _last_number(connection: Connection, series: str) -> int:
     return 0 if last is None else int(last)
 
 
-def _replaced(connection: Connection, period: str, low: int, high: int) -> dict[int, Row[Any]]:
-    """Give the bills that lines have of this month already, by their identifiers: it was reopened."""
-    wanted = select(bills).where(
-        bills.c.subscriber_id.between(low, high), bills.c.period == period, bills.c.series == BILL
-    )
-    return {row.id: row for row in connection.execute(wanted)}
+def _replaced(connection: Connection, close: Close, low: int, high: int) -> dict[int, Row[Any]]:
+    """Give the bills that lines have of this month already, by their identifiers: where it was reopened.
+
+    They are asked for by their lines alone: a database without statistics would take the index by series, and read all of it.
+    """
+    if not close.revision:
+        return {}
+    rows = connection.execute(select(bills).where(bills.c.subscriber_id.between(low, high)))
+    return {row.id: row for row in rows if row.series == BILL and row.period == close.period}
 
 
 def not_empty(drafts: Iterable[Draft]) -> list[Draft]:

@@ -48,7 +48,6 @@ SECTIONS: Final[dict[str, Section]] = {
     "payment": Section.PAYMENTS,
     "chargeback": Section.PAYMENTS,
     "settlement": Section.SETTLEMENT,
-    "write_off": Section.SETTLEMENT,
 }
 """Where the entries of a kind (ledger.postings) stand; `promotional` is usage or a sale, as its entry says."""
 TAXED: Final = (Section.USAGE, Section.SALES, Section.CORRECTIONS)
@@ -103,13 +102,17 @@ class Taxed(msgspec.Struct, array_like=True, gc=False):
 
 
 class Content(msgspec.Struct, array_like=True, gc=False):
-    """All that is kept of a bill's content; `final`: of a line that has ended."""
+    """All that is kept of a bill's content; `final`: of a line that has ended.
+
+    `credited` is what of the taxed prices was given back: a credit note takes it away with what it is of.
+    """
 
     used: list[Used] = []
     moved: list[Moved] = []
     taxed: list[Taxed] = []
     plan: str = ""
     final: bool = False
+    credited: list[Taxed] = []
 
     @property
     def amount(self) -> int:
@@ -124,6 +127,16 @@ class Content(msgspec.Struct, array_like=True, gc=False):
     def paid(self) -> int:
         """What came in: payments less what was taken back, and what was given back."""
         return sum(each.amount for each in self.moved if each.amount > 0 or each.section == Section.PAYMENTS)
+
+
+def without_corrections(content: Content) -> tuple[Content, Content | None]:
+    """Split what was given back of prices from the rest: that is a credit note; None where there is nothing of it."""
+    given_back = [each for each in content.moved if each.section == Section.CORRECTIONS and each.amount > 0]
+    if not given_back:
+        return content, None
+    rest = [each for each in content.moved if each not in given_back]
+    note = Content([], given_back, content.credited, content.plan, content.final)
+    return Content(content.used, rest, content.taxed, content.plan, content.final), note
 
 
 write_content: Final = msgspec.msgpack.Encoder().encode

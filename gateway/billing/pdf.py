@@ -11,6 +11,7 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from gateway.billing.content import Section
+from gateway.billing.series import CREDIT_NOTE
 from gateway.billing.statement import Bill
 from gateway.billing.text import (
     given_lines,
@@ -96,7 +97,7 @@ def _write_head(page: _Page, bill: Bill, number: str, writer: Writer, operator: 
     page.line_of(f"{writer.word('number')} {number}   {writer.word('plan')} {bill.plan}")
     page.line_of(f"{writer.word('issued')} {writer.date(bill.issued_at)}")
     if bill.replaces is not None:
-        page.line_of(f"{writer.word('takes_back' if bill.series != 'bill' else 'replaces')} {bill.replaces}")
+        page.line_of(f"{writer.word('takes_back' if bill.series == CREDIT_NOTE else 'replaces')} {bill.replaces}")
     if bill.final:
         page.line_of(writer.word("final"), bold=True)
     page.ln(3)

@@ -9,6 +9,7 @@ from gateway.billing.content import read_content
 from gateway.billing.cuts import NOTHING, REOPENED, Slice, closes, take_cut
 from gateway.billing.reading import Draft, TaxPoints, drafts, lines
 from gateway.billing.statement import lines_of
+from gateway.store.engine import join_whole_tables, sort_on_disk
 from gateway.store.sealed_months.parts import parts
 
 PAGE = 2_000
@@ -38,6 +39,8 @@ def preview(connection: Connection, period: str, until: int, taxes: TaxPoints, o
 
 
 def _drafts(connection: Connection, period: str, until: int, taxes: TaxPoints, one: int | None) -> Iterator[Draft]:
+    sort_on_disk(connection)
+    join_whole_tables(connection)
     known = closes(connection)
     last = known[-1] if known else None
     if last is not None and (period < last.period or (period == last.period and last.state != REOPENED)):

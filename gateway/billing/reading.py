@@ -32,6 +32,7 @@ from gateway.billing.content import (
     TAXED,
     Content,
     Moved,
+    Section,
     Taxed,
     Used,
     in_steps,
@@ -131,6 +132,7 @@ def drafts(
 def _draft(line: Line, plan: str, taxes: TaxPoints, *, final: bool) -> Draft:
     content, currency, given = Content(plan=plan), "", 0
     gross: dict[tuple[str, int], int] = {}
+    credited: dict[tuple[str, int], int] = {}
     moved: dict[tuple[str, str, bool], Moved] = {}
     for place, row in line.found:
         if place == _TENTH:
@@ -147,12 +149,15 @@ def _draft(line: Line, plan: str, taxes: TaxPoints, *, final: bool) -> Draft:
         known.amount += amount
         known.ids = known.ids + _ids(row.ids)
         if section in TAXED and (rate := taxes.rate(plan, taxes.periods()[row.period])) is not None:
-            gross[rate] = gross.get(rate, 0) - amount
+            back = section == Section.CORRECTIONS and amount > 0
+            (credited if back else gross).setdefault(rate, 0)
+            (credited if back else gross)[rate] -= amount
     for each in moved.values():
         each.ids = in_steps(each.ids)
     content.moved = sorted(moved.values(), key=lambda each: (each.section, each.kind, each.amount))
     content.used = _joined(content.used)
     content.taxed = [Taxed(*rate, amount) for rate, amount in sorted(gross.items()) if amount]
+    content.credited = [Taxed(*rate, amount) for rate, amount in sorted(credited.items()) if amount]
     content.final = final
     return Draft(line.subscriber_id, currency, content.amount, content.paid, given, write_content(content))
 

@@ -6,13 +6,14 @@ Numbers stay numbers here (micro-units, octets, seconds); words and signs are pu
 
 from collections import namedtuple
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, func, select
 
 from gateway.billing.content import Content, Moved, Section, Used, from_steps, read_content, tax_of
 from gateway.billing.rounding import billed, split, unit_of
+from gateway.billing.series import BILL, CREDIT_NOTE
 from gateway.charity.choices import Share
 from gateway.rating.rate_keys import read_key
 from gateway.rating.taxes import percent
@@ -20,7 +21,6 @@ from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import bills, choices, transfers, usage
 
-BILL: Final = "bill"
 VOICE: Final = "voice"
 _UsageRow: Final[Any] = namedtuple("_UsageRow", [column.name for column in usage.columns])  # type: ignore[misc]  # by the table
 _EntryRow: Final[Any] = namedtuple("_EntryRow", [column.name for column in transfers.columns])  # type: ignore[misc]  # as above
@@ -31,7 +31,8 @@ _ENTRIES: Final = SelectAmong(select(transfers), transfers.c.id, int)
 class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of a bill: what it is (a service, or the kind of an entry), how much of it, and what it comes to.
 
-    `amount` is signed as the balance sees it. `traffic` tells usage abroad, or calls received, from other.
+    `amount` is signed as the balance sees it. `traffic` tells usage abroad, or calls received, from other; `note` is the number
+    of a credit note.
     """
 
     section: str
@@ -42,6 +43,7 @@ class BillLine(msgspec.Struct, frozen=True, omit_defaults=True):
     octets: int = 0
     seconds: int = 0
     units: int = 0
+    note: int = 0
 
 
 class BillItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -117,22 +119,64 @@ class Bill(msgspec.Struct, frozen=True):
 
 def bill_of(connection: Connection, subscriber_id: int, period: str, *, itemised: bool) -> Bill | None:
     """Read a line's bill of a month: the one that counts, where others were taken back; None where it has none."""
-    own = bills.c
-    latest = (
-        select(bills)
-        .where(own.subscriber_id == subscriber_id, own.period == period, own.series == BILL)
-        .order_by(own.number.desc())
+    year = [row for row in _rows_of(connection, subscriber_id) if f"{period[:4]}-01" <= row.period <= period]
+    counted = {row.period: row for row in year if row.series == BILL}
+    if period not in counted:
+        return None
+    contents = _contents(connection, [row.id for row in counted.values()])
+    notes = [
+        Note(row.number, row.period, row.closing - row.opening)
+        for row in year
+        if row.series == CREDIT_NOTE and row.replaces is None
+    ]
+    row, content = counted[period], contents[counted[period].id]
+    bill = statement(row, content, [note for note in notes if note.period == period])
+    whole = msgspec.structs.replace(
+        bill,
+        replaces=_number_of(connection, row.replaces),
+        credit_notes=tuple(each.number for each in year if each.series == CREDIT_NOTE and each.period == period),
+        given_in_year=sum(each.given for each in counted.values()),
+        gifts_in_year=-sum(each.of(Section.GIFTS) for each in contents.values()),
+        year=[_month(each, contents[each.id], notes) for each in counted.values()],
     )
-    row = connection.execute(latest.limit(1)).one_or_none()
+    return with_items(connection, whole, content) if itemised else whole
+
+
+def _rows_of(connection: Connection, subscriber_id: int) -> list[Row[Any]]:
+    """Read all bills and credit notes of a line but their contents, in order; asked for by the line, which has an index."""
+    columns = [column for column in bills.columns if column is not bills.c.content]
+    rows = connection.execute(select(*columns).where(bills.c.subscriber_id == subscriber_id))
+    return sorted(rows, key=lambda row: (row.period, row.number))
+
+
+def _contents(connection: Connection, numbers: Sequence[int]) -> dict[int, Content]:
+    wanted = select(bills.c.id, bills.c.content).where(bills.c.id.in_(numbers))
+    return {row.id: read_content(row.content) for row in connection.execute(wanted)}
+
+
+def credit_note_of(connection: Connection, number: int) -> Bill | None:
+    """Read a credit note by its number; None where there is none."""
+    own = bills.c
+    row = connection.execute(select(bills).where(own.series == CREDIT_NOTE, own.number == number)).one_or_none()
     if row is None:
         return None
-    bill = statement(row, read_content(row.content), list(_of_year(connection, subscriber_id, period)))
-    notes = select(own.number).where(own.subscriber_id == subscriber_id, own.period == period, own.series != BILL)
-    replaced = (
-        None if row.replaces is None else connection.scalars(select(own.number).where(own.id == row.replaces)).one()
-    )
-    whole = msgspec.structs.replace(bill, replaces=replaced, credit_notes=tuple(connection.scalars(notes)))
-    return with_items(connection, whole, read_content(row.content)) if itemised else whole
+    note = statement(row, read_content(row.content), [])
+    return msgspec.structs.replace(note, replaces=_number_of(connection, row.replaces))
+
+
+class Note(NamedTuple):
+    """What was given back of prices by a credit note of its own."""
+
+    number: int
+    period: str
+    amount: int
+
+
+def _number_of(connection: Connection, bill_id: int | None) -> int | None:
+    if bill_id is None:
+        return None
+    found: int = connection.scalars(select(bills.c.number).where(bills.c.id == bill_id)).one()
+    return found
 
 
 def with_items(connection: Connection, bill: Bill, content: Content) -> Bill:
@@ -142,14 +186,17 @@ def with_items(connection: Connection, bill: Bill, content: Content) -> Bill:
     return msgspec.structs.replace(bill, items=items)
 
 
-def statement(row: Row[Any], content: Content, year: Sequence[Any]) -> Bill:
-    """Make the form that is shown of a bill's row, its content, and the rows of the year's bills up to it."""
-    exact = list(lines_of(content))
-    opening, amounts, closing = billed(row.opening, [line.amount for line in exact], row.currency)
+def statement(row: Row[Any], content: Content, notes: Sequence[Note]) -> Bill:
+    """Make the form that is shown of a bill's row, its content, and its credit notes.
+
+    Those stand between the balance that the bill before closed with, and the one that this one begins with.
+    """
+    exact = [BillLine(Section.CORRECTIONS, CREDIT_NOTE, note.amount, note=note.number) for note in notes]
+    brought_forward = row.opening - sum(note.amount for note in notes)
+    exact += lines_of(content)
+    opening, amounts, closing = billed(brought_forward, [line.amount for line in exact], row.currency)
     lines = [msgspec.structs.replace(line, amount=amount) for line, amount in zip(exact, amounts, strict=True)]
     unit = unit_of(row.currency)
-    months = [_month(each.period, each.given, read_content(each.content)) for each in year]
-    gifts = sum(read_content(each.content).of(Section.GIFTS) for each in year)
     return Bill(
         series=row.series,
         number=row.number,
@@ -169,9 +216,9 @@ def statement(row: Row[Any], content: Content, year: Sequence[Any]) -> Bill:
             for tax in (tax_of(msgspec.structs.replace(each, gross=gross), unit),)
         ],
         given=row.given,
-        given_in_year=sum(each.given for each in year),
-        gifts_in_year=-gifts,
-        year=months,
+        given_in_year=row.given,
+        gifts_in_year=-content.of(Section.GIFTS),
+        year=[],
         final=content.final,
     )
 
@@ -212,25 +259,10 @@ def _used_line(used: Used) -> BillLine:
     )
 
 
-def _month(period: str, given: int, content: Content) -> MonthOfYear:
-    return MonthOfYear(period, -content.of(Section.USAGE, Section.SALES, Section.CORRECTIONS, Section.TAXES), given)
-
-
-def _of_year(connection: Connection, subscriber_id: int, period: str) -> Iterable[Any]:
-    """Read what counts of a year's bills up to a month: of each month the latest one."""
-    own = bills.c
-    latest = (
-        select(func.max(own.id))
-        .where(
-            own.subscriber_id == subscriber_id,
-            own.series == BILL,
-            own.period >= f"{period[:4]}-01",
-            own.period <= period,
-        )
-        .group_by(own.period)
-    )
-    rows = select(own.period, own.given, own.content).where(own.id.in_(latest)).order_by(own.period)
-    return connection.execute(rows).all()
+def _month(row: Row[Any], content: Content, notes: Iterable[Note]) -> MonthOfYear:
+    """Say what a month was charged, less what was given back in it, and the tenth of it."""
+    charged = -content.of(Section.USAGE, Section.SALES, Section.CORRECTIONS, Section.TAXES)
+    return MonthOfYear(row.period, charged - sum(note.amount for note in notes if note.period == row.period), row.given)
 
 
 def causes_at(connection: Connection, subscriber_id: int, until: int) -> list[Share]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from gateway.billing.content import Section
 from gateway.billing.references import reference_of
+from gateway.billing.series import CREDIT_NOTE
 from gateway.billing.statement import Bill, BillItem, BillLine
 from gateway.billing.words import Writer
 
@@ -31,6 +32,8 @@ def section_word(section: str, writer: Writer) -> str:
 def what_of(line: BillLine | BillItem, writer: Writer) -> str:
     """Name what a line or an item is."""
     word = writer.word(line.what)
+    if isinstance(line, BillLine) and line.note:
+        return f"{word} {line.note}"
     return f"{word} ({writer.word(line.traffic)})" if line.traffic else word
 
 
@@ -77,7 +80,7 @@ def _lines(bill: Bill, number: str, writer: Writer, operator: str, names: dict[s
     yield f"{writer.word('number')} {number}   {writer.word('plan')} {bill.plan}"
     yield f"{writer.word('issued')} {writer.date(bill.issued_at)}"
     if bill.replaces is not None:
-        yield f"{writer.word('takes_back' if bill.series != 'bill' else 'replaces')} {bill.replaces}"
+        yield f"{writer.word('takes_back' if bill.series == CREDIT_NOTE else 'replaces')} {bill.replaces}"
     if bill.final:
         yield writer.word("final")
     yield ""

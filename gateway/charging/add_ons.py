@@ -101,7 +101,7 @@ class BuyAddOn(Change):
     def _sell(self, batch: Batch, wallet: Wallet, profile: Profile, asked: str) -> AddOnBought | AddOnRefused:
         policy = batch.policy(ChargingPolicy)
         tariff = policy.tariff
-        plan = tariff.plans.get(profile.plan_at(batch.now) or "")
+        plan = tariff.plan_of(profile, batch.now)
         add_on = None if plan is None else plan.add_ons.get(self.add_on)
         if plan is None or add_on is None:
             there = ", ".join(sorted(plan.add_ons)) if plan is not None else ""

@@ -90,7 +90,7 @@ def decide(
     begins = session is None and request.request_type in (INITIAL, EVENT)
     if wallet.status != ACTIVE and begins and not emergency and not request.reports_usage:
         return Decision(Outcome.SERVICE_DENIED, "the subscriber may not be served now")
-    plan = tariff.plan(profile.plan_at(request.as_of), request.as_of)
+    plan = tariff.plan_of(profile, request.as_of)
     if plan is None or plan.currency != wallet.currency:
         if not emergency:
             refusal = Decision(Outcome.RATING_FAILED, "the subscriber's plan has no price here")

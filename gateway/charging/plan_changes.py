@@ -2,16 +2,21 @@
 
 from enum import StrEnum
 
+import msgspec
+
 from gateway.balance import allowance_entries
 from gateway.balance.allowances import BUNDLE
-from gateway.balance.billing_days import period_of
 from gateway.balance.bookings import Giving
+from gateway.balance.changes import Change, SubscriberUnknown
 from gateway.balance.endings import leave_bundles
 from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import Wallet
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charity.choices import at as choice_at
+from gateway.rating.billing_days import period_of
+from gateway.rating.plans import Plan
 from gateway.store.batch import Batch
+from gateway.subscribers.history import PRICES, record
 
 
 class Effective(StrEnum):
@@ -43,6 +48,40 @@ def change_plan(batch: Batch, wallet: Wallet, plan: str, effective: Effective) -
         allowance_entries.post(batch, booked.uses)
     begins = _period_end(wallet, policy, batch.now) if effective is Effective.RENEWAL else batch.now
     return profiles.begin_plan(batch, owner, plan, begins)
+
+
+class PricesAgreed(msgspec.Struct, frozen=True):
+    """Whose customer agreed to the prices of today: the plan, and the numbers of the version before and the one from now on."""
+
+    subscriber_id: int
+    plan: str
+    before: int | None
+    version: int | None
+
+
+class AgreeToPrices(Change):
+    """Have a line that keeps an earlier version of its plan go by the one in force: its customer agreed, says `actor`."""
+
+    actor: str
+    reason: str
+
+    def decide(self, batch: Batch) -> PricesAgreed | SubscriberUnknown:
+        """Subscribe it anew, unless it has the version in force already."""
+        wallet, profiles = self._wallet(batch), batch.row_set(ProfileRows)
+        if wallet is None:
+            return SubscriberUnknown("no subscriber has this number")
+        tariff, owner = batch.policy(ChargingPolicy).tariff, wallet.subscriber_id
+        name = profiles.rows[owner].plan_at(batch.now) or ""
+        held, latest = tariff.plan_of(profiles.rows[owner], batch.now), tariff.plans.get(name)
+        agreed = PricesAgreed(owner, name, _number(held), _number(latest))
+        if latest is not None and agreed.before != agreed.version:
+            profiles.begin_plan(batch, owner, name)
+            record(batch, owner, PRICES, (str(agreed.before), str(agreed.version)), self.actor, self.reason)
+        return agreed
+
+
+def _number(plan: Plan | None) -> int | None:
+    return None if plan is None else plan.version
 
 
 def _period_end(wallet: Wallet, policy: ChargingPolicy, now: int) -> int:

@@ -94,7 +94,7 @@ def _renew(batch: Batch, wallet: Wallet, family: Family | None) -> bool:
     if family is not None:
         profile = with_causes_of(profile, profiles.get(family.payer_id))
     tariff, now = policy.tariff, batch.now
-    plan = tariff.plans.get(profile.plan_at(now) or "")
+    plan = tariff.plan_of(profile, now)
     if wallet.status != ACTIVE or plan is None or plan.bundle is None or plan.currency != wallet.currency:
         return False
     if wallet.available < price_now(plan.bundle, wallet, now, tariff.zone):

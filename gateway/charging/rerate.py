@@ -2,7 +2,8 @@
 
 A unit is one session, with the records as they were read beside the lane; whoever was quicker with one of them is found out. A
 record keeps what a bundle covered of it: where the right version would have had a bundle cover other usage than the wrong one
-did, nobody can say any more what of it was left then, so that such a record stays as it is and is told of.
+did, and there was one or would have been, nobody can say any more what of it was left then, so that such a record stays as it
+is and is told of. So does one that a cap or limit counts, unless it is sure that none was reached by either price.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,13 +26,17 @@ from gateway.charity.choices import Share
 from gateway.charity.choices import at as choice_at
 from gateway.charity.policies import WHOLE
 from gateway.ledger.accounts import UNASSIGNED, cause_account
-from gateway.rating.plans import Plan, Rate, caps_of
+from gateway.ledger.allowance_kinds import ADDS
+from gateway.rating.grandfathering import version_for
+from gateway.rating.plans import Cap, Plan, Rate, caps_of
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import rate_by, read_key
 from gateway.store.batch import Batch, RowSet, Unit
 from gateway.store.tables import allowance_entries, idempotency_keys, reratings
 from gateway.subscribers.status import TERMINATED
 
+NEVER_CAPPED: Final = 1 << 62
+"""Micro-units that no cap is as high as."""
 ACTOR: Final = 64
 """Characters that are kept of who had it done."""
 
@@ -44,9 +49,11 @@ class Left(StrEnum):
     NO_RATE = "no_rate"
     """The version in force has no rate for where it was used or what was called."""
     BUNDLE = "bundle"
-    """A bundle would have covered more or less of such usage, and what was left of it then is not known any more."""
+    """A bundle covered some of it that covers no such usage by the right version, or one that the line had, or would have been
+    sold, covers such usage only by the right version: what was left of it then is not known any more."""
     LIMITED = "limited"
-    """A cap, or a limit of the law, counts it: what was left of that by another price is not known any more."""
+    """A cap, or a limit of the law, counts it, and it costs more now, or the line had something taken off within a month of it,
+    or the cap is lower now: what was left of it by another price is not known any more."""
     ENDED = "line_ended"
     """The line has ended and its wallet is settled."""
     GIVEN_BACK = "given_back"
@@ -69,6 +76,10 @@ class RatedRecord(msgspec.Struct, frozen=True):
     """Whether a bundle covers such usage by the version that priced it at first."""
     limited: bool
     """Whether a cap of that version, or a limit of the law, counts it."""
+    caps: tuple[Cap, ...]
+    """Those of that version which count it."""
+    taken_off: bool
+    """Whether the line had anything taken off within a month of it: over a cap, or a limit."""
     rate_key: str
     rated_before: int
     covered: int
@@ -139,15 +150,18 @@ class RerateSession(Unit):
             batch.row_set(ProfileRows).get(self.subscriber_id),
         )
         plan = policy.tariff.plans.get(self.plan)
-        settled = self._given_back(batch)
-        result.leave(Left.GIVEN_BACK, sum(self._is_due(record) for record in self.records if record.id in settled))
-        due = [record for record in self.records if self._is_due(record) and record.id not in settled]
+        mine = [record for record in self.records if self._is_due(record)]
+        if profile is not None and plan is not None and plan.id in policy.tariff.kept:
+            mine = [each for each in mine if is_theirs(plan, policy.tariff, profile, each.event_at, batch.now)]
+        settled = self._given_back(batch, mine)
+        result.leave(Left.GIVEN_BACK, sum(record.id in settled for record in mine))
+        due = [record for record in mine if record.id not in settled]
         if wallet is None or profile is None or wallet.status == TERMINATED:
             result.leave(Left.ENDED, len(due))
         elif plan is None or plan.version != self.version or self._overtaken(batch):
             result.leave(Left.MEANWHILE, len(due))
         else:
-            prices = self._new_prices(plan, due, result)
+            prices = self._new_prices(batch, plan, due, result)
             if prices:
                 self._book(batch, wallet, profile, policy, prices, result)
         return result
@@ -163,9 +177,9 @@ class RerateSession(Unit):
         found = dict(map(tuple, batch.connection.execute(latest.group_by(reratings.c.record_id))))
         return any(found.get(number, 0) != known for number, known in numbers.items())
 
-    def _given_back(self, batch: Batch) -> frozenset[int]:
+    def _given_back(self, batch: Batch, records: Iterable[RatedRecord]) -> frozenset[int]:
         """Name the records that were refunded, or that credit which ends paid for."""
-        numbers = [record.id for record in self.records if self._is_due(record)]
+        numbers = [record.id for record in records]
         keys = idempotency_keys.c
         refunds = select(keys.key).where(keys.scope == REFUNDS, keys.key.in_([str(number) for number in numbers]))
         own = allowance_entries.c
@@ -176,21 +190,43 @@ class RerateSession(Unit):
             return frozenset()
         return frozenset((*map(int, batch.connection.scalars(refunds)), *batch.connection.scalars(paid)))
 
-    def _new_prices(self, plan: Plan, due: Sequence[RatedRecord], result: Rerated) -> dict[int, int]:
+    def _new_prices(self, batch: Batch, plan: Plan, due: Sequence[RatedRecord], result: Rerated) -> dict[int, int]:
         """Give the right price of each record that can be put right, also where it is the one it has."""
         found = {}
         for record in due:
             rate = rate_by(plan, record.service, record.rating_group, read_key(record.rate_key))
             if rate is None:
                 result.leave(Left.NO_RATE)
-            elif is_bundled(rate) != record.bundled:
+                continue
+            reached = record.rated_before + record.units - record.covered
+            cost = price(rate, reached) - price(rate, record.rated_before)
+            if is_bundled(rate) != record.bundled and self._is_covered_otherwise(batch, plan, record):
                 result.leave(Left.BUNDLE)
-            elif record.limited or is_limited(plan, rate, record.service):
+            elif (record.limited or is_limited(plan, rate, record.service)) and _may_reach(plan, rate, record, cost):
                 result.leave(Left.LIMITED)
             else:
-                reached = record.rated_before + record.units - record.covered
-                found[record.id] = price(rate, reached) - price(rate, record.rated_before)
+                found[record.id] = cost
         return found
+
+    def _is_covered_otherwise(self, batch: Batch, plan: Plan, record: RatedRecord) -> bool:
+        """Tell whether a bundle may have covered another part of a record, had its version been the right one.
+
+        One that covers no such usage any more matters where it covered some; one that does only now, where the line had one or
+        would have been sold it.
+        """
+        if record.bundled:
+            return record.covered > 0
+        if plan.bundle is not None and plan.bundle.covers(record.service):
+            return True
+        own = allowance_entries.c
+        had = select(own.id).where(
+            own.subscriber_id == self.subscriber_id,
+            own.service == record.service,
+            own.kind.in_(list(ADDS)),
+            own.event_at <= record.event_at + MICROSECONDS,
+            own.ends_at >= record.event_at,
+        )
+        return batch.connection.execute(had.limit(1)).first() is not None
 
     def _book(
         self,
@@ -272,6 +308,32 @@ def _make_up(tenths: list[int], missing: int) -> None:
         if tenths[place] and tenths[place] + missing >= 0:
             tenths[place] += missing
             return
+
+
+def is_theirs(plan: Plan, tariff: Tariff, profile: Profile, event_at: int, now: int) -> bool:
+    """Tell whether a plan's version in force is that of a line; one that keeps an earlier version was, and is, priced by that.
+
+    It goes by the subscription of the time of use.
+    """
+    subscribed, versions = profile.subscription_at(event_at), tariff.kept.get(plan.id)
+    if subscribed is None or versions is None:
+        return True
+    theirs = version_for(versions, subscribed[0], now)
+    return theirs is not None and theirs.version == plan.version
+
+
+def _may_reach(plan: Plan, rate: Rate, record: RatedRecord, cost: int) -> bool:
+    """Tell whether a cap or limit may be reached by another price of a record that one counts, or may have been.
+
+    None is where the line had nothing taken off, costs no more than it did, and has no lower cap than it had: then the sums of
+    its days and months are below all of them, as they were.
+    """
+    if record.taken_off or cost > record.charged.price:
+        return True
+    before = {(cap.services, cap.monthly): cap.price for cap in record.caps}
+    return any(
+        cap.price < before.get((cap.services, cap.monthly), NEVER_CAPPED) for cap in caps_of(plan, rate, record.service)
+    )
 
 
 def is_bundled(rate: Rate | None) -> bool:

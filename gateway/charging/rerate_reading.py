@@ -25,6 +25,7 @@ from sqlalchemy import (
 from gateway.balance.corrections import Charged, TenthPart
 from gateway.charging.rerate import RatedRecord, RerateSession, is_bundled, is_limited
 from gateway.rating.plan_versions import plan_of
+from gateway.rating.plans import Cap, Plan, Rate, caps_of
 from gateway.rating.rate_keys import rate_by, read_key
 from gateway.store.engine import join_whole_tables
 from gateway.store.sealed_months.parts import Part, parts
@@ -135,13 +136,11 @@ def _records(connection: Connection, found: Sequence[Part], sessions: Sequence[i
             tenths.setdefault(usage_id, []).append(TenthPart(credit, amount, share))
             policies[usage_id] = policy
     first = {row.id: Charged(row.price, policies.get(row.id, ""), tuple(tenths.get(row.id, ()))) for row in rows}
-    corrected, bundled = last_corrections(connection, first), _Bundled(connection)
+    corrected, versions = last_corrections(connection, first), _PricedBy(connection)
+    limited = [row for row in rows if versions.limits(row)]
+    taken_off = _taken_off(found, {row.subscriber_id for row in limited})
     records = [
-        (
-            row.session,
-            row.subscriber_id,
-            _record(row, corrected.get(row.id), first[row.id], bundled=bundled.of(row), limited=bundled.limits(row)),
-        )
+        (row.session, row.subscriber_id, _record(row, corrected.get(row.id), first[row.id], versions, taken_off))
         for row in rows
     ]
     return sorted(records, key=lambda each: (each[0], each[2].id))
@@ -191,26 +190,53 @@ def _booked(connection: Connection, records: Iterable[int]) -> dict[int, Charged
     return found
 
 
-class _Bundled:
+def _taken_off(found: Sequence[Part], subscribers: set[int]) -> dict[int, list[int]]:
+    """Give when lines used what something was taken off of, over a cap or a limit (microseconds)."""
+    times: dict[int, list[int]] = {}
+    wanted = select(usage.c.subscriber_id, usage.c.event_at).where(
+        usage.c.subscriber_id.in_(subscribers), usage.c.capped > 0
+    )
+    for part in found if subscribers else ():
+        for subscriber_id, at in part.connection.execute(wanted):
+            times.setdefault(subscriber_id, []).append(at)
+    return times
+
+
+class _PricedBy:
     """Whether a bundle covered such usage, or a cap or limit counted it, by the version that priced it."""
 
     def __init__(self, connection: Connection) -> None:
         self._plans = {version.id: plan_of(version) for version in read(connection, PLAN)}
 
-    def of(self, row: Row[Any]) -> bool:
-        plan = self._plans.get(row.version)
-        if plan is None:
-            return False
-        return is_bundled(rate_by(plan, row.service, row.rating_group, read_key(row.rate_key or "")))
+    def bundled(self, row: Row[Any]) -> bool:
+        """Tell whether a bundle covers it."""
+        found = self._rate(row)
+        return found is not None and is_bundled(found[1])
 
     def limits(self, row: Row[Any]) -> bool:
         """Tell whether a cap, or a limit of the law, counts it."""
+        found = self._rate(row)
+        return bool(row.capped) or (found is not None and is_limited(*found, row.service))
+
+    def caps(self, row: Row[Any]) -> tuple[Cap, ...]:
+        """Give the caps that count it."""
+        found = self._rate(row)
+        return () if found is None else tuple(caps_of(*found, row.service))
+
+    def _rate(self, row: Row[Any]) -> tuple[Plan, Rate] | None:
         plan = self._plans.get(row.version)
         rate = None if plan is None else rate_by(plan, row.service, row.rating_group, read_key(row.rate_key or ""))
-        return bool(row.capped) or (plan is not None and rate is not None and is_limited(plan, rate, row.service))
+        return None if plan is None or rate is None else (plan, rate)
 
 
-def _record(row: Any, last: LastCorrection | None, first: Charged, *, bundled: bool, limited: bool) -> RatedRecord:  # noqa: ANN401  (a row)
+def _record(
+    row: Any,  # noqa: ANN401  (a row)
+    last: LastCorrection | None,
+    first: Charged,
+    versions: _PricedBy,
+    taken_off: Mapping[int, Sequence[int]],
+) -> RatedRecord:
+    near = (abs(at - row.event_at) <= LONGEST_US for at in taken_off.get(row.subscriber_id, ()))
     return RatedRecord(
         id=row.id,
         event_at=row.event_at,
@@ -219,8 +245,10 @@ def _record(row: Any, last: LastCorrection | None, first: Charged, *, bundled: b
         units={"data": row.octets, "voice": row.seconds}.get(row.service, row.units),
         plan=row.plan,
         version=row.version if last is None else last.version,
-        bundled=bundled,
-        limited=limited,
+        bundled=versions.bundled(row),
+        limited=versions.limits(row),
+        caps=versions.caps(row),
+        taken_off=any(near),
         rate_key=row.rate_key or "",
         rated_before=row.rated_before or 0,
         covered=row.covered or 0,

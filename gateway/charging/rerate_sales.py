@@ -14,7 +14,7 @@ from gateway.balance.profiles import ProfileRows
 from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import ChargingPolicy
 from gateway.charging.request import MICROSECONDS
-from gateway.charging.rerate import ACTOR, Left, Rerated, shares_of
+from gateway.charging.rerate import ACTOR, Left, Rerated, is_theirs, shares_of
 from gateway.charging.rerate_reading import NEAR, Wanted, last_corrections
 from gateway.charity.accruals import RunningTenth
 from gateway.store.batch import Batch, RowSet, Unit
@@ -60,7 +60,7 @@ class RerateSale(Unit):
             result.leave(Left.MEANWHILE)
         elif plan.bundle is None:
             result.leave(Left.NO_RATE)
-        elif plan.bundle.price == self.charged.price:
+        elif plan.bundle.price == self.charged.price or not is_theirs(plan, policy.tariff, profile, as_of, batch.now):
             return result
         elif wallet.status == TERMINATED:
             result.leave(Left.ENDED)

@@ -213,7 +213,7 @@ class BookReport(_Decide):
             raise ReviewRefused("review.subscriber", "nobody has its numbers: bring the line in first, or drop it")
         request = _request(row, used, batch.now)
         policy = batch.policy(ChargingPolicy)
-        plan = policy.tariff.plan(profile.plan_at(request.as_of), request.as_of)
+        plan = policy.tariff.plan_of(profile, request.as_of)
         if plan is None or plan.currency != wallet.currency:
             raise ReviewRefused("review.price", "the subscriber's plan has no price: put the plan back, or drop it")
         session = self._session(batch, row, request, wallet)

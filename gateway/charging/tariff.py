@@ -6,10 +6,12 @@ from datetime import UTC, tzinfo
 import msgspec
 
 from gateway.balance.bookings import Giving
+from gateway.balance.profiles import Profile
 from gateway.balance.spending import BillingMonths
 from gateway.charging.request import DATA, MICROSECONDS, SMS, VOICE
 from gateway.charity.choices import Share
 from gateway.charity.policies import Policy, in_force
+from gateway.rating.grandfathering import Versions, version_for
 from gateway.rating.plan_history import EarlierPlans, plan_at
 from gateway.rating.plans import Plan
 
@@ -80,6 +82,8 @@ class Tariff(msgspec.Struct, frozen=True):
     zone: tzinfo = UTC
     earlier: EarlierPlans = {}
     """What plans were before the last reloads."""
+    kept: Mapping[str, Versions] = {}
+    """The versions of plans of which lines keep earlier ones."""
     months: BillingMonths = msgspec.field(default_factory=BillingMonths)
     cap_abroad: int = 0
     """What a line may be charged abroad in a month (micro-units) unless its customer agrees to more; 0: no cap."""
@@ -99,6 +103,13 @@ class Tariff(msgspec.Struct, frozen=True):
         """Give the rule of the tenth for an event at a time."""
         return in_force((self.policy, *self.later), at) if self.later else self.policy
 
-    def plan(self, plan_id: str | None, at: int) -> Plan | None:
-        """Give a plan as it was at a time (microseconds); None where there was none, or no id."""
-        return None if plan_id is None else plan_at(self.plans, self.earlier, plan_id, at)
+    def plan_of(self, profile: Profile, at: int) -> Plan | None:
+        """Give the plan by which a line is charged at a time (microseconds): as it was then, or the version that it keeps."""
+        subscribed = profile.subscription_at(at)
+        if subscribed is None:
+            return None
+        since, plan_id = subscribed
+        versions = self.kept.get(plan_id) if self.kept else None
+        if versions is not None:
+            return version_for(versions, since, at)
+        return plan_at(self.plans, self.earlier, plan_id, at)

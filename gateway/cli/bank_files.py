@@ -23,7 +23,7 @@ def lines_of(file: Path) -> list[Line]:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="name the bank's file") from None
     try:
         if data.lstrip()[:1] == b"<" or file.suffix.lower() == ".xml":
             return [_from_bank(line) for each in read(data) for line in each.lines if _counts(line)]

@@ -18,7 +18,7 @@ from gateway.cli.output import complain, emit, emit_pages, json_text
 from gateway.cli.pages import pages
 
 if TYPE_CHECKING:
-    from gateway.api.bill_answers import CloseView
+    from gateway.api.bill_answers import BillShown, CloseView
     from gateway.cli.client import Ask
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -34,6 +34,7 @@ CLOSES: Final = (
     "reopened_by",
     "reason",
 )
+OVERDUE: Final = ("msisdn", "state", "since", "bill", "due", "outstanding", "overdue", "currency", "due_at", "next_at")
 SUMS: Final = ("section", "what", "currency", "count", "amount")
 LOOK_SECONDS: Final = 0.2
 """Between two looks at a close that a running gateway does."""
@@ -43,6 +44,13 @@ LINES: Final = 500
 Period = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")]
 ReopenReason = Annotated[str, typer.Option("--reason", help="Why: it is kept with the close.")]
 Line = Annotated[str, typer.Argument(metavar="NUMBER", help="The line's phone number, IMSI or ICCID.")]
+Form = Annotated[
+    str, typer.Option("--format", help="text, json or pdf.", autocompletion=completion.one_of("text", "json", "pdf"))
+]
+Language = Annotated[
+    str, typer.Option(help="en, fr or es; else notices.language.", autocompletion=completion.one_of("en", "fr", "es"))
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")]
 
 
 @app.callback()
@@ -181,19 +189,13 @@ def show(
     ctx: typer.Context,
     number: Line,
     period: Period,
-    form: Annotated[
-        str,
-        typer.Option("--format", help="text, json or pdf.", autocompletion=completion.one_of("text", "json", "pdf")),
-    ] = "text",
+    form: Form = "text",
     unitemised: Annotated[bool, typer.Option("--unitemised", help="Sums alone, no calls one by one.")] = False,
-    language: Annotated[
-        str,
-        typer.Option(help="en, fr or es; else notices.language.", autocompletion=completion.one_of("en", "fr", "es")),
-    ] = "",
+    language: Language = "",
     causes: Annotated[
         bool, typer.Option("--with-causes", help="Name the causes (needs the right to see them; it is noted).")
     ] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+    output: Output = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a line's bill of a month: what was used, what it cost, taxes, payments, what is due, and what was given.
@@ -219,11 +221,47 @@ def show(
         "language": language,
     }
     with asking(context.of(ctx).client_settings) as ask:
-        found = ask("bill.show", wanted, BillShown)
-    if found.pdf or found.text:
-        _write(found.pdf or found.text.encode(), output)
-    else:
-        _write(f"{json_text(found.bill, indent=2)}\n".encode(), output)
+        _write_shown(ask("bill.show", wanted, BillShown), output)
+
+
+@app.command()
+def note(
+    ctx: typer.Context,
+    number: Annotated[int, typer.Argument(min=1, help="The credit note, as `tpo bill list --credit-notes` has it.")],
+    form: Form = "text",
+    language: Language = "",
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a credit note: what was given back of prices, or a bill that was taken back as a whole.
+
+    \b
+    Examples:
+      tpo bill note 12
+      tpo bill note 12 --format pdf -o note.pdf
+    """
+    from gateway.api.bill_answers import BillShown  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    wanted = {"note": number, "format": "json" if as_json else form, "language": language}
+    with asking(context.of(ctx).client_settings) as ask:
+        _write_shown(ask("bill.note", wanted, BillShown), output)
+
+
+@app.command()
+def overdue(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List the lines that owe on bills: what of it is past its date, where each is in dunning, and when it is looked at next.
+
+    \b
+    Examples:
+      tpo bill overdue
+      tpo bill overdue --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = pages(ask, "bill.overdue", {})
+        emit_pages((page.rows for page in found), as_json=as_json, columns=OVERDUE)
 
 
 @app.command()
@@ -247,8 +285,9 @@ def paid(
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
     from gateway.cli.bank_files import lines_of  # noqa: PLC0415  (as above)
 
+    settings = context.of(ctx).client_settings
     lines, results = lines_of(file), []
-    with asking(context.of(ctx).client_settings) as ask:
+    with asking(settings) as ask:
         for place in range(0, len(lines), LINES):
             results += ask("bill.paid", {"lines": lines[place : place + LINES]}, LinesPaid).results
     counts = dict(sorted(Counter(result.outcome for result in results).items()))
@@ -260,6 +299,13 @@ def paid(
         raise typer.Exit(ExitCode.PARTLY_DONE)
 
 
+def _write_shown(found: BillShown, output: Path | None) -> None:
+    if found.pdf or found.text:
+        _write(found.pdf or found.text.encode(), output)
+    else:
+        _write(f"{json_text(found.bill, indent=2)}\n".encode(), output)
+
+
 def _write(octets: bytes, output: Path | None) -> None:
     if output is None:
         sys.stdout.flush()
@@ -268,4 +314,4 @@ def _write(octets: bytes, output: Path | None) -> None:
     try:
         output.write_bytes(octets)
     except OSError as error:
-        raise CommandFailed(f"{output} cannot be written: {error.strerror}") from None
+        raise CommandFailed(f"{output} cannot be written: {error.strerror}", to_do="name another file") from None

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import Connection
+
 from gateway.balance.standing import StillNeeded, check_nothing_needed_goes
+from gateway.balance.tax_areas import unknown_areas
 from gateway.settings import Settings, Severity
 from gateway.settings.problems import Problem
 from gateway.store import schema
@@ -15,6 +19,10 @@ from gateway.store.errors import StoreError
 
 VERSIONS: Final = "0016"
 """The version of the tables since which the store knows what was in the files."""
+
+
+TAX_AREAS: Final = "0022"
+"""The version of the tables since which the store knows where lines are taxed."""
 
 
 def problems_in_use(settings: Settings, file: Path) -> list[Problem]:
@@ -33,6 +41,8 @@ def problems_in_use(settings: Settings, file: Path) -> list[Problem]:
                     else [_unasked(file, f"it is at version {version}: `tpo db upgrade` comes first")]
                 )
             check_nothing_needed_goes(connection, settings.plans, settings.causes, int(time.time() * 1_000_000))
+            if version >= TAX_AREAS:
+                return [*_without_area(connection, settings, file)]
     except StillNeeded as needed:
         said = (each.partition(": ") for each in needed.problems)
         return [Problem(str(file), 1, key, message) for key, _, message in said]
@@ -41,6 +51,14 @@ def problems_in_use(settings: Settings, file: Path) -> list[Problem]:
     finally:
         engine.dispose()
     return []
+
+
+def _without_area(connection: Connection, settings: Settings, file: Path) -> Iterator[Problem]:
+    """Warn of lines to whose prices taxes are added, and of which nobody knows which."""
+    for plan, count in sorted(unknown_areas(connection, settings.plans, settings.taxes).items()):
+        lines = f"{count} lines are" if count > 1 else "a line is"
+        message = f"{plan}: {lines} in no state that taxes names: billed without taxes until `tpo subscriber tax-area`"
+        yield Problem(str(file), 1, "plans", message, Severity.WARNING)
 
 
 def _unasked(file: Path, why: str) -> Problem:

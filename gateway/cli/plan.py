@@ -26,7 +26,7 @@ UNITS = {"data": "octets", "voice": "seconds", "sms": "texts"}
 
 @app.callback()
 def _group() -> None:
-    """List and check the price plans, and try out what something costs: list, check, price."""
+    """List and check the price plans, and try out what something costs: list, check, price, versions."""
 
 
 @app.command("list")
@@ -146,6 +146,10 @@ def price(
     rating_group: RatingGroup = None,
     incoming: Annotated[bool, typer.Option("--incoming", help="What the called customer pays.")] = False,
     own: Annotated[bool, typer.Option("--own", help="The number is another line of ours.")] = False,
+    version: Annotated[
+        int | None,
+        typer.Option(min=1, help="By a version that was recorded (`tpo plan versions`), and not by the file."),
+    ] = None,
     state: Annotated[str, typer.Option(help="The state where the line is taxed, such as NY, for taxes on top.")] = "",
     zip_code: Annotated[str, typer.Option("--zip", help="Its ZIP there.")] = "",
     as_json: AsJson = False,
@@ -160,6 +164,7 @@ def price(
       tpo plan price --plan payg-gb --to 07700900123 --seconds 61
       tpo plan price --plan payg-gb --octets 5000000 --roaming 310260 --json
       tpo plan price --plan payg-gb --to +33123456789 --texts 2 --at 2026-12-25T20:00:00Z
+      tpo plan price --plan payg-gb --version 7 --octets 5000000
       tpo plan price --plan payg-us --to +12125550100 --seconds 61 --state NY --zip 10001
     """
     wanted = [
@@ -173,6 +178,11 @@ def price(
     (service, units), when = wanted[0], moment(at, "--at")
     usage = Usage(service, units, wall_clock() if when is None else when, to, roaming, rating_group, incoming, own)
     settings = context.of(ctx).client_settings
+    found = _in_the_file(settings, plan) if version is None else _recorded(settings, plan, version)
+    _show(found, usage, _quote(settings, found, usage, _area(state, zip_code)), as_json=as_json)
+
+
+def _in_the_file(settings: Settings, plan: str) -> Plan:
     found = settings.plans.get(plan)
     if found is None:
         raise CommandFailed(
@@ -181,7 +191,41 @@ def price(
             to_do="`tpo plan list` shows all",
             exit_code=ExitCode.FAILED,
         )
-    _show(found, usage, _quote(settings, found, usage, _area(state, zip_code)), as_json=as_json)
+    return found
+
+
+def _recorded(settings: Settings, plan: str, version: int) -> Plan:
+    """Ask for a plan as it was."""
+    from gateway.api.answers import RecordedPlan  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415
+    from gateway.rating.plan_versions import read_content  # noqa: PLC0415
+
+    with asking(settings) as ask:
+        found = ask("plan.version", {"plan": plan, "version": version}, RecordedPlan)
+    return read_content(found.content, version)
+
+
+@app.command()
+def versions(
+    ctx: typer.Context,
+    plan: Annotated[str, typer.Argument(help="The plan's id.", autocompletion=completion.plans)],
+    as_json: AsJson = False,
+) -> None:
+    """Show the versions of a plan that were in force, and how many lines are charged by each now.
+
+    A line keeps the version that it subscribed under where the next one says so (`grandfathered` in plans.yaml).
+
+    \b
+    Examples:
+      tpo plan versions payg-gb
+      tpo plan versions payg-gb --json
+    """
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+    from gateway.cli.client import Listing  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("plan.versions", {"plan": plan}, Listing)
+    emit(found.rows, as_json=as_json)
 
 
 def _area(state: str, zip_code: str) -> TaxArea | None:

@@ -24,6 +24,8 @@ def add_to(app: typer.Typer) -> None:
     app.command("credit")(credit)
     app.command("limit")(limit)
     app.command("family")(family)
+    app.command("tax-area")(tax_area)
+    app.command("agree")(agree)
 
 
 def allowances(ctx: typer.Context, number: Number, as_json: AsJson = False) -> None:
@@ -153,6 +155,40 @@ def family(
     """
     params = {"number": number, "payer": payer, "cap": cap, "reason": reason}
     _ask(ctx, "subscriber.family", params, as_json=as_json)
+
+
+def tax_area(
+    ctx: typer.Context,
+    number: Number,
+    state: Annotated[str, typer.Option(help="The state, two capital letters such as NY.")],
+    zip_code: Annotated[str, typer.Option("--zip", help="The ZIP, five digits.")],
+    reason: Why,
+    as_json: AsJson = False,
+) -> None:
+    """Have a line taxed in a state and ZIP from now on, for plans to whose prices taxes are added.
+
+    Without one, or in a state that the file of taxes does not name, its bills have no taxes, and `tpo subscriber show` says so.
+
+    \b
+    Examples:
+      tpo subscriber tax-area 12125550123 --state NY --zip 10001 --reason "place of primary use, form of 1 December"
+      tpo subscriber tax-area 12125550123 --state TX --zip 75001 --reason "moved" --json
+    """
+    params = {"number": number, "state": state, "zip": zip_code, "reason": reason}
+    _ask(ctx, "subscriber.tax-area", params, as_json=as_json)
+
+
+def agree(ctx: typer.Context, number: Number, reason: Why, as_json: AsJson = False) -> None:
+    """Note that a customer agreed to the prices of today, in place of an earlier version of the plan that the line keeps.
+
+    It counts from now on, and is not taken back: the plan's earlier version is for who had it all the time.
+
+    \b
+    Examples:
+      tpo subscriber agree 447700900123 --reason "agreed by text on 3 December"
+      tpo subscriber agree 447700900123 --reason "signed the new terms" --json
+    """
+    _ask(ctx, "subscriber.agree", {"number": number, "reason": reason}, as_json=as_json)
 
 
 def _ask(ctx: typer.Context, action: str, params: Mapping[str, object], *, as_json: bool) -> None:

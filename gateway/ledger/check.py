@@ -22,6 +22,7 @@ from gateway.ledger.checks.holds import holds_match
 from gateway.ledger.checks.prices import prices_right, unknown_versions
 from gateway.ledger.checks.references import booked_once
 from gateway.ledger.checks.reratings import reratings_right
+from gateway.ledger.checks.sales import sales_right
 from gateway.ledger.checks.sealed_files import sums_match, wrong_files
 from gateway.ledger.checks.seals import seals_match
 from gateway.ledger.checks.sources import sources_there
@@ -53,6 +54,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     every(sources_there),
     versions_right,
     prices_right,
+    sales_right,
     policies_unchanged,
     reratings_right,
     allowances_match,

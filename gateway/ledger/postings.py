@@ -236,7 +236,7 @@ POSTINGS: Final = (
         AccountClass.WRITE_OFFS,
         AccountClass.WALLET,
         (Evidence.REFERENCE,),
-        "what a customer who left owes, and will not be asked for (`order:<number>`)",
+        "what a customer owes and will not be asked for: who left (`order:<number>`), or has not paid a bill (`bill:<number>`)",
     ),
     Posting(
         "promotion",
@@ -323,14 +323,6 @@ POSTINGS: Final = (
         AccountClass.CASH,
         (Evidence.REFERENCE,),
         "what a bank took back of a payment, or of a debit (`<channel>:<reference>`)",
-        unique=Evidence.REFERENCE,
-    ),
-    Posting(
-        "write_off",
-        AccountClass.WRITE_OFFS,
-        AccountClass.WALLET,
-        (Evidence.REFERENCE,),
-        "what a customer owes on bills, and will not be asked for any more (`bill:<number>`)",
         unique=Evidence.REFERENCE,
     ),
     Posting(

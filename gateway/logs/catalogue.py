@@ -392,6 +392,17 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "A month cannot be closed further now; `detail` says why. The bills that are written stay, and it goes on by itself.",
         "See to the store; what runs is tried again each minute, and `tpo bill close` shows it.",
     ),
+    "bill.dunning.done": LogEvent(
+        "info",
+        "Lines whose bills are overdue, or were paid, went to another state: how many to `overdue`, `suspended`, `written_off` "
+        "and `open`.",
+        "Nothing; `tpo bill overdue` lists those that owe.",
+    ),
+    "bill.dunning.refused": LogEvent(
+        "warning",
+        "A line whose bill is not paid could not be suspended, or one that has paid not be resumed; `detail` says why.",
+        "Look at the card (`tpo sim show`, `tpo order list`); it is tried again after a day.",
+    ),
     "bill.month.closed": LogEvent(
         "info", "A month is closed: every line has its bill.", "Nothing: `tpo bill list` and `tpo bill show` have them."
     ),

@@ -45,7 +45,7 @@ class Hold(msgspec.Struct, frozen=True):
 
 def plan_of(profile: Profile | None, tariff: Tariff, now: int) -> Plan | None:
     """Give the payer's plan, None where there is none with a price."""
-    return None if profile is None else tariff.plans.get(profile.plan_at(now) or "")
+    return None if profile is None else tariff.plan_of(profile, now)
 
 
 def key_of(plan: Plan, number: str, tariff: Tariff, now: int, *, own: bool) -> RateKey:
@@ -153,9 +153,9 @@ def _charge(
     batch: Batch, text: Text, money: int, covered: list[Covered], wallet: Wallet, policy: ChargingPolicy
 ) -> None:
     profile = batch.row_set(ProfileRows).get(wallet.subscriber_id)
-    plan = profile.plan_at(text.created_at) if profile is not None else None
+    plan = plan_of(profile, policy.tariff, text.created_at)
     cost, tariff = money, policy.tariff
-    money = _under_caps(cost, text, tariff.plan(plan, text.created_at), wallet, tariff)
+    money = _under_caps(cost, text, plan, wallet, tariff)
     billed = wallet.bill(money, tariff.months.number(text.created_at), batch.now)
     record = UsageRecord(
         id=batch.take_id(),
@@ -169,7 +169,7 @@ def _charge(
         units=len(text.parts),
         price=billed,
         currency=wallet.currency,
-        plan=plan or "",
+        plan=(profile.plan_at(text.created_at) if profile is not None else None) or "",
         version=text.version,
         rate_key=text.rate_key or "",
         covered=sum(part.units for part in covered),

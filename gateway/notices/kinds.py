@@ -32,6 +32,8 @@ class NoticeKind(StrEnum):
     CAP_ABROAD_AGREED = "cap_abroad_agreed"
     ALLOWANCE_LOW = "allowance_low"
     LOW_BALANCE = "low_balance"
+    BILL_OVERDUE = "bill_overdue"
+    BILL_SUSPENDED = "bill_suspended"
 
 
 class Kind(NamedTuple):
@@ -49,6 +51,7 @@ class Kind(NamedTuple):
 
 
 _BILL_LIMITS: Final = "Communications Act 2003 s.124S"
+_UNPAID: Final = "Ofcom General Condition C3 (non-payment of bills)"
 _ROAMING: Final = "Ofcom General Condition C3"
 KINDS: Final[dict[NoticeKind, Kind]] = {
     NoticeKind.BILL_LIMIT_SET: Kind(
@@ -100,6 +103,22 @@ KINDS: Final[dict[NoticeKind, Kind]] = {
     ),
     NoticeKind.LOW_BALANCE: Kind(
         NoticeClass.COURTESY, "", "the balance is below a threshold", "time below it", ("balance",)
+    ),
+    NoticeKind.BILL_OVERDUE: Kind(
+        NoticeClass.STATUTORY,
+        _UNPAID,
+        "a bill was not paid when it was due",
+        "bill",
+        ("amount", "date"),
+        ("reference",),
+    ),
+    NoticeKind.BILL_SUSPENDED: Kind(
+        NoticeClass.STATUTORY,
+        _UNPAID,
+        "a line is suspended as its bill is not paid",
+        "bill",
+        ("amount",),
+        ("reference",),
     ),
 }  # fmt: skip  (a table reads best as one)
 

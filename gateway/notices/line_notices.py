@@ -104,7 +104,7 @@ class LineNotices:
         """Remember where the line is; abroad its customer hears of it, once for each country and day."""
         country, spending = network[:MCC_DIGITS], wallet.spending
         spending.country, wallet.changed = country, True
-        plan = self._tariff.plan(profile.plan_at(batch.now), batch.now)
+        plan = self._tariff.plan_of(profile, batch.now)
         prices = None if plan is None else plan.prices(network)
         if plan is None or not isinstance(prices, Zone):
             return

@@ -42,6 +42,14 @@ _EN: Final = {
     NoticeKind.CAP_ABROAD_AGREED: "{operator}: as you agreed, use abroad beyond your roaming cap is charged in {month}.",
     NoticeKind.ALLOWANCE_LOW: "{operator}: {percent}% of your allowance for {service} is used.",
     NoticeKind.LOW_BALANCE: "{operator}: your balance is {balance}.",
+    NoticeKind.BILL_OVERDUE: (
+        "{operator}: {amount} of your bill is overdue. Please pay with {reference}: on {date} your line would be suspended. "
+        "If you cannot pay, call us."
+    ),
+    NoticeKind.BILL_SUSPENDED: (
+        "{operator}: your line is suspended, as {amount} of your bill is not paid. It goes on as soon as it is. Emergency "
+        "calls always work."
+    ),
 }
 _ES: Final = {
     NoticeKind.BILL_LIMIT_SET: "{operator}: su límite de gasto es ahora de {limit} al mes, aparte del precio de su plan.",
@@ -68,6 +76,14 @@ _ES: Final = {
     NoticeKind.CAP_ABROAD_AGREED: "{operator}: como acordó, el uso en el extranjero por encima del tope se cobra en {month}.",
     NoticeKind.ALLOWANCE_LOW: "{operator}: ha usado el {percent}% de su bono de {service}.",
     NoticeKind.LOW_BALANCE: "{operator}: su saldo es de {balance}.",
+    NoticeKind.BILL_OVERDUE: (
+        "{operator}: {amount} de su factura están vencidos. Pague con {reference}: el {date} se suspendería su línea. Si no "
+        "puede pagar, llámenos."
+    ),
+    NoticeKind.BILL_SUSPENDED: (
+        "{operator}: su línea está suspendida, pues faltan {amount} de su factura. Sigue en cuanto se paguen. Las llamadas de "
+        "emergencia funcionan siempre."
+    ),
 }
 _FR: Final = {
     NoticeKind.BILL_LIMIT_SET: "{operator} : votre plafond est de {limit} par mois, hors prix du forfait.",
@@ -94,6 +110,14 @@ _FR: Final = {
     NoticeKind.CAP_ABROAD_AGREED: "{operator} : comme convenu, l'usage à l'étranger au-delà du plafond est facturé en {month}.",
     NoticeKind.ALLOWANCE_LOW: "{operator} : {percent}% de votre forfait {service} sont utilisés.",
     NoticeKind.LOW_BALANCE: "{operator} : votre solde est de {balance}.",
+    NoticeKind.BILL_OVERDUE: (
+        "{operator} : {amount} de votre facture sont en retard. Payez avec {reference} : le {date}, votre ligne serait "
+        "suspendue. Si vous ne pouvez pas payer, appelez-nous."
+    ),
+    NoticeKind.BILL_SUSPENDED: (
+        "{operator} : votre ligne est suspendue, {amount} de votre facture n'étant pas payés. Elle reprend dès le paiement. "
+        "Les appels d'urgence passent toujours."
+    ),
 }
 WORDS: Final[dict[str, dict[NoticeKind, str]]] = {"en": _EN, "es": _ES, "fr": _FR}
 SERVICES: Final = {

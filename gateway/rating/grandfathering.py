@@ -17,12 +17,27 @@ def version_for(versions: Versions, subscribed_at: int, at: int) -> Plan | None:
 
     Before the first version that is known, that one counts.
     """
-    if not versions:
+    first = next((place for place, (_, plan) in enumerate(versions) if plan is not None), None)
+    if first is None:
         return None
-    held = versions[0][1]
-    for valid_from, plan in versions[1:]:
+    held = versions[first][1]
+    for valid_from, plan in versions[first + 1 :]:
         if valid_from > at:
             break
         if held is None or plan is None or valid_from <= subscribed_at or at >= plan.kept_until:
             held = plan
     return held
+
+
+def still_kept(versions: Versions, since: int) -> Versions:
+    """Give the versions that some line may have from a time on, none where that is the one in force then for all of them.
+
+    One that moved every line to itself before that time ends what came before it.
+    """
+    begins = 0
+    for place, (valid_from, plan) in enumerate(versions):
+        if valid_from <= since and plan is not None and plan.kept_until <= since:
+            begins = place
+    found = versions[begins:]
+    is_kept = (plan is not None and plan.kept_until > max(since, valid_from) for valid_from, plan in found[1:])
+    return found if any(is_kept) else ()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from gateway.rating.grandfathering import Versions
 from gateway.rating.plans import Plan
 
 EarlierPlans = Mapping[str, tuple[tuple[int, Plan], ...]]
@@ -15,6 +16,8 @@ class PlanHistory(msgspec.Struct, frozen=True):
 
     plans: Mapping[str, Plan]
     earlier: EarlierPlans = {}
+    kept: Mapping[str, Versions] = {}
+    """By plan id, the versions of plans of which lines keep earlier ones."""
 
 
 def plan_at(plans: Mapping[str, Plan], earlier: EarlierPlans, plan_id: str, at: int) -> Plan | None:

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.rating.grandfathering import still_kept
 from gateway.rating.plan_history import PlanHistory
 from gateway.rating.plans import Plan
 from gateway.store.versions import PLAN, Content, Version, canonical
@@ -23,13 +24,22 @@ def plan_of(version: Version) -> Plan | None:
     """Give the plan that a version was; None where that is not known, or where there was none."""
     if version.content is None or version.is_gone:
         return None
-    return msgspec.structs.replace(_decode(version.content), version=version.id)
+    return read_content(version.content, version.id)
+
+
+def read_content(content: str, number: int) -> Plan:
+    """Give the plan that a version's content says, with the version's number."""
+    return msgspec.structs.replace(_decode(content), version=number)
 
 
 def history(versions: Iterable[Version], now: int) -> PlanHistory:
-    """Give the plans in force, and those before them that a report may be late enough for; `now` in microseconds."""
+    """Give the plans in force, those before them that a report may be late enough for, and those that lines keep.
+
+    `now` is in microseconds.
+    """
     plans: dict[str, Plan] = {}
     earlier: dict[str, tuple[tuple[int, Plan], ...]] = {}
+    every: dict[str, list[tuple[int, Plan | None]]] = {}
     for version in versions:
         before = plans.pop(version.name, None)
         if before is not None and version.valid_from > now - LATE_US:
@@ -37,4 +47,6 @@ def history(versions: Iterable[Version], now: int) -> PlanHistory:
         plan = plan_of(version)
         if plan is not None:
             plans[version.name] = plan
-    return PlanHistory(plans, earlier)
+        every.setdefault(version.name, []).append((version.valid_from, plan))
+    kept = {name: found for name, known in every.items() if (found := still_kept(known, now - LATE_US))}
+    return PlanHistory(plans, earlier, kept)

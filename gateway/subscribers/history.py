@@ -9,6 +9,8 @@ from gateway.subscribers.views import SubscriberChange
 
 NUMBER, PLAN, RENEWAL, CREDIT_LIMIT, FAMILY, REFUND = "number", "plan", "renewal", "limit", "family", "refund"
 """What may change."""
+TAX_AREA, PRICES = "tax area", "prices"
+"""Where the line is taxed; which version of its plan it has."""
 
 
 def record(

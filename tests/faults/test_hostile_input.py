@@ -55,6 +55,7 @@ PARAMETERS = {
     "subscriber.history": LINE, "subscriber.allowances": LINE,
     "subscriber.renewal": {**LINE, "consent": True, "reason": "r", "billing_day": 31},
     "subscriber.limit": {**LINE, "amount": "5.00", "reason": "r"},
+    "subscriber.tax-area": {**LINE, "state": "NY", "zip": "10001", "reason": "r"}, "subscriber.agree": {**LINE, "reason": "r"},
     "usage.refund": {"record_id": "7", "reason": "r"},
     "subscriber.family": {**LINE, "payer": "447700900001", "cap": "5.00", "reason": "r"},
     "subscriber.add-on": {**LINE, "add_on": "boost", "reference": "r"},
@@ -70,8 +71,21 @@ PARAMETERS = {
     "order.show": {"id": "1"}, "order.states": {"ids": ["1"]},
     "usage.export": {"after": 0, "start": 0, "end": 1, "number": NUMBER, "limit": 2}, "ledger.check": {}, "ledger.months": {},
     "ledger.export": {"format": "csv", "after": 0, "since": 0, "until": 1, "causes": True},
+    "plan.versions": {"plan": "payg-gb"}, "plan.version": {"plan": "payg-gb", "version": 1},
     "ledger.totals": {"period": "2026-11"},
     "ledger.tax": {"period": "2026-11"},
+    "bill.preview": {"period": "2999-12", "number": NUMBER}, "bill.close": {"period": "2999-12"}, "bill.closes": {},
+    "bill.reopen": {"period": "2999-12", "reason": "r", "confirm": False}, "bill.overdue": {"after": 0, "limit": 2},
+    "bill.list": {"after": 0, "limit": 2, "period": "2999-12", "number": NUMBER, "notes": True},
+    "bill.show": {
+        "number": NUMBER, "period": "2999-12", "format": "pdf", "itemised": True, "causes": False, "language": "fr",
+    },
+    "bill.note": {"note": 1, "format": "text", "language": "es"},
+    "bill.pay": {"bill": 1, "amount": "1.00", "currency": "GBP", "reference": "r"},
+    "bill.paid": {
+        "lines": [{"reference": "r", "amount": "1.00", "currency": "GBP", "date": "2026-12-01", "credit": True,
+                   "returned": "", "payer_reference": "p", "texts": ["t"]}],
+    },
     "ledger.balances": {"after": 0, "limit": 2, "causes": True, "account": "revenue", "number": NUMBER, "since": 0, "until": 1},
     "ledger.journal": {"after": 0, "limit": 2, "account": "revenue", "number": NUMBER, "since": 0, "until": 1},
     "subscriber.list": {"after": 0, "limit": 2}, "subscriber.find": {"tail": "0000"}, "events.list": {"after": 0, "limit": 2},
@@ -214,7 +228,7 @@ def test_no_route_fails_whatever_it_is_given(gateway, route):
 def test_a_coded_body_is_refused_unread_at_both_doors(gateway, coding):
     headers = {"Authorization": f"Bearer {TOKENS['operator']}", "Content-Encoding": coding, "Idempotency-Key": "k"}
     posts = [route.path for route in ROUTES if route.body is not None]
-    knocks = [(tcp_door(gateway), path.replace("{msisdn}", NUMBER)) for path in posts]
+    knocks = [(tcp_door(gateway), path.replace("{msisdn}", NUMBER).replace("{bill}", "1")) for path in posts]
     for door, path in [*knocks, (unix_door(gateway), "/v1/actions/subscriber.show")]:
         status, media, content = door.knock("POST", path, b'{"number": "447700900000"}', headers)
         assert (status, media) == (415, "application/problem+json"), content

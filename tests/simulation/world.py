@@ -167,6 +167,7 @@ class World:
     def _settle_in(self, folder):
         config = folder / "gateway.yaml"
         config.write_text(CONFIG.format(root=ROOT, key="5" * 64))
+        (folder / "taxes.yaml").write_text((ROOT / "config" / "taxes.yaml").read_text())
         (folder / "plans.yaml").write_text((ROOT / "config" / "plans.yaml").read_text() + CAPPED)
         self.settings = gateway_settings.load(config)
         new_stores.place(folder / "var" / "tpo.db")

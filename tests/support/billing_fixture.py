@@ -36,13 +36,13 @@ class BillingPlace(charging.ChargingPlace):
         self.ticks.now = max(self.ticks.now, end + 60_000_000)
         return period
 
-    def close_month(self, period=None, *, actor="ann", taxes=NO_TAXES, ended=lambda: False):
+    def close_month(self, period=None, *, actor="ann", taxes=NO_TAXES, ended=lambda: False, told=lambda _close: None):
         """Close a month (the one that has ended) by the job; gives the close, or why not."""
         period = period or self.pass_month()
         begun = close_job.begin(self, period, end_of(period, UTC), actor)
         if isinstance(begun, Exception):
             return begun
-        return close_job.run(self, begun, taxes, DUE, ended=ended)
+        return close_job.run(self, begun, taxes, DUE, ended=ended, told=told)
 
     def use(self, octets, session, *, at=None, imsi=charging.IMSI):
         """A whole data session of so many octets; `at` (seconds) is its Event-Timestamp."""

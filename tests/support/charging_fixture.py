@@ -122,7 +122,7 @@ class ChargingPlace(Workplace):
                 Evidence(EVIDENCE_KEY, self.node.id).append(connection, {"versions": rows}, now)
         with self.reader.connect() as connection:
             known = history(versions.read(connection, versions.PLAN), now)
-        tariff = msgspec.structs.replace(self.policy.tariff, plans=known.plans, earlier=known.earlier)
+        tariff = msgspec.structs.replace(self.policy.tariff, plans=known.plans, earlier=known.earlier, kept=known.kept)
         self.policy.tariff = tariff
 
     def enrol(self, balance, imsi=IMSI, msisdn=MSISDN, plan="payg-gb", cause="wateraid"):

@@ -1,12 +1,14 @@
 """The versions of plans as the checks of prices need them: what each was, and when it was in force."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from gateway.rating.grandfathering import version_for
 from gateway.rating.plan_versions import plan_of
 from gateway.rating.plans import Plan, Rate, caps_of
-from gateway.store.tables import nodes
+from gateway.store.tables import nodes, subscriptions
 from gateway.store.versions import PLAN, Version, read
 
 SECOND_US: Final = 1_000_000
@@ -31,16 +33,24 @@ class PlanVersions:
             self._by_name.setdefault(version.name, []).append(version)
         self._spans = {version.id: self._span(place, version) for places in self._by_name.values()
                        for place, version in enumerate(places)}  # fmt: skip
+        self._kept = {
+            name: [(each.valid_from, self._plans[each.id]) for each in found]
+            for name, found in self._by_name.items()
+            if any(plan is not None and plan.kept_until for plan in (self._plans[each.id] for each in found[1:]))
+        }
+        self._subscribed = _subscribed(connection, self._kept)
 
     def plan(self, version: int) -> Plan | None:
         """Give what a version was; None where it is not known."""
         return self._plans.get(version)
 
-    def priced(self, version: int, plan: str, at: int) -> bool:
-        """Tell whether what was used at a time (microseconds) may have been priced by this version of a plan."""
+    def priced(self, version: int, plan: str, at: int, subscriber_id: int) -> bool:
+        """Tell whether what a line used at a time (microseconds) may have been priced by this version of a plan."""
         found = self._versions.get(version)
         if found is None or found.name != plan or self._plans[version] is None:
             return False
+        if plan in self._kept:
+            return any(version == each.version for each in self._held(plan, subscriber_id, at))
         since, until = self._spans[version]
         return since <= at < until
 
@@ -49,15 +59,29 @@ class PlanVersions:
         plan = self._plans.get(version)
         return rate.service is not None or (plan is not None and bool(caps_of(plan, rate, service)))
 
-    def bundle_prices(self, plan: str, at: int) -> list[int] | None:
-        """Give what a plan's bundle may have cost at a time; None where a version is not known that was in force then."""
+    def in_force(self, plan: str, at: int, subscriber_id: int) -> list[Plan] | None:
+        """Give what a plan may have been for a line at a time; None where a version is not known that was in force then."""
+        if plan in self._kept:
+            return self._held(plan, subscriber_id, at)
         versions = [
             each for each in self._by_name.get(plan, ()) if self._spans[each.id][0] <= at < self._spans[each.id][1]
         ]
         plans = [self._plans[each.id] for each in versions if not each.is_gone]
         if not versions or any(each is None for each in plans):
             return None
-        return [each.bundle.price for each in plans if each is not None and each.bundle is not None]
+        return [each for each in plans if each is not None]
+
+    def _held(self, plan: str, subscriber_id: int, at: int) -> list[Plan]:
+        """Give the versions that a line may have kept, or come to, at a time, give or take the grace of clocks."""
+        begun = self._subscribed.get((subscriber_id, plan), [0])
+        found: dict[int | None, Plan] = {}
+        for time in (at, at - self._grace, at + self._grace):
+            since = max((each for each in begun if each <= time), default=begun[0])
+            for subscribed_at in (since, since - self._grace, since + self._grace):
+                held = version_for(self._kept[plan], subscribed_at, time)
+                if held is not None:
+                    found[held.version] = held
+        return list(found.values())
 
     def _span(self, place: int, version: Version) -> tuple[int, int]:
         """Give the time in which it counted; the first that is known of a plan prices what was used before it, too."""
@@ -66,3 +90,14 @@ class PlanVersions:
         begins = version.valid_from - self._grace if known_before else 0
         after = versions[place + 1].valid_from if place + 1 < len(versions) else None
         return begins, 1 << 62 if after is None else after + self._grace
+
+
+def _subscribed(connection: Connection, plans: Iterable[str]) -> dict[tuple[int, str], list[int]]:
+    """Give when lines subscribed to plans of which they may keep versions, by subscriber and plan, in order."""
+    s, found = subscriptions.c, dict[tuple[int, str], list[int]]()
+    names = list(plans)
+    if names:
+        wanted = select(s.subscriber_id, s.plan, s.valid_from).where(s.plan.in_(names)).order_by(s.valid_from)
+        for subscriber_id, plan, valid_from in connection.execute(wanted):
+            found.setdefault((subscriber_id, plan), []).append(valid_from)
+    return found

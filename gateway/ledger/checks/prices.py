@@ -1,4 +1,4 @@
-"""Prices, computed again: what each record of usage cost by the version of its plan, and what a bundle was sold for.
+"""Prices, computed again: what each record of usage cost by the version of its plan.
 
 The price of a record is that of its session's units after it, less that of those before it; records of a session go on where
 the one before them ended.
@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, case, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
 from gateway.ledger.checks.plan_versions import PlanVersions
@@ -17,15 +17,13 @@ from gateway.ledger.checks.tenths import STREAMED
 from gateway.rating.plans import Rate
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import rate_by, read_key
-from gateway.store.tables import subscriptions, transfers, usage
+from gateway.store.tables import transfers, usage
 
 UNKEPT: Final = 0
 """The session of usage that was booked to none."""
 _COUNTED: Final[Mapping[str, Any]] = {"data": usage.c.octets, "voice": usage.c.seconds, "sms": usage.c.units}
 """What each service counts in."""
 _PRICED: Final = (usage.c.version.is_not(None), usage.c.rated_before.is_not(None))
-WHOLE_SALE: Final = "sale:"
-"""How the reference of a whole bundle begins; parts of one, add-ons and what credit paid for have others."""
 _Found = Iterator[tuple[str, str]]
 
 
@@ -77,18 +75,17 @@ def counted() -> ColumnElement[int]:
 
 
 def prices_right(books: Examined) -> Iterator[Finding]:
-    """Name records and sales that were not priced by the version of their plan."""
+    """Name records that were not priced by the version of their plan."""
     return (Finding(*found) for found in wrong_prices(books.connection, books.recomputed))
 
 
 def wrong_prices(connection: Connection, journals: Sequence[Connection]) -> _Found:
-    """Name records and sales whose price is not that of their plan's version, as (check, what is wrong)."""
+    """Name records whose price is not that of their plan's version, as (check, what is wrong)."""
     plans = PlanVersions(connection)
     prices = Prices(plans)
     for journal in journals:
         yield from islice(_wrong_records(journal, plans, prices), SHOWN)
         yield from islice(_wrong_places(journal), SHOWN)
-        yield from islice(_wrong_sales(connection, journal, plans), SHOWN)
 
 
 def unknown_versions(journals: Sequence[Connection]) -> dict[str, int]:
@@ -103,14 +100,25 @@ def unknown_versions(journals: Sequence[Connection]) -> dict[str, int]:
 
 def _wrong_records(journal: Connection, plans: PlanVersions, prices: Prices) -> _Found:
     u = usage.c
-    columns = (u.id, u.event_at, u.plan, u.version, u.rate_key, u.service, u.rating_group, u.rated_before, u.covered)
+    columns = (
+        u.id,
+        u.subscriber_id,
+        u.event_at,
+        u.plan,
+        u.version,
+        u.rate_key,
+        u.service,
+        u.rating_group,
+        u.rated_before,
+        u.covered,
+    )
     taken_off = func.coalesce(u.capped, 0)
     absorbed = _absorbed(journal)
     wanted = select(*columns, counted().label("units"), u.price, taken_off).where(*_PRICED)
     rows = journal.execute(wanted.execution_options(**STREAMED))
-    for number, at, plan, version, key, service, group, before, covered, units, booked, capped in rows:
-        if not plans.priced(version, plan, at):
-            yield "price", f"record {number} was priced by version {version}, which is none of {plan} at its time"
+    for number, owner, at, plan, version, key, service, group, before, covered, units, booked, capped in rows:
+        if not plans.priced(version, plan, at, owner):
+            yield "price", f"record {number} was priced by version {version}, which is none of {plan} for its line then"
             continue
         rate = prices.rate(version, key or "", service, group)
         if rate is None:
@@ -161,24 +169,3 @@ def _wrong_places(journal: Connection) -> _Found:
                 )
                 break
             reached += row.rated
-
-
-def _wrong_sales(connection: Connection, journal: Connection, plans: PlanVersions) -> _Found:
-    """Find bundles that were sold for what no plan of the customer asked then."""
-    t = transfers.c
-    sales = journal.execute(
-        select(t.id, t.debit, t.amount, t.event_at, t.at).where(t.kind == "sale", t.reference.startswith(WHOLE_SALE))
-    ).all()
-    buyers = sorted({sale.debit for sale in sales})
-    stood: dict[int, list[Row[Any]]] = {buyer: [] for buyer in buyers}
-    for begin in range(0, len(buyers), 500):
-        some = subscriptions.c.subscriber_id.in_(buyers[begin : begin + 500])
-        for row in connection.execute(select(subscriptions).where(some)):
-            stood[row.subscriber_id].append(row)
-    for sale in sales:
-        found = [plans.bundle_prices(row.plan, sale.event_at) for row in stood[sale.debit]]
-        if all(prices is not None for prices in found) and not any(sale.amount in (prices or ()) for prices in found):
-            yield (
-                "price",
-                f"entry {sale.id} sells a bundle for {sale.amount} micro-units, which no plan of the customer asked",
-            )

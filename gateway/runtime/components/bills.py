@@ -1,6 +1,7 @@
 """Closes months into bills beside charging, and goes on where a close was begun and not finished (decision 055)."""
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
@@ -12,7 +13,7 @@ from gateway.api.bill_answers import CloseView
 from gateway.api.bill_requests import BillMonth
 from gateway.api.bill_views import close_view
 from gateway.api.callers import Caller
-from gateway.billing import close_job
+from gateway.billing import close_job, dunning_job
 from gateway.billing.cuts import RUNNING, Close
 from gateway.billing.taxation import tax_points
 from gateway.metrics.sources import bill_metrics
@@ -20,6 +21,9 @@ from gateway.runtime.component import Component, Services, Stage
 from gateway.store.errors import StoreError
 
 TURN_SECONDS: Final = 60.0
+DUNNING_SECONDS: Final = 60.0
+PAUSE: Final = 0.05
+"""Seconds between two steps, behind which charging waits in the lane."""
 SECOND: Final = 1_000_000
 """Microseconds."""
 
@@ -33,21 +37,32 @@ class BillsComponent(Component):
     def __init__(self, services: Services) -> None:
         """Take what it works with; nothing is done before `start`."""
         self._context, self._background, self._log = services.context, services.background, services.log
-        self._wake, self._ending = asyncio.Event(), False
+        self._wake, self._ending = asyncio.Event(), threading.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.close: Close | None = None
         """The close that runs, as it stood after its last step."""
 
     async def start(self) -> None:
         """Look for a close that runs."""
-        self._tasks = [self._background.keep("close months", self._turns)]
+        self._tasks = [
+            self._background.keep("close months", self._turns),
+            self._background.every("dunning", DUNNING_SECONDS, self._dun),
+        ]
 
     async def stop(self) -> None:
         """Stop after the step that runs; the next start goes on behind it."""
-        self._ending = True
+        self._ending.set()
         self._wake.set()
         for task in self._tasks:
             task.cancel()
+
+    async def _dun(self) -> None:
+        """Take the lines whose bills are overdue, or were paid, to their next states."""
+        done = await self._context.in_thread(dunning_job.turn, self._context)
+        for why in done.refused:
+            self._log("bill.dunning.refused", {"detail": why})
+        if done.steps:
+            self._log("bill.dunning.done", {"looked": done.looked, **done.steps})
 
     def actions(self) -> dict[str, RunningAction]:
         """Give what may be asked of it."""
@@ -90,10 +105,12 @@ class BillsComponent(Component):
         context = self._context
         due = context.settings.bills.due * SECOND
         points = tax_points(context.settings)
-        return close_job.run(context, close, points, due, ended=lambda: self._ending, told=self._tell)
+        return close_job.run(context, close, points, due, ended=self._ending.is_set, told=self._tell)
 
     def _tell(self, close: Close) -> None:
+        """Note how far it is, and rest: charging goes first."""
         self.close = close
+        self._ending.wait(PAUSE)
 
     def metrics(self) -> Iterable[Metric]:
         """Tell how many bills the close that runs has made."""

@@ -45,7 +45,10 @@ LATER = {"unknown", "concerns", "backup", "node", "others", "silent", "concern",
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        (SubscriberView, "subscriber_id msisdn imsi iccid plan status balance reserved currency causes open_sessions"),
+        (
+            SubscriberView,
+            "subscriber_id msisdn imsi iccid plan status balance reserved currency causes open_sessions plan_version tax",
+        ),
         (answers.NodeProblem, "node code detail"),
         (answers.Links, "rows silent"),
         (answers.TraceSeen, "trace rows silent"),

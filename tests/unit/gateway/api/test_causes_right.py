@@ -168,18 +168,19 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "usage.export": {}, "usage.review.list": {"all": True},
         "ledger.check": {}, "ledger.months": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
         "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"}, "ledger.tax": {"period": "2026-11"},
+        "plan.versions": {"plan": "payg-gb"}, "plan.version": {"plan": "payg-gb", "version": 1},
         "node.list": {}, "subscriber.allowances": {"number": ROWS[0][0]}, "fraud.list": {"all": True},
         "subscriber.bill-limits": {"number": ROWS[0][0]}, "notice.list": {},
-        "bill.preview": {"period": "2999-12"}, "bill.closes": {}, "bill.list": {},
+        "bill.preview": {"period": "2999-12"}, "bill.closes": {}, "bill.list": {}, "bill.overdue": {},
     }  # fmt: skip
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
     writes |= {"usage.review.book", "usage.review.drop", "usage.rerate", "sim.amend", "sim.scrap", "usage.refund"}
     writes |= {"subscriber.renewal", "subscriber.limit", "subscriber.family", "subscriber.add-on", "subscriber.credit"}
-    writes |= {"subscriber.bill-limit", "fraud.clear"}
+    writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.tax-area", "subscriber.agree"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     writes |= {"bill.close", "bill.reopen", "bill.paid", "bill.pay"}
-    writes |= {"bill.show"}  # of a month that is over: tests/session/test_bills_by_command.py
     of_causes = {name for name in ACTIONS if name.startswith("charity.")}  # they tell of no customer; below
+    writes |= {"bill.show", "bill.note"}  # of a month that is over: tests/session/test_bills_by_command.py
     assert set(asked) == set(ACTIONS) - writes - of_causes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():
         assert not CAUSE_IDS.search(json.dumps(act(context, caller, name, **params))), name

@@ -1,11 +1,27 @@
 """Months that are closed: which entries each bill has, numbers without gaps, steps that are killed, reopening by two people."""
 
+from datetime import UTC
+
 import msgspec
 import pytest
+from support import charging_fixture as charging
 from support.billing_fixture import billing_place
+from support.sealing import seal_all
 
+from gateway.balance.endings import settle
+from gateway.balance.line_terms import SetCreditLimit
+from gateway.balance.refunds import RefundUsage, charged
+from gateway.balance.wallets import WalletRows
 from gateway.billing import close_job
+from gateway.billing.check_bills import wrong_bills
 from gateway.billing.closing import CloseRefused, ReopenMonth
+from gateway.billing.reading import TaxPoints
+from gateway.billing.statement import bill_of, credit_note_of
+from gateway.billing.text import write_text
+from gateway.billing.words import Writer
+from gateway.ledger.books import Books
+from gateway.store.batch import Unit
+from gateway.store.tables import usage
 
 
 @pytest.fixture
@@ -144,3 +160,103 @@ def test_a_close_can_cross_to_the_process_of_the_lane(place):
     place.enrol(1_000_000)
     close = place.close_month()
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(close), type=type(close)) == close
+
+
+def test_months_that_stand_in_sealed_files_are_billed_like_others(place):
+    place.enrol(5_000_000)
+    place.use(1_000_000, "h;1")
+    first = place.pass_month()
+    sealed = seal_all(place, place.ticks.now)
+    assert sealed == [first]
+    place.use(2_000_000, "h;2")
+    place.close_month(first)
+    place.close_month()
+    assert [row.closing - row.opening for row in place.bills()] == [5_000_000 - 10_000, -20_000]
+    with place.reading() as connection:
+        assert wrong_bills(connection) == []
+        assert len(bill_of(connection, place.bills()[0].subscriber_id, first, itemised=True).items) == 2
+
+
+def test_taxes_within_prices_are_told_at_the_rate_of_each_use_by_the_plan_of_the_line(place):
+    place.enrol(5_000_000)
+    change = place.ticks.now + 3_600_000_000
+    taxes = TaxPoints((change,), lambda plan, at: ("GB", 200_000 if at < change else 100_000))
+    place.use(5_000_000, "i;1")
+    place.ticks.skip(7_200)
+    place.use(4_000_000, "i;2")
+    place.close_month(taxes=taxes)
+    with place.reading() as connection:
+        bill = bill_of(connection, place.bills()[0].subscriber_id, place.bills()[0].period, itemised=False)
+    assert [(tax.rate, tax.gross, tax.tax, tax.net) for tax in bill.taxes] == [
+        ("10", 40_000, 0, 40_000),
+        ("20", 50_000, 10_000, 40_000),
+    ]
+
+
+def test_a_line_that_ended_has_a_final_bill_with_its_credit_given_back(place):
+    line = place.enrol(5_000_000)
+    place.use(1_000_000, "j;1")
+    end_line(place, line)
+    place.close_month()
+    (bill,) = place.bills()
+    content = place.content(1)
+    assert (content.final, bill.closing, bill.due) == (True, 0, 0)
+    assert ("settlement", "settlement", -4_990_000) in [
+        (each.kind, each.section, each.amount) for each in content.moved
+    ]
+
+
+def test_a_monthly_line_that_ends_with_a_debt_is_billed_for_it_at_last(place):
+    line = place.enrol(0)
+    place.lane.run(SetCreditLimit("msisdn", charging.MSISDN, 50_000_000, "ann", "pays monthly"))
+    place.use(5_000_000, "k;1")
+    end_line(place, line)
+    place.close_month()
+    (bill,) = place.bills()
+    assert (bill.due, place.content(1).final) == (50_000, True)
+
+
+def test_what_is_given_back_of_prices_is_a_credit_note_of_its_own_series_and_the_bill_goes_on_from_it(place):
+    line = place.enrol(5_000_000)
+    place.use(5_000_000, "l;1")
+    place.close_month()
+    with place.reading() as connection:
+        record = connection.execute(usage.select()).one()
+        found = charged(connection, record.id)
+    place.lane.run(RefundUsage(found, "ann", "it was cut off"))
+    place.use(1_000_000, "l;2")
+    close = place.close_month()
+    (note,) = place.bills("credit")
+    second = place.bills()[1]
+    assert (close.bills, close.credit_notes, note.number, note.replaces) == (1, 1, 1, None)
+    assert (note.opening, note.closing) == (4_950_000, 5_000_000)
+    assert (second.opening, second.closing, second.given) == (5_000_000, 4_990_000, 1_000 - 5_000)
+    with place.reading() as connection:
+        bill = bill_of(connection, line, close.period, itemised=True)
+        shown = credit_note_of(connection, 1)
+        assert wrong_bills(connection) == []
+    assert (bill.opening, bill.closing, bill.credit_notes) == (4_950_000, 4_990_000, (1,))
+    assert [(each.what, each.note, each.amount) for each in bill.lines] == [("credit", 1, 50_000), ("data", 0, -10_000)]
+    assert [(each.what, each.amount) for each in shown.lines] == [("refund", 50_000)]
+    text = write_text(bill, "447700900001", Writer("en", UTC), "TPO", {})
+    assert "Credit note 1" in text
+    assert moved(place) == booked(place)
+
+
+def end_line(place, line):
+    """End a line as its order does."""
+    place.lane.run(_End(line))
+
+
+class _End(Unit):
+    touches = (WalletRows,)
+    line: int
+
+    def keys(self, row_set, batch):
+        return (self.line,)
+
+    def decide(self, batch) -> None:
+        books, wallet = batch.policy(Books), batch.row_set(WalletRows).get(self.line)
+        booked = settle(wallet, books.account, batch.now, 7, batch.take_id)
+        wallet.status = "terminated"
+        books.post(batch, booked.entries)

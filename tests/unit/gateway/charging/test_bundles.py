@@ -12,10 +12,10 @@ from support.charging_fixture import EVENT, INITIAL, PENNY, TERMINATION, UPDATE,
 from support.gy_samples import avp, word
 from support.lane_fixture import unguard
 
-from gateway.balance.billing_days import days_later
 from gateway.charging.renewals import KeepWallet, due_wallets
 from gateway.charity.policies import recompute
 from gateway.ledger.check import check
+from gateway.rating.billing_days import days_later
 from gateway.rating.plans import Bundle, Plan, Rate
 from gateway.store import tables
 from protocols.diameter.messages import RequestedServiceUnit, UsedServiceUnit

@@ -23,7 +23,7 @@ from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
 from gateway.ledger.balances import account_names, journal_totals
 from gateway.ledger.check import check
-from gateway.rating.plans import Rate
+from gateway.rating.plans import Bundle, Cap, Rate
 from gateway.store import tables
 from protocols.diameter.messages import UsedServiceUnit
 
@@ -201,10 +201,9 @@ def test_each_correction_says_who_had_it_done_and_by_which_version(place):
 
 def test_records_that_cannot_be_put_right_stay_and_are_told_of(place):
     use(place)
-    place.price_by({**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, data=Rate(0, 1), voice=Rate(PENNY, 60))})
-    free = rerate(place)
-    assert free.left["bundle"] > 0  # a bundle would not have covered what costs nothing
-    assert free.records > 0
+    free = msgspec.structs.replace(RIGHT, data=Rate(0, 1), voice=Rate(PENNY, 60))
+    place.price_by({**PLANS, "payg-gb": free})
+    assert rerate(place).left == {}  # a bundle does not cover what costs nothing, nor did it
     with place.writer.begin() as connection:
         connection.execute(text("UPDATE subscribers SET status = 'terminated'"))
     place.price_by(PLANS)
@@ -249,3 +248,51 @@ def damaged(place, statement):
         assert connection.execute(text(statement)).rowcount > 0
     with place.reader.connect() as connection:
         return {finding.check for finding in check(connection, recompute).findings}
+
+
+@pytest.mark.parametrize(("bundle", "left"), [(None, {}), (Bundle(POUND, 30, data=MEGABYTE), {"bundle": 1})])
+def test_what_a_bundle_covers_by_the_right_version_alone_stays_only_where_one_would_have_been_sold(place, bundle, left):
+    apart = msgspec.structs.replace(RIGHT, data=Rate(10 * PENNY, MEGABYTE, in_bundle=False))
+    place.price_by({**PLANS, "payg-gb": apart})
+    place.enrol(90 * POUND)
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    place.ask(ccr(UPDATE, 1, service(used=[MEGABYTE], ask=0)))
+    place.price_by({**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, bundle=bundle)})
+    result = rerate(place)
+    assert (result.left, result.records) == (left, 0 if left else 1)
+    standing(place)
+
+
+CAP = Cap(50 * PENNY, ("data",))
+
+
+def capped(place, used, *, cap=CAP, data=10 * PENNY):
+    """What one customer used of a plan with a cap a day, in megabytes."""
+    place.price_by({**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, data=Rate(data, MEGABYTE), caps=(cap,))})
+    place.enrol(90 * POUND)
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    place.ask(ccr(UPDATE, 1, service(used=[used * MEGABYTE], ask=0)))
+
+
+def test_what_a_cap_counts_is_put_right_where_no_price_reaches_it(place):
+    capped(place, 4)
+    place.price_by({**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, caps=(CAP,))})
+    result = rerate(place)
+    assert (result.left, result.price_before, result.price_after) == ({}, 40 * PENNY, 4 * PENNY)
+    standing(place)
+
+
+@pytest.mark.parametrize(
+    ("used", "right"),
+    [
+        (7, {"caps": (CAP,)}),  # something was taken off
+        (4, {"caps": (CAP,), "data": Rate(11 * PENNY, MEGABYTE)}),  # dearer: the day may reach it
+        (4, {"caps": (Cap(10 * PENNY, ("data",)),)}),  # the cap is lower than it was
+        (4, {"caps": (CAP, Cap(60 * PENNY, ("data",), monthly=True))}),  # one that nobody counted
+    ],
+)
+def test_what_a_cap_counts_stays_where_it_may_be_reached(place, used, right):
+    capped(place, used)
+    place.price_by({**PLANS, "payg-gb": msgspec.structs.replace(RIGHT, **right)})
+    assert rerate(place).left == {"limited": 1}
+    standing(place)

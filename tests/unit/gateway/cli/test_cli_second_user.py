@@ -31,6 +31,7 @@ COMMANDS = {
     "ledger.totals": ["ledger", "totals", "2026-11"],
     "ledger.tax": ["ledger", "tax", "2026-11"],
     "events.list": ["events"],
+    "plan.versions": ["plan", "versions", "payg-gb"],
     "usage.export": ["usage", "export"],
     "usage.review.list": ["usage", "review", "list"],
     "notice.list": ["notice", "list"],

@@ -73,7 +73,7 @@ def test_each_record_says_what_it_was_priced_by_over_a_change_of_prices_and_a_bu
     [
         ("UPDATE usage SET octets = octets - 1000000 WHERE id = {record}", "was priced 40000 micro-units, by version"),
         ("UPDATE usage SET version = 1 WHERE id = {record}", "was priced 40000 micro-units, by version 1"),
-        ("UPDATE usage SET version = 2 WHERE id = {record}", "was priced by version 2, which is none of payg-gb at its time"),
+        ("UPDATE usage SET version = 2 WHERE id = {record}", "by version 2, which is none of payg-gb for its line then"),
         ("UPDATE usage SET rate_key = '/eu//' WHERE id = {record}", "by a rate that version"),
         ("UPDATE usage SET rate_key = 'nonsense' WHERE id = {record}", "by a rate that version"),
         ("UPDATE usage SET rate_key = 'sos///' WHERE id = {record}", "it is 0"),

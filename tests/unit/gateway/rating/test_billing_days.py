@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.balance.billing_days import part_of, period_of
+from gateway.rating.billing_days import part_of, period_of
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 

@@ -1,0 +1,140 @@
+"""Bills held against the books, for `tpo ledger check`: each entry of a wallet is on one bill, and bills come to the journal.
+
+What is on bills is known by the cuts of closes (billing.cuts), so that the journal is added up once: what it has within the
+last cut is, line by line, what the latest bill closes with. Numbers have no gap, and each bill goes on from the one before.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, union_all
+
+from gateway.billing.content import read_content
+from gateway.billing.cuts import RUNNING, Close, closes
+from gateway.billing.rounding import rounded, unit_of
+from gateway.billing.series import BILL, CREDIT_NOTE
+from gateway.ledger.accounts import HIGHEST_SYSTEM
+from gateway.ledger.checks.examined import SHOWN, Finding
+from gateway.store.sealed_months.parts import Part, parts
+from gateway.store.tables import bill_accounts, bills, payments, transfers
+
+CHECK: Final = "bill"
+STREAMED: Final = {"yield_per": 1000}
+
+
+def wrong_bills(connection: Connection) -> list[Finding]:
+    """Find bills that do not add up, do not follow each other, or are not what the journal has."""
+    found = closes(connection)
+    if not found:
+        return list(_wrong_payments(connection))
+    with parts(connection) as every:
+        findings = [
+            *islice(_gaps(connection), SHOWN),
+            *islice(_wrong_chains(connection, found), SHOWN),
+            *islice(_not_the_journal(connection, found[-1], every), SHOWN),
+            *_wrong_sums(connection, found),
+        ]
+    return [*findings, *_wrong_payments(connection)]
+
+
+def _gaps(connection: Connection) -> Iterator[Finding]:
+    own = bills.c
+    for series in (BILL, CREDIT_NOTE):
+        count, last = connection.execute(select(func.count(), func.max(own.number)).where(own.series == series)).one()
+        if count != (last or 0):
+            yield Finding(CHECK, f"{count} rows of the series {series} are numbered up to {last}")
+
+
+def _wrong_chains(connection: Connection, found: list[Close]) -> Iterator[Finding]:
+    """Go through the bills of each line in their order: openings, contents and closings."""
+    order = {close.id: place for place, close in enumerate(found)}
+    rows = connection.execute(select(bills).order_by(bills.c.subscriber_id, bills.c.id), execution_options=STREAMED)
+    subscriber, closing = None, 0
+    for row in rows:
+        if row.subscriber_id != subscriber:
+            subscriber, closing = row.subscriber_id, 0
+        what = f"{row.series} {row.number}"
+        if row.close_id not in order:
+            yield Finding(CHECK, f"{what} is of no close")
+        if row.opening != closing:
+            yield Finding(CHECK, f"{what} opens with {row.opening} micro-units, after {closing}")
+        content = read_content(row.content)
+        if row.opening + content.amount != row.closing:
+            yield Finding(
+                CHECK, f"{what} closes with {row.closing} micro-units: it says {content.amount} of what moved it"
+            )
+        due = max(0, -rounded(row.closing, unit_of(row.currency)))
+        if row.series == BILL and row.due != due:
+            yield Finding(CHECK, f"{what} asks for {row.due} micro-units, where {due} are due")
+        closing = row.closing
+
+
+def _not_the_journal(connection: Connection, last: Close, every: Iterable[Part]) -> Iterator[Finding]:
+    """Hold the latest closing of each line against the journal within the cut; for a close that runs, of lines done."""
+    booked: dict[int, int] = {}
+    runs = last.state == RUNNING
+    for part in every:
+        within = last.cut.within(transfers.c.id, transfers.c.event_at)
+        rows = part.connection.execute(_moves(within), execution_options=STREAMED)
+        for wallet, amount in rows:
+            booked[wallet] = booked.get(wallet, 0) + int(amount)
+    own = bill_accounts.c
+    known = dict(map(tuple, connection.execute(select(own.subscriber_id, own.closing))))
+    for wallet in sorted(known.keys() | booked.keys()):
+        if runs and wallet > last.after:
+            continue  # its bill is still to come
+        billed, moved = known.get(wallet, 0), booked.get(wallet, 0)
+        if billed != moved:
+            yield Finding(CHECK, f"bills of {wallet} close with {billed} micro-units, the journal with {moved}")
+
+
+def _moves(within: ColumnElement[bool]) -> Any:  # noqa: ANN401  (a select)
+    own = transfers.c
+    each = union_all(
+        select(own.credit.label("wallet"), own.amount.label("amount")).where(within, own.credit >= HIGHEST_SYSTEM),
+        select(own.debit, -own.amount).where(within, own.debit >= HIGHEST_SYSTEM),
+    ).subquery()
+    return select(each.c.wallet, func.sum(each.c.amount)).group_by(each.c.wallet)
+
+
+def _wrong_sums(connection: Connection, found: list[Close]) -> Iterator[Finding]:
+    """Hold the sums of each close against its bills and credit notes."""
+    own = bills.c
+    moved = func.sum(own.closing - own.opening)
+    rows = connection.execute(
+        select(own.close_id, own.currency, func.count(), moved, func.sum(own.given)).group_by(
+            own.close_id, own.currency
+        )
+    )
+    sums = {(row[0], row[1]): row[2:] for row in rows}
+    for close in found:
+        counted = sum(row[0] for (close_id, _), row in sums.items() if close_id == close.id)
+        if counted != close.bills + close.credit_notes:
+            yield Finding(
+                CHECK, f"the close of {close.period} counts {close.bills + close.credit_notes} bills of {counted}"
+            )
+        for currency, each in close.sums.items():
+            _, moves, given = sums.get((close.id, currency), (0, 0, 0))
+            if (int(moves), int(given)) != (each.moved, each.given):
+                detail = f"the close of {close.period} says {each.moved} {currency} micro-units, its bills {moves}"
+                yield Finding(CHECK, detail)
+
+
+def _wrong_payments(connection: Connection) -> Iterator[Finding]:
+    """Name entries of payments and chargebacks that stand under no reference of a channel."""
+    own = transfers.c
+    with parts(connection) as every:
+        for part in every:
+            same = and_(
+                payments.c.channel + ":" + payments.c.reference == own.reference,
+                payments.c.currency == own.currency,
+                or_(
+                    and_(payments.c.subscriber_id == own.credit, payments.c.amount == own.amount),
+                    and_(payments.c.subscriber_id == own.debit, payments.c.amount == -own.amount),
+                ),
+            )
+            lone = select(own.id).join_from(transfers, payments, same, isouter=True)
+            lone = lone.where(own.kind.in_(("payment", "chargeback")), payments.c.reference.is_(None)).limit(SHOWN)
+            for number in part.connection.scalars(lone):
+                yield Finding(CHECK, f"entry {number} is under no reference of a payment")

@@ -1,0 +1,106 @@
+"""The turn of dunning in an open gateway: a suspension is an order for credit, its end another one, each once."""
+
+import pytest
+from sqlalchemy import select, update
+from support.sims_context_fixture import card, serve_plans, settings_of
+
+from gateway.api.actions import ACTIONS
+from gateway.api.callers import Caller
+from gateway.balance.opening_balances import Enrol, Enrolment
+from gateway.balance.topups import Payment
+from gateway.billing import dunning_job
+from gateway.billing.closing import BeginClose, WriteBills
+from gateway.billing.content import Content, Moved, write_content
+from gateway.billing.payments import PayBill
+from gateway.billing.reading import Draft
+from gateway.context import GatewayContext
+from gateway.policies import make_policies
+from gateway.store.engine import open_writer
+from gateway.store.tables import bill_accounts, bill_events, notices, orders, sims, wallets
+
+DAY = 86_400_000_000
+OWED = 3_000_000
+
+
+@pytest.fixture
+def context(tmp_path):
+    context = GatewayContext(settings_of(tmp_path), make_policies)
+    serve_plans(context, **{"payg-gb": "lab"})
+    row = Enrolment("447700900101", "234150000000101", "8944234150000000101", "payg-gb", "", 0)
+    context.line = context.lane.run(Enrol(row, "GBP")).subscriber_id
+    told = ACTIONS["sim.import"].perform(context, {"rows": [card(1)]}, Caller("t", "admin"))
+    assert told.results[0].outcome == "created"
+    content = Content(moved=[Moved("charge", "usage", 1, -OWED)])
+    close = context.lane.run(BeginClose("2020-01", 1, "ann"))
+    context.lane.run(WriteBills(close.id, 0, [Draft(context.line, "GBP", -OWED, 0, 0, write_content(content))], 1))
+    context.writer = open_writer(context.settings.store.connect_url)
+    now = context.clock()
+    write(
+        context,
+        update(sims).values(
+            state="active", subscriber_id=context.line, host="lab", plan="payg-gb", msisdn="447700900101"
+        ),
+        update(wallets).values(balance=-OWED, bundle=b'{"credit_limit":50000000}'),
+        update(bill_accounts).values(due_at=now - 15 * DAY, state="overdue", state_at=now - 15 * DAY, next_at=now - 1),
+    )
+    yield context
+    context.writer.dispose()
+    context.close()
+
+
+def write(context, *statements):
+    with context.writer.begin() as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def read(context, column):
+    return context.read(lambda connection: connection.scalars(select(column)).all())
+
+
+def end_orders(context):
+    """The host has done what was ordered."""
+    write(
+        context,
+        update(orders).values(state="done", open=0),
+        update(sims).values(state="suspended", suspended_for="credit", order_id=None),
+    )
+
+
+def test_a_line_is_suspended_by_one_order_and_resumed_by_another_once_it_has_paid(context):
+    done = dunning_job.turn(context)
+    assert (done.steps, done.refused) == ({"suspended": 1}, [])
+    assert dunning_job.turn(context).looked == 0
+    assert read(context, orders.c.kind) == ["suspend"]
+    assert read(context, bill_accounts.c.state) == ["suspended"]
+    end_orders(context)
+    payment = Payment("bank", "b-1", OWED, "GBP")
+    context.lane.run(PayBill(payment, context.clock(), "E2E", "ann", context.line))
+    assert dunning_job.turn(context).steps == {"open": 1}
+    assert read(context, orders.c.kind) == ["suspend", "resume"]
+    assert read(context, bill_events.c.event) == ["suspended", "payment", "open"]
+    assert read(context, notices.c.kind) == [], "this gateway has no link"
+
+
+def test_a_line_whose_card_is_unknown_stays_overdue_and_is_told_of(context):
+    write(context, update(sims).values(subscriber_id=None, state="in_stock"))
+    done = dunning_job.turn(context)
+    assert (done.steps, len(done.refused)) == ({}, 1)
+    assert read(context, bill_accounts.c.state) == ["overdue"]
+    assert dunning_job.turn(context).looked == 0, "it is tried again after a day"
+
+
+def test_a_bill_that_was_due_is_told_by_a_statutory_notice_with_the_day_of_the_measure(context):
+    from gateway.billing.dunning import DUNNING, State
+    from gateway.messaging.keywords.amounts import Money
+    from gateway.notices.kinds import KINDS, NoticeClass
+    from gateway.notices.wording import WORDS, fill_in
+
+    kind = DUNNING[State.OPEN].notice
+    assert KINDS[kind].notice_class is NoticeClass.STATUTORY
+    values = {"amount": Money(OWED, "GBP"), "date": "2026-12-15", "reference": "RF2771", "operator": "TPO", "care": ""}
+    for words in WORDS.values():
+        text = fill_in(words[kind], values)
+        assert "£3.00" in text
+        assert "2026-12-15" in text
+        assert "RF2771" in text
