@@ -10,7 +10,7 @@ PYTEST := $(MEMORY) $(BIN)/python -m pytest -q
 WORKERS ?= 3
 SEEDS ?= 200
 # Tests with processes wait two thirds of their time: for a link that comes back, a second of somebody's clock. The longest stand first.
-WAITING ?= 4
+WAITING ?= 5
 
 help:   ## what each target is for
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)

@@ -88,6 +88,8 @@ CONCERNS: Final[dict[str, Kind]] = {
     "peer.down": Kind("critical", "peer-down", ("TpoPeerDown",)),
     "peer.suspect": Kind("warning", "peer-down"),
     "peer.unstable": Kind("warning", "peer-down"),
+    # Giving
+    "charity.transmit_due": Kind("warning", "charity-transmit-due", ("TpoCharityTransmitDue",)),
     # Texts
     "link.down": Kind("critical", "link-down", ("TpoLinkDown",)),
     "link.unstable": Kind("warning", "link-lost-often", ("TpoLinkLostOften",)),

@@ -581,7 +581,10 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """A charity that may be chosen: where it is registered, and under which number."""
+    """A charity that may be chosen: where it is registered, and under which number.
+
+    `statement` is what customers have to be told: how much it gets, and how that is determined (Charities Act 1992 s.60(3)).
+    """
 
     id: str
     name: str
@@ -589,6 +592,7 @@ class Cause(msgspec.Struct, frozen=True):
     regulator: str | None
     number: str | None
     open: bool
+    statement: str | None
 
 
 class Causes(msgspec.Struct, frozen=True):

@@ -101,8 +101,43 @@ class BankDetails(msgspec.Struct, frozen=True):
     valid_from: str | None
 
 
+class BankDetailsRow(msgspec.Struct, frozen=True):
+    """Bank details with who stands for them, without the account."""
+
+    details: str
+    cause: str
+    currency: str
+    proposed_at: str
+    proposed_by: str
+    approved_by: str | None
+    valid_from: str | None
+
+
+class BankDetailsRows(msgspec.Struct, frozen=True):
+    """All bank details, the latest first."""
+
+    rows: list[BankDetailsRow]
+
+
+class BankAccountShown(msgspec.Struct, frozen=True):
+    """The account of bank details: what whoever approves them compares with what the cause said."""
+
+    details: str
+    cause: str
+    currency: str
+    name: str
+    sort_code: str
+    account: str
+    iban: str
+    bic: str
+    routing: str
+
+
 class RemittanceRow(msgspec.Struct, frozen=True):
-    """opening + accrued + reversed + paid + carried = closing."""
+    """opening + accrued + reversed + paid + carried = closing, which the states make up.
+
+    `oldest` is the month from which the oldest money is that waits today, `days` its age, of the days that were `agreed`.
+    """
 
     stream: str
     cause: str
@@ -117,6 +152,9 @@ class RemittanceRow(msgspec.Struct, frozen=True):
     confirmed: str
     payable: str
     instructed: str
+    oldest: str = ""
+    days: int | None = None
+    agreed: int | None = None
 
 
 class RemittanceRows(msgspec.Struct, frozen=True):

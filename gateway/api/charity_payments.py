@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import b64decode, b64encode
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,10 @@ import msgspec
 from gateway.api import charity_requests as requests
 from gateway.api.callers import Caller
 from gateway.api.charity_answers import (
+    BankAccountShown,
     BankDetails,
+    BankDetailsRow,
+    BankDetailsRows,
     MonthConfirmed,
     PaymentsSettled,
     PayoutFile,
@@ -20,6 +23,7 @@ from gateway.api.charity_answers import (
     StandingRow,
 )
 from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.api.requests import Nothing
 from gateway.bank import camt, pain002
 from gateway.bank.accounts import AccountInvalid, BankAccount, checked
 from gateway.bank.xml import BankFileInvalid
@@ -112,6 +116,8 @@ def _standings(context: GatewayContext) -> list[StandingRow]:
 def make_payout(context: GatewayContext, request: requests.MakePayout, caller: Caller) -> PayoutMade:
     """Confirm the month where nobody did, and make a payment file for each currency that causes are paid in."""
     need_causes(context, caller, "charity.payout")
+    if request.day < today(context) or not _is_day(request.day):
+        raise bad_request("charity.day", "day: give the day on which the bank is to pay, today or later")
     if not context.settings.charity.accounts:
         raise conflict("payout.account", "charity.accounts names no account that causes are paid from")
     _confirm(context, request.period)
@@ -131,6 +137,13 @@ def make_payout(context: GatewayContext, request: requests.MakePayout, caller: C
             for stream, cause, amount, why in found
         ]
     return PayoutMade(request.period, files, skipped)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _payees(context: GatewayContext, currency: str) -> tuple[list[Payee], list[tuple[str, str, int, str]]]:
@@ -159,7 +172,7 @@ def _file(context: GatewayContext, made: Payout, account: CharityAccount, period
     assert found is not None
     state, content = found
     return PayoutFile(
-        name=_name(period, account.currency, account.format),
+        name=_name(period, account.currency, account.format, made.sha256),
         sha256=made.sha256,
         currency=account.currency,
         state=state,
@@ -169,18 +182,32 @@ def _file(context: GatewayContext, made: Payout, account: CharityAccount, period
     )
 
 
-def _name(period: str, currency: str, form: str) -> str:
-    return f"payout-{period}-{currency}.{'ach' if form == 'nacha' else 'xml'}"
+def _name(period: str, currency: str, form: str, sha256: str) -> str:
+    """Name a payment file, so that no other one is written over it."""
+    return f"payout-{period}-{currency}-{sha256[:8]}.{'ach' if form == 'nacha' else 'xml'}"
 
 
 def approve_payout(context: GatewayContext, request: requests.NamePayout, caller: Caller) -> PayoutFile:
     """Instruct the payments of exactly this file, which somebody else made, and give it for the bank."""
     need_causes(context, caller, "charity.payout.approve")
+    _check_payees(context, request.sha256)
     result = context.lane.run(ApprovePayout(request.sha256, caller.name))
     if isinstance(result, PayoutRefused):
         raise (not_found if result.code == "payout.unknown" else conflict)(result.code, result.why)
     context.log("charity.payout.approved", {"payout": result.id, "payments": len(result.payments), "by": caller.name})
     return _shown(context, request.sha256)
+
+
+def _check_payees(context: GatewayContext, sha256: str) -> None:
+    """Refuse a file with a cause that may not be paid any more: a register may have removed it since the file was made."""
+    day, causes = today(context), context.settings.causes
+    with context.reading() as connection:
+        register = read_register(connection)
+        payees = payouts.payees_of(connection, sha256)
+    for cause, currency in payees:
+        why = obstacle(causes.get(cause), currency, day, register)
+        if why:
+            raise conflict("payout.obstacle", f"{cause} may not be paid any more: {why}; make the file anew")
 
 
 def show_payout(context: GatewayContext, request: requests.NamePayout, caller: Caller) -> PayoutFile:
@@ -196,7 +223,7 @@ def _shown(context: GatewayContext, sha256: str) -> PayoutFile:
     if found is None or head is None:
         raise not_found("payout.unknown", "no payment file has this hash")
     return PayoutFile(
-        name=_name(head.period, head.currency, head.format),
+        name=_name(head.period, head.currency, head.format, sha256),
         sha256=sha256,
         currency=head.currency,
         state=found[0],
@@ -269,6 +296,35 @@ def approve_bank(context: GatewayContext, request: requests.ApproveBank, caller:
     if isinstance(result, DetailsRefused):
         raise (not_found if result.code == "bank.unknown" else conflict)(result.code, result.why)
     return _details(context, caller, "approved", result)
+
+
+def list_bank(context: GatewayContext, _request: Nothing, caller: Caller) -> BankDetailsRows:
+    """Tell which bank details there are, who stands for them, and from when on they count."""
+    need_causes(context, caller, "charity.bank.list")
+    return BankDetailsRows(
+        [
+            BankDetailsRow(
+                details=str(each.id),
+                cause=each.cause,
+                currency=each.currency,
+                proposed_at=rfc3339(each.proposed_at),
+                proposed_by=each.proposed_by,
+                approved_by=each.approved_by,
+                valid_from=None if each.valid_from is None else rfc3339(each.valid_from),
+            )
+            for each in context.read(bank_details.listed)
+        ]
+    )
+
+
+def show_bank(context: GatewayContext, request: requests.ApproveBank, caller: Caller) -> BankAccountShown:
+    """Show an account, so that whoever approves it can compare it with what the cause said."""
+    need_causes(context, caller, "charity.bank.show")
+    found = context.read(lambda connection: bank_details.shown(connection, context.sealer, request.details))
+    if found is None:
+        raise not_found("bank.unknown", "there are no bank details of this number")
+    cause, currency, account = found
+    return BankAccountShown(str(request.details), cause, currency, **msgspec.structs.asdict(account))
 
 
 def _details(context: GatewayContext, caller: Caller, step: str, found: bank_details.Details) -> BankDetails:

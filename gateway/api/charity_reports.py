@@ -24,6 +24,7 @@ from gateway.api.charity_answers import (
 from gateway.api.charity_payments import need_causes, today
 from gateway.api.problems import bad_request, conflict
 from gateway.api.requests import Nothing
+from gateway.charity.ageing import Waiting, waiting
 from gateway.charity.causes import REGISTERED, Cause, Register, obstacle
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.policies import GROSS, NET, POLICIES, WHOLE, Policy
@@ -31,7 +32,8 @@ from gateway.charity.policy_comparison import compare
 from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, months_of, share_of, weights
 from gateway.charity.publication import figures_of
 from gateway.charity.register import ImportRegister, Row, age, read_register, with_absent
-from gateway.charity.remittance import needed, remittances
+from gateway.charity.remittance import Remittance, needed, remittances
+from gateway.charity.tenth_states import State
 from gateway.context import GatewayContext
 from gateway.ledger.accounts import REVENUE
 from gateway.ledger.balances import Selection, account_names, journal_totals
@@ -93,16 +95,41 @@ def list_remittances(context: GatewayContext, request: requests.Remittances, cal
     need_causes(context, caller, "charity.remittance")
     zone = ZoneInfo(context.settings.operator.timezone)
     begin, end = begin_of(request.period, zone), end_of(request.period, zone)
-    found = context.read(lambda connection: remittances(connection, begin, end))
+    day = today(context)
+    with context.reading() as connection:
+        found = remittances(connection, begin, end)
+        waits = {each.account: each for each in waiting(connection, context.settings.causes, day)}
     rows = []
     for line in found:
         if request.cause and line.account.cause != request.cause:
             continue
         assert line.is_exact
-        amounts = (line.opening, line.accrued, line.reversed, line.paid, line.carried, line.closing)
-        written = [format_amount(amount, line.account.currency) for amount in (*amounts, *line.states.values())]
-        rows.append(RemittanceRow(line.account.stream.value, line.account.cause, line.account.currency, *written))
+        rows.append(_remittance(line, waits.get(line.account)))
     return RemittanceRows(request.period, rows)
+
+
+def _remittance(line: Remittance, wait: Waiting | None) -> RemittanceRow:
+    def written(amount: int) -> str:
+        return format_amount(amount, line.account.currency)
+
+    return RemittanceRow(
+        stream=line.account.stream.value,
+        cause=line.account.cause,
+        currency=line.account.currency,
+        opening=written(line.opening),
+        accrued=written(line.accrued),
+        reversed=written(line.reversed),
+        paid=written(line.paid),
+        carried=written(line.carried),
+        closing=written(line.closing),
+        waiting=written(line.states[State.ACCRUED]),
+        confirmed=written(line.states[State.CONFIRMED]),
+        payable=written(line.states[State.PAYABLE]),
+        instructed=written(line.states[State.INSTRUCTED]),
+        oldest=wait.oldest if wait else "",
+        days=wait.days if wait else None,
+        agreed=wait.agreed if wait else None,
+    )
 
 
 def show_cover(context: GatewayContext, request: requests.Cover, caller: Caller) -> CoverRows:
@@ -204,13 +231,14 @@ def _turnover(connection: Connection, begin: int, end: int, currency: str) -> in
 
 def report(context: GatewayContext, request: requests.Report, caller: Caller) -> CharityReport:
     """Tell what a month's tenths came to by cause, and what another rule would have given; beside it what was published."""
+    if request.public:
+        return CharityReport(request.period, None, [], _published(context, request.period))
     need_causes(context, caller, "charity.report")
     zone = ZoneInfo(context.settings.operator.timezone)
     policy = None if request.policy is None else _policy(request.policy)
     other = policy or POLICIES[context.settings.charity.policy]
     with context.reading() as connection:
         found = compare(connection, begin_of(request.period, zone), end_of(request.period, zone), other)
-        figures = figures_of(connection, request.period)
     rows = [
         ReportRow(
             each.account.cause,
@@ -220,10 +248,13 @@ def report(context: GatewayContext, request: requests.Report, caller: Caller) ->
         )
         for each in found
     ]
-    published = [
-        ReportRow(each.cause, each.currency, format_amount(each.amount, each.currency), None) for each in figures
-    ]
-    return CharityReport(request.period, policy.id if policy else None, rows, published)
+    return CharityReport(request.period, policy.id if policy else None, rows, _published(context, request.period))
+
+
+def _published(context: GatewayContext, period: str) -> list[ReportRow]:
+    """Give the public-safe sums of a month, tenths and gifts together, in whole units."""
+    figures = context.read(lambda connection: figures_of(connection, period))
+    return [ReportRow(each.cause, each.currency, format_amount(each.amount, each.currency), None) for each in figures]
 
 
 def _policy(content: dict[str, object]) -> Policy:

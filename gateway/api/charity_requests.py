@@ -70,7 +70,7 @@ class ProposeBank(msgspec.Struct, frozen=True):
 
 
 class ApproveBank(msgspec.Struct, frozen=True):
-    """Bank details that somebody proposed, by their number."""
+    """Bank details that somebody proposed, by their number: to show or to approve."""
 
     details: Number
 
@@ -106,9 +106,13 @@ class ProfitShare(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A month, perhaps with another policy to compare: `policy` is an object of id, base, rate, tax and exclusions."""
+    """A month, perhaps with another policy to compare: `policy` is an object of id, base, rate, tax and exclusions.
+
+    With `public` it is what was published of the month alone.
+    """
 
     period: Period
+    public: bool = False
     policy: Annotated[dict[str, object] | None, Meta(extra=refused_as("charity.policy", "an object of a policy"))] = (
         None
     )

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from gateway.api.actions import OPERATOR
-from gateway.api.charity_payments import approve_bank, approve_payout, show_payout
+from gateway.api.charity_payments import approve_bank, approve_payout, show_bank, show_payout
 from gateway.api.charity_requests import ApproveBank, NamePayout
 from gateway.api.conversion import to_request
 from gateway.api.problems import not_found
@@ -24,6 +24,7 @@ class CharityRoutes:
         return [
             web.get("/v1/charity/payouts/{sha256}", self._show),
             web.post("/v1/charity/payouts/{sha256}/approval", self._approve),
+            web.get("/v1/charity/bank-details/{id}", self._show_bank),
             web.post("/v1/charity/bank-details/{id}/approval", self._approve_bank),
         ]
 
@@ -39,8 +40,15 @@ class CharityRoutes:
 
     async def _approve_bank(self, request: web.Request) -> web.Response:
         caller = caller_of(request, OPERATOR)
-        number = request.match_info["id"]
-        if not (number.isascii() and number.isdigit() and len(number) < 20 and int(number) <= MAX_ID):
-            raise not_found("bank.unknown", "there are no bank details of this number")
-        named = ApproveBank(int(number))
-        return json_response(await self._context.in_thread(approve_bank, self._context, named, caller))
+        return json_response(await self._context.in_thread(approve_bank, self._context, _details(request), caller))
+
+    async def _show_bank(self, request: web.Request) -> web.Response:
+        caller = caller_of(request, OPERATOR)
+        return json_response(await self._context.in_thread(show_bank, self._context, _details(request), caller))
+
+
+def _details(request: web.Request) -> ApproveBank:
+    number = request.match_info["id"]
+    if not (number.isascii() and number.isdigit() and len(number) < 20 and int(number) <= MAX_ID):
+        raise not_found("bank.unknown", "there are no bank details of this number")
+    return ApproveBank(int(number))

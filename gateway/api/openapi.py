@@ -14,7 +14,7 @@ from gateway.api.actions import OPERATOR, VIEWER
 from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
 from gateway.api.bill_answers import BillPaid
 from gateway.api.bill_requests import PayBillOnce
-from gateway.api.charity_answers import BankDetails, PayoutFile
+from gateway.api.charity_answers import BankAccountShown, BankDetails, PayoutFile
 from gateway.api.conversion import codes_of
 from gateway.api.order_requests import FIELDS, MAX_REASON
 from gateway.api.problems import ProblemBody
@@ -36,7 +36,8 @@ ICCID: Final[Json] = {"type": "string", "pattern": "^89[0-9]{16,18}[Ff]?$"}
 PLAN: Final[Json] = {"type": "string", "format": "plan", "description": "the id of a plan"}
 CAUSE: Final[Json] = {"type": "string", "format": "cause", "description": "the id of an open cause"}
 KEY: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": PRINTABLE}
-PARAMETERS: Final = {"msisdn": NUMBER, "bill": {"type": "string", "pattern": "^[0-9]{1,18}$"}}
+SHA256: Final[Json] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+PARAMETERS: Final = {"msisdn": NUMBER, "bill": {"type": "string", "pattern": "^[0-9]{1,18}$"}, "sha256": SHA256}
 _SCHEMAS: Final = "#/components/schemas/{name}"
 SMS: Final[Json] = {"$ref": _SCHEMAS.format(name=SendText.__name__)}
 AMOUNT: Final[Json] = {
@@ -183,7 +184,7 @@ _LIMIT_PROBLEMS: Final = {
 _PAYOUT_PROBLEMS: Final = {
     400: ("payout.hash",),
     404: ("payout.unknown",),
-    409: ("payout.approved", "payout.same_person", "payout.changed", "payout.outdated"),
+    409: ("payout.approved", "payout.same_person", "payout.changed", "payout.outdated", "payout.obstacle"),
 }
 _BANK_PROBLEMS: Final = {
     404: ("bank.unknown",),
@@ -237,6 +238,8 @@ ROUTES: Final = (
           role=OPERATOR, answer=PayoutFile, problems={400: ("payout.hash",), 404: ("payout.unknown",)}),
     Route(method="post", path="/v1/charity/payouts/{sha256}/approval", summary="Approve a payment file, as its second person",
           role=OPERATOR, answer=PayoutFile, problems=_PAYOUT_PROBLEMS),
+    Route(method="get", path="/v1/charity/bank-details/{id}", summary="The account of bank details; needs the right causes",
+          role=OPERATOR, answer=BankAccountShown, problems={404: ("bank.unknown",)}),
     Route(method="post", path="/v1/charity/bank-details/{id}/approval", summary="Approve bank details, as their second person",
           role=OPERATOR, answer=BankDetails, problems=_BANK_PROBLEMS),
     Route(method="post", path=_CALLBACK, summary=_HINT, status=201, problems=_HINT_PROBLEMS),

@@ -122,7 +122,15 @@ class SubscriberRoutes:
         caller_of(request, VIEWER)
         known = self._context.settings.causes.values()
         causes = [
-            Cause(each.id, each.name, each.country, each.regulator or None, each.number or None, each.open)
+            Cause(
+                id=each.id,
+                name=each.name,
+                country=each.country,
+                regulator=each.regulator or None,
+                number=each.number or None,
+                open=each.open,
+                statement=each.statement or None,
+            )
             for each in known
         ]
         return json_response(Causes(causes))

@@ -8,14 +8,14 @@ from datetime import date, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.charity.causes import TRANSMIT_WITHIN, Cause
 from gateway.charity.confirmation import read_standings
 from gateway.charity.months import following
 from gateway.charity.standings import Account
 from gateway.charity.tenth_states import Stream
-from gateway.store.tables import charity_month_sums
+from gateway.store.tables import charity_month_sums, charity_months
 
 ALARM_AT: Final = (4, 5)
 """The part of the agreed time, 80 %, after which money that waits is told of."""
@@ -66,6 +66,34 @@ def waiting(connection: Connection, causes: Mapping[str, Cause], today: str) -> 
             days = (date.fromisoformat(today) - date.fromisoformat(f"{period}-01")).days
             found.append(Waiting(account, amount, period, days, agreed))
     return found
+
+
+class Due(msgspec.Struct, frozen=True):
+    """What has waited for 80 % of its time: how many causes, the oldest's days, and the largest part of a time that is over."""
+
+    causes: int = 0
+    days: int = 0
+    used: float = 0.0
+
+
+def transmit_due(connection: Connection, causes: Mapping[str, Cause], today: str) -> Due:
+    """Tell what waits for too long on a day, a month that nobody confirmed too; nothing before there is an agreement."""
+    agreed = [cause.agreement.transmit_within for cause in causes.values() if cause.agreement]
+    if not agreed:
+        return Due()
+    found = waiting(connection, causes, today)
+    late = [each for each in found if each.is_late]
+    used = max((each.days / each.agreed for each in found), default=0.0)
+    days = max((each.days for each in late), default=0)
+    confirmed = connection.execute(select(func.max(charity_months.c.period))).scalar()
+    if confirmed is not None:
+        since = date.fromisoformat(f"{following(confirmed)}-01")
+        unconfirmed = (date.fromisoformat(today) - since).days
+        used, days = max(used, unconfirmed / min(agreed)), max(days, unconfirmed)
+    of_time, whole = ALARM_AT
+    if used * whole < of_time:
+        return Due(used=max(used, 0.0))
+    return Due(len({each.account.cause for each in late}), days, used)
 
 
 def is_due(cause: Cause, waits: Iterable[Waiting], today: str) -> bool:

@@ -81,7 +81,7 @@ class ApproveDetails(Unit):
         """Approve them."""
         connection = batch.connection
         own = bank_details.c
-        row = connection.execute(select(bank_details).where(own.id == self.id)).one_or_none()
+        row = connection.execute(select(bank_details).where(own.id == self.id).with_for_update()).one_or_none()
         if row is None:
             return DetailsRefused("bank.unknown", "there are no bank details of this number")
         if row.approved_at is not None:
@@ -93,6 +93,32 @@ class ApproveDetails(Unit):
         valid_from = batch.now + (WAIT if is_change else 0)
         change(batch, bank_details, row, approved_at=batch.now, approved_by=self.actor, valid_from=valid_from)
         return Details(row.id, row.cause, row.currency, valid_from)
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """Bank details with who stands for them; times in microseconds, None where nobody approved them."""
+
+    id: int
+    cause: str
+    currency: str
+    proposed_at: int
+    proposed_by: str
+    approved_by: str | None
+    valid_from: int | None
+
+
+def listed(connection: Connection) -> list[Proposal]:
+    """Give all bank details, the latest first; not the accounts."""
+    own = bank_details.c
+    columns = (own.id, own.cause, own.currency, own.proposed_at, own.proposed_by, own.approved_by, own.valid_from)
+    return [Proposal(*row) for row in connection.execute(select(*columns).order_by(own.id.desc()))]
+
+
+def shown(connection: Connection, sealer: Sealer, number: int) -> tuple[str, str, BankAccount] | None:
+    """Give the cause, the currency and the account of details by their number; None where there are none."""
+    own = bank_details.c
+    row = connection.execute(select(own.cause, own.currency, own.sealed).where(own.id == number)).one_or_none()
+    return None if row is None else (row.cause, row.currency, opened(sealer, row.cause, row.currency, row.sealed))
 
 
 def in_force(connection: Connection, cause: str, currency: str, now: int) -> tuple[int, bytes] | None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from gateway.bank.camt import BOOKED, CLOSING, BankLine, Statement
 from gateway.bank.pain002 import PaymentStatus
-from gateway.charity.confirmation import post_moves, read_standings, save_standings
+from gateway.charity.confirmation import lock_standings, post_moves, read_standings, save_standings
 from gateway.charity.payouts import INSTRUCTED, payment_number, payments_of
 from gateway.charity.proved_rows import change
 from gateway.charity.standings import Account, Move
@@ -108,6 +108,7 @@ class SettleFile(Unit):
     def decide(self, batch: Batch) -> Settled:
         """Move them."""
         connection = batch.connection
+        lock_standings(connection)
         standings, counts, unmatched = read_standings(connection), dict.fromkeys((*_WAYS, "repeated"), 0), []
         known = set(
             connection.scalars(select(bank_lines.c.identity).where(bank_lines.c.identity.in_(self._identities())))

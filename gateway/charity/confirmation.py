@@ -10,7 +10,7 @@ from datetime import tzinfo
 from typing import ClassVar, Final
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, text
 
 from gateway.charity.months import end_of, following, period_of
 from gateway.charity.standings import Account, Move, Standing, month_moves, succession
@@ -19,11 +19,13 @@ from gateway.charity.unpaid_reading import accrued, first_at, still_unpaid
 from gateway.ledger.accounts import UNASSIGNED
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
+from gateway.store import lock
 from gateway.store.batch import Batch, Unit
 from gateway.store.tables import cause_sums, charity_month_sums, charity_months
 
 GRACE: Final = 3600 * 1_000_000
 """A month is confirmed this long after its end at the earliest (microseconds), as its public sums are."""
+_NUMBER: Final = {"n": lock.number_of("tpo-causes")}
 Progress = Callable[[str, int], None]
 
 
@@ -102,6 +104,7 @@ class ConfirmMonth(Unit):
     def decide(self, batch: Batch) -> Confirmed | None:
         """Move the sums."""
         month, connection = self.month, batch.connection
+        lock_standings(connection)
         if connection.execute(select(func.max(charity_months.c.period))).scalar() != month.previous:
             return None
         standings = read_standings(connection)
@@ -164,6 +167,12 @@ def read_standings(connection: Connection) -> dict[Account, Standing]:
         )
         for row in connection.execute(select(cause_sums))
     }
+
+
+def lock_standings(connection: Connection) -> None:
+    """Have what is owed to causes to ourselves until the commit: another gateway waits. Asked for before anything is read."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), _NUMBER)
 
 
 def save_standings(connection: Connection, standings: Mapping[Account, Standing]) -> None:

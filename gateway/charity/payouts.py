@@ -17,7 +17,7 @@ from gateway.bank import nacha, pain001
 from gateway.bank.accounts import BankAccount
 from gateway.bank.pain001 import Order, Payment
 from gateway.charity.bank_details import in_force, opened
-from gateway.charity.confirmation import post_moves, read_standings, save_standings
+from gateway.charity.confirmation import lock_standings, post_moves, read_standings, save_standings
 from gateway.charity.proved_rows import change
 from gateway.charity.standings import Account, Move
 from gateway.charity.tenth_states import Stream, Way
@@ -113,6 +113,7 @@ class MakePayout(Unit):
     def decide(self, batch: Batch) -> Payout:
         """Make it."""
         connection, sealer = batch.connection, batch.policy(Sealer)
+        lock_standings(connection)
         self._replace(batch)
         skipped: list[Skipped] = []
         rows, payments = [], []
@@ -205,6 +206,7 @@ class ApprovePayout(Unit):
     def decide(self, batch: Batch) -> Payout | PayoutRefused:
         """Move them to INSTRUCTED, all or none."""
         connection = batch.connection
+        lock_standings(connection)
         row = connection.execute(select(payouts).where(payouts.c.sha256 == self.sha256)).one_or_none()
         if row is None or row.state == REPLACED:
             return PayoutRefused("payout.unknown", "no payment file that waits for approval has this hash")
@@ -242,6 +244,14 @@ def payments_of(connection: Connection, payout_id: int) -> list[Row[Any]]:
     """Give the payments of a file, in the order of their numbers."""
     own = cause_payments.c
     return list(connection.execute(select(cause_payments).where(own.payout_id == payout_id).order_by(own.id)))
+
+
+def payees_of(connection: Connection, sha256: str) -> list[tuple[str, str]]:
+    """Give the causes that a file pays, each with its currency."""
+    own = cause_payments.c
+    wanted = select(own.cause, own.currency).distinct().join(payouts, payouts.c.id == own.payout_id)
+    rows = connection.execute(wanted.where(payouts.c.sha256 == sha256).order_by(own.cause))
+    return [(row.cause, row.currency) for row in rows]
 
 
 def file_of(connection: Connection, sealer: Sealer, sha256: str) -> tuple[str, bytes] | None:

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 import msgspec
 from sqlalchemy import Connection, func, insert, select
 
-from gateway.charity.confirmation import read_standings, save_standings
+from gateway.charity.confirmation import lock_standings, read_standings, save_standings
 from gateway.charity.standings import Account, Standing
 from gateway.charity.tenth_states import State, Stream, account_of
 from gateway.ledger.accounts import PROFIT_SHARE, UNASSIGNED
@@ -90,6 +90,7 @@ class BookProfitShare(Unit):
     def decide(self, batch: Batch) -> ShareBooked:
         """Book it as confirmed: the company's own money stands behind it."""
         connection = batch.connection
+        lock_standings(connection)
         known = select(profit_shares.c.period).where(profit_shares.c.period == self.period)
         if connection.execute(known).scalar() is not None:
             return ShareBooked(repeated=True)

@@ -10,8 +10,8 @@ What a family's payer lends a member stands behind the member's charges: a payer
 lent. What was written off was never paid: it counts as owed for ever.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 import msgspec
 
@@ -21,36 +21,26 @@ GIVEN_BACK: Final = frozenset({"refund", "reversal"})
 """Kinds that give such a charge back; others, such as a part of a bundle's price, only make the debt smaller."""
 TENTHS: Final = frozenset({"accrual", "rerated_accrual"})
 TAKEN_BACK: Final = frozenset({"accrual_reversal"})
-ROWS: Final = tuple(sorted(CHARGES | GIVEN_BACK | TENTHS | TAKEN_BACK))
-"""Every kind that has to be read."""
 
 
-class Row(NamedTuple):
-    """What is read of an entry of the journal; times in microseconds, money in micro-units."""
+class Charge(msgspec.Struct, gc=False):
+    """What a wallet was charged for one record, sale or gift, net of what was given back.
 
-    id: int
-    kind: str
-    debit: int
-    credit: int
-    amount: int
-    event_at: int
-    usage_id: int | None
-    reference: str | None
-
-
-class Charge(msgspec.Struct):
-    """What a wallet was charged for one record, sale or gift, net of what was given back; `parts` is its tenth by account."""
+    `parts` is its tenth: an account, an amount, and so on; there are many millions of charges, and a mapping each is large.
+    """
 
     wallet: int
     event_at: int = 0
     number: int = 0
     amount: int = 0
     is_gift: bool = False
-    parts: dict[int, int] = {}
+    parts: tuple[int, ...] = ()
     taken: int = 0
     """How much of it is known to be unpaid."""
 
 
+Row = tuple[int, str, int, int, int, int, int | None, str | None]
+"""What is read of an entry: number, kind, debit, credit, amount (micro-units), the event's time, usage, reference."""
 Key = int | str
 """What a charge and its tenths have in common: the usage record, else the reference."""
 
@@ -68,30 +58,23 @@ class Charges:
 
     def add(self, row: Row) -> None:
         """Take a row; those of other wallets are passed over."""
-        key: Key = row.reference or row.id if row.usage_id is None else row.usage_id
-        if row.kind in CHARGES:
-            if row.debit in self._wallets:
-                self._charge(key, row)
-        elif row.kind in GIVEN_BACK:
-            if row.credit in self._wallets:
-                self._of(key, row.credit).amount -= row.amount
-        elif (charge := self._found.get(key)) is not None:
-            account, sign = (row.credit, 1) if row.kind in TENTHS else (row.debit, -1)
-            charge.parts[account] = charge.parts.get(account, 0) + sign * row.amount
-
-    def _charge(self, key: Key, row: Row) -> None:
-        charge = self._of(key, row.debit)
-        charge.amount += row.amount
-        charge.event_at, charge.number = max(charge.event_at, row.event_at), max(charge.number, row.id)
-        if row.kind == "gift":
-            charge.is_gift = True
-            charge.parts[row.credit] = charge.parts.get(row.credit, 0) + row.amount
-
-    def _of(self, key: Key, wallet: int) -> Charge:
+        number, kind, debit, credit, amount, event_at, usage_id, reference = row
+        key: Key = reference or number if usage_id is None else usage_id
         found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = Charge(wallet, parts={})
-        return found
+        if kind in TENTHS:
+            if found is not None:
+                found.parts = _with(found.parts, credit, amount)
+        elif kind in CHARGES:
+            if debit in self._wallets:
+                parts = (credit, amount) if kind == "gift" else ()
+                charge = Charge(debit, event_at, number, amount, bool(parts), parts)
+                self._found[key] = charge if found is None else _joined(found, charge)
+        elif kind in GIVEN_BACK:
+            if credit in self._wallets:
+                given = Charge(credit, amount=-amount)
+                self._found[key] = given if found is None else _joined(found, given)
+        elif found is not None:
+            found.parts = _with(found.parts, debit, -amount)
 
     def by_wallet(self) -> dict[int, list[Charge]]:
         """Give what each wallet was charged, the latest first."""
@@ -102,6 +85,30 @@ class Charges:
         for charges in found.values():
             charges.sort(key=_place, reverse=True)
         return found
+
+
+def _joined(one: Charge, other: Charge) -> Charge:
+    """Add up two rows of one charge."""
+    one.amount += other.amount
+    one.event_at, one.number = max(one.event_at, other.event_at), max(one.number, other.number)
+    one.is_gift = one.is_gift or other.is_gift
+    for account, part in pairs_of(other.parts):
+        one.parts = _with(one.parts, account, part)
+    return one
+
+
+def pairs_of(parts: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Give the parts of a tenth as pairs of account and amount."""
+    return zip(parts[::2], parts[1::2], strict=True)
+
+
+def _with(parts: tuple[int, ...], account: int, amount: int) -> tuple[int, ...]:
+    """Add an amount to the part of an account."""
+    if not parts:
+        return account, amount
+    sums = dict(pairs_of(parts))
+    sums[account] = sums.get(account, 0) + amount
+    return tuple(value for pair in sums.items() for value in pair)
 
 
 def _place(charge: Charge) -> tuple[int, int]:
@@ -127,7 +134,7 @@ def unpaid(debts: Mapping[int, int], charges: Mapping[int, list[Charge]], lent: 
     for of_wallet in charges.values():
         for charge in of_wallet:
             if charge.taken:
-                for account, part in charge.parts.items():
+                for account, part in pairs_of(charge.parts):
                     share = -(-part * charge.taken // charge.amount)
                     found[account] = found.get(account, 0) + min(max(share, 0), max(part, 0))
     return found

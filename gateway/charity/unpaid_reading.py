@@ -4,14 +4,14 @@ The journal is read by its parts, sealed months too. Charges are read backwards 
 wallet in debt make up what it owes.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import Connection, and_, func, or_, select
 
 from gateway.charity.standings import Account
 from gateway.charity.tenth_states import State, Stream, Way, state_of
-from gateway.charity.unpaid import ROWS, Charge, Charges, Lent, Row, covers, unpaid
+from gateway.charity.unpaid import CHARGES, GIVEN_BACK, TAKEN_BACK, TENTHS, Charge, Charges, Lent, Row, covers, unpaid
 from gateway.ledger.accounts import HIGHEST_SYSTEM, UNASSIGNED, WRITE_OFFS
 from gateway.ledger.balances import Selection, account_names, journal_totals
 from gateway.store.sealed_months.parts import parts
@@ -21,8 +21,8 @@ WINDOW: Final = 31 * 86_400 * 1_000_000
 """So much of the journal is read at once, the latest first."""
 AHEAD: Final = 5 * 60 * 1_000_000
 """An event may be this much later than its entry was booked."""
-FEW: Final = 500
-"""So many wallets are named in a query; of more all rows are read."""
+GROUP: Final = 50_000
+"""Wallets in debt whose charges are in memory at once; for each group the journal of the time is read anew."""
 STREAMED: Final = {"yield_per": 10_000}
 ELSEWHERE: Final = (*Way, "profit_share")
 """Kinds that move what accrued, or give besides the tenth."""
@@ -75,11 +75,14 @@ def still_unpaid(connection: Connection, until: int, progress: Progress) -> dict
     for currency in sorted({currency for _, currency in debts}):
         owed = {wallet: debt for (wallet, its), debt in debts.items() if its == currency}
         lent = _lent(connection, until, owed)
-        charges = _charges(connection, until, owed, lent, progress)
-        for number, amount in unpaid(owed, charges, lent).items():
-            if number in accounts:
-                stream, cause = accounts[number]
-                waiting[Account(stream, cause, currency)] = amount
+        for group, charges in _charges(connection, until, owed, lent, progress):
+            of_group = {wallet: owed[wallet] for wallet in group if wallet in owed}
+            for number, amount in unpaid(of_group, charges, lent).items():
+                if number in accounts:
+                    stream, cause = accounts[number]
+                    key = Account(stream, cause, currency)
+                    waiting[key] = waiting.get(key, 0) + amount
+            charges.clear()  # before the next group is read
     return waiting
 
 
@@ -133,22 +136,34 @@ def _lent(connection: Connection, until: int, debts: Mapping[int, int]) -> Lent:
 
 def _charges(
     connection: Connection, until: int, debts: Mapping[int, int], lent: Lent, progress: Progress
-) -> dict[int, list[Charge]]:
-    """Read the charges of wallets in debt, the latest part of the journal first, until they make up what is owed."""
-    wanted = {wallet: debts.get(wallet, 0) for wallet in debts}
-    for members in lent.values():
-        for member, amount in members.items():
-            wanted[member] = wanted.get(member, 0) + amount
-    if not wanted:
-        return {}
-    charges, first, end, rows = Charges(wanted), first_at(connection), until, 0
+) -> Iterator[tuple[Iterable[int], dict[int, list[Charge]]]]:
+    """Read the charges of wallets in debt, a group of wallets after the other, so that memory is bounded.
+
+    A payer stands in one group with the members that it lent to.
+    """
+    families = {member for members in lent.values() for member in members} | set(lent)
+    alone = sorted(debts.keys() - families)
+    done = 0
+    for group in (sorted(families), *(alone[i : i + GROUP] for i in range(0, len(alone), GROUP))):
+        if group:
+            wanted = {wallet: debts.get(wallet, 0) for wallet in group}
+            for payer in lent:
+                for member, amount in lent[payer].items():
+                    if member in wanted:
+                        wanted[member] += amount
+            yield group, _charges_of(connection, until, wanted)
+            done += len(group)
+            progress("wallets in debt", done)
+
+
+def _charges_of(connection: Connection, until: int, wanted: Mapping[int, int]) -> dict[int, list[Charge]]:
+    """Read the latest part of the journal first, until the charges of each wallet make up what is wanted of it."""
+    charges, first, end = Charges(wanted), first_at(connection), until
     assert first is not None
     while end > first:
         begin = end - WINDOW
-        for row in _rows(connection, begin, end, list(wanted)):
+        for row in _rows(connection, begin, end, sorted(wanted)):
             charges.add(row)
-            rows += 1
-        progress("charges of wallets in debt", rows)
         found = charges.by_wallet()
         reached = [covers(found.get(wallet, ()), debt) for wallet, debt in wanted.items()]
         if all(at is not None and at >= begin + AHEAD for at in reached):
@@ -158,14 +173,33 @@ def _charges(
 
 
 def _rows(connection: Connection, begin: int, end: int, wallets: Sequence[int]) -> Iterator[Row]:
-    entry = transfers.c
-    columns = (entry.id, entry.kind, entry.debit, entry.credit, entry.amount, entry.event_at, entry.usage_id)
-    conditions: list[Any] = [entry.kind.in_(ROWS), entry.at >= begin, entry.at < end]
-    if len(wallets) <= FEW:
-        tenths = and_(entry.debit < HIGHEST_SYSTEM, entry.credit < HIGHEST_SYSTEM)
-        conditions.append(or_(entry.debit.in_(wallets), entry.credit.in_(wallets), tenths))
-    wanted = select(*columns, entry.reference).where(*conditions).order_by(entry.id)
+    """Give the entries of wallets between the lowest and the highest, and the tenths on them, in the order of their numbers."""
+    entry, charge = transfers.c, transfers.alias("charge").c
+    in_time = (entry.at >= begin, entry.at < end)
+    near = or_(*(side.between(wallets[0], wallets[-1]) for side in (charge.debit, charge.credit)))
+    kinds = (charge.kind.in_(sorted(CHARGES | GIVEN_BACK)), charge.at >= begin, charge.at < end, near)
+    tenths = entry.kind.in_(sorted(TENTHS | TAKEN_BACK))
+    of_usage = entry.usage_id.in_(select(charge.usage_id).where(*kinds, charge.usage_id.is_not(None)))
+    of_sale = entry.reference.in_(select(charge.reference).where(*kinds, charge.usage_id.is_(None)))
+    own = and_(
+        entry.kind.in_(sorted(CHARGES | GIVEN_BACK)),
+        or_(*(side.between(wallets[0], wallets[-1]) for side in (entry.debit, entry.credit))),
+    )
+    wanted = (
+        select(
+            entry.id,
+            entry.kind,
+            entry.debit,
+            entry.credit,
+            entry.amount,
+            entry.event_at,
+            entry.usage_id,
+            entry.reference,
+        )
+        .where(*in_time, or_(own, and_(tenths, or_(of_usage, and_(entry.usage_id.is_(None), of_sale)))))
+        .order_by(entry.id)
+    )
     with parts(connection, lambda month: month.journal.overlaps(begin, end)) as found:
         for part in found:
             for row in part.connection.execute(wanted.execution_options(**STREAMED)):
-                yield Row(*row)
+                yield tuple(row)

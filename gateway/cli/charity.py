@@ -25,6 +25,8 @@ REMITTANCE: Final = (
     "paid",
     "carried",
     "closing",
+    "days",
+    "agreed",
 )
 """What a person sees; --json has the states that make up the closing."""
 REPORT: Final = ("cause", "currency", "accrued", "other")
@@ -106,8 +108,8 @@ def remittance(
 ) -> None:
     """Show what a month came to for each cause: opening + accrued + reversed + paid + carried = closing, exactly.
 
-    It is confidential to its cause: one figure a line, no count of givers, no days. It needs the right to see causes, and is
-    noted.
+    It is confidential to its cause: one figure a line, no count of givers, no sums by day. `days` is how long the oldest of its
+    money waits by today, of those that were agreed. It needs the right to see causes, and is noted.
 
     \b
     Examples:
@@ -191,27 +193,34 @@ def report(
     policy: Annotated[
         Path | None, typer.Option(help="A YAML file of another rule: id, base, rate and tax (percent), exclusions.")
     ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Only what was published of the month: whole units.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a month's tenths came to by cause, and what another rule of the tenth would have given.
 
-    It is for the company: what may be published of the month is its public figures alone, which --json has beside the rows.
+    It is for the company, and needs the right to see causes. The public is told of a month by --public alone: figures in whole
+    units, of fifty customers at least.
 
     \b
     Examples:
       tpo charity report 2026-11
       tpo charity report 2026-11 --policy net.yaml
-      tpo charity report 2026-11 --json
+      tpo charity report 2026-11 --public --json
     """
     from gateway.api.charity_answers import CharityReport  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    params: dict[str, object] = {"period": period}
+    if public and policy:
+        raise typer.BadParameter("a comparison is for the company alone", param_hint="--public, --policy")
+    params: dict[str, object] = {"period": period, "public": public}
     if policy is not None:
         params["policy"] = _policy(policy)
     with asking(context.of(ctx).client_settings) as ask:
         found = ask("charity.report", params, CharityReport)
-    emit(found if as_json else found.rows, as_json=as_json, columns=REPORT if policy else REPORT[:-1])
+    rows = found.published if public else found.rows
+    emit(found if as_json else rows, as_json=as_json, columns=REPORT if policy else REPORT[:-1])
 
 
 def _policy(file: Path) -> dict[str, object]:

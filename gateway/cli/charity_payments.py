@@ -179,9 +179,10 @@ def bank(
     approve: Annotated[
         int, typer.Option(metavar="ID", help="Approve the details of this number, as another person.")
     ] = 0,
+    show: Annotated[int, typer.Option(metavar="ID", help="Show the account of this number.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Propose the bank account that a cause is paid to, or approve what somebody else proposed.
+    """List bank details of causes; propose the account that one is paid to, or show and approve what somebody else proposed.
 
     The first account of a cause counts when it is approved, a change seven days after. Details are sealed, and are read from a
     file, so that no list of processes shows them.
@@ -190,19 +191,25 @@ def bank(
     Examples:
       tpo charity bank wateraid --details wateraid.json
       tpo charity bank feeding-america --currency USD --details -
+      tpo charity bank --show 1099511627790
       tpo charity bank --approve 1099511627790
     """
-    from gateway.api.charity_answers import BankDetails  # noqa: PLC0415  (as above)
+    from gateway.api.charity_answers import BankAccountShown, BankDetails, BankDetailsRows  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    if bool(approve) == bool(details):
-        raise typer.BadParameter("give --details of a cause, or --approve", param_hint="--details, --approve")
-    if details is not None and not cause:
-        raise typer.BadParameter("name the cause", param_hint="CAUSE")
+    if sum(map(bool, (approve, show, details))) > 1:
+        raise typer.BadParameter("give one of them", param_hint="--details, --show, --approve")
+    if bool(details) != bool(cause):
+        raise typer.BadParameter("give a cause with --details", param_hint="CAUSE")
     with asking(context.of(ctx).client_settings) as ask:
-        if details is None:
-            found = ask("charity.bank.approve", {"details": approve}, BankDetails)
-        else:
+        if details is not None:
             account = _read(details).decode(errors="replace")
-            found = ask("charity.bank", {"cause": cause, "currency": currency, "account": account}, BankDetails)
-    emit(found, as_json=as_json)
+            params = {"cause": cause, "currency": currency, "account": account}
+            emit(ask("charity.bank", params, BankDetails), as_json=as_json)
+        elif approve:
+            emit(ask("charity.bank.approve", {"details": approve}, BankDetails), as_json=as_json)
+        elif show:
+            emit(ask("charity.bank.show", {"details": show}, BankAccountShown), as_json=as_json)
+        else:
+            found = ask("charity.bank.list", {}, BankDetailsRows)
+            emit(found if as_json else found.rows, as_json=as_json)

@@ -56,6 +56,10 @@ FAMILIES: Final[dict[str, Family]] = {
     "tpo_fraud_cases_open": Family(
         GAUGE, "Lines whose use passed a fraud limit and that nobody has looked at (of the whole store; tpo fraud list)"
     ),
+    "tpo_charity_transmit_used_ratio": Family(
+        GAUGE,
+        "The largest part, of the time in which a cause must have its money, for which money has waited (tpo charity confirm)",
+    ),
     "tpo_charging_requests_total": Family(
         COUNTER,
         "Credit-Control-Requests answered; `result` is the Result-Code, or `repeated` for a repetition's old answer",

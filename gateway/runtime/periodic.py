@@ -4,6 +4,7 @@ ones, renew bundles, sweep what is past its retention, and see that the store is
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from prometheus_client.core import Metric
 from gateway.charging.renewals import DoneByCalendar, KeepWallet, due_wallets
 from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
+from gateway.charity.ageing import Due, transmit_due
 from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.fraud.cases import open_cases
 from gateway.ledger.seals import SealKey, WriteSeal, append_missing, due, kept
@@ -47,6 +49,7 @@ EXPIRE_SECONDS = 5.0
 INQUIRE_SECONDS = 5.0
 NOTICE_SECONDS = 1.0
 """A statutory notice has a minute in all (Ofcom General Condition C3)."""
+GIVING_SECONDS = 60.0
 COUNT_SECONDS = 5.0
 COUNT_SHARE = 20
 """Open texts are counted again after this many times the time that counting took, lest a long queue costs a core."""
@@ -96,6 +99,8 @@ class PeriodicWork(Component):
         self.fraud_cases = 0
         """Lines whose use passed a fraud limit, and that nobody has looked at."""
         self._last_case = 0
+        self.giving_due = Due()
+        """Money of causes that has waited for most of the time in which they must have it."""
 
     async def start(self) -> None:
         """Start every timer."""
@@ -114,6 +119,7 @@ class PeriodicWork(Component):
             ("settle_crossed", EXPIRE_SECONDS, self._smsc_client.settle_crossed),
             ("count_fraud", COUNT_SECONDS, self._count_fraud),
             ("count_texts", COUNT_SECONDS, self._count_texts),
+            ("watch_giving", GIVING_SECONDS, self._watch_giving),
             ("sweep", SWEEP_SECONDS, self._sweep),
             ("keep_wallets", CALENDAR_SECONDS, self._keep_wallets),
             ("keep_months", MONTHS_SECONDS, self._keep_months),
@@ -132,6 +138,7 @@ class PeriodicWork(Component):
         """Tell what becomes of texts, and how many cases of suspected fraud wait, as far as the last count knows."""
         yield from text_metrics(self._smsc_client, self.open_texts)
         yield sample("tpo_fraud_cases_open", self.fraud_cases)
+        yield sample("tpo_charity_transmit_used_ratio", self.giving_due.used)
 
     async def _measure_lag(self) -> None:
         now = self._loop.time()
@@ -171,6 +178,16 @@ class PeriodicWork(Component):
             self._log("fraud.suspected", {"case": str(case.id), "kind": case.kind, "barred": case.barred})
             if case.barred and self._reauthorise is not None:
                 self._background.once("ask a barred line's sessions", partial(self._reauthorise, case.subscriber_id))
+
+    async def _watch_giving(self) -> None:
+        """Tell of money of causes that has waited for 80 % of the time in which they must have it."""
+        settings = self._context.settings
+        zone = ZoneInfo(settings.operator.timezone)
+        today = datetime.fromtimestamp(self._context.clock() / 1_000_000, UTC).astimezone(zone).date().isoformat()
+        found = await self._context.read_async(lambda connection: transmit_due(connection, settings.causes, today))
+        if found.days and found.days != self.giving_due.days:
+            self._log("charity.transmit.due", {"causes": found.causes, "days": found.days})
+        self.giving_due = found
 
     async def _watch_store(self) -> None:
         """Look whether the store's files are still there, and whether a store that was in trouble can be written again."""

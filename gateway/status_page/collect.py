@@ -83,6 +83,8 @@ class Parts(msgspec.Struct, frozen=True):
     held_reports: Callable[[], int] = int
     fraud_cases: Callable[[], int] = int
     """Usage reports that wait for a decision, as they were counted last."""
+    giving_due: Callable[[], int] = int
+    """Days that money of causes has waited, where that is over 80 % of its time; else 0."""
     failing: Callable[[], Sequence[str]] = tuple
     """Background tasks that fail again and again."""
     nodes_gone: Callable[[], Sequence[str]] = tuple
@@ -146,6 +148,7 @@ class StatusCollector:
                 *parts.backup(),
                 *parts.sealed(),
                 *charging_concerns(self._ring.samples(), parts.held_reports(), parts.fraud_cases()),
+                *giving_concerns(parts.giving_due()),
                 *([concern("outbox.waiting", f"events wait {oldest:.0f} s for the broker")] if oldest > OLDEST else []),
                 *from_events(self._recent_alarms.count_since, now),
             ]
@@ -377,6 +380,14 @@ def charging_concerns(samples: Sequence[Sample], held_reports: int, fraud_cases:
     if held_reports:
         found.append(concern("reports.held", f"{held_reports:,} usage reports wait for a decision"))
     return found
+
+
+def giving_concerns(days: int) -> list[Concern]:
+    """Say that money of causes has waited for most of its time: `days` is how long, 0 where none has."""
+    if not days:
+        return []
+    words = f"money of causes has waited for {days} days, over 80 % of the time in which they must have it"
+    return [concern("charity.transmit_due", words)]
 
 
 def read_store(connection: Connection, causes: Mapping[str, str]) -> Stored:

@@ -26,6 +26,7 @@ from gateway.store.engine import open_writer
 from gateway.store.statements import Insert
 from gateway.store.tables import sessions, texts
 from tests.bench import frames, processes
+from tests.bench.progress import progress
 from tests.bench.smsc import smsc
 
 GOALS = {
@@ -56,6 +57,7 @@ def imported(gateway):
             gateway.tpo("subscriber", "import", str(gateway.folder / "lines.csv"), "--accept-checksum", "--json")
         )
         found[f"{name}_seconds"] = round(time.monotonic() - began, 1)
+        progress(f"scale: {name}: {found[f'{name}_seconds']} s")
         if sum(counts[each] for each in ("created", "unchanged", "differs", "refused")) != counts[outcome]:
             raise processes.Failed(f"{name}: {counts}")
     found["import_mib"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
@@ -64,20 +66,49 @@ def imported(gateway):
 
 def session_rows(first, number, node, now):
     """Open data sessions of one rating group each, as a host network's PGW leaves them in the middle of a film."""
-    state = msgspec.msgpack.encode([1, False, {}])
+    same = {
+        "subscriber_id": 1,
+        "node": node,
+        "peer": "pgw.host.example",
+        "origin_host": "pgw.host.example",
+        "service": "data",
+        "opened_at": now,
+        "updated_at": now,
+        "expires_at": now + 48 * HOUR,
+        "answers_kept": 0,
+        "reserved": 0,
+        "groups": msgspec.msgpack.encode([1, False, {}]),
+    }
     for place in range(number):
         name = f"smf.epc.mnc001.mcc001.3gppnetwork.org;1795711442;{place};001010{place:09d}"
-        times = (now, now, now + 48 * HOUR, None)
-        yield (first + place, name, 1, node, "pgw.host.example", "pgw.host.example", "data", *times, 0, 0, state)
+        yield same | {"id": first + place, "session_id": name}
 
 
 def text_rows(first, number, node, now):
     """Texts of one part each that wait to be sent."""
-    parts = msgspec.msgpack.encode([{}])
+    same = {
+        "node": node,
+        "source": "TPO",
+        "link": "",
+        "state": "queued",
+        "held": 0,
+        "covered": 0,
+        "bundle_ends_at": 0,
+        "registered_delivery": 1,
+        "always": 0,
+        "created_at": now,
+        "updated_at": now,
+        "valid_until": now + 48 * HOUR,
+        "parts": msgspec.msgpack.encode([{}]),
+        "final": 0,
+    }
     for place in range(number):
-        to, words = f"4477009{place % 100_000:05d}", f"Your parcel number {place} comes between ten and twelve."
-        held = (None, 0, 0, 0, place & 0xFFFF, 1, 0)
-        yield (first + place, node, "TPO", to, words, "", "queued", *held, now, now, now + 48 * HOUR, parts, 0)
+        yield same | {
+            "id": first + place,
+            "destination": f"4477009{place % 100_000:05d}",
+            "body": f"Your parcel number {place} comes between ten and twelve.",
+            "reference_number": place & 0xFFFF,
+        }
 
 
 def fill(url, sessions_wanted, texts_wanted):
@@ -90,7 +121,7 @@ def fill(url, sessions_wanted, texts_wanted):
             (texts, text_rows(first + sessions_wanted, texts_wanted, node, now)),
         ):
             while some := list(itertools.islice(rows, CHUNK)):
-                Insert(table).run(connection, some)
+                Insert(table).run(connection, [tuple(map(row.get, table.columns.keys())) for row in some])
         connection.exec_driver_sql(f"UPDATE nodes SET next_id = {first + BLOCK}")
     engine.dispose()
 

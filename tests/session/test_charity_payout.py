@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import insert, select
 from support.bank_files import balance, entry, payment, statement
@@ -92,16 +93,25 @@ def test_a_months_tenths_are_confirmed_paid_by_two_people_and_stand_on_the_banks
         )
         proposed = gateway.json("charity", "bank", "wateraid", "--details", tmp_path / "account.json")["details"]
         assert gateway.tpo("charity", "bank", "--approve", proposed, ok=(1,)).returncode == 1
+        assert gateway.json("charity", "bank", "--show", proposed)["account"] == "12345678"
         assert post(gateway, f"/v1/charity/bank-details/{proposed}/approval")[0] == 200
+        (details,) = gateway.json("charity", "bank")["rows"]
+        assert (details["approved_by"], details["valid_from"] is None) == ("checker", False)
         (standing,) = [row for row in gateway.json("charity", "confirm", period)["rows"] if row["cause"] == "wateraid"]
         assert (standing["payable"], standing["confirmed"]) == ("0.75", "0.00")
         (file,) = gateway.json("charity", "payout", period, *out)["files"]
-        octets = (tmp_path / f"payout-{period}-GBP.xml").read_bytes()
+        octets = Path(file["file"]).read_bytes()
         assert hashlib.sha256(octets).hexdigest() == file["sha256"]
         assert (
             "same_person"
             in gateway.tpo("charity", "payout", period, "--approve", file["sha256"], "--json", ok=(1,)).stderr
         )
+        removed = tmp_path / "removed.csv"
+        removed.write_text("number,name,status\n288701,WATERAID,Removed\n")
+        register = ("charity", "register", "--regulator", "GB-CHC", "--as-of", f"{period}-02")
+        assert "288701" in gateway.tpo(*register, removed, ok=(1,)).stdout
+        assert post(gateway, f"/v1/charity/payouts/{file['sha256']}/approval")[1]["code"] == "payout.obstacle"
+        gateway.tpo(*register, tmp_path / "register.csv")
         status, approved = post(gateway, f"/v1/charity/payouts/{file['sha256']}/approval")
         assert (status, approved["state"], approved["total"]) == (200, "approved", "0.75")
         number = octets.partition(b"<EndToEndId>")[2].partition(b"<")[0].decode()

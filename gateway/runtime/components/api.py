@@ -83,6 +83,7 @@ class ApiComponent(Component):
             open_texts=lambda: periodic.open_texts,
             held_reports=lambda: periodic.held_reports,
             fraud_cases=lambda: periodic.fraud_cases,
+            giving_due=lambda: periodic.giving_due.days,
             failing=lambda: services.background.failing,
             nodes_gone=lambda: [gone.node.name for gone in leases.gone],
             backup=backup.concerns if backup is not None else tuple,

@@ -195,6 +195,8 @@ NEED_THE_RIGHT = {
     "charity.paid": FILE,
     "charity.bank": {"cause": "wwf", "currency": "GBP", "account": "{}"},
     "charity.bank.approve": {"details": 1},
+    "charity.bank.show": {"details": 1},
+    "charity.bank.list": {},
     "charity.remittance": {"period": "2026-10"},
     "charity.cover": {"day": "2026-10-31"},
     "charity.evidence": {"bill": 1},
@@ -212,6 +214,7 @@ def test_what_single_causes_are_owed_and_paid_needs_the_right_and_each_look_is_n
     for name, params in NEED_THE_RIGHT.items():
         with pytest.raises(Problem, match="needs the right causes"):
             act(context, Caller("root", ADMIN), name, **params)
+    assert act(context, Caller("t", "viewer"), "charity.report", period="2026-10", public=True)["published"] == []
     assert looks(context) == []
     for name in ("charity.remittance", "charity.cover"):
         act(context, AUDITOR, name, **NEED_THE_RIGHT[name])

@@ -1,9 +1,6 @@
 """The tenth from a charge to the cause's bank account and back: each trap of a month's giving, on a store."""
 
-import itertools
-from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -11,114 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert
 from support.bank_files import entry, payment, statement
-from support.keys import SHARED_KEY
-from support.lane_fixture import CAUSES, EVIDENCE_KEY, Workplace
+from support.payout_fixture import AID, ANN, BEN, DAY, DECEMBER, JANUARY, NOVEMBER, POUND, Place, paid, returned
 
-from gateway.bank import camt
-from gateway.bank.accounts import BankAccount
 from gateway.charity import bank_details
-from gateway.charity.bank_details import ApproveDetails, DetailsRefused, ProposeDetails
-from gateway.charity.bank_matching import Said, SettleFile, said_by_statements
+from gateway.charity.bank_details import ApproveDetails, DetailsRefused
+from gateway.charity.bank_matching import Said, SettleFile
 from gateway.charity.causes import Agreement, Cause, Registration, obstacle
-from gateway.charity.confirmation import ConfirmMonth, MonthRefused, read_month, read_standings
-from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, PayoutRefused, end_to_end_id, file_of
-from gateway.charity.policies import Policy, recompute
+from gateway.charity.confirmation import MonthRefused
+from gateway.charity.payouts import ApprovePayout, PayoutRefused, end_to_end_id, file_of
+from gateway.charity.policies import Policy
 from gateway.charity.policy_comparison import compare
 from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, share_of, weights
 from gateway.charity.remittance import needed, remittances
-from gateway.charity.standings import Account, Standing
-from gateway.charity.tenth_states import PAGE, TABLE, State, Stream, Way, page
-from gateway.ledger import accounts
-from gateway.ledger.books import Books
-from gateway.ledger.check import check
-from gateway.privacy.sealing import Sealer
+from gateway.charity.standings import Standing
+from gateway.charity.tenth_states import PAGE, TABLE, State, Way, page
+from gateway.ledger.journal import read
 from gateway.store.engine import reading
-from gateway.store.evidence import Evidence
 from gateway.store.tables import transfers
 
 ROOT = Path(__file__).resolve().parents[4]
-LONDON, POUND = ZoneInfo("Europe/London"), 1_000_000
-NOVEMBER, DECEMBER, JANUARY = (
-    int(datetime(*month, 1, tzinfo=UTC).timestamp()) * 1_000_000 for month in ((2026, 11), (2026, 12), (2027, 1))
-)
-DAY = 86_400 * 1_000_000
-ANN, BEN = (1 << 40) + 1, (1 << 40) + 2
-PAYER = BankAccount("Example Mobile Giving", sort_code="200000", account="55779911")
-AID = BankAccount("WaterAid", sort_code="200000", account="12345678")
-
-
-class Place(Workplace):
-    """A store with the accounts of all states, and people who pay causes from it."""
-
-    def __init__(self, url):
-        super().__init__(url)
-        self.lane.start()
-        self.numbers = itertools.count(self.node.next_id + 10_000)
-        with self.writer.begin() as connection:
-            names = [name for cause in CAUSES for name in accounts.accounts_of(cause)]
-            opened = accounts.ensure(connection, [*self.accounts, *names])
-            Evidence(EVIDENCE_KEY, self.node.id).append(connection, {"accounts": opened.made}, next(self.ticks))
-            self.accounts = opened.numbers
-        self.sealer = Sealer(SHARED_KEY.encode())
-        self.decide_by(Books(self.accounts), self.sealer)
-
-    def book(self, at, kind, debit, credit, amount, *, usage=None, reference=None, event_at=None):
-        sides = [side if isinstance(side, int) else self.accounts[side] for side in (debit, credit)]
-        row = (next(self.numbers), at, kind, *sides, amount, "GBP", event_at or at, usage, None, None, None, reference)
-        with self.writer.begin() as connection:
-            connection.execute(insert(transfers).values(dict(zip(transfers.c.keys(), row, strict=True))))
-
-    def charge(self, at, wallet, amount, **parts):
-        """A charge of a usage record and its tenths, by cause; gives the record's number."""
-        usage = next(self.numbers)
-        self.book(at, "charge", wallet, "revenue", amount, usage=usage)
-        for cause, part in parts.items():
-            self.book(at, "accrual", "giving", f"cause:{cause}", part, usage=usage)
-        return usage
-
-    def confirm(self, period, now, payable=(("wateraid", "GBP"), ("wwf", "GBP")), successors=None):
-        with reading(self.reader) as connection:
-            month = read_month(connection, period, LONDON, now, lambda _work, _rows: None)
-        if month is None:
-            return None
-        return self.lane.run(ConfirmMonth(month, list(payable), successors or {}))
-
-    def standing(self, cause="wateraid", stream=Stream.TENTH):
-        with reading(self.reader) as connection:
-            return read_standings(connection).get(Account(stream, cause, "GBP"), Standing())
-
-    def details(self, cause="wateraid", proposer="ann", approver="ben", account=AID):
-        sealed = bank_details.seal(self.sealer, cause, "GBP", account)
-        found = self.lane.run(ProposeDetails(cause, "GBP", sealed, proposer))
-        return self.lane.run(ApproveDetails(found.id, approver))
-
-    def make(self, maker="ann", **terms):
-        payee = msgspec.structs.replace(Payee("wateraid", 0, False), **terms)
-        return self.lane.run(MakePayout("2026-11", "GBP", "pain.001.001.09", "", PAYER, "2026-12-07", maker, [payee]))
-
-    def pay(self, **terms):
-        made = self.make(**terms)
-        return self.lane.run(ApprovePayout(made.sha256, "ben"))
-
-    def settle(self, *statements):
-        said, days, _ = said_by_statements(each for data in statements for each in camt.read(data))
-        return self.lane.run(SettleFile(said, days))
-
-    def remittance(self, begin, end, cause="wateraid"):
-        with reading(self.reader) as connection:
-            return next(each for each in remittances(connection, begin, end) if each.account.cause == cause)
-
-    def findings(self):
-        """What the check says of states and of their entries: the charges here have no usage rows."""
-        with self.reader.connect() as connection:
-            found = check(connection, recompute, EVIDENCE_KEY).findings
-        mine = [each for each in found if each.check in {"tenth_state", "zero_sum"}]
-        kinds = tuple(f"no {way} " for way in Way) + tuple(f"every {way} " for way in Way)
-        return mine + [
-            each
-            for each in found
-            if any(kind in each.detail for kind in kinds) or (each.check == "evidence" and "entry" not in each.detail)
-        ]
 
 
 @pytest.fixture
@@ -126,14 +34,6 @@ def place(tmp_path):
     place = Place(f"sqlite:///{tmp_path}/t.db")
     yield place
     place.close()
-
-
-def paid(number, amount, reference="R-1"):
-    return statement(entry(amount, credit=False, reference=reference, details=payment(end_to_end_id(number))))
-
-
-def returned(number, amount):
-    return statement(entry(amount, reference="R-2", details=payment(end_to_end_id(number), returned="AC04")))
 
 
 def test_a_tenth_goes_from_its_charge_to_the_cause_and_the_books_are_right(place):
@@ -276,6 +176,24 @@ def test_what_a_wallet_owes_waits_and_a_paid_bill_confirms_it(place):
     assert place.standing().payable == 500_000
 
 
+def test_what_a_payer_lent_and_owes_makes_the_members_tenth_wait(place):
+    place.book(NOVEMBER, "family", ANN, BEN, 4 * POUND, reference=f"family:{BEN}")
+    place.charge(NOVEMBER, BEN, 4 * POUND, wateraid=400_000)
+    place.book(NOVEMBER, "topup", "cash", ANN, POUND, reference="shop-1")
+    place.confirm("2026-11", JANUARY)
+    assert place.standing().payable == 100_000
+
+
+def test_wallets_in_debt_are_read_group_by_group_and_back_to_where_their_debt_began(place, monkeypatch):
+    monkeypatch.setattr("gateway.charity.unpaid_reading.GROUP", 2)
+    for wallet in range(ANN, ANN + 5):
+        place.charge(NOVEMBER - 70 * DAY, wallet, POUND, wateraid=100_000)
+        place.charge(NOVEMBER, wallet, POUND, wwf=100_000)
+        place.book(NOVEMBER, "topup", "cash", wallet, POUND // 2, reference=f"shop-{wallet}")
+    place.confirm("2026-11", JANUARY)
+    assert (place.standing().payable, place.standing("wwf").payable) == (5 * 50_000, 0)
+
+
 def test_what_is_written_off_was_never_paid(place):
     place.charge(NOVEMBER, ANN, 5 * POUND, wateraid=500_000)
     place.book(NOVEMBER + DAY, "settlement", "write-offs", ANN, 5 * POUND, reference="order:1")
@@ -390,6 +308,41 @@ def test_another_rule_is_compared_by_the_bases_that_accruals_are_stamped_with(pl
         with reading(place.reader) as connection:
             (found,) = compare(connection, NOVEMBER, DECEMBER, policy)
         assert (found.accrued, found.would_be) == (375_000, would_be)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("UPDATE cause_sums SET payable = payable + 1", "payable says"),
+        ("UPDATE cause_sums SET paid = paid + 1", "its states add up to"),
+        ("UPDATE cause_sums SET handed = handed + 1, moved = moved + 1", "what causes handed on"),
+        ("UPDATE cause_payments SET amount = amount + 1", "its payments"),
+        ("DELETE FROM cause_sums", "its payments"),
+        ("UPDATE cause_payments SET cause = 'wwf'", "was changed since it was booked"),
+        ("UPDATE payouts SET approver = 'mallory'", "was changed since it was booked"),
+        ("UPDATE bank_details SET sealed = x'00'", "was changed since it was booked"),
+    ],
+)
+def test_what_was_changed_of_states_payments_files_and_details_is_named(place, damage, words):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    place.details()
+    place.settle(paid(place.pay().payments[0].id, "1.00"))
+    assert place.findings() == []
+    with place.writer.begin() as connection:
+        assert connection.exec_driver_sql(damage).rowcount
+    assert any(words in each.detail for each in place.findings()), place.findings()
+
+
+def test_entries_of_what_single_causes_are_owed_stand_in_the_journal_with_the_right_alone(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER, ANN, 10 * POUND, wateraid=POUND)
+    place.confirm("2026-11", JANUARY)
+    with reading(place.reader) as connection:
+        hidden = {each.kind for each in read(connection, after=0, limit=100)}
+        shown = {each.kind for each in read(connection, after=0, limit=100, causes=True)}
+    assert shown - hidden == {"confirm", "release"}
 
 
 def test_of_a_loss_causes_are_given_nothing():

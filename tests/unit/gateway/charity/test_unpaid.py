@@ -3,31 +3,35 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.charity.unpaid import Charges, Row, covers, unpaid
+from gateway.charity.unpaid import Charges, covers, unpaid
 
 WWF, AID, GIFTS, REVENUE, GIVING = 11, 12, 13, 1, 2
 ANN, BEN = 1 << 40, (1 << 40) + 1
+
+
+def _row(*fields):
+    return fields
 
 
 def charge(number, wallet, amount, *parts, at=None, kind="charge"):
     """The rows of a charge and of its tenth: parts are (account, amount)."""
     at = number if at is None else at
     usage, reference = (number, None) if kind == "charge" else (None, f"{kind}:{number}")
-    rows = [Row(number, kind, wallet, REVENUE, amount, at, usage, reference)]
+    rows = [_row(number, kind, wallet, REVENUE, amount, at, usage, reference)]
     return rows + [
-        Row(number + 1 + i, "accrual", GIVING, account, part, at, usage, reference)
+        _row(number + 1 + i, "accrual", GIVING, account, part, at, usage, reference)
         for i, (account, part) in enumerate(parts)
     ]
 
 
 def gift(number, wallet, amount):
-    return [Row(number, "gift", wallet, GIFTS, amount, number, None, f"gift:{number}")]
+    return [_row(number, "gift", wallet, GIFTS, amount, number, None, f"gift:{number}")]
 
 
 def refund(number, wallet, amount, usage, *parts):
-    rows = [Row(number, "refund", REVENUE, wallet, amount, number, usage, f"refund:{number}")]
+    rows = [_row(number, "refund", REVENUE, wallet, amount, number, usage, f"refund:{number}")]
     return rows + [
-        Row(number + 1 + i, "accrual_reversal", account, GIVING, part, number, usage, f"refund:{number}")
+        _row(number + 1 + i, "accrual_reversal", account, GIVING, part, number, usage, f"refund:{number}")
         for i, (account, part) in enumerate(parts)
     ]
 
@@ -72,7 +76,7 @@ def test_of_a_split_each_part_waits_rounded_up_so_that_no_cause_is_paid_from_not
 
 def test_a_refunded_charge_is_no_charge_and_a_second_refund_changes_nothing_more():
     rows = charge(10, ANN, 100, (WWF, 10)) + charge(20, ANN, 60, (AID, 6)) + refund(30, ANN, 60, 20, (AID, 6))
-    assert of(rows, {ANN: 50}) == {WWF: 5}
+    assert of(rows, {ANN: 50}) == of(rows + refund(40, ANN, 60, 20, (AID, 6)), {ANN: 50}) == {WWF: 5}
 
 
 def test_parts_of_the_journal_may_come_latest_first():

@@ -1,0 +1,109 @@
+"""Who is still registered, and how long a cause's money has waited."""
+
+import io
+
+import pytest
+from sqlalchemy import insert
+from support.lane_fixture import Workplace
+
+from gateway.charity.ageing import Due, is_due, oldest, transmit_due, waiting
+from gateway.charity.causes import Agreement, Cause
+from gateway.charity.register import ImportRegister, RegisterInvalid, Row, read_register, read_rows, with_absent
+from gateway.store.engine import reading
+from gateway.store.tables import cause_sums, charity_month_sums, charity_months
+
+COMMISSION = """\
+date_of_extract,registered_charity_number,linked_charity_number,charity_name,charity_registration_status
+2026-11-01,288701,0,WATERAID,Registered
+2026-11-01,288701,1,A FUND OF IT,Removed
+2026-11-01,1081247,0,WWF-UK,Removed
+2026-11-01,999999,0,SOMEBODY ELSE,Registered
+"""
+IRS = "EIN,NAME,STATUS\n363673599,FEEDING AMERICA,01\n"
+OSCR = "Charity Number,Charity Name,Charity Status\nSC039479,WaterAid,Active\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "found"),
+    [
+        (
+            COMMISSION,
+            ["288701", "1081247", "1110522"],
+            [("288701", "registered"), ("1081247", "removed")],
+        ),
+        (COMMISSION.replace(",", "\t"), ["288701"], [("288701", "registered")]),
+        (IRS, ["36-3673599"], [("36-3673599", "registered")]),
+        (OSCR, ["SC039479"], [("SC039479", "registered")]),
+    ],
+)
+def test_an_extract_is_read_as_each_regulator_publishes_it_and_only_our_rows_are_kept(text, wanted, found):
+    assert [(row.number, row.status) for row in read_rows(io.StringIO(text), wanted)] == found
+
+
+def test_what_has_no_column_of_numbers_is_no_extract():
+    with pytest.raises(RegisterInvalid, match="no column of numbers"):
+        read_rows(io.StringIO("a,b\n1,2\n"), ["288701"])
+
+
+def test_a_number_that_the_extract_does_not_have_is_absent_and_a_later_extract_replaces_it(tmp_path):
+    place = Workplace(f"sqlite:///{tmp_path}/t.db")
+    place.lane.start()
+    first = with_absent([Row("288701", "WATERAID", "registered")], ["288701", "1081247"])
+    place.lane.run(ImportRegister("GB-CHC", "2026-11-01", first))
+    place.lane.run(ImportRegister("GB-CHC", "2026-12-01", first[:1]))
+    with reading(place.reader) as connection:
+        found = read_register(connection)
+    place.close()
+    assert {key: (row.status, row.extracted_on) for key, row in found.items()} == {
+        ("GB-CHC", "1081247"): ("absent", "2026-12-01")
+    }
+
+
+@pytest.mark.parametrize(
+    ("outstanding", "period"),
+    [(0, ""), (1, "2026-11"), (30, "2026-11"), (31, "2026-09"), (80, "2026-09"), (500, "2026-09")],
+)
+def test_the_oldest_of_what_is_outstanding_came_in_first_of_what_is_left(outstanding, period):
+    assert oldest([("2026-09", 50), ("2026-10", -5), ("2026-11", 30)], outstanding) == period
+
+
+CAUSE = Cause(
+    "wwf", "WWF", "GB", agreement=Agreement("2026-01-01", "2026-01-01", "GBP", "bacs", transmit_within=60, carry=20)
+)
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Workplace(f"sqlite:///{tmp_path}/t.db")
+    with place.writer.begin() as connection:
+        state = {"moved": 50, "confirmed": 0, "payable": 50, "instructed": 0, "paid": 0, "handed": 0}
+        named = {"stream": "tenth", "cause": "wwf", "currency": "GBP"}
+        connection.execute(insert(cause_sums).values(named | state))
+        sums = {"period": "2026-10", "accrued": 50, "unpaid": 0, "confirmed": 50, "released": 50}
+        connection.execute(insert(charity_month_sums).values(named | sums))
+        connection.execute(insert(charity_months).values({"period": "2026-10", "node": 1, "at": 1, "until": 1}))
+    yield place
+    place.close()
+
+
+@pytest.mark.parametrize(
+    ("today", "days", "causes", "carried_long_enough"),
+    [("2026-11-17", 0, 0, False), ("2026-11-18", 48, 1, False), ("2026-11-22", 52, 1, True)],
+)
+def test_money_is_told_of_at_80_per_cent_of_its_time_and_paid_after_its_carry(
+    place, today, days, causes, carried_long_enough
+):
+    with reading(place.reader) as connection:
+        found = transmit_due(connection, {"wwf": CAUSE}, today)
+        waits = waiting(connection, {"wwf": CAUSE}, today)
+        assert transmit_due(connection, {}, today) == Due()
+    assert (found.days, found.causes) == (days, causes)
+    assert is_due(CAUSE, waits, today) is carried_long_enough
+
+
+def test_a_month_that_nobody_confirms_is_told_of_too(place):
+    with place.writer.begin() as connection:
+        connection.execute(cause_sums.delete())
+    with reading(place.reader) as connection:
+        assert transmit_due(connection, {"wwf": CAUSE}, "2026-12-17").days == 0
+        assert transmit_due(connection, {"wwf": CAUSE}, "2026-12-19").days == 48
