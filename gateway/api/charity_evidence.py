@@ -10,12 +10,12 @@ from gateway.api.charity_answers import CommitmentMade, PackMade
 from gateway.api.charity_payments import need_causes
 from gateway.api.charity_requests import AuditSample, BillEvidence, CommitMonth
 from gateway.api.problems import conflict, not_found
-from gateway.billing.closing import BILL
 from gateway.billing.cuts import CLOSED, closes
 from gateway.billing.packs.files import archive
 from gateway.billing.packs.making import Asked, Month, PackMaker
 from gateway.billing.packs.proving import NotProved
 from gateway.billing.packs.reading import NotKept
+from gateway.billing.series import BILL
 from gateway.context import GatewayContext
 from gateway.store.tables import bills
 

@@ -3,22 +3,22 @@
 The same store, seed and key give the same octets, so that an auditor who stands beside the gateway can have it made again.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
 
-from gateway.billing.closing import BILL
-from gateway.billing.content import read_content
 from gateway.billing.packs import files, reading, wording
 from gateway.billing.packs.labels import Labels
 from gateway.billing.packs.proving import Proof, Prover
 from gateway.billing.packs.rates import RateTable
+from gateway.billing.packs.reading import Document
 from gateway.billing.packs.sum_tree import Salts, SumTree, told, tree_of
 from gateway.billing.packs.tenth_rows import Tenths
 from gateway.billing.packs.verify import canonical, claim, draw
+from gateway.billing.series import BILL
 from gateway.ledger.seals import SealKey, kept
 from gateway.store.tables import bills
 
@@ -92,9 +92,11 @@ class PackMaker:
     def make(self, progress: Callable[[str, int], None]) -> dict[str, bytes]:
         """Give its files by name; NotKept, NotProved where a bill cannot be proved."""
         places = self._places()
-        for done, place in enumerate(places, 1):
-            self._add(place)
+        groups = {found[0].row.id: found for found in (self._documents(place) for place in places)}
+        for done, found in enumerate(groups.values(), 1):
+            self._add(found, places)
             progress("bills", done)
+        self._rows["bills"].sort(key=lambda row: int(row["place"]))
         statement = {
             "format": "tpo-pack/1",
             "kind": self._asked.kind,
@@ -103,7 +105,7 @@ class PackMaker:
             "sample": self._asked.sample,
             "named": self._asked.named,
         }
-        one = self._rows["bills"][0] if self._asked.kind == "bill" else None
+        one = next(row for row in self._rows["bills"] if row["drawn"]) if self._asked.kind == "bill" else None
         what = "a bill" if one else f"{len(places)} bills"
         causes = wording.NAMED if self._asked.named else wording.UNNAMED
         texts = {
@@ -141,38 +143,51 @@ class PackMaker:
         if asked.bill is None:
             return draw(asked.seed, committed["root"], committed["heads"], committed["bills"], asked.sample)
         row = select(bills.c.id).where(bills.c.series == BILL, bills.c.number == asked.bill)
-        return [tree.numbers.index(self._connection.execute(row).scalar_one())]
+        return [tree.places[self._connection.execute(row).scalar_one()]]
 
-    def _add(self, place: int) -> None:
-        bill = self._connection.execute(select(bills).where(bills.c.id == self._month.tree.numbers[place])).one()
-        content, label = read_content(bill.content), self._labels.of("bill", bill.id)
-        row = told(bill, content, self._month.salts.salt(bill.id))
-        row |= {"bill": label, "place": place, "path": self._month.tree.path(place)}
-        self._rows["bills"].append(row | self._proved(self._prover.prove("bills", [tuple(bill)], [bill.at])[bill.id]))
-        if bill.series != BILL:
-            return
-        found = reading.behind(self._connection, bill, content)
-        booked = {entry.usage_id: entry.at for entry in found.entries if entry.usage_id is not None}
-        entries = self._prover.prove("transfers", found.entries, [row.at for row in found.entries])
-        tenths = self._prover.prove("transfers", found.tenths, [row.at for row in found.tenths])
-        times = [booked.get(row.id, found.before[row.id]) for row in found.usage]
-        used = self._prover.prove("usage", found.usage, times)
-        for each in found.usage:
-            self._rows["usage"].append(self._usage(each, label, found.traffic[each.id]) | self._proved(used[each.id]))
-        for each in found.entries:
-            self._rows["entries"].append(self._entry(each, bill, label, found.traffic) | self._proved(entries[each.id]))
+    def _documents(self, place: int) -> list[Document]:
+        return reading.documents(self._connection, self._month.tree.numbers[place])
+
+    def _add(self, found: Sequence[Document], drawn: Container[int]) -> None:
+        """Add a bill with its credit notes, and what stands behind them."""
+        line, labels = self._labels.of("line", found[0].row.id), dict[int, str]()
+        for bill, content in found:
+            labels[bill.id] = self._labels.of("bill", bill.id)
+            place = self._month.tree.places[bill.id]
+            row = told(bill, content, self._month.salts.salt(bill.id)) | {"bill": labels[bill.id], "line": line}
+            row |= {"drawn": place in drawn, "place": place, "path": self._month.tree.path(place)}
+            self._rows["bills"].append(
+                row | self._proved(self._prover.prove("bills", [tuple(bill)], [bill.at])[bill.id])
+            )
+        if found[0].row.series == BILL:
+            self._add_rows(found, labels)
+
+    def _add_rows(self, found: Sequence[Document], labels: Mapping[int, str]) -> None:
+        """Add use, entries and tenths, each after it was held against its link."""
+        bill, rows = found[0].row, reading.behind(self._connection, found)
+        booked = {entry.usage_id: entry.at for entry in rows.entries if entry.usage_id is not None}
+        times = [booked.get(row.id, rows.before[row.id]) for row in rows.usage]
+        used = self._prover.prove("usage", rows.usage, times)
+        entries = self._prover.prove("transfers", rows.entries, [row.at for row in rows.entries])
+        tenths = self._prover.prove("transfers", rows.tenths, [row.at for row in rows.tenths])
+        for each in rows.usage:
+            told_use = self._usage(each, bill.id, labels[bill.id], rows.traffic[each.id])
+            self._rows["usage"].append(told_use | self._proved(used[each.id]))
+        for each in rows.entries:
+            label = labels[rows.note_of.get(each.id, bill.id)]
+            self._rows["entries"].append(self._entry(each, bill, label, rows.traffic) | self._proved(entries[each.id]))
         proofs = {number: self._proved(proof) for number, proof in tenths.items()}
-        self._tenths.add(bill, label, found, proofs)
+        self._tenths.add(bill, labels[bill.id], rows, proofs)
 
     def _proved(self, proof: Proof) -> Row:
         return {"digest": proof.digest, "link": self._labels.of("link", proof.link)}
 
-    def _usage(self, row: Any, bill: str, traffic: str) -> Row:  # noqa: ANN401  (a row)
+    def _usage(self, row: Any, number: int, bill: str, traffic: str) -> Row:  # noqa: ANN401  (a row)
         return {
-            "usage": self._labels.of("usage", row.id),
+            "usage": self._labels.of("usage", number, row.id),
             "bill": bill,
             "day": _day(row.event_at),
-            "session": self._tenths.session(row),
+            "session": self._tenths.session(number, row),
             "service": row.service,
             "traffic": traffic,
             "octets": row.octets,
@@ -188,13 +203,13 @@ class PackMaker:
     def _entry(self, row: Any, bill: Any, label: str, told_of: Container[int]) -> Row:  # noqa: ANN401  (rows)
         """Tell of an entry; use that no bill tells of is not told of here."""
         return {
-            "entry": self._labels.of("entry", row.id),
+            "entry": self._labels.of("entry", bill.id, row.id),
             "bill": label,
             "day": _day(row.event_at),
             "kind": row.kind,
             "section": reading.section_of_entry(row),
             "amount": reading.signed(row, bill.subscriber_id),
-            "usage": self._labels.of("usage", row.usage_id) if row.usage_id in told_of else None,
+            "usage": self._labels.of("usage", bill.id, row.usage_id) if row.usage_id in told_of else None,
         }
 
 

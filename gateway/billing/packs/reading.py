@@ -5,17 +5,18 @@ are found there. Where that does not give what the bill comes to, the whole jour
 """
 
 from collections import namedtuple
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
-from gateway.billing.content import PAID_BY_PROMOTION, Content, from_steps, section_of
+from gateway.billing.content import PAID_BY_PROMOTION, Content, from_steps, read_content, section_of
 from gateway.billing.cuts import closes, slice_of
 from gateway.billing.reading import NEAR, OF_USAGE, TENTHS
+from gateway.billing.series import BILL
 from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.statements import SelectAmong
-from gateway.store.tables import transfers, usage
+from gateway.store.tables import bills, transfers, usage
 
 UsageRow: Final[Any] = namedtuple("UsageRow", [column.name for column in usage.columns])  # type: ignore[misc]  # by the table
 EntryRow: Final[Any] = namedtuple("EntryRow", [column.name for column in transfers.columns])  # type: ignore[misc]  # as above
@@ -29,35 +30,67 @@ class NotKept(LookupError):
     """What a bill tells of is not in the store any more, or is not all there."""
 
 
-class Behind(NamedTuple):
-    """What stands behind a bill, each in the order of its numbers; `traffic` is by the number of a record.
+class Document(NamedTuple):
+    """A bill or credit note: its row, and its content."""
 
-    `before` is when the entry before a record was booked, for such as have no entry of their own.
+    row: Any
+    content: Content
+
+
+class Behind(NamedTuple):
+    """What stands behind a bill and its credit notes, each in the order of its numbers.
+
+    `traffic` is by the number of a record; `note_of` gives the note that an entry is on, by their numbers, others are on the
+    bill; `before` is when the entry before a record was booked, for such as have no entry of their own.
     """
 
     usage: list[Any]
     traffic: dict[int, str]
     entries: list[Any]
+    note_of: dict[int, int]
     tenths: list[Any]
     before: dict[int, int]
 
 
-def behind(connection: Connection, bill: Any, content: Content) -> Behind:  # noqa: ANN401  (a row)
-    """Read it; NotKept where it is not complete."""
-    traffic = {number: used.traffic for used in content.used for number in from_steps(used.ids)}
-    told = {number for moved in content.moved for number in from_steps(moved.ids)}
-    with parts(connection) as found:
-        used: list[Any] = [UsageRow(*row) for row in _among(found, _USAGE, traffic)]
-        own: list[Any] = [EntryRow(*row) for row in _among(found, _ENTRIES, told)]
+def documents(connection: Connection, number: int) -> list[Document]:
+    """Give a bill with its credit notes, by the number of one of them: the bill, then its notes.
+
+    A note that takes a whole bill back stands alone: its rows are those of that bill.
+    """
+    own = bills.c
+    row = connection.execute(select(bills).where(own.id == number)).one()
+    if row.series != BILL:
+        if row.replaces is not None:
+            return [Document(row, read_content(row.content))]
+        same = and_(own.series == BILL, own.subscriber_id == row.subscriber_id, own.close_id == row.close_id)
+        row = connection.execute(select(bills).where(same)).one()
+    known = select(bills).where(own.subscriber_id == row.subscriber_id, own.series != BILL, own.period == row.period)
+    notes = connection.execute(known.where(own.replaces.is_(None), own.id < row.id).order_by(own.id))
+    return [Document(each, read_content(each.content)) for each in (row, *notes)]
+
+
+def behind(connection: Connection, found: Sequence[Document]) -> Behind:
+    """Read what stands behind a bill and its notes; NotKept where it is not complete."""
+    bill, notes = found[0], found[1:]
+    traffic = {number: used.traffic for used in bill.content.used for number in from_steps(used.ids)}
+    note_of = {number: note.row.id for note in notes for number in _told(note)}
+    told = {*_told(bill), *note_of}
+    with parts(connection) as every:
+        used: list[Any] = [UsageRow(*row) for row in _among(every, _USAGE, traffic)]
+        own: list[Any] = [EntryRow(*row) for row in _among(every, _ENTRIES, told)]
         if len(used) != len(traffic) or len(own) != len(told):
             raise NotKept("records or entries of it are not kept any more")
-        entries, tenths = _near(found, used, own)
-        if not _is_complete(bill, content, entries, tenths):
-            entries, tenths = _searched(connection, found, bill)
-        if not _is_complete(bill, content, entries, tenths):
+        entries, tenths = _near(every, used, own)
+        if not _is_complete(found, note_of, entries, tenths):
+            entries, tenths = _searched(connection, every, bill.row)
+        if not _is_complete(found, note_of, entries, tenths):
             raise NotKept("its entries are not all there: see tpo ledger check")
-        before = {row.id: _booked_before(found, row.id) for row in used}
-    return Behind(used, traffic, entries, tenths, before)
+        before = {row.id: _booked_before(every, row.id) for row in used}
+    return Behind(used, traffic, entries, note_of, tenths, before)
+
+
+def _told(document: Document) -> set[int]:
+    return {number for moved in document.content.moved for number in from_steps(moved.ids)}
 
 
 def _among(found: Sequence[Part], wanted: SelectAmong, numbers: Iterable[int]) -> list[tuple[Any, ...]]:
@@ -118,17 +151,21 @@ def section_of_entry(row: Any) -> str:  # noqa: ANN401  (a row)
     return str(section_of(row.kind, has_usage=row.usage_id is not None))
 
 
-def _is_complete(bill: Any, content: Content, entries: Sequence[Any], tenths: Sequence[Any]) -> bool:  # noqa: ANN401  (a row)
-    """Tell whether entries come to what a bill has of each kind, and tenths to what it gave."""
-    sums: dict[tuple[str, str, bool], list[int]] = {}
+def _is_complete(
+    found: Sequence[Document], note_of: Mapping[int, int], entries: Sequence[Any], tenths: Sequence[Any]
+) -> bool:
+    """Tell whether entries come to what the bill and its notes have of each kind, and tenths to what it gave."""
+    bill, sums = found[0].row, dict[tuple[Any, ...], list[int]]()
     for row in entries:
         amount = signed(row, bill.subscriber_id)
-        known = sums.setdefault((row.kind, section_of_entry(row), amount > 0), [0, 0])
-        known[0], known[1] = known[0] + 1, known[1] + amount
+        key = (note_of.get(row.id, bill.id), row.kind, section_of_entry(row), amount > 0)
+        known = sums.setdefault(key, [0, 0])
+        known[:] = known[0] + 1, known[1] + amount
     wanted = {
-        (each.kind, str(each.section), each.amount > 0): [each.count, each.amount]
-        for each in content.moved
-        if each.count
+        (each.row.id, moved.kind, str(moved.section), moved.amount > 0): [moved.count, moved.amount]
+        for each in found
+        for moved in each.content.moved
+        if moved.count
     }
     return sums == wanted and sum(TENTHS[row.kind] * row.amount for row in tenths) == bill.given
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from gateway.billing.content import Content, read_content
 from gateway.billing.packs.verify import Branch, joined, leaf
+from gateway.billing.series import CREDIT_NOTE
 from gateway.privacy.pseudonyms import derive
 from gateway.store.tables import bills
 
@@ -27,7 +28,7 @@ class SumTree:
 
     def __init__(self, numbers: list[int], leaves: list[Branch]) -> None:
         """Take the identifiers of bills and their leaves, in the order of places."""
-        self.numbers = numbers
+        self.numbers, self.places = numbers, {number: place for place, number in enumerate(numbers)}
         self._levels = [leaves]
         while len(self._levels[-1]) > 1:
             self._levels.append(_above(self._levels[-1]))
@@ -74,6 +75,7 @@ def told(row: Any, content: Content, salt: str) -> dict[str, Any]:  # noqa: ANN4
     """Give what a leaf is made of; it names nobody."""
     return {
         "series": row.series,
+        "back": row.series == CREDIT_NOTE and row.replaces is not None,
         "currency": row.currency,
         "opening": row.opening,
         "closing": row.opening + content.amount,

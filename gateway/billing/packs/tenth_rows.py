@@ -33,10 +33,10 @@ class Tenths:
         self.rows: list[Row] = []
         self.payments: list[Row] = []
 
-    def session(self, row: Any) -> str:  # noqa: ANN401  (a row)
+    def session(self, bill: int, row: Any) -> str:  # noqa: ANN401  (a row)
         """Give the label of a record's session; one that was booked to none is its own."""
         alone = row.session == UNKEPT
-        return self._labels.of("record" if alone else "session", row.id if alone else row.session)
+        return self._labels.of("record" if alone else "session", bill, row.id if alone else row.session)
 
     def add(self, bill: Any, label: str, found: Behind, proofs: Mapping[int, Row]) -> None:  # noqa: ANN401  (a row)
         """Take the tenths of a bill, each with what proves it."""
@@ -47,11 +47,11 @@ class Tenths:
                 raise NotKept("a tenth is of no entry on it: see tpo ledger check")
             causes.setdefault(cause, cause if self._named else self._labels.of("cause", bill.id, cause))
             told = {
-                "tenth": self._labels.of("entry", row.id),
+                "tenth": self._labels.of("entry", bill.id, row.id),
                 "bill": label,
                 "day": datetime.fromtimestamp(row.event_at // 1_000_000, UTC).date().isoformat(),
                 "kind": row.kind,
-                "of": self._labels.of("entry", of.id),
+                "of": self._labels.of("entry", bill.id, of.id),
                 "base": row.base,
                 "share": row.share,
                 "policy": row.policy,

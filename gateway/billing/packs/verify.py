@@ -16,12 +16,11 @@ Point: TypeAlias = tuple[int, int, int, int]
 Charge: TypeAlias = tuple[int, list[int], list[int], set[str]]
 ROWS = ("bills", "usage", "rates", "entries", "tenths", "sessions", "policies", "payments", "links", "seals")
 TEXTS = ("README.md", "CLAIM.txt", "verify.py", "statement.json", "commitment.json", "commitment.sig")
-LEAF = ("series", "currency", "opening", "closing", "given", "moved", "used")
+LEAF = ("series", "back", "currency", "opening", "closing", "given", "moved", "used")
 WHOLE, CROWD, LEAST, BASES = 10_000, 50, 1000, ("charge", "sale")  # of less than LEAST there may be no tenth
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
 COUNTED = {"data": "octets", "voice": "seconds", "sms": "units"}
-SIGNS = {"accrual": 1, "rerated_accrual": 1, "accrual_reversal": -1}
 
 class Failed(ValueError):
     """Something is not as it must be."""
@@ -198,7 +197,8 @@ class Pack:
             right = right and not path and (at[0].hex(), at[1]) == (month["root"], month["sums"])
             need(right, "bills.jsonl", number, "is not in the tree of the month's bills")
         drawn = draw(asked["seed"], month["root"], month["heads"], month["bills"], asked["sample"])
-        right = [bill["place"] for bill in bills] == drawn if asked["kind"] == "audit" else len(bills) == 1
+        places, lines = [bill["place"] for bill in bills if bill["drawn"]], {bill["line"] for bill in bills if bill["drawn"]}
+        right = (places == drawn or asked["kind"] == "bill") and {bill["line"] for bill in bills} == lines
         need(right, "bills.jsonl", None, "these are not the bills that the seed draws")
 
     def usage(self) -> None:
@@ -230,7 +230,7 @@ class Pack:
             need(total == bill["closing"], "bills.jsonl", number, f"comes to {total}, says {bill['closing']}")
             wanted: list[Any] = [((kind, part, amount > 0), [count, amount]) for kind, part, count, amount in bill["moved"]]
             wanted += [((service, traffic), said) for service, traffic, *said in bill["used"]]
-            for key, said in wanted if bill["series"] == "bill" else ():  # a credit note tells no rows again
+            for key, said in wanted if not bill["back"] else ():  # what takes a bill back has no rows again
                 found = sums.pop((bill["bill"], *key), None)
                 need(found == said, "bills.jsonl", number, f"{key[0]}: rows come to {found}, not {said}")
         need(not sums, "bills.jsonl", None, f"there are rows of no bill: {sums}")
@@ -239,11 +239,12 @@ class Pack:
         """Reckon each tenth again by its rule, split it by its shares, and add up what each bill gave."""
         entries, given = {row["entry"]: row for row in self.rows["entries"]}, defaultdict[str, int](int)
         parts, sessions = defaultdict[str, list[Row]](list), defaultdict[str, list[Charge]](list)
+        line_of = {bill["bill"]: bill["line"] for bill in self.rows["bills"]}
         for number, row in enumerate(self.rows["tenths"], 1):
             of = entries[row["of"]]
-            right = of["bill"] == row["bill"] and abs(of["amount"]) == row["base"]
+            right = line_of[of["bill"]] == line_of[row["bill"]] and abs(of["amount"]) == row["base"]
             need(right, "tenths.jsonl", number, "its base is not the entry that it is of")
-            given[row["bill"]] += SIGNS[row["kind"]] * row["amount"]
+            given[row["bill"]] += row["amount"] * (-1 if row["kind"] == "accrual_reversal" else 1)
             parts[row["of"]].append(row)
         session_of = {row["usage"]: row["session"] for row in self.rows["usage"]}
         for number, entry in enumerate(self.rows["entries"], 1):
@@ -256,7 +257,7 @@ class Pack:
             right = not row["exact"] or is_exact(sessions[row["session"]], self.policies)
             need(right, "sessions.jsonl", number, "its tenths are not that of its sum, split to the largest remainder")
         for number, bill in enumerate(self.rows["bills"], 1):
-            right = bill["series"] != "bill" or given[bill["bill"]] == bill["given"]
+            right = bill["back"] or given[bill["bill"]] == bill["given"]
             need(right, "bills.jsonl", number, f"gave {bill['given']}, its tenths are {given[bill['bill']]}")
 
     def ways(self) -> None:
@@ -267,7 +268,7 @@ class Pack:
             for number, row in enumerate(self.rows[name], 1):
                 right = row["link"] in links and (name != "tenths" or (row["bill"], row["cause"]) in ways)
                 need(right, f"{name}.jsonl", number, "links.jsonl or payments.jsonl tells nothing of it")
-        bill = self.rows["bills"][0] if self.statement["kind"] == "bill" else None
+        bill = next(bill for bill in self.rows["bills"] if bill["drawn"]) if self.statement["kind"] == "bill" else None
         right = self.files["CLAIM.txt"] == claim(self.statement["period"], self.committed["sums"], bill).encode()
         need(right, "CLAIM.txt", 1, "the rows prove another sentence")
 

@@ -15,7 +15,7 @@ that lies could bring a verifier that lies. KEY is the company's public key, whi
 
 | file | a row is |
 |---|---|
-| bills.jsonl | a bill: sums of what was used and of what moved the wallet; its place in the tree of the month's bills |
+| bills.jsonl | a bill, or a credit note of its line: sums of use and of what moved the wallet; its place in the month's tree |
 | usage.jsonl | one use: how much, by which rate, its price |
 | rates.jsonl | the terms of a rate, and the SHA-256 of the price list that it stands in |
 | entries.jsonl | a double entry of the customer's wallet: charges, sales, payments, gifts |

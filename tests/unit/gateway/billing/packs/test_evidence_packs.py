@@ -11,9 +11,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from support import charging_fixture as charging
 from support.billing_fixture import billing_place
-from support.evidence_pack import IMSI, MSISDN, audited, closed_month, failure, made, rows_of, signed_again, write
+from support.evidence_pack import (
+    IMSI,
+    MSISDN,
+    SPLIT,
+    audited,
+    closed_month,
+    failure,
+    made,
+    rows_of,
+    signed_again,
+    write,
+)
 
+from gateway.balance.changes import ChooseCauses
+from gateway.balance.refunds import RefundUsage, charged
+from gateway.billing.closing import ReopenMonth
 from gateway.billing.packs import verify
 from gateway.billing.packs.files import archive
 from gateway.billing.packs.making import Asked
@@ -22,6 +37,7 @@ from gateway.charity.accruals import RunningTenth
 from gateway.charity.policies import Policy
 from gateway.rating import prices
 from gateway.rating.plans import Rate, ServiceCharge
+from gateway.store.tables import usage
 
 
 @pytest.fixture(scope="module")
@@ -289,3 +305,83 @@ def test_signatures_are_those_of_ed25519_and_no_other_octets_are(message, seed):
     wrong = bytearray(bytes.fromhex(signature))
     wrong[flipped] ^= 1
     assert not verify.is_signed(public, message, wrong.hex())
+
+
+# Months that are not simple
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    with billing_place(f"sqlite:///{tmp_path}/tpo.db") as place:
+        yield place
+
+
+def every_bill(place, period, folder):
+    """A pack of all bills and notes of a month, checked."""
+    found = audited(place, period, sample=500)
+    assert failure(write(folder, found)) is None
+    return rows_of(found)
+
+
+def test_a_credit_note_comes_with_its_bill_and_takes_a_tenth_back(fresh, tmp_path):
+    fresh.enrol(5_000_000)
+    fresh.use(5_000_000, "m;1")
+    fresh.close_month()
+    with fresh.reading() as connection:
+        found = charged(connection, connection.execute(usage.select()).one().id)
+    fresh.lane.run(RefundUsage(found, "ann", "it was cut off"))
+    fresh.use(1_000_000, "m;2")
+    period = fresh.close_month().period
+    rows = every_bill(fresh, period, tmp_path / "all")
+    assert sorted(bill["series"] for bill in rows["bills"]) == ["bill", "credit"]
+    assert len({bill["line"] for bill in rows["bills"]}) == 1
+    assert {row["kind"] for row in rows["tenths"]} == {"accrual", "accrual_reversal"}
+    for seed in "abcd":  # whichever of the two is drawn
+        drawn = audited(fresh, period, seed=seed, sample=1)
+        assert failure(write(tmp_path / seed, drawn)) is None
+        assert [bill["drawn"] for bill in rows_of(drawn)["bills"]].count(True) == 1
+
+
+def test_a_bill_that_was_taken_back_stands_beside_the_note_and_the_next_one(fresh, tmp_path):
+    fresh.enrol(1_000_000)
+    fresh.use(1_000_000, "n;1")
+    period = fresh.pass_month()
+    fresh.close_month(period)
+    fresh.use(2_000_000, "n;2", at=fresh.ticks.now // 1_000_000 - 40 * 3600)
+    fresh.lane.run(ReopenMonth(period, "ann", "a late file"))
+    fresh.lane.run(ReopenMonth(period, "bob", confirm=True))
+    fresh.close_month(period)
+    bills = every_bill(fresh, period, tmp_path / "all")["bills"]
+    assert sorted((bill["series"], bill["back"], bill["given"]) for bill in bills) == [
+        ("bill", False, 1_000),
+        ("bill", False, 3_000),
+        ("credit", True, -1_000),
+    ]
+
+
+def test_many_small_reports_and_a_session_over_the_end_of_a_month_are_proved(fresh, tmp_path):
+    fresh.enrol(5_000_000)
+    fresh.lane.run(ChooseCauses("msisdn", charging.MSISDN, SPLIT))
+    fresh.ask(charging.ccr(1, 0, charging.service(ask=0), session="o;1"))
+    for number in range(1, 8):
+        fresh.ask(charging.ccr(2, number, charging.service(ask=0, used=(45_500 * number,)), session="o;1"))
+    first = fresh.close_month().period
+    for number in range(8, 14):
+        fresh.ask(charging.ccr(2, number, charging.service(ask=0, used=(45_500 * number,)), session="o;1"))
+    second = fresh.close_month().period
+    assert [row["exact"] for row in every_bill(fresh, first, tmp_path / "first")["sessions"]] == [True]
+    rows = every_bill(fresh, second, tmp_path / "second")
+    assert len(rows["usage"]) == 6
+    assert rows["usage"][0]["before"] > 0
+
+
+def test_bundles_gifts_and_top_ups_are_entries_of_a_bill(fresh, tmp_path):
+    fresh.enrol(50_000_000, plan="bundle-gb")
+    fresh.use(3_000_000, "p;1")
+    period = fresh.close_month().period
+    rows = every_bill(fresh, period, tmp_path / "all")
+    assert {row["kind"] for row in rows["entries"]} >= {"opening", "sale"}
+    assert rows["usage"][0]["covered"] > 0
+    assert [row["base"] for row in rows["tenths"]] == [
+        -row["amount"] for row in rows["entries"] if row["kind"] == "sale"
+    ]
