@@ -118,6 +118,22 @@ class Report(msgspec.Struct, frozen=True):
     )
 
 
+class ReportDocument(msgspec.Struct, frozen=True):
+    """A report of a month that a person reads; `reader` is company, public, or cause: and the id of one."""
+
+    period: Period
+    reader: Annotated[
+        str,
+        Meta(
+            pattern=r"^(company|public|cause:[a-z0-9-]{1,64})$",
+            extra=refused_as("charity.reader", "company, public, or cause: and the id of one"),
+        ),
+    ] = "company"
+    format: Annotated[Literal["text", "json", "pdf"], Meta(extra=refused_as("charity.format", "text, json or pdf"))] = (
+        "text"
+    )
+
+
 class BillEvidence(msgspec.Struct, frozen=True):
     """A bill by its number; `named`: with its causes, for an auditor alone."""
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import context
+from gateway.cli import completion, context
 from gateway.cli.charity_evidence import register_evidence
 from gateway.cli.charity_payments import register_payments
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
-from gateway.cli.output import complain, emit
+from gateway.cli.output import complain, emit, json_text
 
 CAUSES: Final = ("id", "name", "number", "vetting", "register", "register_age", "obstacle")
 REMITTANCE: Final = (
@@ -30,6 +32,9 @@ REMITTANCE: Final = (
 )
 """What a person sees; --json has the states that make up the closing."""
 REPORT: Final = ("cause", "currency", "accrued", "other")
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_PRIVATE, _PUBLIC = 0o600, 0o644
+"""Modes of a document that is confidential, and of one that is not; the umask may take more away."""
 Period = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")]
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -196,6 +201,14 @@ def report(
     public: Annotated[
         bool, typer.Option("--public", help="Only what was published of the month: whole units.")
     ] = False,
+    reader: Annotated[str, typer.Option("--for", help="Whom a document is for: company, cause:ID or public.")] = "",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="A document: text, json or pdf.", autocompletion=completion.one_of("text", "json", "pdf")
+        ),
+    ] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the document to this file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a month's tenths came to by cause, and what another rule of the tenth would have given.
@@ -208,7 +221,14 @@ def report(
       tpo charity report 2026-11
       tpo charity report 2026-11 --policy net.yaml
       tpo charity report 2026-11 --public --json
+      tpo charity report 2026-11 --for public --format pdf -o giving.pdf
+      tpo charity report 2026-11 --for cause:wateraid --format text
     """
+    if reader or form:
+        _document(
+            ctx, period, reader or ("public" if public else "company"), "json" if as_json else form or "text", output
+        )
+        return
     from gateway.api.charity_answers import CharityReport  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
@@ -221,6 +241,26 @@ def report(
         found = ask("charity.report", params, CharityReport)
     rows = found.published if public else found.rows
     emit(found if as_json else rows, as_json=as_json, columns=REPORT if policy else REPORT[:-1])
+
+
+def _document(ctx: typer.Context, period: str, reader: str, form: str, output: Path | None) -> None:
+    """Write a report that a person reads, by who may know what."""
+    from gateway.api.charity_answers import ReportMade  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("charity.report.document", {"period": period, "reader": reader, "format": form}, ReportMade)
+    shown = {name: getattr(found, name) for name in ("period", "reader", "rows", "year")}
+    octets = found.pdf or (found.text or f"{json_text(shown, indent=2)}\n").encode()
+    if output is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(octets)
+        return
+    try:
+        with os.fdopen(os.open(output, _NEW, _PUBLIC if reader == "public" else _PRIVATE), "wb") as file:
+            file.write(octets)
+    except OSError as error:
+        raise CommandFailed(f"{output} cannot be written: {error.strerror}", to_do="name another file") from None
 
 
 def _policy(file: Path) -> dict[str, object]:

@@ -60,6 +60,9 @@ def test_a_month_is_committed_to_drawn_and_checked_and_a_false_row_is_named_in_p
         committed = gateway.json("charity", "audit", period, "--out", tmp_path)
         made = gateway.json("charity", "audit", period, "--seed", "2-4-1", "--out", tmp_path)
         bill = gateway.json("charity", "evidence", "1", "--folder", "--out", tmp_path)
+        gateway.tpo("charity", "report", period, "--for", "company", "--format", "pdf", "-o", tmp_path / "giving.pdf")
+        assert (tmp_path / "giving.pdf").read_bytes().startswith(b"%PDF")
+        assert (tmp_path / "giving.pdf").stat().st_mode & 0o777 == 0o600
         again = gateway.tpo("charity", "evidence", "1", "--folder", "--out", tmp_path, ok=(1,))
         assert "File exists" in again.stderr
     pack = tmp_path / f"tpo-evidence-audit-{period}.tar.gz"

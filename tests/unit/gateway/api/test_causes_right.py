@@ -199,6 +199,7 @@ NEED_THE_RIGHT = {
     "charity.bank.list": {},
     "charity.remittance": {"period": "2026-10"},
     "charity.cover": {"day": "2026-10-31"},
+    "charity.report.document": {"period": "2026-10", "reader": "cause:wwf"},
     "charity.evidence": {"bill": 1},
     "charity.commitment": {"period": "2026-10"},
     "charity.audit": {"period": "2026-10", "seed": "s"},
@@ -219,6 +220,20 @@ def test_what_single_causes_are_owed_and_paid_needs_the_right_and_each_look_is_n
     for name in ("charity.remittance", "charity.cover"):
         act(context, AUDITOR, name, **NEED_THE_RIGHT[name])
     assert looks(context) == [("audit", "charity.remittance", None), ("audit", "charity.cover", None)]
+
+
+def test_a_report_is_another_one_for_the_company_a_cause_and_the_public(context):
+    def document(caller, **params):
+        return act(context, caller, "charity.report.document", period="2026-10", **params)
+
+    public = document(Caller("t", "viewer"), reader="public", format="text")
+    assert "Nothing was published of this month" in public["text"]
+    assert looks(context) == []
+    assert document(AUDITOR, reader="cause:wwf", format="json")["rows"] == []
+    assert document(AUDITOR, reader="company", format="pdf")["pdf"]
+    assert looks(context) == [("audit", "charity.report", None)] * 2
+    with pytest.raises(Problem, match="there is no cause:wf"):
+        document(AUDITOR, reader="cause:wf")
 
 
 # At rest
