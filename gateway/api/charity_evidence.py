@@ -3,6 +3,7 @@
 import hashlib
 from base64 import b64encode
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
 from gateway.api.callers import Caller
@@ -12,7 +13,7 @@ from gateway.api.charity_requests import AuditSample, BillEvidence, CommitMonth
 from gateway.api.problems import conflict, not_found
 from gateway.billing.cuts import CLOSED, closes
 from gateway.billing.packs.files import archive
-from gateway.billing.packs.making import Asked, Month, PackMaker
+from gateway.billing.packs.making import Asked, Month, PackMaker, most_drawn
 from gateway.billing.packs.proving import NotProved
 from gateway.billing.packs.reading import NotKept
 from gateway.billing.series import BILL
@@ -63,6 +64,8 @@ def _month(context: GatewayContext, connection: Connection, period: str) -> Mont
 def _made(context: GatewayContext, asked: Asked, name: str, caller: Caller) -> PackMade:
     with context.reading() as connection:
         month = _month(context, connection, asked.period)
+        if asked.bill is None and not asked.named:
+            asked = replace(asked, sample=min(asked.sample, most_drawn(len(month.tree.numbers))))
         try:
             found = PackMaker(connection, context.evidence_key, month, asked).make(context.progress)
         except NotProved as error:

@@ -14,7 +14,7 @@ import typer
 from gateway.cli import context
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed
-from gateway.cli.output import emit
+from gateway.cli.output import complain, emit
 
 if TYPE_CHECKING:
     from gateway.api.charity_answers import PackMade
@@ -95,6 +95,10 @@ def audit(
         else:
             committed = ask("charity.commitment", {"period": period}, CommitmentMade)
     if seed:
+        if found.bills < min(sample, found.of):
+            complain(
+                f"{found.bills} of {found.of} bills are drawn: without --with-causes, more could tell whose tenth is whose"
+            )
         _tell(found, _written(found, out, unpacked=unpacked), as_json=as_json)
         return
     path = out / f"commitment-{period}.json"

@@ -5,7 +5,7 @@ The same store, seed and key give the same octets, so that an auditor who stands
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -23,6 +23,14 @@ from gateway.ledger.seals import SealKey, kept
 from gateway.store.tables import bills
 
 Row = dict[str, Any]
+FEWEST_UNDRAWN: Final = 10
+"""Without causes named, one bill in so many is drawn at most: whoever has a cause's exact sum of the month, and every bill's
+tenth, finds by trying which of them make it up."""
+
+
+def most_drawn(month: int) -> int:
+    """Give how many of a month's bills are drawn at most, where causes are not named."""
+    return max(1, month // FEWEST_UNDRAWN)
 
 
 class Asked(msgspec.Struct, frozen=True):
