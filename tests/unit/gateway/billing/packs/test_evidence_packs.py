@@ -25,6 +25,7 @@ from support.evidence_pack import (
     signed_again,
     write,
 )
+from support.sealing import seal_all
 
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.refunds import RefundUsage, charged
@@ -385,3 +386,15 @@ def test_bundles_gifts_and_top_ups_are_entries_of_a_bill(fresh, tmp_path):
     assert [row["base"] for row in rows["tenths"]] == [
         -row["amount"] for row in rows["entries"] if row["kind"] == "sale"
     ]
+
+
+def test_use_that_stands_in_sealed_files_is_proved_like_other(fresh, tmp_path):
+    fresh.enrol(5_000_000)
+    fresh.use(1_000_000, "q;1")
+    first = fresh.pass_month()
+    assert seal_all(fresh, fresh.ticks.now) == [first]
+    fresh.use(2_000_000, "q;2")
+    fresh.close_month(first)
+    second = fresh.close_month().period
+    assert len(every_bill(fresh, first, tmp_path / "first")["usage"]) == 1
+    assert len(every_bill(fresh, second, tmp_path / "second")["usage"]) == 1
