@@ -2,6 +2,7 @@
 
 from typing import Any, Final, Union
 
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
@@ -78,6 +79,7 @@ UNITS: Final = (
     BeginStep,
     BeginVersions,
     BookProfitShare,
+    BookAddedTax,
     BookReport,
     BookTaxDay,
     BuyAddOn,
@@ -102,6 +104,7 @@ UNITS: Final = (
     ExpireSession,
     ExpireTexts,
     FinishClose,
+    FinishAddedTaxes,
     GivePromotion,
     ImportRegister,
     ImportSim,
@@ -113,6 +116,7 @@ UNITS: Final = (
     Notify,
     OpenAccounts,
     PayBill,
+    OpenTaxAccounts,
     PostponeStep,
     PrepareVersions,
     Probe,

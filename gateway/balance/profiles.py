@@ -89,6 +89,16 @@ class ProfileRows(RowSet[int, Profile]):
         self.rows[subscriber_id] = Profile((*profile.plans, (valid_from, plan)), profile.choices)
         return last
 
+    def begin_anew(self, batch: Batch, subscriber_id: int) -> None:
+        """Have a subscriber begin the plan anew that it has now; one that waits stays as it is."""
+        profile = self.rows[subscriber_id]
+        begun = [each for each in profile.plans if each[0] <= batch.now] or list(profile.plans[:1])
+        since, plan = begun[-1]
+        subscription = max(batch.now, since + 1), plan
+        batch.add(subscriptions, (batch.take_id(), subscriber_id, plan, subscription[0]))
+        plans = tuple(sorted((*profile.plans, subscription), key=_begins))
+        self.rows[subscriber_id] = Profile(plans, profile.choices)
+
     def begin_choice(self, batch: Batch, subscriber_id: int, shares: tuple[Share, ...]) -> None:
         """Have a subscriber's tenth go to other causes from now on."""
         profile = self.rows[subscriber_id]

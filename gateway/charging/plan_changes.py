@@ -75,7 +75,7 @@ class AgreeToPrices(Change):
         held, latest = tariff.plan_of(profiles.rows[owner], batch.now), tariff.plans.get(name)
         agreed = PricesAgreed(owner, name, _number(held), _number(latest))
         if latest is not None and agreed.before != agreed.version:
-            profiles.begin_plan(batch, owner, name)
+            profiles.begin_anew(batch, owner)
             record(batch, owner, PRICES, (str(agreed.before), str(agreed.version)), self.actor, self.reason)
         return agreed
 

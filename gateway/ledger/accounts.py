@@ -34,6 +34,10 @@ CHARITY_BANK = "charity-bank"
 """The bank account that causes are paid from."""
 PROFIT_SHARE = "profit-share"
 """What causes are given of the company's profit."""
+ADDED_TAX = "tax:"
+"""What is owed of taxes that are added to prices, as `tax:US-NY-state`."""
+FEDERAL = "usf"
+"""The kind of added tax that no state has."""
 WALLET = "wallet:"
 SYSTEM = (
     REVENUE,
@@ -72,6 +76,11 @@ def gifts_account(cause: str) -> str:
 def vat_account(jurisdiction: str, rate: int) -> str:
     """Name the account of what is owed of a country's tax at a rate (parts per million)."""
     return f"{VAT}{jurisdiction}-{percent(rate)}"
+
+
+def added_tax_account(jurisdiction: str, state: str, kind: str) -> str:
+    """Name the account of what is owed of a kind of taxes that are added to prices: `tax:US-NY-911`, or `tax:US-usf`."""
+    return f"{ADDED_TAX}{jurisdiction}-{kind}" if kind == FEDERAL else f"{ADDED_TAX}{jurisdiction}-{state}-{kind}"
 
 
 def without_cause(name: str) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from gateway.ledger.checks.accruals import by_recorded, policies_unchanged
+from gateway.ledger.checks.added_taxes import added_taxes_right
 from gateway.ledger.checks.allowances import allowances_match
 from gateway.ledger.checks.balances import given_matches, wallets_match, zero_sum
 from gateway.ledger.checks.charges import usage_is_charged
@@ -60,6 +61,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     allowances_match,
     taxes_right,
     states_match,
+    added_taxes_right,
 )
 """Whether what was booked is right, computed again."""
 

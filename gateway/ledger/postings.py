@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from gateway.ledger.accounts import (
     ABSORBED,
+    ADDED_TAX,
     BREAKAGE,
     BREAKAGE_VAT,
     CASH,
@@ -40,6 +41,7 @@ class AccountClass(StrEnum):
 
     WALLET = "wallet:<subscriber>"
     TAX = "vat:<country>-<percent>"
+    ADDED_TAX = "tax:<country>-<state>-<kind>"
     CASH = CASH
     OPENING = OPENING
     REVENUE = REVENUE
@@ -372,6 +374,22 @@ POSTINGS: Final = (
         (Evidence.REFERENCE,),
         "the part of it for which no cause was chosen (`profit:<period>`)",
     ),
+    Posting(
+        "added_tax",
+        AccountClass.WALLET,
+        AccountClass.ADDED_TAX,
+        (Evidence.REFERENCE,),
+        "a tax or fee on what a line was charged in a month, by where it is (`added-tax:<row>:<place>`)",
+        unique=Evidence.REFERENCE,
+    ),
+    Posting(
+        "added_tax_back",
+        AccountClass.ADDED_TAX,
+        AccountClass.WALLET,
+        (Evidence.REFERENCE,),
+        "a tax on more that was given back in a month than charged",
+        unique=Evidence.REFERENCE,
+    ),
 )  # fmt: skip  (a table reads best as one)
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 
@@ -394,6 +412,8 @@ def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
     for prefix in (*TENTH_PREFIXES, *GIFT_PREFIXES):
         if name.startswith(prefix):
             return AccountClass(f"{prefix}<cause>")
+    if name.startswith(ADDED_TAX):
+        return AccountClass.ADDED_TAX
     return AccountClass(name) if name in set(AccountClass) else AccountClass.UNKNOWN
 
 

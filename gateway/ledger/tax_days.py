@@ -68,7 +68,7 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 def booked(connection: Connection, node: int | None = None) -> list[TaxDay]:
     """Give the days that were booked, of a shard or of all, each shard's in order."""
-    wanted = select(tax_days).order_by(tax_days.c.node, tax_days.c.after, tax_days.c.id)
+    wanted = select(tax_days).order_by(tax_days.c.node, tax_days.c.day)
     if node is not None:
         wanted = wanted.where(tax_days.c.node == node)
     return [
@@ -78,30 +78,29 @@ def booked(connection: Connection, node: int | None = None) -> list[TaxDay]:
 
 
 def due_day(connection: Connection, node: int, zone: tzinfo, now: int) -> TaxDay | None:
-    """Sum the first day of a shard that is over and has something to be booked; None where there is none.
+    """Sum the first day of a shard that is over and not booked; None where there is none, or the shard has nothing since.
 
-    Days begin by the clocks of the operator's zone, and count from the first plan on whose prices tax is within.
+    Days begin by the clocks of the operator's zone, and count from the first plan on that says how its prices stand to tax.
     """
-    latest = select(tax_days.c.day, tax_days.c.upto).where(tax_days.c.node == node).order_by(tax_days.c.after.desc())
-    found = connection.execute(latest.limit(1)).one_or_none()
-    after, last = node << SPAN_BITS if found is None else found.upto, _last(now - SETTLED_US, zone)
-    if (found is not None and found.day >= last.isoformat()) or _upto(connection, node, after, now) == after:
+    latest = select(tax_days.c.day, tax_days.c.upto).where(tax_days.c.node == node).order_by(tax_days.c.day.desc())
+    found, last = connection.execute(latest.limit(1)).one_or_none(), _last(now - SETTLED_US, zone)
+    if found is not None and found.day >= last.isoformat():
+        return None
+    after = node << SPAN_BITS if found is None else found.upto
+    first_at = _next_at(connection, node, after)
+    if first_at is None or _day(first_at, zone) > last:
         return None
     plans = PlansByVersion(connection)
     if plans.taxed_from is None:
         return None
-    day = datetime.fromtimestamp(plans.taxed_from // MICROSECONDS, zone).date()
+    day = _day(max(first_at, plans.taxed_from), zone)
     if found is not None:
-        day = date.fromisoformat(found.day) + timedelta(days=1)
-    taxes = latest_taxes(connection)
-    while day <= last:
-        upto = _upto(connection, node, after, _ends(day, zone))
-        if upto > after:
-            gross = _gross(connection, plans, taxes, (after, upto))
-            sums = tax_of(gross, gross_before(booked(connection, node)))
-            return TaxDay(0, node, day.isoformat(), after, upto, dict(taxes.numbers), sums)
-        day += timedelta(days=1)
-    return None
+        day = max(_day(first_at, zone), date.fromisoformat(found.day) + timedelta(days=1))
+    if day > last:
+        return None
+    taxes, upto = latest_taxes(connection), _upto(connection, node, after, _ends(day, zone))
+    sums = tax_of(_gross(connection, plans, taxes, (after, upto)), gross_before(booked(connection, node)))
+    return TaxDay(0, node, day.isoformat(), after, upto, dict(taxes.numbers), sums)
 
 
 def gross_before(days: Iterable[TaxDay]) -> Gross:
@@ -137,8 +136,9 @@ class BookTaxDay(Unit):
     def decide(self, batch: Batch) -> bool:
         """Tell whether it was booked now."""
         day, connection = self.day, batch.connection
-        latest = connection.scalar(select(func.max(tax_days.c.upto)).where(tax_days.c.node == day.node))
-        if (day.node << SPAN_BITS if latest is None else latest) != day.after:
+        reached = select(func.max(tax_days.c.upto), func.max(tax_days.c.day)).where(tax_days.c.node == day.node)
+        upto, last = connection.execute(reached).one()
+        if (day.node << SPAN_BITS if upto is None else upto) != day.after or (last or "") >= day.day:
             return False
         number = batch.take_id()
         names = {accounts.vat_account(each.jurisdiction, each.rate) for each in day.sums if each.tax}
@@ -169,6 +169,15 @@ def _gross(connection: Connection, plans: PlansByVersion, taxes: TaxVersions, sp
         return Taxable(connection, found, plans, taxes.table).gross(span)
 
 
+def _next_at(connection: Connection, node: int, after: int) -> int | None:
+    """Tell when a shard's first entry above a number was booked; None where there is none. Days before it have nothing."""
+    t = transfers.c
+    above = select(t.id, t.at).where(t.id > after, t.id < (node + 1) << SPAN_BITS).order_by(t.id).limit(1)
+    with parts(connection, lambda month: month.ends_above(after)) as found:
+        first = [row for part in found if (row := part.connection.execute(above).one_or_none()) is not None]
+    return min(first, key=lambda row: int(row.id)).at if first else None
+
+
 def _upto(connection: Connection, node: int, after: int, until: int) -> int:
     """Give the highest number of a shard's entry that was booked before a time, `after` where there is none."""
     t = transfers.c
@@ -177,9 +186,13 @@ def _upto(connection: Connection, node: int, after: int, until: int) -> int:
         return max(part.connection.scalar(select(func.max(t.id)).where(*own)) or after for part in found)
 
 
+def _day(time: int, zone: tzinfo) -> date:
+    return datetime.fromtimestamp(time // MICROSECONDS, zone).date()
+
+
 def _last(now: int, zone: tzinfo) -> date:
     """Give the last day that is over."""
-    return datetime.fromtimestamp(now // MICROSECONDS, zone).date() - timedelta(days=1)
+    return _day(now, zone) - timedelta(days=1)
 
 
 def _ends(day: date, zone: tzinfo) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, sel
 from gateway.ledger.accounts import REVENUE, SERVICE_CHARGES
 from gateway.ledger.allowance_kinds import GRANT
 from gateway.rating.grandfathering import version_for
-from gateway.rating.plan_taxes import PlanTax
+from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.plan_versions import plan_of
 from gateway.rating.plans import Plan
 from gateway.rating.taxes import Jurisdiction, TaxTable, rate_at
@@ -96,6 +96,19 @@ class PlansByVersion:
         plan = self._by_number.get(version) if version is not None else None
         return None if plan is None else plan.tax
 
+    def exclusive(self, jurisdiction: str) -> list[int]:
+        """Give the versions to whose prices the taxes of a jurisdiction are added."""
+        wanted = (Treatment.EXCLUSIVE, jurisdiction)
+        return [
+            number
+            for number, plan in self._by_number.items()
+            if plan is not None and plan.tax is not None and (plan.tax.treatment, plan.tax.jurisdiction) == wanted
+        ]
+
+    def exclusive_plans(self, jurisdiction: str) -> set[str]:
+        """Name the plans of these versions."""
+        return {plan.id for number in self.exclusive(jurisdiction) if (plan := self._by_number[number]) is not None}
+
     def tax_at(self, plan: str, subscribed_at: int, at: int) -> PlanTax | None:
         """Give how a plan's prices stood to tax for a line at a time."""
         found = version_for(self._by_name.get(plan, ()), subscribed_at, at)
@@ -115,12 +128,33 @@ class Taxable:
     def gross(self, span: Span) -> Gross:
         """Sum a span."""
         found: Gross = {}
-        for account, tax, at, currency, amount in (*self._used(span), *self._booked(span)):
+
+        def add(account: str, tax: PlanTax | None, at: int, currency: str, amount: int) -> None:
             rate = None if tax is None else rate_at(self._table, tax, at)
             if tax is not None and rate is not None:
                 key = TaxKey(account, tax.jurisdiction, rate, currency)
                 found[key] = found.get(key, 0) + amount
+
+        for used in self._used(span):
+            add(*used)
+        for row, tax, at in self._booked(span):
+            add(REVENUE, tax, at, row.currency, OTHERS[row.kind] * row.amount)
         return {key: amount for key, amount in sorted(found.items()) if amount}
+
+    def charges(self, span: Span, jurisdiction: str) -> dict[int, int]:
+        """Sum by line what of a span has the taxes of a jurisdiction added, in micro-units."""
+        found: dict[int, int] = {}
+        versions = self._plans.exclusive(jurisdiction)
+        t = transfers.c
+        sums = select(t.debit, func.sum(t.amount)).join_from(transfers, usage, usage.c.id == t.usage_id)
+        wanted = sums.where(*_within(span), t.kind.in_(list(USE)), usage.c.version.in_(versions)).group_by(t.debit)
+        for part in self._parts:
+            for owner, amount in part.connection.execute(wanted):
+                found[owner] = found.get(owner, 0) + int(amount)
+        for row, tax, _ in self._booked(span):
+            if tax is not None and (tax.treatment, tax.jurisdiction) == (Treatment.EXCLUSIVE, jurisdiction):
+                found[_owner(row)] = found.get(_owner(row), 0) + OTHERS[row.kind] * row.amount
+        return found
 
     def _used(self, span: Span) -> Iterator[tuple[str, PlanTax | None, int, str, int]]:
         """Sum the charges of usage by version and by the rates' time, without a row for each."""
@@ -144,14 +178,14 @@ class Taxable:
         steps = [(time < bound, place) for place, bound in enumerate(self._bounds)]
         return case(*steps, else_=len(self._bounds)).label("band")
 
-    def _booked(self, span: Span) -> Iterator[tuple[str, PlanTax | None, int, str, int]]:
+    def _booked(self, span: Span) -> Iterator[tuple[Any, PlanTax | None, int]]:
+        """Give entries of other kinds, each with how its price stands to tax, and its tax point."""
         t = transfers.c
         columns = (t.id, t.kind, t.debit, t.credit, t.amount, t.currency, t.event_at, t.usage_id, t.reference)
         wanted = select(*columns).where(*_within(span), t.kind.in_(list(OTHERS)))
         for part in self._parts:
             for some in part.connection.execute(wanted).partitions(SOME):
-                for row, tax, at in self._points(some):
-                    yield REVENUE, tax, at, row.currency, OTHERS[row.kind] * row.amount
+                yield from self._points(some)
 
     def _points(self, rows: Sequence[Any]) -> Iterator[tuple[Any, PlanTax | None, int]]:
         """Give the tax and the tax point of entries."""

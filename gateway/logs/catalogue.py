@@ -549,6 +549,12 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "given back.",
         "Nothing. `tpo ledger tax PERIOD` shows what a month comes to.",
     ),
+    "ledger.tax.added": LogEvent(
+        "info",
+        "The taxes on top of prices were taken from the wallets of `lines` lines for the month `period`. `unknown`: how many "
+        "more there are of which nobody knows where they are taxed.",
+        "If there are unknown ones, give them an area (`tpo subscriber tax-area`): `tpo config check` counts them by plan.",
+    ),
     "charity.causes.seen": LogEvent(
         "info",
         "Somebody (`by`) looked at who gives to whom by `action`; `subject` is whose choice it was, as a pseudonym of logs.",

@@ -17,11 +17,11 @@ def version_for(versions: Versions, subscribed_at: int, at: int) -> Plan | None:
 
     Before the first version that is known, that one counts.
     """
-    first = next((place for place, (_, plan) in enumerate(versions) if plan is not None), None)
-    if first is None:
-        return None
-    held = versions[first][1]
-    for valid_from, plan in versions[first + 1 :]:
+    held, is_first = None, True
+    for valid_from, plan in versions:
+        if is_first:
+            held, is_first = plan, plan is None
+            continue
         if valid_from > at:
             break
         if held is None or plan is None or valid_from <= subscribed_at or at >= plan.kept_until:

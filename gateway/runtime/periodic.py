@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prometheus_client.core import Metric
 
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts, accounts_of
 from gateway.charging.renewals import DoneByCalendar, KeepWallet, due_wallets
 from gateway.charging.review import count_held
 from gateway.charging.session_expiry import ExpireSession, overdue
 from gateway.charity.ageing import Due, transmit_due
 from gateway.charity.publication import MonthReader, PublishMonth
 from gateway.fraud.cases import open_cases
+from gateway.ledger.added_taxes import due_month
 from gateway.ledger.seals import SealKey, WriteSeal, append_missing, due, kept
 from gateway.ledger.tax_days import BookTaxDay, due_day
 from gateway.messaging.queries import count_open
@@ -43,6 +45,8 @@ CALENDAR_SECONDS = 10.0
 MONTHS_SECONDS = 60.0
 SEAL_SECONDS = 60.0
 TAX_SECONDS = 60.0
+TAXED = 500
+"""Lines whose taxes of a month are booked at a time: charging goes between."""
 BUSY_TURNS = 60
 """Turns in which a change of a table was put off before it is told."""
 EXPIRE_SECONDS = 5.0
@@ -283,9 +287,28 @@ class PeriodicWork(Component):
             while True:
                 zone, now = ZoneInfo(context.settings.operator.timezone), context.clock()
                 day = await context.read_async(partial(due_day, node=shard, zone=zone, now=now))
-                if day is None or not await submit(context.lane, BookTaxDay(day)):
+                if day is None:
+                    await self._add_taxes(shard)
+                    break
+                if not await submit(context.lane, BookTaxDay(day)):
                     break
                 self._log("ledger.tax.booked", {"day": day.day, "rates": len(day.sums)})
+
+    async def _add_taxes(self, shard: int) -> None:
+        """Book the taxes on top of what the lines of a shard were charged in each month whose days are booked."""
+        context = self._context
+        while True:
+            zone, now = ZoneInfo(context.settings.operator.timezone), context.clock()
+            month = await context.read_async(partial(due_month, node=shard, zone=zone, now=now))
+            if month is None:
+                return
+            names = sorted({name for row in month.rows for name in accounts_of(row)})
+            await submit(context.lane, OpenTaxAccounts(names))
+            for some in (month.rows[begin : begin + TAXED] for begin in range(0, len(month.rows), TAXED)):
+                await asyncio.gather(*(submit(context.lane, BookAddedTax(row, month.ends_at)) for row in some))
+            if await submit(context.lane, FinishAddedTaxes(shard, month.period)):
+                told = {"period": month.period, "lines": len(month.rows), "unknown": month.unknown}
+                self._log("ledger.tax.added", told)
 
     async def _keep_months(self) -> None:
         """Make and drop the months of a server's tables; what stays as it is, is told once."""

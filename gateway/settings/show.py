@@ -8,10 +8,11 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.events.times import rfc3339
 from gateway.messaging.keywords.catalogue import KeywordBook
 from gateway.privacy.masks import MASK, Secret
 from gateway.rating.plans import Bundle, Cap, Rate
-from gateway.rating.taxes import AddedTax
+from gateway.rating.taxes import AddedTax, TaxRate, percent
 from gateway.settings.loading import Settings
 from gateway.settings.sections import Section
 from gateway.settings.top_level import FILES, SECTIONS
@@ -35,10 +36,8 @@ def _shown(value: object) -> object:
         case Rate():
             money = {name: _in_major_units(getattr(value, name)) for name in ("price", "connection")}
             return {name: _shown(item) for name, item in msgspec.structs.asdict(value).items()} | money
-        case AddedTax():
-            return {**msgspec.structs.asdict(value), "fixed": _in_major_units(value.fixed), "zips": list(value.zips)}
-        case StrEnum():
-            return str(value)
+        case TaxRate() | AddedTax():
+            return _tax(value)
         case Bundle() | Cap():
             return {**msgspec.structs.asdict(value), "price": _in_major_units(value.price)}
         case KeywordBook():
@@ -53,12 +52,20 @@ def _shown(value: object) -> object:
             return {name: _shown(item) for name, item in msgspec.structs.asdict(value).items()}
         case dict():
             return {str(name): _shown(item) for name, item in value.items()}
-        case Endpoint() | Path():
+        case Endpoint() | Path() | StrEnum():
             return str(value)
         case list() | tuple():
             return [_shown(item) for item in value]
         case _:
             return value
+
+
+def _tax(value: TaxRate | AddedTax) -> dict[str, object]:
+    since = {"valid_from": rfc3339(value.valid_from)}
+    if isinstance(value, TaxRate):
+        return {"kind": value.kind, "percent": percent(value.rate), **since}
+    shares = {"percent": percent(value.rate), "of": percent(value.of), "fixed": _in_major_units(value.fixed)}
+    return {"name": value.name, "kind": value.kind, **shares, **since, "zips": list(value.zips)}
 
 
 def _in_major_units(micro: int) -> str:

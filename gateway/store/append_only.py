@@ -26,6 +26,7 @@ APPEND_ONLY: Final = (
     "bill_events",
     "tax_areas",
     "tax_days",
+    "added_taxes",
 )
 SEALED: Final = "sealed.numbers"
 """The mark up to which a node's rows stand in sealed files."""

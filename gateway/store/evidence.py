@@ -21,6 +21,7 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.statements import Insert, Update
 from gateway.store.tables import (
     accounts,
+    added_taxes,
     allowance_entries,
     bank_details,
     bill_closes,
@@ -94,6 +95,7 @@ COVERED: Final[dict[str, Covered]] = {
         Covered(bill_closes, tuple(bill_closes.columns), changes=True),
         _whole(tax_areas),
         _whole(tax_days),
+        _whole(added_taxes),
         Covered(versions, tuple(versions.columns), changes=True),
         Covered(bank_details, tuple(bank_details.columns), changes=True),
         Covered(payouts, tuple(payouts.columns), changes=True),

@@ -234,11 +234,32 @@ tax_days = Table(
     Column("upto", BigInteger, nullable=False),
     Column("versions", Text, nullable=False),
     Column("sums", Text, nullable=False),
-    Index("uq_tax_days_node", "node", "after", unique=True),
+    Index("uq_tax_days_node", "node", "day", unique=True),
 )
 """The tax within the prices of a day's bookings (ledger.tax_days), append-only: one row a shard and day. `node` is the shard,
 whose entries numbered above `after` and at most `upto` it is of; `versions` are those of the taxes it went by (JSON), `sums`
 what was charged at each rate, and the tax that was booked of it (JSON). Never swept."""
+
+added_taxes = Table(
+    "added_taxes",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("node", Integer, nullable=False),
+    Column("period", String(7), nullable=False),
+    Column("subscriber_id", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("charges", BigInteger, nullable=False),
+    Column("plan", String(64), nullable=False),
+    Column("state", String(2), nullable=False),
+    Column("zip", String(5), nullable=False),
+    Column("versions", Text, nullable=False),
+    Column("lines", Text, nullable=False),
+    Index("uq_added_taxes_node", "node", "period", "subscriber_id", unique=True),
+)
+"""The taxes that were added to what a line was charged in a month (ledger.added_taxes), append-only: one row a shard, month and
+line, and one with the subscriber 0 once a month is done. `versions` are those of the taxes (JSON), `lines` what they came to
+(JSON). Never swept."""
 
 allowance_entries = Table(
     "allowance_entries",

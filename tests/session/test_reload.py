@@ -42,6 +42,7 @@ def own_plans(desk):
     """Give the gateway plans of its own, which a test may change."""
     plans = desk.folder / "plans.yaml"
     plans.write_text((ROOT / "config" / "plans.yaml").read_text())
+    (desk.folder / "taxes.yaml").write_text((ROOT / "config" / "taxes.yaml").read_text())
     rewrite(desk, (f"plans: {ROOT}/config/plans.yaml", "plans: plans.yaml"))
     return plans
 
@@ -165,7 +166,7 @@ async def test_a_plan_or_a_cause_that_customers_stand_on_stays_and_is_named(tmp_
         assert "2 customers stand on payg-gb" in problem
         assert ("seagrass is chosen" in problem, "kelp" in problem) == (True, False)
         causes.write_text(f"{known}\nseagrass: {{name: Seagrass Trust, country: GB, open: false}}\n")
-        plans.write_text(good.replace("currency: GBP", "currency: EUR", 1))
+        plans.write_text(good.replace("currency: GBP\n  tax: {inclusive: GB}", "currency: EUR", 1))
         refused = await asyncio.to_thread(desk.tpo, "reload", "--json", ok=(78,))
         assert "wallets in GBP" in json.loads(refused.stdout)["problems"][0]
         plans.write_text(good.replace("payg-us:", "payg-us-new:"))  # on which nobody stands

@@ -534,7 +534,7 @@ def free_port():
 @pytest.fixture
 def config(tmp_path):
     """The shipped configuration, on ports and a store of its own."""
-    for name in ("plans.yaml", "causes.yaml", "keywords.yaml", "sample-subscribers.csv"):
+    for name in ("plans.yaml", "causes.yaml", "keywords.yaml", "taxes.yaml", "sample-subscribers.csv"):
         (tmp_path / name).write_text((CONFIG / name).read_text())
     text = (CONFIG / "gateway.yaml").read_text()
     text = text.replace("127.0.0.1:3868", f"127.0.0.1:{free_port()}").replace(

@@ -169,6 +169,7 @@ class World:
         config.write_text(CONFIG.format(root=ROOT, key="5" * 64))
         (folder / "taxes.yaml").write_text((ROOT / "config" / "taxes.yaml").read_text())
         (folder / "plans.yaml").write_text((ROOT / "config" / "plans.yaml").read_text() + CAPPED)
+        (folder / "taxes.yaml").write_text((ROOT / "config" / "taxes.yaml").read_text())
         self.settings = gateway_settings.load(config)
         new_stores.place(folder / "var" / "tpo.db")
         draw = self.chance("world")

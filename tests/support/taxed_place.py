@@ -15,12 +15,18 @@ RISES = 1_700_092_800_000_000
 
 
 def record_taxes(place):
+    """Record VAT, with the plans as they are."""
     rates = (TaxRate("standard", 175_000, 0), TaxRate("standard", 200_000, RISES))
     table = Jurisdiction("GB", "VAT", "GBP", "Europe/London", rates)
+    record(place, table)
+
+
+def record(place, table):
+    """Record the taxes of a country, with the plans as they are."""
     now = next(place.ticks)
     with place.reader.connect() as connection:
         plans = [Content(versions.PLAN, each.name, each.content) for each in versions.read(connection, versions.PLAN)]
-    wanted = [*plans, Content(TAX, "GB", canonical(table))]
+    wanted = [*plans, Content(TAX, table.id, canonical(table))]
     place.lane.run(versions.BeginVersions(place.lane.run(versions.PrepareVersions(wanted)), now))
 
 

@@ -30,6 +30,7 @@ WORDS: Final = {
     "bill_closes": "close of a month",
     "tax_areas": "tax area",
     "tax_days": "day of taxes",
+    "added_taxes": "added tax",
     "wallets": "wallet",
     "bank_details": "bank details",
     "payouts": "payment file",

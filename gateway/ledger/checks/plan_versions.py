@@ -54,6 +54,12 @@ class PlanVersions:
         since, until = self._spans[version]
         return since <= at < until
 
+    def priced_anew(self, version: int, plan: str, subscriber_id: int, used_at: int, at: int) -> bool:
+        """Tell whether what a line used at a time may have been priced anew by this version at a later one."""
+        if plan not in self._kept:
+            return self.priced(version, plan, at, subscriber_id)
+        return any(version == each.version for each in self._held(plan, subscriber_id, used_at, at))
+
     def may_cap(self, version: int, rate: Rate, service: str) -> bool:
         """Tell whether a cap of the plan counts a rate, or the law limits what it comes to."""
         plan = self._plans.get(version)
@@ -71,14 +77,17 @@ class PlanVersions:
             return None
         return [each for each in plans if each is not None]
 
-    def _held(self, plan: str, subscriber_id: int, at: int) -> list[Plan]:
-        """Give the versions that a line may have kept, or come to, at a time, give or take the grace of clocks."""
+    def _held(self, plan: str, subscriber_id: int, used_at: int, at: int | None = None) -> list[Plan]:
+        """Give the versions that a line may have kept, or come to, at a time, give or take the grace of clocks.
+
+        It goes by the subscription of the time of use; the version is that of another time where one is given.
+        """
         begun = self._subscribed.get((subscriber_id, plan), [0])
         found: dict[int | None, Plan] = {}
-        for time in (at, at - self._grace, at + self._grace):
-            since = max((each for each in begun if each <= time), default=begun[0])
+        for late in (0, -self._grace, self._grace):
+            since = max((each for each in begun if each <= used_at + late), default=begun[0])
             for subscribed_at in (since, since - self._grace, since + self._grace):
-                held = version_for(self._kept[plan], subscribed_at, time)
+                held = version_for(self._kept[plan], subscribed_at, (used_at if at is None else at) + late)
                 if held is not None:
                     found[held.version] = held
         return list(found.values())

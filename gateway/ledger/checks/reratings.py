@@ -51,6 +51,8 @@ def wrong_reratings(connection: Connection, journals: Sequence[Connection], reco
                 yield CHECK, f"{what} does not go on from what the record was priced before it"
             if record is not None:
                 yield from _wrong_price(what, row, record, prices)
+                if not plans.priced_anew(row.version, record.plan, record.subscriber_id, record.event_at, row.at):
+                    yield CHECK, f"{what} went by version {row.version}, which was not its line's of {record.plan} then"
             plan = plans.plan(row.version)
             if sale is not None and (plan is None or plan.bundle is None or plan.bundle.price != row.price):
                 yield CHECK, f"{what} priced a bundle {row.price} micro-units, which version {row.version} did not ask"
@@ -141,6 +143,9 @@ def _records(journals: Sequence[Connection]) -> dict[int, Any]:
     u = usage.c
     columns = (
         u.id,
+        u.subscriber_id,
+        u.event_at,
+        u.plan,
         u.price,
         u.service,
         u.rating_group,

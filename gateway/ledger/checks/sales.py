@@ -4,22 +4,21 @@ A bundle that was sold for the rest of a period cost its part, and granted its p
 ends, by one of the billing days that a line may have.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from gateway.ledger.allowance_kinds import GRANT
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
+from gateway.ledger.checks.operator_zones import operator_zones
 from gateway.ledger.checks.plan_versions import PlanVersions
 from gateway.rating.billing_days import LAST_DAY, part_of, period_of
 from gateway.rating.plans import Bundle
 from gateway.store.tables import allowance_entries, subscriptions, transfers
-from gateway.store.versions import CHARGING, read
 
 CHECK: Final = "price"
 WHOLE, PART, ADD_ON = "sale", "part", "add-on"
@@ -50,7 +49,7 @@ class _Sale(NamedTuple):
 
 def sales_right(books: Examined) -> Iterator[Finding]:
     """Name sales that no plan of their customer asked."""
-    plans, zones = PlanVersions(books.connection), _zones(books.connection)
+    plans, zones = PlanVersions(books.connection), operator_zones(books.connection)
     for journal in books.recomputed:
         for detail in islice(_wrong_sales(books.connection, journal, plans, zones), SHOWN):
             yield Finding(CHECK, detail)
@@ -147,19 +146,3 @@ def _periods(grant: _Grant, zones: Sequence[ZoneInfo]) -> Iterator[tuple[int, in
             period = period_of(grant.at, day, zone)
             if period[1] == grant.ends_at:
                 yield period
-
-
-def _zones(connection: Connection) -> list[ZoneInfo]:
-    """Give the time zones that the operator had."""
-    names = {
-        json.loads(version.content).get("timezone", "UTC")
-        for version in read(connection, CHARGING)
-        if version.content is not None and not version.is_gone
-    }
-    found = []
-    for name in sorted(names) or ["UTC"]:
-        try:
-            found.append(ZoneInfo(name))
-        except (ZoneInfoNotFoundError, ValueError):
-            continue
-    return found

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.ledger.accounts import (
     ABSORBED,
+    ADDED_TAX,
     BREAKAGE,
     BREAKAGE_VAT,
     CASH,
@@ -65,6 +66,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "gifts-confirmed:": "Liabilities:Gifts-confirmed:",
     "gifts-payable:": "Liabilities:Gifts-payable:",
     "gifts-instructed:": "Liabilities:Gifts-instructed:",
+    ADDED_TAX: "Liabilities:Tax:",
 }
 
 

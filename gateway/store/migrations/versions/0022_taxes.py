@@ -1,4 +1,4 @@
-"""Taxes: where a line is taxed, and the tax within the prices of each day (decision 053).
+"""Taxes: where a line is taxed, the tax within the prices of each day, and what is added to a month's (decision 053).
 
 A program of before would not know the rows that prove them, nor keep a line's former version of its plan: it may not write the
 store any more.
@@ -40,8 +40,25 @@ def upgrade() -> None:
         sa.Column("sums", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tax_days")),
     )
-    op.create_index("uq_tax_days_node", "tax_days", ["node", "after"], unique=True)
-    add(op.get_bind(), ("tax_areas", "tax_days"))
+    op.create_index("uq_tax_days_node", "tax_days", ["node", "day"], unique=True)
+    op.create_table(
+        "added_taxes",
+        sa.Column("id", _identifier(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("node", sa.Integer(), nullable=False),
+        sa.Column("period", sa.String(7), nullable=False),
+        sa.Column("subscriber_id", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(3), nullable=False),
+        sa.Column("charges", sa.BigInteger(), nullable=False),
+        sa.Column("plan", sa.String(64), nullable=False),
+        sa.Column("state", sa.String(2), nullable=False),
+        sa.Column("zip", sa.String(5), nullable=False),
+        sa.Column("versions", sa.Text(), nullable=False),
+        sa.Column("lines", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_added_taxes")),
+    )
+    op.create_index("uq_added_taxes_node", "added_taxes", ["node", "period", "subscriber_id"], unique=True)
+    add(op.get_bind(), ("tax_areas", "tax_days", "added_taxes"))
 
 
 def _identifier() -> sa.types.TypeEngine[int]:

@@ -7,6 +7,7 @@ from support.lane_fixture import EVIDENCE_KEY
 
 from gateway.balance.changes import SubscriberUnknown
 from gateway.balance.plan_standing import recorded, versions_of
+from gateway.balance.profiles import ProfileRows
 from gateway.balance.queries import Terms, show
 from gateway.balance.tax_areas import LineTax, SetTaxArea, area_at, unknown_areas
 from gateway.charging.plan_changes import AgreeToPrices, PricesAgreed
@@ -105,3 +106,19 @@ def test_who_agrees_to_the_prices_of_today_has_them_from_then_on(place):
     assert again == msgspec.structs.replace(agreed, before=latest)
     with place.reader.connect() as connection:
         assert len(history.read(connection, place.owner)) == 1
+
+
+def test_agreeing_leaves_a_plan_that_waits_for_the_renewal_as_it_is(place):
+    place.ticks.skip(60)
+    place.price_by({**TAXED, "payg-gb": msgspec.structs.replace(TAXED["payg-gb"], name="New", kept_until=FOR_GOOD)})
+    waits_until = place.ticks.now + 86_400_000_000
+    place.unguard()
+    with place.writer.begin() as connection:
+        connection.exec_driver_sql(f"INSERT INTO subscriptions VALUES (77, {place.owner}, 'bundle-gb', {waits_until})")
+    place.lane.run(AgreeToPrices("msisdn", MSISDN, "me", "by text"))
+    profiles = ProfileRows()
+    with place.reader.connect() as connection:
+        profiles.load(connection, {place.owner})
+    plans = profiles.rows[place.owner].plans
+    assert [plan for _, plan in plans] == ["payg-gb", "payg-gb", "bundle-gb"]
+    assert place.policy.tariff.plan_of(profiles.rows[place.owner], next(place.ticks)).name == "New"

@@ -83,6 +83,21 @@ def test_who_was_charged_by_another_version_than_it_keeps_is_named(place):
     assert any("which is none of payg-gb for its line then" in detail for detail in findings(place))
 
 
+def test_who_was_priced_anew_by_another_version_than_it_keeps_is_named(place):
+    first = place.policy.tariff.plans["payg-gb"].version
+    use(place, "pgw;1")
+    change(place, DEARER)
+    plan = place.policy.tariff.plans["payg-gb"]
+    with place.reader.connect() as connection:
+        (unit,) = page(connection, Wanted("payg-gb", plan.version, 0, "me", dry_run=False), after=0, limit=10).units
+    assert place.lane.run(unit).records == 1
+    assert findings(place) == []
+    place.unguard()
+    with place.writer.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE reratings SET version = {first}")
+    assert any("which was not its line's of payg-gb then" in detail for detail in findings(place))
+
+
 def test_pricing_anew_leaves_who_keeps_a_version_at_its_prices(place):
     place.enrol(90 * POUND, **NEWCOMER)
     assert use(place, "pgw;1")[0] == PENNY

@@ -75,6 +75,7 @@ def test_use_is_taxed_by_the_day_of_use_and_a_bundle_by_that_of_its_sale(place):
     use(place, 5 * MEGABYTE, "pgw;4", imsi=BUNDLE["imsi"])  # of the bundle: its tax was that of the sale
     place.ticks.skip(DAY)
     days = book(place)
+    assert [day.day for day in days] == ["2023-11-14", "2023-11-16"]
     gross = 760 * PENNY
     assert sums(days) == [
         ("2023-11-14", "revenue", 175_000, gross, included(gross, 175_000)),

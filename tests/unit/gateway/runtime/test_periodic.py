@@ -19,7 +19,7 @@ from gateway.runtime.component import Services
 from gateway.runtime.periodic import BUSY_TURNS, PeriodicWork
 from gateway.store.errors import StoreUnavailable
 from gateway.store.keep_months import KeepMonths, MonthsKept
-from gateway.store.tables import outbox, transfers
+from gateway.store.tables import outbox, subscriptions, transfers
 
 AT = 1_700_000_000_000_000
 """14 November 2023."""
@@ -86,6 +86,35 @@ async def test_every_month_that_is_over_is_published_once_on_the_operators_clock
     assert alarms == [
         ("charity.month.published", {"period": "2023-11", "figures": 1}),
         ("charity.month.published", {"period": "2023-12", "figures": 1}),
+    ]
+
+
+async def test_the_tax_of_every_day_that_is_over_is_booked_once(context):
+    alarms, owner = [], context.node.take_id()
+    periodic = PeriodicWork(services(context, lambda event, fields: alarms.append((event, fields))), None, None)
+    sold = {
+        "kind": "sale",
+        "debit": owner,
+        "credit": context.accounts["revenue"],
+        "amount": 6_000_000,
+        "currency": "GBP",
+    }
+    with context._writer.begin() as connection:
+        connection.execute(insert(subscriptions).values(id=owner, subscriber_id=owner, plan="bundle-gb", valid_from=AT))
+        for at in (AT, AT + 86_400_000_000):
+            number = context.node.take_id()
+            entry = {"id": number, "at": at, "event_at": at, "reference": f"sale:{number}"}
+            connection.execute(insert(transfers).values(sold | entry))
+    await periodic._book_taxes()
+    assert alarms == []
+    context.set_clock(AT + 3 * 86_400_000_000)
+    for _ in range(2):
+        await periodic._book_taxes()
+        booked = select(transfers.c.amount).where(transfers.c.kind == "tax").order_by(transfers.c.id)
+        assert context.read(lambda c, booked=booked: c.execute(booked).scalars().all()) == [1_000_000, 1_000_000]
+    assert [(event, fields["day"]) for event, fields in alarms if fields["rates"]] == [
+        ("ledger.tax.booked", "2023-11-14"),
+        ("ledger.tax.booked", "2023-11-15"),
     ]
 
 

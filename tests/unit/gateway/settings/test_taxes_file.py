@@ -6,7 +6,7 @@ import pytest
 
 from gateway.rating.plan_taxes import PlanTax, Treatment
 from gateway.rating.taxes import AddedTax, TaxRate
-from gateway.settings import ConfigInvalid, load
+from gateway.settings import ConfigInvalid, load, shown
 from gateway.settings.plans_file import FOR_GOOD
 
 GATEWAY = "operator: {name: TPO}\nstore: {url: sqlite:///var/tpo.db}\napi: {}\n"
@@ -121,3 +121,11 @@ def test_a_moment_that_is_none_is_refused(problems):
     assert problems(GB, ", grandfathered: soon") == [
         "must be a date, like 2027-06-30, or a time with its offset, like 2027-06-30T00:00:00+01:00"
     ]
+
+
+def test_taxes_are_shown_as_the_file_has_them(settings):
+    assert shown(settings(GB))["taxes"]["GB"]["rates"][0] == {
+        "kind": "standard", "percent": "17.5", "valid_from": "2010-01-01T00:00:00Z",
+    }  # fmt: skip
+    (usf,) = shown(settings(US))["taxes"]["US"]["added"]["*"]
+    assert (usf["percent"], usf["of"], usf["fixed"]) == ("38.1", "37.1", "0.00")

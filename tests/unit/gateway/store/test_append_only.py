@@ -23,6 +23,7 @@ FILLED = {
     "bills": "VALUES (5, 'bill', 1, 2, '2026-11', 7, 1, 'GBP', 0, 1, 0, NULL, 0, {blob}, NULL)",
     "bill_events": "VALUES (5, 1, 7, 'payment', 1, 'GBP', 'r', 'p', 'a')",
     "tax_areas": "VALUES (5, 7, 'NY', '10001', 1, 'a')",
+    "added_taxes": "VALUES (5, 1, 1, '2026-11', 7, 'USD', 9, 'p', 'NY', '10001', '{{}}', '[]')",
     "tax_days": "VALUES (5, 1, 1, '2026-11-26', 0, 4, '{{}}', '[]')",
     "releases": "VALUES (5, 1, 'usage', 1, -5)",
 }

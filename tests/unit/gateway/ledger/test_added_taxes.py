@@ -1,0 +1,171 @@
+"""Taxes on top of prices: taken once a month from each line where it is, nothing where nobody knows, and proved."""
+
+import itertools
+
+import msgspec
+import pytest
+from sqlalchemy import select
+from support.charging_fixture import INITIAL, MSISDN, PENNY, PLANS, TERMINATION, ccr, charging_place, service
+from support.lane_fixture import EVIDENCE_KEY
+from support.taxed_place import LONDON, book, record
+
+from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxAccounts, accounts_of
+from gateway.balance.refunds import RefundUsage, charged
+from gateway.balance.tax_areas import SetTaxArea
+from gateway.charity.policies import recompute
+from gateway.ledger.added_taxes import due_month
+from gateway.ledger.check import check
+from gateway.rating.plan_taxes import PlanTax, Treatment
+from gateway.rating.taxes import AddedTax, Jurisdiction
+from gateway.store import tables
+
+NUMBERS = itertools.count()
+US = PlanTax(Treatment.EXCLUSIVE, "US")
+TAXED = {name: msgspec.structs.replace(plan, tax=US) for name, plan in PLANS.items()}
+TAXES = Jurisdiction(
+    "US",
+    "Taxes",
+    "GBP",  # the money of the place that tests have
+    "America/New_York",
+    added={
+        "*": (AddedTax("Universal Service", "usf", 0, rate=381_000, of=371_000),),
+        "NY": (AddedTax("Sales tax", "state", 0, rate=40_000), AddedTax("Public safety", "911", 0, fixed=1_200_000)),
+    },
+)
+NOWHERE = {"imsi": "234150000000002", "msisdn": "447700900002"}
+IDLE = {"imsi": "234150000000003", "msisdn": "447700900003"}
+POUND, MEGABYTE, DAY = 1_000_000, 1_000_000, 86_400
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    on_disk = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/books.db" if on_disk else request.getfixturevalue("database")(f"added_{next(NUMBERS)}")
+    with charging_place(url, plans=TAXED) as opened:
+        record(opened, TAXES)
+        opened.owner = opened.enrol(50 * POUND)
+        opened.enrol(50 * POUND, **NOWHERE)
+        opened.enrol(50 * POUND, **IDLE)
+        for number in (MSISDN, IDLE["msisdn"]):
+            opened.lane.run(SetTaxArea("msisdn", number, "NY", "10001", "me", "form"))
+        for session in range(5):
+            use(opened, f"pgw;{session}")
+        use(opened, "pgw;9", NOWHERE["imsi"])
+        yield opened
+
+
+def use(place, session, imsi="234150000000001"):
+    place.ask(ccr(INITIAL, 0, service(ask=0), session=session, imsi=imsi))
+    place.ask(ccr(TERMINATION, 1, service(used=[10 * MEGABYTE]), session=session, imsi=imsi))
+
+
+def due(place):
+    with place.reader.connect() as connection:
+        return due_month(connection, place.node.id, LONDON, next(place.ticks))
+
+
+def add(place):
+    """Add the taxes of each month that is over, as the gateway does; gives the months."""
+    book(place)
+    months = []
+    while (month := due(place)) is not None:
+        open_accounts(place, month)
+        for row in month.rows:
+            assert place.lane.run(BookAddedTax(row, month.ends_at))
+        assert place.lane.run(FinishAddedTaxes(month.node, month.period))
+        months.append(month)
+    return months
+
+
+def open_accounts(place, month):
+    place.lane.run(OpenTaxAccounts([name for row in month.rows for name in accounts_of(row)]))
+
+
+def findings(place):
+    with place.reader.connect() as connection:
+        return [each.detail for each in check(connection, recompute, EVIDENCE_KEY).findings]
+
+
+def booked(place):
+    t, names = tables.transfers.c, tables.accounts.c
+    with place.reader.connect() as connection:
+        return connection.execute(
+            select(t.debit, names.name, t.amount, t.event_at)
+            .join_from(tables.transfers, tables.accounts, names.id == t.credit)
+            .where(t.kind == "added_tax")
+            .order_by(t.id)
+        ).all()
+
+
+def test_each_line_pays_the_taxes_of_where_it_is_once_the_month_is_over(place):
+    assert add(place) == []
+    place.ticks.skip(17 * DAY)  # the 1st of December
+    (month,) = add(place)
+    assert (month.period, month.unknown, len(month.rows)) == ("2023-11", 1, 2)
+    found = [(owner == place.owner, name, amount) for owner, name, amount, _ in booked(place)]
+    assert found == [
+        (True, "tax:US-usf", 7 * PENNY),  # 38.1 % of 37.1 % of 50 pence
+        (True, "tax:US-NY-state", 2 * PENNY),
+        (True, "tax:US-NY-911", 120 * PENNY),
+        (False, "tax:US-NY-911", 120 * PENNY),  # a line that was not used pays what is by the month
+    ]
+    assert {at for *_, at in booked(place)} == {month.ends_at}
+    assert add(place) == []
+    assert findings(place) == []
+
+
+def test_a_month_that_was_stopped_in_its_middle_goes_on_and_books_nothing_twice(place):
+    place.ticks.skip(17 * DAY)
+    book(place)
+    month = due(place)
+    open_accounts(place, month)
+    assert place.lane.run(BookAddedTax(month.rows[0], month.ends_at))
+    book(place)
+    again = due(place)
+    assert [place.lane.run(BookAddedTax(row, again.ends_at)) for row in again.rows] == [False, True]
+    assert place.lane.run(FinishAddedTaxes(month.node, month.period))
+    assert not place.lane.run(FinishAddedTaxes(month.node, month.period))
+    assert len(booked(place)) == 4
+    assert findings(place) == []
+
+
+def test_what_is_given_back_in_a_later_month_takes_its_taxes_back(place):
+    place.ticks.skip(17 * DAY)
+    add(place)
+    with place.reader.connect() as connection:
+        number = connection.scalar(
+            select(tables.usage.c.id).where(tables.usage.c.subscriber_id == place.owner).limit(1)
+        )
+        of = charged(connection, number)
+    place.lane.run(RefundUsage(of, "me", "bad line"))
+    place.ticks.skip(31 * DAY)
+    (month,) = add(place)
+    lines = {line.name: line.amount for line in month.rows[0].lines}
+    assert lines == {"Universal Service": -PENNY, "Public safety": 120 * PENNY}  # 0.4 of a penny rounds to nothing
+    assert findings(place) == []
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        ("UPDATE added_taxes SET charges = 400000 WHERE charges > 0", "its charges come to 500000"),
+        ("UPDATE added_taxes SET zip = '14201'", "are not those of its place"),
+        ("UPDATE transfers SET amount = amount - 1 WHERE kind = 'added_tax'", "the journal books otherwise"),
+        ("DELETE FROM transfers WHERE kind = 'added_tax'", "the journal books otherwise"),
+        ("DELETE FROM added_taxes", "which is no line's month"),
+    ],
+)
+def test_an_added_tax_that_was_tampered_with_is_named(tmp_path, spoilt, said):
+    with charging_place(f"sqlite:///{tmp_path}/books.db", plans=TAXED) as place:
+        record(place, TAXES)
+        place.enrol(50 * POUND)
+        place.lane.run(SetTaxArea("msisdn", MSISDN, "NY", "10001", "me", "form"))
+        for session in range(5):
+            use(place, f"pgw;{session}")
+        place.ticks.skip(17 * DAY)
+        add(place)
+        place.unguard()
+        with place.writer.begin() as connection:
+            connection.exec_driver_sql(spoilt)
+        found = findings(place)
+        assert any(said in detail for detail in found), found
