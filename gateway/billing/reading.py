@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    not_,
     or_,
     select,
     union_all,
@@ -53,7 +54,9 @@ OF_USAGE: Final = ("charge", "service", PAID_BY_PROMOTION)
 """Kinds of entries that usage records tell of one by one."""
 TENTHS: Final = {"accrual": 1, "rerated_accrual": 1, "accrual_reversal": -1}
 UNTOLD: Final = (TOLL_FREE, EMERGENCY)
-"""Calls that no bill tells of: those free to the caller, helplines among them (Directive 2002/22/EC, annex I A(a))."""
+"""Calls that no bill tells of, and no sum has: those free to the caller, helplines among them (Directive 2002/22/EC, annex I
+A(a)). Each other call that cost nothing and was covered by no allowance is left out like them."""
+VOICE: Final = "voice"
 _JOURNAL, _USAGE, _TENTH = range(3)
 
 
@@ -264,7 +267,8 @@ def _usage(only: Slice, after: int, one: int | None) -> Query:
     def query(dialect: str) -> Select[Any]:
         own = usage.c
         traffic = _traffic(dialect)
-        told = traffic.not_in(UNTOLD)
+        nothing = and_(own.price == 0, func.coalesce(own.covered, 0) == 0, func.coalesce(own.capped, 0) == 0)
+        told = and_(traffic.not_in(UNTOLD), not_(and_(own.service == VOICE, nothing)))
         group = (own.subscriber_id, own.currency, own.service, traffic.label("traffic"))
         sums = [func.sum(column).label(column.name) for column in (own.octets, own.seconds, own.units, own.price)]
         return (

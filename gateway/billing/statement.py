@@ -21,7 +21,6 @@ from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.statements import SelectAmong
 from gateway.store.tables import bills, choices, transfers, usage
 
-VOICE: Final = "voice"
 _UsageRow: Final[Any] = namedtuple("_UsageRow", [column.name for column in usage.columns])  # type: ignore[misc]  # by the table
 _EntryRow: Final[Any] = namedtuple("_EntryRow", [column.name for column in transfers.columns])  # type: ignore[misc]  # as above
 _USAGE: Final = SelectAmong(select(usage), usage.c.id, int)
@@ -279,11 +278,10 @@ def _items(found: Sequence[Part], bill: Bill, content: Content) -> Iterator[Bill
     """Give what can be shown one by one: usage, and entries that are not of usage; each group adds up to its line."""
     unit = unit_of(bill.currency)
     for used in content.used:
-        kept = _rows(found, _USAGE, used.ids, of_usage=True)
-        rows, whole = [row for row in kept if _is_told(row)], len(kept) == used.records
+        rows = _rows(found, _USAGE, used.ids, of_usage=True)
         total = next((line.amount for line in bill.lines if _is_of(line, used)), 0)
         exact = [-row.price for row in rows]
-        amounts = split(exact, total, unit) if whole else exact
+        amounts = split(exact, total, unit) if len(rows) == used.records else exact
         for row, amount in zip(rows, amounts, strict=True):
             yield BillItem(
                 row.event_at,
@@ -332,11 +330,6 @@ def _rows(found: Sequence[Part], select_among: SelectAmong, steps: Sequence[int]
             rows.append(row)
             numbers.discard(row[0])
     return sorted(rows, key=lambda row: row[0])
-
-
-def _is_told(row: Any) -> bool:  # noqa: ANN401  (a row)
-    """Tell whether a use may be told of by itself: no call that was free to the caller is (helplines are such)."""
-    return row.service != VOICE or bool(row.price or row.covered)
 
 
 def _is_of(line: BillLine, used: Used) -> bool:

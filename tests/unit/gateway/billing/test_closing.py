@@ -243,6 +243,29 @@ def test_what_is_given_back_of_prices_is_a_credit_note_of_its_own_series_and_the
     assert moved(place) == booked(place)
 
 
+def test_a_call_that_was_free_to_the_caller_is_on_no_bill_neither_as_an_item_nor_in_a_sum(place):
+    line, at = place.enrol(5_000_000), place.ticks.now
+    calls = [  # seconds, price, covered, rate key
+        (60, 30_000, 0, "//44/"),
+        (120, 0, 120, ""),
+        (1_000, 0, 0, "free///"),
+        (2_000, 0, 0, "sos///"),
+        (4_000, 0, 0, ""),
+    ]
+    with place.writer.begin() as connection:
+        for seconds, price, covered, key in calls:
+            row = {"id": place.node.take_id(), "event_at": at, "subscriber_id": line, "session": 1, "service": "voice"}
+            row |= {"octets": 0, "seconds": seconds, "units": 0, "price": price, "currency": "GBP", "plan": "payg-gb"}
+            connection.execute(usage.insert().values(row | {"covered": covered, "rate_key": key}))
+    period = place.pass_month()
+    place.close_month(period)
+    with place.reading() as connection:
+        bill = bill_of(connection, line, period, itemised=True)
+    (calls_told,) = [each for each in bill.lines if each.what == "voice"]
+    assert (calls_told.count, calls_told.seconds) == (2, 180)
+    assert sorted(each.seconds for each in bill.items if each.what == "voice") == [60, 120]
+
+
 def end_line(place, line):
     """End a line as its order does."""
     place.lane.run(_End(line))
