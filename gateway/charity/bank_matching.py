@@ -91,8 +91,9 @@ def _said(line: BankLine) -> Said | None:
     number = (
         payment_number(line.end_to_end_id) or payment_number(line.payment_id) or payment_number(line.instruction_id)
     )
-    if number is None or line.status != BOOKED or (line.credit and not (line.returned or line.reversal)):
-        return None
+    came_back = line.returned or line.reversal
+    if number is None or line.status != BOOKED or line.credit != bool(came_back):
+        return None  # money that came in otherwise, or what the bank took of a return again: a person looks at it
     outcome = RETURNED if line.credit else PAID
     return Said(line.identity, outcome, number, line.amount, line.currency, line.returned)
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-CHARGES: Final = frozenset({"charge", "service", "sale", "rerated", "gift"})
+CHARGES: Final = frozenset({"charge", "service", "sale", "rerated", "gift", "added_tax"})
 """Kinds of entries that debit a wallet for what it used, bought or gave."""
 GIVEN_BACK: Final = frozenset({"refund", "reversal"})
 """Kinds that give such a charge back; others, such as a part of a bundle's price, only make the debt smaller."""

@@ -29,7 +29,7 @@ Named = Annotated[
 ]
 
 
-def register_evidence(app: typer.Typer) -> None:
+def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (evidence, audit):
         app.command()(command)

@@ -36,7 +36,7 @@ Month = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the o
 Out = Annotated[Path, typer.Option("--out", help="The folder that payment files are written to.")]
 
 
-def register_payments(app: typer.Typer) -> None:
+def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (confirm, payout, paid, bank):
         app.command()(command)

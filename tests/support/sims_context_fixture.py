@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from gateway.api.charity_routes import CharityRoutes
 from gateway.api.limit_actions import LimitActions
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
@@ -135,7 +136,10 @@ async def sims_context(folder, host_url, *, options="", callback=False):
         metrics,
         SmsActions(context, smsc_client),
         actions=sims.actions(),
-        routes=SubscriberRoutes(context, sims, topups, limits, executor).routes(),
+        routes=[
+            *SubscriberRoutes(context, sims, topups, limits, executor).routes(),
+            *CharityRoutes(context).routes(),
+        ],
         open_paths=(LISTENER,),
         live=dict,
         ready=dict,

@@ -10,9 +10,10 @@ from sqlalchemy import insert
 from support.bank_files import entry, payment, statement
 from support.payout_fixture import AID, ANN, BEN, DAY, DECEMBER, JANUARY, NOVEMBER, POUND, Place, paid, returned
 
+from gateway.bank import camt
 from gateway.charity import bank_details
 from gateway.charity.bank_details import ApproveDetails, DetailsRefused
-from gateway.charity.bank_matching import Said, SettleFile
+from gateway.charity.bank_matching import Said, SettleFile, said_by_statements
 from gateway.charity.causes import Agreement, Cause, Registration, obstacle
 from gateway.charity.confirmation import MonthRefused
 from gateway.charity.payouts import ApprovePayout, PayoutRefused, end_to_end_id, file_of
@@ -134,6 +135,13 @@ def test_what_the_bank_says_otherwise_moves_nothing_and_is_told_of(place):
         "it is none of ours",
     ]
     assert place.standing().instructed == POUND
+
+
+def test_what_a_bank_takes_back_of_a_return_and_money_from_elsewhere_are_left_to_a_person(place):
+    reversed_return = entry("1.00", credit=False, reference="R-3", details=payment("T1", returned="AC04"))
+    elsewhere = entry("5.00", reference="R-4", details=payment("T1"))
+    said, _, others = said_by_statements(camt.read(statement(reversed_return, elsewhere)))
+    assert (said, len(others)) == ([], 2)
 
 
 def test_a_whole_file_that_the_bank_books_as_one_line_pays_all_of_it(place):

@@ -1,0 +1,236 @@
+"""Commands of `tpo charity` that tell of causes: who they are, what each is owed and was paid, and what covers it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from gateway.cli import completion, context
+from gateway.cli.charity_documents import FORMS, PUBLIC, write_report
+from gateway.cli.context import AsJson
+from gateway.cli.errors import CommandFailed, ExitCode
+from gateway.cli.output import complain, emit
+
+CAUSES: Final = ("id", "name", "number", "vetting", "register", "register_age", "obstacle")
+REMITTANCE: Final = (
+    "stream",
+    "cause",
+    "currency",
+    "opening",
+    "accrued",
+    "reversed",
+    "paid",
+    "carried",
+    "closing",
+    "days",
+    "agreed",
+)
+"""What a person sees; --json has the states that make up the closing."""
+REPORT: Final = ("cause", "currency", "accrued", "other")
+Period = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the operator's clock.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (causes, register, remittance, cover, report):
+        app.command()(command)
+    app.command("profit-share")(profit_share)
+
+
+def causes(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Show each cause, what its register said and how many days ago, and why it may not be paid, if so.
+
+    \b
+    Examples:
+      tpo charity causes
+      tpo charity causes --json
+    """
+    from gateway.api.charity_answers import CauseRows  # noqa: PLC0415  (`tpo --help` starts faster)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("charity.causes", {}, CauseRows)
+    emit(found if as_json else found.rows, as_json=as_json, columns=CAUSES)
+
+
+def register(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The extract: CSV or tab-separated, as the regulator publishes it.")],
+    regulator: Annotated[str, typer.Option(help="GB-CHC, GB-SC or US-EIN.")],
+    as_of: Annotated[str, typer.Option("--as-of", help="The day of the extract, YYYY-MM-DD.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take in what a charity register says of our causes' numbers; one that is not in it, or was removed, is not paid any more.
+
+    A number that looks right proves nothing. The extract is read here, and only the rows of our causes are kept. Exits with 1
+    where a cause of that register is not registered.
+
+    \b
+    Examples:
+      tpo charity register publicextract.charity.csv --regulator GB-CHC --as-of 2026-11-01
+      tpo charity register eo1.csv --regulator US-EIN --as-of 2026-11-10 --json
+    """
+    from gateway.api.charity_answers import CauseRows, RegisterImported  # noqa: PLC0415  (as above)
+    from gateway.charity.register import RegisterInvalid, read_rows  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        known = ask("charity.causes", {}, CauseRows).rows
+        wanted = [cause.number for cause in known if cause.regulator == regulator and cause.number]
+        try:
+            with file.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
+                rows = read_rows(opened, wanted)
+        except OSError as error:
+            raise CommandFailed(f"{file} cannot be read: {error.strerror}", to_do="give the extract") from None
+        except RegisterInvalid as error:
+            raise CommandFailed(str(error), where=str(file)) from None
+        said = [{"number": row.number, "name": row.name, "status": row.status} for row in rows]
+        params = {"regulator": regulator, "extracted_on": as_of, "rows": said}
+        found = ask("charity.register", params, RegisterImported)
+    emit(found, as_json=as_json)
+    if found.not_registered:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def remittance(
+    ctx: typer.Context,
+    period: Period,
+    cause: Annotated[str, typer.Option(help="Only this cause: what it is sent.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what a month came to for each cause: opening + accrued + reversed + paid + carried = closing, exactly.
+
+    It is confidential to its cause: one figure a line, no count of givers, no sums by day. `days` is how long the oldest of its
+    money waits by today, of those that were agreed. It needs the right to see causes, and is noted.
+
+    \b
+    Examples:
+      tpo charity remittance 2026-11
+      tpo charity remittance 2026-11 --cause wateraid --json
+    """
+    from gateway.api.charity_answers import RemittanceRows  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("charity.remittance", {"period": period, "cause": cause}, RemittanceRows)
+    emit(found if as_json else found.rows, as_json=as_json, columns=REMITTANCE)
+
+
+def cover(
+    ctx: typer.Context,
+    day: Annotated[str, typer.Argument(help="The day, YYYY-MM-DD: up to its end.")],
+    as_json: AsJson = False,
+) -> None:
+    """Hold the charity account's balance, as its bank said it last, against what is payable, instructed, or given.
+
+    Exits with 1 where it does not cover that, or the bank said nothing yet.
+
+    \b
+    Examples:
+      tpo charity cover 2026-11-30
+      tpo charity cover 2026-11-30 --json
+    """
+    from gateway.api.charity_answers import CoverRows  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("charity.cover", {"day": day}, CoverRows)
+    emit(found if as_json else found.rows, as_json=as_json)
+    if not all(row.covered for row in found.rows):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def profit_share(
+    ctx: typer.Context,
+    period: Annotated[str, typer.Argument(help="A year or a month: 2026, 2026-11.")],
+    amount: Annotated[
+        str, typer.Argument(help="The profit, or turnover, such as 125000.00; of a loss nothing is given.")
+    ],
+    basis: Annotated[str, typer.Option(help="profit or turnover: what AMOUNT is.")] = "profit",
+    book: Annotated[bool, typer.Option("--book", help="Book it; once for a period.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Divide a quarter of the profit among causes, by the money of the period's confirmed tenths; exact to the micro-unit.
+
+    What a quarter of the journal's turnover would be stands beside it. A loss is written behind `--`.
+
+    \b
+    Examples:
+      tpo charity profit-share 2026 125000.00
+      tpo charity profit-share 2026 125000.00 --book
+      tpo charity profit-share 2026-11 --json -- -1000.00
+    """
+    from gateway.api.charity_answers import ProfitShared  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    params = {"period": period, "amount": amount, "basis": basis, "book": book}
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("charity.profit-share", params, ProfitShared)
+    if as_json:
+        emit(found, as_json=True)
+        return
+    emit(found.rows, as_json=False)
+    complain(f"{found.basis} {found.amount}: a quarter is {found.share} {found.currency}")
+    complain(f"turnover by the journal {found.turnover}: a quarter would be {found.share_of_turnover} {found.currency}")
+    if found.repeated:
+        complain(f"the share of {period} was booked before: nothing is booked")
+
+
+def report(
+    ctx: typer.Context,
+    period: Period,
+    policy: Annotated[
+        Path | None, typer.Option(help="A YAML file of another rule: id, base, rate and tax (percent), exclusions.")
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Only what was published of the month: whole units.")
+    ] = False,
+    reader: Annotated[str, typer.Option("--for", help="Whom a document is for: company, cause:ID or public.")] = "",
+    form: Annotated[
+        str, typer.Option("--format", help="A document: text, json or pdf.", autocompletion=completion.one_of(*FORMS))
+    ] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the document to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a month's tenths came to by cause, and what another rule of the tenth would have given.
+
+    It is for the company, and needs the right to see causes. The public is told of a month by --public alone: figures in whole
+    units, of fifty customers at least.
+
+    \b
+    Examples:
+      tpo charity report 2026-11
+      tpo charity report 2026-11 --policy net.yaml
+      tpo charity report 2026-11 --public --json
+      tpo charity report 2026-11 --for public --format pdf -o giving.pdf
+      tpo charity report 2026-11 --for cause:wateraid --format text
+    """
+    from gateway.api.charity_answers import CharityReport  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    document = bool(reader or form or output)
+    if policy and (public or document):
+        raise typer.BadParameter("a comparison is for the company alone, as rows", param_hint="--policy")
+    if document:
+        wanted = reader or (PUBLIC if public else "company")
+        write_report(ctx, period, wanted, "json" if as_json else form or "text", output)
+        return
+    params: dict[str, object] = {"period": period, "public": public}
+    if policy is not None:
+        params["policy"] = _policy(policy)
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("charity.report", params, CharityReport)
+    rows = found.published if public else found.rows
+    emit(found if as_json else rows, as_json=as_json, columns=REPORT if policy else REPORT[:-1])
+
+
+def _policy(file: Path) -> dict[str, object]:
+    from gateway.settings.charity_sections import ComparedPolicy  # noqa: PLC0415  (as above)
+    from gateway.settings.yaml_loader import load_file  # noqa: PLC0415  (as above)
+
+    try:
+        return ComparedPolicy.model_validate(load_file(file).value).as_request()
+    except ValueError as error:
+        raise CommandFailed(f"this is no policy: {error}", where=str(file), to_do="give id, base and rate") from None
