@@ -126,13 +126,13 @@ def claim(period: str, sums: Row, bill: Row | None) -> str:
     """Write the sentence that the rows prove: of a bill exactly, of a month rounded down to what may be published."""
     if bill is not None:
         sign, (whole, rest) = "-" * (bill["given"] < 0), divmod(abs(bill["given"]), 1_000_000)
-        return f"Of this bill of {period}, {sign}{whole}.{rest:06d} {bill['currency']} was given to causes.\n"
+        return f"Of this bill of {period}, {sign}{whole}.{rest:06d} {bill['currency']} was set aside for causes.\n"
     found = []
     for currency, (plus, minus, _, givers) in sorted(sums.items()):
         whole = max(plus - minus, 0) // 1_000_000
         step = 10 ** max(len(str(whole)) - (2 if whole >= 1000 else 1), 0)  # two digits, one below a thousand
         found += [f"{whole // step * step} {currency}"] if whole and givers >= CROWD else []
-    said = f"at least {' and '.join(found)} was given to causes" if found else "no figure may be published: too few gave"
+    said = f"at least {' and '.join(found)} was set aside for causes" if found else "no figure may be published: too few gave"
     return f"Of the bills of {period}, {said}.\n"
 
 def lines(name: str, octets: bytes) -> list[Row]:

@@ -34,6 +34,8 @@ a bill's place and salt, and digests, are the same in every pack that has it.
 {causes}
 
 ## What it proves
+- That what CLAIM.txt says was set aside. It is not all paid yet: payments.jsonl says how far it came; where a customer chose
+  no cause, it waits for the company to decide.
 - Since it was signed no octet was changed, no row taken away, added, doubled or moved.
 - Each use cost what its rate says; each bill is the sum of its use and entries; each tenth is what its rule says, split by the
   customer's shares to the largest remainder; the bill's gift is their sum.

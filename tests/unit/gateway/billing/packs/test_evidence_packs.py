@@ -1,6 +1,7 @@
 """Evidence packs: what they prove, what they refuse to prove, and what they tell nobody."""
 
 import hashlib
+import json
 import random
 import re
 import subprocess
@@ -53,29 +54,33 @@ def files(place):
     return audited(place, place.closed)
 
 
+def run(folder, *options):
+    words = [sys.executable, "-I", str(folder / "verify.py"), *map(str, options)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
 def test_a_pack_is_checked_by_its_own_verifier_alone(files, tmp_path):
-    folder = write(tmp_path / "pack", files)
-    key = files["signature.txt"].decode()[:64]
-    (tmp_path / "given.json").write_bytes(files["commitment.json"])
-    options = ["--key", key, "--commitment", str(tmp_path / "given.json")]
-    done = subprocess.run(
-        [sys.executable, "-I", str(folder / "verify.py"), *options], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "PASS 3 bills, 6 usage, 9 entries" in done.stdout
-    (tmp_path / "given.json").write_bytes(files["commitment.json"].replace(b'"bills":4', b'"bills":5'))
-    done = subprocess.run(
-        [sys.executable, "-I", str(folder / "verify.py"), *options], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (
-        1,
-        "FAIL commitment.json row 1: is not the one that you were given before\n",
-    )
+    folder, key = write(tmp_path / "pack", files), files["signature.txt"].decode()[:64]
+    committed, seals = tmp_path / "given.json", tmp_path / "seals.jsonl"
+    committed.write_bytes(files["commitment.json"])
+    seals.write_text("".join(f"{json.dumps(row)}\n" for row in rows_of(files)["seals"]))
+    options = ["--key", key, "--commitment", committed, "--seals", seals]
+    code, said = run(folder, *options)
+    assert (code, "PASS 3 bills, 6 usage, 9 entries" in said) == (0, True)
+    seals.write_text(seals.read_text().replace('"sequence": ', '"sequence": 1'))
+    code, said = run(folder, *options)
+    assert (code, said.startswith("FAIL seals.jsonl: has not ")) == (1, True)
+    committed.write_bytes(files["commitment.json"].replace(b'"bills":4', b'"bills":5'))
+    assert run(folder, *options)[1] == "FAIL commitment.json row 1: is not the one that you were given before\n"
+    assert run(folder, "--key", "00" * 32)[1] == "FAIL manifest.json row 1: is signed with another key than yours\n"
+
+
+def test_the_verifier_is_short_and_needs_the_standard_library_alone(files):
     source = files["verify.py"].decode()
     assert source.count("\n") < 300
-    assert {line.split()[1].split(".")[0] for line in re.findall(r"^(?:import|from) .*", source, re.MULTILINE)} <= set(
-        sys.stdlib_module_names
-    )
+    modules = {line.split()[1].split(".")[0] for line in re.findall(r"^(?:import|from) .*", source, re.MULTILINE)}
+    assert modules <= set(sys.stdlib_module_names)
 
 
 def test_any_octet_that_is_changed_is_found_in_its_file(files, tmp_path):
@@ -223,7 +228,8 @@ def test_a_bill_has_a_pack_of_its_own_with_the_exact_sentence(place, tmp_path):
     assert failure(write(tmp_path, found)) is None
     (bill,) = place.bills()[1:2]
     assert (
-        found["CLAIM.txt"] == f"Of this bill of {place.closed}, 0.{bill.given:06d} GBP was given to causes.\n".encode()
+        found["CLAIM.txt"]
+        == f"Of this bill of {place.closed}, 0.{bill.given:06d} GBP was set aside for causes.\n".encode()
     )
     assert [row["cause"] for row in rows_of(found)["payments"]] != ["wateraid"]
 
@@ -244,8 +250,8 @@ def test_a_published_figure_is_coarse_and_needs_fifty_givers():
     def claim(amount, givers):
         return verify.claim("2026-11", {"GBP": [amount * 1_000_000 + 999_999, 0, 300, givers]}, None)
 
-    assert claim(12_345, 50) == "Of the bills of 2026-11, at least 12000 GBP was given to causes.\n"
-    assert claim(987, 50) == "Of the bills of 2026-11, at least 900 GBP was given to causes.\n"
+    assert claim(12_345, 50) == "Of the bills of 2026-11, at least 12000 GBP was set aside for causes.\n"
+    assert claim(987, 50) == "Of the bills of 2026-11, at least 900 GBP was set aside for causes.\n"
     assert claim(12_345, 49) == claim(0, 50) == "Of the bills of 2026-11, no figure may be published: too few gave.\n"
 
 
