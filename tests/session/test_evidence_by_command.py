@@ -54,8 +54,6 @@ def test_a_month_is_committed_to_drawn_and_checked_and_a_false_row_is_named_in_p
     use(gateway, int(gateway.json("subscriber", "show", ROWS[0][0])["subscriber_id"]), GIVEN_OUT)
     prove(gateway)
     with gateway:
-        refused = json.loads(gateway.tpo("charity", "audit", period, "--json", ok=(1,)).stderr)
-        assert refused["code"] == "bill.open"
         gateway.tpo("bill", "close", period)
         committed = gateway.json("charity", "audit", period, "--out", tmp_path)
         made = gateway.json("charity", "audit", period, "--seed", "2-4-1", "--out", tmp_path)

@@ -222,6 +222,16 @@ def test_what_single_causes_are_owed_and_paid_needs_the_right_and_each_look_is_n
     assert looks(context) == [("audit", "charity.remittance", None), ("audit", "charity.cover", None)]
 
 
+def test_evidence_is_of_months_that_are_closed_and_of_bills_that_are_there(context):
+    with pytest.raises(Problem, match="2026-10 is not closed"):
+        act(context, AUDITOR, "charity.audit", period="2026-10", seed="s")
+    with pytest.raises(Problem, match="2026-10 is not closed"):
+        act(context, AUDITOR, "charity.commitment", period="2026-10")
+    with pytest.raises(Problem, match="there is no bill 7"):
+        act(context, AUDITOR, "charity.evidence", bill=7)
+    assert [action for _, action, _ in looks(context)] == ["charity.audit", "charity.commitment", "charity.evidence"]
+
+
 def test_a_report_is_another_one_for_the_company_a_cause_and_the_public(context):
     def document(caller, **params):
         return act(context, caller, "charity.report.document", period="2026-10", **params)
