@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
@@ -35,6 +36,7 @@ from gateway.billing.packs import verify
 from gateway.billing.packs.files import archive
 from gateway.billing.packs.making import Asked
 from gateway.billing.packs.proving import NotProved
+from gateway.charging.rerate_reading import Wanted, page
 from gateway.charity.accruals import RunningTenth
 from gateway.charity.policies import Policy
 from gateway.rating import prices
@@ -404,3 +406,23 @@ def test_use_that_stands_in_sealed_files_is_proved_like_other(fresh, tmp_path):
     second = fresh.close_month().period
     assert len(every_bill(fresh, first, tmp_path / "first")["usage"]) == 1
     assert len(every_bill(fresh, second, tmp_path / "second")["usage"]) == 1
+
+
+def test_use_that_was_priced_anew_has_its_first_price_what_was_given_back_and_the_new_one(fresh, tmp_path):
+    right = charging.PLANS["payg-gb"]
+    wrong = msgspec.structs.replace(right, data=Rate(70_000, 1_000_000))
+    fresh.price_by({**charging.PLANS, "payg-gb": wrong})
+    fresh.enrol(50_000_000)
+    fresh.lane.run(ChooseCauses("msisdn", charging.MSISDN, SPLIT))
+    fresh.use(1_234_567, "r;1")
+    fresh.use(2_000_001, "r;2")
+    fresh.price_by(charging.PLANS)
+    version = fresh.policy.tariff.plans["payg-gb"].version
+    with fresh.reading() as connection:
+        units = page(connection, Wanted("payg-gb", version, 0, "ops", dry_run=False), after=0, limit=10).units
+    for unit in units:
+        fresh.lane.run(unit)
+    period = fresh.close_month().period
+    rows = every_bill(fresh, period, tmp_path / "all")
+    assert {row["kind"] for row in rows["tenths"]} == {"accrual", "accrual_reversal", "rerated_accrual"}
+    assert sum(row["kind"] == "rerated" for row in rows["entries"]) == 2
