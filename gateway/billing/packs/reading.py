@@ -8,10 +8,10 @@ from collections import namedtuple
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, not_, or_, select
 
 from gateway.billing.content import PAID_BY_PROMOTION, Content, from_steps, read_content, section_of
-from gateway.billing.cuts import closes, slice_of
+from gateway.billing.cuts import NOTHING, closes
 from gateway.billing.reading import NEAR, OF_USAGE, TENTHS
 from gateway.billing.series import BILL
 from gateway.store.sealed_months.parts import Part, parts
@@ -172,17 +172,17 @@ def _is_complete(
 
 def _searched(connection: Connection, found: Sequence[Part], bill: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401
     """Look the journal through for what is on a bill: where a charge is of use that no bill tells of, or stands elsewhere."""
-    every = closes(connection)
-    only = slice_of(every, next(each for each in every if each.id == bill.close_id))
-    entry, line = transfers.c, bill.subscriber_id
-    here = only.within(entry.id, entry.event_at)
+    every, entry, line = closes(connection), transfers.c, bill.subscriber_id
+    cut = next(each.cut for each in every if each.id == bill.close_id)
+    before = max((each for each in every if each.period < bill.period), key=lambda each: each.id, default=None)
+    earlier = NOTHING if before is None else before.cut
+    here = and_(cut.within(entry.id, entry.event_at), not_(earlier.within(entry.id, entry.event_at)))
     own_use = select(usage.c.id).where(usage.c.subscriber_id == line)
     wanted = or_(entry.debit == line, entry.credit == line, and_(entry.kind.in_(TENTHS), entry.usage_id.in_(own_use)))
     rows: dict[int, Any] = {}
     for part in found:
-        if part.month is None or only.wants(part.month):
-            for row in part.connection.execute(_entries().where(here, wanted)):
-                rows[row.id] = EntryRow(*row)
+        for row in part.connection.execute(_entries().where(here, wanted)):
+            rows[row.id] = EntryRow(*row)
     entries = [row for row in rows.values() if row.kind not in TENTHS]
     tenths = {row.id: row for row in rows.values() if row.kind in TENTHS}
     references = {(row.at, row.reference) for row in entries if row.usage_id is None and row.reference is not None}

@@ -32,7 +32,7 @@ from support.sealing import seal_all
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.refunds import RefundUsage, charged
 from gateway.billing.closing import ReopenMonth
-from gateway.billing.packs import verify
+from gateway.billing.packs import reading, verify
 from gateway.billing.packs.files import archive
 from gateway.billing.packs.making import Asked
 from gateway.billing.packs.proving import NotProved
@@ -426,3 +426,15 @@ def test_use_that_was_priced_anew_has_its_first_price_what_was_given_back_and_th
     rows = every_bill(fresh, period, tmp_path / "all")
     assert {row["kind"] for row in rows["tenths"]} == {"accrual", "accrual_reversal", "rerated_accrual"}
     assert sum(row["kind"] == "rerated" for row in rows["entries"]) == 2
+
+
+def test_charges_that_stand_far_from_their_use_are_looked_for_in_the_whole_journal(fresh, tmp_path, monkeypatch):
+    fresh.enrol(5_000_000)
+    fresh.use(1_000_000, "s;1")
+    first = fresh.pass_month()
+    seal_all(fresh, fresh.ticks.now)
+    fresh.use(2_000_000, "s;2")
+    fresh.close_month(first)
+    second = fresh.close_month().period
+    monkeypatch.setattr(reading, "NEAR", 0)
+    assert [len(every_bill(fresh, period, tmp_path / period)["tenths"]) for period in (first, second)] == [1, 1]
