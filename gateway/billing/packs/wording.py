@@ -46,7 +46,8 @@ a bill's place and salt, and digests, are the same in every pack that has it.
 - The heads of days were signed with the same key; who kept seals that left by then holds them against these: `--seals`.
 
 ## What it does not prove
-- That a use happened as told, or that usage was left out before it was booked: the network's records do that.
+- That a use happened as told, that none was left out before it was booked, or that a bill has a customer: the network's records
+  and the customers do that, beside the company.
 - That rows are those that the seals commit to. The chain's digests are made under a key that is not in here, since who has it
   could forge them; the gateway compared each row with its link before it signed, and names one that differs. Whoever stands
   beside it sees that: by `tpo ledger check --seals FILE`, and by the same command again, which gives the same pack octet for
