@@ -47,13 +47,13 @@ check: .venv/develop.stamp   ## lint, types, contracts and unit tests, in under 
 	$(PYTEST) -n $(WORKERS) tests/unit
 
 # What `make bench` takes: CTF=path of a load program (else ours, in Python); REFERENCE='command of another server', {port} being where
-# it is to listen; LINES=1000,300000; STORES=sqlite,postgresql; LANES=process,thread; ROUNDS, SECONDS (each); PARTS='charging texts sims bills';
-# RECORD=1: write the figures into docs/performance.md. LINES and SECONDS count on make's own command line alone: a terminal's shell has
-# variables of these names.
+# it is to listen; LINES=1000,300000; STORES=sqlite,postgresql; LANES=process,thread; ROUNDS, SECONDS (each);
+# PARTS='charging texts sims bills proof'; ROWS=10000000: entries whose proof is timed; RECORD=1: write the figures into
+# docs/performance.md. LINES and SECONDS count on make's own command line alone: a terminal's shell has variables of these names.
 bench: .venv/develop.stamp   ## charging requests and texts a second beside references in the same run: CTF=path REFERENCE='command' LINES=1000,300000 RECORD=1
 	$(BIN)/python -m tests.bench $(PARTS) $(if $(CTF),--ctf '$(CTF)') $(if $(REFERENCE),--reference '$(REFERENCE)') \
 	  $(if $(filter command,$(origin LINES)),--lines $(LINES)) $(if $(STORES),--stores $(STORES)) $(if $(LANES),--lanes $(LANES)) \
-	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter command,$(origin SECONDS)),--seconds $(SECONDS)) $(if $(filter 1,$(RECORD)),--record)
+	  $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter command,$(origin SECONDS)),--seconds $(SECONDS)) $(if $(filter 1,$(RECORD)),--record)
 
 fuzz: .venv/fuzz.stamp   ## fuzzing guided by coverage, a minute a target, then longer runs of the codecs under random bytes
 	$(BIN)/python -m tests.fuzz.guided all $${TPO_FUZZ_SECONDS:-60}

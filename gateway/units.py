@@ -47,6 +47,7 @@ from gateway.privacy.access import RecordAccess
 from gateway.sims.accept_order import AcceptOrder, CheckOrder
 from gateway.sims.amendments import AmendSim, ScrapSim
 from gateway.sims.bulk_import import ImportSim
+from gateway.sims.erasure import EraseSubscriber
 from gateway.sims.line_effects import Bar, Close, Enable, End, Notify, Renumber, Replace, Replan, Retire, Unbar
 from gateway.sims.order_steps import BeginStep, CancelOrder, DeclineStep, EndStep, PostponeStep, RefuseStep, RetryOrder
 from gateway.sims.reconciliation import RecordObserved
@@ -101,6 +102,7 @@ UNITS: Final = (
     End,
     EndStep,
     Enrol,
+    EraseSubscriber,
     ExpireSession,
     ExpireTexts,
     FinishClose,

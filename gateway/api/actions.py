@@ -1,9 +1,9 @@
 """What the commands ask for, by name: the daemon serves these on its Unix socket, and a command of a stopped gateway calls
 them itself. Each takes the open gateway and its request type, and gives its answer type or raises Problem."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from http import HTTPStatus
-from typing import Generic, Protocol
+from typing import Final, Generic, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,7 +18,9 @@ from gateway.api import (
     charity_payments,
     charity_reports,
     charity_requests,
+    erasure_actions,
     fraud_cases,
+    ledger_seals,
     line_changes,
     line_limits,
     node_actions,
@@ -67,6 +69,7 @@ from gateway.charity.policies import recompute
 from gateway.context import GatewayContext
 from gateway.events import queries as events_reading
 from gateway.ledger import balances, check, journal, months
+from gateway.ledger.check_process import CheckProcess
 from gateway.ledger.export.pages import ExportPage, Wanted, export
 from gateway.ledger.money import AmountInvalid, digits_of, format_amount, is_payable, parse_amount
 from gateway.ledger.seals import Seal, read_file
@@ -82,8 +85,18 @@ from gateway.subscribers.queries import find, find_tail, owners
 from provisioning.errors import IdentifierInvalid
 from provisioning.identifiers import msisdn
 
-VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
+VIEWER, OPERATOR, ADMIN, AUDITOR = "viewer", "operator", "admin", "auditor"
 ROLES = (VIEWER, OPERATOR, ADMIN)
+"""Each may do what those before it may. An auditor stands beside them: it reads the books and their proof, and nothing else."""
+BOOKS, JOURNAL = f"{VIEWER} or {AUDITOR}", f"{OPERATOR} or {AUDITOR}"
+"""What actions ask for that an auditor may do: sums and proofs, and single entries."""
+_MAY: Final[Mapping[str, Collection[str]]] = {
+    VIEWER: ROLES,
+    OPERATOR: ROLES[1:],
+    ADMIN: ROLES[2:],
+    BOOKS: (*ROLES, AUDITOR),
+    JOURNAL: (*ROLES[1:], AUDITOR),
+}
 Params = Mapping[str, object]
 """What is said with an action, as it came: JSON values by name."""
 
@@ -155,7 +168,7 @@ class AsyncAction(msgspec.Struct, Generic[Request], frozen=True):
 
 def need(role: str, least: str) -> None:
     """Refuse whoever may not do this."""
-    if ROLES.index(role) < ROLES.index(least):
+    if role not in _MAY[least]:
         raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the role {least}, yours is {role}")
 
 
@@ -306,9 +319,16 @@ def check_ledger(context: GatewayContext, request: requests.CheckLedger) -> Book
         seals = [*read_file(context.seals_file), *msgspec.convert(request.seals, list[Seal])]
     except msgspec.ValidationError as error:
         raise bad_request("ledger.seals", f"seals: {error}") from None
+    beside = CheckProcess(context.settings.store.connect_url, context.evidence_key, seals)
     with context.reading() as connection:
         report = check.check(
-            connection, recompute, context.evidence_key, seals, full=request.full, progress=context.progress
+            connection,
+            recompute,
+            context.evidence_key,
+            seals,
+            full=request.full,
+            progress=context.progress,
+            beside=beside,
         )
         months = context.policy(ChargingPolicy).tariff.months
         findings = [
@@ -459,6 +479,7 @@ ACTIONS: dict[str, StoreAction] = {
     "subscriber.family": CallerAction(balance_actions.family, OPERATOR, requests.SetPayer),
     "subscriber.add-on": CallerAction(balance_actions.add_on, OPERATOR, requests.BuyAddOn),
     "subscriber.credit": CallerAction(balance_actions.give_credit, ADMIN, requests.GiveCredit),
+    "subscriber.erase": CallerAction(erasure_actions.erase, ADMIN, requests.EraseSubscriber),
     "sim.import": Action(sim_inventory.import_sims, ADMIN, requests.ImportSims),
     "subscriber.plan": CallerAction(line_changes.change_plan, OPERATOR, requests.ChangePlan),
     "subscriber.number": CallerAction(line_changes.change_number, OPERATOR, requests.ChangeNumber),
@@ -504,13 +525,14 @@ ACTIONS: dict[str, StoreAction] = {
     "charity.profit-share": CallerAction(charity_reports.profit_share, ADMIN, charity_requests.ProfitShare),
     "plan.versions": Action(plan_actions.versions, VIEWER, requests.NamePlan),
     "plan.version": Action(plan_actions.version, VIEWER, requests.NamePlanVersion),
-    "ledger.check": Action(check_ledger, VIEWER, requests.CheckLedger),
-    "ledger.months": Action(list_months, VIEWER, Nothing),
-    "ledger.balances": CallerAction(list_balances, VIEWER, requests.ListBalances),
-    "ledger.totals": Action(show_totals, VIEWER, requests.ShowTotals),
-    "ledger.tax": Action(show_tax, VIEWER, requests.ShowTotals),
-    "ledger.export": CallerAction(export_journal, OPERATOR, requests.ExportJournal),
-    "ledger.journal": CallerAction(read_journal, OPERATOR, requests.ReadJournal),
+    "ledger.check": Action(check_ledger, BOOKS, requests.CheckLedger),
+    "ledger.months": Action(list_months, BOOKS, Nothing),
+    "ledger.balances": CallerAction(list_balances, BOOKS, requests.ListBalances),
+    "ledger.totals": Action(show_totals, BOOKS, requests.ShowTotals),
+    "ledger.tax": Action(show_tax, BOOKS, requests.ShowTotals),
+    "ledger.seals": Action(ledger_seals.list_seals, BOOKS, Nothing),
+    "ledger.export": CallerAction(export_journal, JOURNAL, requests.ExportJournal),
+    "ledger.journal": CallerAction(read_journal, JOURNAL, requests.ReadJournal),
     "bill.preview": Action(bill_actions.preview_month, OPERATOR, bill_requests.PreviewMonth),
     "bill.close": CallerAction(bill_actions.close_month, ADMIN, bill_requests.BillMonth),
     "bill.closes": Action(bill_actions.list_closes, VIEWER, Nothing),

@@ -37,7 +37,7 @@ from gateway.billing.dunning_job import owing_lines
 from gateway.billing.preview import AlreadyClosed, preview
 from gateway.billing.series import BILL, CREDIT_NOTE
 from gateway.billing.statement import Bill, bill_of, causes_at, credit_note_of
-from gateway.billing.taxation import tax_points
+from gateway.billing.taxation import awaits_taxes, tax_points
 from gateway.billing.text import write_text
 from gateway.billing.words import Writer
 from gateway.charity.months import end_of
@@ -64,6 +64,10 @@ def close_month(context: GatewayContext, request: BillMonth, caller: Caller) -> 
 
 def begin_close(context: GatewayContext, request: BillMonth, caller: Caller) -> Close:
     """Begin to close a month, or give how far it is; Problem where it cannot be closed."""
+    with context.reading() as connection:
+        if awaits_taxes(connection, context.settings, request.period, _zone(context), context.clock()):
+            detail = "the taxes on top of that month's charges are not booked yet: the gateway does so within minutes"
+            raise conflict("bill.taxes", detail)
     begun = close_job.begin(context, request.period, _end_of(context, request.period), caller.name)
     if isinstance(begun, CloseRefused):
         raise conflict(begun.code, str(begun))

@@ -10,21 +10,34 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from gateway.api.actions import OPERATOR, VIEWER
+from gateway.api.actions import BOOKS, JOURNAL, OPERATOR, VIEWER
 from gateway.api.answers import Causes, Health, OrderTakenOverHttp, TakenText, TakenTexts, ToppedUp
 from gateway.api.bill_answers import BillPaid
 from gateway.api.bill_requests import PayBillOnce
 from gateway.api.charity_answers import BankAccountShown, BankDetails, PayoutFile
 from gateway.api.conversion import codes_of
+from gateway.api.ledger_seals import Seals
 from gateway.api.order_requests import FIELDS, MAX_REASON
 from gateway.api.problems import ProblemBody
-from gateway.api.requests import NO_NUL, NUMBER_FORM, PRINTABLE, DecideLimit, SendText, SimOrder, TopUpSubscriber
-from gateway.api.row_answers import LimitView
+from gateway.api.requests import (
+    MAX_ID,
+    NO_NUL,
+    NUMBER_FORM,
+    PRINTABLE,
+    DecideLimit,
+    SendText,
+    SimOrder,
+    TopUpSubscriber,
+)
+from gateway.api.row_answers import BooksChecked, LimitView
 from gateway.api.sms_actions import MAX_TEXTS
 from gateway.balance.queries import SubscriberView
 from gateway.charging.plan_changes import Effective
+from gateway.ledger.export.pages import ExportPage
+from gateway.ledger.totals import Totals
 from gateway.messaging.queries import TextView
 from gateway.sims.views import OrderView
+from gateway.store.fitting import MOST_INTEGER
 from provisioning.orders import Kind
 from provisioning.sim_lifecycle import SuspendReason
 
@@ -37,7 +50,18 @@ PLAN: Final[Json] = {"type": "string", "format": "plan", "description": "the id 
 CAUSE: Final[Json] = {"type": "string", "format": "cause", "description": "the id of an open cause"}
 KEY: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": PRINTABLE}
 SHA256: Final[Json] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-PARAMETERS: Final = {"msisdn": NUMBER, "bill": {"type": "string", "pattern": "^[0-9]{1,18}$"}, "sha256": SHA256}
+PARAMETERS: Final[dict[str, Json]] = {
+    "msisdn": NUMBER,
+    "bill": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    "period": {"type": "string", "pattern": r"^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$", "examples": ["2026-11"]},
+    "format": {"enum": ["beancount", "hledger", "csv"]},
+    "sha256": SHA256,
+    "after": {"type": "integer", "minimum": 0, "maximum": MAX_ID, "description": "0, then `next` of the page before"},
+}
+UNTIL: Final[Json] = {
+    "name": "until", "in": "query", "required": False, "description": "what the first page said",
+    "schema": {"type": "integer", "minimum": 0, "maximum": MOST_INTEGER},
+}  # fmt: skip
 _SCHEMAS: Final = "#/components/schemas/{name}"
 SMS: Final[Json] = {"$ref": _SCHEMAS.format(name=SendText.__name__)}
 AMOUNT: Final[Json] = {
@@ -140,6 +164,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     answer: type | None = None
     media: str = "application/json"
+    query: tuple[Json, ...] = ()
     problems: Mapping[int, tuple[str, ...]] = {}
 
 
@@ -229,6 +254,14 @@ ROUTES: Final = (
           problems=_LIMIT_PROBLEMS),
     Route(method="get", path="/v1/subscribers/{msisdn}", summary="A customer: plan, wallet, causes", role=VIEWER,
           answer=SubscriberView, problems={400: ("identifier.msisdn",), 404: ("subscriber.unknown",)}),
+    Route(method="get", path="/v1/ledger/check", summary="Prove the books, all of them; large ones take minutes",
+          role=BOOKS, answer=BooksChecked),
+    Route(method="get", path="/v1/ledger/seals", summary="The seals, and the public key that they are signed with",
+          role=BOOKS, answer=Seals),
+    Route(method="get", path="/v1/ledger/totals/{period}", summary="The control totals of a calendar month", role=BOOKS,
+          answer=Totals, problems={400: ("ledger.period",)}),
+    Route(method="get", path="/v1/ledger/export/{format}/{after}", summary="A page of the journal for another program",
+          role=JOURNAL, query=(UNTIL,), answer=ExportPage, problems={400: ("ledger.format",)}),
     Route(method="get", path="/v1/charity/causes", summary="The causes that may be chosen", role=VIEWER,
           answer=Causes),
     Route(method="post", path="/v1/bills/{bill}/payments", summary="Book a payment of a bill; the key is its reference",
@@ -254,7 +287,11 @@ def document() -> Json:
     schemas = msgspec.json.schema_components(types, ref_template=_SCHEMAS)
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method] = _operation(route)
-    bearer = {"type": "http", "scheme": "bearer", "description": "one of api.tokens: viewer, operator or admin"}
+    bearer = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "one of api.tokens: viewer, operator, admin or auditor",
+    }
     return {
         "openapi": "3.1.0",
         "info": {"title": "TPO gateway", "version": "1", "description": "Paths outside /v1/ ask whoever is not on this "
@@ -306,6 +343,7 @@ def _operation(route: Route) -> Json:
     parameters: list[Json] = [
         {"name": name, "in": "path", "required": True, "schema": PARAMETERS.get(name, TEXT)} for name in names
     ]
+    parameters += route.query
     if route.key:
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": True, "schema": KEY})
     answered: Json = {"description": HTTPStatus(route.status).phrase}
@@ -319,11 +357,16 @@ def _operation(route: Route) -> Json:
         answers["503"] = {**answered, "description": HTTPStatus(503).phrase}
     operation: Json = {"summary": route.summary, "parameters": parameters, "responses": answers}
     if route.role is not None:
-        operation |= {"security": [{"token": []}], "description": f"Needs the role {route.role} or one above it."}
+        operation |= {"security": [{"token": []}], "description": _needs(route.role)}
     if route.body is not None:
         content = {"application/json": {"schema": route.body, "example": route.example}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _needs(role: str) -> str:
+    least, _, beside = role.partition(" or ")
+    return f"Needs the role {least} or one above it{f', or {beside}' if beside else ''}."
 
 
 def _problem(status: int, own: list[str]) -> Json:

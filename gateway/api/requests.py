@@ -210,6 +210,13 @@ class SetPayer(msgspec.Struct, frozen=True):
     cap: MaybeText = ""
 
 
+class EraseSubscriber(msgspec.Struct, frozen=True):
+    """Whom to forget: the id of a customer whose line has ended, or a number that it had, and why."""
+
+    subscriber: Text
+    reason: Reason
+
+
 class RefundUsage(msgspec.Struct, frozen=True):
     """A usage record by its number, to be given back, and why."""
 

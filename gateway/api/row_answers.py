@@ -56,7 +56,7 @@ class BooksChecked(msgspec.Struct, frozen=True):
     wallets: int
     accruals: int
     findings: list[Finding]
-    unknown: dict[str, int] = {}
+    unknown: dict[str, int]
 
 
 class LimitView(msgspec.Struct, frozen=True):

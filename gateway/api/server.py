@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 import socket
 import stat
 import struct
@@ -14,7 +15,7 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.api import access, openapi
-from gateway.api.actions import ACTIONS, ADMIN, OPERATOR, Params, RunningAction, need
+from gateway.api.actions import ACTIONS, ADMIN, AUDITOR, OPERATOR, Params, RunningAction, need
 from gateway.api.answers import Health
 from gateway.api.callers import Caller
 from gateway.api.connections import Listener
@@ -212,7 +213,7 @@ class Server:
 
     async def _act(self, request: web.Request) -> web.Response:
         name = request.match_info["action"]
-        caller = _caller(request)
+        caller = _caller(request, self._context.settings.api.auditors)
         waited = self._actions.get(name)
         if waited is not None:
             need(caller.role, waited.role)
@@ -288,12 +289,23 @@ def _origin(error: BaseException) -> str:
     return place
 
 
-def _caller(request: web.Request) -> Caller:
-    """Root and the gateway's own uid are admin, and may see causes, as they may read the store; its group is operator."""
+def _caller(request: web.Request, auditors: Sequence[str]) -> Caller:
+    """Root and the gateway's own uid are admin, and may see causes, as they may read the store; its group is operator.
+
+    Of the group those who are named as auditors are that.
+    """
     connection = request.transport.get_extra_info("socket") if request.transport else None
     if connection is None:
         return Caller("socket:unknown", OPERATOR)
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if uid in (0, os.geteuid()):
         return Caller(f"socket:{uid}", ADMIN, frozenset({CAUSES}))
-    return Caller(f"socket:{uid}", OPERATOR)
+    return Caller(f"socket:{uid}", AUDITOR if _is_named(uid, auditors) else OPERATOR)
+
+
+def _is_named(uid: int, users: Sequence[str]) -> bool:
+    """Tell whether a user of this machine is one of these; of one without a name nobody knows."""
+    try:
+        return pwd.getpwuid(uid).pw_name in users
+    except KeyError:
+        return False

@@ -146,10 +146,13 @@ class SetPayer(Unit):
         if former is not None:
             batch.policy(Books).post(batch, return_lent(wallet, former, batch.now))
         current = (families.c.member_id == member, families.c.until.is_(None))
-        batch.connection.execute(update(families).where(*current).values(until=batch.now))
+        ended = batch.connection.execute(update(families).where(*current).values(until=batch.now).returning(families))
+        for row in ended.all():
+            batch.prove(families, tuple(row))
         if payer is not None:
-            row = {"id": batch.take_id(), "member_id": member, "payer_id": payer, "cap": self.cap, "since": batch.now}
-            batch.connection.execute(families.insert().values(row))
+            begun = (batch.take_id(), member, payer, self.cap, batch.now, None)
+            batch.connection.execute(families.insert().values(begun))
+            batch.prove(families, begun)
         values = (
             _said(before, wallet.currency),
             _said(None if payer is None else Family(payer, self.cap), wallet.currency),

@@ -77,7 +77,9 @@ class ProfileRows(RowSet[int, Profile]):
         begun = tuple(plan for plan in profile.plans if plan[0] <= batch.now)
         if begun and len(begun) < len(profile.plans):
             late = (subscriptions.c.subscriber_id == subscriber_id, subscriptions.c.valid_from > batch.now)
-            batch.connection.execute(delete(subscriptions).where(*late))
+            gone = batch.connection.execute(delete(subscriptions).where(*late).returning(subscriptions.c.id))
+            for number in gone.scalars().all():
+                batch.prove(subscriptions, (number,))
             self.rows[subscriber_id] = Profile(begun, profile.choices)
 
     def begin_plan(self, batch: Batch, subscriber_id: int, plan: str, at: int = 0) -> str:

@@ -91,7 +91,8 @@ class PaymentRows(RowSet[tuple[str, str], Booked]):
         """Remember a payment, with the batch."""
         kept = Booked(subscriber_id, payment.amount, payment.currency)
         self.rows[payment.channel, payment.reference] = kept
-        batch.add(payments, (payment.channel, payment.reference, *msgspec.structs.astuple(kept), batch.now))
+        row = (payment.channel, payment.reference, *msgspec.structs.astuple(kept), batch.now, batch.take_id())
+        batch.add(payments, row)
 
 
 class TopUp(Change):

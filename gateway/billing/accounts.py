@@ -35,31 +35,6 @@ class BillAccount(msgspec.Struct, frozen=True):
     state_at: int
     next_at: int | None
 
-    @classmethod
-    def after_bill(
-        cls,
-        before: "BillAccount | None",
-        subscriber_id: int,
-        currency: str,
-        bill_id: int,
-        close_id: int,
-        closing: int,
-        due: int,
-        arrears: int,
-        due_at: int | None,
-        now: int,
-    ) -> "BillAccount":
-        """Give how a line stands once it has another bill: what it owes of those before goes on to be overdue."""
-        late = None
-        if before is not None and arrears:
-            late = before.arrears_due_at or before.due_at
-        first = late if late is not None else due_at
-        state, state_at = (OPEN, now) if before is None else (before.state, before.state_at)
-        next_at = first if state == OPEN else now  # whoever is further in dunning may have paid by this bill
-        return cls(
-            subscriber_id, bill_id, close_id, currency, closing, due, arrears, due_at, late, state, state_at, next_at
-        )
-
 
 def accounts_between(connection: Connection, low: int, high: int) -> dict[int, BillAccount]:
     """Read those of a range of lines, both ends within it."""

@@ -4,18 +4,17 @@ Whoever is killed between two steps goes on behind the last one: a step says whe
 that is closed stays so; reopening it needs two people, and a bill that changes is taken back by a credit note.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, select, update
 
-from gateway.billing.accounts import BillAccount, accounts_between, write_accounts
-from gateway.billing.content import merged, negated, read_content, without_corrections, write_content
-from gateway.billing.cuts import CLOSED, NOTHING, REOPENED, RUNNING, Close, Cut, Sums, close_of, closes, take_cut
+from gateway.billing.accounts import accounts_between, write_accounts
+from gateway.billing.bill_writing import BillWriter
+from gateway.billing.cuts import CLOSED, NOTHING, REOPENED, RUNNING, Close, Cut, close_of, closes, take_cut
 from gateway.billing.reading import Draft
-from gateway.billing.rounding import rounded, unit_of
-from gateway.billing.series import BILL, CREDIT_NOTE
+from gateway.billing.series import BILL
 from gateway.store.batch import Batch, Unit
 from gateway.store.tables import bill_closes, bills
 
@@ -98,7 +97,7 @@ class WriteBills(Unit):
         close = close_of(batch.connection, self.close_id)
         if close.state != RUNNING or close.after != self.after or not self.drafts:
             return close
-        writer = _Writer(batch, close, self.due)
+        writer = BillWriter(batch, close, self.due)
         low, high = self.drafts[0].subscriber_id, self.drafts[-1].subscriber_id
         known = accounts_between(batch.connection, low, high)
         replaced = _replaced(batch.connection, close, low, high)
@@ -112,107 +111,6 @@ class WriteBills(Unit):
             sums=writer.sums,
         )
         return _changed(batch, changed)
-
-
-class _Writer:
-    """Writes the bills of one step, each series from its next number on."""
-
-    def __init__(self, batch: Batch, close: Close, due: int) -> None:
-        self._batch, self._close, self._due = batch, close, due
-        self._last = {series: _last_number(batch.connection, series) for series in (BILL, CREDIT_NOTE)}
-        self.bills = self.credit_notes = 0
-        self.sums = {currency: msgspec.structs.replace(each) for currency, each in close.sums.items()}
-
-    def write(self, draft: Draft, account: BillAccount | None, replaced: Mapping[int, Row[Any]]) -> BillAccount:
-        """Write a line's bill, and give how the line stands then."""
-        before = replaced.get(account.bill_id) if account is not None else None
-        if before is not None and account is not None:
-            return self._replace(draft, account, before)
-        opening = 0 if account is None else account.closing
-        arrears = 0 if account is None else account.due - draft.paid
-        opening, draft = self._credit(draft, opening)
-        return self._bill(draft, account, opening, arrears, None)
-
-    def _credit(self, draft: Draft, opening: int) -> tuple[int, Draft]:
-        """Write a credit note for what was given back of prices; gives the balance after it, and what is left for the bill."""
-        rest, note = without_corrections(read_content(draft.content))
-        if note is None:
-            return opening, draft
-        closing = opening + note.amount
-        self._count(draft.currency, opening, closing, 0, 0)
-        self._add(
-            CREDIT_NOTE, None, draft.subscriber_id, draft.currency, opening, closing, 0, None, 0, write_content(note)
-        )  # fmt: skip  (as the columns stand)
-        self.credit_notes += 1
-        left = msgspec.structs.replace(draft, moved=draft.moved - note.amount, content=write_content(rest))
-        return closing, left
-
-    def _replace(self, draft: Draft, account: BillAccount, before: Row[Any]) -> BillAccount:
-        """Take back the bill that the line has of this month, and write one that has what came late as well."""
-        old = read_content(before.content)
-        self._count(before.currency, before.closing, before.opening, -before.due, -before.given)
-        self._add(
-            CREDIT_NOTE,
-            before.id,
-            draft.subscriber_id,
-            before.currency,
-            before.closing,
-            before.opening,
-            -before.due,
-            None,
-            -before.given,
-            write_content(negated(old)),
-        )  # fmt: skip  (as the columns stand)
-        self.credit_notes += 1
-        paid = draft.paid
-        opening, draft = self._credit(draft, before.opening)
-        content = merged(old, read_content(draft.content))
-        whole = Draft(
-            draft.subscriber_id, before.currency, content.amount, content.paid, before.given + draft.given,
-            write_content(content),
-        )  # fmt: skip
-        return self._bill(whole, account, opening, account.arrears - paid, before.id)
-
-    def _bill(
-        self, draft: Draft, account: BillAccount | None, opening: int, arrears: int, replaces: int | None
-    ) -> BillAccount:
-        closing = opening + draft.moved
-        unit = unit_of(draft.currency)
-        due = max(0, -rounded(closing, unit))
-        due_at = self._batch.now + self._due if due else None
-        self._count(draft.currency, opening, closing, due, draft.given)
-        number = self._add(
-            BILL,
-            replaces,
-            draft.subscriber_id,
-            draft.currency,
-            opening,
-            closing,
-            due,
-            due_at,
-            draft.given,
-            draft.content,
-        )  # fmt: skip  (as the columns stand)
-        self.bills += 1
-        arrears = min(due, max(0, arrears))
-        return BillAccount.after_bill(account, draft.subscriber_id, draft.currency, number, self._close.id, closing, due,
-                                      arrears, due_at, self._batch.now)  # fmt: skip
-
-    def _add(self, series: str, replaces: int | None, subscriber_id: int, currency: str, opening: int, closing: int,
-             due: int, due_at: int | None, given: int, content: bytes) -> int:  # fmt: skip
-        self._last[series] += 1
-        identifier, close = self._batch.take_id(), self._close
-        row = (identifier, series, self._last[series], close.id, close.period, subscriber_id, self._batch.now, currency,
-               opening, closing, due, due_at, given, content, replaces)  # fmt: skip
-        self._batch.add(bills, row)
-        return identifier
-
-    def _count(self, currency: str, opening: int, closing: int, due: int, given: int) -> None:
-        sums, unit = self.sums.setdefault(currency, Sums()), unit_of(currency)
-        sums.moved += closing - opening
-        sums.minor += rounded(closing, unit) - rounded(opening, unit)
-        sums.due += due
-        sums.given += given
 
 
 class FinishClose(Unit):
@@ -268,11 +166,6 @@ def _changed(batch: Batch, close: Close) -> Close:
     )
     batch.prove(bill_closes, row)
     return close
-
-
-def _last_number(connection: Connection, series: str) -> int:
-    last = connection.execute(select(func.max(bills.c.number)).where(bills.c.series == series)).scalar()
-    return 0 if last is None else int(last)
 
 
 def _replaced(connection: Connection, close: Close, low: int, high: int) -> dict[int, Row[Any]]:

@@ -37,6 +37,8 @@ SECTIONS: Final[dict[str, Section]] = {
     "refund": Section.CORRECTIONS,
     "promo_refund": Section.CORRECTIONS,
     "pro_rata": Section.CORRECTIONS,
+    "added_tax": Section.TAXES,
+    "added_tax_back": Section.TAXES,
     "gift": Section.GIFTS,
     "promotion": Section.CREDIT,
     "lapse": Section.CREDIT,

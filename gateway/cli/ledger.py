@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BRIEF: Final = ("id", "at", "kind", "debit", "credit", "amount", "currency", "reference")
 """What the journal shows of an entry; --json has the chain of each: record, base, policy, share."""
 TOTALS: Final = ("step", "service", "currency", "count", "octets", "seconds", "units", "amount")
+SEALS: Final = ("node", "day", "sequence", "head", "signature")
 TAX: Final = ("account", "of", "percent", "currency", "gross", "net", "tax")
 MONTHS: Final = ("month", "table", "part", "kind", "currency", "rows", "amount")
 BALANCES: Final = 20_000
@@ -49,7 +50,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=Fa
 
 @app.callback()
 def _group() -> None:
-    """Read and prove the books: check, balances, journal, totals, tax, export, months."""
+    """Read and prove the books: check, seals, balances, journal, totals, tax, export, months."""
 
 
 @app.command()
@@ -240,6 +241,34 @@ def totals(
         complain(f"it does not add up: {difference}")
     if found.differences:
         raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def seals(
+    ctx: typer.Context,
+    public_key: Annotated[bool, typer.Option("--public-key", help="Show the key alone, in hexadecimal.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the seals of each day, and the public key (Ed25519) that proves them; docs/proof.md says how.
+
+    \b
+    Examples:
+      tpo ledger seals
+      tpo ledger seals --public-key
+      tpo ledger seals --json
+    """
+    from gateway.api.ledger_seals import Seals  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("ledger.seals", {}, Seals)
+    if as_json:
+        emit({"public_key": found.public_key} if public_key else found, as_json=True)
+    elif public_key:
+        sys.stdout.write(f"{found.public_key}\n")
+    else:
+        emit([msgspec.structs.asdict(seal) for seal in found.rows], as_json=False, columns=SEALS)
+        sys.stdout.write(f"signed with the key whose public half is {found.public_key}\n")
 
 
 @app.command()

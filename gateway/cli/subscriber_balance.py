@@ -1,4 +1,4 @@
-"""`tpo subscriber`, what is about a line's balance: allowances, renewals, add-ons, credit, and how far it may go below zero."""
+"""`tpo subscriber`, what is about a line's balance: allowances, renewals, add-ons, credit, debt; and erasing it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("credit")(credit)
     app.command("limit")(limit)
     app.command("family")(family)
+    app.command("erase")(erase)
     app.command("tax-area")(tax_area)
     app.command("agree")(agree)
 
@@ -46,6 +47,30 @@ def allowances(ctx: typer.Context, number: Number, as_json: AsJson = False) -> N
     emit(found if as_json else found.rows, as_json=as_json)
     if not as_json:
         emit(found.terms, as_json=False)
+
+
+def erase(
+    ctx: typer.Context,
+    subscriber: Annotated[str, typer.Argument(help="A number that the line had, or the id that the books have.")],
+    reason: Why,
+    as_json: AsJson = False,
+) -> None:
+    """Forget who a customer was whose line has ended (UK GDPR article 17). Admins only; it cannot be undone.
+
+    Numbers, choices, texts, notices, sessions and orders go; what was booked stays, with an id that leads to nobody. Give no
+    name as the reason: it stays, with the time and who asked.
+
+    \b
+    Examples:
+      tpo subscriber erase 447700900123 --reason "request 17 of 1 December"
+      tpo subscriber erase 1099511627776 --reason "request 18" --json
+    """
+    from gateway.api.erasure_actions import SubscriberErased  # noqa: PLC0415  (as above)
+    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
+
+    with asking(context.of(ctx).client_settings) as ask:
+        found = ask("subscriber.erase", {"subscriber": subscriber, "reason": reason}, SubscriberErased)
+    emit(found if as_json else {"subscriber_id": found.subscriber_id, **found.rows}, as_json=as_json)
 
 
 def renewal(

@@ -561,6 +561,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Nothing, if it was needed. The table access_log keeps each look, with the subscriber's id.",
         per_message=True,
     ),
+    "subscriber.erased": LogEvent(
+        "info",
+        "A customer whose line had ended was erased by `by`: `rows` were forgotten. The table erasures keeps who asked.",
+        "Nothing here. Backups of before still name the customer: docs/proof.md says how long, and what to do after a restore.",
+    ),
     # Events
     "events.broker.up": LogEvent("info", "The broker is connected; events flow.", "Nothing."),
     "events.broker.down": LogEvent(

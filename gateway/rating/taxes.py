@@ -1,8 +1,8 @@
 """Taxes on what customers pay, within a price or added to it, by jurisdiction, kind and tax point. Pure.
 
 A plan says whether its prices include tax (UK VAT) or not (taxes of the US), and by which jurisdiction. The rate is that of the
-tax point: of pay-as-you-go credit the use, of a bundle or an add-on the sale (VAT Notice 700/7, sections 4 and 5: credit may
-be used at several rates, a bundle's rate is known when it is sold; Lycamobile v HMRC [2024] UKFTT 638).
+tax point: of pay-as-you-go credit, a multi-purpose voucher, the use (VAT Notice 700/7, section 9); of a bundle or an add-on,
+which is no voucher but what is supplied, the sale (Lycamobile v HMRC [2024] UKFTT 638).
 
 Rates are parts per million, money is micro-units, times are microseconds.
 """

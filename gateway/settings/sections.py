@@ -216,7 +216,7 @@ class Token(Section):
     """One caller of the HTTP interface, and what it may do."""
 
     name: Annotated[Text, AfterValidator(_token_name)]
-    role: Literal["viewer", "operator", "admin"]
+    role: Literal["viewer", "operator", "admin", "auditor"]
     rights: list[Literal["causes"]] = []
     token: SecretValue
 
@@ -227,6 +227,8 @@ class Api(Section):
     listen: Listen = Endpoint("127.0.0.1", 8080)
     names: list[Host] = []
     socket: FilePath = Field(default=Path("var/tpo.sock"), validate_default=True)
+    auditors: list[Text] = []
+    """Users of this machine who are auditors by the socket, and not operators."""
     tokens: list[Token] = []
 
 

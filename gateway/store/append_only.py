@@ -1,8 +1,8 @@
 """Triggers that keep what was booked as it was: no row of these tables is changed, and none deleted but where that is due.
 
 They guard against mistakes, in a program or at a prompt; who takes them away is found by `ledger check`, and what was done.
-Rows go when their month stands in sealed files (SQLite), or when the retention of usage is over. A server moves rows from a
-table's default partition into their month's, which says so by the setting `tpo.moving`.
+Rows go when their month stands in sealed files (SQLite), when the retention of usage is over, or when a customer is erased.
+A server moves rows from a table's default partition into their month's, which says so by the setting `tpo.moving`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,6 +24,8 @@ APPEND_ONLY: Final = (
     "allowance_entries",
     "bills",
     "bill_events",
+    "bill_limits",
+    "erasures",
     "tax_areas",
     "tax_days",
     "added_taxes",
@@ -32,21 +34,33 @@ SEALED: Final = "sealed.numbers"
 """The mark up to which a node's rows stand in sealed files."""
 RELEASED: Final = "usage.released"
 """The mark (node 0) before which usage may go, UTC microseconds."""
+ERASING: Final = "erasing"
+"""The mark (node 0) of the customer whose choices may go; it stands in the transaction alone in which they do."""
 FUNCTION: Final = "tpo_append_only"
 MOVING: Final = "SELECT set_config('tpo.moving', :moving, true)"
 _IS_SEALED: Final = (
     f"EXISTS (SELECT 1 FROM marks WHERE node = OLD.id >> {SPAN_BITS} AND name = '{SEALED}' AND value >= OLD.id)"  # noqa: S608  (ours)
 )
 _IS_RELEASED: Final = f"EXISTS (SELECT 1 FROM marks WHERE node = 0 AND name = '{RELEASED}' AND value > OLD.event_at)"  # noqa: S608  (ours)
-_DUE: Final[Mapping[str, str]] = {"transfers": _IS_SEALED, "usage": f"({_IS_SEALED} OR {_IS_RELEASED})"}
+_IS_ERASED: Final = f"EXISTS (SELECT 1 FROM marks WHERE node = 0 AND name = '{ERASING}' AND value = OLD.subscriber_id)"  # noqa: S608  (ours)
+_DUE: Final[Mapping[str, str]] = {
+    "transfers": _IS_SEALED,
+    "usage": f"({_IS_SEALED} OR {_IS_RELEASED})",
+    "choices": _IS_ERASED,
+}
 _SERVER_FUNCTION: Final = f"""
-CREATE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' AND current_setting('tpo.moving', true) = 'on' THEN
         RETURN OLD;
     END IF;
     IF TG_OP = 'DELETE' AND TG_ARGV[0] = 'usage' THEN
         IF {_IS_RELEASED} THEN
+            RETURN OLD;
+        END IF;
+    END IF;
+    IF TG_OP = 'DELETE' AND TG_ARGV[0] = 'choices' THEN
+        IF {_IS_ERASED} THEN
             RETURN OLD;
         END IF;
     END IF;
@@ -75,12 +89,19 @@ def add(connection: Connection, tables: Iterable[str]) -> None:
 
 
 def recreate(connection: Connection, table: str) -> None:
-    """Make those of one table again, in a step after which they may be gone."""
-    if connection.dialect.name == "sqlite":
-        for what in ("unchanged", "kept"):
-            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_{what}")
-        for statement in _statements("sqlite", table):
-            connection.exec_driver_sql(statement)
+    """Make those of one table again, in a step that made it, changed its rows, or copied it (SQLite's way to alter one)."""
+    drop(connection, table)
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(_SERVER_FUNCTION))
+    for statement in _statements(connection.dialect.name, table):
+        connection.exec_driver_sql(statement)
+
+
+def drop(connection: Connection, table: str) -> None:
+    """Take those of one table away, in a step that changes its rows."""
+    on = f" ON {table}" if connection.dialect.name == "postgresql" else ""
+    for what in ("unchanged", "kept"):
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table}_{what}{on}")
 
 
 def missing(connection: Connection) -> list[str]:

@@ -26,14 +26,19 @@ from gateway.store.tables import (
     bank_details,
     bill_closes,
     bill_events,
+    bill_limits,
     bills,
     cause_payments,
     chains,
     choices,
+    erasures,
     evidence,
+    families,
+    payments,
     payouts,
     releases,
     reratings,
+    subscriptions,
     tax_areas,
     tax_days,
     transfers,
@@ -57,26 +62,28 @@ class Covered(NamedTuple):
     Attributes:
         columns: what of a row is proved, its identifier first.
         time: by which column its rows go at last, if they do: the link says the day of it, in UTC.
-        changes: whether rows change: then what the latest link says counts.
+        changes: whether rows change: then what the latest link says counts. One that goes is proved as its number alone.
     """
 
     table: Table
     columns: tuple[Column[Any], ...]
     time: int | None = None
     changes: bool = False
+    is_whole: bool = False
+    """Whether the columns are all of the table's, in its order."""
 
     def of(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
         """Give what is proved of whole rows of the table."""
-        if not rows or len(self.columns) == len(self.table.columns):
+        if self.is_whole or not rows:
             return rows
         names = [column.name for column in self.table.columns]
         places = [names.index(column.name) for column in self.columns]
         return [tuple(row[place] for place in places) for row in rows]
 
 
-def _whole(table: Table, time: Column[Any] | None = None) -> Covered:
+def _whole(table: Table, time: Column[Any] | None = None, *, changes: bool = False) -> Covered:
     columns = tuple(table.columns)
-    return Covered(table, columns, None if time is None else columns.index(time))
+    return Covered(table, columns, None if time is None else columns.index(time), changes, is_whole=True)
 
 
 Written = Mapping[str, Sequence[tuple[Any, ...]]]
@@ -92,7 +99,14 @@ COVERED: Final[dict[str, Covered]] = {
         _whole(allowance_entries),
         _whole(bills),
         _whole(bill_events),
-        Covered(bill_closes, tuple(bill_closes.columns), changes=True),
+        _whole(bill_closes, changes=True),
+        _whole(bill_limits),
+        _whole(erasures),
+        Covered(payments, (payments.c.id, *[column for column in payments.columns if column is not payments.c.id])),
+        _whole(subscriptions, changes=True),
+        _whole(families, changes=True),
+        _whole(versions, changes=True),
+        _whole(accounts, changes=True),
         _whole(tax_areas),
         _whole(tax_days),
         _whole(added_taxes),
@@ -207,7 +221,7 @@ class Evidence:
 
     def __init__(self, key: bytes, node: int) -> None:
         """Take the key and the node's number."""
-        self._digester, self._node = Digester(key), node
+        self._digester, self.node = Digester(key), node
         self._tip: Tip | None = None
         self._next: Tip | None = None
 
@@ -220,7 +234,7 @@ class Evidence:
         """Know the tip: at first, and after trouble, from the store."""
         self._next = None
         if self._tip is None:
-            row = select(chains.c.sequence, chains.c.head).where(chains.c.node == self._node)
+            row = select(chains.c.sequence, chains.c.head).where(chains.c.node == self.node)
             found = connection.execute(row).one_or_none()
             self._tip = Tip() if found is None else Tip(found.sequence, found.head)
 
@@ -238,18 +252,18 @@ class Evidence:
         if not said:
             return None
         rows, sequence = _encode(said), self._tip.sequence + 1
-        head = self._digester.head(self._tip.head, self._node, sequence, now, rows)
+        head = self._digester.head(self._tip.head, self.node, sequence, now, rows)
         self._next = Tip(sequence, head)
-        return (self._node << SPAN_BITS) + sequence, now, rows, head
+        return (self.node << SPAN_BITS) + sequence, now, rows, head
 
     def save_tip(self, connection: Connection) -> None:
         """Write down which link is the last, after it was written."""
         if self._next is not None:
-            tip = (self._next.sequence, self._next.head, self._digester.proof(self._node, self._next))
+            tip = (self._next.sequence, self._next.head, self._digester.proof(self.node, self._next))
             if self._next.sequence == 1:
-                _INSERT_TIP.run(connection, [(self._node, *tip)])
+                _INSERT_TIP.run(connection, [(self.node, *tip)])
             else:
-                _UPDATE_TIP.run(connection, [(*tip, self._node)])
+                _UPDATE_TIP.run(connection, [(*tip, self.node)])
 
     def append(self, connection: Connection, proved: Written, now: int) -> None:
         """Write a link by itself, in the transaction in which its rows were written; they are given as it has them."""

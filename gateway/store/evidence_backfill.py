@@ -1,7 +1,7 @@
 """Prove what stands in a store without evidence: what was booked before there was any (the step 0021)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, inspect, null, select, text
@@ -25,20 +25,30 @@ TABLES: Final = (
 )
 
 
-def needs_proof(connection: Connection) -> bool:
+def needs_proof(connection: Connection, tables: Sequence[str] = TABLES) -> bool:
     """Tell whether there is anything to be proved; without a node nothing was ever booked by a gateway."""
     has_nodes = connection.execute(text("SELECT EXISTS (SELECT 1 FROM nodes)")).scalar()
     return bool(has_nodes) and any(
         connection.execute(text(f"SELECT EXISTS (SELECT 1 FROM {table})")).scalar()  # noqa: S608  (names of ours)
-        for table in TABLES
+        for table in tables
     )
 
 
-def prove_all(connection: Connection, key: bytes) -> None:
-    """Append links for all rows as they are found, to the chain of the node that numbered them.
+def prove(connection: Connection, key: bytes, tables: Sequence[str]) -> None:
+    """Append links for all rows of tables as they are found, to the chain of the node that numbered them.
 
-    Accounts and wallets are not numbered by the node that writes them: the first chain has them. Rows in sealed files have the
-    files' digests; it is noted up to which number that is so.
+    Rows that change are not numbered by the node that writes them, or not written by it alone: the first chain has them.
+    """
+    nodes = list(connection.execute(text("SELECT id FROM nodes ORDER BY id")).scalars())
+    at = int(connection.execute(text("SELECT coalesce(max(at), 0) FROM transfers")).scalar_one())
+    for node in nodes:
+        _prove(connection, Evidence(key, node), tables, at, is_first=node == nodes[0])
+
+
+def prove_all(connection: Connection, key: bytes) -> None:
+    """Append links for all rows that the first step of evidence (0021) proves.
+
+    Rows in sealed files have the files' digests; it is noted up to which number that is so.
     """
     nodes = list(connection.execute(text("SELECT id FROM nodes ORDER BY id")).scalars())
     at = int(connection.execute(text("SELECT coalesce(max(at), 0) FROM transfers")).scalar_one())
@@ -50,9 +60,13 @@ def prove_all(connection: Connection, key: bytes) -> None:
             row = (connection.execute(number, {"node": node}).scalar_one(), at, UNPROVED, node, sealed[node])
             connection.execute(insert(releases).values(row))
             chain.append(connection, {"releases": [row]}, at)
-        for covered in (COVERED[name] for name in TABLES if node == nodes[0] or not COVERED[name].changes):
-            for rows in _rows(connection, covered, None if covered.changes else node):
-                chain.append(connection, {str(covered.table.name): rows}, at)
+        _prove(connection, chain, TABLES, at, is_first=node == nodes[0])
+
+
+def _prove(connection: Connection, chain: Evidence, tables: Sequence[str], at: int, *, is_first: bool) -> None:
+    for covered in (COVERED[name] for name in tables if is_first or not COVERED[name].changes):
+        for rows in _rows(connection, covered, None if covered.changes else chain.node):
+            chain.append(connection, {str(covered.table.name): rows}, at)
 
 
 def sealed_until(connection: Connection) -> dict[int, int]:

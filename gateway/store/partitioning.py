@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.store import lock
 from gateway.store.append_only import MOVING
+from gateway.store.constraints import copy_unique, unique_name
 from gateway.store.months import MONTHLY, before_name, default_name, following, month_name, month_start
 
 PATIENCE: Final = "SET LOCAL lock_timeout = '200ms'"
@@ -61,11 +62,12 @@ def begin(connection: Connection, table: Table, now: int) -> None:
         f"ALTER TABLE {table.name} DETACH PARTITION {default}",
         f"ALTER TABLE {default} RENAME TO {before}",
         f"ALTER TABLE {before} RENAME CONSTRAINT pk_{default} TO pk_{before}",
+        f"ALTER INDEX IF EXISTS {unique_name(default)} RENAME TO {unique_name(before)}",
         f"ALTER TABLE {table.name} ATTACH PARTITION {before} FOR VALUES FROM (MINVALUE) TO ({start})",
         f"ALTER TABLE {before} DROP CONSTRAINT IF EXISTS {_BOUND_CHECK}",
     ):
         connection.execute(text(statement))
-    _create(connection, table, default)
+    _create(connection, table, default, before)
     connection.execute(text(f"ALTER TABLE {table.name} ATTACH PARTITION {default} DEFAULT"))
 
 
@@ -74,7 +76,7 @@ def make_month(connection: Connection, table: Table, start: int) -> None:
     name, default, end = month_name(table, start), default_name(table), following(start)
     _lock_writers(connection, table)
     _lock(connection, default)
-    _create(connection, table, name)
+    _create(connection, table, name, default)
     time = MONTHLY[table].name
     stray = f"DELETE FROM {default} WHERE {time} >= {start} AND {time} < {end} RETURNING *"  # noqa: S608  (names of ours)
     connection.execute(text(MOVING), {"moving": "on"})
@@ -93,9 +95,10 @@ def drop(connection: Connection, name: str) -> None:
     connection.execute(text(f"DROP TABLE {name}"))
 
 
-def _create(connection: Connection, table: Table, name: str) -> None:
-    connection.execute(text(f"CREATE TABLE {name} (LIKE {table.name} INCLUDING DEFAULTS)"))
+def _create(connection: Connection, table: Table, name: str, template: str) -> None:
+    connection.execute(text(f"CREATE TABLE {name} (LIKE {table.name} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"))
     connection.execute(text(f"ALTER TABLE {name} ADD CONSTRAINT pk_{name} PRIMARY KEY (id)"))
+    copy_unique(connection, name, template)
 
 
 def _lock(connection: Connection, name: str) -> None:

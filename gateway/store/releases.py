@@ -7,16 +7,17 @@ the first of them.
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
-from gateway.store.append_only import RELEASED, raise_mark
+from gateway.store.append_only import ERASING, RELEASED, raise_mark
 from gateway.store.batch import Batch
 from gateway.store.evidence import DAY_US, Evidence
-from gateway.store.tables import chains, nodes, releases
+from gateway.store.tables import chains, choices, nodes, releases
 
 USAGE: Final = "usage"
 UNPROVED: Final = "unproved"
 RESTORED: Final = "restored"
+CHOICE: Final = "choice"
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -25,12 +26,14 @@ class Released(msgspec.Struct, frozen=True):
     Attributes:
         usage_day: usage of this day (since 1970, in UTC) and of those before it may be gone.
         unproved: by node, up to which number rows in sealed files have no digest.
+        choices: those of customers who were erased, by their numbers.
         restored: restores from a backup: the node, the last link that it had kept of its chain, and when (microseconds).
     """
 
     usage_day: int
     unproved: dict[int, int]
     restored: list[tuple[int, int, int]]
+    choices: frozenset[int]
 
 
 def release_usage(batch: Batch, before: int) -> None:
@@ -39,6 +42,18 @@ def release_usage(batch: Batch, before: int) -> None:
     if day > 0 and day > _until(batch.connection, USAGE):
         batch.add(releases, (batch.take_id(), batch.now, USAGE, batch.node.id, day))
         raise_mark(batch.connection, 0, RELEASED, (day + 1) * DAY_US)
+
+
+def release_choices(batch: Batch, subscriber_id: int) -> int:
+    """Delete the choices of a customer who is erased, each named by a row that says so; gives how many there were."""
+    mark = {"name": ERASING, "value": subscriber_id}
+    batch.connection.execute(text("INSERT INTO marks (node, name, value) VALUES (0, :name, :value)"), mark)
+    gone = delete(choices).where(choices.c.subscriber_id == subscriber_id).returning(choices.c.id)
+    numbers = sorted(batch.connection.scalars(gone))
+    batch.connection.execute(text("DELETE FROM marks WHERE node = 0 AND name = :name"), mark)
+    for number in numbers:
+        batch.add(releases, (batch.take_id(), batch.now, CHOICE, batch.node.id, number))
+    return len(numbers)
 
 
 def record_restore(connection: Connection, key: bytes, now: int) -> None:
@@ -60,6 +75,7 @@ def released(connection: Connection) -> Released:
         _until(connection, USAGE),
         {row[0]: row[1] for row in unproved},
         [(node, until, at) for node, until, at in connection.execute(restores)],
+        frozenset(connection.scalars(select(releases.c.until).where(releases.c.content == CHOICE))),
     )
 
 

@@ -507,10 +507,13 @@ payments = Table(
     Column("amount", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("id", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("channel", "reference"),
+    Index("uq_payments_id", "id", unique=True),
     sqlite_with_rowid=False,
 )
 """Money that came in, by the channel that took it and the channel's own reference: each is booked once, for ever. Never swept.
+It is proved by its `id`.
 The channel `` has the references of before 2026-12, which hold for every channel."""
 
 outbox = Table(
@@ -946,8 +949,19 @@ releases = Table(
     Column("node", Integer, nullable=False),
     Column("until", BigInteger, nullable=False),
 )
-"""What may be missed, or unproved (store.releases): `usage` up to a day of use whose retention is over, and rows in files that
-were sealed before there was evidence, up to a node's number. Never swept."""
+"""What may be missed, or unproved (store.releases): `usage` up to a day of use whose retention is over, a choice of a customer
+who was erased, and rows in files that were sealed before there was evidence, up to a node's number. Never swept."""
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", _Identifier, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("subscriber_id", BigInteger, nullable=False, index=True),
+    Column("actor", String(64), nullable=False),
+    Column("reason", String(64), nullable=False),
+)
+"""Customers of whom nothing is kept that says who they were (subscribers.erasure), when, by whom and why. Never swept."""
 
 access_log = Table(
     "access_log",

@@ -8,6 +8,7 @@ from gateway.store.tables import subscriber_history
 from gateway.subscribers.views import SubscriberChange
 
 NUMBER, PLAN, RENEWAL, CREDIT_LIMIT, FAMILY, REFUND = "number", "plan", "renewal", "limit", "family", "refund"
+ERASED = "erased"
 """What may change."""
 TAX_AREA, PRICES = "tax area", "prices"
 """Where the line is taxed; which version of its plan it has."""

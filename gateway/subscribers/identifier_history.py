@@ -1,6 +1,7 @@
 """Numbers over time: which MSISDN, IMSI or ICCID was whose at which moment."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, and_, select
@@ -10,6 +11,8 @@ from gateway.store.statements import SelectAmong, Update
 from gateway.store.tables import families, lines
 
 MSISDN, IMSI, ICCID = "msisdn", "imsi", "iccid"
+NOBODY: Final = 0
+"""Whose a number was whose last customer was erased: it stays in quarantine all the same."""
 
 
 class IdentifierPeriod(msgspec.Struct, frozen=True, gc=False):
@@ -83,7 +86,7 @@ class IdentifierRows(RowSet[str, tuple[IdentifierPeriod, ...]]):
         """Give the subscriber to whom a number belonged at a time; the first owner also before that."""
         first: IdentifierPeriod | None = None
         for line in self.rows.get(value, ()):
-            if line.kind != kind:
+            if line.kind != kind or line.subscriber_id == NOBODY:
                 continue
             if line.valid_from <= at and (line.valid_to is None or at < line.valid_to):
                 return line.subscriber_id

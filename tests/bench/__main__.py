@@ -1,6 +1,6 @@
 """`make bench`: charging requests and texts, each beside its reference in the same run; ratios, and CPU in turns.
 
-    python -m tests.bench [charging] [texts] [sims] [bills] [options]
+    python -m tests.bench [charging] [texts] [sims] [bills] [proof] [options]
 
 Ends with 1 where a ratio misses its floor (tests/bench/floors.yaml) or the books are wrong, with 2 where it cannot measure.
 """
@@ -14,10 +14,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import bills, charging, floors, processes, record, report, sims, texts
+from tests.bench import bills, charging, floors, processes, proof, record, report, sims, texts
 from tests.support import postgres
 
-PARTS = {"charging": charging, "texts": texts, "sims": sims, "bills": bills}
+PARTS = {"charging": charging, "texts": texts, "sims": sims, "bills": bills, "proof": proof}
 BY_DEFAULT = ("charging", "texts")
 
 
@@ -49,7 +49,7 @@ def parse(words=None):
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help="charging, texts, sims, bills (charging texts)")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="charging, texts, sims, bills, proof (charging texts)")
     parser.add_argument("--rounds", type=int, default=5, help="of each part (5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="that a round drives each charging server (3)")
     parser.add_argument("--concurrency", type=int, default=64, help="charging sessions, so requests, at once (64)")
@@ -66,6 +66,9 @@ def parse(words=None):
         "--lanes", type=_names, default=[], help="store.lane of each gateway: process,thread (its default)"
     )
     parser.add_argument("--texts", type=int, default=4000, help="a round, each way (4000)")
+    parser.add_argument(
+        "--rows", type=lambda text: _numbers(text)[0], default=1_000_000, help="entries whose proof is timed (1000000)"
+    )
     parser.add_argument("--sims", type=int, default=10_000, help="lines activated in bulk (10000)")
     parser.add_argument("--sims-rate", type=int, default=400, help="requests a second that the host allows (400)")
     parser.add_argument(

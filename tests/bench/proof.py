@@ -1,4 +1,4 @@
-"""What evidence costs a charging request, and how long `ledger check` takes: `python -m tests.bench.proof --entries 10000000`.
+"""What evidence costs a charging request, and how long `ledger check --full` takes: `make bench PARTS=proof ROWS=10000000`.
 
 The store is an SQLite file of charges as the lane books them (a usage record, a charge, a tenth; 256 requests a link), written
 directly, since the lane would take an hour for them.
@@ -7,6 +7,7 @@ directly, since the lane would take an hour for them.
 import argparse
 import itertools
 import json
+import resource
 import sqlite3
 import sys
 import tempfile
@@ -18,14 +19,28 @@ from sqlalchemy import select
 
 from gateway.charity.policies import recompute
 from gateway.ledger import accounts
-from gateway.ledger.check import CHECKS, check
-from gateway.store import nodes, schema
+from gateway.ledger.check import check
+from gateway.ledger.check_process import CheckProcess
+from gateway.rating.plan_versions import content_of
+from gateway.rating.plans import Plan, Rate
+from gateway.store import nodes, schema, versions
 from gateway.store.engine import open_reader, open_writer
 from gateway.store.evidence import Evidence
 from gateway.store.tables import chains
+from tests.bench.progress import progress
 
+FIGURE = "proof.of_goal"
+GOAL = 180 / 10_000_000
+"""Seconds that an entry may take on two cores: ten million in three minutes."""
+SHOWN = 500_000
+WALLET = "INSERT INTO wallets (subscriber_id, currency, balance, reserved, given) VALUES (?, ?, ?, ?, ?)"
 KEY = b"a key of the bench"
 BATCH, LINES, PRICE = 256, 1000, 10_000
+REPORTS, UNITS = 5, 1_000_000
+"""Of a session, and octets of each: its records stand beside each other's, but for those of the first and last one."""
+RATE = Rate(PRICE, UNITS)
+PLAN = Plan("payg", "Pay as you go", "GBP", RATE, RATE, RATE)
+VERSION = 1
 AT = 1_700_000_000_000_000
 STEP = 1_000
 
@@ -35,9 +50,9 @@ def rows_of(first, at, numbers, payers):
     usage, journal = [], []
     for i in range(BATCH):
         record, payer, when = first + 3 * i, next(payers), at + i
-        usage.append(
-            (record, when, payer, 0, "data", 10, 1_000_000, 0, 0, PRICE, "GBP", "payg", None, None, None, None)
-        )
+        session, place = divmod(first // 3 + i, REPORTS)
+        rated = (VERSION, "", place * UNITS, 0, None, None)
+        usage.append((record, when, payer, session, "data", 10, UNITS, 0, 0, PRICE, "GBP", PLAN.id, *rated))
         journal.append((record + 1, when, "charge", payer, numbers["revenue"], PRICE, "GBP", when, record, *[None] * 4))
         tenth = (PRICE // 10, "GBP", when, record, PRICE, "2026-1", 10_000, None)
         journal.append((record + 2, when, "accrual", numbers["giving"], numbers["unassigned"], *tenth))
@@ -72,8 +87,13 @@ def fill(path, entries):
         opened = accounts.ensure(connection, accounts.SYSTEM)
         chain = Evidence(KEY, node.id)
         chain.append(connection, {"accounts": opened.made}, AT)
+        numbers = versions.record(connection, [content_of(PLAN)], 0)
+        assert numbers == [VERSION]
+        chain.append(connection, {"versions": versions.rows_of(connection, numbers)}, AT)
         payers = [node.next_id + i for i in range(LINES)]
-        chain.append(connection, {"wallets": [(payer, "GBP", None) for payer in payers]}, AT)
+        held = [(payer, "GBP", None, None) for payer in payers]
+        plans = [(payer + (1 << 30), payer, PLAN.id, 0) for payer in payers]
+        chain.append(connection, {"wallets": held, "subscriptions": plans}, AT)
     batches, first = -(-entries // (2 * BATCH)), node.next_id + LINES
     spent = dict.fromkeys(payers, 0)
     with closing(sqlite3.connect(path, isolation_level=None)) as store:
@@ -92,7 +112,10 @@ def fill(path, entries):
             for row in written["usage"]:
                 spent[row[2]] += PRICE
         for payer, amount in spent.items():
-            store.execute("INSERT INTO wallets VALUES (?, 'GBP', ?, 0, NULL, ?)", (payer, -amount, amount // 10))
+            wallet = (payer, "GBP", -amount, 0, amount // 10)
+            store.execute(
+                "INSERT INTO wallets (subscriber_id, currency, balance, reserved, given) VALUES (?, ?, ?, ?, ?)", wallet
+            )
             store.execute("INSERT INTO subscriptions VALUES (?, ?, 'payg', 0)", (payer + (1 << 30), payer))
         tip = chain._tip
         proof = chain._digester.proof(node.id, tip)
@@ -102,40 +125,69 @@ def fill(path, entries):
     return batches * BATCH
 
 
-def measure(path):
-    """Check the books of a store; gives the seconds, and those of each check."""
+def checked(path, *, processes=2):
+    """Check the books of a store in so many processes; gives the seconds that it took, and each check's here."""
     reader, parts = open_reader(f"sqlite:///{path}"), {}
+    beside = CheckProcess(f"sqlite:///{path}", KEY, []) if processes > 1 else None
     with reader.connect() as connection:
         connection.execute(select(chains)).all()
-        began = last = time.process_time()
+        began = last = time.monotonic()
+        here, others = time.process_time(), _cpu_of_children()
 
-        def progress(check_name, rows):
+        def told(check_name, rows):
             nonlocal last
-            now = time.process_time()
-            parts[check_name] = round(parts.get(check_name, 0) + now - last, 1)
+            now = time.monotonic()
+            parts[check_name] = parts.get(check_name, 0) + now - last
             last = now
+            if rows and rows % SHOWN == 0:
+                progress(f"proof: {check_name}, {rows:,} rows")
 
-        report = check(connection, recompute, KEY, progress=progress)
-        seconds = time.process_time() - began
+        report = check(connection, recompute, KEY, progress=told, beside=beside)
+        seconds = time.monotonic() - began
+        cpu = {"here": time.process_time() - here, "beside": _cpu_of_children() - others}
     reader.dispose()
     assert report.findings == [], report.findings
-    return {"entries": report.entries, "seconds": round(seconds, 1), "checks": len(CHECKS), "parts": parts}
+    slow = {name: round(spent, 1) for name, spent in parts.items() if spent >= seconds / 50}
+    cpu_seconds = {name: round(spent, 1) for name, spent in cpu.items()}
+    return {"entries": report.entries, "seconds": round(seconds, 1), "cpu_seconds": cpu_seconds, "parts": slow}
+
+
+def _cpu_of_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(options, folder):
+    """Run the part: fill a store, and check it whole; gives its report."""
+    path = folder / "proof.db"
+    progress(f"proof: writing {options.rows:,} entries with their usage")
+    fill(path, options.rows)
+    progress("proof: checking them")
+    found = checked(path)
+    rate = round(found["entries"] / found["seconds"])
+    return {
+        "rows": {"check": {"rate": rate, "seconds": found["seconds"], "ideal_seconds": found["entries"] * GOAL}},
+        "figures": {FIGURE: round(found["seconds"] / (found["entries"] * GOAL), 3)},
+        "sizes": {"octets": path.stat().st_size, "us_a_request": round(seconds_a_request() * 1e6, 2)}
+        | {f"cpu_{name}": spent for name, spent in found["cpu_seconds"].items()},
+        "speeds": [],
+        "checks": {},
+        "conditions": {"entries": found["entries"], "usage": found["entries"] // 2},
+    }
 
 
 def main():
+    """Measure, and print JSON."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--entries", type=int, default=10_000_000)
+    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--processes", type=int, default=2)
     options.add_argument("--folder", type=Path)
     given = options.parse_args()
-    told = {"microseconds_a_request": round(seconds_a_request() * 1e6, 2)}
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         path = Path(folder) / "tpo.db"
-        began = time.process_time()
-        fill(path, given.entries)
-        told["filled_seconds"] = round(time.process_time() - began, 1)
-        told["octets"] = path.stat().st_size
-        told |= measure(path)
-    sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        fill(path, given.rows)
+        found = checked(path, processes=given.processes)
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,10 @@ def test_an_upgrade_killed_at_any_statement_has_changed_nothing_and_one_that_liv
     schema.prepare(fresh)
     assert described(reader) == described(fresh)
     after = everything(reader)
-    for table in ("transfers", "usage", "wallets", "lines", "subscribers", "sessions", "nodes"):
+    (node,), (node_before,) = after["nodes"], before["nodes"]
+    assert node[:2] == node_before[:2]
+    assert node[2] == node_before[2] + len(after["payments"])  # which got numbers to be proved by
+    for table in ("transfers", "usage", "wallets", "lines", "subscribers", "sessions"):
         assert [new[: len(old)] for new, old in zip(after[table], before[table], strict=True)] == before[table], table
     assert len(after["awaited_receipts"]) == len(before["awaited_receipts"]) == 1
     reader.dispose()

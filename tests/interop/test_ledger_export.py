@@ -8,8 +8,10 @@ import sys
 from io import StringIO
 from pathlib import Path
 
+import msgspec
 import pytest
-from support.charging_fixture import INITIAL, MSISDN, TERMINATION, UPDATE, ccr, charging_place, service
+from support.charging_fixture import INITIAL, MSISDN, PLANS, TERMINATION, UPDATE, ccr, charging_place, service
+from support.taxed_place import GB, book, record_taxes
 
 from gateway.balance.changes import ChooseCauses
 from gateway.charity.choices import Share
@@ -26,7 +28,9 @@ AMOUNT = re.compile(r"(?<!~ )(?<!commodity )-?\b\d+\.\d{6}(?= (?:~ 0\.000000 )?G
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    with charging_place(f"sqlite:///{tmp_path_factory.mktemp('store')}/books.db") as opened:
+    taxed = {name: msgspec.structs.replace(plan, tax=GB) for name, plan in PLANS.items()}
+    with charging_place(f"sqlite:///{tmp_path_factory.mktemp('store')}/books.db", plans=taxed) as opened:
+        record_taxes(opened)
         opened.enrol(5_000_000)
         opened.ask(ccr(INITIAL, 0, service(ask=0)))
         for number in range(1, 7):
@@ -34,6 +38,8 @@ def place(tmp_path_factory):
         opened.top_up(MSISDN, 2_345_678, 'shop "1"; a, b\n\\')
         assert opened.lane.run(ChooseCauses("msisdn", MSISDN, (Share("wwf", 6_000), Share("wateraid", 4_000))))
         opened.ask(ccr(TERMINATION, 7, service(used=[8 * MEGABYTE])))
+        opened.ticks.skip(86_400)
+        assert book(opened)  # so that the tax of the day is in the file, too
         yield opened
 
 

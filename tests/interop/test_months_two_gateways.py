@@ -30,6 +30,7 @@ def charge(place, givers):
         ):
             number += 1
             row = {"id": number, "at": AT, "kind": kind, "debit": debit, "credit": credit, "amount": amount}
+            row |= {"base": 1, "policy": "2026-1", "share": 10_000}
             rows.append(row | {"currency": "GBP", "event_at": AT, "usage_id": (1 << 51) + giver})
     with place.writer.begin() as connection:
         connection.execute(insert(transfers), rows)

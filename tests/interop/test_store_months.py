@@ -275,6 +275,7 @@ def test_who_paid_what_was_given_is_looked_for_in_the_month_of_its_booking_alone
     book(place, at(2026, 11, 2))
     (number,) = book(place, at(2026, 12, 2))
     accrual = entry(number + 1, at(2026, 12, 2)) | {"kind": "accrual", "debit": 3, "usage_id": number}
+    accrual |= {"base": 70, "policy": "2026-1", "share": 10_000}
     with place.writer.begin() as connection:
         connection.execute(insert(transfers), [accrual])
     wanted = publication._sums(0, number + 1).compile(

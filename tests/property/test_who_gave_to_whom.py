@@ -228,7 +228,7 @@ class Operator:
                 (usage + 1, "charge", (1 << 41) + line, account["revenue"], 10 * tenth),
                 (usage + 2, "accrual", account["giving"], names[self.cause_of[line]], tenth),
             ):
-                rows.append((entry, at, kind, debit, credit, amount, "GBP", at, usage, None, None, None, None))
+                rows.append((entry, at, kind, debit, credit, amount, "GBP", at, usage, 1, "2026-1", 10_000, None))
             event = self.rated(UsageRecord(usage, at, (1 << 41) + line, 1, "data", 10, 1, 0, 0, 10 * tenth, "GBP", "p"))
             prices[event.subject] += round(float(event.data.price) * MICRO)
         self.prices.append(prices)

@@ -105,6 +105,12 @@ async def test_routes_that_are_served_and_routes_that_are_described_are_the_same
         ("/v1/orders/7", "/v1/orders/{id}", None, "viewer"),
         ("/v1/subscribers/12", "/v1/subscribers/{msisdn}", None, "viewer"),
         ("/v1/subscribers/447700900999", "/v1/subscribers/{msisdn}", None, "viewer"),
+        ("/v1/subscribers/447700900999", "/v1/subscribers/{msisdn}", None, "auditor"),
+        ("/v1/sms", "/v1/sms", {}, "auditor"),
+        ("/v1/ledger/export/csv/0", "/v1/ledger/export/{format}/{after}", None, "viewer"),
+        ("/v1/ledger/export/pdf/0", "/v1/ledger/export/{format}/{after}", None, "auditor"),
+        ("/v1/ledger/export/csv/x", "/v1/ledger/export/{format}/{after}", None, "auditor"),
+        ("/v1/ledger/totals/2026-13", "/v1/ledger/totals/{period}", None, "auditor"),
     ],
 )
 def test_what_is_refused_is_refused_with_a_documented_code(running, path, template, body, token):
@@ -112,3 +118,16 @@ def test_what_is_refused_is_refused_with_a_documented_code(running, path, templa
     assert media == "application/problem+json"
     assert told["code"] in codes(BY_NAME["get" if body is None else "post", template])[status]
     fits(told, ProblemBody)
+
+
+def test_an_auditor_reads_the_books_and_their_proof(running):
+    for path, template in (
+        ("/v1/ledger/check", "/v1/ledger/check"),
+        ("/v1/ledger/seals", "/v1/ledger/seals"),
+        ("/v1/ledger/totals/2026-11", "/v1/ledger/totals/{period}"),
+        ("/v1/ledger/export/beancount/0", "/v1/ledger/export/{format}/{after}"),
+        ("/v1/ledger/export/csv/7?until=9", "/v1/ledger/export/{format}/{after}"),
+    ):
+        status, told, _ = running.ask(path, token=TOKENS["auditor"])
+        assert status == 200, told
+        fits(told, BY_NAME["get", template].answer)

@@ -6,6 +6,7 @@ import time
 from contextlib import contextmanager
 
 import msgspec
+from sqlalchemy import inspect
 
 from gateway.balance.line_rules import LineRules
 from gateway.balance.topups import Payment, TopUp
@@ -16,6 +17,7 @@ from gateway.privacy.pseudonyms import derive
 from gateway.store import nodes, unit_codec
 from gateway.store.append_only import APPEND_ONLY
 from gateway.store.batch import Unit, policies_of
+from gateway.store.constraints import set_checks, unique_name
 from gateway.store.engine import open_reader, open_writer, reading
 from gateway.store.evidence import Evidence
 from gateway.store.idempotency import Digests
@@ -62,7 +64,11 @@ def _sharing(engine):
 
 
 def unguard(connection):
-    """Take away the triggers of a store."""
+    """Take away the triggers and constraints of a store."""
+    set_checks(connection, "transfers", {})
+    tables = [table for table in inspect(connection).get_table_names() if table.startswith("transfers")]
+    for table in tables:
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {unique_name(table)}")
     for table in APPEND_ONLY:
         for what in ("unchanged", "kept"):
             where = f" ON {table}" if connection.dialect.name == "postgresql" else ""

@@ -13,6 +13,7 @@ from alembic import command
 from sqlalchemy import inspect, text
 
 from gateway.store import schema
+from gateway.store.constraints import check_names, unique_name
 from gateway.store.engine import open_writer
 from provisioning.orders import Kind, OrderRequest
 from support.lane_fixture import EVIDENCE_KEY
@@ -74,7 +75,9 @@ def described(engine):
     """Give what the tables are like, in the words of no particular database."""
     with engine.connect() as connection:
         look = inspect(connection)
-        return {table: _described(look, table) for table in sorted(table_names(connection))}
+        found = {table: _described(look, table) for table in sorted(table_names(connection))}
+        checks = {table: check_names(connection, table) for table in found}
+        return {table: each | {"checks": checks[table]} for table, each in found.items()}
 
 
 def _described(look, table):
@@ -87,7 +90,7 @@ def _described(look, table):
     indexes = {
         (each["name"], tuple(each["column_names"]), bool(each["unique"]))
         for each in look.get_indexes(table)
-        if not each.get("duplicates_constraint")
+        if not each.get("duplicates_constraint") and each["name"] != unique_name(table)  # of each partition by itself
     }
     return {
         "columns": {(name, _KINDS.get(kind, kind), nullable) for name, kind, nullable in columns},

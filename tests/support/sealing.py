@@ -14,7 +14,8 @@ from gateway.ledger import balances, journal
 from gateway.privacy.pseudonyms import derive
 from gateway.store.append_only import APPEND_ONLY, recreate
 from gateway.store.engine import open_writer, sqlite_path
-from gateway.store.evidence_backfill import prove_all
+from gateway.store.evidence import COVERED
+from gateway.store.evidence_backfill import TABLES, prove, prove_all
 from gateway.store.sealed_months.next_month import next_month
 from gateway.store.sealed_months.records import JOURNAL, USAGE, folder_of, sealed_months
 from gateway.store.sealed_months.units import RemoveSealed, SealMonth
@@ -142,7 +143,9 @@ def prove_again(store, master_key):
         for table in (evidence, chains, seals, releases):
             connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {table.name}_kept")
             connection.execute(delete(table))
-        prove_all(connection, derive(master_key, EVIDENCE))
+        key = derive(master_key, EVIDENCE)
+        prove_all(connection, key)
+        prove(connection, key, [table for table in COVERED if table not in (*TABLES, str(releases.name))])
         for table in APPEND_ONLY:
             recreate(connection, table)
     writer.dispose()

@@ -10,6 +10,7 @@ import msgspec
 from yarl import URL
 
 from gateway.api.charity_routes import CharityRoutes
+from gateway.api.ledger_routes import LedgerRoutes
 from gateway.api.limit_actions import LimitActions
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
@@ -32,6 +33,7 @@ TOKENS = {
     "viewer": "0123456789abcdef-viewer",
     "operator": "0123456789abcdef-operator",
     "admin": "0123456789abcdef-admin",
+    "auditor": "0123456789abcdef-auditor",
 }
 AUDIT_TOKEN = "0123456789abcdef-audit"
 """Of a viewer who may see causes."""
@@ -138,6 +140,7 @@ async def sims_context(folder, host_url, *, options="", callback=False):
         actions=sims.actions(),
         routes=[
             *SubscriberRoutes(context, sims, topups, limits, executor).routes(),
+            *LedgerRoutes(context).routes(),
             *CharityRoutes(context).routes(),
         ],
         open_paths=(LISTENER,),

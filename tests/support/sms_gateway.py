@@ -19,7 +19,7 @@ from protocols.smpp.server import Server, ServerConfig
 from support.gateways import LANE, ROOT, Gateway
 
 CODE = "70070"
-TOKENS = {"viewer": "0123456789abcdef-viewer", "operator": "0123456789abcdef-operator"}
+TOKENS = {role: f"0123456789abcdef-{role}" for role in ("viewer", "operator", "auditor")}
 PATIENCE = 30
 DAY = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -15,6 +15,7 @@ from gateway.ledger.checks.operator_zones import operator_zones
 from gateway.ledger.tax_days import booked
 from gateway.ledger.taxable import PlansByVersion, taxes_of
 from gateway.rating.plan_taxes import PlanTax, Treatment
+from gateway.store.nodes import SPAN_BITS
 from gateway.store.releases import released
 from gateway.store.sealed_months.parts import Part
 from gateway.store.tables import subscribers, tax_areas, transfers
@@ -27,18 +28,21 @@ ADDED, BACK = "added_tax", "added_tax_back"
 
 def added_taxes_right(books: Examined) -> Iterator[Finding]:
     """Name lines' months whose added taxes are not those of their charges, and entries of such taxes that are of no month."""
-    for detail in islice(wrong_added_taxes(books.connection, books.parts), SHOWN):
+    for detail in islice(wrong_added_taxes(books.connection, books.parts, books.trusted_upto()), SHOWN):
         yield Finding(CHECK, detail)
 
 
-def wrong_added_taxes(connection: Connection, found: Sequence[Part]) -> Iterator[str]:
-    """Say what is wrong with added taxes; `found` are the parts of the journal."""
+def wrong_added_taxes(connection: Connection, found: Sequence[Part], trusted: Mapping[int, int]) -> Iterator[str]:
+    """Say what is wrong with added taxes; `found` are the parts of the journal.
+
+    Months up to the `trusted` numbers of their gateways are not summed again.
+    """
     rows, entries = list(recorded(connection)), _entries(found)
     names, zones = account_names(connection), operator_zones(connection)
     ended = set(connection.scalars(select(subscribers.c.id).where(subscribers.c.status == ENDED))) if rows else set()
     for _, month in groupby(sorted(rows, key=_month), key=_month):
         mine = list(month)
-        charges = _charges(connection, found, mine[0])
+        charges = _charges(connection, found, mine[0], trusted)
         for row in mine:
             what = f"added taxes of {row.period} of wallet:{row.subscriber_id} (row {row.id})"
             if charges is not None and charges.get(row.subscriber_id, 0) != row.charges:
@@ -59,11 +63,13 @@ def _country(row: AddedTax) -> str:
     return next(iter(row.versions), "")
 
 
-def _charges(connection: Connection, found: Sequence[Part], row: AddedTax) -> dict[int, int] | None:
-    """Sum the charges of a month again; None where usage whose retention is over may be gone."""
-    if released(connection).usage_day >= 0:
-        return None
+def _charges(
+    connection: Connection, found: Sequence[Part], row: AddedTax, trusted: Mapping[int, int]
+) -> dict[int, int] | None:
+    """Sum the charges of a month again; None where that is not asked, or usage whose retention is over may be gone."""
     spans = spans_of(booked(connection), row.period)
+    if released(connection).usage_day >= 0 or all(upto <= trusted.get(upto >> SPAN_BITS, 0) for _, upto in spans):
+        return None
     return charged(connection, found, PlansByVersion(connection), spans, _country(row))
 
 

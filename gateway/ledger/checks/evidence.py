@@ -13,6 +13,7 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.releases import Released, released
 from gateway.store.sealed_months.parts import Part
 from gateway.store.sealed_months.records import TABLES
+from gateway.store.tables import choices
 
 NAMED: Final = 100
 """Rows of a table that are named, of each kind of finding; of more their number is told."""
@@ -32,9 +33,14 @@ WORDS: Final = {
     "tax_days": "day of taxes",
     "added_taxes": "added tax",
     "wallets": "wallet",
+    "bill_limits": "decision about a limit",
+    "erasures": "erasure",
+    "payments": "payment",
+    "subscriptions": "subscription",
+    "families": "member of a family",
     "bank_details": "bank details",
     "payouts": "payment file",
-    "cause_payments": "payment",
+    "cause_payments": "payment to a cause",
 }
 CHANGED: Final = "was changed since it was booked"
 MISSING: Final = "is missing: it was booked, and is gone"
@@ -195,12 +201,15 @@ class _Proof:
                 self._unproved(table, *row)
                 rows.take()
             if row is None or row[0] != number:
-                if not (said.days and day <= self._released.usage_day):
+                if not (said.days and day <= self._released.usage_day) and not self._is_erased(table, number):
                     found.add(number, MISSING)
                 continue
             if row[1] != digest:
                 found.add(number, CHANGED)
             rows.take()
+
+    def _is_erased(self, table: str, number: int) -> bool:
+        return table == str(choices.name) and number in self._released.choices
 
     def _unproved(self, table: str, number: int, _digest: bytes, sealed: bool) -> None:  # noqa: FBT001  (as rows say it)
         if not (sealed and number <= self._released.unproved.get(number >> SPAN_BITS, -1)):
@@ -219,4 +228,6 @@ class _Proof:
                     found.add(number, CHANGED)
                 missing.discard(number)
         for number in sorted(missing):
-            found.add(number, MISSING)
+            (gone,) = self._digester.digests(table, [(number,)])
+            if not any(of_node.get(number) == gone for of_node in said):
+                found.add(number, MISSING)

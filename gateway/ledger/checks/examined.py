@@ -1,6 +1,7 @@
 """What checks look at, and what they find."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -8,6 +9,7 @@ from sqlalchemy import Connection, Select
 
 from gateway.ledger.balances import add, entry_totals
 from gateway.ledger.seals import Seal
+from gateway.store.nodes import SPAN_BITS
 from gateway.store.sealed_months.parts import Part
 
 SHOWN: Final = 5
@@ -32,7 +34,6 @@ class Examined:
         connection: the store.
         parts: the sealed months, then the store.
         journals: a connection a part; `recomputed` those of which each row is computed again.
-        sums: what each part moved, by account number and currency; `totals` all of them.
         recompute: how a tenth is computed again, by the rule as it was recorded; `program` by the program's own.
         key: that of evidence; None where nobody has it, and rows are not held against their digests.
         seals: seals that were kept outside the store.
@@ -49,21 +50,38 @@ class Examined:
         seals: Sequence[Seal],
         progress: Progress,
     ) -> None:
-        """Take them, and sum the journal."""
+        """Take them."""
         self.connection, self.parts, self.key = connection, parts, key
         self.recompute, self.program = recompute, program
         self.seals, self.progress = seals, progress
         self.journals = [part.connection for part in parts]
         self.recomputed = self.journals
-        self.sums = [entry_totals(journal) for journal in self.journals]
+
+    @cached_property
+    def sums(self) -> list[dict[tuple[int, str], int]]:
+        """What each part moved, by account number and currency."""
+        return [entry_totals(journal) for journal in self.journals]
+
+    @cached_property
+    def totals(self) -> Mapping[tuple[int, str], int]:
+        """All of it."""
         totals: dict[tuple[int, str], int] = {}
         for each in self.sums:
             add(totals, each)
-        self.totals: Mapping[tuple[int, str], int] = totals
+        return totals
 
     def trust_sealed(self) -> None:
         """Take what stands in sealed files as it was checked when it was booked."""
         self.recomputed = [part.connection for part in self.parts if part.month is None]
+
+    def trusted_upto(self) -> dict[int, int]:
+        """Give by gateway up to which number entries stand in sealed files that are taken as they were checked."""
+        found: dict[int, int] = {}
+        for part in self.parts:
+            if part.month is not None and part.connection not in self.recomputed:
+                for _, last in part.month.ranges:
+                    found[last >> SPAN_BITS] = max(last, found.get(last >> SPAN_BITS, 0))
+        return found
 
     def count(self, wanted: Select[Any]) -> int:
         """Add up a count over all parts."""

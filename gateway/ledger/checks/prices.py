@@ -13,10 +13,10 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from gateway.ledger.checks.examined import SHOWN, Examined, Finding
 from gateway.ledger.checks.plan_versions import PlanVersions
-from gateway.ledger.checks.tenths import STREAMED
 from gateway.rating.plans import Rate
 from gateway.rating.prices import price
 from gateway.rating.rate_keys import rate_by, read_key
+from gateway.store.plain_rows import plain_rows
 from gateway.store.tables import transfers, usage
 
 UNKEPT: Final = 0
@@ -115,7 +115,7 @@ def _wrong_records(journal: Connection, plans: PlanVersions, prices: Prices) -> 
     taken_off = func.coalesce(u.capped, 0)
     absorbed = _absorbed(journal)
     wanted = select(*columns, counted().label("units"), u.price, taken_off).where(*_PRICED)
-    rows = journal.execute(wanted.execution_options(**STREAMED))
+    rows = plain_rows(journal, wanted)
     for number, owner, at, plan, version, key, service, group, before, covered, units, booked, capped in rows:
         if not plans.priced(version, plan, at, owner):
             yield "price", f"record {number} was priced by version {version}, which is none of {plan} for its line then"

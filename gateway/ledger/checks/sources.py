@@ -26,6 +26,7 @@ from gateway.store.nodes import SPAN_BITS
 from gateway.store.tables import (
     accounts,
     choices,
+    erasures,
     families,
     idempotency_keys,
     payments,
@@ -150,7 +151,11 @@ def _not_chosen(kind: str) -> Select[int]:
     )
     nowhere = select(accounts.c.id).where(accounts.c.name == UNASSIGNED).scalar_subquery()
     unassigned = and_(accrual.c.credit == nowhere, accrual.c.share == WHOLE, ~choice)
-    return found.where(~chosen, ~unassigned)
+    forgotten = exists().where(erasures.c.subscriber_id == paid.c.debit)  # what they chose nobody knows any more
+    paid_by_forgotten = exists().where(
+        families.c.member_id == paid.c.debit, families.c.payer_id == erasures.c.subscriber_id
+    )
+    return found.where(~chosen, ~unassigned, ~forgotten, ~paid_by_forgotten)
 
 
 def _made_before(choice: FromClause, accrual: FromClause) -> ColumnElement[bool]:

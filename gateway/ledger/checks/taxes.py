@@ -21,12 +21,15 @@ CHECK: Final = "tax"
 
 def taxes_right(books: Examined) -> Iterator[Finding]:
     """Name days whose tax is not that of their entries, and entries of tax that are of no day."""
-    for detail in islice(wrong_taxes(books.connection, books.parts), SHOWN):
+    for detail in islice(wrong_taxes(books.connection, books.parts, books.trusted_upto()), SHOWN):
         yield Finding(CHECK, detail)
 
 
-def wrong_taxes(connection: Connection, found: Sequence[Part]) -> Iterator[str]:
-    """Say what is wrong with taxes; `found` are the parts of the journal."""
+def wrong_taxes(connection: Connection, found: Sequence[Part], trusted: Mapping[int, int]) -> Iterator[str]:
+    """Say what is wrong with taxes; `found` are the parts of the journal.
+
+    Days up to the `trusted` number of their gateway are not summed again: their entries are as they were when that was checked.
+    """
     days = booked(connection)
     entries, names = _entries(found), account_names(connection)
     plans = PlansByVersion(connection) if days else None
@@ -39,7 +42,9 @@ def wrong_taxes(connection: Connection, found: Sequence[Part]) -> Iterator[str]:
             if day.after != reached or day.upto < day.after or (before and day.day <= before[-1].day):
                 yield f"{what} do not go on where the day before ended"
             assert plans is not None
-            yield from _wrong_sums(what, day, Taxable(connection, found, plans, _table(connection, day)), gone=gone)
+            if day.upto > trusted.get(node, 0):
+                taxable = Taxable(connection, found, plans, _table(connection, day))
+                yield from _wrong_sums(what, day, taxable, gone=gone)
             if [each.tax for each in tax_of({each.key: each.gross for each in day.sums}, gross_before(before))] != [
                 each.tax for each in day.sums
             ]:

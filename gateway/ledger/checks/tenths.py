@@ -8,11 +8,13 @@ accrual.
 from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import groupby
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import BigInteger, Connection, Select, cast, func, select
 
 from gateway.ledger.checks.examined import Recompute
+from gateway.store.plain_rows import plain_rows
 from gateway.store.tables import marks, transfers, usage
 
 RUNNING_SINCE: Final = "tenth.running_since"
@@ -39,60 +41,69 @@ def wrong_tenths(connection: Connection, journals: Sequence[Connection], recompu
 
 def _wrong_parts(connection: Connection, recompute: Recompute, since: int) -> Iterator[str]:
     """Look at the accruals of each charge and sale together."""
-    of = (transfers.c.usage_id, transfers.c.reference)
-    columns = (*of, transfers.c.policy, transfers.c.base, transfers.c.share, transfers.c.amount, transfers.c.at)
-    wanted = select(*columns).where(transfers.c.kind == "accrual").order_by(*of)
-    rows = connection.execute(wanted, execution_options=STREAMED)
-    for (usage_id, _), group in groupby(rows, key=lambda row: (row.usage_id, row.reference)):
-        parts = list(group)
+    t = transfers.c
+    columns = (t.usage_id, t.reference, t.policy, t.base, t.share, t.amount, t.at)
+    wanted = select(*columns).where(t.kind == "accrual").order_by(t.usage_id, t.reference)
+    for (usage_id, _), group in groupby(plain_rows(connection, wanted), key=_SAME_CHARGE):
+        rows = list(group)
+        if usage_id is not None and len(rows) == 1 and _is_whole(rows[0], since):
+            continue  # the whole of it is one cause's, as nearly always
+        parts = [_Part(*row) for row in rows]
         if any(evidence is None for part in parts for evidence in (part.policy, part.base, part.share)):
             continue  # a finding of its own: every accrual carries them
-        running = parts[0].at >= since
-        if running and usage_id is not None and len(parts) == 1 and parts[0].share == WHOLE:
-            continue  # the whole of it is one cause's, as nearly always
-        total = sum(part.amount for part in parts)
-        for part in parts:
-            if running:
-                expected = total * part.share // WHOLE
-                fits = part.amount in (expected, expected + 1)
-            else:
-                expected = recompute(part.policy, part.base, part.share)
-                fits = part.amount == expected
-            if not fits:
-                yield (
-                    f"{part.share} basis points of {part.base} micro-units by policy {part.policy} are {expected}, "
-                    f"booked {part.amount}"
-                )
-        if running and usage_id is None:
-            expected = recompute(parts[0].policy, parts[0].base, WHOLE)
-            if expected != total:
-                yield _sum(parts[0].base, parts[0].policy, expected, total)
+        yield from _wrong_split(parts, recompute, running=parts[0].at >= since)
+
+
+_SAME_CHARGE: Final = itemgetter(0, 1)
+
+
+class _Part(NamedTuple):
+    """An accrual, as `_wrong_parts` reads it."""
+
+    usage_id: int | None
+    reference: str | None
+    policy: str
+    base: int
+    share: int
+    amount: int
+    at: int
+
+
+def _is_whole(row: tuple[Any, ...], since: int) -> bool:
+    """Tell whether an accrual by running sums is undivided, and has its evidence."""
+    _, _, policy, base, share, _, at = row
+    return share == WHOLE and at >= since and policy is not None and base is not None
+
+
+def _wrong_split(parts: list[_Part], recompute: Recompute, *, running: bool) -> Iterator[str]:
+    """Hold the parts of one tenth against their shares, and that of a sale against its price."""
+    total = sum(part.amount for part in parts)
+    for part in parts:
+        if running:
+            expected: int | None = total * part.share // WHOLE
+            fits = part.amount - total * part.share // WHOLE in (0, 1)
+        else:
+            expected = recompute(part.policy, part.base, part.share)
+            fits = part.amount == expected
+        if not fits:
+            yield (
+                f"{part.share} basis points of {part.base} micro-units by policy {part.policy} are {expected}, "
+                f"booked {part.amount}"
+            )
+    if running and parts[0].usage_id is None:
+        expected = recompute(parts[0].policy, parts[0].base, WHOLE)
+        if expected != total:
+            yield _sum(parts[0].base, parts[0].policy, expected, total)
 
 
 def _wrong_sums(journals: Sequence[Connection], recompute: Recompute, since: int) -> Iterator[str]:
     """Look at the charges of each session together; their order is not looked at, since two gateways have two clocks."""
     everywhere = select(transfers.c.policy).where(transfers.c.kind == "accrual").distinct()
     policies = {policy for journal in journals for policy in journal.scalars(everywhere)} - {None}
-    tenths = (
-        select(
-            transfers.c.usage_id,
-            func.sum(transfers.c.amount).label("total"),
-            func.min(transfers.c.policy).label("policy"),
-        )
-        .where(transfers.c.kind == "accrual", transfers.c.usage_id.is_not(None))
-        .group_by(transfers.c.usage_id)
-        .subquery()
-    )
-    charges = (
-        select(usage.c.session, transfers.c.amount, tenths.c.total, tenths.c.policy)
-        .join_from(transfers, usage, usage.c.id == transfers.c.usage_id, isouter=True)
-        .join(tenths, tenths.c.usage_id == transfers.c.usage_id, isouter=True)
-        .where(transfers.c.kind == "charge", transfers.c.at >= since)
-        .order_by(usage.c.session.is_not(None), usage.c.session)
-    )
-    in_order = [journal.execute(charges, execution_options=STREAMED) for journal in journals]
+    in_order = [plain_rows(journal, _charges(since)) for journal in journals]
+    rows_in_order = in_order[0] if len(in_order) == 1 else merge(*in_order, key=_place)
     swept = False
-    for session, group in groupby(merge(*in_order, key=_place), key=lambda row: row.session):
+    for session, group in groupby(rows_in_order, key=itemgetter(0)):
         swept = swept or session is None  # usage goes in time, and its charges stay
         alone = session is None or session == UNKEPT
         for rows in ([row] for row in group) if alone else (list(group),):
@@ -101,30 +112,65 @@ def _wrong_sums(journals: Sequence[Connection], recompute: Recompute, since: int
                 yield wrong
 
 
-def _place(row: Row[Any, Any, Any, Any]) -> tuple[bool, int]:
+_Charge = tuple[int | None, int, int, str | None]
+"""A charge: its session, its amount, the tenth on it, and the policy of that."""
+
+
+def _charges(since: int) -> Select[Any]:
+    """Select the charges as `_Charge`, those of each session together."""
+    t = transfers.c
+    total = cast(func.sum(t.amount), BigInteger)
+    tenths = (
+        select(t.usage_id, total.label("total"), func.min(t.policy).label("policy"))
+        .where(t.kind == "accrual", t.usage_id.is_not(None))
+        .group_by(t.usage_id)
+        .subquery()
+    )
+    return (
+        select(usage.c.session, t.amount, func.coalesce(tenths.c.total, 0), tenths.c.policy)
+        .join_from(transfers, usage, usage.c.id == t.usage_id, isouter=True)
+        .join(tenths, tenths.c.usage_id == t.usage_id, isouter=True)
+        .where(t.kind == "charge", t.at >= since)
+        .order_by(usage.c.session.is_not(None), usage.c.session)
+    )
+
+
+def _place(row: _Charge) -> tuple[bool, int]:
     """Give by what charges are sorted: those without a session come first."""
-    return row.session is not None, row.session or 0
+    return row[0] is not None, row[0] or 0
 
 
-def _wrong_session(rows: list[Any], everywhere: set[str], recompute: Recompute, *, begins: bool) -> str | None:
+def _wrong_session(rows: list[_Charge], everywhere: set[str], recompute: Recompute, *, begins: bool) -> str | None:
     """Say what is wrong with the tenths of a session; `begins`: its first charge is surely among these."""
-    if len(rows) == 1 and rows[0].policy is not None:
-        (row,) = rows
-        if int(row.total) == recompute(row.policy, row.amount, WHOLE):
-            return None
-    policies = {row.policy for row in rows if row.policy is not None} or everywhere
-    for row in rows:
-        by_policy = {policy: recompute(policy, row.amount, WHOLE) for policy in ({row.policy} - {None} or policies)}
-        total = int(row.total or 0)
+    base = tenth = 0
+    for _, amount, total, policy in rows:
+        base, tenth = base + amount, tenth + total
+        if policy is None or policy != rows[0][3]:
+            return _wrong_mixed(rows, everywhere, recompute, begins=begins)
+        expected = recompute(policy, amount, WHOLE)
+        if expected is None or not -1 <= total - expected <= 1:
+            return _sum(amount, policy, expected, total)
+    return _wrong_total(base, tenth, str(rows[0][3]), recompute, begins=begins)
+
+
+def _wrong_mixed(rows: list[_Charge], everywhere: set[str], recompute: Recompute, *, begins: bool) -> str | None:
+    """Say what is wrong with the tenths of a session of several policies, or with charges that have no tenth."""
+    policies = {policy for *_, policy in rows if policy is not None} or everywhere
+    for _, amount, total, policy in rows:
+        by_policy = {each: recompute(each, amount, WHOLE) for each in ({policy} if policy is not None else policies)}
         if by_policy and not any(
             expected is not None and abs(total - expected) <= 1 for expected in by_policy.values()
         ):
-            policy, expected = next(iter(by_policy.items()))
-            return _sum(row.amount, policy, expected, total)
+            one, expected = next(iter(by_policy.items()))
+            return _sum(amount, one, expected, total)
     if len(policies) != 1:
         return None
-    (policy,) = policies
-    base, total = sum(row.amount for row in rows), sum(int(row.total or 0) for row in rows)
+    base, tenth = sum(amount for _, amount, _, _ in rows), sum(total for _, _, total, _ in rows)
+    return _wrong_total(base, tenth, next(iter(policies)), recompute, begins=begins)
+
+
+def _wrong_total(base: int, total: int, policy: str, recompute: Recompute, *, begins: bool) -> str | None:
+    """Hold the tenth of a whole session against that of the sum of its charges."""
     expected = recompute(policy, base, WHOLE)
     fits = total == expected or (not begins and _fits_somewhere(base, total, policy, recompute))
     return None if fits else _sum(base, policy, expected, total)

@@ -6,6 +6,7 @@ from gateway.api.action_routing import Router
 from gateway.api.actions import RunningAction
 from gateway.api.answers import GatewayStatus
 from gateway.api.charity_routes import CharityRoutes
+from gateway.api.ledger_routes import LedgerRoutes
 from gateway.api.limit_actions import LimitActions
 from gateway.api.order_actions import OrderActions
 from gateway.api.server import Server
@@ -121,6 +122,7 @@ class ApiComponent(Component):
             actions=actions,
             routes=[
                 *SubscriberRoutes(context, sims, topups, limits, orders.executor).routes(),
+                *LedgerRoutes(context).routes(),
                 *CharityRoutes(context).routes(),
                 *self._page.routes(),
             ],

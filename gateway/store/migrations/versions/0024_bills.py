@@ -7,13 +7,14 @@ and dunning to those of now.
 import sqlalchemy as sa
 from alembic import op
 
+from gateway.ledger.constraints import constrain
 from gateway.store.append_only import add
 
 revision = "0024"
-down_revision = "0022"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
-compatible_from = "0021"
+compatible_from = "0023"
 
 
 def upgrade() -> None:
@@ -37,6 +38,7 @@ def upgrade() -> None:
     op.create_index("ix_bill_events_subscriber_id", "bill_events", ["subscriber_id"])
     op.create_index("ix_bill_events_reference", "bill_events", ["reference"])
     add(op.get_bind(), ("bills", "bill_events"))
+    constrain(op.get_bind())
 
 
 def _create_closes() -> None:

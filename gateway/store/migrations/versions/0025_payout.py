@@ -6,6 +6,8 @@ A program of before would not know the accounts of the states, so that it may no
 import sqlalchemy as sa
 from alembic import op
 
+from gateway.ledger.constraints import constrain
+
 revision = "0025"
 down_revision = "0024"
 branch_labels = None
@@ -17,6 +19,7 @@ def upgrade() -> None:
     _months()
     _payments()
     _registers()
+    constrain(op.get_bind())
 
 
 def _months() -> None:

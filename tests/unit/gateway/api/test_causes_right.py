@@ -69,7 +69,8 @@ def use(context):
                 (number + 3, "gift", owner, account[f"gifts:{cause or 'wwf'}"], 500_000, None),
             ):
                 row = {"id": entry, "at": at, "kind": kind, "debit": debit, "credit": credit, "amount": amount}
-                row |= {"currency": "GBP", "event_at": at, "usage_id": usage_id}
+                row |= {"currency": "GBP", "event_at": at, "usage_id": usage_id, "reference": f"gift:{entry}"}
+                row |= {"base": 1, "policy": "2026-1", "share": 10_000}
                 connection.execute(insert(transfers).values(row))
 
 
@@ -168,6 +169,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
         "usage.export": {}, "usage.review.list": {"all": True},
         "ledger.check": {}, "ledger.months": {}, "ledger.balances": {}, "ledger.journal": {"limit": 5000}, "events.list": {},
         "ledger.export": {"format": "beancount"}, "ledger.totals": {"period": "2026-11"}, "ledger.tax": {"period": "2026-11"},
+        "ledger.seals": {},
         "plan.versions": {"plan": "payg-gb"}, "plan.version": {"plan": "payg-gb", "version": 1},
         "node.list": {}, "subscriber.allowances": {"number": ROWS[0][0]}, "fraud.list": {"all": True},
         "subscriber.bill-limits": {"number": ROWS[0][0]}, "notice.list": {},
@@ -176,7 +178,7 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
     writes = {"subscriber.import", "subscriber.topup", "subscriber.cause", "sim.import", "order.show"}
     writes |= {"usage.review.book", "usage.review.drop", "usage.rerate", "sim.amend", "sim.scrap", "usage.refund"}
     writes |= {"subscriber.renewal", "subscriber.limit", "subscriber.family", "subscriber.add-on", "subscriber.credit"}
-    writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.tax-area", "subscriber.agree"}
+    writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.tax-area", "subscriber.agree", "subscriber.erase"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     writes |= {"bill.close", "bill.reopen", "bill.paid", "bill.pay"}
     of_causes = {name for name in ACTIONS if name.startswith("charity.")}  # they tell of no customer; below

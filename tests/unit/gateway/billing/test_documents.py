@@ -7,11 +7,13 @@ import msgspec
 import pytest
 from pypdf import PdfReader
 
+from gateway.billing.content import PAID_BY_PROMOTION, SECTIONS, Section
 from gateway.billing.pdf import write_pdf
 from gateway.billing.statement import Bill, BillItem, BillLine, MonthOfYear, TaxTotal
 from gateway.billing.text import write_text
-from gateway.billing.words import Writer
+from gateway.billing.words import LANGUAGES, Writer
 from gateway.charity.choices import Share
+from gateway.ledger.postings import POSTINGS, AccountClass
 
 LONDON = ZoneInfo("Europe/London")
 AT = 1_793_491_200_000_000
@@ -83,3 +85,14 @@ def test_no_cause_is_on_a_bill_unless_it_was_asked_for():
 def test_the_same_bill_gives_the_same_octets():
     writer = Writer("en", LONDON)
     assert write_pdf(BILL, "1", writer, "TPO", [], {}) == write_pdf(BILL, "1", writer, "TPO", [], {})
+
+
+def test_every_kind_of_entry_that_moves_a_wallet_has_a_place_on_bills_and_words_in_each_language():
+    kinds = {posting.kind for posting in POSTINGS if AccountClass.WALLET in (posting.debit, posting.credit)} - {
+        PAID_BY_PROMOTION
+    }
+    assert kinds - set(SECTIONS) == set()
+    for language in LANGUAGES.values():
+        of_usage = {kind for kind, section in SECTIONS.items() if section is Section.USAGE}
+        assert {kind for kind in kinds - of_usage if kind not in language.words} == set()
+        assert set(language.words) == set(LANGUAGES["en"].words)

@@ -59,7 +59,7 @@ def test_commands_go_through_the_socket_and_read_no_secret(folder, action):
 
 
 def test_ledger_check_goes_through_the_socket_too(folder):
-    report = {"ok": True, "entries": 0, "wallets": 0, "accruals": 0, "findings": []}
+    report = {"ok": True, "entries": 0, "wallets": 0, "accruals": 0, "findings": [], "unknown": {}}
     with scripted(folder, ledger__check=report):
         assert main(["--config", str(folder / "gateway.yaml"), "ledger", "check"]) == 0
 

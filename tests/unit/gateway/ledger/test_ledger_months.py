@@ -26,7 +26,8 @@ def place(request, tmp_path):
 
 
 def entry(number, at, kind, amount, currency="GBP"):
-    sides = {"debit": 1, "credit": 2, "event_at": at}
+    debit, credit = (2 << 40, 1) if kind == "charge" else (1, 2 << 40)
+    sides = {"debit": debit, "credit": credit, "event_at": at, "usage_id": 6, "reference": f"shop-{number}"}
     return {"id": number, "at": at, "kind": kind, "amount": amount, "currency": currency} | sides
 
 

@@ -1,8 +1,10 @@
 """Seals of a node's days: made once a day, kept in a file, and held against a store of which the end was cut off."""
 
+import itertools
+
 import pytest
 from sqlalchemy import text
-from support.charging_fixture import charging_place
+from support.charging_fixture import INITIAL, TERMINATION, ccr, charging_place, service
 from support.lane_fixture import EVIDENCE_KEY
 
 from gateway.charity.policies import recompute
@@ -11,6 +13,7 @@ from gateway.ledger.check import check
 from gateway.ledger.seals import SealKey, WriteSeal
 from gateway.store.evidence import DAY_US, Evidence, Tip
 from gateway.store.releases import record_restore
+from gateway.store.sweeper import Retention, Sweep
 
 DAY_AFTER = 1_700_006_400_000_000
 """15 November 2023, 0:00: the day after the first tick of the fixture's clock."""
@@ -63,7 +66,7 @@ def test_a_tail_that_was_cut_off_with_the_key_itself_shows_against_a_seal_that_l
             "proof": Evidence(EVIDENCE_KEY, place.node.id)._digester.proof(1, Tip(before, head)),
         }
         connection.execute(text("UPDATE chains SET sequence = :sequence, head = :head, proof = :proof"), tip)
-        for table in ("transfers", "choices", "wallets"):
+        for table in ("transfers", "choices", "wallets", "subscriptions"):
             connection.execute(text(f"DELETE FROM {table}"))
     assert findings(place) == []
     (told,) = findings(place, made)
@@ -101,3 +104,25 @@ def test_the_file_has_each_seal_once_and_is_private(place, tmp_path):
         torn.write(b'{"node":1,"day":"2023')
     assert seals.read_file(file) == made
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_retention_takes_leaves_the_links_and_the_seals_of_its_days_and_says_so_by_a_proved_row(place):
+    place.ask(ccr(INITIAL, 0, service(ask=0)))
+    place.ask(ccr(TERMINATION, 1, service(used=[8_000_000])))
+    made = seal(place, DAY_AFTER)
+    links = place.read(text("SELECT id, head FROM evidence ORDER BY id"))
+    place.ticks = itertools.count(DAY_AFTER + 3 * DAY_US, 1_000)
+    kept = dict.fromkeys(("answers", "outbox", "sessions", "orders", "access_log"), 1 << 40)
+    assert place.lane.run(Sweep(Retention(usage=2 * 86_400, **kept), published_only=False)) == 1
+    assert place.read(text("SELECT count(*) FROM usage")) == [(0,)]
+    assert place.read(text("SELECT id, head FROM evidence ORDER BY id"))[: len(links)] == links
+    assert findings(place, made) == []
+    ((content, day),) = place.read(text("SELECT content, until FROM releases"))
+    assert (content, day * DAY_US) == ("usage", DAY_AFTER + 3 * DAY_US - DAY_AFTER % DAY_US - 2 * DAY_US)
+    place.unguard()
+    with place.writer.begin() as connection:
+        connection.execute(text("UPDATE releases SET until = until - 5"))
+    assert {word for each in findings(place, made) for word in ("release", "record") if each.startswith(word)} == {
+        "release",
+        "record",
+    }

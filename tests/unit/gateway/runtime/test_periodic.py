@@ -60,6 +60,7 @@ def charge(context, at, givers):
         ):
             number += 1
             row = {"id": number, "at": at, "kind": kind, "debit": debit, "credit": credit, "amount": amount}
+            row |= {"base": 1, "policy": "2026-1", "share": 10_000}
             rows.append(row | {"currency": "GBP", "event_at": at, "usage_id": (1 << 42) + giver})
     with context._writer.begin() as connection:
         connection.execute(insert(transfers), rows)

@@ -160,7 +160,9 @@ def test_a_right_is_given_by_name_and_an_unknown_one_is_an_error(problems):
 
 def test_an_unknown_role_has_a_suggestion(problems):
     [problem] = problems("api: {tokens: [{name: a, role: viwer, token: {env: A}}]}\n", {"A": "x"})
-    assert problem == "3: api.tokens[0].role: must be 'viewer', 'operator' or 'admin'; did you mean `viewer`?"
+    assert (
+        problem == "3: api.tokens[0].role: must be 'viewer', 'operator', 'admin' or 'auditor'; did you mean `viewer`?"
+    )
 
 
 def test_secrets_have_one_clear_error_each(problems, tmp_path):

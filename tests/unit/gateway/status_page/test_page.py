@@ -605,7 +605,14 @@ async def test_a_tenth_that_accrues_now_is_not_on_the_page(context):
                 (number + 1, "accrual", account["giving"], account["cause:wwf"], 12_345_679),
             ):
                 row = {"id": entry, "at": at, "kind": kind, "debit": debit, "credit": credit, "amount": amount}
-                row |= {"currency": "GBP", "event_at": at, "usage_id": number}
+                row |= {
+                    "currency": "GBP",
+                    "event_at": at,
+                    "usage_id": number,
+                    "base": 1,
+                    "policy": "2026-1",
+                    "share": 10_000,
+                }
                 connection.execute(insert(transfers).values(row))
     _, page = await page_of(gatherer_of(context))
     assert "No month is published yet." in Reader(page).words

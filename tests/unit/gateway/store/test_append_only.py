@@ -11,11 +11,14 @@ from gateway.store.engine import storing
 from gateway.store.errors import StoreError
 
 FILLED = {
-    "transfers": "(id, at, kind, debit, credit, amount, currency, event_at) VALUES (5, 1, 'topup', 2, 3, 4, 'GBP', 1)",
+    "transfers": "(id, at, kind, debit, credit, amount, currency, event_at, reference) "
+    "VALUES (5, 1, 'topup', 2, 1099511627776, 4, 'GBP', 1, 'r')",
     "usage": "(id, event_at, subscriber_id, session, service, octets, seconds, units, price, currency, plan) "
     "VALUES (5, 86400000000, 7, 0, 'data', 1, 0, 0, 1, 'GBP', 'p')",
     "choices": "VALUES (5, 7, 'wwf', 10000, 1)",
-    "payments": "VALUES ('c', 'r', 7, 1, 'GBP', 1)",
+    "payments": "VALUES ('c', 'r', 7, 1, 'GBP', 1, 6)",
+    "bill_limits": "VALUES (5, 7, 1, 'bill', 'set', 9, '', 'api', '2026-1', 'a')",
+    "erasures": "VALUES (5, 1, 7, 'a', 'r')",
     "evidence": "VALUES (5, 1, {blob}, {blob})",
     "seals": "VALUES (1, '2026-11-26', 1, {blob}, {blob}, 1)",
     "reratings": "VALUES (5, 1, 7, 0, 1, 2, 3, 'a')",

@@ -8,6 +8,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from gateway.store import schema
+from gateway.store.constraints import unique_name
 from gateway.store.engine import open_writer
 from gateway.store.errors import SchemaMismatch
 from gateway.store.tables import metadata
@@ -35,7 +36,9 @@ def test_an_empty_store_gets_every_table_and_the_newest_version(engine):
 def test_the_migrations_lead_to_the_tables_that_the_program_knows(engine):
     schema.prepare(engine)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        of_postings = unique_name("transfers")  # its condition is made by gateway.ledger.constraints
+        opts = {"include_object": lambda _object, name, *_: name != of_postings}
+        assert compare_metadata(MigrationContext.configure(connection, opts=opts), metadata) == []
 
 
 def test_the_steps_are_named_for_their_versions_and_follow_each_other():
@@ -49,6 +52,7 @@ def test_a_store_that_is_ready_opens_without_alembic(engine, tmp_path):
     script = f"""
 import sys
 from gateway.store import schema
+from gateway.store.constraints import unique_name
 from gateway.store.engine import open_writer
 schema.prepare(open_writer("sqlite:///{tmp_path}/t.db"))
 print(sorted(name for name in sys.modules if name.partition(".")[0] == "alembic"))

@@ -80,9 +80,15 @@ def test_what_the_store_before_had_beyond_the_restored_one_is_counted_and_paymen
         with each.writer.begin() as connection:
             for number in amounts:
                 entry = {"id": each.node.id << SPAN_BITS | number, "at": number, "event_at": number, "amount": number}
-                names = {"kind": "topup", "debit": 1, "credit": 7, "currency": "GBP"}
+                names = {
+                    "kind": "topup",
+                    "debit": 1,
+                    "credit": 7 << SPAN_BITS,
+                    "currency": "GBP",
+                    "reference": f"r{number}",
+                }
                 connection.execute(insert(transfers).values(entry | names))
-                payment = {"channel": "shop", "reference": f"r{number}", "subscriber_id": 7, "at": number}
+                payment = {"channel": "shop", "reference": f"r{number}", "subscriber_id": 7, "at": number, "id": number}
                 connection.execute(insert(payments).values(payment | {"amount": number, "currency": "GBP"}))
     with later.reader.connect() as before, place.reader.connect() as restored:
         lost = aftermath.lost(before, restored)
