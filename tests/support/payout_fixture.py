@@ -54,9 +54,10 @@ class Place(Workplace):
         self.sealer = Sealer(SHARED_KEY.encode())
         self.decide_by(Books(self.accounts), self.sealer)
 
-    def book(self, at, kind, debit, credit, amount, *, usage=None, reference=None, event_at=None):
+    def book(self, at, kind, debit, credit, amount, *, usage=None, reference=None, event_at=None, of=None):
         sides = [side if isinstance(side, int) else self.accounts[side] for side in (debit, credit)]
-        row = (next(self.numbers), at, kind, *sides, amount, "GBP", event_at or at, usage, None, None, None, reference)
+        of = of or ((10 * amount, "2026-1", 10_000) if kind.startswith("accrual") else (None, None, None))
+        row = (next(self.numbers), at, kind, *sides, amount, "GBP", event_at or at, usage, *of, reference)
         with self.writer.begin() as connection:
             connection.execute(insert(transfers).values(dict(zip(transfers.c.keys(), row, strict=True))))
 
@@ -65,7 +66,7 @@ class Place(Workplace):
         usage = next(self.numbers)
         self.book(at, "charge", wallet, "revenue", amount, usage=usage)
         for cause, part in parts.items():
-            self.book(at, "accrual", "giving", f"cause:{cause}", part, usage=usage)
+            self.book(at, "accrual", "giving", f"cause:{cause}", part, usage=usage, of=(amount, "2026-1", 10_000))
         return usage
 
     def confirm(self, period, now, payable=(("wateraid", "GBP"), ("wwf", "GBP")), successors=None):
