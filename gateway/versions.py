@@ -27,11 +27,11 @@ def contents_of(settings: Settings) -> list[Content]:
     return [
         *map(content_of, settings.plans.values()),
         *(Content(CAUSE, cause.id, canonical(cause)) for cause in settings.causes.values()),
-        *(Content(TAX, tax.id, canonical(tax)) for tax in settings.taxes.values()),
         *(
             Content(POLICY, policy.id, canonical(policy))
             for policy in (*POLICIES.values(), *settings.charity.later(ZoneInfo(operator.timezone)))
         ),
+        *(Content(TAX, tax.id, canonical(tax)) for tax in settings.taxes.values()),
         Content(CHARGING, OPERATOR, canonical(charging)),
     ]
 

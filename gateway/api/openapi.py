@@ -52,10 +52,10 @@ KEY: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern
 SHA256: Final[Json] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 PARAMETERS: Final[dict[str, Json]] = {
     "msisdn": NUMBER,
+    "sha256": SHA256,
     "bill": {"type": "string", "pattern": "^[0-9]{1,18}$"},
     "period": {"type": "string", "pattern": r"^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$", "examples": ["2026-11"]},
     "format": {"enum": ["beancount", "hledger", "csv"]},
-    "sha256": SHA256,
     "after": {"type": "integer", "minimum": 0, "maximum": MAX_ID, "description": "0, then `next` of the page before"},
 }
 UNTIL: Final[Json] = {
@@ -264,9 +264,6 @@ ROUTES: Final = (
           role=JOURNAL, query=(UNTIL,), answer=ExportPage, problems={400: ("ledger.format",)}),
     Route(method="get", path="/v1/charity/causes", summary="The causes that may be chosen", role=VIEWER,
           answer=Causes),
-    Route(method="post", path="/v1/bills/{bill}/payments", summary="Book a payment of a bill; the key is its reference",
-          role=OPERATOR, key=True, request=PayBillOnce, body=_PAYMENT, example={"amount": "12.34", "currency": "GBP"},
-          answer=BillPaid, problems=_PAYMENT_PROBLEMS),
     Route(method="get", path="/v1/charity/payouts/{sha256}", summary="A payment file to causes; needs the right causes",
           role=OPERATOR, answer=PayoutFile, problems={400: ("payout.hash",), 404: ("payout.unknown",)}),
     Route(method="post", path="/v1/charity/payouts/{sha256}/approval", summary="Approve a payment file, as its second person",
@@ -275,6 +272,9 @@ ROUTES: Final = (
           role=OPERATOR, answer=BankAccountShown, problems={404: ("bank.unknown",)}),
     Route(method="post", path="/v1/charity/bank-details/{id}/approval", summary="Approve bank details, as their second person",
           role=OPERATOR, answer=BankDetails, problems=_BANK_PROBLEMS),
+    Route(method="post", path="/v1/bills/{bill}/payments", summary="Book a payment of a bill; the key is its reference",
+          role=OPERATOR, key=True, request=PayBillOnce, body=_PAYMENT, example={"amount": "12.34", "currency": "GBP"},
+          answer=BillPaid, problems=_PAYMENT_PROBLEMS),
     Route(method="post", path=_CALLBACK, summary=_HINT, status=201, problems=_HINT_PROBLEMS),
     Route(method="post", path=_CALLBACK + "/{event}", summary=_HINT, status=201, problems=_HINT_PROBLEMS),
 )  # fmt: skip

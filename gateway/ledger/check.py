@@ -60,8 +60,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     policies_unchanged,
     reratings_right,
     allowances_match,
-    taxes_right,
     states_match,
+    taxes_right,
     added_taxes_right,
 )
 """Whether what was booked is right, computed again."""

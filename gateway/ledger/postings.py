@@ -311,6 +311,21 @@ POSTINGS: Final = (
         (Evidence.REFERENCE,),
         "what the payer of a family lends a member, or gets back (`family:<member>`)",
     ),
+    *_moves(),
+    Posting(
+        "profit_share",
+        AccountClass.PROFIT_SHARE,
+        AccountClass.CONFIRMED,
+        (Evidence.REFERENCE,),
+        "a cause's part of the company's profit (`profit:<period>`)",
+    ),
+    Posting(
+        "profit_share",
+        AccountClass.PROFIT_SHARE,
+        AccountClass.CAUSE,
+        (Evidence.REFERENCE,),
+        "the part of it for which no cause was chosen (`profit:<period>`)",
+    ),
     Posting(
         "payment",
         AccountClass.CASH,
@@ -359,21 +374,6 @@ POSTINGS: Final = (
         "what rounding of days before took too much off service charges",
         unique=Evidence.REFERENCE,
     ),
-    *_moves(),
-    Posting(
-        "profit_share",
-        AccountClass.PROFIT_SHARE,
-        AccountClass.CONFIRMED,
-        (Evidence.REFERENCE,),
-        "a cause's part of the company's profit (`profit:<period>`)",
-    ),
-    Posting(
-        "profit_share",
-        AccountClass.PROFIT_SHARE,
-        AccountClass.CAUSE,
-        (Evidence.REFERENCE,),
-        "the part of it for which no cause was chosen (`profit:<period>`)",
-    ),
     Posting(
         "added_tax",
         AccountClass.WALLET,
@@ -407,11 +407,11 @@ def account_class(number: int, names: Mapping[int, str]) -> AccountClass:
         return AccountClass.CAUSE
     if name.startswith(gifts_account("")):
         return AccountClass.GIFTS
-    if name.startswith(VAT):
-        return AccountClass.TAX
     for prefix in (*TENTH_PREFIXES, *GIFT_PREFIXES):
         if name.startswith(prefix):
             return AccountClass(f"{prefix}<cause>")
+    if name.startswith(VAT):
+        return AccountClass.TAX
     if name.startswith(ADDED_TAX):
         return AccountClass.ADDED_TAX
     return AccountClass(name) if name in set(AccountClass) else AccountClass.UNKNOWN

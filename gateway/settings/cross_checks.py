@@ -416,6 +416,19 @@ def check_fraud_plans(found: Found, report: Report) -> None:
             report.error(("fraud", "plans", plan), detail, at_key=True)
 
 
+def check_successors(found: Found, report: Report) -> None:
+    """Refuse a successor that is no open cause, and warn of agreements that nothing pays."""
+    causes = found.causes or {}
+    accounts = {each.currency for each in found.charity.accounts} if found.charity else set()
+    for cause in causes.values():
+        heir = causes.get(cause.successor.cause) if cause.successor else None
+        if cause.successor and (heir is None or not heir.open):
+            report.error(("causes",), f"{cause.id}.successor: {cause.successor.cause} is no open cause of the file")
+        if cause.agreement and cause.agreement.currency not in accounts:
+            where = f"charity.accounts has none in {cause.agreement.currency}"
+            report.warn(("causes",), f"{cause.id}.agreement: it cannot be paid: {where}")
+
+
 def check_taxes(found: Found, report: Report) -> None:
     """Refuse a plan whose tax is in no table, or in another currency than its prices."""
     if found.taxes is None:
@@ -435,19 +448,6 @@ def check_taxes(found: Found, report: Report) -> None:
             rate.kind for rate in jurisdiction.rates
         }:
             report.error(("plans",), f"{where}: {jurisdiction.id} in taxes has no rates of kind {plan.tax.kind}")
-
-
-def check_successors(found: Found, report: Report) -> None:
-    """Refuse a successor that is no open cause, and warn of agreements that nothing pays."""
-    causes = found.causes or {}
-    accounts = {each.currency for each in found.charity.accounts} if found.charity else set()
-    for cause in causes.values():
-        heir = causes.get(cause.successor.cause) if cause.successor else None
-        if cause.successor and (heir is None or not heir.open):
-            report.error(("causes",), f"{cause.id}.successor: {cause.successor.cause} is no open cause of the file")
-        if cause.agreement and cause.agreement.currency not in accounts:
-            where = f"charity.accounts has none in {cause.agreement.currency}"
-            report.warn(("causes",), f"{cause.id}.agreement: it cannot be paid: {where}")
 
 
 CHECKS: Final[tuple[Callable[[Found, Report], None], ...]] = (

@@ -81,7 +81,8 @@ WRITTEN = {
     "families": (7, 8, None, 1, None),
     "erasures": (1, 7, "a", "r"),
     "tax_areas": (7, "NY", "10001", 1, "a"),
-    "tax_days": (1, 1, "2023-11-14", 0, 5, "[]", "[]"),
+    "tax_days": (1, 1, "2023-11-14", 0, 5, "{}", "[]"),
+    "added_taxes": (1, 1, "2023-11", 7, "GBP", 9, "p", "NY", "10001", "{}", "[]"),
 }
 """A row of each, behind its identifier."""
 TABLES = (*BOOKED, *WRITTEN)
@@ -167,7 +168,8 @@ UNLIKE = {
     "accounts": {"name": "'cause:more'"},
     "payments": {"reference": "'more'"},
     "reratings": {"replaces": "replaces + 1"},
-    "tax_days": {"after": '"after" + 1'},
+    "tax_days": {"day": "'2023-11-15'"},
+    "added_taxes": {"period": "'2023-12'"},
 }
 """What a doubled row has otherwise, where the table itself allows none alike."""
 

@@ -14,7 +14,7 @@ from gateway.charity.bank_details import ApproveDetails, ProposeDetails
 from gateway.charity.bank_matching import SettleFile, said_by_statements
 from gateway.charity.confirmation import ConfirmMonth, read_month, read_standings
 from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, end_to_end_id
-from gateway.charity.policies import recompute
+from gateway.charity.policies import WHOLE, recompute
 from gateway.charity.remittance import remittances
 from gateway.charity.standings import Account, Standing
 from gateway.charity.tenth_states import Stream, Way
@@ -54,10 +54,10 @@ class Place(Workplace):
         self.sealer = Sealer(SHARED_KEY.encode())
         self.decide_by(Books(self.accounts), self.sealer)
 
-    def book(self, at, kind, debit, credit, amount, *, usage=None, reference=None, event_at=None, of=None):
+    def book(self, at, kind, debit, credit, amount, *, usage=None, reference=None, event_at=None):
         sides = [side if isinstance(side, int) else self.accounts[side] for side in (debit, credit)]
-        of = of or ((10 * amount, "2026-1", 10_000) if kind.startswith("accrual") else (None, None, None))
-        row = (next(self.numbers), at, kind, *sides, amount, "GBP", event_at or at, usage, *of, reference)
+        evidence = (amount * 10, "2026-1", WHOLE) if "accrual" in kind else (None, None, None)
+        row = (next(self.numbers), at, kind, *sides, amount, "GBP", event_at or at, usage, *evidence, reference)
         with self.writer.begin() as connection:
             connection.execute(insert(transfers).values(dict(zip(transfers.c.keys(), row, strict=True))))
 
@@ -66,7 +66,7 @@ class Place(Workplace):
         usage = next(self.numbers)
         self.book(at, "charge", wallet, "revenue", amount, usage=usage)
         for cause, part in parts.items():
-            self.book(at, "accrual", "giving", f"cause:{cause}", part, usage=usage, of=(amount, "2026-1", 10_000))
+            self.book(at, "accrual", "giving", f"cause:{cause}", part, usage=usage)
         return usage
 
     def confirm(self, period, now, payable=(("wateraid", "GBP"), ("wwf", "GBP")), successors=None):

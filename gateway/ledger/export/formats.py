@@ -59,13 +59,13 @@ _PREFIXES: Final[Mapping[str, str]] = {
     WALLET: "Liabilities:Wallets:",
     "cause:": "Liabilities:Causes:",
     "gifts:": "Liabilities:Gifts:",
-    VAT: "Liabilities:Tax:",
     "confirmed:": "Liabilities:Confirmed:",
     "payable:": "Liabilities:Payable:",
     "instructed:": "Liabilities:Instructed:",
     "gifts-confirmed:": "Liabilities:Gifts-confirmed:",
     "gifts-payable:": "Liabilities:Gifts-payable:",
     "gifts-instructed:": "Liabilities:Gifts-instructed:",
+    VAT: "Liabilities:Tax:",
     ADDED_TAX: "Liabilities:Tax:",
 }
 

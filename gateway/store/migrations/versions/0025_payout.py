@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the tables."""
+    """Add the tables, and let the journal take the kinds of entries that move the tenth on."""
     _months()
     _payments()
     _registers()

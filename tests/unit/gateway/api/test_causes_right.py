@@ -181,8 +181,8 @@ def test_nothing_that_can_be_asked_for_without_the_right_names_a_cause_beside_an
     writes |= {"subscriber.bill-limit", "fraud.clear", "subscriber.tax-area", "subscriber.agree", "subscriber.erase"}
     writes |= {"subscriber.plan", "subscriber.number", "node.adopt", "node.retire"}
     writes |= {"bill.close", "bill.reopen", "bill.paid", "bill.pay"}
-    of_causes = {name for name in ACTIONS if name.startswith("charity.")}  # they tell of no customer; below
     writes |= {"bill.show", "bill.note"}  # of a month that is over: tests/session/test_bills_by_command.py
+    of_causes = {name for name in ACTIONS if name.startswith("charity.")}  # they tell of no customer; below
     assert set(asked) == set(ACTIONS) - writes - of_causes, "a new action: does it tell who gives to whom?"
     for name, params in asked.items():
         assert not CAUSE_IDS.search(json.dumps(act(context, caller, name, **params))), name

@@ -108,9 +108,8 @@ def test_a_place_in_the_events_may_be_the_very_beginning_or_none():
     assert (to_request({"after": 0}, ListEvents).after, to_request({"after": None}, ListEvents).after) == (0, None)
 
 
-MODULES = (requests, bill_requests, charity_requests)
-KINDS = [kind for module in MODULES for kind in vars(module).values() if isinstance(kind, type)]
-REQUESTS = [kind for kind in KINDS if issubclass(kind, msgspec.Struct)]
+KINDS = {**vars(requests), **vars(bill_requests), **vars(charity_requests)}
+REQUESTS = [kind for kind in KINDS.values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
