@@ -36,11 +36,13 @@ from gateway.billing.cuts import Close, closes
 from gateway.billing.dunning_job import owing_lines
 from gateway.billing.preview import AlreadyClosed, preview
 from gateway.billing.series import BILL, CREDIT_NOTE
-from gateway.billing.statement import Bill, bill_of, causes_at, credit_note_of
+from gateway.billing.statement import Bill, bill_of, credit_note_of
 from gateway.billing.taxation import awaits_taxes, tax_points
 from gateway.billing.text import write_text
 from gateway.billing.words import Writer
+from gateway.charity.choices import at as choice_at
 from gateway.charity.months import end_of
+from gateway.charity.sealed_causes import ask_choices
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
@@ -117,8 +119,9 @@ def show_bill(context: GatewayContext, request: ShowBill, caller: Caller) -> Bil
     if request.causes:
         context.record_access(caller.name, "bill.show", bill.subscriber_id)
         with context.reading() as connection:
-            until = _end_of(context, bill.period)
-            bill = replace(bill, causes=causes_at(connection, bill.subscriber_id, until))
+            chosen = ask_choices(connection, {bill.subscriber_id})(context.cause_seals)
+            before_its_end = _end_of(context, bill.period) - 1
+            bill = replace(bill, causes=list(choice_at(chosen.get(bill.subscriber_id, ()), before_its_end)))
     number = named(request.number, context.settings.operator.country)
     return _shown(context, bill, number, request.format, request.language)
 

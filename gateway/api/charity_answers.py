@@ -231,3 +231,56 @@ class CharityReport(msgspec.Struct, frozen=True):
     policy: str | None
     rows: list[ReportRow]
     published: list[ReportRow]
+
+
+class ReportFigures(msgspec.Struct, frozen=True):
+    """A cause's figures of a month by their names: opening to closing, or what was published."""
+
+    cause: str
+    stream: str
+    currency: str
+    amounts: dict[str, str]
+
+
+class ReportMonth(msgspec.Struct, frozen=True):
+    """What a cause was given in a month of the year, less what was taken back."""
+
+    period: str
+    cause: str
+    currency: str
+    amount: str
+
+
+class ReportMade(msgspec.Struct, frozen=True):
+    """A report for its reader: the figures, and the year up to them; `text` or `pdf` where that is asked for."""
+
+    period: str
+    reader: str
+    rows: list[ReportFigures]
+    year: list[ReportMonth]
+    text: str = ""
+    pdf: bytes = b""
+
+
+class PackMade(msgspec.Struct, frozen=True):
+    """An evidence pack: a .tar.gz as base64, with its SHA-256; `bills` of the month's `of` are in it, `key` proves it."""
+
+    name: str
+    period: str
+    kind: str
+    bills: int
+    of: int
+    claim: str
+    key: str
+    sha256: str
+    pack: str
+
+
+class CommitmentMade(msgspec.Struct, frozen=True):
+    """What is told of a month's bills before a sample is drawn: the file as base64, and its signature."""
+
+    period: str
+    bills: int
+    root: str
+    commitment: str
+    signature: str

@@ -42,11 +42,11 @@ from gateway.privacy.access import CAUSES
 from gateway.settings.charity_sections import CharityAccount
 
 
-def need_causes(context: GatewayContext, caller: Caller, action: str) -> None:
+def need_causes(context: GatewayContext, caller: Caller, action: str, subscriber_id: int | None = None) -> None:
     """Refuse whoever may not see what single causes are owed, and write down who looks."""
     if CAUSES not in caller.rights:
         raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}, which you do not have")
-    context.record_access(caller.name, action)
+    context.record_access(caller.name, action, subscriber_id)
 
 
 def today(context: GatewayContext) -> str:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests import MAX_ROWS, Number
+from gateway.api.requests import MAX_ROWS, PRINTABLE, Number
 
 MONTH: Final = r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$"
 Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("charity.period", "a month, YYYY-MM"))]
@@ -116,3 +116,49 @@ class Report(msgspec.Struct, frozen=True):
     policy: Annotated[dict[str, object] | None, Meta(extra=refused_as("charity.policy", "an object of a policy"))] = (
         None
     )
+
+
+class ReportDocument(msgspec.Struct, frozen=True):
+    """A report of a month that a person reads; `reader` is company, public, or cause: and the id of one."""
+
+    period: Period
+    reader: Annotated[
+        str,
+        Meta(
+            pattern=r"^(company|public|cause:[a-z0-9-]{1,64})$",
+            extra=refused_as("charity.reader", "company, public, or cause: and the id of one"),
+        ),
+    ] = "company"
+    format: Annotated[Literal["text", "json", "pdf"], Meta(extra=refused_as("charity.format", "text, json or pdf"))] = (
+        "text"
+    )
+
+
+class BillEvidence(msgspec.Struct, frozen=True):
+    """A bill by its number; `named`: with its causes, for an auditor alone."""
+
+    bill: Number
+    named: bool = False
+
+
+class CommitMonth(msgspec.Struct, frozen=True):
+    """A month that is closed."""
+
+    period: Period
+
+
+class AuditSample(msgspec.Struct, frozen=True):
+    """How many bills of a closed month are drawn, by which seed; `named`: with their causes, for an auditor alone."""
+
+    period: Period
+    seed: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=128,
+            pattern=PRINTABLE,
+            extra=refused_as("evidence.seed", "1 to 128 printable characters"),
+        ),
+    ]
+    sample: Annotated[int, Meta(ge=1, le=500, extra=refused_as("evidence.sample", "1 to 500 bills"))] = 50
+    named: bool = False

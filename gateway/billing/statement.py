@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select
 
 from gateway.billing.content import Content, Moved, Section, Used, from_steps, read_content, tax_of
 from gateway.billing.rounding import billed, split, unit_of
@@ -19,7 +19,7 @@ from gateway.rating.rate_keys import read_key
 from gateway.rating.taxes import percent
 from gateway.store.sealed_months.parts import Part, parts
 from gateway.store.statements import SelectAmong
-from gateway.store.tables import bills, choices, transfers, usage
+from gateway.store.tables import bills, transfers, usage
 
 _UsageRow: Final[Any] = namedtuple("_UsageRow", [column.name for column in usage.columns])  # type: ignore[misc]  # by the table
 _EntryRow: Final[Any] = namedtuple("_EntryRow", [column.name for column in transfers.columns])  # type: ignore[misc]  # as above
@@ -262,16 +262,6 @@ def _month(row: Row[Any], content: Content, notes: Iterable[Note]) -> MonthOfYea
     """Say what a month was charged, less what was given back in it, and the tenth of it."""
     charged = -content.of(Section.USAGE, Section.SALES, Section.CORRECTIONS, Section.TAXES)
     return MonthOfYear(row.period, charged - sum(note.amount for note in notes if note.period == row.period), row.given)
-
-
-def causes_at(connection: Connection, subscriber_id: int, until: int) -> list[Share]:
-    """Read what a line had chosen to give to before a moment; for whoever may see it alone."""
-    own = choices.c
-    last = select(func.max(own.valid_from)).where(own.subscriber_id == subscriber_id, own.valid_from < until)
-    wanted = select(own.cause, own.share).where(
-        own.subscriber_id == subscriber_id, own.valid_from == last.scalar_subquery()
-    )
-    return [Share(*row) for row in connection.execute(wanted.order_by(own.cause))]
 
 
 def _items(found: Sequence[Part], bill: Bill, content: Content) -> Iterator[BillItem]:

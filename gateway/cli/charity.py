@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from gateway.cli import charity_payments, charity_reports, gift_aid
+from gateway.cli import charity_evidence, charity_payments, charity_reports, gift_aid
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 charity_reports.add_to(app)
 charity_payments.add_to(app)
+charity_evidence.add_to(app)
 app.add_typer(gift_aid.app, name="gift-aid")
 
 
 @app.callback()
 def _group() -> None:
-    """Causes, their money and their givers: causes, register, confirm, payout, paid, bank, remittance, cover, report, gift-aid."""
+    """Causes, and their money: what each is owed and paid, by whom that is approved, the evidence of it, and Gift Aid."""

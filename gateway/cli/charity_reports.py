@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli import context
+from gateway.cli import completion, context
+from gateway.cli.charity_documents import FORMS, PUBLIC, write_report
 from gateway.cli.context import AsJson
 from gateway.cli.errors import CommandFailed, ExitCode
 from gateway.cli.output import complain, emit
@@ -186,6 +187,11 @@ def report(
     public: Annotated[
         bool, typer.Option("--public", help="Only what was published of the month: whole units.")
     ] = False,
+    reader: Annotated[str, typer.Option("--for", help="Whom a document is for: company, cause:ID or public.")] = "",
+    form: Annotated[
+        str, typer.Option("--format", help="A document: text, json or pdf.", autocompletion=completion.one_of(*FORMS))
+    ] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the document to this file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a month's tenths came to by cause, and what another rule of the tenth would have given.
@@ -198,12 +204,19 @@ def report(
       tpo charity report 2026-11
       tpo charity report 2026-11 --policy net.yaml
       tpo charity report 2026-11 --public --json
+      tpo charity report 2026-11 --for public --format pdf -o giving.pdf
+      tpo charity report 2026-11 --for cause:wateraid --format text
     """
     from gateway.api.charity_answers import CharityReport  # noqa: PLC0415  (as above)
     from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
 
-    if public and policy:
-        raise typer.BadParameter("a comparison is for the company alone", param_hint="--public, --policy")
+    document = bool(reader or form or output)
+    if policy and (public or document):
+        raise typer.BadParameter("a comparison is for the company alone, as rows", param_hint="--policy")
+    if document:
+        wanted = reader or (PUBLIC if public else "company")
+        write_report(ctx, period, wanted, "json" if as_json else form or "text", output)
+        return
     params: dict[str, object] = {"period": period, "public": public}
     if policy is not None:
         params["policy"] = _policy(policy)

@@ -51,6 +51,10 @@ class SealKey:
         """The public key, 32 octets in hexadecimal."""
         return self._private.public_key().public_bytes_raw().hex()
 
+    def sign_octets(self, octets: bytes) -> str:
+        """Sign something other than a seal, in hexadecimal digits; it begins with what it is."""
+        return self._private.sign(octets).hex()
+
     def sign(self, node: int, day: str, tip: Tip) -> Seal:
         """Make the seal of a node's day."""
         signature = self._private.sign(_statement(node, day, tip.sequence, tip.head.hex()))

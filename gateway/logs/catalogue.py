@@ -521,6 +521,16 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Money of `causes` causes has waited for over 80 % of the days in which they must have it; the oldest `days` days.",
         "Pay it: docs/runbooks/charity-transmit-due.md.",
     ),
+    "charity.evidence.made": LogEvent(
+        "info",
+        "Somebody (`by`) had an evidence pack made (`kind`: bill or audit) of `bills` bills of a month (`period`).",
+        "Nothing, if it was needed: it is confidential. The table access_log has it, too.",
+    ),
+    "charity.evidence.refused": LogEvent(
+        "error",
+        "An evidence pack was not made: a `row` of a `table` behind a bill is not as it was booked.",
+        "Find out what was changed: `tpo ledger check` names all such rows; docs/proof.md says what they mean.",
+    ),
     "charity.profit.booked": LogEvent(
         "info",
         "The share of a profit (`period`) was booked (`by`) for `causes` causes.",

@@ -211,6 +211,10 @@ NEED_THE_RIGHT = {
     "charity.bank.list": {},
     "charity.remittance": {"period": "2026-10"},
     "charity.cover": {"day": "2026-10-31"},
+    "charity.report.document": {"period": "2026-10", "reader": "cause:wwf"},
+    "charity.evidence": {"bill": 1},
+    "charity.commitment": {"period": "2026-10"},
+    "charity.audit": {"period": "2026-10", "seed": "s"},
     "charity.profit-share": {"period": "2026-10", "amount": "1.00"},
     "charity.report": {"period": "2026-10"},
 }
@@ -255,6 +259,30 @@ def test_a_schedule_of_gift_aid_needs_the_right_beside_the_role_and_is_noted(con
     found = act(context, AUDITOR, "charity.gift-aid.export", **wanted)
     assert (found["columns"][0], found["rows"]) == ("Title", [])
     assert looks(context) == [("audit", "charity.gift-aid.export", None)]
+
+
+def test_evidence_is_of_months_that_are_closed_and_of_bills_that_are_there(context):
+    with pytest.raises(Problem, match="2026-10 is not closed"):
+        act(context, AUDITOR, "charity.audit", period="2026-10", seed="s")
+    with pytest.raises(Problem, match="2026-10 is not closed"):
+        act(context, AUDITOR, "charity.commitment", period="2026-10")
+    with pytest.raises(Problem, match="there is no bill 7"):
+        act(context, AUDITOR, "charity.evidence", bill=7)
+    assert [action for _, action, _ in looks(context)] == ["charity.audit", "charity.commitment", "charity.evidence"]
+
+
+def test_a_report_is_another_one_for_the_company_a_cause_and_the_public(context):
+    def document(caller, **params):
+        return act(context, caller, "charity.report.document", period="2026-10", **params)
+
+    public = document(Caller("t", "viewer"), reader="public", format="text")
+    assert "Nothing was published of this month" in public["text"]
+    assert looks(context) == []
+    assert document(AUDITOR, reader="cause:wwf", format="json")["rows"] == []
+    assert document(AUDITOR, reader="company", format="pdf")["pdf"]
+    assert looks(context) == [("audit", "charity.report", None)] * 2
+    with pytest.raises(Problem, match="there is no cause:wf"):
+        document(AUDITOR, reader="cause:wf")
 
 
 # At rest

@@ -1,0 +1,53 @@
+"""The action that gives a report of a month's giving to whoever may have it, as text, JSON or PDF."""
+
+from zoneinfo import ZoneInfo
+
+from gateway.api.callers import Caller
+from gateway.api.charity_answers import ReportFigures, ReportMade, ReportMonth
+from gateway.api.charity_payments import need_causes
+from gateway.api.charity_requests import ReportDocument
+from gateway.api.problems import not_found
+from gateway.billing.giving_text import write_text
+from gateway.billing.words import Writer
+from gateway.charity.giving_report import CAUSE, PUBLIC, GivingReport, giving_report
+from gateway.charity.months import end_of
+from gateway.context import GatewayContext
+from gateway.ledger.money import format_amount
+
+
+def report_document(context: GatewayContext, request: ReportDocument, caller: Caller) -> ReportMade:
+    """Make a report; all but the public's needs the right to see causes, and is noted."""
+    if request.reader != PUBLIC:
+        need_causes(context, caller, "charity.report")
+    names = {cause.id: cause.name for cause in context.settings.causes.values()}
+    if request.reader.startswith(CAUSE) and request.reader.removeprefix(CAUSE) not in names:
+        raise not_found("cause.unknown", f"there is no {request.reader}: see tpo charity causes")
+    zone = ZoneInfo(context.settings.operator.timezone)
+    found = context.read(lambda connection: giving_report(connection, request.period, request.reader, zone))
+    return _shown(context, found, request.format, names, zone)
+
+
+def _shown(
+    context: GatewayContext, found: GivingReport, form: str, names: dict[str, str], zone: ZoneInfo
+) -> ReportMade:
+    writer, operator, text, pdf = Writer("en", zone), context.settings.operator.name, "", b""
+    if form == "text":
+        text = write_text(found, writer, operator, names)
+    elif form == "pdf":
+        from gateway.billing.giving_pdf import write_pdf  # noqa: PLC0415  (fonts, which a gateway without reports needs not)
+
+        pdf = write_pdf(found, writer, operator, names, end_of(found.period, zone))
+    rows = [
+        ReportFigures(
+            line.cause,
+            line.stream,
+            line.currency,
+            {name: format_amount(amount, line.currency) for name, amount in line.amounts.items()},
+        )
+        for line in found.lines
+    ]
+    year = [
+        ReportMonth(each.period, each.cause, each.currency, format_amount(each.amount, each.currency))
+        for each in found.year
+    ]
+    return ReportMade(found.period, found.reader, rows, year, text, pdf)

@@ -1,0 +1,225 @@
+"""An evidence pack, made from the store: the rows behind some bills of a month, with what proves them.
+
+The same store, seed and key give the same octets, so that an auditor who stands beside the gateway can have it made again.
+"""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.billing.packs import files, reading, wording
+from gateway.billing.packs.labels import Labels
+from gateway.billing.packs.proving import Proof, Prover
+from gateway.billing.packs.rates import RateTable
+from gateway.billing.packs.reading import Document
+from gateway.billing.packs.sum_tree import Salts, SumTree, told, tree_of
+from gateway.billing.packs.tenth_rows import Tenths
+from gateway.billing.packs.verify import canonical, claim, draw
+from gateway.billing.series import BILL
+from gateway.ledger.seals import SealKey, kept
+from gateway.store.tables import bills
+
+Row = dict[str, Any]
+FEWEST_UNDRAWN: Final = 10
+"""Without causes named, one bill in so many is drawn at most: whoever has a cause's exact sum of the month, and every bill's
+tenth, finds by trying which of them make it up."""
+
+
+def most_drawn(month: int) -> int:
+    """Give how many of a month's bills are drawn at most, where causes are not named."""
+    return max(1, month // FEWEST_UNDRAWN)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a pack is of: one bill by its number, or a sample of a month's; `named`: with causes and amounts of payments."""
+
+    period: str
+    bill: int | None = None
+    seed: str = ""
+    sample: int = 0
+    named: bool = False
+
+    @property
+    def kind(self) -> str:
+        """`bill` or `audit`."""
+        return "audit" if self.bill is None else "bill"
+
+
+class Commitment(msgspec.Struct, frozen=True):
+    """What is told of a month before anybody draws a sample, and its signature."""
+
+    text: bytes
+    signature: bytes
+    content: Row
+
+
+class Month:
+    """The bills of a closed month, as packs of it need them."""
+
+    def __init__(self, connection: Connection, evidence_key: bytes, period: str) -> None:
+        """Read them."""
+        self.salts, self.key, self.period = Salts(evidence_key), SealKey(evidence_key), period
+        self.tree: SumTree = tree_of(connection, period, self.salts)
+        self.seals = kept(connection)
+
+    def commitment(self) -> Commitment:
+        """Commit to the month's bills, and to the heads that were sealed by its end."""
+        root, latest = self.tree.root, {}
+        for seal in self.seals:
+            if seal.day[:7] <= self.period:
+                latest[seal.node] = [seal.node, seal.day, seal.head]
+        content = {
+            "format": "tpo-commitment/1",
+            "period": self.period,
+            "bills": len(self.tree.numbers),
+            "sums": root[1],
+            "root": root[0].hex(),
+            "heads": [latest[node] for node in sorted(latest)],
+        }
+        text = canonical(content) + b"\n"
+        return Commitment(text, f"{self.key.sign_octets(b'tpo-commitment/1 ' + text)}\n".encode(), content)
+
+
+class PackMaker:
+    """Makes one pack."""
+
+    def __init__(self, connection: Connection, evidence_key: bytes, month: Month, asked: Asked) -> None:
+        """Take the store, the key of evidence, the month, and what is asked for."""
+        self._connection, self._month, self._asked = connection, month, asked
+        self._committed = month.commitment()
+        root = self._committed.content["root"]
+        of = canonical([asked.kind, asked.period, asked.bill, asked.seed, asked.sample, asked.named, root]).decode()
+        self._labels, self._prover = Labels(evidence_key, of), Prover(connection, evidence_key)
+        self._rates = RateTable(connection, self._labels)
+        self._tenths = Tenths(connection, self._labels, named=asked.named)
+        self._rows: dict[str, list[Row]] = {"bills": [], "usage": [], "entries": []}
+
+    def make(self, progress: Callable[[str, int], None]) -> dict[str, bytes]:
+        """Give its files by name; NotKept, NotProved where a bill cannot be proved."""
+        places = self._places()
+        groups = {found[0].row.id: found for found in (self._documents(place) for place in places)}
+        for done, found in enumerate(groups.values(), 1):
+            self._add(found, places)
+            progress("bills", done)
+        self._rows["bills"].sort(key=lambda row: int(row["place"]))
+        statement = {
+            "format": "tpo-pack/1",
+            "kind": self._asked.kind,
+            "period": self._asked.period,
+            "seed": self._asked.seed,
+            "sample": self._asked.sample,
+            "named": self._asked.named,
+        }
+        one = next(row for row in self._rows["bills"] if row["drawn"]) if self._asked.kind == "bill" else None
+        what = "a bill" if one else f"{len(places)} bills"
+        causes = wording.NAMED if self._asked.named else wording.UNNAMED
+        texts = {
+            "README.md": wording.README.format(what=f"{what} of {self._asked.period}", causes=causes).encode(),
+            "CLAIM.txt": claim(self._asked.period, self._committed.content["sums"], one).encode(),
+            "statement.json": canonical(statement) + b"\n",
+            "commitment.json": self._committed.text,
+            "commitment.sig": self._committed.signature,
+        }
+        return files.whole(texts, {**self._rows, **self._tables()}, self._month.key)
+
+    def _tables(self) -> dict[str, list[Row]]:
+        links = [
+            {"link": self._labels.of("link", link.number), "day": _day(link.at), "head": link.head, "rows": link.rows}
+            for link in self._prover.links.values()
+        ]
+        used = {row["link"] for name in ("bills", "usage", "entries") for row in self._rows[name]}
+        used |= {row["link"] for row in self._tenths.rows}
+        first = f"{self._asked.period}-01"
+        heads = {(node, day) for node, day, _ in self._committed.content["heads"]}
+        sealed = [seal for seal in self._month.seals if seal.day >= first or (seal.node, seal.day) in heads]
+        return {
+            "rates": self._rates.rows,
+            "tenths": self._tenths.rows,
+            "sessions": self._tenths.sessions(self._rows["usage"], self._rows["entries"]),
+            "policies": self._tenths.policies(),
+            "payments": self._tenths.payments,
+            "links": sorted((row for row in links if row["link"] in used), key=lambda row: (row["day"], row["link"])),
+            "seals": [msgspec.to_builtins(seal) for seal in sealed],
+        }
+
+    def _places(self) -> list[int]:
+        """Give the places of the bills that are asked for."""
+        tree, asked, committed = self._month.tree, self._asked, self._committed.content
+        if asked.bill is None:
+            return draw(asked.seed, committed["root"], committed["heads"], committed["bills"], asked.sample)
+        row = select(bills.c.id).where(bills.c.series == BILL, bills.c.number == asked.bill)
+        return [tree.places[self._connection.execute(row).scalar_one()]]
+
+    def _documents(self, place: int) -> list[Document]:
+        return reading.documents(self._connection, self._month.tree.numbers[place])
+
+    def _add(self, found: Sequence[Document], drawn: Container[int]) -> None:
+        """Add a bill with its credit notes, and what stands behind them."""
+        line, labels = self._labels.of("line", found[0].row.id), dict[int, str]()
+        for bill, content in found:
+            labels[bill.id] = self._labels.of("bill", bill.id)
+            place = self._month.tree.places[bill.id]
+            row = told(bill, content, self._month.salts.salt(bill.id)) | {"bill": labels[bill.id], "line": line}
+            row |= {"drawn": place in drawn, "place": place, "path": self._month.tree.path(place)}
+            self._rows["bills"].append(
+                row | self._proved(self._prover.prove("bills", [tuple(bill)], [bill.at])[bill.id])
+            )
+        if found[0].row.series == BILL:
+            self._add_rows(found, labels)
+
+    def _add_rows(self, found: Sequence[Document], labels: Mapping[int, str]) -> None:
+        """Add use, entries and tenths, each after it was held against its link."""
+        bill, rows = found[0].row, reading.behind(self._connection, found)
+        booked = {entry.usage_id: entry.at for entry in rows.entries if entry.usage_id is not None}
+        times = [booked.get(row.id, rows.before[row.id]) for row in rows.usage]
+        used = self._prover.prove("usage", rows.usage, times)
+        entries = self._prover.prove("transfers", rows.entries, [row.at for row in rows.entries])
+        tenths = self._prover.prove("transfers", rows.tenths, [row.at for row in rows.tenths])
+        for each in rows.usage:
+            told_use = self._usage(each, bill.id, labels[bill.id], rows.traffic[each.id])
+            self._rows["usage"].append(told_use | self._proved(used[each.id]))
+        for each in rows.entries:
+            label = labels[rows.note_of.get(each.id, bill.id)]
+            self._rows["entries"].append(self._entry(each, bill, label, rows.traffic) | self._proved(entries[each.id]))
+        proofs = {number: self._proved(proof) for number, proof in tenths.items()}
+        self._tenths.add(bill, labels[bill.id], rows, proofs)
+
+    def _proved(self, proof: Proof) -> Row:
+        return {"digest": proof.digest, "link": self._labels.of("link", proof.link)}
+
+    def _usage(self, row: Any, number: int, bill: str, traffic: str) -> Row:  # noqa: ANN401  (a row)
+        return {
+            "usage": self._labels.of("usage", number, row.id),
+            "bill": bill,
+            "day": _day(row.event_at),
+            "session": self._tenths.session(number, row),
+            "service": row.service,
+            "traffic": traffic,
+            "octets": row.octets,
+            "seconds": row.seconds,
+            "units": row.units,
+            "covered": row.covered or 0,
+            "before": row.rated_before or 0,
+            "capped": row.capped or 0,
+            "price": row.price,
+            "rate": self._rates.label(row),
+        }
+
+    def _entry(self, row: Any, bill: Any, label: str, told_of: Container[int]) -> Row:  # noqa: ANN401  (rows)
+        """Tell of an entry; use that no bill tells of is not told of here."""
+        return {
+            "entry": self._labels.of("entry", bill.id, row.id),
+            "bill": label,
+            "day": _day(row.event_at),
+            "kind": row.kind,
+            "section": reading.section_of_entry(row),
+            "amount": reading.signed(row, bill.subscriber_id),
+            "usage": self._labels.of("usage", bill.id, row.usage_id) if row.usage_id in told_of else None,
+        }
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at // 1_000_000, UTC).date().isoformat()

@@ -1,0 +1,111 @@
+"""The tenths of a pack: what each is of, by which rule, and how far its money came on the way to the cause."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from gateway.billing.packs import verify
+from gateway.billing.packs.labels import Labels
+from gateway.billing.packs.reading import Behind, NotKept, of_what
+from gateway.charity.policies import POLICIES, Policy
+from gateway.ledger.accounts import UNASSIGNED, cause_account
+from gateway.ledger.balances import account_names
+from gateway.store.tables import cause_payments, charity_months, payouts
+from gateway.store.versions import POLICY, read
+
+UNKEPT: Final = 0
+"""The session of usage that was booked to none."""
+TENTH: Final = "tenth"
+Row = dict[str, Any]
+
+
+class Tenths:
+    """Gathers the tenths of bills."""
+
+    def __init__(self, connection: Connection, labels: Labels, *, named: bool) -> None:
+        """Take the store, and whether causes are named."""
+        self._connection, self._labels, self._named = connection, labels, named
+        self._accounts = account_names(connection)
+        self._months = set(connection.scalars(select(charity_months.c.period)))
+        self.rows: list[Row] = []
+        self.payments: list[Row] = []
+
+    def session(self, bill: int, row: Any) -> str:  # noqa: ANN401  (a row)
+        """Give the label of a record's session; one that was booked to none is its own."""
+        alone = row.session == UNKEPT
+        return self._labels.of("record" if alone else "session", bill, row.id if alone else row.session)
+
+    def add(self, bill: Any, label: str, found: Behind, proofs: Mapping[int, Row]) -> None:  # noqa: ANN401  (a row)
+        """Take the tenths of a bill, each with what proves it."""
+        causes: dict[str, str] = {}
+        for row in found.tenths:
+            of, cause = of_what(row, found.entries), self._cause(row)
+            if of is None:
+                raise NotKept("a tenth is of no entry on it: see tpo ledger check")
+            causes.setdefault(cause, cause if self._named else self._labels.of("cause", bill.id, cause))
+            told = {
+                "tenth": self._labels.of("entry", bill.id, row.id),
+                "bill": label,
+                "day": datetime.fromtimestamp(row.event_at // 1_000_000, UTC).date().isoformat(),
+                "kind": row.kind,
+                "of": self._labels.of("entry", bill.id, of.id),
+                "base": row.base,
+                "share": row.share,
+                "policy": row.policy,
+                "amount": row.amount,
+                "cause": causes[cause],
+            }
+            self.rows.append(told | proofs[row.id])
+        for cause, named in sorted(causes.items(), key=lambda each: each[1]):
+            self.payments.append({"bill": label, "cause": named, **self._way(bill, cause)})
+
+    def _cause(self, row: Any) -> str:  # noqa: ANN401  (a row)
+        names = (self._accounts.get(row.credit, ""), self._accounts.get(row.debit, ""))
+        return next(
+            (name.removeprefix(cause_account("")) for name in names if name.startswith(cause_account(""))), UNASSIGNED
+        )
+
+    def _way(self, bill: Any, cause: str) -> Row:  # noqa: ANN401  (a row)
+        """Tell how far a cause's money of the month came: the payments from then on, the first ones first."""
+        own, file = cause_payments.c, payouts.c
+        wanted = (
+            select(own.state, own.state_at, own.amount, file.period, file.sha256)
+            .join_from(cause_payments, payouts, file.id == own.payout_id)
+            .where(own.cause == cause, own.currency == bill.currency, own.stream == TENTH, file.period >= bill.period)
+            .order_by(own.id)
+        )
+        said = []
+        for row in self._connection.execute(wanted):
+            amount = {"amount": row.amount} if self._named else {}
+            month = datetime.fromtimestamp(row.state_at // 1_000_000, UTC).strftime("%Y-%m")
+            said.append({"state": row.state, "month": month, "payout": row.period, "file": row.sha256} | amount)
+        return {"month": bill.period, "confirmed": bill.period in self._months, "payments": said}
+
+    def policies(self) -> list[Row]:
+        """Give the rules that tenths went by."""
+        used, known = {row["policy"] for row in self.rows}, dict(POLICIES)
+        for version in read(self._connection, POLICY):
+            if version.content is not None:
+                known[version.name] = msgspec.json.decode(version.content, type=Policy)
+        return [
+            {"policy": name, "base": known[name].base, "rate": known[name].rate, "tax": known[name].tax}
+            for name in sorted(used)
+        ]
+
+    def sessions(self, usage: Sequence[Row], entries: Sequence[Row]) -> list[Row]:
+        """Say of each session whether its tenths are here exactly: one that began on an earlier bill may stand elsewhere.
+
+        A sale is one of its own.
+        """
+        rules, parts = {row["policy"]: row for row in self.policies()}, dict[str, list[Row]]()
+        for row in self.rows:
+            parts.setdefault(row["of"], []).append(row)
+        of_use, charges = {row["usage"]: row["session"] for row in usage}, dict[str, list[verify.Charge]]()
+        for entry in entries:
+            if entry["kind"] in verify.BASES:
+                charge = verify.charge_of(entry, parts.get(entry["entry"], []))
+                charges.setdefault(of_use.get(entry["usage"]) or entry["entry"], []).append(charge)
+        return [{"session": each, "exact": verify.is_exact(members, rules)} for each, members in charges.items()]

@@ -1,0 +1,85 @@
+"""Reports of a month's giving: three truths by who may know what, as text and as PDF."""
+
+import re
+from datetime import UTC
+from io import BytesIO
+
+import pytest
+from pypdf import PdfReader
+from sqlalchemy import insert
+from support.payout_fixture import ANN, BEN, DAY, DECEMBER, NOVEMBER, POUND, Place
+
+from gateway.billing.giving_pdf import write_pdf
+from gateway.billing.giving_text import write_text
+from gateway.billing.words import Writer
+from gateway.charity.giving_report import giving_report
+from gateway.charity.months import end_of
+from gateway.store.engine import reading
+from gateway.store.tables import public_sums
+
+NAMES = {"wateraid": "WaterAid", "wwf": "WWF"}
+WRITER = Writer("en", UTC)
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Place(f"sqlite:///{tmp_path}/t.db")
+    place.book(NOVEMBER, "topup", "cash", ANN, 100 * POUND, reference="shop-1")
+    place.charge(NOVEMBER + DAY, ANN, 7_500_000, wateraid=750_000)
+    place.charge(NOVEMBER + DAY, BEN, 2_345_670, wwf=234_567)
+    place.charge(DECEMBER + DAY, ANN, 1_000_000, wateraid=60_000, wwf=40_000)
+    with place.writer.begin() as connection:
+        rows = [("2026-11", "wateraid", "GBP", 41 * POUND), ("2026-12", "smaller causes", "GBP", 7 * POUND)]
+        connection.execute(insert(public_sums).values(rows))
+    yield place
+    place.close()
+
+
+def report(place, reader, period="2026-12"):
+    with reading(place.reader) as connection:
+        return giving_report(connection, period, reader, UTC)
+
+
+def words(found):
+    return write_text(found, WRITER, "TPO", NAMES)
+
+
+def test_the_company_sees_every_cause_exactly_with_the_year_by_cause_and_by_month(place):
+    text = words(report(place, "company"))
+    assert "Confidential: for the company" in text
+    assert "£0.81" in text  # WaterAid, this year
+    assert "£0.274567" in text  # WWF, to the last micro-unit
+    assert re.search(r"2026-11 +£0\.984567  #{40}\n  2026-12 +£0\.10  ####\n", text)
+    assert re.search(
+        r"WaterAid: a tenth of customers' bills\n  owed at the beginning +£0\.75\n  given in the month +£0\.06\n", text
+    )
+
+
+def test_a_cause_sees_its_own_money_and_nothing_of_any_other(place):
+    text = words(report(place, "cause:wateraid"))
+    assert "Confidential to WaterAid. Nothing was kept: the fee is 0." in text
+    assert "£0.81" in text
+    for untold in ("WWF", "wwf", "0.274567", "0.234567", "0.984567", "0.04", "41.00", "smaller"):
+        assert untold not in text
+
+
+def test_the_public_sees_the_published_figures_and_no_exact_sum(place):
+    text = words(report(place, "public"))
+    assert "smaller causes together" in text
+    assert "£7.00" in text
+    assert "£48.00" not in text  # each month has its own figures
+    for untold in ("0.81", "0.274567", "0.75", "0.06", "WWF", "owed"):
+        assert untold not in text
+    assert "Nothing was published of this month." in words(report(place, "public", "2026-10"))
+
+
+@pytest.mark.parametrize("reader", ["company", "cause:wwf", "public"])
+def test_a_pdf_says_what_the_text_says_and_is_the_same_each_time(place, reader):
+    found = report(place, reader)
+    octets = write_pdf(found, WRITER, "TPO", NAMES, end_of(found.period, UTC))
+    assert octets == write_pdf(found, WRITER, "TPO", NAMES, end_of(found.period, UTC))
+    told = "".join(page.extract_text() for page in PdfReader(BytesIO(octets)).pages)
+    assert "What was given in December 2026" in told
+    for line in words(found).splitlines():
+        for amount in (word for word in line.split() if word.startswith("£")):
+            assert amount in told, line
