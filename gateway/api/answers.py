@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from gateway.balance.plan_standing import PlanVersionRow
+from gateway.balance.views import PlanVersionRow
 from gateway.charging.views import SessionRow
 from gateway.concerns import Concern
 from gateway.events.forwarder_state import ForwarderState

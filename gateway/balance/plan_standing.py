@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-import msgspec
 from sqlalchemy import Connection, and_, func, select
 
+from gateway.balance.views import PlanVersionRow
 from gateway.events.times import rfc3339
 from gateway.rating.grandfathering import version_for
 from gateway.rating.plan_versions import plan_of
@@ -15,21 +15,6 @@ from gateway.subscribers.status import TERMINATED
 
 FOR_GOOD_US = 1 << 60
 """A time that no date of a file is as late as: until then means for good."""
-
-
-class PlanVersionRow(msgspec.Struct, frozen=True):
-    """A version of a plan; `lines` are charged by it now, `former_kept_until` is how long lines of before keep what they had.
-
-    Attributes:
-        state: in force, former, unknown (older than versions are kept), or gone: the plan was in no file.
-        former_kept_until: a time, `for good`, or None where this version was everybody's at once.
-    """
-
-    version: int
-    valid_from: str
-    state: str
-    lines: int
-    former_kept_until: str | None
 
 
 def versions_of(connection: Connection, name: str, now: int) -> list[PlanVersionRow]:

@@ -80,6 +80,12 @@ WRITTEN = {
     "bill_limits": (7, 1, "bill", "set", 9, "", "api", "2026-1", "a"),
     "families": (7, 8, None, 1, None),
     "erasures": (1, 7, "a", "r"),
+    "bills": ("bill", 1, 1, "2026-10", 7, 1, "GBP", 0, 0, 0, None, 0, b"{}", None),
+    "bill_closes": ("2026-10", 1, "closed", 1, 1, "{}", 0, 1, 0, "{}", 1, "a", 2, "", "", ""),
+    "bill_events": (1, 7, "paid", 9, "GBP", "r", "p", "a"),
+    "payouts": ("2026-10", "GBP", 1, "a", "nacha", "0" * 64, b"f", "made", None, None),
+    "cause_payments": (1, "tenth", "wwf", "GBP", 9, 1, "instructed", 1, ""),
+    "bank_details": ("wwf", "GBP", b"s", 1, "a", None, None, None),
     "gifts": (7, b"c", 9, "GBP", "app", "r", "held", 1, 2, None),
     "gift_aid_declarations": (7, 1, 1, b"d", "form", "1", "a", None),
     "tax_areas": (7, "NY", "10001", 1, "a"),
@@ -168,6 +174,8 @@ def test_a_deleted_row_is_named(written, table):
 
 
 UNLIKE = {
+    "bills": {"number": "number + 1"},
+    "bill_closes": {"revision": "revision + 1"},
     "accounts": {"name": "'cause:more'"},
     "payments": {"reference": "'more'"},
     "gifts": {"reference": "'more'"},

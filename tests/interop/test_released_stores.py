@@ -19,7 +19,23 @@ NUMBERS = itertools.count()
 NUMBER = "447700900101"
 """A line that every dump has; ten pounds were paid in for it by the reference shop-1."""
 TEN_POUNDS = 10_000_000
-NEVER_ALONE = {"0007", "0010", "0011", "0013", "0014", "0016", "0017", "0018", "0019", "0020", "0021", "0022", "0023"}
+NEVER_ALONE = {
+    "0007",
+    "0010",
+    "0011",
+    "0013",
+    "0014",
+    "0016",
+    "0017",
+    "0018",
+    "0019",
+    "0020",
+    "0021",
+    "0022",
+    "0023",
+    "0024",
+    "0025",
+}
 """Versions that no program was released with: a later step came in the same release."""
 
 

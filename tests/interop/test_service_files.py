@@ -200,7 +200,7 @@ def test_every_path_of_the_containerfile_is_there_and_let_in():
 def test_the_containers_settings_and_secrets_are_what_the_gateway_takes(tmp_path):
     folder = tmp_path / "etc"
     shutil.copytree(CONTAINER, folder)
-    for name in ("plans", "causes", "keywords"):
+    for name in ("plans", "causes", "keywords", "taxes"):
         shutil.copy(ROOT / f"config/{name}.yaml", folder)
     subprocess.run(["sh", str(folder / "make-secrets.sh")], check=True)
     first = {file.name: file.read_text() for file in (folder / "secrets").iterdir()}

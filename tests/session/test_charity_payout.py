@@ -55,7 +55,7 @@ def spent(gateway, owner, at):
         ):
             row = {"id": number + place, "at": at, "kind": kind, "debit": debit, "credit": credit, "amount": amount}
             row |= {"currency": "GBP", "event_at": at, "usage_id": number, "base": 7_500_000, "policy": "2026-1"}
-            connection.execute(insert(transfers).values(row | {"share": 10_000}))
+            connection.execute(insert(transfers).values(row | {"share": 10_000, "reference": f"r-{kind}"}))
     engine.dispose()
 
 

@@ -25,8 +25,8 @@ diameter:
   realm: tpo.example
   lisen: []
 charging: {threshold: many, validity: soon}
-bills: {}
-bills: {}
+invoices: {}
+invoices: {}
 """
 
 
@@ -57,11 +57,11 @@ def test_config_check_tells_ten_problems_together_and_exits_78(tmp_path):
         ("bad.yaml:10", "diameter.lisen"),
         ("bad.yaml:11", "charging.validity"),
         ("bad.yaml:11", "charging.threshold"),
-        ("bad.yaml:12", "bills"),
-        ("bad.yaml:13", "bills"),
+        ("bad.yaml:12", "invoices"),
+        ("bad.yaml:13", "invoices"),
     ]
     assert "diameter.lisen: unknown key; did you mean `listen`?" in done.stdout
-    assert "bills: is given twice; the first is on line 12" in done.stdout
+    assert "invoices: is given twice; the first is on line 12" in done.stdout
     assert done.stderr == "tpo: 11 problems: the gateway would not start with bad.yaml\n"
 
 
