@@ -17,7 +17,7 @@ from gateway.store.engine import open_reader, open_writer
 SCRIPT = Path(__file__).parents[1] / "support" / "killed_upgrade.py"
 NUMBERS = itertools.count()
 KEY = "a key of tests alone"
-STRIDE = 1 if int(os.environ.get("TPO_KILLS", "0")) else 4
+STRIDE = 1 if int(os.environ.get("TPO_KILLS", "0")) else 8
 """Of how many statements one is killed at; a soak (TPO_KILLS) kills at each."""
 BEFORE = "0003"
 """The oldest version that has every kind of rows which later steps work on."""

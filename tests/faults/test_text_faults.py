@@ -51,7 +51,7 @@ async def context(tmp_path_factory):
     """A message centre, and a gateway that waits one second for its answers."""
     async with UnrulySmsc() as smsc:
         folder = tmp_path_factory.mktemp("faults")
-        async with SmsGateway(folder, smsc.port, response_timeout=1, enquire_link=5) as desk:
+        async with SmsGateway(folder, smsc.port, response_timeout=3, enquire_link=5) as desk:
             await asyncio.to_thread(desk.enrol, [GIVER])
             yield desk, smsc
 

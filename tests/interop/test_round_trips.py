@@ -5,6 +5,7 @@ from typing import get_args, get_origin
 import pytest
 from sqlalchemy import select
 from support.charging_fixture import INITIAL, MSISDN, UPDATE, ccr, charging_place, service
+from support.lane_fixture import CAUSE_SEALS
 from support.one_batch import together
 from support.postgres_wire import round_trips, wire
 
@@ -14,6 +15,7 @@ from gateway.balance.wallets import WalletRows
 from gateway.charging.credit_control import CreditControlUnit
 from gateway.charging.gy import ccr as gy_ccr
 from gateway.charging.session import AnswerRows
+from gateway.charity.sealed_causes import CauseSeals
 from gateway.events.outbox import OutboxRows
 from gateway.store.batch import RowSet, Unit
 from gateway.store.statements import pipelined
@@ -45,6 +47,7 @@ NEVER_READ = (AnswerRows, OutboxRows)
 )
 def test_rows_of_every_kind_can_be_asked_for_amid_others(place, kind):
     row_set, key = kind(), sample_key(kind)
+    row_set.policies = {CauseSeals: CAUSE_SEALS}
     with place.writer.begin() as connection, pipelined(connection):
         row_set.ask(connection, {key})()
     assert set(row_set.rows) <= {key}

@@ -5,13 +5,15 @@ and what reached the broker.
 """
 
 from collections import Counter
+from functools import partial
 
 from msgspec import json as msgspec_json
 from sqlalchemy import select
-from support.books import check
 
 from gateway.charity.policies import recompute
+from gateway.charity.sealed_causes import read_all
 from gateway.context import upgrade_keys
+from gateway.ledger.check import check
 from gateway.rating.prices import price
 from gateway.store import tables
 from gateway.store.engine import open_reader, reading
@@ -102,7 +104,9 @@ class History:
 
     def check_books(self, connection):
         """The books are right, and every wallet is what came in less what went out."""
-        for finding in check(connection, recompute, upgrade_keys(self.world.settings).evidence).findings:
+        keys = upgrade_keys(self.world.settings)
+        choices = partial(read_all, seals=keys.causes)
+        for finding in check(connection, recompute, keys.evidence, choices=choices).findings:
             self.breach(f"ledger check: {finding.check}: {finding.detail}")
         wallets = {row.subscriber_id: row for row in connection.execute(select(tables.wallets))}
         paid = Counter()

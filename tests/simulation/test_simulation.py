@@ -13,7 +13,7 @@ SEEDS = int(os.environ.get("TPO_SEEDS", "0"))
 """How many worlds a soak plays; it looks for every planted fault, too."""
 FIXED = 16
 FOUND_WITHIN = 200
-SOON = ("answer_before_commit", "lease_unchecked", "step_sent_unrecorded")
+SOON = ("answer_before_commit", "repeat_off_by_one", "step_sent_unrecorded", "host_believed")
 """Planted faults that each test run looks for."""
 
 
