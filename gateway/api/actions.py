@@ -41,7 +41,7 @@ from gateway.api.answers import (
     ImportedRows,
     ToppedUp,
 )
-from gateway.api.callers import Caller
+from gateway.api.callers import Caller, need_causes
 from gateway.api.conversion import Request, to_request
 from gateway.api.line_numbers import named
 from gateway.api.problems import Problem, bad_request, conflict, not_found
@@ -354,7 +354,7 @@ def list_months(context: GatewayContext, _request: Nothing) -> Months:
 def list_balances(context: GatewayContext, request: requests.ListBalances, caller: Caller) -> AccountBalances:
     """Give a page of the accounts' balances; those of causes are one for who may not see them apart."""
     if request.causes:
-        _need_causes(caller)
+        need_causes(caller)
     in_time = request.since is not None or request.until is not None
     may_see = CAUSES in caller.rights and (request.causes or not in_time)
     if may_see:
@@ -368,12 +368,6 @@ def list_balances(context: GatewayContext, request: requests.ListBalances, calle
         [AccountBalance(each.account, each.currency, format_amount(each.balance, each.currency)) for each in found],
         page.next,
     )
-
-
-def _need_causes(caller: Caller) -> None:
-    if CAUSES not in caller.rights:
-        detail = f"this needs the right {CAUSES}, which you do not have"
-        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", detail)
 
 
 def _selection(
@@ -424,7 +418,7 @@ def read_journal(context: GatewayContext, request: requests.ReadJournal, caller:
     """
     limit = page_size(request.limit, 100, MAX_ROWS)
     if request.causes:
-        _need_causes(caller)
+        need_causes(caller)
         context.record_access(caller.name, "ledger.journal")
     with context.reading() as connection:
         only = _selection(connection, request, context.settings.operator.country, causes=request.causes)
@@ -449,7 +443,7 @@ def show_tax(context: GatewayContext, request: requests.ShowTotals) -> TaxReport
 def export_journal(context: GatewayContext, request: requests.ExportJournal, caller: Caller) -> ExportPage:
     """Give a page of the journal in a format of other programs; what causes are owed apart needs the right to see it."""
     if request.causes:
-        _need_causes(caller)
+        need_causes(caller)
         if not request.after:
             context.record_access(caller.name, "ledger.export")
     wanted = msgspec.convert(request, Wanted, from_attributes=True)

@@ -1,6 +1,5 @@
 """Bills, as the interfaces preview, close, list and show them."""
 
-from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -26,9 +25,9 @@ from gateway.api.bill_requests import (
     ShowNote,
 )
 from gateway.api.bill_views import bill_view, close_view, overdue_view
-from gateway.api.callers import Caller
+from gateway.api.callers import Caller, need_causes
 from gateway.api.line_numbers import named
-from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import MAX_PAGE, page_size
 from gateway.billing import close_job
 from gateway.billing.closing import CloseRefused, ReopenMonth
@@ -46,7 +45,6 @@ from gateway.charity.sealed_causes import ask_choices
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
-from gateway.privacy.access import CAUSES
 from gateway.privacy.masks import mask
 from gateway.store.tables import bills
 from gateway.subscribers.queries import numbers_of, owners
@@ -112,9 +110,8 @@ def preview_month(context: GatewayContext, request: PreviewMonth) -> Previewed:
 
 def show_bill(context: GatewayContext, request: ShowBill, caller: Caller) -> BillShown:
     """Give a line's bill of a month, in the form that is asked for."""
-    if request.causes and CAUSES not in caller.rights:
-        detail = f"this needs the right {CAUSES}, which you do not have"
-        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", detail)
+    if request.causes:
+        need_causes(caller)
     bill = _find(context, request)
     if request.causes:
         context.record_access(caller.name, "bill.show", bill.subscriber_id)

@@ -6,11 +6,9 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests import MAX_PAGE, PRINTABLE, WHY, Currency, MaybeText, Number, Text
+from gateway.api.requests import MAX_PAGE, MONTH, PRINTABLE, WHY, Currency, MaybeText, Number, Text
 
-Period = Annotated[
-    str, Meta(pattern=r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$", extra=refused_as("bill.period", "a month, YYYY-MM"))
-]
+Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("bill.period", "a month, YYYY-MM"))]
 MaybePeriod = Annotated[
     str, Meta(pattern=r"^((19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2]))?$", extra=refused_as("bill.period", "a month, YYYY-MM"))
 ]

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.api.callers import Caller
 from gateway.api.charity_answers import ReportFigures, ReportMade, ReportMonth
-from gateway.api.charity_payments import need_causes
+from gateway.api.charity_payments import record_look
 from gateway.api.charity_requests import ReportDocument
 from gateway.api.problems import not_found
 from gateway.billing.giving_text import write_text
@@ -18,7 +18,7 @@ from gateway.ledger.money import format_amount
 def report_document(context: GatewayContext, request: ReportDocument, caller: Caller) -> ReportMade:
     """Make a report; all but the public's needs the right to see causes, and is noted."""
     if request.reader != PUBLIC:
-        need_causes(context, caller, "charity.report")
+        record_look(context, caller, "charity.report")
     names = {cause.id: cause.name for cause in context.settings.causes.values()}
     if request.reader.startswith(CAUSE) and request.reader.removeprefix(CAUSE) not in names:
         raise not_found("cause.unknown", f"there is no {request.reader}: see tpo charity causes")

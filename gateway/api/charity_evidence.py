@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from gateway.api.callers import Caller
 from gateway.api.charity_answers import CommitmentMade, PackMade
-from gateway.api.charity_payments import need_causes
+from gateway.api.charity_payments import record_look
 from gateway.api.charity_requests import AuditSample, BillEvidence, CommitMonth
 from gateway.api.problems import conflict, not_found
 from gateway.billing.cuts import CLOSED, closes
@@ -26,7 +26,7 @@ def evidence_of_bill(context: GatewayContext, request: BillEvidence, caller: Cal
     with context.reading() as connection:
         wanted = select(bills.c.period, bills.c.subscriber_id)
         row = connection.execute(wanted.where(bills.c.series == BILL, bills.c.number == request.bill)).one_or_none()
-    need_causes(context, caller, "charity.evidence", None if row is None else row.subscriber_id)
+    record_look(context, caller, "charity.evidence", None if row is None else row.subscriber_id)
     if row is None:
         raise not_found("bill.unknown", f"there is no bill {request.bill}")
     return _made(context, Asked(row.period, bill=request.bill, named=request.named), f"bill-{request.bill}", caller)
@@ -34,14 +34,14 @@ def evidence_of_bill(context: GatewayContext, request: BillEvidence, caller: Cal
 
 def audit_month(context: GatewayContext, request: AuditSample, caller: Caller) -> PackMade:
     """Make the pack of a sample of a month's bills, drawn by a seed."""
-    need_causes(context, caller, "charity.audit")
+    record_look(context, caller, "charity.audit")
     asked = Asked(request.period, seed=request.seed, sample=request.sample, named=request.named)
     return _made(context, asked, f"audit-{request.period}", caller)
 
 
 def commit_month(context: GatewayContext, request: CommitMonth, caller: Caller) -> CommitmentMade:
     """Commit to the bills of a month, before anybody chooses a seed."""
-    need_causes(context, caller, "charity.commitment")
+    record_look(context, caller, "charity.commitment")
     with context.reading() as connection:
         made = _month(context, connection, request.period).commitment()
     content = made.content

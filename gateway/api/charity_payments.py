@@ -3,13 +3,12 @@
 import binascii
 from base64 import b64decode, b64encode
 from datetime import UTC, date, datetime
-from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from gateway.api import charity_requests as requests
-from gateway.api.callers import Caller
+from gateway.api.callers import Caller, need_causes
 from gateway.api.charity_answers import (
     BankAccountShown,
     BankDetails,
@@ -22,7 +21,7 @@ from gateway.api.charity_answers import (
     PayoutSkipped,
     StandingRow,
 )
-from gateway.api.problems import Problem, bad_request, conflict, not_found
+from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import Nothing
 from gateway.bank import camt, pain002
 from gateway.bank.accounts import AccountInvalid, BankAccount, checked
@@ -38,14 +37,12 @@ from gateway.charity.register import read_register
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
 from gateway.ledger.money import format_amount
-from gateway.privacy.access import CAUSES
 from gateway.settings.charity_sections import CharityAccount
 
 
-def need_causes(context: GatewayContext, caller: Caller, action: str, subscriber_id: int | None = None) -> None:
+def record_look(context: GatewayContext, caller: Caller, action: str, subscriber_id: int | None = None) -> None:
     """Refuse whoever may not see what single causes are owed, and write down who looks."""
-    if CAUSES not in caller.rights:
-        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}, which you do not have")
+    need_causes(caller)
     context.record_access(caller.name, action, subscriber_id)
 
 
@@ -57,7 +54,7 @@ def today(context: GatewayContext) -> str:
 
 def confirm_month(context: GatewayContext, request: requests.ConfirmMonth, caller: Caller) -> MonthConfirmed:
     """Confirm what customers have paid for; a month that was confirmed stays as it is."""
-    need_causes(context, caller, "charity.confirm")
+    record_look(context, caller, "charity.confirm")
     done = _confirm(context, request.period)
     return MonthConfirmed(request.period, not done, _standings(context))
 
@@ -115,7 +112,7 @@ def _standings(context: GatewayContext) -> list[StandingRow]:
 
 def make_payout(context: GatewayContext, request: requests.MakePayout, caller: Caller) -> PayoutMade:
     """Confirm the month where nobody did, and make a payment file for each currency that causes are paid in."""
-    need_causes(context, caller, "charity.payout")
+    record_look(context, caller, "charity.payout")
     if request.day < today(context) or not _is_day(request.day):
         raise bad_request("charity.day", "day: give the day on which the bank is to pay, today or later")
     if not context.settings.charity.accounts:
@@ -189,7 +186,7 @@ def _name(period: str, currency: str, form: str, sha256: str) -> str:
 
 def approve_payout(context: GatewayContext, request: requests.NamePayout, caller: Caller) -> PayoutFile:
     """Instruct the payments of exactly this file, which somebody else made, and give it for the bank."""
-    need_causes(context, caller, "charity.payout.approve")
+    record_look(context, caller, "charity.payout.approve")
     _check_payees(context, request.sha256)
     result = context.lane.run(ApprovePayout(request.sha256, caller.name))
     if isinstance(result, PayoutRefused):
@@ -212,7 +209,7 @@ def _check_payees(context: GatewayContext, sha256: str) -> None:
 
 def show_payout(context: GatewayContext, request: requests.NamePayout, caller: Caller) -> PayoutFile:
     """Give a payment file again, as it was made."""
-    need_causes(context, caller, "charity.payout.show")
+    record_look(context, caller, "charity.payout.show")
     return _shown(context, request.sha256)
 
 
@@ -235,7 +232,7 @@ def _shown(context: GatewayContext, sha256: str) -> PayoutFile:
 
 def settle_file(context: GatewayContext, request: requests.BankFile, caller: Caller) -> PaymentsSettled:
     """Read a statement (camt) or status report (pain.002) of the charity account's bank; what was read before moves nothing."""
-    need_causes(context, caller, "charity.paid")
+    record_look(context, caller, "charity.paid")
     try:
         data = b64decode(request.file, validate=True)
     except (binascii.Error, ValueError):
@@ -270,7 +267,7 @@ def _check_account(context: GatewayContext, statements: list[camt.Statement]) ->
 
 def propose_bank(context: GatewayContext, request: requests.ProposeBank, caller: Caller) -> BankDetails:
     """Write down an account that a cause is to be paid to."""
-    need_causes(context, caller, "charity.bank")
+    record_look(context, caller, "charity.bank")
     if request.cause not in context.settings.causes:
         raise not_found("cause.unknown", "there is no such cause in the file")
     try:
@@ -291,7 +288,7 @@ def propose_bank(context: GatewayContext, request: requests.ProposeBank, caller:
 
 def approve_bank(context: GatewayContext, request: requests.ApproveBank, caller: Caller) -> BankDetails:
     """Let bank details count that somebody else proposed."""
-    need_causes(context, caller, "charity.bank.approve")
+    record_look(context, caller, "charity.bank.approve")
     result = context.lane.run(ApproveDetails(request.details, caller.name))
     if isinstance(result, DetailsRefused):
         raise (not_found if result.code == "bank.unknown" else conflict)(result.code, result.why)
@@ -300,7 +297,7 @@ def approve_bank(context: GatewayContext, request: requests.ApproveBank, caller:
 
 def list_bank(context: GatewayContext, _request: Nothing, caller: Caller) -> BankDetailsRows:
     """Tell which bank details there are, who stands for them, and from when on they count."""
-    need_causes(context, caller, "charity.bank.list")
+    record_look(context, caller, "charity.bank.list")
     return BankDetailsRows(
         [
             BankDetailsRow(
@@ -319,7 +316,7 @@ def list_bank(context: GatewayContext, _request: Nothing, caller: Caller) -> Ban
 
 def show_bank(context: GatewayContext, request: requests.ApproveBank, caller: Caller) -> BankAccountShown:
     """Show an account, so that whoever approves it can compare it with what the cause said."""
-    need_causes(context, caller, "charity.bank.show")
+    record_look(context, caller, "charity.bank.show")
     found = context.read(lambda connection: bank_details.shown(connection, context.sealer, request.details))
     if found is None:
         raise not_found("bank.unknown", "there are no bank details of this number")

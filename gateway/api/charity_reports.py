@@ -21,7 +21,7 @@ from gateway.api.charity_answers import (
     ReportRow,
     ShareRow,
 )
-from gateway.api.charity_payments import need_causes, today
+from gateway.api.charity_payments import record_look, today
 from gateway.api.problems import bad_request, conflict
 from gateway.api.requests import Nothing
 from gateway.charity.ageing import Waiting, waiting
@@ -92,7 +92,7 @@ def import_register(context: GatewayContext, request: requests.ImportRegister) -
 
 def list_remittances(context: GatewayContext, request: requests.Remittances, caller: Caller) -> RemittanceRows:
     """Tell what a month came to for each cause, or for one; a copy goes to that cause alone."""
-    need_causes(context, caller, "charity.remittance")
+    record_look(context, caller, "charity.remittance")
     zone = ZoneInfo(context.settings.operator.timezone)
     begin, end = begin_of(request.period, zone), end_of(request.period, zone)
     day = today(context)
@@ -134,7 +134,7 @@ def _remittance(line: Remittance, wait: Waiting | None) -> RemittanceRow:
 
 def show_cover(context: GatewayContext, request: requests.Cover, caller: Caller) -> CoverRows:
     """Hold what the charity account's bank said, up to the end of a day, against what is payable, instructed, or given."""
-    need_causes(context, caller, "charity.cover")
+    record_look(context, caller, "charity.cover")
     try:
         end = _end_of_day(request.day, ZoneInfo(context.settings.operator.timezone))
     except ValueError:
@@ -180,7 +180,7 @@ def _balances(connection: Connection, day: str) -> dict[str, tuple[str, int]]:
 
 def profit_share(context: GatewayContext, request: requests.ProfitShare, caller: Caller) -> ProfitShared:
     """Divide a quarter of a profit, or turnover, by what customers gave; with `book` it is booked, once."""
-    need_causes(context, caller, "charity.profit-share")
+    record_look(context, caller, "charity.profit-share")
     operator = context.settings.operator
     currency, (first, last) = operator.currency, months_of(request.period)
     try:
@@ -233,7 +233,7 @@ def report(context: GatewayContext, request: requests.Report, caller: Caller) ->
     """Tell what a month's tenths came to by cause, and what another rule would have given; beside it what was published."""
     if request.public:
         return CharityReport(request.period, None, [], _published(context, request.period))
-    need_causes(context, caller, "charity.report")
+    record_look(context, caller, "charity.report")
     zone = ZoneInfo(context.settings.operator.timezone)
     policy = None if request.policy is None else _policy(request.policy)
     other = policy or POLICIES[context.settings.charity.policy]

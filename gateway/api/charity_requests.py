@@ -6,9 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from gateway.api.conversion import refused_as
-from gateway.api.requests import MAX_ROWS, PRINTABLE, Number
+from gateway.api.requests import MAX_ROWS, MONTH, PRINTABLE, Number
 
-MONTH: Final = r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$"
 Period = Annotated[str, Meta(pattern=MONTH, extra=refused_as("charity.period", "a month, YYYY-MM"))]
 YearOrMonth = Annotated[
     str,

@@ -2,14 +2,13 @@
 
 import re
 from datetime import UTC, date, datetime
-from http import HTTPStatus
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from gateway.api import requests
-from gateway.api.callers import Caller
+from gateway.api.callers import Caller, need_causes
 from gateway.api.line_numbers import named, number
-from gateway.api.problems import Problem, bad_request, not_found
+from gateway.api.problems import bad_request, not_found
 from gateway.api.row_answers import (
     GiftAidCancelled,
     GiftAidDeclaration,
@@ -71,7 +70,7 @@ def declarations(context: GatewayContext, request: requests.ShowSubscriber, call
 
 def export(context: GatewayContext, request: requests.ExportGiftAid, caller: Caller) -> GiftAidSchedule:
     """Give the schedule of a month for one charity, and note that it was made; it is for that charity alone."""
-    _need_causes(caller)
+    need_causes(caller)
     _known(context, request.cause)
     _check_period(request.period)
     context.record_access(caller.name, "charity.gift-aid.export")
@@ -79,11 +78,6 @@ def export(context: GatewayContext, request: requests.ExportGiftAid, caller: Cal
     with context.reading() as connection:
         rows = schedule(covered(connection, request.cause, request.period, zone, context.cause_seals))
     return GiftAidSchedule(request.cause, request.period, list(COLUMNS), [list(row) for row in rows])
-
-
-def _need_causes(caller: Caller) -> None:
-    if CAUSES not in caller.rights:
-        raise Problem(HTTPStatus.FORBIDDEN, "action.forbidden", f"this needs the right {CAUSES}")
 
 
 def _check_period(period: str) -> None:

@@ -25,6 +25,8 @@ MAX_ROWS: Final = 5000
 """Rows of one import call, and of one page of a report."""
 MAX_BALANCES: Final = 20_000
 """Wallets of one page of balances: each page reads the whole journal."""
+MONTH: Final = r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$"
+"""A calendar month, such as 2026-11."""
 WHY: Final = "1 to 64 printable characters"
 PRINTABLE: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
 """Without control characters, ends of lines, and what turns the direction of writing."""
@@ -121,10 +123,7 @@ class ExportJournal(msgspec.Struct, frozen=True):
 class ShowTotals(msgspec.Struct, frozen=True):
     """A calendar month on the operator's clock, such as 2026-11."""
 
-    period: Annotated[
-        str,
-        Meta(pattern=r"^(19[7-9]\d|2\d\d\d)-(0[1-9]|1[0-2])$", extra=refused_as("ledger.period", "a month, YYYY-MM")),
-    ]
+    period: Annotated[str, Meta(pattern=MONTH, extra=refused_as("ledger.period", "a month, YYYY-MM"))]
 
 
 class ImportSubscribers(msgspec.Struct, frozen=True):
