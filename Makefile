@@ -37,7 +37,7 @@ run: .venv/run.stamp   ## the gateway with the simulated host network beside it
 	$(BIN)/tpo simulate network --with-gateway
 
 test: check .venv/peers.stamp   ## everything: checks, real peers, kills, bad input
-	$(PYTEST) -n $(WAITING) --dist loadgroup --durations 20 tests/session/test_readme.py tests/faults tests/interop tests/browser tests/session tests/property tests/fuzz tests/simulation
+	$(PYTEST) -n $(WAITING) --dist loadgroup --durations 20 tests/session/test_readme.py tests/faults tests/lane tests/interop tests/browser tests/session tests/property tests/fuzz tests/simulation
 
 check: .venv/develop.stamp   ## lint, types, contracts and unit tests, in under a minute
 	$(BIN)/ruff check .
