@@ -16,8 +16,9 @@ import pytest
 from sqlalchemy import func, select
 from support import charging_load, postgres
 from support.audit import reckon
-from support.gateways import free_port, subscribers
+from support.gateways import subscribers
 from support.mosquitto import PROGRAM, Listener, mosquitto
+from support.ports import free_port
 from support.shared_store import (
     TAKEOVER,
     Network,

@@ -6,7 +6,6 @@ import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,18 +15,12 @@ from pathlib import Path
 
 from support import new_stores, warm_start
 from support.keys import SHARED_KEY
+from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30
 LANE = os.environ.get("TPO_LANE", "process")
 """`process` or `thread`: where the write lane is, in tests that do not say it themselves (`store.lane`)."""
-
-
-def free_port():
-    """A TCP port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def lanes_of(pid):
