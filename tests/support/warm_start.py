@@ -130,11 +130,13 @@ def _fork_until_closed(descriptor):
     from importlib import import_module
 
     from gateway.cli import groups
+    from gateway.settings import load
 
     late = ("api.actions", "cli.bulk_run", "cli.csv_rows", "cli.follow_order", "runtime.daemon", "store.backup")
     others = ("uvloop", "alembic.command", "phonenumbers.data.region_GB")
     for name in (*groups.OWN.values(), *(f"gateway.{each}" for each in late), *others):
         import_module(name)
+    load(_ROOT / "config" / "gateway.yaml", for_client=True)  # makes what checks each file, as the first load does
 
     gc.collect()
     gc.freeze()
