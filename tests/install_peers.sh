@@ -14,7 +14,6 @@ declare -A peers=(
   [systemd-analyze]="systemd"
   [chromium]="chromium"
   [cc]="gcc libc6-dev"
-  [faketime]="faketime"
   [hledger]="hledger"
 )
 export PATH="$PATH:/usr/sbin:/sbin:/usr/lib/kannel/test"

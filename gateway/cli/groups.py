@@ -76,7 +76,11 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401  (typer's own classes are private)
         """Find the command that `args` begin with, or end with a usage error that names those like it."""
         name = args[0]
-        if not name.startswith("-") and not ctx.resilient_parsing and name not in (known := self.list_commands(ctx)):
+        if (
+            name in OWN or name.startswith("-") or ctx.resilient_parsing
+        ):  # else files of every installed package are read
+            return super().resolve_command(ctx, args)
+        if name not in (known := self.list_commands(ctx)):
             like = " or ".join(f"'{each}'" for each in get_close_matches(name, known))
             ctx.fail(f"No such command '{name}'." + (f" Did you mean {like}?" if like else " `tpo --help` lists all."))
         return super().resolve_command(ctx, args)

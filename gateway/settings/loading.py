@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -172,10 +173,16 @@ class _Loading:
         entries: Entries | None = None
         if not report.document.unreadable:
             try:
-                entries = convert(TypeAdapter(shape).validate_python(report.document.value, context=self.context))
+                entries = convert(_adapter(shape).validate_python(report.document.value, context=self.context))
             except ValidationError as error:
                 explain(report, shape, error)
         return entries
+
+
+@cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:  # noqa: ANN401  (a type expression)
+    """Give what checks a file of this shape; to make one takes longer than to read the file."""
+    return TypeAdapter(shape)
 
 
 def _in_order(report: Report) -> list[Problem]:

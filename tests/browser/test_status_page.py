@@ -6,8 +6,8 @@ import pytest
 from aiohttp import web
 from support.chromium import browser
 from support.diameter_rig import RawPeer
-from support.gateways import free_port
 from support.page_views import full
+from support.ports import free_port
 from support.sms_gateway import Centre, SmsGateway
 
 from gateway.status_page.rendering import document

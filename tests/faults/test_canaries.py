@@ -4,8 +4,9 @@ import http.client
 import json
 
 from support.diameter_rig import OCS, PGW, RawPeer, ccr, cer
-from support.gateways import Gateway, free_port, subscribers
+from support.gateways import Gateway, subscribers
 from support.mosquitto import until
+from support.ports import free_port
 
 from gateway.cli.client import _UnixConnection
 from protocols.diameter.codec import encode_avp

@@ -1,19 +1,19 @@
-"""The machine's clock steps with sessions and texts open (Debian's faketime): it is told, nothing is lost or doubled."""
+"""The machine's clock steps with sessions and texts open (`clock_shim.c`): it is told, nothing is lost or doubled."""
 
 import asyncio
+import ctypes
 import json
+import mmap
 import random
-from pathlib import Path
 
 import pytest
 from support import text_load
 from support.audit import reckon
 from support.charging_load import OPENING, under_load
 from support.gateways import Gateway
+from support.preloaded import library
 
-LIBRARY = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 STEPS = (1, -1, 3600, -3600)
-pytestmark = pytest.mark.skipif(not LIBRARY.exists(), reason="faketime is not installed (package faketime)")
 
 
 class Clock:
@@ -21,15 +21,15 @@ class Clock:
 
     def __init__(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = folder / "clock"
-        self.set(0)
-        told = {"LD_PRELOAD": LIBRARY, "FAKETIME_TIMESTAMP_FILE": self._file, "FAKETIME_NO_CACHE": 1}
-        self.under = ("env", *(f"{name}={value}" for name, value in told.items()), "FAKETIME_DONT_FAKE_MONOTONIC=1")
+        file = folder / "clock"
+        file.write_bytes(bytes(8))
+        with file.open("r+b") as opened:
+            self._map = mmap.mmap(opened.fileno(), 8)
+        self._seconds = ctypes.c_int64.from_buffer(self._map)
+        self.under = ("env", f"LD_PRELOAD={library('clock')}", f"TPO_CLOCK={file}")
 
     def set(self, seconds):
-        draft = self._file.with_suffix(".new")
-        draft.write_text(f"{seconds:+d}\n")
-        draft.rename(self._file)
+        self._seconds.value = seconds
 
 
 def steps(gateway):

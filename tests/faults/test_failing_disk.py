@@ -21,7 +21,7 @@ from support.postgres_crash import revive
 
 FAULTS = int(os.environ.get("TPO_DISK_FAULTS", "12"))
 SEED = int(os.environ.get("TPO_KILL_SEED", "2026"))
-STAYS_SECONDS = 1.0
+STAYS_SECONDS = 0.5
 
 
 def test_a_lane_survives_the_failure_of_each_operation(tmp_path):

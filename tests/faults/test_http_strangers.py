@@ -20,7 +20,7 @@ from protocols.diameter.messages import (
     SubscriptionId,
 )
 
-SECONDS = 3
+SECONDS = 2.5
 ROWS = subscribers(1)
 WANTED = MultipleServicesCreditControl(
     requested_service_unit=RequestedServiceUnit(cc_total_octets=1000), rating_group=10
@@ -79,6 +79,15 @@ async def look(gateway, seconds):
     return sorted(took)
 
 
+async def oversleep(seconds):
+    """Sleep for a hundredth of a second again and again: by how much the machine let it be too late at the most."""
+    latest, until = 0.0, time.monotonic() + seconds
+    while (began := time.monotonic()) < until:
+        await asyncio.sleep(0.01)
+        latest = max(latest, time.monotonic() - began - 0.01)
+    return latest
+
+
 @pytest.mark.parametrize(
     ("kind", "token", "statuses"),
     [
@@ -96,21 +105,22 @@ async def look(gateway, seconds):
 )
 async def test_eight_strangers_who_do_their_worst_cost_the_others_little(gateway, kind, token, statuses):
     number = time.monotonic_ns() % 1_000_000_000
-    quiet = await charge(gateway, 1, number)
+    quiet = await charge(gateway, 0.5, number)
     forget_most(gateway)
     before, _ = resident(gateway)
     command = [sys.executable, "-m", "support.mad_neighbour", str(gateway.http_port), kind, str(SECONDS), token]
     stranger = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT / "tests")
     assert await stranger.stdout.readline() == b"ready\n"
-    charged, looked = await asyncio.gather(charge(gateway, SECONDS - 1, number + 1), look(gateway, SECONDS - 1))
+    charged, looked, late = await asyncio.gather(
+        charge(gateway, SECONDS - 1, number + 1), look(gateway, SECONDS - 1), oversleep(SECONDS - 1)
+    )
     heard = json.loads((await stranger.communicate())[0])
     _, most = resident(gateway)
     unheard = heard.pop("0", 0)  # of each connection the last, as the time is over
     assert unheard <= 8
     assert {int(status) for status in heard} == statuses
     assert most - before < GROWTH + (BODIES if token else 0)
-    assert charged[len(charged) * 9 // 10] < max(
-        0.25, 10 * quiet[len(quiet) * 9 // 10]
-    )  # a machine that others use, too; aiohttp's defaults come to seconds
-    assert looked[-1] < 1
+    # A machine that others use keeps each process waiting, not only this one; aiohttp's defaults come to seconds.
+    assert charged[len(charged) * 9 // 10] < max(0.25 + 3 * late, 10 * quiet[len(quiet) * 9 // 10])
+    assert looked[-1] < 1 + 3 * late
     assert "Traceback" not in gateway.log.read_text()

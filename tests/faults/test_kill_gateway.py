@@ -31,7 +31,7 @@ async def test_a_gateway_killed_at_random_instants_loses_and_doubles_nothing(tmp
         async def kill_again_and_again(pgw):
             for _ in range(kills):
                 answered = pgw.requests
-                await asyncio.sleep(chance.uniform(0.05, 0.8))
+                await asyncio.sleep(chance.uniform(0.05, 0.4))
                 while pgw.requests < answered + 64:  # noqa: ASYNC110 (the load is on again)
                     await asyncio.sleep(0.005)
                 await asyncio.sleep(chance.random() / 20)
@@ -58,7 +58,7 @@ async def test_a_database_server_that_dies_under_load_loses_and_doubles_nothing(
                     if number >= RESTARTS_OF_POSTGRES and UNKNOWN in gateway.log.read_text():
                         return
                     answered = pgw.requests
-                    while pgw.requests < answered + 500:  # noqa: ASYNC110 (the load is on again)
+                    while pgw.requests < answered + 200:  # noqa: ASYNC110 (the load is on again)
                         await asyncio.sleep(0.005)
                     await asyncio.sleep(chance.uniform(0.05, 0.3))
                     await asyncio.to_thread(crash, url)

@@ -40,7 +40,7 @@ async def kill_while_it_runs(desk, process, kills):
     while not (await desk.act("order.list"))[1]["rows"]:  # noqa: ASYNC110  (another process); a command that never reached the gateway does not wait for it
         await asyncio.sleep(0.05)
     for _ in range(kills):
-        await asyncio.sleep(chance.uniform(0.5, 2.0))
+        await asyncio.sleep(chance.uniform(0.2, 0.8))
         if process.returncode is not None:
             return
         desk.kill()
@@ -50,16 +50,16 @@ async def kill_while_it_runs(desk, process, kills):
 @pytest.mark.parametrize(
     ("mode", "count", "kills", "power"),
     [
-        pytest.param(Mode.SYNC, 500, KILLS, False, id="killed"),
-        pytest.param(Mode.ASYNC, 120, KILLS // 2, False, id="killed-with-a-host-that-answers-later"),
-        pytest.param(Mode.SYNC, 250, KILLS, True, id="without-power"),
+        pytest.param(Mode.SYNC, 50 * KILLS, KILLS, False, id="killed"),
+        pytest.param(Mode.ASYNC, 16 * KILLS, KILLS // 2, False, id="killed-with-a-host-that-answers-later"),
+        pytest.param(Mode.SYNC, 30 * KILLS, KILLS, True, id="without-power"),
     ],
 )
 async def test_each_line_of_a_bulk_is_activated_exactly_once(tmp_path, mode, count, kills, power):
     faults = Faults(dict.fromkeys((Fault.ERROR_BEFORE, Fault.ERROR_AFTER, Fault.DROPPED), 0.02), seed=3)
     async with HostApi(mode=mode, work_seconds=0.05, faults=faults) as host:
         hosts = [
-            f"{{name: home, adapter: tmf640, plans: [{PLAN}], url: '{host.url}', rate: 250, poll: 1s, timeout: 3s}}"
+            f"{{name: home, adapter: tmf640, plans: [{PLAN}], url: '{host.url}', rate: 100, poll: 1s, timeout: 3s}}"
         ]
         async with sim_desk(tmp_path, hosts=hosts, links=False, provisioning="", power=power) as (desk, _):
             await desk.import_cards([card(n) for n in range(count)])

@@ -11,7 +11,7 @@ from support.mosquitto import PROGRAM, Listener, mosquitto, until
 from support.stubborn_pgw import StubbornPgw
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="Mosquitto is not installed (package mosquitto)")
-CUSTOMERS = 40
+CUSTOMERS = 16
 OPENING = 1000
 ROUNDS = 3
 

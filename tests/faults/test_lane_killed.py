@@ -48,7 +48,7 @@ async def kill_lane_again_and_again(gateway, chance, answered, kills=KILLS):
     """Kill it under load; `answered` counts what was."""
     for _ in range(kills):
         before = answered()
-        while answered() < before + 300:  # noqa: ASYNC110 (the load is on again)
+        while answered() < before + 128:  # noqa: ASYNC110 (the load is on again)
             await asyncio.sleep(0.005)
         await asyncio.sleep(chance.random() / 20)
         await asyncio.to_thread(lane_dies, gateway)
@@ -98,7 +98,7 @@ async def test_a_lane_that_stands_still_keeps_nobody_beyond_the_deadline_and_goe
         chance = random.Random(SEED)
 
         async def stop_it(pgw):
-            await until(lambda: pgw.requests > 300)
+            await until(lambda: pgw.requests > 128)
             (lane,) = lanes_of(gateway.process.pid)
             os.kill(lane, signal.SIGSTOP)
             connections, busy = pgw.connections, pgw.busy

@@ -6,7 +6,7 @@ How long each answer takes beside each neighbour is measured by `python -m tests
 import asyncio
 
 import pytest
-from support.gateways import LANE, ROOT, Gateway, free_port, subscribers
+from support.gateways import LANE, ROOT, Gateway, subscribers
 from support.neighbours import (
     BROKER,
     DIAMETER,
@@ -21,6 +21,7 @@ from support.neighbours import (
     look,
     resident,
 )
+from support.ports import free_port
 
 from protocols.diameter.codec import encode_message
 from protocols.diameter.generated import encode

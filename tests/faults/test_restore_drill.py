@@ -79,7 +79,7 @@ class Drill:
         self.entries = [booked_until(file, self.until) for file in files]
         await asyncio.to_thread(gateway.start)
         answered = self.pgw.requests
-        await self._until(lambda: self.pgw.requests > answered + 500)
+        await self._until(lambda: self.pgw.requests > answered + 200)
         self.pgw.end()
         await asyncio.wait_for(charging, PATIENCE)
         watching.cancel()

@@ -74,7 +74,7 @@ async def test_a_gateway_charges_on_while_it_seals_and_is_killed(tmp_path):
         config = gateway.config.read_text()
 
         async def seal(pgw):
-            while pgw.requests < 3000:  # noqa: ASYNC110 (the load is on)
+            while pgw.requests < 1000:  # noqa: ASYNC110 (the load is on)
                 await asyncio.sleep(0.005)
             await asyncio.to_thread(gateway.kill)
             age(store, 120)

@@ -194,6 +194,7 @@ async def test_a_sound_store_under_load_is_never_called_damaged(tmp_path):
         until = time.monotonic() + 2 * INSPECTED
         while time.monotonic() < until:
             assert await client.ask() == SUCCESS
+            await asyncio.sleep(0.005)
         with closing(sqlite3.connect(store)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         await asyncio.sleep(INSPECTED)

@@ -58,6 +58,8 @@ async def test_a_message_centre_that_stops_reading_is_waited_for_in_bounded_memo
     async with UnrulySmsc(buffer=4096) as smsc, SmsGateway(tmp_path, smsc.port, **options) as desk:
         await smsc.wait(lambda: smsc.lines and Watch(desk).up())
         watch, line = Watch(desk), smsc.line
+        line.say(*[FLOOD] * 20)
+        await smsc.wait(lambda: line.lives == 20 * QUESTIONS)  # what it takes to answer many it has by now
         line.reading.clear()
         ids = await desk.send(*(text(str(n)) for n in range(200)))
         await smsc.wait(lambda: watch.order()["waiting"] == 20)
@@ -73,7 +75,7 @@ async def test_a_message_centre_that_stops_reading_is_waited_for_in_bounded_memo
         line.reading.set()
         for text_id in (*ids, late):
             assert (await desk.becomes(text_id, "delivered"))["maybe_double"] is False
-        await smsc.wait(lambda: line.lives == asked)
+        await smsc.wait(lambda: line.lives == 20 * QUESTIONS + asked)
         assert Counter(smsc.words()) == Counter({str(n): 1 for n in range(200)} | {"late": 1})
         assert (line.ended, watch.alarms()) == (False, {})
         assert watch.resident() - before < 4 * MEGABYTE

@@ -81,6 +81,7 @@ def test_a_server_finds_every_row_of_a_batch_by_its_key_though_it_knows_nothing_
     engine = open_writer(database(f"arrays_{next(NUMBERS)}"))
     schema.prepare(engine)
     with engine.connect() as connection:
+        connection.exec_driver_sql("SET idle_in_transaction_session_timeout = 0")  # this test may be kept waiting
         at_will = {name for name, statement in statements() if scanned(connection, statement)}
         connection.rollback()
         prepare_for_batches(connection)

@@ -12,6 +12,7 @@ from support.lane_fixture import EVIDENCE_KEY
 from gateway.balance.changes import ChooseCauses
 from gateway.charity.choices import Share
 from gateway.charity.policies import recompute
+from gateway.ledger.check import some_of
 from gateway.ledger.check_process import CheckProcess
 from gateway.ledger.checks.evidence import WORDS
 from gateway.store.batch import Unit
@@ -46,12 +47,22 @@ def place(request, tmp_path_factory):
         yield opened
 
 
-def findings(place, *damage, key=EVIDENCE_KEY):
+def check_all(connection, key):
+    """What all checks find."""
+    return check(connection, recompute, key).findings
+
+
+def check_evidence(connection, key):
+    """What the one check finds that holds the rows against what was booked, in a tenth of the time."""
+    return some_of(connection, ("rows_proved",), (), key, (), lambda *_: None)["rows_proved"]
+
+
+def findings(place, *damage, key=EVIDENCE_KEY, look=check_all):
     """What is found after some statements, in a transaction that is taken back."""
     with place.writer.connect() as connection:
         for statement in damage:
             assert connection.execute(text(statement)).rowcount > 0, statement
-        found = {(found.check, found.detail) for found in check(connection, recompute, key).findings}
+        found = {(found.check, found.detail) for found in look(connection, key)}
         found = {each for each in found if each[0] != "guard"}
         connection.rollback()
     return found
@@ -161,7 +172,7 @@ def test_the_tables_that_are_covered_are_these_and_all_columns_of_them_but_for_s
 def test_every_column_of_every_covered_table_is_proved(written, table, edit):
     place = written
     key, number = row_of(place, table)
-    found = findings(place, f"UPDATE {table} SET {edit} WHERE {key} = {number}")
+    found = findings(place, f"UPDATE {table} SET {edit} WHERE {key} = {number}", look=check_evidence)
     assert ("evidence", f"{WORDS[table]} {number} was changed since it was booked") in found
 
 
@@ -200,7 +211,7 @@ def test_a_doubled_row_is_named_wherever_it_is_put(written, table, to):
     values = ", ".join(UNLIKE.get(table, {}).get(column, f'"{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
     row = f"SELECT {target}, {values} FROM {table} WHERE {key} = {number}"
-    found = findings(place, f"INSERT INTO {table} ({key}, {names}) {row}")
+    found = findings(place, f"INSERT INTO {table} ({key}, {names}) {row}", look=check_evidence)
     assert ("evidence", f"{WORDS[table]} {target} was not booked by a gateway: nothing proves it") in found
 
 

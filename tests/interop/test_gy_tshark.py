@@ -11,7 +11,8 @@ from interop import pcap
 from support import charging_fixture as charging
 from support import gy_samples
 from support.diameter_rig import RawPeer, cer, dpa, proxy_info
-from support.gateways import Gateway, free_port, subscribers
+from support.gateways import Gateway, subscribers
+from support.ports import free_port
 from support.wiretap import Wiretap
 
 from protocols.diameter.codec import encode_avp, encode_message

@@ -13,8 +13,9 @@ import subprocess
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from support.gateways import ROOT, free_port
+from support.gateways import ROOT
 from support.handsets import received
+from support.ports import free_port
 from support.sms_gateway import CODE, PATIENCE, SmsGateway, text
 
 DRIVE_SMPP = shutil.which("drive_smpp", path="/usr/lib/kannel/test")

@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("diameter", reason="python-diameter is not installed")
 
 from support import postgres
-from support.gateways import Gateway, free_port, subscribers
+from support.gateways import Gateway, subscribers
 from support.obedient_pgw import ASR, RAR, ObedientPgw
+from support.ports import free_port
 
 from gateway.store.engine import open_writer
 

@@ -10,8 +10,9 @@ import urllib.request
 
 import pytest
 import yaml
-from support.gateways import Gateway, free_port
+from support.gateways import Gateway
 from support.monitoring import ROOT, alerts, expressions
+from support.ports import free_port
 
 from gateway.metrics.catalogue import FAMILIES
 

@@ -15,7 +15,8 @@ import smpplib.consts
 from aiosmpplib.broker import SimpleBroker
 from aiosmpplib.hook import SimpleHook
 from aiosmpplib.state import PhoneNumber
-from support.diameter_rig import free_port, until
+from support.diameter_rig import until
+from support.ports import free_port
 from support.smpp_rig import DELIVER, SUBMIT, LinkRig, ServerRig
 
 from protocols.smpp.errors import CommandStatus

@@ -5,7 +5,7 @@ import json
 
 import smpp34
 from support.diameter_rig import until
-from support.gateways import free_port
+from support.ports import free_port
 from support.querying_smsc import QueryingSmsc
 from support.sms_gateway import SmsGateway, text
 

@@ -94,6 +94,7 @@ def test_a_second_daemon_is_refused_before_it_binds_anything(tmp_path):
 def test_a_port_that_is_taken_is_named(tmp_path, face):
     gateway = Gateway(tmp_path / "gw")
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", getattr(gateway, face)))
         other.listen()
         refused = gateway.tpo("run", ok=(1,))

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from support.diameter_rig import CCA, OCS, PGW, RawPeer, Rig, ccr, cer, dpa, free_port, until
+from support.diameter_rig import CCA, OCS, PGW, RawPeer, Rig, ccr, cer, dpa, until
+from support.ports import free_port
 
 from protocols.diameter.codec import encode_avp
 from protocols.diameter.errors import ResultCode

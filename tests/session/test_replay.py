@@ -9,8 +9,9 @@ from scapy.layers.l2 import CookedLinux, Ether
 from scapy.utils import PcapNgWriter, wrpcap
 from support import charging_fixture
 from support.diameter_rig import CCA
-from support.gateways import ROOT, Gateway, free_port, subscribers
+from support.gateways import ROOT, Gateway, subscribers
 from support.gy_link import gy_link
+from support.ports import free_port
 
 from protocols.diameter.codec import encode_message
 from protocols.diameter.generated import encode

@@ -7,7 +7,8 @@ import urllib.request
 
 import aiohttp
 import pytest
-from support.gateways import ROOT, Gateway, free_port, subscribers
+from support.gateways import ROOT, Gateway, subscribers
+from support.ports import free_port
 from support.smpp_rig import SUBMIT, LinkRig, until
 
 from gateway.charity.public_sums import FEWEST

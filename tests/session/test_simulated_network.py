@@ -11,7 +11,8 @@ import threading
 import urllib.request
 
 import pytest
-from support.gateways import ROOT, free_port
+from support.gateways import ROOT
+from support.ports import free_port
 
 from simulators.scenario import Day, Scenario, ScenarioInvalid, read_scenario
 

@@ -5,7 +5,6 @@ import json
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from support.ports import free_port
 
 from protocols.diameter.codec import FLAG_RETRANSMIT, decode_avps, encode_avp
 from protocols.diameter.dictionary import standard
@@ -523,12 +523,6 @@ async def test_a_pgw_answers_rar_and_asr_as_its_profile_does(ocs, profile, kind,
 
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

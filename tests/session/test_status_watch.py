@@ -9,7 +9,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from support.gateways import ROOT, Gateway, free_port
+from support.gateways import ROOT, Gateway
+from support.ports import free_port
 
 
 @pytest.fixture(scope="module")

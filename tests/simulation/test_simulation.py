@@ -11,10 +11,10 @@ from . import planting
 
 SEEDS = int(os.environ.get("TPO_SEEDS", "0"))
 """How many worlds a soak plays; it looks for every planted fault, too."""
-FIXED = 16
+FIXED = 10
 FOUND_WITHIN = 200
-SOON = ("answer_before_commit", "repeat_off_by_one", "step_sent_unrecorded", "host_believed")
-"""Planted faults that each test run looks for."""
+SOON = {"answer_before_commit": 1, "repeat_off_by_one": 1, "step_sent_unrecorded": 1, "host_believed": 6}
+"""Planted faults that each test run looks for, with the seed to begin at: one that finds it in the code of these days."""
 
 
 def play(*options):
@@ -46,6 +46,6 @@ def test_a_planted_fault_fits_the_code_as_it_is(name):
 @pytest.mark.parametrize("name", planting.names() if SEEDS else SOON)
 def test_a_planted_fault_is_found(name, tmp_path):
     planting.plant(name, tmp_path)
-    code, output = planting.hunt(tmp_path, FOUND_WITHIN)
+    code, output = planting.hunt(tmp_path, FOUND_WITHIN, 1 if SEEDS else SOON[name])
     assert code == 1, output
     assert "promises:" in output, output

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime
-import socket
 import ssl
 import time
 from contextlib import asynccontextmanager, suppress
@@ -105,13 +104,6 @@ class Rig:
 
     async def __aexit__(self, *exc):
         await self.node.stop(DisconnectCause.REBOOTING, 1.0)
-
-
-def free_port():
-    """A port that was free a moment ago."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 async def until(condition, patience=PATIENCE):

@@ -2,35 +2,20 @@
 
 import ctypes
 import errno
-import functools
-import hashlib
 import mmap
 import os
 import random
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("disk_shim.c")
+from support.preloaded import library
+
 OPEN, WRITE, FSYNC = 1, 2, 3
 KINDS = {"open": OPEN, "write": WRITE, "fsync": FSYNC}
 ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC}
 _ARMED, _COUNTDOWN, _ERROR, _STAYS, _SEEN, _FIRED, _SIZE = 0, 1, 2, 3, 4, 8, 9
 SECTOR = 512
-
-
-@functools.cache
-def library():
-    """Build the shared library, once a source."""
-    source = SOURCE.read_bytes()
-    built = Path(tempfile.gettempdir()) / f"tpo-disk-{os.getuid()}-{hashlib.sha256(source).hexdigest()[:16]}.so"
-    if not built.exists():
-        draft = built.with_suffix(f".{os.getpid()}")
-        command = ["cc", "-shared", "-fPIC", "-O2", "-o", draft, SOURCE, "-ldl", "-lpthread"]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
-        draft.rename(built)
-    return built
 
 
 class Disk:
@@ -46,7 +31,11 @@ class Disk:
             self._map = mmap.mmap(file.fileno(), 8 * _SIZE)
         self._cells = (ctypes.c_int64 * _SIZE).from_buffer(self._map)
         self.durable = self.work / "durable" if power else None
-        self.env = {"LD_PRELOAD": str(library()), "TPO_DISK_ROOT": str(self.root), "TPO_DISK_CONTROL": str(control)}
+        self.env = {
+            "LD_PRELOAD": str(library("disk")),
+            "TPO_DISK_ROOT": str(self.root),
+            "TPO_DISK_CONTROL": str(control),
+        }
         if self.durable is not None:
             self.durable.mkdir()
             self.env["TPO_DISK_DURABLE"] = str(self.durable)

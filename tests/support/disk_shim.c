@@ -1,7 +1,7 @@
 /* A disk that fails, or loses power: preloaded into a process, it watches what that does to the files below one folder.
 
    TPO_DISK_ROOT     the folder
-   TPO_DISK_CONTROL  a file of 64-bit integers, shared with the test: which operation fails, when, and how (see disk_shim.py)
+   TPO_DISK_CONTROL  a file of 64-bit integers, shared with the test: which operation fails, when, and how (see disk.py)
    TPO_DISK_DURABLE  a folder that gets what fsync has put on disk, and nothing else; without it none is kept */
 #define _GNU_SOURCE
 #include <dlfcn.h>

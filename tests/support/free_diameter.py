@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from support.diameter_rig import Authority
-from support.gateways import free_port
+from support.ports import free_port
 
 PROGRAM = shutil.which("freeDiameterd")
 EXTENSIONS = Path("/usr/lib/freeDiameter")

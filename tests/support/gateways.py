@@ -6,7 +6,6 @@ import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,18 +15,12 @@ from pathlib import Path
 
 from support import new_stores, warm_start
 from support.keys import SHARED_KEY
+from support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30
 LANE = os.environ.get("TPO_LANE", "process")
 """`process` or `thread`: where the write lane is, in tests that do not say it themselves (`store.lane`)."""
-
-
-def free_port():
-    """A TCP port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def lanes_of(pid):
@@ -121,14 +114,12 @@ causes: {ROOT}/config/causes.yaml
             new_stores.place(self.new_store)
         with self.log.open("ab") as log:
             words = ("--config", str(self.config), "run", *options)
-            under = self.under
-            if self.disk is not None:
-                under = ("env", *(f"{name}={value}" for name, value in self.disk.env.items()), *under)
-            if under:
-                command = [*under, sys.executable, "-m", "gateway.cli", *words]
+            if self.under:
+                command = [*self.under, sys.executable, "-m", "gateway.cli", *words]
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT)
             else:
-                self.process = warm_start.Process(words, stdout=log, stderr=log, cwd=ROOT)
+                preloaded = None if self.disk is None else self.disk.env
+                self.process = warm_start.Process(words, stdout=log, stderr=log, cwd=ROOT, preloaded=preloaded)
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the gateway ended:\n{self.log.read_text()[-3000:]}"
@@ -175,6 +166,8 @@ causes: {ROOT}/config/causes.yaml
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if self.disk is not None:
+            warm_start.end(self.disk.env)
 
     def get(self, path):
         """GET from the HTTP face: (status, text); status 0 if nobody answers."""

@@ -22,6 +22,7 @@ from gateway.sims.policy import SimsPolicy
 from gateway.sims.queries import history, show_order
 from gateway.store import tables
 from gateway.store.async_submit import submit
+from gateway.store.engine import open_reader
 from provisioning.orders import Kind, OrderRequest
 from support.gateways import ROOT
 from support.keys import SHARED_KEY
@@ -74,6 +75,8 @@ class OrderRig:
         self.context, self.clock, self._adapter = context, clock, adapter
         self.executor = None
         self.alarms, self.enqueued = [], []
+        # Kept: to open the store takes longer than to look at an order, which is looked at again and again.
+        self._watching = open_reader(context.settings.store.connect_url).connect()
 
     def start(self, *, slots=8, poll=0.01, verify=5.0, notice=0.0, hosts=None):
         """Start an executor."""
@@ -107,6 +110,9 @@ class OrderRig:
         if self.executor is not None:
             await self.executor.stop()
             self.executor = None
+
+    def close(self):
+        self._watching.close()
 
     async def take_in(self, *rows):
         """Import cards."""
@@ -156,10 +162,10 @@ class OrderRig:
         return card, new
 
     def order(self, order_id):
-        with self.context.reading() as connection:
-            return order_of(
-                tuple(connection.execute(select(tables.orders).where(tables.orders.c.id == order_id)).one())
-            )
+        wanted = select(tables.orders).where(tables.orders.c.id == order_id)
+        found = order_of(tuple(self._watching.execute(wanted).one()))
+        self._watching.rollback()
+        return found
 
     def seen(self, card):
         """How the host held a card when it was last read."""
@@ -213,4 +219,5 @@ privacy: {{key: "{SHARED_KEY}"}}
         yield rig
     finally:
         await rig.stop()
+        rig.close()
         await asyncio.to_thread(context.close)

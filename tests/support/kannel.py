@@ -8,7 +8,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from support.gateways import free_port
+from support.ports import free_port
 
 BEARERBOX = shutil.which("bearerbox", path="/usr/sbin:/usr/bin")
 SMSBOX = shutil.which("smsbox", path="/usr/sbin:/usr/bin")

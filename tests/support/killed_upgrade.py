@@ -1,7 +1,7 @@
 """Upgrade a store in processes that are killed: at the first statement, some later, ... and around the commit, until one lives.
 
-Run as `python killed_upgrade.py URL KEY STRIDE`, which is how many statements later the next one is killed. It prints, a JSON
-line a process, where that was, the store's version after it, and a digest of all its rows.
+Run as `python killed_upgrade.py URL KEY KILLS`: about so many are killed, as many statements apart. It prints, a JSON line a
+process, where that was, the store's version after it, and a digest of all its rows.
 A fork a kill: to begin a Python with Alembic for each would take most of a minute.
 """
 
@@ -71,13 +71,14 @@ def look(url):
     return {"version": version, "rows": rows}
 
 
-def main(url, key, stride):
+def main(url, key, kills):
     from alembic import command, config  # noqa: F401  (once, before the forks)
 
     reading, told = os.pipe()
     assert killed(url, key, None, told)
     last = int(os.read(reading, 20))
-    for place in itertools.chain(range(1, last - 1, int(stride)), itertools.count(last - 1)):
+    stride = max(last // int(kills), 1)
+    for place in itertools.chain(range(1, last - 1, stride), itertools.count(last - 1)):
         again = killed(url, key, place)
         print(json.dumps({"place": place, "killed": again, **look(url)}))
         if not again:

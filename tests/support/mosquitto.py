@@ -18,14 +18,9 @@ from gateway.environment import Environment
 from gateway.events.forwarder import Forwarder
 from gateway.events.outbox import Event, emit
 from gateway.store.tables import outbox
+from support.ports import free_port
 
 PROGRAM = Path("/usr/sbin/mosquitto")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Mosquitto:

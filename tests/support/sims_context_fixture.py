@@ -27,7 +27,8 @@ from gateway.runtime.components.texts import TextsComponent
 from gateway.settings import load
 from gateway.sims.policy import SimsPolicy
 from support import new_stores
-from support.gateways import ROOT, free_port
+from support.gateways import ROOT
+from support.ports import free_port
 
 TOKENS = {
     "viewer": "0123456789abcdef-viewer",

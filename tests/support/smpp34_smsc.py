@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import smpp34
 
 from support.diameter_rig import until
-from support.gateways import free_port
+from support.ports import free_port
 from support.sms_gateway import CODE, SmsGateway
 
 

@@ -1,5 +1,6 @@
 """SMPP messages to test with: one of each class with all its fields, and Hypothesis strategies made from the plans."""
 
+import msgspec
 from hypothesis import strategies as st
 
 from protocols.smpp import messages
@@ -59,10 +60,10 @@ SAMPLES = [full(cls) for cls in CLASSES] + [cls() for cls in CLASSES] + [
 FRAMES = [encode(sample, 1) for sample in SAMPLES]
 
 
-def _value(field):
+def _value(field, highest=255):
     match field.form:
         case CStr(size=size):
-            return st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=size - 1)
+            return st.text(st.characters(min_codepoint=1, max_codepoint=highest), max_size=size - 1)
         case Time():
             return st.just("") | st.from_regex(r"[0-9]{15}[+\-R]", fullmatch=True)
         case UInt(size=size):
@@ -82,12 +83,16 @@ unknown_tlvs = st.builds(Tlv, st.integers(0, 0xFFFF).filter(lambda tag: tag not 
 """TLVs that the specifications don't know."""
 
 
-def message(cls):
-    """Any value of a message class that can be sent."""
+def message(cls, highest=255):
+    """Any value of a message class that can be sent, with no octet of its strings beyond the highest."""
     found = plan(cls)
-    fields = {field.attribute: _value(field) for field in found.mandatory}
-    fields |= {field.attribute: st.none() | _value(field) for field in found.optional}
+    fields = {field.attribute: _value(field, highest) for field in found.mandatory}
+    fields |= {field.attribute: st.none() | _value(field, highest) for field in found.optional}
     made = st.builds(cls, **fields, tlvs=st.lists(unknown_tlvs, max_size=3).map(tuple))
     if {"short_message", "message_payload"} <= set(fields):
-        return made.filter(lambda built: not built.short_message or built.message_payload is None)
+        return made.map(_with_one_text)
     return made
+
+
+def _with_one_text(made):
+    return msgspec.structs.replace(made, message_payload=None) if made.short_message else made

@@ -1,10 +1,13 @@
 """A PGW that never gives up: sessions of I, U, U, T with 64 requests in flight, each repeated until it is answered.
 
-It keeps account of every report, so that afterwards what it used can be held against what was charged.
+They come all at once, several times a second: whatever befalls the gateway then finds it at work on many, and between such
+moments neither side spends a processor on more of the same. It keeps account of every report, so that afterwards what it used
+can be held against what was charged.
 """
 
 import asyncio
 import itertools
+import time
 from contextlib import suppress
 
 from protocols.diameter.codec import (
@@ -37,6 +40,8 @@ PATIENCE = 10.0
 """Seconds after which a request is sent again on the same connection."""
 PAUSE = 0.05
 """Seconds before a connection, or a request refused as overload, is tried again."""
+BEAT = 0.15
+"""Seconds from one moment at which all that have nothing in flight ask, to the next one."""
 REPEATED = 0.05
 """The part of the answered requests that is sent once more all the same."""
 RESULT_CODE, ORIGIN_HOST = 268, 264
@@ -103,6 +108,7 @@ class StubbornPgw:
             used = {group: next(self._octets) + self._random.randrange(3) * 1_000_003 for group in RATING_GROUPS}
         body = self._body(session, customer, request_type, number, used)
         end_to_end = next(self._end_to_end) & 0xFFFFFFFF
+        await asyncio.sleep(BEAT - time.monotonic() % BEAT)
         self.requests += 1
         answer = await self._insist(body, end_to_end, again=False)
         self._check(answer, request_type, number)

@@ -23,7 +23,7 @@ TALKERS = 8
 class Load:
     """Texts out by HTTP and texts in by the message centre, until `ending` is set; a customer pauses for so many seconds."""
 
-    def __init__(self, desk, smsc, numbers, chance, *, pause=0.0, batch_pause=0.02):
+    def __init__(self, desk, smsc, numbers, chance, *, pause=0.05, batch_pause=0.1):
         self.desk, self.smsc, self.chance = desk, smsc, chance
         self._pause, self._batch_pause = pause, batch_pause
         self.payers, self.customers = numbers[:PAYERS], iter(numbers[PAYERS:])

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from functools import cache
 from pathlib import Path
 
 _REQUEST_BYTES = 1 << 17
@@ -25,12 +24,17 @@ _PROGRAM = "import sys; sys.path[:0] = sys.argv[2:]; from support.warm_start imp
 
 
 class Process:
-    """A started command; what `subprocess.Popen` offers of pid, poll, wait and signals."""
+    """A started command; what `subprocess.Popen` offers of pid, poll, wait and signals.
 
-    def __init__(self, arguments, *, stdout, stderr, cwd=_ROOT, env=None):
+    `preloaded` is what a library needs of the environment that is loaded before all others (LD_PRELOAD and its own): all who
+    start with the same share a process that they are forks of, until `end` is called with it.
+    """
+
+    def __init__(self, arguments, *, stdout, stderr, cwd=_ROOT, env=None, preloaded=None):
         self._exit, theirs = socket.socketpair()
-        request = {"arguments": list(arguments), "cwd": str(cwd), "env": dict(os.environ if env is None else env)}
-        control, sending = _server()
+        wanted = {**(os.environ if env is None else env), **(preloaded or {})}
+        request = {"arguments": list(arguments), "cwd": str(cwd), "env": wanted}
+        control, sending = _server(tuple(sorted((preloaded or {}).items())))[:2]
         with theirs, open(os.devnull, "rb") as stdin:  # noqa: PTH123  (no file on a disk)
             files = (stdin.fileno(), stdout.fileno(), stderr.fileno(), theirs.fileno())
             with sending:
@@ -89,21 +93,36 @@ def run(arguments, *, timeout, cwd=_ROOT, env=None):
     return subprocess.CompletedProcess(["tpo", *arguments], process.returncode, *told)
 
 
-@cache
-def _server():
-    """The process that forks, one for each of pytest's: its socket, and the lock of those who send."""
+_SERVERS = {}
+
+
+def _server(preloaded=()):
+    """The process that forks, one for each of pytest's and each library that is preloaded: its socket, the lock of those who
+    send, and itself."""
+    if preloaded in _SERVERS:
+        return _SERVERS[preloaded]
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _REQUEST_BYTES)
     with theirs:
         command = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(_ROOT), str(_ROOT / "tests")]
-        server = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=_ROOT)
+        env = {**os.environ, **dict(preloaded)}
+        server = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=_ROOT, env=env)
+    _SERVERS[preloaded] = ours, threading.Lock(), server
+    return _SERVERS[preloaded]
 
-    def end():
+
+def end(preloaded=()):
+    """End a process that forks, if there is one."""
+    if (found := _SERVERS.pop(tuple(sorted(dict(preloaded).items())), None)) is not None:
+        ours, _, server = found
         ours.close()
         server.wait(10)
 
-    atexit.register(end)
-    return ours, threading.Lock()
+
+@atexit.register
+def _end_all():
+    for preloaded in list(_SERVERS):
+        end(preloaded)
 
 
 def serve(descriptor):
@@ -130,11 +149,13 @@ def _fork_until_closed(descriptor):
     from importlib import import_module
 
     from gateway.cli import groups
+    from gateway.settings import load
 
     late = ("api.actions", "cli.bulk_run", "cli.csv_rows", "cli.follow_order", "runtime.daemon", "store.backup")
     others = ("uvloop", "alembic.command", "phonenumbers.data.region_GB")
     for name in (*groups.OWN.values(), *(f"gateway.{each}" for each in late), *others):
         import_module(name)
+    load(_ROOT / "config" / "gateway.yaml", for_client=True)  # makes what checks each file, as the first load does
 
     gc.collect()
     gc.freeze()

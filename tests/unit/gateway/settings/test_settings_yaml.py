@@ -6,11 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.settings.yaml_loader import MAX_DEPTH, MAX_FILE_SIZE, Document, load_file, load_text, resolve
+from gateway.settings import yaml_loader
+from gateway.settings.yaml_loader import MAX_DEPTH, MAX_FILE_SIZE, load_file, load_text, resolve
+
+
+@pytest.fixture(autouse=True, params=["LibYAML", "PyYAML"])
+def parser(request, monkeypatch):
+    if request.param == "PyYAML":
+        monkeypatch.setattr(yaml_loader, "_FAST", None)
+    else:
+        assert yaml_loader._FAST is not None, "PyYAML was built without LibYAML"
 
 
 def read(text):
-    return load_text(text, Document(file="t.yaml"))
+    return load_text(text, "t.yaml")
 
 
 def refusals(text):
@@ -177,3 +186,7 @@ def test_any_text_is_read_or_refused(text):
 def test_any_yaml_like_text_is_read_or_refused(text):
     document = read(text)
     assert document.value is None or not document.unreadable
+
+
+def test_a_byte_order_mark_amid_a_file_is_a_character():
+    assert read("a: 1\n\ufeff# b: 2\nc: 3\n").value == {"a": 1, "\ufeff# b": 2, "c": 3}

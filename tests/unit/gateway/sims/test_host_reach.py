@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from support.gateways import free_port
+from support.ports import free_port
 from support.scripted_gateway import scripted, write_config
 from support.sims_context_fixture import settings_of
 
