@@ -159,7 +159,7 @@ class Month:
 
     def books(self):
         with self.context.reading() as connection:
-            return check(connection, recompute)
+            return check(connection, recompute, cause_seals=self.context.cause_seals)
 
 
 def _accepted(text_id, message_id):

@@ -7,8 +7,8 @@ from gateway.ledger import check as ledger_check
 from support.lane_fixture import CAUSE_SEALS
 
 
-def check(connection, recompute, key=None, seals=(), **options):
+def check(connection, recompute, key=None, seals=(), cause_seals=CAUSE_SEALS, **options):
     """Check the books; choices are held against causes, too."""
     return ledger_check.check(
-        connection, recompute, key, seals, choices=partial(read_all, seals=CAUSE_SEALS), **options
+        connection, recompute, key, seals, choices=partial(read_all, seals=cause_seals), **options
     )
