@@ -8,12 +8,20 @@ import pytest
 from hypothesis import HealthCheck, settings, strategies
 
 settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("soak", deadline=None, max_examples=1_000, suppress_health_check=list(HealthCheck))
 settings.register_profile("long", deadline=None, max_examples=20_000, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A gateway or command that a test starts finds its modules compiled: without that a third of each start is compiling.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+
+def pytest_configure(config):
+    """What is dear to make is made once a run, in a folder that goes with it: by workers, and by what they start."""
+    from support import made_once
+
+    config.add_cleanup(made_once.begin())
 
 
 @pytest.hookimpl(optionalhook=True)

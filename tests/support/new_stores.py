@@ -1,11 +1,13 @@
-"""A store with every table, made once a process by the migrations and copied for each test that begins with an empty one."""
+"""A store with every table, made once a run by the migrations and copied for each test that begins with an empty one."""
 
+import os
 import tempfile
 from functools import cache
 from pathlib import Path
 
 from gateway.store import private_files, schema
 from gateway.store.engine import open_writer, sqlite_path
+from support.made_once import VARIABLE, made_once
 
 
 def place(path):
@@ -27,12 +29,17 @@ def prepare(engine):
 
 @cache
 def _made_by_the_migrations():
+    if VARIABLE in os.environ:
+        return made_once("new.db", _make).read_bytes()
     with tempfile.TemporaryDirectory(prefix="tpo-store-") as folder:
-        file = Path(folder) / "new.db"
-        engine = open_writer(f"sqlite:///{file}")
-        schema.prepare(engine)
-        with engine.connect() as connection:
-            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        engine.dispose()
-        assert [each.name for each in Path(folder).iterdir()] == [file.name], "a part of it is elsewhere"
-        return file.read_bytes()
+        _make(Path(folder) / "new.db")
+        return (Path(folder) / "new.db").read_bytes()
+
+
+def _make(file):
+    engine = open_writer(f"sqlite:///{file}")
+    schema.prepare(engine)
+    with engine.connect() as connection:
+        connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    assert not [*file.parent.glob(f"{file.name}-*")], "a part of it is elsewhere"

@@ -14,6 +14,7 @@ import psycopg
 
 from gateway.store import schema
 from gateway.store.engine import open_writer
+from support.made_once import VARIABLE, made_once
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 SOCKET_PORT = 5432
@@ -117,16 +118,24 @@ def archived_server():
 
 @cache
 def _new_cluster():
-    """The files of a server that has one database, with the tables of a new store; made once a process and copied."""
+    """The files of a server that has one database, with the tables of a new store; made once a run and copied."""
+    if VARIABLE in os.environ:
+        return made_once("cluster", _make_cluster) / "data"
     making = _folder()
     folder = making.__enter__()
     atexit.register(making.__exit__, None, None, None)
+    _make_cluster(folder)
+    return folder / "data"
+
+
+def _make_cluster(folder):
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o777)
     _run("initdb", "-D", folder / "data", "-A", "trust", "-U", "tpo", "--no-sync", "-E", "UTF8")
     with _running(folder, end="fast"):
         engine = open_writer(_database(folder, "migrated"))
         schema.prepare(engine)
         engine.dispose()
-    return folder / "data"
 
 
 @contextmanager

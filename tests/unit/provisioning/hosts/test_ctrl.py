@@ -245,17 +245,22 @@ async def test_a_wrong_answer_ends_the_connection_and_the_next_call_dials_again(
 async def test_an_answer_that_never_comes_fails_all_that_wait_and_the_next_call_dials_again():
     connections = 0
 
-    async def silent_at_first(reader, writer, asked):
+    async def silent_after_one(reader, writer, asked):
         nonlocal connections
         connections += 1
         if connections > 1:
             await echo(reader, writer, asked)
+        _, message_id, variable = await asked()
+        writer.write(framed(f"GET_REPLY {message_id} {variable} {variable}"))
         await reader.read()
 
-    async with element(silent_at_first, patience=0.05) as client:
+    async with element(silent_after_one) as client:
+        assert await client.get("first") == "first"
+        client._timeout = 0.05
         ends = await asyncio.gather(*(client.get("a") for _ in range(3)), return_exceptions=True)
         assert {type(end) for end in ends} == {HostUnavailable}
         assert any("did not answer in 0.05 s" in str(end) for end in ends)
+        client._timeout = 5.0
         assert await client.get("b") == "b"
 
 
