@@ -22,7 +22,7 @@ from gateway.api.charity_answers import (
     StandingRow,
 )
 from gateway.api.problems import bad_request, conflict, not_found
-from gateway.api.requests import Nothing
+from gateway.api.requests import DAY_WANTED, Nothing
 from gateway.bank import camt, pain002
 from gateway.bank.accounts import AccountInvalid, BankAccount, checked
 from gateway.bank.xml import BankFileInvalid
@@ -113,8 +113,8 @@ def _standings(context: GatewayContext) -> list[StandingRow]:
 def make_payout(context: GatewayContext, request: requests.MakePayout, caller: Caller) -> PayoutMade:
     """Confirm the month where nobody did, and make a payment file for each currency that causes are paid in."""
     record_look(context, caller, "charity.payout")
-    if request.day < today(context) or not _is_day(request.day):
-        raise bad_request("charity.day", "day: give the day on which the bank is to pay, today or later")
+    if request.day < today(context) or not is_day(request.day):
+        raise bad_request("charity.day", f"day: give the one on which the bank is to pay, today or later, {DAY_WANTED}")
     if not context.settings.charity.accounts:
         raise conflict("payout.account", "charity.accounts names no account that causes are paid from")
     _confirm(context, request.period)
@@ -136,7 +136,8 @@ def make_payout(context: GatewayContext, request: requests.MakePayout, caller: C
     return PayoutMade(request.period, files, skipped)
 
 
-def _is_day(text: str) -> bool:
+def is_day(text: str) -> bool:
+    """Tell whether a text is a day of the calendar: 2026-02-30 is none."""
     try:
         return bool(date.fromisoformat(text))
     except ValueError:

@@ -21,9 +21,9 @@ from gateway.api.charity_answers import (
     ReportRow,
     ShareRow,
 )
-from gateway.api.charity_payments import record_look, today
+from gateway.api.charity_payments import is_day, record_look, today
 from gateway.api.problems import bad_request, conflict
-from gateway.api.requests import Nothing
+from gateway.api.requests import DAY_WANTED, Nothing
 from gateway.charity.ageing import Waiting, waiting
 from gateway.charity.causes import REGISTERED, Cause, Register, obstacle
 from gateway.charity.months import begin_of, end_of
@@ -72,6 +72,8 @@ def _cause(cause: Cause, day: str, register: Register) -> CauseRow:
 
 def import_register(context: GatewayContext, request: requests.ImportRegister) -> RegisterImported:
     """Keep what an extract says of our causes' numbers; those that it does not have are absent from it."""
+    if not is_day(request.extracted_on):
+        raise bad_request("charity.day", f"extracted_on: give {DAY_WANTED}")
     wanted = [
         cause.number
         for cause in context.settings.causes.values()
@@ -138,7 +140,7 @@ def show_cover(context: GatewayContext, request: requests.Cover, caller: Caller)
     try:
         end = _end_of_day(request.day, ZoneInfo(context.settings.operator.timezone))
     except ValueError:
-        raise bad_request("charity.day", "day: there is no such day") from None
+        raise bad_request("charity.day", f"day: give {DAY_WANTED}") from None
     with context.reading() as connection:
         wanted = needed(remittances(connection, 0, end))
         said = _balances(connection, request.day)
