@@ -26,7 +26,7 @@ from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.bank_details import ApproveDetails, ProposeDetails
 from gateway.charity.bank_matching import SettleFile
-from gateway.charity.confirmation import ConfirmMonth
+from gateway.charity.confirmation import ConfirmMonth, ReleaseConfirmed
 from gateway.charity.payouts import ApprovePayout, MakePayout
 from gateway.charity.profit_share import BookProfitShare
 from gateway.charity.publication import PublishMonth
@@ -137,6 +137,7 @@ UNITS: Final = (
     RecordReceipts,
     RefundUsage,
     RefuseStep,
+    ReleaseConfirmed,
     RemoveSealed,
     RenewLease,
     Renumber,

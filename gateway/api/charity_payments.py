@@ -2,8 +2,7 @@
 
 import binascii
 from base64 import b64decode, b64encode
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 import msgspec
 
@@ -21,6 +20,7 @@ from gateway.api.charity_answers import (
     PayoutSkipped,
     StandingRow,
 )
+from gateway.api.months_confirmed import confirm, today
 from gateway.api.problems import bad_request, conflict, not_found
 from gateway.api.requests import DAY_WANTED, Nothing
 from gateway.bank import camt, pain002
@@ -31,7 +31,7 @@ from gateway.charity.ageing import is_due, waiting
 from gateway.charity.bank_details import ApproveDetails, DetailsRefused, ProposeDetails
 from gateway.charity.bank_matching import EndOfDay, Said, SettleFile, said_by_report, said_by_statements
 from gateway.charity.causes import obstacle
-from gateway.charity.confirmation import ConfirmMonth, MonthRefused, read_month, read_standings
+from gateway.charity.confirmation import read_standings
 from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, Payout, PayoutRefused
 from gateway.charity.register import read_register
 from gateway.context import GatewayContext
@@ -46,42 +46,11 @@ def record_look(context: GatewayContext, caller: Caller, action: str, subscriber
     context.record_access(caller.name, action, subscriber_id)
 
 
-def today(context: GatewayContext) -> str:
-    """Give the day on the operator's clock."""
-    zone = ZoneInfo(context.settings.operator.timezone)
-    return datetime.fromtimestamp(context.clock() / 1_000_000, UTC).astimezone(zone).date().isoformat()
-
-
 def confirm_month(context: GatewayContext, request: requests.ConfirmMonth, caller: Caller) -> MonthConfirmed:
-    """Confirm what customers have paid for; a month that was confirmed stays as it is."""
+    """Confirm what customers have paid for; of a month that was confirmed only what may be paid is looked at again."""
     record_look(context, caller, "charity.confirm")
-    done = _confirm(context, request.period)
+    done = confirm(context, request.period)
     return MonthConfirmed(request.period, not done, _standings(context))
-
-
-def _confirm(context: GatewayContext, period: str) -> bool:
-    """Confirm a month; tells whether it was done now."""
-    zone = ZoneInfo(context.settings.operator.timezone)
-    try:
-        with context.reading() as connection:
-            month = read_month(connection, period, zone, context.clock(), context.progress)
-            register = read_register(connection)
-    except MonthRefused as error:
-        raise conflict("charity.month", str(error)) from None
-    if month is None:
-        return False
-    causes, day = context.settings.causes, today(context)
-    payable = [
-        (cause.id, cause.agreement.currency)
-        for cause in causes.values()
-        if cause.agreement and not obstacle(cause, cause.agreement.currency, day, register)
-    ]
-    successors = {cause.id: cause.successor.cause for cause in causes.values() if cause.successor}
-    done = context.lane.run(ConfirmMonth(month, payable, successors))
-    if done is None:
-        return False
-    context.log("charity.month.confirmed", {"period": period, "moves": done.moves})
-    return True
 
 
 def _standings(context: GatewayContext) -> list[StandingRow]:
@@ -117,7 +86,7 @@ def make_payout(context: GatewayContext, request: requests.MakePayout, caller: C
         raise bad_request("charity.day", f"day: give the one on which the bank is to pay, today or later, {DAY_WANTED}")
     if not context.settings.charity.accounts:
         raise conflict("payout.account", "charity.accounts names no account that causes are paid from")
-    _confirm(context, request.period)
+    confirm(context, request.period)
     files, skipped = [], []
     for account in context.settings.charity.accounts:
         payees, refused = _payees(context, account.currency)

@@ -21,7 +21,8 @@ from gateway.api.charity_answers import (
     ReportRow,
     ShareRow,
 )
-from gateway.api.charity_payments import is_day, record_look, today
+from gateway.api.charity_payments import is_day, record_look
+from gateway.api.months_confirmed import today
 from gateway.api.problems import bad_request, conflict
 from gateway.api.requests import DAY_WANTED, Nothing
 from gateway.charity.ageing import Waiting, waiting

@@ -1,11 +1,12 @@
 """How much of what is owed to a cause stands in which state, and what moves it there: pure, in micro-units."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from gateway.charity.tenth_states import TABLE, State, Stream, Way
+from gateway.ledger.accounts import UNASSIGNED
 
 _FIELDS: Final[Mapping[State, str]] = {
     State.CONFIRMED: "confirmed",
@@ -100,3 +101,33 @@ def succession(account: Account, standing: Standing, heir: Standing, successor: 
         each.confirmed += sign * amount
         each.handed -= sign * amount
     return Move(account, Way.SUCCEED, amount, successor)
+
+
+def all_moves(
+    standings: dict[Account, Standing],
+    targets: Mapping[Account, int],
+    payable: Collection[tuple[str, str]],
+    successors: Mapping[str, str],
+) -> Iterator[Move]:
+    """Give what is moved of every cause, and move it: `targets` as in `month_moves`, without one nothing is confirmed anew.
+
+    `payable` are the causes that may be paid, each with its currency; `successors` those of closed causes, which go first, so
+    that what they hand on goes on with their successor's own. What nobody chose a cause for is not moved.
+    """
+    wanted = standings.keys() | targets.keys()
+    wanted |= {
+        msgspec.structs.replace(each, cause=successors[each.cause]) for each in wanted if each.cause in successors
+    }
+    for account in sorted(wanted, key=lambda each: (each.cause not in successors, each)):
+        if account.cause == UNASSIGNED:
+            continue
+        standing = standings.setdefault(account, Standing())
+        successor = successors.get(account.cause, "")
+        may_be_paid = (account.cause, account.currency) in payable
+        target = targets.get(account, standing.moved)
+        yield from month_moves(account, standing, target, payable=may_be_paid, successor=successor)
+        if successor:
+            heir = standings.setdefault(msgspec.structs.replace(account, cause=successor), Standing())
+            move = succession(account, standing, heir, successor)
+            if move is not None:
+                yield move

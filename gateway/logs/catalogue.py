@@ -490,6 +490,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "The tenths of a month (`period`) that customers have paid for were confirmed, in `moves` sums by cause.",
         "Nothing. What is not paid for yet is confirmed by a later month.",
     ),
+    "charity.confirmed.released": LogEvent(
+        "info",
+        "Sums (`moves`) that were confirmed before became payable, or are no more, as their causes may be paid by now.",
+        "Nothing. What became payable is paid with the next payout.",
+    ),
     "charity.payout.made": LogEvent(
         "info",
         "Somebody (`by`) made a payment file to causes: `payout`, with `payments` payments in `currency`.",

@@ -110,6 +110,7 @@ class Charity(Section):
     """The rules of the tenth and of gifts, and the accounts that causes are paid from, one a currency."""
 
     policy: Literal["2026-1"] = "2026-1"
+    confirm_every: Annotated[Duration, Field(ge=0, le=31 * 86_400)] = 24 * 3600
     gift_window: Annotated[Duration, Field(ge=0, le=30 * 86_400)] = 24 * 3600
     matching: list[MatchingCampaign] = Field(default_factory=list)
     policies: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,15}$")], PolicyEntry] = Field(

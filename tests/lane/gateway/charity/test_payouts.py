@@ -15,7 +15,7 @@ from gateway.charity import bank_details
 from gateway.charity.bank_details import ApproveDetails, DetailsRefused
 from gateway.charity.bank_matching import Said, SettleFile, said_by_statements
 from gateway.charity.causes import Agreement, Cause, Registration, obstacle
-from gateway.charity.confirmation import MonthRefused
+from gateway.charity.confirmation import MonthRefused, ReleaseConfirmed
 from gateway.charity.payouts import ApprovePayout, PayoutRefused, end_to_end_id, file_of
 from gateway.charity.policies import Policy
 from gateway.charity.policy_comparison import compare
@@ -403,3 +403,17 @@ REGISTER = {("GB-CHC", "288701"): Registration("GB-CHC", "288701", "WATERAID", "
 def test_a_cause_is_paid_only_with_an_agreement_vetted_and_in_its_register(change, register, why):
     assert why in obstacle(msgspec.structs.replace(GOOD, **change), "GBP", "2026-12-05", register)
     assert bool(why) == bool(obstacle(msgspec.structs.replace(GOOD, **change), "GBP", "2026-12-05", register))
+
+
+def test_a_cause_that_may_be_paid_only_after_a_month_was_confirmed_does_not_wait_for_the_next_one(place):
+    place.book(NOVEMBER, "topup", "cash", ANN, 10 * POUND, reference="shop-1")
+    place.charge(NOVEMBER + DAY, ANN, 7_500_000, wateraid=750_000)
+    assert place.lane.run(ReleaseConfirmed([("wateraid", "GBP")], {})) == 0
+    place.confirm("2026-11", JANUARY, payable=())
+    assert place.standing() == Standing(moved=750_000, confirmed=750_000)
+    assert place.lane.run(ReleaseConfirmed([("wateraid", "GBP")], {})) == 1
+    assert place.lane.run(ReleaseConfirmed([("wateraid", "GBP")], {})) == 0
+    assert place.standing() == Standing(moved=750_000, payable=750_000)
+    assert place.lane.run(ReleaseConfirmed([], {"wateraid": "wwf"})) == 2
+    assert (place.standing().handed, place.standing("wwf").confirmed) == (750_000, 750_000)
+    assert place.findings() == []
