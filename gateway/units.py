@@ -30,6 +30,7 @@ from gateway.charity.confirmation import ConfirmMonth, ReleaseConfirmed
 from gateway.charity.payouts import ApprovePayout, MakePayout
 from gateway.charity.profit_share import BookProfitShare
 from gateway.charity.publication import PublishMonth
+from gateway.charity.receipts import BookReceipt
 from gateway.charity.register import ImportRegister
 from gateway.context import OpenAccounts
 from gateway.events.outbox_queue import MarkPublished
@@ -83,6 +84,7 @@ UNITS: Final = (
     BeginVersions,
     BookAddedTax,
     BookProfitShare,
+    BookReceipt,
     BookReport,
     BookTaxDay,
     BuyAddOn,

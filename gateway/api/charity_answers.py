@@ -90,6 +90,39 @@ class PaymentsSettled(msgspec.Struct, frozen=True):
     rejected: int
     repeated: int
     unmatched: list[str]
+    received: int = 0
+    """Lines of what matchers paid, and of what the company moved."""
+
+
+class CampaignRow(msgspec.Struct, frozen=True):
+    """A matching campaign: what its matcher pledged, what was matched of it, what the matcher paid and owes.
+
+    `pledged` is None of one that stands in no settings any more.
+    """
+
+    campaign: str
+    matcher: str
+    currency: str
+    pledged: str | None
+    matched: str
+    received: str
+    owed: str
+
+
+class CampaignRows(msgspec.Struct, frozen=True):
+    """The campaigns."""
+
+    rows: list[CampaignRow]
+
+
+class ReceiptBooked(msgspec.Struct, frozen=True):
+    """What came into the charity account, or left it, and whether it was booked before; `campaign` is empty of a transfer."""
+
+    campaign: str
+    amount: str
+    currency: str
+    reference: str
+    repeated: bool
 
 
 class BankDetails(msgspec.Struct, frozen=True):
@@ -165,7 +198,11 @@ class RemittanceRows(msgspec.Struct, frozen=True):
 
 
 class CoverRow(msgspec.Struct, frozen=True):
-    """Whether the charity account covers what is owed: `balance` and its day are the bank's, None where it never said."""
+    """Whether the charity account covers what is owed: `balance` and its day are the bank's, None where it never said.
+
+    `owed_by_matchers` is what `needed` leaves out of gifts that wait; `booked` is the account by the books at the end of the
+    bank's day, `unbooked` what the bank has beyond that: 0 where they agree.
+    """
 
     currency: str
     balance: str | None
@@ -173,6 +210,9 @@ class CoverRow(msgspec.Struct, frozen=True):
     needed: str
     difference: str | None
     covered: bool
+    owed_by_matchers: str
+    booked: str
+    unbooked: str | None
 
 
 class CoverRows(msgspec.Struct, frozen=True):

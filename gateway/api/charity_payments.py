@@ -3,6 +3,7 @@
 import binascii
 from base64 import b64decode, b64encode
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -29,10 +30,11 @@ from gateway.bank.xml import BankFileInvalid
 from gateway.charity import bank_details, payouts
 from gateway.charity.ageing import is_due, waiting
 from gateway.charity.bank_details import ApproveDetails, DetailsRefused, ProposeDetails
-from gateway.charity.bank_matching import EndOfDay, Said, SettleFile, said_by_report, said_by_statements
+from gateway.charity.bank_matching import SettleFile, Statements, said_by_report, said_by_statements
 from gateway.charity.causes import obstacle
 from gateway.charity.confirmation import read_standings
 from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, Payout, PayoutRefused
+from gateway.charity.receipts import Senders, known_campaigns
 from gateway.charity.register import read_register
 from gateway.context import GatewayContext
 from gateway.events.times import rfc3339
@@ -207,24 +209,33 @@ def settle_file(context: GatewayContext, request: requests.BankFile, caller: Cal
         data = b64decode(request.file, validate=True)
     except (binascii.Error, ValueError):
         raise bad_request("charity.file", "file: give base64") from None
-    said, days, others = _read(context, data)
-    result = context.lane.run(SettleFile(said, days))
+    said, days, receipts, others = _read(context, data)
+    result = context.lane.run(SettleFile(said, days, receipts))
     unmatched = result.unmatched + others
     counts = {"paid": result.paid, "returned": result.returned, "rejected": result.rejected}
+    counts["received"] = result.received
     context.log("charity.payments.settled", {**counts, "unmatched": len(unmatched), "by": caller.name})
-    return PaymentsSettled(result.paid, result.returned, result.rejected, result.repeated, unmatched)
+    return PaymentsSettled(
+        result.paid, result.returned, result.rejected, result.repeated, unmatched, received=result.received
+    )
 
 
-def _read(context: GatewayContext, data: bytes) -> tuple[list[Said], list[EndOfDay], list[str]]:
+def _read(context: GatewayContext, data: bytes) -> Statements:
     """Read what a bank's file says, of either kind."""
     try:
         if b"pain.002.001" in data[:2000]:
-            return said_by_report(pain002.read(data)), [], []
+            return Statements(said_by_report(pain002.read(data)), [], [], [])
         statements = camt.read(data)
     except BankFileInvalid as error:
         raise bad_request("bank.file", f"file: {error}") from None
     _check_account(context, statements)
-    return said_by_statements(statements)
+    senders = Senders(campaigns_of(context), context.settings.charity.transfer_word)
+    return said_by_statements(statements, senders, ZoneInfo(context.settings.operator.timezone))
+
+
+def campaigns_of(context: GatewayContext) -> dict[str, str]:
+    """Give the campaigns that may be paid for, with their currencies: those of the settings, and older ones of the books."""
+    return context.read(known_campaigns) | {each.id: each.currency for each in context.settings.charity.matching}
 
 
 def _check_account(context: GatewayContext, statements: list[camt.Statement]) -> None:

@@ -1,10 +1,9 @@
-"""Actions that tell of causes: who they are, what each is owed and was paid, and whether the charity account covers it."""
+"""Actions that tell of causes: who they are, what each is owed and was paid, and what another rule would have given."""
 
-from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from gateway.api import charity_requests as requests
 from gateway.api.callers import Caller
@@ -12,8 +11,6 @@ from gateway.api.charity_answers import (
     CauseRow,
     CauseRows,
     CharityReport,
-    CoverRow,
-    CoverRows,
     ProfitShared,
     RegisterImported,
     RemittanceRow,
@@ -33,13 +30,13 @@ from gateway.charity.policy_comparison import compare
 from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, months_of, share_of, weights
 from gateway.charity.publication import figures_of
 from gateway.charity.register import ImportRegister, Row, age, read_register, with_absent
-from gateway.charity.remittance import Remittance, needed, remittances
+from gateway.charity.remittance import Remittance, remittances
 from gateway.charity.tenth_states import State
 from gateway.context import GatewayContext
 from gateway.ledger.accounts import REVENUE
 from gateway.ledger.balances import Selection, account_names, journal_totals
 from gateway.ledger.money import AmountInvalid, format_amount, parse_amount
-from gateway.store.tables import charity_balances, seals
+from gateway.store.tables import seals
 
 
 def list_causes(context: GatewayContext, _request: Nothing) -> CauseRows:
@@ -133,52 +130,6 @@ def _remittance(line: Remittance, wait: Waiting | None) -> RemittanceRow:
         days=wait.days if wait else None,
         agreed=wait.agreed if wait else None,
     )
-
-
-def show_cover(context: GatewayContext, request: requests.Cover, caller: Caller) -> CoverRows:
-    """Hold what the charity account's bank said, up to the end of a day, against what is payable, instructed, or given."""
-    record_look(context, caller, "charity.cover")
-    try:
-        end = _end_of_day(request.day, ZoneInfo(context.settings.operator.timezone))
-    except ValueError:
-        raise bad_request("charity.day", f"day: give {DAY_WANTED}") from None
-    with context.reading() as connection:
-        wanted = needed(remittances(connection, 0, end))
-        said = _balances(connection, request.day)
-    rows = []
-    for currency in sorted(wanted.keys() | said.keys()):
-        day, balance = said.get(currency, (None, None))
-        owed = wanted.get(currency, 0)
-        difference = None if balance is None else balance - owed
-        rows.append(
-            CoverRow(
-                currency=currency,
-                balance=None if balance is None else format_amount(balance, currency),
-                balance_day=day,
-                needed=format_amount(owed, currency),
-                difference=None if difference is None else format_amount(difference, currency),
-                covered=not owed if difference is None else difference >= 0,
-            )
-        )
-    return CoverRows(request.day, rows)
-
-
-def _end_of_day(day: str, zone: ZoneInfo) -> int:
-    """Give the first moment after a day, in UTC microseconds."""
-    after = date.fromisoformat(day) + timedelta(days=1)
-    return int(datetime.combine(after, time(), zone).timestamp()) * 1_000_000
-
-
-def _balances(connection: Connection, day: str) -> dict[str, tuple[str, int]]:
-    """Give what the bank said last, up to a day, by currency."""
-    own = charity_balances.c
-    latest = (
-        select(own.currency, func.max(own.day).label("day")).where(own.day <= day).group_by(own.currency).subquery()
-    )
-    wanted = select(own.currency, own.day, own.amount).join(
-        latest, (latest.c.currency == own.currency) & (latest.c.day == own.day)
-    )
-    return {row.currency: (row.day, int(row.amount)) for row in connection.execute(wanted)}
 
 
 def profit_share(context: GatewayContext, request: requests.ProfitShare, caller: Caller) -> ProfitShared:

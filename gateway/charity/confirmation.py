@@ -197,8 +197,8 @@ def save_standings(connection: Connection, standings: Mapping[Account, Standing]
         connection.execute(insert(cause_sums), rows)
 
 
-def post_moves(batch: Batch, moves: Iterable[Move], reference: str) -> None:
-    """Book moves as entries of the journal."""
+def post_moves(batch: Batch, moves: Iterable[Move], reference: str, event_at: int = 0) -> None:
+    """Book moves as entries of the journal; `event_at` is when the bank moved them (microseconds), 0: now."""
     books = batch.policy(Books)
     entries = []
     for move in moves:
@@ -208,6 +208,8 @@ def post_moves(batch: Batch, moves: Iterable[Move], reference: str) -> None:
             credit = account_of(stream, State.CONFIRMED, move.to)
         numbers = books.account(debit), books.account(credit)
         entries.append(
-            Entry(move.way.value, *numbers, move.amount, move.account.currency, batch.now, reference=reference)
+            Entry(
+                move.way.value, *numbers, move.amount, move.account.currency, event_at or batch.now, reference=reference
+            )
         )
     books.post(batch, entries)

@@ -78,13 +78,23 @@ def _add(line: Remittance, state: State, kind: str, amount: int, *, is_earlier: 
         line.reversed += amount
 
 
-def needed(found: Iterable[Remittance]) -> dict[str, int]:
+class Needed(msgspec.Struct):
+    """What the charity account has to cover, in micro-units: `due` in any case, and gifts that wait still."""
+
+    due: int = 0
+    gifts_waiting: int = 0
+
+    def without(self, owed: int) -> int:
+        """Give all of it, without what matchers owe (at least 0) of the gifts that wait: that is not the company's to have."""
+        return self.due + max(self.gifts_waiting - max(owed, 0), 0)
+
+
+def needed(found: Iterable[Remittance]) -> dict[str, Needed]:
     """Give by currency what the charity account has to cover: what is payable or instructed, and all gifts that wait."""
-    sums: dict[str, int] = {}
+    sums: dict[str, Needed] = {}
     for line in found:
-        states = [State.PAYABLE, State.INSTRUCTED]
+        of = sums.setdefault(line.account.currency, Needed())
+        of.due += sum(max(line.states[state], 0) for state in (State.PAYABLE, State.INSTRUCTED))
         if line.account.stream is Stream.GIFT:
-            states += [State.ACCRUED, State.CONFIRMED]
-        amount = sum(max(line.states[state], 0) for state in states)
-        sums[line.account.currency] = sums.get(line.account.currency, 0) + amount
+            of.gifts_waiting += sum(max(line.states[state], 0) for state in (State.ACCRUED, State.CONFIRMED))
     return sums

@@ -34,7 +34,7 @@ Period = Annotated[str, typer.Argument(help="The month, such as 2026-11, on the 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (causes, register, remittance, cover, report):
+    for command in (causes, register, remittance, report):
         app.command()(command)
     app.command("profit-share")(profit_share)
 
@@ -116,30 +116,6 @@ def remittance(
     with asking(context.of(ctx).client_settings) as ask:
         found = ask("charity.remittance", {"period": period, "cause": cause}, RemittanceRows)
     emit(found if as_json else found.rows, as_json=as_json, columns=REMITTANCE)
-
-
-def cover(
-    ctx: typer.Context,
-    day: Annotated[str, typer.Argument(help="The day, YYYY-MM-DD: up to its end.")],
-    as_json: AsJson = False,
-) -> None:
-    """Hold the charity account's balance, as its bank said it last, against what is payable, instructed, or given.
-
-    Exits with 1 where it does not cover that, or the bank said nothing yet.
-
-    \b
-    Examples:
-      tpo charity cover 2026-11-30
-      tpo charity cover 2026-11-30 --json
-    """
-    from gateway.api.charity_answers import CoverRows  # noqa: PLC0415  (as above)
-    from gateway.cli.backend import asking  # noqa: PLC0415  (as above)
-
-    with asking(context.of(ctx).client_settings) as ask:
-        found = ask("charity.cover", {"day": day}, CoverRows)
-    emit(found if as_json else found.rows, as_json=as_json)
-    if not all(row.covered for row in found.rows):
-        raise typer.Exit(ExitCode.FAILED)
 
 
 def profit_share(

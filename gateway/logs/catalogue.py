@@ -512,8 +512,14 @@ EVENTS: Final[dict[str, LogEvent]] = {
     ),
     "charity.payments.settled": LogEvent(
         "info",
-        "A bank's file was read (`by`): payments to causes are `paid`, `returned`, `rejected`; `unmatched` lines are none.",
+        "A bank's file was read (`by`): payments to causes are `paid`, `returned`, `rejected`; `received` lines are of "
+        "matchers and of the company, `unmatched` ones of nobody.",
         "Where something was returned or rejected: ask the cause for its account. The command tells what is unmatched.",
+    ),
+    "charity.account.received": LogEvent(
+        "info",
+        "Somebody (`by`) booked what came into the charity account (`kind`: `match_paid`, `transfer`) or left it (`..._back`).",
+        "Nothing. `tpo charity cover DAY` holds the books against what the bank says.",
     ),
     "charity.register.imported": LogEvent(
         "info",

@@ -117,6 +117,7 @@ class Charity(Section):
         default_factory=dict
     )
     accounts: list[CharityAccount] = Field(default_factory=list)
+    transfer_word: Annotated[str, Field(pattern=r"^([A-Za-z0-9-]{6,18})?$")] = "charity-account"
 
     @model_validator(mode="after")
     def _check_campaigns(self) -> "Charity":

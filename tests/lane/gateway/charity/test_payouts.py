@@ -20,7 +20,7 @@ from gateway.charity.payouts import ApprovePayout, PayoutRefused, end_to_end_id,
 from gateway.charity.policies import Policy
 from gateway.charity.policy_comparison import compare
 from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, share_of, weights
-from gateway.charity.remittance import needed, remittances
+from gateway.charity.remittance import Needed, needed, remittances
 from gateway.charity.standings import Standing
 from gateway.charity.tenth_states import PAGE, TABLE, State, Way, page
 from gateway.ledger.journal import read
@@ -116,8 +116,8 @@ def test_a_returned_payment_is_payable_again_and_a_rejected_one_too(place):
     assert place.standing().payable == POUND
     again = place.pay().payments[0].id
     rejected = [Said(f"rejected:{again}", "rejected", again, 0, "", "AC04")]
-    assert place.lane.run(SettleFile(rejected, [])).rejected == 1
-    assert place.lane.run(SettleFile(rejected, [])).repeated == 1
+    assert place.lane.run(SettleFile(rejected, [], [])).rejected == 1
+    assert place.lane.run(SettleFile(rejected, [], [])).repeated == 1
     assert place.standing().payable == POUND
     assert place.findings() == []
 
@@ -140,8 +140,8 @@ def test_what_the_bank_says_otherwise_moves_nothing_and_is_told_of(place):
 def test_what_a_bank_takes_back_of_a_return_and_money_from_elsewhere_are_left_to_a_person(place):
     reversed_return = entry("1.00", credit=False, reference="R-3", details=payment("T1", returned="AC04"))
     elsewhere = entry("5.00", reference="R-4", details=payment("T1"))
-    said, _, others = said_by_statements(camt.read(statement(reversed_return, elsewhere)))
-    assert (said, len(others)) == ([], 2)
+    found = said_by_statements(camt.read(statement(reversed_return, elsewhere)))
+    assert (found.said, found.receipts, len(found.others)) == ([], [], 2)
 
 
 def test_a_whole_file_that_the_bank_books_as_one_line_pays_all_of_it(place):
@@ -268,7 +268,8 @@ def test_the_charity_account_has_to_cover_what_is_payable_and_all_gifts(place):
     place.book(NOVEMBER, "gift", ANN, "gifts:wwf", 3 * POUND, reference="gift:1")
     place.confirm("2026-11", JANUARY, payable=[("wateraid", "GBP")])
     with reading(place.reader) as connection:
-        assert needed(remittances(connection, 0, 1 << 60)) == {"GBP": 4 * POUND}
+        assert needed(remittances(connection, 0, 1 << 60)) == {"GBP": Needed(POUND, 3 * POUND)}
+    assert [Needed(POUND, 3 * POUND).without(owed) // POUND for owed in (-1, 0, 2 * POUND, 9 * POUND)] == [4, 4, 2, 1]
 
 
 def test_a_profit_share_goes_by_confirmed_tenths_exactly_and_is_booked_once(place):
