@@ -26,6 +26,7 @@ from gateway.charging.review import BookReport, DropReport
 from gateway.charging.session_expiry import AwaitEnd, CloseLost, ExpireSession
 from gateway.charity.bank_details import ApproveDetails, ProposeDetails
 from gateway.charity.bank_matching import SettleFile
+from gateway.charity.closed_causes import KeepClosed
 from gateway.charity.confirmation import ConfirmMonth, ReleaseConfirmed
 from gateway.charity.payouts import ApprovePayout, MakePayout
 from gateway.charity.profit_share import BookProfitShare
@@ -45,6 +46,7 @@ from gateway.messaging.queue.query_sm import RecordFinding
 from gateway.messaging.queue.sms_expiry import ExpireTexts
 from gateway.messaging.retention import SweepMessaging
 from gateway.messaging.submit import AcceptTexts
+from gateway.notices.choice_questions import AskChoosers
 from gateway.notices.limit_changes import AgreeToExceed, SetBillLimit
 from gateway.privacy.access import RecordAccess
 from gateway.sims.accept_order import AcceptOrder, CheckOrder
@@ -74,6 +76,7 @@ UNITS: Final = (
     AnswerNode,
     ApproveDetails,
     ApprovePayout,
+    AskChoosers,
     AskNode,
     AwaitDurable,
     AgreeToPrices,
@@ -117,6 +120,7 @@ UNITS: Final = (
     GivePromotion,
     ImportRegister,
     ImportSim,
+    KeepClosed,
     KeepMonths,
     KeepWallet,
     MakePayout,

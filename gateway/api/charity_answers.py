@@ -4,7 +4,11 @@ import msgspec
 
 
 class CauseRow(msgspec.Struct, frozen=True):
-    """A cause and whether it may be paid today: `obstacle` says why not, `register` what its register said, how long ago."""
+    """A cause and whether it may be paid today: `obstacle` says why not, `register` what its register said, how long ago.
+
+    Of a closed cause without a successor: since which day it is closed, until which its customers were asked to choose another
+    (empty while they are being asked), and what becomes of what it cannot be paid then: `held` or `unassigned`.
+    """
 
     id: str
     name: str
@@ -21,6 +25,9 @@ class CauseRow(msgspec.Struct, frozen=True):
     statement: str
     editors: list[str]
     successor: str
+    closed_on: str = ""
+    asked_until: str = ""
+    after_asking: str = ""
 
 
 class CauseRows(msgspec.Struct, frozen=True):
@@ -264,6 +271,18 @@ class ReportRow(msgspec.Struct, frozen=True):
     other: str | None
 
 
+class ClosedCauseRow(msgspec.Struct, frozen=True):
+    """What stands of a closed cause without a successor, now: what is held for it, and what went to `unassigned`."""
+
+    cause: str
+    stream: str
+    currency: str
+    closed_on: str
+    asked_until: str
+    held: str
+    unassigned: str
+
+
 class CharityReport(msgspec.Struct, frozen=True):
     """A month for the company: by cause, in all, and what was published of it; `policy` is the one it is compared with."""
 
@@ -271,6 +290,7 @@ class CharityReport(msgspec.Struct, frozen=True):
     policy: str | None
     rows: list[ReportRow]
     published: list[ReportRow]
+    closed: list[ClosedCauseRow] = []
 
 
 class ReportFigures(msgspec.Struct, frozen=True):

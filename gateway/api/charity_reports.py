@@ -1,5 +1,6 @@
 """Actions that tell of causes: who they are, what each is owed and was paid, and what another rule would have given."""
 
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,6 +12,7 @@ from gateway.api.charity_answers import (
     CauseRow,
     CauseRows,
     CharityReport,
+    ClosedCauseRow,
     ProfitShared,
     RegisterImported,
     RemittanceRow,
@@ -24,6 +26,8 @@ from gateway.api.problems import bad_request, conflict
 from gateway.api.requests import DAY_WANTED, Nothing
 from gateway.charity.ageing import Waiting, waiting
 from gateway.charity.causes import REGISTERED, Cause, Register, obstacle
+from gateway.charity.closed_causes import Asking, askings, gone_unassigned
+from gateway.charity.confirmation import read_standings
 from gateway.charity.months import begin_of, end_of
 from gateway.charity.policies import GROSS, NET, POLICIES, WHOLE, Policy
 from gateway.charity.policy_comparison import compare
@@ -31,7 +35,7 @@ from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, 
 from gateway.charity.publication import figures_of
 from gateway.charity.register import ImportRegister, Row, age, read_register, with_absent
 from gateway.charity.remittance import Remittance, remittances
-from gateway.charity.tenth_states import State
+from gateway.charity.tenth_states import State, account_of
 from gateway.context import GatewayContext
 from gateway.ledger.accounts import REVENUE
 from gateway.ledger.balances import Selection, account_names, journal_totals
@@ -42,13 +46,15 @@ from gateway.store.tables import seals
 def list_causes(context: GatewayContext, _request: Nothing) -> CauseRows:
     """Tell of each cause whether it may be paid today, and what its register said; no sums."""
     with context.reading() as connection:
-        register = read_register(connection)
-    day = today(context)
-    return CauseRows([_cause(cause, day, register) for cause in context.settings.causes.values()])
+        register, closed = read_register(connection), askings(connection)
+    return CauseRows(
+        [_cause(context, cause, register, closed.get(cause.id)) for cause in context.settings.causes.values()]
+    )
 
 
-def _cause(cause: Cause, day: str, register: Register) -> CauseRow:
-    agreement, found = cause.agreement, register.get((cause.regulator, cause.number))
+def _cause(context: GatewayContext, cause: Cause, register: Register, asking: Asking | None) -> CauseRow:
+    agreement, found, day = cause.agreement, register.get((cause.regulator, cause.number)), today(context)
+    closed_on, asked_until = _days(context, asking)
     return CauseRow(
         id=cause.id,
         name=cause.name,
@@ -65,7 +71,22 @@ def _cause(cause: Cause, day: str, register: Register) -> CauseRow:
         statement=cause.statement,
         editors=list(cause.editors),
         successor=cause.successor.cause if cause.successor else "",
+        closed_on=closed_on,
+        asked_until=asked_until,
+        after_asking=context.settings.charity.after_asking if asking else "",
     )
+
+
+def _days(context: GatewayContext, asking: Asking | None) -> tuple[str, str]:
+    """Give since which day a cause is closed, and the last one on which its customers may choose; empty where there is none."""
+    if asking is None:
+        return "", ""
+    zone, end = ZoneInfo(context.settings.operator.timezone), asking.ends_at(context.settings.charity.ask_days)
+    return _day(asking.closed_at, zone), "" if end is None else _day(end, zone)
+
+
+def _day(at: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(at / 1_000_000, UTC).astimezone(zone).date().isoformat()
 
 
 def import_register(context: GatewayContext, request: requests.ImportRegister) -> RegisterImported:
@@ -202,7 +223,30 @@ def report(context: GatewayContext, request: requests.Report, caller: Caller) ->
         )
         for each in found
     ]
-    return CharityReport(request.period, policy.id if policy else None, rows, _published(context, request.period))
+    published = _published(context, request.period)
+    return CharityReport(request.period, policy.id if policy else None, rows, published, _closed(context))
+
+
+def _closed(context: GatewayContext) -> list[ClosedCauseRow]:
+    """Tell what stands of closed causes that nobody succeeds."""
+    with context.reading() as connection:
+        closed, standings, gone = askings(connection), read_standings(connection), gone_unassigned(connection)
+    number = context.accounts.get
+    return [
+        ClosedCauseRow(
+            account.cause,
+            account.stream.value,
+            account.currency,
+            *_days(context, closed[account.cause]),
+            held=format_amount(each.confirmed + each.payable, account.currency),
+            unassigned=format_amount(
+                gone.get((number(account_of(account.stream, State.CONFIRMED, account.cause), 0), account.currency), 0),
+                account.currency,
+            ),
+        )
+        for account, each in sorted(standings.items())
+        if account.cause in closed
+    ]
 
 
 def _published(context: GatewayContext, period: str) -> list[ReportRow]:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.api.problems import conflict
 from gateway.charity.causes import Register, obstacle
+from gateway.charity.closed_causes import asked_out
 from gateway.charity.confirmation import (
     GRACE,
     ConfirmMonth,
@@ -17,7 +18,7 @@ from gateway.charity.confirmation import (
 )
 from gateway.charity.months import end_of
 from gateway.charity.register import read_register
-from gateway.charity.standings import all_moves
+from gateway.charity.standings import Roads, all_moves
 from gateway.context import GatewayContext
 
 Progress = Callable[[str, int], None]
@@ -61,7 +62,7 @@ def _confirm(context: GatewayContext, period: str, progress: Progress) -> bool:
         register = read_register(connection)
     if month is None:
         return False
-    done = context.lane.run(ConfirmMonth(month, _payable(context, register), _successors(context)))
+    done = context.lane.run(ConfirmMonth(month, _roads(context, register)))
     if done is None:
         return False
     context.log("charity.month.confirmed", {"period": period, "moves": done.moves})
@@ -72,23 +73,24 @@ def release(context: GatewayContext) -> None:
     """Have what was confirmed before follow what its causes may be paid today: an extract may have come, or an agreement."""
     with context.reading() as connection:
         standings, register = read_standings(connection), read_register(connection)
-    payable, successors = _payable(context, register), _successors(context)
-    if not any(all_moves(standings, {}, set(payable), successors)):
+    roads = _roads(context, register)
+    if not any(all_moves(standings, {}, roads)):
         return
-    moves = context.lane.run(ReleaseConfirmed(payable, successors))
+    moves = context.lane.run(ReleaseConfirmed(roads))
     if moves:
         context.log("charity.confirmed.released", {"moves": moves})
 
 
-def _payable(context: GatewayContext, register: Register) -> list[tuple[str, str]]:
-    """Give the causes that may be paid today, each with its currency."""
-    day = today(context)
-    return [
+def _roads(context: GatewayContext, register: Register) -> Roads:
+    """Give where confirmed money may go today."""
+    day, charity, causes = today(context), context.settings.charity, context.settings.causes.values()
+    payable = [
         (cause.id, cause.agreement.currency)
-        for cause in context.settings.causes.values()
+        for cause in causes
         if cause.agreement and not obstacle(cause, cause.agreement.currency, day, register)
     ]
-
-
-def _successors(context: GatewayContext) -> dict[str, str]:
-    return {cause.id: cause.successor.cause for cause in context.settings.causes.values() if cause.successor}
+    successors = {cause.id: cause.successor.cause for cause in causes if cause.successor}
+    asked = frozenset[str]()
+    if charity.after_asking == "unassigned":
+        asked = context.read(lambda connection: asked_out(connection, charity.ask_days, context.clock()))
+    return Roads(frozenset(payable), successors, asked)

@@ -13,9 +13,10 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from gateway.charity.months import end_of, following, period_of
-from gateway.charity.standings import Account, Move, Standing, all_moves
+from gateway.charity.standings import Account, Move, Roads, Standing, all_moves
 from gateway.charity.tenth_states import State, Stream, account_of, sides
 from gateway.charity.unpaid_reading import accrued, first_at, still_unpaid
+from gateway.ledger.accounts import UNASSIGNED
 from gateway.ledger.books import Books
 from gateway.ledger.entries import Entry
 from gateway.store import lock
@@ -90,15 +91,13 @@ class Confirmed(msgspec.Struct, frozen=True):
 class ConfirmMonth(Unit):
     """Book what a month came to, once for the whole store; of two gateways the second one books nothing.
 
-    `payable` are the causes that may be paid, each with its currency; `successors` those of closed causes. What nobody chose a
-    cause for is not moved: its sum is kept, for the reports.
+    What nobody chose a cause for is not moved: its sum is kept, for the reports.
     """
 
     alone: ClassVar[bool] = True
 
     month: Month
-    payable: list[tuple[str, str]]
-    successors: dict[str, str]
+    roads: Roads
 
     def decide(self, batch: Batch) -> Confirmed | None:
         """Move the sums."""
@@ -109,7 +108,7 @@ class ConfirmMonth(Unit):
         standings = read_standings(connection)
         before = {account: (each.payable, each.moved) for account, each in standings.items()}
         targets = {each.account: each.target for each in month.sums}
-        moves = list(all_moves(standings, targets, set(self.payable), self.successors))
+        moves = list(all_moves(standings, targets, self.roads))
         post_moves(batch, moves, f"month:{month.period}")
         save_standings(connection, standings)
         row = {"period": month.period, "node": batch.node.id, "at": batch.now, "until": month.until}
@@ -143,13 +142,12 @@ class ReleaseConfirmed(Unit):
     """Move what was confirmed before and may be paid only now, or not any more; gives how many sums were moved.
 
     A cause may come into an extract of its register, or sign its agreement, after a month was confirmed: its money does not
-    wait for the next one. `payable` and `successors` as in `ConfirmMonth`.
+    wait for the next one. So does that of a closed cause whose customers were asked until now.
     """
 
     alone: ClassVar[bool] = True
 
-    payable: list[tuple[str, str]]
-    successors: dict[str, str]
+    roads: Roads
 
     def decide(self, batch: Batch) -> int:
         """Move the sums, as of the month that was confirmed last."""
@@ -157,7 +155,7 @@ class ReleaseConfirmed(Unit):
         lock_standings(connection)
         period = connection.execute(select(func.max(charity_months.c.period))).scalar()
         standings = read_standings(connection)
-        moves = list(all_moves(standings, {}, set(self.payable), self.successors))
+        moves = list(all_moves(standings, {}, self.roads))
         if period is None or not moves:
             return 0
         post_moves(batch, moves, f"month:{period}")
@@ -205,7 +203,7 @@ def post_moves(batch: Batch, moves: Iterable[Move], reference: str, event_at: in
         stream, cause = move.account.stream, move.account.cause
         debit, credit = sides(move.way, stream, cause)
         if move.to:
-            credit = account_of(stream, State.CONFIRMED, move.to)
+            credit = UNASSIGNED if move.to == UNASSIGNED else account_of(stream, State.CONFIRMED, move.to)
         numbers = books.account(debit), books.account(credit)
         entries.append(
             Entry(

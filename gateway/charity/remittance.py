@@ -1,8 +1,8 @@
 """What a cause is told of a month, and may hold against its bank: one figure a line, exact, no count and no days.
 
 opening + accrued + reversed + paid + carried = closing, of what is owed to the cause in whatever state, by the time of booking:
-what comes late belongs to the month in which it came. `carried` is what came from, or went to, a cause by succession, and
-profit shares.
+what comes late belongs to the month in which it came. `carried` is what came from, or went to, a cause by succession, what went
+to `unassigned`, and profit shares.
 """
 
 from collections.abc import Iterable
@@ -70,7 +70,7 @@ def _add(line: Remittance, state: State, kind: str, amount: int, *, is_earlier: 
         line.opening += amount
     elif kind in (Way.REMIT, Way.RETURN):
         line.paid += amount
-    elif kind in (Way.SUCCEED, PROFIT_SHARE):
+    elif kind in (Way.SUCCEED, Way.UNASSIGN, PROFIT_SHARE):
         line.carried += amount
     elif kind not in ELSEWHERE and amount > 0:
         line.accrued += amount

@@ -42,6 +42,8 @@ def add_to(app: typer.Typer) -> None:
 def causes(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show each cause, what its register said and how many days ago, and why it may not be paid, if so.
 
+    Of a closed cause that nobody succeeds --json says since when, and until when its customers are asked for another one.
+
     \b
     Examples:
       tpo charity causes
@@ -200,6 +202,10 @@ def report(
         found = ask("charity.report", params, CharityReport)
     rows = found.published if public else found.rows
     emit(found if as_json else rows, as_json=as_json, columns=REPORT if policy else REPORT[:-1])
+    for each in () if as_json else found.closed:
+        until = f"asked until {each.asked_until}" if each.asked_until else "are being asked"
+        what = f"{each.held} {each.currency} held, {each.unassigned} went to unassigned"
+        complain(f"{each.cause} is closed since {each.closed_on}, its customers {until}: of its {each.stream}s {what}")
 
 
 def _policy(file: Path) -> dict[str, object]:

@@ -315,6 +315,13 @@ POSTINGS: Final = (
     ),
     *_moves(),
     Posting(
+        "unassign",
+        AccountClass.CONFIRMED,
+        AccountClass.CAUSE,
+        (Evidence.REFERENCE,),
+        "what a closed cause without a successor has after its customers were asked, in `unassigned` (`month:<period>`)",
+    ),
+    Posting(
         "profit_share",
         AccountClass.PROFIT_SHARE,
         AccountClass.CONFIRMED,
@@ -436,7 +443,7 @@ POSTINGS: Final = (
 KINDS: Final = frozenset(posting.kind for posting in POSTINGS)
 
 
-CAUSE_SUMS: Final = (*(way[0] for way in _WAYS), "profit_share")
+CAUSE_SUMS: Final = (*(way[0] for way in _WAYS), "unassign", "profit_share")
 """Kinds of which an entry tells what a single cause is owed or paid of a month: shown with the right `causes` alone."""
 
 

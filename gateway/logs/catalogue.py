@@ -495,6 +495,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "Sums (`moves`) that were confirmed before became payable, or are no more, as their causes may be paid by now.",
         "Nothing. What became payable is paid with the next payout.",
     ),
+    "charity.closed.asked": LogEvent(
+        "info",
+        "The customers of this gateway who chose a `cause` that is closed, and has no successor, were asked for another one.",
+        "Ask its regulator or trustees who succeeds it. `tpo charity causes` says until when its customers may choose.",
+    ),
     "charity.payout.made": LogEvent(
         "info",
         "Somebody (`by`) made a payment file to causes: `payout`, with `payments` payments in `currency`.",

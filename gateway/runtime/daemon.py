@@ -172,7 +172,7 @@ class Daemon:
             started_at=self._started_at,
         )
         workers = (leases, texts, diameter, events, backup, sealed, bills, orders, traces, reload, drain, nodes)
-        made = (*self._started, *workers, api, periodic, GivingComponent(services))
+        made = (*self._started, *workers, api, periodic, GivingComponent(services, texts.client))
         self._components.extend(component for component in made if component is not None)
         self._metrics.collect_from(lambda: self._collect(periodic))
         for component in self._components[1:]:

@@ -111,6 +111,8 @@ class Charity(Section):
 
     policy: Literal["2026-1"] = "2026-1"
     confirm_every: Annotated[Duration, Field(ge=0, le=31 * 86_400)] = 24 * 3600
+    ask_days: Annotated[int, Field(ge=1, le=366)] = 30
+    after_asking: Literal["held", "unassigned"] = "held"
     gift_window: Annotated[Duration, Field(ge=0, le=30 * 86_400)] = 24 * 3600
     matching: list[MatchingCampaign] = Field(default_factory=list)
     policies: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,15}$")], PolicyEntry] = Field(

@@ -17,7 +17,7 @@ from gateway.charity.payouts import ApprovePayout, MakePayout, Payee, end_to_end
 from gateway.charity.policies import WHOLE, recompute
 from gateway.charity.receipts import Senders
 from gateway.charity.remittance import remittances
-from gateway.charity.standings import Account, Standing
+from gateway.charity.standings import Account, Roads, Standing
 from gateway.charity.tenth_states import Stream, Way
 from gateway.ledger import accounts
 from gateway.ledger.books import Books
@@ -70,12 +70,12 @@ class Place(Workplace):
             self.book(at, "accrual", "giving", f"cause:{cause}", part, usage=usage)
         return usage
 
-    def confirm(self, period, now, payable=(("wateraid", "GBP"), ("wwf", "GBP")), successors=None):
+    def confirm(self, period, now, payable=(("wateraid", "GBP"), ("wwf", "GBP")), successors=None, unassigned=()):
         with reading(self.reader) as connection:
             month = read_month(connection, period, LONDON, now, lambda _work, _rows: None)
         if month is None:
             return None
-        return self.lane.run(ConfirmMonth(month, list(payable), successors or {}))
+        return self.lane.run(ConfirmMonth(month, Roads(frozenset(payable), successors or {}, frozenset(unassigned))))
 
     def standing(self, cause="wateraid", stream=Stream.TENTH):
         with reading(self.reader) as connection:

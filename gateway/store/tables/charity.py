@@ -218,6 +218,26 @@ register_entries = Table(
 )
 """What charity registers say of our causes' numbers, as of an extract's day (charity.register). Written anew with each."""
 
+closed_causes = Table(
+    "closed_causes",
+    metadata,
+    Column("cause", String(64), primary_key=True),
+    Column("closed_at", BigInteger, nullable=False),
+)
+"""Causes that are closed and have no successor (charity.closed_causes), and since when; not any more once that has changed."""
+
+closed_cause_marks = Table(
+    "closed_cause_marks",
+    metadata,
+    Column("cause", String(64), nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    PrimaryKeyConstraint("cause", "shard"),
+)
+"""How far the customers of a closed cause were asked, shard by shard: all that are numbered up to `after`. No row says who was:
+that would say whose cause it was. Gone with the closed cause."""
+
 profit_shares = Table(
     "profit_shares",
     metadata,

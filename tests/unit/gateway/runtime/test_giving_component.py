@@ -43,7 +43,7 @@ async def context(tmp_path):
 
 
 def component(context):
-    return GivingComponent(Services(context, Metrics(), Background(), context.log, lambda _: None))
+    return GivingComponent(Services(context, Metrics(), Background(), context.log, lambda _: None), None)
 
 
 def charge(context, at):
