@@ -29,7 +29,7 @@ from gateway.charity.causes import REGISTERED, Cause, Register, obstacle
 from gateway.charity.closed_causes import Asking, askings, gone_unassigned
 from gateway.charity.confirmation import read_standings
 from gateway.charity.months import begin_of, end_of
-from gateway.charity.policies import GROSS, NET, POLICIES, WHOLE, Policy
+from gateway.charity.policies import GROSS, NET, POLICIES, SALE, USAGE, WHOLE, Policy
 from gateway.charity.policy_comparison import compare
 from gateway.charity.profit_share import BookProfitShare, NotConfirmed, divide, months_of, share_of, weights
 from gateway.charity.publication import figures_of
@@ -262,4 +262,6 @@ def _policy(content: dict[str, object]) -> Policy:
         raise bad_request("charity.policy", f"policy: {error}") from None
     if found.base not in (GROSS, NET) or not 0 <= found.rate <= WHOLE or not 0 <= found.tax <= WHOLE:
         raise bad_request("charity.policy", "policy: base is gross or net, rate and tax are 0 to 10000 basis points")
+    if not {*found.exclusions} <= {USAGE, SALE}:
+        raise bad_request("charity.policy", "policy: exclusions are usage or sale; by service they are not compared")
     return found

@@ -64,12 +64,16 @@ def _date(value: object) -> date:
 
 
 class PolicyEntry(Section):
-    """A rule of the tenth, from the first moment of a day on the operator's clock: `rate` and `tax` in percent."""
+    """A rule of the tenth, from the first moment of a day on the operator's clock: `rate` and `tax` in percent.
+
+    On `exclusions` nothing accrues: a service, `usage` (all of them), or `sale` (of bundles and add-ons).
+    """
 
     base: Literal["gross", "net"]
     rate: Percent
     effective_from: Annotated[str, AfterValidator(_day)]
     tax: Percent = 0
+    exclusions: list[Literal["usage", "sale", "data", "voice", "sms"]] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _says_its_tax(self) -> "PolicyEntry":
@@ -154,6 +158,7 @@ class Charity(Section):
                 base=entry.base,
                 rate=entry.rate,
                 tax=entry.tax,
+                exclusions=tuple(sorted(set(entry.exclusions))),
                 effective_from=int(datetime.fromisoformat(entry.effective_from).replace(tzinfo=zone).timestamp())
                 * 1_000_000,
             )
