@@ -6,6 +6,7 @@ from gateway.balance.added_taxes import BookAddedTax, FinishAddedTaxes, OpenTaxA
 from gateway.balance.changes import ChooseCauses
 from gateway.balance.families import SetPayer
 from gateway.balance.gift_aid import CancelGiftAid, DeclareGiftAid
+from gateway.balance.gift_erasure import ForgetGifts
 from gateway.balance.gift_units import CompleteGift, MakeGift, WithdrawGift
 from gateway.balance.line_terms import SetCreditLimit, SetRenewal
 from gateway.balance.opening_balances import Enrol
@@ -117,6 +118,7 @@ UNITS: Final = (
     ExpireTexts,
     FinishClose,
     FinishAddedTaxes,
+    ForgetGifts,
     GivePromotion,
     ImportRegister,
     ImportSim,

@@ -587,6 +587,11 @@ EVENTS: Final[dict[str, LogEvent]] = {
         "A customer whose line had ended was erased by `by`: `rows` were forgotten. The table erasures keeps who asked.",
         "Nothing here. Backups of before still name the customer: docs/proof.md says how long, and what to do after a restore.",
     ),
+    "subscriber.gifts.forgotten": LogEvent(
+        "info",
+        "Gifts and Gift Aid declarations of a customer who was erased were kept as tax law asks, and are gone now: `rows`.",
+        "Nothing. docs/proof.md says how long they are kept.",
+    ),
     # Events
     "events.broker.up": LogEvent("info", "The broker is connected; events flow.", "Nothing."),
     "events.broker.down": LogEvent(

@@ -1,4 +1,5 @@
-"""What the gateway does for causes by itself: it confirms each month's tenths, and asks the customers of closed causes."""
+"""What the gateway does for causes by itself: months' tenths are confirmed, customers of closed causes asked, and what was kept
+of gifts of customers who were erased goes when its time is over."""
 
 import asyncio
 import threading
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.api.months_confirmed import confirm_due
 from gateway.background import Work
+from gateway.balance.gift_erasure import ForgetGifts, erased_givers
 from gateway.charity.closed_causes import DAY_US, KeepClosed, asked_up_to, askings, choosers
 from gateway.messaging.smsc_client import SmscClient
 from gateway.notices.choice_questions import AskChoosers, Asked
@@ -20,6 +22,7 @@ from gateway.store.leases import first_owner
 LOOK_SECONDS: Final = 60.0
 PAUSE: Final = 0.05
 """Seconds of rest after each part of a month that is read: charging goes first."""
+FORGET_SECONDS: Final = 86_400.0
 ASKED_AT_ONCE: Final = 100
 """Customers of a closed cause who are asked in one go, and between two of those so many seconds."""
 ASK_PAUSE: Final = 2.0
@@ -42,12 +45,17 @@ class GivingComponent(Component):
         self._tasks: list[asyncio.Task[None]] = []
         self._confirmed_at = float("-inf")
         """Seconds of the clock that never goes back, when months were looked at last."""
+        self._forgot_at = float("-inf")
 
     async def start(self) -> None:
         """Begin to look whether something is due."""
         self._tasks = [
             self._background.keep(name, partial(self._repeat, work))
-            for name, work in (("confirm months", self._confirm), ("ask customers of closed causes", self._ask))
+            for name, work in (
+                ("confirm months", self._confirm),
+                ("ask customers of closed causes", self._ask),
+                ("forget kept gifts", self._forget),
+            )
         ]
 
     async def stop(self) -> None:
@@ -68,6 +76,17 @@ class GivingComponent(Component):
             return
         await self._context.in_thread(confirm_due, self._context, self._rest)
         self._confirmed_at = now
+
+    async def _forget(self) -> None:
+        """Once a day, forget what was kept of customers who were erased, and is not needed any more."""
+        now = self._context.monotonic()
+        if now - self._forgot_at < FORGET_SECONDS or not await self._is_mine():
+            return
+        for giver in await self._context.read_async(erased_givers):
+            done = await submit(self._context.lane, ForgetGifts(giver))
+            if any(done.gone.values()):
+                self._log("subscriber.gifts.forgotten", {"rows": sum(done.gone.values())})
+        self._forgot_at = now
 
     async def _is_mine(self) -> bool:
         return await self._context.read_async(first_owner) == self._context.node.id

@@ -9,6 +9,7 @@ from support.sims_context_fixture import settings_of
 
 from gateway.background import Background
 from gateway.charity.confirmation import GRACE
+from gateway.charity.gift_aid import Details, Person, seal_details
 from gateway.charity.months import end_of
 from gateway.context import GatewayContext
 from gateway.environment import Environment
@@ -17,7 +18,7 @@ from gateway.policies import make_policies
 from gateway.runtime.component import Services
 from gateway.runtime.components.giving import GivingComponent
 from gateway.store.errors import LaneClosed
-from gateway.store.tables import cause_sums, charity_months, nodes, transfers
+from gateway.store.tables import cause_sums, charity_months, erasures, gift_aid_declarations, nodes, transfers
 
 AT = 1_700_000_000_000_000
 """14 November 2023."""
@@ -91,6 +92,23 @@ async def test_a_gateway_whose_store_another_one_works_on_first_leaves_the_month
         connection.execute(update(nodes).values(owner=99))
     await component(context)._confirm()
     assert confirmed(context) == ([], None)
+
+
+async def test_what_was_kept_of_gifts_is_looked_at_once_a_day_and_goes_when_its_time_is_over(context):
+    giving, owner, ages_ago = component(context), context.node.take_id(), 1
+    with context._writer.begin() as connection:
+        connection.execute(insert(erasures).values(id=owner, at=1, subscriber_id=owner, actor="a", reason="r"))
+    await giving._forget()
+    details = seal_details(context.cause_seals, owner, Details("wwf", Person("", "A", "K", "1", "X")))
+    row = {"id": owner, "subscriber_id": owner, "declared_at": ages_ago, "covers_from": ages_ago, "details": details}
+    with context._writer.begin() as connection:
+        connection.execute(insert(gift_aid_declarations).values(row | {"channel": "c", "wording": "w", "actor": "a"}))
+    await giving._forget()
+    assert context.told == []
+    context.wait(DAY)
+    await giving._forget()
+    assert context.told == [("subscriber.gifts.forgotten", {"rows": 1})]
+    assert context.read(lambda connection: connection.execute(select(gift_aid_declarations)).all()) == []
 
 
 async def test_a_month_that_is_being_read_is_given_up_as_the_gateway_stops(context):
