@@ -26,7 +26,10 @@ DAY_US: Final = 86_400_000_000
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """How a closed cause stands; times in microseconds. `asked_at` is when its last customer was asked, None before that."""
+    """How a closed cause stands; times in microseconds.
+
+    `asked_at` is when the last of its customers was asked, or where it has none when it was closed; None before that is known.
+    """
 
     cause: str
     closed_at: int
@@ -41,15 +44,13 @@ def askings(connection: Connection) -> dict[str, Asking]:
     """Give how each closed cause stands."""
     shards = set(connection.scalars(select(nodes.c.id)))
     own, done = closed_cause_marks.c, dict[str, dict[int, int]]()
-    for cause, shard, at_ in connection.execute(
-        select(own.cause, own.shard, own.done_at).where(own.done_at.is_not(None))
-    ):
-        done.setdefault(cause, {})[shard] = at_
+    for cause, shard, asked_at in connection.execute(select(own.cause, own.shard, own.asked_at).where(own.done == 1)):
+        done.setdefault(cause, {})[shard] = asked_at or 0
     found = {}
     for cause, closed_at in connection.execute(select(closed_causes).order_by(closed_causes.c.cause)):
         ends = done.get(cause, {})
-        asked_at = max(ends.values()) if ends and shards <= ends.keys() else None
-        found[cause] = Asking(cause, closed_at, asked_at)
+        asked = max(closed_at, *ends.values()) if ends and shards <= ends.keys() else None
+        found[cause] = Asking(cause, closed_at, asked)
     return found
 
 
@@ -100,12 +101,10 @@ class Page(msgspec.Struct, frozen=True):
 def asked_up_to(connection: Connection, cause: str, shard: int) -> int | None:
     """Give up to which number the customers of a shard were asked, 0 before the first; None where all were."""
     own = closed_cause_marks.c
-    found = connection.execute(
-        select(own.after, own.done_at).where(own.cause == cause, own.shard == shard)
-    ).one_or_none()
+    found = connection.execute(select(own.after, own.done).where(own.cause == cause, own.shard == shard)).one_or_none()
     if found is None:
         return 0
-    return None if found.done_at is not None else int(found.after)
+    return None if found.done else int(found.after)
 
 
 def choosers(
@@ -122,17 +121,23 @@ def choosers(
     return Page(found, looked[-1] if len(looked) == SCANNED else None)
 
 
-def move_mark(batch: Batch, cause: str, shard: int, after: int, last: int | None) -> bool:
-    """Say that customers after `after` were asked up to `last`, None: to the end; False where somebody else did meanwhile."""
+def move_mark(batch: Batch, cause: str, shard: int, after: int, last: int | None, *, asks: bool) -> bool:
+    """Say that customers after `after` were looked at up to `last`, None: to the end; False where somebody else did meanwhile.
+
+    `asks`: some of them are asked now.
+    """
     connection, own = batch.connection, closed_cause_marks.c
     if asked_up_to(connection, cause, shard) != after or not _is_closed(connection, cause):
         return False
-    connection.execute(delete(closed_cause_marks).where(own.cause == cause, own.shard == shard))
+    mine = (own.cause == cause, own.shard == shard)
+    before = connection.scalar(select(own.asked_at).where(*mine))
+    connection.execute(delete(closed_cause_marks).where(*mine))
     row: Mapping[str, object] = {
         "cause": cause,
         "shard": shard,
         "after": after if last is None else last,
-        "done_at": batch.now if last is None else None,
+        "asked_at": batch.now if asks else before,
+        "done": int(last is None),
     }
     connection.execute(insert(closed_cause_marks).values(row))
     return True

@@ -42,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
 def causes(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show each cause, what its register said and how many days ago, and why it may not be paid, if so.
 
-    Of a closed cause that nobody succeeds --json says since when, and until when its customers are asked for another one.
+    Of a closed cause that nobody succeeds it says since when, and until when its customers may choose another one.
 
     \b
     Examples:
@@ -55,6 +55,12 @@ def causes(ctx: typer.Context, as_json: AsJson = False) -> None:
     with asking(context.of(ctx).client_settings) as ask:
         found = ask("charity.causes", {}, CauseRows)
     emit(found if as_json else found.rows, as_json=as_json, columns=CAUSES)
+    for each in () if as_json else found.rows:
+        if each.closed_on:
+            until = f"are asked until {each.asked_until}" if each.asked_until else "are being asked"
+            complain(
+                f"{each.id} is closed since {each.closed_on}, its customers {until}, then its tenths: {each.after_asking}"
+            )
 
 
 def register(

@@ -42,7 +42,7 @@ class AskChoosers(Unit):
         sender = batch.policy(NoticeSender)
         if not sender.may_send(NoticeKind.CHOICE_ASKED, batch.now):
             return Asked([], waits=True)
-        if not move_mark(batch, self.cause, self.shard, self.after, self.last):
+        if not move_mark(batch, self.cause, self.shard, self.after, self.last, asks=bool(self.subscribers)):
             return Asked([])
         values = {"date": self.date}
         texts = [sender.write(batch, each, NoticeKind.CHOICE_ASKED, values) for each in self.subscribers]

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -232,11 +233,12 @@ closed_cause_marks = Table(
     Column("cause", String(64), nullable=False),
     Column("shard", Integer, nullable=False),
     Column("after", BigInteger, nullable=False),
-    Column("done_at", BigInteger),
+    Column("asked_at", BigInteger),
+    Column("done", SmallInteger, nullable=False),
     PrimaryKeyConstraint("cause", "shard"),
 )
-"""How far the customers of a closed cause were asked, shard by shard: all that are numbered up to `after`. No row says who was:
-that would say whose cause it was. Gone with the closed cause."""
+"""How far the customers of a closed cause were asked, shard by shard: all that are numbered up to `after`, and when the last
+one was, if anybody. No row says who: that would say whose cause it was. Gone with the closed cause."""
 
 profit_shares = Table(
     "profit_shares",

@@ -28,7 +28,8 @@ def upgrade() -> None:
         sa.Column("cause", sa.String(64), nullable=False),
         sa.Column("shard", sa.Integer(), nullable=False),
         sa.Column("after", sa.BigInteger(), nullable=False),
-        sa.Column("done_at", sa.BigInteger()),
+        sa.Column("asked_at", sa.BigInteger()),
+        sa.Column("done", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("cause", "shard", name="pk_closed_cause_marks"),
     )
     constrain(op.get_bind())
