@@ -6,8 +6,9 @@ import msgspec
 class CauseRow(msgspec.Struct, frozen=True):
     """A cause and whether it may be paid today: `obstacle` says why not, `register` what its register said, how long ago.
 
-    Of a closed cause without a successor: since which day it is closed, until which its customers were asked to choose another
-    (empty while they are being asked), and what becomes of what it cannot be paid then: `held` or `unassigned`.
+    `successor_by` is who named its successor, when, and by what. Of a closed cause without one: since which day it is closed,
+    until which its customers were asked to choose another (empty while they are being asked), and what becomes of what it
+    cannot be paid then: `held` or `unassigned`.
     """
 
     id: str
@@ -25,6 +26,7 @@ class CauseRow(msgspec.Struct, frozen=True):
     statement: str
     editors: list[str]
     successor: str
+    successor_by: str = ""
     closed_on: str = ""
     asked_until: str = ""
     after_asking: str = ""

@@ -25,7 +25,7 @@ from gateway.api.months_confirmed import today
 from gateway.api.problems import bad_request, conflict
 from gateway.api.requests import DAY_WANTED, Nothing
 from gateway.charity.ageing import Waiting, waiting
-from gateway.charity.causes import REGISTERED, Cause, Register, obstacle
+from gateway.charity.causes import REGISTERED, Cause, Register, Successor, obstacle
 from gateway.charity.closed_causes import Asking, askings, gone_unassigned
 from gateway.charity.confirmation import read_standings
 from gateway.charity.months import begin_of, end_of
@@ -71,10 +71,15 @@ def _cause(context: GatewayContext, cause: Cause, register: Register, asking: As
         statement=cause.statement,
         editors=list(cause.editors),
         successor=cause.successor.cause if cause.successor else "",
+        successor_by=_named_by(cause.successor) if cause.successor else "",
         closed_on=closed_on,
         asked_until=asked_until,
         after_asking=context.settings.charity.after_asking if asking else "",
     )
+
+
+def _named_by(successor: Successor) -> str:
+    return f"{successor.named_by}, {successor.on}: {successor.reference}"
 
 
 def _days(context: GatewayContext, asking: Asking | None) -> tuple[str, str]:
